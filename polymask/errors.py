@@ -1,0 +1,97 @@
+"""Every error that polymask raises on purpose, and the exit code it stands for.
+
+```
+PolymaskError
+├── InputError(ValueError)        2  your input
+│   ├── FormatError                  a file is not what its format says
+│   ├── GeometryError                a ring, run or frame that cannot be drawn
+│   ├── LabelError                   labels, values or colors that do not fit
+│   └── LimitError                   larger than the limits allow
+├── BackendError(OSError)         3  the service or the disk
+│   ├── NotFound
+│   ├── Denied
+│   └── Unavailable
+├── ConflictError                 4  somebody else holds it or changed it
+│   ├── SourceChanged
+│   └── Locked
+└── ProofError                    5  a proof failed, nothing was deleted
+```
+
+Errors inherit twice where Python has a word of its own, so that callers can
+catch either:
+
+>>> from polymask import FormatError
+>>> try:
+...     raise FormatError("instances.json: $.images: missing")
+... except ValueError as error:
+...     print(error)
+instances.json: $.images: missing
+"""
+
+from typing import ClassVar
+
+
+class PolymaskError(Exception):
+    """The root: `except polymask.PolymaskError` catches all that polymask raises."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class InputError(PolymaskError, ValueError):
+    """What was handed in cannot be used; nothing was written (exit 2)."""
+
+    exit_code = 2
+
+
+class FormatError(InputError):
+    """A file does not hold what its format says; names the file and the place in it."""
+
+
+class GeometryError(InputError):
+    """A ring, a run or a frame that has no pixels to speak of."""
+
+
+class LabelError(InputError):
+    """Labels, pixel values or colors that do not fit together."""
+
+
+class LimitError(InputError):
+    """Larger than the limits allow; names the flag that raises the limit."""
+
+
+class BackendError(PolymaskError, OSError):
+    """The service or the disk failed (exit 3)."""
+
+    exit_code = 3
+
+
+class NotFound(BackendError):
+    """What was asked for is not there."""
+
+
+class Denied(BackendError):
+    """The service or the file system says no."""
+
+
+class Unavailable(BackendError):
+    """No answer, or none that can be used; trying later may help."""
+
+
+class ConflictError(PolymaskError):
+    """Somebody else holds it or changed it (exit 4)."""
+
+    exit_code = 4
+
+
+class SourceChanged(ConflictError):
+    """The annotations are no longer those that were read."""
+
+
+class Locked(ConflictError):
+    """Another run works on the same destination."""
+
+
+class ProofError(PolymaskError):
+    """A stored mask is not what it claims to be; nothing was deleted (exit 5)."""
+
+    exit_code = 5
