@@ -1,0 +1,3 @@
+"""polymask."""
+from polymask.errors import *
+from polymask.model import *

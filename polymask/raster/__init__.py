@@ -1,0 +1,89 @@
+"""Polygons and runs → spans, under a named pixel rule: one file a rule, one row in the table."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from polymask.errors import GeometryError, InputError
+from polymask.model import BoolMask, Frame, Polygon, Ring, Runs, Shape, Spans
+from polymask.raster import center
+from polymask.raster.runs import from_runs
+from polymask.raster.spans import Int64, paint, split, union
+
+Intervals = Callable[[list[Ring], list[int], Frame], tuple[Int64, Int64]]
+
+PIXEL_RULES: dict[str, tuple[str, Intervals]] = {
+    "center": ("a pixel whose center is inside; exact, half-open, even-odd", center.intervals),
+}
+
+
+def pixel_rule_named(name: str) -> Intervals:
+    """The function behind a pixel rule; raises `InputError` for a name not in the table."""
+    try:
+        return PIXEL_RULES[name][1]
+    except KeyError:
+        raise InputError(f"no pixel rule '{name}'; there are: {', '.join(PIXEL_RULES)}") from None
+
+
+def spans_of(shapes: Sequence[Shape], frame: Frame, *, pixel_rule: str = "center") -> list[Spans]:
+    """Each shape's spans in a (height, width) frame, all polygons rasterized at once.
+
+    A shape's polygons are united. Raises `GeometryError` where runs have another frame.
+
+    >>> triangle = Polygon([(0, 0), (3, 0), (0, 3)])
+    >>> [spans.stop.tolist() for spans in spans_of([(triangle,)], (3, 3))]
+    [[2, 1]]
+    """
+    intervals = pixel_rule_named(pixel_rule)
+    rings: list[Ring] = []
+    owner: list[int] = []
+    shape_of_polygon: list[int] = []
+    for index, shape in enumerate(shapes):
+        for polygon in () if isinstance(shape, Runs) else shape:
+            rings.extend(polygon.rings)
+            owner.extend([len(shape_of_polygon)] * len(polygon.rings))
+            shape_of_polygon.append(index)
+    start, stop = intervals(rings, owner, frame)
+    start, stop = _united(start, stop, np.array(shape_of_polygon, np.int64), frame)
+    drawn = split(start, stop, groups=len(shapes), frame=frame)
+    return [
+        _run_spans(shape, frame) if isinstance(shape, Runs) else spans
+        for shape, spans in zip(shapes, drawn, strict=True)
+    ]
+
+
+def _united(start: Int64, stop: Int64, shape_of: Int64, frame: Frame) -> tuple[Int64, Int64]:
+    """The key intervals of polygons as those of the shapes they are parts of."""
+    group = frame[0] * (frame[1] + 1)
+    polygon = start // group
+    shift = (shape_of[polygon] - polygon) * group
+    return union(start + shift, stop + shift)
+
+
+def _run_spans(runs: Runs, frame: Frame) -> Spans:
+    if runs.frame != frame:
+        (h, w), (height, width) = runs.frame, frame
+        raise GeometryError(f"runs of {h} × {w} pixels in a frame of {height} × {width}")
+    return from_runs(runs)
+
+
+def rasterize(
+    polygons: Polygon | Iterable[Polygon], frame: Frame, *, pixel_rule: str = "center"
+) -> BoolMask:
+    """The union of polygons as a (height, width) bool mask.
+
+    `polygons` is one `Polygon` or several; coordinates are in pixels, x then y;
+    `frame` is (height, width). Raises `InputError` for an unknown pixel rule and
+    `GeometryError` for a frame without pixels.
+
+    >>> rasterize([Polygon([(1, 0), (3, 0), (3, 2), (1, 2)])], (2, 4)).astype(int)
+    array([[0, 1, 1, 0],
+           [0, 1, 1, 0]])
+    """
+    height, width = frame
+    if height <= 0 or width <= 0:
+        raise GeometryError(f"a frame of {height} × {width} has no pixels")
+    shape = (polygons,) if isinstance(polygons, Polygon) else tuple(polygons)
+    mask = np.zeros(frame, bool)
+    paint(mask, spans_of([shape], frame, pixel_rule=pixel_rule)[0], 1)
+    return mask

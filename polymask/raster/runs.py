@@ -1,0 +1,69 @@
+"""COCO runs → spans, and spans → runs.
+
+Runs go down the columns of the whole frame; spans go along its rows.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polymask.model import Frame, Runs, Spans
+from polymask.raster.spans import EMPTY
+
+
+def from_runs(runs: Runs) -> Spans:
+    """The spans of a run-length encoding, in its own (height, width) frame.
+
+    >>> from_runs(Runs([1, 2, 1], (2, 2))).row.tolist()
+    [0, 1]
+    """
+    height, _ = runs.frame
+    edges = np.cumsum(runs.counts)
+    on = runs.counts[1::2] > 0
+    if not on.any():
+        return EMPTY
+    start, stop = edges[0::2][: len(on)][on], edges[1::2][on]
+    first, last = int(start[0]) // height, -(-int(stop[-1]) // height)
+    crop = _fill(start - first * height, stop - first * height, (last - first) * height)
+    return from_mask(crop.reshape(-1, height).T, offset=first)
+
+
+def _fill(start: NDArray[np.int64], stop: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
+    change = np.zeros(size + 1, np.int8)
+    change[start] += 1
+    change[stop] -= 1  # two touching runs cancel out
+    filled: NDArray[np.bool_] = np.cumsum(change[:-1], dtype=np.int8).astype(bool)
+    return filled
+
+
+def from_mask(mask: NDArray[np.bool_], *, offset: int = 0) -> Spans:
+    """The spans of a (height, width) bool mask, shifted right by `offset` columns.
+
+    >>> from_mask(np.array([[False, True, True], [True, False, True]])).start.tolist()
+    [1, 0, 2]
+    """
+    padded = np.zeros((mask.shape[0], mask.shape[1] + 2), np.int8)
+    padded[:, 1:-1] = mask
+    change = np.diff(padded, axis=1)
+    row, start = np.nonzero(change == 1)
+    _, stop = np.nonzero(change == -1)
+    return Spans(*((part).astype(np.int32) for part in (row, start + offset, stop + offset)))
+
+
+def to_runs(mask: NDArray[np.bool_]) -> Runs:
+    """A (height, width) bool mask as COCO runs.
+
+    >>> to_runs(np.array([[False, True], [True, True]])).counts.tolist()
+    [1, 3]
+    """
+    column_major = mask.T.reshape(-1)
+    edges = np.flatnonzero(np.diff(column_major)) + 1
+    first = [0] if column_major.size and column_major[0] else []
+    bounds = np.concatenate((np.array([0, *first], np.int64), edges, [column_major.size]))
+    height, width = mask.shape
+    return Runs(np.diff(bounds), (height, width))
+
+
+def full_frame(frame: Frame) -> Spans:
+    """Every pixel of a (height, width) frame."""
+    rows = np.arange(frame[0], dtype=np.int32)
+    return Spans(rows, np.zeros_like(rows), np.full_like(rows, frame[1]))
