@@ -1,0 +1,336 @@
+"""Label maps: names ↔ pixel values ↔ colors, read from and written to the files people have.
+
+Four kinds of file are told apart by content: plain names, one a line (labelme's
+`labels.txt`, with `__ignore__` and `_background_`; `car -> vehicle` paints one label
+as another); CVAT's `labelmap.txt` (`name:r,g,b:parts:actions`); `id2label.json` or
+`label2id.json`; and polymask's own `labels.json`.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from polymask.errors import LabelError, NotFound
+from polymask.model import ImageRecord, Label
+
+BACKGROUND_NAMES = frozenset({"_background_", "__background__", "background"})
+VOID_NAMES = frozenset({"__ignore__"})
+VOID_8, VOID_16 = 255, 65535
+
+
+def voc_colors(n: int = 256) -> NDArray[np.uint8]:
+    """The PASCAL VOC palette: (n, 3) uint8 rows of red, green, blue, n ≤ 256.
+
+    The bits of the value, three at a time, become the colors' bits from the top.
+    Source: PASCAL VOC development kit, `VOClabelcolormap`.
+
+    >>> voc_colors(4).tolist()
+    [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
+    """
+    values = np.arange(n)[:, None]
+    colors = np.zeros((n, 3), np.uint8)
+    for bit in range(8):
+        colors |= (((values >> (3 * bit + np.arange(3))) & 1) << (7 - bit)).astype(np.uint8)
+    return colors
+
+
+def default_color(value: int) -> tuple[int, int, int]:
+    """The VOC color of a value; above 255 the palette starts over at 1.
+
+    >>> default_color(1)
+    (128, 0, 0)
+    """
+    wrapped = value if value < VOID_8 else 1 + (value - 1) % (VOID_8 - 1)
+    red, green, blue = voc_colors()[wrapped].tolist()
+    return red, green, blue
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """Ordered labels, the values of background and void, and names that stand for others.
+
+    Values are whole numbers from 0 to 65535; `background` is painted where no
+    instance is, `void` where no label shall count. `aliases` maps a source's name to
+    the label it is painted as. Raises `LabelError` for two labels of one name or
+    value, and for a value that is the background's or the void's.
+
+    >>> labels = LabelMap.from_names(["cat", "dog"])
+    >>> labels.value_of("dog"), labels.value_of("_background_"), labels.value_of("__ignore__")
+    (2, 0, 255)
+    """
+
+    labels: tuple[Label, ...]
+    background: int = 0
+    void: int = VOID_8
+    aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", tuple(self.labels))
+        if self.background == self.void:
+            raise LabelError(f"background and void are both {self.void}; give them two values")
+        seen = {self.background: "the background", self.void: "void"}
+        names: set[str] = set()
+        for label in self.labels:
+            if label.value in seen:
+                raise LabelError(
+                    f"label '{label.name}' has value {label.value}, which is that of {seen[label.value]}; "
+                    "use `--ids contiguous`, or give it another value in a --labels file"
+                )
+            if label.name in names:
+                raise LabelError(f"label '{label.name}' is there twice; name each label once")
+            if not 0 <= label.value <= VOID_16:
+                raise LabelError(
+                    f"label '{label.name}' has value {label.value}, but a mask holds 0 to {VOID_16}; "
+                    "use `--ids contiguous`"
+                )
+            seen[label.value] = f"'{label.name}'"
+            names.add(label.name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The labels' names in order."""
+        return tuple(label.name for label in self.labels)
+
+    @property
+    def dtype(self) -> DTypeLike:
+        """uint8 while all values and void fit, else uint16."""
+        largest = max([self.background, self.void, *(label.value for label in self.labels)])
+        return np.uint8 if largest <= VOID_8 else np.uint16
+
+    @cached_property
+    def _values(self) -> dict[str, int]:
+        values = dict.fromkeys(BACKGROUND_NAMES, self.background)
+        values |= dict.fromkeys(VOID_NAMES, self.void)
+        values |= {label.name: label.value for label in self.labels}
+        return values
+
+    def name_of(self, name: str) -> str:
+        """The label that a source's name is painted as."""
+        return self.aliases.get(name, name)
+
+    def value_of(self, name: str) -> int:
+        """The pixel value of a source's label.
+
+        Raises `LabelError` for a name that is not in the map.
+        """
+        try:
+            return self._values[self.name_of(name)]
+        except KeyError:
+            raise LabelError(unknown_label(name, self.names)) from None
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.name_of(name) in self._values
+
+    def palette(self) -> NDArray[np.uint8]:
+        """A (256, 3) uint8 palette for 8-bit masks: each label's color, VOC's for other values."""
+        colors = voc_colors()
+        for label in self.labels:
+            if label.value <= VOID_8:
+                colors[label.value] = label.color
+        return colors
+
+    @classmethod
+    def from_names(cls, names: Iterable[str], *, aliases: Mapping[str, str] | None = None) -> "LabelMap":
+        """Names to values 1 … n in their order, with VOC colors; 16 bit from 255 labels on.
+
+        Names of the background (`_background_`, `background`) and void (`__ignore__`) take
+        no number. A name that occurs twice is taken once.
+
+        >>> [label.value for label in LabelMap.from_names(["__ignore__", "_background_", "cat"]).labels]
+        [1]
+        """
+        kept = [name for name in dict.fromkeys(names) if name not in BACKGROUND_NAMES | VOID_NAMES]
+        return cls.from_values({name: value for value, name in enumerate(kept, 1)}, aliases=aliases)
+
+    @classmethod
+    def from_values(
+        cls, values: Mapping[str, int], *, aliases: Mapping[str, str] | None = None
+    ) -> "LabelMap":
+        """Names with values of their own, e.g. a source's category ids, and VOC colors.
+
+        Void is 255 while all values fit into 8 bits, else 65535. Raises `LabelError`
+        for values that collide with background or void.
+        """
+        drawn = {n: v for n, v in values.items() if n not in BACKGROUND_NAMES | VOID_NAMES}
+        background = next((v for n, v in values.items() if n in BACKGROUND_NAMES), 0)
+        wide = max(drawn.values(), default=0) > VOID_8 or len(drawn) >= VOID_8
+        void = next((v for n, v in values.items() if n in VOID_NAMES), VOID_16 if wide else VOID_8)
+        labels = tuple(Label(name, value, default_color(value)) for name, value in drawn.items())
+        return cls(labels, background, void, MappingProxyType(dict(aliases or {})))
+
+    @classmethod
+    def from_records(cls, records: Iterable[ImageRecord]) -> "LabelMap":
+        """The labels that occur in the records, sorted by name, numbered from 1.
+
+        >>> LabelMap.from_records([]).names
+        ()
+        """
+        return cls.from_names(sorted({instance.label for record in records for instance in record.instances}))
+
+    @classmethod
+    def from_source(cls, path: str | Path, *, ids: str = "contiguous") -> "LabelMap":
+        """The label map of an annotation file or folder, in the source's own order.
+
+        `ids="source"` keeps the source's category ids. Raises `LabelError` where they
+        collide with background or void, `FormatError` for a file that cannot be read.
+        """
+        from polymask.formats import open_annotations  # a floor above, and only here
+
+        return from_categories(open_annotations(path).categories, ids=ids)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "LabelMap":
+        """Read any of the four kinds of label file.
+
+        Raises `LabelError` naming the file and the line or key, `NotFound` for no file.
+        """
+        path = Path(path)
+        try:
+            text = path.read_bytes().decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise LabelError(f"{path}: not UTF-8 text; save it as UTF-8") from None
+        except FileNotFoundError:
+            raise NotFound(f"{path}: no such file") from None
+        try:
+            return _parse(text)
+        except LabelError as error:
+            raise LabelError(f"{path}: {error}") from None
+
+    def save(self, path: str | Path) -> None:
+        """Write `labels.json`, which `load` reads back."""
+        Path(path).write_bytes(self.to_json())
+
+    def to_json(self) -> bytes:
+        """The bytes of `labels.json`: names, values and colors (`#rrggbb`), background and void."""
+        labels = [
+            {"name": label.name, "value": label.value, "color": "#{:02x}{:02x}{:02x}".format(*label.color)}
+            for label in self.labels
+        ]
+        document: dict[str, Any] = {"labels": labels, "background": self.background, "void": self.void}
+        if self.aliases:
+            document["aliases"] = dict(self.aliases)
+        return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def unknown_label(name: str, known: Sequence[str]) -> str:
+    """The sentence for a label that is not in the map, with the nearest name that is."""
+    close = get_close_matches(name, known, 1)
+    hint = f"; did you mean '{close[0]}'?" if close else ""
+    return f"label '{name}' is not in the label map{hint}"
+
+
+def from_categories(categories: Sequence[tuple[str, int | None]], *, ids: str = "contiguous") -> LabelMap:
+    """A label map of a source's (name, category id) pairs, numbered anew or by those ids.
+
+    >>> from_categories([("cat", 7), ("dog", 9)], ids="source").value_of("dog")
+    9
+    """
+    names = [name for name, _ in categories]
+    if ids == "contiguous":
+        return LabelMap.from_names(names)
+    if None in (number for _, number in categories):
+        raise LabelError("this source has no category ids of its own; use `--ids contiguous`")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise LabelError(f"label '{twice}' has two category ids; use `--ids contiguous`")
+    return LabelMap.from_values({name: number for name, number in categories if number is not None})
+
+
+def _parse(text: str) -> LabelMap:
+    stripped = text.lstrip()
+    if stripped.startswith(("{", "[")):
+        return _parse_json(stripped)
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
+    if stripped.startswith("# label:color_rgb"):
+        return _parse_labelmap(lines)
+    lines = [(number, line) for number, line in lines if line]
+    if lines and all(line.count(":") == 3 or line.startswith("#") for _, line in lines):
+        return _parse_labelmap(lines)
+    return _parse_names([line for _, line in lines])
+
+
+def _parse_names(lines: Iterable[str]) -> LabelMap:
+    names, aliases = [], {}
+    for line in lines:
+        name, arrow, target = (part.strip() for part in line.partition("->"))
+        if arrow and target:
+            aliases[name] = target
+        names.append(target if arrow else name)
+    return LabelMap.from_names(names, aliases=aliases)
+
+
+def _parse_labelmap(lines: Iterable[tuple[int, str]]) -> LabelMap:
+    """CVAT's `name:r,g,b:parts:actions`, numbered from 1 in the lines' order."""
+    rows: list[tuple[str, tuple[int, int, int]]] = []
+    for number, line in lines:
+        if not line or line.startswith("#"):
+            continue
+        name, _, rest = line.partition(":")
+        try:
+            red, green, blue = (int(part) for part in rest.partition(":")[0].split(","))
+        except ValueError:
+            raise LabelError(f"line {number}: a line is `name:r,g,b:parts:actions`") from None
+        rows.append((name, (red, green, blue)))
+    plain = LabelMap.from_names([name for name, _ in rows])
+    colors = dict(rows)
+    labels = tuple(Label(label.name, label.value, colors[label.name]) for label in plain.labels)
+    return LabelMap(labels, plain.background, plain.void)
+
+
+def _parse_json(text: str) -> LabelMap:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise LabelError(f"not JSON: {error}") from None
+    if isinstance(document, dict) and isinstance(document.get("labels"), list):
+        return _parse_own(document)
+    if isinstance(document, list) and all(isinstance(name, str) for name in document):
+        return LabelMap.from_names(document)
+    if not isinstance(document, dict):
+        raise LabelError("expected a list of names, an id2label object, or polymask's labels.json")
+    inner = document.get("id2label", document.get("label2id", document))
+    pairs = [_pair(key, value) for key, value in inner.items()]
+    return _from_pairs(pairs)
+
+
+def _pair(key: str, value: Any) -> tuple[str, int]:
+    if isinstance(value, str) and key.removeprefix("-").isdecimal():
+        return value, int(key)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return key, value
+    raise LabelError(f'$.{key}: expected {{"1": "name"}} or {{"name": 1}}')
+
+
+def _from_pairs(pairs: Sequence[tuple[str, int]]) -> LabelMap:
+    """The first name of a value is the label; the value's other names are painted as it."""
+    first: dict[int, str] = {}
+    aliases: dict[str, str] = {}
+    for name, value in sorted(pairs, key=lambda pair: pair[1]):
+        if first.setdefault(value, name) != name:
+            aliases[name] = first[value]
+    return LabelMap.from_values({name: value for value, name in first.items()}, aliases=aliases)
+
+
+def _parse_own(document: dict[str, Any]) -> LabelMap:
+    labels = []
+    for index, entry in enumerate(document["labels"]):
+        try:
+            red, green, blue = bytes.fromhex(entry["color"].removeprefix("#"))
+            labels.append(Label(str(entry["name"]), int(entry["value"]), (red, green, blue)))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise LabelError(
+                f'$.labels[{index}]: expected {{"name": "cat", "value": 1, "color": "#800000"}}'
+            ) from None
+    aliases = document.get("aliases", {})
+    if not isinstance(aliases, dict) or not all(isinstance(name, str) for name in aliases.values()):
+        raise LabelError("$.aliases: expected names to names")
+    void = document.get("void", VOID_8)
+    return LabelMap(tuple(labels), document.get("background", 0), void, MappingProxyType(aliases))

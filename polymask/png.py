@@ -1,0 +1,95 @@
+"""Masks ↔ PNG bytes: 8 and 16 bit gray, and 8 bit with a palette.
+
+Encoding is deterministic for a given version of isal: no filters, DEFLATE level 1
+(masks are flat, so more effort buys little), no times, no comments.
+Source: PNG (Portable Network Graphics) Specification, third edition, W3C.
+"""
+
+import hashlib
+import struct
+from io import BytesIO
+
+import numpy as np
+from isal import isal_zlib
+from numpy.typing import NDArray
+from PIL import PngImagePlugin, UnidentifiedImageError
+
+from polymask.errors import FormatError, LimitError
+from polymask.model import IndexMask, Limits
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+GRAY, INDEXED = 0, 3
+
+
+def encode_png(mask: IndexMask, *, palette: NDArray[np.uint8] | None = None) -> bytes:
+    """A (height, width) uint8 or uint16 mask as PNG bytes.
+
+    `palette`, (n, 3) uint8 with n ≤ 256, makes an 8-bit mask a palette PNG (Pillow's
+    mode P); its pixel values stay. Raises `FormatError` for another dtype or shape.
+
+    >>> decode_png(encode_png(np.array([[0, 300]], np.uint16))).tolist()
+    [[0, 300]]
+    """
+    if mask.ndim != 2 or mask.dtype not in (np.uint8, np.uint16):
+        raise FormatError(f"a mask is (height, width) uint8 or uint16, not {mask.dtype} of shape {mask.shape}")
+    if palette is not None and mask.dtype != np.uint8:
+        raise FormatError("a palette PNG holds 8-bit masks only")
+    (height, width), depth = mask.shape, mask.dtype.itemsize * 8
+    color_type = GRAY if palette is None else INDEXED
+    chunks = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0))]
+    if palette is not None:
+        chunks.append(_chunk(b"PLTE", np.ascontiguousarray(palette, np.uint8).tobytes()))
+    chunks.append(_chunk(b"IDAT", isal_zlib.compress(_scanlines(mask), 1)))
+    return b"".join([SIGNATURE, *chunks, _chunk(b"IEND", b"")])
+
+
+def _scanlines(mask: IndexMask) -> NDArray[np.uint8]:
+    """Each row behind a zero: filter type None. 16-bit samples are big-endian."""
+    samples = np.ascontiguousarray(mask, mask.dtype.newbyteorder(">")).view(np.uint8)
+    lines = np.empty((mask.shape[0], samples.shape[1] + 1), np.uint8)
+    lines[:, 0] = 0
+    lines[:, 1:] = samples
+    return lines
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    checksum = isal_zlib.crc32(data, isal_zlib.crc32(kind))
+    return b"".join([struct.pack(">I", len(data)), kind, data, struct.pack(">I", checksum)])
+
+
+def decode_png(data: bytes, *, limits: Limits | None = None) -> IndexMask:
+    """The (height, width) uint8 or uint16 mask in gray or palette PNG bytes.
+
+    A palette PNG gives its indices. Raises `FormatError` for bytes that are no such
+    PNG and `LimitError`, before memory is taken, above `limits.max_pixels`.
+
+    >>> decode_png(b"GIF89a")
+    Traceback (most recent call last):
+    polymask.errors.FormatError: not a PNG file
+    """
+    maximum = (limits or Limits()).max_pixels
+    try:
+        with PngImagePlugin.PngImageFile(BytesIO(data)) as image:
+            width, height = image.size
+            if width * height > maximum:
+                raise LimitError(f"a PNG of {height} × {width} px; raise --max-pixels above {maximum}")
+            if image.mode not in ("L", "P", "I;16"):
+                raise FormatError(f"a PNG of mode {image.mode}; a mask is gray or palette, 8 or 16 bit")
+            return np.array(image, np.uint16 if image.mode == "I;16" else np.uint8)
+    except (FormatError, LimitError):
+        raise
+    except UnidentifiedImageError:
+        raise FormatError("not a PNG file") from None
+    except (SyntaxError, OSError, ValueError, EOFError, struct.error) as error:
+        reason = "not a PNG file" if str(error) == "not a PNG file" else f"a damaged PNG file: {error}"
+        raise FormatError(reason) from None
+
+
+def pixels_sha256(mask: NDArray[np.generic]) -> str:
+    """SHA-256 of a mask's C-order bytes, 16 bit little-endian: the same on any machine.
+
+    >>> pixels_sha256(np.zeros((1, 1), np.uint8))[:8]
+    '6e340b9c'
+    """
+    little = np.ascontiguousarray(mask, mask.dtype.newbyteorder("<"))
+    return hashlib.sha256(little.data).hexdigest()
