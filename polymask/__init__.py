@@ -1,3 +1,88 @@
-"""polymask."""
-from polymask.errors import *
-from polymask.model import *
+"""Polygons in, one mask per label out.
+
+>>> import polymask
+>>> cat = polymask.Instance(1, "cat", polymask.Polygon([(1, 0), (3, 0), (3, 2), (1, 2)]))
+>>> record = polymask.ImageRecord(1, "a.jpg", (2, 4), (cat,))
+>>> polymask.index_mask(record, polymask.LabelMap.from_names(["cat"]))
+array([[0, 1, 1, 0],
+       [0, 1, 1, 0]], dtype=uint8)
+"""
+
+from polymask._version import __version__
+from polymask.checks import check
+from polymask.errors import (
+    BackendError,
+    ConflictError,
+    Denied,
+    FormatError,
+    GeometryError,
+    InputError,
+    LabelError,
+    LimitError,
+    Locked,
+    NotFound,
+    PolymaskError,
+    ProofError,
+    SourceChanged,
+    Unavailable,
+)
+from polymask.formats import read
+from polymask.job import convert
+from polymask.labels import LabelMap
+from polymask.model import (
+    Conflict,
+    Finding,
+    ImageRecord,
+    Instance,
+    Label,
+    LabelMask,
+    Limits,
+    Polygon,
+    Proof,
+    Report,
+    Runs,
+    Spans,
+)
+from polymask.png import decode_png, encode_png
+from polymask.raster import rasterize
+from polymask.semantic import conflicts, index_mask, label_masks
+
+__all__ = [
+    "BackendError",
+    "Conflict",
+    "ConflictError",
+    "Denied",
+    "Finding",
+    "FormatError",
+    "GeometryError",
+    "ImageRecord",
+    "InputError",
+    "Instance",
+    "Label",
+    "LabelError",
+    "LabelMap",
+    "LabelMask",
+    "LimitError",
+    "Limits",
+    "Locked",
+    "NotFound",
+    "Polygon",
+    "PolymaskError",
+    "Proof",
+    "ProofError",
+    "Report",
+    "Runs",
+    "SourceChanged",
+    "Spans",
+    "Unavailable",
+    "__version__",
+    "check",
+    "conflicts",
+    "convert",
+    "decode_png",
+    "encode_png",
+    "index_mask",
+    "label_masks",
+    "rasterize",
+    "read",
+]

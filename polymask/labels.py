@@ -296,7 +296,7 @@ def _parse_json(text: str) -> LabelMap:
         return LabelMap.from_names(document)
     if not isinstance(document, dict):
         raise LabelError("expected a list of names, an id2label object, or polymask's labels.json")
-    inner = document.get("id2label", document.get("label2id", document))
+    inner: dict[str, Any] = document.get("id2label") or document.get("label2id") or document
     pairs = [_pair(key, value) for key, value in inner.items()]
     return _from_pairs(pairs)
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from polymask.errors import GeometryError
+from polymask.errors import GeometryError, LimitError
 
 Frame = tuple[int, int]
 Ring = NDArray[np.float64]
 BoolMask = NDArray[np.bool_]
-IndexMask = NDArray[np.uint8] | NDArray[np.uint16]
+IndexMask = NDArray[np.unsignedinteger[Any]]
 
 
 def as_ring(points: ArrayLike) -> Ring:
@@ -263,6 +263,14 @@ class Limits:
 
     max_pixels: int = 2**30
 
+    def check_frame(self, where: str, frame: Frame) -> None:
+        """Raise `LimitError` for a (height, width) frame that is too large."""
+        if frame[0] * frame[1] > self.max_pixels:
+            raise LimitError(
+                f"{where}: {frame[0]} × {frame[1]} px are more than {self.max_pixels}; "
+                "if that is right, raise --max-pixels"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Proof:
@@ -287,10 +295,11 @@ class Report:
     labels: dict[str, dict[str, int]] = field(default_factory=dict)
     conflicts: Sequence[Conflict] = ()
     conflict_pixels: int = 0
-    painted_pixels: int = 0
+    labeled_pixels: int = 0
     unsegmented: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     failures: list[Skipped] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     written: int = 0
     unchanged: int = 0
     seconds: float = 0.0
@@ -301,6 +310,11 @@ class Report:
         """How many images could not be done."""
         return len(self.failures)
 
+    @property
+    def conflict_percent(self) -> float:
+        """The pixels that several labels claim, in percent of those that any label claims."""
+        return 100 * self.conflict_pixels / self.labeled_pixels if self.labeled_pixels else 0.0
+
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, dicts, numbers and strings, in a fixed order."""
         return {
@@ -309,11 +323,12 @@ class Report:
             "labels": self.labels,
             "conflicts": [_plain(conflict) for conflict in self.conflicts],
             "conflict_pixels": self.conflict_pixels,
-            "painted_pixels": self.painted_pixels,
+            "labeled_pixels": self.labeled_pixels,
             "unsegmented": self.unsegmented,
             "skipped": [_plain(skipped) for skipped in self.skipped],
             "failed": self.failed,
             "failures": [_plain(failure) for failure in self.failures],
+            "notes": self.notes,
             "written": self.written,
             "unchanged": self.unchanged,
             "seconds": round(self.seconds, 3),

@@ -5,7 +5,6 @@ Encoding is deterministic for a given version of isal: no filters, DEFLATE level
 Source: PNG (Portable Network Graphics) Specification, third edition, W3C.
 """
 
-import hashlib
 import struct
 from io import BytesIO
 
@@ -31,7 +30,9 @@ def encode_png(mask: IndexMask, *, palette: NDArray[np.uint8] | None = None) -> 
     [[0, 300]]
     """
     if mask.ndim != 2 or mask.dtype not in (np.uint8, np.uint16):
-        raise FormatError(f"a mask is (height, width) uint8 or uint16, not {mask.dtype} of shape {mask.shape}")
+        raise FormatError(
+            f"a mask is (height, width) uint8 or uint16, not {mask.dtype} of shape {mask.shape}"
+        )
     if palette is not None and mask.dtype != np.uint8:
         raise FormatError("a palette PNG holds 8-bit masks only")
     (height, width), depth = mask.shape, mask.dtype.itemsize * 8
@@ -83,13 +84,3 @@ def decode_png(data: bytes, *, limits: Limits | None = None) -> IndexMask:
     except (SyntaxError, OSError, ValueError, EOFError, struct.error) as error:
         reason = "not a PNG file" if str(error) == "not a PNG file" else f"a damaged PNG file: {error}"
         raise FormatError(reason) from None
-
-
-def pixels_sha256(mask: NDArray[np.generic]) -> str:
-    """SHA-256 of a mask's C-order bytes, 16 bit little-endian: the same on any machine.
-
-    >>> pixels_sha256(np.zeros((1, 1), np.uint8))[:8]
-    '6e340b9c'
-    """
-    little = np.ascontiguousarray(mask, mask.dtype.newbyteorder("<"))
-    return hashlib.sha256(little.data).hexdigest()

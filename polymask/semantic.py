@@ -12,8 +12,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.errors import InputError, LabelError
-from polymask.labels import BACKGROUND_NAMES, VOID_NAMES, LabelMap
+from polymask.errors import InputError, LabelError, LimitError
+from polymask.labels import BACKGROUND_NAMES, VOID_8, VOID_16, VOID_NAMES, LabelMap
 from polymask.model import Conflict, ImageRecord, IndexMask, Instance, LabelMask, Polygon, Runs, Spans
 from polymask.raster import pixel_rule_named, spans_of
 from polymask.raster.spans import Int64, flat_indices, interval, merge, paint
@@ -104,7 +104,9 @@ class Painting:
             if value in names and len(spans):
                 grouped.setdefault(value, []).append(spans)
         return {
-            name: merge(grouped[value], self.record.frame) for value, name in names.items() if value in grouped
+            name: merge(grouped[value], self.record.frame)
+            for value, name in names.items()
+            if value in grouped
         }
 
     @cached_property
@@ -129,6 +131,17 @@ class Painting:
             hole = self.values[index] == self.label_map.background
             paint(owners, self.spans[index], 0 if hole else index + 1)
         return owners
+
+    def instance_ids(self, void: int) -> IndexMask:
+        """(height, width) uint8 or uint16, as `void` is: n for the n-th of `instances`, `void` as in `index`.
+
+        Raises `LimitError` for more instances than there are numbers below `void`.
+        """
+        if len(self.instances) >= void:
+            raise LimitError(f"{len(self.instances)} instances in one image; a mask numbers {void - 1}")
+        ids: IndexMask = self.owners.astype(np.uint8 if void <= VOID_8 else np.uint16)
+        ids[self.index == self.label_map.void] = void
+        return ids
 
     @cached_property
     def _last_painted(self) -> IndexMask:
@@ -164,47 +177,54 @@ class Painting:
         flat[pixels[flat[pixels] != self.label_map.background]] = self.label_map.void
 
     @cached_property
-    def _contested(self) -> tuple[Int64, Int64, list[tuple[str, ...]]]:
+    def _contested(self) -> tuple[Int64, NDArray[np.intp], list[tuple[str, ...]]]:
         """The flat indices of contested pixels, which set of labels claims each, and those sets."""
         edges = {name: interval(spans, self.record.frame) for name, spans in self.label_spans.items()}
         start, stop, claims = _overlaps(list(edges.values()))
+        kinds, kind = np.unique(np.packbits(claims, axis=0), axis=1, return_inverse=True)
         names = np.array(list(edges), dtype=object)
-        sets = [tuple(names[column]) for column in claims.T]
+        sets = [tuple(names[np.unpackbits(column, count=len(names)).astype(bool)]) for column in kinds.T]
         line = start // (self.record.frame[1] + 1)  # keys count one column more than the mask has
-        claim = np.repeat(np.arange(len(start)), stop - start)
-        return flat_indices(start - line, stop - line), claim, sets
+        return flat_indices(start - line, stop - line), np.repeat(kind, stop - start), sets
 
     @property
     def contested_pixels(self) -> int:
         """How many pixels two or more different labels claim, each counted once."""
         return len(self._contested[0])
 
+    @property
+    def labeled_pixels(self) -> int:
+        """How many pixels any label claims."""
+        return merge(list(self.label_spans.values()), self.record.frame).pixels if self.label_spans else 0
+
     @cached_property
     def conflicts(self) -> tuple[Conflict, ...]:
         """Contested pixels by pair of labels, in label-map order; see `Conflict`."""
         pixels, claim, sets = self._contested
-        owners = self._contested_owners(pixels)
-        pairs: dict[tuple[str, str], dict[int, int]] = {}
-        seen, counts = np.unique(np.stack([claim, owners]), axis=1, return_counts=True)
-        for (which, owner), count in zip(seen.T.tolist(), counts.tolist(), strict=True):
+        owners, names = self._contested_owners(pixels), [*self.label_map.names, ""]
+        counts = np.bincount(claim * len(names) + owners, minlength=len(sets) * len(names))
+        pairs: dict[tuple[str, str], dict[str, int]] = {}
+        for which, owner in np.argwhere(counts.reshape(len(sets), len(names))).tolist():
             for pair in combinations(sets[which], 2):
                 won = pairs.setdefault(pair, {})
-                won[owner] = won.get(owner, 0) + count
-        return tuple(self._conflict(pair, pairs[pair]) for pair in sorted(pairs, key=self._pair_order))
+                won[names[owner]] = won.get(names[owner], 0) + int(counts[which * len(names) + owner])
+        return tuple(_conflict(pair, pairs[pair]) for pair in sorted(pairs, key=self._pair_order))
 
-    def _contested_owners(self, pixels: Int64) -> Int64:
-        if self.rules.overlap in ("void", "error"):
-            return np.full(len(pixels), self.label_map.void)
-        return self._last_painted.reshape(-1)[pixels].astype(np.int64)
+    def _contested_owners(self, pixels: Int64) -> NDArray[np.intp]:
+        """Who is on top of each pixel, as a place in the label map; behind its end for nobody."""
+        places = np.full(VOID_16 + 1, len(self.label_map.labels), np.intp)
+        if self.rules.overlap not in ("void", "error"):
+            places[[label.value for label in self.label_map.labels]] = range(len(self.label_map.labels))
+        return places[self._last_painted.reshape(-1)[pixels]]
 
     def _pair_order(self, pair: tuple[str, str]) -> tuple[int, int]:
         names = self.label_map.names
         return names.index(pair[0]), names.index(pair[1])
 
-    def _conflict(self, pair: tuple[str, str], won_by_value: dict[int, int]) -> Conflict:
-        names = {label.value: label.name for label in self.label_map.labels}
-        won = {names[value]: count for value, count in sorted(won_by_value.items()) if value in names}
-        return Conflict(pair, sum(won_by_value.values()), _winner(won), won)
+
+def _conflict(pair: tuple[str, str], owned: dict[str, int]) -> Conflict:
+    won = {name: pixels for name, pixels in owned.items() if name}
+    return Conflict(pair, sum(owned.values()), _winner(won), won)
 
 
 def _winner(won: dict[str, int]) -> str | None:

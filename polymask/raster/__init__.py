@@ -10,6 +10,8 @@ from polymask.raster import center
 from polymask.raster.runs import from_runs
 from polymask.raster.spans import Int64, paint, split, union
 
+KERNEL = "numpy"
+
 Intervals = Callable[[list[Ring], list[int], Frame], tuple[Int64, Int64]]
 
 PIXEL_RULES: dict[str, tuple[str, Intervals]] = {
@@ -67,9 +69,7 @@ def _run_spans(runs: Runs, frame: Frame) -> Spans:
     return from_runs(runs)
 
 
-def rasterize(
-    polygons: Polygon | Iterable[Polygon], frame: Frame, *, pixel_rule: str = "center"
-) -> BoolMask:
+def rasterize(polygons: Polygon | Iterable[Polygon], frame: Frame, *, pixel_rule: str = "center") -> BoolMask:
     """The union of polygons as a (height, width) bool mask.
 
     `polygons` is one `Polygon` or several; coordinates are in pixels, x then y;

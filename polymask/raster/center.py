@@ -17,6 +17,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from polymask.geometry import GRID, on_grid
 from polymask.model import Frame, Ring
 from polymask.raster.spans import Int64, keys, union
 
@@ -24,8 +25,6 @@ Float64 = NDArray[np.float64]
 
 # The float64 crossing is wrong by at most 8 roundings of (|x0| + |x1| + 1); twice that is safe.
 TOLERANCE = 16 * 2.0**-53
-GRID = 1024
-GRID_REACH = 2.0**19  # products of grid numbers below this fit into int64
 
 
 def intervals(rings: list[Ring], owner: list[int], frame: Frame) -> tuple[Int64, Int64]:
@@ -80,13 +79,10 @@ def _columns(start: Float64, end: Float64, row: Int64, *, width: int) -> Int64:
 
 
 def _exact(start: Float64, end: Float64, row: Int64, *, width: int) -> Int64:
-    on_grid = np.ones(len(row), bool)
-    for points in (start, end):
-        scaled = points * GRID
-        on_grid &= ((np.abs(points) < GRID_REACH) & (scaled == np.rint(scaled))).all(axis=1)
+    whole = on_grid(start) & on_grid(end)
     column = np.empty(len(row), np.int64)
-    column[on_grid] = _exact_on_grid(start[on_grid], end[on_grid], row[on_grid])
-    for index in np.flatnonzero(~on_grid):
+    column[whole] = _exact_on_grid(start[whole], end[whole], row[whole])
+    for index in np.flatnonzero(~whole):
         exact = _exact_fraction(start[index].tolist(), end[index].tolist(), int(row[index]))
         column[index] = min(max(exact, 0), width)
     return column

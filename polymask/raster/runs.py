@@ -6,6 +6,7 @@ Runs go down the columns of the whole frame; spans go along its rows.
 import numpy as np
 from numpy.typing import NDArray
 
+from polymask.errors import GeometryError
 from polymask.model import Frame, Runs, Spans
 from polymask.raster.spans import EMPTY
 
@@ -47,6 +48,36 @@ def from_mask(mask: NDArray[np.bool_], *, offset: int = 0) -> Spans:
     row, start = np.nonzero(change == 1)
     _, stop = np.nonzero(change == -1)
     return Spans(*((part).astype(np.int32) for part in (row, start + offset, stop + offset)))
+
+
+def counts_from_string(text: str) -> list[int]:
+    """The counts in a compressed COCO RLE string.
+
+    Each number is written in groups of five bits, lowest first, one character a group
+    (48 + bits, 32 more where another group follows), sign-extended; from the fourth
+    on, it is the difference to the count two before. Source: pycocotools, `rleFrString`.
+    Raises `GeometryError` for characters outside that alphabet and for a cut-off number.
+
+    >>> counts_from_string("04")
+    [0, 4]
+    """
+    counts: list[int] = []
+    number = shift = 0
+    for character in text.encode():
+        group = character - 48
+        if not 0 <= group < 64 or shift > 50:
+            raise GeometryError(f"{chr(character)!r} does not belong into a compressed RLE")
+        number |= (group & 0x1F) << shift
+        shift += 5
+        if group & 0x20:
+            continue
+        if group & 0x10:
+            number -= 1 << shift
+        counts.append(number + counts[-2] if len(counts) > 2 else number)
+        number = shift = 0
+    if shift:
+        raise GeometryError("a compressed RLE that is cut off")
+    return counts
 
 
 def to_runs(mask: NDArray[np.bool_]) -> Runs:

@@ -5,6 +5,8 @@ A *key* is one int64 that sorts spans by group, row and column:
 the frame's right edge below the next row's first start.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,10 +49,7 @@ def split(start: Int64, stop: Int64, *, groups: int, frame: Frame) -> list[Spans
     begin = column.astype(np.int32)
     end = (stop - line * (width + 1)).astype(np.int32)
     cuts = np.searchsorted(line, np.arange(groups + 1) * height).tolist()
-    return [
-        Spans(row[a:b], begin[a:b], end[a:b]) if b > a else EMPTY
-        for a, b in zip(cuts, cuts[1:], strict=False)
-    ]
+    return [Spans(row[a:b], begin[a:b], end[a:b]) if b > a else EMPTY for a, b in pairwise(cuts)]
 
 
 def merge(many: list[Spans], frame: Frame) -> Spans:
@@ -90,4 +89,5 @@ def flat_indices(start: Int64, stop: Int64) -> Int64:
     """
     lengths = stop - start
     before = np.cumsum(lengths) - lengths
-    return np.arange(lengths.sum()) + np.repeat(start - before, lengths)
+    indices: Int64 = np.arange(lengths.sum()) + np.repeat(start - before, lengths)
+    return indices

@@ -1,0 +1,119 @@
+"""What is odd about annotations, found before it costs anything.
+
+`KINDS` is the table of findings; none of them stops a conversion but `invalid`, which
+`convert` refuses unless told to leave such records out.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from polymask.files import safe_path
+from polymask.formats import Annotations, ReadOptions, open_annotations
+from polymask.geometry import area, outside, repeats, self_contact
+from polymask.model import Finding, ImageRecord, Instance, Limits, Runs, Spans
+from polymask.raster import spans_of
+
+KINDS = {
+    "invalid": "a record that cannot be used; `convert` refuses it, or leaves it out with --skip-invalid",
+    "duplicate-id": "an annotation id that occurs more than once; all are painted",
+    "self-intersection": "two edges of a ring properly cross; the doubly enclosed part is outside (even-odd)",
+    "self-touch": "a ring meets itself without crossing",
+    "duplicate-point": "a point repeats the one before it",
+    "out-of-frame": "points lie outside the image; what lies outside is clipped",
+    "zero-area": "a ring encloses nothing, and paints nothing",
+    "tiny-part": "a ring encloses no pixel center, and paints nothing",
+    "overlapping-parts": "parts of an instance overlap or nest: `--holes union` and `even-odd` differ",
+    "missing-image": "the picture is not there, or cannot be read",
+    "size-mismatch": "the picture has another size than the annotations say",
+    "exif-rotated": "the picture is stored turned, and annotated as it is shown, or the other way round",
+}
+
+EXIF_ORIENTATION = 0x0112
+PICTURES = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+
+
+def check(
+    source: str | Path,
+    *,
+    images: str | Path | None = None,
+    from_: str | None = None,
+    limits: Limits | None = None,
+) -> list[Finding]:
+    """Everything odd about an annotation file, image by image; with `images`, about its pictures too.
+
+    Raises `FormatError` where the file as a whole cannot be read.
+
+    >>> for finding in check("fixtures/odd/instances.json"):
+    ...     print(finding.kind, finding.image, finding.instance)
+    self-intersection bowtie.png 1
+    out-of-frame bowtie.png 2
+    """
+    options = ReadOptions(limits=limits or Limits(), skip_invalid=True)
+    annotations = open_annotations(source, format=from_, options=options)
+    return list(findings(annotations, Path(images) if images is not None else None))
+
+
+def findings(annotations: Annotations, images: Path | None) -> Iterator[Finding]:
+    """The findings of a file that has been opened; invalid records first."""
+    for skipped in annotations.skipped:
+        yield Finding("invalid", "", None, f"{skipped.name}: {skipped.reason}")
+    yield from annotations.findings
+    for record in annotations:
+        for instance in record.instances:
+            yield from _of_instance(record, instance)
+        if images is not None:
+            yield from _of_picture(record, images)
+
+
+def _of_instance(record: ImageRecord, instance: Instance) -> Iterator[Finding]:
+    if isinstance(instance.shape, Runs):
+        return
+    rings = [ring for polygon in instance.shape for ring in polygon.rings]
+    drawn = spans_of([(polygon,) for polygon in instance.shape], record.frame)
+    for number, ring in enumerate(rings):
+        where = f"ring {number}"
+        contact = self_contact(ring)
+        told = {
+            "self-intersection": (contact == "crossing", f"{where} crosses itself"),
+            "self-touch": (contact == "touch", f"{where} touches itself"),
+            "duplicate-point": (repeats(ring) > 0, f"{where} repeats {repeats(ring)} points"),
+            "out-of-frame": (outside(ring, record.frame), f"{where} reaches outside the image"),
+            "zero-area": (area(ring) == 0 and contact != "crossing", f"{where} encloses nothing"),
+        }
+        for kind, (found, message) in told.items():
+            if found:
+                yield Finding(kind, record.name, instance.id, message)
+    yield from _of_parts(record, instance, drawn)
+
+
+def _of_parts(record: ImageRecord, instance: Instance, drawn: list[Spans]) -> Iterator[Finding]:
+    polygons = instance.shape if isinstance(instance.shape, tuple) else ()
+    for number, (polygon, spans) in enumerate(zip(polygons, drawn, strict=True)):
+        inside = not outside(polygon.exterior, record.frame)
+        if not len(spans) and inside and area(polygon.exterior) != 0:
+            yield Finding("tiny-part", record.name, instance.id, f"part {number} encloses no pixel center")
+    united = spans_of([polygons], record.frame)[0].pixels
+    twice = sum(spans.pixels for spans in drawn) - united
+    if twice:
+        yield Finding("overlapping-parts", record.name, instance.id, f"parts share {twice} px")
+
+
+def _of_picture(record: ImageRecord, images: Path) -> Iterator[Finding]:
+    path = images / safe_path(record.name)
+    try:
+        with Image.open(path, formats=PICTURES) as picture:
+            width, height = picture.size
+            turned = picture.getexif().get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        yield Finding("missing-image", record.name, None, f"{path}: {error}")
+        return
+    stored, annotated = f"{height} × {width}", "{} × {}".format(*record.frame)
+    if turned and {(height, width), (width, height)} >= {record.frame}:
+        as_what = "shown" if record.frame == (width, height) else "stored"
+        message = f"stored as {stored} px and shown turned; annotated as {as_what}"
+        yield Finding("exif-rotated", record.name, None, message)
+    elif record.frame != (height, width):
+        message = f"the picture is {stored} px, the annotations say {annotated}"
+        yield Finding("size-mismatch", record.name, None, message)

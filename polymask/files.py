@@ -1,0 +1,285 @@
+"""Writing below one folder and nowhere else: safe names, whole files, one run at a time.
+
+A file appears under its name only when it is complete (temporary, then rename).
+Folders are opened component by component and never through a symbolic link, so a
+link planted in the destination leads nowhere. Work in progress lies in `.polymask/`
+below the root; it goes when the run is done.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import socket
+import stat
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from polymask.errors import BackendError, Denied, InputError, Locked, NotFound, Unavailable
+
+WORK = ".polymask"
+RUN = "run.json"
+MOST_FOLDERS = 64  # kept open at once
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_BIDI = {"LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # these turn names around on screen
+_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+
+
+def disk_error(error: OSError, path: str | Path) -> BackendError:
+    """The polymask error for an `OSError` at a path."""
+    message = f"{path}: {os.strerror(error.errno) if error.errno else error}"
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return NotFound(message)
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return Denied(f"{message}; check the permissions")
+    return Unavailable(f"{message}; nothing half-written was left under its name")
+
+
+def safe_path(name: str) -> str:
+    """The name as a relative path with forward slashes, if it stays below a root on any system.
+
+    Raises `InputError` for names that are empty, absolute, on a drive, hold `..`, a
+    backslash, control or direction-changing characters, or that some systems cannot hold.
+
+    >>> safe_path("train/0001.png")
+    'train/0001.png'
+    >>> safe_path("../up.png")
+    Traceback (most recent call last):
+    polymask.errors.InputError: '../up.png' is no safe file name: a part of it is '..'
+    """
+    for part in name.split("/"):
+        if reason := _unsafe(part):
+            raise InputError(f"{name!r} is no safe file name: {reason}")
+    return name
+
+
+def _unsafe(part: str) -> str | None:
+    if part in ("", ".", ".."):
+        return f"a part of it is {part!r}"
+    if "\\" in part or part[1:2] == ":":
+        return "a backslash or a drive letter means another folder on some systems"
+    if any(unicodedata.category(c) in ("Cc", "Cs") or unicodedata.bidirectional(c) in _BIDI for c in part):
+        return "it holds a control character"
+    if part[-1] in ". ":
+        return "a part of it ends in a dot or a space"
+    if part.partition(".")[0].lower() in _DEVICES:
+        return f"{part!r} names a device on some systems"
+    if part == WORK or len(os.fsencode(part)) > 255:
+        return "a part of it is reserved" if part == WORK else "a part of it is longer than 255 bytes"
+    return None
+
+
+def refuse_collisions(planned: Iterable[tuple[str, str]]) -> None:
+    """Raise `InputError` where two images' paths are one on some system, or one lies inside another.
+
+    `planned` are (path, image name) pairs. Case and Unicode composition do not tell paths apart.
+    """
+    taken: dict[str, str] = {}
+    for path, image in planned:
+        key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+        if key in taken:
+            raise InputError(
+                f"'{taken[key]}' and '{image}' would both be written to {path}; "
+                "rename one, or choose with --where"
+            )
+        taken[key] = image
+    for key, image in taken.items():
+        for parent in PurePosixPath(key).parents:
+            if str(parent) in taken:
+                raise InputError(f"'{image}' needs a folder where the mask of '{taken[str(parent)]}' goes")
+
+
+class Root:
+    """A folder below which files are written whole, or not at all.
+
+    Paths are relative, with forward slashes, and safe (see `safe_path`). Disk errors
+    come as `NotFound`, `Denied` or `Unavailable`, each naming the path.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._folders: dict[str, int] = {}
+        self._numbers = count()
+
+    def read(self, relative: str) -> bytes | None:
+        """A regular file's bytes, or None where there is none."""
+        try:
+            parent = self._folder(_parent(relative), create=False)
+            descriptor = os.open(_name(relative), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        except (NotFound, FileNotFoundError):
+            return None
+        except OSError as error:
+            raise self._refusal(error, relative) from None
+        with os.fdopen(descriptor, "rb") as file:
+            try:
+                return file.read()
+            except OSError as error:
+                raise disk_error(error, self.path / relative) from None
+
+    def holds(self, relative: str) -> bool:
+        """Whether a file is there; raises `InputError` for a link or another kind of thing in its way."""
+        try:
+            parent = self._folder(_parent(relative), create=False)
+            mode = os.stat(_name(relative), dir_fd=parent, follow_symlinks=False).st_mode
+        except (NotFound, FileNotFoundError):
+            return False
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise InputError(f"{self.path / relative} is in the way: it is no regular file; remove it")
+        return stat.S_ISREG(mode)
+
+    def write(self, relative: str, data: bytes, *, durable: bool = False) -> None:
+        """Put a whole file at the path, replacing what is there; with `durable`, synced to disk."""
+        work = self._folder(WORK, create=True)
+        temporary = f"{os.getpid()}-{next(self._numbers)}.tmp"
+        try:
+            parent = self._folder(_parent(relative), create=True)
+            self._write_new(temporary, data, work, durable=durable)
+            os.rename(temporary, _name(relative), src_dir_fd=work, dst_dir_fd=parent)
+            if durable:
+                os.fsync(parent)
+        except OSError as error:
+            with suppress(OSError):
+                os.unlink(temporary, dir_fd=work)
+            raise self._refusal(error, relative) from None
+
+    @staticmethod
+    def _write_new(name: str, data: bytes, folder: int, *, durable: bool) -> None:
+        descriptor = os.open(name, _NEW, 0o666, dir_fd=folder)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            if durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def sync(self) -> None:
+        """Make everything written so far durable."""
+        os.sync()
+
+    def remove(self, relative: str) -> None:
+        """Remove a file, if it is there."""
+        with suppress(FileNotFoundError, NotFound):
+            os.unlink(_name(relative), dir_fd=self._folder(_parent(relative), create=False))
+
+    @contextmanager
+    def run(self, options: dict[str, Any]) -> Iterator[dict[str, Any] | None]:
+        """Hold the root for one run; yields the options of a run that did not finish, or None.
+
+        While it lasts, `.polymask/run.json` tells the options, the process and the host. It
+        stays when the run fails, so that the next one knows what it finds. Raises `Locked`
+        where another run holds the root; a dead process holds nothing.
+        """
+        self._create_root()
+        descriptor = os.open(self.path, _FOLDER & ~os.O_NOFOLLOW)
+        try:
+            self._lock(descriptor)
+            unfinished = self.unfinished()
+            self._clear_temporaries()
+            holder = {"options": options, "process": os.getpid(), "host": socket.gethostname()}
+            self.write(f"{WORK}/{RUN}", json.dumps(holder).encode(), durable=True)
+            self.lock_descriptor = descriptor
+            yield unfinished
+            self.remove(f"{WORK}/{RUN}")
+            self._clear_temporaries()
+            self._close(WORK)
+            with suppress(OSError):
+                os.rmdir(WORK, dir_fd=self._folder("", create=False))
+        finally:
+            os.close(descriptor)
+            self.close()
+
+    def _create_root(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise InputError(f"{self.path} is a file; DEST is a folder") from None
+        except OSError as error:
+            raise disk_error(error, self.path) from None
+
+    def _lock(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Locked(f"{self.path} is held by {self._holder()}; wait for it, or stop it") from None
+
+    def _holder(self) -> str:
+        try:
+            run = json.loads(self.read(f"{WORK}/{RUN}") or b"")
+            return f"process {run['process']} on {run['host']}"
+        except (ValueError, KeyError, TypeError):
+            return "another run"
+
+    def unfinished(self) -> dict[str, Any] | None:
+        """The options of a run that did not finish, or None."""
+        data = self.read(f"{WORK}/{RUN}")
+        try:
+            return dict(json.loads(data)["options"]) if data else None
+        except (ValueError, KeyError, TypeError):
+            return {}
+
+    def _clear_temporaries(self) -> None:
+        try:
+            work = self._folder(WORK, create=False)
+        except NotFound:
+            return
+        for name in os.listdir(work):
+            if name.endswith(".tmp"):
+                os.unlink(name, dir_fd=work)
+
+    def _folder(self, relative: str, *, create: bool) -> int:
+        """A descriptor of a folder below the root, opened without following links."""
+        if relative in self._folders:
+            return self._folders[relative]
+        try:
+            if not relative:
+                descriptor = os.open(self.path, _FOLDER & ~os.O_NOFOLLOW)
+            else:
+                parent = self._folder(_parent(relative), create=create)
+                descriptor = self._open_below(parent, _name(relative), create=create)
+        except OSError as error:
+            raise self._refusal(error, relative) from None
+        if len(self._folders) > MOST_FOLDERS:
+            self._close(next(folder for folder in self._folders if folder not in ("", WORK)))
+        self._folders[relative] = descriptor
+        return descriptor
+
+    @staticmethod
+    def _open_below(parent: int, name: str, *, create: bool) -> int:
+        if create:
+            with suppress(FileExistsError):
+                os.mkdir(name, dir_fd=parent)
+        return os.open(name, _FOLDER, dir_fd=parent)
+
+    def _refusal(self, error: OSError, relative: str) -> Exception:
+        if isinstance(error, BackendError):
+            return error
+        path = self.path / relative
+        if error.errno in (errno.ELOOP, errno.ENOTDIR) and path.is_symlink():
+            return InputError(f"{path} is a symbolic link; polymask follows none below DEST, remove it")
+        if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY):
+            return InputError(f"{path} is in the way: it is not of the kind that goes there")
+        return disk_error(error, path)
+
+    def _close(self, relative: str) -> None:
+        if relative in self._folders:
+            os.close(self._folders.pop(relative))
+
+    def close(self) -> None:
+        """Let go of all folders; they are opened anew when needed."""
+        for relative in list(self._folders):
+            self._close(relative)
+
+
+def _parent(relative: str) -> str:
+    return relative.rpartition("/")[0]
+
+
+def _name(relative: str) -> str:
+    return relative.rpartition("/")[2]

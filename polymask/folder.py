@@ -1,0 +1,152 @@
+"""The local sink: a folder of masks, its `labels.json` and its `manifest.jsonl`.
+
+The manifest is written last, after everything it speaks of is durable. From it and from
+`.polymask/run.json` (there while a run is unfinished) a next run knows what it finds: masks
+that it would make as well, or something else, which it does not overwrite unasked.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from polymask._version import __version__
+from polymask.errors import FormatError, InputError
+from polymask.files import Root, refuse_collisions, safe_path
+from polymask.labels import LabelMap
+from polymask.layouts import Drawn, Layout
+from polymask.model import ImageRecord
+from polymask.semantic import Rules
+
+LABELS = "labels.json"
+MANIFEST = "manifest.jsonl"
+_LESS_USED = {"priority": (), "crowd": "keep", "border": 0, "holes": None}
+
+
+class FolderSink:
+    """The masks of many images below one folder.
+
+    Without `overwrite`, nothing that is there already and differs is replaced; only what an
+    unfinished run with the same `options` left is completed.
+    """
+
+    def __init__(
+        self, path: str | Path, layout: Layout, *, rules: Rules, label_map: LabelMap, overwrite: bool = False
+    ) -> None:
+        self.root = Root(path)
+        self.layout, self.rules, self.label_map, self.overwrite = layout, rules, label_map, overwrite
+        self.before: dict[str, dict[str, Any]] = {}
+
+    def plan(self, names: Iterable[str], options: Mapping[str, Any]) -> None:
+        """Refuse, before anything is written, what could not be written or would be overwritten.
+
+        Raises `InputError` for unsafe or colliding names, for links in the way, and for
+        masks in the folder that a run with these options would not make.
+        """
+        names = list(names)
+        paths = [(path, name) for name in names for path in self.layout.paths(safe_path(name))]
+        refuse_collisions(paths)
+        if not self.root.path.exists():
+            return
+        self.before = read_manifest(self.root)
+        unfinished = self.root.unfinished()
+        if self.overwrite or unfinished == options:
+            self.overwrite = True
+        elif unfinished is not None:
+            raise InputError(self._told("", "holds an unfinished run with other options"))
+        self._look_at(paths)
+
+    def _look_at(self, paths: Iterable[tuple[str, str]]) -> None:
+        labels = self.root.read(LABELS)
+        if not self.overwrite and labels is not None and labels != self.label_map.to_json():
+            raise InputError(self._told(LABELS, "holds another label map"))
+        for path, name in paths:
+            file = path.partition("#")[0]
+            there = self.root.holds(file)
+            if self.overwrite:
+                continue
+            if name in self.before and self._rules() != _rules_of(self.before[name]):
+                raise InputError(self._told(file, "was made under other rules"))
+            if there and name not in self.before and file == path:
+                raise InputError(self._told(file, "is there already, and not in the manifest"))
+
+    def _told(self, relative: str, what: str) -> str:
+        return f"{self.root.path / relative} {what}; pass --overwrite, or choose another DEST"
+
+    def _rules(self) -> dict[str, Any]:
+        named = {"pixel_rule": self.rules.pixel_rule, "overlap": self.rules.overlap}
+        chosen = {name: getattr(self.rules, name) for name in _LESS_USED}
+        return named | {name: value for name, value in chosen.items() if value != _LESS_USED[name]}
+
+    def entry(self, record: ImageRecord, source_sha256: str, drawn: Drawn) -> dict[str, Any]:
+        """An image's line in the manifest. It holds no time and no host."""
+        height, width = record.frame
+        line = {"name": record.name, "mask": drawn.mask, "height": height, "width": width}
+        line |= {"pixels_sha256": drawn.pixels_sha256, "source_sha256": source_sha256}
+        line |= self._rules() | {"version": __version__}
+        return line if drawn.labels is None else line | {"labels": dict(drawn.labels)}
+
+    def write(self, drawn: Drawn) -> bool:
+        """Put an image's files in place; False where all of them are there already.
+
+        Raises `InputError` where one is there that differs and may not be replaced.
+        """
+        missing = []
+        for path, data in drawn.files:
+            there = self.root.read(path)
+            if there is not None and there != data and not self.overwrite:
+                raise InputError(
+                    self._told(path, "is not what this run would write (edited, or of a changed source)")
+                )
+            if there != data:
+                missing.append((path, data))
+        for path, data in missing:
+            self.root.write(path, data)
+        self._remove_stale(drawn)
+        return bool(missing)
+
+    def _remove_stale(self, drawn: Drawn) -> None:
+        """Masks of labels that the image no longer has, where each label has a file."""
+        labels = self.before.get(drawn.name, {}).get("labels", {})
+        for label in labels if self.overwrite and "#" not in drawn.mask else ():
+            if label not in (drawn.labels or {}):
+                self.root.remove(f"{drawn.mask}/{label}.png")
+
+    def finish(self, entries: Iterable[dict[str, Any]], shared: Iterator[tuple[str, bytes]]) -> None:
+        """The files that all images share, then, once all is durable, the manifest."""
+        lines = self.before | {entry["name"]: entry for entry in entries}
+        manifest = b"".join(_line(lines[name]) for name in sorted(lines))
+        for path, data in ((LABELS, self.label_map.to_json()), *shared):
+            if self.root.read(path) != data:
+                self.root.write(path, data)
+        if self.root.read(MANIFEST) != manifest:
+            self.root.sync()
+            self.root.write(MANIFEST, manifest, durable=True)
+
+
+def _rules_of(entry: Mapping[str, Any]) -> dict[str, Any]:
+    named = ("pixel_rule", "overlap", *_LESS_USED)
+    return {
+        name: tuple(entry[name]) if name == "priority" else entry[name] for name in named if name in entry
+    }
+
+
+def _line(entry: Mapping[str, Any]) -> bytes:
+    return (json.dumps(entry, ensure_ascii=False) + "\n").encode()
+
+
+def read_manifest(root: Root) -> dict[str, dict[str, Any]]:
+    """The manifest's lines by image name; none where there is no manifest.
+
+    Raises `FormatError` naming the line that is damaged.
+    """
+    entries: dict[str, dict[str, Any]] = {}
+    for number, line in enumerate((root.read(MANIFEST) or b"").splitlines(), 1):
+        try:
+            entry = json.loads(line)
+            entries[entry["name"]] = entry
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise FormatError(
+                f"{root.path / MANIFEST}: line {number} is damaged; move the file away and convert again"
+            ) from None
+    return entries

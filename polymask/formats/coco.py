@@ -1,0 +1,277 @@
+"""COCO instances JSON, and COCO results lists.
+
+Read: `images` (`id`, `file_name`, `height`, `width`), `categories` (`id`, `name`),
+`annotations` (`id`, `image_id`, `category_id`, `segmentation`, `iscrowd`); other keys
+are ignored. A segmentation is told by its type, never by `iscrowd`: a list of rings,
+whose parts are united; an object whose `counts` are a list (uncompressed RLE) or a
+string (compressed). Segmentations stay undecoded until their image is asked for.
+Source: cocodataset.org, "Data format"; pycocotools `maskApi.h` for runs.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.content import Content
+from polymask.formats.refusals import Malformed, Refusals, decode_json, inside
+from polymask.model import Finding, Frame, ImageRecord, Instance, Polygon, Runs, Shape
+from polymask.raster.runs import counts_from_string
+
+Number = int | float
+Key = int | float | str  # 7, 7.0 and 7e0 are one key: they are equal, and hash equal
+
+
+class _Image(msgspec.Struct, gc=False):
+    id: Key
+    file_name: str
+    height: Number
+    width: Number
+
+    @property
+    def frame(self) -> Frame:
+        return int(self.height), int(self.width)
+
+
+class _Category(msgspec.Struct, gc=False):
+    id: Key
+    name: str
+
+
+class _Annotation(msgspec.Struct, gc=False):
+    image_id: Key
+    category_id: Key
+    id: Key | None = None
+    segmentation: msgspec.Raw = msgspec.Raw(b"null")
+    iscrowd: Number | bool | None = 0
+
+
+class _Rle(msgspec.Struct):
+    size: tuple[Number, Number]
+    counts: list[int] | str
+
+
+class _File(msgspec.Struct):
+    images: msgspec.Raw
+    annotations: msgspec.Raw
+    categories: msgspec.Raw
+
+
+_sections = msgspec.json.Decoder(_File)
+_rings = msgspec.json.Decoder(list[list[float]])
+_rle = msgspec.json.Decoder(_Rle)
+_NULL = msgspec.Raw(b"null")
+
+
+def sniff(content: Content) -> bool:
+    """Whether the file has COCO's lists, or is a list of results."""
+    return {"images", "annotations"} <= content.keys or (content.is_list and "image_id" in content.keys)
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """Every record is checked here; `decode` then cannot fail on them."""
+    refusals = Refusals(content.path, skip=options.skip_invalid)
+    if content.is_list:
+        annotations = refusals.rows(content.json, _Annotation, "$")
+        images, categories = _from_results(annotations, refusals)
+        where = "$"
+    else:
+        sections = refusals.required(content.json, _sections)
+        images = refusals.rows(sections.images, _Image, "$.images")
+        categories = refusals.rows(sections.categories, _Category, "$.categories")
+        annotations = refusals.rows(sections.annotations, _Annotation, "$.annotations")
+        where = "$.annotations"
+    positions = _positions(images, refusals, options)
+    kept = [image for index, image in images if positions.get(image.id) == index]
+    names = _category_names(categories, refusals)
+    reader = _Reader(kept, names)
+    for index, annotation in annotations:
+        refusals.catch(f"{where}[{index}]", reader.add, index, annotation)
+    return Annotations(
+        path=content.path,
+        format="coco",
+        categories=tuple((name, _category_id(key)) for key, name in names.items()),
+        names=[image.file_name for image in kept],
+        decode=reader.record,
+        used=reader.used(),
+        skipped=tuple(refusals.skipped),
+        unsegmented=reader.unsegmented,
+        findings=tuple(reader.duplicate_ids()),
+    )
+
+
+class _Reader:
+    """Annotations by image, their segmentations checked but not kept decoded."""
+
+    def __init__(self, images: Sequence[_Image], names: dict[Key, str]) -> None:
+        self.images, self.names = images, names
+        self.of_image: dict[Key, list[_Annotation]] = {image.id: [] for image in images}
+        self.frames = {image.id: image.frame for image in images}
+        self.unsegmented = 0
+
+    def add(self, index: int, annotation: _Annotation) -> None:
+        """Take an annotation in; raises `Malformed` where it cannot be used."""
+        if annotation.image_id not in self.of_image:
+            raise Malformed("$.image_id", f"no image has the id {annotation.image_id!r}")
+        if annotation.category_id not in self.names:
+            raise Malformed("$.category_id", f"no category has the id {annotation.category_id!r}")
+        if annotation.id is None:
+            annotation.id = f"annotations[{index}]"
+        if _check_segmentation(annotation.segmentation, self.frames[annotation.image_id]):
+            self.of_image[annotation.image_id].append(annotation)
+        else:
+            self.unsegmented += 1
+
+    def record(self, index: int) -> ImageRecord:
+        """The record of the i-th image."""
+        image = self.images[index]
+        instances = [self._instance(annotation, image.frame) for annotation in self.of_image[image.id]]
+        return ImageRecord(_whole(image.id), image.file_name, image.frame, tuple(instances))
+
+    def _instance(self, annotation: _Annotation, frame: Frame) -> Instance:
+        return Instance(
+            _whole(annotation.id or 0),
+            self.names[annotation.category_id],
+            _shape(annotation.segmentation, frame),
+            crowd=bool(annotation.iscrowd),
+        )
+
+    def used(self) -> dict[str, int]:
+        """How many instances each category has, by name."""
+        keys = Counter(annotation.category_id for group in self.of_image.values() for annotation in group)
+        used: Counter[str] = Counter()
+        for key, instances in keys.items():
+            used[self.names[key]] += instances
+        return dict(used)
+
+    def duplicate_ids(self) -> list[Finding]:
+        """One finding for each annotation id that occurs more than once."""
+        ids = Counter(annotation.id for group in self.of_image.values() for annotation in group)
+        twice = {key for key, times in ids.items() if times > 1}
+        return [
+            Finding(
+                "duplicate-id", image.file_name, _whole(a.id or 0), f"{ids[a.id]} annotations have this id"
+            )
+            for image in (self.images if twice else ())
+            for a in self.of_image[image.id]
+            if a.id in twice
+        ]
+
+
+def _positions(
+    images: Sequence[tuple[int, _Image]], refusals: Refusals, options: ReadOptions
+) -> dict[Key, int]:
+    """Where each image id stands in the list; images that cannot be used are refused."""
+    positions: dict[Key, int] = {}
+    for index, image in images:
+        if refusals.catch(f"$.images[{index}]", _check_image, image, positions):
+            options.limits.check_frame(f"{refusals.path}: $.images[{index}]", image.frame)
+            positions[image.id] = index
+    return positions
+
+
+def _check_image(image: _Image, seen: dict[Key, int]) -> bool:
+    for side in ("height", "width"):
+        size = getattr(image, side)
+        if size <= 0 or size != int(size):
+            raise Malformed(f"$.{side}", f"an image is a whole number of pixels large, not {size}")
+    if not image.file_name:
+        raise Malformed("$.file_name", "the name is empty")
+    if image.id in seen:
+        raise Malformed("$.id", f"$.images[{seen[image.id]}] has the id {image.id!r} as well")
+    return True
+
+
+def _category_names(categories: Sequence[tuple[int, _Category]], refusals: Refusals) -> dict[Key, str]:
+    """Category ids to names, in ascending order of id."""
+    names: dict[Key, str] = {}
+    for index, category in categories:
+        refusals.catch(f"$.categories[{index}]", _add_category, category, names)
+    return dict(sorted(names.items(), key=lambda item: (isinstance(item[0], str), item[0])))
+
+
+def _add_category(category: _Category, names: dict[Key, str]) -> None:
+    if category.id in names:
+        raise Malformed("$.id", f"category '{names[category.id]}' has the id {category.id!r} as well")
+    if not category.name:
+        raise Malformed("$.name", "the name is empty")
+    names[category.id] = category.name
+
+
+def _from_results(
+    annotations: Sequence[tuple[int, _Annotation]], refusals: Refusals
+) -> tuple[list[tuple[int, _Image]], list[tuple[int, _Category]]]:
+    """The images that the results' runs tell the size of, and categories named by their ids."""
+    images: dict[Key, _Image] = {}
+    for index, annotation in annotations:
+        if annotation.image_id not in images:
+            size = refusals.catch(f"$[{index}]", _result_size, annotation)
+            if size:
+                images[annotation.image_id] = _Image(annotation.image_id, str(annotation.image_id), *size)
+    categories = dict.fromkeys(annotation.category_id for _, annotation in annotations)
+    return list(enumerate(images.values())), list(enumerate(_Category(key, str(key)) for key in categories))
+
+
+def _result_size(annotation: _Annotation) -> tuple[Number, Number]:
+    if not _is_rle(annotation.segmentation):
+        raise Malformed(
+            "$.segmentation",
+            "a results list tells no image size unless it holds runs; "
+            "put these results under `annotations` of a file that has `images`",
+        )
+    with inside("$.segmentation"):
+        return decode_json(annotation.segmentation, _rle).size
+
+
+def _category_id(key: Key) -> int | None:
+    whole = _whole(key)
+    return whole if isinstance(whole, int) else None
+
+
+def _whole(key: Key) -> int | str:
+    if isinstance(key, float):
+        return int(key) if key.is_integer() else str(key)
+    return key
+
+
+def _is_rle(segmentation: msgspec.Raw) -> bool:
+    return bytes(memoryview(segmentation)[:1]) == b"{"
+
+
+def _check_segmentation(segmentation: msgspec.Raw, frame: Frame) -> bool:
+    """Whether there is one; raises `Malformed` where it cannot be drawn."""
+    with inside("$.segmentation"):
+        if _is_rle(segmentation):
+            _runs(segmentation, frame)
+            return True
+        return bool(_checked_rings(segmentation))
+
+
+def _shape(segmentation: msgspec.Raw, frame: Frame) -> Shape:
+    if _is_rle(segmentation):
+        return _runs(segmentation, frame)
+    return tuple(Polygon(np.array(ring).reshape(-1, 2)) for ring in _rings.decode(segmentation))
+
+
+def _checked_rings(segmentation: msgspec.Raw) -> list[list[float]]:
+    if segmentation == _NULL:
+        return []
+    rings = decode_json(segmentation, _rings)
+    for index, ring in enumerate(rings):
+        if len(ring) % 2:
+            raise Malformed(f"$[{index}]", f"{len(ring)} numbers are no pairs of x and y")
+        if len(ring) < 6:
+            raise Malformed(f"$[{index}]", f"a ring has at least 3 points, not {len(ring) // 2}")
+    return rings
+
+
+def _runs(segmentation: msgspec.Raw, frame: Frame) -> Runs:
+    rle = decode_json(segmentation, _rle)
+    if rle.size != frame:
+        raise Malformed(
+            "$.size", f"runs of {rle.size[0]} × {rle.size[1]} px in an image of {frame[0]} × {frame[1]}"
+        )
+    with inside("$.counts"):
+        return Runs(counts_from_string(rle.counts) if isinstance(rle.counts, str) else rle.counts, frame)

@@ -1,0 +1,100 @@
+"""Malformed records: each is refused with its place, or left out and reported, never guessed at."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import msgspec
+
+from polymask.errors import FormatError, GeometryError
+from polymask.model import Skipped
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class Malformed(Exception):
+    """A record that cannot be used: where in it, as a JSON path that starts with `$`, and why."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}")
+        self.where, self.reason = where, reason
+
+
+@contextmanager
+def inside(where: str) -> Iterator[None]:
+    """Let `Malformed` and `GeometryError` tell their place from one level further out."""
+    try:
+        yield
+    except Malformed as error:
+        raise Malformed(where + error.where.removeprefix("$"), error.reason) from None
+    except GeometryError as error:
+        raise Malformed(where, str(error)) from None
+
+
+def decode_json(text: bytes | msgspec.Raw, decoder: "msgspec.json.Decoder[T]") -> T:
+    """Decode a part of a JSON text; raises `Malformed` with the place in it and the value there."""
+    try:
+        return decoder.decode(text)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `$")
+        place = place.rstrip("`")
+        raise Malformed(f"${place}", reason + _shown(text, place)) from None
+
+
+def _shown(text: bytes | msgspec.Raw, place: str) -> str:
+    """The scalar at a JSON path, in parentheses; nothing where there is none to show."""
+    value: Any = msgspec.json.decode(text, type=Any, strict=False)
+    for step in place.replace("]", "").replace(".", "[").split("[")[1:]:
+        value = value[int(step)] if isinstance(value, list) else value.get(step)
+    return "" if isinstance(value, dict | list) else f" ({msgspec.json.encode(value).decode()[:60]})"
+
+
+class Refusals:
+    """What to do with malformed records of one file: raise `FormatError`, or list them in `skipped`."""
+
+    def __init__(self, path: Path, *, skip: bool) -> None:
+        self.path, self.skip = path, skip
+        self.skipped: list[Skipped] = []
+
+    def refuse(self, where: str, reason: str) -> None:
+        """Raise `FormatError` for the record at a JSON path, or note that it is left out."""
+        if not self.skip:
+            raise FormatError(
+                f"{self.path}: {where}: {reason}; correct it, or leave such records out with --skip-invalid"
+            )
+        self.skipped.append(Skipped(where, reason))
+
+    def catch(self, where: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """The function's result, or None where it finds the record at the JSON path malformed."""
+        try:
+            return function(*args, **kwargs)
+        except Malformed as error:
+            self.refuse(where + error.where.removeprefix("$"), error.reason)
+            return None
+
+    def rows(self, text: bytes | msgspec.Raw, row: type[T], where: str) -> list[tuple[int, T]]:
+        """The rows of a JSON list, each with its index."""
+        try:
+            return list(enumerate(_decoder(list[row]).decode(text)))  # type: ignore[valid-type]
+        except msgspec.ValidationError:
+            pass
+        raw = self.required(text, _decoder(list[msgspec.Raw]), where)
+        decoded = (
+            (index, self.catch(f"{where}[{index}]", decode_json, item, _decoder(row)))
+            for index, item in enumerate(raw)
+        )
+        return [(index, item) for index, item in decoded if item is not None]
+
+    def required(self, text: bytes | msgspec.Raw, decoder: "msgspec.json.Decoder[T]", where: str = "$") -> T:
+        """What nothing can be done without; raises `FormatError` where it is not there."""
+        try:
+            with inside(where):
+                return decode_json(text, decoder)
+        except Malformed as error:
+            raise FormatError(f"{self.path}: {error}") from None
+
+
+def _decoder(kind: Any) -> "msgspec.json.Decoder[Any]":
+    return msgspec.json.Decoder(kind)

@@ -1,0 +1,312 @@
+"""The job: plan → convert → write → summary, over a source of records and a sink for masks.
+
+Everything that can be refused is refused while planning, before the first write. After
+that each image stands alone: one that fails is reported, and the others are done.
+"""
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field, fields, replace
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from polymask.digest import record_sha256
+from polymask.errors import BackendError, InputError, LabelError, PolymaskError
+from polymask.files import safe_path
+from polymask.folder import FolderSink
+from polymask.formats import Annotations, ReadOptions, open_annotations
+from polymask.labels import VOID_16, LabelMap, from_categories, unknown_label
+from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
+from polymask.model import Conflict, Frame, ImageRecord, Limits, Report, Skipped
+from polymask.raster import KERNEL
+from polymask.raster.resize import resized
+from polymask.semantic import Painting, Rules, add_conflicts
+from polymask.workers import run_chunks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertOptions:
+    """The flags of `polymask convert`, with underscores; `from_` is `--from`.
+
+    `size` is (height, width) in pixels. `only` and `where` choose labels and images.
+    """
+
+    from_: str | None = None
+    to: str = "index"
+    images: str | Path | None = None
+    labels: str | Path | None = None
+    ids: str = "contiguous"
+    only: Sequence[str] = ()
+    where: Sequence[str] = ()
+    overlap: str = "last"
+    priority: Sequence[str] = ()
+    max_conflict: float | None = None
+    pixel_rule: str = "center"
+    holes: str | None = None
+    crowd: str = "keep"
+    border: int = 0
+    instances: bool = False
+    size: Frame | None = None
+    split: str = "train"
+    copy_images: bool = False
+    skip_invalid: bool = False
+    max_pixels: int = Limits().max_pixels
+    workers: int = 1
+    overwrite: bool = False
+    dry_run: bool = False
+
+    def rules(self) -> Rules:
+        """The part that decides which pixels are painted."""
+        return Rules(
+            pixel_rule=self.pixel_rule,
+            overlap=self.overlap,
+            priority=tuple(self.priority),
+            crowd=self.crowd,
+            border=self.border,
+            holes=self.holes,
+        )
+
+
+class Progress(Protocol):
+    """What is told of a run while it goes on, e.g. by a bar."""
+
+    def start(self, images: int) -> None: ...  # noqa: D102
+    def advance(self, images: int) -> None: ...  # noqa: D102
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one image."""
+
+    name: str
+    drawn: Drawn | None = None
+    entry: dict[str, Any] = field(default_factory=dict)
+    changed: bool = False
+    failure: str = ""
+    labels: dict[str, tuple[int, int]] = field(default_factory=dict)
+    conflicts: tuple[Conflict, ...] = ()
+    contested: int = 0
+    labeled: int = 0
+    instances: int = 0
+
+
+def convert(
+    source: str | Path,
+    dest: str | Path,
+    *,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Report:
+    """Convert polygon annotations to masks; the options are `ConvertOptions`' fields.
+
+    Raises `InputError` (nothing was written) for input that cannot be used, `BackendError`
+    where the disk fails, `Locked` where another run holds DEST. Images that fail alone are
+    in the report's `failures`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as dest:
+    ...     report = convert("fixtures/shapes/instances.json", dest, overlap="smallest")
+    >>> report.images, report.written, report.failed
+    (3, 3, 0)
+    """
+    known = [f.name for f in fields(ConvertOptions)]
+    for name in options:
+        if name not in known:
+            close = get_close_matches(name, known, 1)
+            raise InputError(f"no option '{name}'" + (f"; did you mean '{close[0]}'?" if close else ""))
+    return Job(source, dest, ConvertOptions(**options)).run(executor=executor, progress=progress)
+
+
+class Job:
+    """One conversion, planned when it is made and carried out by `run`."""
+
+    def __init__(self, source: str | Path, dest: str | Path, options: ConvertOptions) -> None:
+        self.options, self.rules = options, options.rules()
+        self.layout: Layout = layout_named(options.to)
+        limits = Limits(max_pixels=options.max_pixels)
+        reading = ReadOptions(limits=limits, skip_invalid=options.skip_invalid)
+        self.annotations: Annotations = open_annotations(source, format=options.from_, options=reading)
+        self.indices = self._chosen_images()
+        self.label_map = self._label_map()
+        self.skipped = [*self.annotations.skipped, *self._unknown_labels()]
+        self.only = self._chosen_labels()
+        split = safe_path(options.split)
+        self.layout_options = LayoutOptions(
+            label_map=self.label_map, split=split, instances=options.instances
+        )
+        self.layout.check(self.layout_options)
+        if options.copy_images and options.images is None:
+            raise InputError("--copy-images needs to know where the pictures are: add --images DIR")
+        self.sink = FolderSink(
+            dest, self.layout, rules=self.rules, label_map=self.label_map, overwrite=options.overwrite
+        )
+        self.sink.plan([self.annotations.names[index] for index in self.indices], self.fingerprint)
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """What makes a run the same run as one that did not finish."""
+        said = asdict(self.options) | {"images": str(self.options.images), "labels": None}
+        for name in ("workers", "overwrite", "dry_run", "max_conflict", "max_pixels"):
+            del said[name]
+        said["label_map"] = sha256(self.label_map.to_json()).hexdigest()
+        plain: dict[str, Any] = json.loads(json.dumps(said))
+        return plain
+
+    def _chosen_images(self) -> list[int]:
+        names, globs = self.annotations.names, self.options.where
+        chosen = [
+            i for i, name in enumerate(names) if not globs or any(fnmatchcase(name, glob) for glob in globs)
+        ]
+        if globs and not chosen:
+            raise InputError(f"--where {' --where '.join(globs)} matches none of {len(names)} images")
+        return chosen
+
+    def _label_map(self) -> LabelMap:
+        if self.options.ids not in ("contiguous", "source"):
+            raise InputError(f"no ids '{self.options.ids}'; there are: contiguous, source")
+        if self.options.labels is not None:
+            return LabelMap.load(self.options.labels)
+        return from_categories(self.annotations.categories, ids=self.options.ids)
+
+    def _unknown_labels(self) -> Iterator[Skipped]:
+        for name, instances in self.annotations.used.items():
+            if name not in self.label_map:
+                reason = f"{unknown_label(name, self.label_map.names)} ({instances} instances)"
+                if not self.options.skip_invalid:
+                    raise LabelError(
+                        f"{reason}; add it to the --labels file, paint it as another (`{name} -> other`), "
+                        "or leave it out with --skip-invalid"
+                    )
+                yield Skipped(name, reason)
+
+    def _chosen_labels(self) -> frozenset[str]:
+        known = {*self.annotations.used, *(name for name, _ in self.annotations.categories)}
+        for name in (*self.options.only, *self.options.priority):
+            if name not in known and name not in self.label_map:
+                raise LabelError(unknown_label(name, sorted(known)))
+        return frozenset(self.options.only)
+
+    def run(self, *, executor: Executor | None = None, progress: Progress | None = None) -> Report:
+        """Convert every chosen image and return what was done."""
+        began = time.perf_counter()
+        report = Report(kernel=KERNEL, skipped=self.skipped, unsegmented=self.annotations.unsegmented)
+        report.notes = [f"{f.image}: instance {f.instance}: {f.message}" for f in self.annotations.findings]
+        if progress:
+            progress.start(len(self.indices))
+        with nullcontext() if self.options.dry_run else self.sink.root.run(self.fingerprint):
+            outcomes = self._outcomes(executor, progress)
+            self._sum_up(outcomes, report)
+            if not self.options.dry_run:
+                done = [outcome for outcome in outcomes if outcome.drawn]
+                shared = self.layout.finish((o.drawn for o in done if o.drawn), self.layout_options)
+                self.sink.finish((outcome.entry for outcome in done), shared)
+        report.seconds = time.perf_counter() - began
+        return report
+
+    def _outcomes(self, executor: Executor | None, progress: Progress | None) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for chunk in run_chunks(self.convert_image, self.indices, self.options.workers, executor):
+            outcomes.extend(chunk)
+            if progress:
+                progress.advance(len(chunk))
+        return outcomes
+
+    def convert_image(self, index: int) -> Outcome:
+        """Convert one image. What is wrong with it alone is told in the outcome."""
+        name = self.annotations.names[index]
+        try:
+            return self._convert_image(index)
+        except BackendError:
+            raise
+        except PolymaskError as error:
+            return Outcome(name, failure=str(error))
+        except Exception as error:  # noqa: BLE001 - the one boundary: an image's bug must not stop the others
+            return Outcome(name, failure=f"{type(error).__name__}: {error}; please report this")
+
+    def _convert_image(self, index: int) -> Outcome:
+        record = self._chosen(self.annotations.decode(index))
+        painting = Painting(record, self.label_map, self.rules)
+        drawn = self.layout.draw(painting, self.layout_options)
+        if self.options.copy_images:
+            drawn = replace(drawn, files=(*drawn.files, self._picture(record.name)))
+        changed = False if self.options.dry_run else self.sink.write(drawn)
+        entry = self.sink.entry(record, record_sha256(record), drawn)
+        return Outcome(
+            record.name,
+            drawn=replace(drawn, files=()),
+            entry=entry,
+            changed=changed or self.sink.before.get(record.name) != entry,
+            labels=_counts(painting, index=self.layout.INDEX),
+            conflicts=painting.conflicts,
+            contested=painting.contested_pixels,
+            labeled=painting.labeled_pixels,
+            instances=len(painting.instances),
+        )
+
+    def _chosen(self, record: ImageRecord) -> ImageRecord:
+        """The record with the chosen instances only, at the chosen size."""
+        instances = tuple(
+            instance
+            for instance in record.instances
+            if instance.label in self.label_map
+            and (
+                not self.only
+                or instance.label in self.only
+                or self.label_map.name_of(instance.label) in self.only
+            )
+        )
+        record = replace(record, instances=instances)
+        return resized(record, self.options.size) if self.options.size else record
+
+    def _picture(self, name: str) -> tuple[str, bytes]:
+        path = Path(self.options.images or "") / safe_path(name)
+        try:
+            return f"{self.layout.IMAGES}/{name}", path.read_bytes()
+        except OSError as error:
+            raise InputError(
+                f"{path}: {os.strerror(error.errno or 0)}; the picture is needed to copy it"
+            ) from None
+
+    def _sum_up(self, outcomes: Iterable[Outcome], report: Report) -> None:
+        conflicts: dict[tuple[str, str], Conflict] = {}
+        labels = {name: {"instances": 0, "pixels": 0} for name in self.label_map.names}
+        for outcome in outcomes:
+            report.images += 1
+            if outcome.failure:
+                report.failures.append(Skipped(outcome.name, outcome.failure))
+                continue
+            report.instances += outcome.instances
+            report.written += outcome.changed
+            report.unchanged += not outcome.changed
+            report.conflict_pixels += outcome.contested
+            report.labeled_pixels += outcome.labeled
+            add_conflicts(conflicts, outcome.conflicts)
+            for name, (instances, pixels) in outcome.labels.items():
+                labels[name]["instances"] += instances
+                labels[name]["pixels"] += pixels
+        report.labels, report.conflicts = labels, tuple(conflicts.values())
+
+
+def _counts(painting: Painting, *, index: bool) -> dict[str, tuple[int, int]]:
+    """Instances and painted pixels by label: in the index mask, or in each label's own."""
+    instances = Counter(painting.values)
+    painted = np.bincount(painting.index.reshape(-1), minlength=VOID_16 + 1) if index else None
+    return {
+        label.name: (
+            instances[label.value],
+            painting.label_spans[label.name].pixels if painted is None else int(painted[label.value]),
+        )
+        for label in painting.label_map.labels
+        if instances[label.value] and (index or label.name in painting.label_spans)
+    }
