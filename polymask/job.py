@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, fields, replace
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from polymask.digest import record_sha256
-from polymask.errors import BackendError, InputError, LabelError, PolymaskError
+from polymask.errors import BackendError, InputError, LabelError, PolymaskError, unknown
 from polymask.files import safe_path
 from polymask.folder import FolderSink
 from polymask.formats import Annotations, ReadOptions, open_annotations
@@ -123,8 +122,7 @@ def convert(
     known = [f.name for f in fields(ConvertOptions)]
     for name in options:
         if name not in known:
-            close = get_close_matches(name, known, 1)
-            raise InputError(f"no option '{name}'" + (f"; did you mean '{close[0]}'?" if close else ""))
+            raise InputError(unknown("option", name, known))
     return Job(source, dest, ConvertOptions(**options)).run(executor=executor, progress=progress)
 
 
@@ -174,7 +172,7 @@ class Job:
 
     def _label_map(self) -> LabelMap:
         if self.options.ids not in ("contiguous", "source"):
-            raise InputError(f"no ids '{self.options.ids}'; there are: contiguous, source")
+            raise InputError(unknown("ids", self.options.ids, ("contiguous", "source")))
         if self.options.labels is not None:
             return LabelMap.load(self.options.labels)
         return from_categories(self.annotations.categories, ids=self.options.ids)

@@ -70,7 +70,9 @@ def compare(path: Path) -> tuple[int, int]:
     for image, record in zip(document["images"], polymask.read(path), strict=True):
         expected = np.zeros((image["height"], image["width"]), np.int64)
         for annotation in of_image[image["id"]]:
-            expected[oracle_segmentation(annotation["segmentation"], expected.shape)] = annotation["category_id"]
+            expected[oracle_segmentation(annotation["segmentation"], expected.shape)] = annotation[
+                "category_id"
+            ]
         wrong += int((polymask.index_mask(record, label_map) != expected).sum())
     return wrong, len(document["images"])
 

@@ -20,7 +20,17 @@ HOSTILE = [
     "con", "NUL.jpg", "a/aux.png", "com1", "lpt9.txt", "a.", "a ", "a./b", "x" * 256, "é" * 128,
     "a\u202egnp.exe", "\u2066a", ".polymask/run.json", "a/.polymask", "\ud800",
 ]  # fmt: skip
-FINE = ["a.png", "train/0001.png", "ä/ö.png", "a..b", "...a", ".hidden", "2020-01-01T10:00:00.png", "🦀.png", "می‌خواهم.png"]
+FINE = [
+    "a.png",
+    "train/0001.png",
+    "ä/ö.png",
+    "a..b",
+    "...a",
+    ".hidden",
+    "2020-01-01T10:00:00.png",
+    "🦀.png",
+    "می‌خواهم.png",
+]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -48,11 +58,17 @@ def test_a_name_that_is_safe_stays_below_the_root(name: str) -> None:
 
 @pytest.mark.parametrize(
     "names",
-    [("a.png", "a.png"), ("A.png", "a.png"), ("straße.png", "STRASSE.png"), ("\u00e9.png", "e\u0301.png"), ("a", "a/b")],
+    [
+        ("a.png", "a.png"),
+        ("A.png", "a.png"),
+        ("straße.png", "STRASSE.png"),
+        ("\u00e9.png", "e\u0301.png"),
+        ("a", "a/b"),
+    ],
 )
 def test_names_that_would_collide_are_refused(names: tuple[str, str]) -> None:
     """Twice the same, but for case or composition, or one inside the other."""
-    with pytest.raises(InputError, match="one.jpg"):
+    with pytest.raises(InputError, match=r"one\.jpg"):
         refuse_collisions(zip(names, ("one.jpg", "two.jpg"), strict=True))
 
 
@@ -112,7 +128,9 @@ def test_a_folder_or_a_file_in_the_way_is_told(tmp_path: Path) -> None:
         Root(tmp_path).write("masks/b.png", b"x")
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_file_and_no_temporary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A full disk is Unavailable; what was there stays."""
     root = Root(tmp_path)
     root.write("a.png", b"old")

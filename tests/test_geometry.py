@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from polymask.geometry import area, orientation, outside, repeats, self_contact
 
-numbers = st.one_of(st.integers(-8, 8).map(float), st.floats(-100, 100), st.sampled_from([0.1, 0.2, 0.3, 1e-300]))
+numbers = st.one_of(
+    st.integers(-8, 8).map(float), st.floats(-100, 100), st.sampled_from([0.1, 0.2, 0.3, 1e-300])
+)
 points = st.tuples(numbers, numbers)
 
 
@@ -34,7 +36,11 @@ def test_orientation_is_the_sign_of_the_exact_cross_product(triples: list) -> No
         ("closed square", ring((0, 0), (4, 0), (4, 4), (0, 4), (0, 0)), None),
         ("bow tie", ring((0, 0), (4, 4), (4, 0), (0, 4)), "crossing"),
         ("vertex on an edge", ring((0, 0), (4, 0), (4, 4), (2, 0), (0, 4)), "touch"),
-        ("two squares by a corner", ring((0, 0), (2, 0), (2, 2), (4, 2), (4, 4), (2, 4), (2, 2), (0, 2)), "touch"),
+        (
+            "two squares by a corner",
+            ring((0, 0), (2, 0), (2, 2), (4, 2), (4, 4), (2, 4), (2, 2), (0, 2)),
+            "touch",
+        ),
         ("spike", ring((0, 0), (4, 0), (8, 0), (4, 0), (4, 4)), "touch"),
         ("there and back", ring((0, 0), (4, 4), (0, 0)), None),
         ("straight on", ring((0, 0), (2, 0), (4, 0), (4, 4)), None),

@@ -65,7 +65,9 @@ def test_the_report_adds_up(coco_file: Write, tmp_path: Path) -> None:
     """Instances, painted pixels and conflicts by label, as drawn by hand."""
     report = convert(coco_file(), tmp_path / "out").to_dict()
     assert report["labels"] == {"cat": {"instances": 1, "pixels": 7}, "dog": {"instances": 1, "pixels": 9}}
-    assert report["conflicts"] == [{"labels": ("cat", "dog"), "pixels": 2, "winner": "dog", "won": {"dog": 2}}]
+    assert report["conflicts"] == [
+        {"labels": ("cat", "dog"), "pixels": 2, "winner": "dog", "won": {"dog": 2}}
+    ]
     assert (report["images"], report["instances"], report["written"], report["unchanged"]) == (1, 2, 1, 0)
     assert report["conflict_pixels"] / report["labeled_pixels"] == 2 / 16
 
@@ -82,7 +84,9 @@ def test_a_second_run_does_nothing(tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.is_file()}
     report = convert(SAMPLE, tmp_path / "out", to="voc", instances=True)
     assert (report.written, report.unchanged) == (0, 3)
-    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert before == {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*") if path.is_file()
+    }
 
 
 @pytest.mark.parametrize("layout", ["index", "binary", "voc", "coco"])

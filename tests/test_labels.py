@@ -75,7 +75,9 @@ def test_label2id_maps_many_labels_to_one(tmp_path: Path) -> None:
 
 
 @given(names, st.booleans())
-def test_labels_json_is_read_back_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, many: list[str], alias: bool) -> None:
+def test_labels_json_is_read_back_as_it_was_written(
+    tmp_path_factory: pytest.TempPathFactory, many: list[str], alias: bool
+) -> None:
     """Any names, colors and aliases survive `save` and `load`."""
     path = tmp_path_factory.mktemp("labels") / "labels.json"
     label_map = LabelMap.from_names(many, aliases={"old": many[0]} if alias and many else None)
@@ -95,10 +97,12 @@ def test_labels_json_is_read_back_as_it_was_written(tmp_path_factory: pytest.Tem
         ('{"255": "cat"}', "void"),
         ('{"1": "cat", "-1": "dog"}', "0 to 65535"),
         ('{"cat": 70000}', "0 to 65535"),
-        ('[1, 2]', "expected a list of names"),
+        ("[1, 2]", "expected a list of names"),
     ],
 )
-def test_a_damaged_label_file_is_refused_with_its_name_and_place(tmp_path: Path, text: str, place: str) -> None:
+def test_a_damaged_label_file_is_refused_with_its_name_and_place(
+    tmp_path: Path, text: str, place: str
+) -> None:
     """The error names the file and the line or key."""
     with pytest.raises(LabelError, match=rf"labels: .*{place}"):
         loaded(tmp_path, text)

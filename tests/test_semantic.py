@@ -69,7 +69,9 @@ def test_smallest_counts_pixels_inside_the_frame() -> None:
 def test_unnamed_labels_come_below_named_ones_last_on_top() -> None:
     """`priority` names c only: b then lies on a, and c on both."""
     whole = box(0, 0, 6, 3)
-    three = record(instance(1, "c", box(0, 0, 2, 3)), instance(2, "a", whole), instance(3, "b", box(4, 0, 6, 3)))
+    three = record(
+        instance(1, "c", box(0, 0, 2, 3)), instance(2, "a", whole), instance(3, "b", box(4, 0, 6, 3))
+    )
     mask = index_mask(three, LABELS, overlap="priority", priority=["c"])
     assert (mask == drawn(*["331122"] * 3)).all()
 
@@ -171,9 +173,7 @@ def test_ignored_instances_paint_void() -> None:
     assert (index_mask(ignored, LABELS) == drawn("11111.", "1vvv1.", "11111.")).all()
 
 
-@pytest.mark.parametrize(
-    ("crowd", "row"), [("keep", "222211"), ("void", "vvvv11"), ("skip", "111111")]
-)
+@pytest.mark.parametrize(("crowd", "row"), [("keep", "222211"), ("void", "vvvv11"), ("skip", "111111")])
 def test_crowds_are_kept_voided_or_skipped(crowd: str, row: str) -> None:
     """A crowd region on top of an instance, under each policy."""
     both = record(
@@ -228,7 +228,9 @@ def test_more_instances_than_numbers_are_refused() -> None:
 
 def test_label_masks_are_unions_and_name_their_sources() -> None:
     """Masks of two labels overlap; each lists the ids of its instances; background has none."""
-    one = record(*PAIR.instances, instance(3, "a", box(5, 0, 6, 1)), instance(4, "background", box(0, 0, 1, 1)))
+    one = record(
+        *PAIR.instances, instance(3, "a", box(5, 0, 6, 1)), instance(4, "background", box(0, 0, 1, 1))
+    )
     found = {mask.label: mask for mask in label_masks(one)}
     assert list(found) == ["a", "b"]
     assert (found["a"].mask == drawn("####.#", "####..", "......")).all()
@@ -250,7 +252,14 @@ def test_an_unknown_label_is_refused_with_the_nearest_name() -> None:
 
 @pytest.mark.parametrize(
     "rules",
-    [{"overlap": "top"}, {"crowd": "drop"}, {"holes": "xor"}, {"border": -1}, {"overlap": "priority"}, {"priority": ["a"]}],
+    [
+        {"overlap": "top"},
+        {"crowd": "drop"},
+        {"holes": "xor"},
+        {"border": -1},
+        {"overlap": "priority"},
+        {"priority": ["a"]},
+    ],
 )
 def test_unknown_rules_are_refused(rules: dict[str, object]) -> None:
     """Rules are named, and `priority` comes with its list."""

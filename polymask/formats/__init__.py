@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from polymask.errors import BackendError, FormatError, InputError, NotFound
+from polymask.errors import BackendError, FormatError, InputError, NotFound, unknown
 from polymask.files import disk_error
 from polymask.formats.content import Content
 from polymask.model import Finding, ImageRecord, Limits, Skipped
@@ -79,7 +79,7 @@ def open_annotations(
     if not path.exists():
         raise NotFound(f"{path}: no such file or folder")
     if format is not None and format not in FORMATS:
-        raise InputError(f"no format '{format}'; there are: {', '.join(FORMATS)}")
+        raise InputError(unknown("format", format, FORMATS))
     content = Content(path)
     try:
         module = _module(format) if format else _sniffed(content)

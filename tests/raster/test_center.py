@@ -12,7 +12,9 @@ from tests.oracles import drawn, exact_mask, exact_union
 FRAME = (6, 8)
 halves = st.integers(-4, 20).map(lambda n: n / 2)
 decimals = st.integers(-200, 1000).map(lambda n: n / 100)
-coordinates = st.one_of(halves, decimals, st.floats(-1e3, 1e3), st.floats(allow_nan=False, allow_infinity=False))
+coordinates = st.one_of(
+    halves, decimals, st.floats(-1e3, 1e3), st.floats(allow_nan=False, allow_infinity=False)
+)
 rings = st.lists(st.tuples(coordinates, coordinates), max_size=8)
 polygons = st.builds(Polygon, rings, st.lists(rings, max_size=2))
 
