@@ -52,14 +52,14 @@ class Call:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The body, which must be an object.
+        """The body, which must be an object, or the fields of a form.
 
         Raises
         ------
         InputError
             It is something else.
         """
-        body = self.body
+        body = dict(self.upload.fields) if self.upload else self.body
         if not isinstance(body, dict):
             raise InputError("the body must be a JSON object")
         return body

@@ -15,10 +15,11 @@ import msgspec
 
 from polymask.errors import FormatError, Locked, Unavailable
 
-Entry = tuple[str, str, msgspec.Raw | None]
+Entry = tuple[str, str, msgspec.Raw]
 """(kind, id, JSON of the document, or null where it was deleted)."""
 
 _LINE = msgspec.json.Decoder(list[Entry])
+_NULL = b"null"
 
 
 class ChangeLog:
@@ -43,7 +44,7 @@ class ChangeLog:
 
     def append(self, changes: Sequence[tuple[str, str, bytes | None]]) -> None:
         """Add one write."""
-        line = [(kind, key, None if body is None else msgspec.Raw(body)) for kind, key, body in changes]
+        line = [(kind, key, msgspec.Raw(_NULL if body is None else body)) for kind, key, body in changes]
         data = msgspec.json.encode(line) + b"\n"
         end = self._file.seek(0, 2)
         if self._file.write(data) != len(data):
@@ -73,7 +74,7 @@ class ChangeLog:
         except msgspec.MsgspecError as error:
             raise FormatError(f"{self._path}:{number}: not a line of an emulator's store: {error}") from error
         for kind, key, body in entries:
-            yield kind, key, None if body is None else bytes(body)
+            yield kind, key, None if bytes(body) == _NULL else bytes(body)
 
     def _lock(self) -> None:
         try:

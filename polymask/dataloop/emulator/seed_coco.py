@@ -1,14 +1,16 @@
 """COCO instances as Dataloop items and annotations."""
 
 import base64
+import io
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import msgspec
 import numpy as np
+import PIL.Image
 from pycocotools import mask as coco_mask
 
 from polymask.dataloop.emulator.pictures import describe_blank
@@ -103,6 +105,7 @@ def read(file: Path) -> Instances:
 def _by_image(
     instances: Instances, labels: dict[int, str], file: Path
 ) -> defaultdict[int | str, list[Annotation]]:
+    _check_unique(instances.images, file)
     images = {image.id for image in instances.images}
     objects: defaultdict[int | str, list[Annotation]] = defaultdict(list)
     for place, one in enumerate(instances.annotations):
@@ -112,6 +115,15 @@ def _by_image(
             raise FormatError(f"{file}: $.annotations[{place}].category_id: no category {one.category_id}")
         objects[one.image_id].append(one)
     return objects
+
+
+def _check_unique(images: Sequence[Image], file: Path) -> None:
+    seen: set[int | str] = set()
+    for place, image in enumerate(images):
+        for value in (image.id, clean(image.file_name)):
+            if value in seen:
+                raise FormatError(f"{file}: $.images[{place}]: {value} is there twice")
+            seen.add(value)
 
 
 def _add_item(platform: Platform, dataset_id: str, image: Image, *, images: Path | None) -> str:
@@ -156,6 +168,10 @@ def _data_uri(runs: Runs) -> str:
     whole = {"size": [height, width], "counts": runs.counts}
     packed = encode(whole, height, width) if isinstance(runs.counts, list) else whole
     pixels = np.zeros((height, width, 4), np.uint8)
-    pixels[coco_mask.decode(packed).astype(bool)] = 255
-    _, png = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    return "data:image/png;base64," + base64.b64encode(png.tobytes()).decode()
+    with warnings.catch_warnings():
+        # pycocotools speaks to numpy in a way that numpy 2 calls outdated.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pixels[coco_mask.decode(packed).astype(bool)] = 255
+    png = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(png, "PNG", compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(png.getvalue()).decode()

@@ -22,7 +22,7 @@ class Store:
 
     >>> store = Store()
     >>> with store.write() as changes:
-    ...     store.put("recipe", b'{"id":"1"}')
+    ...     recipe = store.put("recipe", b'{"id":"1"}')
     >>> changes
     [('create', 'recipe', '1')]
     """
