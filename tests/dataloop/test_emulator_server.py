@@ -265,3 +265,28 @@ def test_serving_tells_how_to_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         serve(ready=ready)
     assert len(told) == 1
+
+
+def test_credentials_are_in_no_record(tmp_path: Path) -> None:
+    """Neither the audit nor a file of the store has seen the password or the token."""
+    with Emulator(store=tmp_path) as emulator:
+        login = {"username": "bot@example.org", "password": "hunter2", "type": "user_credentials"}
+        token = requests.post(f"{emulator.gate_url}/token?default", json=login, timeout=5).json()["id_token"]
+        bearer = {"Authorization": f"Bearer {token}"}
+        assert (
+            requests.get(f"{emulator.url}/users/me", headers=bearer, timeout=5).json()["email"]
+            == login["username"]
+        )
+        assert len(emulator.audit) == 2
+        records = repr(emulator.audit).encode()
+    records += b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"hunter2" not in records
+    assert token.encode() not in records
+
+
+def test_bodies_can_be_left_out_of_the_audit() -> None:
+    """`audit_bodies=False` keeps memory flat in long runs; the rest of an entry stays."""
+    with Emulator(audit_bodies=False) as emulator:
+        harbor = Harbor(emulator)
+        Api(emulator)("POST", f"/items/{harbor.item_id}/annotations", [polygon()])
+        assert (emulator.audit[0].body, len(emulator.audit[0].changes)) == (None, 1)

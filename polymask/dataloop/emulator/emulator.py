@@ -44,6 +44,9 @@ class Emulator:
         Seconds that every call waits before it is handled.
     project
         The name of the project that is made for the seed.
+    audit_bodies
+        Whether `audit` keeps in memory what was sent; turn it off for very long runs. The audit
+        of a store has it in any case.
 
     Raises
     ------
@@ -71,10 +74,14 @@ class Emulator:
         port: int = 0,
         latency: float = 0.0,
         project: str = "emulator",
+        audit_bodies: bool = True,
     ) -> None:
         self.seeded = Seeded()
         with ExitStack() as stack:
-            self._open(stack, Path(store) if store else None)
+            folder = Path(store) if store else None
+            self._open(stack, folder)
+            self._audit = Audit(folder / "audit.jsonl" if folder else None, bodies=audit_bodies)
+            stack.callback(self._audit.close)
             self._server = Server(self._platform, self._audit, port=port, latency=latency)
             stack.callback(self._server.stop)
             self._platform.url = self.url
@@ -226,8 +233,6 @@ class Emulator:
         if log:
             stack.callback(log.close)
         self._store = Store(log)
-        self._audit = Audit(folder / "audit.jsonl" if folder else None)
-        stack.callback(self._audit.close)
         self._platform = Platform(self._store, Pictures(folder / "pictures" if folder else None))
 
     def _read(self, find: Callable[[], list[Document]]) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """What can be done on the platform, whoever asks: a request, a seed or a test."""
 
 import posixpath
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,14 @@ class Platform:
         self.pictures = pictures
         self.url = ""
 
-    def write(self) -> AbstractContextManager[list[Change]]:
-        """Group changes; see `Store.write`."""
-        return self.store.write()
+    @contextmanager
+    def write(self) -> Iterator[list[Change]]:
+        """Group changes; see `Store.write`. Bytes of deleted items go once that is on record."""
+        with self.store.write() as changes:
+            yield changes
+        for verb, kind, key in changes:
+            if (verb, kind) == ("delete", "item"):
+                self.pictures.remove(key)
 
     def view(self, one: Document) -> bytes:
         """Return a document's JSON as the API shows it."""
@@ -174,8 +179,6 @@ class Platform:
         for child_kind, child in self._below(kind, key):
             self.remove(child_kind, child)
         self.store.drop(kind, key)
-        if kind == "item":
-            self.pictures.remove(key)
 
     def _below(self, kind: str, key: str) -> list[tuple[str, str]]:
         if kind == "project":

@@ -54,8 +54,11 @@ def seed_platform(
     with platform.store.lock, platform.write():
         project_id = platform.add_project(project).id
         if seed.is_dir():
-            return seed_folder.fill(platform, project_id, seed)
-        return seed_coco.fill(platform, project_id, seed, images=Path(images) if images else None)
+            done = seed_folder.fill(platform, project_id, seed)
+        else:
+            done = seed_coco.fill(platform, project_id, seed, images=Path(images) if images else None)
+    platform.store.settle()
+    return done
 
 
 def add_dataset(platform: Platform, project_id: str, name: str, labels: Iterable[str]) -> str:

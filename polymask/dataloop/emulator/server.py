@@ -24,6 +24,7 @@ PREFIX = "/api/v1"
 ROUTES = (*access.ROUTES, *projects.ROUTES, *recipes.ROUTES, *items.ROUTES, *queries.ROUTES, *apps.ROUTES)
 
 _LARGEST_BODY = 2**31
+_LOGINS = {route.path for route in access.GATE_ROUTES}
 _STATUS: dict[type[PolymaskError], int] = {InputError: 400, Denied: 401, NotFound: 404, ConflictError: 409}
 
 Hook = Callable[[int, str, str], None]
@@ -94,14 +95,14 @@ class Server:
         for route in ROUTES:
             app.router.add_route(route.method, PREFIX + route.path, self._endpoint(route.handler))
         for route in access.GATE_ROUTES:
-            app.router.add_route(route.method, route.path, self._endpoint(route.handler, open_to_all=True))
+            app.router.add_route(route.method, route.path, self._endpoint(route.handler, login=True))
         app.router.add_route("*", "/{rest:.*}", self._endpoint(_unknown))
         return app
 
     def _endpoint(
-        self, handler: Handler, *, open_to_all: bool = False
+        self, handler: Handler, *, login: bool = False
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        checked = handler if open_to_all else _for_bearers(handler)
+        checked = handler if login else _for_bearers(handler)
 
         async def endpoint(request: web.Request) -> web.StreamResponse:
             self.calls += 1
@@ -159,9 +160,7 @@ class Server:
 
     def _record(self, call: Call, status: int, changes: list[Change], fault: Fault | None) -> None:
         query = "&".join(f"{name}={value}" for name, value in call.query.items())
-        raw = call.raw
-        if call.upload:
-            raw = msgspec.json.encode({**call.upload.fields, "size": len(call.upload.data)})
+        raw = _recordable(call)
         kind = fault.kind if fault else ""
         self._audit.add(
             AuditEntry(call.number, call.method, call.path, raw, status, tuple(changes), query, kind)
@@ -209,13 +208,22 @@ def _unknown(_platform: Platform, call: Call) -> Answer:
     raise NotFound(f"the emulator does not know {call.method} {call.path}")
 
 
+def _recordable(call: Call) -> bytes:
+    if call.path in _LOGINS:
+        # Credentials belong in no file, not even those of a stand-in.
+        return b""
+    if call.upload:
+        return msgspec.json.encode({**call.upload.fields, "size": len(call.upload.data)})
+    return call.raw
+
+
 def _status_of(error: PolymaskError) -> int:
     return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
 
 
 def _response(given: Answer) -> web.Response:
     return web.Response(
-        body=given.body, status=given.status, content_type=given.content_type, headers=dict(given.headers)
+        body=given.body, status=given.status, headers={"Content-Type": given.content_type, **given.headers}
     )
 
 
@@ -226,8 +234,8 @@ def _hang_up(request: web.Request) -> web.Response:
 
 
 async def _send_half(request: web.Request, given: Answer) -> web.StreamResponse:
-    response = web.StreamResponse(status=given.status, headers=dict(given.headers))
-    response.content_type = given.content_type
+    headers = {"Content-Type": given.content_type, **given.headers}
+    response = web.StreamResponse(status=given.status, headers=headers)
     response.content_length = len(given.body)
     await response.prepare(request)
     await response.write(given.body[: len(given.body) // 2])

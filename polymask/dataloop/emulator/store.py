@@ -135,6 +135,10 @@ class Store:
             return items
         return sorted(key for item in items for key in self.children("annotation", item))
 
+    def settle(self) -> None:
+        """Let nobody see the state before the last write any more."""
+        self._last_write = []
+
     def close(self) -> None:
         """Close the log, if there is one."""
         if self._log:
