@@ -12,6 +12,7 @@ def me(_platform: Platform, call: Call) -> Answer:
 
 def token(_platform: Platform, call: Call) -> Answer:
     """Exchange any credentials or refresh token for a token that lasts a day."""
+    # A refresh names nobody; the token to be is then that of the caller.
     user = call.fields.get("username")
     email = user if isinstance(user, str) else call.user
     return answer({"id_token": fake_token(email), "refresh_token": "refresh"})

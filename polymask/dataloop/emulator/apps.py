@@ -13,6 +13,7 @@ def publish(platform: Platform, call: Call) -> Answer:
     fields = call.fields
     if not isinstance(fields.get("name"), str):
         raise InputError("an app needs a name")
+    # Stored unchecked: what the platform makes of a wrong manifest is not known.
     return Answer(platform.view(platform.add("app", fields, call.user)), 201)
 
 

@@ -35,6 +35,7 @@ class AuditEntry(msgspec.Struct, frozen=True):
     def line(self) -> bytes:
         """Return the entry as one line of JSON."""
         body = msgspec.Raw(self.raw or b"null")
+        # In the order that a person reads a line.
         shown = {"number": self.number, "method": self.method, "path": self.path, "query": self.query}
         return msgspec.json.encode(
             {**shown, "status": self.status, "fault": self.fault, "changes": self.changes, "body": body}
@@ -53,6 +54,7 @@ class Audit:
     def __init__(self, path: Path | None = None, *, bodies: bool = True) -> None:
         self.entries: list[AuditEntry] = []
         self._bodies = bodies
+        # Unbuffered, as the log of changes is, so that both end at the same call.
         self._file = path.open("ab", buffering=0) if path else None
 
     def add(self, entry: AuditEntry) -> None:

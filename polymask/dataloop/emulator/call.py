@@ -67,6 +67,7 @@ class Call:
     @property
     def user(self) -> str:
         """The email that the token claims, for authorship; nothing is verified."""
+        # Deletions and authorship go by this name.
         return email_in(self.headers.get("Authorization", ""))
 
     @property
@@ -77,6 +78,7 @@ class Call:
     @property
     def reads(self) -> bool:
         """Whether the call changes nothing."""
+        # The platform queries, changes and deletes through one path.
         peeked = _peek(self.raw)
         asks = self.path.endswith("/query") and not peeked.delete and peeked.update is None
         return self.method == "GET" or asks
@@ -130,6 +132,7 @@ def email_in(authorization: str) -> str:
     """Return the email claim of a bearer token, or the emulator's own user."""
     claims = authorization.removeprefix("Bearer ").split(".")
     try:
+        # Tokens leave base64 padding out; Python wants it.
         padded = claims[1] + "=" * (-len(claims[1]) % 4)
         return _CLAIMS.decode(base64.urlsafe_b64decode(padded)).email
     except (IndexError, binascii.Error, ValueError, msgspec.MsgspecError):

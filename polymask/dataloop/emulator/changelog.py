@@ -38,6 +38,7 @@ class ChangeLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        # Unbuffered: what a killed process kept in a buffer would be lost.
         self._file = path.open("a+b", buffering=0)
         self._lock()
         self._cut_torn_line()
@@ -60,6 +61,7 @@ class ChangeLog:
         FormatError
             A line that is no write: the file was edited or is not ours.
         """
+        # Read through a handle of its own; the other one stays at the end.
         with self._path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 yield from self._changes(line, number)
@@ -78,6 +80,7 @@ class ChangeLog:
 
     def _lock(self) -> None:
         try:
+            # A kernel lock: it goes with the process, however that ends.
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._file.close()
@@ -86,6 +89,7 @@ class ChangeLog:
     def _cut_torn_line(self) -> None:
         if not self._path.stat().st_size:
             return
+        # Searched backwards in place: the torn line of a large seed can be most of the file.
         with mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             whole = content.rfind(b"\n") + 1
         self._file.truncate(whole)

@@ -42,6 +42,7 @@ def _batch(call: Call) -> list[Any] | None:
 
 def _trim(fault: Fault, call: Call) -> Call:
     batch = _batch(call)
+    # A single object cannot be stored in part.
     return call if batch is None else call.with_body(batch[: _kept(fault, batch)])
 
 
@@ -51,6 +52,7 @@ def _shift(pages: int) -> Callable[[Fault, Call], Call]:
 
 def _append_errors(fault: Fault, call: Call, given: Answer) -> Answer:
     batch = _batch(call)
+    # A refused batch has no elements to report on.
     if batch is None or given.status >= 300:
         return given
     errors = [{"message": "injected fault", "statusCode": fault.status} for _ in batch[_kept(fault, batch) :]]
@@ -61,6 +63,7 @@ def _shorten(fault: Fault, _call: Call, given: Answer) -> Answer:
     page = _page(given)
     if page is None:
         return given
+    # Everything else stays true: only who counts can notice.
     return answer(page | {"items": page["items"][: _kept(fault, page["items"])]})
 
 

@@ -34,6 +34,7 @@ class Document(msgspec.Struct, frozen=True, gc=False):
         return dict[str, Any](msgspec.json.decode(self.body))
 
 
+# Only what indexes and the commonest filters need: msgspec skips the rest unbuilt.
 class _ItemHead(msgspec.Struct, rename="camel"):
     id: str
     dataset_id: str
@@ -83,6 +84,7 @@ def _annotation(kind: str, body: bytes) -> Document:
 
 def _dataset(kind: str, body: bytes) -> Document:
     head = _DATASET.decode(body)
+    # The platform lets projects share a dataset; its home is the first.
     parent = head.projects[0] if head.projects else ""
     return Document(kind, head.id, parent, "", head.name, body, head.system_space)
 
@@ -92,6 +94,7 @@ def _plain(kind: str, body: bytes) -> Document:
     return Document(kind, head.id, "", head.type or "", head.name or "", body)
 
 
+# Made once: building a decoder costs more than most documents do.
 _ITEM = msgspec.json.Decoder(_ItemHead)
 _ANNOTATION = msgspec.json.Decoder(_AnnotationHead)
 _DATASET = msgspec.json.Decoder(_DatasetHead)

@@ -14,6 +14,7 @@ Matches = Callable[[Document], bool]
 MISSING: Final = object()
 """What a look for an absent field gives; no value, not even null, equals it."""
 
+# Elsewhere a star is a star: labels and tags may hold one.
 _GLOBBED = ("filename", "dir", "name")
 _RANGES = ("$gt", "$gte", "$lt", "$lte")
 
@@ -33,6 +34,7 @@ def clauses(query: Any) -> list[tuple[str, Any]]:
         raise InputError(f"a filter is an object, not {query!r}")
     flat: list[tuple[str, Any]] = []
     for field, condition in query.items():
+        # Flat, so that cursors and indexed fields are seen wherever the SDK puts them.
         if field == "$and":
             flat += [pair for part in _parts(condition) for pair in clauses(part)]
         else:
@@ -76,6 +78,7 @@ def _test(field: str, condition: Any, look: Look) -> Matches:
     if field.startswith("$"):
         raise InputError(f"unknown operator {field}")
     checks = [_check(operator, wanted, field) for operator, wanted in _conditions(condition)]
+    # Nearly every clause; and it runs for each document of a dataset.
     if len(checks) == 1:
         check = checks[0]
         return lambda one: check(look(one, field))
@@ -85,6 +88,7 @@ def _test(field: str, condition: Any, look: Look) -> Matches:
 def _conditions(condition: Any) -> list[tuple[str, Any]]:
     if isinstance(condition, dict) and any(key.startswith("$") for key in condition):
         return list(condition.items())
+    # The SDK writes a bare list where it means one of these.
     return [("$in" if isinstance(condition, list) else "$eq", condition)]
 
 
@@ -112,6 +116,7 @@ def _same(value: Any, wanted: Any) -> bool:
 
 def _in(wanted: list[Any], globbed: bool) -> Callable[[Any], bool]:  # noqa: FBT001
     if not globbed and all(isinstance(one, str) for one in wanted):
+        # Deletion by ids asks for a thousand of them at once.
         texts = frozenset(wanted)
         return lambda value: any(
             isinstance(one, str) and one in texts for one in (value if isinstance(value, list) else (value,))
@@ -132,6 +137,7 @@ def _compare(holds: Callable[[Any, Any], bool]) -> Callable[[Any, bool], Callabl
 
 
 def _comparable(value: Any, wanted: Any) -> bool:
+    # JSON has no order between true and a number; Python would find one.
     if isinstance(value, bool) or isinstance(wanted, bool):
         return False
     numbers = isinstance(value, int | float) and isinstance(wanted, int | float)

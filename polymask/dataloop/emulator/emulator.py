@@ -77,6 +77,7 @@ class Emulator:
         audit_bodies: bool = True,
     ) -> None:
         self.seeded = Seeded()
+        # Whatever fails half-way, files and sockets opened so far are closed again.
         with ExitStack() as stack:
             folder = Path(store) if store else None
             self._open(stack, folder)
@@ -85,6 +86,7 @@ class Emulator:
             self._server = Server(self._platform, self._audit, port=port, latency=latency)
             stack.callback(self._server.stop)
             self._platform.url = self.url
+            # A store that holds something was seeded, or was meant to be as it is.
             if seed is not None and not self._store.all("project"):
                 self.seeded = seed_platform(self._platform, Path(seed), images=images, project=project)
             self._stack = stack.pop_all()
@@ -139,6 +141,7 @@ class Emulator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+        # A failing test must show its own error first.
         if error is None and self._server.hooks.errors:
             raise self._server.hooks.errors[0]
 
@@ -264,4 +267,5 @@ def serve(
     with Emulator(seed=seed, images=images, store=store, port=port) as emulator:
         if ready:
             ready("\n".join(filter(None, (instructions(emulator.url), emulator.seeded.summary()))))
+        # For ever; an interrupt ends it.
         threading.Event().wait()

@@ -81,10 +81,12 @@ class Fault:
             and self.call in (None, call.number)
             and self._pattern().match(call.path) is not None
             and self.resource in (None, call.resource)
+            # A write on top of an outdated state would be lost with it.
             and (self.kind != "stale" or call.reads)
         )
 
     def _pattern(self) -> re.Pattern[str]:
+        # No path starts with it, so the two notations cannot be confused.
         if self.path_pattern.startswith("^"):
             return re.compile(self.path_pattern)
         return re.compile(glob(self.path_pattern).pattern + r"\Z", re.S)
@@ -102,6 +104,7 @@ class Faults:
     """
 
     def __init__(self) -> None:
+        # Tests add faults from their own thread while calls come in.
         self._lock = threading.Lock()
         self._seen: dict[Fault, int] = {}
 
@@ -120,6 +123,7 @@ class Faults:
         with self._lock:
             for fault, seen in self._seen.items():
                 if fault.matches(call):
+                    # Counted whether or not it strikes, or `skip` would never pass.
                     self._seen[fault] = seen + 1
                     if fault.skip <= seen and (fault.times is None or seen < fault.skip + fault.times):
                         return fault

@@ -16,6 +16,7 @@ def upload(platform: Platform, call: Call) -> Answer:
     if call.upload is None:
         raise InputError("an item is uploaded as a multipart form")
     path = clean(call.upload.fields.get("path", ""))
+    # As on the platform, paths are unique and an upload says what to do about it.
     present = platform.store.at_path(call.params["id"], path)
     if present is None:
         return _created(platform, call, path)
@@ -36,6 +37,7 @@ def create_annotations(platform: Platform, call: Call) -> Answer:
     """Store one annotation, or a list of them all together."""
     body = call.body
     batch = body if isinstance(body, list) else [body]
+    # One write for the batch: all of it or nothing.
     made = platform.add_annotations(call.params["id"], batch, user=call.user)
     return many(platform, made) if isinstance(body, list) else Answer(platform.view(made[0]))
 
@@ -53,8 +55,10 @@ def _created(platform: Platform, call: Call, path: str) -> Answer:
     options: dict[str, Any] = {"user": call.user, "metadata": _metadata(fields.get("metadata"))}
     if "description" in fields:
         options["description"] = fields["description"]
+    # The SDK makes folders through the same path, as a form without a file.
     if fields.get("type") == "dir":
         return Answer(platform.view(platform.add_item(call.params["id"], path, {}, type="dir", **options)))
+    # The header is how the SDK learns whether annotations may be uploaded too.
     item = platform.upload(call.params["id"], path, call.upload.data, **options)
     return Answer(platform.view(item), headers={"x-item-op": "created"})
 

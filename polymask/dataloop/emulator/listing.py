@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
+# Above this, sorting once beats inserting one by one.
 _FEW = 64
 
 
@@ -28,7 +29,9 @@ class Listing:
 
     def current(self) -> list[str]:
         """Return the matching ids as of now; the list belongs to the listing."""
+        # Asked only now, so that a hundred writes between two pages cost one look.
         touched, self._touched = self._touched, set()
+        # Inserting into the middle of a long list moves its tail each time.
         if len(touched) > _FEW:
             self._rebuild(touched)
         else:
@@ -41,6 +44,7 @@ class Listing:
 
     def _place(self, key: str) -> None:
         spot = bisect_left(self._ids, key)
+        # A touch may mean either way, and the same way twice.
         present = spot < len(self._ids) and self._ids[spot] == key
         if present and not self._matches(key):
             del self._ids[spot]

@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 
 _ORIENTATION = 0x0112
+# Anything but JPEG is served as PNG, which has every size and orientation.
 _MAKERS = {"image/jpeg": "JPEG"}
 
 
@@ -36,6 +37,7 @@ class Pictures:
         if self._folder is None:
             self._memory[item_id] = data
             return
+        # Renamed when complete: a half-written picture must never be served.
         part = self._folder / f"{item_id}.part"
         part.write_bytes(data)
         part.replace(self._folder / item_id)
@@ -51,6 +53,7 @@ class Pictures:
         """Return an item's bytes; `system` is its `metadata.system`, for a blank one."""
         if item_id in self._memory:
             return self._memory[item_id]
+        # A linked file may have gone since; blank is then all there is.
         path = self._links.get(item_id) or (self._folder / item_id if self._folder else None)
         return path.read_bytes() if path and path.exists() else blank_of(system)
 
@@ -104,6 +107,7 @@ def blank_of(system: dict[str, Any]) -> bytes:
     return _blank(system.get("width") or 1, system.get("height") or 1, orientation, maker)
 
 
+# A seed has thousands of items and a handful of sizes.
 @lru_cache(512)
 def _blank(width: int, height: int, orientation: int | None, maker: str) -> bytes:
     exif = Image.Exif()

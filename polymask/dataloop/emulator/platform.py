@@ -51,6 +51,7 @@ class Platform:
 
     def add(self, kind: str, fields: dict[str, Any], user: str = USER) -> Document:
         """Create a document: the given fields, an id, and who made it when."""
+        # The SDK posts back links of where a document was read from.
         kept = {name: value for name, value in fields.items() if name not in DERIVED[kind]}
         return self.store.put(kind, _encode(kept | {"id": self.store.new_id()} | _made_by(user)))
 
@@ -111,6 +112,7 @@ class Platform:
             raise ConflictError(f"item already exists: {path}")
         user = fields.pop("user", USER)
         metadata = {"user": {}, **(fields.pop("metadata", None) or {})}
+        # What was measured wins over what an upload claims.
         metadata["system"] = {**(metadata.get("system") or {}), **system}
         own = {
             "datasetId": dataset_id,
@@ -123,7 +125,9 @@ class Platform:
 
     def upload(self, dataset_id: str, path: str, data: bytes, **fields: Any) -> Document:
         """Create an item with these bytes."""
+        # Measured, not believed: the SDK deletes an item whose size is not what it sent.
         system = describe(posixpath.basename(path), data)
+        # A test may want a video without having one.
         if fields.get("mimetype"):
             system["mimetype"] = fields["mimetype"]
         fields.pop("mimetype", None)
@@ -167,6 +171,7 @@ class Platform:
         if not isinstance(diff, dict):
             raise InputError(f"a change is an object, not {type(diff).__name__}")
         old = self.store.get(kind, key).json()
+        # The SDK sends what differs from what it read, which may include links and ids.
         changed = {name: value for name, value in diff.items() if name not in _KEPT | DERIVED[kind]}
         new = {name: _merged(old.get(name), value) for name, value in changed.items()}
         if kind == "item" and "filename" in new:
@@ -176,6 +181,7 @@ class Platform:
     def remove(self, kind: str, key: str) -> None:
         """Delete a document and all that hangs on it: datasets, their items, their annotations."""
         self.store.get(kind, key)
+        # Children first, so that what hangs on a document is never without it.
         for child_kind, child in self._below(kind, key):
             self.remove(child_kind, child)
         self.store.drop(kind, key)
@@ -184,11 +190,13 @@ class Platform:
         if kind == "project":
             return [("dataset", one.id) for one in self.datasets(key)]
         child = {"dataset": "item", "item": "annotation"}.get(kind)
+        # A list of its own: the index shrinks while it is walked.
         return [(child, one) for one in self.store.children(child, key)] if child else []
 
     def _add_annotation(self, item: Document, posted: Any, user: str) -> Document:
         if not isinstance(posted, dict) or not isinstance(posted.get("type"), str):
             raise InputError("an annotation is an object with a type")
+        # Without these fields the SDK drops an annotation from its listings.
         fields = {"attributes": [], "source": "sdk", **posted}
         fields["metadata"] = {"system": {}, "user": {}, **(posted.get("metadata") or {})}
         identity = (
@@ -225,6 +233,7 @@ def _merged(old: Any, new: Any) -> Any:
     if not isinstance(old, dict) or not isinstance(new, dict):
         return new
     result = old | {name: _merged(old.get(name), value) for name, value in new.items()}
+    # The SDK writes null for what was removed.
     return {name: value for name, value in result.items() if value is not None or name not in new}
 
 

@@ -38,6 +38,7 @@ def query_datasets(platform: Platform, call: Call) -> Answer:
     """Return the datasets that match; those of the system only if `systemSpace` is asked for."""
     query = convert_query(call.fields)
     projects = (call.fields.get("context") or {}).get("projects")
+    # The dataset for code and exports must not turn up among people's own.
     system = bool(call.fields.get("systemSpace"))
     matches = matcher(platform.store, "dataset", clauses(query.filter))
     found = [
@@ -129,6 +130,7 @@ def _name(name: Any) -> str:
 
 
 def _tree(path: str, folders: list[str]) -> dict[str, Any]:
+    # Folders exist only through what lies in them.
     below = [folder for folder in folders if folder.startswith(path.rstrip("/") + "/") and folder != path]
     start = len(path.rstrip("/")) + 1
     names = sorted({folder[start:].split("/")[0] for folder in below})

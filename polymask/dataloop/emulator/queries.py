@@ -18,6 +18,7 @@ def query(platform: Platform, call: Call) -> Answer:
     asked = convert_query(call.fields)
     dataset_id = platform.store.get("dataset", call.params["id"]).id
     if asked.delete:
+        # The page plays no part here: all that matches goes.
         return _delete(platform, asked, select(platform.store, dataset_id, asked))
     if asked.update is not None:
         return _update(platform, asked, select(platform.store, dataset_id, asked), call.user)
@@ -35,8 +36,10 @@ def export(platform: Platform, call: Call) -> Answer:
     data = _exported(platform, items, matcher(platform.store, "annotation", wanted))
     project_id = dataset.json()["projects"][0]
     path = f"/exports/{platform.store.new_id()}.json"
+    # Out of sight, or exporting would change what is exported.
     output = platform.upload(platform.binaries(project_id).id, path, data, user=call.user)
     spec = {"outputItemId": output.id, "datasetId": dataset.id}
+    # Finished before it is asked for, since the SDK polls with growing pauses.
     done = {"type": "ExportDatasetAsJson", "status": "success", "progress": 100, "spec": spec}
     return Answer(platform.view(platform.add("command", done, call.user)))
 
@@ -48,6 +51,7 @@ def _page_asked(platform: Platform, dataset_id: str, asked: Query, shift: int) -
 
 
 def _page(platform: Platform, asked: Query, cut: Page) -> Answer:
+    # Put into the page as they are, without being decoded.
     rows = [msgspec.Raw(platform.view(platform.store.get(asked.kind, key))) for key in cut.ids]
     totals = {"totalItemsCount": cut.total, "totalPagesCount": cut.pages, "hasNextPage": cut.more}
     return answer({"items": rows, **totals})

@@ -16,7 +16,9 @@ from polymask.errors import InputError
 LARGEST_PAGE = 1000
 """Rows a page at most; larger requests are cut to it, as the platform does."""
 
+# The SDK has further resources; refusing them beats answering nothing.
 _KINDS = {"items": "item", "annotations": "annotation"}
+# What the SDK calls the id when it deletes several annotations.
 _ALIASES = {"annotationId": "id"}
 
 
@@ -75,6 +77,7 @@ def page_of(ids: Sequence[str], query: Query, shift: int = 0) -> Page:
     >>> page_of(["a", "b", "c"], Query(page_size=2, page=1))
     Page(ids=['c'], total=3, pages=2, more=False)
     """
+    # Zero is asked for by clients that only want the total.
     size = min(max(query.page_size, 0), LARGEST_PAGE)
     start = max(0, (query.page + shift) * size)
     pages = math.ceil(len(ids) / size) if size else 0
@@ -92,6 +95,7 @@ def previous_page(store: Store, dataset_id: str, query: Query) -> Page:
     With an id cursor those are the rows behind the cursor, else the page of the number before.
     """
     pairs = _pairs(query)
+    # A page number wins over a cursor: with both, the number moves.
     if query.page or not any(_is_cursor(*pair) for pair in pairs):
         return page_of(select(store, dataset_id, query), query, -min(query.page, 1))
     rest = _matching(store, dataset_id, query, [pair for pair in pairs if not _is_cursor(*pair)])
@@ -101,6 +105,7 @@ def previous_page(store: Store, dataset_id: str, query: Query) -> Page:
 
 
 def _within_cursor(store: Store, dataset_id: str, query: Query) -> Sequence[str]:
+    # Without the cursor the question is the same for every page, and kept; the cursor cuts.
     pairs = _pairs(query)
     ids = _matching(store, dataset_id, query, [pair for pair in pairs if not _is_cursor(*pair)])
     low, high = 0, len(ids)
@@ -137,9 +142,11 @@ def _matching(store: Store, dataset_id: str, query: Query, pairs: list[tuple[str
     question = _question(store, query, pairs)
 
     def matches(key: str) -> bool:
+        # A listing asks about deleted ids too.
         one = store.find(kind, key)
         return one is not None and _dataset_of(store, one) == dataset_id and question(one)
 
+    # Most queries are for one item; those need no listing.
     few = _candidates(store, dataset_id, kind, pairs)
     if few is not None:
         return [key for key in few if matches(key)]
@@ -194,6 +201,7 @@ def _dataset_of(store: Store, one: Document) -> str:
 
 def _sorted(store: Store, ids: Sequence[str], query: Query) -> Sequence[str]:
     look = _looks(store, query.kind)
+    # Sorting is stable, so the first field must come last.
     for field, direction in reversed(list((query.sort or {}).items())):
         backward = direction in ("descending", -1)
         if field in ("id", "createdAt"):
@@ -207,6 +215,7 @@ def _sorted(store: Store, ids: Sequence[str], query: Query) -> Sequence[str]:
 def _rank(store: Store, kind: str, field: str, look: Look) -> Callable[[str], tuple[int, Any]]:
     def rank(key: str) -> tuple[int, Any]:
         value = look(store.get(kind, key), field)
+        # Kinds that cannot be compared are kept apart, as any order is better than an error.
         if isinstance(value, int | float):
             return (1, value)
         return (2, value) if isinstance(value, str) else (0, 0)

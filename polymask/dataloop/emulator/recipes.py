@@ -46,6 +46,7 @@ def change_labels(platform: Platform, call: Call) -> Answer:
     roots = platform.store.get("ontology", call.params["id"]).json()["roots"]
     for node in nodes:
         place = _place(roots, str(node["tag"]).split("."), upsert=bool(call.fields.get("upsert")))
+        # The tag was the way to it, `parent.child`; the label itself has the last part only.
         place["value"] |= {**node, "tag": place["value"]["tag"]}
     return Answer(
         platform.view(platform.merge("ontology", call.params["id"], {"roots": roots}, user=call.user))

@@ -23,6 +23,7 @@ def fake_token(email: str = USER, *, expires_in: float = _DAY) -> str:
     >>> fake_token("a@b.c").count(".")
     2
     """
+    # dtlpy reads these two and verifies nothing.
     claims = {"email": email, "exp": int(time.time() + expires_in)}
     return ".".join((_encoded({"alg": "HS256", "typ": "JWT"}), _encoded(claims), _encoded({})))
 
@@ -53,6 +54,7 @@ def point_sdk_at(emulator_url: str, *, token: str | None = None) -> None:
         environment=emulator_url, alias="gate", token=token, verify_ssl=False, gate_url=_gate(emulator_url)
     )
     dtlpy.setenv(emulator_url)
+    # Last, because changing the environment forgets the token.
     client.token = token
 
 

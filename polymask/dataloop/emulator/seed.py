@@ -63,6 +63,7 @@ def seed_platform(
 
 def add_dataset(platform: Platform, project_id: str, name: str, labels: Iterable[str]) -> str:
     """Create a dataset whose ontology knows these labels; return its id."""
+    # Once each, in the order of the file.
     roots = [label_root(label, number) for number, label in enumerate(dict.fromkeys(labels))]
     recipe = platform.add_recipe(project_id, name, roots=roots)
     dataset = platform.add_dataset(project_id, {"name": name, "createDefaultRecipe": False})

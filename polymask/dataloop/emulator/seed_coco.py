@@ -74,6 +74,7 @@ def fill(platform: Platform, project_id: str, file: Path, *, images: Path | None
     labels = {category.id: category.name for category in instances.categories}
     dataset_id = add_dataset(platform, project_id, file.stem, labels.values())
     done = Seeded(items=len(instances.images))
+    # Checked as a whole before the first item is made.
     objects = _by_image(instances, labels, file)
     for image in instances.images:
         item_id = _add_item(platform, dataset_id, image, images=images)
@@ -148,9 +149,11 @@ def _annotation(one: Annotation, labels: dict[int, str], left_out: list[str]) ->
 
 
 def _shape(segmentation: list[list[float]] | Runs | None) -> dict[str, Any] | None:
+    # The platform has no runs; a binary annotation is its nearest kin.
     if isinstance(segmentation, Runs):
         return {"type": "binary", "coordinates": _data_uri(segmentation)}
     rings = [ring for ring in segmentation or [] if ring]
+    # An odd number is no list of points, whatever was meant.
     if not rings or any(len(ring) % 2 for ring in rings):
         return None
     return {"type": "segment", "coordinates": _rings(rings)}
@@ -167,6 +170,7 @@ def _data_uri(runs: Runs) -> str:
     height, width = runs.size
     whole = {"size": [height, width], "counts": runs.counts}
     packed = encode(whole, height, width) if isinstance(runs.counts, list) else whole
+    # RGBA, because the SDK decodes nothing else.
     pixels = np.zeros((height, width, 4), np.uint8)
     with warnings.catch_warnings():
         # pycocotools speaks to numpy in a way that numpy 2 calls outdated.

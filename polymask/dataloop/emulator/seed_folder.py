@@ -49,6 +49,7 @@ def _add_item(
     if file:
         return platform.link(dataset_id, path, file).id
     system = (record.get("metadata") or {}).get("system") or {}
+    # Without its picture an item still has the size that was recorded.
     size = (system.get("width") or 1, system.get("height") or 1)
     return platform.add_item(dataset_id, path, describe_blank(path.rpartition("/")[2], size)).id
 
@@ -61,6 +62,7 @@ def _records(folder: Path, pictures: dict[str, Path]) -> dict[str, dict[str, Any
         record = _record(file)
         stem = _path(file, folder).removesuffix(".json")
         named = record.get("filename")
+        # The record knows its item best; dtlpy drops suffixes, so names alone can be ambiguous.
         path = clean(named) if isinstance(named, str) else by_stem.get(stem, stem)
         records[path] = record
     return records

@@ -56,6 +56,7 @@ class Server:
         self._latency = latency
         self._socket = _bind(port)
         self._hook_threads = ThreadPoolExecutor(32, thread_name_prefix="emulator-hook")
+        # A daemon, so that a test that forgets to close it still ends.
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._main()), daemon=True, name="emulator"
         )
@@ -76,6 +77,7 @@ class Server:
     def stop(self) -> None:
         """Answer no more and close all connections."""
         if self._loop and self._stop:
+            # Events of a loop may only be set from within it.
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
         self._hook_threads.shutdown()
@@ -83,6 +85,7 @@ class Server:
 
     async def _main(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        # Clients keep connections open; waiting for them to leave would take a minute.
         runner = web.AppRunner(self._app(), access_log=None, handle_signals=False, shutdown_timeout=0.1)
         await runner.setup()
         await web.SockSite(runner, self._socket).start()
@@ -96,6 +99,7 @@ class Server:
             app.router.add_route(route.method, PREFIX + route.path, self._endpoint(route.handler))
         for route in access.GATE_ROUTES:
             app.router.add_route(route.method, route.path, self._endpoint(route.handler, login=True))
+        # Unknown paths go the same way: counted, audited, and struck by faults.
         app.router.add_route("*", "/{rest:.*}", self._endpoint(_unknown))
         return app
 
@@ -105,6 +109,7 @@ class Server:
         checked = handler if login else _for_bearers(handler)
 
         async def endpoint(request: web.Request) -> web.StreamResponse:
+            # All calls meet in one thread here, so counting needs no lock.
             self.calls += 1
             call = await _received(request, self.calls)
             await self._run_hooks(call)
@@ -119,6 +124,7 @@ class Server:
         for hook in self.hooks.due(call):
             # In a thread, so that a hook may itself talk to the server or wait for another call.
             done = loop.run_in_executor(self._hook_threads, hook)
+            # Waited for without raising: the call goes on, the error is kept for the end.
             await asyncio.wait([done])
             if (error := done.exception()) is not None:
                 self.hooks.errors.append(error)
@@ -129,6 +135,7 @@ class Server:
             await asyncio.sleep(fault.seconds)
         given, changes = self._work(call, handler, fault)
         dropped = fault is not None and fault.kind in damage.UNANSWERED
+        # Before a byte is sent: who has an answer must find it in the audit.
         self._record(call, DROPPED if dropped else given.status, changes, fault)
         if fault and fault.kind == "slow-after":
             await asyncio.sleep(fault.seconds)
@@ -144,6 +151,7 @@ class Server:
         if fault.kind in damage.IDLE:
             return damage.refusal(fault), []
         view = self._platform.store.before_last_write() if fault.kind == "stale" else contextlib.nullcontext()
+        # Held around both, or another call could see the past.
         with self._platform.store.lock, view:
             given, changes = self._handle(damage.before(fault, call), handler)
         return damage.after(fault, call, given), changes
@@ -153,6 +161,7 @@ class Server:
             with self._platform.store.lock, self._platform.write() as changes:
                 given = handler(self._platform, call)
         except PolymaskError as error:
+            # The write was undone as a whole, so it changed nothing.
             return failure(_status_of(error), str(error)), []
         except msgspec.ValidationError as error:
             return failure(400, str(error)), []
@@ -169,6 +178,7 @@ class Server:
 
 def _bind(port: int) -> socket.socket:
     try:
+        # Bound here, so that a taken port is an error where the emulator is made.
         return socket.create_server(("127.0.0.1", port))
     except OSError as error:
         raise Unavailable(f"port {port} of 127.0.0.1: {error.strerror or error}") from error
@@ -189,6 +199,7 @@ async def _received(request: web.Request, number: int) -> Call:
 
 
 async def _uploaded(request: web.Request) -> Upload:
+    # Item uploads come in chunks, of unknown length.
     form = await request.post()
     fields = {name: value for name, value in form.items() if isinstance(value, str)}
     file = form.get("file")
@@ -229,6 +240,7 @@ def _response(given: Answer) -> web.Response:
 
 def _hang_up(request: web.Request) -> web.Response:
     if request.transport:
+        # Nothing more is sent, not even what is buffered.
         request.transport.abort()
     return web.Response()
 
@@ -236,6 +248,7 @@ def _hang_up(request: web.Request) -> web.Response:
 async def _send_half(request: web.Request, given: Answer) -> web.StreamResponse:
     headers = {"Content-Type": given.content_type, **given.headers}
     response = web.StreamResponse(status=given.status, headers=headers)
+    # The length of all of it, so that the client knows that it was cut off.
     response.content_length = len(given.body)
     await response.prepare(request)
     await response.write(given.body[: len(given.body) // 2])

@@ -35,8 +35,10 @@ class Store:
         self._annotations_in: dict[str, int] = defaultdict(int)
         self._paths: dict[tuple[str, str], str] = {}
         self._listings: OrderedDict[tuple[str, str, bytes], Listing] = OrderedDict()
+        # What every step replaced, oldest first: enough to go back, whatever the steps were.
         self._undo: list[tuple[str, str, Document | None]] = []
         self._last_write: list[tuple[str, str, Document | None]] = []
+        # Counted, not random: ids must ascend with time, and tests be repeatable.
         self._newest = 0
         if log:
             self._replay(log)
@@ -64,6 +66,7 @@ class Store:
 
     def children(self, kind: str, parent: str) -> list[str]:
         """Return the ascending ids of a dataset's items or an item's annotations; do not change the list."""
+        # Not through the defaultdict: looking must not make an entry.
         return self._children.get((kind, parent), [])
 
     def annotations_in(self, dataset_id: str) -> int:
@@ -100,11 +103,13 @@ class Store:
         self._undo = []
         try:
             yield changes
+            # Worked out before the log is written, so that both tell the same.
             changes += [self._change(*step) for step in self._undo]
             self._record()
         except BaseException:
             self._swap(self._undo)
             raise
+        # A read is a write of nothing; it must not hide the last real one.
         if self._undo:
             self._last_write = self._undo
         self._undo = []
@@ -112,6 +117,7 @@ class Store:
     @contextmanager
     def before_last_write(self) -> Iterator[None]:
         """Show everything as it was before the last write, for as long as the block runs."""
+        # Nothing was copied: going back costs as much as the write did.
         present = self._swap(self._last_write)
         try:
             yield
@@ -123,6 +129,7 @@ class Store:
         name = (kind, dataset_id, key)
         if name not in self._listings:
             self._listings[name] = Listing(matches, self.within(kind, dataset_id))
+            # A client may ask a new question each time, and listings are as long as datasets.
             if len(self._listings) > _LISTINGS_KEPT:
                 self._listings.popitem(last=False)
         self._listings.move_to_end(name)
@@ -130,6 +137,7 @@ class Store:
 
     def within(self, kind: str, dataset_id: str) -> Iterable[str]:
         """Return the ascending ids of a dataset's items or annotations."""
+        # Items are indexed; annotations only below their item, since few ask for all.
         items = self.children("item", dataset_id)
         if kind == "item":
             return items
@@ -145,6 +153,7 @@ class Store:
             self._log.close()
 
     def _change(self, kind: str, key: str, old: Document | None) -> Change:
+        # Told by what was there before and what is there now.
         if old is None:
             return ("create", kind, key)
         return ("update" if key in self._documents[kind] else "delete", kind, key)
@@ -152,6 +161,7 @@ class Store:
     def _record(self) -> None:
         if self._log and self._undo:
             documents = self._documents
+            # Only the outcome is logged, so replaying needs no order within a write but this one.
             touched = dict.fromkeys((kind, key) for kind, key, _ in self._undo)
             self._log.append([(k, i, d.body if (d := documents[k].get(i)) else None) for k, i in touched])
 
@@ -161,6 +171,7 @@ class Store:
     def _swap(self, steps: list[tuple[str, str, Document | None]]) -> list[tuple[str, str, Document | None]]:
         """Go back through `steps`; return the steps that lead here again."""
         forward = []
+        # Backwards, or an annotation would come back before its item.
         for kind, key, old in reversed(steps):
             new = self._documents[kind].get(key)
             forward.append((kind, key, new))
@@ -182,6 +193,7 @@ class Store:
         if old.kind in ("item", "annotation"):
             ids = self._children[old.kind, old.parent]
             del ids[bisect_left(ids, old.id)]
+            # An empty list for each item that ever had annotations would add up.
             if not ids:
                 del self._children[old.kind, old.parent]
             self._forget(old)
@@ -192,6 +204,7 @@ class Store:
         if new.kind == "item":
             self._paths[new.parent, new.name] = new.id
             self._touch("item", new.parent, new.id)
+            # A join may select annotations by their item.
             for key in self.children("annotation", new.id):
                 self._touch("annotation", new.parent, key)
         elif new.kind == "annotation":
@@ -201,6 +214,7 @@ class Store:
         if old.kind == "annotation":
             self._count(old, -1)
             return
+        # Somebody else may have moved to this path since.
         if self._paths.get((old.parent, old.name)) == old.id:
             del self._paths[old.parent, old.name]
         self._touch("item", old.parent, old.id)
@@ -209,6 +223,7 @@ class Store:
         dataset_id = self._documents["item"][annotation.parent].parent
         self._annotations_in[dataset_id] += step
         self._touch("annotation", dataset_id, annotation.id)
+        # A join, or `annotated`, may select the item by it.
         self._touch("item", dataset_id, annotation.parent)
 
     def _touch(self, kind: str, dataset_id: str, key: str) -> None:
@@ -218,6 +233,7 @@ class Store:
 
     def _replay(self, log: ChangeLog) -> None:
         for kind, key, body in log.replay():
+            # Deleted ids count too: an id that comes back would fool whoever remembers it.
             self._newest = max(self._newest, int(key[8:], 16))
             if body is not None:
                 self._place(document(kind, body))

@@ -33,6 +33,7 @@ DERIVED = {
 
 def view(store: Store, base: str, one: Document) -> bytes:
     """Return the JSON of a document with its derived fields; `base` is the URL that links start with."""
+    # Spliced as text: decoding and encoding a large mask for each answer would cost most of it.
     derived = msgspec.json.encode(_DERIVE.get(one.kind, _plain)(store, base, one))
     return derived[:-1] + b"," + one.body[1:]
 
@@ -46,6 +47,7 @@ def item_with_annotations(store: Store, base: str, one: Document, annotations: l
     """Return an item as an export holds it: its annotations within."""
     whole = b'{"annotations":' + view_all(store, base, annotations) + b","
     shown = dict(msgspec.json.decode(view(store, base, one)))
+    # In an export the annotations stand where the link to them stood.
     del shown["annotations"]
     return whole + msgspec.json.encode(shown)[1:]
 
