@@ -302,6 +302,8 @@ class Report:
     notes: list[str] = field(default_factory=list)
     written: int = 0
     unchanged: int = 0
+    deleted: int = 0
+    exit_code: int = 0
     seconds: float = 0.0
     kernel: str = "numpy"
 
@@ -331,6 +333,7 @@ class Report:
             "notes": self.notes,
             "written": self.written,
             "unchanged": self.unchanged,
+            "deleted": self.deleted,
             "seconds": round(self.seconds, 3),
             "kernel": self.kernel,
         }

@@ -6,15 +6,17 @@ Source: PNG (Portable Network Graphics) Specification, third edition, W3C.
 """
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 
 import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
-from PIL import PngImagePlugin, UnidentifiedImageError
+from PIL import PngImagePlugin
 
 from polymask.errors import FormatError, LimitError
-from polymask.model import IndexMask, Limits
+from polymask.model import BoolMask, IndexMask, Limits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GRAY, INDEXED = 0, 3
@@ -68,19 +70,51 @@ def decode_png(data: bytes, *, limits: Limits | None = None) -> IndexMask:
     Traceback (most recent call last):
     polymask.errors.FormatError: not a PNG file
     """
+    with _opened(data, limits, ("L", "P", "I;16")) as image:
+        return np.array(image, np.uint16 if image.mode == "I;16" else np.uint8)
+
+
+@contextmanager
+def _opened(
+    data: bytes, limits: Limits | None, modes: tuple[str, ...]
+) -> Iterator[PngImagePlugin.PngImageFile]:
+    """A PNG of one of the modes; what goes wrong with it, while decoding too, is typed."""
     maximum = (limits or Limits()).max_pixels
     try:
         with PngImagePlugin.PngImageFile(BytesIO(data)) as image:
             width, height = image.size
             if width * height > maximum:
                 raise LimitError(f"a PNG of {height} × {width} px; raise --max-pixels above {maximum}")
-            if image.mode not in ("L", "P", "I;16"):
-                raise FormatError(f"a PNG of mode {image.mode}; a mask is gray or palette, 8 or 16 bit")
-            return np.array(image, np.uint16 if image.mode == "I;16" else np.uint8)
+            if image.mode not in modes:
+                raise FormatError(f"a PNG of mode {image.mode}; expected {', '.join(modes)}")
+            yield image
     except (FormatError, LimitError):
         raise
-    except UnidentifiedImageError:
-        raise FormatError("not a PNG file") from None
     except (SyntaxError, OSError, ValueError, EOFError, struct.error) as error:
         reason = "not a PNG file" if str(error) == "not a PNG file" else f"a damaged PNG file: {error}"
         raise FormatError(reason) from None
+
+
+def encode_rgba(mask: BoolMask, color: tuple[int, int, int]) -> bytes:
+    """A (height, width) bool mask as RGBA PNG bytes: opaque in a color where set, else all zero.
+
+    >>> decode_rgba(encode_rgba(np.array([[True, False]]), (255, 0, 0))).tolist()
+    [[True, False]]
+    """
+    height, width = mask.shape
+    lines = np.zeros((height, 4 * width + 1), np.uint8)
+    lines[:, 1:].reshape(height, width, 4)[mask] = (*color, 255)
+    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    data = isal_zlib.compress(lines, 1)
+    return b"".join([SIGNATURE, _chunk(b"IHDR", header), _chunk(b"IDAT", data), _chunk(b"IEND", b"")])
+
+
+def decode_rgba(data: bytes, *, limits: Limits | None = None) -> BoolMask:
+    """The (height, width) bool mask of RGBA PNG bytes: where alpha is above 127.
+
+    Raises `FormatError` for bytes that are no such PNG, `LimitError` above `limits.max_pixels`.
+    Source: dtlpy, `Segmentation.from_coordinates`.
+    """
+    with _opened(data, limits, ("RGBA",)) as image:
+        alpha: BoolMask = np.array(image)[..., 3] > 127
+        return alpha

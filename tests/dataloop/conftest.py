@@ -114,7 +114,7 @@ def dtlpy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
         patch.setattr(socket.socket, "connect", _loopback_only(socket.socket.connect))
         with warnings.catch_warnings():
             # On import it sets filters for the whole process.
-            import dtlpy  # noqa: PLC0415 - only now is it safe to import
+            import dtlpy
 
         dtlpy.verbose.disable_progress_bar = True
         yield dtlpy

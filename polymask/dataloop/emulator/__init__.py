@@ -38,7 +38,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Lazily, because pytest is not there where polymask is only used.
     if name == "dataloop_emulator":
-        from polymask.dataloop.emulator.fixture import dataloop_emulator  # noqa: PLC0415
+        from polymask.dataloop.emulator.fixture import dataloop_emulator
 
         return dataloop_emulator
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

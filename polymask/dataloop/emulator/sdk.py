@@ -46,7 +46,7 @@ def point_sdk_at(emulator_url: str, *, token: str | None = None) -> None:
     dtlpy keeps its environment in one module and in files under `DATALOOP_PATH`
     and the home folder: set both to a folder of your own before it is imported.
     """
-    import dtlpy  # noqa: PLC0415 - importing dtlpy writes files and starts threads
+    import dtlpy
 
     token = token or fake_token()
     client = dtlpy.client_api

@@ -47,7 +47,7 @@ def seed_platform(
         It is neither, or not what it should be; the message names the file.
     """
     # Imported here: both build on this file.
-    from polymask.dataloop.emulator import seed_coco, seed_folder  # noqa: PLC0415
+    from polymask.dataloop.emulator import seed_coco, seed_folder
 
     if not seed.exists():
         raise InputError(f"{seed}: no such file or folder")
