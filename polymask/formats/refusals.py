@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -77,12 +78,12 @@ class Refusals:
     def rows(self, text: bytes | msgspec.Raw, row: type[T], where: str) -> list[tuple[int, T]]:
         """The rows of a JSON list, each with its index."""
         try:
-            return list(enumerate(_decoder(list[row]).decode(text)))  # type: ignore[valid-type]
+            return list(enumerate(_decoder(list[row]).decode(text)))  # type: ignore[valid-type,arg-type]
         except msgspec.ValidationError:
             pass
         raw = self.required(text, _decoder(list[msgspec.Raw]), where)
         decoded = (
-            (index, self.catch(f"{where}[{index}]", decode_json, item, _decoder(row)))
+            (index, self.catch(f"{where}[{index}]", decode_json, item, _decoder(row))  # type: ignore[arg-type])
             for index, item in enumerate(raw)
         )
         return [(index, item) for index, item in decoded if item is not None]
@@ -96,5 +97,6 @@ class Refusals:
             raise FormatError(f"{self.path}: {error}") from None
 
 
+@cache
 def _decoder(kind: Any) -> "msgspec.json.Decoder[Any]":
     return msgspec.json.Decoder(kind)
