@@ -18,10 +18,19 @@ from polymask.model import Finding, ImageRecord, Limits, Skipped
 
 FORMATS = {
     "coco": "COCO instances, stuff and results lists: polygons, compressed and uncompressed RLE",
+    "coco-panoptic": "COCO panoptic: segments in JSON, their pixels in PNGs",
     "labelme": "labelme JSON: every shape type, groups, masks; a file an image",
     "cityscapes": "Cityscapes gtFine polygon JSON; a file an image",
     "idd": "IDD polygon JSON: as Cityscapes, with its own label table",
     "dataloop": "Dataloop export: an item a file or a list of items; every ring kept",
+    "cvat": "CVAT for images 1.1 (XML): polygons, boxes, ellipses, masks; z order",
+    "yolo": "YOLO segmentation: label files and data.yaml; needs the pictures",
+    "supervisely": "Supervisely project: polygons with interiors, bitmaps",
+    "labelstudio": "Label Studio JSON: polygons, rectangles, ellipses, brushes",
+    "datumaro": "Datumaro JSON: polygons, masks, ellipses; z order",
+    "labelbox": "Labelbox NDJSON export (v2): polygons",
+    "voc": "existing palette, gray or RGB masks, to be laid out again",
+    "via": "VIA 1.x and 2.x: polygons, rectangles, circles, ellipses; needs the pictures",
 }
 
 

@@ -27,9 +27,9 @@ assert BACKGROUND in BACKGROUND_NAMES
 
 _NAMES = (
     "background, ego vehicle, rectification border, out of roi, static, dynamic, ground, road, sidewalk, "
-    "parking, rail track, building, wall, fence, guard rail, bridge, tunnel, pole, polegroup, "
-    "traffic light, traffic sign, vegetation, terrain, sky, person, rider, car, truck, bus, caravan, trailer, train, "
-    "motorcycle, bicycle, dashed, solid, solid solid, dashed-solid, solid-dashed, yellow dashed, "
+    "parking, rail track, building, wall, fence, guard rail, bridge, tunnel, pole, polegroup, traffic "
+    "light, traffic sign, vegetation, terrain, sky, person, rider, car, truck, bus, caravan, trailer, "
+    "train, motorcycle, bicycle, dashed, solid, solid solid, dashed-solid, solid-dashed, yellow dashed, "
     "yellow solid, yellow solid solid, yellow dashed dashed, yellow dashed-solid, yellow solid-dashed, "
     "boundary"
 )

@@ -193,10 +193,10 @@ def files(content: Content, pattern: str) -> list[File]:
     return [place.file(name) for name in place.names if PurePosixPath(name).match(pattern)]
 
 
-def listed_pages(file: File, text: bytes | msgspec.Raw, *, where: str = "$") -> list[Page]:
+def listed_pages(file: File, text: bytes | msgspec.Raw, *, at: str = "$") -> list[Page]:
     """One page for each row of a JSON list; raises `Malformed` where it is none."""
     rows = decode_json(text, _rows)
-    return [Page(file, f"{where}[{index}]", row) for index, row in enumerate(rows)]
+    return [Page(file, f"{at}[{index}]", row) for index, row in enumerate(rows)]
 
 
 _rows = msgspec.json.Decoder(list[msgspec.Raw])

@@ -78,12 +78,13 @@ class Refusals:
     def rows(self, text: bytes | msgspec.Raw, row: type[T], where: str) -> list[tuple[int, T]]:
         """The rows of a JSON list, each with its index."""
         try:
-            return list(enumerate(_decoder(list[row]).decode(text)))  # type: ignore[valid-type,arg-type]
+            return list(enumerate(_decoder(list[row]).decode(text)))  # type: ignore[valid-type]
         except msgspec.ValidationError:
             pass
         raw = self.required(text, _decoder(list[msgspec.Raw]), where)
+        decoder = _decoder(row)  # type: ignore[arg-type]
         decoded = (
-            (index, self.catch(f"{where}[{index}]", decode_json, item, _decoder(row))  # type: ignore[arg-type])
+            (index, self.catch(f"{where}[{index}]", decode_json, item, decoder))
             for index, item in enumerate(raw)
         )
         return [(index, item) for index, item in decoded if item is not None]
