@@ -6,12 +6,11 @@ of this format, and `read(content, options)`, which gives an `Annotations`.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from polymask.errors import BackendError, FormatError, InputError
+from polymask.errors import BackendError, FormatError, InputError, unknown
 from polymask.files import disk_error
 from polymask.formats.content import Content
 from polymask.model import Finding, ImageRecord, Limits, Skipped
@@ -89,9 +88,7 @@ class Format(Protocol):
 def module_named(name: str) -> Format:
     """The module of a format; raises `InputError` for a name that is not in the table."""
     if name not in FORMATS:
-        close = get_close_matches(name, FORMATS, 1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
-        raise InputError(f"no format '{name}'{hint} There are: {', '.join(FORMATS)}")
+        raise InputError(unknown("format", name, FORMATS))
     return cast("Format", import_module(f"polymask.formats.{name.replace('-', '_')}"))
 
 

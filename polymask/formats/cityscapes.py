@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 import msgspec
 
+from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
@@ -97,7 +98,7 @@ def is_idd(content: Content) -> bool:
     """Whether a label is in it that IDD has and Cityscapes has not."""
     from polymask.formats import idd  # the tables know each other
 
-    return bool(labels_in(content) & (idd.LABELS.keys() - LABELS.keys()))
+    return bool(labels_in(content) & idd.OWN)
 
 
 def sniff(content: Content) -> bool:
@@ -135,6 +136,8 @@ def _parse(page: Page, notes: Notes, table: Mapping[str, int], not_drawn: frozen
 
     def make(index: int, row: _Object) -> Instance | None:
         label = painted_as(row.label, table)
+        if label not in table and label not in not_drawn:
+            _refuse_idd(label, notes)
         if row.deleted or label in not_drawn:
             return None
         if len(row.polygon) < 3:
@@ -146,6 +149,14 @@ def _parse(page: Page, notes: Notes, table: Mapping[str, int], not_drawn: frozen
     instances = notes.each(file.objects, _Object, "$.objects", make)
     name = image_name(page.file.name)
     return ImageRecord(PurePosixPath(name).stem, name, frame, instances)
+
+
+def _refuse_idd(label: str, notes: Notes) -> None:
+    """A folder is of the format that its first file shows; a later one may tell otherwise."""
+    from polymask.formats import idd  # the tables know each other
+
+    if label in idd.OWN:
+        raise FormatError(f"{notes.page.file.path}: '{label}' is a label of IDD; say --from idd")
 
 
 def painted_as(label: str, table: Mapping[str, int]) -> str:

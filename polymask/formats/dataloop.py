@@ -49,7 +49,7 @@ FACTS = Facts(
     labels="Sorted by name; there are no ids in an export.",
     frame="As the item says.",
     limits=("Boxes, points, polylines and classes paint nothing, and are counted.",),
-    sample="dataloop/json/harbor.json",
+    sample="dataloop/json/boat.json",
 )
 
 _TURNED = (5, 6, 7, 8)

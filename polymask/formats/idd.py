@@ -20,6 +20,7 @@ _NAMES = (
     "rectification border, out of roi, license plate"
 )
 LABELS = {name: number for number, name in enumerate(_NAMES.split(", "))}
+OWN = LABELS.keys() - cityscapes.LABELS.keys() - cityscapes.NOT_DRAWN
 
 FACTS = replace(
     cityscapes.FACTS,

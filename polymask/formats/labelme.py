@@ -70,7 +70,7 @@ FACTS = Facts(
         "Lines are 10 px wide with round ends, points are disks of radius 5 px.",
         "Circles, lines, points and masks follow the rule of pixel centers under every `--pixel-rule`.",
     ),
-    sample="labelme/harbor.json",
+    sample="labelme/boat.json",
 )
 
 

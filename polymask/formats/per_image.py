@@ -154,7 +154,9 @@ class _Reader:
             self.names.append(record.name)
             self.used.update(instance.label for instance in record.instances)
             self.unsegmented += notes.unsegmented
-            self.unsupported += [replace(one, name=f"{record.name}: {one.name}") for one in notes.unsupported]
+            self.unsupported += [
+                Skipped(record.name, f"{one.name}: {one.reason}") for one in notes.unsupported
+            ]
 
     def _parsed(self, page: Page, notes: Notes) -> ImageRecord | None:
         try:

@@ -45,11 +45,17 @@ def decode_json(text: bytes | msgspec.Raw, decoder: "msgspec.json.Decoder[T]") -
 
 
 def _shown(text: bytes | msgspec.Raw, place: str) -> str:
-    """The scalar at a JSON path, in parentheses; nothing where there is none to show."""
-    value: Any = msgspec.json.decode(text, type=Any, strict=False)
-    for step in place.replace("]", "").replace(".", "[").split("[")[1:]:
-        value = value[int(step)] if isinstance(value, list) else value.get(step)
-    return "" if isinstance(value, dict | list) else f" ({msgspec.json.encode(value).decode()[:60]})"
+    """The scalar at a JSON path as it is written, in parentheses; nothing where there is none to show."""
+    part = bytes(text)
+    try:
+        for step in place.replace("]", "").replace(".", "[").split("[")[1:]:
+            if part.lstrip()[:1] == b"[":
+                part = bytes(msgspec.json.decode(part, type=list[msgspec.Raw])[int(step)])
+            else:
+                part = bytes(msgspec.json.decode(part, type=dict[str, msgspec.Raw])[step])
+    except (KeyError, ValueError, IndexError):
+        return ""
+    return "" if part.lstrip()[:1] in (b"[", b"{") else f" ({part[:60].decode(errors='replace')})"
 
 
 class Refusals:

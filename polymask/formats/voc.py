@@ -31,7 +31,28 @@ FOLDER = "SegmentationClass"
 LABEL_FILES = ("labelmap.txt", "labels.json", "class_names.txt")
 _NOT_MASKS = {"SegmentationObject", "SegmentationClassVisualization", "JPEGImages", "images"}
 VOID_NAME, BORDER = "__ignore__", (224, 224, 192)
-NAMES = ["aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"]
+NAMES = [
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+]
 
 FACTS = Facts(
     title="VOC masks",

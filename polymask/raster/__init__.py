@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from polymask.errors import GeometryError, InputError
+from polymask.errors import GeometryError, InputError, unknown
 from polymask.model import BoolMask, Frame, Polygon, Ring, Runs, Shape, Spans
 from polymask.raster import center
 from polymask.raster.runs import from_runs
@@ -24,7 +24,7 @@ def pixel_rule_named(name: str) -> Intervals:
     try:
         return PIXEL_RULES[name][1]
     except KeyError:
-        raise InputError(f"no pixel rule '{name}'; there are: {', '.join(PIXEL_RULES)}") from None
+        raise InputError(unknown("pixel rule", name, PIXEL_RULES)) from None
 
 
 def spans_of(shapes: Sequence[Shape], frame: Frame, *, pixel_rule: str = "center") -> list[Spans]:
