@@ -59,6 +59,8 @@ class ConvertOptions:
     split: str = "train"
     copy_images: bool = False
     skip_invalid: bool = False
+    label_attribute: str | None = None
+    default_label: str | None = None
     max_pixels: int = Limits().max_pixels
     workers: int = 1
     overwrite: bool = False
@@ -133,7 +135,13 @@ class Job:
         self.options, self.rules = options, options.rules()
         self.layout: Layout = layout_named(options.to)
         limits = Limits(max_pixels=options.max_pixels)
-        reading = ReadOptions(limits=limits, skip_invalid=options.skip_invalid)
+        reading = ReadOptions(
+            limits=limits,
+            skip_invalid=options.skip_invalid,
+            images=Path(options.images) if options.images is not None else None,
+            label_attribute=options.label_attribute,
+            default_label=options.default_label,
+        )
         self.annotations: Annotations = open_annotations(source, format=options.from_, options=reading)
         self.indices = self._chosen_images()
         self.label_map = self._label_map()
@@ -199,6 +207,8 @@ class Job:
         """Convert every chosen image and return what was done."""
         began = time.perf_counter()
         report = Report(kernel=KERNEL, skipped=self.skipped, unsegmented=self.annotations.unsegmented)
+        names = {self.annotations.names[index] for index in self.indices}
+        report.unsupported = [one for one in self.annotations.unsupported if one.name in names]
         report.notes = [f"{f.image}: instance {f.instance}: {f.message}" for f in self.annotations.findings]
         if progress:
             progress.start(len(self.indices))

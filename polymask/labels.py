@@ -199,7 +199,7 @@ class LabelMap:
         except FileNotFoundError:
             raise NotFound(f"{path}: no such file") from None
         try:
-            return _parse(text)
+            return from_text(text)
         except LabelError as error:
             raise LabelError(f"{path}: {error}") from None
 
@@ -241,7 +241,12 @@ def from_categories(categories: Sequence[tuple[str, int | None]], *, ids: str = 
     return LabelMap.from_values({name: number for name, number in categories if number is not None})
 
 
-def _parse(text: str) -> LabelMap:
+def from_text(text: str) -> LabelMap:
+    """The label map in the text of any of the four kinds of label file; raises `LabelError`.
+
+    >>> from_text("cat\ndog\n").value_of("dog")
+    2
+    """
     stripped = text.lstrip()
     if stripped.startswith(("{", "[")):
         return _parse_json(stripped)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -87,8 +88,9 @@ class Refusals:
         except msgspec.ValidationError:
             pass
         raw = self.required(text, _decoder(list[msgspec.Raw]), where)
+        decoder = _decoder(row)  # type: ignore[arg-type]
         decoded = (
-            (index, self.catch(f"{where}[{index}]", decode_json, item, _decoder(row)))
+            (index, self.catch(f"{where}[{index}]", decode_json, item, decoder))
             for index, item in enumerate(raw)
         )
         return [(index, item) for index, item in decoded if item is not None]
@@ -102,5 +104,6 @@ class Refusals:
             raise FormatError(f"{self.path}: {error}") from None
 
 
+@cache
 def _decoder(kind: Any) -> "msgspec.json.Decoder[Any]":
     return msgspec.json.Decoder(kind)
