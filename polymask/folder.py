@@ -16,6 +16,7 @@ from polymask.files import Root, refuse_collisions, safe_path
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, Layout
 from polymask.model import ImageRecord
+from polymask.raster import rule_versions
 from polymask.semantic import Rules
 
 LABELS = "labels.json"
@@ -74,7 +75,8 @@ class FolderSink:
         return f"{self.root.path / relative} {what}; pass --overwrite, or choose another DEST"
 
     def _rules(self) -> dict[str, Any]:
-        named = {"pixel_rule": self.rules.pixel_rule, "overlap": self.rules.overlap}
+        named = {"pixel_rule": self.rules.pixel_rule, **rule_versions(self.rules.pixel_rule)}
+        named["overlap"] = self.rules.overlap
         chosen = {name: getattr(self.rules, name) for name in _LESS_USED}
         return named | {name: value for name, value in chosen.items() if value != _LESS_USED[name]}
 
@@ -125,7 +127,7 @@ class FolderSink:
 
 
 def _rules_of(entry: Mapping[str, Any]) -> dict[str, Any]:
-    named = ("pixel_rule", "overlap", *_LESS_USED)
+    named = ("pixel_rule", "pillow", "overlap", *_LESS_USED)
     return {
         name: tuple(entry[name]) if name == "priority" else entry[name] for name in named if name in entry
     }
