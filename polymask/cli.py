@@ -160,6 +160,12 @@ def cli() -> None:
 @click.option(
     "--split", default="train", show_default=True, metavar="NAME", help="The split that the images belong to."
 )
+@click.option(
+    "--split-ratio",
+    metavar="A,B,C",
+    help="Shares of train, val and test, e.g. 0.8,0.1,0.1, instead of --split.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Draws the splits.")
 @click.option("--skip-invalid", is_flag=True, help="Leave malformed records out, and list them.")
 @click.option(
     "--max-pixels",

@@ -17,7 +17,7 @@ from polymask.errors import FormatError, LimitError
 from polymask.model import IndexMask, Limits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-GRAY, INDEXED = 0, 3
+GRAY, COLOR, INDEXED = 0, 2, 3
 
 
 def encode_png(mask: IndexMask, *, palette: NDArray[np.uint8] | None = None) -> bytes:
@@ -84,3 +84,35 @@ def decode_png(data: bytes, *, limits: Limits | None = None) -> IndexMask:
     except (SyntaxError, OSError, ValueError, EOFError, struct.error) as error:
         reason = "not a PNG file" if str(error) == "not a PNG file" else f"a damaged PNG file: {error}"
         raise FormatError(reason) from None
+
+
+def encode_color(pixels: NDArray[np.uint8]) -> bytes:
+    """(height, width, 3) uint8 pixels, red, green, blue, as PNG bytes.
+
+    >>> decode_color(encode_color(np.array([[[1, 2, 3]]], np.uint8))).tolist()
+    [[[1, 2, 3]]]
+    """
+    height, width, _ = pixels.shape
+    header = struct.pack(">IIBBBBB", width, height, 8, COLOR, 0, 0, 0)
+    lines = isal_zlib.compress(_scanlines(pixels.reshape(height, 3 * width)), 1)
+    return b"".join([SIGNATURE, _chunk(b"IHDR", header), _chunk(b"IDAT", lines), _chunk(b"IEND", b"")])
+
+
+def decode_color(data: bytes, *, limits: Limits | None = None) -> NDArray[np.uint8]:
+    """The (height, width, 3) uint8 pixels of color or palette PNG bytes.
+
+    Raises `FormatError` for bytes that are no such PNG, `LimitError` above `limits.max_pixels`.
+    """
+    maximum = (limits or Limits()).max_pixels
+    try:
+        with PngImagePlugin.PngImageFile(BytesIO(data)) as image:
+            width, height = image.size
+            if width * height > maximum:
+                raise LimitError(f"a PNG of {height} × {width} px; raise --max-pixels above {maximum}")
+            if image.mode not in ("RGB", "RGBA", "P"):
+                raise FormatError(f"a PNG of mode {image.mode}, where colors are expected")
+            return np.array(image.convert("RGB"))
+    except (FormatError, LimitError):
+        raise
+    except (SyntaxError, OSError, ValueError, EOFError, struct.error) as error:
+        raise FormatError(f"no PNG, or a damaged one: {error}") from None
