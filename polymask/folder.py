@@ -121,7 +121,7 @@ class FolderSink:
         return bool(missing)
 
     def _remove_stale(self, drawn: Drawn) -> None:
-        """Masks of labels that the image no longer has, where each label has a file; a mask moved elsewhere."""
+        """A mask that went elsewhere, and masks of labels that the image no longer has."""
         before = self.before.get(drawn.name, {})
         labels = before.get("labels", {})
         if self.overwrite and not labels and before.get("mask", drawn.mask) != drawn.mask:

@@ -12,6 +12,7 @@ from polymask.model import Frame, IndexMask, Label
 
 ID2LABEL = "id2label.json"
 BACKGROUND = "background"
+VOID = "__ignore__"  # like `background`, the name of no label
 
 
 def names_by_value(label_map: LabelMap) -> dict[int, str]:
