@@ -286,6 +286,7 @@ class Proof:
 class Report:
     """What a run did; `to_dict` is what `--json` prints.
 
+    `exit_code` is that of the worst failure, where failures differ in kind.
     `labels` maps each label to its instances and painted pixels; `conflicts` are
     summed over the images; `skipped` was left out on purpose, `unsupported` cannot be painted
     and was left alone, `failures` could not be done.

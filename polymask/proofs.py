@@ -89,14 +89,14 @@ def _against_manifest(path: Path) -> Report:
     folder = open_mask_folder(path)
     report = Report(images=len(entries))
     for name, entry in entries.items():
-        if reason := _damage(folder, entry):
+        if reason := damage(folder, entry):
             report.failures.append(Skipped(name, reason))
         else:
             report.unchanged += 1
     return report
 
 
-def _damage(folder: MaskFolder | None, entry: Mapping[str, Any]) -> str:
+def damage(folder: MaskFolder | None, entry: Mapping[str, Any]) -> str:
     """What is wrong with a stored mask; nothing where its digest is the manifest's."""
     if folder is None:
         return f"{entry['mask']}: missing"

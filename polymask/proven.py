@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from polymask.errors import PolymaskError, ProofError
+from polymask.errors import InputError, PolymaskError, ProofError
 from polymask.journal import Journal
 from polymask.labels import LabelMap
 from polymask.model import Conflict, Limits, Report, Skipped
@@ -243,7 +243,8 @@ def _sum_up(outcome: ItemOutcome, report: Report, conflicts: dict[tuple[str, str
     report.unsupported.extend(outcome.unsupported)
     if outcome.failure is not None:
         report.failures.append(Skipped(outcome.item.name, str(outcome.failure)))
-        report.exit_code = max(report.exit_code, outcome.failure.exit_code)
+        code = 1 if isinstance(outcome.failure, InputError) else outcome.failure.exit_code
+        report.exit_code = max(report.exit_code, code)
         return
     report.instances += outcome.instances
     report.written += outcome.changed

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import PurePosixPath
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from polymask.errors import InputError, unknown
 from polymask.labels import LabelMap
@@ -80,6 +80,16 @@ class Drawn:
     files: tuple[tuple[str, bytes], ...] = ()
     labels: Mapping[str, str] | None = None
     row: bytes = b""
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> "Drawn":
+        """What a manifest line tells of an image that is not drawn again."""
+        return cls(
+            name=entry["name"],
+            mask=entry["mask"],
+            pixels_sha256=entry["pixels_sha256"],
+            labels=entry.get("labels"),
+        )
 
 
 class Layout(Protocol):
