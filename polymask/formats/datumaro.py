@@ -5,6 +5,8 @@ labels are no segmentation, and counted. Several polygons of one object are seve
 Source: Datumaro's documentation, "Datumaro format".
 """
 
+from functools import partial
+
 import msgspec
 import numpy as np
 
@@ -111,9 +113,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         names = found
         pages += refusals.catch("$.items", listed_pages, file, sections.items, at="$.items") or []
 
-    def parse(page: Page, notes: Notes) -> ImageRecord:
-        return _parse(page, notes, names or ())
-
+    parse = partial(_parse, names=names or ())
     categories: list[tuple[str, int | None]] = [(name, at) for at, name in enumerate(names or ())]
     return gather(content, options, pages, format="datumaro", parse=parse, categories=categories)
 

@@ -72,7 +72,7 @@ FACTS = Facts(
         "A color that is no label's is refused, with its first pixel.",
         "A gray or RGB mask is not told from a photo: name `--from voc`.",
     ),
-    sample="voc",
+    sample="voc/labelmap.txt",
 )
 
 
