@@ -104,14 +104,14 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     pages: list[Page] = []
     names: tuple[str, ...] | None = None
     for file in files(content, "*.json"):
-        refusals = Refusals(file.path, skip=options.skip_invalid)
+        refusals = Refusals(file.path, skip=False)
         sections = refusals.required(Content(file).json, _file)
         labels = refusals.required(sections.categories, _categories, "$.categories").label.labels
         found = tuple(label.name for label in labels)
         if names not in (None, found):
             raise FormatError(f"{file.path}: $.categories: other labels than in the files before it")
         names = found
-        pages += refusals.catch("$.items", listed_pages, file, sections.items, at="$.items") or []
+        pages += listed_pages(file, sections.items, at="$.items")
 
     parse = partial(_parse, names=names or ())
     categories: list[tuple[str, int | None]] = [(name, at) for at, name in enumerate(names or ())]

@@ -32,8 +32,8 @@ SCENES = {
     "rectlabel": "coco",
 }
 FILES = {
-    path: format
-    for folder, format in {**SCENES, "cityscapes": "cityscapes", "idd": "idd", "coco-results": "coco"}.items()
+    path: name
+    for folder, name in {**SCENES, "cityscapes": "cityscapes", "idd": "idd", "coco-results": "coco"}.items()
     for path in sorted((FIXTURES / folder).rglob("*"))
     if path.is_file() and (path.suffix != ".png" or "SegmentationClass" in path.parts)
 }
@@ -119,9 +119,9 @@ WHOLE_FILES = [
 def test_broken_files_are_refused(name: str, how: str, tmp_path: Path) -> None:
     """With or without a format named: `FormatError` that names the file."""
     path = written(tmp_path / Path(name).name, BROKEN[how]((FIXTURES / name).read_bytes()))
-    for format in (None, FILES[FIXTURES / name]):
+    for told in (None, FILES[FIXTURES / name]):
         with pytest.raises(FormatError, match=path.name):
-            list(open_annotations(path, format=format))
+            list(open_annotations(path, format=told))
 
 
 @pytest.mark.parametrize("name", WHOLE_FILES)
@@ -134,11 +134,11 @@ def test_a_byte_order_mark_is_read(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", WHOLE_FILES)
 def test_every_format_refuses_every_other_formats_file(name: str) -> None:
     """A file told to be of another format is a `FormatError` or an `InputError`, never a crash."""
-    for format in FORMATS:
-        same = {format, FILES[FIXTURES / name]} in ({"cityscapes", "idd"}, {format})
-        if not same:
+    own = FILES[FIXTURES / name]
+    for other in FORMATS:
+        if {own, other} not in ({"cityscapes", "idd"}, {own}):
             with pytest.raises(InputError):
-                list(open_annotations(FIXTURES / name, format=format))
+                list(open_annotations(FIXTURES / name, format=other))
 
 
 @pytest.mark.parametrize("folder", [*SCENES, "cityscapes", "idd"])
