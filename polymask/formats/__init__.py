@@ -5,6 +5,7 @@ of this format, and `read(content, options)`, which gives an `Annotations`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Protocol, cast
 from polymask.errors import BackendError, FormatError, InputError, unknown
 from polymask.files import disk_error
 from polymask.formats.content import Content
+from polymask.formats.facts import Facts
 from polymask.model import Finding, ImageRecord, Limits, Skipped
 
 FORMATS = {
@@ -84,6 +86,7 @@ class Format(Protocol):
     """What a format module offers; `MANY` where its annotations are spread over several files."""
 
     MANY: bool
+    FACTS: Facts
 
     def sniff(self, content: Content) -> bool: ...  # noqa: D102
     def read(self, content: Content, options: ReadOptions) -> Annotations: ...  # noqa: D102
@@ -116,8 +119,19 @@ def open_annotations(
         return module.read(_single(content, module), options or ReadOptions())
     except BackendError:
         raise
+    except FormatError as error:
+        raise FormatError(f"{error}{_looks_like(content, format)}") from None
     except OSError as error:
         raise disk_error(error, path) from None
+
+
+def _looks_like(content: Content, format: str | None) -> str:
+    """A hint, where a file was named to be of one format and shows another."""
+    shown = None
+    if format and content.place.is_file:
+        with suppress(FormatError):
+            shown = sniffed(content)
+    return f" (it looks like {shown})" if shown not in (None, format) else ""
 
 
 # a folder holds pictures and other things too: annotations are looked for in this order

@@ -17,6 +17,7 @@ import numpy as np
 
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content
+from polymask.formats.facts import Facts
 from polymask.formats.refusals import Malformed, Refusals, decode_json, inside
 from polymask.model import Finding, Frame, ImageRecord, Instance, Polygon, Runs, Shape
 from polymask.raster.runs import counts_from_string
@@ -65,6 +66,30 @@ _rings = msgspec.json.Decoder(list[list[float]])
 _rle = msgspec.json.Decoder(_Rle)
 _NULL = msgspec.Raw(b"null")
 MANY = False
+
+FACTS = Facts(
+    title="COCO instances, stuff and results",
+    source="cocodataset.org, “Data format”; pycocotools `maskApi.h` for runs",
+    files="A `.json` file; RectLabel's and CVAT's COCO exports are the same.",
+    sniffed="an object with `images` and `annotations`, without `segments_info`; or a list of results",
+    read=(
+        ("images[].id, file_name, height, width", "the image and its frame"),
+        ("categories[].id, name", "the labels and their ids"),
+        ("annotations[].image_id, category_id, id", "whose instance it is"),
+        ("annotations[].segmentation", "rings, or runs: told by the type, never by `iscrowd`"),
+        ("annotations[].iscrowd", "a region of many objects: `--crowd`"),
+    ),
+    ignored="`area`, `bbox`, `score`, `keypoints`, `supercategory`, `licenses`, `info`, `attributes`.",
+    rings="Parts, which are united; COCO has no holes but in runs. `--holes even-odd` overrides.",
+    order="File order.",
+    labels="In ascending order of id, with their ids. A results list has no names: they are the ids.",
+    frame="As the file says; of a results list that of the runs.",
+    limits=(
+        "A results list of polygons tells no image size, and is refused.",
+        "An annotation without segmentation paints nothing, and is counted.",
+    ),
+    sample="coco-stuff/stuff.json",
+)
 
 
 def sniff(content: Content) -> bool:

@@ -6,7 +6,6 @@ or damaged fails, the others are done. Source: cocodataset.org, "Data format", 4
 segmentation; panopticapi for the ids.
 """
 
-from dataclasses import replace
 from functools import partial
 from io import BytesIO
 
@@ -104,10 +103,17 @@ def read(content: Content, options: ReadOptions) -> Annotations:
             annotations[row.image_id] = row
     parse = partial(_parse, names=names, annotations=annotations, pngs=_pngs(content, options))
     file = content.place.file(content.name)
-    pages = refusals.catch("$.images", listed_pages, file, sections.images, at="$.images") or []
+    pages = listed_pages(file, sections.images, at="$.images")
     categories: list[tuple[str, int | None]] = [(name, key) for key, name in sorted(names.items())]
-    found = gather(content, options, pages, format="coco-panoptic", parse=parse, categories=categories)
-    return replace(found, skipped=(*refusals.skipped, *found.skipped))
+    return gather(
+        content,
+        options,
+        pages,
+        format="coco-panoptic",
+        parse=parse,
+        categories=categories,
+        skipped=refusals.skipped,
+    )
 
 
 def _check(row: _Annotation, names: dict[int, str], annotations: dict[int | str, _Annotation]) -> bool:

@@ -19,7 +19,7 @@ from polymask.formats.content import Content, members
 from polymask.formats.facts import Facts
 from polymask.formats.per_image import Notes, Page, files, gather, listed_pages
 from polymask.formats.pictures import SUFFIXES
-from polymask.formats.refusals import Malformed, Refusals, inside
+from polymask.formats.refusals import Malformed, inside
 from polymask.formats.shapes import Point, crop_runs, ellipse, polygon, rectangle, turned
 from polymask.model import Frame, ImageRecord, Instance, Shape
 
@@ -100,10 +100,8 @@ def sniff(content: Content) -> bool:
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each task."""
-    pages = []
-    for file in files(content, "*.json"):
-        refusals = Refusals(file.path, skip=options.skip_invalid)
-        pages += refusals.catch("$", listed_pages, file, Content(file).json) or []
+    found = files(content, "*.json")
+    pages = [page for file in found for page in listed_pages(file, Content(file).json)]
     return gather(content, options, pages, format="labelstudio", parse=_parse)
 
 
@@ -165,7 +163,8 @@ def _instance(row: _Result, key: str, frame: Frame, notes: Notes) -> Instance | 
         return None
     if row.type not in PAINTED:
         return None
-    value = Page(notes.page.file, text=row.value).decode(_value)
+    with inside("$.value"):
+        value = Page(notes.page.file, text=row.value).decode(_value)
     labels = getattr(value, row.type)
     if len(labels) != 1:
         raise Malformed(f"$.value.{row.type}", f"expected one label, got {labels}")
