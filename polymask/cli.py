@@ -163,6 +163,10 @@ def cli() -> None:
     "--split", default="train", show_default=True, metavar="NAME", help="The split that the images belong to."
 )
 @click.option(
+    "--label-attribute", metavar="NAME", help="The region attribute that tells the label, in VIA files."
+)
+@click.option("--default-label", metavar="NAME", help="The label of regions that have none, in VIA files.")
+@click.option(
     "--split-ratio",
     metavar="A,B,C",
     help="Shares of train, val and test, e.g. 0.8,0.1,0.1, instead of --split.",
@@ -206,6 +210,13 @@ def convert_command(
     if report.failed:
         first = report.failures[0]
         _fail(f"{report.failed} of {report.images} images failed: {first.name}: {first.reason}", 1)
+    if report.unsupported:
+        first = report.unsupported[0]
+        _fail(
+            f"{len(report.unsupported)} instances are not supported and were left alone; "
+            f"the first is of {first.name}: {first.reason}",
+            1,
+        )
 
 
 def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
@@ -220,6 +231,10 @@ def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
 )
 @click.option("--images", metavar="DIR", help="Where the pictures are: compares their sizes.")
 @click.option(
+    "--label-attribute", metavar="NAME", help="The region attribute that tells the label, in VIA files."
+)
+@click.option("--default-label", metavar="NAME", help="The label of regions that have none, in VIA files.")
+@click.option(
     "--max-pixels",
     type=click.IntRange(1),
     default=Limits().max_pixels,
@@ -228,14 +243,12 @@ def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
     help="The largest frame, height × width.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def check_command(
-    source: str, *, from_: str | None, images: str | None, max_pixels: int, as_json: bool
-) -> None:
+def check_command(source: str, *, max_pixels: int, as_json: bool, **options: Any) -> None:
     """Find what is wrong with the annotations before it costs anything.
 
     Exits 2 where `convert` would refuse records, else 0.
     """
-    found = polymask.check(source, images=images, from_=from_, limits=Limits(max_pixels=max_pixels))
+    found = polymask.check(source, limits=Limits(max_pixels=max_pixels), **options)
     counts = Counter(finding.kind for finding in found)
     if as_json:
         document = {

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, fields, replace
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from polymask.digest import record_sha256
-from polymask.errors import BackendError, InputError, LabelError, PolymaskError
+from polymask.errors import BackendError, InputError, LabelError, PolymaskError, unknown
 from polymask.files import safe_path
 from polymask.folder import FolderSink
 from polymask.formats import Annotations, ReadOptions, open_annotations
@@ -63,6 +62,8 @@ class ConvertOptions:
     seed: int = 0
     copy_images: bool = False
     skip_invalid: bool = False
+    label_attribute: str | None = None
+    default_label: str | None = None
     max_pixels: int = Limits().max_pixels
     workers: int = 1
     overwrite: bool = False
@@ -126,8 +127,7 @@ def convert(
     known = [f.name for f in fields(ConvertOptions)]
     for name in options:
         if name not in known:
-            close = get_close_matches(name, known, 1)
-            raise InputError(f"no option '{name}'" + (f"; did you mean '{close[0]}'?" if close else ""))
+            raise InputError(unknown("option", name, known))
     return Job(source, dest, ConvertOptions(**options)).run(executor=executor, progress=progress)
 
 
@@ -138,7 +138,13 @@ class Job:
         self.options, self.rules = options, options.rules()
         self.layout: Layout = layout_named(options.to)
         limits = Limits(max_pixels=options.max_pixels)
-        reading = ReadOptions(limits=limits, skip_invalid=options.skip_invalid)
+        reading = ReadOptions(
+            limits=limits,
+            skip_invalid=options.skip_invalid,
+            images=Path(options.images) if options.images is not None else None,
+            label_attribute=options.label_attribute,
+            default_label=options.default_label,
+        )
         self.annotations: Annotations = open_annotations(source, format=options.from_, options=reading)
         self.indices = self._chosen_images()
         self.label_map = self._label_map()
@@ -179,7 +185,7 @@ class Job:
 
     def _label_map(self) -> LabelMap:
         if self.options.ids not in ("contiguous", "source"):
-            raise InputError(f"no ids '{self.options.ids}'; there are: contiguous, source")
+            raise InputError(unknown("ids", self.options.ids, ("contiguous", "source")))
         if self.options.labels is not None:
             return LabelMap.load(self.options.labels)
         return from_categories(self.annotations.categories, ids=self.options.ids)
@@ -206,6 +212,8 @@ class Job:
         """Convert every chosen image and return what was done."""
         began = time.perf_counter()
         report = Report(kernel=KERNEL, skipped=self.skipped, unsegmented=self.annotations.unsegmented)
+        names = {self.annotations.names[index] for index in self.indices}
+        report.unsupported = [one for one in self.annotations.unsupported if one.name in names]
         report.notes = [f"{f.image}: instance {f.instance}: {f.message}" for f in self.annotations.findings]
         if progress:
             progress.start(len(self.indices))

@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import PurePosixPath
 from typing import Protocol, cast
 
-from polymask.errors import InputError
+from polymask.errors import InputError, unknown
 from polymask.labels import LabelMap
 from polymask.semantic import Painting
 
@@ -101,7 +101,7 @@ class Layout(Protocol):
 def layout_named(name: str) -> Layout:
     """The layout's module; raises `InputError` for a name not in the table."""
     if name not in LAYOUTS:
-        raise InputError(f"no layout '{name}'; there are: {', '.join(LAYOUTS)}")
+        raise InputError(unknown("layout", name, LAYOUTS))
     return cast("Layout", import_module(f"polymask.layouts.{name.replace('-', '_')}"))
 
 

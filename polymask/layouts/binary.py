@@ -30,7 +30,7 @@ def check(options: LayoutOptions) -> None:
     names = options.label_map.names
     try:
         for name in names:
-            safe_path(name.replace("/", "\\"))
+            safe_path(name.replace("/", "\\"))  # a slash would make a folder
         refuse_collisions((name, name) for name in names)
     except InputError as error:
         raise LabelError(f"{error}; rename the label in a --labels file (`old -> new`)") from None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import PIL
 
-from polymask.errors import GeometryError, InputError
+from polymask.errors import GeometryError, InputError, unknown
 from polymask.model import BoolMask, Frame, Polygon, Ring, Runs, Shape, Spans
 from polymask.raster import center, coco, fill_poly, pil, skimage
 from polymask.raster.runs import from_runs
@@ -34,7 +34,7 @@ def pixel_rule_named(name: str) -> Intervals:
     Raises `InputError` for a name not in the table, and where the rule needs a library that is not there.
     """
     if name not in PIXEL_RULES:
-        raise InputError(f"no pixel rule '{name}'; there are: {', '.join(PIXEL_RULES)}")
+        raise InputError(unknown("pixel rule", name, PIXEL_RULES))
     if name == "skimage":
         skimage.require()
     return PIXEL_RULES[name][1]

@@ -59,11 +59,13 @@ def _conflicts(report: Report) -> list[str]:
 
 
 def _left_out(report: Report) -> list[str]:
-    lines = [""] if report.unsegmented or report.notes or report.skipped or report.failures else []
+    told = (report.unsegmented, report.notes, report.skipped, report.unsupported, report.failures)
+    lines = [""] if any(told) else []
     if report.unsegmented:
         lines.append(f"{report.unsegmented:,} annotations have no segmentation and paint nothing.")
     lines += _listed("Noted", report.notes)
     lines += _listed("Left out", _told(report.skipped))
+    lines += _listed("Not supported, left alone", _told(report.unsupported))
     return lines + _listed("Failed", _told(report.failures))
 
 
