@@ -26,7 +26,7 @@ from polymask.folder import FolderSink
 from polymask.formats import Annotations, open_annotations
 from polymask.labels import VOID_16, LabelMap, from_categories, unknown_label
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named, picture_path
-from polymask.layouts.splits import assign, checked_ratio, parse_ratio
+from polymask.layouts.splits import split_options
 from polymask.model import Conflict, ImageRecord, Report, Skipped
 from polymask.options import ConvertOptions, Progress
 from polymask.raster import KERNEL
@@ -74,7 +74,7 @@ class Job:
             label_map=self.label_map,
             split=safe_path(options.split),
             instances=options.instances,
-            splits=self._splits(),
+            **split_options(self.annotations.names, options.split_ratio, seed=options.seed),
         )
         self.layout.check(self.layout_options)
         if options.copy_images and options.images is None and self.annotations.picture is None:
@@ -114,14 +114,6 @@ class Job:
         if self.options.labels is not None:
             return LabelMap.load(self.options.labels)
         return from_categories(self.annotations.categories, ids=self.options.ids)
-
-    def _splits(self) -> dict[str, str]:
-        """Of all images that the source names, so that --where moves none to another split."""
-        ratio = self.options.split_ratio
-        if ratio is None:
-            return {}
-        shares = parse_ratio(ratio) if isinstance(ratio, str) else checked_ratio(ratio)
-        return assign(self.annotations.names, shares, seed=self.options.seed)
 
     def _unknown_labels(self) -> Iterator[Skipped]:
         for name, instances in self.annotations.used.items():

@@ -159,6 +159,7 @@ class _Diagnosis:
 
     def __init__(self) -> None:
         self.causes, self.masks = Counter[str](), 0
+        self.examples: dict[str, str] = {}
 
     def of(self, case: Case) -> str:
         """How a mask differs, and why; nothing where it does not."""
@@ -167,16 +168,22 @@ class _Diagnosis:
             return f"{pixels} px differ" if pixels else ""
         causes, left = likely_causes(case)
         self.masks += 1
-        self.causes.update(causes or ["none that polymask knows"])
+        for cause in causes or ["none that polymask knows"]:
+            kind, _, detail = cause.partition(": ")
+            self.causes[kind] += 1
+            self.examples.setdefault(kind, detail)
         if not causes:
             return f"{pixels} px differ"
         rest = f", which leaves {left} px" if left else ""
         return f"{pixels} px differ; likely {'; and '.join(causes)}{rest}"
 
     def notes(self) -> list[str]:
-        """The causes, the most frequent first."""
-        counted = self.causes.most_common()
-        return [f"likely cause: {name} ({times} of {self.masks} masks)" for name, times in counted]
+        """The causes, the most frequent first, each with its first example."""
+        return [
+            f"likely cause: {kind} ({times} of {self.masks} masks)"
+            + (f", e.g. {self.examples[kind]}" if self.examples[kind] else "")
+            for kind, times in self.causes.most_common()
+        ]
 
 
 def _surplus(extra: set[str]) -> list[str]:

@@ -43,7 +43,8 @@ LAYOUTS = {
 class LayoutOptions:
     """What a layout may be asked: the label map, splits, and whether to add instance ids.
 
-    `splits` tells each image's split by name; images that are not in it are of `split`.
+    `splits` tells each image's split by name, one of `split_names`; images that are not in
+    it are of `split`.
 
     >>> LayoutOptions(label_map=LabelMap(()), splits={"a.jpg": "val"}).split_of("a.jpg")
     'val'
@@ -53,15 +54,16 @@ class LayoutOptions:
     split: str = "train"
     instances: bool = False
     splits: Mapping[str, str] = field(default_factory=dict)
+    split_names: tuple[str, ...] = ()
 
     def split_of(self, name: str) -> str:
         """The split that an image belongs to."""
         return self.splits.get(name, self.split)
 
     @property
-    def split_names(self) -> tuple[str, ...]:
+    def all_splits(self) -> tuple[str, ...]:
         """All splits of this run, in order: each has its list, even if it is empty."""
-        return tuple(dict.fromkeys(self.splits.values())) or (self.split,)
+        return self.split_names or (self.split,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,7 +77,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
         [("name", "r", "g", "b"), *((name, *color) for name, _, color in table)]
     )
     yield "class_dict.csv", sheet.getvalue().encode()
-    pairs: dict[str, list[str]] = {split: [] for split in options.split_names}
+    pairs: dict[str, list[str]] = {split: [] for split in options.all_splits}
     for one in drawn:
         split = options.split_of(one.name)
         pairs.setdefault(split, []).append(f"{split}/{one.name} {one.mask}")

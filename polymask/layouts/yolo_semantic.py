@@ -44,7 +44,7 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
     """The YAML: where the splits lie, and the names. JSON strings are YAML strings."""
-    splits = [f"{json.dumps(split)}: {json.dumps(f'images/{split}')}" for split in options.split_names]
+    splits = [f"{json.dumps(split)}: {json.dumps(f'images/{split}')}" for split in options.all_splits]
     names = [
         f"  {value}: {json.dumps(name, ensure_ascii=False)}"
         for value, name in enumerate(classes_to(options.label_map))
