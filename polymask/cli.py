@@ -1,6 +1,7 @@
 """The command line: commands, flags, progress and exit codes; no logic."""
 
 import json
+import os
 import signal
 import sys
 from collections import Counter
@@ -203,7 +204,7 @@ def formats_command(*, as_json: bool) -> None:
 
 
 def _interrupted(number: int, _: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)
+    raise KeyboardInterrupt(number)
 
 
 def main() -> None:
@@ -211,11 +212,20 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupted)
     try:
         cli.main(prog_name="polymask", standalone_mode=False)
-    except click.exceptions.Abort:
-        _fail("interrupted; run the same command again to finish", 130)
+    except click.exceptions.Abort as error:
+        _stop(error.__context__)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+
+
+def _stop(cause: BaseException | None) -> NoReturn:
+    """Leave at once: calls under way must not hold the process, and the next run finishes what they did."""
+    number = cause.args[0] if isinstance(cause, KeyboardInterrupt) and cause.args else signal.SIGINT
+    click.echo("polymask: interrupted; run the same command again to finish", err=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(128 + number)
 
 
 if __name__ == "__main__":
