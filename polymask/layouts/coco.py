@@ -15,6 +15,7 @@ import numpy as np
 from polymask.digest import combined_sha256, pixels_sha256
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.facts import Facts
 from polymask.layouts.reading import MaskFolder, read_bytes, stored_labels
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import painted
@@ -26,6 +27,19 @@ from polymask.semantic import Painting
 IMAGES = "images"
 INDEX = False
 FILE = "annotations.json"
+
+FACTS = Facts(
+    title="COCO, one annotation a label",
+    source="cocodataset.org, Data format",
+    files=(
+        ("annotations.json", "images, categories, and a compressed RLE for each label of each image"),
+        ("images/", "with --copy-images: the pictures"),
+        ("splits/<split>.txt", "with --split-ratio: the names in each split"),
+    ),
+    values=(("category_id", "the label map's values; masks of different labels may overlap"),),
+    limits=("Overlap rules, void and borders do not apply: every label keeps all its pixels.",),
+    read_back="As one index mask, later labels of the label map on top.",
+)
 
 
 def check(options: LayoutOptions) -> None:

@@ -19,6 +19,7 @@ from polymask.digest import pixels_sha256
 from polymask.errors import FormatError
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.facts import Facts
 from polymask.layouts.reading import MaskFolder, read_bytes, stored_labels
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import without_void
@@ -30,6 +31,26 @@ IMAGES = "images"
 INDEX = True
 FILE = "panoptic.json"
 FOLDER = "panoptic"
+
+FACTS = Facts(
+    title="COCO panoptic",
+    source="cocodataset.org, Data format, panoptic segmentation",
+    files=(
+        ("panoptic/<name>.png", "segment ids as colors, RGB: red + 256 · green + 65536 · blue"),
+        ("panoptic.json", "images, categories, and each segment's id, category, area, box and iscrowd"),
+        ("images/", "with --copy-images: the pictures"),
+        ("splits/<split>.txt", "with --split-ratio: the names in each split"),
+    ),
+    values=(
+        ("id", "n for the n-th instance in paint order; 0, black, is unlabeled"),
+        ("category_id", "the label map's values; all categories are things"),
+    ),
+    limits=(
+        "Background and void are both unlabeled.",
+        "Instances that are wholly painted over have no segment.",
+    ),
+    read_back="As index masks of the categories; void comes back as background.",
+)
 
 
 def check(options: LayoutOptions) -> None:
