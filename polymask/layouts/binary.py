@@ -85,7 +85,7 @@ def open_folder(folder: Path) -> MaskFolder | None:
     """The folders of masks named by label; their index mask has later labels on top."""
     label_map = stored_labels(folder)
     found = masks_below(folder, "masks")
-    if label_map is None or not all(_is_label(name, label_map) for name in found):
+    if label_map is None or not found or not all(_is_label(name, label_map) for name in found):
         return None
 
     def labels_of(path: str) -> dict[str, IndexMask]:

@@ -62,7 +62,7 @@ FACTS = Facts(
         "8 bit: label maps with values above 255 are refused.",
         "Instance ids of values above 64 need over 16 bits: none are written, --instances refuses.",
         "1,000 instances of a label in one image.",
-        "The city is the image's folder, else what comes before `_<number>_<number>` in its name, else `all`.",
+        "The city is the image's folder, else what is before `_<number>_<number>` in its name, else `all`.",
         "`license plate`, which Cityscapes does not paint, is unlabeled.",
         "IDD's label table is not built in: its labels use the label map's values.",
     ),

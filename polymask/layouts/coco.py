@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from polymask.digest import combined_sha256, pixels_sha256
+from polymask.errors import FormatError
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
@@ -110,7 +111,10 @@ def open_folder(folder: Path) -> MaskFolder | None:
     label_map = stored_labels(folder)
     if label_map is None or not (folder / FILE).is_file():
         return None
-    images = _images(read_bytes(folder / FILE), label_map)
+    try:
+        images = _images(read_bytes(folder / FILE), label_map)
+    except (msgspec.DecodeError, KeyError, TypeError) as error:
+        raise FormatError(f"{folder / FILE}: no annotations as this layout writes them: {error!r}") from None
     return MaskFolder(
         layout="coco",
         label_map=label_map,

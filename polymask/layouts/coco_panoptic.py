@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from polymask.digest import pixels_sha256
 from polymask.errors import FormatError
+from polymask.files import safe_path
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
@@ -134,7 +135,9 @@ def open_folder(folder: Path) -> MaskFolder | None:
     try:
         document = msgspec.json.decode(read_bytes(folder / FILE))
         label_map = stored_labels(folder) or _from_categories(document["categories"])
-        segments = {f"{FOLDER}/{a['file_name']}": a["segments_info"] for a in document["annotations"]}
+        segments = {
+            f"{FOLDER}/{safe_path(a['file_name'])}": a["segments_info"] for a in document["annotations"]
+        }
     except (msgspec.DecodeError, KeyError, TypeError) as error:
         raise FormatError(f"{folder / FILE}: no panoptic annotations: {error}") from None
     masks = {stem(path.removeprefix(f"{FOLDER}/")): path for path in segments}

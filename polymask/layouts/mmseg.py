@@ -7,6 +7,7 @@ the METAINFO for both.
 Source: mmsegmentation 1.x, "Prepare datasets" and `LoadAnnotations`.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -83,7 +84,7 @@ Use it with reduce_zero_label=True, when what is unlabeled shall not be learned.
 
 
 def _metainfo(name: str, classes: list[str], palette: list[list[int]]) -> str:
-    names = "".join(f"        {one!r},\n" for one in classes)
+    names = "".join(f"        {json.dumps(one, ensure_ascii=False)},\n" for one in classes)  # Python's too
     colors = "".join(f"        {one!r},\n" for one in palette)
     return f"{name} = dict(\n    classes=(\n{names}    ),\n    palette=[\n{colors}    ],\n)\n"
 
