@@ -83,7 +83,7 @@ def _proven(job: "Job", annotations: Annotations, failed: set[str]) -> dict[str,
 
 
 def _prove(job: "Job", folder: MaskFolder | None, entry: dict[str, Any], record: ImageRecord) -> set[str]:
-    if reason := damage(folder, entry):
+    if reason := damage(job.sink.root.path, folder, entry):
         raise ProofError(f"{record.name}: {reason}; nothing was deleted")
     if job.sink.finished(record) is None:
         again = job.layout.draw(Painting(record, job.label_map, job.rules), job.layout_options)

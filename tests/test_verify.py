@@ -79,6 +79,30 @@ def test_a_truncated_file_is_damaged(coco_file, tmp_path):
         verify(tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [("mask", "../elsewhere.png", "damaged"), ("mask", 7, "missing"), ("pixels_sha256", None, "not those")],
+)
+def test_a_manifest_that_somebody_else_wrote_leads_nowhere(coco_file, tmp_path, key, value, told):
+    """Its paths stay below DEST, and odd lines are told, not crashed on."""
+    convert(coco_file(), tmp_path / "out")
+    manifest = tmp_path / "out/manifest.jsonl"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {key: value}) + "\n")
+    with pytest.raises(ProofError, match=told):
+        verify(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("layout", "file"), [("coco", "annotations.json"), ("coco-panoptic", "panoptic.json")]
+)
+@pytest.mark.parametrize("content", ["", "{}", '{"images": 7, "annotations": [{}], "categories": []}', "[1"])
+def test_damaged_tables_are_damaged_masks(coco_file, tmp_path, layout, file, content):
+    convert(coco_file(), tmp_path / "out", to=layout)
+    (tmp_path / "out" / file).write_text(content)
+    with pytest.raises(ProofError):
+        verify(tmp_path / "out")
+
+
 def test_without_a_manifest_there_is_nothing_to_prove(tmp_path):
     with pytest.raises(InputError, match="--source"):
         verify(tmp_path)

@@ -10,6 +10,7 @@ from pathlib import Path
 from polymask.digest import pixels_sha256
 from polymask.labels import VOID_16
 from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.facts import Facts
 from polymask.layouts.reading import MaskFolder, masks_below, png_folder
 from polymask.layouts.splits import split_lists
 from polymask.png import encode_png
@@ -17,6 +18,23 @@ from polymask.semantic import Painting
 
 IMAGES = "images"
 INDEX = True
+
+FACTS = Facts(
+    title="Index masks",
+    source="polymask's own",
+    files=(
+        ("masks/<name>.png", "the index mask: gray, 8 bit while values and void fit, else 16 bit"),
+        ("instances/<name>.png", "with --instances: instance ids, gray, 16 bit"),
+        ("splits/<split>.txt", "with --split-ratio: the names in each split"),
+    ),
+    values=(
+        ("masks", "0 background, the label map's values, 255 void (65535 in 16 bit)"),
+        ("instances", "0 background, n for the n-th instance in paint order, 65535 void"),
+    ),
+    limits=("65,534 instances an image with --instances.",),
+    read_back="As it is. A folder of gray or palette PNGs of another tool is read in the same way.",
+    shown="labels.json",
+)
 
 
 def check(options: LayoutOptions) -> None:

@@ -19,10 +19,9 @@ def test_masks_mirror_images(coco_file, tmp_path):
 def test_the_yaml_names_splits_and_values(coco_file, tmp_path):
     """Every value from 0 on has a name, for the number of names is the number of classes."""
     convert(coco_file(), tmp_path / "out", to="yolo-semantic", split_ratio="0.5,0.5", ids="source")
-    assert (tmp_path / "out/data.yaml").read_text().splitlines()[:9] == [
-        "path: .",
-        '"train": "images/train"',
-        '"val": "images/val"',
+    assert (tmp_path / "out/data.yaml").read_text().splitlines()[:8] == [
+        'train: "images/train"',
+        'val: "images/val"',
         "masks_dir: masks",
         "names:",
         '  0: "background"',
