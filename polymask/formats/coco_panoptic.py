@@ -120,6 +120,10 @@ def _check(row: _Annotation, names: dict[int, str], annotations: dict[int | str,
     if row.image_id in annotations:
         raise Malformed("$.image_id", f"the image {row.image_id!r} has an annotation already")
     for index, segment in enumerate(row.segments_info):
+        if not VOID < segment.id < 1 << 24:
+            raise Malformed(
+                f"$.segments_info[{index}].id", f"an id is 1 to {(1 << 24) - 1}, not {segment.id}"
+            )
         if segment.category_id not in names:
             place = f"$.segments_info[{index}].category_id"
             raise Malformed(place, f"no category has the id {segment.category_id}")
