@@ -199,7 +199,7 @@ def unpacked(packed: list[int], size: int) -> NDArray[np.uint8]:
     that choose the width of the length, the length less 1, the value or values.
     Raises `Malformed` where it holds another number of bytes, or is cut off.
 
-    >>> unpacked([0, 0, 0, 4, 56, 136, 136, 143, 255, 128], 4).tolist()
+    >>> unpacked([0, 0, 0, 4, 57, 27, 252, 127, 224], 4).tolist()
     [255, 255, 255, 255]
     """
     try:

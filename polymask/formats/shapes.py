@@ -56,7 +56,7 @@ def ellipse(center: Point, radii: Point, frame: Frame, *, degrees: float = 0.0) 
     center. Raises `Malformed` for radii that are negative or not finite.
 
     >>> ellipse((1.5, 1.5), (1, 1), (3, 3)).counts.tolist()
-    [3, 3, 3]
+    [1, 1, 1, 3, 1, 1, 1]
     """
     values = (*center, *radii, degrees)
     if not all(map(math.isfinite, values)) or min(radii) < 0:
