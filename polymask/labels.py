@@ -244,7 +244,7 @@ def from_categories(categories: Sequence[tuple[str, int | None]], *, ids: str = 
 def from_text(text: str) -> LabelMap:
     r"""The label map in the text of any of the four kinds of label file; raises `LabelError`.
 
-    >>> from_text("cat\ndog\n").value_of("dog")
+    >>> from_text('{"1": "cat", "2": "dog"}').value_of("dog")
     2
     """
     stripped = text.lstrip()

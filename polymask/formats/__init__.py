@@ -164,8 +164,8 @@ def _sniffed(content: Content) -> Format:
         if name := sniffed(one):
             return module_named(name)
     known = ", ".join(FORMATS)
-    if content.place.is_file:
-        _ = content.text  # an empty file, or one in UTF-16, is told as such
+    if content.place.is_file and content.problem:
+        raise FormatError(f"{content.path}: {content.problem}")
     raise FormatError(f"{content.path}: none of the formats polymask reads ({known}); name one with --from")
 
 

@@ -15,7 +15,7 @@ from functools import partial
 import msgspec
 import numpy as np
 
-from polymask.formats import Annotations, ReadOptions
+from polymask.formats import Annotations, ReadOptions, coco_panoptic
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
 from polymask.formats.refusals import Malformed, Refusals, decode_json, inside
@@ -75,19 +75,15 @@ FACTS = Facts(
     read=(
         ("images[].id, file_name, height, width", "the image and its frame"),
         ("categories[].id, name", "the labels and their ids"),
-        ("annotations[].image_id, category_id, id", "whose instance it is"),
+        ("annotations[].image_id, category_id, id, iscrowd", "whose instance it is; `--crowd`"),
         ("annotations[].segmentation", "rings, or runs: told by the type, never by `iscrowd`"),
-        ("annotations[].iscrowd", "a region of many objects: `--crowd`"),
     ),
     ignored="`area`, `bbox`, `score`, `keypoints`, `supercategory`, `licenses`, `info`, `attributes`.",
     rings="Parts, which are united; COCO has no holes but in runs. `--holes even-odd` overrides.",
     order="File order.",
     labels="In ascending order of id, with their ids. A results list has no names: they are the ids.",
     frame="As the file says; of a results list that of the runs.",
-    limits=(
-        "A results list of polygons tells no image size, and is refused.",
-        "An annotation without segmentation paints nothing, and is counted.",
-    ),
+    limits=("A results list of polygons tells no image size, and is refused.",),
     sample="coco-stuff/stuff.json",
 )
 
@@ -95,13 +91,8 @@ FACTS = Facts(
 def sniff(content: Content) -> bool:
     """Whether the file has COCO's lists, or is a list of results."""
     if {"images", "annotations"} <= content.keys:
-        return not has_segments(content.top["annotations"])
+        return not coco_panoptic.sniff(content)
     return content.is_json and content.is_list and "image_id" in content.keys
-
-
-def has_segments(annotations: msgspec.Raw) -> bool:
-    """Whether the list is COCO panoptic's, which has `segments_info` in every row."""
-    return b'"segments_info"' in bytes(memoryview(annotations)[:100_000])
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:

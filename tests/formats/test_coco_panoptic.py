@@ -71,6 +71,10 @@ def test_malformed_annotations_are_refused(panoptic: Path) -> None:
     rows = json.loads(panoptic.read_text())["annotations"]
     with pytest.raises(FormatError, match=r"\$\.annotations\[1\]\.image_id: the image 1 has an annotation"):
         open_annotations(changed(panoptic, annotations=rows * 2))
+    rows[0]["segments_info"][0]["id"] = -1
+    with pytest.raises(FormatError, match=r"segments_info\[0\]\.id: an id is 1 to 16777215, not -1"):
+        open_annotations(changed(panoptic, annotations=rows))
+    rows[0]["segments_info"][0]["id"] = 3
     rows[0]["segments_info"][1]["category_id"] = 4
     path = changed(panoptic, annotations=rows)
     with pytest.raises(FormatError, match=r"segments_info\[1\]\.category_id: no category has the id 4"):

@@ -1,11 +1,11 @@
 """Shapes that are no polygons: against the definition, pixel by pixel."""
 
 import math
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polymask.formats.refusals import Malformed
@@ -35,25 +35,30 @@ def test_an_ellipse_is_the_centers_in_it(x: float, y: float, rx: float, ry: floa
         assert abs(inside - 1) < 1e-9 or found[row, column] == (inside < 1)
 
 
-@given(st.lists(st.tuples(near, near), min_size=1, max_size=4), st.floats(0.1, 5))
-def test_a_stroke_is_the_centers_near_it(points: list[tuple[float, float]], radius: float) -> None:
-    """Near a segment is near its nearest point."""
+@settings(max_examples=30)
+@given(st.lists(st.tuples(near, near), min_size=2, max_size=4), st.floats(0.1, 5))
+def test_a_stroke_is_the_centers_abreast_of_it(points: list[tuple[float, float]], radius: float) -> None:
+    """Within the radius of a segment and between its ends, or within that of a corner."""
     found = mask(stroke(points, radius, FRAME))
     for row, column in product(*map(range, FRAME)):
-        away = min(
-            _distance((column + 0.5, row + 0.5), a, b)
-            for a, b in zip(points, points[1:] or points, strict=False)
-        )
-        assert abs(away - radius) < 1e-9 or found[row, column] == (away < radius)
+        center = (column + 0.5, row + 0.5)
+        corners = [math.dist(center, corner) for corner in points[1:-1]]
+        sides = [_abreast(center, a, b) for a, b in pairwise(points)]
+        away = min([*corners, *sides])
+        if not any(map(math.isnan, sides)) and abs(away - radius) > 1e-9:
+            assert found[row, column] == (away < radius)
 
 
-def _distance(p: tuple[float, float], a: tuple[float, float], b: tuple[float, float]) -> float:
+def _abreast(p: tuple[float, float], a: tuple[float, float], b: tuple[float, float]) -> float:
+    """The distance to a segment's line; infinite beyond its ends, and undecided (NaN) at them."""
     length = math.dist(a, b)
-    if not length:
-        return math.dist(p, a)
-    at = ((p[0] - a[0]) * (b[0] - a[0]) + (p[1] - a[1]) * (b[1] - a[1])) / length / length
-    at = min(1.0, max(0.0, at))
-    return math.dist(p, (a[0] + at * (b[0] - a[0]), a[1] + at * (b[1] - a[1])))
+    if length < 1e-6:
+        return math.inf if length == 0 else math.nan
+    along = ((p[0] - a[0]) * (b[0] - a[0]) + (p[1] - a[1]) * (b[1] - a[1])) / length
+    if min(abs(along), abs(along - length)) < 1e-9:
+        return math.nan
+    across = ((p[0] - a[0]) * (b[1] - a[1]) - (p[1] - a[1]) * (b[0] - a[0])) / length
+    return abs(across) if 0 < along < length else math.inf
 
 
 @given(st.integers(-4, 12), st.integers(-4, 12), st.integers(0, 2**12 - 1))
