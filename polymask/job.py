@@ -18,14 +18,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from polymask.digest import record_sha256
 from polymask.errors import BackendError, InputError, LabelError, PolymaskError
 from polymask.files import safe_path
 from polymask.folder import FolderSink
 from polymask.formats import Annotations, ReadOptions, open_annotations
-from polymask.labels import VOID_16, LabelMap, from_categories, unknown_label
+from polymask.labels import LabelMap, from_categories, unknown_label
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
 from polymask.model import Conflict, Frame, ImageRecord, Limits, Report, Skipped
 from polymask.raster import KERNEL
@@ -300,13 +298,12 @@ class Job:
 
 def _counts(painting: Painting, *, index: bool) -> dict[str, tuple[int, int]]:
     """Instances and painted pixels by label: in the index mask, or in each label's own."""
-    instances = Counter(painting.values)
-    painted = np.bincount(painting.index.reshape(-1), minlength=VOID_16 + 1) if index else None
-    return {
-        label.name: (
-            instances[label.value],
-            painting.label_spans[label.name].pixels if painted is None else int(painted[label.value]),
-        )
-        for label in painting.label_map.labels
-        if instances[label.value] and (index or label.name in painting.label_spans)
-    }
+    counts = {}
+    for value, instances in Counter(painting.values).items():
+        place = int(painting.label_map.places[value])
+        name = painting.label_map.names[place] if place < len(painting.label_map.labels) else ""
+        if name and index:
+            counts[name] = instances, painting.pixels.get(value, 0)
+        elif name in painting.label_spans:
+            counts[name] = instances, painting.label_spans[name].pixels
+    return counts
