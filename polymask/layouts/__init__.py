@@ -12,7 +12,6 @@ A layout is a module with `IMAGES` (the folder that copied pictures go to), `IND
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import PurePosixPath
 from typing import Protocol, cast
 
 from polymask.errors import InputError
@@ -81,4 +80,6 @@ def stem(name: str) -> str:
     >>> stem("train/0001.jpg")
     'train/0001'
     """
-    return str(PurePosixPath(name).with_suffix("")) if PurePosixPath(name).name.strip(".") else name
+    folder, slash, last = name.rpartition("/")
+    plain, dot, suffix = last.rpartition(".")
+    return f"{folder}{slash}{plain}" if dot and plain and suffix else name

@@ -134,3 +134,11 @@ def tally(mask: IndexMask, found: Claims, *, places: Int64, owners: int) -> Int6
     counts = np.zeros((len(found.sets), owners), np.int64)
     _compiled.tally(mask, found.pieces, found.kinds, places, counts, owners)
     return counts
+
+
+def rings_of(text: bytes) -> list[bytes] | None:
+    """The rings in JSON text as float64 bytes, x and y in turn; None where a JSON library has to look.
+
+    Only plain lists of plain numbers are read, and each is rounded as JSON libraries round it.
+    """
+    return _compiled.rings(text) if _compiled else None  # type: ignore[no-any-return]
