@@ -264,7 +264,8 @@ class Job:
                 or self.label_map.name_of(instance.label) in self.only
             )
         )
-        record = replace(record, instances=instances)
+        if len(instances) < len(record.instances):
+            record = replace(record, instances=instances)
         return resized(record, self.options.size) if self.options.size else record
 
     def _picture(self, name: str) -> tuple[str, bytes]:

@@ -198,8 +198,9 @@ class Painting:
         groups = [present.get(place, -1) for place in self._places]
         return find_claims(self.spans, groups, frame=self.record.frame)
 
-    @property
+    @cached_property
     def _claiming(self) -> list[int]:
+        """The places of the labels that are there."""
         behind = len(self.label_map.labels)
         return sorted(place for place in set(self._places) if place < behind)
 
@@ -217,19 +218,20 @@ class Painting:
     def conflicts(self) -> tuple[Conflict, ...]:
         """Contested pixels by pair of labels, in label-map order; see `Conflict`."""
         found, names, places = self._claims, (*self.label_map.names, ""), self._claiming
-        counts = self._contested_owners(found)
+        if not found.sets:
+            return ()
         pairs: dict[tuple[int, int], dict[str, int]] = {}
-        for which, owner in np.argwhere(counts).tolist():
-            for one, other in combinations(found.sets[which], 2):
+        for claiming, counts in zip(found.sets, self._contested_owners(found), strict=True):
+            owned = [(names[owner], int(counts[owner])) for owner in counts.nonzero()[0].tolist()]
+            for one, other in combinations(claiming, 2):
                 won = pairs.setdefault((places[one], places[other]), {})
-                won[names[owner]] = won.get(names[owner], 0) + int(counts[which, owner])
+                for name, pixels in owned:
+                    won[name] = won.get(name, 0) + pixels
         return tuple(_conflict((names[one], names[two]), pairs[one, two]) for one, two in sorted(pairs))
 
     def _contested_owners(self, found: Claims) -> Int64:
         """Contested pixels by set of claiming labels and by who is on top; behind the last for nobody."""
         owners = len(self.label_map.labels) + 1
-        if not found.sets:
-            return np.zeros((0, owners), np.int64)
         places = self.label_map.places
         if self.rules.overlap in ("void", "error"):
             places = np.full_like(places, owners - 1)

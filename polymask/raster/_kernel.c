@@ -9,6 +9,7 @@
 #include <Python.h>
 #include <float.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -272,10 +273,16 @@ static void fill(const Mask *m, uint8_t *at, const uint8_t *end, uint32_t value)
 
 /* Where the run of pixels that are equal to the first one ends. */
 static const uint8_t *run_end(const Mask *m, const uint8_t *at, const uint8_t *end, uint32_t value) {
-    uint64_t many = spread(m, value), here;
+    uint64_t many = spread(m, value), here[8];
+    for (; end - at >= (ptrdiff_t)sizeof here; at += sizeof here) {
+        uint64_t other = 0;
+        memcpy(here, at, sizeof here);
+        for (int i = 0; i < 8; i++) other |= here[i] ^ many;
+        if (other) break;
+    }
     for (; end - at >= 8; at += 8) {
-        memcpy(&here, at, 8);
-        if (here != many) break;
+        memcpy(here, at, 8);
+        if (here[0] != many) break;
     }
     while (at < end && pixel(m, at) == value) at += m->depth;
     return at;

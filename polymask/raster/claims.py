@@ -39,14 +39,10 @@ def ordered(
 ) -> Claims:
     """The claims with their sets in one order, so that what is derived from them is the same in any kernel."""
     order = sorted(range(len(sets)), key=lambda kind: [-group for group in sets[kind]])
-    place = np.empty(len(sets), np.int32)
+    place = np.zeros(len(sets), np.int32)
     place[order] = range(len(sets))
-    return Claims(
-        labeled=labeled,
-        pieces=np.ascontiguousarray(pieces),
-        kinds=place[kinds],
-        sets=[sets[kind] for kind in order],
-    )
+    kinds, sets = place[kinds], [sets[kind] for kind in order]
+    return Claims(labeled=labeled, pieces=np.ascontiguousarray(pieces), kinds=kinds, sets=sets)
 
 
 def find(spans: SpanTable, groups: Sequence[int], *, frame: Frame) -> Claims:
