@@ -17,8 +17,31 @@ def pixels_sha256(mask: NDArray[np.generic]) -> str:
     >>> pixels_sha256(np.zeros((1, 1), np.uint8))[:8]
     '6e340b9c'
     """
-    little = np.ascontiguousarray(mask, mask.dtype.newbyteorder("<"))
-    return hashlib.sha256(little.data).hexdigest()
+    digest = PixelDigest()
+    digest.update(mask)
+    return digest.hexdigest()
+
+
+class PixelDigest:
+    """The digest of a mask that comes in strips of whole rows, the top first.
+
+    >>> digest = PixelDigest()
+    >>> digest.update(np.zeros((1, 1), np.uint8))
+    >>> digest.hexdigest() == pixels_sha256(np.zeros((1, 1), np.uint8))
+    True
+    """
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+
+    def update(self, strip: NDArray[np.generic]) -> None:
+        """Take the next rows in."""
+        little = np.ascontiguousarray(strip, strip.dtype.newbyteorder("<"))
+        self._sha256.update(little.data)
+
+    def hexdigest(self) -> str:
+        """The digest of all rows so far."""
+        return self._sha256.hexdigest()
 
 
 def geometry_sha256(shape: tuple[Polygon, ...] | Runs) -> str:
@@ -51,9 +74,7 @@ def _said(instance: Instance) -> str:
     """A JSON list of what an instance says, its geometry as a digest."""
     geometry = geometry_sha256(instance.shape)
     crowd = "true" if instance.crowd else "false"
-    return (
-        f'[{_json(instance.id)}, {_json(instance.label)}, {_json(instance.order)}, {crowd}, "{geometry}"]'
-    )
+    return f'[{_json(instance.id)}, {_json(instance.label)}, {_json(instance.order)}, {crowd}, "{geometry}"]'
 
 
 @lru_cache(1024)

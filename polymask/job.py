@@ -29,6 +29,7 @@ from polymask.model import Conflict, Frame, ImageRecord, Limits, Report, Skipped
 from polymask.raster import KERNEL
 from polymask.raster.resize import resized
 from polymask.semantic import Painting, Rules, add_conflicts
+from polymask.strips import painting as striped
 from polymask.workers import run_chunks
 
 
@@ -234,7 +235,7 @@ class Job:
 
     def _convert_image(self, index: int) -> Outcome:
         record = self._chosen(self.annotations.decode(index))
-        painting = Painting(record, self.label_map, self.rules)
+        painting = striped(record, self.label_map, self.rules)
         drawn = self.layout.draw(painting, self.layout_options)
         if self.options.copy_images:
             drawn = replace(drawn, files=(*drawn.files, self._picture(record.name)))

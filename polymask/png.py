@@ -1,4 +1,4 @@
-"""Masks ↔ PNG bytes: 8 and 16 bit gray, and 8 bit with a palette.
+"""Masks ↔ PNG bytes: 8 and 16 bit gray, 8 bit with a palette, and one label as RGBA.
 
 Encoding is deterministic for a given version of isal: no filters, DEFLATE level 1
 (masks are flat, so more effort buys little), no times, no comments.
@@ -6,6 +6,7 @@ Source: PNG (Portable Network Graphics) Specification, third edition, W3C.
 """
 
 import struct
+from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
 
 import numpy as np
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 from PIL import PngImagePlugin, UnidentifiedImageError
 
 from polymask.errors import FormatError, LimitError
-from polymask.model import IndexMask, Limits
+from polymask.model import BoolMask, Frame, IndexMask, Limits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-GRAY, INDEXED = 0, 3
+GRAY, INDEXED, RGBA = 0, 3, 6
+_BLOCK = 1 << 20  # pixels that become RGBA together: four bytes each, and still in the cache
 
 
 def encode_png(mask: IndexMask, *, palette: NDArray[np.uint8] | None = None) -> bytes:
@@ -33,15 +35,49 @@ def encode_png(mask: IndexMask, *, palette: NDArray[np.uint8] | None = None) -> 
         raise FormatError(
             f"a mask is (height, width) uint8 or uint16, not {mask.dtype} of shape {mask.shape}"
         )
-    if palette is not None and mask.dtype != np.uint8:
+    height, width = mask.shape
+    return encode_strips([mask], (height, width), depth=mask.dtype.itemsize * 8, palette=palette)
+
+
+def encode_strips(
+    strips: Iterable[IndexMask],
+    frame: Frame,
+    *,
+    depth: int,
+    palette: NDArray[np.uint8] | None = None,
+) -> bytes:
+    """The PNG bytes of a (height, width) mask that comes in strips of whole rows, the top first.
+
+    `depth` is 8 for uint8 strips, 16 for uint16. One strip at a time is in memory. Raises
+    `FormatError` for a palette with 16 bits.
+
+    >>> rows = np.array([[1, 2], [3, 4]], np.uint8)
+    >>> decode_png(encode_strips([rows[:1], rows[1:]], (2, 2), depth=8)).tolist()
+    [[1, 2], [3, 4]]
+    """
+    if palette is not None and depth != 8:
         raise FormatError("a palette PNG holds 8-bit masks only")
-    (height, width), depth = mask.shape, mask.dtype.itemsize * 8
-    color_type = GRAY if palette is None else INDEXED
-    chunks = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0))]
-    if palette is not None:
-        chunks.append(_chunk(b"PLTE", np.ascontiguousarray(palette, np.uint8).tobytes()))
-    chunks.append(_chunk(b"IDAT", isal_zlib.compress(_scanlines(mask), 1)))
+    colors = [] if palette is None else [np.ascontiguousarray(palette, np.uint8).tobytes()]
+    kind = GRAY if palette is None else INDEXED
+    return _png(map(_scanlines, strips), frame, depth=depth, kind=kind, palette=colors)
+
+
+def _png(
+    lines: Iterable[NDArray[np.uint8]], frame: Frame, *, depth: int, kind: int, palette: Iterable[bytes] = ()
+) -> bytes:
+    height, width = frame
+    chunks = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0))]
+    chunks += [_chunk(b"PLTE", colors) for colors in palette]
+    chunks += [_chunk(b"IDAT", data) for data in _deflated(lines) if data]
     return b"".join([SIGNATURE, *chunks, _chunk(b"IEND", b"")])
+
+
+def _deflated(lines: Iterable[NDArray[np.uint8]]) -> Iterator[bytes]:
+    """One zlib stream, a piece for each block of lines."""
+    stream = isal_zlib.compressobj(1)
+    for block in lines:
+        yield stream.compress(block)
+    yield stream.flush()
 
 
 def _scanlines(mask: IndexMask) -> NDArray[np.uint8]:
@@ -51,6 +87,45 @@ def _scanlines(mask: IndexMask) -> NDArray[np.uint8]:
     lines[:, 0] = 0
     lines[:, 1:] = samples
     return lines
+
+
+def encode_rgba(mask: BoolMask, color: tuple[int, int, int]) -> bytes:
+    """A (height, width) bool mask as RGBA PNG bytes: the color, opaque, where it is True, else all zero.
+
+    `color` is red, green and blue, 0 to 255. Rows become pixels a block at a time, so
+    memory stays at the mask's own size.
+
+    >>> decode_rgba(encode_rgba(np.array([[True, False]]), (255, 0, 0))).tolist()
+    [[True, False]]
+    """
+    height, width = mask.shape
+    return _png(_rgba_lines(mask, color), (height, width), depth=8, kind=RGBA)
+
+
+def _rgba_lines(mask: BoolMask, color: tuple[int, int, int]) -> Iterator[NDArray[np.uint8]]:
+    height, width = mask.shape
+    pixel = np.array([*color, 255], np.uint8).view(np.uint32)[0]
+    step = max(1, _BLOCK // width)
+    for top in range(0, height, step):
+        block = mask[top : top + step]
+        lines = np.zeros((len(block), 4 * width + 1), np.uint8)
+        if block.any():
+            np.multiply(block, pixel, out=lines[:, 1:].view(np.uint32))
+        yield lines
+
+
+def decode_rgba(data: bytes, *, limits: Limits | None = None) -> BoolMask:
+    """The (height, width) bool mask in RGBA PNG bytes: True where alpha is above 127.
+
+    Raises `FormatError` for bytes that are no RGBA PNG and `LimitError`, before memory is
+    taken, above `limits.max_pixels`.
+
+    >>> decode_rgba(encode_png(np.zeros((1, 1), np.uint8)))
+    Traceback (most recent call last):
+    polymask.errors.FormatError: a PNG of mode L; a label's mask is RGBA
+    """
+    mask: BoolMask = _decoded(data, {"RGBA": "A"}, "a label's mask is RGBA", limits) > 127
+    return mask
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
@@ -68,15 +143,25 @@ def decode_png(data: bytes, *, limits: Limits | None = None) -> IndexMask:
     Traceback (most recent call last):
     polymask.errors.FormatError: not a PNG file
     """
+    modes = {"L": None, "P": None, "I;16": None}
+    return _decoded(data, modes, "a mask is gray or palette, 8 or 16 bit", limits)
+
+
+def _decoded(
+    data: bytes, channels: Mapping[str, str | None], expected: str, limits: Limits | None
+) -> IndexMask:
+    """The pixels of a PNG of one of the modes, or of the channel that is named for its mode."""
     maximum = (limits or Limits()).max_pixels
     try:
         with PngImagePlugin.PngImageFile(BytesIO(data)) as image:
             width, height = image.size
             if width * height > maximum:
                 raise LimitError(f"a PNG of {height} × {width} px; raise --max-pixels above {maximum}")
-            if image.mode not in ("L", "P", "I;16"):
-                raise FormatError(f"a PNG of mode {image.mode}; a mask is gray or palette, 8 or 16 bit")
-            return np.array(image, np.uint16 if image.mode == "I;16" else np.uint8)
+            if image.mode not in channels:
+                raise FormatError(f"a PNG of mode {image.mode}; {expected}")
+            channel = channels[image.mode]
+            pixels = image.getchannel(channel) if channel else image
+            return np.array(pixels, np.uint16 if image.mode == "I;16" else np.uint8)
     except (FormatError, LimitError):
         raise
     except UnidentifiedImageError:

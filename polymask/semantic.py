@@ -114,6 +114,11 @@ class Painting:
         return [int(places[value]) for value in self.values]
 
     @cached_property
+    def sizes(self) -> list[int]:
+        """How many pixels each of `instances` has inside the frame."""
+        return [spans.pixels for spans in self.spans]
+
+    @cached_property
     def paint_order(self) -> list[int]:
         """Indices into `instances`, the last of them on top."""
         order = list(range(len(self.instances)))
@@ -121,7 +126,7 @@ class Painting:
             case "first":
                 order.reverse()
             case "smallest":
-                order.sort(key=lambda i: -self.spans[i].pixels)
+                order.sort(key=lambda i: -self.sizes[i])
             case "priority":
                 rank = {self.label_map.name_of(n): -r for r, n in enumerate(reversed(self.rules.priority), 1)}
                 order.sort(key=lambda i: -rank.get(self.label_map.name_of(self.instances[i].label), 0))
@@ -146,6 +151,10 @@ class Painting:
         ids: IndexMask = self.owners.astype(np.uint8 if void <= VOID_8 else np.uint16)
         ids[self.index == self.label_map.void] = void
         return ids
+
+    def strips(self) -> Iterator[IndexMask]:
+        """`index` in strips of whole rows, the top first; one strip unless the frame is very large."""
+        yield self.index
 
     @property
     def _last_painted(self) -> IndexMask:

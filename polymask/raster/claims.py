@@ -37,7 +37,7 @@ class Claims:
 def ordered(
     labeled: int, pieces: NDArray[np.int32], kinds: NDArray[np.int32], sets: list[tuple[int, ...]]
 ) -> Claims:
-    """The claims with their sets in one order, so that what is derived from them is the same in any kernel."""
+    """The claims, their sets in one order, so that what follows from them is the same in any kernel."""
     order = sorted(range(len(sets)), key=lambda kind: [-group for group in sets[kind]])
     place = np.zeros(len(sets), np.int32)
     place[order] = range(len(sets))
@@ -65,7 +65,7 @@ def find(spans: SpanTable, groups: Sequence[int], *, frame: Frame) -> Claims:
     pieces = np.stack([line, column, column + stop - start], axis=1).astype(np.int32)
     members = [np.flatnonzero(np.unpackbits(column, count=len(names))) for column in kinds.T]
     sets = [tuple(names[member] for member in group.tolist()) for group in members]
-    return ordered(_covered(edges), pieces, kind.reshape(-1), sets)
+    return ordered(_covered(edges), pieces, kind.reshape(-1).astype(np.int32), sets)
 
 
 def _covered(edges: Sequence[tuple[Int64, Int64]]) -> int:

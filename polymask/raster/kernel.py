@@ -31,7 +31,9 @@ def _load(wanted: str) -> Any:
         from polymask.raster import _kernel  # type: ignore[attr-defined]
     except ImportError as error:
         if wanted:
-            raise InputError(f"the compiled kernel is not here ({error}); install with a C compiler") from None
+            raise InputError(
+                f"the compiled kernel is not here ({error}); install with a C compiler"
+            ) from None
         return None
     return _kernel
 
@@ -85,7 +87,7 @@ def united(intervals: tuple[Int64, Int64], outlines: Outlines, frame: Frame) -> 
 def paint_all(
     mask: IndexMask | NDArray[np.int32], spans: SpanTable, *, order: Sequence[int], values: Sequence[int]
 ) -> None:
-    """Paint instances into a C-contiguous (height, width) mask, in place: `values[i]` where `order` says i."""
+    """Paint `values[i]` for each instance i of `order` into a C-contiguous (height, width) mask, in place."""
     if _compiled:
         _paint(mask, spans, order, values, None)
         return
@@ -93,10 +95,8 @@ def paint_all(
         paint(mask, spans[index], values[index])
 
 
-def paint_blank(
-    mask: IndexMask, spans: SpanTable, *, order: Sequence[int], values: Sequence[int]
-) -> Int64:
-    """Paint instances into a mask of one value, as `paint_all` does; returns how many pixels each value has."""
+def paint_blank(mask: IndexMask, spans: SpanTable, *, order: Sequence[int], values: Sequence[int]) -> Int64:
+    """Paint into a mask of one value, as `paint_all` does; returns how many pixels each value has."""
     if not _compiled:
         paint_all(mask, spans, order=order, values=values)
         return np.bincount(mask.reshape(-1))
@@ -141,4 +141,4 @@ def rings_of(text: bytes) -> list[bytes] | None:
 
     Only plain lists of plain numbers are read, and each is rounded as JSON libraries round it.
     """
-    return _compiled.rings(text) if _compiled else None  # type: ignore[no-any-return]
+    return _compiled.rings(text) if _compiled else None
