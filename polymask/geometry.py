@@ -28,7 +28,8 @@ def on_grid(points: NDArray[np.float64]) -> NDArray[np.bool_]:
     >>> on_grid(np.array([[0.5, 2.0], [0.1, 2.0]])).tolist()
     [True, False]
     """
-    scaled = points * GRID
+    with np.errstate(over="ignore"):
+        scaled = points * GRID
     exact: NDArray[np.bool_] = ((np.abs(points) < GRID_REACH) & (scaled == np.rint(scaled))).all(axis=1)
     return exact
 
