@@ -9,14 +9,17 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from polymask.errors import InputError
 from polymask.files import safe_path
 from polymask.formats import Annotations, ReadOptions, open_annotations
+from polymask.formats.pictures import EXIF_ORIENTATION, PICTURES
 from polymask.geometry import area, outside, repeats, self_contact
 from polymask.model import Finding, ImageRecord, Instance, Limits, Runs, Spans
 from polymask.raster import spans_of
 
 KINDS = {
     "invalid": "a record that cannot be used; `convert` refuses it, or leaves it out with --skip-invalid",
+    "unsupported": "an instance that cannot be painted; `convert` leaves it alone, and exits 1",
     "duplicate-id": "an annotation id that occurs more than once; all are painted",
     "self-intersection": "two edges of a ring properly cross; the doubly enclosed part is outside (even-odd)",
     "self-touch": "a ring meets itself without crossing",
@@ -30,9 +33,6 @@ KINDS = {
     "exif-rotated": "the picture is stored turned, and annotated as it is shown, or the other way round",
 }
 
-EXIF_ORIENTATION = 0x0112
-PICTURES = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-
 
 def check(
     source: str | Path,
@@ -40,6 +40,8 @@ def check(
     images: str | Path | None = None,
     from_: str | None = None,
     limits: Limits | None = None,
+    label_attribute: str | None = None,
+    default_label: str | None = None,
 ) -> list[Finding]:
     """Everything odd about an annotation file, image by image; with `images`, about its pictures too.
 
@@ -50,9 +52,16 @@ def check(
     self-intersection bowtie.png 1
     out-of-frame bowtie.png 2
     """
-    options = ReadOptions(limits=limits or Limits(), skip_invalid=True)
+    pictures = Path(images) if images is not None else None
+    options = ReadOptions(
+        limits=limits or Limits(),
+        skip_invalid=True,
+        images=pictures,
+        label_attribute=label_attribute,
+        default_label=default_label,
+    )
     annotations = open_annotations(source, format=from_, options=options)
-    return list(findings(annotations, Path(images) if images is not None else None))
+    return list(findings(annotations, pictures))
 
 
 def findings(annotations: Annotations, images: Path | None) -> Iterator[Finding]:
@@ -60,7 +69,14 @@ def findings(annotations: Annotations, images: Path | None) -> Iterator[Finding]
     for skipped in annotations.skipped:
         yield Finding("invalid", "", None, f"{skipped.name}: {skipped.reason}")
     yield from annotations.findings
-    for record in annotations:
+    for left in annotations.unsupported:
+        yield Finding("unsupported", left.name, None, left.reason)
+    for index, name in enumerate(annotations.names):
+        try:
+            record = annotations.decode(index)
+        except InputError as error:  # of formats whose pictures tell the size
+            yield Finding("missing-image", name, None, str(error))
+            continue
         for instance in record.instances:
             yield from _of_instance(record, instance)
         if images is not None:

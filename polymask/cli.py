@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 import polymask
 from polymask.checks import KINDS
+from polymask.commands import compare_command, stats_command, verify_command
 from polymask.errors import PolymaskError
 from polymask.formats import FORMATS
 from polymask.job import convert
@@ -81,6 +82,7 @@ def cli() -> None:
     polymask convert instances.json masks/            index masks, labels.json, manifest.jsonl
     polymask convert instances.json out/ --to voc     a PASCAL VOC folder
     polymask check instances.json                     what is odd about the annotations
+    polymask compare truth/ other/                    IoU by label between two mask sets
 
     Exit codes: 0 done, 1 some items failed, 2 your input, 3 the service or the disk,
     4 somebody else holds it or changed it, 5 a proof failed, 130 or 143 interrupted.
@@ -160,6 +162,16 @@ def cli() -> None:
 @click.option(
     "--split", default="train", show_default=True, metavar="NAME", help="The split that the images belong to."
 )
+@click.option(
+    "--label-attribute", metavar="NAME", help="The region attribute that tells the label, in VIA files."
+)
+@click.option("--default-label", metavar="NAME", help="The label of regions that have none, in VIA files.")
+@click.option(
+    "--split-ratio",
+    metavar="A,B,C",
+    help="Shares of train, val and test, e.g. 0.8,0.1,0.1, instead of --split.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Draws the splits.")
 @click.option("--skip-invalid", is_flag=True, help="Leave malformed records out, and list them.")
 @click.option(
     "--max-pixels",
@@ -198,6 +210,13 @@ def convert_command(
     if report.failed:
         first = report.failures[0]
         _fail(f"{report.failed} of {report.images} images failed: {first.name}: {first.reason}", 1)
+    if report.unsupported:
+        first = report.unsupported[0]
+        _fail(
+            f"{len(report.unsupported)} instances are not supported and were left alone; "
+            f"the first is of {first.name}: {first.reason}",
+            1,
+        )
 
 
 def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
@@ -212,6 +231,10 @@ def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
 )
 @click.option("--images", metavar="DIR", help="Where the pictures are: compares their sizes.")
 @click.option(
+    "--label-attribute", metavar="NAME", help="The region attribute that tells the label, in VIA files."
+)
+@click.option("--default-label", metavar="NAME", help="The label of regions that have none, in VIA files.")
+@click.option(
     "--max-pixels",
     type=click.IntRange(1),
     default=Limits().max_pixels,
@@ -220,14 +243,12 @@ def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
     help="The largest frame, height × width.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def check_command(
-    source: str, *, from_: str | None, images: str | None, max_pixels: int, as_json: bool
-) -> None:
+def check_command(source: str, *, max_pixels: int, as_json: bool, **options: Any) -> None:
     """Find what is wrong with the annotations before it costs anything.
 
     Exits 2 where `convert` would refuse records, else 0.
     """
-    found = polymask.check(source, images=images, from_=from_, limits=Limits(max_pixels=max_pixels))
+    found = polymask.check(source, limits=Limits(max_pixels=max_pixels), **options)
     counts = Counter(finding.kind for finding in found)
     if as_json:
         document = {
@@ -239,6 +260,10 @@ def check_command(
         click.echo(findings_text(found))
     if counts["invalid"]:
         sys.exit(2)
+
+
+for _command in (stats_command, compare_command, verify_command):
+    cli.add_command(_command)
 
 
 @cli.command("formats")
@@ -261,7 +286,7 @@ def formats_command(*, as_json: bool) -> None:
     for title, table in tables.items():
         click.echo(title.replace("_", " "))
         for name, told in table.items():
-            click.echo(f"  {name:<10} {told}")
+            click.echo(f"  {name:<13} {told}")
     click.echo(f"kernel: {KERNEL}")
 
 

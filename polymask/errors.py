@@ -28,6 +28,8 @@ catch either:
 instances.json: $.images: missing
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import ClassVar
 
 
@@ -95,3 +97,24 @@ class ProofError(PolymaskError):
     """A stored mask is not what it claims to be; nothing was deleted (exit 5)."""
 
     exit_code = 5
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """The sentence for a name that is not in a table, with the nearest one that is.
+
+    >>> unknown("layout", "vok", ["index", "voc"])
+    "no layout 'vok'; did you mean 'voc'? There are: index, voc"
+    """
+    known = list(known)
+    hint = f"{near} There are" if (near := nearest(name, known)) else "there are"
+    return f"no {what} '{name}'; {hint}: {', '.join(known)}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`did you mean …?` with the known name that is nearest, or nothing.
+
+    >>> nearest("overlaps", ["border", "overlap"])
+    "did you mean 'overlap'?"
+    """
+    close = get_close_matches(name, list(known), 1)
+    return f"did you mean '{close[0]}'?" if close else ""

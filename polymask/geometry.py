@@ -28,9 +28,8 @@ def on_grid(points: NDArray[np.float64]) -> NDArray[np.bool_]:
     >>> on_grid(np.array([[0.5, 2.0], [0.1, 2.0]])).tolist()
     [True, False]
     """
-    with np.errstate(over="ignore"):
-        scaled = points * GRID
-    exact: NDArray[np.bool_] = ((np.abs(points) < GRID_REACH) & (scaled == np.rint(scaled))).all(axis=1)
+    near = np.where(np.abs(points) < GRID_REACH, points, 0.5 / GRID)  # half a step is off the grid
+    exact: NDArray[np.bool_] = (near * GRID == np.rint(near * GRID)).all(axis=1)
     return exact
 
 

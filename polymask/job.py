@@ -12,19 +12,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, fields, replace
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
 from polymask.digest import record_sha256
-from polymask.errors import BackendError, InputError, LabelError, PolymaskError
+from polymask.errors import BackendError, InputError, LabelError, PolymaskError, unknown
 from polymask.files import safe_path
 from polymask.folder import FolderSink
 from polymask.formats import Annotations, ReadOptions, open_annotations
 from polymask.labels import LabelMap, from_categories, unknown_label
-from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
+from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named, picture_path
+from polymask.layouts.splits import assign, checked_ratio, parse_ratio
 from polymask.model import Conflict, Frame, ImageRecord, Limits, Report, Skipped
 from polymask.raster import KERNEL
 from polymask.raster.resize import resized
@@ -57,8 +57,12 @@ class ConvertOptions:
     instances: bool = False
     size: Frame | None = None
     split: str = "train"
+    split_ratio: str | Sequence[float] | None = None
+    seed: int = 0
     copy_images: bool = False
     skip_invalid: bool = False
+    label_attribute: str | None = None
+    default_label: str | None = None
     max_pixels: int = Limits().max_pixels
     workers: int = 1
     overwrite: bool = False
@@ -122,8 +126,7 @@ def convert(
     known = [f.name for f in fields(ConvertOptions)]
     for name in options:
         if name not in known:
-            close = get_close_matches(name, known, 1)
-            raise InputError(f"no option '{name}'" + (f"; did you mean '{close[0]}'?" if close else ""))
+            raise InputError(unknown("option", name, known))
     return Job(source, dest, ConvertOptions(**options)).run(executor=executor, progress=progress)
 
 
@@ -134,21 +137,29 @@ class Job:
         self.options, self.rules = options, options.rules()
         self.layout: Layout = layout_named(options.to)
         limits = Limits(max_pixels=options.max_pixels)
-        reading = ReadOptions(limits=limits, skip_invalid=options.skip_invalid)
+        reading = ReadOptions(
+            limits=limits,
+            skip_invalid=options.skip_invalid,
+            images=Path(options.images) if options.images is not None else None,
+            label_attribute=options.label_attribute,
+            default_label=options.default_label,
+        )
         self.annotations: Annotations = open_annotations(source, format=options.from_, options=reading)
         self.indices = self._chosen_images()
         self.label_map = self._label_map()
         self.skipped = [*self.annotations.skipped, *self._unknown_labels()]
         self.only = self._chosen_labels()
-        split = safe_path(options.split)
         self.layout_options = LayoutOptions(
-            label_map=self.label_map, split=split, instances=options.instances
+            label_map=self.label_map,
+            split=safe_path(options.split),
+            instances=options.instances,
+            splits=self._splits(),
         )
         self.layout.check(self.layout_options)
         if options.copy_images and options.images is None:
             raise InputError("--copy-images needs to know where the pictures are: add --images DIR")
         self.sink = FolderSink(
-            dest, self.layout, rules=self.rules, label_map=self.label_map, overwrite=options.overwrite
+            dest, self.layout, rules=self.rules, options=self.layout_options, overwrite=options.overwrite
         )
         self.sink.plan([self.annotations.names[index] for index in self.indices], self.fingerprint)
 
@@ -173,10 +184,18 @@ class Job:
 
     def _label_map(self) -> LabelMap:
         if self.options.ids not in ("contiguous", "source"):
-            raise InputError(f"no ids '{self.options.ids}'; there are: contiguous, source")
+            raise InputError(unknown("ids", self.options.ids, ("contiguous", "source")))
         if self.options.labels is not None:
             return LabelMap.load(self.options.labels)
         return from_categories(self.annotations.categories, ids=self.options.ids)
+
+    def _splits(self) -> dict[str, str]:
+        """Of all images that the source names, so that --where moves none to another split."""
+        ratio = self.options.split_ratio
+        if ratio is None:
+            return {}
+        shares = parse_ratio(ratio) if isinstance(ratio, str) else checked_ratio(ratio)
+        return assign(self.annotations.names, shares, seed=self.options.seed)
 
     def _unknown_labels(self) -> Iterator[Skipped]:
         for name, instances in self.annotations.used.items():
@@ -200,6 +219,8 @@ class Job:
         """Convert every chosen image and return what was done."""
         began = time.perf_counter()
         report = Report(kernel=KERNEL, skipped=self.skipped, unsegmented=self.annotations.unsegmented)
+        names = {self.annotations.names[index] for index in self.indices}
+        report.unsupported = [one for one in self.annotations.unsupported if one.name in names]
         report.notes = [f"{f.image}: instance {f.instance}: {f.message}" for f in self.annotations.findings]
         if progress:
             progress.start(len(self.indices))
@@ -272,7 +293,7 @@ class Job:
     def _picture(self, name: str) -> tuple[str, bytes]:
         path = Path(self.options.images or "") / safe_path(name)
         try:
-            return f"{self.layout.IMAGES}/{name}", path.read_bytes()
+            return picture_path(self.layout, name, self.layout_options), path.read_bytes()
         except OSError as error:
             raise InputError(
                 f"{path}: {os.strerror(error.errno or 0)}; the picture is needed to copy it"

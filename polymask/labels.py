@@ -9,7 +9,6 @@ as another); CVAT's `labelmap.txt` (`name:r,g,b:parts:actions`); `id2label.json`
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from polymask.errors import LabelError, NotFound
+from polymask.errors import LabelError, NotFound, nearest
 from polymask.model import ImageRecord, Label
 
 BACKGROUND_NAMES = frozenset({"_background_", "__background__", "background"})
@@ -207,7 +206,7 @@ class LabelMap:
         except FileNotFoundError:
             raise NotFound(f"{path}: no such file") from None
         try:
-            return _parse(text)
+            return from_text(text)
         except LabelError as error:
             raise LabelError(f"{path}: {error}") from None
 
@@ -229,9 +228,7 @@ class LabelMap:
 
 def unknown_label(name: str, known: Sequence[str]) -> str:
     """The sentence for a label that is not in the map, with the nearest name that is."""
-    close = get_close_matches(name, known, 1)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
-    return f"label '{name}' is not in the label map{hint}"
+    return f"label '{name}' is not in the label map" + (f"; {hint}" if (hint := nearest(name, known)) else "")
 
 
 def from_categories(categories: Sequence[tuple[str, int | None]], *, ids: str = "contiguous") -> LabelMap:
@@ -251,7 +248,12 @@ def from_categories(categories: Sequence[tuple[str, int | None]], *, ids: str = 
     return LabelMap.from_values({name: number for name, number in categories if number is not None})
 
 
-def _parse(text: str) -> LabelMap:
+def from_text(text: str) -> LabelMap:
+    """The label map in the text of any of the four kinds of label file; raises `LabelError`.
+
+    >>> from_text("cat\ndog\n").value_of("dog")
+    2
+    """
     stripped = text.lstrip()
     if stripped.startswith(("{", "[")):
         return _parse_json(stripped)

@@ -295,7 +295,8 @@ class Report:
     """What a run did; `to_dict` is what `--json` prints.
 
     `labels` maps each label to its instances and painted pixels; `conflicts` are
-    summed over the images; `skipped` was left out on purpose, `failures` could not be done.
+    summed over the images; `skipped` was left out on purpose, `unsupported` cannot be painted
+    and was left alone, `failures` could not be done.
     """
 
     images: int = 0
@@ -306,10 +307,13 @@ class Report:
     labeled_pixels: int = 0
     unsegmented: int = 0
     skipped: list[Skipped] = field(default_factory=list)
+    unsupported: list[Skipped] = field(default_factory=list)
     failures: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     written: int = 0
     unchanged: int = 0
+    deleted: int = 0
+    exit_code: int = 0
     seconds: float = 0.0
     kernel: str = "numpy"
 
@@ -334,11 +338,13 @@ class Report:
             "labeled_pixels": self.labeled_pixels,
             "unsegmented": self.unsegmented,
             "skipped": [_plain(skipped) for skipped in self.skipped],
+            "unsupported": [_plain(one) for one in self.unsupported],
             "failed": self.failed,
             "failures": [_plain(failure) for failure in self.failures],
             "notes": self.notes,
             "written": self.written,
             "unchanged": self.unchanged,
+            "deleted": self.deleted,
             "seconds": round(self.seconds, 3),
             "kernel": self.kernel,
         }

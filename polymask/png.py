@@ -1,4 +1,4 @@
-"""Masks ↔ PNG bytes: 8 and 16 bit gray, 8 bit with a palette, and one label as RGBA.
+"""Masks ↔ PNG bytes: 8 and 16 bit gray, and 8 bit with a palette.
 
 Encoding is deterministic for a given version of isal: no filters, DEFLATE level 1
 (masks are flat, so more effort buys little), no times, no comments.
@@ -6,19 +6,20 @@ Source: PNG (Portable Network Graphics) Specification, third edition, W3C.
 """
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 
 import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
-from PIL import PngImagePlugin, UnidentifiedImageError
+from PIL import PngImagePlugin
 
 from polymask.errors import FormatError, LimitError
 from polymask.model import BoolMask, Frame, IndexMask, Limits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-GRAY, INDEXED, RGBA = 0, 3, 6
+GRAY, COLOR, INDEXED, RGBA = 0, 2, 3, 6
 _BLOCK = 1 << 20  # pixels that become RGBA together: four bytes each, and still in the cache
 
 
@@ -40,11 +41,7 @@ def encode_png(mask: IndexMask, *, palette: NDArray[np.uint8] | None = None) -> 
 
 
 def encode_strips(
-    strips: Iterable[IndexMask],
-    frame: Frame,
-    *,
-    depth: int,
-    palette: NDArray[np.uint8] | None = None,
+    strips: Iterable[IndexMask], frame: Frame, *, depth: int, palette: NDArray[np.uint8] | None = None
 ) -> bytes:
     """The PNG bytes of a (height, width) mask that comes in strips of whole rows, the top first.
 
@@ -57,23 +54,21 @@ def encode_strips(
     """
     if palette is not None and depth != 8:
         raise FormatError("a palette PNG holds 8-bit masks only")
-    colors = [] if palette is None else [np.ascontiguousarray(palette, np.uint8).tobytes()]
-    kind = GRAY if palette is None else INDEXED
-    return _png(map(_scanlines, strips), frame, depth=depth, kind=kind, palette=colors)
-
-
-def _png(
-    lines: Iterable[NDArray[np.uint8]], frame: Frame, *, depth: int, kind: int, palette: Iterable[bytes] = ()
-) -> bytes:
     height, width = frame
-    chunks = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0))]
-    chunks += [_chunk(b"PLTE", colors) for colors in palette]
-    chunks += [_chunk(b"IDAT", data) for data in _deflated(lines) if data]
-    return b"".join([SIGNATURE, *chunks, _chunk(b"IEND", b"")])
+    color_type = GRAY if palette is None else INDEXED
+    extra = () if palette is None else (_chunk(b"PLTE", np.ascontiguousarray(palette, np.uint8).tobytes()),)
+    return _png((width, height, depth, color_type), map(_scanlines, strips), *extra)
+
+
+def _png(header: tuple[int, int, int, int], lines: Iterable[NDArray[np.uint8]], *chunks: bytes) -> bytes:
+    """A whole file: its header (width, height, bit depth, color type), further chunks, and scanlines."""
+    first = _chunk(b"IHDR", struct.pack(">IIBBBBB", *header, 0, 0, 0))
+    data = [_chunk(b"IDAT", piece) for piece in _deflated(lines) if piece]
+    return b"".join([SIGNATURE, first, *chunks, *data, _chunk(b"IEND", b"")])
 
 
 def _deflated(lines: Iterable[NDArray[np.uint8]]) -> Iterator[bytes]:
-    """One zlib stream, a piece for each block of lines."""
+    """One zlib stream, a piece for each block of scanlines."""
     stream = isal_zlib.compressobj(1)
     for block in lines:
         yield stream.compress(block)
@@ -87,45 +82,6 @@ def _scanlines(mask: IndexMask) -> NDArray[np.uint8]:
     lines[:, 0] = 0
     lines[:, 1:] = samples
     return lines
-
-
-def encode_rgba(mask: BoolMask, color: tuple[int, int, int]) -> bytes:
-    """A (height, width) bool mask as RGBA PNG bytes: the color, opaque, where it is True, else all zero.
-
-    `color` is red, green and blue, 0 to 255. Rows become pixels a block at a time, so
-    memory stays at the mask's own size.
-
-    >>> decode_rgba(encode_rgba(np.array([[True, False]]), (255, 0, 0))).tolist()
-    [[True, False]]
-    """
-    height, width = mask.shape
-    return _png(_rgba_lines(mask, color), (height, width), depth=8, kind=RGBA)
-
-
-def _rgba_lines(mask: BoolMask, color: tuple[int, int, int]) -> Iterator[NDArray[np.uint8]]:
-    height, width = mask.shape
-    pixel = np.array([*color, 255], np.uint8).view(np.uint32)[0]
-    step = max(1, _BLOCK // width)
-    for top in range(0, height, step):
-        block = mask[top : top + step]
-        lines = np.zeros((len(block), 4 * width + 1), np.uint8)
-        if block.any():
-            np.multiply(block, pixel, out=lines[:, 1:].view(np.uint32))
-        yield lines
-
-
-def decode_rgba(data: bytes, *, limits: Limits | None = None) -> BoolMask:
-    """The (height, width) bool mask in RGBA PNG bytes: True where alpha is above 127.
-
-    Raises `FormatError` for bytes that are no RGBA PNG and `LimitError`, before memory is
-    taken, above `limits.max_pixels`.
-
-    >>> decode_rgba(encode_png(np.zeros((1, 1), np.uint8)))
-    Traceback (most recent call last):
-    polymask.errors.FormatError: a PNG of mode L; a label's mask is RGBA
-    """
-    mask: BoolMask = _decoded(data, {"RGBA": "A"}, "a label's mask is RGBA", limits) > 127
-    return mask
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
@@ -143,29 +99,78 @@ def decode_png(data: bytes, *, limits: Limits | None = None) -> IndexMask:
     Traceback (most recent call last):
     polymask.errors.FormatError: not a PNG file
     """
-    modes = {"L": None, "P": None, "I;16": None}
-    return _decoded(data, modes, "a mask is gray or palette, 8 or 16 bit", limits)
+    with _opened(data, limits, ("L", "P", "I;16")) as image:
+        return np.array(image, np.uint16 if image.mode == "I;16" else np.uint8)
 
 
-def _decoded(
-    data: bytes, channels: Mapping[str, str | None], expected: str, limits: Limits | None
-) -> IndexMask:
-    """The pixels of a PNG of one of the modes, or of the channel that is named for its mode."""
+@contextmanager
+def _opened(
+    data: bytes, limits: Limits | None, modes: tuple[str, ...]
+) -> Iterator[PngImagePlugin.PngImageFile]:
+    """A PNG of one of the modes; what goes wrong with it, while decoding too, is typed."""
     maximum = (limits or Limits()).max_pixels
     try:
         with PngImagePlugin.PngImageFile(BytesIO(data)) as image:
             width, height = image.size
             if width * height > maximum:
                 raise LimitError(f"a PNG of {height} × {width} px; raise --max-pixels above {maximum}")
-            if image.mode not in channels:
-                raise FormatError(f"a PNG of mode {image.mode}; {expected}")
-            channel = channels[image.mode]
-            pixels = image.getchannel(channel) if channel else image
-            return np.array(pixels, np.uint16 if image.mode == "I;16" else np.uint8)
+            if image.mode not in modes:
+                raise FormatError(f"a PNG of mode {image.mode}; expected {', '.join(modes)}")
+            yield image
     except (FormatError, LimitError):
         raise
-    except UnidentifiedImageError:
-        raise FormatError("not a PNG file") from None
     except (SyntaxError, OSError, ValueError, EOFError, struct.error) as error:
         reason = "not a PNG file" if str(error) == "not a PNG file" else f"a damaged PNG file: {error}"
         raise FormatError(reason) from None
+
+
+def encode_rgba(mask: BoolMask, color: tuple[int, int, int]) -> bytes:
+    """A (height, width) bool mask as RGBA PNG bytes: opaque in a color where set, else all zero.
+
+    >>> decode_rgba(encode_rgba(np.array([[True, False]]), (255, 0, 0))).tolist()
+    [[True, False]]
+    """
+    height, width = mask.shape
+    return _png((width, height, 8, RGBA), _rgba_lines(mask, color))
+
+
+def _rgba_lines(mask: BoolMask, color: tuple[int, int, int]) -> Iterator[NDArray[np.uint8]]:
+    """Scanlines, a block of rows at a time: the whole frame would be four times the mask."""
+    pixel = np.array([*color, 255], np.uint8).view(np.uint32)
+    step = max(1, _BLOCK // mask.shape[1])
+    for top in range(0, mask.shape[0], step):
+        block = mask[top : top + step]
+        lines = np.zeros((len(block), 4 * mask.shape[1] + 1), np.uint8)
+        if block.any():
+            np.multiply(block, pixel, out=lines[:, 1:].view(np.uint32))
+        yield lines
+
+
+def decode_rgba(data: bytes, *, limits: Limits | None = None) -> BoolMask:
+    """The (height, width) bool mask of RGBA PNG bytes: where alpha is above 127.
+
+    Raises `FormatError` for bytes that are no such PNG, `LimitError` above `limits.max_pixels`.
+    Source: dtlpy, `Segmentation.from_coordinates`.
+    """
+    with _opened(data, limits, ("RGBA",)) as image:
+        alpha: BoolMask = np.asarray(image.getchannel("A")) > 127
+        return alpha
+
+
+def encode_color(pixels: NDArray[np.uint8]) -> bytes:
+    """(height, width, 3) uint8 pixels, red, green, blue, as PNG bytes.
+
+    >>> decode_color(encode_color(np.array([[[1, 2, 3]]], np.uint8))).tolist()
+    [[[1, 2, 3]]]
+    """
+    height, width, _ = pixels.shape
+    return _png((width, height, 8, COLOR), [_scanlines(pixels.reshape(height, 3 * width))])
+
+
+def decode_color(data: bytes, *, limits: Limits | None = None) -> NDArray[np.uint8]:
+    """The (height, width, 3) uint8 pixels of color or palette PNG bytes.
+
+    Raises `FormatError` for bytes that are no such PNG, `LimitError` above `limits.max_pixels`.
+    """
+    with _opened(data, limits, ("RGB", "RGBA", "P")) as image:
+        return np.array(image.convert("RGB"))

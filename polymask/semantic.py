@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.errors import InputError, LabelError, LimitError
+from polymask.errors import InputError, LabelError, LimitError, unknown
 from polymask.labels import BACKGROUND_NAMES, VOID_8, VOID_NAMES, LabelMap
 from polymask.model import Conflict, ImageRecord, IndexMask, Instance, LabelMask, Polygon, Runs, Spans
 from polymask.raster import pixel_rule_named, spans_of
@@ -61,7 +61,7 @@ class Rules:
 
 def _one_of(what: str, name: str, known: tuple[str, ...]) -> None:
     if name not in known:
-        raise InputError(f"no {what} '{name}'; there are: {', '.join(known)}")
+        raise InputError(unknown(what, name, known))
 
 
 class Painting:

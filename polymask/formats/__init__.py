@@ -10,22 +10,43 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from polymask.errors import BackendError, FormatError, InputError, NotFound
+from polymask.errors import BackendError, FormatError, InputError, unknown
 from polymask.files import disk_error
 from polymask.formats.content import Content
 from polymask.model import Finding, ImageRecord, Limits, Skipped
 
 FORMATS = {
-    "coco": "COCO instances: polygons, compressed and uncompressed RLE; results lists",
+    "coco": "COCO instances, stuff and results lists: polygons, compressed and uncompressed RLE",
+    "coco-panoptic": "COCO panoptic: segments in JSON, their pixels in PNGs",
+    "labelme": "labelme JSON: every shape type, groups, masks; a file an image",
+    "cityscapes": "Cityscapes gtFine polygon JSON; a file an image",
+    "idd": "IDD polygon JSON: as Cityscapes, with its own label table",
+    "dataloop": "Dataloop export: an item a file or a list of items; every ring kept",
+    "cvat": "CVAT for images 1.1 (XML): polygons, boxes, ellipses, masks; z order",
+    "yolo": "YOLO segmentation: label files and data.yaml; needs the pictures",
+    "supervisely": "Supervisely project: polygons with interiors, bitmaps",
+    "labelstudio": "Label Studio JSON: polygons, rectangles, ellipses, brushes",
+    "datumaro": "Datumaro JSON: polygons, masks, ellipses; z order",
+    "labelbox": "Labelbox NDJSON export (v2): polygons",
+    "voc": "existing palette, gray or RGB masks, to be laid out again",
+    "via": "VIA 1.x and 2.x: polygons, rectangles, circles, ellipses; needs the pictures",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
-    """What a reader may be asked: limits, and whether malformed records are left out and reported."""
+    """What a reader may be asked: limits, and whether malformed records are left out and reported.
+
+    `images` is where the pictures are, for formats that do not tell their size; the label is
+    that of `label_attribute`, and `default_label` where there is none, for formats that have
+    no field for it.
+    """
 
     limits: Limits = field(default_factory=Limits)
     skip_invalid: bool = False
+    images: Path | None = None
+    label_attribute: str | None = None
+    default_label: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +56,8 @@ class Annotations:
     `categories` are the (name, category id or None) pairs in the source's own order;
     `decode(i)` gives the record of the image `names[i]`; `used` counts the instances by
     label. `skipped` are the malformed
-    records that were left out, `unsegmented` counts those that paint nothing, and
+    records that were left out, `unsegmented` counts those that paint nothing,
+    `unsupported` are instances that polymask cannot paint and leaves alone, and
     `findings` are oddities that do no harm.
     """
 
@@ -47,6 +69,7 @@ class Annotations:
     used: Mapping[str, int]
     skipped: tuple[Skipped, ...] = ()
     unsegmented: int = 0
+    unsupported: tuple[Skipped, ...] = ()
     findings: tuple[Finding, ...] = ()
 
     def __iter__(self) -> Iterator[ImageRecord]:
@@ -54,13 +77,18 @@ class Annotations:
 
 
 class Format(Protocol):
-    """What a format module offers."""
+    """What a format module offers; `MANY` where its annotations are spread over several files."""
+
+    MANY: bool
 
     def sniff(self, content: Content) -> bool: ...  # noqa: D102
     def read(self, content: Content, options: ReadOptions) -> Annotations: ...  # noqa: D102
 
 
-def _module(name: str) -> Format:
+def module_named(name: str) -> Format:
+    """The module of a format; raises `InputError` for a name that is not in the table."""
+    if name not in FORMATS:
+        raise InputError(unknown("format", name, FORMATS))
     return cast("Format", import_module(f"polymask.formats.{name.replace('-', '_')}"))
 
 
@@ -70,32 +98,70 @@ def open_annotations(
     format: str | None = None,
     options: ReadOptions | None = None,
 ) -> Annotations:
-    """The annotations in a file, of the named format or of the one its content shows.
+    """The annotations in a file, a folder, a glob or a zip, of the named format or of the one it shows.
 
     Raises `NotFound` for no file, `InputError` for an unknown format, `FormatError`
     for content that is not what the format says.
     """
     path = Path(path)
-    if not path.exists():
-        raise NotFound(f"{path}: no such file or folder")
-    if format is not None and format not in FORMATS:
-        raise InputError(f"no format '{format}'; there are: {', '.join(FORMATS)}")
-    content = Content(path)
+    module = module_named(format) if format else None
     try:
-        module = _module(format) if format else _sniffed(content)
-        return module.read(content, options or ReadOptions())
+        content = Content(path)
+        if module is None:
+            module = _sniffed(content)
+        return module.read(_single(content, module), options or ReadOptions())
     except BackendError:
         raise
     except OSError as error:
         raise disk_error(error, path) from None
 
 
+# a folder holds pictures and other things too: annotations are looked for in this order
+_SUFFIXES = (".json", ".ndjson", ".jsonl", ".xml", ".yaml", ".yml", ".txt", ".png")
+_MOST_LOOKED_AT = 64
+
+
+def _candidates(content: Content) -> Iterator[Content]:
+    """The files that may tell the format, most telling first."""
+    if content.place.is_file:
+        yield content
+        return
+    place = content.place
+    ranked = [
+        (_SUFFIXES.index(suffix), name)
+        for name in place.names
+        if (suffix := Path(name).suffix.lower()) in _SUFFIXES
+    ]
+    for _, name in sorted(ranked):
+        yield Content(place.file(name))
+
+
+def sniffed(content: Content) -> str | None:
+    """The format that a file's content shows, or None."""
+    return next((name for name in FORMATS if module_named(name).sniff(content)), None)
+
+
 def _sniffed(content: Content) -> Format:
-    for name in FORMATS:
-        if (module := _module(name)).sniff(content):
-            return module
+    for _, one in zip(range(_MOST_LOOKED_AT), _candidates(content), strict=False):
+        if name := sniffed(one):
+            return module_named(name)
     known = ", ".join(FORMATS)
+    if content.place.is_file:
+        _ = content.text  # an empty file, or one in UTF-16, is told as such
     raise FormatError(f"{content.path}: none of the formats polymask reads ({known}); name one with --from")
+
+
+def _single(content: Content, module: Format) -> Content:
+    """The one file to read, where a format is told a folder but keeps all in one file."""
+    if content.place.is_file or module.MANY:
+        return content
+    found = [one for one in _candidates(content) if module.sniff(one)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise FormatError(f"{content.path}: no file of this format in it")
+    names = ", ".join(one.name for one in found[:5])
+    raise FormatError(f"{content.path}: {len(found)} files of this format in it ({names}); name one")
 
 
 def read(

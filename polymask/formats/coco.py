@@ -66,11 +66,19 @@ _rle = msgspec.json.Decoder(_Rle)
 _NULL = msgspec.Raw(b"null")
 _POINT = 2 * 8  # bytes of float64
 _LEAST = 3 * _POINT
+MANY = False
 
 
 def sniff(content: Content) -> bool:
     """Whether the file has COCO's lists, or is a list of results."""
-    return {"images", "annotations"} <= content.keys or (content.is_list and "image_id" in content.keys)
+    if {"images", "annotations"} <= content.keys:
+        return not has_segments(content.top["annotations"])
+    return content.is_json and content.is_list and "image_id" in content.keys
+
+
+def has_segments(annotations: msgspec.Raw) -> bool:
+    """Whether the list is COCO panoptic's, which has `segments_info` in every row."""
+    return b'"segments_info"' in bytes(memoryview(annotations)[:100_000])
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:

@@ -1,26 +1,40 @@
 """What lies at a source path, read once and shared by the formats that look at it."""
 
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
 from polymask.errors import FormatError
+from polymask.formats.place import File, Place
 
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
+_NONE: Mapping[str, msgspec.Raw] = MappingProxyType({})
 
 
 class Content:
-    """A file's bytes, its text without a byte order mark, and its outermost JSON keys."""
+    """A file's bytes, its text without a byte order mark, and its outermost JSON keys.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Of a folder, a glob or a zip it is the `place` only; `Content(file)` is one file in it.
+    """
+
+    def __init__(self, source: Path | File) -> None:
+        self.place = Place(source) if isinstance(source, Path) else source.place
+        self.path = source if isinstance(source, Path) else source.path
+        self.name = self.path.name if isinstance(source, Path) else source.name
+
+    @cached_property
+    def data(self) -> bytes:
+        """The file's bytes as they are."""
+        return self.place.read(self.name)
 
     @cached_property
     def text(self) -> bytes:
         """The file's bytes, if they can be UTF-8; raises `FormatError` where they cannot."""
-        data = self.path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+        data = self.data.removeprefix(b"\xef\xbb\xbf")
         encoding = _BOMS.get(data[:2]) or ("UTF-16" if data[1:2] == b"\0" else None)
         if encoding:
             raise FormatError(f"{self.path}: {encoding} text; save it as UTF-8")
@@ -51,23 +65,53 @@ class Content:
             raise FormatError(f"{self.path}: not JSON: {error}") from None
 
     @cached_property
-    def keys(self) -> frozenset[str]:
-        """The keys of the outermost JSON object, or those of a JSON list's first object."""
-        if not self.path.is_file() or self.text.lstrip()[:1] not in (b"{", b"["):
-            return frozenset()
+    def top(self) -> Mapping[str, msgspec.Raw]:
+        """The outermost JSON object, or a JSON list's first one, or that of a first line: undecoded."""
+        if not self.is_json:
+            return _NONE
         if self.is_list:
             rows = msgspec.json.decode(self.json, type=list[msgspec.Raw])
-            return _object_keys(rows[0]) if rows else frozenset()
-        return _object_keys(self.json)
+            return members(rows[0]) if rows else _NONE
+        return members(self.first_line) if self.is_lines else members(self.json)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys of `top`."""
+        return frozenset(self.top)
+
+    @cached_property
+    def is_json(self) -> bool:
+        """Whether the file begins as JSON does."""
+        return self.data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
 
     @property
     def is_list(self) -> bool:
         """Whether the outermost JSON value is a list."""
         return self.text.lstrip()[:1] == b"["
 
+    @property
+    def first_line(self) -> bytes:
+        """The text up to its first line break."""
+        return self.text.lstrip().partition(b"\n")[0].rstrip()
 
-def _object_keys(text: bytes | msgspec.Raw) -> frozenset[str]:
+    @cached_property
+    def is_lines(self) -> bool:
+        """Whether each line is a JSON object of its own (NDJSON)."""
+        line = self.first_line
+        return line.startswith(b"{") and line.endswith(b"}") and _is_object(line)
+
+
+def members(text: bytes | msgspec.Raw) -> Mapping[str, msgspec.Raw]:
+    """The members of a JSON object, undecoded; none where it is no object."""
     try:
-        return frozenset(msgspec.json.decode(text, type=dict[str, msgspec.Raw]))
-    except msgspec.ValidationError:
-        return frozenset()
+        return msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    except msgspec.DecodeError:
+        return _NONE
+
+
+def _is_object(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    except msgspec.DecodeError:
+        return False
+    return True

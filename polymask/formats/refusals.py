@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -44,11 +45,17 @@ def decode_json(text: bytes | msgspec.Raw, decoder: "msgspec.json.Decoder[T]") -
 
 
 def _shown(text: bytes | msgspec.Raw, place: str) -> str:
-    """The scalar at a JSON path, in parentheses; nothing where there is none to show."""
-    value: Any = msgspec.json.decode(text, type=Any, strict=False)
-    for step in place.replace("]", "").replace(".", "[").split("[")[1:]:
-        value = value[int(step)] if isinstance(value, list) else value.get(step)
-    return "" if isinstance(value, dict | list) else f" ({msgspec.json.encode(value).decode()[:60]})"
+    """The scalar at a JSON path as it is written, in parentheses; nothing where there is none to show."""
+    part = bytes(text)
+    try:
+        for step in place.replace("]", "").replace(".", "[").split("[")[1:]:
+            if part.lstrip()[:1] == b"[":
+                part = bytes(msgspec.json.decode(part, type=list[msgspec.Raw])[int(step)])
+            else:
+                part = bytes(msgspec.json.decode(part, type=dict[str, msgspec.Raw])[step])
+    except (KeyError, ValueError, IndexError):
+        return ""
+    return "" if part.lstrip()[:1] in (b"[", b"{") else f" ({part[:60].decode(errors='replace')})"
 
 
 class Refusals:
@@ -81,8 +88,9 @@ class Refusals:
         except msgspec.ValidationError:
             pass
         raw = self.required(text, _decoder(list[msgspec.Raw]), where)
+        decoder = _decoder(row)  # type: ignore[arg-type]
         decoded = (
-            (index, self.catch(f"{where}[{index}]", decode_json, item, _decoder(row)))
+            (index, self.catch(f"{where}[{index}]", decode_json, item, decoder))
             for index, item in enumerate(raw)
         )
         return [(index, item) for index, item in decoded if item is not None]
@@ -96,5 +104,6 @@ class Refusals:
             raise FormatError(f"{self.path}: {error}") from None
 
 
+@cache
 def _decoder(kind: Any) -> "msgspec.json.Decoder[Any]":
     return msgspec.json.Decoder(kind)

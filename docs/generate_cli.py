@@ -1,0 +1,47 @@
+"""Writes docs/cli.md from the commands themselves: `python docs/generate_cli.py`.
+
+With `--check`, fails where the page is not up to date.
+"""
+
+import sys
+from pathlib import Path
+
+import click
+
+from polymask.cli import cli
+
+PAGE = Path(__file__).parent / "cli.md"
+
+
+def page() -> str:
+    """Every command's help, as it prints it, at one width."""
+    parts = [
+        "# Command line\n",
+        "Made from the commands' own help by `python docs/generate_cli.py`.\n",
+        _help(cli, "polymask"),
+    ]
+    for name, command in cli.commands.items():
+        parts += [f"## `polymask {name}`\n", _help(command, f"polymask {name}"), _flags(command)]
+    return "\n".join(parts)
+
+
+def _help(command: click.Command, path: str) -> str:
+    context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100)
+    return f"```text\n{command.get_help(context)}\n```\n"
+
+
+def _flags(command: click.Command) -> str:
+    flags = [name for option in command.params for name in option.opts if name.startswith("--")]
+    return "Flags: " + ", ".join(f"`{flag}`" for flag in flags) + ".\n"
+
+
+def main() -> None:
+    """Write the page, or compare it."""
+    if "--check" not in sys.argv:
+        PAGE.write_text(page())
+    elif PAGE.read_text() != page():
+        sys.exit("docs/cli.md is not up to date: run python docs/generate_cli.py")
+
+
+if __name__ == "__main__":
+    main()

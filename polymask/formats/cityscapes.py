@@ -1,0 +1,181 @@
+"""Cityscapes polygon JSON (`*_gtFine_polygons.json`): one file an image, objects in draw order.
+
+Later objects are nearer, and painted over earlier ones. `cargroup` is painted as `car`; `license
+plate`, whose id is negative, and deleted objects are not drawn; `unlabeled` paints background.
+Image names drop `_gtFine_polygons`. Source: cityscapesScripts, `helpers/labels.py` for names and
+ids, `preparation/json2labelImg.py` for what is drawn (its Pillow fills reach one pixel further
+right and down than the `center` rule).
+"""
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+import msgspec
+
+from polymask.errors import FormatError
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.content import Content
+from polymask.formats.facts import Facts
+from polymask.formats.per_image import Notes, Page, files, gather
+from polymask.formats.refusals import inside
+from polymask.formats.shapes import Point, polygon
+from polymask.labels import BACKGROUND_NAMES
+from polymask.model import ImageRecord, Instance
+
+MANY = True
+UNLABELED, BACKGROUND = "unlabeled", "background"
+assert BACKGROUND in BACKGROUND_NAMES
+
+_NAMES = (
+    "background, ego vehicle, rectification border, out of roi, static, dynamic, ground, road, sidewalk, "
+    "parking, rail track, building, wall, fence, guard rail, bridge, tunnel, pole, polegroup, traffic "
+    "light, traffic sign, vegetation, terrain, sky, person, rider, car, truck, bus, caravan, trailer, "
+    "train, motorcycle, bicycle, dashed, solid, solid solid, dashed-solid, solid-dashed, yellow dashed, "
+    "yellow solid, yellow solid solid, yellow dashed dashed, yellow dashed-solid, yellow solid-dashed, "
+    "boundary"
+)
+LABELS = {name: number for number, name in enumerate(_NAMES.split(", "))}
+NOT_DRAWN = frozenset({"license plate"})
+PAINTED_AS = {UNLABELED: BACKGROUND, "dashed dashed": "dashed"}  # the two dashed ones share id 34
+
+FACTS = Facts(
+    title="Cityscapes",
+    source="cityscapesScripts: `helpers/labels.py`, `preparation/json2labelImg.py`",
+    files="A `*_polygons.json` file an image; a folder is read with all of them below it.",
+    sniffed="an object with `imgHeight`, `imgWidth` and `objects`, and no label that only IDD has",
+    read=(
+        ("imgHeight, imgWidth", "the frame"),
+        ("objects[].label", "the label; `cargroup` is painted as `car`, `unlabeled` as background"),
+        ("objects[].polygon", "one ring, x, y in pixels"),
+        ("objects[].deleted", "a deleted object is not drawn"),
+    ),
+    ignored="`id`, `user`, `date`, `verified`, `draw`.",
+    rings="An object is one ring; there are no holes.",
+    order="File order: later objects are nearer and painted over earlier ones.",
+    labels="Cityscapes' table, with its ids: `--ids source` gives labelIds. `license plate` (id -1) is not "
+    "drawn. A label that is not in the table is refused unless `--labels` knows it.",
+    frame="As the file says.",
+    limits=("A polygon of fewer than 3 points paints nothing, and is counted.",),
+    sample="cityscapes/bonn_000000_000001_gtFine_polygons.json",
+)
+
+
+class _File(msgspec.Struct):
+    imgHeight: float  # noqa: N815 - the format's own words
+    imgWidth: float  # noqa: N815
+    objects: msgspec.Raw
+
+
+class _Object(msgspec.Struct):
+    label: str
+    polygon: list[Point] = []
+    deleted: bool | int | None = False
+    id: int | str | None = None
+
+
+class _Named(msgspec.Struct):
+    label: str = ""
+
+
+_file = msgspec.json.Decoder(_File)
+_named = msgspec.json.Decoder(list[_Named])
+
+
+def is_polygons(content: Content) -> bool:
+    """Whether the file has the keys that Cityscapes and IDD share."""
+    return {"imgHeight", "imgWidth", "objects"} <= content.keys
+
+
+def labels_in(content: Content) -> set[str]:
+    """The labels of all objects; none where they cannot be told."""
+    try:
+        return {row.label for row in _named.decode(content.top["objects"])}
+    except msgspec.DecodeError:
+        return set()
+
+
+def is_idd(content: Content) -> bool:
+    """Whether a label is in it that IDD has and Cityscapes has not."""
+    from polymask.formats import idd  # the tables know each other
+
+    return bool(labels_in(content) & idd.OWN)
+
+
+def sniff(content: Content) -> bool:
+    """Whether the file has the keys, and no label that is IDD's alone."""
+    return is_polygons(content) and not is_idd(content)
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """A record for each file."""
+    return read_with(content, options, format="cityscapes", table=LABELS, not_drawn=NOT_DRAWN)
+
+
+def read_with(
+    content: Content,
+    options: ReadOptions,
+    *,
+    format: str,  # noqa: A002 - the word of the flag
+    table: Mapping[str, int],
+    not_drawn: frozenset[str],
+) -> Annotations:
+    """A record for each file, its labels taken from a table of names and ids."""
+
+    def parse(page: Page, notes: Notes) -> ImageRecord:
+        return _parse(page, notes, table, not_drawn)
+
+    found = files(content, "*_polygons.json") or files(content, "*.json")
+    pages = [Page(file) for file in found]
+    return gather(content, options, pages, format=format, parse=parse, categories=tuple(table.items()))
+
+
+def _parse(page: Page, notes: Notes, table: Mapping[str, int], not_drawn: frozenset[str]) -> ImageRecord:
+    file = page.decode(_file)
+    with inside("$.imgHeight"):
+        frame = notes.told_frame(file.imgHeight, file.imgWidth)
+
+    def make(index: int, row: _Object) -> Instance | None:
+        label = painted_as(row.label, table)
+        if label not in table and label not in not_drawn:
+            _refuse_idd(label, notes)
+        if row.deleted or label in not_drawn:
+            return None
+        if len(row.polygon) < 3:
+            notes.unsegmented += 1
+            return None
+        with inside("$.polygon"):
+            return Instance(index if row.id is None else row.id, label, (polygon(row.polygon),))
+
+    instances = notes.each(file.objects, _Object, "$.objects", make)
+    name = image_name(page.file.name)
+    return ImageRecord(PurePosixPath(name).stem, name, frame, instances)
+
+
+def _refuse_idd(label: str, notes: Notes) -> None:
+    """A folder is of the format that its first file shows; a later one may tell otherwise."""
+    from polymask.formats import idd  # the tables know each other
+
+    if label in idd.OWN:
+        raise FormatError(f"{notes.page.file.path}: '{label}' is a label of IDD; say --from idd")
+
+
+def painted_as(label: str, table: Mapping[str, int]) -> str:
+    """The label that an object is painted as: groups as their members.
+
+    >>> [painted_as(label, LABELS) for label in ("cargroup", "polegroup", "unlabeled", "zebra")]
+    ['car', 'polegroup', 'background', 'zebra']
+    """
+    member = label.removesuffix("group")
+    label = member if label not in table and member in table else label
+    return PAINTED_AS.get(label, label)
+
+
+def image_name(name: str) -> str:
+    """The name of the image that an annotation file is about.
+
+    >>> image_name("train/bonn/bonn_000000_000001_gtFine_polygons.json")
+    'train/bonn/bonn_000000_000001.png'
+    """
+    path = PurePosixPath(name)
+    stem = path.stem.removesuffix("_polygons").removesuffix("_gtFine").removesuffix("_gtCoarse")
+    return str(path.with_name(f"{stem}.png"))

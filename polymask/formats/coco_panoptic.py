@@ -1,0 +1,186 @@
+"""COCO panoptic: a JSON file with `segments_info`, and a PNG an image that says whose each pixel is.
+
+A pixel's segment id is red + 256 · green + 65536 · blue; id 0 is void, which becomes background.
+The PNGs lie in the folder named as the JSON file, or in `--images`; an image whose PNG is missing
+or damaged fails, the others are done. Source: cocodataset.org, "Data format", 4. Panoptic
+segmentation; panopticapi for the ids.
+"""
+
+from dataclasses import replace
+from functools import partial
+from io import BytesIO
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from polymask.errors import InputError
+from polymask.files import safe_path
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.coco import has_segments
+from polymask.formats.content import Content
+from polymask.formats.facts import Facts
+from polymask.formats.per_image import Notes, Page, gather, listed_pages
+from polymask.formats.place import File, Place
+from polymask.formats.refusals import Malformed, Refusals, inside
+from polymask.model import Frame, ImageRecord, Instance, Shape
+from polymask.raster.runs import to_runs
+
+MANY = False
+VOID = 0
+
+FACTS = Facts(
+    title="COCO panoptic",
+    source="cocodataset.org, “Data format”; panopticapi for the ids",
+    files="A `.json` file; the PNGs in the folder of its name without `.json`, or in `--images`.",
+    sniffed="an object with `images` and `annotations`, whose annotations have `segments_info`",
+    read=(
+        ("images[].id, file_name, height, width", "the image and its frame"),
+        ("annotations[].image_id, file_name", "the PNG of an image"),
+        ("annotations[].segments_info[].id, category_id, iscrowd", "the segments"),
+        ("categories[].id, name", "the labels and their ids"),
+    ),
+    ignored="`isthing`, `color`, `area`, `bbox`, `supercategory`, `licenses`, `info`.",
+    rings="None: segments are pixels, and do not overlap.",
+    order="Segments do not overlap.",
+    labels="In ascending order of id.",
+    frame="As the file says; the PNG has the same.",
+    limits=(
+        "A segment that has no pixel paints nothing.",
+        "A pixel whose id is not in `segments_info` fails its image.",
+    ),
+    sample="coco-panoptic/panoptic.json",
+)
+
+
+class _File(msgspec.Struct):
+    images: msgspec.Raw
+    annotations: msgspec.Raw
+    categories: msgspec.Raw
+
+
+class _Image(msgspec.Struct):
+    id: int | str
+    file_name: str
+    height: float
+    width: float
+
+
+class _Segment(msgspec.Struct):
+    id: int
+    category_id: int
+    iscrowd: int | bool = 0
+
+
+class _Annotation(msgspec.Struct):
+    image_id: int | str
+    file_name: str
+    segments_info: list[_Segment]
+
+
+class _Category(msgspec.Struct):
+    id: int
+    name: str
+
+
+_file = msgspec.json.Decoder(_File)
+_image = msgspec.json.Decoder(_Image)
+
+
+def sniff(content: Content) -> bool:
+    """Whether the file has COCO's lists, and segments in them."""
+    return {"images", "annotations"} <= content.keys and has_segments(content.top["annotations"])
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """A record for each image; one without an annotation has no instances."""
+    refusals = Refusals(content.path, skip=options.skip_invalid)
+    sections = refusals.required(content.json, _file)
+    names = {row.id: row.name for _, row in refusals.rows(sections.categories, _Category, "$.categories")}
+    annotations: dict[int | str, _Annotation] = {}
+    for index, row in refusals.rows(sections.annotations, _Annotation, "$.annotations"):
+        if refusals.catch(f"$.annotations[{index}]", _check, row, names, annotations):
+            annotations[row.image_id] = row
+    parse = partial(_parse, names=names, annotations=annotations, pngs=_pngs(content, options))
+    file = content.place.file(content.name)
+    pages = refusals.catch("$.images", listed_pages, file, sections.images, at="$.images") or []
+    categories: list[tuple[str, int | None]] = [(name, key) for key, name in sorted(names.items())]
+    found = gather(content, options, pages, format="coco-panoptic", parse=parse, categories=categories)
+    return replace(found, skipped=(*refusals.skipped, *found.skipped))
+
+
+def _check(row: _Annotation, names: dict[int, str], annotations: dict[int | str, _Annotation]) -> bool:
+    if row.image_id in annotations:
+        raise Malformed("$.image_id", f"the image {row.image_id!r} has an annotation already")
+    for index, segment in enumerate(row.segments_info):
+        if segment.category_id not in names:
+            place = f"$.segments_info[{index}].category_id"
+            raise Malformed(place, f"no category has the id {segment.category_id}")
+    return True
+
+
+def _pngs(content: Content, options: ReadOptions) -> tuple[Place, str]:
+    """Where the PNGs are: the place, and the folder in it."""
+    if options.images is not None:
+        return Place(options.images), ""
+    return content.place, content.name.rpartition(".")[0] + "/"
+
+
+def _parse(
+    page: Page,
+    notes: Notes,
+    names: dict[int, str],
+    annotations: dict[int | str, _Annotation],
+    pngs: tuple[Place, str],
+) -> ImageRecord:
+    image = page.decode(_image)
+    with inside("$.height"):
+        frame = notes.told_frame(image.height, image.width)
+    row = annotations.get(image.id)
+    if row is None:
+        return ImageRecord(image.id, image.file_name, frame)
+    if notes.pictures is None:
+        shapes: list[Shape] = [() for _ in row.segments_info]
+    else:
+        ids = _ids(_png(row.file_name, pngs), frame, notes)
+        shapes = _shapes(ids, row, image.file_name)
+    instances = tuple(
+        Instance(segment.id, names[segment.category_id], shape, crowd=bool(segment.iscrowd))
+        for segment, shape in zip(row.segments_info, shapes, strict=True)
+    )
+    return ImageRecord(image.id, image.file_name, frame, instances)
+
+
+def _png(name: str, pngs: tuple[Place, str]) -> File:
+    place, folder = pngs
+    file = place.find(folder + safe_path(name))
+    if file is None:
+        where = place.root / folder
+        raise InputError(
+            f"{where}: {name} is not there, and it holds the pixels; say where with --images DIR"
+        )
+    return file
+
+
+def _ids(file: File, frame: Frame, notes: Notes) -> NDArray[np.uint32]:
+    """(height, width) uint32 segment ids."""
+    try:
+        with Image.open(BytesIO(file.read()), formats=("PNG",)) as picture:
+            found = (picture.height, picture.width)
+            notes.options.limits.check_frame(str(file.path), found)
+            if found != frame or picture.mode not in ("RGB", "RGBA"):
+                raise InputError(f"{file.path}: {picture.mode}, {found} px; expected RGB, {frame} px")
+            rgb = np.array(picture)[..., :3].astype(np.uint32)
+    except (UnidentifiedImageError, OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise InputError(f"{file.path}: the PNG cannot be read: {error}") from None
+    ids: NDArray[np.uint32] = rgb[..., 0] + (rgb[..., 1] << 8) + (rgb[..., 2] << 16)
+    return ids
+
+
+def _shapes(ids: NDArray[np.uint32], row: _Annotation, name: str) -> list[Shape]:
+    known = [VOID, *(segment.id for segment in row.segments_info)]
+    strangers = np.setdiff1d(ids, np.array(known, np.uint32))
+    if len(strangers):
+        raise InputError(f"{name}: {row.file_name} has pixels of {strangers[0]}, which is no segment of it")
+    return [to_runs(ids == segment.id) for segment in row.segments_info]

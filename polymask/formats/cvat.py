@@ -1,0 +1,191 @@
+"""CVAT for images 1.1 (XML): polygons, boxes, ellipses and masks, in z order.
+
+A `mask` is row-major runs in its box, the first of pixels that are off. Polylines, points,
+cuboids and skeletons enclose nothing: they are left alone and listed. Read through defusedxml,
+which refuses entities. Source: CVAT's documentation, "CVAT for images 1.1".
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from io import BytesIO
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from polymask.errors import FormatError
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.content import Content
+from polymask.formats.facts import Facts
+from polymask.formats.per_image import Notes, Page, files, gather
+from polymask.formats.refusals import Malformed, inside
+from polymask.formats.shapes import Point, crop_runs, ellipse, polygon, rectangle, turned
+from polymask.model import Frame, ImageRecord, Instance, Shape
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+MANY = True
+UNSUPPORTED = ("polyline", "points", "cuboid", "skeleton")
+_NOT_SHAPES = ("tag",)
+
+FACTS = Facts(
+    title="CVAT for images 1.1",
+    source="CVAT's documentation, “CVAT for images 1.1”",
+    files="An `.xml` file, or the zip that CVAT exports.",
+    sniffed="XML whose root is `annotations`",
+    read=(
+        ("image: name, width, height", "the image's name and frame"),
+        ("polygon: points", "one ring, `x,y;x,y;…` in pixels"),
+        ("box: xtl, ytl, xbr, ybr, rotation", "a rectangle, turned clockwise about its center"),
+        ("ellipse: cx, cy, rx, ry, rotation", "the pixels whose centers are in it"),
+        ("mask: rle, left, top, width, height", "row-major runs, the first of pixels that are off"),
+        ("label", "the label"),
+        ("z_order", "the paint order"),
+        ("meta/task/labels/label/name", "the order of the labels"),
+    ),
+    ignored="Attributes, `occluded`, `source`, `group_id`, `tag`; all other `meta`.",
+    rings="A polygon is one ring; CVAT has no holes but in masks.",
+    order="`z_order`, then file order.",
+    labels="In the task's order, then sorted by name; there are no ids.",
+    frame="As the file says.",
+    limits=(
+        "Polylines, points, cuboids and skeletons are left alone and listed, and the run exits 1.",
+        "Video exports (`track`) are refused: export them as images.",
+    ),
+    sample="cvat/annotations.xml",
+)
+
+
+def sniff(content: Content) -> bool:
+    """Whether the file is XML whose root is `annotations`."""
+    head = content.data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
+    return head.startswith(b"<") and b"<annotations" in head
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """A record for each image."""
+    labels: dict[str, None] = {}
+    pages = [page for file in files(content, "*.xml") for page in _pages(Content(file), labels)]
+    annotations = gather(content, options, pages, format="cvat", parse=_parse)
+    names = [*labels, *(name for name in sorted(annotations.used) if name not in labels)]
+    return replace(annotations, categories=tuple((name, None) for name in names))
+
+
+def _pages(content: Content, labels: dict[str, None]) -> Iterator[Page]:
+    """One page an `image` element, kept as text; the labels of the task are added on the way."""
+    file = content.place.file(content.name)
+    count = 0
+    for element in _elements(content):
+        if element.tag == "label":
+            labels[element.findtext("name") or ""] = None
+        elif element.tag == "track":
+            raise FormatError(
+                f"{content.path}: a video export (it has tracks); export it as “CVAT for images 1.1”"
+            )
+        elif element.tag == "image":
+            yield Page(file, f"image[{count}]", _etree().tostring(element))
+            count += 1
+            element.clear()
+
+
+def _elements(content: Content) -> Iterator["Element"]:
+    try:
+        for _, element in _etree().iterparse(BytesIO(content.text)):
+            yield element
+    except _parse_errors() as error:
+        raise FormatError(f"{content.path}: not XML that can be read: {error}") from None
+
+
+@cache
+def _etree() -> Any:
+    from defusedxml import ElementTree
+
+    return ElementTree
+
+
+@cache
+def _parse_errors() -> tuple[type[Exception], ...]:
+    from defusedxml import DefusedXmlException
+
+    return (_etree().ParseError, DefusedXmlException)
+
+
+def _parse(page: Page, notes: Notes) -> ImageRecord:
+    image = _etree().fromstring(bytes(page.text or b""))
+    name = image.get("name")
+    if not name:
+        raise Malformed("@name", "an image without a name")
+    frame = notes.told_frame(_number(image, "height"), _number(image, "width"))
+    instances = []
+    for index, element in enumerate(image):
+        where = f"{page.where}/{element.tag}[{index}]"
+        made = notes.refusals.catch(where, _instance, element, index, frame, notes)
+        instances += [made] if made else []
+    key = image.get("id") or PurePosixPath(name).stem
+    return ImageRecord(int(key) if key.isdecimal() else key, name, frame, tuple(instances))
+
+
+def _instance(element: "Element", index: int, frame: Frame, notes: Notes) -> Instance | None:
+    if element.tag in _NOT_SHAPES:
+        return None
+    label = element.get("label")
+    if element.tag in UNSUPPORTED:
+        notes.leave(f"{element.tag}[{index}]", f"a {element.tag} (label '{label}') encloses nothing")
+        return None
+    if not label:
+        raise Malformed("@label", "a shape without a label")
+    with inside(""):
+        order = _number(element, "z_order", 0)
+        return Instance(index, label, _shape(element, frame), order=order)
+
+
+def _shape(element: "Element", frame: Frame) -> Shape:
+    match element.tag:
+        case "polygon":
+            with inside("@points"):
+                return (polygon(_points(element.get("points", ""))),)
+        case "box":
+            left, top, right, bottom = (_number(element, side) for side in ("xtl", "ytl", "xbr", "ybr"))
+            box = rectangle((left, top), (right, bottom))
+            return (turned(box, _number(element, "rotation", 0), ((left + right) / 2, (top + bottom) / 2)),)
+        case "ellipse":
+            x, y, rx, ry = (_number(element, name) for name in ("cx", "cy", "rx", "ry"))
+            return ellipse((x, y), (rx, ry), frame, degrees=_number(element, "rotation", 0))
+        case "mask":
+            return _mask(element, frame)
+    raise Malformed("", f"no shape of CVAT: '{element.tag}'")
+
+
+def _points(text: str) -> list[Point]:
+    try:
+        return [(float(x), float(y)) for x, y in (pair.split(",") for pair in text.split(";") if pair)]
+    except ValueError:
+        raise Malformed("", f"not `x,y;x,y;…`: {text[:60]!r}") from None
+
+
+def _number(element: "Element", name: str, default: float | None = None) -> float:
+    given = element.get(name)
+    if given is None and default is not None:
+        return default
+    try:
+        return float(given or "")
+    except ValueError:
+        raise Malformed(f"@{name}", f"expected a number, got {given!r}") from None
+
+
+def _mask(element: "Element", frame: Frame) -> Shape:
+    left, top, width, height = (int(_number(element, name)) for name in ("left", "top", "width", "height"))
+    try:
+        counts = np.array([int(count) for count in element.get("rle", "").split(",")], np.int64)
+    except ValueError:
+        raise Malformed("@rle", "expected whole numbers with commas between") from None
+    if min(width, height) < 0 or (counts < 0).any() or counts.sum() != width * height:
+        raise Malformed(
+            "@rle", f"counts sum to {counts.sum()}, but {height} × {width} px are {height * width}"
+        )
+    if width * height > frame[0] * frame[1]:
+        raise Malformed("@width", f"a mask of {height} × {width} px in an image of {frame[0]} × {frame[1]}")
+    crop = np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(height, width)
+    return crop_runs(crop, (left, top), frame)

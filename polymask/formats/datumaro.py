@@ -1,0 +1,167 @@
+"""Datumaro's JSON: `annotations/<subset>.json`, items with annotations of many types.
+
+Polygons, masks (COCO runs) and ellipses are painted, in `z_order`; boxes, points, captions and
+labels are no segmentation, and counted. Several polygons of one object are several annotations.
+Source: Datumaro's documentation, "Datumaro format".
+"""
+
+import msgspec
+import numpy as np
+
+from polymask.errors import FormatError
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.content import Content
+from polymask.formats.facts import Facts
+from polymask.formats.per_image import Notes, Page, files, gather, listed_pages
+from polymask.formats.refusals import Malformed, Refusals, inside
+from polymask.formats.shapes import ellipse
+from polymask.model import Frame, ImageRecord, Instance, Polygon, Runs, Shape
+from polymask.raster.runs import counts_from_string
+
+MANY = True
+UNSUPPORTED = ("polyline",)
+PAINTED = ("polygon", "mask", "ellipse")
+
+FACTS = Facts(
+    title="Datumaro",
+    source="Datumaro's documentation, “Datumaro format”",
+    files="A `.json` file, or the folder with `annotations/*.json`, a file a subset.",
+    sniffed="an object with `categories` and `items`",
+    read=(
+        ("categories.label.labels[].name", "the labels; `label_id` counts them from 0"),
+        ("items[].id, image.path, image.size", "the image's name and frame (height, width)"),
+        ("items[].annotations[].type", "polygon, mask and ellipse are painted"),
+        ("points", "x and y in turn, in pixels; of an ellipse left, top, right, bottom"),
+        ("rle.counts, rle.size", "COCO runs, compressed or not"),
+        ("z_order", "the paint order"),
+    ),
+    ignored="`attributes`, `group`, `info`, `infos`, other categories.",
+    rings="A polygon is one ring.",
+    order="`z_order`, then file order.",
+    labels="In the file's order. Ids count from 0: use `--ids contiguous`, which begins at 1.",
+    frame="`image.size`; where missing, that of the picture below `--images`.",
+    limits=("Polylines are left alone and listed, and the run exits 1.",),
+    sample="datumaro/annotations/default.json",
+)
+
+
+class _File(msgspec.Struct):
+    categories: msgspec.Raw
+    items: msgspec.Raw
+
+
+class _Label(msgspec.Struct):
+    name: str
+
+
+class _Labels(msgspec.Struct):
+    labels: list[_Label] = []
+
+
+class _Categories(msgspec.Struct):
+    label: _Labels = msgspec.field(default_factory=_Labels)
+
+
+class _Image(msgspec.Struct):
+    path: str = ""
+    size: tuple[float, float] | None = None
+
+
+class _Item(msgspec.Struct):
+    id: str
+    annotations: msgspec.Raw = msgspec.Raw(b"[]")
+    image: _Image = msgspec.field(default_factory=_Image)
+
+
+class _Rle(msgspec.Struct):
+    counts: list[int] | str
+    size: tuple[int, int]
+
+
+class _Annotation(msgspec.Struct):
+    type: str
+    id: int | None = None
+    label_id: int | None = None
+    points: list[float] = []
+    rle: _Rle | None = None
+    z_order: float = 0
+
+
+_file = msgspec.json.Decoder(_File)
+_categories = msgspec.json.Decoder(_Categories)
+_item = msgspec.json.Decoder(_Item)
+
+
+def sniff(content: Content) -> bool:
+    """Whether the file has Datumaro's keys."""
+    return {"categories", "items"} <= content.keys
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """A record for each item."""
+    pages: list[Page] = []
+    names: tuple[str, ...] | None = None
+    for file in files(content, "*.json"):
+        refusals = Refusals(file.path, skip=options.skip_invalid)
+        sections = refusals.required(Content(file).json, _file)
+        labels = refusals.required(sections.categories, _categories, "$.categories").label.labels
+        found = tuple(label.name for label in labels)
+        if names not in (None, found):
+            raise FormatError(f"{file.path}: $.categories: other labels than in the files before it")
+        names = found
+        pages += refusals.catch("$.items", listed_pages, file, sections.items, at="$.items") or []
+
+    def parse(page: Page, notes: Notes) -> ImageRecord:
+        return _parse(page, notes, names or ())
+
+    categories: list[tuple[str, int | None]] = [(name, at) for at, name in enumerate(names or ())]
+    return gather(content, options, pages, format="datumaro", parse=parse, categories=categories)
+
+
+def _parse(page: Page, notes: Notes, names: tuple[str, ...]) -> ImageRecord:
+    item = page.decode(_item)
+    name = item.image.path or f"{item.id}.jpg"
+    if item.image.size:
+        with inside("$.image.size"):
+            frame = notes.told_frame(*item.image.size)
+    else:
+        frame = notes.frame(name)
+
+    def make(index: int, row: _Annotation) -> Instance | None:
+        if row.type in UNSUPPORTED:
+            notes.leave(f"annotation {index}", f"a {row.type} encloses nothing")
+        elif row.type not in PAINTED:
+            notes.unsegmented += 1
+        elif row.label_id is None or not 0 <= row.label_id < len(names):
+            raise Malformed("$.label_id", f"no label has the number {row.label_id}")
+        else:
+            return Instance(index, names[row.label_id], _shape(row, frame), order=row.z_order)
+        return None
+
+    instances = notes.each(item.annotations, _Annotation, "$.annotations", make)
+    return ImageRecord(item.id, name, frame, instances)
+
+
+def _shape(row: _Annotation, frame: Frame) -> Shape:
+    if row.type == "mask":
+        return _runs(row.rle, frame)
+    with inside("$.points"):
+        if row.type == "ellipse":
+            if len(row.points) != 4:
+                raise Malformed("$", f"an ellipse has 4 numbers, not {len(row.points)}")
+            left, top, right, bottom = row.points
+            return ellipse(
+                ((left + right) / 2, (top + bottom) / 2), ((right - left) / 2, (bottom - top) / 2), frame
+            )
+        if len(row.points) < 6 or len(row.points) % 2:
+            raise Malformed("$", f"{len(row.points)} numbers are no 3 or more pairs of x and y")
+        return (Polygon(np.array(row.points).reshape(-1, 2)),)
+
+
+def _runs(rle: _Rle | None, frame: Frame) -> Shape:
+    if rle is None:
+        raise Malformed("$.rle", "a mask without runs")
+    if rle.size != frame:
+        raise Malformed("$.rle.size", f"runs of {rle.size} px in an image of {frame}")
+    with inside("$.rle.counts"):
+        return Runs(counts_from_string(rle.counts) if isinstance(rle.counts, str) else rle.counts, frame)

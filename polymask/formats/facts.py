@@ -1,0 +1,24 @@
+"""What a format's documentation page tells; the pages are made from these tables."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Where a format's files lie, what of them is read, and what is not.
+
+    `read` are (field, meaning) pairs; `sample` is the input below `fixtures/` that the page shows.
+    """
+
+    title: str
+    source: str
+    files: str
+    sniffed: str
+    read: tuple[tuple[str, str], ...]
+    ignored: str
+    rings: str
+    order: str
+    labels: str
+    frame: str
+    limits: tuple[str, ...] = ()
+    sample: str

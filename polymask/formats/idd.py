@@ -1,0 +1,44 @@
+"""IDD (India Driving Dataset) polygon JSON: Cityscapes' file with a label table of its own.
+
+What is said of Cityscapes holds, but for the table, and its `license plate`, which is drawn.
+`road` has the id 0, so background has that of `unlabeled`, 35, where `--ids source` is asked for.
+Source: the label table of AutoNUE's public code, `helpers/anue_labels.py` (names and ids).
+"""
+
+from dataclasses import replace
+
+from polymask.formats import Annotations, ReadOptions, cityscapes
+from polymask.formats.content import Content
+
+MANY = True
+
+_NAMES = (
+    "road, parking, drivable fallback, sidewalk, rail track, non-drivable fallback, person, animal, rider, "
+    "motorcycle, bicycle, autorickshaw, car, truck, bus, caravan, trailer, train, vehicle fallback, curb, "
+    "wall, fence, guard rail, billboard, traffic sign, traffic light, pole, polegroup, obs-str-bar-fallback, "
+    "building, bridge, tunnel, vegetation, sky, fallback background, background, ego vehicle, "
+    "rectification border, out of roi, license plate"
+)
+LABELS = {name: number for number, name in enumerate(_NAMES.split(", "))}
+OWN = LABELS.keys() - cityscapes.LABELS.keys() - cityscapes.NOT_DRAWN
+
+FACTS = replace(
+    cityscapes.FACTS,
+    title="IDD",
+    source="AutoNUE public code, `helpers/anue_labels.py` (names and ids)",
+    sniffed="as Cityscapes, with a label that IDD has and Cityscapes has not (`autorickshaw`, `billboard`, "
+    "`curb`, a `… fallback`); else say `--from idd`",
+    labels="IDD's table, with its ids; `license plate` is drawn. With `--ids source` `road` is 0 and "
+    "background 35, as IDD numbers them.",
+    sample="idd/000001_gtFine_polygons.json",
+)
+
+
+def sniff(content: Content) -> bool:
+    """Whether the file has the keys, and a label that is IDD's alone."""
+    return cityscapes.is_polygons(content) and cityscapes.is_idd(content)
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """A record for each file."""
+    return cityscapes.read_with(content, options, format="idd", table=LABELS, not_drawn=frozenset())

@@ -1,0 +1,157 @@
+"""Labelbox exports (v2, NDJSON): a line a data row, its objects by project and label.
+
+Polygons are painted. Masks are addresses on Labelbox's servers: polymask opens no address that a
+file tells it, so they are left alone and listed. Source: Labelbox's documentation, "Image
+annotations: export".
+"""
+
+from collections.abc import Iterator
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.content import Content
+from polymask.formats.facts import Facts
+from polymask.formats.per_image import Notes, Page, files, gather, listed_pages
+from polymask.formats.refusals import Malformed, Refusals, inside
+from polymask.formats.shapes import polygon
+from polymask.model import ImageRecord, Instance
+
+MANY = True
+
+FACTS = Facts(
+    title="Labelbox",
+    source="Labelbox's documentation, “Image annotations: export”",
+    files="The `.ndjson` file of an export (v2), or the same rows as a JSON list.",
+    sniffed="rows with `data_row` and `projects`",
+    read=(
+        ("data_row.external_id, global_key, id", "the image's name, the first of them that there is"),
+        ("media_attributes.height, width", "the frame"),
+        ("projects.*.labels[].annotations.objects[].name", "the label"),
+        ("objects[].polygon", "one ring of x, y in pixels"),
+    ),
+    ignored="Classifications, relationships, performance and label details.",
+    rings="A polygon is one ring: Labelbox exports no holes.",
+    order="File order; the labels of several people are painted one after another.",
+    labels="Sorted by name; there are no numeric ids.",
+    frame="As the row says; else that of the picture below `--images`.",
+    limits=(
+        "Masks (addresses), lines and points are left alone and listed, and the run exits 1.",
+        "Boxes are no segmentation: they paint nothing, and are counted.",
+    ),
+    sample="labelbox/export.ndjson",
+)
+
+
+class _DataRow(msgspec.Struct):
+    id: str
+    external_id: str | None = None
+    global_key: str | None = None
+
+
+class _Media(msgspec.Struct):
+    height: float | None = None
+    width: float | None = None
+
+
+class _XY(msgspec.Struct):
+    x: float
+    y: float
+
+
+class _Object(msgspec.Struct):
+    name: str
+    feature_id: str | None = None
+    annotation_kind: str = ""
+    polygon: list[_XY] | None = None
+    bounding_box: msgspec.Raw | None = None
+
+
+class _Annotations(msgspec.Struct):
+    objects: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class _Label(msgspec.Struct):
+    annotations: _Annotations = msgspec.field(default_factory=_Annotations)
+
+
+class _Project(msgspec.Struct):
+    labels: list[_Label] = []
+
+
+class _Row(msgspec.Struct):
+    data_row: _DataRow
+    projects: dict[str, _Project]
+    media_attributes: _Media = msgspec.field(default_factory=_Media)
+
+
+_row = msgspec.json.Decoder(_Row)
+
+
+def sniff(content: Content) -> bool:
+    """Whether the rows are Labelbox's."""
+    return {"data_row", "projects"} <= content.keys
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """A record for each data row."""
+    pages: list[Page] = []
+    for file in files(content, "*.*json*"):
+        one = Content(file)
+        refusals = Refusals(file.path, skip=options.skip_invalid)
+        if one.is_list:
+            pages += refusals.catch("$", listed_pages, file, one.json) or []
+        else:
+            pages += _lines(one, refusals)
+    return gather(content, options, pages, format="labelbox", parse=_parse)
+
+
+def _lines(content: Content, refusals: Refusals) -> Iterator[Page]:
+    file = content.place.file(content.name)
+    for number, line in enumerate(content.text.splitlines(), 1):
+        try:
+            msgspec.json.decode(line or b"null", type=msgspec.Raw)
+        except msgspec.DecodeError as error:
+            refusals.refuse(f"line {number}", f"not JSON: {error}")
+            continue
+        if line.strip():
+            yield Page(file, f"line {number}: $", line)
+
+
+def _parse(page: Page, notes: Notes) -> ImageRecord:
+    row = page.decode(_row)
+    key = row.data_row
+    name = key.external_id or key.global_key or key.id
+    if "://" in name:  # external ids are often addresses
+        name = unquote(urlsplit(name).path).lstrip("/")
+    media = row.media_attributes
+    if media.height is not None and media.width is not None:
+        with inside("$.media_attributes"):
+            frame = notes.told_frame(media.height, media.width)
+    else:
+        frame = notes.frame(name)
+    instances: list[Instance] = []
+    for project, labels in row.projects.items():
+        for number, label in enumerate(labels.labels):
+            where = f"$.projects[{project!r}].labels[{number}].annotations.objects"
+            instances += notes.each(
+                label.annotations.objects, _Object, where, lambda index, one: _instance(index, one, notes)
+            )
+    return ImageRecord(key.id, name, frame, tuple(instances))
+
+
+def _instance(index: int, row: _Object, notes: Notes) -> Instance | None:
+    key = row.feature_id or index
+    if row.polygon is not None:
+        if not row.name:
+            raise Malformed("$.name", "an object without a name")
+        with inside("$.polygon"):
+            return Instance(key, row.name, (polygon([(point.x, point.y) for point in row.polygon]),))
+    if row.bounding_box is not None:
+        notes.unsegmented += 1
+    elif "Mask" in row.annotation_kind:
+        notes.leave(f"object {key}", "its mask is an address, and polymask opens none; export polygons")
+    else:
+        notes.leave(f"object {key}", f"'{row.annotation_kind}' encloses nothing")
+    return None

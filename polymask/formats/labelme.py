@@ -1,0 +1,181 @@
+"""labelme JSON: one file an image, its shapes in draw order.
+
+Shapes of one label and one `group_id` are one instance, their union, painted where the last of
+them stands. `__ignore__` paints void. A `line` or `linestrip` is 10 px wide and a `point` is a
+disk of radius 5 px, as labelme draws them; they, circles and masks are runs by the rule of pixel
+centers (labelme's own ends of lines are cut square; these are round), so `--pixel-rule` does not
+concern them. Source: labelme's documentation and the behaviour of its `shape_to_mask`.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+from pathlib import PurePosixPath
+from typing import Any
+
+import msgspec
+
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.content import Content
+from polymask.formats.facts import Facts
+from polymask.formats.per_image import Notes, Page, gather, json_pages
+from polymask.formats.pictures import frame_of_bytes
+from polymask.formats.refusals import Malformed, inside
+from polymask.formats.shapes import (
+    Point,
+    crop_runs,
+    decoded,
+    ellipse,
+    png_mask,
+    polygon,
+    rectangle,
+    stroke,
+    united,
+)
+from polymask.model import Frame, ImageRecord, Instance, Limits, Shape
+
+MANY = True
+LINE_WIDTH, POINT_RADIUS = 10, 5
+
+FACTS = Facts(
+    title="labelme",
+    source="labelme's documentation; the behaviour of `shape_to_mask`",
+    files="A `.json` file an image; a folder is read with all the `.json` files below it.",
+    sniffed="an object with `shapes` and `imagePath`",
+    read=(
+        (
+            "imageHeight, imageWidth",
+            "the frame; where missing, that of `imageData`, else of the picture beside",
+        ),
+        ("imagePath", "the suffix of the image's name; the name itself is the JSON file's"),
+        ("shapes[].label", "the label; `__ignore__` paints void, `_background_` background"),
+        (
+            "shapes[].shape_type",
+            "polygon (default), rectangle, oriented_rectangle, circle, line, linestrip, point, points, mask",
+        ),
+        (
+            "shapes[].points",
+            "x, y in pixels; circle: center and a point of the edge; mask: corners of the box, inclusive",
+        ),
+        ("shapes[].mask", "a PNG in base64, as large as the box"),
+        ("shapes[].group_id", "shapes of one label and group are one instance"),
+    ),
+    ignored="`version`, `flags`, `description`, colors; `imageData` unless the size is missing.",
+    rings="A shape is one ring. The shapes of a group are united.",
+    order="File order; later shapes are painted over earlier ones; a group where its last shape stands.",
+    labels="Sorted by name; there are no ids. Give `--labels labels.txt` for another order.",
+    frame="As the file says; labelme turns pictures as EXIF tells before it is drawn on them.",
+    limits=(
+        "Lines are 10 px wide with round ends, points are disks of radius 5 px.",
+        "Circles, lines, points and masks follow the rule of pixel centers under every `--pixel-rule`.",
+    ),
+    sample="labelme/boat.json",
+)
+
+
+class _File(msgspec.Struct):
+    shapes: msgspec.Raw
+    imagePath: str = ""  # noqa: N815 - the format's own word
+    imageHeight: float | None = None  # noqa: N815
+    imageWidth: float | None = None  # noqa: N815
+    imageData: str | None = None  # noqa: N815
+
+
+class _Shape(msgspec.Struct):
+    label: str
+    points: list[Point]
+    shape_type: str | None = "polygon"
+    group_id: int | str | None = None
+    mask: str | None = None
+
+
+_file = msgspec.json.Decoder(_File)
+
+
+def sniff(content: Content) -> bool:
+    """Whether the file has labelme's keys."""
+    return {"shapes", "imagePath"} <= content.keys
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """A record for each file."""
+    return gather(content, options, json_pages(content), format="labelme", parse=_parse)
+
+
+def _parse(page: Page, notes: Notes) -> ImageRecord:
+    file = page.decode(_file)
+    path = PurePosixPath(page.file.name)
+    suffix = PurePosixPath(file.imagePath.replace("\\", "/")).suffix
+    name = str(path.with_suffix(suffix or ".jpg"))
+    frame = _frame(file, name, notes)
+    groups: dict[int, Any] = {}
+
+    def make(index: int, shape: _Shape) -> Instance:
+        if not shape.label:
+            raise Malformed("$.label", "the label is empty")
+        groups[index] = (shape.label, shape.group_id) if shape.group_id is not None else index
+        with inside("$.points"):
+            return Instance(index, shape.label, _drawn(shape, frame, notes.options.limits))
+
+    instances = notes.each(file.shapes, _Shape, "$.shapes", make)
+    return ImageRecord(path.stem, name, frame, _grouped(instances, groups, frame))
+
+
+def _frame(file: _File, name: str, notes: Notes) -> Frame:
+    if file.imageHeight is not None and file.imageWidth is not None:
+        with inside("$.imageHeight"):
+            return notes.told_frame(file.imageHeight, file.imageWidth)
+    if file.imageData:
+        with inside("$.imageData"):
+            return notes.told_frame(*frame_of_bytes(decoded(file.imageData), notes.page.file.path))
+    return notes.frame(name)
+
+
+def _drawn(shape: _Shape, frame: Frame, limits: Limits) -> Shape:
+    points = shape.points
+    match shape.shape_type or "polygon":
+        case "polygon" | "oriented_rectangle":
+            return (polygon(points),)
+        case "rectangle":
+            return (rectangle(*_two(points)),)
+        case "circle":
+            center, edge = _two(points)
+            radius = math.dist(center, edge)
+            return ellipse(center, (radius, radius), frame)
+        case "line" | "linestrip":
+            return stroke(points, LINE_WIDTH / 2, frame)
+        case "point" | "points":
+            disks = [ellipse(point, (POINT_RADIUS, POINT_RADIUS), frame) for point in points]
+            return united(disks, frame)
+        case "mask":
+            return _mask(shape, frame, limits)
+    raise Malformed("$.shape_type", f"no shape type of labelme: '{shape.shape_type}'")
+
+
+def _two(points: Sequence[Point]) -> Sequence[Point]:
+    if len(points) != 2:
+        raise Malformed("$", f"this shape has 2 points, not {len(points)}")
+    return points
+
+
+def _mask(shape: _Shape, frame: Frame, limits: Limits) -> Shape:
+    with inside("$.mask"):
+        mask = png_mask(decoded(shape.mask or ""), limits)
+    (left, top), (right, bottom) = _two(shape.points)
+    corner = round(left), round(top)
+    size = round(bottom) - corner[1] + 1, round(right) - corner[0] + 1
+    if mask.shape != size:
+        raise Malformed("$.mask", f"a mask of {mask.shape} px in a box of {size}")
+    return crop_runs(mask, corner, frame)
+
+
+def _grouped(instances: Sequence[Instance], groups: dict[int, Any], frame: Frame) -> tuple[Instance, ...]:
+    """One instance a group, the union of its shapes, where the last of them stands."""
+    last = {groups[int(instance.id)]: at for at, instance in enumerate(instances)}
+    ordered = sorted(instances, key=lambda instance: last[groups[int(instance.id)]])
+    return tuple(
+        replace(shapes[-1], shape=united([shape.shape for shape in shapes], frame))
+        for _, group in groupby(ordered, key=lambda instance: last[groups[int(instance.id)]])
+        for shapes in [list(group)]
+    )

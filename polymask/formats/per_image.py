@@ -1,0 +1,204 @@
+"""What formats with one record an image have in common, be it a file each or a list in one file.
+
+Every record is parsed twice: once to check all of them before anything is written, and again
+when its image is asked for. So memory holds one image's instances at a time.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import TypeVar
+
+import msgspec
+
+from polymask.errors import FormatError
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.content import Content
+from polymask.formats.pictures import Pictures
+from polymask.formats.place import File
+from polymask.formats.refusals import Malformed, Refusals, decode_json, inside
+from polymask.model import Frame, ImageRecord, Instance, Skipped
+
+T = TypeVar("T")
+NOT_SEEN = (1, 1)  # the frame of a picture, while records are only checked
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One image's annotations: the file, where in it, and their text; None is the whole file's."""
+
+    file: File
+    where: str = "$"
+    text: bytes | msgspec.Raw | None = None
+
+    @property
+    def json(self) -> bytes | msgspec.Raw:
+        """The JSON text."""
+        return Content(self.file).json if self.text is None else self.text
+
+    def decode(self, decoder: "msgspec.json.Decoder[T]") -> T:
+        """The JSON text, decoded; raises `Malformed`."""
+        return decode_json(self.json, decoder)
+
+
+@dataclass(slots=True)
+class Notes:
+    """What a parser may ask for, and what it notes on its way through one page."""
+
+    page: Page
+    options: ReadOptions
+    refusals: Refusals
+    pictures: Pictures | None = None
+    unsupported: list[Skipped] = field(default_factory=list)
+    unsegmented: int = 0
+
+    def frame(self, name: str) -> Frame:
+        """The frame of a picture; a stand-in while records are only checked."""
+        if self.pictures is None:
+            return NOT_SEEN
+        frame = self.pictures.frame(name, beside=self.page.file.name)
+        self.options.limits.check_frame(name, frame)
+        return frame
+
+    def told_frame(self, height: float, width: float) -> Frame:
+        """The frame that a record tells; raises `Malformed` where it is no whole number of pixels."""
+        for size in (height, width):
+            if size <= 0 or size != int(size):
+                raise Malformed("$", f"an image is a whole number of pixels large, not {height} × {width}")
+        frame = int(height), int(width)
+        self.options.limits.check_frame(str(self.page.file.path), frame)
+        return frame
+
+    def leave(self, what: str, reason: str) -> None:
+        """Note an instance that cannot be painted and is left alone."""
+        self.unsupported.append(Skipped(what, reason))
+
+    def each(
+        self, rows: msgspec.Raw, kind: type[T], where: str, make: Callable[[int, T], Instance | None]
+    ) -> tuple[Instance, ...]:
+        """The instances that `make` gives for the rows of a JSON list at a place in the page.
+
+        Malformed rows are refused with their place.
+        """
+        place = self.page.where + where.removeprefix("$")
+        made = [
+            self.refusals.catch(f"{place}[{index}]", _placed, make, index, row)
+            for index, row in self.refusals.rows(rows, kind, place)
+        ]
+        return tuple(instance for instance in made if instance is not None)
+
+
+def _placed(make: Callable[[int, T], Instance | None], index: int, row: T) -> Instance | None:
+    with inside("$"):
+        return make(index, row)
+
+
+Parse = Callable[[Page, Notes], ImageRecord]
+Categories = Sequence[tuple[str, int | None]]
+
+
+def gather(
+    content: Content,
+    options: ReadOptions,
+    pages: Iterable[Page],
+    *,
+    format: str,  # noqa: A002 - the word of the flag
+    parse: Parse,
+    categories: Categories | None = None,
+) -> Annotations:
+    """Check every page and give the annotations, which parse a page again when its image is asked for.
+
+    Without `categories` the labels are those that occur, sorted by name. Raises `FormatError`
+    for the first malformed record, unless such are to be left out.
+    """
+    reader = _Reader(content, options, parse)
+    for page in pages:
+        reader.check(page)
+    if not reader.names and not reader.skipped:
+        raise FormatError(f"{content.path}: no annotations of the format {format} in it")
+    return Annotations(
+        path=content.path,
+        format=format,
+        categories=tuple(categories if categories is not None else [(n, None) for n in sorted(reader.used)]),
+        names=reader.names,
+        decode=reader.record,
+        used=dict(reader.used),
+        skipped=tuple(reader.skipped),
+        unsegmented=reader.unsegmented,
+        unsupported=tuple(reader.unsupported),
+    )
+
+
+class _Reader:
+    """The pages that can be used, and what was noted about them."""
+
+    def __init__(self, content: Content, options: ReadOptions, parse: Parse) -> None:
+        self.options, self.parse = options, parse
+        self.pictures = Pictures(content.place, options.images)
+        self.pages: list[Page] = []
+        self.names: list[str] = []
+        self.used: Counter[str] = Counter()
+        self.skipped: list[Skipped] = []
+        self.unsupported: list[Skipped] = []
+        self.unsegmented = 0
+        self.many = not content.place.is_file
+
+    def check(self, page: Page) -> None:
+        """Parse a page for the first time."""
+        notes = Notes(page, self.options, Refusals(page.file.path, skip=self.options.skip_invalid))
+        record = self._parsed(page, notes)
+        self.skipped += [self._placed(page, one) for one in notes.refusals.skipped]
+        if record is not None:
+            self.pages.append(page)
+            self.names.append(record.name)
+            self.used.update(instance.label for instance in record.instances)
+            self.unsegmented += notes.unsegmented
+            self.unsupported += [
+                Skipped(record.name, f"{one.name}: {one.reason}") for one in notes.unsupported
+            ]
+
+    def _parsed(self, page: Page, notes: Notes) -> ImageRecord | None:
+        try:
+            return notes.refusals.catch(page.where, self.parse, page, notes)
+        except FormatError as error:
+            if not (self.many and self.options.skip_invalid):
+                raise
+            notes.refusals.skipped.append(Skipped("", str(error).removeprefix(f"{page.file.path}: ")))
+            return None
+
+    def _placed(self, page: Page, skipped: Skipped) -> Skipped:
+        parts = [page.file.name] if self.many else []
+        return replace(skipped, name=": ".join([*parts, *([skipped.name] if skipped.name else [])]))
+
+    def record(self, index: int) -> ImageRecord:
+        """The record of the i-th image, what was refused left out."""
+        page = self.pages[index]
+        notes = Notes(page, self.options, Refusals(page.file.path, skip=True), self.pictures)
+        try:
+            return self.parse(page, notes)
+        except Malformed as error:  # the file has changed since it was checked
+            raise FormatError(f"{page.file.path}: {error}") from None
+
+
+def json_pages(content: Content, *, pattern: str = "*.json") -> Iterator[Page]:
+    """One page for each JSON file whose name matches."""
+    for file in files(content, pattern):
+        yield Page(file)
+
+
+def files(content: Content, pattern: str) -> list[File]:
+    """The files to read: the single file itself, else those whose names match, in order."""
+    place = content.place
+    if place.is_file or place.is_glob:
+        return [place.file(name) for name in place.names]
+    return [place.file(name) for name in place.names if PurePosixPath(name).match(pattern)]
+
+
+def listed_pages(file: File, text: bytes | msgspec.Raw, *, at: str = "$") -> list[Page]:
+    """One page for each row of a JSON list; raises `Malformed` where it is none."""
+    rows = decode_json(text, _rows)
+    return [Page(file, f"{at}[{index}]", row) for index, row in enumerate(rows)]
+
+
+_rows = msgspec.json.Decoder(list[msgspec.Raw])

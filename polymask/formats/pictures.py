@@ -1,0 +1,92 @@
+"""Pictures, opened for their size: only their headers are read.
+
+A picture's frame is that of the picture as it is shown: EXIF orientations 5 to 8 swap height
+and width. That is what the formats that need it (VIA, YOLO, Label Studio, Dataloop) draw on.
+"""
+
+import struct
+import warnings
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+
+from polymask.errors import InputError
+from polymask.files import safe_path
+from polymask.formats.place import File, Place
+from polymask.model import Frame
+
+PICTURES = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+EXIF_ORIENTATION = 0x0112
+
+
+def frame_of(file: File) -> Frame:
+    """The (height, width) of a picture as it is shown.
+
+    Raises `InputError` for a file that is no picture, or a bomb.
+    """
+    try:
+        with file.open() as opened:
+            return _frame_of(opened, file.path)
+    except OSError as error:
+        raise InputError(f"{file.path}: the picture cannot be read: {error}") from None
+
+
+def frame_of_bytes(data: bytes, path: Path) -> Frame:
+    """The (height, width) of a picture that is held in the file at a path."""
+    return _frame_of(BytesIO(data), path)
+
+
+def _frame_of(opened: BinaryIO, path: Path) -> Frame:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(opened, formats=PICTURES) as picture:
+                width, height = picture.size
+                # PNG's own getexif would decode the pixels
+                orientation = Image.Image.getexif(picture).get(EXIF_ORIENTATION, 1)
+    except UnidentifiedImageError:
+        raise InputError(f"{path}: no picture of a kind that is read ({', '.join(PICTURES)})") from None
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        struct.error,
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+    ) as error:
+        raise InputError(f"{path}: the picture cannot be read: {error}") from None
+    return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
+
+
+class Pictures:
+    """Where the pictures of a source are: below `images`, else beside the annotations."""
+
+    def __init__(self, place: Place, images: Path | None) -> None:
+        self.place = Place(images) if images is not None else place
+        self.given = images is not None
+
+    def find(self, name: str, *, beside: str = "") -> File | None:
+        """The picture of a name; `beside` is the annotation file's own name."""
+        return next((file for at in self._candidates(name, beside) if (file := self.place.find(at))), None)
+
+    def _candidates(self, name: str, beside: str) -> Iterator[str]:
+        safe_path(name)
+        folder = PurePosixPath(beside).parent
+        yield name
+        if not self.given:
+            yield from (str(folder / name), str(folder / PurePosixPath(name).name))
+        yield PurePosixPath(name).name
+
+    def frame(self, name: str, *, beside: str = "") -> Frame:
+        """The (height, width) of a picture as it is shown; raises `InputError` where it is not there."""
+        file = self.find(name, beside=beside)
+        if file is None:
+            hint = "" if self.given else "; add --images DIR"
+            raise InputError(
+                f"{name}: no such picture in {self.place.root}, and only it tells the size{hint}"
+            )
+        return frame_of(file)

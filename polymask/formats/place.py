@@ -1,0 +1,178 @@
+"""Where a source's files lie: a file, a folder, a glob or a zip, all listed and read the same way.
+
+Files are named relative to the place, with forward slashes. A zip is read in place: nothing
+is extracted, its names are checked, and what a member unpacks to is bounded.
+"""
+
+import os
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from glob import has_magic
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from polymask.errors import FormatError, InputError, LimitError, NotFound
+from polymask.files import safe_path
+
+MOST_RATIO = 200  # annotations pack to a fiftieth at best; DEFLATE goes up to a thousandth
+SMALL = 1 << 20  # below this, a ratio says nothing
+_ZIP = b"PK\x03\x04"
+_NOT_OURS = ("__MACOSX",)  # what the Finder adds to a zip
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a place: its path as messages tell it, its name below the place."""
+
+    path: Path
+    name: str
+    place: "Place" = field(repr=False, compare=False)
+
+    def read(self) -> bytes:
+        """All its bytes."""
+        return self.place.read(self.name)
+
+    def open(self) -> BinaryIO:
+        """The file, opened for reading from its start."""
+        return self.place.open(self.name)
+
+
+class Place:
+    """The files at a source path."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.is_glob = not path.exists() and has_magic(str(path))
+        self.is_file = path.is_file() and not self._is_zip()
+        if not path.exists() and not self.is_glob:
+            raise NotFound(f"{path}: no such file or folder")
+
+    def _is_zip(self) -> bool:
+        with self.path.open("rb") as file:
+            return file.read(4) == _ZIP
+
+    @cached_property
+    def zip(self) -> "Zip | None":
+        """The archive, where the place is one."""
+        return Zip(self.path) if self.path.is_file() and not self.is_file else None
+
+    @cached_property
+    def root(self) -> Path:
+        """The folder that names are relative to."""
+        if self.is_glob:
+            return _fixed(self.path)
+        return self.path.parent if self.is_file else self.path
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Every file's name, sorted; of a single file, its own."""
+        if self.is_file:
+            return (self.path.name,)
+        if self.zip:
+            return tuple(sorted(filter(_is_visible, self.zip.sizes)))
+        found = sorted(_matches(self.path, self.root) if self.is_glob else _below(self.root))
+        if not found:
+            raise NotFound(f"{self.path}: no file " + ("matches" if self.is_glob else "in it"))
+        return tuple(found)
+
+    def file(self, name: str) -> File:
+        """The file of a name, there or not."""
+        return File(self.root / name, name, self)
+
+    def find(self, name: str) -> File | None:
+        """The file of a name, if it is there; it need not be among `names`."""
+        there = name in self.zip.sizes if self.zip else (self.root / name).is_file()
+        return self.file(name) if there else None
+
+    def read(self, name: str) -> bytes:
+        """A file's bytes."""
+        return self.zip.read(name) if self.zip else (self.root / name).read_bytes()
+
+    def open(self, name: str) -> BinaryIO:
+        """A file, opened; a zip's member is unpacked into memory first."""
+        return BytesIO(self.zip.read(name)) if self.zip else (self.root / name).open("rb")
+
+
+def _fixed(pattern: Path) -> Path:
+    """The part of a glob before its first wildcard."""
+    parts = pattern.parts
+    plain = next((at for at, part in enumerate(parts) if has_magic(part)), len(parts))
+    return Path(*parts[:plain])
+
+
+def _matches(pattern: Path, root: Path) -> Iterator[str]:
+    for path in root.glob(str(pattern.relative_to(root))):
+        if path.is_file():
+            yield path.relative_to(root).as_posix()
+
+
+def _below(root: Path) -> Iterator[str]:
+    """Visible files below a folder; links to folders are not followed, for they may lead round."""
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if _is_visible(name)]
+        for name in filter(_is_visible, files):
+            yield (Path(folder) / name).relative_to(root).as_posix()
+
+
+def _is_visible(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    return not any(part.startswith(".") or part in _NOT_OURS for part in parts)
+
+
+class Zip:
+    """A zip archive, read in place.
+
+    Raises `FormatError` for a damaged or encrypted one and for a name that would leave the
+    archive or is there twice, `LimitError` for a member that unpacks to too much.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.sizes: dict[str, int] = {}
+        self._opened: dict[int, zipfile.ZipFile] = {}
+        for member in self._archive().infolist():
+            if not member.is_dir():
+                self._check(member)
+                self.sizes[member.filename] = member.file_size
+
+    def _check(self, member: zipfile.ZipInfo) -> None:
+        try:
+            safe_path(member.filename)
+        except InputError as error:
+            raise FormatError(f"{self.path}: {error}") from None
+        where = f"{self.path}/{member.filename}"
+        if member.filename in self.sizes:
+            raise FormatError(f"{where}: the archive has this name twice")
+        if member.flag_bits & 1:
+            raise FormatError(f"{where}: encrypted; unpack it first")
+        if member.file_size > SMALL + MOST_RATIO * member.compress_size:
+            raise LimitError(
+                f"{where}: {member.compress_size} bytes that unpack to {member.file_size}; "
+                "if that is right, unpack it yourself"
+            )
+
+    def _archive(self) -> zipfile.ZipFile:
+        """The archive opened in this process: forked workers must not share a file position."""
+        if os.getpid() not in self._opened:
+            try:
+                self._opened[os.getpid()] = zipfile.ZipFile(self.path)
+            except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+                raise FormatError(f"{self.path}: a damaged zip: {error}") from None
+        return self._opened[os.getpid()]
+
+    def read(self, name: str) -> bytes:
+        """A member's bytes; never more than the size it was checked with."""
+        try:
+            with self._archive().open(name) as member:
+                data = member.read(self.sizes[name] + 1)
+        except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+            raise FormatError(f"{self.path}/{name}: a damaged zip: {error}") from None
+        if len(data) != self.sizes[name]:
+            raise FormatError(f"{self.path}/{name}: unpacks to another size than it says")
+        return data
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "sizes": self.sizes, "_opened": {}}

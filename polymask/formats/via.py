@@ -1,0 +1,209 @@
+"""VIA (VGG Image Annotator): 1.x's regions as a dict, 2.x's as a list; a project or an annotation file.
+
+VIA tells no image size, so the picture is needed; an image whose picture is not there fails, and
+the others are done. It has no word for labels either: the label is the only region attribute,
+or that of `--label-attribute`, or `--default-label`. A polyline is painted where it is closed;
+an open one, and a point, encloses nothing: it is left alone and listed. Circles and ellipses
+are runs by the rule of pixel centers. Source: VIA's documentation and its example projects.
+"""
+
+import math
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from polymask.errors import InputError
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.content import Content, members
+from polymask.formats.facts import Facts
+from polymask.formats.per_image import Notes, Page, files, gather
+from polymask.formats.refusals import Malformed, Refusals, inside
+from polymask.formats.shapes import ellipse, polygon, rectangle
+from polymask.model import Frame, ImageRecord, Instance, Shape
+
+MANY = True
+PROJECT = "_via_img_metadata"
+UNSUPPORTED = ("point", "polyline")
+
+FACTS = Facts(
+    title="VIA",
+    source="VIA's documentation and example projects",
+    files="A `.json` file: a project (2.x) or exported annotations (1.x, 2.x); the pictures lie beside it, "
+    "or below `--images`.",
+    sniffed="an object with `_via_img_metadata`, or whose first member has `filename` and `regions`",
+    read=(
+        ("filename", "the image's name"),
+        ("regions[].shape_attributes", "polygon, rect, circle, ellipse; a polyline if it is closed"),
+        ("regions[].region_attributes", "the label, by the only attribute or `--label-attribute`"),
+    ),
+    ignored="`size` (bytes), `file_attributes`, `_via_settings`.",
+    rings="A region is one ring.",
+    order="File order.",
+    labels="Sorted by name. More than one attribute: `--label-attribute NAME`; none: `--default-label NAME`.",
+    frame="That of the picture as it is shown (EXIF orientation taken into account).",
+    limits=(
+        "Points and open polylines are left alone and listed, and the run exits 1.",
+        "A checkbox attribute with several options set is refused.",
+    ),
+    sample="via/via_region_data.json",
+)
+
+
+class _Image(msgspec.Struct):
+    filename: str
+    regions: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class _ShapeAttributes(msgspec.Struct):
+    name: str
+    all_points_x: list[float] = []
+    all_points_y: list[float] = []
+    x: float = 0
+    y: float = 0
+    width: float = 0
+    height: float = 0
+    cx: float = 0
+    cy: float = 0
+    r: float = 0
+    rx: float = 0
+    ry: float = 0
+    theta: float = 0
+
+
+class _Region(msgspec.Struct):
+    shape_attributes: _ShapeAttributes
+    region_attributes: dict[str, Any] = {}
+
+
+_image = msgspec.json.Decoder(_Image)
+_attributes = msgspec.json.Decoder(dict[str, Any])
+
+
+def sniff(content: Content) -> bool:
+    """Whether the file is a project, or its first member an image with regions."""
+    if not content.is_json or content.is_list:
+        return False
+    first = next(iter(content.top.values()), None)
+    return PROJECT in content.top or (first is not None and {"filename", "regions"} <= members(first).keys())
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """A record for each image."""
+    pages = [page for file in files(content, "*.json") for page in _pages(Content(file))]
+    attribute = _attribute(content, pages, options)
+    return gather(content, options, pages, format="via", parse=partial(_parse, attribute=attribute))
+
+
+def _pages(content: Content) -> Iterator[Page]:
+    text: bytes | msgspec.Raw = content.top.get(PROJECT, content.json)
+    where = f"$.{PROJECT}" if PROJECT in content.top else "$"
+    refusals = Refusals(content.path, skip=False)
+    images = refusals.required(text, msgspec.json.Decoder(dict[str, msgspec.Raw]), where)
+    for key, image in images.items():
+        yield Page(content.place.file(content.name), f"{where}[{key!r}]", image)
+
+
+def _attribute(content: Content, pages: list[Page], options: ReadOptions) -> str | None:
+    """The attribute that tells labels: the chosen one, else the only one.
+
+    Raises `InputError` where it cannot be told.
+    """
+    names = sorted({name for page in pages for name in _attribute_names(page)})
+    if options.label_attribute is not None:
+        if options.label_attribute not in names and options.default_label is None:
+            there = ", ".join(names) or "none"
+            raise InputError(f"{content.path}: no attribute '{options.label_attribute}'; there are: {there}")
+        return options.label_attribute
+    if len(names) == 1 or options.default_label is not None:
+        return names[0] if len(names) == 1 else None
+    if not names and not any(_regions(page) for page in pages):
+        return None
+    told = f"several attributes ({', '.join(names)})" if names else "no attribute"
+    raise InputError(
+        f"{content.path}: its regions have {told}; choose with --label-attribute NAME, "
+        "or name all regions with --default-label NAME"
+    )
+
+
+def _regions(page: Page) -> list[msgspec.Raw]:
+    try:
+        return _listed(page.decode(_image).regions)
+    except (Malformed, msgspec.DecodeError):
+        return []  # told when the page is parsed
+
+
+def _attribute_names(page: Page) -> Iterator[str]:
+    for region in _regions(page):
+        try:
+            yield from _attributes.decode(members(region).get("region_attributes", b"{}"))
+        except msgspec.DecodeError:
+            continue
+
+
+def _listed(regions: msgspec.Raw) -> list[msgspec.Raw]:
+    """The regions of 2.x, a list, or those of 1.x, the values of an object."""
+    if bytes(memoryview(regions)[:1]) == b"{":
+        return list(members(regions).values())
+    return msgspec.json.decode(regions, type=list[msgspec.Raw])
+
+
+def _parse(page: Page, notes: Notes, attribute: str | None) -> ImageRecord:
+    image = page.decode(_image)
+    if not image.filename:
+        raise Malformed("$.filename", "the name is empty")
+    frame = notes.frame(image.filename)
+
+    def make(index: int, row: _Region) -> Instance | None:
+        kind = row.shape_attributes.name
+        if kind in UNSUPPORTED and not _is_closed(row.shape_attributes):
+            notes.leave(f"region {index}", f"a {kind} encloses nothing")
+            return None
+        label = _label(row, attribute, notes.options.default_label)
+        with inside("$.shape_attributes"):
+            return Instance(index, label, _shape(row.shape_attributes, frame))
+
+    try:
+        regions = msgspec.Raw(msgspec.json.encode(_listed(image.regions)))
+    except msgspec.DecodeError as error:
+        raise Malformed("$.regions", str(error)) from None
+    return ImageRecord(image.filename, image.filename, frame, notes.each(regions, _Region, "$.regions", make))
+
+
+def _is_closed(shape: _ShapeAttributes) -> bool:
+    x, y = shape.all_points_x, shape.all_points_y
+    return len(x) == len(y) > 3 and (x[0], y[0]) == (x[-1], y[-1])
+
+
+def _label(row: _Region, attribute: str | None, default: str | None) -> str:
+    given = row.region_attributes.get(attribute) if attribute is not None else None
+    if isinstance(given, dict):
+        chosen = [name for name, is_set in given.items() if is_set]
+        if len(chosen) > 1:
+            raise Malformed(f"$.region_attributes.{attribute}", f"several are set: {', '.join(chosen)}")
+        given = chosen[0] if chosen else None
+    if given is None or given == "":
+        given = default
+    if given is None:
+        raise Malformed(
+            "$.region_attributes", f"no '{attribute}'; name such regions with --default-label NAME"
+        )
+    return str(given)
+
+
+def _shape(shape: _ShapeAttributes, frame: Frame) -> Shape:
+    match shape.name:
+        case "polygon" | "polyline":
+            if len(shape.all_points_x) != len(shape.all_points_y):
+                raise Malformed("$.all_points_x", "not as many x as y")
+            return (polygon(list(zip(shape.all_points_x, shape.all_points_y, strict=True))),)
+        case "rect":
+            return (rectangle((shape.x, shape.y), (shape.x + shape.width, shape.y + shape.height)),)
+        case "circle":
+            return ellipse((shape.cx, shape.cy), (shape.r, shape.r), frame)
+        case "ellipse":
+            # theta is in radians, clockwise on the screen
+            radii = (shape.rx, shape.ry)
+            return ellipse((shape.cx, shape.cy), radii, frame, degrees=math.degrees(shape.theta))
+    raise Malformed("$.name", f"no shape of VIA: '{shape.name}'")

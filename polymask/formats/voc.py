@@ -1,0 +1,172 @@
+"""Existing masks, to be laid out again: palette and gray PNGs by value, RGB ones by color.
+
+Labels come from `labelmap.txt`, `labels.json` or `class_names.txt` in the folder; else they are
+PASCAL VOC's twenty, and a value above is named by its number. Value 0 is background; 255, and
+VOC's border color in RGB masks, is void. Source: PASCAL VOC development kit (names, palette).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from polymask.errors import FormatError, LabelError
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.content import Content
+from polymask.formats.facts import Facts
+from polymask.formats.per_image import Categories, Notes, Page, files, gather
+from polymask.formats.refusals import Malformed
+from polymask.labels import VOID_8, LabelMap, from_text
+from polymask.model import ImageRecord, Instance, Limits
+from polymask.png import INDEXED, SIGNATURE
+from polymask.raster.runs import to_runs
+
+MANY = True
+FOLDER = "SegmentationClass"
+LABEL_FILES = ("labelmap.txt", "labels.json", "class_names.txt")
+_NOT_MASKS = {"SegmentationObject", "SegmentationClassVisualization", "JPEGImages", "images"}
+VOID_NAME, BORDER = "__ignore__", (224, 224, 192)
+NAMES = [
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+]
+
+FACTS = Facts(
+    title="VOC masks",
+    source="PASCAL VOC development kit (names, palette); CVAT for `labelmap.txt`",
+    files="The folder of a VOC data set (`SegmentationClass/*.png` and a label file), of masks, or a mask.",
+    sniffed="a palette PNG, or CVAT's `labelmap.txt`",
+    read=(
+        ("SegmentationClass/*.png", "palette and gray: pixel values; RGB: colors of the label file"),
+        ("labelmap.txt, labels.json, class_names.txt", "the labels, values and colors"),
+    ),
+    ignored="`SegmentationObject`, `ImageSets`, `Annotations`.",
+    rings="None: masks are pixels. A label is one instance an image.",
+    order="Masks do not overlap.",
+    labels="Those of the label file; without one PASCAL VOC's twenty, and numbers above.",
+    frame="That of the mask.",
+    limits=(
+        "A color that is no label's is refused, with its first pixel.",
+        "A gray or RGB mask is not told from a photo: name `--from voc`.",
+    ),
+    sample="voc",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels:
+    """Names by value, and values by color (red · 65536 + green · 256 + blue)."""
+
+    names: dict[int, str]
+    colors: dict[int, int]
+
+
+def sniff(content: Content) -> bool:
+    """Whether the file is a palette PNG (others may be photos) or a map of colors."""
+    if content.data.startswith(b"# label:color_rgb"):
+        return True
+    # the color type is the byte after the bit depth, in the header that comes first
+    return content.data.startswith(SIGNATURE) and content.data[25:26] == bytes([INDEXED])
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """A record for each mask."""
+    labels, categories = _labels(content)
+    found = [file for file in files(content, "*.png") if not _NOT_MASKS & set(PurePosixPath(file.name).parts)]
+    below = [file for file in found if FOLDER in PurePosixPath(file.name).parts]
+    pages = [Page(file) for file in below or found]
+    parse = partial(_parse, labels=labels)
+    return gather(content, options, pages, format="voc", parse=parse, categories=categories)
+
+
+def _labels(content: Content) -> tuple[_Labels, Categories]:
+    names = [name for name in content.place.names if PurePosixPath(name).name in LABEL_FILES]
+    beside = [*LABEL_FILES, *(f"../{name}" for name in LABEL_FILES if not content.place.zip)]
+    found = [file for name in (*beside, *names) if (file := content.place.find(name))]
+    if not found:
+        plain = LabelMap.from_names(NAMES)
+        return _table(plain), _categories(plain)
+    try:
+        label_map = from_text(Content(found[0]).text.decode())
+    except (LabelError, UnicodeDecodeError) as error:
+        raise FormatError(f"{found[0].path}: {error}") from None
+    return _table(label_map), _categories(label_map)
+
+
+def _categories(label_map: LabelMap) -> Categories:
+    return [(label.name, label.value) for label in label_map.labels]
+
+
+def _table(label_map: LabelMap) -> _Labels:
+    names = {label.value: label.name for label in label_map.labels}
+    names |= {label_map.void: VOID_NAME, VOID_8: VOID_NAME}
+    names |= {label_map.background: ""}
+    colors = {_packed(label.color): label.value for label in label_map.labels}
+    return _Labels(names, {_packed(BORDER): label_map.void, 0: label_map.background} | colors)
+
+
+def _packed(color: Iterable[int]) -> int:
+    red, green, blue = color
+    return red << 16 | green << 8 | blue
+
+
+def _parse(page: Page, notes: Notes, labels: _Labels) -> ImageRecord:
+    values = _values(Content(page.file).data, labels, notes.options.limits)
+    height, width = values.shape
+    instances = [
+        Instance(value, name, to_runs(values == value))
+        for value in np.unique(values).tolist()
+        if (name := labels.names.get(value, str(value)))
+    ]
+    path = PurePosixPath(page.file.name)
+    name = str(PurePosixPath(*(part for part in path.parts if part != FOLDER)))
+    return ImageRecord(path.stem, name, (height, width), tuple(instances))
+
+
+def _values(data: bytes, labels: _Labels, limits: Limits) -> NDArray[np.uint16]:
+    """The (height, width) uint16 values of a mask."""
+    try:
+        with Image.open(BytesIO(data), formats=("PNG",)) as picture:
+            limits.check_frame("a mask", (picture.height, picture.width))
+            if picture.mode in ("L", "P", "I;16", "1"):
+                return np.array(picture).astype(np.uint16)
+            return _by_color(np.array(picture.convert("RGB")), labels)
+    except UnidentifiedImageError:
+        raise Malformed("$", "not a PNG") from None
+    except (OSError, SyntaxError, EOFError, ValueError, Image.DecompressionBombError) as error:
+        raise Malformed("$", f"a damaged PNG: {error}") from None
+
+
+def _by_color(rgb: NDArray[np.uint8], labels: _Labels) -> NDArray[np.uint16]:
+    packed = rgb.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    colors, places = np.unique(packed, return_inverse=True)
+    for color in colors.tolist():
+        if color not in labels.colors:
+            row, column = (int(at[0]) for at in np.nonzero(packed == color))
+            told = tuple(color >> shift & 255 for shift in (16, 8, 0))
+            raise Malformed("$", f"the color {told} at row {row}, column {column} is no label's")
+    values = np.array([labels.colors[color] for color in colors.tolist()], np.uint16)
+    return values[places.reshape(packed.shape)]

@@ -1,0 +1,57 @@
+"""Random small polygons against the exact oracle: `python -m tests.exact_campaign 1000000`.
+
+Four kinds in turn: whole and half coordinates (vertices on pixel centers, collinear and
+repeated points), two decimals as COCO has, any float, and hostile magnitudes.
+"""
+
+import random
+import sys
+
+import numpy as np
+
+from polymask.model import Polygon
+from polymask.raster import spans_of
+from polymask.raster.spans import paint
+from tests.oracles import exact_mask
+
+FRAME = (6, 7)
+BATCH = 500  # shapes rasterized in one call
+HOSTILE = [0.1, 0.5, 2.5, 3.1, 4.5, 0.5 + 2**-53, 0.5 - 2**-54, 1e-300, -1e-300, 1e15, -1e15, 1e300, -1e300]
+
+
+def random_rings(rng: random.Random, number: int) -> list[list[tuple[float, float]]]:
+    """One to two rings of 0 to 7 points."""
+    coordinate = [
+        lambda: rng.randint(-4, 18) / 2,
+        lambda: round(rng.uniform(-1, 8), 2),
+        lambda: rng.uniform(-2, 9),
+        lambda: rng.choice(HOSTILE),
+    ][number % 4]
+    rings = []
+    for _ in range(1 + (rng.random() < 0.2)):
+        ring = [(coordinate(), coordinate()) for _ in range(rng.randint(0, 7))]
+        if ring and rng.random() < 0.2:
+            ring.insert(rng.randrange(len(ring)), rng.choice(ring))
+        rings.append(ring)
+    return rings
+
+
+def differing(polygons: int, seed: int) -> int:
+    """How many pixels of how many random polygons differ from the exact answer."""
+    rng = random.Random(seed)
+    wrong = 0
+    for begin in range(0, polygons, BATCH):
+        batch = [random_rings(rng, number) for number in range(begin, min(begin + BATCH, polygons))]
+        drawn = spans_of([(Polygon(rings[0], rings[1:]),) for rings in batch], FRAME)
+        for rings, spans in zip(batch, drawn, strict=True):
+            mask = np.zeros(FRAME, bool)
+            paint(mask, spans, 1)
+            wrong += int((mask != exact_mask(rings, FRAME)).sum())
+    return wrong
+
+
+if __name__ == "__main__":
+    count = int(sys.argv[1])
+    print(
+        f"{count:,} polygons of {FRAME[0]} × {FRAME[1]} px: {differing(count, 20261121):,} differing pixels"
+    )

@@ -1,0 +1,58 @@
+"""PASCAL VOC: palette PNGs that Pillow, and everybody else, reads as such."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from polymask import LabelError, convert, index_mask, read
+from polymask.labels import LabelMap, voc_colors
+from tests.conftest import SAMPLE
+
+
+def test_class_masks_are_palette_pngs_with_the_voc_colors(tmp_path: Path) -> None:
+    """Mode P, the VOC palette, and the values of the index mask."""
+    convert(SAMPLE, tmp_path, to="voc")
+    label_map = LabelMap.from_source(SAMPLE)
+    for record in read(SAMPLE):
+        with Image.open(tmp_path / "SegmentationClass" / record.name) as image:
+            assert image.mode == "P"
+            assert image.getpalette() == voc_colors().reshape(-1).tolist()
+            assert (np.array(image) == index_mask(record, label_map)).all()
+
+
+def test_object_masks_number_the_instances(tmp_path: Path) -> None:
+    """The meadow's five instances, each seen; borders are void in both masks."""
+    convert(SAMPLE, tmp_path, to="voc", instances=True, border=1)
+    masks = [
+        np.array(Image.open(tmp_path / folder / "meadow.png"))
+        for folder in ("SegmentationClass", "SegmentationObject")
+    ]
+    assert set(np.unique(masks[1])) == {0, 1, 2, 3, 4, 5, 255}
+    assert ((masks[0] == 255) == (masks[1] == 255)).all()
+    assert ((masks[0] == 0) == (masks[1] == 0)).all()
+
+
+def test_lists_and_colors_lie_beside_the_masks(tmp_path: Path) -> None:
+    """The split's list names images without suffix; labelmap.txt is CVAT's and can be read again."""
+    convert(SAMPLE, tmp_path, to="voc", split="val")
+    assert (tmp_path / "ImageSets/Segmentation/val.txt").read_text() == "harbor\nmeadow\nempty\n"
+    lines = (tmp_path / "labelmap.txt").read_text().splitlines()
+    assert lines[:3] == ["# label:color_rgb:parts:actions", "background:0,0,0::", "sea:128,0,0::"]
+    assert LabelMap.load(tmp_path / "labelmap.txt") == LabelMap.from_source(SAMPLE)
+
+
+def test_pictures_go_where_voc_has_them(tmp_path: Path) -> None:
+    """JPEGImages holds the copies, bytes unchanged."""
+    convert(SAMPLE, tmp_path, to="voc", images=SAMPLE.parent / "images", copy_images=True)
+    for name in ("harbor.png", "meadow.png", "empty.png"):
+        assert (tmp_path / "JPEGImages" / name).read_bytes() == (SAMPLE.parent / "images" / name).read_bytes()
+
+
+def test_more_labels_than_a_palette_holds_are_refused(tmp_path: Path) -> None:
+    """16-bit values do not fit into a palette PNG."""
+    names = tmp_path / "labels.txt"
+    names.write_text("\n".join(["sea", "boat", "sun", "tree", "house", "flock", *map(str, range(300))]))
+    with pytest.raises(LabelError, match="--to index"):
+        convert(SAMPLE, tmp_path / "out", to="voc", labels=names)

@@ -1,0 +1,207 @@
+"""Safe names, whole files, no way out of the root, one run at a time."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polymask import Denied, InputError, Locked, Unavailable
+from polymask.files import Root, disk_error, refuse_collisions, safe_path
+from tests.conftest import ROOT, tree
+
+HOSTILE = [
+    "", ".", "..", "../a", "a/../b", "a/..", "/etc/passwd", "//host/share", "a//b", "a/", "./a",
+    "C:\\a.jpg", "C:/a.jpg", "c:a", "\\\\host\\share", "a\\b", "..\\a", "a\0b", "a\nb", "a\tb", "\x7f",
+    "con", "NUL.jpg", "a/aux.png", "com1", "lpt9.txt", "a.", "a ", "a./b", "x" * 256, "é" * 128,
+    "a\u202egnp.exe", "\u2066a", ".polymask/run.json", "a/.polymask", "\ud800",
+]  # fmt: skip
+FINE = [
+    "a.png",
+    "train/0001.png",
+    "ä/ö.png",
+    "a..b",
+    "...a",
+    ".hidden",
+    "2020-01-01T10:00:00.png",
+    "🦀.png",
+    "می‌خواهم.png",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_are_refused(name: str) -> None:
+    """Whatever could lead out of the root, or be another name elsewhere, is refused, not cleaned."""
+    with pytest.raises(InputError, match="no safe file name"):
+        safe_path(name)
+
+
+@pytest.mark.parametrize("name", FINE)
+def test_unusual_names_that_do_no_harm_are_kept(name: str) -> None:
+    """A name is used as it is or not at all."""
+    assert safe_path(name) == name
+
+
+@given(st.text(max_size=30))
+def test_a_name_that_is_safe_stays_below_the_root(name: str) -> None:
+    """Joined to a root, a safe name never leaves it."""
+    try:
+        path = os.path.normpath(f"/root/{safe_path(name)}")
+    except InputError:
+        return
+    assert path == f"/root/{name}"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a.png", "a.png"),
+        ("A.png", "a.png"),
+        ("straße.png", "STRASSE.png"),
+        ("\u00e9.png", "e\u0301.png"),
+        ("a", "a/b"),
+    ],
+)
+def test_names_that_would_collide_are_refused(names: tuple[str, str]) -> None:
+    """Twice the same, but for case or composition, or one inside the other."""
+    with pytest.raises(InputError, match=r"one\.jpg"):
+        refuse_collisions(zip(names, ("one.jpg", "two.jpg"), strict=True))
+
+
+def test_files_appear_whole_and_are_read_back(tmp_path: Path) -> None:
+    """Folders are made as needed; a file that is there is replaced."""
+    root = Root(tmp_path)
+    for data in (b"one", b"two"):
+        root.write("a/b/c.bin", data, durable=True)
+        assert root.read("a/b/c.bin") == data
+    assert root.read("a/none") is None
+    assert root.read("none/none") is None
+
+
+def test_many_folders_do_not_run_out_of_descriptors(tmp_path: Path) -> None:
+    """Only so many folders are held open."""
+    root = Root(tmp_path)
+    for number in range(200):
+        root.write(f"{number}/{number}/a", b"x")
+    assert len(list(Path("/proc/self/fd").iterdir())) < 150
+    root.close()
+    assert len(list(tmp_path.glob("*/*/a"))) == 200
+
+
+@pytest.mark.parametrize("link", ["masks", "masks/deep"])
+def test_a_link_in_the_way_leads_nowhere(tmp_path: Path, link: str) -> None:
+    """A folder that is a symbolic link is refused, and nothing appears behind it."""
+    outside, inside = tmp_path / "outside", tmp_path / "root"
+    outside.mkdir()
+    (inside / link).parent.mkdir(parents=True)
+    (inside / link).symlink_to(outside)
+    with pytest.raises(InputError, match="symbolic link"):
+        Root(inside).write("masks/deep/a.png", b"x")
+    assert tree(outside) == {}
+
+
+def test_a_link_under_the_files_own_name_is_replaced_not_followed(tmp_path: Path) -> None:
+    """Writing puts a file where the link was; reading refuses the link."""
+    (tmp_path / "victim").write_bytes(b"precious")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "a.png").symlink_to(tmp_path / "victim")
+    root = Root(tmp_path / "root")
+    with pytest.raises(InputError, match="symbolic link"):
+        root.read("a.png")
+    with pytest.raises(InputError, match="no regular file"):
+        root.holds("a.png")
+    root.write("a.png", b"mask")
+    assert (tmp_path / "victim").read_bytes() == b"precious"
+
+
+def test_a_folder_or_a_file_in_the_way_is_told(tmp_path: Path) -> None:
+    """A folder where a file goes, and a file where a folder goes."""
+    (tmp_path / "a.png").mkdir()
+    (tmp_path / "masks").write_bytes(b"")
+    with pytest.raises(InputError, match="in the way"):
+        Root(tmp_path).write("a.png", b"x")
+    with pytest.raises(InputError, match="in the way"):
+        Root(tmp_path).write("masks/b.png", b"x")
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_temporary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk is Unavailable; what was there stays."""
+    root = Root(tmp_path)
+    root.write("a.png", b"old")
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(Unavailable, match=r"a\.png: No space left"):
+        root.write("a.png", b"new")
+    monkeypatch.undo()
+    assert tree(tmp_path) == {"a.png": b"old"}
+
+
+def test_denied_is_denied() -> None:
+    """The disk's no has its own type and says what to do."""
+    error = disk_error(PermissionError(13, "Permission denied"), "x")
+    assert isinstance(error, Denied)
+    assert "permissions" in str(error)
+
+
+def test_a_run_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Temporaries and the run's own note go when it is done."""
+    root = Root(tmp_path / "new" / "dest")
+    with root.run({"to": "index"}) as unfinished:
+        assert unfinished is None
+        assert root.unfinished() == {"to": "index"}
+        root.write("a", b"x")
+    assert tree(tmp_path) == {"new/dest/a": b"x"}
+    assert not (tmp_path / "new/dest/.polymask").exists()
+
+
+def test_a_run_that_failed_is_known_to_the_next(tmp_path: Path) -> None:
+    """Its options stay, its temporaries go."""
+    root = Root(tmp_path)
+    with pytest.raises(ZeroDivisionError), root.run({"to": "voc"}):
+        (tmp_path / ".polymask" / "9-9.tmp").write_bytes(b"half")
+        raise ZeroDivisionError
+    with root.run({"to": "voc"}) as unfinished:
+        assert unfinished == {"to": "voc"}
+        assert not (tmp_path / ".polymask" / "9-9.tmp").exists()
+
+
+def test_two_runs_cannot_hold_one_root(tmp_path: Path) -> None:
+    """The second is told who holds it; a dead holder holds nothing."""
+    holder = (
+        "import sys, time; from polymask.files import Root\n"
+        f"with Root({str(tmp_path)!r}).run({{}}): print('held', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", holder], stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"held\n"
+    with pytest.raises(Locked, match=f"process {process.pid} on "), Root(tmp_path).run({}):
+        pass
+    process.kill()
+    process.communicate()
+    with Root(tmp_path).run({}) as unfinished:
+        assert unfinished == {}
+
+
+def test_a_damaged_note_of_a_run_is_an_unfinished_run(tmp_path: Path) -> None:
+    """Half a note still means that a run did not finish."""
+    (tmp_path / ".polymask").mkdir()
+    (tmp_path / ".polymask" / "run.json").write_text(json.dumps({"options": {}})[:5])
+    assert Root(tmp_path).unfinished() == {}
+
+
+def test_the_root_is_a_folder(tmp_path: Path) -> None:
+    """A file cannot be DEST."""
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(InputError, match="is a file"), Root(tmp_path / "file").run({}):
+        pass
