@@ -12,7 +12,7 @@ from polymask.model import Conflict, Frame, ImageRecord, IndexMask, Instance, Ru
 from polymask.raster.spans import Int64, SpanTable
 from polymask.semantic import Painting, Rules, add_conflicts
 
-STRIP_PIXELS = 1 << 26  # a 16-bit strip, its scanlines and their PNG stay well below 1 GB
+STRIP_PIXELS = 1 << 25  # a strip, its scanlines and their PNG stay well below 200 MB
 _BATCH = 1 << 12  # instances measured together
 _MARGIN = 2  # rows by which a pixel rule may reach over a polygon's own
 

@@ -3,24 +3,57 @@
 
 typedef struct { int32_t row, start, stop, group; } Claim;
 typedef struct { int32_t at, change, group; } Event;
-typedef struct { uint64_t *sets; int32_t *kind; Py_ssize_t kinds, room; Spans spans; int64_t labeled; } Claims;
+/* Sets of groups are `words` machine words each; `slots` finds a set's kind by its hash. */
+typedef struct {
+    uint64_t *sets;
+    uint64_t *sets_open;
+    int32_t *slots, *open;
+    Py_ssize_t words, kinds, room;
+    Spans spans;
+    int64_t labeled;
+} Claims;
 
-static int32_t kind_of(Claims *c, uint64_t set) {
-    for (Py_ssize_t k = c->kinds; k-- > 0; )
-        if (c->sets[k] == set) return (int32_t)k;
-    if (c->kinds == c->room) {
-        Py_ssize_t room = c->room ? 2 * c->room : 16;
-        uint64_t *sets = PyMem_RawRealloc(c->sets, (size_t)room * sizeof *sets);
-        if (!sets) return -1;
-        c->sets = sets;
-        c->room = room;
+/* Where a set's kind stands among the slots, or the free place where it goes. */
+static int32_t *slot_of(const Claims *c, const uint64_t *set) {
+    uint64_t hash = 0, mask = 2 * (uint64_t)c->room - 1;
+    for (Py_ssize_t w = 0; w < c->words; w++) {
+        hash = (hash ^ set[w]) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 32;
     }
-    c->sets[c->kinds] = set;
-    return (int32_t)c->kinds++;
+    for (; c->slots[hash & mask] >= 0; hash++) {
+        const uint64_t *known = c->sets + c->slots[hash & mask] * c->words;
+        if (!memcmp(known, set, (size_t)c->words * sizeof *set)) break;
+    }
+    return &c->slots[hash & mask];
+}
+
+/* Room for twice as many sets; the slots are twice as many again, so that free ones are near. */
+static int more_kinds(Claims *c) {
+    Py_ssize_t room = c->room ? 2 * c->room : 16;
+    uint64_t *sets = PyMem_RawRealloc(c->sets, (size_t)(room * c->words) * sizeof *sets);
+    if (sets) c->sets = sets;
+    int32_t *slots = PyMem_RawMalloc((size_t)room * 2 * sizeof *slots);
+    if (!sets || !slots) { PyMem_RawFree(slots); return -1; }
+    PyMem_RawFree(c->slots);
+    c->slots = slots;
+    c->room = room;
+    memset(slots, 0xff, (size_t)room * 2 * sizeof *slots);
+    for (int32_t k = 0; k < c->kinds; k++) *slot_of(c, c->sets + k * c->words) = k;
+    return 0;
+}
+
+static int32_t kind_of(Claims *c, const uint64_t *set) {
+    if (c->kinds == c->room && more_kinds(c)) return -1;
+    int32_t *slot = slot_of(c, set);
+    if (*slot < 0) {
+        memcpy(c->sets + c->kinds * c->words, set, (size_t)c->words * sizeof *set);
+        *slot = (int32_t)c->kinds++;
+    }
+    return *slot;
 }
 
 /* A contested piece is stored as two Spans: the place, then its kind. */
-static int contest(Claims *c, int32_t row, int32_t start, int32_t stop, uint64_t set) {
+static int contest(Claims *c, int32_t row, int32_t start, int32_t stop, const uint64_t *set) {
     int32_t kind = kind_of(c, set);
     return kind < 0 || add_span(&c->spans, row, start, stop) || add_span(&c->spans, kind, 0, 0);
 }
@@ -40,10 +73,10 @@ static void sort_events(Event *e, Py_ssize_t n) {
     }
 }
 
-/* The claims of one row, swept from left to right. */
+/* The claims of one row, swept from left to right. `open` and the set behind it are zero before and after. */
 static int sweep(Claims *c, const Claim *claim, Py_ssize_t n, Event *events) {
-    int32_t open[64] = {0};
-    uint64_t set = 0;
+    uint64_t *set = c->sets_open;
+    Py_ssize_t members = 0;
     for (Py_ssize_t i = 0; i < n; i++) {
         events[2 * i] = (Event){claim[i].start, 1, claim[i].group};
         events[2 * i + 1] = (Event){claim[i].stop, -1, claim[i].group};
@@ -51,13 +84,15 @@ static int sweep(Claims *c, const Claim *claim, Py_ssize_t n, Event *events) {
     sort_events(events, 2 * n);
     for (Py_ssize_t i = 0; i < 2 * n; i++) {
         const Event *e = &events[i];
-        if (set && i && e->at > e[-1].at) {
+        if (members && e->at > e[-1].at) {
             c->labeled += e->at - e[-1].at;
-            if ((set & (set - 1)) && contest(c, claim->row, e[-1].at, e->at, set)) return -1;
+            if (members > 1 && contest(c, claim->row, e[-1].at, e->at, set)) return -1;
         }
-        open[e->group] += e->change;
-        if (open[e->group]) set |= UINT64_C(1) << e->group;
-        else set &= ~(UINT64_C(1) << e->group);
+        int before = c->open[e->group] != 0;
+        c->open[e->group] += e->change;
+        int after = c->open[e->group] != 0;
+        members += after - before;
+        set[e->group >> 6] ^= (uint64_t)(before ^ after) << (e->group & 63);
     }
     return 0;
 }

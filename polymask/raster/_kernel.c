@@ -129,20 +129,14 @@ static PyObject *py_paint(PyObject *Py_UNUSED(self), PyObject *args) {
 }
 
 static PyObject *claims_result(const Claims *c) {
-    PyObject *sets = PyList_New(c->kinds);
-    for (Py_ssize_t k = 0; sets && k < c->kinds; k++) {
-        PyObject *set = PyLong_FromUnsignedLongLong(c->sets[k]);
-        if (!set) { Py_CLEAR(sets); break; }
-        PyList_SET_ITEM(sets, k, set);
-    }
-    if (!sets) return NULL;
-    return Py_BuildValue("(Ly#N)", (long long)c->labeled, c->spans.at ? (char *)c->spans.at : "",
-                         c->spans.size * (Py_ssize_t)sizeof(Span), sets);
+    return Py_BuildValue("(Ly#y#n)", (long long)c->labeled, c->spans.at ? (char *)c->spans.at : "",
+                         c->spans.size * (Py_ssize_t)sizeof(Span), c->sets ? (char *)c->sets : "",
+                         c->kinds * c->words * (Py_ssize_t)sizeof *c->sets, c->words);
 }
 
-static int table_fits(const Table *t, Py_ssize_t spans) {
+static int table_fits(const Table *t, Py_ssize_t spans, Py_ssize_t most) {
     for (Py_ssize_t i = 0; i < t->instances; i++)
-        if (t->groups[i] >= 64 || t->cuts[i] < 0 || t->cuts[i] > t->cuts[i + 1] || t->cuts[i + 1] > spans) return 0;
+        if (t->groups[i] >= most || t->cuts[i] < 0 || t->cuts[i] > t->cuts[i + 1] || t->cuts[i + 1] > spans) return 0;
     for (Py_ssize_t s = 0; s < spans; s++)
         if (t->at[s].row < 0 || t->at[s].row >= t->height) return 0;
     return 1;
@@ -151,18 +145,22 @@ static int table_fits(const Table *t, Py_ssize_t spans) {
 static PyObject *py_claims(PyObject *Py_UNUSED(self), PyObject *args) {
     PyObject *o[3], *result = NULL;
     Py_buffer b[3] = {{0}, {0}, {0}};
-    Py_ssize_t spans, cuts, groups, height;
+    Py_ssize_t spans, cuts, groups, height, most;
     Table t;
     Work work = {{0}, {0}, {0}};
     Claims c = {0};
     Outcome outcome;
-    if (!PyArg_ParseTuple(args, "OOOn", &o[0], &o[1], &o[2], &height)) return NULL;
-    if (!frame_fits(height, 0)) return bad("a frame beyond int32");
-    if ((t.at = view(o[0], &b[0], sizeof(Span), 0, &spans)) && (t.cuts = view(o[1], &b[1], 8, 0, &cuts)) &&
-        (t.groups = view(o[2], &b[2], 8, 0, &groups))) {
+    if (!PyArg_ParseTuple(args, "OOOnn", &o[0], &o[1], &o[2], &most, &height)) return NULL;
+    if (!frame_fits(height, most)) return bad("a frame beyond int32");
+    c.words = most / 64 + 1;
+    c.open = PyMem_RawCalloc((size_t)most + 1, sizeof *c.open);
+    c.sets_open = PyMem_RawCalloc((size_t)c.words, sizeof *c.sets_open);
+    if (!c.open || !c.sets_open) PyErr_NoMemory();
+    if (c.open && c.sets_open && (t.at = view(o[0], &b[0], sizeof(Span), 0, &spans)) &&
+        (t.cuts = view(o[1], &b[1], 8, 0, &cuts)) && (t.groups = view(o[2], &b[2], 8, 0, &groups))) {
         t.instances = groups;
         t.height = (int32_t)height;
-        if (cuts == groups + 1 && table_fits(&t, spans)) {
+        if (cuts == groups + 1 && table_fits(&t, spans, most)) {
             Py_BEGIN_ALLOW_THREADS
             outcome = find_claims(&t, &work, &c);
             Py_END_ALLOW_THREADS
@@ -172,6 +170,9 @@ static PyObject *py_claims(PyObject *Py_UNUSED(self), PyObject *args) {
         }
     }
     PyMem_RawFree(c.sets);
+    PyMem_RawFree(c.slots);
+    PyMem_RawFree(c.open);
+    PyMem_RawFree(c.sets_open);
     PyMem_RawFree(c.spans.at);
     release(&work);
     for (int i = 0; i < 3; i++) PyBuffer_Release(&b[i]);
@@ -204,7 +205,7 @@ static PyObject *py_tally(PyObject *Py_UNUSED(self), PyObject *args) {
 static PyMethodDef methods[] = {
     {"spans", py_spans, METH_VARARGS, "spans(points, ring_size, ring_polygon, polygon_shape, shapes, height, width)"},
     {"paint", py_paint, METH_VARARGS, "paint(mask, table, cuts, order, values, counts)"},
-    {"claims", py_claims, METH_VARARGS, "claims(table, cuts, groups, height)"},
+    {"claims", py_claims, METH_VARARGS, "claims(table, cuts, groups, group count, height)"},
     {"tally", py_tally, METH_VARARGS, "tally(mask, pieces, kinds, places, counts, per_kind)"},
     {"rings", py_rings, METH_O, "rings(text) -> list of float64 bytes, or None"},
     {NULL, NULL, 0, NULL},

@@ -18,8 +18,6 @@ from polymask.raster import center, claims
 from polymask.raster.claims import Claims
 from polymask.raster.spans import Int64, SpanTable, paint, split, union
 
-MOST_GROUPS = 64  # the compiled sweep keeps a set of labels in one machine word
-
 
 def _load(wanted: str) -> Any:
     """The compiled module, or None for numpy."""
@@ -116,15 +114,24 @@ def _paint(
 
 def find_claims(spans: SpanTable, groups: Sequence[int], *, frame: Frame) -> Claims:
     """Which pixels two or more groups claim; `groups[i]` is instance i's, or -1 where it claims nothing."""
-    if not _compiled or max(groups, default=0) >= MOST_GROUPS:
+    if not _compiled:
         return claims.find(spans, groups, frame=frame)
-    labeled, pieces, sets = _compiled.claims(spans.table, spans.cuts, np.array(groups, np.int64), frame[0])
+    most = max(groups, default=0) + 1
+    labeled, pieces, sets, words = _compiled.claims(
+        spans.table, spans.cuts, np.array(groups, np.int64), most, frame[0]
+    )
     found = np.frombuffer(pieces, np.int32).reshape(-1, 2, 3)
-    return claims.ordered(labeled, found[:, 0], found[:, 1, 0], [_members(word) for word in sets])
+    size = 8 * words  # bytes of a set
+    members = [_members(sets[at : at + size]) for at in range(0, len(sets), size)]
+    return claims.ordered(labeled, found[:, 0], found[:, 1, 0], members)
 
 
-def _members(word: int) -> tuple[int, ...]:
-    return tuple(bit for bit in range(word.bit_length()) if word >> bit & 1)
+def _members(bits: bytes) -> tuple[int, ...]:
+    """The numbers of the bits that are set, in native 64-bit words."""
+    words = np.frombuffer(bits, np.uint64).tolist()
+    return tuple(
+        64 * i + bit for i, word in enumerate(words) for bit in range(word.bit_length()) if word >> bit & 1
+    )
 
 
 def tally(mask: IndexMask, found: Claims, *, places: Int64, owners: int) -> Int64:
