@@ -17,14 +17,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from polymask.digest import record_sha256
 from polymask.errors import BackendError, InputError, LabelError, PolymaskError, unknown
 from polymask.files import safe_path
 from polymask.folder import FolderSink
 from polymask.formats import Annotations, open_annotations
-from polymask.labels import VOID_16, LabelMap, from_categories, unknown_label
+from polymask.labels import LabelMap, from_categories, unknown_label
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named, picture_path
 from polymask.layouts.splits import split_options
 from polymask.model import Conflict, ImageRecord, Report, Skipped
@@ -33,6 +31,7 @@ from polymask.raster import KERNEL
 from polymask.raster.resize import resized
 from polymask.removal import delete_accounted, refuse_undeletable
 from polymask.semantic import Painting, add_conflicts
+from polymask.strips import painting as striped
 from polymask.workers import run_chunks
 
 
@@ -178,7 +177,7 @@ class Job:
         record = self.chosen(self.annotations.decode(index))
         if entry := self.sink.finished(record):
             return Outcome(record.name, Drawn.of(entry), entry)
-        painting = Painting(record, self.label_map, self.rules)
+        painting = striped(record, self.label_map, self.rules)
         drawn = self.layout.draw(painting, self.layout_options)
         if self.options.copy_images:
             drawn = replace(drawn, files=(*drawn.files, self._picture(index)))
@@ -208,7 +207,8 @@ class Job:
                 or self.label_map.name_of(instance.label) in self.only
             )
         )
-        record = replace(record, instances=instances)
+        if len(instances) < len(record.instances):
+            record = replace(record, instances=instances)
         return resized(record, self.options.size) if self.options.size else record
 
     def _picture(self, index: int) -> tuple[str, bytes]:
@@ -245,13 +245,12 @@ class Job:
 
 def _counts(painting: Painting, *, index: bool) -> dict[str, tuple[int, int]]:
     """Instances and painted pixels by label: in the index mask, or in each label's own."""
-    instances = Counter(painting.values)
-    painted = np.bincount(painting.index.reshape(-1), minlength=VOID_16 + 1) if index else None
-    return {
-        label.name: (
-            instances[label.value],
-            painting.label_spans[label.name].pixels if painted is None else int(painted[label.value]),
-        )
-        for label in painting.label_map.labels
-        if instances[label.value] and (index or label.name in painting.label_spans)
-    }
+    counts = {}
+    for value, instances in Counter(painting.values).items():
+        place = int(painting.label_map.places[value])
+        name = painting.label_map.names[place] if place < len(painting.label_map.labels) else ""
+        if name and index:
+            counts[name] = instances, painting.pixels.get(value, 0)
+        elif name in painting.label_spans:
+            counts[name] = instances, painting.label_spans[name].pixels
+    return counts

@@ -93,12 +93,19 @@ class LabelMap:
             seen[label.value] = f"'{label.name}'"
             names.add(label.name)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The labels' names in order."""
         return tuple(label.name for label in self.labels)
 
-    @property
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
+        """Each pixel value's place in `labels`, (65536,) int64; behind the end for values of no label."""
+        places = np.full(VOID_16 + 1, len(self.labels), np.int64)
+        places[[label.value for label in self.labels]] = range(len(self.labels))
+        return places
+
+    @cached_property
     def dtype(self) -> DTypeLike:
         """uint8 while all values and void fit, else uint16."""
         largest = max([self.background, self.void, *(label.value for label in self.labels)])

@@ -23,7 +23,7 @@ from polymask.layouts.reading import MaskFolder
 from polymask.masks import open_mask_folder
 from polymask.model import ImageRecord, Report
 from polymask.proofs import damage
-from polymask.semantic import Painting
+from polymask.strips import painting as striped
 
 if TYPE_CHECKING:
     from polymask.job import Job
@@ -86,7 +86,7 @@ def _prove(job: "Job", folder: MaskFolder | None, entry: dict[str, Any], record:
     if reason := damage(job.sink.root.path, folder, entry):
         raise ProofError(f"{record.name}: {reason}; nothing was deleted")
     if job.sink.finished(record) is None:
-        again = job.layout.draw(Painting(record, job.label_map, job.rules), job.layout_options)
+        again = job.layout.draw(striped(record, job.label_map, job.rules), job.layout_options)
         if again.pixels_sha256 != entry["pixels_sha256"]:
             raise ProofError(
                 f"{record.name}: {entry['mask']} is not the mask of its polygons; nothing was deleted"

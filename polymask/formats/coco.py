@@ -20,6 +20,7 @@ from polymask.formats.content import Content
 from polymask.formats.facts import Facts
 from polymask.formats.refusals import Malformed, Refusals, decode_json, inside
 from polymask.model import Finding, Frame, ImageRecord, Instance, Polygon, Runs, Shape
+from polymask.raster.kernel import rings_of
 from polymask.raster.runs import counts_from_string
 
 Number = int | float
@@ -65,6 +66,8 @@ _sections = msgspec.json.Decoder(_File)
 _rings = msgspec.json.Decoder(list[list[float]])
 _rle = msgspec.json.Decoder(_Rle)
 _NULL = msgspec.Raw(b"null")
+_POINT = 2 * 8  # bytes of float64
+_LEAST = 3 * _POINT
 MANY = False
 
 FACTS = Facts(
@@ -293,6 +296,9 @@ def _is_rle(segmentation: msgspec.Raw) -> bool:
 
 def _check_segmentation(segmentation: msgspec.Raw, frame: Frame) -> bool:
     """Whether there is one; raises `Malformed` where it cannot be drawn."""
+    rings = rings_of(segmentation)
+    if rings is not None and all(len(ring) >= _LEAST and len(ring) % _POINT == 0 for ring in rings):
+        return True
     with inside("$.segmentation"):
         if _is_rle(segmentation):
             _runs(segmentation, frame)
@@ -303,7 +309,10 @@ def _check_segmentation(segmentation: msgspec.Raw, frame: Frame) -> bool:
 def _shape(segmentation: msgspec.Raw, frame: Frame) -> Shape:
     if _is_rle(segmentation):
         return _runs(segmentation, frame)
-    return tuple(Polygon(np.array(ring).reshape(-1, 2)) for ring in _rings.decode(segmentation))
+    rings = rings_of(segmentation)
+    if rings is None:
+        return tuple(Polygon(np.array(ring).reshape(-1, 2)) for ring in _rings.decode(segmentation))
+    return tuple([Polygon.trusted(np.frombuffer(ring, np.float64).reshape(-1, 2)) for ring in rings])
 
 
 def _checked_rings(segmentation: msgspec.Raw) -> list[list[float]]:

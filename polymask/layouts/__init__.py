@@ -16,7 +16,6 @@ A layout that can be read back has a fifth, `open_folder(folder)`: its masks the
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from pathlib import PurePosixPath
 from typing import Any, Protocol, cast
 
 from polymask.errors import InputError, unknown
@@ -121,7 +120,9 @@ def stem(name: str) -> str:
     >>> stem("train/0001.jpg")
     'train/0001'
     """
-    return str(PurePosixPath(name).with_suffix("")) if PurePosixPath(name).name.strip(".") else name
+    folder, slash, last = name.rpartition("/")
+    plain, dot, suffix = last.rpartition(".")
+    return f"{folder}{slash}{plain}" if dot and plain and suffix else name
 
 
 def picture_path(layout: Layout, name: str, options: LayoutOptions) -> str:

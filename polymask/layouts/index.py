@@ -7,13 +7,16 @@ instance in paint order, 65535 for void.
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from polymask.digest import pixels_sha256
+import numpy as np
+
+from polymask.digest import PixelDigest
 from polymask.labels import VOID_16
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
 from polymask.layouts.reading import MaskFolder, masks_below, png_folder
 from polymask.layouts.splits import split_lists
-from polymask.png import encode_png
+from polymask.model import IndexMask
+from polymask.png import encode_png, encode_strips
 from polymask.semantic import Painting
 
 IMAGES = "images"
@@ -49,11 +52,19 @@ def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     """The index mask as gray PNG."""
     mask, instances = paths(painting.record.name, options)
-    files = [(mask, encode_png(painting.index))]
+    digest = PixelDigest()
+    depth = np.dtype(options.label_map.dtype).itemsize * 8
+    data = encode_strips(_digested(painting.strips(), digest), painting.record.frame, depth=depth)
+    files = [(mask, data)]
     if options.instances:
         files.append((instances, encode_png(painting.instance_ids(VOID_16))))
-    digest = pixels_sha256(painting.index)
-    return Drawn(name=painting.record.name, mask=mask, pixels_sha256=digest, files=tuple(files))
+    return Drawn(name=painting.record.name, mask=mask, pixels_sha256=digest.hexdigest(), files=tuple(files))
+
+
+def _digested(strips: Iterator[IndexMask], digest: PixelDigest) -> Iterator[IndexMask]:
+    for strip in strips:
+        digest.update(strip)
+        yield strip
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
