@@ -10,6 +10,8 @@ array([[0, 1, 1, 0],
 
 from polymask._version import __version__
 from polymask.checks import check
+from polymask.comparison import compare
+from polymask.counts import stats
 from polymask.errors import (
     BackendError,
     ConflictError,
@@ -27,7 +29,6 @@ from polymask.errors import (
     Unavailable,
 )
 from polymask.formats import read
-from polymask.job import convert
 from polymask.labels import LabelMap
 from polymask.model import (
     Conflict,
@@ -43,6 +44,7 @@ from polymask.model import (
     Runs,
     Spans,
 )
+from polymask.places import convert, restore, verify
 from polymask.png import decode_png, encode_png
 from polymask.raster import rasterize
 from polymask.semantic import conflicts, index_mask, label_masks
@@ -77,6 +79,7 @@ __all__ = [
     "Unavailable",
     "__version__",
     "check",
+    "compare",
     "conflicts",
     "convert",
     "decode_png",
@@ -85,4 +88,7 @@ __all__ = [
     "label_masks",
     "rasterize",
     "read",
+    "restore",
+    "stats",
+    "verify",
 ]

@@ -242,7 +242,7 @@ def from_categories(categories: Sequence[tuple[str, int | None]], *, ids: str = 
 
 
 def from_text(text: str) -> LabelMap:
-    """The label map in the text of any of the four kinds of label file; raises `LabelError`.
+    r"""The label map in the text of any of the four kinds of label file; raises `LabelError`.
 
     >>> from_text('{"1": "cat", "2": "dog"}').value_of("dog")
     2

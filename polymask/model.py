@@ -286,6 +286,7 @@ class Proof:
 class Report:
     """What a run did; `to_dict` is what `--json` prints.
 
+    `exit_code` is that of the worst failure, where failures differ in kind.
     `labels` maps each label to its instances and painted pixels; `conflicts` are
     summed over the images; `skipped` was left out on purpose, `unsupported` cannot be painted
     and was left alone, `failures` could not be done.
@@ -304,6 +305,8 @@ class Report:
     notes: list[str] = field(default_factory=list)
     written: int = 0
     unchanged: int = 0
+    deleted: int = 0
+    exit_code: int = 0
     seconds: float = 0.0
     kernel: str = "numpy"
 
@@ -334,6 +337,7 @@ class Report:
             "notes": self.notes,
             "written": self.written,
             "unchanged": self.unchanged,
+            "deleted": self.deleted,
             "seconds": round(self.seconds, 3),
             "kernel": self.kernel,
         }

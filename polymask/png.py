@@ -6,18 +6,20 @@ Source: PNG (Portable Network Graphics) Specification, third edition, W3C.
 """
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 
 import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
-from PIL import PngImagePlugin, UnidentifiedImageError
+from PIL import PngImagePlugin
 
 from polymask.errors import FormatError, LimitError
-from polymask.model import IndexMask, Limits
+from polymask.model import BoolMask, IndexMask, Limits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-GRAY, INDEXED = 0, 3
+GRAY, COLOR, INDEXED, RGBA = 0, 2, 3, 6
 
 
 def encode_png(mask: IndexMask, *, palette: NDArray[np.uint8] | None = None) -> bytes:
@@ -37,11 +39,15 @@ def encode_png(mask: IndexMask, *, palette: NDArray[np.uint8] | None = None) -> 
         raise FormatError("a palette PNG holds 8-bit masks only")
     (height, width), depth = mask.shape, mask.dtype.itemsize * 8
     color_type = GRAY if palette is None else INDEXED
-    chunks = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0))]
-    if palette is not None:
-        chunks.append(_chunk(b"PLTE", np.ascontiguousarray(palette, np.uint8).tobytes()))
-    chunks.append(_chunk(b"IDAT", isal_zlib.compress(_scanlines(mask), 1)))
-    return b"".join([SIGNATURE, *chunks, _chunk(b"IEND", b"")])
+    extra = () if palette is None else (_chunk(b"PLTE", np.ascontiguousarray(palette, np.uint8).tobytes()),)
+    return _png((width, height, depth, color_type), _scanlines(mask), *extra)
+
+
+def _png(header: tuple[int, int, int, int], lines: NDArray[np.uint8], *chunks: bytes) -> bytes:
+    """A whole file: its header (width, height, bit depth, color type), further chunks, and scanlines."""
+    first = _chunk(b"IHDR", struct.pack(">IIBBBBB", *header, 0, 0, 0))
+    data = _chunk(b"IDAT", isal_zlib.compress(lines, 1))
+    return b"".join([SIGNATURE, first, *chunks, data, _chunk(b"IEND", b"")])
 
 
 def _scanlines(mask: IndexMask) -> NDArray[np.uint8]:
@@ -68,19 +74,68 @@ def decode_png(data: bytes, *, limits: Limits | None = None) -> IndexMask:
     Traceback (most recent call last):
     polymask.errors.FormatError: not a PNG file
     """
+    with _opened(data, limits, ("L", "P", "I;16")) as image:
+        return np.array(image, np.uint16 if image.mode == "I;16" else np.uint8)
+
+
+@contextmanager
+def _opened(
+    data: bytes, limits: Limits | None, modes: tuple[str, ...]
+) -> Iterator[PngImagePlugin.PngImageFile]:
+    """A PNG of one of the modes; what goes wrong with it, while decoding too, is typed."""
     maximum = (limits or Limits()).max_pixels
     try:
         with PngImagePlugin.PngImageFile(BytesIO(data)) as image:
             width, height = image.size
             if width * height > maximum:
                 raise LimitError(f"a PNG of {height} × {width} px; raise --max-pixels above {maximum}")
-            if image.mode not in ("L", "P", "I;16"):
-                raise FormatError(f"a PNG of mode {image.mode}; a mask is gray or palette, 8 or 16 bit")
-            return np.array(image, np.uint16 if image.mode == "I;16" else np.uint8)
+            if image.mode not in modes:
+                raise FormatError(f"a PNG of mode {image.mode}; expected {', '.join(modes)}")
+            yield image
     except (FormatError, LimitError):
         raise
-    except UnidentifiedImageError:
-        raise FormatError("not a PNG file") from None
     except (SyntaxError, OSError, ValueError, EOFError, struct.error) as error:
         reason = "not a PNG file" if str(error) == "not a PNG file" else f"a damaged PNG file: {error}"
         raise FormatError(reason) from None
+
+
+def encode_rgba(mask: BoolMask, color: tuple[int, int, int]) -> bytes:
+    """A (height, width) bool mask as RGBA PNG bytes: opaque in a color where set, else all zero.
+
+    >>> decode_rgba(encode_rgba(np.array([[True, False]]), (255, 0, 0))).tolist()
+    [[True, False]]
+    """
+    height, width = mask.shape
+    lines = np.zeros((height, 4 * width + 1), np.uint8)
+    lines[:, 1:].reshape(height, width, 4)[mask] = (*color, 255)
+    return _png((width, height, 8, RGBA), lines)
+
+
+def decode_rgba(data: bytes, *, limits: Limits | None = None) -> BoolMask:
+    """The (height, width) bool mask of RGBA PNG bytes: where alpha is above 127.
+
+    Raises `FormatError` for bytes that are no such PNG, `LimitError` above `limits.max_pixels`.
+    Source: dtlpy, `Segmentation.from_coordinates`.
+    """
+    with _opened(data, limits, ("RGBA",)) as image:
+        alpha: BoolMask = np.array(image)[..., 3] > 127
+        return alpha
+
+
+def encode_color(pixels: NDArray[np.uint8]) -> bytes:
+    """(height, width, 3) uint8 pixels, red, green, blue, as PNG bytes.
+
+    >>> decode_color(encode_color(np.array([[[1, 2, 3]]], np.uint8))).tolist()
+    [[[1, 2, 3]]]
+    """
+    height, width, _ = pixels.shape
+    return _png((width, height, 8, COLOR), _scanlines(pixels.reshape(height, 3 * width)))
+
+
+def decode_color(data: bytes, *, limits: Limits | None = None) -> NDArray[np.uint8]:
+    """The (height, width, 3) uint8 pixels of color or palette PNG bytes.
+
+    Raises `FormatError` for bytes that are no such PNG, `LimitError` above `limits.max_pixels`.
+    """
+    with _opened(data, limits, ("RGB", "RGBA", "P")) as image:
+        return np.array(image.convert("RGB"))

@@ -60,7 +60,9 @@ class Annotations:
     label. `skipped` are the malformed
     records that were left out, `unsegmented` counts those that paint nothing,
     `unsupported` are instances that polymask cannot paint and leaves alone, and
-    `findings` are oddities that do no harm.
+    `findings` are oddities that do no harm. `picture(i)`, where the source has them itself,
+    gives a picture's own bytes. `without(goes)`, where polygons can be taken out, gives the file's
+    bytes without those of which `goes(image name, label)` is true, and their number.
     """
 
     path: Path
@@ -73,6 +75,8 @@ class Annotations:
     unsegmented: int = 0
     unsupported: tuple[Skipped, ...] = ()
     findings: tuple[Finding, ...] = ()
+    picture: Callable[[int], bytes] | None = None
+    without: Callable[[Callable[[str, str], bool]], tuple[bytes, int]] | None = None
 
     def __iter__(self) -> Iterator[ImageRecord]:
         return map(self.decode, range(len(self.names)))

@@ -9,7 +9,8 @@ Source: cocodataset.org, "Data format"; pycocotools `maskApi.h` for runs.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -123,7 +124,33 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         skipped=tuple(refusals.skipped),
         unsegmented=reader.unsegmented,
         findings=tuple(reader.duplicate_ids()),
+        without=partial(_without, content, reader, annotations),
     )
+
+
+def _without(
+    content: Content,
+    reader: "_Reader",
+    annotations: Sequence[tuple[int, _Annotation]],
+    goes: Callable[[str, str], bool],
+) -> tuple[bytes, int]:
+    """The file without the polygons of which `goes(image name, label)` is true, and how many those are.
+
+    Everything else stays as it is written; runs and records that were left out too.
+    """
+    names = {image.id: image.file_name for image in reader.images}
+    accepted = {id(annotation) for group in reader.of_image.values() for annotation in group}
+    gone = {
+        index
+        for index, a in annotations
+        if id(a) in accepted
+        and not _is_rle(a.segmentation)
+        and goes(names[a.image_id], reader.names[a.category_id])
+    }
+    sections = msgspec.json.decode(content.text, type=dict[str, msgspec.Raw])
+    rows = msgspec.json.decode(sections["annotations"], type=list[msgspec.Raw])
+    kept = [row for index, row in enumerate(rows) if index not in gone]
+    return msgspec.json.encode(sections | {"annotations": kept}), len(gone)
 
 
 class _Reader:

@@ -1,0 +1,172 @@
+"""Commands that look at masks without making any: compare, verify, stats."""
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from polymask.comparison import compare
+from polymask.counts import stats
+from polymask.dataloop.target import is_dataloop
+from polymask.errors import ProofError
+from polymask.labels import LabelMap
+from polymask.places import restore, verify
+from polymask.proofs import examine, told
+from polymask.raster import PIXEL_RULES
+from polymask.report.tables import comparison_text, statistics_text
+from polymask.semantic import OVERLAP_RULES, Rules
+from polymask.workers import available
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+_LABELS = click.option(
+    "--labels", metavar="FILE", help="Label map, where nothing beside the masks names their values."
+)
+_WORKERS = click.option(
+    "--workers", type=click.IntRange(1), metavar="N", help="Processes.  [default: the processors]"
+)
+_FROM = click.option("--from", "from_", metavar="FORMAT", help="The annotations' format.")
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    click.echo(json.dumps(document, ensure_ascii=False))
+
+
+def _label_map(path: str | None) -> LabelMap | None:
+    return LabelMap.load(path) if path else None
+
+
+@click.command("compare")
+@click.argument("truth")
+@click.argument("other")
+@_LABELS
+@click.option("--with-background", is_flag=True, help="Count background as a label.")
+@_WORKERS
+@_JSON
+def compare_command(
+    truth: str, other: str, *, labels: str | None, with_background: bool, workers: int | None, as_json: bool
+) -> None:
+    """IoU by label between two mask sets: folders of any layout, or annotation files.
+
+    Images are matched by name without suffix, labels by name. Pixels that are void in
+    TRUTH are left out. Exits 1 where images of TRUTH could not be compared.
+    """
+    result = compare(
+        truth, other, _label_map(labels), with_background=with_background, workers=workers or available()
+    )
+    if as_json:
+        _print_json(result.to_dict())
+    else:
+        click.echo(comparison_text(result))
+    if result.failures or result.only_in_truth:
+        sys.exit(1)
+
+
+@click.command("verify")
+@click.argument("dest")
+@click.option("--source", metavar="SOURCE", help="Annotations to verify any tool's masks against.")
+@_FROM
+@_LABELS
+@click.option(
+    "--pixel-rule",
+    type=click.Choice(list(PIXEL_RULES)),
+    default="center",
+    show_default=True,
+    help="With --source, where no manifest tells: which pixels belong to a polygon.",
+)
+@click.option(
+    "--overlap",
+    type=click.Choice([rule for rule in OVERLAP_RULES if rule not in ("priority", "error")]),
+    default="last",
+    show_default=True,
+    help="With --source, where no manifest tells: who owns a pixel that several labels claim.",
+)
+@_JSON
+def verify_command(
+    dest: str,
+    *,
+    source: str | None,
+    from_: str | None,
+    labels: str | None,
+    pixel_rule: str,
+    overlap: str,
+    as_json: bool,
+) -> None:
+    """Prove stored masks again: against their manifest, or with --source against annotations.
+
+    With --source the masks may be any tool's; where they differ, likely causes are named.
+    Exits 5 where a mask is damaged, missing or different.
+    """
+    if is_dataloop(dest):
+        report = verify(dest)
+        click.echo(f"{report.unchanged:,} masks on {report.images:,} items are what they claim to be.")
+        return
+    rules = Rules(pixel_rule=pixel_rule, overlap=overlap)
+    report = examine(dest, source=source, from_=from_, labels=_label_map(labels), rules=rules)
+    if as_json:
+        failures = [{"name": failure.name, "reason": failure.reason} for failure in report.failures]
+        _print_json(
+            {
+                "images": report.images,
+                "proven": report.unchanged,
+                "failed": report.failed,
+                "failures": failures,
+                "notes": report.notes,
+            }
+        )
+    if report.failed:
+        raise ProofError(told(report, dest))
+    if not as_json:
+        against = "annotations give" if source else "manifest says"
+        click.echo("\n".join([f"{report.images:,} masks are what the {against}.", *report.notes]))
+
+
+@click.command("stats")
+@click.argument("path")
+@_FROM
+@_LABELS
+@_WORKERS
+@_JSON
+def stats_command(
+    path: str, *, from_: str | None, labels: str | None, workers: int | None, as_json: bool
+) -> None:
+    """Count instances and painted pixels by label, of annotations or of a folder of masks."""
+    found = stats(path, from_=from_, labels=_label_map(labels), workers=workers or available())
+    if as_json:
+        _print_json(found.to_dict())
+    else:
+        click.echo(statistics_text(found))
+
+
+@click.command("restore")
+@click.argument("dest")
+@click.option("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
+@_JSON
+def restore_command(dest: str, *, journal: str | None, as_json: bool) -> None:
+    """Put back the polygons that --delete-source deleted.
+
+    DEST is the folder of masks or the dataset that was converted. What is there already
+    stays as it is, so that it can be run again.
+    """
+    report = restore(dest, journal=journal)
+    if as_json:
+        _print_json({"restored": report.written, "there": report.unchanged})
+    else:
+        what = "polygons" if is_dataloop(dest) else "annotation files"
+        click.echo(f"{report.written:,} {what} put back, {report.unchanged:,} were there.")
+
+
+@click.command("emulate")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: a free one.")
+@click.option("--seed", metavar="COCO_OR_FOLDER", help="A COCO file or a folder of pictures to begin with.")
+@click.option("--images", metavar="DIR", help="The pictures of the COCO file.")
+@click.option("--store", metavar="DIR", help="Keep everything here, to go on with later.")
+def emulate_command(*, port: int, seed: str | None, images: str | None, store: str | None) -> None:
+    """Run a local Dataloop on loopback, to try and to test against.
+
+    Prints its base URL and how to point dtlpy and polymask at it; takes any bearer token.
+    Ctrl-C stops it.
+    """
+    from polymask.dataloop.emulator import serve
+
+    serve(port, seed, images=images, store=store, ready=click.echo)

@@ -1,0 +1,317 @@
+"""The platform through dtlpy's authenticated client: raw JSON, typed errors, bounded waiting.
+
+This is the only file that touches dtlpy, and it is imported only when it is used. Three
+things are done differently from the SDK's own calls (measured with dtlpy 1.126.5):
+
+- a call that may have had an effect is never repeated blindly: the session's own retries are
+  off, and only calls that are safe to repeat are repeated here;
+- every answer is checked: status, JSON, and the number of rows against the total;
+- the SDK's files go to a private folder, unless the user logged in with dtlpy before, and a
+  token from the environment is kept in memory only.
+"""
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
+
+Json = dict[str, Any]
+
+TOKEN = "DATALOOP_TOKEN"  # noqa: S105 - the name of a variable, not a token
+HOME = "DATALOOP_PATH"
+TIMEOUT = (10, 60)  # seconds to connect, and between two bytes of an answer
+ATTEMPTS = 6
+LONGEST_WAIT = 120.0  # seconds for one Retry-After
+ALL_WAITS = 600.0  # seconds of waiting in one run
+PAGE = 1000
+
+
+class _Passing(Unavailable):
+    """A failure that may pass; `retry_after` is how many seconds the service asked for."""
+
+    retry_after: float | None = None
+
+
+class Client:
+    """Calls to one platform; threads may share it."""
+
+    def __init__(self, api: Any, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._api, self._sleep = api, sleep
+        self._waited = 0.0
+
+    def call(self, method: str, path: str, body: Json | list[Json] | None = None, *, safe: bool) -> Any:
+        """The decoded JSON that a call is answered with.
+
+        `safe` calls may be repeated and are, with growing pauses; others are sent once. Raises
+        `NotFound` (404), `Denied` (401, 403) or `Unavailable` (anything else).
+        """
+        return self._attempts(method, path, body, safe=safe, read=_json)
+
+    def stream(self, item_id: str) -> bytes:
+        """An item's own bytes."""
+        data: bytes = self._attempts("GET", f"/items/{item_id}/stream", None, safe=True, read=_content)
+        return data
+
+    def _attempts(self, method: str, path: str, body: Any, *, safe: bool, read: Callable[[Any], Any]) -> Any:
+        pause = 0.5
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return read(self._once(method, path, body))
+            except _Passing as error:
+                if not safe or attempt == ATTEMPTS:
+                    raise
+                self._wait(error.retry_after or pause * random.uniform(0.5, 1), error)  # noqa: S311
+                pause *= 2
+        raise AssertionError("unreachable")
+
+    def _once(self, method: str, path: str, body: Any) -> Any:
+        from dtlpy.exceptions import PlatformException
+        from requests.exceptions import RequestException
+
+        try:
+            _, response = self._api.gen_request(method, path, json_req=body, log_error=False)
+        except PlatformException as error:
+            raise Denied(f"Dataloop: {error.message}; log in with dtlpy, or set {TOKEN}") from None
+        except RequestException as error:
+            raise _Passing(f"Dataloop: {method} {path}: {type(error).__name__}") from None
+        if response.status_code >= 400:
+            raise _refusal(method, path, response)
+        return response
+
+    @staticmethod
+    def may_pass(error: BackendError) -> bool:
+        """Whether a call that failed so may succeed later."""
+        return isinstance(error, _Passing)
+
+    def pause(self, error: BackendError, attempt: int) -> None:
+        """Wait before the next attempt, as long as the service asks; raises the error past all bounds."""
+        asked = error.retry_after if isinstance(error, _Passing) else None
+        self._wait(asked or 0.25 * 2**attempt, error)
+
+    def _wait(self, seconds: float, error: BackendError) -> None:
+        seconds = min(seconds, LONGEST_WAIT)
+        if self._waited + seconds > ALL_WAITS:
+            raise error
+        self._waited += seconds
+        self._sleep(seconds)
+
+    def pages(self, dataset_id: str, resource: str, query: Json) -> list[Json]:
+        """All rows of a query, in ascending order of id, counted against the total.
+
+        Paged by a cursor on the id, so that neither deleting nor adding rows shifts a page.
+        Raises `Unavailable` where the rows do not add up in three tries.
+        """
+        for _ in range(3):
+            rows, total = self._paged(dataset_id, resource, query)
+            if len(rows) == total:
+                return rows
+        raise Unavailable(f"Dataloop: a listing of {resource} gave {len(rows)} rows of {total}; try again")
+
+    def _paged(self, dataset_id: str, resource: str, query: Json) -> tuple[list[Json], int]:
+        rows: list[Json] = []
+        clauses = _clauses(query.get("filter", {}))
+        total = None
+        while True:
+            cursor = [{"id": {"$gt": rows[-1]["id"]}}] if rows else []
+            body = query | {
+                "filter": {"$and": [*clauses, *cursor]},
+                "sort": {"id": "ascending"},
+                "page": 0,
+                "pageSize": PAGE,
+                "resource": resource,
+            }
+            page = self.call("POST", f"/datasets/{dataset_id}/query", body, safe=True)
+            fresh = [row for row in page["items"] if not rows or row["id"] > rows[-1]["id"]]
+            total = page.get("totalItemsCount") if total is None else total
+            rows.extend(fresh)
+            if not page.get("hasNextPage") or not fresh:
+                return rows, len(rows) if total is None else int(total)
+
+    def project(self, name: str) -> Json:
+        """A project by name or id."""
+        from urllib.parse import quote
+
+        try:
+            found = self.call("GET", f"/projects/{quote(name, safe='')}/name", safe=True)
+        except NotFound:
+            found = []
+        if len(found) > 1:
+            raise InputError(f"{len(found)} projects are named '{name}'; use the id")
+        if found:
+            return dict(found[0])
+        return dict(self._named("project", name, f"/projects/{quote(name, safe='')}"))
+
+    def dataset(self, project: Json, name: str) -> Json:
+        """A dataset of a project by name or id."""
+        body = {
+            "filter": {"$and": [{"name": name}]},
+            "page": 0,
+            "pageSize": PAGE,
+            "resource": "datasets",
+            "context": {"projects": [project["id"]]},
+        }
+        found = self.call("POST", "/datasets/query", body, safe=True)["items"]
+        if len(found) > 1:
+            raise InputError(f"{len(found)} datasets are named '{name}'; use the id")
+        return dict(found[0] if found else self._named("dataset", name, f"/datasets/{name}"))
+
+    def _named(self, what: str, name: str, path: str) -> Any:
+        try:
+            return self.call("GET", path, safe=True)
+        except BackendError as error:
+            if isinstance(error, NotFound) or "400" in str(error):
+                raise NotFound(f"Dataloop: no {what} has the name or id '{name}'") from None
+            raise
+
+    def colors(self, dataset: Json) -> dict[str, tuple[int, int, int]]:
+        """The labels' colors, (red, green, blue), as the dataset's recipes have them."""
+        colors: dict[str, tuple[int, int, int]] = {}
+        for recipe_id in dataset.get("metadata", {}).get("system", {}).get("recipes", []):
+            recipe = self.call("GET", f"/recipes/{recipe_id}", safe=True)
+            for ontology_id in recipe.get("ontologyIds", []):
+                roots = self.call("GET", f"/ontologies/{ontology_id}", safe=True).get("roots", [])
+                for label, color in _label_colors(roots):
+                    colors.setdefault(label, color)
+        return colors
+
+    def delete(self, annotation_id: str) -> None:
+        """Delete one annotation by its id; one that is gone is gone."""
+        try:
+            body = {"username": _email(self._api)}
+            self._attempts("DELETE", f"/annotations/{annotation_id}", body, safe=True, read=lambda _: None)
+        except NotFound:
+            return
+
+
+def _json(response: Any) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        raise _Passing("Dataloop: an answer that is no JSON") from None
+
+
+def _content(response: Any) -> bytes:
+    data: bytes = response.content
+    return data
+
+
+def _refusal(method: str, path: str, response: Any) -> BackendError:
+    """The error for a status; passing ones say when to come back."""
+    status = response.status_code
+    message = f"Dataloop: {method} {path}: {status} {_message(response)}".rstrip()
+    if status == 404:
+        return NotFound(message)
+    if status in (401, 403):
+        return Denied(f"{message}; log in with dtlpy, or set {TOKEN}")
+    if status < 500 and status not in (408, 429):
+        return Unavailable(message)
+    error = _Passing(message)
+    error.retry_after = _seconds(response.headers.get("Retry-After"))
+    return error
+
+
+def _message(response: Any) -> str:
+    try:
+        return str(response.json().get("message", ""))[:200]
+    except (ValueError, AttributeError):
+        return ""
+
+
+def _seconds(value: str | None) -> float | None:
+    try:
+        return max(0.0, float(value)) if value else None
+    except ValueError:
+        return None
+
+
+def _clauses(given: Json) -> list[Json]:
+    """A filter as a list of clauses that another can be added to."""
+    if set(given) == {"$and"}:
+        return list(given["$and"])
+    return [given] if given else []
+
+
+def _label_colors(roots: list[Json], prefix: str = "") -> Iterator[tuple[str, tuple[int, int, int]]]:
+    for root in roots:
+        value = root.get("value", {})
+        name = prefix + str(value.get("tag", ""))
+        if color := parse_color(value.get("color")):
+            yield name, color
+        yield from _label_colors(root.get("children") or [], f"{name}.")
+
+
+def parse_color(value: Any) -> tuple[int, int, int] | None:
+    """`#rrggbb`, `rgb(r,g,b)` or a list, as (red, green, blue); None for anything else.
+
+    >>> parse_color("#ff8000"), parse_color("rgb(1, 2, 3)"), parse_color("red")
+    ((255, 128, 0), (1, 2, 3), None)
+    """
+    try:
+        if isinstance(value, str) and value.startswith("#"):
+            red, green, blue = bytes.fromhex(value[1:7])
+        elif isinstance(value, str):
+            red, green, blue = (int(part) for part in value.removeprefix("rgb(").rstrip(")").split(","))
+        else:
+            red, green, blue = (int(part) for part in value[:3])
+    except (TypeError, ValueError):
+        return None
+    return (red, green, blue) if all(0 <= part <= 255 for part in (red, green, blue)) else None
+
+
+def _email(api: Any) -> str:
+    """The user that deletions are made for, as the token says."""
+    import jwt
+
+    claims: Mapping[str, Any] = jwt.decode(api.token, options={"verify_signature": False})
+    return str(claims.get("email", ""))
+
+
+def connect(*, workers: int = 1) -> Client:
+    """A client with the user's own login, or the token in DATALOOP_TOKEN.
+
+    Raises `InputError` where dtlpy is not installed, `Denied` where there is no login.
+    """
+    dtlpy = import_dtlpy()
+    api = dtlpy.client_api
+    if token := os.environ.get(TOKEN):
+        api._token = token  # the public setter would write it to a file
+    if not api.token:
+        raise Denied(f"Dataloop: not logged in; log in with dtlpy, or set {TOKEN}")
+    api.session = _session(workers)
+    return Client(api)
+
+
+def import_dtlpy() -> Any:
+    """dtlpy, its files in a private folder unless the user has one of their own."""
+    if HOME not in os.environ and not (Path.home() / ".dataloop" / "cookie.json").exists():
+        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        private = state / "polymask" / "dtlpy"
+        private.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.environ[HOME] = str(private)
+    before = os.umask(0o077)
+    try:
+        import dtlpy
+    except ImportError:
+        raise InputError("dataloop:// needs dtlpy: pip install 'polymask[dataloop]'") from None
+    finally:
+        os.umask(before)
+    return dtlpy
+
+
+def _session(workers: int) -> Any:
+    """A session with our timeouts and no retries of its own."""
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    class Adapter(HTTPAdapter):
+        def send(self, *args: Any, **options: Any) -> requests.Response:
+            return super().send(*args, **options | {"timeout": TIMEOUT})
+
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, Adapter(max_retries=0, pool_maxsize=max(workers, 1)))
+    return session

@@ -1,0 +1,215 @@
+"""Runs with a Dataloop dataset at one end or both."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from polymask.dataloop.client import Client, Json, connect
+from polymask.dataloop.matched import MatchedSource
+from polymask.dataloop.sink import DataloopSink
+from polymask.dataloop.source import DataloopItem, DataloopSource
+from polymask.dataloop.target import Target
+from polymask.errors import InputError, NotFound, ProofError
+from polymask.formats import Annotations
+from polymask.journal import Journal, default_folder, open_existing
+from polymask.model import Limits, Report, Skipped
+from polymask.proven import ProvenJob, ProvenOptions
+from polymask.seams import Item
+
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """A connected dataset."""
+
+    client: Client
+    raw: Json
+    target: Target
+
+    @property
+    def id(self) -> str:
+        """The platform's id of it."""
+        return str(self.raw["id"])
+
+    def source(self, *, query: str | Path | None = None, check_images: bool = False) -> DataloopSource:
+        """Its items that have polygons, or those that a query file selects."""
+        return DataloopSource(
+            self.client,
+            self.id,
+            query=read_query(query) if query else None,
+            folder=self.target.folder,
+            check_images=check_images,
+        )
+
+    def sink(self, source: DataloopSource, limits: Limits) -> DataloopSink:
+        """Where its masks go, in its recipe's colors."""
+        return DataloopSink(self.client, source, self.client.colors(self.raw), limits=limits)
+
+    def journal_folder(self, given: str | Path | None) -> Path:
+        """Where the journal lies: as given, or by the dataset's id in the user's state folder."""
+        return Path(given) if given else default_folder(self.id)
+
+
+def open_dataset(url: str, *, workers: int = 1) -> Dataset:
+    """Connect to the dataset that a URL names; raises `NotFound` or `Denied` where that fails."""
+    target, client = Target.parse(url), connect(workers=workers)
+    return Dataset(client, client.dataset(client.project(target.project), target.dataset), target)
+
+
+def read_query(path: str | Path) -> Json:
+    """A query (DQL) file: a JSON object with `filter` and, if wanted, `join`."""
+    try:
+        query = json.loads(Path(path).read_bytes())
+    except FileNotFoundError:
+        raise NotFound(f"{path}: no such file") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON: {error}") from None
+    if not isinstance(query, dict) or "filter" not in query:
+        raise InputError(
+            f'{path}: expected {{"filter": {{"$and": […]}}}}, as dtlpy\'s Filters.prepare() gives'
+        )
+    return query
+
+
+def convert_in_place(
+    url: str,
+    options: ProvenOptions,
+    *,
+    query: str | Path | None = None,
+    journal: str | Path | None = None,
+    where: Sequence[str] = (),
+    start: Callable[[int], None] | None = None,
+    advance: Advance | None = None,
+) -> Report:
+    """Replace the polygons of the dataset at a URL by masks, or add masks beside them."""
+    dataset = open_dataset(url, workers=options.workers)
+    return convert_connected(
+        dataset, options, query=query, journal=journal, where=where, start=start, advance=advance
+    )
+
+
+def convert_connected(
+    dataset: Dataset,
+    options: ProvenOptions,
+    *,
+    query: str | Path | None = None,
+    journal: str | Path | None = None,
+    where: Sequence[str] = (),
+    start: Callable[[int], None] | None = None,
+    advance: Advance | None = None,
+) -> Report:
+    """Convert a dataset in place; see `convert_in_place`."""
+    source = dataset.source(query=query, check_images=options.check_images)
+    items = chosen(source.items(), where)
+    writes_journal = options.delete_source and not options.dry_run
+    kept = Journal(dataset.journal_folder(journal)) if writes_journal else None
+    if start:
+        start(len(items))
+    report = ProvenJob(source, dataset.sink(source, options.limits), kept, options).run(
+        items, advance=advance
+    )
+    if kept:
+        report.notes.append(f"journal and backup: {kept.path}")
+    return report
+
+
+def chosen(items: Any, where: Sequence[str]) -> list[Item]:
+    """The items whose names match any of the globs, or all."""
+    return [item for item in items if not where or any(fnmatchcase(item.name, glob) for glob in where)]
+
+
+def upload(
+    annotations: Annotations,
+    url: str,
+    options: ProvenOptions,
+    *,
+    where: Sequence[str] = (),
+    start: Callable[[int], None] | None = None,
+    advance: Advance | None = None,
+) -> Report:
+    """Masks of local annotations to the items of a dataset that have the same names."""
+    if options.delete_source:
+        raise InputError(
+            "--delete-source deletes in place: local polygons are kept when their masks go elsewhere"
+        )
+    dataset = open_dataset(url, workers=options.workers)
+    everything = DataloopSource(
+        dataset.client, dataset.id, query={"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
+    )
+    source = MatchedSource(annotations, everything, folder=dataset.target.folder)
+    items = chosen(source.items(), where)
+    if start:
+        start(len(items))
+    report = ProvenJob(source, dataset.sink(everything, options.limits), None, options).run(
+        items, advance=advance
+    )
+    for name in source.unmatched:
+        report.images += 1
+        report.failures.append(Skipped(name, "no item of the dataset has this name"))
+        report.exit_code = max(report.exit_code, 1)
+    return report
+
+
+def verify(url: str, *, workers: int = 1, limits: Limits | None = None) -> Report:
+    """Prove every mask of ours in a dataset again; raises `ProofError` naming those that fail."""
+    dataset = open_dataset(url, workers=workers)
+    query = {"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
+    source = DataloopSource(dataset.client, dataset.id, query=query, folder=dataset.target.folder)
+    sink = DataloopSink(dataset.client, source, {}, limits=limits)
+    report, wrong = Report(), []
+    for item in source.items():
+        stored = sink.proofs(item)
+        report.images += bool(stored)
+        report.unchanged += len(stored)
+        wrong += [
+            f"{item.name}: '{p.label}' ({p.location}): not what was stored" for p in stored if not p.sound
+        ]
+        labels = [proof.label for proof in stored]
+        wrong += [
+            f"{item.name}: '{n}' has {labels.count(n)} masks"
+            for n in sorted(set(labels))
+            if labels.count(n) > 1
+        ]
+    if wrong:
+        raise ProofError("; ".join(wrong))
+    return report
+
+
+def restore(url: str, *, journal: str | Path | None = None) -> Report:
+    """Put back every polygon that a run deleted, all rings; those that are there stay as they are."""
+    dataset = open_dataset(url)
+    kept = open_existing(dataset.journal_folder(journal))
+    source, report = dataset.source(), Report()
+    for line in kept.deleted():
+        item = Item(line["item"], line["name"])
+        done = source.restore(item, line["instance"])
+        if done:
+            kept.note("restored", item.id, ids=[line["instance"]["id"]])
+        report.images += 1
+        report.written += done
+        report.unchanged += not done
+    return report
+
+
+def convert_item(
+    item: Any, *, delete_source: bool = False, journal: str | Path | None = None, **options: Any
+) -> Report:
+    """Convert the polygons of one `dl.Item`, as an app's node or function does.
+
+    `options` are those of `polymask.proven.ProvenOptions`: `pixel_rule`, `only`, `max_delete`,
+    `check_images`, `dry_run`, `limits`. Safe to call any number of times.
+    """
+    client = connect()
+    dataset = Dataset(client, client.call("GET", f"/datasets/{item.dataset_id}", safe=True), Target("", ""))
+    chosen_options = ProvenOptions(delete_source=delete_source, **options)
+    source = dataset.source(check_images=chosen_options.check_images)
+    raw = client.call("GET", f"/items/{item.id}", safe=True)
+    one = DataloopItem(str(raw["id"]), str(raw["filename"]).lstrip("/"), raw)
+    writes_journal = delete_source and not chosen_options.dry_run
+    kept = Journal(dataset.journal_folder(journal)) if writes_journal else None
+    sink = dataset.sink(source, chosen_options.limits)
+    return ProvenJob(source, sink, kept, chosen_options).run([one])

@@ -1,0 +1,132 @@
+"""A Dataloop dataset as a sink: one `binary` annotation a label, which says what it holds.
+
+What a mask says of itself lies in `metadata.user.polymask`. Whatever lacks it is somebody
+else's, and is never touched.
+"""
+
+import base64
+from binascii import Error as Base64Error
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from polymask.dataloop.client import Client, Json
+from polymask.dataloop.source import DataloopSource
+from polymask.digest import pixels_sha256
+from polymask.errors import BackendError, FormatError, LimitError
+from polymask.model import Limits
+from polymask.png import decode_rgba, encode_rgba
+from polymask.seams import Item, Mask, Stored
+
+PREFIX = "data:image/png;base64,"
+MOST_MASKS = 50  # in one upload
+MOST_BYTES = 8 << 20
+WHITE = (255, 255, 255)
+TRIES = 4
+
+
+class DataloopSink:
+    """Masks of the items of one dataset; the source tells what is stored."""
+
+    def __init__(
+        self,
+        client: Client,
+        source: DataloopSource,
+        colors: Mapping[str, tuple[int, int, int]],
+        *,
+        limits: Limits | None = None,
+    ) -> None:
+        self.client, self.source, self.colors = client, source, colors
+        self.limits = limits or Limits()
+
+    def write(self, item: Item, masks: Sequence[Mask]) -> None:
+        """Upload masks in bounded batches; whether they arrived is for `proofs` to tell.
+
+        A batch whose answer was lost is not sent again before it has been looked for.
+        """
+        for batch in batches([(mask.key, self._annotation(mask)) for mask in masks]):
+            self._upload(item, batch)
+
+    def _upload(self, item: Item, batch: Sequence[tuple[str, Json]]) -> None:
+        missing = list(batch)
+        for attempt in range(1, TRIES + 1):
+            try:
+                rows = [row for _, row in missing]
+                self.client.call("POST", f"/items/{item.id}/annotations", rows, safe=False)
+                return
+            except BackendError as error:
+                if attempt == TRIES or not self.client.may_pass(error):
+                    raise
+                self.client.pause(error, attempt)
+            there = {proof.key for proof in self.proofs(item)}
+            missing = [(key, row) for key, row in missing if key not in there]
+            if not missing:
+                return
+
+    def _annotation(self, mask: Mask) -> Json:
+        png = encode_rgba(mask.mask, self.colors.get(mask.label, WHITE))
+        return {
+            "type": "binary",
+            "label": mask.label,
+            "coordinates": PREFIX + base64.b64encode(png).decode(),
+            "metadata": {
+                "user": {"polymask": dict(mask.claim)},
+                "system": {"automated": False, "attributes": dict(mask.attributes)},
+            },
+        }
+
+    def proofs(self, item: Item) -> tuple[Stored, ...]:
+        """Every mask of ours that the item has, decoded, in order of id."""
+        return tuple(
+            self._stored(row, claim)
+            for row in self.source.annotations(item)
+            if (claim := claim_of(row)) is not None
+        )
+
+    def _stored(self, row: Json, claim: Json) -> Stored:
+        try:
+            mask = decode_rgba(png_of(row), limits=self.limits)
+            digest = pixels_sha256(mask)
+        except (FormatError, LimitError):
+            mask, digest = None, ""
+        return Stored(str(claim["key"]), digest, str(row["id"]), str(row.get("label")), claim, mask)
+
+    def retract(self, item: Item, proof: Stored) -> None:
+        """Delete one mask of ours by its id."""
+        self.client.delete(proof.location)
+
+
+def batches(rows: Sequence[tuple[str, Json]]) -> Iterator[list[tuple[str, Json]]]:
+    """Rows to be uploaded together: bounded in number and in bytes."""
+    batch: list[tuple[str, Json]] = []
+    size = 0
+    for key, row in rows:
+        length = len(row["coordinates"])
+        if batch and (len(batch) == MOST_MASKS or size + length > MOST_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append((key, row))
+        size += length
+    if batch:
+        yield batch
+
+
+def claim_of(row: Json) -> Json | None:
+    """What a mask of ours says of itself; None for everybody else's annotations."""
+    if row.get("type") != "binary":
+        return None
+    metadata: Any = row.get("metadata")
+    user = metadata.get("user") if isinstance(metadata, dict) else None
+    claim = user.get("polymask") if isinstance(user, dict) else None
+    return claim if isinstance(claim, dict) and {"key", "sources", "pixels_sha256"} <= claim.keys() else None
+
+
+def png_of(row: Json) -> bytes:
+    """A binary annotation's PNG; raises `FormatError` where there is none."""
+    coordinates: Any = row.get("coordinates")
+    text = coordinates.get("data") if isinstance(coordinates, dict) else coordinates
+    if not isinstance(text, str) or not text.startswith(PREFIX):
+        raise FormatError("a mask that is no PNG in a data URI")
+    try:
+        return base64.b64decode(text[len(PREFIX) :], validate=True)
+    except Base64Error:
+        raise FormatError("a mask that is no base64") from None

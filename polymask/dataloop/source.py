@@ -1,0 +1,207 @@
+"""A Dataloop dataset as a source: pictures, their polygons with every ring, and their deletion."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
+from mimetypes import guess_type
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+
+from polymask.dataloop.client import Client, Json
+from polymask.errors import GeometryError, InputError, SourceChanged
+from polymask.model import Frame, ImageRecord, Instance, Polygon, Skipped
+from polymask.seams import Item, Reading
+
+PICTURES = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+
+# The platform's tutorial: files that have polygons.
+DEFAULT_QUERY: Json = {
+    "filter": {"$and": [{"hidden": False}, {"type": "file"}]},
+    "join": {
+        "on": {"resource": "annotations", "local": "itemId", "forigen": "id"},
+        "filter": {"$and": [{"type": "segment"}]},
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DataloopItem(Item):
+    """An item with the platform's own JSON of it."""
+
+    raw: Json
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it is a picture, by its type or, lacking that, its name."""
+        kind = self.raw.get("metadata", {}).get("system", {}).get("mimetype") or guess_type(self.name)[0]
+        return str(kind).startswith("image/")
+
+
+class DataloopSource:
+    """The items of one dataset that a query selects, below a folder if one is given."""
+
+    def __init__(
+        self,
+        client: Client,
+        dataset_id: str,
+        *,
+        query: Json | None = None,
+        folder: str = "",
+        check_images: bool = False,
+    ) -> None:
+        self.client, self.dataset_id, self.check_images = client, dataset_id, check_images
+        self.query = dict(query or DEFAULT_QUERY)
+        if self.query.get("resource", "items") != "items":
+            raise InputError("the filter asks for something else than items")
+        if folder:
+            clauses = {"filename": f"/{folder.strip('/')}/**"}
+            self.query["filter"] = {"$and": [clauses, *_and(self.query.get("filter", {}))]}
+
+    def items(self) -> Iterator[Item]:
+        """All items, listed before the first is handed out, so that deleting cannot shift pages."""
+        rows = self.client.pages(self.dataset_id, "items", self.query)
+        return iter([DataloopItem(row["id"], str(row["filename"]).lstrip("/"), row) for row in rows])
+
+    def annotations(self, item: Item) -> list[Json]:
+        """Every annotation of an item, of whatever type, as the platform has it."""
+        return self.client.pages(self.dataset_id, "annotations", {"filter": {"$and": [{"itemId": item.id}]}})
+
+    def read(self, item: Item) -> Reading:
+        """The item's polygons, every ring kept; others, and polygons in video, are left alone."""
+        polygons = [row for row in self.annotations(item) if row.get("type") == "segment"]
+        frame = self.frame(item) if polygons else (1, 1)
+        instances, raw, details, left = [], {}, {}, []
+        for row in polygons:
+            try:
+                instance = instance_of(row, item)
+            except GeometryError as error:
+                left.append(Skipped(item.name, f"annotation {row.get('id')}: {error}"))
+                continue
+            if instance.id in raw:  # put back twice: the second is a polygon of its own
+                instance = replace(instance, id=str(row["id"]))
+            instances.append(instance)
+            raw[str(instance.id)] = row
+            details[str(instance.id)] = details_of(row)
+        record = ImageRecord(item.id, item.name, frame, tuple(instances), etag_of(polygons))
+        return Reading(record, raw, details, tuple(left))
+
+    def frame(self, item: Item) -> Frame:
+        """(height, width) of the picture as it is shown, which polygons are drawn on.
+
+        From the metadata, where EXIF orientations 5 to 8 swap the stored sides; from the picture
+        where they are missing. With `check_images`, from both, which must agree.
+        """
+        system = getattr(item, "raw", {}).get("metadata", {}).get("system", {})
+        height, width = system.get("height"), system.get("width")
+        told = (int(height), int(width)) if height and width else None
+        if told and (system.get("exif") or {}).get("Orientation") in TURNED:
+            told = told[::-1]
+        if told and not self.check_images:
+            return told
+        seen = shown_frame(self.image(item), item.name)
+        if told and told != seen:
+            (h, w), (height, width) = told, seen
+            raise InputError(
+                f"{item.name}: the picture is shown as {height} × {width} px, its metadata say {h} × {w}"
+            )
+        return seen
+
+    def image(self, item: Item) -> bytes:
+        """The picture's own bytes, whose number the metadata tell."""
+        data = self.client.stream(item.id)
+        size = getattr(item, "raw", {}).get("metadata", {}).get("system", {}).get("size")
+        if size is not None and int(size) != len(data):
+            raise InputError(f"{item.name}: downloaded {len(data)} bytes of {size}; try again")
+        return data
+
+    def delete(self, item: Item, instance_ids: Sequence[str], etag: str) -> None:
+        """Delete these polygons, one by one; raises `SourceChanged` where the record is another now."""
+        reading = self.read(item)
+        if reading.record.etag != etag:
+            raise SourceChanged(f"{item.name}: the annotations changed meanwhile; run again")
+        for instance_id in instance_ids:
+            self.client.delete(str(reading.raw[instance_id]["id"]))
+
+    def restore(self, item: Item, backup: Mapping[str, Any]) -> bool:
+        """Post a deleted polygon again, all rings and metadata; False where it is there."""
+        rows = self.annotations(item)
+        if any(original_id(row) == str(backup["id"]) or row.get("id") == backup["id"] for row in rows):
+            return False
+        self.client.call("POST", f"/items/{item.id}/annotations", [posted(backup)], safe=False)
+        return True
+
+
+def _and(given: Json) -> list[Json]:
+    return list(given.get("$and", [given] if given else []))
+
+
+def instance_of(row: Json, item: Item) -> Instance:
+    """A `segment` annotation as an instance; its rings are filled even-odd together.
+
+    Raises `GeometryError` for one that cannot be drawn, or belongs to a video.
+    """
+    system = row.get("metadata", {}).get("system", {}) if isinstance(row.get("metadata"), dict) else {}
+    if not getattr(item, "is_image", True) or system.get("snapshots_"):
+        raise GeometryError("a polygon in a video; only pictures are converted, it is left alone")
+    rings = row.get("coordinates")
+    try:
+        first, *others = [[(point["x"], point["y"]) for point in ring] for ring in rings]  # type: ignore[union-attr]
+    except (TypeError, KeyError, ValueError):
+        raise GeometryError("coordinates that are no rings; it is left alone") from None
+    if len(first) < 3:
+        raise GeometryError(f"a ring of {len(first)} points; it is left alone")
+    if not isinstance(row.get("label"), str) or not row["label"]:
+        raise GeometryError("no label; it is left alone")
+    return Instance(original_id(row) or str(row["id"]), row["label"], (Polygon(first, others),))
+
+
+def original_id(row: Json) -> str | None:
+    """The id that a restored polygon had before it was deleted."""
+    user = (row.get("metadata") or {}).get("user") or {}
+    restored = (user.get("polymask") or {}).get("restored")
+    return str(restored) if restored else None
+
+
+def details_of(row: Json) -> Json:
+    """What a mask keeps of a polygon: attributes, object, parent and model, where there are any."""
+    metadata = row.get("metadata") or {}
+    system = metadata.get("system") or {}
+    kept = {
+        "attributes": system.get("attributes") or None,
+        "attributes1": row.get("attributes") or None,
+        "objectId": system.get("objectId"),
+        "parentId": system.get("parentId"),
+        "model": (metadata.get("user") or {}).get("model"),
+    }
+    return {name: value for name, value in kept.items() if value is not None}
+
+
+def posted(backup: Mapping[str, Any]) -> Json:
+    """A backed-up polygon as it is posted again: without what the platform gives itself, and marked."""
+    own = ("id", "url", "item", "dataset", "hash", "createdAt", "updatedAt", "updatedBy", "creator")
+    row = {name: value for name, value in backup.items() if name not in own}
+    metadata = dict(row.get("metadata") or {})
+    user = dict(metadata.get("user") or {})
+    user["polymask"] = {"restored": original_id(dict(backup)) or backup["id"]}
+    return row | {"metadata": metadata | {"user": user}}
+
+
+def etag_of(polygons: Sequence[Json]) -> str:
+    """SHA-256 of the polygons as the platform has them, whatever their order."""
+    rows = sorted(json.dumps(row, sort_keys=True) for row in polygons)
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+
+def shown_frame(data: bytes, name: str) -> Frame:
+    """(height, width) of a picture's bytes as it is shown, EXIF orientation taken into account."""
+    try:
+        with Image.open(BytesIO(data), formats=PICTURES) as picture:
+            turned = picture.getexif().get(0x0112, 1) in TURNED
+            width, height = picture.size
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise InputError(f"{name}: the picture cannot be read: {error}") from None
+    return (width, height) if turned else (height, width)

@@ -1,0 +1,37 @@
+"""`dataloop://PROJECT/DATASET[/folder]`: what it names on the platform."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from polymask.errors import InputError
+
+SCHEME = "dataloop://"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A dataset by project and name (or ids), and a folder in it.
+
+    >>> Target.parse("dataloop://my%20project/cats/val")
+    Target(project='my project', dataset='cats', folder='val')
+    """
+
+    project: str
+    dataset: str
+    folder: str = ""
+
+    @classmethod
+    def parse(cls, url: str) -> "Target":
+        """Take a URL apart; raises `InputError` where project or dataset is missing."""
+        parts = [unquote(part) for part in url.removeprefix(SCHEME).split("/") if part]
+        if len(parts) < 2:
+            raise InputError(
+                f"{url}: expected dataloop://PROJECT/DATASET or dataloop://PROJECT/DATASET/folder"
+            )
+        return cls(parts[0], parts[1], "/".join(parts[2:]))
+
+
+def is_dataloop(place: Any) -> bool:
+    """Whether a SOURCE or DEST is on the platform."""
+    return str(place).startswith(SCHEME)

@@ -1,0 +1,128 @@
+"""Fsynced evidence of an in-place run, and the backup of what it deletes.
+
+A journal is a private folder (0700) with two files that are only ever appended to:
+`backup.jsonl`, every instance as the source wrote it, before anything of its item is deleted;
+and `journal.jsonl`, what was proven and deleted. It is evidence and undo, never the only truth:
+a run without its journal costs time, not data.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from polymask.errors import FormatError, NotFound
+from polymask.files import disk_error
+
+BACKUP = "backup.jsonl"
+EVENTS = "journal.jsonl"
+
+
+class Journal:
+    """An append-only journal in a folder, which is made where it is not there; safe to share by threads."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._lock = threading.Lock()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise disk_error(error, self.path) from None
+        self._kept = {_identity(line) for line in self.backups()}
+
+    def back_up(self, item: str, name: str, instances: Sequence[Mapping[str, Any]]) -> None:
+        """Keep instances as the source wrote them; what is kept already is not kept twice."""
+        lines = [{"item": item, "name": name, "instance": dict(instance)} for instance in instances]
+        with self._lock:
+            fresh = [line for line in lines if _identity(line) not in self._kept]
+            self._append(BACKUP, fresh)
+            self._kept |= {_identity(line) for line in fresh}
+
+    def note(self, event: str, item: str, **facts: Any) -> None:
+        """Add a line of evidence."""
+        with self._lock:
+            self._append(EVENTS, [{"event": event, "item": item, **facts}])
+
+    def backups(self) -> Iterator[dict[str, Any]]:
+        """Every instance that was backed up, in order."""
+        return self._lines(BACKUP)
+
+    def deleted(self) -> list[dict[str, Any]]:
+        """The backups of the instances that a run set out to delete, the last version of each.
+
+        Raises `FormatError` where one is not in the backup.
+        """
+        ids = {str(key) for line in self._lines(EVENTS) if line["event"] == "deleting" for key in line["ids"]}
+        latest = {str(line["instance"]["id"]): line for line in self.backups()}
+        if lost := sorted(ids - latest.keys()):
+            raise FormatError(f"{self.path / BACKUP}: damaged, lacks {', '.join(lost)}")
+        return [line for key, line in latest.items() if key in ids]
+
+    def _append(self, name: str, lines: Sequence[Mapping[str, Any]]) -> None:
+        data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+        if not data:
+            return
+        path = self.path / name
+        try:
+            new = not path.exists()
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+            try:
+                _write_whole(descriptor, data)
+            finally:
+                os.close(descriptor)
+            if new:
+                _sync_folder(self.path)
+        except OSError as error:
+            raise disk_error(error, path) from None
+
+    def _lines(self, name: str) -> Iterator[dict[str, Any]]:
+        """The whole lines of a file; a last one that was cut off by a crash is none."""
+        try:
+            data = (self.path / name).read_bytes()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise disk_error(error, self.path / name) from None
+        for line in data.split(b"\n")[:-1]:
+            # What a crash cut off was never acted upon: each line is synced before its deed.
+            with suppress(ValueError):
+                yield json.loads(line)
+
+
+def _write_whole(descriptor: int, data: bytes) -> None:
+    """Append and sync; a line that a crash cut off before is closed first."""
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        data = b"\n" + data
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    os.fsync(descriptor)
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _identity(line: Mapping[str, Any]) -> str:
+    return json.dumps([line["item"], line["instance"]], sort_keys=True)
+
+
+def default_folder(dataset_id: str) -> Path:
+    """Where the journal of a dataset lies unless told otherwise: the user's state folder."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "polymask" / "journals" / dataset_id
+
+
+def open_existing(path: Path) -> Journal:
+    """The journal of an earlier run; raises `NotFound` where there is none."""
+    if not (path / BACKUP).exists():
+        raise NotFound(f"{path}: no journal with a backup; name its folder with --journal")
+    return Journal(path)

@@ -1,0 +1,259 @@
+"""The in-place job: write masks, prove them, and only then delete what they account for.
+
+For each item: back up the source (fsync) → write → read back and decide anew → note what is proven
+and about to go (fsync) → re-read the source, compare its etag, delete by explicit ids → read back
+that they are gone → note it. Every step may be the last one that happens; the next run decides from
+what is really there.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from polymask.errors import InputError, PolymaskError, ProofError
+from polymask.journal import Journal
+from polymask.labels import LabelMap
+from polymask.model import Conflict, Limits, Report, Skipped
+from polymask.reconcile import Decision, Drawn, decide
+from polymask.seams import Item, Mask, Reading, Sink, Source, Stored
+from polymask.semantic import Painting, Rules, add_conflicts
+
+READ_BACKS = 6  # a service may show what was written a little later
+WAIT = 0.2  # seconds before the second reading; doubled each time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvenOptions:
+    """What an in-place run may do. Without `delete_source`, nothing but surplus masks is deleted."""
+
+    pixel_rule: str = "center"
+    only: frozenset[str] = frozenset()
+    delete_source: bool = False
+    max_delete: int | None = None
+    check_images: bool = False
+    dry_run: bool = False
+    workers: int = 1
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(slots=True)
+class ItemOutcome:
+    """What became of one item, or what would."""
+
+    item: Item
+    instances: int = 0
+    labels: dict[str, tuple[int, int]] = field(default_factory=dict)
+    conflicts: tuple[Conflict, ...] = ()
+    contested: int = 0
+    labeled: int = 0
+    written: list[str] = field(default_factory=list)
+    retracted: int = 0
+    deleted: int = 0
+    unsupported: Sequence[Skipped] = ()
+    failure: PolymaskError | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was done."""
+        return bool(self.written or self.retracted or self.deleted)
+
+
+class ProvenJob:
+    """One run over a source's items; the source and the sink may be one dataset."""
+
+    def __init__(self, source: Source, sink: Sink, journal: Journal | None, options: ProvenOptions) -> None:
+        self.source, self.sink, self.journal, self.options = source, sink, journal, options
+        self._allowance = options.max_delete
+        self._lock = threading.Lock()
+
+    def run(self, items: Sequence[Item], *, advance: Callable[[int], None] | None = None) -> Report:
+        """Convert the items, `workers` of them at a time, and sum up in their order."""
+        began = time.perf_counter()
+        report = Report(kernel="")
+        conflicts: dict[tuple[str, str], Conflict] = {}
+        for outcome in self._outcomes(items):
+            _sum_up(outcome, report, conflicts)
+            if advance:
+                advance(1)
+        report.conflicts = tuple(conflicts.values())
+        report.seconds = time.perf_counter() - began
+        return report
+
+    def _outcomes(self, items: Sequence[Item]) -> Iterator[ItemOutcome]:
+        if self.options.workers == 1:
+            yield from map(self.convert, items)
+            return
+        pool = ThreadPoolExecutor(self.options.workers)
+        try:
+            yield from pool.map(self.convert, items)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def convert(self, item: Item) -> ItemOutcome:
+        """Convert one item. What is wrong with it alone is told in the outcome."""
+        outcome = ItemOutcome(item)
+        try:
+            self._convert(item, outcome)
+        except PolymaskError as error:
+            outcome.failure = error
+        except Exception as error:  # noqa: BLE001 - the boundary: an item's bug must not stop the others
+            outcome.failure = PolymaskError(f"{type(error).__name__}: {error}; please report this")
+        return outcome
+
+    def _convert(self, item: Item, outcome: ItemOutcome) -> None:
+        reading = self.source.read(item)
+        outcome.unsupported = reading.unsupported
+        drawn = self._drawn(reading)
+        self._count(reading, drawn, outcome)
+        decisions = self._decide(reading, drawn, self.sink.proofs(item))
+        outcome.written = [label for label, decision in decisions.items() if decision.write]
+        if self.options.dry_run:
+            outcome.deleted = self._would_delete(decisions, drawn)
+            return
+        if self.options.delete_source:
+            self._back_up(item, reading, drawn)
+        masks = [decision.write for decision in decisions.values() if decision.write]
+        if masks:
+            self.sink.write(item, masks)
+            decisions = self._proven(item, reading, drawn, masks)
+        for decision in decisions.values():
+            for proof in decision.retract:
+                self.sink.retract(item, proof)
+                outcome.retracted += 1
+        if self.options.delete_source:
+            outcome.deleted = self._delete(item, reading, decisions)
+        _raise_problems(decisions)
+
+    def _drawn(self, reading: Reading) -> dict[str, list[Drawn]]:
+        """The instances by label, in the record's order."""
+        record, only = reading.record, self.options.only
+        self.options.limits.check_frame(record.name, record.frame)
+        by_label: dict[str, list[Drawn]] = {}
+        for instance in record.instances:
+            if not only or instance.label in only:
+                details = reading.details.get(str(instance.id), {})
+                by_label.setdefault(instance.label, []).append(Drawn(instance, record.frame, details))
+        return by_label
+
+    def _decide(
+        self, reading: Reading, drawn: dict[str, list[Drawn]], stored: Sequence[Stored]
+    ) -> dict[str, Decision]:
+        labels = dict.fromkeys([*drawn, *(proof.label for proof in stored)])
+        return {
+            label: decide(
+                label,
+                drawn.get(label, []),
+                [proof for proof in stored if proof.label == label],
+                frame=reading.record.frame,
+                pixel_rule=self.options.pixel_rule,
+            )
+            for label in labels
+            if not self.options.only or label in self.options.only
+        }
+
+    def _proven(
+        self, item: Item, reading: Reading, drawn: dict[str, list[Drawn]], masks: Sequence[Mask]
+    ) -> dict[str, Decision]:
+        """Read back until every mask is there, and decide anew from what is."""
+        wait = WAIT
+        for attempt in range(READ_BACKS):
+            if attempt:
+                time.sleep(wait)
+                wait *= 2
+            stored = self.sink.proofs(item)
+            keys = {proof.key for proof in stored if proof.sound}
+            if all(mask.key in keys for mask in masks):
+                return self._decide(reading, drawn, stored)
+        labels = ", ".join(f"'{mask.label}'" for mask in masks)
+        raise ProofError(f"{item.name}: the stored mask of {labels} cannot be read back; nothing was deleted")
+
+    def _back_up(self, item: Item, reading: Reading, drawn: dict[str, list[Drawn]]) -> None:
+        if self.journal is None:
+            raise ProofError("nothing is deleted without a journal")
+        ids = [one.id for many in drawn.values() for one in many]
+        self.journal.back_up(item.id, item.name, [reading.raw[key] for key in ids])
+
+    def _delete(self, item: Item, reading: Reading, decisions: dict[str, Decision]) -> int:
+        """Delete what is accounted for, if the source is still what was read."""
+        ids = [key for decision in decisions.values() for key in decision.accounted if not decision.write]
+        if not ids or self.journal is None:
+            return 0
+        self._reserve(item, len(ids))
+        known = [reading.raw[key]["id"] for key in ids]
+        self.journal.note("deleting", item.id, ids=known, etag=reading.record.etag)
+        self.source.delete(item, ids, reading.record.etag)
+        self._see_them_gone(item, ids)
+        self.journal.note("deleted", item.id, ids=known)
+        return len(ids)
+
+    def _reserve(self, item: Item, count: int) -> None:
+        with self._lock:
+            if self._allowance is None:
+                return
+            if count > self._allowance:
+                self._allowance = 0  # what is above the limit stops the deleting, not only this item's
+                limit = self.options.max_delete
+                raise PolymaskError(
+                    f"{item.name}: {count} more would be deleted than --max-delete {limit} allows"
+                )
+            self._allowance -= count
+
+    def _see_them_gone(self, item: Item, ids: Sequence[str]) -> None:
+        wait = WAIT
+        for _ in range(READ_BACKS):
+            left = set(ids) & set(self.source.read(item).raw)
+            if not left:
+                return
+            time.sleep(wait)
+            wait *= 2
+        raise ProofError(f"{item.name}: {len(left)} instances were deleted but are still there; run again")
+
+    def _would_delete(self, decisions: dict[str, Decision], drawn: dict[str, list[Drawn]]) -> int:
+        if not self.options.delete_source:
+            return 0
+        return sum(len(drawn.get(label, ())) for label, decision in decisions.items() if not decision.problem)
+
+    def _count(self, reading: Reading, drawn: dict[str, list[Drawn]], outcome: ItemOutcome) -> None:
+        instances = [one.instance for many in drawn.values() for one in many]
+        if not instances:
+            return
+        record = type(reading.record)(
+            reading.record.id, reading.record.name, reading.record.frame, tuple(instances)
+        )
+        painting = Painting(
+            record, LabelMap.from_names(drawn), Rules(pixel_rule=self.options.pixel_rule, overlap="void")
+        )
+        outcome.instances = len(instances)
+        outcome.conflicts = painting.conflicts
+        outcome.contested, outcome.labeled = painting.contested_pixels, painting.labeled_pixels
+        for label, spans in painting.label_spans.items():
+            outcome.labels[label] = (len(drawn[label]), spans.pixels)
+
+
+def _raise_problems(decisions: dict[str, Decision]) -> None:
+    problems = [decision.problem for decision in decisions.values() if decision.problem]
+    if problems:
+        raise ProofError("; ".join(problems))
+
+
+def _sum_up(outcome: ItemOutcome, report: Report, conflicts: dict[tuple[str, str], Conflict]) -> None:
+    report.images += 1
+    report.unsupported.extend(outcome.unsupported)
+    if outcome.failure is not None:
+        report.failures.append(Skipped(outcome.item.name, str(outcome.failure)))
+        code = 1 if isinstance(outcome.failure, InputError) else outcome.failure.exit_code
+        report.exit_code = max(report.exit_code, code)
+        return
+    report.instances += outcome.instances
+    report.written += outcome.changed
+    report.unchanged += not outcome.changed
+    report.deleted += outcome.deleted
+    report.conflict_pixels += outcome.contested
+    report.labeled_pixels += outcome.labeled
+    add_conflicts(conflicts, outcome.conflicts)
+    for name, (instances, pixels) in outcome.labels.items():
+        counts = report.labels.setdefault(name, {"instances": 0, "pixels": 0})
+        counts["instances"] += instances
+        counts["pixels"] += pixels
