@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -9,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.model import ImageRecord, Instance, Polygon, Runs
+
+LITTLE = sys.byteorder == "little"
 
 
 def pixels_sha256(mask: NDArray[np.generic]) -> str:
@@ -51,16 +54,15 @@ def geometry_sha256(shape: tuple[Polygon, ...] | Runs) -> str:
     >>> geometry_sha256((square,)) == geometry_sha256((square, square))
     False
     """
-    digest = hashlib.sha256()
     if isinstance(shape, Runs):
-        digest.update(f"runs {shape.frame} ".encode())
-        digest.update(shape.counts.astype("<i8").tobytes())
-        return digest.hexdigest()
-    for polygon in shape:
-        rings = polygon.rings
-        parts = [f"polygon {[len(ring) for ring in rings]} ".encode()]
-        digest.update(b"".join(parts + [ring.astype("<f8", copy=False).tobytes() for ring in rings]))
-    return digest.hexdigest()
+        parts = [f"runs {shape.frame} ".encode(), shape.counts.astype("<i8").tobytes()]
+    else:
+        parts = []
+        for polygon in shape:
+            rings = polygon.rings
+            parts.append(f"polygon {[len(ring) for ring in rings]} ".encode())
+            parts += [ring.tobytes() if LITTLE else ring.astype("<f8").tobytes() for ring in rings]
+    return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def record_sha256(record: ImageRecord) -> str:

@@ -115,8 +115,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     kept = [image for index, image in images if positions.get(image.id) == index]
     names = _category_names(categories, refusals)
     reader = _Reader(kept, names)
-    for index, annotation in annotations:
-        refusals.catch(f"{where}[{index}]", reader.add, index, annotation)
+    refusals.each(where, annotations, reader.add)
     return Annotations(
         path=content.path,
         format="coco",

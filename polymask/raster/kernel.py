@@ -7,6 +7,7 @@ The numpy twin is the reference; both give the same answers, bit for bit.
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -126,6 +127,7 @@ def find_claims(spans: SpanTable, groups: Sequence[int], *, frame: Frame) -> Cla
     return claims.ordered(labeled, found[:, 0], found[:, 1, 0], members)
 
 
+@lru_cache(1 << 14)
 def _members(bits: bytes) -> tuple[int, ...]:
     """The numbers of the bits that are set, in native 64-bit words."""
     words = np.frombuffer(bits, np.uint64).tolist()
