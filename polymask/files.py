@@ -286,6 +286,10 @@ class Root:
         if relative in self._folders:
             os.close(self._folders.pop(relative))
 
+    def __del__(self) -> None:
+        with suppress(OSError, AttributeError, TypeError):  # at the end of a process, much is gone already
+            self.close()
+
     def close(self) -> None:
         """Let go of all folders; they are opened anew when needed."""
         for relative in list(self._folders):
