@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
+from polymask.journal import make_private
 
 Json = dict[str, Any]
 
@@ -40,7 +41,7 @@ class Client:
     """Calls to one platform; threads may share it."""
 
     def __init__(self, api: Any, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._api, self._sleep = api, sleep
+        self._api, self.sleep = api, sleep
         self._waited = 0.0
 
     def call(self, method: str, path: str, body: Json | list[Json] | None = None, *, safe: bool) -> Any:
@@ -97,7 +98,7 @@ class Client:
         if self._waited + seconds > ALL_WAITS:
             raise error
         self._waited += seconds
-        self._sleep(seconds)
+        self.sleep(seconds)
 
     def pages(self, dataset_id: str, resource: str, query: Json) -> list[Json]:
         """All rows of a query, in ascending order of id, counted against the total.
@@ -281,6 +282,7 @@ def connect(*, workers: int = 1) -> Client:
         api._token = token  # the public setter would write it to a file
     if not api.token:
         raise Denied(f"Dataloop: not logged in; log in with dtlpy, or set {TOKEN}")
+    api._check_fork()  # it forgets the session on the first call after a fork, and ours with it
     api.session = _session(workers)
     return Client(api)
 
@@ -290,7 +292,7 @@ def import_dtlpy() -> Any:
     if HOME not in os.environ and not (Path.home() / ".dataloop" / "cookie.json").exists():
         state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
         private = state / "polymask" / "dtlpy"
-        private.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(private)
         os.environ[HOME] = str(private)
     before = os.umask(0o077)
     try:
