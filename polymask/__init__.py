@@ -10,6 +10,8 @@ array([[0, 1, 1, 0],
 
 from polymask._version import __version__
 from polymask.checks import check
+from polymask.comparison import compare
+from polymask.counts import stats
 from polymask.errors import (
     BackendError,
     ConflictError,
@@ -44,6 +46,7 @@ from polymask.model import (
     Spans,
 )
 from polymask.png import decode_png, encode_png
+from polymask.proofs import verify
 from polymask.raster import rasterize
 from polymask.semantic import conflicts, index_mask, label_masks
 
@@ -77,6 +80,7 @@ __all__ = [
     "Unavailable",
     "__version__",
     "check",
+    "compare",
     "conflicts",
     "convert",
     "decode_png",
@@ -85,4 +89,6 @@ __all__ = [
     "label_masks",
     "rasterize",
     "read",
+    "stats",
+    "verify",
 ]

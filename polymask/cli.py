@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 import polymask
 from polymask.checks import KINDS
+from polymask.commands import compare_command, stats_command, verify_command
 from polymask.errors import PolymaskError
 from polymask.formats import FORMATS
 from polymask.job import convert
@@ -81,6 +82,7 @@ def cli() -> None:
     polymask convert instances.json masks/            index masks, labels.json, manifest.jsonl
     polymask convert instances.json out/ --to voc     a PASCAL VOC folder
     polymask check instances.json                     what is odd about the annotations
+    polymask compare truth/ other/                    IoU by label between two mask sets
 
     Exit codes: 0 done, 1 some items failed, 2 your input, 3 the service or the disk,
     4 somebody else holds it or changed it, 5 a proof failed, 130 or 143 interrupted.
@@ -164,6 +166,12 @@ def cli() -> None:
     "--label-attribute", metavar="NAME", help="The region attribute that tells the label, in VIA files."
 )
 @click.option("--default-label", metavar="NAME", help="The label of regions that have none, in VIA files.")
+@click.option(
+    "--split-ratio",
+    metavar="A,B,C",
+    help="Shares of train, val and test, e.g. 0.8,0.1,0.1, instead of --split.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Draws the splits.")
 @click.option("--skip-invalid", is_flag=True, help="Leave malformed records out, and list them.")
 @click.option(
     "--max-pixels",
@@ -254,6 +262,10 @@ def check_command(source: str, *, max_pixels: int, as_json: bool, **options: Any
         sys.exit(2)
 
 
+for _command in (stats_command, compare_command, verify_command):
+    cli.add_command(_command)
+
+
 @cli.command("formats")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def formats_command(*, as_json: bool) -> None:
@@ -274,7 +286,7 @@ def formats_command(*, as_json: bool) -> None:
     for title, table in tables.items():
         click.echo(title.replace("_", " "))
         for name, told in table.items():
-            click.echo(f"  {name:<10} {told}")
+            click.echo(f"  {name:<13} {told}")
     click.echo(f"kernel: {KERNEL}")
 
 

@@ -14,8 +14,10 @@ from polymask._version import __version__
 from polymask.errors import FormatError, InputError
 from polymask.files import Root, refuse_collisions, safe_path
 from polymask.labels import LabelMap
-from polymask.layouts import Drawn, Layout
+from polymask.layouts import Drawn, Layout, LayoutOptions
+from polymask.layouts.tables import ID2LABEL, id2label
 from polymask.model import ImageRecord
+from polymask.raster import rule_versions
 from polymask.semantic import Rules
 
 LABELS = "labels.json"
@@ -31,10 +33,17 @@ class FolderSink:
     """
 
     def __init__(
-        self, path: str | Path, layout: Layout, *, rules: Rules, label_map: LabelMap, overwrite: bool = False
+        self,
+        path: str | Path,
+        layout: Layout,
+        *,
+        rules: Rules,
+        options: LayoutOptions,
+        overwrite: bool = False,
     ) -> None:
         self.root = Root(path)
-        self.layout, self.rules, self.label_map, self.overwrite = layout, rules, label_map, overwrite
+        self.layout, self.rules, self.options, self.overwrite = layout, rules, options, overwrite
+        self.label_map: LabelMap = options.label_map
         self.before: dict[str, dict[str, Any]] = {}
 
     def plan(self, names: Iterable[str], options: Mapping[str, Any]) -> None:
@@ -44,7 +53,7 @@ class FolderSink:
         masks in the folder that a run with these options would not make.
         """
         names = list(names)
-        paths = [(path, name) for name in names for path in self.layout.paths(safe_path(name))]
+        paths = [(path, name) for name in names for path in self.layout.paths(safe_path(name), self.options)]
         refuse_collisions(paths)
         if not self.root.path.exists():
             return
@@ -67,14 +76,20 @@ class FolderSink:
                 continue
             if name in self.before and self._rules() != _rules_of(self.before[name]):
                 raise InputError(self._told(file, "was made under other rules"))
+            if name in self.before and self.before[name]["mask"] != self._mask_path(name):
+                raise InputError(self._told(self.before[name]["mask"], "is of another layout or split"))
             if there and name not in self.before and file == path:
                 raise InputError(self._told(file, "is there already, and not in the manifest"))
+
+    def _mask_path(self, name: str) -> str:
+        return self.layout.paths(name, self.options)[0]
 
     def _told(self, relative: str, what: str) -> str:
         return f"{self.root.path / relative} {what}; pass --overwrite, or choose another DEST"
 
     def _rules(self) -> dict[str, Any]:
-        named = {"pixel_rule": self.rules.pixel_rule, "overlap": self.rules.overlap}
+        named = {"pixel_rule": self.rules.pixel_rule, **rule_versions(self.rules.pixel_rule)}
+        named["overlap"] = self.rules.overlap
         chosen = {name: getattr(self.rules, name) for name in _LESS_USED}
         return named | {name: value for name, value in chosen.items() if value != _LESS_USED[name]}
 
@@ -106,8 +121,11 @@ class FolderSink:
         return bool(missing)
 
     def _remove_stale(self, drawn: Drawn) -> None:
-        """Masks of labels that the image no longer has, where each label has a file."""
-        labels = self.before.get(drawn.name, {}).get("labels", {})
+        """A mask that went elsewhere, and masks of labels that the image no longer has."""
+        before = self.before.get(drawn.name, {})
+        labels = before.get("labels", {})
+        if self.overwrite and not labels and before.get("mask", drawn.mask) != drawn.mask:
+            self.root.remove(before["mask"])
         for label in labels if self.overwrite and "#" not in drawn.mask else ():
             if label not in (drawn.labels or {}):
                 self.root.remove(f"{drawn.mask}/{label}.png")
@@ -116,7 +134,8 @@ class FolderSink:
         """The files that all images share, then, once all is durable, the manifest."""
         lines = self.before | {entry["name"]: entry for entry in entries}
         manifest = b"".join(_line(lines[name]) for name in sorted(lines))
-        for path, data in ((LABELS, self.label_map.to_json()), *shared):
+        tables = ((LABELS, self.label_map.to_json()), (ID2LABEL, id2label(self.label_map)))
+        for path, data in (*tables, *shared):
             if self.root.read(path) != data:
                 self.root.write(path, data)
         if self.root.read(MANIFEST) != manifest:
@@ -125,7 +144,7 @@ class FolderSink:
 
 
 def _rules_of(entry: Mapping[str, Any]) -> dict[str, Any]:
-    named = ("pixel_rule", "overlap", *_LESS_USED)
+    named = ("pixel_rule", "pillow", "overlap", *_LESS_USED)
     return {
         name: tuple(entry[name]) if name == "priority" else entry[name] for name in named if name in entry
     }

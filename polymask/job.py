@@ -25,7 +25,8 @@ from polymask.files import safe_path
 from polymask.folder import FolderSink
 from polymask.formats import Annotations, ReadOptions, open_annotations
 from polymask.labels import VOID_16, LabelMap, from_categories, unknown_label
-from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
+from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named, picture_path
+from polymask.layouts.splits import assign, checked_ratio, parse_ratio
 from polymask.model import Conflict, Frame, ImageRecord, Limits, Report, Skipped
 from polymask.raster import KERNEL
 from polymask.raster.resize import resized
@@ -57,6 +58,8 @@ class ConvertOptions:
     instances: bool = False
     size: Frame | None = None
     split: str = "train"
+    split_ratio: str | Sequence[float] | None = None
+    seed: int = 0
     copy_images: bool = False
     skip_invalid: bool = False
     label_attribute: str | None = None
@@ -147,15 +150,17 @@ class Job:
         self.label_map = self._label_map()
         self.skipped = [*self.annotations.skipped, *self._unknown_labels()]
         self.only = self._chosen_labels()
-        split = safe_path(options.split)
         self.layout_options = LayoutOptions(
-            label_map=self.label_map, split=split, instances=options.instances
+            label_map=self.label_map,
+            split=safe_path(options.split),
+            instances=options.instances,
+            splits=self._splits(),
         )
         self.layout.check(self.layout_options)
         if options.copy_images and options.images is None:
             raise InputError("--copy-images needs to know where the pictures are: add --images DIR")
         self.sink = FolderSink(
-            dest, self.layout, rules=self.rules, label_map=self.label_map, overwrite=options.overwrite
+            dest, self.layout, rules=self.rules, options=self.layout_options, overwrite=options.overwrite
         )
         self.sink.plan([self.annotations.names[index] for index in self.indices], self.fingerprint)
 
@@ -184,6 +189,14 @@ class Job:
         if self.options.labels is not None:
             return LabelMap.load(self.options.labels)
         return from_categories(self.annotations.categories, ids=self.options.ids)
+
+    def _splits(self) -> dict[str, str]:
+        """Of all images that the source names, so that --where moves none to another split."""
+        ratio = self.options.split_ratio
+        if ratio is None:
+            return {}
+        shares = parse_ratio(ratio) if isinstance(ratio, str) else checked_ratio(ratio)
+        return assign(self.annotations.names, shares, seed=self.options.seed)
 
     def _unknown_labels(self) -> Iterator[Skipped]:
         for name, instances in self.annotations.used.items():
@@ -280,7 +293,7 @@ class Job:
     def _picture(self, name: str) -> tuple[str, bytes]:
         path = Path(self.options.images or "") / safe_path(name)
         try:
-            return f"{self.layout.IMAGES}/{name}", path.read_bytes()
+            return picture_path(self.layout, name, self.layout_options), path.read_bytes()
         except OSError as error:
             raise InputError(
                 f"{path}: {os.strerror(error.errno or 0)}; the picture is needed to copy it"

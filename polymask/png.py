@@ -19,7 +19,7 @@ from polymask.errors import FormatError, LimitError
 from polymask.model import BoolMask, IndexMask, Limits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-GRAY, INDEXED = 0, 3
+GRAY, COLOR, INDEXED, RGBA = 0, 2, 3, 6
 
 
 def encode_png(mask: IndexMask, *, palette: NDArray[np.uint8] | None = None) -> bytes:
@@ -39,11 +39,15 @@ def encode_png(mask: IndexMask, *, palette: NDArray[np.uint8] | None = None) -> 
         raise FormatError("a palette PNG holds 8-bit masks only")
     (height, width), depth = mask.shape, mask.dtype.itemsize * 8
     color_type = GRAY if palette is None else INDEXED
-    chunks = [_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0))]
-    if palette is not None:
-        chunks.append(_chunk(b"PLTE", np.ascontiguousarray(palette, np.uint8).tobytes()))
-    chunks.append(_chunk(b"IDAT", isal_zlib.compress(_scanlines(mask), 1)))
-    return b"".join([SIGNATURE, *chunks, _chunk(b"IEND", b"")])
+    extra = () if palette is None else (_chunk(b"PLTE", np.ascontiguousarray(palette, np.uint8).tobytes()),)
+    return _png((width, height, depth, color_type), _scanlines(mask), *extra)
+
+
+def _png(header: tuple[int, int, int, int], lines: NDArray[np.uint8], *chunks: bytes) -> bytes:
+    """A whole file: its header (width, height, bit depth, color type), further chunks, and scanlines."""
+    first = _chunk(b"IHDR", struct.pack(">IIBBBBB", *header, 0, 0, 0))
+    data = _chunk(b"IDAT", isal_zlib.compress(lines, 1))
+    return b"".join([SIGNATURE, first, *chunks, data, _chunk(b"IEND", b"")])
 
 
 def _scanlines(mask: IndexMask) -> NDArray[np.uint8]:
@@ -104,9 +108,7 @@ def encode_rgba(mask: BoolMask, color: tuple[int, int, int]) -> bytes:
     height, width = mask.shape
     lines = np.zeros((height, 4 * width + 1), np.uint8)
     lines[:, 1:].reshape(height, width, 4)[mask] = (*color, 255)
-    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
-    data = isal_zlib.compress(lines, 1)
-    return b"".join([SIGNATURE, _chunk(b"IHDR", header), _chunk(b"IDAT", data), _chunk(b"IEND", b"")])
+    return _png((width, height, 8, RGBA), lines)
 
 
 def decode_rgba(data: bytes, *, limits: Limits | None = None) -> BoolMask:
@@ -118,3 +120,22 @@ def decode_rgba(data: bytes, *, limits: Limits | None = None) -> BoolMask:
     with _opened(data, limits, ("RGBA",)) as image:
         alpha: BoolMask = np.array(image)[..., 3] > 127
         return alpha
+
+
+def encode_color(pixels: NDArray[np.uint8]) -> bytes:
+    """(height, width, 3) uint8 pixels, red, green, blue, as PNG bytes.
+
+    >>> decode_color(encode_color(np.array([[[1, 2, 3]]], np.uint8))).tolist()
+    [[[1, 2, 3]]]
+    """
+    height, width, _ = pixels.shape
+    return _png((width, height, 8, COLOR), _scanlines(pixels.reshape(height, 3 * width)))
+
+
+def decode_color(data: bytes, *, limits: Limits | None = None) -> NDArray[np.uint8]:
+    """The (height, width, 3) uint8 pixels of color or palette PNG bytes.
+
+    Raises `FormatError` for bytes that are no such PNG, `LimitError` above `limits.max_pixels`.
+    """
+    with _opened(data, limits, ("RGB", "RGBA", "P")) as image:
+        return np.array(image.convert("RGB"))

@@ -1,16 +1,20 @@
 """Masks → files: one file a layout, one row in the table.
 
-A layout is a module with `IMAGES` (the folder that copied pictures go to), `INDEX`
-(whether it holds one index mask an image, or one mask a label), and four functions:
+A layout is a module with `IMAGES` (the folder that copied pictures go to; `{split}` stands
+for the image's split), `INDEX` (whether it holds one index mask an image, or one mask a
+label), and four functions:
 
 - `check(options)`: raise where these labels cannot be laid out this way;
-- `paths(name)`: the paths that an image of this name will take, the mask's first;
+- `paths(name, options)`: the paths that an image of this name will take, the mask's first;
 - `draw(painting, options)`: an image's files, as a `Drawn`;
 - `finish(drawn, options)`: the files that belong to all images together.
+
+A layout that can be read back has a fifth, `open_folder(folder)`: its masks there, as a
+`reading.MaskFolder`, or None where the folder is of another layout.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import PurePosixPath
 from typing import Protocol, cast
@@ -23,17 +27,41 @@ LAYOUTS = {
     "index": "masks/<name>.png: one 8 or 16 bit index mask an image, and labels.json",
     "binary": "masks/<name>/<label>.png: one mask a label, 0 and 255; masks may overlap",
     "voc": "PASCAL VOC: palette PNGs, ImageSets, labelmap.txt",
+    "cityscapes": "gtFine/<split>/<city>: labelIds, labelTrainIds, instanceIds and color",
+    "camvid": "<split>annot/<name>.png in colors, and the class table",
+    "ade20k": "annotations/<split>/<name>.png, and objectInfo.txt",
+    "mmseg": "ann_dir/<split>/<name>.png, and METAINFO for the config",
+    "yolo-semantic": "masks/<split>/<name>.png, and the data set's YAML",
     "coco": "annotations.json: one RLE annotation a label and image",
+    "coco-panoptic": "panoptic.json and panoptic/<name>.png: a segment for each instance",
+    "coco-stuff": "stuffthingmaps/<name>.png: category id - 1, 255 unlabeled",
+    "onehot": "onehot/<name>.npz: H x W x K, background first",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayoutOptions:
-    """What a layout may be asked: the label map, the split's name, and whether to add instance ids."""
+    """What a layout may be asked: the label map, splits, and whether to add instance ids.
+
+    `splits` tells each image's split by name; images that are not in it are of `split`.
+
+    >>> LayoutOptions(label_map=LabelMap(()), splits={"a.jpg": "val"}).split_of("a.jpg")
+    'val'
+    """
 
     label_map: LabelMap
     split: str = "train"
     instances: bool = False
+    splits: Mapping[str, str] = field(default_factory=dict)
+
+    def split_of(self, name: str) -> str:
+        """The split that an image belongs to."""
+        return self.splits.get(name, self.split)
+
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        """All splits of this run, in order: each has its list, even if it is empty."""
+        return tuple(dict.fromkeys(self.splits.values())) or (self.split,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +89,7 @@ class Layout(Protocol):
     INDEX: bool
 
     def check(self, options: LayoutOptions) -> None: ...  # noqa: D102
-    def paths(self, name: str) -> Sequence[str]: ...  # noqa: D102
+    def paths(self, name: str, options: LayoutOptions) -> Sequence[str]: ...  # noqa: D102
     def draw(self, painting: Painting, options: LayoutOptions) -> Drawn: ...  # noqa: D102
     def finish(  # noqa: D102
         self, drawn: Iterable[Drawn], options: LayoutOptions
@@ -82,3 +110,11 @@ def stem(name: str) -> str:
     'train/0001'
     """
     return str(PurePosixPath(name).with_suffix("")) if PurePosixPath(name).name.strip(".") else name
+
+
+def picture_path(layout: Layout, name: str, options: LayoutOptions) -> str:
+    """Where the copy of an image's picture goes."""
+    place = getattr(layout, "picture", None)
+    if place is not None:
+        return str(place(name, options))
+    return f"{layout.IMAGES.format(split=options.split_of(name))}/{name}"

@@ -4,13 +4,19 @@ An image without instances has an empty line in the manifest and no masks.
 """
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 
 from polymask.digest import combined_sha256, pixels_sha256
 from polymask.errors import InputError, LabelError
 from polymask.files import refuse_collisions, safe_path
+from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.reading import MaskFolder, masks_below, read_png, stored_labels
+from polymask.layouts.splits import split_lists
+from polymask.layouts.tables import painted
+from polymask.model import IndexMask
 from polymask.png import encode_png
 from polymask.raster.spans import paint
 from polymask.semantic import Painting
@@ -30,14 +36,14 @@ def check(options: LayoutOptions) -> None:
         raise LabelError(f"{error}; rename the label in a --labels file (`old -> new`)") from None
 
 
-def paths(name: str) -> tuple[str, ...]:
+def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
     """The folder of an image's masks."""
     return (f"masks/{stem(name)}",)
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     """The union of each label's instances, as gray PNG of 0 and 255."""
-    (folder,) = paths(painting.record.name)
+    (folder,) = paths(painting.record.name, options)
     files, digests = [], {}
     for label, spans in painting.label_spans.items():
         mask = np.zeros(painting.record.frame, np.uint8)
@@ -54,5 +60,33 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
-    """Nothing: labels.json lies beside every layout."""
-    return iter(())
+    """The lists of the splits; labels.json lies beside every layout."""
+    yield from split_lists(drawn, options)
+
+
+def open_folder(folder: Path) -> MaskFolder | None:
+    """The folders of masks named by label; their index mask has later labels on top."""
+    label_map = stored_labels(folder)
+    found = masks_below(folder, "masks")
+    if label_map is None or not all(_is_label(name, label_map) for name in found):
+        return None
+
+    def labels_of(path: str) -> dict[str, IndexMask]:
+        return {
+            name: read_png(folder / path / f"{name}.png")
+            for name in label_map.names
+            if (folder / path / f"{name}.png").is_file()
+        }
+
+    return MaskFolder(
+        layout="binary",
+        label_map=label_map,
+        masks={name.rpartition("/")[0]: path.rpartition("/")[0] for name, path in found.items()},
+        decode=lambda path: painted(labels_of(path), label_map),
+        labels_of=labels_of,
+    )
+
+
+def _is_label(name: str, label_map: LabelMap) -> bool:
+    image, _, label = name.rpartition("/")
+    return bool(image) and label in label_map.names

@@ -6,13 +6,20 @@ Source: cocodataset.org, "Data format".
 """
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from polymask.digest import combined_sha256, pixels_sha256
-from polymask.layouts import Drawn, LayoutOptions
+from polymask.labels import LabelMap
+from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.reading import MaskFolder, read_bytes, stored_labels
+from polymask.layouts.splits import split_lists
+from polymask.layouts.tables import painted
+from polymask.model import IndexMask, Runs
+from polymask.raster.runs import counts_from_string, from_runs
 from polymask.raster.spans import paint
 from polymask.semantic import Painting
 
@@ -25,7 +32,7 @@ def check(options: LayoutOptions) -> None:
     """Every label map can be laid out this way."""
 
 
-def paths(name: str) -> tuple[str, ...]:
+def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
     """A place in the one file."""
     return (f"{FILE}#{name}",)
 
@@ -46,7 +53,7 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     image = {"file_name": painting.record.name, "height": height, "width": width}
     return Drawn(
         name=painting.record.name,
-        mask=paths(painting.record.name)[0],
+        mask=paths(painting.record.name, options)[0],
         pixels_sha256=combined_sha256(digests),
         labels=digests,
         row=msgspec.json.encode([image, annotations]),
@@ -66,7 +73,8 @@ def _annotation(category: int, rle: dict[str, Any], area: int) -> dict[str, Any]
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
-    """All images and annotations, numbered in order."""
+    """All images and annotations, numbered in order; and the lists of the splits."""
+    drawn = list(drawn)
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, one in enumerate(drawn, 1):
@@ -77,3 +85,45 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     categories = [{"id": label.value, "name": label.name} for label in options.label_map.labels]
     document = {"images": images, "annotations": annotations, "categories": categories}
     yield FILE, msgspec.json.encode(document)
+    yield from split_lists(drawn, options)
+
+
+def open_folder(folder: Path) -> MaskFolder | None:
+    """The label masks in annotations.json, if polymask's label map lies beside it.
+
+    Their index mask has later labels on top.
+    """
+    label_map = stored_labels(folder)
+    if label_map is None or not (folder / FILE).is_file():
+        return None
+    images = _images(read_bytes(folder / FILE), label_map)
+    return MaskFolder(
+        layout="coco",
+        label_map=label_map,
+        masks={stem(path.partition("#")[2]): path for path in images},
+        decode=lambda path: painted(_masks(images[path]), label_map, frame=_frame(images[path])),
+        labels_of=lambda path: _masks(images[path]),
+    )
+
+
+def _images(data: bytes, label_map: LabelMap) -> dict[str, dict[str, Any]]:
+    """Each image's entry by its path, with its segmentations by label."""
+    document = msgspec.json.decode(data)
+    names = {label.value: label.name for label in label_map.labels}
+    images = {image["id"]: image | {"labels": {}} for image in document["images"]}
+    for annotation in document["annotations"]:
+        label = names[annotation["category_id"]]
+        images[annotation["image_id"]]["labels"][label] = annotation["segmentation"]
+    return {f"{FILE}#{image['file_name']}": image for image in images.values()}
+
+
+def _frame(image: dict[str, Any]) -> tuple[int, int]:
+    return image["height"], image["width"]
+
+
+def _masks(image: dict[str, Any]) -> dict[str, IndexMask]:
+    masks = {}
+    for label, rle in image["labels"].items():
+        masks[label] = np.zeros(_frame(image), np.uint8)
+        paint(masks[label], from_runs(Runs(counts_from_string(rle["counts"]), _frame(image))), 1)
+    return masks

@@ -5,10 +5,13 @@ instance in paint order, 65535 for void.
 """
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from polymask.digest import pixels_sha256
 from polymask.labels import VOID_16
 from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.reading import MaskFolder, masks_below, png_folder
+from polymask.layouts.splits import split_lists
 from polymask.png import encode_png
 from polymask.semantic import Painting
 
@@ -20,14 +23,14 @@ def check(options: LayoutOptions) -> None:
     """Every label map can be laid out this way."""
 
 
-def paths(name: str) -> tuple[str, ...]:
+def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
     """The mask, and the instance ids if they are asked for."""
     return f"masks/{stem(name)}.png", f"instances/{stem(name)}.png"
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     """The index mask as gray PNG."""
-    mask, instances = paths(painting.record.name)
+    mask, instances = paths(painting.record.name, options)
     files = [(mask, encode_png(painting.index))]
     if options.instances:
         files.append((instances, encode_png(painting.instance_ids(VOID_16))))
@@ -36,5 +39,10 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
-    """Nothing: labels.json lies beside every layout."""
-    return iter(())
+    """The lists of the splits; labels.json lies beside every layout."""
+    yield from split_lists(drawn, options)
+
+
+def open_folder(folder: Path) -> MaskFolder | None:
+    """The masks below `masks/`."""
+    return png_folder(folder, "index", masks_below(folder, "masks"))

@@ -7,34 +7,35 @@ Source: PASCAL VOC 2012 development kit, section 4; CVAT's `labelmap.txt`.
 """
 
 from collections.abc import Iterable, Iterator
-
-import numpy as np
+from pathlib import Path
 
 from polymask.digest import pixels_sha256
-from polymask.errors import LabelError
-from polymask.labels import VOID_8, VOID_16, voc_colors
+from polymask.labels import VOID_8, VOID_16, LabelMap, voc_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.reading import MaskFolder, masks_below, png_folder
+from polymask.layouts.splits import by_split, lines
+from polymask.layouts.tables import require_8_bits
 from polymask.png import encode_png
 from polymask.semantic import Painting
 
 IMAGES = "JPEGImages"
 INDEX = True
+LABELMAP = "labelmap.txt"
 
 
 def check(options: LayoutOptions) -> None:
     """A palette has 256 entries: raise `LabelError` for label maps that need 16 bits."""
-    if options.label_map.dtype is not np.uint8:
-        raise LabelError("a palette PNG holds values up to 255; use `--ids contiguous`, or `--to index`")
+    require_8_bits(options.label_map, "voc")
 
 
-def paths(name: str) -> tuple[str, ...]:
+def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
     """The class mask and the object mask."""
     return f"SegmentationClass/{stem(name)}.png", f"SegmentationObject/{stem(name)}.png"
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     """The index mask as palette PNG."""
-    classes, objects = paths(painting.record.name)
+    classes, objects = paths(painting.record.name, options)
     files = [(classes, encode_png(painting.index, palette=options.label_map.palette()))]
     if options.instances:
         files.append((objects, _objects(painting)))
@@ -49,10 +50,15 @@ def _objects(painting: Painting) -> bytes:
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
-    """The list of the split's images, and the colors."""
-    names = "".join(f"{stem(one.name)}\n" for one in drawn)
-    yield f"ImageSets/Segmentation/{options.split}.txt", names.encode()
-    lines = ["# label:color_rgb:parts:actions", "background:0,0,0::"]
-    for label in options.label_map.labels:
-        lines.append(f"{label.name}:{','.join(map(str, label.color))}::")
-    yield "labelmap.txt", ("\n".join(lines) + "\n").encode()
+    """The lists of each split's images, and the colors."""
+    for split, names in by_split(drawn, options).items():
+        yield f"ImageSets/Segmentation/{split}.txt", lines(names)
+    colors = [f"{label.name}:{','.join(map(str, label.color))}::" for label in options.label_map.labels]
+    yield LABELMAP, lines(["# label:color_rgb:parts:actions", "background:0,0,0::", *colors])
+
+
+def open_folder(folder: Path) -> MaskFolder | None:
+    """The class masks; labels.json or labelmap.txt names their values."""
+    table = folder / LABELMAP
+    named = LabelMap.load(table) if table.is_file() else None
+    return png_folder(folder, "voc", masks_below(folder, "SegmentationClass"), label_map=named)

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+import PIL
 
 from polymask.errors import GeometryError, InputError, unknown
 from polymask.model import BoolMask, Frame, Polygon, Ring, Runs, Shape, Spans
-from polymask.raster import center
+from polymask.raster import center, coco, fill_poly, pil, skimage
 from polymask.raster.runs import from_runs
 from polymask.raster.spans import Int64, paint, split, union
 
@@ -16,15 +17,36 @@ Intervals = Callable[[list[Ring], list[int], Frame], tuple[Int64, Int64]]
 
 PIXEL_RULES: dict[str, tuple[str, Intervals]] = {
     "center": ("a pixel whose center is inside; exact, half-open, even-odd", center.intervals),
+    "coco": ("pycocotools: COCO, Datumaro, CVAT, torchvision, detectron2", coco.intervals),
+    "pil": ("Pillow's polygon: labelme, cityscapesScripts, IDD", pil.intervals),
+    "cv2-trunc": (
+        "OpenCV on truncated points: dtlpy from_polygon, supervision, Ultralytics, Labelbox",
+        fill_poly.truncated,
+    ),
+    "cv2-round": ("OpenCV on rounded points: imantics, dtlpy show", fill_poly.rounded),
+    "skimage": ("scikit-image's polygon as it is: notebooks; needs polymask[parity]", skimage.intervals),
 }
 
 
 def pixel_rule_named(name: str) -> Intervals:
-    """The function behind a pixel rule; raises `InputError` for a name not in the table."""
-    try:
-        return PIXEL_RULES[name][1]
-    except KeyError:
-        raise InputError(unknown("pixel rule", name, PIXEL_RULES)) from None
+    """The function behind a pixel rule.
+
+    Raises `InputError` for a name not in the table, and where the rule needs a library that is not there.
+    """
+    if name not in PIXEL_RULES:
+        raise InputError(unknown("pixel rule", name, PIXEL_RULES))
+    if name == "skimage":
+        skimage.require()
+    return PIXEL_RULES[name][1]
+
+
+def rule_versions(name: str) -> dict[str, str]:
+    """The libraries whose release changes a pixel rule's answer, with the version at hand.
+
+    >>> list(rule_versions("pil")), rule_versions("center")
+    (['pillow'], {})
+    """
+    return {"pillow": PIL.__version__} if name == "pil" else {}
 
 
 def spans_of(shapes: Sequence[Shape], frame: Frame, *, pixel_rule: str = "center") -> list[Spans]:

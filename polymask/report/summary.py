@@ -31,7 +31,7 @@ def _labels(report: Report) -> list[str]:
     unused = len(report.labels) - len(used)
     if not rows:
         return []
-    table = _table(("label", "instances", "painted px", "share"), rows[:MOST_LINES])
+    table = text_table(("label", "instances", "painted px", "share"), rows[:MOST_LINES])
     more = (
         [f"  … and {len(rows) - MOST_LINES} more labels (all with --json)"] if len(rows) > MOST_LINES else []
     )
@@ -49,7 +49,7 @@ def _conflicts(report: Report) -> list[str]:
     more = (
         [f"  … and {len(rows) - MOST_LINES} more pairs (all with --json)"] if len(rows) > MOST_LINES else []
     )
-    table = _table(("labels", "px", "mostly won by"), rows[:MOST_LINES])
+    table = text_table(("labels", "px", "mostly won by"), rows[:MOST_LINES])
     return [
         "",
         f"Conflicts: {report.conflict_pixels:,} px ({share}) are claimed by several labels:",
@@ -85,7 +85,7 @@ def _listed(title: str, lines: Sequence[str]) -> list[str]:
     ]
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows in columns, the first aligned left, numbers aligned right."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     return [

@@ -1,0 +1,79 @@
+"""ADE20K (SceneParse150): `annotations/<split>/<name>.png`, gray; 0 is "other", labels count from 1.
+
+The splits are called `training` and `validation` there. `objectInfo.txt` names the values.
+Readers train without the zero: mmsegmentation's `reduce_zero_label=True`, Hugging Face's
+`do_reduce_labels`. Void (255) stays void under both.
+Source: the SceneParsing benchmark's toolkit (CSAILVision/sceneparsing), `objectInfo150.txt`.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from polymask.digest import pixels_sha256
+from polymask.errors import FormatError
+from polymask.labels import LabelMap
+from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.reading import MaskFolder, masks_by_split, png_folder, read_bytes
+from polymask.layouts.splits import lines
+from polymask.layouts.tables import in_value_order, require_8_bits
+from polymask.png import encode_png
+from polymask.semantic import Painting
+
+IMAGES = "images"
+INDEX = True
+TABLE = "objectInfo.txt"
+SPLITS = {"train": "training", "val": "validation", "test": "testing"}
+
+
+def check(options: LayoutOptions) -> None:
+    """Raise `LabelError` for label maps that need 16 bits."""
+    require_8_bits(options.label_map, "ade20k")
+
+
+def _split(name: str, options: LayoutOptions) -> str:
+    split = options.split_of(name)
+    return SPLITS.get(split, split)
+
+
+def picture(name: str, options: LayoutOptions) -> str:
+    """The picture's place beside its mask's."""
+    return f"{IMAGES}/{_split(name, options)}/{name}"
+
+
+def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
+    """The mask."""
+    return (f"annotations/{_split(name, options)}/{stem(name)}.png",)
+
+
+def draw(painting: Painting, options: LayoutOptions) -> Drawn:
+    """The index mask as gray PNG."""
+    (path,) = paths(painting.record.name, options)
+    digest = pixels_sha256(painting.index)
+    files = ((path, encode_png(painting.index)),)
+    return Drawn(name=painting.record.name, mask=path, pixels_sha256=digest, files=files)
+
+
+def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
+    """The names of the values."""
+    labels = in_value_order(options.label_map)
+    yield TABLE, lines(["Idx\tName", *(f"{label.value}\t{label.name}" for label in labels)])
+
+
+def open_folder(folder: Path) -> MaskFolder | None:
+    """The masks of all splits; labels.json or objectInfo.txt names their values."""
+    if not (folder / "annotations").is_dir():
+        return None
+    tables = sorted(folder.glob("objectInfo*.txt"))
+    named = _from_table(tables[0]) if tables else None
+    return png_folder(folder, "ade20k", masks_by_split(folder, "annotations"), label_map=named)
+
+
+def _from_table(path: Path) -> LabelMap:
+    """First column the value, last the name; the original's names hold commas and spaces."""
+    values = {}
+    for number, line in enumerate(read_bytes(path).decode("utf-8-sig").splitlines()[1:], 2):
+        value, *_, name = line.split("\t")
+        if not value.strip().isdecimal():
+            raise FormatError(f"{path}: line {number}: a line is a value, tabs and a name")
+        values[name.strip()] = int(value)
+    return LabelMap.from_values(values)

@@ -1,0 +1,127 @@
+"""CamVid: `<split>annot/<name>.png` in colors, `label_colors.txt` and `class_dict.csv`.
+
+Values do not appear in the files, so label maps that need 16 bits are welcome; colors must
+differ. Background is black, void the off-white of PASCAL VOC. `<split>.txt` pairs pictures and masks.
+Source: Brostow et al., "Semantic object classes in video" (`label_colors.txt`: `r g b name`);
+the pairs of SegNet's CamVid; Kaggle's `class_dict.csv` (`name,r,g,b`).
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polymask.digest import pixels_sha256
+from polymask.errors import FormatError, LabelError
+from polymask.labels import VOID_8, LabelMap, voc_colors
+from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.reading import MaskFolder, masks_below, read_bytes, require_labels, stored_labels
+from polymask.layouts.splits import lines
+from polymask.layouts.tables import BACKGROUND
+from polymask.model import IndexMask, Label
+from polymask.png import decode_color, encode_color
+from polymask.semantic import Painting
+
+IMAGES = "{split}"
+INDEX = True
+TABLE = "label_colors.txt"
+VOID_COLOR: tuple[int, int, int] = tuple(voc_colors()[VOID_8].tolist())
+
+Color = tuple[int, int, int]
+
+
+def check(options: LayoutOptions) -> None:
+    """Raise `LabelError` where two labels, or a label and background or void, share a color."""
+    seen: dict[Color, str] = {}
+    for name, _, color in rows(options.label_map):
+        if color in seen:
+            raise LabelError(
+                f"'{seen[color]}' and '{name}' both have the color {color}, and `camvid` masks hold nothing "
+                "else; give one another color in a --labels file"
+            )
+        seen[color] = name
+
+
+def rows(label_map: LabelMap) -> list[tuple[str, int, Color]]:
+    """Background, labels and void: (name, value, color)."""
+    labels = [(label.name, label.value, label.color) for label in label_map.labels]
+    return [(BACKGROUND, label_map.background, (0, 0, 0)), *labels, ("void", label_map.void, VOID_COLOR)]
+
+
+def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
+    """The color mask."""
+    return (f"{options.split_of(name)}annot/{stem(name)}.png",)
+
+
+def draw(painting: Painting, options: LayoutOptions) -> Drawn:
+    """The index mask in the labels' colors."""
+    (path,) = paths(painting.record.name, options)
+    table = np.zeros((int(np.iinfo(painting.index.dtype).max) + 1, 3), np.uint8)
+    for _, value, color in rows(options.label_map):
+        table[value] = color
+    digest = pixels_sha256(painting.index)
+    files = ((path, encode_color(table[painting.index])),)
+    return Drawn(name=painting.record.name, mask=path, pixels_sha256=digest, files=files)
+
+
+def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
+    """The class tables, and each split's pairs of picture and mask."""
+    table = rows(options.label_map)
+    yield TABLE, lines(f"{red} {green} {blue} {name}" for name, _, (red, green, blue) in table)
+    sheet = io.StringIO()
+    csv.writer(sheet, lineterminator="\n").writerows(
+        [("name", "r", "g", "b"), *((name, *color) for name, _, color in table)]
+    )
+    yield "class_dict.csv", sheet.getvalue().encode()
+    pairs: dict[str, list[str]] = {split: [] for split in options.split_names}
+    for one in drawn:
+        split = options.split_of(one.name)
+        pairs.setdefault(split, []).append(f"{split}/{one.name} {one.mask}")
+    for split, of_split in pairs.items():
+        yield f"{split}.txt", lines(of_split)
+
+
+def open_folder(folder: Path) -> MaskFolder | None:
+    """The color masks of all splits; labels.json, or the class table numbered from 1, names them."""
+    if not (folder / TABLE).is_file():
+        return None
+    label_map = require_labels(folder, stored_labels(folder) or _from_table(folder / TABLE))
+    annotated = sorted(path.name for path in folder.glob("*annot") if path.is_dir())
+    masks = {name: path for root in annotated for name, path in masks_below(folder, root).items()}
+    decode = partial(_decode, folder=folder, label_map=label_map)
+    return MaskFolder(layout="camvid", label_map=label_map, masks=masks, decode=decode)
+
+
+def _from_table(path: Path) -> LabelMap:
+    """The first of these numbers a table of colors: what is black or called background is 0."""
+    colors: dict[str, Color] = {}
+    for number, line in enumerate(read_bytes(path).decode("utf-8-sig").splitlines(), 1):
+        try:
+            red, green, blue, name = line.split(None, 3)
+            colors[name.strip()] = (int(red), int(green), int(blue))
+        except ValueError:
+            raise FormatError(f"{path}: line {number}: a line is `r g b name`") from None
+    names = [name for name, color in colors.items() if color not in ((0, 0, 0), VOID_COLOR)]
+    return LabelMap(tuple(Label(name, value, colors[name]) for value, name in enumerate(names, 1)))
+
+
+def _decode(path: str, *, folder: Path, label_map: LabelMap) -> IndexMask:
+    pixels = decode_color(read_bytes(folder / path))
+    table = sorted((_code(np.array(color)).item(), value) for _, value, color in rows(label_map))
+    known = np.array([code for code, _ in table])
+    codes = _code(pixels)
+    place = np.minimum(np.searchsorted(known, codes), len(known) - 1)
+    if (strange := known[place] != codes).any():
+        color = tuple(pixels[strange][0].tolist())
+        raise FormatError(f"{folder / path}: {strange.sum()} px have colors like {color}, not in {TABLE}")
+    values: IndexMask = np.array([value for _, value in table], label_map.dtype)[place]
+    return values
+
+
+def _code(pixels: NDArray[np.integer]) -> NDArray[np.int64]:
+    code: NDArray[np.int64] = pixels.astype(np.int64) @ np.array([65536, 256, 1])
+    return code

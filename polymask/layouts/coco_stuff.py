@@ -1,0 +1,93 @@
+"""COCO-Stuff pixel maps: `stuffthingmaps/<name>.png`, gray; the category id minus one, 255 unlabeled.
+
+Background and void are both unlabeled; read back, they are background. `labels.txt` names the ids.
+Source: nightrome/cocostuff, "Stuff+thing PNG-style annotations", `labels.txt`.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from polymask.digest import pixels_sha256
+from polymask.errors import FormatError, LabelError
+from polymask.labels import VOID_8, LabelMap
+from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.reading import (
+    MaskFolder,
+    masks_below,
+    read_bytes,
+    read_png,
+    require_labels,
+    stored_labels,
+)
+from polymask.layouts.splits import lines, split_lists
+from polymask.layouts.tables import in_value_order, lookup, require_8_bits, without_void
+from polymask.model import IndexMask
+from polymask.png import encode_png
+from polymask.semantic import Painting
+
+IMAGES = "images"
+INDEX = True
+TABLE = "labels.txt"
+UNLABELED = 255
+
+
+def check(options: LayoutOptions) -> None:
+    """Raise `LabelError` for label maps that need 16 bits or have a label of value 0."""
+    require_8_bits(options.label_map, "coco-stuff")
+    if any(label.value == 0 for label in options.label_map.labels):
+        raise LabelError(
+            "`coco-stuff` masks hold ids minus one, and an id of 0 has none; use `--ids contiguous`"
+        )
+
+
+def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
+    """The pixel map."""
+    return (f"stuffthingmaps/{stem(name)}.png",)
+
+
+def draw(painting: Painting, options: LayoutOptions) -> Drawn:
+    """The pixel map as gray PNG. The digest is of the mask that it decodes to."""
+    (path,) = paths(painting.record.name, options)
+    ids = {label.value: label.value - 1 for label in options.label_map.labels}
+    pixels = lookup(ids, default=UNLABELED, dtype=np.uint8)[painting.index]
+    digest = pixels_sha256(without_void(painting.index, options.label_map))
+    files = ((path, encode_png(pixels)),)
+    return Drawn(name=painting.record.name, mask=path, pixels_sha256=digest, files=files)
+
+
+def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
+    """The names of the ids, and the lists of the splits."""
+    labels = in_value_order(options.label_map)
+    yield TABLE, lines(["0: unlabeled", *(f"{label.value}: {label.name}" for label in labels)])
+    yield from split_lists(drawn, options)
+
+
+def open_folder(folder: Path) -> MaskFolder | None:
+    """The pixel maps as index masks of the ids; labels.json or labels.txt names them."""
+    if not (folder / "stuffthingmaps").is_dir():
+        return None
+    named = stored_labels(folder) or _from_table(folder / TABLE)
+    label_map = require_labels(folder, named)
+    decode = partial(_decode, folder=folder, label_map=label_map)
+    masks = masks_below(folder, "stuffthingmaps")
+    return MaskFolder(layout="coco-stuff", label_map=label_map, masks=masks, decode=decode)
+
+
+def _from_table(path: Path) -> LabelMap | None:
+    if not path.is_file():
+        return None
+    rows = (line.partition(":") for line in read_bytes(path).decode("utf-8-sig").splitlines() if line.strip())
+    try:
+        return LabelMap.from_values({name.strip(): int(value) for value, _, name in rows if int(value)})
+    except ValueError:
+        raise FormatError(f"{path}: a line is `id: name`") from None
+
+
+def _decode(path: str, *, folder: Path, label_map: LabelMap) -> IndexMask:
+    """Ids that no label has stay as they are, for a comparison to find them."""
+    ids = {value: value + 1 for value in range(VOID_8)} | {UNLABELED: label_map.background}
+    mask: IndexMask = lookup(ids, default=0, dtype=label_map.dtype)[read_png(folder / path)]
+    return mask

@@ -1,0 +1,69 @@
+"""mmsegmentation: `img_dir/<split>`, `ann_dir/<split>/<name>.png` and `metainfo.py` for the config.
+
+Masks are gray, values are places in METAINFO's `classes`: 0 is background and a class like
+the others. Void (255) is mmsegmentation's `ignore_index`. With `reduce_zero_label=True` the
+loader turns 0 into void and every other value into itself minus one; `metainfo.py` holds
+the METAINFO for both.
+Source: mmsegmentation 1.x, "Prepare datasets" and `LoadAnnotations`.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from polymask.digest import pixels_sha256
+from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.reading import MaskFolder, masks_by_split, png_folder
+from polymask.layouts.tables import classes_to, palette_of, require_8_bits
+from polymask.png import encode_png
+from polymask.semantic import Painting
+
+IMAGES = "img_dir/{split}"
+INDEX = True
+
+
+def check(options: LayoutOptions) -> None:
+    """Raise `LabelError` for label maps that need 16 bits."""
+    require_8_bits(options.label_map, "mmseg")
+
+
+def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
+    """The mask."""
+    return (f"ann_dir/{options.split_of(name)}/{stem(name)}.png",)
+
+
+def draw(painting: Painting, options: LayoutOptions) -> Drawn:
+    """The index mask as gray PNG."""
+    (path,) = paths(painting.record.name, options)
+    digest = pixels_sha256(painting.index)
+    files = ((path, encode_png(painting.index)),)
+    return Drawn(name=painting.record.name, mask=path, pixels_sha256=digest, files=files)
+
+
+def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
+    """The snippet for the config."""
+    classes = classes_to(options.label_map)
+    palette = palette_of(options.label_map, len(classes))
+    text = f'''"""Dataset metadata for an mmsegmentation config.
+
+METAINFO: pixel value 0 is background, learned as a class. Use it with reduce_zero_label=False.
+
+METAINFO_REDUCED: the loader turns value 0 into 255 (ignored) and subtracts 1 from the others.
+Use it with reduce_zero_label=True, when what is unlabeled shall not be learned.
+"""
+
+{_metainfo("METAINFO", classes, palette)}
+{_metainfo("METAINFO_REDUCED", classes[1:], palette[1:])}'''
+    yield "metainfo.py", text.encode()
+
+
+def _metainfo(name: str, classes: list[str], palette: list[list[int]]) -> str:
+    names = "".join(f"        {one!r},\n" for one in classes)
+    colors = "".join(f"        {one!r},\n" for one in palette)
+    return f"{name} = dict(\n    classes=(\n{names}    ),\n    palette=[\n{colors}    ],\n)\n"
+
+
+def open_folder(folder: Path) -> MaskFolder | None:
+    """The masks of all splits."""
+    if not (folder / "ann_dir").is_dir():
+        return None
+    return png_folder(folder, "mmseg", masks_by_split(folder, "ann_dir"))

@@ -1,0 +1,89 @@
+"""`onehot/<name>.npz`: `mask`, (height, width, K) uint8 of 0 and 1, and `values`, (K,) uint16.
+
+Channel 0 is the background, then the labels in ascending order of value; `values` tells each
+channel's. A void pixel is of no class: all its channels are 0. The bytes are the same on every run.
+Source: NumPy, `numpy.lib.format` and `savez`.
+"""
+
+import io
+import struct
+import zipfile
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polymask.digest import pixels_sha256
+from polymask.errors import FormatError
+from polymask.labels import LabelMap
+from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.reading import MaskFolder, masks_below, read_bytes, require_labels, stored_labels
+from polymask.layouts.splits import split_lists
+from polymask.layouts.tables import names_by_value
+from polymask.layouts.zipped import zipped
+from polymask.model import IndexMask
+from polymask.semantic import Painting
+
+IMAGES = "images"
+INDEX = True
+
+
+def check(options: LayoutOptions) -> None:
+    """Every label map can be laid out this way."""
+
+
+def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
+    """The archive."""
+    return (f"onehot/{stem(name)}.npz",)
+
+
+def draw(painting: Painting, options: LayoutOptions) -> Drawn:
+    """The index mask taken apart. The digest is of the index mask."""
+    (path,) = paths(painting.record.name, options)
+    values = np.array(list(names_by_value(options.label_map)), np.uint16)
+    channels = np.zeros((int(np.iinfo(painting.index.dtype).max) + 1, len(values)), np.uint8)
+    channels[values, range(len(values))] = 1
+    mask = channels[painting.index]
+    files = ((path, _archive({"mask": mask, "values": values})),)
+    digest = pixels_sha256(painting.index)
+    return Drawn(name=painting.record.name, mask=path, pixels_sha256=digest, files=files)
+
+
+def _archive(arrays: dict[str, NDArray[np.generic]]) -> bytes:
+    """What `numpy.savez_compressed` writes, without the time."""
+    files = {}
+    for name, array in arrays.items():
+        content = io.BytesIO()
+        np.lib.format.write_array(content, array, allow_pickle=False)
+        files[f"{name}.npy"] = content.getvalue()
+    return zipped(files)
+
+
+def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
+    """The lists of the splits; labels.json lies beside every layout."""
+    yield from split_lists(drawn, options)
+
+
+def open_folder(folder: Path) -> MaskFolder | None:
+    """The archives as index masks."""
+    if not (folder / "onehot").is_dir():
+        return None
+    label_map = require_labels(folder, stored_labels(folder))
+    masks = masks_below(folder, "onehot", ending=".npz")
+    decode = partial(_decode, folder=folder, label_map=label_map)
+    return MaskFolder(layout="onehot", label_map=label_map, masks=masks, decode=decode)
+
+
+def _decode(path: str, *, folder: Path, label_map: LabelMap) -> IndexMask:
+    try:
+        with np.load(io.BytesIO(read_bytes(folder / path)), allow_pickle=False) as archive:
+            mask, values = archive["mask"], archive["values"].astype(label_map.dtype)
+    except (ValueError, KeyError, EOFError, struct.error, zipfile.BadZipFile) as error:
+        raise FormatError(f"{folder / path}: no one-hot archive, or a damaged one: {error}") from None
+    if mask.ndim != 3 or mask.shape[2] != len(values):
+        raise FormatError(f"{folder / path}: {mask.shape} does not go with {len(values)} values")
+    index: IndexMask = values[mask.argmax(axis=2)]
+    index[~mask.any(axis=2)] = label_map.void
+    return index

@@ -1,0 +1,76 @@
+"""Which image goes to train, val or test: by ratio and seed, the same for any order and any worker.
+
+The images are sorted by a hash of the seed and their name, then cut. So the sizes are those
+of the ratio, and nothing but the set of names and the seed decides.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from itertools import accumulate, pairwise
+from math import isclose, isfinite
+
+from polymask.errors import InputError
+from polymask.layouts import Drawn, LayoutOptions, stem
+
+SPLITS = ("train", "val", "test")
+
+
+def parse_ratio(text: str) -> tuple[float, ...]:
+    """The shares in `0.8,0.1,0.1`.
+
+    Raises `InputError` for what is no list of two or three shares that sum to 1.
+
+    >>> parse_ratio("0.9,0.1")
+    (0.9, 0.1)
+    """
+    try:
+        return checked_ratio([float(part) for part in text.split(",")])
+    except ValueError as error:
+        raise InputError(f"--split-ratio {text}: {error}") from None
+
+
+def checked_ratio(shares: Sequence[float]) -> tuple[float, ...]:
+    """The shares of train, val and test; raises `InputError` unless they are 0 or more and sum to 1."""
+    if not 1 <= len(shares) <= len(SPLITS):
+        raise InputError(f"a split has up to 3 shares, of {', '.join(SPLITS)}; not {len(shares)}")
+    if not all(isfinite(share) and share >= 0 for share in shares) or not isclose(sum(shares), 1):
+        raise InputError(f"the shares of a split sum to 1, none below 0; these sum to {sum(shares):g}")
+    return tuple(shares)
+
+
+def assign(names: Iterable[str], shares: Sequence[float], *, seed: int = 0) -> dict[str, str]:
+    """Each name's split. Sizes are those of the shares, rounded; splits stand in order.
+
+    >>> sorted(assign("abcde", (0.6, 0.2, 0.2), seed=1).values())
+    ['test', 'train', 'train', 'train', 'val']
+    >>> assign("edcba", (0.6, 0.2, 0.2), seed=1) == assign("abcde", (0.6, 0.2, 0.2), seed=1)
+    True
+    """
+    ordered = sorted(set(names), key=lambda name: (sha256(f"{seed}:{name}".encode()).digest(), name))
+    cuts = [0, *(round(share * len(ordered)) for share in accumulate(shares))]
+    cuts[-1] = len(ordered)
+    return {
+        name: split
+        for split, (start, stop) in zip(SPLITS, pairwise(cuts), strict=False)
+        for name in ordered[start:stop]
+    }
+
+
+def by_split(drawn: Iterable[Drawn], options: LayoutOptions) -> dict[str, list[str]]:
+    """The images' names without suffix, in order, by split; a split without images has an empty list."""
+    lists: dict[str, list[str]] = {split: [] for split in options.split_names}
+    for one in drawn:
+        lists.setdefault(options.split_of(one.name), []).append(stem(one.name))
+    return lists
+
+
+def split_lists(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
+    """`splits/<split>.txt` for layouts that have no lists of their own; none without a ratio."""
+    if options.splits:
+        for split, names in by_split(drawn, options).items():
+            yield f"splits/{split}.txt", lines(names)
+
+
+def lines(names: Iterable[str]) -> bytes:
+    """A text file of one name a line."""
+    return "".join(f"{name}\n" for name in names).encode()

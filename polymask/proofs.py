@@ -1,0 +1,192 @@
+"""Prove stored masks again: against the manifest's digests, or against the annotations."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from polymask.causes import Case, likely_causes
+from polymask.digest import combined_sha256, pixels_sha256
+from polymask.errors import InputError, NotFound, PolymaskError, ProofError
+from polymask.files import Root
+from polymask.folder import MANIFEST, read_manifest
+from polymask.formats import Annotations, open_annotations
+from polymask.labels import LabelMap, from_categories
+from polymask.layouts import stem
+from polymask.layouts.reading import MaskFolder
+from polymask.masks import matched, open_mask_folder, open_masks
+from polymask.model import Report, Skipped
+from polymask.semantic import Rules
+
+MOST_DIAGNOSED = 20  # each takes some thirty paintings
+MOST_TOLD = 5
+
+
+def verify(
+    dest: str | Path,
+    *,
+    source: str | Path | None = None,
+    from_: str | None = None,
+    labels: LabelMap | None = None,
+    rules: Rules | None = None,
+) -> Report:
+    """Prove that the masks in a folder are what its manifest claims, or what the annotations give.
+
+    Without `source`, each mask that manifest.jsonl lists is decoded, and its pixels' digest
+    compared. With `source`, an annotation file, masks that any tool made are compared with
+    the annotations, painted under the manifest's rules if there is one, else under `rules`
+    (default: the pixel rule `center`, later instances on top).
+
+    Raises `ProofError` listing the masks that are damaged, missing or different, and for
+    the latter the likely causes; `InputError` where there is nothing to prove.
+
+    >>> import tempfile
+    >>> from polymask import convert
+    >>> with tempfile.TemporaryDirectory() as dest:
+    ...     _ = convert("fixtures/shapes/instances.json", dest)
+    ...     verify(dest).unchanged
+    3
+    """
+    report = examine(dest, source=source, from_=from_, labels=labels, rules=rules)
+    if report.failed:
+        raise ProofError(told(report, dest))
+    return report
+
+
+def told(report: Report, dest: str | Path) -> str:
+    """A failed report in some lines: which masks, and why."""
+    listed = [f"  {failure.name}: {failure.reason}" for failure in report.failures[:MOST_TOLD]]
+    more = report.failed - len(listed)
+    rest = [f"  … and {more} more (all with --json)"] if more > 0 else []
+    head = f"{report.failed} of {report.images} masks in {dest} are not what they should be:"
+    return "\n".join([head, *listed, *rest, *report.notes])
+
+
+def examine(
+    dest: str | Path,
+    *,
+    source: str | Path | None = None,
+    from_: str | None = None,
+    labels: LabelMap | None = None,
+    rules: Rules | None = None,
+) -> Report:
+    """As `verify`, with what failed in the report's `failures` and causes in its `notes`."""
+    folder = Path(dest)
+    if not folder.is_dir():
+        raise NotFound(f"{folder}: no such folder")
+    if source is None:
+        return _against_manifest(folder)
+    return _against_source(folder, open_annotations(source, format=from_), labels, rules)
+
+
+def _against_manifest(path: Path) -> Report:
+    entries = read_manifest(Root(path))
+    if not entries:
+        raise InputError(
+            f"{path / MANIFEST}: no such file, or an empty one; masks of other tools are verified against "
+            "the annotations, with --source"
+        )
+    folder = open_mask_folder(path)
+    report = Report(images=len(entries))
+    for name, entry in entries.items():
+        if reason := _damage(folder, entry):
+            report.failures.append(Skipped(name, reason))
+        else:
+            report.unchanged += 1
+    return report
+
+
+def _damage(folder: MaskFolder | None, entry: Mapping[str, Any]) -> str:
+    """What is wrong with a stored mask; nothing where its digest is the manifest's."""
+    if folder is None:
+        return f"{entry['mask']}: missing"
+    try:
+        if folder.labels_of is not None:
+            stored = {label: pixels_sha256(mask) for label, mask in folder.labels_of(entry["mask"]).items()}
+            wrong = [label for label, digest in entry["labels"].items() if stored.get(label) != digest]
+            digest = combined_sha256({label: stored[label] for label in entry["labels"] if label in stored})
+            return f"{entry['mask']}: damaged: {', '.join(wrong)}" if wrong else _other(digest, entry)
+        return _other(pixels_sha256(folder.decode(entry["mask"])), entry)
+    except NotFound:
+        return f"{entry['mask']}: missing"
+    except PolymaskError as error:
+        return str(error)
+    except KeyError:
+        return f"{entry['mask']}: missing"
+
+
+def _other(digest: str, entry: Mapping[str, Any]) -> str:
+    return (
+        ""
+        if digest == entry["pixels_sha256"]
+        else f"{entry['mask']}: its pixels are not those of the manifest"
+    )
+
+
+def _against_source(
+    path: Path, annotations: Annotations, labels: LabelMap | None, rules: Rules | None
+) -> Report:
+    masks = open_masks(path, labels=labels)
+    label_map = masks.label_map or from_categories(annotations.categories)
+    entries = {stem(name): entry for name, entry in read_manifest(Root(path)).items()}
+    places = {stem(name): index for index, name in enumerate(annotations.names)}
+    pairs = matched(tuple(places), masks.names)
+    report, diagnosis = Report(images=len(places)), _Diagnosis()
+    for name, stored in pairs.items():
+        own = _rules_of(entries.get(name, {})) or rules or Rules()
+        try:
+            case = Case(
+                record=annotations.decode(places[name]),
+                label_map=label_map,
+                rules=own,
+                stored=masks.decode(stored),
+                by_label=masks.by_label,
+            )
+            wrong = diagnosis.of(case)
+        except PolymaskError as error:
+            wrong = str(error)
+        if wrong:
+            report.failures.append(Skipped(name, wrong))
+        else:
+            report.unchanged += 1
+    report.failures += [Skipped(name, "no mask") for name in places if name not in pairs]
+    report.notes = [*diagnosis.notes(), *_surplus(set(masks.names) - set(pairs.values()))]
+    return report
+
+
+class _Diagnosis:
+    """The likely causes of the first masks that differ, counted."""
+
+    def __init__(self) -> None:
+        self.causes, self.masks = Counter[str](), 0
+
+    def of(self, case: Case) -> str:
+        """How a mask differs, and why; nothing where it does not."""
+        pixels = case.differing()
+        if not pixels or self.masks == MOST_DIAGNOSED:
+            return f"{pixels} px differ" if pixels else ""
+        causes, left = likely_causes(case)
+        self.masks += 1
+        self.causes.update(causes or ["none that polymask knows"])
+        if not causes:
+            return f"{pixels} px differ"
+        rest = f", which leaves {left} px" if left else ""
+        return f"{pixels} px differ; likely {'; and '.join(causes)}{rest}"
+
+    def notes(self) -> list[str]:
+        """The causes, the most frequent first."""
+        counted = self.causes.most_common()
+        return [f"likely cause: {name} ({times} of {self.masks} masks)" for name, times in counted]
+
+
+def _surplus(extra: set[str]) -> list[str]:
+    return [f"{len(extra)} masks belong to no image of the source, e.g. {min(extra)}"] if extra else []
+
+
+def _rules_of(entry: Mapping[str, Any]) -> Rules | None:
+    """The rules that a manifest's line names."""
+    if "pixel_rule" not in entry:
+        return None
+    names = ("pixel_rule", "overlap", "crowd", "border", "holes")
+    given = {name: entry[name] for name in names if name in entry}
+    return Rules(**given, priority=tuple(entry.get("priority", ())))
