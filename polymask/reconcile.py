@@ -74,6 +74,7 @@ def decide(
 ) -> Decision:
     """The decision for a label's instances, given the masks of ours that are stored for it."""
     present = {one.id for one in drawn}
+    stored = sorted(stored, key=lambda proof: proof.location)
     # Where nothing is drawn, nobody looked up the frame: the picture may even be gone.
     broken = [proof for proof in stored if not proof.sound or (drawn and proof.frame != frame)]
     if any(set(proof.sources) - present for proof in broken) or (broken and not drawn):
@@ -88,7 +89,7 @@ def decide(
         return Decision(retract=tuple(doubles))
     holders = [proof for proof in kept if all(holds(proof, one) for one in drawn)]
     # In one order for everybody, so that two runs at once keep the same mask.
-    for best in sorted(holders, key=lambda proof: (-len(proof.sources), proof.location)):
+    for best in sorted(holders, key=lambda proof: -len(proof.sources)):
         if all(_supersedes(best, proof, present) for proof in kept):
             others = tuple(proof for proof in stored if proof is not best)
             return Decision(retract=others, accounted=tuple(one.id for one in drawn))
@@ -121,10 +122,10 @@ def _supersedes(holder: Stored, other: Stored, present: set[str]) -> bool:
 
 
 def _doubles(sound: Sequence[Stored]) -> list[Stored]:
-    """All but the first of masks with the same sources and pixels; the first has the lowest id."""
+    """All but the first of masks with the same sources and pixels, in order of id."""
     seen: set[tuple[Any, ...]] = set()
     doubles = []
-    for proof in sorted(sound, key=lambda proof: proof.location):
+    for proof in sound:
         what = (tuple(sorted(proof.sources.items())), proof.digest)
         if what in seen:
             doubles.append(proof)
