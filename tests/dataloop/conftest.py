@@ -16,6 +16,8 @@ from PIL import Image
 
 from polymask.dataloop.emulator import Emulator, dataloop_emulator, fake_token, point_sdk_at
 
+from .world import World
+
 __all__ = ["dataloop_emulator"]
 
 # Third-party habits that are not ours to mend, each named as narrowly as it can be.
@@ -128,6 +130,17 @@ def sdk(
     monkeypatch.chdir(tmp_path)
     point_sdk_at(dataloop_emulator.url, token=fake_token("ann@example.org"))
     return dtlpy
+
+
+@pytest.fixture
+def world(sdk: ModuleType, dataloop_emulator: Emulator) -> World:
+    """An empty dataset, and the real SDK to convert it with."""
+    return World(dataloop_emulator)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
 
 
 @pytest.fixture
