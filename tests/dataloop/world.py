@@ -1,7 +1,7 @@
 """A dataset to convert, conversions that wait for nothing, and what must be true of them at any moment."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from polymask.proven import ProvenOptions
 Json = dict[str, Any]
 URL = "dataloop://boats/harbor"
 WIDTH, HEIGHT = 24, 16
-NEVER_EQUAL = {"id", "url", "createdAt", "updatedAt", "creator", "updatedBy", "hash"}
+NEVER_EQUAL = {"id", "url", "item", "dataset", "createdAt", "updatedAt", "creator", "updatedBy", "hash"}
 
 
 def ring(left: float, top: float, right: float, bottom: float) -> list[dict[str, float]]:
@@ -55,8 +55,8 @@ class World:
         self.project = emulator.add_project("boats")
         self.dataset = emulator.add_dataset(self.project["id"], "harbor")
         self.waits: list[float] = []
+        self.sleep: Callable[[float], None] = self.waits.append
         self.originals: dict[str, Json] = {}
-        self.proofs_seen: dict[str, BoolMask] = {}
         for number in range(items):
             self.add_item(f"/{number}.png", RING_WITH_HOLE, BESIDE, ACROSS, box())
 
@@ -79,7 +79,7 @@ class World:
 
         def quick(*, workers: int = 1) -> Client:
             client = connect(workers=workers)
-            client.sleep = self.waits.append
+            client.sleep = self.sleep
             return client
 
         import dtlpy
