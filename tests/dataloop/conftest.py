@@ -1,6 +1,7 @@
 """The real dtlpy, kept in a home of its own and off the network, and a project to use it on."""
 
 import io
+import logging
 import socket
 import sys
 import time
@@ -141,6 +142,13 @@ def world(sdk: ModuleType, dataloop_emulator: Emulator) -> World:
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
     return tmp_path / "journal"
+
+
+@pytest.fixture
+def no_noise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where clients are killed and calls cut off, nobody reads what aiohttp has to say about it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(logging.getLogger("aiohttp.server"), "disabled", True)
 
 
 @pytest.fixture

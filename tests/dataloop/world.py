@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -57,6 +57,8 @@ class World:
         self.waits: list[float] = []
         self.sleep: Callable[[float], None] = self.waits.append
         self.originals: dict[str, Json] = {}
+        self._looking: list[Callable[[str, str], None]] = []
+        emulator.on_request = lambda _number, method, path: [look(method, path) for look in self._looking]
         for number in range(items):
             self.add_item(f"/{number}.png", RING_WITH_HOLE, BESIDE, ACROSS, box())
 
@@ -66,6 +68,22 @@ class World:
         for one in annotations:
             self.add(item["id"], one)
         return str(item["id"])
+
+    def before_calls(self, look: Callable[[str, str], None]) -> None:
+        """Have every call's method and path told before it is handled."""
+        self._looking.append(look)
+
+    def before(self, method: str, end: str, nth: int, act: Callable[[], Any]) -> None:
+        """Do something just before the nth call of a method whose path ends so."""
+        seen = 0
+
+        def look(called: str, path: str) -> None:
+            nonlocal seen
+            seen += called == method and path.endswith(end)
+            if seen == nth and called == method and path.endswith(end):
+                act()
+
+        self.before_calls(look)
 
     def add(self, item_id: str, annotation: Json) -> str:
         made = self.emulator.add_annotation(item_id, annotation)
@@ -86,9 +104,11 @@ class World:
 
         point_sdk_at(self.emulator.url, token=fake_token("ann@example.org"))
         with patch.object(run, "connect", quick):
-            yield
-        if dtlpy.client_api.session:
-            dtlpy.client_api.session.close()
+            try:
+                yield
+            finally:
+                if dtlpy.client_api.session:
+                    dtlpy.client_api.session.close()
 
     def convert(self, journal: Path | None = None, *, delete_source: bool = True, **options: Any) -> Report:
         where = {name: options.pop(name) for name in ("query", "where") if name in options}
@@ -153,7 +173,7 @@ class Watch:
             key: rasterize(polygon_of(row), (HEIGHT, WIDTH)) for key, row in world.originals.items()
         }
         self._decoded: dict[str, BoolMask] = {}
-        world.emulator.on_request = lambda _number, _method, _path: self.look()
+        world.before_calls(lambda _method, _path: self.look())
 
     def look(self) -> None:
         rows = self.world.emulator.annotations()
@@ -217,6 +237,26 @@ def faults_of_order(world: World) -> list[str]:
             elif verb == "delete":
                 proven.pop(key, None)
     return wrong
+
+
+class Stopped(BaseException):
+    """What stops a run at once, as a signal would."""
+
+
+@contextmanager
+def stopped_before(method: str, nth: int) -> Iterator[None]:
+    """A run in this block stops just before its nth call of a method (`*`: of any)."""
+    once, seen = Client._once, 0
+
+    def counted(client: Client, called: str, path: str, body: Any) -> Any:
+        nonlocal seen
+        seen += method in ("*", called)
+        if seen == nth:
+            raise Stopped
+        return once(client, called, path, body)
+
+    with patch.object(Client, "_once", counted), suppress(Stopped):
+        yield
 
 
 @contextmanager
