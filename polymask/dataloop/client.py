@@ -70,13 +70,15 @@ class Client:
         raise AssertionError("unreachable")
 
     def _once(self, method: str, path: str, body: Any) -> Any:
-        from dtlpy.exceptions import PlatformException
+        from dtlpy.exceptions import ExceptionMain, TokenExpired
         from requests.exceptions import RequestException
 
         try:
             _, response = self._api.gen_request(method, path, json_req=body, log_error=False)
-        except PlatformException as error:
-            raise Denied(f"Dataloop: {error.message}; log in with dtlpy, or set {TOKEN}") from None
+        except TokenExpired:  # it is no PlatformException, and is raised before anything is sent
+            raise Denied(f"Dataloop: the login has expired; log in with dtlpy, or set {TOKEN}") from None
+        except ExceptionMain as error:
+            raise Unavailable(f"Dataloop: {method} {path}: {type(error).__name__}") from None
         except RequestException as error:
             raise _Passing(f"Dataloop: {method} {path}: {type(error).__name__}") from None
         if response.status_code >= 400:
@@ -126,6 +128,8 @@ class Client:
                 "resource": resource,
             }
             page = self.call("POST", f"/datasets/{dataset_id}/query", body, safe=True)
+            if not _is_page(page):
+                raise Unavailable(f"Dataloop: a listing of {resource} was answered with no page of rows")
             fresh = [row for row in page["items"] if not rows or row["id"] > rows[-1]["id"]]
             total = page.get("totalItemsCount") if total is None else total
             rows.extend(fresh)
@@ -227,6 +231,11 @@ def _seconds(value: str | None) -> float | None:
         return max(0.0, float(value)) if value else None
     except ValueError:
         return None
+
+
+def _is_page(answer: Any) -> bool:
+    rows = answer.get("items") if isinstance(answer, dict) else None
+    return isinstance(rows, list) and all(isinstance(row, dict) and "id" in row for row in rows)
 
 
 def _clauses(given: Json) -> list[Json]:
