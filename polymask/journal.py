@@ -10,7 +10,6 @@ import json
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from polymask.files import disk_error
 
 BACKUP = "backup.jsonl"
 EVENTS = "journal.jsonl"
+_NEEDED = {BACKUP: {"item", "name", "instance"}, EVENTS: {"event", "item"}}
 
 
 class Journal:
@@ -27,19 +27,20 @@ class Journal:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._lock = threading.Lock()
-        try:
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise disk_error(error, self.path) from None
-        self._kept = {_identity(line) for line in self.backups()}
+        self._named: set[str] = set()
+        make_private(self.path)
+        self._kept = {_place(line): _identity(line) for line in self.backups()}
 
     def back_up(self, item: str, name: str, instances: Sequence[Mapping[str, Any]]) -> None:
-        """Keep instances as the source wrote them; what is kept already is not kept twice."""
+        """Keep instances as the source wrote them; what is kept already is not kept twice.
+
+        The last line of an instance is its last version, also where an edit was taken back.
+        """
         lines = [{"item": item, "name": name, "instance": dict(instance)} for instance in instances]
         with self._lock:
-            fresh = [line for line in lines if _identity(line) not in self._kept]
+            fresh = [line for line in lines if self._kept.get(_place(line)) != _identity(line)]
             self._append(BACKUP, fresh)
-            self._kept |= {_identity(line) for line in fresh}
+            self._kept |= {_place(line): _identity(line) for line in fresh}
 
     def note(self, event: str, item: str, **facts: Any) -> None:
         """Add a line of evidence."""
@@ -67,14 +68,14 @@ class Journal:
             return
         path = self.path / name
         try:
-            new = not path.exists()
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
             try:
                 _write_whole(descriptor, data)
             finally:
                 os.close(descriptor)
-            if new:
-                _sync_folder(self.path)
+            if name not in self._named:  # a run before may have died between making the file and this
+                sync_folder(self.path)
+                self._named.add(name)
         except OSError as error:
             raise disk_error(error, path) from None
 
@@ -88,8 +89,13 @@ class Journal:
             raise disk_error(error, self.path / name) from None
         for line in data.split(b"\n")[:-1]:
             # What a crash cut off was never acted upon: each line is synced before its deed.
-            with suppress(ValueError):
-                yield json.loads(line)
+            try:
+                value = json.loads(line)
+            except ValueError:
+                continue
+            if not isinstance(value, dict) or not _NEEDED[name] <= value.keys():
+                raise FormatError(f"{self.path / name}: damaged, holds a line of something else")
+            yield value
 
 
 def _write_whole(descriptor: int, data: bytes) -> None:
@@ -103,12 +109,28 @@ def _write_whole(descriptor: int, data: bytes) -> None:
     os.fsync(descriptor)
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder last."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_private(path: Path) -> None:
+    """Make a folder and those above it that are missing, each for this user only, and lasting."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        for folder in reversed(missing):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(folder.parent)
+    except OSError as error:
+        raise disk_error(error, path) from None
+
+
+def _place(line: Mapping[str, Any]) -> str:
+    return json.dumps([line["item"], line["instance"]["id"]])
 
 
 def _identity(line: Mapping[str, Any]) -> str:

@@ -3,7 +3,8 @@
 For each item: back up the source (fsync) → write → read back and decide anew → note what is proven
 and about to go (fsync) → re-read the source, compare its etag, delete by explicit ids → read back
 that they are gone → note it. Every step may be the last one that happens; the next run decides from
-what is really there.
+what is really there. A mask goes only when everything wanted is stored, and only if the source is
+still what was read: somebody else's run may know better.
 """
 
 import threading
@@ -12,16 +13,18 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from polymask.errors import InputError, PolymaskError, ProofError
+from polymask.errors import PolymaskError, ProofError, SourceChanged
 from polymask.journal import Journal
 from polymask.labels import LabelMap
-from polymask.model import Conflict, Limits, Report, Skipped
+from polymask.model import Conflict, Limits, Report
+from polymask.outcome import ItemOutcome, sum_up
 from polymask.reconcile import Decision, Drawn, decide
 from polymask.seams import Item, Mask, Reading, Sink, Source, Stored
-from polymask.semantic import Painting, Rules, add_conflicts
+from polymask.semantic import Painting, Rules
 
 READ_BACKS = 6  # a service may show what was written a little later
 WAIT = 0.2  # seconds before the second reading; doubled each time
+ROUNDS = 3  # of writing what is wanted; more means that somebody else works against this run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,33 +41,20 @@ class ProvenOptions:
     limits: Limits = field(default_factory=Limits)
 
 
-@dataclass(slots=True)
-class ItemOutcome:
-    """What became of one item, or what would."""
-
-    item: Item
-    instances: int = 0
-    labels: dict[str, tuple[int, int]] = field(default_factory=dict)
-    conflicts: tuple[Conflict, ...] = ()
-    contested: int = 0
-    labeled: int = 0
-    written: list[str] = field(default_factory=list)
-    retracted: int = 0
-    deleted: int = 0
-    unsupported: Sequence[Skipped] = ()
-    failure: PolymaskError | None = None
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything was done."""
-        return bool(self.written or self.retracted or self.deleted)
-
-
 class ProvenJob:
     """One run over a source's items; the source and the sink may be one dataset."""
 
-    def __init__(self, source: Source, sink: Sink, journal: Journal | None, options: ProvenOptions) -> None:
+    def __init__(
+        self,
+        source: Source,
+        sink: Sink,
+        journal: Journal | None,
+        options: ProvenOptions,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.source, self.sink, self.journal, self.options = source, sink, journal, options
+        self._sleep = sleep
         self._allowance = options.max_delete
         self._lock = threading.Lock()
 
@@ -74,7 +64,7 @@ class ProvenJob:
         report = Report(kernel="")
         conflicts: dict[tuple[str, str], Conflict] = {}
         for outcome in self._outcomes(items):
-            _sum_up(outcome, report, conflicts)
+            sum_up(outcome, report, conflicts)
             if advance:
                 advance(1)
         report.conflicts = tuple(conflicts.values())
@@ -108,23 +98,69 @@ class ProvenJob:
         drawn = self._drawn(reading)
         self._count(reading, drawn, outcome)
         decisions = self._decide(reading, drawn, self.sink.proofs(item))
-        outcome.written = [label for label, decision in decisions.items() if decision.write]
         if self.options.dry_run:
+            outcome.written = _wanted(decisions)
             outcome.deleted = self._would_delete(decisions, drawn)
             return
         if self.options.delete_source:
             self._back_up(item, reading, drawn)
-        masks = [decision.write for decision in decisions.values() if decision.write]
-        if masks:
-            self.sink.write(item, masks)
-            decisions = self._proven(item, reading, drawn, masks)
-        for decision in decisions.values():
-            for proof in decision.retract:
-                self.sink.retract(item, proof)
-                outcome.retracted += 1
+        decisions = self._settled(item, reading, drawn, decisions, outcome)
+        self._retract(item, reading, decisions, outcome)
         if self.options.delete_source:
             outcome.deleted = self._delete(item, reading, decisions)
         _raise_problems(decisions)
+
+    def _settled(
+        self,
+        item: Item,
+        reading: Reading,
+        drawn: dict[str, list[Drawn]],
+        decisions: dict[str, Decision],
+        outcome: ItemOutcome,
+    ) -> dict[str, Decision]:
+        """Write until nothing is wanted: what was late to be read may still have to join."""
+        for _ in range(ROUNDS):
+            masks = [decision.write for decision in decisions.values() if decision.write]
+            if not masks:
+                return self._seen_twice(item, reading, drawn, decisions, outcome)
+            self.sink.write(item, masks)
+            outcome.written = list(dict.fromkeys(outcome.written + _wanted(decisions)))
+            decisions = self._proven(item, reading, drawn, masks)
+        if wanted := _wanted(decisions):
+            raise ProofError(
+                f"{item.name}: the masks of {_quoted(wanted)} keep changing; nothing was deleted"
+            )
+        return decisions
+
+    def _seen_twice(
+        self,
+        item: Item,
+        reading: Reading,
+        drawn: dict[str, list[Drawn]],
+        decisions: dict[str, Decision],
+        outcome: ItemOutcome,
+    ) -> dict[str, Decision]:
+        """Before deleting for masks of an earlier run, read them again: one answer may be outdated."""
+        due = self.options.delete_source and any(decision.accounted for decision in decisions.values())
+        if outcome.written or not due:
+            return decisions
+        again = self._decide(reading, drawn, self.sink.proofs(item))
+        if wanted := _wanted(again):
+            raise ProofError(
+                f"{item.name}: the mask of {_quoted(wanted)} is gone; nothing was deleted, run again"
+            )
+        return again
+
+    def _retract(
+        self, item: Item, reading: Reading, decisions: dict[str, Decision], outcome: ItemOutcome
+    ) -> None:
+        surplus = [proof for decision in decisions.values() for proof in decision.retract]
+        # A mask that is surplus to what was read may be another run's mask of a later edit.
+        if surplus and self.source.read(item).record.etag != reading.record.etag:
+            raise SourceChanged(f"{item.name}: the annotations changed meanwhile; run again")
+        for proof in surplus:
+            self.sink.retract(item, proof)
+            outcome.retracted += 1
 
     def _drawn(self, reading: Reading) -> dict[str, list[Drawn]]:
         """The instances by label, in the record's order."""
@@ -160,13 +196,13 @@ class ProvenJob:
         wait = WAIT
         for attempt in range(READ_BACKS):
             if attempt:
-                time.sleep(wait)
+                self._sleep(wait)
                 wait *= 2
             stored = self.sink.proofs(item)
             keys = {proof.key for proof in stored if proof.sound}
             if all(mask.key in keys for mask in masks):
                 return self._decide(reading, drawn, stored)
-        labels = ", ".join(f"'{mask.label}'" for mask in masks)
+        labels = _quoted([mask.label for mask in masks])
         raise ProofError(f"{item.name}: the stored mask of {labels} cannot be read back; nothing was deleted")
 
     def _back_up(self, item: Item, reading: Reading, drawn: dict[str, list[Drawn]]) -> None:
@@ -206,7 +242,7 @@ class ProvenJob:
             left = set(ids) & set(self.source.read(item).raw)
             if not left:
                 return
-            time.sleep(wait)
+            self._sleep(wait)
             wait *= 2
         raise ProofError(f"{item.name}: {len(left)} instances were deleted but are still there; run again")
 
@@ -232,28 +268,15 @@ class ProvenJob:
             outcome.labels[label] = (len(drawn[label]), spans.pixels)
 
 
+def _wanted(decisions: dict[str, Decision]) -> list[str]:
+    return [label for label, decision in decisions.items() if decision.write]
+
+
+def _quoted(labels: Sequence[str]) -> str:
+    return ", ".join(f"'{label}'" for label in labels)
+
+
 def _raise_problems(decisions: dict[str, Decision]) -> None:
     problems = [decision.problem for decision in decisions.values() if decision.problem]
     if problems:
         raise ProofError("; ".join(problems))
-
-
-def _sum_up(outcome: ItemOutcome, report: Report, conflicts: dict[tuple[str, str], Conflict]) -> None:
-    report.images += 1
-    report.unsupported.extend(outcome.unsupported)
-    if outcome.failure is not None:
-        report.failures.append(Skipped(outcome.item.name, str(outcome.failure)))
-        code = 1 if isinstance(outcome.failure, InputError) else outcome.failure.exit_code
-        report.exit_code = max(report.exit_code, code)
-        return
-    report.instances += outcome.instances
-    report.written += outcome.changed
-    report.unchanged += not outcome.changed
-    report.deleted += outcome.deleted
-    report.conflict_pixels += outcome.contested
-    report.labeled_pixels += outcome.labeled
-    add_conflicts(conflicts, outcome.conflicts)
-    for name, (instances, pixels) in outcome.labels.items():
-        counts = report.labels.setdefault(name, {"instances": 0, "pixels": 0})
-        counts["instances"] += instances
-        counts["pixels"] += pixels

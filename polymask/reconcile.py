@@ -8,6 +8,9 @@ that a stored mask proves. The rules:
 - Polygons that are not accounted for join the label's one mask: a new one is written, the union of
   the polygons and of the masks whose polygons are gone. It lists all their sources, and
   supersedes them.
+- A mask is superseded by one that accounts for all polygons and, where polygons of the other are
+  gone, holds their ids and all the other's pixels. What a polygon looked like before somebody
+  edited it, or under another pixel rule, need not be kept.
 - A mask of a label that has no polygons is finished: it is never rewritten. Only a double, with
   the same sources and pixels, is retracted: the later one.
 - A mask that was changed by somebody and holds polygons that are gone is not ours to mend.
@@ -71,7 +74,9 @@ def decide(
 ) -> Decision:
     """The decision for a label's instances, given the masks of ours that are stored for it."""
     present = {one.id for one in drawn}
-    broken = [proof for proof in stored if not proof.sound or proof.frame != frame]
+    stored = sorted(stored, key=lambda proof: proof.location)
+    # Where nothing is drawn, nobody looked up the frame: the picture may even be gone.
+    broken = [proof for proof in stored if not proof.sound or (drawn and proof.frame != frame)]
     if any(set(proof.sources) - present for proof in broken) or (broken and not drawn):
         where = ", ".join(proof.location for proof in broken)
         return Decision(
@@ -83,9 +88,9 @@ def decide(
     if not drawn:
         return Decision(retract=tuple(doubles))
     holders = [proof for proof in kept if all(holds(proof, one) for one in drawn)]
-    if holders:
-        best = max(holders, key=lambda proof: len(proof.sources))
-        if all(_contains(best, proof) for proof in kept):
+    # In one order for everybody, so that two runs at once keep the same mask.
+    for best in sorted(holders, key=lambda proof: -len(proof.sources)):
+        if all(_supersedes(best, proof, present) for proof in kept):
             others = tuple(proof for proof in stored if proof is not best)
             return Decision(retract=others, accounted=tuple(one.id for one in drawn))
     return Decision(
@@ -103,20 +108,24 @@ def holds(proof: Stored, drawn: Drawn) -> bool:
         return False  # a rule of another version: drawn anew under ours, it joins the new mask
 
 
-def _contains(larger: Stored, other: Stored) -> bool:
-    """Whether a mask holds another's sources and pixels, so that the other can go."""
-    if other is larger:
+def _supersedes(holder: Stored, other: Stored, present: set[str]) -> bool:
+    """Whether another mask can go, given one that accounts for all polygons that are present.
+
+    Only what it holds of polygons that are gone must be kept, and its pixels cannot be told apart.
+    """
+    gone = set(other.sources) - present
+    if other is holder or not gone:
         return True
-    if larger.mask is None or other.mask is None:
-        return False
-    return set(other.sources) <= set(larger.sources) and not (other.mask & ~larger.mask).any()
+    assert holder.mask is not None
+    assert other.mask is not None
+    return gone <= set(holder.sources) and not (other.mask & ~holder.mask).any()
 
 
 def _doubles(sound: Sequence[Stored]) -> list[Stored]:
-    """All but the first of masks with the same sources and pixels; the first has the lowest id."""
+    """All but the first of masks with the same sources and pixels, in order of id."""
     seen: set[tuple[Any, ...]] = set()
     doubles = []
-    for proof in sorted(sound, key=lambda proof: proof.location):
+    for proof in sound:
         what = (tuple(sorted(proof.sources.items())), proof.digest)
         if what in seen:
             doubles.append(proof)

@@ -73,8 +73,10 @@ class Stored(Proof):
 
     @property
     def sound(self) -> bool:
-        """Whether it decodes to the pixels it claims."""
-        return self.mask is not None and self.digest == self.claim.get("pixels_sha256")
+        """Whether it decodes to the pixels it claims, in the frame it claims."""
+        if self.mask is None or self.mask.shape != self.frame:  # the digest does not tell rows from columns
+            return False
+        return self.digest == self.claim.get("pixels_sha256")
 
 
 class Source(Protocol):

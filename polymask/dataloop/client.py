@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
+from polymask.journal import make_private
 
 Json = dict[str, Any]
 
@@ -40,7 +41,7 @@ class Client:
     """Calls to one platform; threads may share it."""
 
     def __init__(self, api: Any, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._api, self._sleep = api, sleep
+        self._api, self.sleep = api, sleep
         self._waited = 0.0
 
     def call(self, method: str, path: str, body: Json | list[Json] | None = None, *, safe: bool) -> Any:
@@ -69,13 +70,15 @@ class Client:
         raise AssertionError("unreachable")
 
     def _once(self, method: str, path: str, body: Any) -> Any:
-        from dtlpy.exceptions import PlatformException
+        from dtlpy.exceptions import ExceptionMain, TokenExpired
         from requests.exceptions import RequestException
 
         try:
             _, response = self._api.gen_request(method, path, json_req=body, log_error=False)
-        except PlatformException as error:
-            raise Denied(f"Dataloop: {error.message}; log in with dtlpy, or set {TOKEN}") from None
+        except TokenExpired:  # it is no PlatformException, and is raised before anything is sent
+            raise Denied(f"Dataloop: the login has expired; log in with dtlpy, or set {TOKEN}") from None
+        except ExceptionMain as error:
+            raise Unavailable(f"Dataloop: {method} {path}: {type(error).__name__}") from None
         except RequestException as error:
             raise _Passing(f"Dataloop: {method} {path}: {type(error).__name__}") from None
         if response.status_code >= 400:
@@ -97,7 +100,7 @@ class Client:
         if self._waited + seconds > ALL_WAITS:
             raise error
         self._waited += seconds
-        self._sleep(seconds)
+        self.sleep(seconds)
 
     def pages(self, dataset_id: str, resource: str, query: Json) -> list[Json]:
         """All rows of a query, in ascending order of id, counted against the total.
@@ -125,6 +128,8 @@ class Client:
                 "resource": resource,
             }
             page = self.call("POST", f"/datasets/{dataset_id}/query", body, safe=True)
+            if not _is_page(page):
+                raise Unavailable(f"Dataloop: a listing of {resource} was answered with no page of rows")
             fresh = [row for row in page["items"] if not rows or row["id"] > rows[-1]["id"]]
             total = page.get("totalItemsCount") if total is None else total
             rows.extend(fresh)
@@ -228,6 +233,11 @@ def _seconds(value: str | None) -> float | None:
         return None
 
 
+def _is_page(answer: Any) -> bool:
+    rows = answer.get("items") if isinstance(answer, dict) else None
+    return isinstance(rows, list) and all(isinstance(row, dict) and "id" in row for row in rows)
+
+
 def _clauses(given: Json) -> list[Json]:
     """A filter as a list of clauses that another can be added to."""
     if set(given) == {"$and"}:
@@ -281,6 +291,7 @@ def connect(*, workers: int = 1) -> Client:
         api._token = token  # the public setter would write it to a file
     if not api.token:
         raise Denied(f"Dataloop: not logged in; log in with dtlpy, or set {TOKEN}")
+    api._check_fork()  # it forgets the session on the first call after a fork, and ours with it
     api.session = _session(workers)
     return Client(api)
 
@@ -290,7 +301,7 @@ def import_dtlpy() -> Any:
     if HOME not in os.environ and not (Path.home() / ".dataloop" / "cookie.json").exists():
         state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
         private = state / "polymask" / "dtlpy"
-        private.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(private)
         os.environ[HOME] = str(private)
     before = os.umask(0o077)
     try:

@@ -10,9 +10,9 @@ from typing import Any
 from polymask.dataloop.client import Client, Json, connect
 from polymask.dataloop.matched import MatchedSource
 from polymask.dataloop.sink import DataloopSink
-from polymask.dataloop.source import DataloopItem, DataloopSource
+from polymask.dataloop.source import DataloopItem, DataloopSource, original_id
 from polymask.dataloop.target import Target
-from polymask.errors import InputError, NotFound, ProofError
+from polymask.errors import InputError, NotFound, PolymaskError, ProofError
 from polymask.formats import Annotations
 from polymask.journal import Journal, default_folder, open_existing
 from polymask.model import Limits, Report, Skipped
@@ -109,9 +109,8 @@ def convert_connected(
     kept = Journal(dataset.journal_folder(journal)) if writes_journal else None
     if start:
         start(len(items))
-    report = ProvenJob(source, dataset.sink(source, options.limits), kept, options).run(
-        items, advance=advance
-    )
+    sink = dataset.sink(source, options.limits)
+    report = ProvenJob(source, sink, kept, options, sleep=dataset.client.sleep).run(items, advance=advance)
     if kept:
         report.notes.append(f"journal and backup: {kept.path}")
     return report
@@ -144,9 +143,8 @@ def upload(
     items = chosen(source.items(), where)
     if start:
         start(len(items))
-    report = ProvenJob(source, dataset.sink(everything, options.limits), None, options).run(
-        items, advance=advance
-    )
+    sink = dataset.sink(everything, options.limits)
+    report = ProvenJob(source, sink, None, options, sleep=dataset.client.sleep).run(items, advance=advance)
     for name in source.unmatched:
         report.images += 1
         report.failures.append(Skipped(name, "no item of the dataset has this name"))
@@ -184,15 +182,26 @@ def restore(url: str, *, journal: str | Path | None = None) -> Report:
     dataset = open_dataset(url)
     kept = open_existing(dataset.journal_folder(journal))
     source, report = dataset.source(), Report()
-    for line in kept.deleted():
+    for line in _once_each(kept.deleted()):
         item = Item(line["item"], line["name"])
-        done = source.restore(item, line["instance"])
+        report.images += 1
+        try:
+            done = source.restore(item, line["instance"])
+        except PolymaskError as error:  # its picture may be gone; the others can be put back
+            report.failures.append(Skipped(item.name, str(error)))
+            report.exit_code = max(report.exit_code, error.exit_code)
+            continue
         if done:
             kept.note("restored", item.id, ids=[line["instance"]["id"]])
-        report.images += 1
         report.written += done
         report.unchanged += not done
     return report
+
+
+def _once_each(lines: Sequence[Json]) -> list[Json]:
+    """One line a polygon, its last: one that was restored and deleted again is still the same polygon."""
+    latest = {original_id(line["instance"]) or str(line["instance"]["id"]): line for line in lines}
+    return list(latest.values())
 
 
 def convert_item(
@@ -212,4 +221,4 @@ def convert_item(
     writes_journal = delete_source and not chosen_options.dry_run
     kept = Journal(dataset.journal_folder(journal)) if writes_journal else None
     sink = dataset.sink(source, chosen_options.limits)
-    return ProvenJob(source, sink, kept, chosen_options).run([one])
+    return ProvenJob(source, sink, kept, chosen_options, sleep=client.sleep).run([one])

@@ -11,11 +11,12 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 
 from polymask.dataloop.client import Client, Json
-from polymask.errors import GeometryError, InputError, SourceChanged
+from polymask.errors import BackendError, GeometryError, InputError, SourceChanged, Unavailable
 from polymask.model import Frame, ImageRecord, Instance, Polygon, Skipped
 from polymask.seams import Item, Reading
 
 PICTURES = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+TRIES = 4  # of posting one polygon again
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 # The platform's tutorial: files that have polygons.
@@ -73,7 +74,6 @@ class DataloopSource:
     def read(self, item: Item) -> Reading:
         """The item's polygons, every ring kept; others, and polygons in video, are left alone."""
         polygons = [row for row in self.annotations(item) if row.get("type") == "segment"]
-        frame = self.frame(item) if polygons else (1, 1)
         instances, raw, details, left = [], {}, {}, []
         for row in polygons:
             try:
@@ -86,6 +86,8 @@ class DataloopSource:
             instances.append(instance)
             raw[str(instance.id)] = row
             details[str(instance.id)] = details_of(row)
+        # Only where something is drawn: a video's frame is not to be had, and nobody asks for it.
+        frame = self.frame(item) if instances else (1, 1)
         record = ImageRecord(item.id, item.name, frame, tuple(instances), etag_of(polygons))
         return Reading(record, raw, details, tuple(left))
 
@@ -127,12 +129,39 @@ class DataloopSource:
             self.client.delete(str(reading.raw[instance_id]["id"]))
 
     def restore(self, item: Item, backup: Mapping[str, Any]) -> bool:
-        """Post a deleted polygon again, all rings and metadata; False where it is there."""
-        rows = self.annotations(item)
-        if any(original_id(row) == str(backup["id"]) or row.get("id") == backup["id"] for row in rows):
+        """Post a deleted polygon again, all rings and metadata; False where it is there.
+
+        Whether it arrived is read back, not believed; it is not sent again before that.
+        """
+        wanted = original_id(backup) or str(backup["id"])
+        if self._has(item, wanted):
             return False
-        self.client.call("POST", f"/items/{item.id}/annotations", [posted(backup)], safe=False)
-        return True
+        for attempt in range(1, TRIES + 1):
+            failure: BackendError = Unavailable(
+                f"{item.name}: polygon {wanted} cannot be read back; run again"
+            )
+            try:
+                self.client.call("POST", f"/items/{item.id}/annotations", [posted(backup)], safe=False)
+            except BackendError as error:
+                if not self.client.may_pass(error):
+                    raise
+                failure = error
+            if self._has(item, wanted):
+                return True
+            if attempt < TRIES:
+                self.client.pause(failure, attempt)
+                if self._has(item, wanted):  # it may only have been late
+                    return True
+        raise failure
+
+    def _has(self, item: Item, wanted: str) -> bool:
+        """Whether a polygon is there, as itself or put back; of equal ones put back, one is left."""
+        there = [row for row in self.annotations(item) if wanted in (str(row.get("id")), original_id(row))]
+        put_back = [row for row in there if original_id(row) == wanted]
+        for double in put_back[1:]:  # both replies were lost, and the first look was outdated
+            if posted(double) == posted(put_back[0]):
+                self.client.delete(str(double["id"]))
+        return bool(there)
 
 
 def _and(given: Json) -> list[Json]:
@@ -144,7 +173,7 @@ def instance_of(row: Json, item: Item) -> Instance:
 
     Raises `GeometryError` for one that cannot be drawn, or belongs to a video.
     """
-    system = row.get("metadata", {}).get("system", {}) if isinstance(row.get("metadata"), dict) else {}
+    system = _part(_part(row, "metadata"), "system")
     if not getattr(item, "is_image", True) or system.get("snapshots_"):
         raise GeometryError("a polygon in a video; only pictures are converted, it is left alone")
     rings = row.get("coordinates")
@@ -159,23 +188,28 @@ def instance_of(row: Json, item: Item) -> Instance:
     return Instance(original_id(row) or str(row["id"]), row["label"], (Polygon(first, others),))
 
 
-def original_id(row: Json) -> str | None:
+def original_id(row: Mapping[str, Any]) -> str | None:
     """The id that a restored polygon had before it was deleted."""
-    user = (row.get("metadata") or {}).get("user") or {}
-    restored = (user.get("polymask") or {}).get("restored")
+    restored = _part(_part(_part(row, "metadata"), "user"), "polymask").get("restored")
     return str(restored) if restored else None
+
+
+def _part(row: Mapping[str, Any], name: str) -> Json:
+    """An object within an object; empty where it is missing, null or something else."""
+    value = row.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def details_of(row: Json) -> Json:
     """What a mask keeps of a polygon: attributes, object, parent and model, where there are any."""
-    metadata = row.get("metadata") or {}
-    system = metadata.get("system") or {}
+    metadata = _part(row, "metadata")
+    system = _part(metadata, "system")
     kept = {
         "attributes": system.get("attributes") or None,
         "attributes1": row.get("attributes") or None,
         "objectId": system.get("objectId"),
         "parentId": system.get("parentId"),
-        "model": (metadata.get("user") or {}).get("model"),
+        "model": _part(metadata, "user").get("model"),
     }
     return {name: value for name, value in kept.items() if value is not None}
 
@@ -184,9 +218,9 @@ def posted(backup: Mapping[str, Any]) -> Json:
     """A backed-up polygon as it is posted again: without what the platform gives itself, and marked."""
     own = ("id", "url", "item", "dataset", "hash", "createdAt", "updatedAt", "updatedBy", "creator")
     row = {name: value for name, value in backup.items() if name not in own}
-    metadata = dict(row.get("metadata") or {})
-    user = dict(metadata.get("user") or {})
-    user["polymask"] = {"restored": original_id(dict(backup)) or backup["id"]}
+    metadata = _part(row, "metadata")
+    user = dict(_part(metadata, "user"))
+    user["polymask"] = {"restored": original_id(backup) or backup["id"]}
     return row | {"metadata": metadata | {"user": user}}
 
 

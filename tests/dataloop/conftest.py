@@ -1,6 +1,7 @@
 """The real dtlpy, kept in a home of its own and off the network, and a project to use it on."""
 
 import io
+import logging
 import socket
 import sys
 import time
@@ -15,6 +16,8 @@ import requests
 from PIL import Image
 
 from polymask.dataloop.emulator import Emulator, dataloop_emulator, fake_token, point_sdk_at
+
+from .world import World
 
 __all__ = ["dataloop_emulator"]
 
@@ -128,6 +131,24 @@ def sdk(
     monkeypatch.chdir(tmp_path)
     point_sdk_at(dataloop_emulator.url, token=fake_token("ann@example.org"))
     return dtlpy
+
+
+@pytest.fixture
+def world(sdk: ModuleType, dataloop_emulator: Emulator) -> World:
+    """An empty dataset, and the real SDK to convert it with."""
+    return World(dataloop_emulator)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
+
+
+@pytest.fixture
+def no_noise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where clients are killed and calls cut off, nobody reads what aiohttp has to say about it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(logging.getLogger("aiohttp.server"), "disabled", True)
 
 
 @pytest.fixture

@@ -1,0 +1,144 @@
+"""Dataloop as a source: frames, what can be painted, folders and queries; and targets."""
+
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from polymask.dataloop.client import connect
+from polymask.dataloop.run import read_query
+from polymask.dataloop.source import DataloopItem, DataloopSource, details_of, posted
+from polymask.dataloop.target import Target, is_dataloop
+from polymask.errors import InputError, NotFound
+
+from .conftest import png
+from .world import ACROSS, World
+
+
+def source_of(world: World, **options: Any) -> DataloopSource:
+    client = connect()
+    client.sleep = world.waits.append
+    return DataloopSource(client, world.dataset["id"], **options)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "frame"),
+    [(None, (6, 8)), (1, (6, 8)), (3, (6, 8)), (5, (8, 6)), (6, (8, 6)), (8, (8, 6))],
+)
+@pytest.mark.parametrize("check_images", [False, True])
+def test_the_frame_is_that_of_the_picture_as_shown(
+    world: World, orientation: int | None, frame: tuple[int, int], check_images: bool
+) -> None:
+    """EXIF orientations 5 to 8 swap the sides, by the metadata and by the picture alike."""
+    world.add_item("/a.png", ACROSS, width=8, height=6, exif_orientation=orientation)
+    source = source_of(world, check_images=check_images)
+    (item,) = source.items()
+    assert source.read(item).record.frame == frame
+
+
+def test_without_metadata_the_picture_tells(world: World) -> None:
+    """Where the platform has no width and height, the picture is downloaded."""
+    item = world.add_item("/a.png", ACROSS, data=png(8, 6))
+    world.emulator.edit_item(item, metadata={"system": {"width": None, "height": None}})
+    source = source_of(world)
+    (found,) = source.items()
+    assert source.read(found).record.frame == (6, 8)
+
+
+def test_what_is_no_picture_fails(world: World) -> None:
+    """Bytes that cannot be opened have no frame."""
+    item = world.add_item("/a.png", ACROSS, data=b"hello")
+    assert item
+    source = source_of(world)
+    (found,) = source.items()
+    with pytest.raises(InputError, match="cannot be read"):
+        source.read(found)
+
+
+def test_a_video_needs_no_frame(world: World) -> None:
+    """Its polygons are reported, and nobody tries to open it as a picture."""
+    world.add_item("/a.mp4", ACROSS, data=b"moving", mimetype="video/mp4")
+    source = source_of(world)
+    (found,) = source.items()
+    reading = source.read(found)
+    assert (len(reading.unsupported), reading.record.instances) == (1, ())
+
+
+def test_only_items_with_polygons_are_listed(world: World) -> None:
+    """The default query is the tutorial's: files that have a polygon, below the folder if one is given."""
+    world.add_item("/a.png", ACROSS)
+    world.add_item("/sub/b.png", ACROSS)
+    world.add_item("/sub/deep/c.png", ACROSS)
+    world.add_item("/sub/d.png")
+    assert [item.name for item in source_of(world).items()] == ["a.png", "sub/b.png", "sub/deep/c.png"]
+    below = [item.name for item in source_of(world, folder="sub").items()]
+    assert below == ["sub/b.png", "sub/deep/c.png"]
+
+
+def test_a_query_that_dtlpy_prepares_selects_items(world: World, sdk: ModuleType, tmp_path: Path) -> None:
+    """A file with what `Filters.prepare()` gives is read as it is."""
+    world.add_item("/a.png", ACROSS)
+    world.add_item("/b.png", ACROSS)
+    path = tmp_path / "query.json"
+    path.write_text(json.dumps(sdk.Filters(field="name", values="b.png").prepare()))
+    assert [item.name for item in source_of(world, query=read_query(path)).items()] == ["b.png"]
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "{", '{"page": 0}'])
+def test_a_query_file_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
+    """A file that is no query is an input error that says what one looks like."""
+    path = tmp_path / "query.json"
+    path.write_text(text)
+    with pytest.raises(InputError):
+        read_query(path)
+    with pytest.raises(NotFound):
+        read_query(tmp_path / "none.json")
+
+
+def test_a_query_for_annotations_is_refused(world: World) -> None:
+    """Items are what is converted."""
+    with pytest.raises(InputError, match="something else than items"):
+        source_of(world, query={"resource": "annotations", "filter": {}})
+
+
+@pytest.mark.parametrize(
+    "metadata", [None, [], {"system": None}, {"user": "x"}, {"user": {"polymask": 5}}, {}]
+)
+def test_odd_metadata_do_no_harm(metadata: Any) -> None:
+    """Whatever an importer put there, a polygon is read, and posted again with our mark."""
+    row = {**ACROSS, "id": "p1", "metadata": metadata}
+    assert details_of(row) == {}
+    assert posted(row)["metadata"]["user"]["polymask"] == {"restored": "p1"}
+
+
+def test_a_picture_is_told_by_type_or_name() -> None:
+    """The mimetype decides; without one the name does."""
+    typed = {"metadata": {"system": {"mimetype": "video/mp4"}}}
+    assert not DataloopItem("1", "a.png", typed).is_image
+    assert DataloopItem("1", "a.png", {}).is_image
+    assert not DataloopItem("1", "a.mp4", {}).is_image
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("dataloop://p/d", Target("p", "d")),
+        ("dataloop://p/d/", Target("p", "d")),
+        ("dataloop://p/d/a/b", Target("p", "d", "a/b")),
+        ("dataloop://my%20p/a%2Fb", Target("my p", "a/b")),
+    ],
+)
+def test_a_url_names_project_dataset_and_folder(url: str, target: Target) -> None:
+    """Names with spaces and slashes are percent-encoded."""
+    assert Target.parse(url) == target
+    assert is_dataloop(url)
+
+
+@pytest.mark.parametrize("url", ["dataloop://", "dataloop://p", "dataloop://p/", "dataloop:///"])
+def test_a_url_without_a_dataset_is_refused(url: str) -> None:
+    """The message shows what is expected."""
+    with pytest.raises(InputError, match="dataloop://PROJECT/DATASET"):
+        Target.parse(url)
+    assert not is_dataloop("folder/instances.json")

@@ -1,0 +1,191 @@
+"""The journal: lines that last, whatever happens between two of them."""
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from polymask.errors import FormatError, NotFound, PolymaskError
+from polymask.journal import BACKUP, EVENTS, Journal, default_folder, open_existing
+
+
+def polygon(key: str, x: float = 1.5) -> dict[str, Any]:
+    return {"id": key, "coordinates": [[{"x": x, "y": 2}]]}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "journals" / "one"
+
+
+def deleting(journal: Journal, *ids: str) -> None:
+    journal.note("deleting", "item", ids=list(ids), etag="e")
+
+
+def test_what_is_backed_up_is_read_back(path: Path) -> None:
+    """Backups come back as they were, in order, for this and any later journal of the folder."""
+    Journal(path).back_up("item", "a.png", [polygon("p1"), polygon("p2")])
+    lines = list(Journal(path).backups())
+    assert [line["instance"] for line in lines] == [polygon("p1"), polygon("p2")]
+    assert {(line["item"], line["name"]) for line in lines} == {("item", "a.png")}
+
+
+def test_an_unchanged_polygon_is_kept_once(path: Path) -> None:
+    """Backing up again adds nothing, in the same run and in the next."""
+    journal = Journal(path)
+    journal.back_up("item", "a.png", [polygon("p1")])
+    journal.back_up("item", "a.png", [polygon("p1")])
+    Journal(path).back_up("item", "a.png", [polygon("p1")])
+    assert len((path / BACKUP).read_bytes().splitlines()) == 1
+
+
+def test_only_what_was_to_be_deleted_is_restored(path: Path) -> None:
+    """A backup alone is no deletion; the last version before one is what comes back."""
+    journal = Journal(path)
+    journal.back_up("item", "a.png", [polygon("p1"), polygon("p2")])
+    journal.back_up("item", "a.png", [polygon("p1", 7)])
+    deleting(journal, "p1")
+    assert [line["instance"] for line in journal.deleted()] == [polygon("p1", 7)]
+
+
+def test_an_edit_that_was_taken_back_is_kept_again(path: Path) -> None:
+    """The last line of a polygon is its last version, even one that was there before."""
+    journal = Journal(path)
+    for x in (1, 7, 1):
+        journal.back_up("item", "a.png", [polygon("p1", x)])
+    deleting(journal, "p1")
+    assert [line["instance"] for line in Journal(path).deleted()] == [polygon("p1", 1)]
+
+
+@pytest.mark.parametrize("cut", [1, 5, 20])
+def test_a_line_that_a_crash_cut_off_is_none(path: Path, cut: int) -> None:
+    """A torn last line is not read, and what is appended after it is."""
+    journal = Journal(path)
+    journal.back_up("item", "a.png", [polygon("p1"), polygon("p2")])
+    data = (path / BACKUP).read_bytes()
+    (path / BACKUP).write_bytes(data[:-cut])
+    again = Journal(path)
+    assert [line["instance"]["id"] for line in again.backups()] == ["p1"]
+    again.back_up("item", "a.png", [polygon("p2"), polygon("p3")])
+    found = [line["instance"]["id"] for line in Journal(path).backups()]
+    assert list(dict.fromkeys(found)) == ["p1", "p2", "p3"]
+
+
+def test_a_lost_backup_is_told(path: Path) -> None:
+    """Where the backup lacks a polygon that a run set out to delete, nothing is pretended."""
+    journal = Journal(path)
+    journal.back_up("item", "a.png", [polygon("p1")])
+    deleting(journal, "p1", "p2")
+    with pytest.raises(FormatError, match="lacks p2"):
+        journal.deleted()
+
+
+@pytest.mark.parametrize("line", ["7", "[]", '{"item": "i"}'])
+def test_a_file_of_something_else_is_refused(path: Path, line: str) -> None:
+    """JSON that no journal wrote is damage, not a backup."""
+    Journal(path).back_up("item", "a.png", [polygon("p1")])
+    with (path / BACKUP).open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(FormatError, match="damaged"):
+        Journal(path)
+
+
+def test_nobody_else_can_read_it(path: Path) -> None:
+    """Folders that are made are 0700 all the way up, files 0600, whatever the umask."""
+    before = os.umask(0)
+    try:
+        journal = Journal(path)
+        journal.back_up("item", "a.png", [polygon("p1")])
+        deleting(journal, "p1")
+    finally:
+        os.umask(before)
+    modes = {
+        str(p.relative_to(path.parents[1])): stat.S_IMODE(p.stat().st_mode)
+        for p in path.parents[1].rglob("*")
+    }
+    assert modes == {
+        "journals": 0o700,
+        "journals/one": 0o700,
+        f"journals/one/{BACKUP}": 0o600,
+        f"journals/one/{EVENTS}": 0o600,
+    }
+    assert stat.S_IMODE(path.parents[1].stat().st_mode) == 0o700
+
+
+def test_every_line_is_on_the_disk_before_the_next_step(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is synced after each append, and its folder before the first append returns."""
+    synced: list[str] = []
+    real = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        real(descriptor)
+
+    journal = Journal(path)
+    monkeypatch.setattr(os, "fsync", noted)
+    journal.back_up("item", "a.png", [polygon("p1")])
+    assert synced == [BACKUP, "one"]
+    deleting(journal, "p1")
+    deleting(journal, "p1")
+    assert synced == [BACKUP, "one", EVENTS, "one", EVENTS]
+
+
+def test_a_link_in_its_place_is_not_followed(path: Path, tmp_path: Path) -> None:
+    """A symbolic link planted where the backup goes leads nowhere."""
+    journal = Journal(path)
+    elsewhere = tmp_path / "elsewhere"
+    (path / BACKUP).symlink_to(elsewhere)
+    with pytest.raises(PolymaskError):
+        journal.back_up("item", "a.png", [polygon("p1")])
+    assert not elsewhere.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    """A file in the way is a typed error that names it."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PolymaskError, match="file"):
+        Journal(tmp_path / "file" / "journal")
+
+
+def test_a_full_disk_stops_before_the_deed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be written is an error, and the line is none afterwards."""
+    journal = Journal(path)
+    monkeypatch.setattr(os, "write", _full)
+    with pytest.raises(PolymaskError, match="No space"):
+        journal.back_up("item", "a.png", [polygon("p1")])
+    monkeypatch.undo()
+    assert list(Journal(path).backups()) == []
+    journal.back_up("item", "a.png", [polygon("p1")])
+    assert len(list(Journal(path).backups())) == 1
+
+
+def _full(_descriptor: int, _data: Any) -> int:
+    raise OSError(28, "No space left on device")
+
+
+def test_only_a_journal_with_a_backup_is_opened(path: Path) -> None:
+    """Restoring from a folder without a backup is refused, and does not make one."""
+    with pytest.raises(NotFound, match="--journal"):
+        open_existing(path)
+    assert not path.exists()
+    Journal(path).back_up("item", "a.png", [polygon("p1")])
+    assert len(list(open_existing(path).backups())) == 1
+
+
+def test_it_lies_in_the_users_state_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By the dataset's id, below XDG_STATE_HOME or its default."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert default_folder("5") == tmp_path / "polymask" / "journals" / "5"
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_folder("5") == tmp_path / ".local" / "state" / "polymask" / "journals" / "5"
+
+
+def test_lines_are_plain_json(path: Path) -> None:
+    """Anybody can read a journal without polymask."""
+    journal = Journal(path)
+    journal.note("deleted", "item", ids=["p1"])
+    assert json.loads((path / EVENTS).read_text()) == {"event": "deleted", "item": "item", "ids": ["p1"]}
