@@ -13,6 +13,7 @@ from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,10 @@ class Job:
             if isinstance(source, Annotations)
             else open_annotations(source, format=options.from_, options=options.reading)
         )
-        if options.delete_source:
+        self.deletes = (
+            options.delete_source and options.to != "dataloop"
+        )  # that layout leaves the source alone
+        if self.deletes:
             refuse_undeletable(self.annotations, options.to)
             self.source_sha256 = sha256(self.annotations.path.read_bytes()).hexdigest()
         self.indices = self._chosen_images()
@@ -73,6 +77,8 @@ class Job:
             label_map=self.label_map,
             split=safe_path(options.split),
             instances=options.instances,
+            original=self._original,
+            delete_source=options.delete_source,
             **split_options(self.annotations.names, options.split_ratio, seed=options.seed),
         )
         self.layout.check(self.layout_options)
@@ -84,9 +90,18 @@ class Job:
             rules=self.rules,
             options=self.layout_options,
             overwrite=options.overwrite,
-            keep_sources=options.delete_source,
+            keep_sources=self.deletes,
         )
         self.sink.plan([self.annotations.names[index] for index in self.indices], self.fingerprint)
+
+    def _original(self, name: str) -> bytes | None:
+        """The source's own record of an image, for layouts that add to it."""
+        original = self.annotations.original
+        return original(self._places[name]) if original else None
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: index for index, name in enumerate(self.annotations.names)}
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -148,7 +163,7 @@ class Job:
                 done = [outcome for outcome in outcomes if outcome.drawn]
                 shared = self.layout.finish((o.drawn for o in done if o.drawn), self.layout_options)
                 self.sink.finish((outcome.entry for outcome in done), shared)
-                if self.options.delete_source:
+                if self.deletes:
                     delete_accounted(self, report)
         report.seconds = time.perf_counter() - began
         return report

@@ -61,8 +61,9 @@ class Annotations:
     records that were left out, `unsegmented` counts those that paint nothing,
     `unsupported` are instances that polymask cannot paint and leaves alone, and
     `findings` are oddities that do no harm. `picture(i)`, where the source has them itself,
-    gives a picture's own bytes. `without(goes)`, where polygons can be taken out, gives the file's
-    bytes without those of which `goes(image name, label)` is true, and their number.
+    gives a picture's own bytes, `original(i)` its record as the source wrote it.
+    `without(goes)`, where polygons can be taken out, gives the file's bytes without those of
+    which `goes(image name, label)` is true, and their number.
     """
 
     path: Path
@@ -76,6 +77,7 @@ class Annotations:
     unsupported: tuple[Skipped, ...] = ()
     findings: tuple[Finding, ...] = ()
     picture: Callable[[int], bytes] | None = None
+    original: Callable[[int], bytes] | None = None
     without: Callable[[Callable[[str, str], bool]], tuple[bytes, int]] | None = None
 
     def __iter__(self) -> Iterator[ImageRecord]:

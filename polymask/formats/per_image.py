@@ -107,6 +107,7 @@ def gather(
     parse: Parse,
     categories: Categories | None = None,
     skipped: Iterable[Skipped] = (),
+    keep_originals: bool = False,
 ) -> Annotations:
     """Check every page and give the annotations, which parse a page again when its image is asked for.
 
@@ -128,6 +129,7 @@ def gather(
         skipped=(*skipped, *reader.skipped),
         unsegmented=reader.unsegmented,
         unsupported=tuple(reader.unsupported),
+        original=reader.original if keep_originals else None,
     )
 
 
@@ -171,6 +173,10 @@ class _Reader:
     def _placed(self, page: Page, skipped: Skipped) -> Skipped:
         parts = [page.file.name] if self.many else []
         return replace(skipped, name=": ".join([*parts, *([skipped.name] if skipped.name else [])]))
+
+    def original(self, index: int) -> bytes:
+        """The i-th image's JSON as it is written."""
+        return bytes(self.pages[index].json)
 
     def record(self, index: int) -> ImageRecord:
         """The record of the i-th image, what was refused left out."""

@@ -13,7 +13,7 @@ A layout that can be read back has a fifth, `open_folder(folder)`: its masks the
 `reading.MaskFolder`, or None where the folder is of another layout.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol, cast
@@ -34,6 +34,7 @@ LAYOUTS = {
     "coco": "annotations.json: one RLE annotation a label and image",
     "coco-panoptic": "panoptic.json and panoptic/<name>.png: a segment for each instance",
     "coco-stuff": "stuffthingmaps/<name>.png: category id - 1, 255 unlabeled",
+    "dataloop": "json/<name>.json: Dataloop's annotation JSON with a mask a label added",
     "onehot": "onehot/<name>.npz: H x W x K, background first",
 }
 
@@ -43,7 +44,8 @@ class LayoutOptions:
     """What a layout may be asked: the label map, splits, and whether to add instance ids.
 
     `splits` tells each image's split by name, one of `split_names`; images that are not in
-    it are of `split`.
+    it are of `split`. `original` gives the source's own JSON of an image by name, where it has one;
+    with `delete_source`, a layout that copies it leaves the polygons out.
 
     >>> LayoutOptions(label_map=LabelMap(()), splits={"a.jpg": "val"}).split_of("a.jpg")
     'val'
@@ -54,6 +56,8 @@ class LayoutOptions:
     instances: bool = False
     splits: Mapping[str, str] = field(default_factory=dict)
     split_names: tuple[str, ...] = ()
+    original: Callable[[str], bytes | None] = lambda _: None
+    delete_source: bool = False
 
     def split_of(self, name: str) -> str:
         """The split that an image belongs to."""
