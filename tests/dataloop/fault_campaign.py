@@ -132,9 +132,9 @@ def disturbed(name: str, number: int) -> Outcome:
         if slow:
             world.sleep = lambda seconds: (world.waits.append(seconds), time.sleep(NAP))[0]
         emulator.faults.add(*(Fault("*", "**", call=number + n, **step) for n, step in enumerate(steps)))
-        with short_patience(PATIENCE) if slow else nullcontext():
-            with suppress(PolymaskError):  # a run may fail; what it leaves is what counts
-                world.convert(journal)
+        # A run may fail; what it leaves is what counts.
+        with short_patience(PATIENCE) if slow else nullcontext(), suppress(PolymaskError):
+            world.convert(journal)
         emulator.faults.clear()
         return judged(world, watch, journal)
 
