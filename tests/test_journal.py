@@ -121,7 +121,7 @@ def test_every_line_is_on_the_disk_before_the_next_step(path: Path, monkeypatch:
     real = os.fsync
 
     def noted(descriptor: int) -> None:
-        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
         real(descriptor)
 
     journal = Journal(path)

@@ -13,10 +13,12 @@ things are done differently from the SDK's own calls (measured with dtlpy 1.126.
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from polymask.dataloop.answers import LOG_IN, Passing, as_bytes, as_json, is_page, refusal
+from polymask.dataloop.colors import label_colors
 from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
 from polymask.journal import make_private
 
@@ -31,10 +33,7 @@ ALL_WAITS = 600.0  # seconds of waiting in one run
 PAGE = 1000
 
 
-class _Passing(Unavailable):
-    """A failure that may pass; `retry_after` is how many seconds the service asked for."""
-
-    retry_after: float | None = None
+_EXPIRED = f"Dataloop: the login has expired; {LOG_IN}"
 
 
 class Client:
@@ -50,11 +49,11 @@ class Client:
         `safe` calls may be repeated and are, with growing pauses; others are sent once. Raises
         `NotFound` (404), `Denied` (401, 403) or `Unavailable` (anything else).
         """
-        return self._attempts(method, path, body, safe=safe, read=_json)
+        return self._attempts(method, path, body, safe=safe, read=as_json)
 
     def stream(self, item_id: str) -> bytes:
         """An item's own bytes."""
-        data: bytes = self._attempts("GET", f"/items/{item_id}/stream", None, safe=True, read=_content)
+        data: bytes = self._attempts("GET", f"/items/{item_id}/stream", None, safe=True, read=as_bytes)
         return data
 
     def _attempts(self, method: str, path: str, body: Any, *, safe: bool, read: Callable[[Any], Any]) -> Any:
@@ -62,7 +61,7 @@ class Client:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return read(self._once(method, path, body))
-            except _Passing as error:
+            except Passing as error:
                 if not safe or attempt == ATTEMPTS:
                     raise
                 self._wait(error.retry_after or pause * random.uniform(0.5, 1), error)  # noqa: S311
@@ -74,25 +73,25 @@ class Client:
         from requests.exceptions import RequestException
 
         try:
-            _, response = self._api.gen_request(method, path, json_req=body, log_error=False)
+            response = _sent(self._api, method, path, body)
         except TokenExpired:  # it is no PlatformException, and is raised before anything is sent
-            raise Denied(f"Dataloop: the login has expired; log in with dtlpy, or set {TOKEN}") from None
+            raise Denied(_EXPIRED) from None
         except ExceptionMain as error:
             raise Unavailable(f"Dataloop: {method} {path}: {type(error).__name__}") from None
         except RequestException as error:
-            raise _Passing(f"Dataloop: {method} {path}: {type(error).__name__}") from None
+            raise Passing(f"Dataloop: {method} {path}: {type(error).__name__}") from None
         if response.status_code >= 400:
-            raise _refusal(method, path, response)
+            raise refusal(method, path, response)
         return response
 
     @staticmethod
     def may_pass(error: BackendError) -> bool:
         """Whether a call that failed so may succeed later."""
-        return isinstance(error, _Passing)
+        return isinstance(error, Passing)
 
     def pause(self, error: BackendError, attempt: int) -> None:
         """Wait before the next attempt, as long as the service asks; raises the error past all bounds."""
-        asked = error.retry_after if isinstance(error, _Passing) else None
+        asked = error.retry_after if isinstance(error, Passing) else None
         self._wait(asked or 0.25 * 2**attempt, error)
 
     def _wait(self, seconds: float, error: BackendError) -> None:
@@ -128,7 +127,7 @@ class Client:
                 "resource": resource,
             }
             page = self.call("POST", f"/datasets/{dataset_id}/query", body, safe=True)
-            if not _is_page(page):
+            if not is_page(page):
                 raise Unavailable(f"Dataloop: a listing of {resource} was answered with no page of rows")
             fresh = [row for row in page["items"] if not rows or row["id"] > rows[-1]["id"]]
             total = page.get("totalItemsCount") if total is None else total
@@ -179,7 +178,7 @@ class Client:
             recipe = self.call("GET", f"/recipes/{recipe_id}", safe=True)
             for ontology_id in recipe.get("ontologyIds", []):
                 roots = self.call("GET", f"/ontologies/{ontology_id}", safe=True).get("roots", [])
-                for label, color in _label_colors(roots):
+                for label, color in label_colors(roots):
                     colors.setdefault(label, color)
         return colors
 
@@ -192,50 +191,14 @@ class Client:
             return
 
 
-def _json(response: Any) -> Any:
-    try:
-        return response.json()
-    except ValueError:
-        raise _Passing("Dataloop: an answer that is no JSON") from None
-
-
-def _content(response: Any) -> bytes:
-    data: bytes = response.content
-    return data
-
-
-def _refusal(method: str, path: str, response: Any) -> BackendError:
-    """The error for a status; passing ones say when to come back."""
-    status = response.status_code
-    message = f"Dataloop: {method} {path}: {status} {_message(response)}".rstrip()
-    if status == 404:
-        return NotFound(message)
-    if status in (401, 403):
-        return Denied(f"{message}; log in with dtlpy, or set {TOKEN}")
-    if status < 500 and status not in (408, 429):
-        return Unavailable(message)
-    error = _Passing(message)
-    error.retry_after = _seconds(response.headers.get("Retry-After"))
-    return error
-
-
-def _message(response: Any) -> str:
-    try:
-        return str(response.json().get("message", ""))[:200]
-    except (ValueError, AttributeError):
-        return ""
-
-
-def _seconds(value: str | None) -> float | None:
-    try:
-        return max(0.0, float(value)) if value else None
-    except ValueError:
-        return None
-
-
-def _is_page(answer: Any) -> bool:
-    rows = answer.get("items") if isinstance(answer, dict) else None
-    return isinstance(rows, list) and all(isinstance(row, dict) and "id" in row for row in rows)
+def _sent(api: Any, method: str, path: str, body: Any) -> Any:
+    """The response to a call, without the SDK's wrapper, which walks the stack: half of the computing."""
+    bare = getattr(type(api).gen_request, "__wrapped__", None)
+    if bare is None:
+        return api.gen_request(method, path, json_req=body, log_error=False)[1]
+    if api.token_expired() and api.renew_token_method() is False:  # all that the wrapper does beside
+        raise Denied(_EXPIRED)
+    return bare(api, method, path, json_req=body, log_error=False)[1]
 
 
 def _clauses(given: Json) -> list[Json]:
@@ -243,33 +206,6 @@ def _clauses(given: Json) -> list[Json]:
     if set(given) == {"$and"}:
         return list(given["$and"])
     return [given] if given else []
-
-
-def _label_colors(roots: list[Json], prefix: str = "") -> Iterator[tuple[str, tuple[int, int, int]]]:
-    for root in roots:
-        value = root.get("value", {})
-        name = prefix + str(value.get("tag", ""))
-        if color := parse_color(value.get("color")):
-            yield name, color
-        yield from _label_colors(root.get("children") or [], f"{name}.")
-
-
-def parse_color(value: Any) -> tuple[int, int, int] | None:
-    """`#rrggbb`, `rgb(r,g,b)` or a list, as (red, green, blue); None for anything else.
-
-    >>> parse_color("#ff8000"), parse_color("rgb(1, 2, 3)"), parse_color("red")
-    ((255, 128, 0), (1, 2, 3), None)
-    """
-    try:
-        if isinstance(value, str) and value.startswith("#"):
-            red, green, blue = bytes.fromhex(value[1:7])
-        elif isinstance(value, str):
-            red, green, blue = (int(part) for part in value.removeprefix("rgb(").rstrip(")").split(","))
-        else:
-            red, green, blue = (int(part) for part in value[:3])
-    except (TypeError, ValueError):
-        return None
-    return (red, green, blue) if all(0 <= part <= 255 for part in (red, green, blue)) else None
 
 
 def _email(api: Any) -> str:
@@ -290,7 +226,7 @@ def connect(*, workers: int = 1) -> Client:
     if token := os.environ.get(TOKEN):
         api._token = token  # the public setter would write it to a file
     if not api.token:
-        raise Denied(f"Dataloop: not logged in; log in with dtlpy, or set {TOKEN}")
+        raise Denied(f"Dataloop: not logged in; {LOG_IN}")
     api._check_fork()  # it forgets the session on the first call after a fork, and ours with it
     api.session = _session(workers)
     return Client(api)

@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -132,11 +132,9 @@ def disturbed(name: str, number: int) -> Outcome:
         if slow:
             world.sleep = lambda seconds: (world.waits.append(seconds), time.sleep(NAP))[0]
         emulator.faults.add(*(Fault("*", "**", call=number + n, **step) for n, step in enumerate(steps)))
-        with short_patience(PATIENCE) if slow else nullcontext():
-            try:
-                world.convert(journal)
-            except PolymaskError:
-                pass  # a run may fail; what it leaves is what counts
+        # A run may fail; what it leaves is what counts.
+        with short_patience(PATIENCE) if slow else nullcontext(), suppress(PolymaskError):
+            world.convert(journal)
         emulator.faults.clear()
         return judged(world, watch, journal)
 

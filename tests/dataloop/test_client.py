@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from polymask.dataloop import client as client_module
-from polymask.dataloop.client import ALL_WAITS, ATTEMPTS, LONGEST_WAIT, Client, connect, parse_color
+from polymask.dataloop.client import ALL_WAITS, ATTEMPTS, LONGEST_WAIT, Client, connect
+from polymask.dataloop.colors import parse_color
 from polymask.dataloop.emulator import Fault, fake_token
 from polymask.errors import Denied, InputError, NotFound, Unavailable
 
