@@ -29,7 +29,6 @@ from polymask.errors import (
     Unavailable,
 )
 from polymask.formats import read
-from polymask.job import convert
 from polymask.labels import LabelMap
 from polymask.model import (
     Conflict,
@@ -45,8 +44,8 @@ from polymask.model import (
     Runs,
     Spans,
 )
+from polymask.places import convert, restore, verify
 from polymask.png import decode_png, encode_png
-from polymask.proofs import verify
 from polymask.raster import rasterize
 from polymask.semantic import conflicts, index_mask, label_masks
 
@@ -89,6 +88,7 @@ __all__ = [
     "label_masks",
     "rasterize",
     "read",
+    "restore",
     "stats",
     "verify",
 ]

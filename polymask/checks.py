@@ -4,7 +4,7 @@
 `convert` refuses unless told to leave such records out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -104,7 +104,7 @@ def _of_instance(record: ImageRecord, instance: Instance) -> Iterator[Finding]:
     yield from _of_parts(record, instance, drawn)
 
 
-def _of_parts(record: ImageRecord, instance: Instance, drawn: list[Spans]) -> Iterator[Finding]:
+def _of_parts(record: ImageRecord, instance: Instance, drawn: Sequence[Spans]) -> Iterator[Finding]:
     polygons = instance.shape if isinstance(instance.shape, tuple) else ()
     for number, (polygon, spans) in enumerate(zip(polygons, drawn, strict=True)):
         inside = not outside(polygon.exterior, record.frame)

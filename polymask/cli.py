@@ -1,6 +1,7 @@
 """The command line: commands, flags, progress and exit codes; no logic."""
 
 import json
+import os
 import signal
 import sys
 from collections import Counter
@@ -13,15 +14,21 @@ from tqdm import tqdm
 
 import polymask
 from polymask.checks import KINDS
-from polymask.commands import compare_command, stats_command, verify_command
+from polymask.commands import (
+    compare_command,
+    emulate_command,
+    restore_command,
+    stats_command,
+    verify_command,
+)
 from polymask.errors import PolymaskError
+from polymask.flags import convert_flags
 from polymask.formats import FORMATS
-from polymask.job import convert
 from polymask.layouts import LAYOUTS
-from polymask.model import Frame, Limits
+from polymask.model import Limits, Report
 from polymask.raster import KERNEL, PIXEL_RULES
 from polymask.report.summary import findings_text, summary
-from polymask.semantic import CROWD_RULES, HOLE_RULES, OVERLAP_RULES
+from polymask.semantic import OVERLAP_RULES
 from polymask.workers import available
 
 
@@ -41,18 +48,6 @@ class _Bar:
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
-
-
-class _Size(click.ParamType[Frame]):
-    """WxH, as (height, width)."""
-
-    name = "WxH"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Frame:
-        width, _, height = str(value).lower().partition("x")
-        if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-            self.fail(f"{value!r} is not WIDTHxHEIGHT in pixels, e.g. 128x128", param, ctx)
-        return int(height), int(width)
 
 
 class _Group(click.Group):
@@ -91,132 +86,50 @@ def cli() -> None:
 
 @cli.command("convert")
 @click.argument("source")
-@click.argument("dest")
-@click.option(
-    "--from", "from_", metavar="FORMAT", help="The source's format, where its content does not tell."
-)
-@click.option("--to", default="index", show_default=True, metavar="LAYOUT", help=", ".join(LAYOUTS) + ".")
-@click.option("--images", metavar="DIR", help="Where the pictures are.")
-@click.option("--copy-images", is_flag=True, help="Copy the pictures beside the masks.")
-@click.option(
-    "--labels", metavar="FILE", help="Label map: labels.txt, labelmap.txt, id2label.json, labels.json."
-)
-@click.option(
-    "--ids",
-    type=click.Choice(["contiguous", "source"]),
-    default="contiguous",
-    show_default=True,
-    help="Pixel values: 1…N in the label map's order, or the source's category ids.",
-)
-@click.option("--only", multiple=True, metavar="LABEL", help="Paint this label only; repeatable.")
-@click.option(
-    "--where", multiple=True, metavar="GLOB", help="Convert images with such names only; repeatable."
-)
-@click.option(
-    "--overlap",
-    type=click.Choice(list(OVERLAP_RULES)),
-    default="last",
-    show_default=True,
-    help="Who owns a pixel that several labels claim.",
-)
-@click.option(
-    "--priority",
-    multiple=True,
-    metavar="A,B,C",
-    help="Labels, the first on top, for --overlap priority; repeat it for labels with commas.",
-)
-@click.option(
-    "--max-conflict",
-    type=click.FloatRange(0, 100),
-    metavar="PERCENT",
-    help="Exit 1 when more of the labeled pixels than this are claimed by several labels.",
-)
-@click.option(
-    "--pixel-rule",
-    type=click.Choice(list(PIXEL_RULES)),
-    default="center",
-    show_default=True,
-    help="Which pixels belong to a polygon.",
-)
-@click.option(
-    "--holes",
-    type=click.Choice(HOLE_RULES),
-    help="What several rings of an instance mean, if not as the format says.",
-)
-@click.option(
-    "--crowd",
-    type=click.Choice(CROWD_RULES),
-    default="keep",
-    show_default=True,
-    help="What becomes of regions marked as a crowd.",
-)
-@click.option(
-    "--border",
-    type=click.IntRange(0),
-    default=0,
-    metavar="N",
-    help="A void ring, N px wide on both sides of instance boundaries.",
-)
-@click.option("--instances", is_flag=True, help="Write instance ids too.")
-@click.option("--size", type=_Size(), help="Scale to this size, in pixels, before drawing.")
-@click.option(
-    "--split", default="train", show_default=True, metavar="NAME", help="The split that the images belong to."
-)
-@click.option(
-    "--label-attribute", metavar="NAME", help="The region attribute that tells the label, in VIA files."
-)
-@click.option("--default-label", metavar="NAME", help="The label of regions that have none, in VIA files.")
-@click.option(
-    "--split-ratio",
-    metavar="A,B,C",
-    help="Shares of train, val and test, e.g. 0.8,0.1,0.1, instead of --split.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Draws the splits.")
-@click.option("--skip-invalid", is_flag=True, help="Leave malformed records out, and list them.")
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(1),
-    default=Limits().max_pixels,
-    show_default=True,
-    metavar="N",
-    help="The largest frame, height × width.",
-)
-@click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes.  [default: the processors]")
-@click.option("--overwrite", is_flag=True, help="Replace what is there and differs.")
-@click.option("--dry-run", is_flag=True, help="Do everything but write.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON report on stdout.")
-@click.option("--quiet", is_flag=True, help="No bar and no summary.")
+@click.argument("dest", required=False)
+@convert_flags
 def convert_command(
-    source: str, dest: str, *, as_json: bool, quiet: bool, max_conflict: float | None, **options: Any
+    source: str, dest: str | None, *, as_json: bool, quiet: bool, max_conflict: float | None, **options: Any
 ) -> None:
-    """Convert polygon annotations to masks."""
+    """Convert polygon annotations to masks.
+
+    SOURCE and DEST are files and folders, or dataloop://PROJECT/DATASET[/folder]. A dataset
+    without DEST is converted in place: masks are added, and with --delete-source the polygons
+    go once their masks are proven.
+    """
     options["priority"] = _split_priority(options["priority"])
     options["workers"] = options["workers"] or available()
     bar = _Bar(quiet=quiet)
     try:
-        report = convert(source, dest, progress=bar, **options)
+        report = polymask.convert(source, dest, progress=bar, **options)
     finally:
         bar.close()
     if as_json:
         click.echo(json.dumps(report.to_dict(), ensure_ascii=False))
     elif not quiet:
-        click.echo(summary(report, f"{dest} (dry run: nothing was written)" if options["dry_run"] else dest))
+        where = dest or source
+        click.echo(
+            summary(report, f"{where} (dry run: nothing was written)" if options["dry_run"] else where)
+        )
     if max_conflict is not None and report.conflict_percent > max_conflict:
         _fail(
             f"conflicts on {report.conflict_percent:.3f} % of the labeled pixels, more than --max-conflict "
             f"{max_conflict:g}; look at the pairs above, or choose an --overlap rule and raise the limit",
             1,
         )
+    _tell_of_failures(report)
+
+
+def _tell_of_failures(report: Report) -> None:
+    """Exit as the worst of the failures asks, telling of the first."""
     if report.failed:
         first = report.failures[0]
-        _fail(f"{report.failed} of {report.images} images failed: {first.name}: {first.reason}", 1)
+        message = f"{report.failed} of {report.images} images failed: {first.name}: {first.reason}"
+        _fail(message, report.exit_code or 1)
     if report.unsupported:
         first = report.unsupported[0]
-        _fail(
-            f"{len(report.unsupported)} instances are not supported and were left alone; "
-            f"the first is of {first.name}: {first.reason}",
-            1,
-        )
+        count = len(report.unsupported)
+        _fail(f"{count} instances are not supported and were left alone: {first.name}: {first.reason}", 1)
 
 
 def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
@@ -262,7 +175,7 @@ def check_command(source: str, *, max_pixels: int, as_json: bool, **options: Any
         sys.exit(2)
 
 
-for _command in (stats_command, compare_command, verify_command):
+for _command in (stats_command, compare_command, verify_command, restore_command, emulate_command):
     cli.add_command(_command)
 
 
@@ -291,7 +204,7 @@ def formats_command(*, as_json: bool) -> None:
 
 
 def _interrupted(number: int, _: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)
+    raise KeyboardInterrupt(number)
 
 
 def main() -> None:
@@ -299,11 +212,20 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupted)
     try:
         cli.main(prog_name="polymask", standalone_mode=False)
-    except click.exceptions.Abort:
-        _fail("interrupted; run the same command again to finish", 130)
+    except click.exceptions.Abort as error:
+        _stop(error.__context__)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+
+
+def _stop(cause: BaseException | None) -> NoReturn:
+    """Leave at once: calls under way must not hold the process, and the next run finishes what they did."""
+    number = cause.args[0] if isinstance(cause, KeyboardInterrupt) and cause.args else signal.SIGINT
+    click.echo("polymask: interrupted; run the same command again to finish", err=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,10 @@ import click
 
 from polymask.comparison import compare
 from polymask.counts import stats
+from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
 from polymask.labels import LabelMap
+from polymask.places import restore, verify
 from polymask.proofs import examine, told
 from polymask.raster import PIXEL_RULES
 from polymask.report.tables import comparison_text, statistics_text
@@ -95,6 +97,10 @@ def verify_command(
     With --source the masks may be any tool's; where they differ, likely causes are named.
     Exits 5 where a mask is damaged, missing or different.
     """
+    if is_dataloop(dest):
+        report = verify(dest)
+        click.echo(f"{report.unchanged:,} masks on {report.images:,} items are what they claim to be.")
+        return
     rules = Rules(pixel_rule=pixel_rule, overlap=overlap)
     report = examine(dest, source=source, from_=from_, labels=_label_map(labels), rules=rules)
     if as_json:
@@ -130,3 +136,37 @@ def stats_command(
         _print_json(found.to_dict())
     else:
         click.echo(statistics_text(found))
+
+
+@click.command("restore")
+@click.argument("dest")
+@click.option("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
+@_JSON
+def restore_command(dest: str, *, journal: str | None, as_json: bool) -> None:
+    """Put back the polygons that --delete-source deleted.
+
+    DEST is the folder of masks or the dataset that was converted. What is there already
+    stays as it is, so that it can be run again.
+    """
+    report = restore(dest, journal=journal)
+    if as_json:
+        _print_json({"restored": report.written, "there": report.unchanged})
+    else:
+        what = "polygons" if is_dataloop(dest) else "annotation files"
+        click.echo(f"{report.written:,} {what} put back, {report.unchanged:,} were there.")
+
+
+@click.command("emulate")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: a free one.")
+@click.option("--seed", metavar="COCO_OR_FOLDER", help="A COCO file or a folder of pictures to begin with.")
+@click.option("--images", metavar="DIR", help="The pictures of the COCO file.")
+@click.option("--store", metavar="DIR", help="Keep everything here, to go on with later.")
+def emulate_command(*, port: int, seed: str | None, images: str | None, store: str | None) -> None:
+    """Run a local Dataloop on loopback, to try and to test against.
+
+    Prints its base URL and how to point dtlpy and polymask at it; takes any bearer token.
+    Ctrl-C stops it.
+    """
+    from polymask.dataloop.emulator import serve
+
+    serve(port, seed, images=images, store=store, ready=click.echo)

@@ -111,7 +111,7 @@ def stats(
     Raises `NotFound` and `FormatError` for what cannot be read.
 
     >>> stats("fixtures/shapes/instances.json").labels["boat"]["instances"]
-    2
+    3
     """
     path = Path(path)
     if not path.exists():

@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from polymask.model import ImageRecord, Instance, Polygon, Runs
+
+LITTLE = sys.byteorder == "little"
 
 
 def pixels_sha256(mask: NDArray[np.generic]) -> str:
@@ -16,8 +20,31 @@ def pixels_sha256(mask: NDArray[np.generic]) -> str:
     >>> pixels_sha256(np.zeros((1, 1), np.uint8))[:8]
     '6e340b9c'
     """
-    little = np.ascontiguousarray(mask, mask.dtype.newbyteorder("<"))
-    return hashlib.sha256(little.data).hexdigest()
+    digest = PixelDigest()
+    digest.update(mask)
+    return digest.hexdigest()
+
+
+class PixelDigest:
+    """The digest of a mask that comes in strips of whole rows, the top first.
+
+    >>> digest = PixelDigest()
+    >>> digest.update(np.zeros((1, 1), np.uint8))
+    >>> digest.hexdigest() == pixels_sha256(np.zeros((1, 1), np.uint8))
+    True
+    """
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+
+    def update(self, strip: NDArray[np.generic]) -> None:
+        """Take the next rows in."""
+        little = np.ascontiguousarray(strip, strip.dtype.newbyteorder("<"))
+        self._sha256.update(little.data)
+
+    def hexdigest(self) -> str:
+        """The digest of all rows so far."""
+        return self._sha256.hexdigest()
 
 
 def geometry_sha256(shape: tuple[Polygon, ...] | Runs) -> str:
@@ -27,32 +54,41 @@ def geometry_sha256(shape: tuple[Polygon, ...] | Runs) -> str:
     >>> geometry_sha256((square,)) == geometry_sha256((square, square))
     False
     """
-    digest = hashlib.sha256()
     if isinstance(shape, Runs):
-        digest.update(f"runs {shape.frame} ".encode())
-        digest.update(shape.counts.astype("<i8").tobytes())
-        return digest.hexdigest()
-    for polygon in shape:
-        digest.update(f"polygon {[len(ring) for ring in polygon.rings]} ".encode())
-        for ring in polygon.rings:
-            digest.update(ring.astype("<f8", copy=False).tobytes())
-    return digest.hexdigest()
+        parts = [f"runs {shape.frame} ".encode(), shape.counts.astype("<i8").tobytes()]
+    else:
+        parts = []
+        for polygon in shape:
+            rings = polygon.rings
+            parts.append(f"polygon {[len(ring) for ring in rings]} ".encode())
+            parts += [ring.tobytes() if LITTLE else ring.astype("<f8").tobytes() for ring in rings]
+    return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def record_sha256(record: ImageRecord) -> str:
     """SHA-256 of all that a record says: name, frame and every instance in order."""
     head = [record.name, *record.frame]
-    lines = [_line(head), *(_line(_said(instance)) for instance in record.instances)]
-    return hashlib.sha256(b"\n".join(lines)).hexdigest()
+    lines = [json.dumps(head), *map(_said, record.instances)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _said(instance: Instance) -> list[object]:
+def _said(instance: Instance) -> str:
+    """A JSON list of what an instance says, its geometry as a digest."""
     geometry = geometry_sha256(instance.shape)
-    return [instance.id, instance.label, instance.order, instance.crowd, geometry]
+    crowd = "true" if instance.crowd else "false"
+    return f'[{_json(instance.id)}, {_json(instance.label)}, {_json(instance.order)}, {crowd}, "{geometry}"]'
 
 
-def _line(value: list[object]) -> bytes:
-    return json.dumps(value).encode()
+@lru_cache(1024)
+def _text(value: str) -> str:
+    return json.dumps(value)
+
+
+def _json(value: float | str) -> str:
+    """JSON of a scalar; names come again and again, and whole numbers are quick."""
+    if isinstance(value, str):
+        return _text(value)
+    return str(value) if type(value) is int else json.dumps(value)
 
 
 def combined_sha256(digests: Mapping[str, str]) -> str:

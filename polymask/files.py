@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from polymask.errors import BackendError, Denied, InputError, Locked, NotFound, Unavailable
@@ -63,7 +63,7 @@ def _unsafe(part: str) -> str | None:
         return f"a part of it is {part!r}"
     if "\\" in part or part[1:2] == ":":
         return "a backslash or a drive letter means another folder on some systems"
-    if any(unicodedata.category(c) in ("Cc", "Cs") or unicodedata.bidirectional(c) in _BIDI for c in part):
+    if not (part.isascii() and part.isprintable()) and _turns(part):
         return "it holds a control character"
     if part[-1] in ". ":
         return "a part of it ends in a dot or a space"
@@ -74,6 +74,10 @@ def _unsafe(part: str) -> str | None:
     return None
 
 
+def _turns(part: str) -> bool:
+    return any(unicodedata.category(c) in ("Cc", "Cs") or unicodedata.bidirectional(c) in _BIDI for c in part)
+
+
 def refuse_collisions(planned: Iterable[tuple[str, str]]) -> None:
     """Raise `InputError` where two images' paths are one on some system, or one lies inside another.
 
@@ -81,17 +85,28 @@ def refuse_collisions(planned: Iterable[tuple[str, str]]) -> None:
     """
     taken: dict[str, str] = {}
     for path, image in planned:
-        key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+        key = _folded(path)
         if key in taken:
             raise InputError(
                 f"'{taken[key]}' and '{image}' would both be written to {path}; "
                 "rename one, or choose with --where"
             )
         taken[key] = image
+    folders: dict[str, str] = {}
     for key, image in taken.items():
-        for parent in PurePosixPath(key).parents:
-            if str(parent) in taken:
-                raise InputError(f"'{image}' needs a folder where the mask of '{taken[str(parent)]}' goes")
+        folder = _parent(key)
+        while folder and folder not in folders:
+            folders[folder] = image
+            folder = _parent(folder)
+    for folder in folders.keys() & taken.keys():
+        raise InputError(f"'{folders[folder]}' needs a folder where the mask of '{taken[folder]}' goes")
+
+
+def _folded(path: str) -> str:
+    """What a path is on systems that tell neither case nor Unicode composition apart."""
+    if path.isascii():
+        return path.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
 class Root:
@@ -270,6 +285,10 @@ class Root:
     def _close(self, relative: str) -> None:
         if relative in self._folders:
             os.close(self._folders.pop(relative))
+
+    def __del__(self) -> None:
+        with suppress(OSError, AttributeError, TypeError):  # at the end of a process, much is gone already
+            self.close()
 
     def close(self) -> None:
         """Let go of all folders; they are opened anew when needed."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from polymask._version import __version__
+from polymask.digest import geometry_sha256
 from polymask.errors import FormatError, InputError
 from polymask.files import Root, refuse_collisions, safe_path
 from polymask.labels import LabelMap
@@ -40,11 +41,14 @@ class FolderSink:
         rules: Rules,
         options: LayoutOptions,
         overwrite: bool = False,
+        keep_sources: bool = False,
     ) -> None:
         self.root = Root(path)
         self.layout, self.rules, self.options, self.overwrite = layout, rules, options, overwrite
         self.label_map: LabelMap = options.label_map
+        self.keep_sources = keep_sources
         self.before: dict[str, dict[str, Any]] = {}
+        self.written: dict[str, dict[str, Any]] = {}
 
     def plan(self, names: Iterable[str], options: Mapping[str, Any]) -> None:
         """Refuse, before anything is written, what could not be written or would be overwritten.
@@ -99,7 +103,26 @@ class FolderSink:
         line = {"name": record.name, "mask": drawn.mask, "height": height, "width": width}
         line |= {"pixels_sha256": drawn.pixels_sha256, "source_sha256": source_sha256}
         line |= self._rules() | {"version": __version__}
+        if self.keep_sources:
+            line["sources"] = [[i.id, geometry_sha256(i.shape)] for i in record.instances]
         return line if drawn.labels is None else line | {"labels": dict(drawn.labels)}
+
+    def finished(self, record: ImageRecord) -> dict[str, Any] | None:
+        """The manifest's line of a mask whose polygons are deleted, or None where they are all there.
+
+        Raises `InputError` where there are new ones beside: they cannot join the mask.
+        """
+        entry = self.before.get(record.name, {})
+        known = {(str(key), digest) for key, digest in entry.get("sources", ())}
+        present = {(str(i.id), geometry_sha256(i.shape)) for i in record.instances}
+        if known <= present:
+            return None
+        if present - known:
+            raise InputError(
+                f"{record.name} has new instances, but those that its mask was made of are deleted; "
+                f"run `polymask restore {self.root.path}` first, or choose another DEST"
+            )
+        return entry
 
     def write(self, drawn: Drawn) -> bool:
         """Put an image's files in place; False where all of them are there already.
@@ -132,7 +155,8 @@ class FolderSink:
 
     def finish(self, entries: Iterable[dict[str, Any]], shared: Iterator[tuple[str, bytes]]) -> None:
         """The files that all images share, then, once all is durable, the manifest."""
-        lines = self.before | {entry["name"]: entry for entry in entries}
+        self.written = {entry["name"]: entry for entry in entries}
+        lines = self.before | self.written
         manifest = b"".join(_line(lines[name]) for name in sorted(lines))
         tables = ((LABELS, self.label_map.to_json()), (ID2LABEL, id2label(self.label_map)))
         for path, data in (*tables, *shared):

@@ -8,84 +8,32 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Any
 
 from polymask.digest import record_sha256
 from polymask.errors import BackendError, InputError, LabelError, PolymaskError, unknown
 from polymask.files import safe_path
 from polymask.folder import FolderSink
-from polymask.formats import Annotations, ReadOptions, open_annotations
-from polymask.labels import VOID_16, LabelMap, from_categories, unknown_label
+from polymask.formats import Annotations, open_annotations
+from polymask.labels import LabelMap, from_categories, unknown_label
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named, picture_path
-from polymask.layouts.splits import assign, checked_ratio, parse_ratio
-from polymask.model import Conflict, Frame, ImageRecord, Limits, Report, Skipped
+from polymask.layouts.splits import split_options
+from polymask.model import Conflict, ImageRecord, Report, Skipped
+from polymask.options import ConvertOptions, Progress
 from polymask.raster import KERNEL
 from polymask.raster.resize import resized
-from polymask.semantic import Painting, Rules, add_conflicts
+from polymask.removal import delete_accounted, refuse_undeletable
+from polymask.semantic import Painting, add_conflicts
+from polymask.strips import painting as striped
 from polymask.workers import run_chunks
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConvertOptions:
-    """The flags of `polymask convert`, with underscores; `from_` is `--from`.
-
-    `size` is (height, width) in pixels. `only` and `where` choose labels and images.
-    """
-
-    from_: str | None = None
-    to: str = "index"
-    images: str | Path | None = None
-    labels: str | Path | None = None
-    ids: str = "contiguous"
-    only: Sequence[str] = ()
-    where: Sequence[str] = ()
-    overlap: str = "last"
-    priority: Sequence[str] = ()
-    max_conflict: float | None = None
-    pixel_rule: str = "center"
-    holes: str | None = None
-    crowd: str = "keep"
-    border: int = 0
-    instances: bool = False
-    size: Frame | None = None
-    split: str = "train"
-    split_ratio: str | Sequence[float] | None = None
-    seed: int = 0
-    copy_images: bool = False
-    skip_invalid: bool = False
-    label_attribute: str | None = None
-    default_label: str | None = None
-    max_pixels: int = Limits().max_pixels
-    workers: int = 1
-    overwrite: bool = False
-    dry_run: bool = False
-
-    def rules(self) -> Rules:
-        """The part that decides which pixels are painted."""
-        return Rules(
-            pixel_rule=self.pixel_rule,
-            overlap=self.overlap,
-            priority=tuple(self.priority),
-            crowd=self.crowd,
-            border=self.border,
-            holes=self.holes,
-        )
-
-
-class Progress(Protocol):
-    """What is told of a run while it goes on, e.g. by a bar."""
-
-    def start(self, images: int) -> None: ...  # noqa: D102
-    def advance(self, images: int) -> None: ...  # noqa: D102
 
 
 @dataclass(slots=True)
@@ -104,48 +52,23 @@ class Outcome:
     instances: int = 0
 
 
-def convert(
-    source: str | Path,
-    dest: str | Path,
-    *,
-    executor: Executor | None = None,
-    progress: Progress | None = None,
-    **options: Any,
-) -> Report:
-    """Convert polygon annotations to masks; the options are `ConvertOptions`' fields.
-
-    Raises `InputError` (nothing was written) for input that cannot be used, `BackendError`
-    where the disk fails, `Locked` where another run holds DEST. Images that fail alone are
-    in the report's `failures`.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as dest:
-    ...     report = convert("fixtures/shapes/instances.json", dest, overlap="smallest")
-    >>> report.images, report.written, report.failed
-    (3, 3, 0)
-    """
-    known = [f.name for f in fields(ConvertOptions)]
-    for name in options:
-        if name not in known:
-            raise InputError(unknown("option", name, known))
-    return Job(source, dest, ConvertOptions(**options)).run(executor=executor, progress=progress)
-
-
 class Job:
     """One conversion, planned when it is made and carried out by `run`."""
 
-    def __init__(self, source: str | Path, dest: str | Path, options: ConvertOptions) -> None:
+    def __init__(self, source: str | Path | Annotations, dest: str | Path, options: ConvertOptions) -> None:
         self.options, self.rules = options, options.rules()
         self.layout: Layout = layout_named(options.to)
-        limits = Limits(max_pixels=options.max_pixels)
-        reading = ReadOptions(
-            limits=limits,
-            skip_invalid=options.skip_invalid,
-            images=Path(options.images) if options.images is not None else None,
-            label_attribute=options.label_attribute,
-            default_label=options.default_label,
+        self.annotations = (
+            source
+            if isinstance(source, Annotations)
+            else open_annotations(source, format=options.from_, options=options.reading)
         )
-        self.annotations: Annotations = open_annotations(source, format=options.from_, options=reading)
+        self.deletes = (
+            options.delete_source and options.to != "dataloop"
+        )  # that layout leaves the source alone
+        if self.deletes:
+            refuse_undeletable(self.annotations, options.to)
+            self.source_sha256 = sha256(self.annotations.path.read_bytes()).hexdigest()
         self.indices = self._chosen_images()
         self.label_map = self._label_map()
         self.skipped = [*self.annotations.skipped, *self._unknown_labels()]
@@ -154,21 +77,37 @@ class Job:
             label_map=self.label_map,
             split=safe_path(options.split),
             instances=options.instances,
-            splits=self._splits(),
+            original=self._original,
+            delete_source=options.delete_source,
+            **split_options(self.annotations.names, options.split_ratio, seed=options.seed),
         )
         self.layout.check(self.layout_options)
-        if options.copy_images and options.images is None:
+        if options.copy_images and options.images is None and self.annotations.picture is None:
             raise InputError("--copy-images needs to know where the pictures are: add --images DIR")
         self.sink = FolderSink(
-            dest, self.layout, rules=self.rules, options=self.layout_options, overwrite=options.overwrite
+            dest,
+            self.layout,
+            rules=self.rules,
+            options=self.layout_options,
+            overwrite=options.overwrite,
+            keep_sources=self.deletes,
         )
         self.sink.plan([self.annotations.names[index] for index in self.indices], self.fingerprint)
+
+    def _original(self, name: str) -> bytes | None:
+        """The source's own record of an image, for layouts that add to it."""
+        original = self.annotations.original
+        return original(self._places[name]) if original else None
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: index for index, name in enumerate(self.annotations.names)}
 
     @property
     def fingerprint(self) -> dict[str, Any]:
         """What makes a run the same run as one that did not finish."""
         said = asdict(self.options) | {"images": str(self.options.images), "labels": None}
-        for name in ("workers", "overwrite", "dry_run", "max_conflict", "max_pixels"):
+        for name in ("workers", "overwrite", "dry_run", "max_conflict", "max_pixels", "max_delete"):
             del said[name]
         said["label_map"] = sha256(self.label_map.to_json()).hexdigest()
         plain: dict[str, Any] = json.loads(json.dumps(said))
@@ -189,14 +128,6 @@ class Job:
         if self.options.labels is not None:
             return LabelMap.load(self.options.labels)
         return from_categories(self.annotations.categories, ids=self.options.ids)
-
-    def _splits(self) -> dict[str, str]:
-        """Of all images that the source names, so that --where moves none to another split."""
-        ratio = self.options.split_ratio
-        if ratio is None:
-            return {}
-        shares = parse_ratio(ratio) if isinstance(ratio, str) else checked_ratio(ratio)
-        return assign(self.annotations.names, shares, seed=self.options.seed)
 
     def _unknown_labels(self) -> Iterator[Skipped]:
         for name, instances in self.annotations.used.items():
@@ -232,6 +163,8 @@ class Job:
                 done = [outcome for outcome in outcomes if outcome.drawn]
                 shared = self.layout.finish((o.drawn for o in done if o.drawn), self.layout_options)
                 self.sink.finish((outcome.entry for outcome in done), shared)
+                if self.deletes:
+                    delete_accounted(self, report)
         report.seconds = time.perf_counter() - began
         return report
 
@@ -256,11 +189,13 @@ class Job:
             return Outcome(name, failure=f"{type(error).__name__}: {error}; please report this")
 
     def _convert_image(self, index: int) -> Outcome:
-        record = self._chosen(self.annotations.decode(index))
-        painting = Painting(record, self.label_map, self.rules)
+        record = self.chosen(self.annotations.decode(index))
+        if entry := self.sink.finished(record):
+            return Outcome(record.name, Drawn.of(entry), entry)
+        painting = striped(record, self.label_map, self.rules)
         drawn = self.layout.draw(painting, self.layout_options)
         if self.options.copy_images:
-            drawn = replace(drawn, files=(*drawn.files, self._picture(record.name)))
+            drawn = replace(drawn, files=(*drawn.files, self._picture(index)))
         changed = False if self.options.dry_run else self.sink.write(drawn)
         entry = self.sink.entry(record, record_sha256(record), drawn)
         return Outcome(
@@ -275,7 +210,7 @@ class Job:
             instances=len(painting.instances),
         )
 
-    def _chosen(self, record: ImageRecord) -> ImageRecord:
+    def chosen(self, record: ImageRecord) -> ImageRecord:
         """The record with the chosen instances only, at the chosen size."""
         instances = tuple(
             instance
@@ -287,17 +222,21 @@ class Job:
                 or self.label_map.name_of(instance.label) in self.only
             )
         )
-        record = replace(record, instances=instances)
+        if len(instances) < len(record.instances):
+            record = replace(record, instances=instances)
         return resized(record, self.options.size) if self.options.size else record
 
-    def _picture(self, name: str) -> tuple[str, bytes]:
+    def _picture(self, index: int) -> tuple[str, bytes]:
+        name = self.annotations.names[index]
+        place = picture_path(self.layout, name, self.layout_options)
+        if self.annotations.picture is not None:
+            return place, self.annotations.picture(index)
         path = Path(self.options.images or "") / safe_path(name)
         try:
-            return picture_path(self.layout, name, self.layout_options), path.read_bytes()
+            return place, path.read_bytes()
         except OSError as error:
-            raise InputError(
-                f"{path}: {os.strerror(error.errno or 0)}; the picture is needed to copy it"
-            ) from None
+            reason = os.strerror(error.errno or 0)
+            raise InputError(f"{path}: {reason}; the picture is needed to copy it") from None
 
     def _sum_up(self, outcomes: Iterable[Outcome], report: Report) -> None:
         conflicts: dict[tuple[str, str], Conflict] = {}
@@ -321,13 +260,12 @@ class Job:
 
 def _counts(painting: Painting, *, index: bool) -> dict[str, tuple[int, int]]:
     """Instances and painted pixels by label: in the index mask, or in each label's own."""
-    instances = Counter(painting.values)
-    painted = np.bincount(painting.index.reshape(-1), minlength=VOID_16 + 1) if index else None
-    return {
-        label.name: (
-            instances[label.value],
-            painting.label_spans[label.name].pixels if painted is None else int(painted[label.value]),
-        )
-        for label in painting.label_map.labels
-        if instances[label.value] and (index or label.name in painting.label_spans)
-    }
+    counts = {}
+    for value, instances in Counter(painting.values).items():
+        place = int(painting.label_map.places[value])
+        name = painting.label_map.names[place] if place < len(painting.label_map.labels) else ""
+        if name and index:
+            counts[name] = instances, painting.pixels.get(value, 0)
+        elif name in painting.label_spans:
+            counts[name] = instances, painting.label_spans[name].pixels
+    return counts

@@ -93,12 +93,19 @@ class LabelMap:
             seen[label.value] = f"'{label.name}'"
             names.add(label.name)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The labels' names in order."""
         return tuple(label.name for label in self.labels)
 
-    @property
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
+        """Each pixel value's place in `labels`, (65536,) int64; behind the end for values of no label."""
+        places = np.full(VOID_16 + 1, len(self.labels), np.int64)
+        places[[label.value for label in self.labels]] = range(len(self.labels))
+        return places
+
+    @cached_property
     def dtype(self) -> DTypeLike:
         """uint8 while all values and void fit, else uint16."""
         largest = max([self.background, self.void, *(label.value for label in self.labels)])
@@ -242,9 +249,9 @@ def from_categories(categories: Sequence[tuple[str, int | None]], *, ids: str = 
 
 
 def from_text(text: str) -> LabelMap:
-    """The label map in the text of any of the four kinds of label file; raises `LabelError`.
+    r"""The label map in the text of any of the four kinds of label file; raises `LabelError`.
 
-    >>> from_text("cat\ndog\n").value_of("dog")
+    >>> from_text('{"1": "cat", "2": "dog"}').value_of("dog")
     2
     """
     stripped = text.lstrip()

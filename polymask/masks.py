@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from polymask.errors import InputError, NotFound
-from polymask.files import Root
+from polymask.files import Root, safe_path
 from polymask.folder import read_manifest
 from polymask.formats import Annotations, open_annotations
 from polymask.labels import LabelMap, from_categories
@@ -79,7 +79,10 @@ def _bare(path: Path) -> MaskFolder | None:
 
 def _of_folder(path: Path, folder: MaskFolder, labels: LabelMap | None) -> MaskSet:
     entries = {stem(name): entry for name, entry in read_manifest(Root(path)).items()}
-    places = {name: entry["mask"] for name, entry in entries.items()} or folder.masks
+    listed = {name: entry["mask"] for name, entry in entries.items() if isinstance(entry.get("mask"), str)}
+    for place in listed.values():
+        safe_path(place.partition("#")[0])  # a manifest may come from anywhere
+    places = listed or folder.masks
     return MaskSet(
         path=path,
         kind=folder.layout,

@@ -62,6 +62,14 @@ class Polygon:
         object.__setattr__(self, "exterior", as_ring(exterior))
         object.__setattr__(self, "holes", tuple(as_ring(hole) for hole in holes))
 
+    @classmethod
+    def trusted(cls, exterior: Ring) -> "Polygon":
+        """The polygon of a ring that is known to be read-only, (N, 2), float64 and finite."""
+        polygon = cls.__new__(cls)
+        object.__setattr__(polygon, "exterior", exterior)
+        object.__setattr__(polygon, "holes", ())
+        return polygon
+
     @property
     def rings(self) -> tuple[Ring, ...]:
         """The exterior, then the holes."""
@@ -286,6 +294,7 @@ class Proof:
 class Report:
     """What a run did; `to_dict` is what `--json` prints.
 
+    `exit_code` is that of the worst failure, where failures differ in kind.
     `labels` maps each label to its instances and painted pixels; `conflicts` are
     summed over the images; `skipped` was left out on purpose, `unsupported` cannot be painted
     and was left alone, `failures` could not be done.

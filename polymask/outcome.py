@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from polymask.errors import PolymaskError
+from polymask.errors import InputError, PolymaskError
 from polymask.model import Conflict, Report, Skipped
 from polymask.seams import Item
 from polymask.semantic import add_conflicts
@@ -37,7 +37,8 @@ def sum_up(outcome: ItemOutcome, report: Report, conflicts: dict[tuple[str, str]
     report.unsupported.extend(outcome.unsupported)
     if outcome.failure is not None:
         report.failures.append(Skipped(outcome.item.name, str(outcome.failure)))
-        report.exit_code = max(report.exit_code, outcome.failure.exit_code)
+        code = 1 if isinstance(outcome.failure, InputError) else outcome.failure.exit_code
+        report.exit_code = max(report.exit_code, code)
         report.written += outcome.changed
         report.deleted += outcome.deleted
         return

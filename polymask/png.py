@@ -6,7 +6,7 @@ Source: PNG (Portable Network Graphics) Specification, third edition, W3C.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from PIL import PngImagePlugin
 
 from polymask.errors import FormatError, LimitError
-from polymask.model import BoolMask, IndexMask, Limits
+from polymask.model import BoolMask, Frame, IndexMask, Limits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GRAY, COLOR, INDEXED, RGBA = 0, 2, 3, 6
+_BLOCK = 1 << 20  # pixels that become RGBA together: four bytes each, and still in the cache
 
 
 def encode_png(mask: IndexMask, *, palette: NDArray[np.uint8] | None = None) -> bytes:
@@ -35,19 +36,43 @@ def encode_png(mask: IndexMask, *, palette: NDArray[np.uint8] | None = None) -> 
         raise FormatError(
             f"a mask is (height, width) uint8 or uint16, not {mask.dtype} of shape {mask.shape}"
         )
-    if palette is not None and mask.dtype != np.uint8:
+    height, width = mask.shape
+    return encode_strips([mask], (height, width), depth=mask.dtype.itemsize * 8, palette=palette)
+
+
+def encode_strips(
+    strips: Iterable[IndexMask], frame: Frame, *, depth: int, palette: NDArray[np.uint8] | None = None
+) -> bytes:
+    """The PNG bytes of a (height, width) mask that comes in strips of whole rows, the top first.
+
+    `depth` is 8 for uint8 strips, 16 for uint16. One strip at a time is in memory. Raises
+    `FormatError` for a palette with 16 bits.
+
+    >>> rows = np.array([[1, 2], [3, 4]], np.uint8)
+    >>> decode_png(encode_strips([rows[:1], rows[1:]], (2, 2), depth=8)).tolist()
+    [[1, 2], [3, 4]]
+    """
+    if palette is not None and depth != 8:
         raise FormatError("a palette PNG holds 8-bit masks only")
-    (height, width), depth = mask.shape, mask.dtype.itemsize * 8
+    height, width = frame
     color_type = GRAY if palette is None else INDEXED
     extra = () if palette is None else (_chunk(b"PLTE", np.ascontiguousarray(palette, np.uint8).tobytes()),)
-    return _png((width, height, depth, color_type), _scanlines(mask), *extra)
+    return _png((width, height, depth, color_type), map(_scanlines, strips), *extra)
 
 
-def _png(header: tuple[int, int, int, int], lines: NDArray[np.uint8], *chunks: bytes) -> bytes:
+def _png(header: tuple[int, int, int, int], lines: Iterable[NDArray[np.uint8]], *chunks: bytes) -> bytes:
     """A whole file: its header (width, height, bit depth, color type), further chunks, and scanlines."""
     first = _chunk(b"IHDR", struct.pack(">IIBBBBB", *header, 0, 0, 0))
-    data = _chunk(b"IDAT", isal_zlib.compress(lines, 1))
-    return b"".join([SIGNATURE, first, *chunks, data, _chunk(b"IEND", b"")])
+    data = [_chunk(b"IDAT", piece) for piece in _deflated(lines) if piece]
+    return b"".join([SIGNATURE, first, *chunks, *data, _chunk(b"IEND", b"")])
+
+
+def _deflated(lines: Iterable[NDArray[np.uint8]]) -> Iterator[bytes]:
+    """One zlib stream, a piece for each block of scanlines."""
+    stream = isal_zlib.compressobj(1)
+    for block in lines:
+        yield stream.compress(block)
+    yield stream.flush()
 
 
 def _scanlines(mask: IndexMask) -> NDArray[np.uint8]:
@@ -106,9 +131,19 @@ def encode_rgba(mask: BoolMask, color: tuple[int, int, int]) -> bytes:
     [[True, False]]
     """
     height, width = mask.shape
-    lines = np.zeros((height, 4 * width + 1), np.uint8)
-    lines[:, 1:].reshape(height, width, 4)[mask] = (*color, 255)
-    return _png((width, height, 8, RGBA), lines)
+    return _png((width, height, 8, RGBA), _rgba_lines(mask, color))
+
+
+def _rgba_lines(mask: BoolMask, color: tuple[int, int, int]) -> Iterator[NDArray[np.uint8]]:
+    """Scanlines, a block of rows at a time: the whole frame would be four times the mask."""
+    pixel = np.array([*color, 255], np.uint8).view(np.uint32)
+    step = max(1, _BLOCK // mask.shape[1])
+    for top in range(0, mask.shape[0], step):
+        block = mask[top : top + step]
+        lines = np.zeros((len(block), 4 * mask.shape[1] + 1), np.uint8)
+        if block.any():
+            np.multiply(block, pixel, out=lines[:, 1:].view(np.uint32))
+        yield lines
 
 
 def decode_rgba(data: bytes, *, limits: Limits | None = None) -> BoolMask:
@@ -118,7 +153,7 @@ def decode_rgba(data: bytes, *, limits: Limits | None = None) -> BoolMask:
     Source: dtlpy, `Segmentation.from_coordinates`.
     """
     with _opened(data, limits, ("RGBA",)) as image:
-        alpha: BoolMask = np.array(image)[..., 3] > 127
+        alpha: BoolMask = np.asarray(image.getchannel("A")) > 127
         return alpha
 
 
@@ -129,7 +164,7 @@ def encode_color(pixels: NDArray[np.uint8]) -> bytes:
     [[[1, 2, 3]]]
     """
     height, width, _ = pixels.shape
-    return _png((width, height, 8, COLOR), _scanlines(pixels.reshape(height, 3 * width)))
+    return _png((width, height, 8, COLOR), [_scanlines(pixels.reshape(height, 3 * width))])
 
 
 def decode_color(data: bytes, *, limits: Limits | None = None) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from typing import Any
 from polymask.causes import Case, likely_causes
 from polymask.digest import combined_sha256, pixels_sha256
 from polymask.errors import InputError, NotFound, PolymaskError, ProofError
-from polymask.files import Root
+from polymask.files import Root, safe_path
 from polymask.folder import MANIFEST, read_manifest
 from polymask.formats import Annotations, open_annotations
 from polymask.labels import LabelMap, from_categories
@@ -86,41 +86,50 @@ def _against_manifest(path: Path) -> Report:
             f"{path / MANIFEST}: no such file, or an empty one; masks of other tools are verified against "
             "the annotations, with --source"
         )
-    folder = open_mask_folder(path)
     report = Report(images=len(entries))
+    try:
+        folder = open_mask_folder(path)
+    except PolymaskError as error:
+        report.failures = [Skipped(name, str(error)) for name in entries]
+        return report
     for name, entry in entries.items():
-        if reason := _damage(folder, entry):
+        if reason := damage(path, folder, entry):
             report.failures.append(Skipped(name, reason))
         else:
             report.unchanged += 1
     return report
 
 
-def _damage(folder: MaskFolder | None, entry: Mapping[str, Any]) -> str:
+def damage(path: Path, folder: MaskFolder | None, entry: Mapping[str, Any]) -> str:
     """What is wrong with a stored mask; nothing where its digest is the manifest's."""
-    if folder is None:
-        return f"{entry['mask']}: missing"
     try:
-        if folder.labels_of is not None:
-            stored = {label: pixels_sha256(mask) for label, mask in folder.labels_of(entry["mask"]).items()}
-            wrong = [label for label, digest in entry["labels"].items() if stored.get(label) != digest]
-            digest = combined_sha256({label: stored[label] for label in entry["labels"] if label in stored})
-            return f"{entry['mask']}: damaged: {', '.join(wrong)}" if wrong else _other(digest, entry)
-        return _other(pixels_sha256(folder.decode(entry["mask"])), entry)
-    except NotFound:
-        return f"{entry['mask']}: missing"
+        mask, claimed = str(entry["mask"]), entry["pixels_sha256"]
+        safe_path(mask.partition("#")[0])
+    except (KeyError, InputError):
+        return "its line in the manifest is damaged"
+    if entry.get("labels") == {}:
+        return ""
+    if folder is None:
+        there = (path / mask.partition("#")[0]).is_file()
+        return f"{mask}: {'not of a layout that polymask reads back' if there else 'missing'}"
+    try:
+        same = _digest(folder, mask, entry.get("labels")) == claimed
+    except (NotFound, KeyError):
+        return f"{mask}: missing"
     except PolymaskError as error:
         return str(error)
-    except KeyError:
-        return f"{entry['mask']}: missing"
+    return "" if same else f"{mask}: its pixels are not those of the manifest"
 
 
-def _other(digest: str, entry: Mapping[str, Any]) -> str:
-    return (
-        ""
-        if digest == entry["pixels_sha256"]
-        else f"{entry['mask']}: its pixels are not those of the manifest"
-    )
+def _digest(folder: MaskFolder, mask: str, labels: Mapping[str, str] | None) -> str:
+    """Of the index mask, or of the masks of the labels that the manifest lists."""
+    if folder.labels_of is None or labels is None:
+        return pixels_sha256(folder.decode(mask))
+    stored = {label: pixels_sha256(one) for label, one in folder.labels_of(mask).items() if label in labels}
+    wrong = [label for label, digest in labels.items() if stored.get(label) != digest]
+    if wrong:
+        raise ProofError(f"{mask}: damaged or missing: {', '.join(wrong)}")
+    return combined_sha256(stored)
 
 
 def _against_source(
@@ -159,6 +168,7 @@ class _Diagnosis:
 
     def __init__(self) -> None:
         self.causes, self.masks = Counter[str](), 0
+        self.examples: dict[str, str] = {}
 
     def of(self, case: Case) -> str:
         """How a mask differs, and why; nothing where it does not."""
@@ -167,16 +177,22 @@ class _Diagnosis:
             return f"{pixels} px differ" if pixels else ""
         causes, left = likely_causes(case)
         self.masks += 1
-        self.causes.update(causes or ["none that polymask knows"])
+        for cause in causes or ["none that polymask knows"]:
+            kind, _, detail = cause.partition(": ")
+            self.causes[kind] += 1
+            self.examples.setdefault(kind, detail)
         if not causes:
             return f"{pixels} px differ"
         rest = f", which leaves {left} px" if left else ""
         return f"{pixels} px differ; likely {'; and '.join(causes)}{rest}"
 
     def notes(self) -> list[str]:
-        """The causes, the most frequent first."""
-        counted = self.causes.most_common()
-        return [f"likely cause: {name} ({times} of {self.masks} masks)" for name, times in counted]
+        """The causes, the most frequent first, each with its first example."""
+        return [
+            f"likely cause: {kind} ({times} of {self.masks} masks)"
+            + (f", e.g. {self.examples[kind]}" if self.examples[kind] else "")
+            for kind, times in self.causes.most_common()
+        ]
 
 
 def _surplus(extra: set[str]) -> list[str]:

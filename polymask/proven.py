@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from polymask.claims import Mask
 from polymask.errors import PolymaskError, ProofError, SourceChanged
 from polymask.journal import Journal
 from polymask.labels import LabelMap
 from polymask.model import Conflict, Limits, Report
 from polymask.outcome import ItemOutcome, sum_up
 from polymask.reconcile import Decision, Drawn, decide
-from polymask.seams import Item, Mask, Reading, Sink, Source, Stored
+from polymask.seams import Item, Reading, Sink, Source, Stored
 from polymask.semantic import Painting, Rules
 
 READ_BACKS = 6  # a service may show what was written a little later

@@ -16,21 +16,19 @@ that a stored mask proves. The rules:
 - A mask that was changed by somebody and holds polygons that are gone is not ours to mend.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from polymask._version import __version__
-from polymask.digest import geometry_sha256, pixels_sha256
+from polymask.claims import Mask, new_mask
+from polymask.digest import geometry_sha256
 from polymask.errors import InputError
 from polymask.model import BoolMask, Frame, Instance, Spans
 from polymask.raster import spans_of
 from polymask.raster.spans import flat_indices, paint
-from polymask.seams import Mask, Stored
+from polymask.seams import Stored
 
 
 class Drawn:
@@ -150,34 +148,3 @@ def _joined(
         sources[one.id] = {"id": one.id, "sha256": one.sha256, **one.details}
     ordered = [sources[key] for key in sorted(sources)]
     return new_mask(label, mask, ordered, pixel_rule=pixel_rule)
-
-
-def new_mask(label: str, mask: BoolMask, sources: Sequence[dict[str, Any]], *, pixel_rule: str) -> Mask:
-    """A mask, what it says of itself, and the key that follows from it."""
-    claim = {
-        "version": __version__,
-        "pixel_rule": pixel_rule,
-        "frame": list(mask.shape),
-        "label": label,
-        "pixels_sha256": pixels_sha256(mask),
-        "sources": list(sources),
-    }
-    identity = [label, pixel_rule, claim["frame"], claim["pixels_sha256"]]
-    identity.append([[source["id"], source["sha256"]] for source in sources])
-    key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
-    return Mask(key, label, mask, claim | {"key": key}, merged_attributes(sources))
-
-
-def merged_attributes(sources: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The attributes that no two sources disagree about; every source keeps its own in the claim.
-
-    >>> merged_attributes([{"attributes": {"wet": True, "age": 1}}, {"attributes": {"age": 2}}, {}])
-    {'wet': True}
-    """
-    merged: dict[str, Any] = {}
-    disputed: set[str] = set()
-    for source in sources:
-        for name, value in (source.get("attributes") or {}).items():
-            if merged.setdefault(name, value) != value:
-                disputed.add(name)
-    return {name: value for name, value in merged.items() if name not in disputed}

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from polymask.claims import Mask
 from polymask.model import BoolMask, Frame, ImageRecord, Proof, Skipped
 
 
@@ -32,21 +33,6 @@ class Reading:
     raw: Mapping[str, Mapping[str, Any]]
     details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     unsupported: Sequence[Skipped] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Mask:
-    """A mask to be stored, and what it says of itself.
-
-    `sources` are the `{"id", "sha256", …}` of every instance it holds; `key` is derived from
-    all of it, so that the same mask has the same key in any run, on any machine.
-    """
-
-    key: str
-    label: str
-    mask: BoolMask
-    claim: Mapping[str, Any]
-    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.errors import InputError, LabelError, LimitError, unknown
-from polymask.labels import BACKGROUND_NAMES, VOID_8, VOID_16, VOID_NAMES, LabelMap
+from polymask.labels import BACKGROUND_NAMES, VOID_8, VOID_NAMES, LabelMap
 from polymask.model import Conflict, ImageRecord, IndexMask, Instance, LabelMask, Polygon, Runs, Spans
 from polymask.raster import pixel_rule_named, spans_of
-from polymask.raster.spans import Int64, flat_indices, interval, merge, paint
+from polymask.raster.claims import Claims
+from polymask.raster.kernel import find_claims, paint_all, paint_blank, tally
+from polymask.raster.spans import Int64, SpanTable, merge, paint
 
 OVERLAP_RULES = {
     "last": "the later instance wins, in file or z order",
@@ -80,7 +82,7 @@ class Painting:
         return tuple(sorted(self.record.instances, key=lambda instance: instance.order))
 
     @cached_property
-    def spans(self) -> list[Spans]:
+    def spans(self) -> SpanTable:
         """The spans of each of `instances`."""
         shapes = [_with_holes(instance, self.rules.holes) for instance in self.instances]
         return spans_of(shapes, self.record.frame, pixel_rule=self.rules.pixel_rule)
@@ -98,16 +100,23 @@ class Painting:
     @cached_property
     def label_spans(self) -> dict[str, Spans]:
         """The union of each label's instances, in label-map order; not background, not void."""
-        names = {label.value: label.name for label in self.label_map.labels}
         grouped: dict[int, list[Spans]] = {}
-        for value, spans in zip(self.values, self.spans, strict=True):
-            if value in names and len(spans):
-                grouped.setdefault(value, []).append(spans)
-        return {
-            name: merge(grouped[value], self.record.frame)
-            for value, name in names.items()
-            if value in grouped
-        }
+        for place, spans in zip(self._places, self.spans, strict=True):
+            if place < len(self.label_map.labels) and len(spans):
+                grouped.setdefault(place, []).append(spans)
+        names = self.label_map.names
+        return {names[place]: merge(grouped[place], self.record.frame) for place in sorted(grouped)}
+
+    @cached_property
+    def _places(self) -> list[int]:
+        """Each instance's place in the label map, behind its end for background and void."""
+        places = self.label_map.places
+        return [int(places[value]) for value in self.values]
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """How many pixels each of `instances` has inside the frame."""
+        return [spans.pixels for spans in self.spans]
 
     @cached_property
     def paint_order(self) -> list[int]:
@@ -117,7 +126,7 @@ class Painting:
             case "first":
                 order.reverse()
             case "smallest":
-                order.sort(key=lambda i: -self.spans[i].pixels)
+                order.sort(key=lambda i: -self.sizes[i])
             case "priority":
                 rank = {self.label_map.name_of(n): -r for r, n in enumerate(reversed(self.rules.priority), 1)}
                 order.sort(key=lambda i: -rank.get(self.label_map.name_of(self.instances[i].label), 0))
@@ -127,9 +136,9 @@ class Painting:
     def owners(self) -> NDArray[np.int32]:
         """(height, width) int32: 0 for background, i + 1 where the i-th of `instances` is on top."""
         owners = np.zeros(self.record.frame, np.int32)
-        for index in self.paint_order:
-            hole = self.values[index] == self.label_map.background
-            paint(owners, self.spans[index], 0 if hole else index + 1)
+        background = self.label_map.background
+        values = [0 if value == background else i for i, value in enumerate(self.values, 1)]
+        paint_all(owners, self.spans, order=self.paint_order, values=values)
         return owners
 
     def instance_ids(self, void: int) -> IndexMask:
@@ -143,12 +152,27 @@ class Painting:
         ids[self.index == self.label_map.void] = void
         return ids
 
-    @cached_property
+    def strips(self) -> Iterator[IndexMask]:
+        """`index` in strips of whole rows, the top first; one strip unless the frame is very large."""
+        yield self.index
+
+    @property
     def _last_painted(self) -> IndexMask:
+        return self._painted[0]
+
+    @cached_property
+    def _painted(self) -> tuple[IndexMask, Int64]:
+        """The mask before conflicts and borders become void, and its pixels by value."""
         mask: IndexMask = np.full(self.record.frame, self.label_map.background, self.label_map.dtype)
-        for index in self.paint_order:
-            paint(mask, self.spans[index], self.values[index])
-        return mask
+        return mask, paint_blank(mask, self.spans, order=self.paint_order, values=self.values)
+
+    @cached_property
+    def pixels(self) -> dict[int, int]:
+        """How many pixels of `index` each value has, those it does not have left out."""
+        mask, counts = self._painted
+        if self.index is not mask:
+            counts = np.bincount(self.index.reshape(-1))
+        return {value: int(counts[value]) for value in np.flatnonzero(counts).tolist()}
 
     @cached_property
     def index(self) -> IndexMask:
@@ -165,7 +189,7 @@ class Painting:
             )
         if self.rules.overlap == "void" and self.contested_pixels:
             mask = mask.copy()
-            self._set_void(mask, self._contested[0])
+            self._set_void(mask, self._claims.pixels(mask.shape[1]))
         if self.rules.border:
             mask = mask.copy() if mask is self._last_painted else mask
             mask[border(self.owners, self.rules.border)] = self.label_map.void
@@ -177,49 +201,50 @@ class Painting:
         flat[pixels[flat[pixels] != self.label_map.background]] = self.label_map.void
 
     @cached_property
-    def _contested(self) -> tuple[Int64, NDArray[np.intp], list[tuple[str, ...]]]:
-        """The flat indices of contested pixels, which set of labels claims each, and those sets."""
-        edges = {name: interval(spans, self.record.frame) for name, spans in self.label_spans.items()}
-        start, stop, claims = _overlaps(list(edges.values()))
-        kinds, kind = np.unique(np.packbits(claims, axis=0), axis=1, return_inverse=True)
-        names = np.array(list(edges), dtype=object)
-        sets = [tuple(names[np.unpackbits(column, count=len(names)).astype(bool)]) for column in kinds.T]
-        line = start // (self.record.frame[1] + 1)  # keys count one column more than the mask has
-        return flat_indices(start - line, stop - line), np.repeat(kind, stop - start), sets
+    def _claims(self) -> Claims:
+        """Which pixels several labels claim; groups are the labels that are there, in label-map order."""
+        present = {place: group for group, place in enumerate(self._claiming)}
+        groups = [present.get(place, -1) for place in self._places]
+        return find_claims(self.spans, groups, frame=self.record.frame)
+
+    @cached_property
+    def _claiming(self) -> list[int]:
+        """The places of the labels that are there."""
+        behind = len(self.label_map.labels)
+        return sorted(place for place in set(self._places) if place < behind)
 
     @property
     def contested_pixels(self) -> int:
         """How many pixels two or more different labels claim, each counted once."""
-        return len(self._contested[0])
+        return self._claims.contested
 
     @property
     def labeled_pixels(self) -> int:
         """How many pixels any label claims."""
-        return merge(list(self.label_spans.values()), self.record.frame).pixels if self.label_spans else 0
+        return self._claims.labeled
 
     @cached_property
     def conflicts(self) -> tuple[Conflict, ...]:
         """Contested pixels by pair of labels, in label-map order; see `Conflict`."""
-        pixels, claim, sets = self._contested
-        owners, names = self._contested_owners(pixels), [*self.label_map.names, ""]
-        counts = np.bincount(claim * len(names) + owners, minlength=len(sets) * len(names))
-        pairs: dict[tuple[str, str], dict[str, int]] = {}
-        for which, owner in np.argwhere(counts.reshape(len(sets), len(names))).tolist():
-            for pair in combinations(sets[which], 2):
-                won = pairs.setdefault(pair, {})
-                won[names[owner]] = won.get(names[owner], 0) + int(counts[which * len(names) + owner])
-        return tuple(_conflict(pair, pairs[pair]) for pair in sorted(pairs, key=self._pair_order))
+        found, names, places = self._claims, (*self.label_map.names, ""), self._claiming
+        if not found.sets:
+            return ()
+        pairs: dict[tuple[int, int], dict[str, int]] = {}
+        for claiming, counts in zip(found.sets, self._contested_owners(found), strict=True):
+            owned = [(names[owner], int(counts[owner])) for owner in counts.nonzero()[0].tolist()]
+            for one, other in combinations(claiming, 2):
+                won = pairs.setdefault((places[one], places[other]), {})
+                for name, pixels in owned:
+                    won[name] = won.get(name, 0) + pixels
+        return tuple(_conflict((names[one], names[two]), pairs[one, two]) for one, two in sorted(pairs))
 
-    def _contested_owners(self, pixels: Int64) -> NDArray[np.intp]:
-        """Who is on top of each pixel, as a place in the label map; behind its end for nobody."""
-        places = np.full(VOID_16 + 1, len(self.label_map.labels), np.intp)
-        if self.rules.overlap not in ("void", "error"):
-            places[[label.value for label in self.label_map.labels]] = range(len(self.label_map.labels))
-        return places[self._last_painted.reshape(-1)[pixels]]
-
-    def _pair_order(self, pair: tuple[str, str]) -> tuple[int, int]:
-        names = self.label_map.names
-        return names.index(pair[0]), names.index(pair[1])
+    def _contested_owners(self, found: Claims) -> Int64:
+        """Contested pixels by set of claiming labels and by who is on top; behind the last for nobody."""
+        owners = len(self.label_map.labels) + 1
+        places = self.label_map.places
+        if self.rules.overlap in ("void", "error"):
+            places = np.full_like(places, owners - 1)
+        return tally(self._last_painted, found, places=places, owners=owners)
 
 
 def _conflict(pair: tuple[str, str], owned: dict[str, int]) -> Conflict:
@@ -267,29 +292,6 @@ def _with_holes(instance: Instance, rule: str | None) -> tuple[Polygon, ...] | R
     if rule == "union" or not rings:
         return tuple(Polygon(ring) for ring in rings)
     return (Polygon(rings[0], rings[1:]),)
-
-
-def _overlaps(edges: Sequence[tuple[Int64, Int64]]) -> tuple[Int64, Int64, NDArray[np.bool_]]:
-    """The key intervals that two or more groups cover, and (groups, intervals) bool: which do."""
-    nothing = np.zeros(0, np.int64)
-    if len(edges) < 2:
-        return nothing, nothing, np.zeros((len(edges), 0), bool)
-    start = np.concatenate([pair[0] for pair in edges])
-    stop = np.concatenate([pair[1] for pair in edges])
-    cuts, where = np.unique(np.concatenate([start, stop]), return_inverse=True)
-    change = np.bincount(where[: len(start)], minlength=len(cuts)) - np.bincount(
-        where[len(start) :], minlength=len(cuts)
-    )
-    contested = np.flatnonzero(np.cumsum(change) >= 2)
-    start, stop = cuts[contested], cuts[np.minimum(contested + 1, len(cuts) - 1)]
-    return start, stop, np.array([_covers(pair, start) for pair in edges])
-
-
-def _covers(edges: tuple[Int64, Int64], keys: Int64) -> NDArray[np.bool_]:
-    """Whether each key lies in one of the sorted, disjoint intervals."""
-    before = np.searchsorted(edges[0], keys, side="right") - 1
-    covered: NDArray[np.bool_] = (before >= 0) & (edges[1][before] > keys)
-    return covered
 
 
 def label_masks(record: ImageRecord, *, pixel_rule: str = "center") -> Iterator[LabelMask]:

@@ -8,10 +8,11 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from functools import partial
-from multiprocessing import connection, get_context, parent_process
 from typing import Any, TypeVar
+
+from polymask.errors import Unavailable
 
 T = TypeVar("T")
 
@@ -45,10 +46,18 @@ def _each(function: Callable[[int], T], indices: Sequence[int]) -> list[T]:
 def _forked(
     of_chunk: Callable[[Sequence[int]], list[T]], chunks: Sequence[Sequence[int]], workers: int
 ) -> Iterator[list[T]]:
+    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
+    from multiprocessing import get_context
+
     _inherited.append(of_chunk)
     pool = ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=_start_worker)
     try:
         yield from pool.map(_run_inherited, chunks)
+    except BrokenProcessPool:
+        raise Unavailable(
+            "a worker process was killed, perhaps for want of memory; run the same command again to finish, "
+            "with fewer --workers"
+        ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         _inherited.pop()
@@ -60,6 +69,8 @@ def _run_inherited(indices: Sequence[int]) -> list[Any]:
 
 def _start_worker() -> None:
     """Leave Ctrl-C to the parent, and end when it does."""
+    from multiprocessing import parent_process
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if parent := parent_process():
@@ -67,5 +78,7 @@ def _start_worker() -> None:
 
 
 def _end_with(sentinel: int) -> None:
+    from multiprocessing import connection
+
     connection.wait([sentinel])
     os._exit(1)

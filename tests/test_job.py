@@ -40,7 +40,7 @@ def test_index_masks_labels_and_manifest(coco_file: Write, tmp_path: Path) -> No
     """The folder holds one mask an image, the label map, and a line for each mask."""
     convert(coco_file(), tmp_path / "out")
     files = tree(tmp_path / "out")
-    assert list(files) == ["labels.json", "manifest.jsonl", "masks/a.png"]
+    assert list(files) == ["id2label.json", "labels.json", "manifest.jsonl", "masks/a.png"]
     mask = decode_png(files["masks/a.png"])
     assert (mask == A).all()
     labels = json.loads(files["labels.json"])
@@ -257,7 +257,13 @@ def test_pictures_are_copied_and_a_missing_one_fails_its_image(coco_file: Write,
     report = convert(coco_file(document), out, images=tmp_path / "pictures", copy_images=True)
     assert [failure.name for failure in report.failures] == ["gone.jpg"]
     assert (out / "images/a.jpg").read_bytes() == (tmp_path / "pictures/a.jpg").read_bytes()
-    assert list(tree(out)) == ["images/a.jpg", "labels.json", "manifest.jsonl", "masks/a.png"]
+    assert list(tree(out)) == [
+        "id2label.json",
+        "images/a.jpg",
+        "labels.json",
+        "manifest.jsonl",
+        "masks/a.png",
+    ]
     with pytest.raises(InputError, match="--images"):
         convert(coco_file(document), out, copy_images=True)
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from polymask import FormatError, LimitError, Limits, decode_png, encode_png
 from polymask.labels import voc_colors
+from polymask.png import decode_rgba, encode_rgba, encode_strips
 
 shapes = array_shapes(min_dims=2, max_dims=2, max_side=20)
 masks = st.one_of(arrays(np.uint8, shapes), arrays(np.uint16, shapes))
@@ -85,3 +86,27 @@ def test_pictures_are_no_masks(mode: str) -> None:
     Image.new(mode, (3, 2)).save(buffer, "PNG")
     with pytest.raises(FormatError, match=f"mode {mode}"):
         decode_png(buffer.getvalue())
+
+
+@given(masks, st.integers(1, 7))
+def test_strips_make_the_same_picture(mask: np.ndarray, rows: int) -> None:
+    """A mask that comes in strips of whole rows is the mask."""
+    strips = [mask[top : top + rows] for top in range(0, len(mask), rows)]
+    data = encode_strips(strips, mask.shape, depth=8 * mask.dtype.itemsize)
+    assert (decode_png(data) == mask).all()
+
+
+@given(arrays(bool, shapes), st.tuples(*[st.integers(0, 255)] * 3))
+def test_a_label_mask_survives_the_way_through_rgba(mask: np.ndarray, color: tuple[int, int, int]) -> None:
+    """Opaque in the color where set, zero in all four channels elsewhere, as Pillow reads it too."""
+    data = encode_rgba(mask, color)
+    assert (decode_rgba(data) == mask).all()
+    with Image.open(BytesIO(data)) as image:
+        assert (np.array(image) == np.where(mask[..., None], [*color, 255], 0)).all()
+
+
+def test_rgba_blocks_join_without_a_seam() -> None:
+    """A frame of more pixels than a block holds."""
+    mask = np.zeros((2100, 1001), bool)
+    mask[::7, 3::5] = True
+    assert (decode_rgba(encode_rgba(mask, (1, 2, 3))) == mask).all()

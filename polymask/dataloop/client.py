@@ -192,7 +192,7 @@ class Client:
 
 
 def _sent(api: Any, method: str, path: str, body: Any) -> Any:
-    """The response to a call, without the SDK's wrapper, which walks the stack for each: half the computing."""
+    """The response to a call, without the SDK's wrapper, which walks the stack for each."""
     bare = getattr(type(api).gen_request, "__wrapped__", None)
     if bare is None:
         return api.gen_request(method, path, json_req=body, log_error=False)[1]

@@ -85,8 +85,24 @@ def convert_in_place(
     start: Callable[[int], None] | None = None,
     advance: Advance | None = None,
 ) -> Report:
-    """Replace a dataset's polygons by masks, or add masks beside them."""
+    """Replace the polygons of the dataset at a URL by masks, or add masks beside them."""
     dataset = open_dataset(url, workers=options.workers)
+    return convert_connected(
+        dataset, options, query=query, journal=journal, where=where, start=start, advance=advance
+    )
+
+
+def convert_connected(
+    dataset: Dataset,
+    options: ProvenOptions,
+    *,
+    query: str | Path | None = None,
+    journal: str | Path | None = None,
+    where: Sequence[str] = (),
+    start: Callable[[int], None] | None = None,
+    advance: Advance | None = None,
+) -> Report:
+    """Convert a dataset in place; see `convert_in_place`."""
     source = dataset.source(query=query, check_images=options.check_images)
     items = chosen(source.items(), where)
     writes_journal = options.delete_source and not options.dry_run

@@ -9,18 +9,18 @@ from binascii import Error as Base64Error
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from polymask.claims import Mask
 from polymask.dataloop.client import Client, Json
 from polymask.dataloop.source import DataloopSource
 from polymask.digest import pixels_sha256
 from polymask.errors import BackendError, FormatError, LimitError
+from polymask.layouts.dataloop import PREFIX, WHITE, binary_annotation
 from polymask.model import Limits
-from polymask.png import decode_rgba, encode_rgba
-from polymask.seams import Item, Mask, Stored
+from polymask.png import decode_rgba
+from polymask.seams import Item, Stored
 
-PREFIX = "data:image/png;base64,"
 MOST_MASKS = 50  # in one upload
 MOST_BYTES = 8 << 20
-WHITE = (255, 255, 255)
 TRIES = 4
 
 
@@ -43,7 +43,9 @@ class DataloopSink:
 
         A batch whose answer was lost is not sent again before it has been looked for.
         """
-        for batch in batches([(mask.key, self._annotation(mask)) for mask in masks]):
+        for batch in batches(
+            [(mask.key, binary_annotation(mask, self.colors.get(mask.label, WHITE))) for mask in masks]
+        ):
             self._upload(item, batch)
 
     def _upload(self, item: Item, batch: Sequence[tuple[str, Json]]) -> None:
@@ -61,18 +63,6 @@ class DataloopSink:
             missing = [(key, row) for key, row in missing if key not in there]
             if not missing:
                 return
-
-    def _annotation(self, mask: Mask) -> Json:
-        png = encode_rgba(mask.mask, self.colors.get(mask.label, WHITE))
-        return {
-            "type": "binary",
-            "label": mask.label,
-            "coordinates": PREFIX + base64.b64encode(png).decode(),
-            "metadata": {
-                "user": {"polymask": dict(mask.claim)},
-                "system": {"automated": False, "attributes": dict(mask.attributes)},
-            },
-        }
 
     def proofs(self, item: Item) -> tuple[Stored, ...]:
         """Every mask of ours that the item has, decoded, in order of id."""

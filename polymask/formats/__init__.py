@@ -5,6 +5,7 @@ of this format, and `read(content, options)`, which gives an `Annotations`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Protocol, cast
 from polymask.errors import BackendError, FormatError, InputError, unknown
 from polymask.files import disk_error
 from polymask.formats.content import Content
+from polymask.formats.facts import Facts
 from polymask.model import Finding, ImageRecord, Limits, Skipped
 
 FORMATS = {
@@ -58,7 +60,10 @@ class Annotations:
     label. `skipped` are the malformed
     records that were left out, `unsegmented` counts those that paint nothing,
     `unsupported` are instances that polymask cannot paint and leaves alone, and
-    `findings` are oddities that do no harm.
+    `findings` are oddities that do no harm. `picture(i)`, where the source has them itself,
+    gives a picture's own bytes, `original(i)` its record as the source wrote it.
+    `without(goes)`, where polygons can be taken out, gives the file's bytes without those of
+    which `goes(image name, label)` is true, and their number.
     """
 
     path: Path
@@ -71,6 +76,9 @@ class Annotations:
     unsegmented: int = 0
     unsupported: tuple[Skipped, ...] = ()
     findings: tuple[Finding, ...] = ()
+    picture: Callable[[int], bytes] | None = None
+    original: Callable[[int], bytes] | None = None
+    without: Callable[[Callable[[str, str], bool]], tuple[bytes, int]] | None = None
 
     def __iter__(self) -> Iterator[ImageRecord]:
         return map(self.decode, range(len(self.names)))
@@ -80,6 +88,7 @@ class Format(Protocol):
     """What a format module offers; `MANY` where its annotations are spread over several files."""
 
     MANY: bool
+    FACTS: Facts
 
     def sniff(self, content: Content) -> bool: ...  # noqa: D102
     def read(self, content: Content, options: ReadOptions) -> Annotations: ...  # noqa: D102
@@ -112,8 +121,19 @@ def open_annotations(
         return module.read(_single(content, module), options or ReadOptions())
     except BackendError:
         raise
+    except FormatError as error:
+        raise FormatError(f"{error}{_looks_like(content, format)}") from None
     except OSError as error:
         raise disk_error(error, path) from None
+
+
+def _looks_like(content: Content, format: str | None) -> str:
+    """A hint, where a file was named to be of one format and shows another."""
+    shown = None
+    if format and content.place.is_file:
+        with suppress(FormatError):
+            shown = sniffed(content)
+    return f" (it looks like {shown})" if shown not in (None, format) else ""
 
 
 # a folder holds pictures and other things too: annotations are looked for in this order
@@ -146,8 +166,8 @@ def _sniffed(content: Content) -> Format:
         if name := sniffed(one):
             return module_named(name)
     known = ", ".join(FORMATS)
-    if content.place.is_file:
-        _ = content.text  # an empty file, or one in UTF-16, is told as such
+    if content.place.is_file and content.problem:
+        raise FormatError(f"{content.path}: {content.problem}")
     raise FormatError(f"{content.path}: none of the formats polymask reads ({known}); name one with --from")
 
 

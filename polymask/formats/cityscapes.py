@@ -8,6 +8,7 @@ right and down than the `center` rule).
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import PurePosixPath
 
 import msgspec
@@ -121,9 +122,7 @@ def read_with(
 ) -> Annotations:
     """A record for each file, its labels taken from a table of names and ids."""
 
-    def parse(page: Page, notes: Notes) -> ImageRecord:
-        return _parse(page, notes, table, not_drawn)
-
+    parse = partial(_parse, table=table, not_drawn=not_drawn)
     found = files(content, "*_polygons.json") or files(content, "*.json")
     pages = [Page(file) for file in found]
     return gather(content, options, pages, format=format, parse=parse, categories=tuple(table.items()))

@@ -9,15 +9,18 @@ Source: cocodataset.org, "Data format"; pycocotools `maskApi.h` for runs.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 import numpy as np
 
-from polymask.formats import Annotations, ReadOptions
+from polymask.formats import Annotations, ReadOptions, coco_panoptic
 from polymask.formats.content import Content
+from polymask.formats.facts import Facts
 from polymask.formats.refusals import Malformed, Refusals, decode_json, inside
 from polymask.model import Finding, Frame, ImageRecord, Instance, Polygon, Runs, Shape
+from polymask.raster.kernel import rings_of
 from polymask.raster.runs import counts_from_string
 
 Number = int | float
@@ -63,19 +66,36 @@ _sections = msgspec.json.Decoder(_File)
 _rings = msgspec.json.Decoder(list[list[float]])
 _rle = msgspec.json.Decoder(_Rle)
 _NULL = msgspec.Raw(b"null")
+_POINT = 2 * 8  # bytes of float64
+_LEAST = 3 * _POINT
 MANY = False
+
+FACTS = Facts(
+    title="COCO instances, stuff and results",
+    source="cocodataset.org, “Data format”; pycocotools `maskApi.h` for runs",
+    files="A `.json` file; RectLabel's and CVAT's COCO exports are the same.",
+    sniffed="an object with `images` and `annotations`, without `segments_info`; or a list of results",
+    read=(
+        ("images[].id, file_name, height, width", "the image and its frame"),
+        ("categories[].id, name", "the labels and their ids"),
+        ("annotations[].image_id, category_id, id, iscrowd", "whose instance it is; `--crowd`"),
+        ("annotations[].segmentation", "rings, or runs: told by the type, never by `iscrowd`"),
+    ),
+    ignored="`area`, `bbox`, `score`, `keypoints`, `supercategory`, `licenses`, `info`, `attributes`.",
+    rings="Parts, which are united; COCO has no holes but in runs. `--holes even-odd` overrides.",
+    order="File order.",
+    labels="In ascending order of id, with their ids. A results list has no names: they are the ids.",
+    frame="As the file says; of a results list that of the runs.",
+    limits=("A results list of polygons tells no image size, and is refused.",),
+    sample="coco-stuff/stuff.json",
+)
 
 
 def sniff(content: Content) -> bool:
     """Whether the file has COCO's lists, or is a list of results."""
     if {"images", "annotations"} <= content.keys:
-        return not has_segments(content.top["annotations"])
+        return not coco_panoptic.sniff(content)
     return content.is_json and content.is_list and "image_id" in content.keys
-
-
-def has_segments(annotations: msgspec.Raw) -> bool:
-    """Whether the list is COCO panoptic's, which has `segments_info` in every row."""
-    return b'"segments_info"' in bytes(memoryview(annotations)[:100_000])
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
@@ -95,8 +115,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     kept = [image for index, image in images if positions.get(image.id) == index]
     names = _category_names(categories, refusals)
     reader = _Reader(kept, names)
-    for index, annotation in annotations:
-        refusals.catch(f"{where}[{index}]", reader.add, index, annotation)
+    refusals.each(where, annotations, reader.add)
     return Annotations(
         path=content.path,
         format="coco",
@@ -107,7 +126,33 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         skipped=tuple(refusals.skipped),
         unsegmented=reader.unsegmented,
         findings=tuple(reader.duplicate_ids()),
+        without=partial(_without, content, reader, annotations),
     )
+
+
+def _without(
+    content: Content,
+    reader: "_Reader",
+    annotations: Sequence[tuple[int, _Annotation]],
+    goes: Callable[[str, str], bool],
+) -> tuple[bytes, int]:
+    """The file without the polygons of which `goes(image name, label)` is true, and how many those are.
+
+    Everything else stays as it is written; runs and records that were left out too.
+    """
+    names = {image.id: image.file_name for image in reader.images}
+    accepted = {id(annotation) for group in reader.of_image.values() for annotation in group}
+    gone = {
+        index
+        for index, a in annotations
+        if id(a) in accepted
+        and not _is_rle(a.segmentation)
+        and goes(names[a.image_id], reader.names[a.category_id])
+    }
+    sections = msgspec.json.decode(content.text, type=dict[str, msgspec.Raw])
+    rows = msgspec.json.decode(sections["annotations"], type=list[msgspec.Raw])
+    kept = [row for index, row in enumerate(rows) if index not in gone]
+    return msgspec.json.encode(sections | {"annotations": kept}), len(gone)
 
 
 class _Reader:
@@ -250,6 +295,9 @@ def _is_rle(segmentation: msgspec.Raw) -> bool:
 
 def _check_segmentation(segmentation: msgspec.Raw, frame: Frame) -> bool:
     """Whether there is one; raises `Malformed` where it cannot be drawn."""
+    rings = rings_of(segmentation)
+    if rings is not None and all(len(ring) >= _LEAST and len(ring) % _POINT == 0 for ring in rings):
+        return True
     with inside("$.segmentation"):
         if _is_rle(segmentation):
             _runs(segmentation, frame)
@@ -260,7 +308,10 @@ def _check_segmentation(segmentation: msgspec.Raw, frame: Frame) -> bool:
 def _shape(segmentation: msgspec.Raw, frame: Frame) -> Shape:
     if _is_rle(segmentation):
         return _runs(segmentation, frame)
-    return tuple(Polygon(np.array(ring).reshape(-1, 2)) for ring in _rings.decode(segmentation))
+    rings = rings_of(segmentation)
+    if rings is None:
+        return tuple(Polygon(np.array(ring).reshape(-1, 2)) for ring in _rings.decode(segmentation))
+    return tuple([Polygon.trusted(np.frombuffer(ring, np.float64).reshape(-1, 2)) for ring in rings])
 
 
 def _checked_rings(segmentation: msgspec.Raw) -> list[list[float]]:

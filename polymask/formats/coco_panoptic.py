@@ -6,7 +6,6 @@ or damaged fails, the others are done. Source: cocodataset.org, "Data format", 4
 segmentation; panopticapi for the ids.
 """
 
-from dataclasses import replace
 from functools import partial
 from io import BytesIO
 
@@ -18,7 +17,6 @@ from PIL import Image, UnidentifiedImageError
 from polymask.errors import InputError
 from polymask.files import safe_path
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.coco import has_segments
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
 from polymask.formats.per_image import Notes, Page, gather, listed_pages
@@ -90,7 +88,10 @@ _image = msgspec.json.Decoder(_Image)
 
 def sniff(content: Content) -> bool:
     """Whether the file has COCO's lists, and segments in them."""
-    return {"images", "annotations"} <= content.keys and has_segments(content.top["annotations"])
+    if not {"images", "annotations"} <= content.keys:
+        return False
+    # every row has them, so the first ones tell
+    return b'"segments_info"' in bytes(memoryview(content.top["annotations"])[:100_000])
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
@@ -104,16 +105,27 @@ def read(content: Content, options: ReadOptions) -> Annotations:
             annotations[row.image_id] = row
     parse = partial(_parse, names=names, annotations=annotations, pngs=_pngs(content, options))
     file = content.place.file(content.name)
-    pages = refusals.catch("$.images", listed_pages, file, sections.images, at="$.images") or []
+    pages = listed_pages(file, sections.images, at="$.images")
     categories: list[tuple[str, int | None]] = [(name, key) for key, name in sorted(names.items())]
-    found = gather(content, options, pages, format="coco-panoptic", parse=parse, categories=categories)
-    return replace(found, skipped=(*refusals.skipped, *found.skipped))
+    return gather(
+        content,
+        options,
+        pages,
+        format="coco-panoptic",
+        parse=parse,
+        categories=categories,
+        skipped=refusals.skipped,
+    )
 
 
 def _check(row: _Annotation, names: dict[int, str], annotations: dict[int | str, _Annotation]) -> bool:
     if row.image_id in annotations:
         raise Malformed("$.image_id", f"the image {row.image_id!r} has an annotation already")
     for index, segment in enumerate(row.segments_info):
+        if not VOID < segment.id < 1 << 24:
+            raise Malformed(
+                f"$.segments_info[{index}].id", f"an id is 1 to {(1 << 24) - 1}, not {segment.id}"
+            )
         if segment.category_id not in names:
             place = f"$.segments_info[{index}].category_id"
             raise Malformed(place, f"no category has the id {segment.category_id}")

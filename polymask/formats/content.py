@@ -1,6 +1,7 @@
 """What lies at a source path, read once and shared by the formats that look at it."""
 
 import json
+from codecs import getincrementaldecoder
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,8 @@ from polymask.errors import FormatError
 from polymask.formats.place import File, Place
 
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
+_BOM = b"\xef\xbb\xbf"
+_PART = 1 << 20
 _NONE: Mapping[str, msgspec.Raw] = MappingProxyType({})
 
 
@@ -33,14 +36,26 @@ class Content:
 
     @cached_property
     def text(self) -> bytes:
-        """The file's bytes, if they can be UTF-8; raises `FormatError` where they cannot."""
-        data = self.data.removeprefix(b"\xef\xbb\xbf")
+        """The file's bytes, if they are UTF-8; raises `FormatError` where they are not."""
+        if self.problem:
+            raise FormatError(f"{self.path}: {self.problem}")
+        data = self.data.removeprefix(_BOM)
+        check = getincrementaldecoder("utf-8")()
+        try:  # a part at a time: as text it would take the memory again
+            for at in range(0, len(data), _PART):
+                check.decode(data[at : at + _PART], final=at + _PART >= len(data))
+        except UnicodeDecodeError as error:
+            raise FormatError(f"{self.path}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
+        return data
+
+    @cached_property
+    def problem(self) -> str | None:
+        """What is wrong with the file whatever its format may be: it is empty, or UTF-16."""
+        data = self.data.removeprefix(_BOM)
         encoding = _BOMS.get(data[:2]) or ("UTF-16" if data[1:2] == b"\0" else None)
         if encoding:
-            raise FormatError(f"{self.path}: {encoding} text; save it as UTF-8")
-        if not data.strip():
-            raise FormatError(f"{self.path}: the file is empty")
-        return data
+            return f"{encoding} text; save it as UTF-8"
+        return None if data[:_PART].strip() or data.strip() else "the file is empty"
 
     @cached_property
     def json(self) -> bytes:
@@ -82,7 +97,7 @@ class Content:
     @cached_property
     def is_json(self) -> bool:
         """Whether the file begins as JSON does."""
-        return self.data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
+        return self.data.removeprefix(_BOM).lstrip()[:1] in (b"{", b"[")
 
     @property
     def is_list(self) -> bool:
@@ -91,8 +106,9 @@ class Content:
 
     @property
     def first_line(self) -> bytes:
-        """The text up to its first line break."""
-        return self.text.lstrip().partition(b"\n")[0].rstrip()
+        """The text up to its first line break; nothing where there is none."""
+        text = self.text.lstrip()
+        return text[: max(0, text.find(b"\n"))].rstrip()
 
     @cached_property
     def is_lines(self) -> bool:

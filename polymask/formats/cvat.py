@@ -85,6 +85,7 @@ def _pages(content: Content, labels: dict[str, None]) -> Iterator[Page]:
                 f"{content.path}: a video export (it has tracks); export it as “CVAT for images 1.1”"
             )
         elif element.tag == "image":
+            element.tail = None  # stray text behind it is not part of it
             yield Page(file, f"image[{count}]", _etree().tostring(element))
             count += 1
             element.clear()
@@ -109,11 +110,14 @@ def _etree() -> Any:
 def _parse_errors() -> tuple[type[Exception], ...]:
     from defusedxml import DefusedXmlException
 
-    return (_etree().ParseError, DefusedXmlException)
+    return (_etree().ParseError, DefusedXmlException, LookupError, ValueError)  # unknown encodings
 
 
 def _parse(page: Page, notes: Notes) -> ImageRecord:
-    image = _etree().fromstring(bytes(page.text or b""))
+    try:
+        image = _etree().fromstring(bytes(page.text or b""))
+    except _parse_errors() as error:
+        raise Malformed("", f"not XML that can be read: {error}") from None
     name = image.get("name")
     if not name:
         raise Malformed("@name", "an image without a name")

@@ -16,7 +16,8 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
 from polymask.formats.per_image import Notes, Page, files, gather, listed_pages
-from polymask.formats.refusals import Malformed, Refusals, inside
+from polymask.formats.place import File
+from polymask.formats.refusals import Malformed, inside
 from polymask.formats.shapes import crop_runs, decoded, png_mask, polygon
 from polymask.model import Frame, ImageRecord, Instance, Shape
 
@@ -114,16 +115,15 @@ def sniff(content: Content) -> bool:
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each item."""
-    pages = [page for file in files(content, "*.json") for page in _pages(Content(file), options)]
-    return gather(content, options, pages, format="dataloop", parse=_parse)
+    pages = [page for file in files(content, "*.json") for page in _pages(file)]
+    return gather(content, options, pages, format="dataloop", parse=_parse, keep_originals=True)
 
 
-def _pages(content: Content, options: ReadOptions) -> list[Page]:
-    file = content.place.file(content.name)
+def _pages(file: File) -> list[Page]:
+    content = Content(file)
     if not content.is_json or not content.is_list:
         return [Page(file)]
-    refusals = Refusals(content.path, skip=options.skip_invalid)
-    return refusals.catch("$", listed_pages, file, content.json) or []
+    return listed_pages(file, content.json)
 
 
 def _parse(page: Page, notes: Notes) -> ImageRecord:

@@ -5,6 +5,8 @@ labels are no segmentation, and counted. Several polygons of one object are seve
 Source: Datumaro's documentation, "Datumaro format".
 """
 
+from functools import partial
+
 import msgspec
 import numpy as np
 
@@ -102,18 +104,16 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     pages: list[Page] = []
     names: tuple[str, ...] | None = None
     for file in files(content, "*.json"):
-        refusals = Refusals(file.path, skip=options.skip_invalid)
+        refusals = Refusals(file.path, skip=False)
         sections = refusals.required(Content(file).json, _file)
         labels = refusals.required(sections.categories, _categories, "$.categories").label.labels
         found = tuple(label.name for label in labels)
         if names not in (None, found):
             raise FormatError(f"{file.path}: $.categories: other labels than in the files before it")
         names = found
-        pages += refusals.catch("$.items", listed_pages, file, sections.items, at="$.items") or []
+        pages += listed_pages(file, sections.items, at="$.items")
 
-    def parse(page: Page, notes: Notes) -> ImageRecord:
-        return _parse(page, notes, names or ())
-
+    parse = partial(_parse, names=names or ())
     categories: list[tuple[str, int | None]] = [(name, at) for at, name in enumerate(names or ())]
     return gather(content, options, pages, format="datumaro", parse=parse, categories=categories)
 

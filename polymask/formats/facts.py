@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Facts:
     """Where a format's files lie, what of them is read, and what is not.
 
-    `read` are (field, meaning) pairs; `sample` is the input below `fixtures/` that the page shows.
+    `read` are (field, meaning) pairs; `sample` is the file below `fixtures/` that the page shows.
     """
 
     title: str

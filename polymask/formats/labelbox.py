@@ -6,6 +6,7 @@ annotations: export".
 """
 
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -14,9 +15,10 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
 from polymask.formats.per_image import Notes, Page, files, gather, listed_pages
+from polymask.formats.place import File
 from polymask.formats.refusals import Malformed, Refusals, inside
 from polymask.formats.shapes import polygon
-from polymask.model import ImageRecord, Instance
+from polymask.model import ImageRecord, Instance, Skipped
 
 MANY = True
 
@@ -65,7 +67,7 @@ class _Object(msgspec.Struct):
     feature_id: str | None = None
     annotation_kind: str = ""
     polygon: list[_XY] | None = None
-    bounding_box: msgspec.Raw | None = None
+    bounding_box: Any = None
 
 
 class _Annotations(msgspec.Struct):
@@ -96,19 +98,22 @@ def sniff(content: Content) -> bool:
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each data row."""
-    pages: list[Page] = []
-    for file in files(content, "*.*json*"):
-        one = Content(file)
-        refusals = Refusals(file.path, skip=options.skip_invalid)
-        if one.is_list:
-            pages += refusals.catch("$", listed_pages, file, one.json) or []
-        else:
-            pages += _lines(one, refusals)
-    return gather(content, options, pages, format="labelbox", parse=_parse)
+    skipped: list[Skipped] = []
+    pages = [page for file in files(content, "*.*json*") for page in _pages(file, options, skipped)]
+    return gather(content, options, pages, format="labelbox", parse=_parse, skipped=skipped)
 
 
-def _lines(content: Content, refusals: Refusals) -> Iterator[Page]:
-    file = content.place.file(content.name)
+def _pages(file: File, options: ReadOptions, skipped: list[Skipped]) -> Iterator[Page]:
+    content = Content(file)
+    if content.is_list:
+        yield from listed_pages(file, content.json)
+        return
+    refusals = Refusals(file.path, skip=options.skip_invalid)
+    yield from _lines(content, file, refusals)
+    skipped += refusals.skipped
+
+
+def _lines(content: Content, file: File, refusals: Refusals) -> Iterator[Page]:
     for number, line in enumerate(content.text.splitlines(), 1):
         try:
             msgspec.json.decode(line or b"null", type=msgspec.Raw)

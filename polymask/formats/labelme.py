@@ -3,8 +3,8 @@
 Shapes of one label and one `group_id` are one instance, their union, painted where the last of
 them stands. `__ignore__` paints void. A `line` or `linestrip` is 10 px wide and a `point` is a
 disk of radius 5 px, as labelme draws them; they, circles and masks are runs by the rule of pixel
-centers (labelme's own ends of lines are cut square; these are round), so `--pixel-rule` does not
-concern them. Source: labelme's documentation and the behaviour of its `shape_to_mask`.
+centers, so `--pixel-rule` does not concern them. Source: labelme's documentation and the
+behaviour of its `shape_to_mask`.
 """
 
 import math
@@ -67,7 +67,7 @@ FACTS = Facts(
     labels="Sorted by name; there are no ids. Give `--labels labels.txt` for another order.",
     frame="As the file says; labelme turns pictures as EXIF tells before it is drawn on them.",
     limits=(
-        "Lines are 10 px wide with round ends, points are disks of radius 5 px.",
+        "Lines are 10 px wide, with square ends and round corners; points are disks of radius 5 px.",
         "Circles, lines, points and masks follow the rule of pixel centers under every `--pixel-rule`.",
     ),
     sample="labelme/boat.json",

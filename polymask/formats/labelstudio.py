@@ -19,7 +19,7 @@ from polymask.formats.content import Content, members
 from polymask.formats.facts import Facts
 from polymask.formats.per_image import Notes, Page, files, gather, listed_pages
 from polymask.formats.pictures import SUFFIXES
-from polymask.formats.refusals import Malformed, Refusals, inside
+from polymask.formats.refusals import Malformed, decode_json, inside
 from polymask.formats.shapes import Point, crop_runs, ellipse, polygon, rectangle, turned
 from polymask.model import Frame, ImageRecord, Instance, Shape
 
@@ -78,6 +78,11 @@ class _Result(msgspec.Struct):
     image_rotation: float = 0
 
 
+class _Size(msgspec.Struct):
+    original_height: float
+    original_width: float
+
+
 class _Annotation(msgspec.Struct):
     result: list[msgspec.Raw]
     was_cancelled: bool | None = False
@@ -90,6 +95,7 @@ class _Task(msgspec.Struct):
 
 
 _task = msgspec.json.Decoder(_Task)
+_size = msgspec.json.Decoder(_Size)
 _value = msgspec.json.Decoder(_Value)
 
 
@@ -100,10 +106,8 @@ def sniff(content: Content) -> bool:
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each task."""
-    pages = []
-    for file in files(content, "*.json"):
-        refusals = Refusals(file.path, skip=options.skip_invalid)
-        pages += refusals.catch("$", listed_pages, file, Content(file).json) or []
+    found = files(content, "*.json")
+    pages = [page for file in found for page in listed_pages(file, Content(file).json)]
     return gather(content, options, pages, format="labelstudio", parse=_parse)
 
 
@@ -147,14 +151,10 @@ def image_name(data: dict[str, Any]) -> str:
 def _frame(task: _Task, notes: Notes) -> Frame | None:
     for annotation in task.annotations:
         for result in annotation.result:
-            size = members(result)
-            if "original_width" in size and "original_height" in size:
-                height, width = (
-                    float(msgspec.json.decode(size[f"original_{side}"], type=float))
-                    for side in ("height", "width")
-                )
+            if "original_height" in members(result):
                 with inside("$.annotations"):
-                    return notes.told_frame(height, width)
+                    size = decode_json(result, _size)
+                    return notes.told_frame(size.original_height, size.original_width)
     return None
 
 
@@ -165,7 +165,8 @@ def _instance(row: _Result, key: str, frame: Frame, notes: Notes) -> Instance | 
         return None
     if row.type not in PAINTED:
         return None
-    value = Page(notes.page.file, text=row.value).decode(_value)
+    with inside("$.value"):
+        value = Page(notes.page.file, text=row.value).decode(_value)
     labels = getattr(value, row.type)
     if len(labels) != 1:
         raise Malformed(f"$.value.{row.type}", f"expected one label, got {labels}")
@@ -198,7 +199,7 @@ def unpacked(packed: list[int], size: int) -> NDArray[np.uint8]:
     that choose the width of the length, the length less 1, the value or values.
     Raises `Malformed` where it holds another number of bytes, or is cut off.
 
-    >>> unpacked([0, 0, 0, 4, 56, 136, 136, 143, 255, 128], 4).tolist()
+    >>> unpacked([0, 0, 0, 4, 57, 27, 252, 127, 224], 4).tolist()
     [255, 255, 255, 255]
     """
     try:

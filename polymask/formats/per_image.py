@@ -106,11 +106,13 @@ def gather(
     format: str,  # noqa: A002 - the word of the flag
     parse: Parse,
     categories: Categories | None = None,
+    skipped: Iterable[Skipped] = (),
+    keep_originals: bool = False,
 ) -> Annotations:
     """Check every page and give the annotations, which parse a page again when its image is asked for.
 
-    Without `categories` the labels are those that occur, sorted by name. Raises `FormatError`
-    for the first malformed record, unless such are to be left out.
+    Without `categories` the labels are those that occur, sorted by name; `skipped` was left out
+    before. Raises `FormatError` for the first malformed record, unless such are to be left out.
     """
     reader = _Reader(content, options, parse)
     for page in pages:
@@ -124,9 +126,10 @@ def gather(
         names=reader.names,
         decode=reader.record,
         used=dict(reader.used),
-        skipped=tuple(reader.skipped),
+        skipped=(*skipped, *reader.skipped),
         unsegmented=reader.unsegmented,
         unsupported=tuple(reader.unsupported),
+        original=reader.original if keep_originals else None,
     )
 
 
@@ -171,6 +174,10 @@ class _Reader:
         parts = [page.file.name] if self.many else []
         return replace(skipped, name=": ".join([*parts, *([skipped.name] if skipped.name else [])]))
 
+    def original(self, index: int) -> bytes:
+        """The i-th image's JSON as it is written."""
+        return bytes(self.pages[index].json)
+
     def record(self, index: int) -> ImageRecord:
         """The record of the i-th image, what was refused left out."""
         page = self.pages[index]
@@ -196,8 +203,8 @@ def files(content: Content, pattern: str) -> list[File]:
 
 
 def listed_pages(file: File, text: bytes | msgspec.Raw, *, at: str = "$") -> list[Page]:
-    """One page for each row of a JSON list; raises `Malformed` where it is none."""
-    rows = decode_json(text, _rows)
+    """One page for each row of the JSON list at a place in a file; raises `FormatError` where it is none."""
+    rows = Refusals(file.path, skip=False).required(text, _rows, at)
     return [Page(file, f"{at}[{index}]", row) for index, row in enumerate(rows)]
 
 

@@ -1,6 +1,6 @@
 """Malformed records: each is refused with its place, or left out and reported, never guessed at."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -80,6 +80,14 @@ class Refusals:
         except Malformed as error:
             self.refuse(where + error.where.removeprefix("$"), error.reason)
             return None
+
+    def each(self, where: str, rows: Iterable[tuple[int, T]], function: Callable[[int, T], object]) -> None:
+        """Call the function with every row of the JSON list at a path; `catch` for many, and quicker."""
+        for index, row in rows:
+            try:
+                function(index, row)
+            except Malformed as error:
+                self.refuse(f"{where}[{index}]" + error.where.removeprefix("$"), error.reason)
 
     def rows(self, text: bytes | msgspec.Raw, row: type[T], where: str) -> list[tuple[int, T]]:
         """The rows of a JSON list, each with its index."""

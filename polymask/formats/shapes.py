@@ -7,6 +7,7 @@ import struct
 import warnings
 from collections.abc import Sequence
 from io import BytesIO
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from polymask.formats.refusals import Malformed
 from polymask.model import BoolMask, Frame, Limits, Polygon, Runs, Shape
 from polymask.raster import spans_of
-from polymask.raster.runs import to_runs
+from polymask.raster.runs import from_runs, to_runs
 from polymask.raster.spans import paint
 
 Point = tuple[float, float]
@@ -55,7 +56,7 @@ def ellipse(center: Point, radii: Point, frame: Frame, *, degrees: float = 0.0) 
     center. Raises `Malformed` for radii that are negative or not finite.
 
     >>> ellipse((1.5, 1.5), (1, 1), (3, 3)).counts.tolist()
-    [3, 3, 3]
+    [1, 1, 1, 3, 1, 1, 1]
     """
     values = (*center, *radii, degrees)
     if not all(map(math.isfinite, values)) or min(radii) < 0:
@@ -84,18 +85,22 @@ def _centers(
 
 
 def stroke(points: Sequence[Point], radius: float, frame: Frame) -> Runs:
-    """The pixels whose centers are within `radius` of a line through the points; its ends are round.
+    """The pixels whose centers are within `radius` of a line through the points.
 
-    >>> stroke([(0.5, 1.5), (3.5, 1.5)], 0.5, (3, 4)).counts.tolist()
-    [1, 1, 2, 1, 2, 1, 2, 1, 1]
+    Its ends are cut square, as those of labelme are; its corners are round.
+
+    >>> stroke([(0.5, 1.5), (2.5, 1.5)], 0.5, (3, 4)).counts.tolist()
+    [1, 1, 2, 1, 2, 1, 4]
     """
-    if not points:
-        raise Malformed("$", "a line without points")
+    if len(points) < 2:
+        raise Malformed("$", f"a line has at least 2 points, not {len(points)}")
     if not np.isfinite(np.array(points, float)).all():
         raise Malformed("$", "a line's coordinates must be finite numbers")
     mask = np.zeros(frame, bool)
-    for start, stop in zip(points, points[1:] or points, strict=False):
+    for start, stop in pairwise(points):
         _draw_segment(mask, start, stop, radius)
+    for corner in points[1:-1]:
+        paint(mask, from_runs(ellipse(corner, (radius, radius), frame)), 1)
     return to_runs(mask)
 
 
@@ -105,10 +110,11 @@ def _draw_segment(mask: BoolMask, start: Point, stop: Point, radius: float) -> N
     x, y, (left, top) = _centers(center, reach, (mask.shape[0], mask.shape[1]))
     dx, dy = stop[0] - start[0], stop[1] - start[1]
     squared = dx * dx + dy * dy
-    at = np.clip(((x - start[0]) * dx + (y - start[1]) * dy) / (squared or 1.0), 0, 1)
-    away = (x - start[0] - at * dx) ** 2 + (y - start[1] - at * dy) ** 2
-    height, width = away.shape
-    mask[top : top + height, left : left + width] |= away <= radius * radius
+    along = (x - start[0]) * dx + (y - start[1]) * dy  # times the length, as is what follows
+    across = (x - start[0]) * dy - (y - start[1]) * dx
+    near = (along >= 0) & (along <= squared) & (across * across <= radius * radius * squared)
+    height, width = near.shape
+    mask[top : top + height, left : left + width] |= near & (squared > 0)
 
 
 def crop_runs(crop: BoolMask, corner: tuple[int, int], frame: Frame) -> Runs:

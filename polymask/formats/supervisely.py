@@ -45,7 +45,7 @@ FACTS = Facts(
         "Rectangles, points, graphs and cuboids are no segmentation: they paint nothing, and are counted.",
         "Lines are left alone and listed, and the run exits 1.",
     ),
-    sample="supervisely",
+    sample="supervisely/harbor/ann/boat.png.json",
 )
 
 

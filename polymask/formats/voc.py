@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from polymask.errors import FormatError, LabelError
+from polymask.errors import FormatError, LabelError, LimitError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
@@ -72,7 +72,7 @@ FACTS = Facts(
         "A color that is no label's is refused, with its first pixel.",
         "A gray or RGB mask is not told from a photo: name `--from voc`.",
     ),
-    sample="voc",
+    sample="voc/labelmap.txt",
 )
 
 
@@ -154,6 +154,8 @@ def _values(data: bytes, labels: _Labels, limits: Limits) -> NDArray[np.uint16]:
             if picture.mode in ("L", "P", "I;16", "1"):
                 return np.array(picture).astype(np.uint16)
             return _by_color(np.array(picture.convert("RGB")), labels)
+    except LimitError:
+        raise
     except UnidentifiedImageError:
         raise Malformed("$", "not a PNG") from None
     except (OSError, SyntaxError, EOFError, ValueError, Image.DecompressionBombError) as error:

@@ -47,7 +47,7 @@ FACTS = Facts(
         "A row of 5 numbers is a box, and refused.",
         "A picture without a label file is not converted.",
     ),
-    sample="yolo",
+    sample="yolo/labels/train/boat.txt",
 )
 
 

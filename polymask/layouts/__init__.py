@@ -13,11 +13,10 @@ A layout that can be read back has a fifth, `open_folder(folder)`: its masks the
 `reading.MaskFolder`, or None where the folder is of another layout.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from pathlib import PurePosixPath
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from polymask.errors import InputError, unknown
 from polymask.labels import LabelMap
@@ -35,6 +34,7 @@ LAYOUTS = {
     "coco": "annotations.json: one RLE annotation a label and image",
     "coco-panoptic": "panoptic.json and panoptic/<name>.png: a segment for each instance",
     "coco-stuff": "stuffthingmaps/<name>.png: category id - 1, 255 unlabeled",
+    "dataloop": "json/<name>.json: Dataloop's annotation JSON with a mask a label added",
     "onehot": "onehot/<name>.npz: H x W x K, background first",
 }
 
@@ -43,7 +43,9 @@ LAYOUTS = {
 class LayoutOptions:
     """What a layout may be asked: the label map, splits, and whether to add instance ids.
 
-    `splits` tells each image's split by name; images that are not in it are of `split`.
+    `splits` tells each image's split by name, one of `split_names`; images that are not in
+    it are of `split`. `original` gives the source's own JSON of an image by name, where it has one;
+    with `delete_source`, a layout that copies it leaves the polygons out.
 
     >>> LayoutOptions(label_map=LabelMap(()), splits={"a.jpg": "val"}).split_of("a.jpg")
     'val'
@@ -53,15 +55,18 @@ class LayoutOptions:
     split: str = "train"
     instances: bool = False
     splits: Mapping[str, str] = field(default_factory=dict)
+    split_names: tuple[str, ...] = ()
+    original: Callable[[str], bytes | None] = lambda _: None
+    delete_source: bool = False
 
     def split_of(self, name: str) -> str:
         """The split that an image belongs to."""
         return self.splits.get(name, self.split)
 
     @property
-    def split_names(self) -> tuple[str, ...]:
+    def all_splits(self) -> tuple[str, ...]:
         """All splits of this run, in order: each has its list, even if it is empty."""
-        return tuple(dict.fromkeys(self.splits.values())) or (self.split,)
+        return self.split_names or (self.split,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +85,16 @@ class Drawn:
     files: tuple[tuple[str, bytes], ...] = ()
     labels: Mapping[str, str] | None = None
     row: bytes = b""
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> "Drawn":
+        """What a manifest line tells of an image that is not drawn again."""
+        return cls(
+            name=entry["name"],
+            mask=entry["mask"],
+            pixels_sha256=entry["pixels_sha256"],
+            labels=entry.get("labels"),
+        )
 
 
 class Layout(Protocol):
@@ -109,7 +124,9 @@ def stem(name: str) -> str:
     >>> stem("train/0001.jpg")
     'train/0001'
     """
-    return str(PurePosixPath(name).with_suffix("")) if PurePosixPath(name).name.strip(".") else name
+    folder, slash, last = name.rpartition("/")
+    plain, dot, suffix = last.rpartition(".")
+    return f"{folder}{slash}{plain}" if dot and plain and suffix else name
 
 
 def picture_path(layout: Layout, name: str, options: LayoutOptions) -> str:

@@ -13,6 +13,7 @@ from polymask.digest import pixels_sha256
 from polymask.errors import FormatError
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.facts import Facts
 from polymask.layouts.reading import MaskFolder, masks_by_split, png_folder, read_bytes
 from polymask.layouts.splits import lines
 from polymask.layouts.tables import in_value_order, require_8_bits
@@ -23,6 +24,27 @@ IMAGES = "images"
 INDEX = True
 TABLE = "objectInfo.txt"
 SPLITS = {"train": "training", "val": "validation", "test": "testing"}
+
+FACTS = Facts(
+    title="ADE20K",
+    source="the SceneParsing benchmark (CSAILVision/sceneparsing)",
+    files=(
+        (
+            "annotations/<split>/<name>.png",
+            "the index mask, gray, 8 bit; train is `training`, val `validation`",
+        ),
+        ("objectInfo.txt", "value, tab, name"),
+        ("images/<split>/", "with --copy-images: the pictures"),
+    ),
+    values=(
+        ("0", "other: not evaluated; readers train with reduce_zero_label or do_reduce_labels"),
+        ("1 … 254", "labels"),
+        ("255", "void, which stays void when zero is reduced"),
+    ),
+    limits=("8 bit: label maps with values above 255 are refused.",),
+    read_back="As it is; labels.json, else objectInfo.txt, names the values.",
+    shown="objectInfo.txt",
+)
 
 
 def check(options: LayoutOptions) -> None:

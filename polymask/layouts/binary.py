@@ -13,6 +13,7 @@ from polymask.errors import InputError, LabelError
 from polymask.files import refuse_collisions, safe_path
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.facts import Facts
 from polymask.layouts.reading import MaskFolder, masks_below, read_png, stored_labels
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import painted
@@ -23,6 +24,22 @@ from polymask.semantic import Painting
 
 IMAGES = "images"
 INDEX = False
+
+FACTS = Facts(
+    title="One mask a label",
+    source="polymask's own",
+    files=(
+        ("masks/<name>/<label>.png", "the union of the label's instances, gray, 8 bit"),
+        ("splits/<split>.txt", "with --split-ratio: the names in each split"),
+    ),
+    values=(("masks", "0 outside, 255 inside; masks of different labels may overlap"),),
+    limits=(
+        "Labels become file names: those that are none on some system are refused.",
+        "An image without instances has a line in the manifest and no masks.",
+        "Overlap rules, void and borders do not apply: every label keeps all its pixels.",
+    ),
+    read_back="As one index mask, later labels of the label map on top.",
+)
 
 
 def check(options: LayoutOptions) -> None:
@@ -68,7 +85,7 @@ def open_folder(folder: Path) -> MaskFolder | None:
     """The folders of masks named by label; their index mask has later labels on top."""
     label_map = stored_labels(folder)
     found = masks_below(folder, "masks")
-    if label_map is None or not all(_is_label(name, label_map) for name in found):
+    if label_map is None or not found or not all(_is_label(name, label_map) for name in found):
         return None
 
     def labels_of(path: str) -> dict[str, IndexMask]:

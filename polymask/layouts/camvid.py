@@ -19,6 +19,7 @@ from polymask.digest import pixels_sha256
 from polymask.errors import FormatError, LabelError
 from polymask.labels import VOID_8, LabelMap, voc_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.facts import Facts
 from polymask.layouts.reading import MaskFolder, masks_below, read_bytes, require_labels, stored_labels
 from polymask.layouts.splits import lines
 from polymask.layouts.tables import BACKGROUND
@@ -30,6 +31,27 @@ IMAGES = "{split}"
 INDEX = True
 TABLE = "label_colors.txt"
 VOID_COLOR: tuple[int, int, int] = tuple(voc_colors()[VOID_8].tolist())
+
+FACTS = Facts(
+    title="CamVid",
+    source="Brostow et al., label_colors.txt; SegNet's pairs; Kaggle's class_dict.csv",
+    files=(
+        ("<split>annot/<name>.png", "the mask in the labels' colors, RGB"),
+        ("<split>.txt", "pairs of picture and mask"),
+        ("label_colors.txt", "`r g b name` of background, labels and void"),
+        ("class_dict.csv", "the same as name,r,g,b"),
+        ("<split>/", "with --copy-images: the pictures"),
+    ),
+    values=(
+        ("black", "background"),
+        ("the label map's colors", "labels; choose them in a labelmap.txt given as --labels"),
+        ("224 224 192", "void"),
+    ),
+    limits=("Two labels of one color are refused: so are more than 254 without colors of their own.",),
+    read_back="Colors become values again; a color that no table has is an error. Without labels.json, "
+    "label_colors.txt numbers the labels from 1.",
+    shown="label_colors.txt",
+)
 
 Color = tuple[int, int, int]
 
@@ -77,7 +99,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
         [("name", "r", "g", "b"), *((name, *color) for name, _, color in table)]
     )
     yield "class_dict.csv", sheet.getvalue().encode()
-    pairs: dict[str, list[str]] = {split: [] for split in options.split_names}
+    pairs: dict[str, list[str]] = {split: [] for split in options.all_splits}
     for one in drawn:
         split = options.split_of(one.name)
         pairs.setdefault(split, []).append(f"{split}/{one.name} {one.mask}")

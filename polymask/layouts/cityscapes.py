@@ -23,6 +23,7 @@ from polymask.errors import LabelError, LimitError
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.cityscapes_labels import IGNORED, OFFICIAL, WITH_INSTANCES, Row
+from polymask.layouts.facts import Facts
 from polymask.layouts.reading import MaskFolder, masks_below, read_png, stored_labels
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import in_value_order, lookup, require_8_bits
@@ -36,6 +37,38 @@ KINDS = ("labelIds", "labelTrainIds", "color", "instanceIds")
 MOST_ID = 64  # 65 · 1000 is beyond 16 bits
 MOST_INSTANCES = 1000
 _NAMED = re.compile(r"(?P<city>[A-Za-z-]+)_\d+_\d+$")
+
+FACTS = Facts(
+    title="Cityscapes",
+    source="cityscapesScripts: helpers/labels.py, json2labelImg, json2instanceImg",
+    files=(
+        ("gtFine/<split>/<city>/<id>_gtFine_labelIds.png", "label ids, gray, 8 bit"),
+        ("gtFine/<split>/<city>/<id>_gtFine_labelTrainIds.png", "train ids, gray, 8 bit"),
+        ("gtFine/<split>/<city>/<id>_gtFine_instanceIds.png", "instance ids, gray, 16 bit"),
+        ("gtFine/<split>/<city>/<id>_gtFine_color.png", "colors, RGB"),
+        ("leftImg8bit/<split>/<city>/", "with --copy-images: the pictures"),
+        ("splits/<split>.txt", "with --split-ratio: the names in each split"),
+    ),
+    values=(
+        ("labelIds", "Cityscapes' ids where all labels are its own, else the label map's values"),
+        ("labelTrainIds", "Cityscapes' train ids, else 0 … K - 1 in value order; 255 is ignored"),
+        (
+            "instanceIds",
+            "id · 1000 + n, n from 0 in paint order; for crowds and labels without instances the id",
+        ),
+        ("unlabeled", "0 in labelIds, 255 in labelTrainIds: background, and void under Cityscapes' table"),
+    ),
+    limits=(
+        "8 bit: label maps with values above 255 are refused.",
+        "Instance ids of values above 64 need over 16 bits: none are written, --instances refuses.",
+        "1,000 instances of a label in one image.",
+        "The city is the image's folder, else what is before `_<number>_<number>` in its name, else `all`.",
+        "`license plate`, which Cityscapes does not paint, is unlabeled.",
+        "IDD's label table is not built in: its labels use the label map's values.",
+    ),
+    read_back="labelIds, turned back into the label map's values; without labels.json, by Cityscapes' table. "
+    "Under that table void comes back as background.",
+)
 
 
 class _Table(NamedTuple):

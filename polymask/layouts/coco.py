@@ -13,8 +13,10 @@ import msgspec
 import numpy as np
 
 from polymask.digest import combined_sha256, pixels_sha256
+from polymask.errors import FormatError
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.facts import Facts
 from polymask.layouts.reading import MaskFolder, read_bytes, stored_labels
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import painted
@@ -26,6 +28,19 @@ from polymask.semantic import Painting
 IMAGES = "images"
 INDEX = False
 FILE = "annotations.json"
+
+FACTS = Facts(
+    title="COCO, one annotation a label",
+    source="cocodataset.org, Data format",
+    files=(
+        ("annotations.json", "images, categories, and a compressed RLE for each label of each image"),
+        ("images/", "with --copy-images: the pictures"),
+        ("splits/<split>.txt", "with --split-ratio: the names in each split"),
+    ),
+    values=(("category_id", "the label map's values; masks of different labels may overlap"),),
+    limits=("Overlap rules, void and borders do not apply: every label keeps all its pixels.",),
+    read_back="As one index mask, later labels of the label map on top.",
+)
 
 
 def check(options: LayoutOptions) -> None:
@@ -96,7 +111,10 @@ def open_folder(folder: Path) -> MaskFolder | None:
     label_map = stored_labels(folder)
     if label_map is None or not (folder / FILE).is_file():
         return None
-    images = _images(read_bytes(folder / FILE), label_map)
+    try:
+        images = _images(read_bytes(folder / FILE), label_map)
+    except (msgspec.DecodeError, KeyError, TypeError) as error:
+        raise FormatError(f"{folder / FILE}: no annotations as this layout writes them: {error!r}") from None
     return MaskFolder(
         layout="coco",
         label_map=label_map,

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from polymask.digest import pixels_sha256
 from polymask.errors import FormatError
+from polymask.files import safe_path
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.facts import Facts
 from polymask.layouts.reading import MaskFolder, read_bytes, stored_labels
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import without_void
@@ -30,6 +32,26 @@ IMAGES = "images"
 INDEX = True
 FILE = "panoptic.json"
 FOLDER = "panoptic"
+
+FACTS = Facts(
+    title="COCO panoptic",
+    source="cocodataset.org, Data format, panoptic segmentation",
+    files=(
+        ("panoptic/<name>.png", "segment ids as colors, RGB: red + 256 · green + 65536 · blue"),
+        ("panoptic.json", "images, categories, and each segment's id, category, area, box and iscrowd"),
+        ("images/", "with --copy-images: the pictures"),
+        ("splits/<split>.txt", "with --split-ratio: the names in each split"),
+    ),
+    values=(
+        ("id", "n for the n-th instance in paint order; 0, black, is unlabeled"),
+        ("category_id", "the label map's values; all categories are things"),
+    ),
+    limits=(
+        "Background and void are both unlabeled.",
+        "Instances that are wholly painted over have no segment.",
+    ),
+    read_back="As index masks of the categories; void comes back as background.",
+)
 
 
 def check(options: LayoutOptions) -> None:
@@ -113,7 +135,9 @@ def open_folder(folder: Path) -> MaskFolder | None:
     try:
         document = msgspec.json.decode(read_bytes(folder / FILE))
         label_map = stored_labels(folder) or _from_categories(document["categories"])
-        segments = {f"{FOLDER}/{a['file_name']}": a["segments_info"] for a in document["annotations"]}
+        segments = {
+            f"{FOLDER}/{safe_path(a['file_name'])}": a["segments_info"] for a in document["annotations"]
+        }
     except (msgspec.DecodeError, KeyError, TypeError) as error:
         raise FormatError(f"{folder / FILE}: no panoptic annotations: {error}") from None
     masks = {stem(path.removeprefix(f"{FOLDER}/")): path for path in segments}

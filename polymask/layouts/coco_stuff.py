@@ -14,6 +14,7 @@ from polymask.digest import pixels_sha256
 from polymask.errors import FormatError, LabelError
 from polymask.labels import VOID_8, LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.facts import Facts
 from polymask.layouts.reading import (
     MaskFolder,
     masks_below,
@@ -32,6 +33,24 @@ IMAGES = "images"
 INDEX = True
 TABLE = "labels.txt"
 UNLABELED = 255
+
+FACTS = Facts(
+    title="COCO-Stuff pixel maps",
+    source="nightrome/cocostuff",
+    files=(
+        ("stuffthingmaps/<name>.png", "the pixel map, gray, 8 bit"),
+        ("labels.txt", "`id: name`"),
+        ("images/", "with --copy-images: the pictures"),
+        ("splits/<split>.txt", "with --split-ratio: the names in each split"),
+    ),
+    values=(
+        ("0 … 254", "the label map's value minus one; with `--ids source`, the category id minus one"),
+        ("255", "unlabeled: background and void"),
+    ),
+    limits=("8 bit: label maps with values above 255 are refused.",),
+    read_back="As index masks of the ids; void comes back as background.",
+    shown="labels.txt",
+)
 
 
 def check(options: LayoutOptions) -> None:

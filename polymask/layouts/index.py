@@ -7,16 +7,37 @@ instance in paint order, 65535 for void.
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from polymask.digest import pixels_sha256
+import numpy as np
+
+from polymask.digest import PixelDigest
 from polymask.labels import VOID_16
 from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.facts import Facts
 from polymask.layouts.reading import MaskFolder, masks_below, png_folder
 from polymask.layouts.splits import split_lists
-from polymask.png import encode_png
+from polymask.model import IndexMask
+from polymask.png import encode_png, encode_strips
 from polymask.semantic import Painting
 
 IMAGES = "images"
 INDEX = True
+
+FACTS = Facts(
+    title="Index masks",
+    source="polymask's own",
+    files=(
+        ("masks/<name>.png", "the index mask: gray, 8 bit while values and void fit, else 16 bit"),
+        ("instances/<name>.png", "with --instances: instance ids, gray, 16 bit"),
+        ("splits/<split>.txt", "with --split-ratio: the names in each split"),
+    ),
+    values=(
+        ("masks", "0 background, the label map's values, 255 void (65535 in 16 bit)"),
+        ("instances", "0 background, n for the n-th instance in paint order, 65535 void"),
+    ),
+    limits=("65,534 instances an image with --instances.",),
+    read_back="As it is. A folder of gray or palette PNGs of another tool is read in the same way.",
+    shown="labels.json",
+)
 
 
 def check(options: LayoutOptions) -> None:
@@ -31,11 +52,19 @@ def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     """The index mask as gray PNG."""
     mask, instances = paths(painting.record.name, options)
-    files = [(mask, encode_png(painting.index))]
+    digest = PixelDigest()
+    depth = np.dtype(options.label_map.dtype).itemsize * 8
+    data = encode_strips(_digested(painting.strips(), digest), painting.record.frame, depth=depth)
+    files = [(mask, data)]
     if options.instances:
         files.append((instances, encode_png(painting.instance_ids(VOID_16))))
-    digest = pixels_sha256(painting.index)
-    return Drawn(name=painting.record.name, mask=mask, pixels_sha256=digest, files=tuple(files))
+    return Drawn(name=painting.record.name, mask=mask, pixels_sha256=digest.hexdigest(), files=tuple(files))
+
+
+def _digested(strips: Iterator[IndexMask], digest: PixelDigest) -> Iterator[IndexMask]:
+    for strip in strips:
+        digest.update(strip)
+        yield strip
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:

@@ -7,11 +7,13 @@ the METAINFO for both.
 Source: mmsegmentation 1.x, "Prepare datasets" and `LoadAnnotations`.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from polymask.digest import pixels_sha256
 from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.facts import Facts
 from polymask.layouts.reading import MaskFolder, masks_by_split, png_folder
 from polymask.layouts.tables import classes_to, palette_of, require_8_bits
 from polymask.png import encode_png
@@ -19,6 +21,31 @@ from polymask.semantic import Painting
 
 IMAGES = "img_dir/{split}"
 INDEX = True
+
+FACTS = Facts(
+    title="mmsegmentation",
+    source="mmsegmentation 1.x, Prepare datasets, LoadAnnotations",
+    files=(
+        ("ann_dir/<split>/<name>.png", "the index mask, gray, 8 bit"),
+        ("metainfo.py", "METAINFO for the config, with and without background"),
+        ("img_dir/<split>/", "with --copy-images: the pictures"),
+    ),
+    values=(
+        ("reduce_zero_label=False", "0 is background, a class like the others: use METAINFO"),
+        (
+            "reduce_zero_label=True",
+            "the loader turns 0 into 255, which is ignored, and every other value into itself minus one: "
+            "use METAINFO_REDUCED",
+        ),
+        ("255", "void: mmsegmentation's ignore_index, under both"),
+    ),
+    limits=(
+        "8 bit: label maps with values above 255 are refused.",
+        "Classes are counted, so values without a label are named `unused-<value>`.",
+    ),
+    read_back="As it is; labels.json names the values.",
+    shown="metainfo.py",
+)
 
 
 def check(options: LayoutOptions) -> None:
@@ -57,7 +84,7 @@ Use it with reduce_zero_label=True, when what is unlabeled shall not be learned.
 
 
 def _metainfo(name: str, classes: list[str], palette: list[list[int]]) -> str:
-    names = "".join(f"        {one!r},\n" for one in classes)
+    names = "".join(f"        {json.dumps(one, ensure_ascii=False)},\n" for one in classes)  # Python's too
     colors = "".join(f"        {one!r},\n" for one in palette)
     return f"{name} = dict(\n    classes=(\n{names}    ),\n    palette=[\n{colors}    ],\n)\n"
 

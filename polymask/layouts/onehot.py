@@ -19,6 +19,7 @@ from polymask.digest import pixels_sha256
 from polymask.errors import FormatError
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.facts import Facts
 from polymask.layouts.reading import MaskFolder, masks_below, read_bytes, require_labels, stored_labels
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import names_by_value
@@ -28,6 +29,23 @@ from polymask.semantic import Painting
 
 IMAGES = "images"
 INDEX = True
+
+FACTS = Facts(
+    title="One-hot archives",
+    source="NumPy, savez_compressed",
+    files=(
+        ("onehot/<name>.npz", "`mask`, H × W × K uint8, and `values`, K uint16: each channel's value"),
+        ("images/", "with --copy-images: the pictures"),
+        ("splits/<split>.txt", "with --split-ratio: the names in each split"),
+    ),
+    values=(
+        ("channel 0", "background"),
+        ("channels 1 … K - 1", "the labels in ascending order of value"),
+        ("void", "0 in all channels"),
+    ),
+    limits=("H × W × K below 4 GiB.", "The archive's bytes are the same on every run: it holds no time."),
+    read_back="As index masks, void included.",
+)
 
 
 def check(options: LayoutOptions) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import accumulate, pairwise
 from math import isclose, isfinite
+from typing import Any
 
 from polymask.errors import InputError
 from polymask.layouts import Drawn, LayoutOptions, stem
@@ -56,9 +57,25 @@ def assign(names: Iterable[str], shares: Sequence[float], *, seed: int = 0) -> d
     }
 
 
+def split_options(
+    names: Iterable[str], ratio: str | Sequence[float] | None, *, seed: int = 0
+) -> dict[str, Any]:
+    """The options `splits` and `split_names` for a ratio, or none without one.
+
+    `names` are all that the source has, so that choosing images moves none to another split.
+
+    >>> split_options(["a.jpg"], "1,0")
+    {'splits': {'a.jpg': 'train'}, 'split_names': ('train', 'val')}
+    """
+    if ratio is None:
+        return {}
+    shares = parse_ratio(ratio) if isinstance(ratio, str) else checked_ratio(ratio)
+    return {"splits": assign(names, shares, seed=seed), "split_names": SPLITS[: len(shares)]}
+
+
 def by_split(drawn: Iterable[Drawn], options: LayoutOptions) -> dict[str, list[str]]:
     """The images' names without suffix, in order, by split; a split without images has an empty list."""
-    lists: dict[str, list[str]] = {split: [] for split in options.split_names}
+    lists: dict[str, list[str]] = {split: [] for split in options.all_splits}
     for one in drawn:
         lists.setdefault(options.split_of(one.name), []).append(stem(one.name))
     return lists
@@ -66,7 +83,7 @@ def by_split(drawn: Iterable[Drawn], options: LayoutOptions) -> dict[str, list[s
 
 def split_lists(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
     """`splits/<split>.txt` for layouts that have no lists of their own; none without a ratio."""
-    if options.splits:
+    if options.split_names:
         for split, names in by_split(drawn, options).items():
             yield f"splits/{split}.txt", lines(names)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from polymask.digest import pixels_sha256
 from polymask.labels import VOID_8, VOID_16, LabelMap, voc_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.facts import Facts
 from polymask.layouts.reading import MaskFolder, masks_below, png_folder
 from polymask.layouts.splits import by_split, lines
 from polymask.layouts.tables import require_8_bits
@@ -21,6 +22,29 @@ from polymask.semantic import Painting
 IMAGES = "JPEGImages"
 INDEX = True
 LABELMAP = "labelmap.txt"
+
+FACTS = Facts(
+    title="PASCAL VOC",
+    source="PASCAL VOC 2012 development kit; CVAT for labelmap.txt",
+    files=(
+        ("SegmentationClass/<name>.png", "the index mask as a palette PNG"),
+        ("SegmentationObject/<name>.png", "with --instances: instance ids as a palette PNG"),
+        ("ImageSets/Segmentation/<split>.txt", "the names of each split"),
+        ("labelmap.txt", "name, color, parts and actions of each label, as CVAT writes it"),
+        ("JPEGImages/", "with --copy-images: the pictures"),
+    ),
+    values=(
+        ("SegmentationClass", "0 background, the label map's values, 255 void; the palette is VOC's"),
+        ("SegmentationObject", "0 background, n for the n-th instance in paint order, 255 void"),
+    ),
+    limits=(
+        "8 bit: label maps with values above 255 are refused.",
+        "An image of more than 254 instances has 16 bit gray object masks, void 65535.",
+        "VOC's own masks have a void border of 5 px: add --border 5.",
+    ),
+    read_back="As it is; labels.json, else labelmap.txt in the order of its lines, names the values.",
+    shown="labelmap.txt",
+)
 
 
 def check(options: LayoutOptions) -> None:

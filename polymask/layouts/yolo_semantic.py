@@ -13,6 +13,7 @@ from pathlib import Path
 from polymask.digest import pixels_sha256
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.facts import Facts
 from polymask.layouts.reading import MaskFolder, masks_by_split, png_folder, read_bytes
 from polymask.layouts.splits import lines
 from polymask.layouts.tables import classes_to, require_8_bits
@@ -22,6 +23,27 @@ from polymask.semantic import Painting
 IMAGES = "images/{split}"
 INDEX = True
 FILE = "data.yaml"
+
+FACTS = Facts(
+    title="YOLO semantic segmentation",
+    source="docs.ultralytics.com/datasets/semantic, PNG mask format",
+    files=(
+        ("masks/<split>/<name>.png", "the index mask, gray, 8 bit"),
+        ("data.yaml", "the splits, masks_dir and the names of the values"),
+        ("images/<split>/", "with --copy-images: the pictures"),
+    ),
+    values=(
+        ("0", "background, a class like the others"),
+        ("1 … 254", "labels: the keys of `names`"),
+        ("255", "void: ignored by loss and metrics"),
+    ),
+    limits=(
+        "8 bit: label maps with values above 255 are refused.",
+        "Classes are counted, so values without a label are named `unused-<value>`.",
+    ),
+    read_back="As it is; labels.json, else the YAML, names the values.",
+    shown="data.yaml",
+)
 
 
 def check(options: LayoutOptions) -> None:
@@ -43,13 +65,16 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
-    """The YAML: where the splits lie, and the names. JSON strings are YAML strings."""
-    splits = [f"{json.dumps(split)}: {json.dumps(f'images/{split}')}" for split in options.split_names]
+    """The YAML: where the splits lie, from its own folder on, and the names. JSON strings are YAML's too."""
+    splits = [
+        f"{split if split.isidentifier() else json.dumps(split)}: {json.dumps(f'images/{split}')}"
+        for split in options.all_splits
+    ]
     names = [
         f"  {value}: {json.dumps(name, ensure_ascii=False)}"
         for value, name in enumerate(classes_to(options.label_map))
     ]
-    yield FILE, lines(["path: .", *splits, "masks_dir: masks", "names:", *names])
+    yield FILE, lines([*splits, "masks_dir: masks", "names:", *names])
 
 
 def open_folder(folder: Path) -> MaskFolder | None:

@@ -8,10 +8,11 @@ import PIL
 from polymask.errors import GeometryError, InputError, unknown
 from polymask.model import BoolMask, Frame, Polygon, Ring, Runs, Shape, Spans
 from polymask.raster import center, coco, fill_poly, pil, skimage
+from polymask.raster.kernel import KERNEL, Outlines, center_spans, united
 from polymask.raster.runs import from_runs
-from polymask.raster.spans import Int64, paint, split, union
+from polymask.raster.spans import Int64, SpanTable, paint
 
-KERNEL = "numpy"
+__all__ = ["KERNEL", "PIXEL_RULES", "pixel_rule_named", "rasterize", "rule_versions", "spans_of"]
 
 Intervals = Callable[[list[Ring], list[int], Frame], tuple[Int64, Int64]]
 
@@ -49,7 +50,7 @@ def rule_versions(name: str) -> dict[str, str]:
     return {"pillow": PIL.__version__} if name == "pil" else {}
 
 
-def spans_of(shapes: Sequence[Shape], frame: Frame, *, pixel_rule: str = "center") -> list[Spans]:
+def spans_of(shapes: Sequence[Shape], frame: Frame, *, pixel_rule: str = "center") -> SpanTable:
     """Each shape's spans in a (height, width) frame, all polygons rasterized at once.
 
     A shape's polygons are united. Raises `GeometryError` where runs have another frame.
@@ -59,29 +60,28 @@ def spans_of(shapes: Sequence[Shape], frame: Frame, *, pixel_rule: str = "center
     [[2, 1]]
     """
     intervals = pixel_rule_named(pixel_rule)
+    outlines = _outlines(shapes)
+    if intervals is center.intervals:
+        drawn = center_spans(outlines, frame)
+    else:
+        drawn = united(intervals(outlines.rings, outlines.polygons, frame), outlines, frame)
+    if not any(isinstance(shape, Runs) for shape in shapes):
+        return drawn
+    both = zip(shapes, drawn, strict=True)
+    return SpanTable.of([_run_spans(s, frame) if isinstance(s, Runs) else spans for s, spans in both])
+
+
+def _outlines(shapes: Sequence[Shape]) -> Outlines:
     rings: list[Ring] = []
-    owner: list[int] = []
-    shape_of_polygon: list[int] = []
+    polygons: list[int] = []
+    owners: list[int] = []
     for index, shape in enumerate(shapes):
         for polygon in () if isinstance(shape, Runs) else shape:
-            rings.extend(polygon.rings)
-            owner.extend([len(shape_of_polygon)] * len(polygon.rings))
-            shape_of_polygon.append(index)
-    start, stop = intervals(rings, owner, frame)
-    start, stop = _united(start, stop, np.array(shape_of_polygon, np.int64), frame)
-    drawn = split(start, stop, groups=len(shapes), frame=frame)
-    return [
-        _run_spans(shape, frame) if isinstance(shape, Runs) else spans
-        for shape, spans in zip(shapes, drawn, strict=True)
-    ]
-
-
-def _united(start: Int64, stop: Int64, shape_of: Int64, frame: Frame) -> tuple[Int64, Int64]:
-    """The key intervals of polygons as those of the shapes they are parts of."""
-    group = frame[0] * (frame[1] + 1)
-    polygon = start // group
-    shift = (shape_of[polygon] - polygon) * group
-    return union(start + shift, stop + shift)
+            rings.append(polygon.exterior)
+            rings.extend(polygon.holes)
+            polygons.extend([len(owners)] * (1 + len(polygon.holes)))
+            owners.append(index)
+    return Outlines(rings=rings, polygons=polygons, shapes=owners, count=len(shapes))
 
 
 def _run_spans(runs: Runs, frame: Frame) -> Spans:

@@ -71,6 +71,7 @@ def _columns(start: Float64, end: Float64, row: Int64, *, width: int) -> Int64:
     with np.errstate(over="ignore", invalid="ignore"):
         left = x0 + (row + 0.5 - y0) / (y1 - y0) * (x1 - x0) - 0.5
         near = ~(np.abs(left - np.rint(left)) > TOLERANCE * (np.abs(x0) + np.abs(x1) + 1))
+        near |= np.isinf(y1 - y0)  # the quotient is lost, and the crossing with it
         column: Int64 = np.ceil(np.clip(np.nan_to_num(left), 0, width)).astype(np.int64)
     near &= x0 != x1  # on a vertical edge the crossing is x0 itself, and ceil(x0 - ½) is exact
     if near.any():

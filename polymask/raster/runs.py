@@ -24,16 +24,21 @@ def from_runs(runs: Runs) -> Spans:
         return EMPTY
     start, stop = edges[0::2][: len(on)][on], edges[1::2][on]
     first, last = int(start[0]) // height, -(-int(stop[-1]) // height)
-    crop = _fill(start - first * height, stop - first * height, (last - first) * height)
-    return from_mask(crop.reshape(-1, height).T, offset=first)
+    filled = _fill(start - first * height, stop - first * height, (last - first) * height)
+    nothing = np.zeros(height, bool)
+    here, left = np.concatenate([filled, nothing]), np.concatenate([nothing, filled])
+    opened, closed = np.flatnonzero(here > left), np.flatnonzero(left > here)
+    # the k-th opening of a row belongs to its k-th closing, so sorting both by row pairs them
+    columns = [(index[np.argsort(index % height, kind="stable")]) // height for index in (opened, closed)]
+    row = np.sort(opened % height)
+    return Spans(*(part.astype(np.int32) for part in (row, columns[0] + first, columns[1] + first)))
 
 
 def _fill(start: NDArray[np.int64], stop: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
     change = np.zeros(size + 1, np.int8)
     change[start] += 1
     change[stop] -= 1  # two touching runs cancel out
-    filled: NDArray[np.bool_] = np.cumsum(change[:-1], dtype=np.int8).astype(bool)
-    return filled
+    return np.cumsum(change[:-1], dtype=np.int8).view(bool)
 
 
 def from_mask(mask: NDArray[np.bool_], *, offset: int = 0) -> Spans:

@@ -5,7 +5,8 @@ A *key* is one int64 that sorts spans by group, row and column:
 the frame's right edge below the next row's first start.
 """
 
-from itertools import pairwise
+from collections.abc import Sequence
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,18 +42,52 @@ def union(start: Int64, stop: Int64) -> tuple[Int64, Int64]:
     return start[first], reach[last]
 
 
-def split(start: Int64, stop: Int64, *, groups: int, frame: Frame) -> list[Spans]:
+class SpanTable(Sequence[Spans]):
+    """The spans of many instances in one array: (n, 3) int32 rows of row, start, stop.
+
+    Instance i's are `table[cuts[i] : cuts[i + 1]]`, sorted, not touching.
+
+    >>> table = SpanTable(np.array([[0, 2, 5], [1, 0, 1]], np.int32), np.array([0, 1, 1, 2]))
+    >>> [spans.pixels for spans in table]
+    [3, 0, 1]
+    """
+
+    def __init__(self, table: NDArray[np.int32], cuts: Int64) -> None:
+        self.table, self.cuts = table, cuts
+        self._cuts: list[int] = cuts.tolist()
+
+    def __len__(self) -> int:
+        return len(self._cuts) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> Spans: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Spans]: ...
+    def __getitem__(self, index: int | slice) -> Spans | list[Spans]:
+        """One instance's spans, or those of several."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        place = range(len(self))[index]
+        rows = self.table[self._cuts[place] : self._cuts[place + 1]]
+        return Spans(rows[:, 0], rows[:, 1], rows[:, 2])
+
+    @classmethod
+    def of(cls, many: Sequence[Spans]) -> "SpanTable":
+        """The table of spans that were made one by one."""
+        rows = [np.stack([spans.row, spans.start, spans.stop], axis=1) for spans in many]
+        table = np.concatenate([np.zeros((0, 3), np.int32), *rows])
+        return cls(table, np.cumsum([0, *map(len, many)], dtype=np.int64))
+
+
+def split(start: Int64, stop: Int64, *, groups: int, frame: Frame) -> SpanTable:
     """Sorted key intervals, taken apart into the spans of each group 0 … groups - 1."""
     height, width = frame
     line, column = np.divmod(start, width + 1)
-    row = (line % height).astype(np.int32)
-    begin = column.astype(np.int32)
-    end = (stop - line * (width + 1)).astype(np.int32)
-    cuts = np.searchsorted(line, np.arange(groups + 1) * height).tolist()
-    return [Spans(row[a:b], begin[a:b], end[a:b]) if b > a else EMPTY for a, b in pairwise(cuts)]
+    table = np.stack([line % height, column, stop - line * (width + 1)], axis=1).astype(np.int32)
+    return SpanTable(table, np.searchsorted(line, np.arange(groups + 1) * height))
 
 
-def merge(many: list[Spans], frame: Frame) -> Spans:
+def merge(many: Sequence[Spans], frame: Frame) -> Spans:
     """The union of several instances' spans in one (height, width) frame.
 
     >>> a = Spans(np.array([0]), np.array([1]), np.array([3]))

@@ -25,7 +25,7 @@ def test_each_label_keeps_its_own_mask(coco_file: Write, tmp_path: Path) -> None
 def test_an_image_without_instances_has_a_line_and_no_masks(coco_file: Write, tmp_path: Path) -> None:
     """Nothing to draw, but the image is told of."""
     convert(coco_file(annotations=[]), tmp_path / "out", to="binary")
-    assert list(tree(tmp_path / "out")) == ["labels.json", "manifest.jsonl"]
+    assert list(tree(tmp_path / "out")) == ["id2label.json", "labels.json", "manifest.jsonl"]
     assert '"labels": {}' in (tmp_path / "out/manifest.jsonl").read_text()
 
 

@@ -1,0 +1,120 @@
+"""Writes docs/formats/ from the formats' own tables: `python docs/generate_formats.py`.
+
+With `--check`, fails where a page is not up to date. Samples are read to show what comes of them.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from polymask.formats import FORMATS, module_named, open_annotations
+from polymask.formats.facts import Facts
+
+HERE = Path(__file__).parent / "formats"
+ROOT = HERE.parent.parent
+MADE = "Made from the formats' own tables by `python docs/generate_formats.py`."
+MOST_SHOWN = 1200
+INTRODUCTION = """\
+SOURCE is a file, a folder, a glob or a zip. Its format is told by content, never by name;
+`--from FORMAT` overrides. A folder is of the format that its first file of any known format shows.
+
+A zip is read in place: nothing is unpacked to disk, names that would lead out of it are refused, and
+so is a member that unpacks to more than 200 times its size. Files and folders whose names begin with
+a dot are passed over, and links to folders are not followed.
+
+All files are checked before anything is written, and each is parsed again when its turn comes, so
+memory holds one image at a time. Pictures are opened only by formats that do not tell their size, and
+only their headers are read.
+"""
+FENCES = {".json": "json", ".ndjson": "json", ".xml": "xml", ".txt": "text"}
+# what is read is what a user would name: of these formats, a folder
+FOLDERS = {"yolo": "yolo", "voc": "voc", "supervisely": "supervisely", "dataloop": "dataloop/json"}
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    """The name and the text of every page."""
+    yield "index.md", _index()
+    for name in FORMATS:
+        yield f"{name}.md", _page(name, module_named(name).FACTS)
+
+
+def _index() -> str:
+    rows = [f"| [`{name}`]({name}.md) | {summary} |" for name, summary in FORMATS.items()]
+    return "\n".join(
+        [
+            "# Formats\n",
+            f"{MADE}\n",
+            f"{INTRODUCTION}\n",
+            "| format | what |",
+            "|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _page(name: str, facts: Facts) -> str:
+    fields = [f"| `{path}` | {meaning} |" for path, meaning in facts.read]
+    told = [
+        ("Ignored", facts.ignored),
+        ("Several rings", facts.rings),
+        ("Paint order", facts.order),
+        ("Labels", facts.labels),
+        ("Frame", facts.frame),
+    ]
+    return "\n".join(
+        [
+            f"# {facts.title}\n",
+            f"{MADE} Format name: `{name}`. Source of the rules: {facts.source}.\n",
+            f"{facts.files} It is known by its content: {facts.sniffed}.\n",
+            "| field read | what it means |",
+            "|---|---|",
+            *fields,
+            "",
+            *(f"**{title}.** {text}\n" for title, text in told),
+            *(["**Limits.**\n", *(f"- {limit}" for limit in facts.limits), ""] if facts.limits else []),
+            _example(name, facts),
+        ]
+    )
+
+
+def _example(name: str, facts: Facts) -> str:
+    path = ROOT / "fixtures" / facts.sample
+    text = path.read_text()
+    shown = text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN].rpartition("\n")[0] + "\n…\n"
+    source = f"fixtures/{FOLDERS.get(name, facts.sample)}"
+    lines = [f"{r.name} {r.frame} {_labels(r)}" for r in open_annotations(ROOT / source)]
+    return "\n".join(
+        [
+            f"## Example\n\n`fixtures/{facts.sample}`:\n",
+            f"```{FENCES[path.suffix]}\n{shown.rstrip()}\n```\n",
+            "```pycon",
+            ">>> import polymask",
+            f'>>> for record in polymask.read("{source}"):',
+            '...     print(record.name, record.frame, ", ".join(i.label for i in record.instances) or "-")',
+            *lines,
+            "\n```\n",
+        ]
+    )
+
+
+def _labels(record: object) -> str:
+    return ", ".join(instance.label for instance in record.instances) or "-"  # type: ignore[attr-defined]
+
+
+def main() -> None:
+    """Write the pages, or compare them."""
+    stale = []
+    for name, text in pages():
+        path = HERE / name
+        if "--check" not in sys.argv:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            stale.append(name)
+    if stale:
+        sys.exit(f"docs/formats: {', '.join(stale)} not up to date: run python docs/generate_formats.py")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""The flags of `polymask convert`, in the order of its help."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from polymask.layouts import LAYOUTS
+from polymask.model import Frame, Limits
+from polymask.raster import PIXEL_RULES
+from polymask.semantic import CROWD_RULES, HOLE_RULES, OVERLAP_RULES
+
+
+class Size(click.ParamType[Frame]):
+    """WxH, as (height, width)."""
+
+    name = "WxH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Frame:
+        width, _, height = str(value).lower().partition("x")
+        if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+            self.fail(f"{value!r} is not WIDTHxHEIGHT in pixels, e.g. 128x128", param, ctx)
+        return int(height), int(width)
+
+
+_FLAGS = [
+    click.option(
+        "--from", "from_", metavar="FORMAT", help="The source's format, where its content does not tell."
+    ),
+    click.option("--to", default="index", show_default=True, metavar="LAYOUT", help=", ".join(LAYOUTS) + "."),
+    click.option("--images", metavar="DIR", help="Where the pictures are."),
+    click.option("--copy-images", is_flag=True, help="Copy the pictures beside the masks."),
+    click.option(
+        "--labels", metavar="FILE", help="Label map: labels.txt, labelmap.txt, id2label.json, labels.json."
+    ),
+    click.option(
+        "--ids",
+        type=click.Choice(["contiguous", "source"]),
+        default="contiguous",
+        show_default=True,
+        help="Pixel values: 1…N in the label map's order, or the source's category ids.",
+    ),
+    click.option("--only", multiple=True, metavar="LABEL", help="Paint this label only; repeatable."),
+    click.option(
+        "--where", multiple=True, metavar="GLOB", help="Convert images with such names only; repeatable."
+    ),
+    click.option(
+        "--overlap",
+        type=click.Choice(list(OVERLAP_RULES)),
+        default="last",
+        show_default=True,
+        help="Who owns a pixel that several labels claim.",
+    ),
+    click.option(
+        "--priority",
+        multiple=True,
+        metavar="A,B,C",
+        help="Labels, the first on top, for --overlap priority; repeat it for labels with commas.",
+    ),
+    click.option(
+        "--max-conflict",
+        type=click.FloatRange(0, 100),
+        metavar="PERCENT",
+        help="Exit 1 when more of the labeled pixels than this are claimed by several labels.",
+    ),
+    click.option(
+        "--pixel-rule",
+        type=click.Choice(list(PIXEL_RULES)),
+        default="center",
+        show_default=True,
+        help="Which pixels belong to a polygon.",
+    ),
+    click.option(
+        "--holes",
+        type=click.Choice(HOLE_RULES),
+        help="What several rings of an instance mean, if not as the format says.",
+    ),
+    click.option(
+        "--crowd",
+        type=click.Choice(CROWD_RULES),
+        default="keep",
+        show_default=True,
+        help="What becomes of regions marked as a crowd.",
+    ),
+    click.option(
+        "--border",
+        type=click.IntRange(0),
+        default=0,
+        metavar="N",
+        help="A void ring, N px wide on both sides of instance boundaries.",
+    ),
+    click.option("--instances", is_flag=True, help="Write instance ids too."),
+    click.option("--size", type=Size(), help="Scale to this size, in pixels, before drawing."),
+    click.option(
+        "--split",
+        default="train",
+        show_default=True,
+        metavar="NAME",
+        help="The split that the images belong to.",
+    ),
+    click.option(
+        "--label-attribute", metavar="NAME", help="The region attribute that tells the label, in VIA files."
+    ),
+    click.option(
+        "--default-label", metavar="NAME", help="The label of regions that have none, in VIA files."
+    ),
+    click.option(
+        "--split-ratio",
+        metavar="A,B,C",
+        help="Shares of train, val and test, e.g. 0.8,0.1,0.1, instead of --split.",
+    ),
+    click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Draws the splits."),
+    click.option("--skip-invalid", is_flag=True, help="Leave malformed records out, and list them."),
+    click.option(
+        "--max-pixels",
+        type=click.IntRange(1),
+        default=Limits().max_pixels,
+        show_default=True,
+        metavar="N",
+        help="The largest frame, height × width.",
+    ),
+    click.option("--filter", metavar="FILE", help="A query (DQL, JSON) that chooses a dataset's items."),
+    click.option("--check-images", is_flag=True, help="Download every picture and compare its size."),
+    click.option("--delete-source", is_flag=True, help="Delete the polygons that proven masks account for."),
+    click.option(
+        "--max-delete", type=click.IntRange(0), metavar="N", help="Delete no more polygons than this."
+    ),
+    click.option(
+        "--journal",
+        metavar="DIR",
+        help="Where a dataset's journal and backup lie.  [default: the user's state folder]",
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Processes; calls at once, for datasets.  [default: the processors]",
+    ),
+    click.option("--overwrite", is_flag=True, help="Replace what is there and differs."),
+    click.option("--dry-run", is_flag=True, help="Do everything but write."),
+    click.option("--json", "as_json", is_flag=True, help="One JSON report on stdout."),
+    click.option("--quiet", is_flag=True, help="No bar and no summary."),
+]
+
+
+def convert_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command all flags of a conversion."""
+    for flag in reversed(_FLAGS):
+        command = flag(command)
+    return command

@@ -1,0 +1,156 @@
+"""`json/<name>.json`: Dataloop's annotation JSON, with a `binary` annotation added for each label.
+
+Where the source is a Dataloop export, what else its file holds stays as it is: boxes, notes,
+other masks, and the polygons too unless they are to go. For other sources the file holds the
+item's name, its size and the masks. A mask says what it holds in `metadata.user.polymask`.
+Source: Dataloop's documentation, "Image annotation - JSON"; dtlpy, `Segmentation`.
+"""
+
+import base64
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polymask.claims import Mask, new_mask
+from polymask.digest import combined_sha256, geometry_sha256, pixels_sha256
+from polymask.errors import FormatError
+from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.facts import Facts
+from polymask.layouts.reading import MaskFolder, masks_below, read_bytes, stored_labels
+from polymask.layouts.splits import split_lists
+from polymask.layouts.tables import painted
+from polymask.model import IndexMask, Runs, Spans
+from polymask.png import decode_rgba, encode_rgba
+from polymask.raster.spans import merge, paint
+from polymask.semantic import Painting
+
+IMAGES = "items"
+INDEX = False
+PREFIX = "data:image/png;base64,"
+WHITE = (255, 255, 255)
+
+FACTS = Facts(
+    title="Dataloop annotation JSON",
+    source="Dataloop's documentation, “Image annotation - JSON”; dtlpy's `Segmentation`",
+    files=(
+        ("json/<name>.json", "the item's annotations, with a `binary` one added for each label"),
+        ("items/<name>", "with --copy-images: the pictures"),
+        ("splits/<split>.txt", "with --split-ratio: the names in each split"),
+    ),
+    values=(
+        ("coordinates", "RGBA PNG in base64: the label's color and alpha 255 in the mask, else all zero"),
+    ),
+    limits=(
+        "With --delete-source, the polygons that the masks hold are left out of the written file; "
+        "the source file stays as it is.",
+        "Overlap rules, void and borders do not apply: every label keeps all its pixels.",
+    ),
+    read_back="Our own masks as one index mask, later labels of the label map on top.",
+)
+
+
+def check(options: LayoutOptions) -> None:
+    """Every label map can be laid out this way."""
+
+
+def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
+    """The item's annotation file."""
+    return (f"json/{stem(name)}.json",)
+
+
+def draw(painting: Painting, options: LayoutOptions) -> Drawn:
+    """The item's JSON as the source has it, and the masks."""
+    original = options.original(painting.record.name)
+    document = json.loads(original or _plain(painting))
+    masks = list(_masks(painting, polygons_only=original is not None))
+    colors = {label.name: label.color for label in options.label_map.labels}
+    rows = [row for row in document.get("annotations") or [] if not _goes(row, masks, options)]
+    document["annotations"] = rows + [binary_annotation(mask, colors[mask.label]) for mask in masks]
+    digests = {mask.label: pixels_sha256(mask.mask) for mask in masks}
+    (path,) = paths(painting.record.name, options)
+    return Drawn(
+        name=painting.record.name,
+        mask=path,
+        pixels_sha256=combined_sha256(digests),
+        files=((path, json.dumps(document, ensure_ascii=False).encode()),),
+        labels=digests,
+    )
+
+
+def _plain(painting: Painting) -> str:
+    """An item's JSON for a source that has none."""
+    height, width = painting.record.frame
+    system = {"width": width, "height": height}
+    return json.dumps({"filename": f"/{painting.record.name}", "metadata": {"system": system}})
+
+
+def _masks(painting: Painting, *, polygons_only: bool) -> Iterator[Mask]:
+    """The union of each label's instances; in an export, masks are there already."""
+    names = {label.value: label.name for label in painting.label_map.labels}
+    grouped: dict[str, list[tuple[dict[str, Any], Spans]]] = {}
+    for instance, value, spans in zip(painting.instances, painting.values, painting.spans, strict=True):
+        if value in names and not (polygons_only and isinstance(instance.shape, Runs)):
+            source = {"id": str(instance.id), "sha256": geometry_sha256(instance.shape)}
+            grouped.setdefault(names[value], []).append((source, spans))
+    for label in (name for name in names.values() if name in grouped):
+        mask = np.zeros(painting.record.frame, bool)
+        paint(mask, merge([spans for _, spans in grouped[label]], painting.record.frame), 1)
+        sources = [source for source, _ in grouped[label]]
+        yield new_mask(label, mask, sources, pixel_rule=painting.rules.pixel_rule)
+
+
+def _goes(row: Any, masks: Iterable[Mask], options: LayoutOptions) -> bool:
+    """Whether an annotation is a polygon that a mask holds, and those are to go."""
+    if not options.delete_source or not isinstance(row, dict) or row.get("type") != "segment":
+        return False
+    return any(str(row.get("id")) == source["id"] for mask in masks for source in mask.claim["sources"])
+
+
+def binary_annotation(mask: Mask, color: tuple[int, int, int]) -> dict[str, Any]:
+    """A mask as the platform's annotation JSON."""
+    png = encode_rgba(mask.mask, color)
+    return {
+        "type": "binary",
+        "label": mask.label,
+        "coordinates": PREFIX + base64.b64encode(png).decode(),
+        "metadata": {
+            "user": {"polymask": dict(mask.claim)},
+            "system": {"automated": False, "attributes": dict(mask.attributes)},
+        },
+    }
+
+
+def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
+    """The lists of the splits; labels.json lies beside every layout."""
+    yield from split_lists(drawn, options)
+
+
+def open_folder(folder: Path) -> MaskFolder | None:
+    """Our own masks in the items' JSON."""
+    label_map, found = stored_labels(folder), masks_below(folder, "json", ending=".json")
+    if label_map is None or not found:
+        return None
+
+    def labels_of(path: str) -> dict[str, IndexMask]:
+        masks = dict(_own(read_bytes(folder / path)))
+        return {name: masks[name].view(np.uint8) for name in label_map.names if name in masks}
+
+    return MaskFolder(
+        layout="dataloop",
+        label_map=label_map,
+        masks=found,
+        decode=lambda path: painted(labels_of(path), label_map),
+        labels_of=labels_of,
+    )
+
+
+def _own(text: bytes) -> Iterator[tuple[str, Any]]:
+    try:
+        for row in json.loads(text)["annotations"]:
+            if row["type"] == "binary" and "polymask" in (row.get("metadata") or {}).get("user", {}):
+                yield row["label"], decode_rgba(base64.b64decode(row["coordinates"].removeprefix(PREFIX)))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FormatError(f"damaged annotation JSON: {error}") from None

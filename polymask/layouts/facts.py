@@ -1,0 +1,20 @@
+"""What a layout's documentation page tells; the pages are made from these tables."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a layout writes, what its values mean, and what it cannot hold.
+
+    `files` and `values` are (name, meaning) pairs; `read_back` tells what `compare`, `verify` and
+    `stats` make of such a folder; `shown` is a text file of the sample that the page prints.
+    """
+
+    title: str
+    source: str
+    files: tuple[tuple[str, str], ...]
+    values: tuple[tuple[str, str], ...]
+    limits: tuple[str, ...] = ()
+    read_back: str
+    shown: str | None = None

@@ -1,0 +1,95 @@
+"""What a conversion may be asked: the flags of `polymask convert`, as one value."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Protocol
+
+from polymask.errors import InputError, unknown
+from polymask.formats import ReadOptions
+from polymask.model import Frame, Limits
+from polymask.semantic import Rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertOptions:
+    """The flags of `polymask convert`, with underscores; `from_` is `--from`.
+
+    `size` is (height, width) in pixels. `only` and `where` choose labels and images.
+    """
+
+    from_: str | None = None
+    to: str = "index"
+    images: str | Path | None = None
+    labels: str | Path | None = None
+    ids: str = "contiguous"
+    only: Sequence[str] = ()
+    where: Sequence[str] = ()
+    overlap: str = "last"
+    priority: Sequence[str] = ()
+    max_conflict: float | None = None
+    pixel_rule: str = "center"
+    holes: str | None = None
+    crowd: str = "keep"
+    border: int = 0
+    instances: bool = False
+    size: Frame | None = None
+    split: str = "train"
+    split_ratio: str | Sequence[float] | None = None
+    seed: int = 0
+    copy_images: bool = False
+    skip_invalid: bool = False
+    label_attribute: str | None = None
+    default_label: str | None = None
+    max_pixels: int = Limits().max_pixels
+    workers: int = 1
+    overwrite: bool = False
+    dry_run: bool = False
+    delete_source: bool = False
+    max_delete: int | None = None
+    filter: str | Path | None = None
+    journal: str | Path | None = None
+    check_images: bool = False
+
+    @property
+    def reading(self) -> ReadOptions:
+        """The part that a reader of annotations is asked."""
+        return ReadOptions(
+            limits=Limits(max_pixels=self.max_pixels),
+            skip_invalid=self.skip_invalid,
+            images=Path(self.images) if self.images is not None else None,
+            label_attribute=self.label_attribute,
+            default_label=self.default_label,
+        )
+
+    def rules(self) -> Rules:
+        """The part that decides which pixels are painted."""
+        return Rules(
+            pixel_rule=self.pixel_rule,
+            overlap=self.overlap,
+            priority=tuple(self.priority),
+            crowd=self.crowd,
+            border=self.border,
+            holes=self.holes,
+        )
+
+
+class Progress(Protocol):
+    """What is told of a run while it goes on, e.g. by a bar."""
+
+    def start(self, images: int) -> None: ...  # noqa: D102
+    def advance(self, images: int) -> None: ...  # noqa: D102
+
+
+def chosen_options(given: dict[str, Any]) -> ConvertOptions:
+    """Options by name; raises `InputError` for a name that there is not, with the nearest that there is.
+
+    >>> chosen_options({"overlaps": "first"})
+    Traceback (most recent call last):
+    polymask.errors.InputError: no option 'overlaps'; did you mean 'overlap'? There are: ...
+    """
+    known = [f.name for f in fields(ConvertOptions)]
+    for name in given:
+        if name not in known:
+            raise InputError(unknown("option", name, known))
+    return ConvertOptions(**given)

@@ -1,0 +1,178 @@
+"""Which job a SOURCE and a DEST call for: local folders, Dataloop datasets, or both."""
+
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from polymask import proofs
+from polymask.dataloop.target import is_dataloop
+from polymask.errors import InputError
+from polymask.formats import open_annotations
+from polymask.job import Job
+from polymask.labels import LabelMap
+from polymask.model import Limits, Report
+from polymask.options import ConvertOptions, Progress, chosen_options
+from polymask.proven import ProvenOptions
+from polymask.removal import restore_folder
+from polymask.semantic import Rules
+
+Place = str | Path
+
+# What makes sense where every label keeps a mask of its own, at the picture's size.
+_WITH_DATALOOP = {
+    "check_images", "default_label", "delete_source", "dry_run", "filter", "from_", "images", "journal",
+    "label_attribute", "max_delete", "max_pixels", "only", "overwrite", "pixel_rule", "skip_invalid", "to",
+    "where", "workers",
+}  # fmt: skip
+
+
+def convert(
+    source: Place,
+    dest: Place | None = None,
+    *,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Report:
+    """Convert polygon annotations to masks; the options are the flags of the command, with underscores.
+
+    `source` and `dest` are paths, or `dataloop://PROJECT/DATASET[/folder]`. A dataset
+    without `dest` is converted in place. Raises `InputError` (nothing was written) for
+    input that cannot be used, `BackendError` where the disk or the service fails, `Locked`
+    where another run holds DEST. What fails alone is in the report's `failures`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as dest:
+    ...     report = convert("fixtures/shapes/instances.json", dest, overlap="smallest")
+    >>> report.images, report.written, report.failed
+    (3, 3, 0)
+    """
+    chosen = chosen_options(options)
+    if is_dataloop(source) and (dest is None or str(dest) == str(source)):
+        return _in_place(str(source), chosen, progress)
+    if dest is None:
+        raise InputError(
+            "DEST is missing: name a folder for the masks (only a dataset is converted in place)"
+        )
+    if is_dataloop(source) and is_dataloop(dest):
+        raise InputError(
+            "from one dataset to another there is a folder in between: convert to a folder first"
+        )
+    if is_dataloop(dest):
+        return _upload(source, str(dest), chosen, progress)
+    if is_dataloop(source):
+        return _download(str(source), dest, chosen, progress)
+    return _local(source, dest, chosen, executor, progress)
+
+
+def _local(
+    source: Place, dest: Place, options: ConvertOptions, executor: Executor | None, progress: Progress | None
+) -> Report:
+    for name in ("filter", "check_images", "journal"):
+        if getattr(options, name):
+            raise InputError(f"--{name.replace('_', '-')} is for datasets (dataloop://…)")
+    return Job(source, dest, options).run(executor=executor, progress=progress)
+
+
+def _proven_options(options: ConvertOptions) -> ProvenOptions:
+    for f in fields(ConvertOptions):
+        if f.name not in _WITH_DATALOOP and getattr(options, f.name) != f.default:
+            flag = f.name.rstrip("_").replace("_", "-")
+            raise InputError(
+                f"--{flag} does not go with a dataset as DEST: there, each label has its own mask"
+            )
+    if options.to not in ("index", "dataloop"):
+        raise InputError("a dataset takes masks of its own kind only: leave --to out")
+    return ProvenOptions(
+        pixel_rule=options.pixel_rule,
+        only=frozenset(options.only),
+        delete_source=options.delete_source,
+        max_delete=options.max_delete,
+        check_images=options.check_images,
+        dry_run=options.dry_run,
+        workers=options.workers,
+        limits=Limits(max_pixels=options.max_pixels),
+    )
+
+
+def _in_place(url: str, options: ConvertOptions, progress: Progress | None) -> Report:
+    from polymask.dataloop.run import convert_in_place
+
+    return convert_in_place(
+        url,
+        _proven_options(options),
+        query=options.filter,
+        journal=options.journal,
+        where=options.where,
+        start=progress.start if progress else None,
+        advance=progress.advance if progress else None,
+    )
+
+
+def _upload(source: Place, url: str, options: ConvertOptions, progress: Progress | None) -> Report:
+    from polymask.dataloop.run import upload
+
+    return upload(
+        open_annotations(source, format=options.from_, options=options.reading),
+        url,
+        _proven_options(options),
+        where=options.where,
+        start=progress.start if progress else None,
+        advance=progress.advance if progress else None,
+    )
+
+
+def _download(url: str, dest: Place, options: ConvertOptions, progress: Progress | None) -> Report:
+    from polymask.dataloop.download import annotations_of
+    from polymask.dataloop.run import open_dataset
+
+    if options.delete_source:
+        raise InputError("--delete-source deletes in place: leave DEST out")
+    dataset = open_dataset(url, workers=options.workers)
+    source = dataset.source(query=options.filter, check_images=options.check_images)
+    annotations = annotations_of(dataset, source, limits=Limits(max_pixels=options.max_pixels))
+    with ThreadPoolExecutor(options.workers) as threads:
+        return Job(annotations, dest, options).run(executor=threads, progress=progress)
+
+
+def verify(
+    dest: Place,
+    *,
+    source: Place | None = None,
+    from_: str | None = None,
+    labels: LabelMap | None = None,
+    rules: Rules | None = None,
+) -> Report:
+    """Prove stored masks again, in a folder (see `polymask.proofs.verify`) or a dataset.
+
+    Raises `ProofError` naming the masks that are damaged, missing, doubled or different.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as dest:
+    ...     _ = convert("fixtures/shapes/instances.json", dest)
+    ...     verify(dest).unchanged
+    3
+    """
+    if not is_dataloop(dest):
+        return proofs.verify(dest, source=source, from_=from_, labels=labels, rules=rules)
+    from polymask.dataloop.run import verify as verify_dataset
+
+    return verify_dataset(str(dest))
+
+
+def restore(dest: Place, *, journal: Place | None = None) -> Report:
+    """Put back what `delete_source` deleted: into a dataset, or the annotation file of a folder of masks.
+
+    Raises `NotFound` where there is no backup, `SourceChanged` where the file was
+    changed since.
+
+    >>> restore("fixtures/shapes")
+    Traceback (most recent call last):
+    polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
+    """
+    if not is_dataloop(dest):
+        return restore_folder(Path(dest))
+    from polymask.dataloop.run import restore as restore_dataset
+
+    return restore_dataset(str(dest), journal=journal)

@@ -1,0 +1,219 @@
+/* The compiled twin of center.py, spans.py and claims.py: the same answers, bit for bit.
+ *
+ * Spans are rows of three int32: row, start, stop. Buffers come from numpy through the
+ * buffer protocol, so nothing is needed but Python's own headers. Loops run without the GIL.
+ */
+#include "_common.h"
+
+#include "_polygons.h"
+
+#include "_painting.h"
+
+#include "_claims.h"
+
+#include "_rings.h"
+
+static void release(Work *work) {
+    PyMem_RawFree(work->edges.at);
+    PyMem_RawFree(work->places.at);
+    PyMem_RawFree(work->columns.at);
+}
+
+/* A C-contiguous buffer of items of one size; its length in items goes to `n`. */
+static void *view(PyObject *o, Py_buffer *b, Py_ssize_t size, int writable, Py_ssize_t *n) {
+    if (PyObject_GetBuffer(o, b, writable ? PyBUF_CONTIG : PyBUF_CONTIG_RO)) { b->obj = NULL; return NULL; }
+    if (b->len % size) { PyErr_SetString(PyExc_ValueError, "a buffer of another item size"); return NULL; }
+    if (n) *n = b->len / size;
+    return b->buf;
+}
+
+static PyObject *bad(const char *why) {
+    PyErr_SetString(PyExc_ValueError, why);
+    return NULL;
+}
+
+static int frame_fits(Py_ssize_t height, Py_ssize_t width) {
+    return height >= 0 && width >= 0 && height < INT32_MAX && width < INT32_MAX;
+}
+
+/* Whether rings, polygons and shapes refer to each other in order and to points that are there. */
+static int well_ordered(const Drawing *d, Py_ssize_t points, Py_ssize_t polygons, Py_ssize_t shapes) {
+    int64_t left = points;
+    for (Py_ssize_t r = 0; r < d->rings; r++) {
+        int64_t polygon = d->ring_polygon[r];
+        if (d->ring_size[r] < 0 || d->ring_size[r] > left || polygon < (r ? d->ring_polygon[r - 1] : 0) ||
+            polygon >= polygons)
+            return 0;
+        left -= d->ring_size[r];
+    }
+    for (Py_ssize_t p = 0; p < polygons; p++)
+        if (d->polygon_shape[p] < (p ? d->polygon_shape[p - 1] : 0) || d->polygon_shape[p] >= shapes) return 0;
+    return 1;
+}
+
+static PyObject *drawn(const Drawing *d, Py_ssize_t shapes) {
+    Work work = {{0}, {0}, {0}};
+    Spans out = {0};
+    PyObject *result = NULL, *cuts = PyBytes_FromStringAndSize(NULL, (shapes + 1) * (Py_ssize_t)sizeof(int64_t));
+    if (!cuts) return NULL;
+    Outcome outcome;
+    int64_t *cut = (int64_t *)PyBytes_AS_STRING(cuts);
+    Py_BEGIN_ALLOW_THREADS
+    outcome = draw(d, cut, shapes, &work, &out);
+    Py_END_ALLOW_THREADS
+    if (outcome == DONE)
+        result = Py_BuildValue("(y#O)", out.at ? (char *)out.at : "", out.size * (Py_ssize_t)sizeof(Span), cuts);
+    else if (outcome == UNDECIDED)
+        result = Py_NewRef(Py_None);
+    else
+        PyErr_NoMemory();
+    PyMem_RawFree(out.at);
+    release(&work);
+    Py_DECREF(cuts);
+    return result;
+}
+
+static PyObject *py_spans(PyObject *Py_UNUSED(self), PyObject *args) {
+    PyObject *o[4], *result = NULL;
+    Py_buffer b[4] = {{0}, {0}, {0}, {0}};
+    Py_ssize_t shapes, height, width, points, rings, polygons;
+    Drawing d;
+    if (!PyArg_ParseTuple(args, "OOOOnnn", &o[0], &o[1], &o[2], &o[3], &shapes, &height, &width)) return NULL;
+    if (!frame_fits(height, width) || shapes < 0) return bad("a frame beyond int32");
+    if ((d.points = view(o[0], &b[0], 16, 0, &points)) && (d.ring_size = view(o[1], &b[1], 8, 0, &d.rings)) &&
+        (d.ring_polygon = view(o[2], &b[2], 8, 0, &rings)) &&
+        (d.polygon_shape = view(o[3], &b[3], 8, 0, &polygons))) {
+        d.height = (int32_t)height;
+        d.width = (int32_t)width;
+        if (rings == d.rings && well_ordered(&d, points, polygons, shapes)) result = drawn(&d, shapes);
+        else bad("rings, polygons and shapes do not fit together");
+    }
+    for (int i = 0; i < 4; i++) PyBuffer_Release(&b[i]);
+    return result;
+}
+
+static int as_mask(PyObject *o, Py_buffer *b, Mask *m) {
+    if (PyObject_GetBuffer(o, b, PyBUF_CONTIG)) { b->obj = NULL; return -1; }
+    if (b->ndim != 2 || (b->itemsize != 1 && b->itemsize != 2 && b->itemsize != 4)) {
+        bad("a mask is (height, width) of 1, 2 or 4 bytes a pixel");
+        return -1;
+    }
+    *m = (Mask){b->buf, b->shape[0], b->shape[1], b->itemsize};
+    return 0;
+}
+
+static PyObject *py_paint(PyObject *Py_UNUSED(self), PyObject *args) {
+    PyObject *o[6];
+    Py_buffer b[6] = {{0}, {0}, {0}, {0}, {0}, {0}};
+    Py_ssize_t spans, cuts, painted, values, n_counts = 0;
+    const int64_t *order, *value;
+    int64_t *counts = NULL;
+    Mask m;
+    Table t = {0};
+    const char *why = "buffers that do not fit together";
+    if (!PyArg_ParseTuple(args, "OOOOOO", &o[0], &o[1], &o[2], &o[3], &o[4], &o[5])) return NULL;
+    if (!as_mask(o[0], &b[0], &m) && (t.at = view(o[1], &b[1], sizeof(Span), 0, &spans)) &&
+        (t.cuts = view(o[2], &b[2], 8, 0, &cuts)) && (order = view(o[3], &b[3], 8, 0, &painted)) &&
+        (value = view(o[4], &b[4], 8, 0, &values)) &&
+        (o[5] == Py_None || (counts = view(o[5], &b[5], 8, 1, &n_counts)))) {
+        t.instances = cuts - 1;
+        if (values == t.instances) {
+            Py_BEGIN_ALLOW_THREADS
+            why = paint_all(&m, &t, spans, order, value, painted, counts, n_counts);
+            Py_END_ALLOW_THREADS
+        }
+    }
+    for (int i = 0; i < 6; i++) PyBuffer_Release(&b[i]);
+    if (PyErr_Occurred()) return NULL;
+    return why ? bad(why) : Py_NewRef(Py_None);
+}
+
+static PyObject *claims_result(const Claims *c) {
+    return Py_BuildValue("(Ly#y#n)", (long long)c->labeled, c->spans.at ? (char *)c->spans.at : "",
+                         c->spans.size * (Py_ssize_t)sizeof(Span), c->sets ? (char *)c->sets : "",
+                         c->kinds * c->words * (Py_ssize_t)sizeof *c->sets, c->words);
+}
+
+static int table_fits(const Table *t, Py_ssize_t spans, Py_ssize_t most) {
+    for (Py_ssize_t i = 0; i < t->instances; i++)
+        if (t->groups[i] >= most || t->cuts[i] < 0 || t->cuts[i] > t->cuts[i + 1] || t->cuts[i + 1] > spans) return 0;
+    for (Py_ssize_t s = 0; s < spans; s++)
+        if (t->at[s].row < 0 || t->at[s].row >= t->height) return 0;
+    return 1;
+}
+
+static PyObject *py_claims(PyObject *Py_UNUSED(self), PyObject *args) {
+    PyObject *o[3], *result = NULL;
+    Py_buffer b[3] = {{0}, {0}, {0}};
+    Py_ssize_t spans, cuts, groups, height, most;
+    Table t;
+    Work work = {{0}, {0}, {0}};
+    Claims c = {0};
+    Outcome outcome;
+    if (!PyArg_ParseTuple(args, "OOOnn", &o[0], &o[1], &o[2], &most, &height)) return NULL;
+    if (!frame_fits(height, most)) return bad("a frame beyond int32");
+    c.words = most / 64 + 1;
+    c.open = PyMem_RawCalloc((size_t)most + 1, sizeof *c.open);
+    c.sets_open = PyMem_RawCalloc((size_t)c.words, sizeof *c.sets_open);
+    if (!c.open || !c.sets_open) PyErr_NoMemory();
+    if (c.open && c.sets_open && (t.at = view(o[0], &b[0], sizeof(Span), 0, &spans)) &&
+        (t.cuts = view(o[1], &b[1], 8, 0, &cuts)) && (t.groups = view(o[2], &b[2], 8, 0, &groups))) {
+        t.instances = groups;
+        t.height = (int32_t)height;
+        if (cuts == groups + 1 && table_fits(&t, spans, most)) {
+            Py_BEGIN_ALLOW_THREADS
+            outcome = find_claims(&t, &work, &c);
+            Py_END_ALLOW_THREADS
+            result = outcome == DONE ? claims_result(&c) : PyErr_NoMemory();
+        } else {
+            bad("spans, cuts and groups do not fit together");
+        }
+    }
+    PyMem_RawFree(c.sets);
+    PyMem_RawFree(c.slots);
+    PyMem_RawFree(c.open);
+    PyMem_RawFree(c.sets_open);
+    PyMem_RawFree(c.spans.at);
+    release(&work);
+    for (int i = 0; i < 3; i++) PyBuffer_Release(&b[i]);
+    return result;
+}
+
+static PyObject *py_tally(PyObject *Py_UNUSED(self), PyObject *args) {
+    PyObject *o[5];
+    Py_buffer b[5] = {{0}, {0}, {0}, {0}, {0}};
+    Py_ssize_t n, n_kinds, n_places, n_counts, per_kind;
+    const Span *pieces;
+    const int32_t *kinds;
+    const int64_t *places;
+    int64_t *counts;
+    Mask m;
+    const char *why = NULL;
+    if (!PyArg_ParseTuple(args, "OOOOOn", &o[0], &o[1], &o[2], &o[3], &o[4], &per_kind)) return NULL;
+    if (!as_mask(o[0], &b[0], &m) && (pieces = view(o[1], &b[1], sizeof(Span), 0, &n)) &&
+        (kinds = view(o[2], &b[2], 4, 0, &n_kinds)) && (places = view(o[3], &b[3], 8, 0, &n_places)) &&
+        (counts = view(o[4], &b[4], 8, 1, &n_counts))) {
+        Py_BEGIN_ALLOW_THREADS
+        why = tally(&m, pieces, kinds, n < n_kinds ? n : n_kinds, places, n_places, counts, n_counts, per_kind);
+        Py_END_ALLOW_THREADS
+    }
+    for (int i = 0; i < 5; i++) PyBuffer_Release(&b[i]);
+    if (PyErr_Occurred()) return NULL;
+    return why ? bad(why) : Py_NewRef(Py_None);
+}
+
+static PyMethodDef methods[] = {
+    {"spans", py_spans, METH_VARARGS, "spans(points, ring_size, ring_polygon, polygon_shape, shapes, height, width)"},
+    {"paint", py_paint, METH_VARARGS, "paint(mask, table, cuts, order, values, counts)"},
+    {"claims", py_claims, METH_VARARGS, "claims(table, cuts, groups, group count, height)"},
+    {"tally", py_tally, METH_VARARGS, "tally(mask, pieces, kinds, places, counts, per_kind)"},
+    {"rings", py_rings, METH_O, "rings(text) -> list of float64 bytes, or None"},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef_Slot slots[] = {{0, NULL}};
+
+static struct PyModuleDef module = {
+    PyModuleDef_HEAD_INIT, "_kernel", "Polygons to spans to masks, compiled.", 0, methods, slots, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__kernel(void) { return PyModuleDef_Init(&module); }

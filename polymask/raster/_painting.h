@@ -1,0 +1,104 @@
+/* Spans -> masks, with a count of what each value covers, and who shows where labels conflict. */
+#include "_common.h"
+
+typedef struct { const Span *at; const int64_t *cuts, *groups; Py_ssize_t instances; int32_t height; } Table;
+
+typedef struct { uint8_t *at; Py_ssize_t height, width, depth; } Mask;
+
+static uint32_t pixel(const Mask *m, const uint8_t *at) {
+    if (m->depth == 1) return *at;
+    if (m->depth == 2) { uint16_t v; memcpy(&v, at, 2); return v; }
+    uint32_t v;
+    memcpy(&v, at, 4);
+    return v;
+}
+
+/* A pixel value in every place of eight bytes. */
+static uint64_t spread(const Mask *m, uint32_t value) {
+    if (m->depth == 1) return value * UINT64_C(0x0101010101010101);
+    if (m->depth == 2) return value * UINT64_C(0x0001000100010001);
+    return value * UINT64_C(0x0000000100000001);
+}
+
+static void fill(const Mask *m, uint8_t *at, const uint8_t *end, uint32_t value) {
+    if (m->depth == 1) { memset(at, (int)value, (size_t)(end - at)); return; }
+    uint64_t many = spread(m, value);
+    for (; end - at >= 8; at += 8) memcpy(at, &many, 8);
+    memcpy(at, &many, (size_t)(end - at));
+}
+
+/* Where the run of pixels that are equal to the first one ends. */
+static const uint8_t *run_end(const Mask *m, const uint8_t *at, const uint8_t *end, uint32_t value) {
+    uint64_t many = spread(m, value), here[8];
+    for (; end - at >= (ptrdiff_t)sizeof here; at += sizeof here) {
+        uint64_t other = 0;
+        memcpy(here, at, sizeof here);
+        for (int i = 0; i < 8; i++) other |= here[i] ^ many;
+        if (other) break;
+    }
+    for (; end - at >= 8; at += 8) {
+        memcpy(here, at, 8);
+        if (here[0] != many) break;
+    }
+    while (at < end && pixel(m, at) == value) at += m->depth;
+    return at;
+}
+
+static int inside(const Mask *m, const Span *s) {
+    return s->row >= 0 && s->row < m->height && s->start >= 0 && s->start <= s->stop && s->stop <= m->width;
+}
+
+static const uint8_t *address(const Mask *m, const Span *s) {
+    return m->at + ((Py_ssize_t)s->row * m->width + s->start) * m->depth;
+}
+
+/* Paint a span; with counts, what is covered counts for the new value instead of the old. */
+static void paint_span(const Mask *m, const Span *s, uint32_t value, int64_t *counts) {
+    uint8_t *begin = (uint8_t *)address(m, s);
+    const uint8_t *end = begin + (Py_ssize_t)(s->stop - s->start) * m->depth;
+    if (counts) {
+        for (const uint8_t *at = begin; at < end; ) {
+            uint32_t old = pixel(m, at);
+            const uint8_t *after = run_end(m, at, end, old);
+            counts[old] -= (after - at) / m->depth;
+            at = after;
+        }
+        counts[value] += s->stop - s->start;
+    }
+    fill(m, begin, end, value);
+}
+
+static const char *paint_all(const Mask *m, const Table *t, Py_ssize_t spans, const int64_t *order,
+                             const int64_t *values, Py_ssize_t painted, int64_t *counts, Py_ssize_t n_counts) {
+    for (Py_ssize_t p = 0; p < painted; p++) {
+        int64_t i = order[p];
+        if (i < 0 || i >= t->instances || t->cuts[i] < 0 || t->cuts[i + 1] > spans) return "no such instance";
+        if (values[i] < 0 || (m->depth < 4 && values[i] >> (8 * m->depth)) || (counts && values[i] >= n_counts))
+            return "a value that the mask does not hold";
+        for (Py_ssize_t s = t->cuts[i]; s < t->cuts[i + 1]; s++) {
+            if (!inside(m, &t->at[s])) return "a span outside the mask";
+            paint_span(m, &t->at[s], (uint32_t)values[i], counts);
+        }
+    }
+    return NULL;
+}
+
+/* For each contested piece: how many of its pixels show which label. */
+static const char *tally(const Mask *m, const Span *pieces, const int32_t *kinds, Py_ssize_t n, const int64_t *places,
+                         Py_ssize_t n_places, int64_t *counts, Py_ssize_t n_counts, Py_ssize_t per_kind) {
+    for (Py_ssize_t i = 0; i < n; i++) {
+        if (!inside(m, &pieces[i])) return "a span outside the mask";
+        int64_t base = kinds[i] * (int64_t)per_kind;
+        const uint8_t *at = address(m, &pieces[i]), *end = at + (pieces[i].stop - pieces[i].start) * m->depth;
+        while (at < end) {
+            uint32_t value = pixel(m, at);
+            const uint8_t *after = run_end(m, at, end, value);
+            if (value >= (uint64_t)n_places || places[value] < 0 || places[value] >= per_kind ||
+                base < 0 || base + places[value] >= n_counts)
+                return "a value that has no place";
+            counts[base + places[value]] += (after - at) / m->depth;
+            at = after;
+        }
+    }
+    return NULL;
+}

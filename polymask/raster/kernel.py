@@ -1,0 +1,153 @@
+"""The kernel: what takes the time, compiled where it could be built, and its numpy twin elsewhere.
+
+The numpy twin is the reference; both give the same answers, bit for bit.
+`POLYMASK_KERNEL=numpy` or `compiled` in the environment asks for one of them.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polymask.errors import InputError
+from polymask.model import Frame, IndexMask, Ring
+from polymask.raster import center, claims
+from polymask.raster.claims import Claims
+from polymask.raster.spans import Int64, SpanTable, paint, split, union
+
+
+def _load(wanted: str) -> Any:
+    """The compiled module, or None for numpy."""
+    if wanted not in ("", "numpy", "compiled"):
+        raise InputError(f"POLYMASK_KERNEL is 'numpy' or 'compiled', not '{wanted}'")
+    if wanted == "numpy":
+        return None
+    try:
+        from polymask.raster import _kernel  # type: ignore[attr-defined]
+    except ImportError as error:
+        if wanted:
+            raise InputError(
+                f"the compiled kernel is not here ({error}); install with a C compiler"
+            ) from None
+        return None
+    return _kernel
+
+
+_compiled = _load(os.environ.get("POLYMASK_KERNEL", ""))
+KERNEL = "compiled" if _compiled else "numpy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlines:
+    """The rings of many shapes: ring i is of polygon `polygons[i]`, polygon j of shape `shapes[j]`.
+
+    Both lists ascend; `count` is how many shapes there are, those without polygons included.
+    """
+
+    rings: list[Ring]
+    polygons: list[int]
+    shapes: list[int]
+    count: int
+
+
+def center_spans(outlines: Outlines, frame: Frame) -> SpanTable:
+    """Each shape's spans under the `center` rule, in a (height, width) frame."""
+    drawn = _drawn(outlines, frame) if _compiled else None
+    return drawn or united(center.intervals(outlines.rings, outlines.polygons, frame), outlines, frame)
+
+
+def _drawn(outlines: Outlines, frame: Frame) -> SpanTable | None:
+    """The compiled answer; None where a coordinate is beyond what it decides exactly."""
+    if not outlines.rings:
+        return SpanTable(np.zeros((0, 3), np.int32), np.zeros(outlines.count + 1, np.int64))
+    points = np.concatenate(outlines.rings)
+    sizes = np.array([len(ring) for ring in outlines.rings], np.int64)
+    owners = np.array(outlines.polygons, np.int64), np.array(outlines.shapes, np.int64)
+    answer = _compiled.spans(points, sizes, *owners, outlines.count, *frame)
+    if answer is None:
+        return None
+    table, cuts = answer
+    return SpanTable(np.frombuffer(table, np.int32).reshape(-1, 3), np.frombuffer(cuts, np.int64))
+
+
+def united(intervals: tuple[Int64, Int64], outlines: Outlines, frame: Frame) -> SpanTable:
+    """The key intervals of polygons as the spans of the shapes they are parts of."""
+    group = frame[0] * (frame[1] + 1)
+    polygon = intervals[0] // group
+    shift = (np.array(outlines.shapes, np.int64)[polygon] - polygon) * group
+    start, stop = union(intervals[0] + shift, intervals[1] + shift)
+    return split(start, stop, groups=outlines.count, frame=frame)
+
+
+def paint_all(
+    mask: IndexMask | NDArray[np.int32], spans: SpanTable, *, order: Sequence[int], values: Sequence[int]
+) -> None:
+    """Paint `values[i]` for each instance i of `order` into a C-contiguous (height, width) mask, in place."""
+    if _compiled:
+        _paint(mask, spans, order, values, None)
+        return
+    for index in order:
+        paint(mask, spans[index], values[index])
+
+
+def paint_blank(mask: IndexMask, spans: SpanTable, *, order: Sequence[int], values: Sequence[int]) -> Int64:
+    """Paint into a mask of one value, as `paint_all` does; returns how many pixels each value has."""
+    if not _compiled:
+        paint_all(mask, spans, order=order, values=values)
+        return np.bincount(mask.reshape(-1))
+    background = int(mask[0, 0])
+    counts = np.zeros(max([background, *values]) + 1, np.int64)
+    counts[background] = mask.size
+    _paint(mask, spans, order, values, counts)
+    return counts
+
+
+def _paint(
+    mask: NDArray[Any], spans: SpanTable, order: Sequence[int], values: Sequence[int], counts: Int64 | None
+) -> None:
+    whole = np.array(order, np.int64), np.array(values, np.int64)
+    _compiled.paint(mask, spans.table, spans.cuts, *whole, counts)
+
+
+def find_claims(spans: SpanTable, groups: Sequence[int], *, frame: Frame) -> Claims:
+    """Which pixels two or more groups claim; `groups[i]` is instance i's, or -1 where it claims nothing."""
+    if not _compiled:
+        return claims.find(spans, groups, frame=frame)
+    most = max(groups, default=0) + 1
+    labeled, pieces, sets, words = _compiled.claims(
+        spans.table, spans.cuts, np.array(groups, np.int64), most, frame[0]
+    )
+    found = np.frombuffer(pieces, np.int32).reshape(-1, 2, 3)
+    size = 8 * words  # bytes of a set
+    members = [_members(sets[at : at + size]) for at in range(0, len(sets), size)]
+    return claims.ordered(labeled, found[:, 0], found[:, 1, 0], members)
+
+
+@lru_cache(1 << 14)
+def _members(bits: bytes) -> tuple[int, ...]:
+    """The numbers of the bits that are set, in native 64-bit words."""
+    words = np.frombuffer(bits, np.uint64).tolist()
+    return tuple(
+        64 * i + bit for i, word in enumerate(words) for bit in range(word.bit_length()) if word >> bit & 1
+    )
+
+
+def tally(mask: IndexMask, found: Claims, *, places: Int64, owners: int) -> Int64:
+    """(sets, owners) int64: contested pixels by set of claiming groups and by `places[pixel value]`."""
+    if not _compiled:
+        return claims.tally(mask, found, places=places, owners=owners)
+    counts = np.zeros((len(found.sets), owners), np.int64)
+    _compiled.tally(mask, found.pieces, found.kinds, places, counts, owners)
+    return counts
+
+
+def rings_of(text: bytes) -> list[bytes] | None:
+    """The rings in JSON text as float64 bytes, x and y in turn; None where a JSON library has to look.
+
+    Only plain lists of plain numbers are read, and each is rounded as JSON libraries round it.
+    """
+    return _compiled.rings(text) if _compiled else None

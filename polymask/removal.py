@@ -1,0 +1,180 @@
+"""Deleting local polygons that stored masks prove, and putting them back byte for byte.
+
+The order, under the lock of DEST: every mask is durable and in the manifest → the annotation
+file is read again and must be what was read first → every mask is painted again from it and
+compared with what is stored → the file is backed up below DEST/backup (fsync) → the journal
+notes what is about to happen (fsync) → the file is replaced by one without those polygons
+(temporary, fsync, rename) → noted.
+"""
+
+import os
+import tempfile
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from polymask.errors import InputError, NotFound, PolymaskError, ProofError, SourceChanged
+from polymask.files import Root, disk_error
+from polymask.formats import Annotations, open_annotations
+from polymask.layouts.reading import MaskFolder
+from polymask.masks import open_mask_folder
+from polymask.model import ImageRecord, Report
+from polymask.proofs import damage
+from polymask.strips import painting as striped
+
+if TYPE_CHECKING:
+    from polymask.job import Job
+
+BACKUP = "backup"
+JOURNAL = "journal.jsonl"
+LAYOUTS = ("index", "binary", "voc")  # those that keep nothing of an image but its own files
+
+
+def refuse_undeletable(annotations: Annotations, layout: str) -> None:
+    """Raise `InputError` where polygons cannot be deleted from the source, or be proven by the layout."""
+    if annotations.without is None or not annotations.path.is_file():
+        raise InputError("--delete-source takes polygons out of a COCO file; this source is none")
+    if layout not in LAYOUTS:
+        raise InputError(f"--delete-source goes with --to {', '.join(LAYOUTS)}; convert to one of them first")
+
+
+def delete_accounted(job: "Job", report: Report) -> None:
+    """Delete the polygons of every image whose stored masks are proven; tells how many in the report.
+
+    Raises `SourceChanged` where the file is no longer what was read, `ProofError` where a
+    mask is not what the file says, `PolymaskError` above `max_delete`; then nothing is deleted.
+    """
+    path = job.annotations.path
+    text = _bytes(path)
+    if sha256(text).hexdigest() != job.source_sha256:
+        raise SourceChanged(f"{path} was changed while its masks were made; run again")
+    annotations = open_annotations(path, format=job.options.from_, options=job.options.reading)
+    if annotations.without is None:
+        raise SourceChanged(f"{path} is no longer a file that polygons can be taken out of")
+    proven = _proven(job, annotations, {failure.name for failure in report.failures})
+    after, deleted = annotations.without(lambda name, label: label in proven.get(name, ()))
+    if not deleted:
+        return
+    most = job.options.max_delete
+    if most is not None and deleted > most:
+        raise PolymaskError(f"{deleted} polygons would be deleted, more than --max-delete {most}; none was")
+    _replace(job.sink.root, path, text, after, deleted=deleted)
+    report.deleted = deleted
+    report.notes.append(
+        f"{deleted} polygons deleted from {path}; `polymask restore {job.sink.root.path}` undoes it"
+    )
+
+
+def _proven(job: "Job", annotations: Annotations, failed: set[str]) -> dict[str, set[str]]:
+    """The labels of every image whose stored mask equals one painted from the file as it is."""
+    folder = open_mask_folder(job.sink.root.path)
+    entries = job.sink.written
+    proven: dict[str, set[str]] = {}
+    for index in job.indices:
+        name = annotations.names[index]
+        if name in failed or name not in entries:
+            continue
+        record = job.chosen(annotations.decode(index))
+        proven[name] = _prove(job, folder, entries[name], record)
+    return proven
+
+
+def _prove(job: "Job", folder: MaskFolder | None, entry: dict[str, Any], record: ImageRecord) -> set[str]:
+    if reason := damage(job.sink.root.path, folder, entry):
+        raise ProofError(f"{record.name}: {reason}; nothing was deleted")
+    if job.sink.finished(record) is None:
+        again = job.layout.draw(striped(record, job.label_map, job.rules), job.layout_options)
+        if again.pixels_sha256 != entry["pixels_sha256"]:
+            raise ProofError(
+                f"{record.name}: {entry['mask']} is not the mask of its polygons; nothing was deleted"
+            )
+    return {instance.label for instance in record.instances}
+
+
+def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: int) -> None:
+    """Swap the annotation file for one without the polygons, with a backup and a note of both."""
+    kept = f"{BACKUP}/{sha256(before).hexdigest()}.json"
+    if root.read(kept) != before:
+        root.write(kept, before, durable=True)
+    line = {
+        "event": "deleting",
+        "source": str(path.resolve()),
+        "backup": kept,
+        "before": sha256(before).hexdigest(),
+        "after": sha256(after).hexdigest(),
+        "polygons": deleted,
+    }
+    root.write(JOURNAL, (root.read(JOURNAL) or b"") + msgspec.json.encode(line) + b"\n", durable=True)
+    if _bytes(path) != before:
+        raise SourceChanged(f"{path} was changed meanwhile; nothing was deleted, run again")
+    replace_file(path, after)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Put bytes at a path whole and durably, or not at all; its mode stays. Links are followed."""
+    real = path.resolve()
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.", suffix=".tmp")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(file.fileno(), real.stat().st_mode & 0o7777)
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(real)
+        except BaseException:
+            with suppress(OSError):
+                Path(temporary).unlink()
+            raise
+        folder = os.open(real.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise disk_error(error, path) from None
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise disk_error(error, path) from None
+
+
+def restore_folder(dest: Path) -> Report:
+    """Put an annotation file back as it was before polygons were deleted from it.
+
+    Several deletions are undone from the last to the first. Raises `NotFound` where nothing was
+    deleted, `SourceChanged` where the file is neither what was left nor what was there before.
+    """
+    root = Root(dest)
+    lines = (root.read(JOURNAL) or b"").splitlines() if dest.is_dir() else []
+    if not lines:
+        raise NotFound(f"{dest}: nothing was deleted from here")
+    report = Report()
+    for line in reversed(lines):
+        event = msgspec.json.decode(line)
+        _restore_one(root, event, report)
+    return report
+
+
+def _restore_one(root: Root, event: dict[str, Any], report: Report) -> None:
+    path, backup = Path(event["source"]), root.read(event["backup"])
+    if backup is None or sha256(backup).hexdigest() != event["before"]:
+        raise ProofError(f"{root.path / event['backup']} is missing or damaged; {path} was left as it is")
+    there = sha256(_bytes(path)).hexdigest()
+    report.images += 1
+    if there == event["before"]:
+        report.unchanged += 1
+    elif there == event["after"]:
+        replace_file(path, backup)
+        report.written += 1
+    else:
+        raise SourceChanged(
+            f"{path} was changed since its polygons were deleted; "
+            f"merge it with {root.path / event['backup']} by hand"
+        )

@@ -1,0 +1,201 @@
+"""What is measured; each function returns lines of Markdown."""
+
+import json
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from polymask.digest import pixels_sha256, record_sha256
+from polymask.job import ConvertOptions, Job
+from polymask.model import ImageRecord, Instance, Polygon
+from polymask.png import encode_png, encode_rgba
+from polymask.semantic import Painting, label_masks
+from tests.benchmarks.generator import ring, write_coco
+from tests.benchmarks.running import (
+    SCRATCH,
+    Timing,
+    compare,
+    contestant_command,
+    has,
+    once,
+    polymask_command,
+)
+
+T = TypeVar("T")
+
+PEERS = {
+    "floor": ("the floor: parse, blank mask, PNG, write", "isal"),
+    "opencv": ("cv2.fillPoly + cv2.imwrite", "cv2"),
+    "pillow": ("Pillow ImageDraw + PNG", "PIL"),
+    "pycocotools": ("pycocotools annToMask + Pillow PNG", "pycocotools"),
+    "supervision": ("supervision polygon_to_mask + Pillow PNG", "supervision"),
+    "datumaro": ("datumaro coco → voc", "datumaro"),
+}
+
+
+def peers(source: Path, *, rounds: int, python: str) -> tuple[list[str], dict[str, float]]:
+    """polymask beside the others on one core, start-up included; and images/s for the picture."""
+    images = len(json.loads(source.read_bytes())["images"])
+    commands = {"polymask": polymask_command(source, "--workers", "1")}
+    absent = [name for name, (_, module) in PEERS.items() if not has(python, module)]
+    commands |= {n: contestant_command(python, n, source) for n in PEERS if n not in absent}
+    timings = compare(commands, rounds=rounds)
+    told = {"polymask": "polymask convert"} | {name: title for name, (title, _) in PEERS.items()}
+    rates = {told[name]: images / timing.median for name, timing in timings.items()}
+    lines = ["| | images/s | its time ÷ polymask's | peak memory |", "|---|---:|---:|---:|"]
+    lines += [_row(told[name], images, timing, timings["polymask"]) for name, timing in timings.items()]
+    return lines + [f"| {told[name]} | not installed | | |" for name in absent], rates
+
+
+def _row(title: str, images: int, timing: Timing, own: Timing) -> str:
+    memory = max(timing.memory) / 2**20
+    return f"| {title} | {images / timing.median:,.0f} | {timing.over(own):.2f} | {memory:,.0f} MiB |"
+
+
+def stages(source: Path) -> list[str]:
+    """Where one process spends its time, microseconds an image."""
+    spent: dict[str, float] = defaultdict(float)
+
+    def lap(stage: str, function: Callable[[], T]) -> T:
+        began = time.perf_counter()
+        result = function()
+        spent[stage] += time.perf_counter() - began
+        return result
+
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch:
+        job = lap("parse and check", lambda: Job(source, Path(scratch, "out"), ConvertOptions()))
+        target = Path(scratch, "mask.png")
+        for index in job.indices:
+            record = lap("decode an image's rings", lambda i=index: job.annotations.decode(i))
+            painting = Painting(record, job.label_map, job.rules)
+            lap("raster: polygons to spans", lambda p=painting: p.spans)
+            lap("merge: paint", lambda p=painting: p.pixels)
+            lap("merge: conflicts", lambda p=painting: p.conflicts)
+            data = lap("encode PNG", lambda p=painting: encode_png(p.index))
+            lap("digests of pixels", lambda p=painting: pixels_sha256(p.index))
+            lap("digest of the record", lambda r=record: record_sha256(r))
+            lap("write", lambda d=data: target.write_bytes(d))
+    images, total = len(job.indices), sum(spent.values())
+    rows = [f"| {stage} | {1e6 * s / images:,.0f} | {100 * s / total:.0f} % |" for stage, s in spent.items()]
+    return ["| stage | µs an image | share |", "|---|---:|---:|", *rows]
+
+
+def slopes(*, rounds: int) -> list[str]:
+    """How the cost of a whole command grows when one quantity doubles."""
+    cases: dict[str, list[dict[str, object]]] = {
+        "images": [{"images": n} for n in (1000, 2000, 4000)],
+        "instances, and so vertices": [{"images": 500, "instances": n} for n in (8.0, 16.0, 32.0)],
+        "pixels": [{"images": 200, "frame": (480 * n, 640 * n)} for n in (2, 3, 4)],
+    }
+    lines = ["| what doubles | seconds | × when it doubles | peak memory |", "|---|---|---:|---:|"]
+    for what, sizes in cases.items():
+        timings = list(_grown(sizes, rounds=rounds))
+        seconds = [timing.median for timing in timings]
+        amount = [4.0, 9.0, 16.0] if what == "pixels" else [1.0, 2.0, 4.0]
+        power = np.polyfit(np.log(amount), np.log(seconds), 1)[0]
+        told = " → ".join(f"{s:.2f}" for s in seconds)
+        memory = " → ".join(f"{max(t.memory) / 2**20:.0f}" for t in timings)
+        lines.append(f"| {what} | {told} | {2**power:.2f} | {memory} MiB |")
+    return lines
+
+
+def _grown(sizes: list[dict[str, object]], *, rounds: int) -> Iterator[Timing]:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch:
+        for size in sizes:
+            source = Path(scratch, "coco.json")
+            write_coco(source, **size)  # type: ignore[arg-type]
+            yield compare({"": polymask_command(source, "--workers", "1")}, rounds=rounds)[""]
+
+
+def workers(source: Path, *, rounds: int) -> list[str]:
+    """Two processes on two cores beside one on one."""
+    one, two = (polymask_command(source, "--workers", n) for n in ("1", "2"))
+    timings = compare({"1": one, "2": two}, rounds=rounds, cores={"2": 2})
+    ratio = timings["1"].over(timings["2"])
+    return [
+        f"Two workers are {ratio:.2f} times as fast as one "
+        f"({timings['1'].median:.2f} s and {timings['2'].median:.2f} s)."
+    ]
+
+
+def large(*, rounds: int) -> list[str]:
+    """Twelve images of 4K with 3,000 polygons each."""
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch:
+        source = Path(scratch, "coco.json")
+        write_coco(source, images=12, frame=(2160, 3840), instances=3000)
+        timing = compare({"": polymask_command(source, "--workers", "1")}, rounds=rounds)[""]
+    return [f"{timing.median:.1f} s, peak {max(timing.memory) / 2**20:.0f} MiB."]
+
+
+def memory(source: Path) -> list[str]:
+    """The peak of one run beside the file's size."""
+    _, peak = once(polymask_command(source, "--workers", "1"), cores=1)
+    size = source.stat().st_size / 2**20
+    return [f"A file of {size:,.0f} MiB: peak {peak / 2**20:,.0f} MiB."]
+
+
+def dataloop(*, rounds: int) -> list[str]:
+    """A 4K frame with 20 polygons of one label to the mask string that Dataloop stores."""
+    try:
+        import dtlpy
+    except ImportError:
+        return ["dtlpy is not installed (`pip install polymask[dataloop]`)."]
+    import base64
+    import random
+
+    rng, frame = random.Random(3), (2160, 3840)
+    rings = [np.array(ring(rng, frame, 200, 40)).reshape(-1, 2) for _ in range(20)]
+    record = ImageRecord(1, "a", frame, tuple(Instance(i, "cat", Polygon(r)) for i, r in enumerate(rings)))
+
+    def ours() -> str:
+        (mask,) = label_masks(record)
+        return "data:image/png;base64," + base64.b64encode(encode_rgba(mask.mask, (255, 0, 0))).decode()
+
+    def theirs() -> list[object]:
+        kind = dtlpy.Segmentation
+        return [kind.from_polygon(r, "cat", frame).to_coordinates((255, 0, 0)) for r in rings]
+
+    ratio = sorted(_timed(theirs) / _timed(ours) for _ in range(rounds))[rounds // 2]
+    own = min(_timed(ours) for _ in range(5))
+    return [
+        f"polymask takes {1e3 * own:.1f} ms for the label's one mask; dtlpy's `from_polygon` and "
+        f"`to_coordinates`, a mask a polygon, take {ratio:.0f} times as long."
+    ]
+
+
+def _timed(function: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
+
+
+def environment(python: str) -> list[str]:
+    """Date, machine and versions."""
+    import platform
+    from datetime import UTC, datetime
+    from importlib.metadata import version
+
+    from polymask import __version__
+    from polymask.raster import KERNEL
+
+    named = ("numpy", "isal", "msgspec", "Pillow")
+    libraries = ", ".join(f"{name} {version(name)}" for name in named)
+    where = "their own environment" if python != sys.executable else "the same environment"
+    return [
+        f"{datetime.now(UTC):%Y-%m-%d}, {_processor()}, {platform.system()}, "
+        f"Python {platform.python_version()}, polymask {__version__} ({KERNEL} kernel), {libraries}; "
+        f"peers in {where}."
+    ]
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{len(names)} × {names[0]}" if names else "an unknown processor"

@@ -1,0 +1,120 @@
+"""The command line on a dataset: in place, to a folder, from a file, proven, put back."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from polymask.dataloop.emulator import Emulator, cookie, fake_token
+from tests.conftest import ROOT, SAMPLE
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+URL = "dataloop://emulator/instances"
+
+
+@pytest.fixture
+def sample() -> "Emulator":
+    """The sample's scenes as a dataset."""
+    with Emulator(seed=SAMPLE, images=SAMPLE.parent / "images") as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def command(sample: Emulator, tmp_path: Path) -> Command:
+    """Run `polymask` in a home where the user has logged in with dtlpy."""
+    home = tmp_path / "home"
+    (home / ".dataloop").mkdir(parents=True)
+    (home / ".dataloop" / "cookie.json").write_text(cookie(sample.url, fake_token("ann@example.org")))
+
+    def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
+        environment = {k: v for k, v in os.environ.items() if k not in ("DATALOOP_PATH", "XDG_STATE_HOME")}
+        return subprocess.run(
+            [sys.executable, "-m", "polymask", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            cwd=tmp_path,
+            env=environment | {"PYTHONPATH": str(ROOT), "HOME": str(home), "NO_PROXY": "127.0.0.1"},
+        )
+
+    return run
+
+
+def kinds(emulator: Emulator) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for annotation in emulator.annotations():
+        counts[annotation["type"]] = counts.get(annotation["type"], 0) + 1
+    return counts
+
+
+def test_a_dataset_there_and_back(command: Command, sample: Emulator) -> None:
+    """Converted, proven, put back: each command does its part and says so."""
+    before = kinds(sample)
+    dry = command("convert", URL, "--delete-source", "--dry-run", "--json")
+    assert (json.loads(dry.stdout)["deleted"], kinds(sample)) == (before["segment"], before)
+    done = command("convert", URL, "--delete-source", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["deleted"] == before["segment"]
+    assert "segment" not in kinds(sample)
+    assert "5 masks on 2 items" in command("verify", URL).stdout
+    assert "9 polygons put back" in command("restore", URL).stdout
+    assert kinds(sample)["segment"] == before["segment"]
+
+
+def test_a_dataset_becomes_a_training_set(command: Command, sample: Emulator, tmp_path: Path) -> None:
+    """Masks, lists and the pictures' own bytes."""
+    done = command("convert", URL, tmp_path / "out", "--to", "voc", "--copy-images", "--json")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/ImageSets/Segmentation/train.txt").read_text() == "harbor\nmeadow\n"
+    picture = (SAMPLE.parent / "images" / "harbor.png").read_bytes()
+    assert (tmp_path / "out/JPEGImages/harbor.png").read_bytes() == picture
+
+
+def test_local_polygons_become_masks_of_a_dataset(command: Command, sample: Emulator) -> None:
+    """Items are matched by name; a second run does nothing."""
+    assert command("convert", SAMPLE, URL).returncode == 0
+    masks = kinds(sample)["binary"]
+    again = command("convert", SAMPLE, URL, "--json")
+    assert (json.loads(again.stdout)["written"], kinds(sample)["binary"]) == (0, masks)
+
+
+def test_options_that_make_no_sense_there_are_refused(command: Command, sample: Emulator) -> None:
+    """One mask a label has no overlap to rule, and no size of its own."""
+    for flags in (["--overlap", "first"], ["--size", "8x8"], ["--labels", "x.txt"], ["--to", "voc"]):
+        assert command("convert", URL, *flags).returncode == 2
+    assert command("convert", "dataloop://emulator").returncode == 2
+    assert command("convert", "dataloop://emulator/none").returncode == 3
+    assert not [entry for entry in sample.audit if entry.changes]
+
+
+def test_without_a_login_the_way_out_is_told(command: Command, tmp_path: Path) -> None:
+    """Exit 3, no traceback."""
+    (tmp_path / "home/.dataloop/cookie.json").unlink()
+    done = command("convert", URL)
+    assert done.returncode == 3
+    assert "DATALOOP_TOKEN" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_emulator_can_be_run_from_the_command_line(tmp_path: Path) -> None:
+    """It prints its address and how to use it, and stops at Ctrl-C."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "polymask", "emulate", "--seed", str(SAMPLE)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert process.stdout is not None
+    assert "http://127.0.0.1:" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in errors

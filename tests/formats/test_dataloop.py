@@ -1,0 +1,106 @@
+"""Dataloop exports: rings, masks, sizes, what is counted and what is left alone."""
+
+import base64
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from polymask import FormatError
+from polymask.formats import ReadOptions, open_annotations
+from tests.formats.common import masks, written
+from tests.oracles import drawn
+
+
+def ring(left: float, top: float, right: float, bottom: float) -> list[dict[str, float]]:
+    corners = ((left, top), (right, top), (right, bottom), (left, bottom))
+    return [{"x": x, "y": y, "z": 0} for x, y in corners]
+
+
+def segment(*rings: list, label: str = "cat", **more: Any) -> dict[str, Any]:
+    return {"id": "s", "type": "segment", "label": label, "coordinates": list(rings)} | more
+
+
+def item(*annotations: dict[str, Any], system: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    system = {"width": 8, "height": 6, "mimetype": "image/png"} if system is None else system
+    head = {"id": "67ce", "filename": "/pets/a.png", "metadata": {"system": system}}
+    return head | {"annotations": list(annotations)} | more
+
+
+def test_every_ring_is_kept_and_filled_even_odd(tmp_path: Path) -> None:
+    """A ring inside the first is a hole, one beside it a part, one inside the hole an island."""
+    rings = [ring(0, 0, 5, 5), ring(1, 1, 4, 4), ring(2, 2, 3, 3), ring(6, 0, 8, 2)]
+    found = masks(written(tmp_path / "a.json", item(segment(*rings))))
+    expected = drawn("#####.##", "#...#.##", "#.#.#...", "#...#...", "#####...", "........")
+    assert (found["pets/a.png"] == expected).all()
+
+
+def test_an_export_is_a_list_of_items(tmp_path: Path) -> None:
+    """Each by its own name."""
+    path = written(tmp_path / "export.json", [item(segment(ring(0, 0, 1, 1))), item(filename="/b.png")])
+    annotations = open_annotations(path)
+    assert (annotations.format, list(annotations.names)) == ("dataloop", ["pets/a.png", "b.png"])
+
+
+def test_binary_masks_are_painted(tmp_path: Path) -> None:
+    """By their alpha; as a string or as an object with `data`."""
+    rgba = np.zeros((6, 8, 4), np.uint8)
+    rgba[1:3, 1:3] = (9, 9, 9, 255)
+    data = BytesIO()
+    Image.fromarray(rgba).save(data, "PNG")
+    url = "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
+    expected = drawn("........", ".##.....", ".##.....", "........", "........", "........")
+    for coordinates in (url, {"data": url}):
+        one = {"type": "binary", "label": "cat", "coordinates": coordinates}
+        found = masks(written(tmp_path / "a.json", item(one)))
+        assert (found["pets/a.png"] == expected).all()
+
+
+def test_the_frame_is_that_of_the_picture_as_it_is_shown(tmp_path: Path) -> None:
+    """EXIF orientations 5 to 8 swap the stored width and height."""
+    for orientation, frame in ((1, (6, 8)), (3, (6, 8)), (6, (8, 6)), (8, (8, 6))):
+        system = {"width": 8, "height": 6, "exif": {"Orientation": orientation}}
+        path = written(tmp_path / "a.json", item(system=system))
+        assert open_annotations(path).decode(0).frame == frame
+
+
+def test_without_a_size_the_picture_tells_it(tmp_path: Path) -> None:
+    """Below `--images`; where it is not there, the item fails."""
+    path = written(tmp_path / "json/a.json", item(segment(ring(0, 0, 1, 1)), system={}))
+    Image.new("RGB", (5, 4)).save(tmp_path / "a.png")
+    with pytest.raises(Exception, match=r"pets/a\.png: no such picture.*--images DIR"):
+        open_annotations(path).decode(0)
+    options = ReadOptions(images=tmp_path)
+    assert open_annotations(path, options=options).decode(0).frame == (4, 5)
+
+
+def test_other_types_are_counted_and_videos_left_alone(tmp_path: Path) -> None:
+    """A box paints nothing; a polygon of a later frame is unsupported."""
+    later = segment(ring(0, 0, 1, 1), metadata={"system": {"frame": 7, "snapshots_": []}})
+    moving = segment(ring(0, 0, 1, 1), metadata={"system": {"frame": 0, "snapshots_": [{}]}})
+    box = {"type": "box", "label": "cat", "coordinates": ring(0, 0, 1, 1)[::2]}
+    kind = {"type": "class", "label": "cat", "coordinates": None}
+    path = written(tmp_path / "a.json", item(later, moving, box, kind, segment(ring(0, 0, 2, 2))))
+    annotations = open_annotations(path)
+    assert (annotations.unsegmented, len(annotations.unsupported), annotations.used) == (2, 2, {"cat": 1})
+
+
+@pytest.mark.parametrize(
+    ("one", "message"),
+    [
+        (segment(), r"\$\.annotations\[0\]\.coordinates: a polygon without points"),
+        (segment([{"x": 1, "y": 1}]), "at least 3 points"),
+        (segment([{"x": 1}]), r"missing required field `y`"),
+        (segment(ring(0, 0, 1, 1), label=""), "without a label"),
+        ({"type": "segment", "label": "a", "coordinates": ring(0, 0, 1, 1)}, r"Expected `array`"),
+        ({"type": "binary", "label": "a", "coordinates": "data:image/png;base64,AAAA"}, "not a PNG"),
+        (item() | {"type": "file"}, "an item among annotations"),
+    ],
+)
+def test_malformed_annotations_are_refused(tmp_path: Path, one: dict[str, Any], message: str) -> None:
+    """With file and place."""
+    with pytest.raises(FormatError, match=rf"a\.json: .*{message}"):
+        open_annotations(written(tmp_path / "a.json", item(one)))

@@ -1,0 +1,147 @@
+"""VIA: shapes of both versions, which attribute tells the label, pictures that are not there."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from polymask import FormatError, InputError, convert
+from polymask.formats import ReadOptions, open_annotations
+from tests.conftest import Run
+from tests.formats.common import FIXTURES, masks, written
+from tests.oracles import drawn
+
+
+def region(name: str, attributes: dict[str, Any] | None = None, **shape: Any) -> dict[str, Any]:
+    return {
+        "shape_attributes": {"name": name} | shape,
+        "region_attributes": {"kind": "cat"} if attributes is None else attributes,
+    }
+
+
+def project(tmp_path: Path, *regions: dict[str, Any], name: str = "a.png") -> Path:
+    if not (tmp_path / "a.png").exists():
+        Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
+    images = {f"{name}99": {"filename": name, "size": 99, "regions": list(regions), "file_attributes": {}}}
+    return written(tmp_path / "via.json", images)
+
+
+POLYGON = region("polygon", all_points_x=[1, 4, 4, 1], all_points_y=[1, 1, 3, 3])
+SQUARE = drawn("........", ".###....", ".###....", "........", "........", "........")
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        POLYGON,
+        region("rect", x=1, y=1, width=3, height=2),
+        region("polyline", all_points_x=[1, 4, 4, 1, 1], all_points_y=[1, 1, 3, 3, 1]),
+    ],
+)
+def test_shapes_of_area(tmp_path: Path, one: dict[str, Any]) -> None:
+    """A polyline is one if it is closed."""
+    assert (masks(project(tmp_path, one))["a.png"] == SQUARE).all()
+
+
+def test_circles_and_ellipses(tmp_path: Path) -> None:
+    """By pixel centers; `theta` is in radians, clockwise."""
+    disk = drawn("........", "...##...", "..####..", "..####..", "...##...", "........")
+    assert (masks(project(tmp_path, region("circle", cx=4, cy=3, r=2)))["a.png"] == disk).all()
+    upright = drawn("........", "...##...", "...##...", "...##...", "...##...", "........")
+    turned = region("ellipse", cx=4, cy=3, rx=2, ry=1, theta=1.5707963267948966)
+    assert (masks(project(tmp_path, turned))["a.png"] == upright).all()
+
+
+def test_a_project_is_read_as_its_annotations_are(tmp_path: Path) -> None:
+    """VIA 2.x saves them below `_via_img_metadata`."""
+    path = project(tmp_path, POLYGON)
+    whole = '{"_via_settings": {}, "_via_attributes": {}, "_via_img_metadata": %s}'
+    written(tmp_path / "project.json", whole % path.read_text())
+    assert (masks(tmp_path / "project.json")["a.png"] == SQUARE).all()
+
+
+def test_the_label_is_the_only_attribute(tmp_path: Path) -> None:
+    """Of several one must be chosen, and the error names them."""
+    both = region("rect", {"kind": "cat", "color": "red"}, x=1, y=1, width=3, height=2)
+    path = project(tmp_path, both)
+    with pytest.raises(InputError, match=r"several attributes \(color, kind\).*--label-attribute"):
+        open_annotations(path)
+    options = ReadOptions(label_attribute="color")
+    assert open_annotations(path, options=options).used == {"red": 1}
+    with pytest.raises(InputError, match="no attribute 'colour'; there are: color, kind"):
+        open_annotations(path, options=ReadOptions(label_attribute="colour"))
+
+
+def test_regions_without_an_attribute_need_a_default_label(tmp_path: Path) -> None:
+    """All of them, or those that have it empty."""
+    path = project(tmp_path, region("rect", {}, x=1, y=1, width=3, height=2))
+    with pytest.raises(InputError, match=r"no attribute.*--default-label"):
+        open_annotations(path)
+    assert open_annotations(path, options=ReadOptions(default_label="cat")).used == {"cat": 1}
+    path = project(tmp_path, POLYGON, region("rect", {"kind": ""}, x=1, y=1, width=3, height=2))
+    with pytest.raises(FormatError, match=r"regions\[1\]\.region_attributes: no 'kind'.*--default-label"):
+        open_annotations(path)
+    assert open_annotations(path, options=ReadOptions(default_label="dog")).used == {"cat": 1, "dog": 1}
+
+
+def test_a_checkbox_with_one_option_set_is_a_label(tmp_path: Path) -> None:
+    """With several it is none."""
+    one = {"kind": {"cat": True, "dog": False}}
+    path = project(tmp_path, region("rect", one, x=1, y=1, width=3, height=2))
+    assert open_annotations(path).used == {"cat": 1}
+    both = {"kind": {"cat": True, "dog": True}}
+    with pytest.raises(FormatError, match="several are set: cat, dog"):
+        open_annotations(project(tmp_path, region("rect", both, x=1, y=1, width=3, height=2)))
+
+
+def test_points_and_open_polylines_are_left_alone(tmp_path: Path) -> None:
+    """They enclose nothing."""
+    line = region("polyline", all_points_x=[1, 4, 4, 1], all_points_y=[1, 1, 3, 3])
+    annotations = open_annotations(project(tmp_path, line, region("point", cx=1, cy=1), POLYGON))
+    assert [one.name for one in annotations.unsupported] == ["a.png", "a.png"]
+    assert annotations.used == {"cat": 1}
+
+
+def test_an_image_whose_picture_is_not_there_fails_alone(tmp_path: Path, polymask_command: Run) -> None:
+    """With a clear message and exit 1; `--images` says where it is."""
+    path = written(tmp_path / "via.json", (FIXTURES / "via/via_region_data.json").read_text())
+    written(tmp_path / "empty.png", (FIXTURES / "via/empty.png").read_bytes())
+    report = convert(path, tmp_path / "out")
+    assert (report.written, report.failed) == (1, 1)
+    assert "boat.png: no such picture" in report.failures[0].reason
+    assert "--images DIR" in report.failures[0].reason
+    done = polymask_command("convert", path, tmp_path / "b", "--images", FIXTURES / "via", "--json")
+    assert done.returncode == 0
+
+
+def test_flags_reach_the_reader(tmp_path: Path, polymask_command: Run) -> None:
+    """`--label-attribute` and `--default-label`, of `convert` and `check`."""
+    both = region("rect", {"kind": "cat", "color": "red"}, x=1, y=1, width=3, height=2)
+    path = project(tmp_path, both)
+    assert polymask_command("convert", path, tmp_path / "a").returncode == 2
+    chosen = polymask_command("convert", path, tmp_path / "b", "--label-attribute", "kind", "--json")
+    assert '"cat": {"instances": 1' in chosen.stdout
+    assert polymask_command("check", path, "--default-label", "x").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "message"),
+    [
+        (region("polygon", all_points_x=[1, 2], all_points_y=[1, 2]), "at least 3 points"),
+        (region("polygon", all_points_x=[1, 2, 3], all_points_y=[1, 2]), "not as many x as y"),
+        (region("star"), "no shape of VIA: 'star'"),
+        (region("circle", cx=1, cy=1, r=-1), "no ellipse"),
+        ({"region_attributes": {"kind": "cat"}}, "missing required field `shape_attributes`"),
+    ],
+)
+def test_malformed_regions_are_refused(tmp_path: Path, one: dict[str, Any], message: str) -> None:
+    """With file and place."""
+    with pytest.raises(FormatError, match=rf"via\.json: .*regions\[1\].*{message}"):
+        open_annotations(project(tmp_path, POLYGON, one))
+
+
+def test_a_name_that_leads_out_is_refused(tmp_path: Path) -> None:
+    """Before anything is written, and before any picture is opened."""
+    with pytest.raises(InputError, match="no safe file name"):
+        convert(project(tmp_path, POLYGON, name="../a.png"), tmp_path / "out")

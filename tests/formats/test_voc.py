@@ -1,0 +1,81 @@
+"""Existing masks: by value, by color, with label files and without."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from polymask import FormatError, LabelMap, LimitError, Limits, convert, decode_png
+from polymask.formats import ReadOptions, open_annotations
+from tests.formats.common import FIXTURES, masks, written
+from tests.oracles import drawn
+
+VALUES = drawn("11..", "1v22", "..22")
+
+
+def palette(path: Path, values: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray(values.astype(np.uint8))
+    image.putpalette(bytes(range(256)) * 3)
+    image.save(path)
+    return path
+
+
+def test_masks_are_laid_out_again(tmp_path: Path) -> None:
+    """The same pixels, void too, under VOC's twenty names."""
+    path = palette(tmp_path / "in/SegmentationClass/a.png", VALUES)
+    report = convert(path.parent.parent, tmp_path / "out", to="voc")
+    assert (report.labels["aeroplane"]["pixels"], report.labels["bicycle"]["pixels"]) == (3, 4)
+    (found,) = (tmp_path / "out").rglob("SegmentationClass/*.png")
+    assert (decode_png(found.read_bytes()) == VALUES).all()
+
+
+def test_values_above_vocs_are_named_by_number(tmp_path: Path) -> None:
+    """They are not in the label map unless a label file tells them."""
+    path = palette(tmp_path / "a.png", VALUES * 0 + 77)
+    assert open_annotations(path).used == {"77": 1}
+    written(tmp_path / "class_names.txt", "_background_\n" + "\n".join(f"class {n}" for n in range(1, 78)))
+    assert open_annotations(path).used == {"class 77": 1}
+
+
+def test_colors_become_values(tmp_path: Path) -> None:
+    """By `labelmap.txt`; VOC's border color is void; a stranger is refused with its place."""
+    rgb = np.zeros((2, 3, 3), np.uint8)
+    rgb[0, 0], rgb[0, 1], rgb[1, 2] = (10, 20, 30), (224, 224, 192), (40, 50, 60)
+    (tmp_path / "SegmentationClass").mkdir()
+    Image.fromarray(rgb).save(tmp_path / "SegmentationClass/a.png")
+    head = "# label:color_rgb:parts:actions\nbackground:0,0,0::\n"
+    written(tmp_path / "labelmap.txt", head + "cat:10,20,30::\ndog:40,50,60::\n")
+    labels = LabelMap.from_names(["cat", "dog"])
+    assert (masks(tmp_path, labels)["a.png"] == drawn("1v.", "..2")).all()
+    written(tmp_path / "labelmap.txt", head + "cat:10,20,30::\n")
+    with pytest.raises(FormatError, match=r"the color \(40, 50, 60\) at row 1, column 2"):
+        open_annotations(tmp_path)
+
+
+def test_polymasks_own_output_is_read_again(tmp_path: Path) -> None:
+    """`labels.json` tells the names; converting again gives the same pixels."""
+    convert(FIXTURES / "cityscapes", tmp_path / "a", ids="source", to="voc")
+    convert(tmp_path / "a", tmp_path / "b", ids="source", from_="voc")
+    (first,) = (tmp_path / "a").rglob("SegmentationClass/*.png")
+    (second,) = (tmp_path / "b/masks").rglob("*.png")
+    assert (decode_png(first.read_bytes()) == decode_png(second.read_bytes())).all()
+
+
+def test_sixteen_bits_are_read(tmp_path: Path) -> None:
+    """Gray masks must be named: they look like photos."""
+    Image.fromarray(np.array([[0, 300]], np.uint16)).save(tmp_path / "a.png")
+    with pytest.raises(FormatError, match="none of the formats"):
+        open_annotations(tmp_path / "a.png")
+    assert open_annotations(tmp_path / "a.png", format="voc").used == {"300": 1}
+
+
+def test_damaged_and_large_masks_are_refused(tmp_path: Path) -> None:
+    """Before memory is taken."""
+    path = palette(tmp_path / "a.png", VALUES)
+    with pytest.raises(LimitError, match="--max-pixels"):
+        open_annotations(path, options=ReadOptions(limits=Limits(max_pixels=11)))
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(FormatError, match="a damaged PNG"):
+        open_annotations(path, format="voc")

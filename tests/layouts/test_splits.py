@@ -1,0 +1,104 @@
+"""Splits: drawn from names and a seed, and from nothing else."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polymask import InputError, convert
+from polymask.layouts.splits import assign, parse_ratio
+from tests.conftest import SAMPLE, coco, tree
+
+MANY = [{"id": n, "file_name": f"{n:03}.jpg", "height": 2, "width": 2} for n in range(20)]
+
+
+@given(st.permutations([f"{n}.jpg" for n in range(10)]), st.integers(0, 9))
+def test_order_does_not_matter(names, seed):
+    assert assign(names, (0.8, 0.1, 0.1), seed=seed) == assign(sorted(names), (0.8, 0.1, 0.1), seed=seed)
+
+
+def test_sizes_are_those_of_the_shares():
+    """Twenty images at 0.8, 0.1, 0.1 are 16, 2 and 2."""
+    splits = list(assign([image["file_name"] for image in MANY], (0.8, 0.1, 0.1)).values())
+    assert [splits.count(split) for split in ("train", "val", "test")] == [16, 2, 2]
+
+
+def test_another_seed_is_another_split():
+    names = [image["file_name"] for image in MANY]
+    assert assign(names, (0.5, 0.5), seed=1) != assign(names, (0.5, 0.5), seed=2)
+
+
+@pytest.mark.parametrize(
+    "text", ["0.8,0.1", "0.8,0.3", "1.2,-0.2", "a,b", "", "0.25,0.25,0.25,0.25", "nan,1"]
+)
+def test_shares_that_are_none_are_refused(text):
+    with pytest.raises(InputError):
+        parse_ratio(text)
+
+
+def lists(folder):
+    return {path: data.decode().split() for path, data in tree(folder).items() if path.endswith(".txt")}
+
+
+def test_voc_has_its_lists(coco_file, tmp_path):
+    """Every image is in one of them."""
+    convert(
+        coco_file(coco(images=MANY, annotations=[])), tmp_path / "out", to="voc", split_ratio=(0.8, 0.1, 0.1)
+    )
+    found = {
+        path.rpartition("/")[2]: names
+        for path, names in lists(tmp_path / "out").items()
+        if "ImageSets" in path
+    }
+    assert {name: len(names) for name, names in found.items()} == {
+        "train.txt": 16,
+        "val.txt": 2,
+        "test.txt": 2,
+    }
+    assert sorted(name for names in found.values() for name in names) == [f"{n:03}" for n in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("layout", "folder"),
+    [
+        ("mmseg", "ann_dir/val"),
+        ("yolo-semantic", "masks/val"),
+        ("ade20k", "annotations/validation"),
+        ("camvid", "valannot"),
+        ("cityscapes", "gtFine/val/all"),
+    ],
+)
+def test_layouts_of_folders_have_a_folder_a_split(coco_file, tmp_path, layout, folder):
+    source = coco_file(coco(images=MANY, annotations=[]))
+    convert(source, tmp_path / "out", to=layout, split_ratio="0.8,0.1,0.1", seed=3)
+    expected = assign([image["file_name"] for image in MANY], (0.8, 0.1, 0.1), seed=3)
+    found = {path.name[:3] for path in (tmp_path / "out" / folder).iterdir()}
+    assert found == {name[:3] for name, split in expected.items() if split == "val"}
+
+
+@pytest.mark.parametrize("layout", ["index", "binary", "coco", "coco-panoptic", "coco-stuff", "onehot"])
+def test_other_layouts_have_lists(tmp_path, layout):
+    """One name a line, without suffix; a split without images has an empty list."""
+    convert(SAMPLE, tmp_path, to=layout, split_ratio="0.7,0.3,0", seed=1)
+    found = [name for split in ("train", "val", "test") for name in lists(tmp_path)[f"splits/{split}.txt"]]
+    assert sorted(found) == ["empty", "harbor", "meadow"]
+
+
+def test_choosing_images_moves_none_to_another_split(coco_file, tmp_path):
+    """--where leaves the split of an image as it is without it."""
+    source = coco_file(coco(images=MANY, annotations=[]))
+    convert(source, tmp_path / "all", to="mmseg", split_ratio="0.5,0.5", seed=5)
+    convert(source, tmp_path / "some", to="mmseg", split_ratio="0.5,0.5", seed=5, where=["01*"])
+    some = {path for path in tree(tmp_path / "some") if path.startswith("ann_dir")}
+    assert some == {path for path in tree(tmp_path / "all") if path.startswith("ann_dir") and "/01" in path}
+
+
+def test_the_command_line_takes_ratio_and_seed(coco_file, tmp_path, polymask_command):
+    source = coco_file(coco(images=MANY, annotations=[]))
+    done = polymask_command(
+        "convert", source, tmp_path / "out", "--to", "voc", "--split-ratio", "0.8,0.1,0.1", "--seed", 3
+    )
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "out/ImageSets/Segmentation/train.txt").read_text().split()) == 16
+    done = polymask_command("convert", source, tmp_path / "b", "--split-ratio", "0.8,0.3")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "sum to 1" in done.stderr

@@ -1,0 +1,41 @@
+"""Ultralytics semantic segmentation: masks that mirror images, and the YAML that names them."""
+
+from polymask import convert
+from polymask.masks import open_masks
+from tests.conftest import coco
+from tests.layouts.drawn import INDEX, picture
+
+
+def test_masks_mirror_images(coco_file, tmp_path):
+    """`masks_dir` replaces `images` in a picture's path."""
+    (tmp_path / "a.jpg").write_bytes(b"picture")
+    convert(coco_file(), tmp_path / "out", to="yolo-semantic", images=tmp_path, copy_images=True)
+    mode, pixels = picture(tmp_path / "out/masks/train/a.png")
+    assert mode == "L"
+    assert (pixels == INDEX).all()
+    assert (tmp_path / "out/images/train/a.jpg").is_file()
+
+
+def test_the_yaml_names_splits_and_values(coco_file, tmp_path):
+    """Every value from 0 on has a name, for the number of names is the number of classes."""
+    convert(coco_file(), tmp_path / "out", to="yolo-semantic", split_ratio="0.5,0.5", ids="source")
+    assert (tmp_path / "out/data.yaml").read_text().splitlines()[:8] == [
+        'train: "images/train"',
+        'val: "images/val"',
+        "masks_dir: masks",
+        "names:",
+        '  0: "background"',
+        '  1: "unused-1"',
+        '  2: "unused-2"',
+        '  3: "cat"',
+    ]
+
+
+def test_a_yaml_alone_names_the_values(coco_file, tmp_path):
+    categories = [{"id": 3, "name": "cat: big"}, {"id": 7, "name": "dog"}]
+    convert(coco_file(coco(categories=categories)), tmp_path / "out", to="yolo-semantic")
+    for name in ("labels.json", "id2label.json", "manifest.jsonl"):
+        (tmp_path / "out" / name).unlink()
+    masks = open_masks(tmp_path / "out")
+    assert masks.label_map.names == ("cat: big", "dog")
+    assert (masks.decode("a") == INDEX).all()

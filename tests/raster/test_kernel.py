@@ -1,0 +1,246 @@
+"""The compiled kernel gives what its numpy twin gives, bit for bit."""
+
+import os
+import random
+import subprocess
+import sys
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from polymask.raster import center, claims, kernel
+from polymask.raster.kernel import Outlines
+from polymask.raster.spans import Int64, SpanTable
+
+compiled = pytest.mark.skipif(
+    kernel._compiled is None, reason="the compiled kernel is not built or not wanted"
+)
+
+Ring = NDArray[np.float64]
+halves = st.integers(-8, 40).map(lambda twice: twice / 2)
+coordinates = st.one_of(
+    halves,  # ties: centers exactly on edges
+    halves.map(lambda value: float(np.nextafter(value, 1e9))),
+    st.floats(-5, 25),
+    st.integers(-500, 2500).map(lambda cents: cents / 100),
+    st.floats(-1e13, 1e13),
+    st.sampled_from([1e-300, -1e-300, 5e-324, 1e16, -1e300, 1.7e308, -1.7e308, 0.0, -0.0]),
+)
+rings = st.lists(st.tuples(coordinates, coordinates), max_size=8).map(
+    lambda points: np.array(points, np.float64).reshape(-1, 2)
+)
+shapes = st.lists(st.lists(st.lists(rings, min_size=1, max_size=3), max_size=3), max_size=4)
+frames = st.tuples(st.integers(1, 18), st.integers(1, 18))
+
+
+def outlines(drawn: list[list[list[Ring]]]) -> Outlines:
+    polygons = [(index, polygon) for index, shape in enumerate(drawn) for polygon in shape]
+    return Outlines(
+        rings=[ring for _, polygon in polygons for ring in polygon],
+        polygons=[place for place, (_, polygon) in enumerate(polygons) for _ in polygon],
+        shapes=[index for index, _ in polygons],
+        count=len(drawn),
+    )
+
+
+def reference(what: Outlines, frame: tuple[int, int]) -> SpanTable:
+    return kernel.united(center.intervals(what.rings, what.polygons, frame), what, frame)
+
+
+def assert_same(one: SpanTable, other: SpanTable) -> None:
+    np.testing.assert_array_equal(one.table, other.table)
+    np.testing.assert_array_equal(one.cuts, other.cuts)
+
+
+@compiled
+@settings(max_examples=400)
+@given(shapes, frames)
+def test_compiled_spans_are_those_of_the_reference(
+    drawn: list[list[list[Ring]]], frame: tuple[int, int]
+) -> None:
+    """Whatever the coordinates: ties on centers, tiny, huge, repeated points, rings of none."""
+    what = outlines(drawn)
+    assert_same(kernel.center_spans(what, frame), reference(what, frame))
+
+
+def exact_mask(polygon: list[Ring], frame: tuple[int, int]) -> NDArray[np.bool_]:
+    """The center rule on fractions, pixel by pixel: slow, short, and without float64."""
+    mask = np.zeros(frame, bool)
+    for ring in polygon:
+        points = [(Fraction(x), Fraction(y)) for x, y in ring.tolist()]
+        for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1], strict=True):
+            for row in range(frame[0]):
+                y = row + Fraction(1, 2)
+                if (y0 <= y) != (y1 <= y):
+                    left = x0 + (y - y0) * (x1 - x0) / (y1 - y0) - Fraction(1, 2)
+                    mask[row, max(0, min(ceil(left), frame[1])) :] ^= True
+    return mask
+
+
+@settings(max_examples=200)
+@given(st.lists(rings, min_size=1, max_size=3), frames)
+def test_spans_are_those_of_exact_arithmetic(polygon: list[Ring], frame: tuple[int, int]) -> None:
+    """Whichever kernel runs."""
+    table = kernel.center_spans(outlines([[polygon]]), frame)
+    mask = np.zeros(frame, np.uint8)
+    kernel.paint_all(mask, table, order=[0], values=[1])
+    np.testing.assert_array_equal(mask.astype(bool), exact_mask(polygon, frame))
+
+
+@compiled
+@pytest.mark.parametrize("digits", [0, 2, 15])
+def test_many_random_polygons_are_the_same(digits: int) -> None:
+    """Thousands at once, self-crossing, over the frame's edges, on the grid and off it."""
+    rng = np.random.default_rng(digits)
+    drawn = [
+        [
+            [
+                np.round(rng.uniform(-20, 80, (rng.integers(0, 12), 2)) * 2) / 2
+                if digits == 0
+                else np.round(rng.uniform(-20, 80, (rng.integers(0, 12), 2)), digits)
+            ]
+        ]
+        for _ in range(4000)
+    ]
+    what = outlines(drawn)
+    assert_same(kernel.center_spans(what, (60, 64)), reference(what, (60, 64)))
+
+
+@compiled
+def test_coordinates_beyond_its_reach_go_to_the_reference() -> None:
+    """The compiled kernel says so instead of guessing."""
+    wild = outlines([[[np.array([[0.5, 0.5], [1e300, 3], [0, 1e300]])]]])
+    assert kernel._drawn(wild, (4, 4)) is None
+    assert_same(kernel.center_spans(wild, (4, 4)), reference(wild, (4, 4)))
+
+
+@compiled
+def test_buffers_that_do_not_fit_together_are_refused() -> None:
+    """A wrong call raises; it never reads or writes outside the arrays."""
+    ints = lambda *values: np.array(values, np.int64)  # noqa: E731
+    table = np.array([[0, 0, 9]], np.int32)
+    module: Any = kernel._compiled
+    with pytest.raises(ValueError, match="do not fit"):
+        module.spans(np.zeros((2, 2)), ints(3), ints(0), ints(0), 1, 4, 4)
+    with pytest.raises(ValueError, match="outside the mask"):
+        module.paint(np.zeros((1, 4), np.uint8), table, ints(0, 1), ints(0), ints(1), None)
+    with pytest.raises(ValueError, match="does not hold"):
+        module.paint(np.zeros((1, 9), np.uint8), table, ints(0, 1), ints(0), ints(256), None)
+    with pytest.raises(ValueError, match="do not fit"):
+        module.claims(np.array([[7, 0, 1]], np.int32), ints(0, 1), ints(0), 1, 4)
+
+
+spans = st.lists(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), st.integers(1, 4)), max_size=4), max_size=6
+)
+
+
+def tabled(many: list[list[tuple[int, int, int]]]) -> SpanTable:
+    """Each instance's spans united as `spans_of` gives them, in a frame of 4 rows and 13 columns."""
+    rows = [(i, row, start, start + n) for i, group in enumerate(many) for row, start, n in group]
+    columns = np.array(rows, np.int64).reshape(-1, 4).T
+    what = Outlines(rings=[], polygons=[], shapes=list(range(len(many))), count=len(many))
+    line = (columns[0] * 4 + columns[1]) * 14
+    return kernel.united((line + columns[2], line + columns[3]), what, (4, 13))
+
+
+@compiled
+@given(spans, st.data())
+def test_claims_are_those_of_the_reference(
+    many: list[list[tuple[int, int, int]]], data: st.DataObject
+) -> None:
+    """Labeled and contested pixels, the sets that claim them, and who is on top."""
+    table, n = tabled(many), len(many)
+    groups = data.draw(st.lists(st.sampled_from([-1, 0, 1, 63, 64, 130]), min_size=n, max_size=n))
+    fast, slow = kernel.find_claims(table, groups, frame=(4, 13)), claims.find(table, groups, frame=(4, 13))
+    assert (fast.labeled, fast.contested, fast.sets) == (slow.labeled, slow.contested, slow.sets)
+    mask = np.zeros((4, 13), np.uint8)
+    kernel.paint_all(mask, table, order=range(n), values=[max(group, 0) for group in groups])
+    args: dict[str, Any] = {"places": np.arange(131), "owners": 131}
+    np.testing.assert_array_equal(kernel.tally(mask, fast, **args), claims.tally(mask, slow, **args))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@given(many=spans, seed=st.integers(0, 99))
+def test_painting_counts_what_it_leaves(
+    dtype: type[np.unsignedinteger[Any]], many: list[list[tuple[int, int, int]]], seed: int
+) -> None:
+    """The pixels by value are those of the finished mask, whatever covered what."""
+    table, order = tabled(many), list(range(len(many)))
+    random.Random(seed).shuffle(order)
+    values = [(7 * index + seed) % 11 * (1 if dtype is np.uint8 else 400) for index in range(len(many))]
+    mask, plain = np.full((4, 13), 3, dtype), np.full((4, 13), 3, dtype)
+    counts: Int64 = kernel.paint_blank(mask, table, order=order, values=values)
+    for index in order:
+        for row, start, stop in zip(table[index].row, table[index].start, table[index].stop, strict=True):
+            plain[row, start:stop] = values[index]
+    np.testing.assert_array_equal(mask, plain)
+    assert np.trim_zeros(counts, "b").tolist() == np.bincount(plain.reshape(-1)).tolist()
+
+
+numbers = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.integers(-(10**20), 10**20).map(str),
+    st.decimals(-9999, 9999, places=3).map(str),
+    st.sampled_from(["-0", "-0.0", "01", "1.", ".5", "1e400", "NaN", "null", '"1"', "9007199254740993"]),
+)
+
+
+@given(st.lists(st.lists(numbers, max_size=4), max_size=3), st.sampled_from([",", ", ", " ,\n"]))
+def test_plain_rings_are_read_as_the_json_library_reads_them(texts: list[list[str]], comma: str) -> None:
+    """What is not plain, or not JSON, is left to it."""
+    text = ("[" + comma.join("[" + comma.join(ring) + "]" for ring in texts) + "]").encode()
+    found = kernel.rings_of(text)
+    if found is not None:
+        expected = msgspec.json.decode(text, type=list[list[float]])
+        assert found == [np.array(ring).tobytes() for ring in expected]
+
+
+@compiled
+def test_ordinary_rings_are_read_by_the_kernel() -> None:
+    """Two decimals, as COCO has them, with whatever white space."""
+    found = kernel.rings_of(b" [ [510.66,423.01 , -5, 424.0],[1,2,3,4,5,6]]\n")
+    assert [np.frombuffer(ring).tolist() for ring in found or []] == [
+        [510.66, 423.01, -5.0, 424.0],
+        [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"[", b"[]", b"[[]]", b"[[1", b"[[1,2],]", b"[[1 2]]", b"[[1]]x", b"[[1]]\0"]
+)
+def test_what_is_no_plain_list_of_rings_is_left_alone(text: bytes) -> None:
+    """Cut off, empty, or with anything else in it."""
+    assert kernel.rings_of(text) is None
+
+
+def asked_for(wanted: str) -> subprocess.CompletedProcess[str]:
+    told = "import polymask.raster as r; print(r.KERNEL)"
+    environment = {**os.environ, "POLYMASK_KERNEL": wanted}
+    return subprocess.run(
+        [sys.executable, "-c", told], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_environment_chooses_the_kernel() -> None:
+    """`POLYMASK_KERNEL=numpy` runs the reference; a name that is none is refused."""
+    assert asked_for("numpy").stdout == "numpy\n"
+    assert "not 'fast'" in asked_for("fast").stderr
+
+
+@pytest.mark.skipif(kernel._compiled is None, reason="this already is the numpy kernel")
+def test_the_reference_passes_the_same_tests() -> None:
+    """The raster and kernel tests hold under `POLYMASK_KERNEL=numpy` too."""
+    run = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", str(Path(__file__).parent)]
+    done = subprocess.run(
+        run, env={**os.environ, "POLYMASK_KERNEL": "numpy"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
