@@ -14,6 +14,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +193,7 @@ class Client:
 
 
 def _sent(api: Any, method: str, path: str, body: Any) -> Any:
-    """The response to a call, without the SDK's wrapper, which walks the stack: half of the computing."""
+    """The response to a call, without the SDK's wrapper, which walks the stack for each."""
     bare = getattr(type(api).gen_request, "__wrapped__", None)
     if bare is None:
         return api.gen_request(method, path, json_req=body, log_error=False)[1]
@@ -222,7 +223,8 @@ def connect(*, workers: int = 1) -> Client:
     Raises `InputError` where dtlpy is not installed, `Denied` where there is no login.
     """
     dtlpy = import_dtlpy()
-    api = dtlpy.client_api
+    # A copy, so that whoever else uses dtlpy in this process keeps their session and their login.
+    api = copy(dtlpy.client_api)
     if token := os.environ.get(TOKEN):
         api._token = token  # the public setter would write it to a file
     if not api.token:

@@ -29,7 +29,7 @@ class Fixed:
 def fixed(sdk: ModuleType, no_noise: None) -> Any:
     one = Fixed(connect())
     yield one
-    sdk.client_api.session.close()
+    one.client._api.session.close()
 
 
 def asked(harbor: Harbor, method: str, end: str) -> int:

@@ -98,17 +98,17 @@ class World:
         def quick(*, workers: int = 1) -> Client:
             client = connect(workers=workers)
             client.sleep = self.sleep
+            sessions.append(client._api.session)
             return client
 
-        import dtlpy
-
+        sessions: list[Any] = []
         point_sdk_at(self.emulator.url, token=fake_token("ann@example.org"))
         with patch.object(run, "connect", quick):
             try:
                 yield
             finally:
-                if dtlpy.client_api.session:
-                    dtlpy.client_api.session.close()
+                for session in sessions:
+                    session.close()
 
     def convert(self, journal: Path | None = None, *, delete_source: bool = True, **options: Any) -> Report:
         where = {name: options.pop(name) for name in ("query", "where") if name in options}
