@@ -132,6 +132,21 @@ def test_edited_between_reading_and_deleting(world: World, item: str, journal: P
     assert len(world.of_type("segment")) == 3
 
 
+def test_edited_before_an_old_mask_is_taken_away(world: World, item: str, journal: Path) -> None:
+    """No mask goes for polygons that changed since they were read: it may be another run's."""
+    world.convert(journal)
+    late = world.add(item, LATE)
+    world.before(
+        "POST", "/query", 6, lambda: world.emulator.edit_annotation(late, coordinates=[ring(0, 0, 3, 3)])
+    )
+    calls = len(world.emulator.audit)
+    assert world.convert(journal).failures
+    assert [entry for entry in world.emulator.audit[calls:] if entry.method == "DELETE"] == []
+    assert world.convert(journal).failures == []
+    # What it looked like before the edit is in one mask with polygons that are gone, and stays.
+    assert same_masks(world.masks(item), expected([*ALL, LATE, segment("cat", ring(0, 0, 3, 3))]))
+
+
 def test_deleted_by_somebody_else_meanwhile(world: World, item: str, journal: Path) -> None:
     """A polygon that somebody deletes between our deletions is no failure."""
     last = list(world.originals)[-1]
