@@ -125,7 +125,7 @@ def test_other_options_are_refused_before_anything_is_written(coco_file: Write, 
             convert(path, out, **options)
     assert tree(out) == before
     (out / "manifest.jsonl").unlink()
-    with pytest.raises(InputError, match="not in the manifest"):
+    with pytest.raises(InputError, match="is there already"):
         convert(path, out)
     convert(path, out, ids="source", overwrite=True)
     assert set(np.unique(decode_png((out / "masks/a.png").read_bytes()))) == {0, 3, 7}
