@@ -71,16 +71,21 @@ def findings(annotations: Annotations, images: Path | None) -> Iterator[Finding]
     yield from annotations.findings
     for left in annotations.unsupported:
         yield Finding("unsupported", left.name, None, left.reason)
-    for index, name in enumerate(annotations.names):
-        try:
-            record = annotations.decode(index)
-        except InputError as error:  # of formats whose pictures tell the size
-            yield Finding("missing-image", name, None, str(error))
-            continue
-        for instance in record.instances:
-            yield from _of_instance(record, instance)
-        if images is not None:
-            yield from _of_picture(record, images)
+    for index in range(len(annotations.names)):
+        yield from findings_of(annotations, index, images)
+
+
+def findings_of(annotations: Annotations, index: int, images: Path | None) -> Iterator[Finding]:
+    """The findings of one image of a file that has been opened."""
+    try:
+        record = annotations.decode(index)
+    except InputError as error:  # of formats whose pictures tell the size
+        yield Finding("missing-image", annotations.names[index], None, str(error))
+        return
+    for instance in record.instances:
+        yield from _of_instance(record, instance)
+    if images is not None:
+        yield from _of_picture(record, images)
 
 
 def _of_instance(record: ImageRecord, instance: Instance) -> Iterator[Finding]:

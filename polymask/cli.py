@@ -10,13 +10,13 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import click
-from tqdm import tqdm
 
 import polymask
 from polymask.checks import KINDS
 from polymask.commands import (
     compare_command,
     emulate_command,
+    preview_command,
     restore_command,
     stats_command,
     verify_command,
@@ -27,27 +27,11 @@ from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
 from polymask.model import Limits, Report
 from polymask.raster import KERNEL, PIXEL_RULES
+from polymask.report.changes import convert_with_preview
 from polymask.report.summary import findings_text, summary
 from polymask.semantic import OVERLAP_RULES
+from polymask.terminal import Bar, styled, told, with_way_out
 from polymask.workers import available
-
-
-class _Bar:
-    """A bar on stderr, and nothing where stderr is no terminal."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._off = True if quiet else None
-        self._bar: Any = None
-
-    def start(self, images: int) -> None:
-        self._bar = tqdm(total=images, unit=" images", disable=self._off, file=sys.stderr, leave=False)
-
-    def advance(self, images: int) -> None:
-        self._bar.update(images)
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
 
 
 class _Group(click.Group):
@@ -60,11 +44,11 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except PolymaskError as error:
-            _fail(str(error), error.exit_code)
+            _fail(with_way_out(error), error.exit_code)
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    click.echo(f"polymask: {message}", err=True)
+    click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {message}", err=True)
     sys.exit(code)
 
 
@@ -99,18 +83,20 @@ def convert_command(
     """
     options["priority"] = _split_priority(options["priority"])
     options["workers"] = options["workers"] or available()
-    bar = _Bar(quiet=quiet)
-    try:
-        report = polymask.convert(source, dest, progress=bar, **options)
-    finally:
-        bar.close()
+    preview = options.pop("preview")
+    with Bar(quiet=quiet) as bar:
+        if preview:
+            report = convert_with_preview(source, dest, preview, progress=bar, **options)
+        else:
+            report = polymask.convert(source, dest, progress=bar, **options)
     if as_json:
         click.echo(json.dumps(report.to_dict(), ensure_ascii=False))
     elif not quiet:
         where = dest or source
-        click.echo(
-            summary(report, f"{where} (dry run: nothing was written)" if options["dry_run"] else where)
-        )
+        where = f"{where} (dry run: nothing was written)" if options["dry_run"] else where
+        click.echo(told(summary(report, where)))
+        if preview:
+            click.echo(f"\nBefore and after: {preview}")
     if max_conflict is not None and report.conflict_percent > max_conflict:
         _fail(
             f"conflicts on {report.conflict_percent:.3f} % of the labeled pixels, more than --max-conflict "
@@ -175,7 +161,8 @@ def check_command(source: str, *, max_pixels: int, as_json: bool, **options: Any
         sys.exit(2)
 
 
-for _command in (stats_command, compare_command, verify_command, restore_command, emulate_command):
+for _command in (
+    stats_command, compare_command, preview_command, verify_command, restore_command, emulate_command):
     cli.add_command(_command)
 
 

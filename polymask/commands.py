@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from polymask.colors import PALETTES
 from polymask.comparison import compare
 from polymask.counts import stats
 from polymask.dataloop.target import is_dataloop
@@ -16,6 +17,7 @@ from polymask.proofs import examine, told
 from polymask.raster import PIXEL_RULES
 from polymask.report.tables import comparison_text, statistics_text
 from polymask.semantic import OVERLAP_RULES, Rules
+from polymask.terminal import Bar, told as styled_table
 from polymask.workers import available
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -25,6 +27,7 @@ _LABELS = click.option(
 _WORKERS = click.option(
     "--workers", type=click.IntRange(1), metavar="N", help="Processes.  [default: the processors]"
 )
+_QUIET = click.option("--quiet", is_flag=True, help="No bar, and no summary.")
 _FROM = click.option("--from", "from_", metavar="FORMAT", help="The annotations' format.")
 
 
@@ -136,6 +139,58 @@ def stats_command(
         _print_json(found.to_dict())
     else:
         click.echo(statistics_text(found))
+
+
+@click.command("preview")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("-o", "--output", required=True, metavar="FILE", help="The HTML file to write.")
+@_FROM
+@click.option("--images", metavar="DIR", help="Where the pictures are, if not beside; else all is on gray.")
+@_LABELS
+@click.option(
+    "--limit", type=click.IntRange(1), default=1200, show_default=True, metavar="N",
+    help="The most images to show; the others are counted.",
+)
+@click.option(
+    "--max-mb", type=click.FloatRange(min=0, min_open=True), default=24.0, show_default=True, metavar="N",
+    help="The largest file, in megabytes.",
+)
+@click.option(
+    "--palette", type=click.Choice(list(PALETTES)), default="safe", show_default=True,
+    help="Colors to begin with: color-blind safe, or the label map's own.",
+)
+@click.option(
+    "--pixel-rule", type=click.Choice(list(PIXEL_RULES)), default="center", show_default=True,
+    help="Which pixels belong to a polygon.",
+)
+@click.option(
+    "--overlap",
+    type=click.Choice([rule for rule in OVERLAP_RULES if rule not in ("priority", "error")]),
+    default="last", show_default=True, help="Who owns a pixel that several labels claim.",
+)
+@_WORKERS
+@_QUIET
+def preview_command(
+    paths: tuple[str, ...], *, output: str, pixel_rule: str, overlap: str, workers: int | None, quiet: bool,
+    **options: Any,
+) -> None:
+    """Look at it: an HTML report of annotations, of converted masks, or of both.
+
+    \b
+    polymask preview instances.json -o report.html
+    polymask preview instances.json masks/ --images pictures/ -o report.html
+
+    One file that opens from disk, offline, on a phone: a gallery with polygons and mask on a
+    slider, labels to switch, conflicts, and what `check` finds. Needs polymask[report].
+    """
+    from polymask.report.html import preview
+
+    rules = Rules(pixel_rule=pixel_rule, overlap=overlap)
+    with Bar(quiet=quiet) as bar:
+        made = preview(paths, output, rules=rules, workers=workers or available(), progress=bar, **options)
+    if not quiet:
+        shown = f"{len(made.shots):,} of {len(made.facts):,} images"
+        click.echo(f"{shown}, {made.pictures:,} with their picture → {output}")
 
 
 @click.command("restore")

@@ -138,6 +138,9 @@ _FLAGS = [
     ),
     click.option("--overwrite", is_flag=True, help="Replace what is there and differs."),
     click.option("--dry-run", is_flag=True, help="Do everything but write."),
+    click.option(
+        "--preview", metavar="FILE", help="With --dry-run: an HTML page of what would change, item by item."
+    ),
     click.option("--json", "as_json", is_flag=True, help="One JSON report on stdout."),
     click.option("--quiet", is_flag=True, help="No bar and no summary."),
 ]
