@@ -27,10 +27,9 @@ from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
 from polymask.model import Limits, Report
 from polymask.raster import KERNEL, PIXEL_RULES
-from polymask.report.changes import convert_with_preview
 from polymask.report.summary import findings_text, summary
 from polymask.semantic import OVERLAP_RULES
-from polymask.terminal import Bar, styled, told, with_way_out
+from polymask.terminal import Bar, emphasized, styled, with_way_out
 from polymask.workers import available
 
 
@@ -86,6 +85,8 @@ def convert_command(
     preview = options.pop("preview")
     with Bar(quiet=quiet) as bar:
         if preview:
+            from polymask.report.changes import convert_with_preview
+
             report = convert_with_preview(source, dest, preview, progress=bar, **options)
         else:
             report = polymask.convert(source, dest, progress=bar, **options)
@@ -94,7 +95,7 @@ def convert_command(
     elif not quiet:
         where = dest or source
         where = f"{where} (dry run: nothing was written)" if options["dry_run"] else where
-        click.echo(told(summary(report, where)))
+        click.echo(emphasized(summary(report, where)))
         if preview:
             click.echo(f"\nBefore and after: {preview}")
     if max_conflict is not None and report.conflict_percent > max_conflict:
@@ -162,7 +163,13 @@ def check_command(source: str, *, max_pixels: int, as_json: bool, **options: Any
 
 
 for _command in (
-    stats_command, compare_command, preview_command, verify_command, restore_command, emulate_command):
+    stats_command,
+    compare_command,
+    preview_command,
+    verify_command,
+    restore_command,
+    emulate_command,
+):
     cli.add_command(_command)
 
 

@@ -17,7 +17,7 @@ from polymask.proofs import examine, told
 from polymask.raster import PIXEL_RULES
 from polymask.report.tables import comparison_text, statistics_text
 from polymask.semantic import OVERLAP_RULES, Rules
-from polymask.terminal import Bar, told as styled_table
+from polymask.terminal import Bar
 from polymask.workers import available
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -60,7 +60,7 @@ def compare_command(
     if as_json:
         _print_json(result.to_dict())
     else:
-        click.echo(comparison_text(result))
+        click.echo(emphasized(comparison_text(result)))
     if result.failures or result.only_in_truth:
         sys.exit(1)
 
@@ -138,7 +138,7 @@ def stats_command(
     if as_json:
         _print_json(found.to_dict())
     else:
-        click.echo(statistics_text(found))
+        click.echo(emphasized(statistics_text(found)))
 
 
 @click.command("preview")
@@ -148,30 +148,52 @@ def stats_command(
 @click.option("--images", metavar="DIR", help="Where the pictures are, if not beside; else all is on gray.")
 @_LABELS
 @click.option(
-    "--limit", type=click.IntRange(1), default=1200, show_default=True, metavar="N",
+    "--limit",
+    type=click.IntRange(1),
+    default=1200,
+    show_default=True,
+    metavar="N",
     help="The most images to show; the others are counted.",
 )
 @click.option(
-    "--max-mb", type=click.FloatRange(min=0, min_open=True), default=24.0, show_default=True, metavar="N",
+    "--max-mb",
+    type=click.FloatRange(min=0, min_open=True),
+    default=24.0,
+    show_default=True,
+    metavar="N",
     help="The largest file, in megabytes.",
 )
 @click.option(
-    "--palette", type=click.Choice(list(PALETTES)), default="safe", show_default=True,
+    "--palette",
+    type=click.Choice(list(PALETTES)),
+    default="safe",
+    show_default=True,
     help="Colors to begin with: color-blind safe, or the label map's own.",
 )
 @click.option(
-    "--pixel-rule", type=click.Choice(list(PIXEL_RULES)), default="center", show_default=True,
+    "--pixel-rule",
+    type=click.Choice(list(PIXEL_RULES)),
+    default="center",
+    show_default=True,
     help="Which pixels belong to a polygon.",
 )
 @click.option(
     "--overlap",
     type=click.Choice([rule for rule in OVERLAP_RULES if rule not in ("priority", "error")]),
-    default="last", show_default=True, help="Who owns a pixel that several labels claim.",
+    default="last",
+    show_default=True,
+    help="Who owns a pixel that several labels claim.",
 )
 @_WORKERS
 @_QUIET
 def preview_command(
-    paths: tuple[str, ...], *, output: str, pixel_rule: str, overlap: str, workers: int | None, quiet: bool,
+    paths: tuple[str, ...],
+    *,
+    output: str,
+    pixel_rule: str,
+    overlap: str,
+    workers: int | None,
+    quiet: bool,
     **options: Any,
 ) -> None:
     """Look at it: an HTML report of annotations, of converted masks, or of both.

@@ -8,7 +8,7 @@ what is really there.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -22,6 +22,10 @@ from polymask.semantic import Painting, Rules, add_conflicts
 
 READ_BACKS = 6  # a service may show what was written a little later
 WAIT = 0.2  # seconds before the second reading; doubled each time
+
+
+# what a dry run tells of each item: what was read, what it would do to each label, what is stored
+Watch = Callable[[Item, Reading, Mapping[str, Decision], Sequence[Stored]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,7 @@ class ProvenJob:
 
     def __init__(self, source: Source, sink: Sink, journal: Journal | None, options: ProvenOptions) -> None:
         self.source, self.sink, self.journal, self.options = source, sink, journal, options
+        self.watch: Watch | None = None
         self._allowance = options.max_delete
         self._lock = threading.Lock()
 
@@ -107,9 +112,12 @@ class ProvenJob:
         outcome.unsupported = reading.unsupported
         drawn = self._drawn(reading)
         self._count(reading, drawn, outcome)
-        decisions = self._decide(reading, drawn, self.sink.proofs(item))
+        stored = self.sink.proofs(item)
+        decisions = self._decide(reading, drawn, stored)
         outcome.written = [label for label, decision in decisions.items() if decision.write]
         if self.options.dry_run:
+            if self.watch:
+                self.watch(item, reading, decisions, stored)
             outcome.deleted = self._would_delete(decisions, drawn)
             return
         if self.options.delete_source:

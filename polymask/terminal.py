@@ -68,7 +68,7 @@ def styled(text: str, stream: TextIO, **style: Any) -> str:
     return click.style(text, **style) if colors_wanted(stream) else text
 
 
-def told(text: str) -> str:
+def emphasized(text: str) -> str:
     """A summary with its headings bold, on a terminal: tables' heads, and the first line."""
     if not colors_wanted(sys.stdout):
         return text

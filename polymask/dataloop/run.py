@@ -16,7 +16,7 @@ from polymask.errors import InputError, NotFound, ProofError
 from polymask.formats import Annotations
 from polymask.journal import Journal, default_folder, open_existing
 from polymask.model import Limits, Report, Skipped
-from polymask.proven import ProvenJob, ProvenOptions
+from polymask.proven import ProvenJob, ProvenOptions, Watch
 from polymask.seams import Item
 
 Advance = Callable[[int], None]
@@ -101,6 +101,7 @@ def convert_connected(
     where: Sequence[str] = (),
     start: Callable[[int], None] | None = None,
     advance: Advance | None = None,
+    watch: Watch | None = None,
 ) -> Report:
     """Convert a dataset in place; see `convert_in_place`."""
     source = dataset.source(query=query, check_images=options.check_images)
@@ -109,9 +110,9 @@ def convert_connected(
     kept = Journal(dataset.journal_folder(journal)) if writes_journal else None
     if start:
         start(len(items))
-    report = ProvenJob(source, dataset.sink(source, options.limits), kept, options).run(
-        items, advance=advance
-    )
+    job = ProvenJob(source, dataset.sink(source, options.limits), kept, options)
+    job.watch = watch
+    report = job.run(items, advance=advance)
     if kept:
         report.notes.append(f"journal and backup: {kept.path}")
     return report

@@ -21,11 +21,13 @@ from polymask.report import page
 from polymask.report.sample import choose
 from polymask.report.shots import (
     MOST_PIXELS,
+    Read,
     Shot,
     add_pictures,
     plain_conflict,
     plain_finding,
     shot_of,
+    size_of,
     within,
 )
 from polymask.report.survey import Facts, Survey, open_survey
@@ -118,7 +120,7 @@ def preview_of(
     chosen = choose(facts, limit)
     drawn = partial(_shot, survey=survey, facts=facts, chosen=chosen)
     shots = [shot for chunk in run_chunks(drawn, list(chosen), workers) for shot in chunk if shot]
-    shots, pictures = fit(shots, survey, max_mb)
+    shots, pictures = fit(shots, _reader(survey), max_mb)
     findings = [*_of_file(survey), *(finding for one in facts for finding in one.findings)]
     return Preview(
         title=title,
@@ -147,36 +149,37 @@ def _shot(index: int, *, survey: Survey, facts: Sequence[Facts], chosen: dict[in
         "pixels": one.pixels,
         "conflicts": [plain_conflict(conflict) for conflict in one.conflicts],
         "findings": [plain_finding(finding) for finding in one.findings],
+        **survey.more(index),
     }
 
 
-def fit(shots: list[Shot], survey: Survey, max_mb: float) -> tuple[list[Shot], int]:
-    """The shots that fit into so many megabytes, with pictures as large as the rest allows."""
-    budget = int(max_mb * 1e6) - _RESERVE
-    if budget <= 0:
-        raise InputError(f"--max-mb {max_mb:g} leaves no room for images; allow 1 or more")
+def _reader(survey: Survey) -> Read:
     places = {name: index for index, name in enumerate(survey.names)}
 
     def read(name: str) -> bytes | None:
         return survey.pictures.read(name, places[name] if survey.annotations else None)
 
+    return read
+
+
+def fit(shots: Sequence[Shot], read: Read, max_mb: float) -> tuple[list[Shot], int]:
+    """The shots that fit into so many megabytes, with pictures as large as the rest allows."""
+    budget = int(max_mb * 1e6) - _RESERVE
+    if budget <= 0:
+        raise InputError(f"--max-mb {max_mb:g} leaves no room for images; allow 1 or more")
     with_pictures = any(read(shot["name"]) for shot in shots[:5])
     kept = within(shots, int(budget * _WITHOUT_PICTURES) if with_pictures else budget)
-    left = budget - sum(map(_size, kept))
+    left = budget - sum(map(size_of, kept))
     return kept, add_pictures(kept, read, left) if with_pictures else 0
-
-
-def _size(shot: Shot) -> int:
-    from polymask.report.shots import size_of
-
-    return size_of(shot)
 
 
 def _of_file(survey: Survey) -> list[Finding]:
     """The findings that are about the file, not one image's instances."""
     if survey.annotations is None:
         return []
-    skipped = [Finding("invalid", "", None, f"{one.name}: {one.reason}") for one in survey.annotations.skipped]
+    skipped = [
+        Finding("invalid", "", None, f"{one.name}: {one.reason}") for one in survey.annotations.skipped
+    ]
     left = [Finding("unsupported", one.name, None, one.reason) for one in survey.annotations.unsupported]
     return [*skipped, *survey.annotations.findings, *left]
 

@@ -107,7 +107,12 @@ def finding_groups(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     for finding in findings:
         by_kind.setdefault(finding.kind, []).append(finding)
     return [
-        {"kind": kind, "means": KINDS[kind], "count": len(by_kind[kind]), "rows": by_kind[kind][:MOST_FINDINGS]}
+        {
+            "kind": kind,
+            "means": KINDS[kind],
+            "count": len(by_kind[kind]),
+            "rows": by_kind[kind][:MOST_FINDINGS],
+        }
         for kind in KINDS
         if kind in by_kind
     ]

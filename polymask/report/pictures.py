@@ -13,7 +13,17 @@ from polymask.layouts import stem
 from polymask.model import Frame
 
 # (longest side, JPEG quality), from what a big screen shows to a postage stamp
-SIZES = ((1600, 92), (1600, 80), (1280, 75), (1024, 75), (800, 70), (640, 65), (480, 60), (320, 50), (192, 45))
+SIZES = (
+    (1600, 92),
+    (1600, 80),
+    (1280, 75),
+    (1024, 75),
+    (800, 70),
+    (640, 65),
+    (480, 60),
+    (320, 50),
+    (192, 45),
+)
 _BESIDE = (".", "images", "JPEGImages")  # where pictures lie beside annotations and masks
 
 
@@ -49,7 +59,9 @@ class Pictures:
         if self.images is not None:
             return None
         suffixes = [""] if Path(name).suffix.lower() in SUFFIXES else SUFFIXES
-        tried = (root / folder / f"{name}{end}" for root in self.roots for folder in _BESIDE for end in suffixes)
+        tried = (
+            root / folder / f"{name}{end}" for root in self.roots for folder in _BESIDE for end in suffixes
+        )
         return next((path for path in tried if path.is_file()), None)
 
 

@@ -23,7 +23,7 @@ def choose(facts: Sequence[Facts], limit: int) -> dict[int, str]:
         (i for i in usable if facts[i].contested), key=lambda i: (-facts[i].contested, facts[i].name)
     )
     if len(usable) <= limit:
-        return {i: "conflict" for i in contested} | {i: "" for i in usable if not facts[i].contested}
+        return dict.fromkeys(contested, "conflict") | {i: "" for i in usable if not facts[i].contested}
     share = limit // SHARES
     chosen = dict.fromkeys(contested[:share], "conflict")
     for index, label in _rarest(facts, usable):

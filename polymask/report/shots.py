@@ -45,6 +45,11 @@ def shot_of(
     }
 
 
+def before_of(mask: IndexMask) -> Shot:
+    """What the page knows of the mask that an image had before."""
+    return {"before": _uri("png", mask_png(mask, None)), "deepBefore": int(mask.dtype != np.uint8)}
+
+
 def mask_png(mask: IndexMask, contested: NDArray[np.bool_] | None) -> bytes:
     """A mask that a page's canvas can read back exactly; see `shot_of`."""
     if contested is None and mask.dtype == np.uint8:

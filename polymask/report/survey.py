@@ -68,7 +68,11 @@ class Survey:
         """The names of the stored masks, by those of the images."""
         if self.masks is None:
             return {}
-        stems = {stem(name): name for name in self.names} if self.annotations else {name: name for name in self.names}
+        stems = (
+            {stem(name): name for name in self.names}
+            if self.annotations
+            else {name: name for name in self.names}
+        )
         return {stems[name]: own for name, own in matched(tuple(stems), self.masks.names).items()}
 
     def look(self, index: int) -> Facts:
@@ -109,7 +113,9 @@ class Survey:
 
     def _pixels(self, mask: IndexMask) -> dict[str, int]:
         counts = np.bincount(mask.reshape(-1), minlength=VOID_16 + 1)
-        return {label.name: int(counts[label.value]) for label in self.label_map.labels if counts[label.value]}
+        return {
+            label.name: int(counts[label.value]) for label in self.label_map.labels if counts[label.value]
+        }
 
     def painting(self, index: int) -> Painting:
         """An image's merge; instances of labels that are not in the map are left out."""
@@ -122,6 +128,10 @@ class Survey:
         """The folder's mask of an image, if it has one."""
         name = self._stored.get(self.names[index])
         return self.masks.decode(name) if self.masks and name is not None else None
+
+    def more(self, index: int) -> dict[str, Any]:  # noqa: ARG002 - for those that know more
+        """What else the page is told of an image."""
+        return {}
 
     def view(self, index: int) -> tuple[ImageRecord, IndexMask, NDArray[np.bool_] | None]:
         """What is shown of an image: its instances, its mask, and where labels contest pixels."""

@@ -47,7 +47,9 @@ class Browser:
 
     def show(self, name: str) -> None:
         """Open the viewer on an image by its card."""
-        self.js("[...document.querySelectorAll('.card')].find(c => c.shot.name === arguments[0]).click()", name)
+        self.js(
+            "[...document.querySelectorAll('.card')].find(c => c.shot.name === arguments[0]).click()", name
+        )
         self.wait(f"return document.getElementById('stage').dataset.ready === {json.dumps(name)}")
 
     def text(self, element: str) -> str:
