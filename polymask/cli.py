@@ -21,7 +21,7 @@ from polymask.commands import (
     stats_command,
     verify_command,
 )
-from polymask.errors import PolymaskError
+from polymask.errors import PolymaskError, nearest
 from polymask.flags import convert_flags
 from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
@@ -35,6 +35,13 @@ from polymask.workers import available
 
 class _Group(click.Group):
     """Commands in the order of a day's work, and errors as one line with the right exit code."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands and (near := nearest(args[0], self.commands)):
+            raise click.UsageError(f"no command '{args[0]}'; {near}", ctx)
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -61,6 +68,7 @@ def cli() -> None:
     polymask convert instances.json out/ --to voc     a PASCAL VOC folder
     polymask check instances.json                     what is odd about the annotations
     polymask compare truth/ other/                    IoU by label between two mask sets
+    polymask preview instances.json -o report.html    look at it in a browser
 
     Exit codes: 0 done, 1 some items failed, 2 your input, 3 the service or the disk,
     4 somebody else holds it or changed it, 5 a proof failed, 130 or 143 interrupted.
@@ -75,6 +83,11 @@ def convert_command(
     source: str, dest: str | None, *, as_json: bool, quiet: bool, max_conflict: float | None, **options: Any
 ) -> None:
     """Convert polygon annotations to masks.
+
+    \b
+    polymask convert instances.json masks/
+    polymask convert instances.json out/ --to voc --images pictures/ --copy-images
+    polymask convert dataloop://project/dataset --delete-source --dry-run --preview changes.html
 
     SOURCE and DEST are files and folders, or dataloop://PROJECT/DATASET[/folder]. A dataset
     without DEST is converted in place: masks are added, and with --delete-source the polygons
@@ -142,13 +155,19 @@ def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
     metavar="N",
     help="The largest frame, height × width.",
 )
+@click.option("--quiet", is_flag=True, help="No bar.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def check_command(source: str, *, max_pixels: int, as_json: bool, **options: Any) -> None:
+def check_command(source: str, *, max_pixels: int, as_json: bool, quiet: bool, **options: Any) -> None:
     """Find what is wrong with the annotations before it costs anything.
+
+    \b
+    polymask check instances.json
+    polymask check instances.json --images pictures/ --json
 
     Exits 2 where `convert` would refuse records, else 0.
     """
-    found = polymask.check(source, limits=Limits(max_pixels=max_pixels), **options)
+    with Bar(quiet=quiet) as bar:
+        found = polymask.check(source, limits=Limits(max_pixels=max_pixels), progress=bar, **options)
     counts = Counter(finding.kind for finding in found)
     if as_json:
         document = {
@@ -176,7 +195,12 @@ for _command in (
 @cli.command("formats")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def formats_command(*, as_json: bool) -> None:
-    """List what can be read and written, and by which rules."""
+    """List what can be read and written, and by which rules.
+
+    \b
+    polymask formats
+    polymask formats --json
+    """
     tables = {
         "formats": FORMATS,
         "layouts": LAYOUTS,

@@ -11,13 +11,15 @@ from polymask.comparison import compare
 from polymask.counts import stats
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
+from polymask.flags import names_of
+from polymask.formats import FORMATS
 from polymask.labels import LabelMap
 from polymask.places import restore, verify
 from polymask.proofs import examine, told
 from polymask.raster import PIXEL_RULES
 from polymask.report.tables import comparison_text, statistics_text
 from polymask.semantic import OVERLAP_RULES, Rules
-from polymask.terminal import Bar
+from polymask.terminal import Bar, emphasized
 from polymask.workers import available
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -28,7 +30,14 @@ _WORKERS = click.option(
     "--workers", type=click.IntRange(1), metavar="N", help="Processes.  [default: the processors]"
 )
 _QUIET = click.option("--quiet", is_flag=True, help="No bar, and no summary.")
-_FROM = click.option("--from", "from_", metavar="FORMAT", help="The annotations' format.")
+_NO_BAR = click.option("--quiet", is_flag=True, help="No bar.")
+_FROM = click.option(
+    "--from",
+    "from_",
+    metavar="FORMAT",
+    help="The annotations' format, where their content does not tell.",
+    shell_complete=names_of(FORMATS),
+)
 
 
 def _print_json(document: dict[str, Any]) -> None:
@@ -45,18 +54,36 @@ def _label_map(path: str | None) -> LabelMap | None:
 @_LABELS
 @click.option("--with-background", is_flag=True, help="Count background as a label.")
 @_WORKERS
+@_NO_BAR
 @_JSON
 def compare_command(
-    truth: str, other: str, *, labels: str | None, with_background: bool, workers: int | None, as_json: bool
+    truth: str,
+    other: str,
+    *,
+    labels: str | None,
+    with_background: bool,
+    workers: int | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """IoU by label between two mask sets: folders of any layout, or annotation files.
+
+    \b
+    polymask compare truth/ predicted/
+    polymask compare instances.json masks/ --json
 
     Images are matched by name without suffix, labels by name. Pixels that are void in
     TRUTH are left out. Exits 1 where images of TRUTH could not be compared.
     """
-    result = compare(
-        truth, other, _label_map(labels), with_background=with_background, workers=workers or available()
-    )
+    with Bar(quiet=quiet) as bar:
+        result = compare(
+            truth,
+            other,
+            _label_map(labels),
+            with_background=with_background,
+            workers=workers or available(),
+            progress=bar,
+        )
     if as_json:
         _print_json(result.to_dict())
     else:
@@ -84,6 +111,7 @@ def compare_command(
     show_default=True,
     help="With --source, where no manifest tells: who owns a pixel that several labels claim.",
 )
+@_NO_BAR
 @_JSON
 def verify_command(
     dest: str,
@@ -94,8 +122,13 @@ def verify_command(
     pixel_rule: str,
     overlap: str,
     as_json: bool,
+    quiet: bool,
 ) -> None:
     """Prove stored masks again: against their manifest, or with --source against annotations.
+
+    \b
+    polymask verify masks/
+    polymask verify theirs/ --source instances.json
 
     With --source the masks may be any tool's; where they differ, likely causes are named.
     Exits 5 where a mask is damaged, missing or different.
@@ -105,7 +138,10 @@ def verify_command(
         click.echo(f"{report.unchanged:,} masks on {report.images:,} items are what they claim to be.")
         return
     rules = Rules(pixel_rule=pixel_rule, overlap=overlap)
-    report = examine(dest, source=source, from_=from_, labels=_label_map(labels), rules=rules)
+    with Bar(quiet=quiet) as bar:
+        report = examine(
+            dest, source=source, from_=from_, labels=_label_map(labels), rules=rules, progress=bar
+        )
     if as_json:
         failures = [{"name": failure.name, "reason": failure.reason} for failure in report.failures]
         _print_json(
@@ -129,12 +165,21 @@ def verify_command(
 @_FROM
 @_LABELS
 @_WORKERS
+@_NO_BAR
 @_JSON
 def stats_command(
-    path: str, *, from_: str | None, labels: str | None, workers: int | None, as_json: bool
+    path: str, *, from_: str | None, labels: str | None, workers: int | None, as_json: bool, quiet: bool
 ) -> None:
-    """Count instances and painted pixels by label, of annotations or of a folder of masks."""
-    found = stats(path, from_=from_, labels=_label_map(labels), workers=workers or available())
+    """Count instances and painted pixels by label, of annotations or of a folder of masks.
+
+    \b
+    polymask stats instances.json
+    polymask stats masks/ --json
+    """
+    with Bar(quiet=quiet) as bar:
+        found = stats(
+            path, from_=from_, labels=_label_map(labels), workers=workers or available(), progress=bar
+        )
     if as_json:
         _print_json(found.to_dict())
     else:
@@ -222,6 +267,10 @@ def preview_command(
 def restore_command(dest: str, *, journal: str | None, as_json: bool) -> None:
     """Put back the polygons that --delete-source deleted.
 
+    \b
+    polymask restore masks/
+    polymask restore dataloop://project/dataset
+
     DEST is the folder of masks or the dataset that was converted. What is there already
     stays as it is, so that it can be run again.
     """
@@ -240,6 +289,9 @@ def restore_command(dest: str, *, journal: str | None, as_json: bool) -> None:
 @click.option("--store", metavar="DIR", help="Keep everything here, to go on with later.")
 def emulate_command(*, port: int, seed: str | None, images: str | None, store: str | None) -> None:
     """Run a local Dataloop on loopback, to try and to test against.
+
+    \b
+    polymask emulate --port 8000 --seed instances.json --images pictures/
 
     Prints its base URL and how to point dtlpy and polymask at it; takes any bearer token.
     Ctrl-C stops it.

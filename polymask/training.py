@@ -299,4 +299,5 @@ def label_iou(truth: Pixels, predicted: Pixels, classes: int | Sequence[int]) ->
     both = [((truth == value) & (predicted == value)).sum() for value in values]
     either = np.array([((truth == value) | (predicted == value)).sum() for value in values], float)
     either[either == 0] = np.nan
-    return np.array(both) / either
+    scores: NDArray[np.float64] = np.array(both) / either
+    return scores

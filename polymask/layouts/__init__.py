@@ -13,7 +13,7 @@ A layout that can be read back has a fifth, `open_folder(folder)`: its masks the
 `reading.MaskFolder`, or None where the folder is of another layout.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import PurePosixPath
@@ -36,6 +36,7 @@ LAYOUTS = {
     "coco-panoptic": "panoptic.json and panoptic/<name>.png: a segment for each instance",
     "coco-stuff": "stuffthingmaps/<name>.png: category id - 1, 255 unlabeled",
     "onehot": "onehot/<name>.npz: H x W x K, background first",
+    "overlay": "overlay/<name>.png: the mask over its picture, and contact sheets; for people",
 }
 
 
@@ -55,6 +56,8 @@ class LayoutOptions:
     instances: bool = False
     splits: Mapping[str, str] = field(default_factory=dict)
     split_names: tuple[str, ...] = ()
+    palette: str = "safe"  # of layouts for people, as is the image's own picture
+    picture: Callable[[], bytes] | None = None
 
     def split_of(self, name: str) -> str:
         """The split that an image belongs to."""

@@ -158,7 +158,8 @@ def seen(
     before: dict[str, IndexMask] = {}
     for proof in stored:
         if proof.mask is not None and proof.mask.shape == reading.record.frame:
-            before[proof.label] = before.get(proof.label, 0) | proof.mask.astype(np.uint8)
+            mask: IndexMask = proof.mask.astype(np.uint8)
+            before[proof.label] = np.maximum(mask, before.get(proof.label, mask))
     what = [line for label in sorted(decisions) for line in _told(label, decisions[label])]
     going = sum(len(decision.accounted) for decision in decisions.values())
     going += sum(len(one.write.claim["sources"]) for one in decisions.values() if one.write)

@@ -182,7 +182,7 @@ def open_survey(
         else:
             options = ReadOptions(skip_invalid=True, images=pictures, **reading)
             annotations = open_annotations(path, format=from_, options=options)
-    label_map = labels or (masks and masks.label_map)
+    label_map = labels or (masks.label_map if masks else None)
     if label_map is None:
         label_map = from_categories(annotations.categories) if annotations else _numbered(masks)
     return Survey(annotations, masks, label_map=label_map, rules=rules, images=pictures)

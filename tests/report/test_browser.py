@@ -135,7 +135,10 @@ def test_search_order_and_label_choose_the_cards(browser, report):
     browser.open(report)
     names = "return [...document.querySelectorAll('.card')].map(c => c.shot.name)"
     assert browser.js(names) == ["harbor.png", "meadow.png", "empty.png"]
-    choose = "const e = document.getElementById(arguments[0]); e.value = arguments[1]; e.dispatchEvent(new Event('input'))"
+    choose = (
+        "const e = document.getElementById(arguments[0]); e.value = arguments[1];"
+        "e.dispatchEvent(new Event('input'))"
+    )
     browser.js(choose, "order", "name")
     assert browser.js(names) == ["empty.png", "harbor.png", "meadow.png"]
     browser.js(choose, "search", "tree")

@@ -33,4 +33,4 @@ def _outline(runs: Runs) -> list[NDArray[np.float64]]:
     mask = np.zeros(runs.frame, np.uint8)
     paint(mask, spans_of([runs], runs.frame)[0], 1)
     rings, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    return [ring.reshape(-1, 2) + 0.5 for ring in rings]  # through pixel centers
+    return [ring.reshape(-1, 2).astype(np.float64) + 0.5 for ring in rings]  # through pixel centers
