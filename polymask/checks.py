@@ -16,6 +16,7 @@ from polymask.formats.pictures import EXIF_ORIENTATION, PICTURES
 from polymask.geometry import area, outside, repeats, self_contact
 from polymask.model import Finding, ImageRecord, Instance, Limits, Runs, Spans
 from polymask.raster import spans_of
+from polymask.workers import Watcher, watched
 
 KINDS = {
     "invalid": "a record that cannot be used; `convert` refuses it, or leaves it out with --skip-invalid",
@@ -42,6 +43,7 @@ def check(
     limits: Limits | None = None,
     label_attribute: str | None = None,
     default_label: str | None = None,
+    progress: Watcher | None = None,
 ) -> list[Finding]:
     """Everything odd about an annotation file, image by image; with `images`, about its pictures too.
 
@@ -61,26 +63,34 @@ def check(
         default_label=default_label,
     )
     annotations = open_annotations(source, format=from_, options=options)
-    return list(findings(annotations, pictures))
+    return list(findings(annotations, pictures, progress=progress))
 
 
-def findings(annotations: Annotations, images: Path | None) -> Iterator[Finding]:
+def findings(
+    annotations: Annotations, images: Path | None, *, progress: Watcher | None = None
+) -> Iterator[Finding]:
     """The findings of a file that has been opened; invalid records first."""
     for skipped in annotations.skipped:
         yield Finding("invalid", "", None, f"{skipped.name}: {skipped.reason}")
     yield from annotations.findings
     for left in annotations.unsupported:
         yield Finding("unsupported", left.name, None, left.reason)
-    for index, name in enumerate(annotations.names):
-        try:
-            record = annotations.decode(index)
-        except InputError as error:  # of formats whose pictures tell the size
-            yield Finding("missing-image", name, None, str(error))
-            continue
-        for instance in record.instances:
-            yield from _of_instance(record, instance)
-        if images is not None:
-            yield from _of_picture(record, images)
+    chunks = ([index] for index in range(len(annotations.names)))
+    for (index,) in watched(chunks, len(annotations.names), progress):
+        yield from findings_of(annotations, index, images)
+
+
+def findings_of(annotations: Annotations, index: int, images: Path | None) -> Iterator[Finding]:
+    """The findings of one image of a file that has been opened."""
+    try:
+        record = annotations.decode(index)
+    except InputError as error:  # of formats whose pictures tell the size
+        yield Finding("missing-image", annotations.names[index], None, str(error))
+        return
+    for instance in record.instances:
+        yield from _of_instance(record, instance)
+    if images is not None:
+        yield from _of_picture(record, images)
 
 
 def _of_instance(record: ImageRecord, instance: Instance) -> Iterator[Finding]:

@@ -10,18 +10,18 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import click
-from tqdm import tqdm
 
 import polymask
 from polymask.checks import KINDS
 from polymask.commands import (
     compare_command,
     emulate_command,
+    preview_command,
     restore_command,
     stats_command,
     verify_command,
 )
-from polymask.errors import PolymaskError
+from polymask.errors import PolymaskError, nearest
 from polymask.flags import convert_flags
 from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
@@ -29,29 +29,19 @@ from polymask.model import Limits, Report
 from polymask.raster import KERNEL, PIXEL_RULES
 from polymask.report.summary import findings_text, summary
 from polymask.semantic import OVERLAP_RULES
+from polymask.terminal import Bar, emphasized, styled, with_way_out
 from polymask.workers import available
-
-
-class _Bar:
-    """A bar on stderr, and nothing where stderr is no terminal."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._off = True if quiet else None
-        self._bar: Any = None
-
-    def start(self, images: int) -> None:
-        self._bar = tqdm(total=images, unit=" images", disable=self._off, file=sys.stderr, leave=False)
-
-    def advance(self, images: int) -> None:
-        self._bar.update(images)
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
 
 
 class _Group(click.Group):
     """Commands in the order of a day's work, and errors as one line with the right exit code."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands and (near := nearest(args[0], self.commands)):
+            raise click.UsageError(f"no command '{args[0]}'; {near}", ctx)
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -60,11 +50,11 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except PolymaskError as error:
-            _fail(str(error), error.exit_code)
+            _fail(with_way_out(error), error.exit_code)
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    click.echo(f"polymask: {message}", err=True)
+    click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {message}", err=True)
     sys.exit(code)
 
 
@@ -78,6 +68,7 @@ def cli() -> None:
     polymask convert instances.json out/ --to voc     a PASCAL VOC folder
     polymask check instances.json                     what is odd about the annotations
     polymask compare truth/ other/                    IoU by label between two mask sets
+    polymask preview instances.json -o report.html    look at it in a browser
 
     Exit codes: 0 done, 1 some items failed, 2 your input, 3 the service or the disk,
     4 somebody else holds it or changed it, 5 a proof failed, 130 or 143 interrupted.
@@ -93,24 +84,33 @@ def convert_command(
 ) -> None:
     """Convert polygon annotations to masks.
 
+    \b
+    polymask convert instances.json masks/
+    polymask convert instances.json out/ --to voc --images pictures/ --copy-images
+    polymask convert dataloop://project/dataset --delete-source --dry-run --preview changes.html
+
     SOURCE and DEST are files and folders, or dataloop://PROJECT/DATASET[/folder]. A dataset
     without DEST is converted in place: masks are added, and with --delete-source the polygons
     go once their masks are proven.
     """
     options["priority"] = _split_priority(options["priority"])
     options["workers"] = options["workers"] or available()
-    bar = _Bar(quiet=quiet)
-    try:
-        report = polymask.convert(source, dest, progress=bar, **options)
-    finally:
-        bar.close()
+    preview = options.pop("preview")
+    with Bar(quiet=quiet) as bar:
+        if preview:
+            from polymask.report.changes import convert_with_preview
+
+            report = convert_with_preview(source, dest, preview, progress=bar, **options)
+        else:
+            report = polymask.convert(source, dest, progress=bar, **options)
     if as_json:
         click.echo(json.dumps(report.to_dict(), ensure_ascii=False))
     elif not quiet:
         where = dest or source
-        click.echo(
-            summary(report, f"{where} (dry run: nothing was written)" if options["dry_run"] else where)
-        )
+        where = f"{where} (dry run: nothing was written)" if options["dry_run"] else where
+        click.echo(emphasized(summary(report, where)))
+        if preview:
+            click.echo(f"\nBefore and after: {preview}")
     if max_conflict is not None and report.conflict_percent > max_conflict:
         _fail(
             f"conflicts on {report.conflict_percent:.3f} % of the labeled pixels, more than --max-conflict "
@@ -155,13 +155,19 @@ def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
     metavar="N",
     help="The largest frame, height × width.",
 )
+@click.option("--quiet", is_flag=True, help="No bar.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def check_command(source: str, *, max_pixels: int, as_json: bool, **options: Any) -> None:
+def check_command(source: str, *, max_pixels: int, as_json: bool, quiet: bool, **options: Any) -> None:
     """Find what is wrong with the annotations before it costs anything.
+
+    \b
+    polymask check instances.json
+    polymask check instances.json --images pictures/ --json
 
     Exits 2 where `convert` would refuse records, else 0.
     """
-    found = polymask.check(source, limits=Limits(max_pixels=max_pixels), **options)
+    with Bar(quiet=quiet) as bar:
+        found = polymask.check(source, limits=Limits(max_pixels=max_pixels), progress=bar, **options)
     counts = Counter(finding.kind for finding in found)
     if as_json:
         document = {
@@ -175,14 +181,26 @@ def check_command(source: str, *, max_pixels: int, as_json: bool, **options: Any
         sys.exit(2)
 
 
-for _command in (stats_command, compare_command, verify_command, restore_command, emulate_command):
+for _command in (
+    stats_command,
+    compare_command,
+    preview_command,
+    verify_command,
+    restore_command,
+    emulate_command,
+):
     cli.add_command(_command)
 
 
 @cli.command("formats")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def formats_command(*, as_json: bool) -> None:
-    """List what can be read and written, and by which rules."""
+    """List what can be read and written, and by which rules.
+
+    \b
+    polymask formats
+    polymask formats --json
+    """
     tables = {
         "formats": FORMATS,
         "layouts": LAYOUTS,

@@ -6,16 +6,20 @@ from typing import Any
 
 import click
 
+from polymask.colors import PALETTES
 from polymask.comparison import compare
 from polymask.counts import stats
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
+from polymask.flags import names_of
+from polymask.formats import FORMATS
 from polymask.labels import LabelMap
 from polymask.places import restore, verify
 from polymask.proofs import examine, told
 from polymask.raster import PIXEL_RULES
 from polymask.report.tables import comparison_text, statistics_text
 from polymask.semantic import OVERLAP_RULES, Rules
+from polymask.terminal import Bar, emphasized
 from polymask.workers import available
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -25,7 +29,15 @@ _LABELS = click.option(
 _WORKERS = click.option(
     "--workers", type=click.IntRange(1), metavar="N", help="Processes.  [default: the processors]"
 )
-_FROM = click.option("--from", "from_", metavar="FORMAT", help="The annotations' format.")
+_QUIET = click.option("--quiet", is_flag=True, help="No bar, and no summary.")
+_NO_BAR = click.option("--quiet", is_flag=True, help="No bar.")
+_FROM = click.option(
+    "--from",
+    "from_",
+    metavar="FORMAT",
+    help="The annotations' format, where their content does not tell.",
+    shell_complete=names_of(FORMATS),
+)
 
 
 def _print_json(document: dict[str, Any]) -> None:
@@ -42,22 +54,40 @@ def _label_map(path: str | None) -> LabelMap | None:
 @_LABELS
 @click.option("--with-background", is_flag=True, help="Count background as a label.")
 @_WORKERS
+@_NO_BAR
 @_JSON
 def compare_command(
-    truth: str, other: str, *, labels: str | None, with_background: bool, workers: int | None, as_json: bool
+    truth: str,
+    other: str,
+    *,
+    labels: str | None,
+    with_background: bool,
+    workers: int | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """IoU by label between two mask sets: folders of any layout, or annotation files.
+
+    \b
+    polymask compare truth/ predicted/
+    polymask compare instances.json masks/ --json
 
     Images are matched by name without suffix, labels by name. Pixels that are void in
     TRUTH are left out. Exits 1 where images of TRUTH could not be compared.
     """
-    result = compare(
-        truth, other, _label_map(labels), with_background=with_background, workers=workers or available()
-    )
+    with Bar(quiet=quiet) as bar:
+        result = compare(
+            truth,
+            other,
+            _label_map(labels),
+            with_background=with_background,
+            workers=workers or available(),
+            progress=bar,
+        )
     if as_json:
         _print_json(result.to_dict())
     else:
-        click.echo(comparison_text(result))
+        click.echo(emphasized(comparison_text(result)))
     if result.failures or result.only_in_truth:
         sys.exit(1)
 
@@ -81,6 +111,7 @@ def compare_command(
     show_default=True,
     help="With --source, where no manifest tells: who owns a pixel that several labels claim.",
 )
+@_NO_BAR
 @_JSON
 def verify_command(
     dest: str,
@@ -91,8 +122,13 @@ def verify_command(
     pixel_rule: str,
     overlap: str,
     as_json: bool,
+    quiet: bool,
 ) -> None:
     """Prove stored masks again: against their manifest, or with --source against annotations.
+
+    \b
+    polymask verify masks/
+    polymask verify theirs/ --source instances.json
 
     With --source the masks may be any tool's; where they differ, likely causes are named.
     Exits 5 where a mask is damaged, missing or different.
@@ -102,7 +138,10 @@ def verify_command(
         click.echo(f"{report.unchanged:,} masks on {report.images:,} items are what they claim to be.")
         return
     rules = Rules(pixel_rule=pixel_rule, overlap=overlap)
-    report = examine(dest, source=source, from_=from_, labels=_label_map(labels), rules=rules)
+    with Bar(quiet=quiet) as bar:
+        report = examine(
+            dest, source=source, from_=from_, labels=_label_map(labels), rules=rules, progress=bar
+        )
     if as_json:
         failures = [{"name": failure.name, "reason": failure.reason} for failure in report.failures]
         _print_json(
@@ -126,16 +165,99 @@ def verify_command(
 @_FROM
 @_LABELS
 @_WORKERS
+@_NO_BAR
 @_JSON
 def stats_command(
-    path: str, *, from_: str | None, labels: str | None, workers: int | None, as_json: bool
+    path: str, *, from_: str | None, labels: str | None, workers: int | None, as_json: bool, quiet: bool
 ) -> None:
-    """Count instances and painted pixels by label, of annotations or of a folder of masks."""
-    found = stats(path, from_=from_, labels=_label_map(labels), workers=workers or available())
+    """Count instances and painted pixels by label, of annotations or of a folder of masks.
+
+    \b
+    polymask stats instances.json
+    polymask stats masks/ --json
+    """
+    with Bar(quiet=quiet) as bar:
+        found = stats(
+            path, from_=from_, labels=_label_map(labels), workers=workers or available(), progress=bar
+        )
     if as_json:
         _print_json(found.to_dict())
     else:
-        click.echo(statistics_text(found))
+        click.echo(emphasized(statistics_text(found)))
+
+
+@click.command("preview")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("-o", "--output", required=True, metavar="FILE", help="The HTML file to write.")
+@_FROM
+@click.option("--images", metavar="DIR", help="Where the pictures are, if not beside; else all is on gray.")
+@_LABELS
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=1200,
+    show_default=True,
+    metavar="N",
+    help="The most images to show; the others are counted.",
+)
+@click.option(
+    "--max-mb",
+    type=click.FloatRange(min=0, min_open=True),
+    default=24.0,
+    show_default=True,
+    metavar="N",
+    help="The largest file, in megabytes.",
+)
+@click.option(
+    "--palette",
+    type=click.Choice(list(PALETTES)),
+    default="safe",
+    show_default=True,
+    help="Colors to begin with: color-blind safe, or the label map's own.",
+)
+@click.option(
+    "--pixel-rule",
+    type=click.Choice(list(PIXEL_RULES)),
+    default="center",
+    show_default=True,
+    help="Which pixels belong to a polygon.",
+)
+@click.option(
+    "--overlap",
+    type=click.Choice([rule for rule in OVERLAP_RULES if rule not in ("priority", "error")]),
+    default="last",
+    show_default=True,
+    help="Who owns a pixel that several labels claim.",
+)
+@_WORKERS
+@_QUIET
+def preview_command(
+    paths: tuple[str, ...],
+    *,
+    output: str,
+    pixel_rule: str,
+    overlap: str,
+    workers: int | None,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Look at it: an HTML report of annotations, of converted masks, or of both.
+
+    \b
+    polymask preview instances.json -o report.html
+    polymask preview instances.json masks/ --images pictures/ -o report.html
+
+    One file that opens from disk, offline, on a phone: a gallery with polygons and mask on a
+    slider, labels to switch, conflicts, and what `check` finds. Needs polymask[report].
+    """
+    from polymask.report.html import preview
+
+    rules = Rules(pixel_rule=pixel_rule, overlap=overlap)
+    with Bar(quiet=quiet) as bar:
+        made = preview(paths, output, rules=rules, workers=workers or available(), progress=bar, **options)
+    if not quiet:
+        shown = f"{len(made.shots):,} of {len(made.facts):,} images"
+        click.echo(f"{shown}, {made.pictures:,} with their picture → {output}")
 
 
 @click.command("restore")
@@ -144,6 +266,10 @@ def stats_command(
 @_JSON
 def restore_command(dest: str, *, journal: str | None, as_json: bool) -> None:
     """Put back the polygons that --delete-source deleted.
+
+    \b
+    polymask restore masks/
+    polymask restore dataloop://project/dataset
 
     DEST is the folder of masks or the dataset that was converted. What is there already
     stays as it is, so that it can be run again.
@@ -163,6 +289,9 @@ def restore_command(dest: str, *, journal: str | None, as_json: bool) -> None:
 @click.option("--store", metavar="DIR", help="Keep everything here, to go on with later.")
 def emulate_command(*, port: int, seed: str | None, images: str | None, store: str | None) -> None:
     """Run a local Dataloop on loopback, to try and to test against.
+
+    \b
+    polymask emulate --port 8000 --seed instances.json --images pictures/
 
     Prints its base URL and how to point dtlpy and polymask at it; takes any bearer token.
     Ctrl-C stops it.

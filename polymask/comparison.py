@@ -14,7 +14,7 @@ from polymask.labels import VOID_8, VOID_16, LabelMap
 from polymask.layouts.tables import BACKGROUND, VOID
 from polymask.masks import MaskSet, matched, open_masks
 from polymask.model import IndexMask, Skipped
-from polymask.workers import run_chunks
+from polymask.workers import Watcher, run_chunks, watched
 
 WORST = 10
 
@@ -104,6 +104,7 @@ def compare(
     *,
     with_background: bool = False,
     workers: int = 1,
+    progress: Watcher | None = None,
 ) -> Comparison:
     """The agreement of two sets of masks: the IoU of each label that either has.
 
@@ -138,7 +139,7 @@ def compare(
     def one(index: int) -> Pairs | str:
         return _image_pairs(sets, listed[index])
 
-    chunks = run_chunks(one, range(len(listed)), workers)
+    chunks = watched(run_chunks(one, range(len(listed)), workers), len(listed), progress)
     total: Counter[tuple[str, str]] = Counter()
     for (name, _), counts in zip(listed, (one for chunk in chunks for one in chunk), strict=True):
         if isinstance(counts, str):

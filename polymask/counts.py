@@ -16,7 +16,7 @@ from polymask.layouts.tables import BACKGROUND, VOID
 from polymask.masks import MaskSet, open_mask_folder, open_masks
 from polymask.model import Frame, IndexMask
 from polymask.semantic import Painting, Rules
-from polymask.workers import run_chunks
+from polymask.workers import Watcher, run_chunks, watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,7 @@ def stats(
     labels: LabelMap | None = None,
     rules: Rules | None = None,
     workers: int = 1,
+    progress: Watcher | None = None,
 ) -> Statistics:
     """Instances and painted pixels by label of annotations, or painted pixels of a folder of masks.
 
@@ -117,11 +118,13 @@ def stats(
     if not path.exists():
         raise NotFound(f"{path}: no such file or folder")
     if from_ is None and path.is_dir() and open_mask_folder(path) is not None:
-        return _of_masks(open_masks(path, labels=labels), workers)
+        return _of_masks(open_masks(path, labels=labels), workers, progress)
     annotations = open_annotations(path, format=from_)
     label_map = labels or from_categories(annotations.categories)
     count = partial(_of_record, annotations=annotations, label_map=label_map, rules=rules or Rules())
-    chunks = run_chunks(count, range(len(annotations.names)), workers)
+    chunks = watched(
+        run_chunks(count, range(len(annotations.names)), workers), len(annotations.names), progress
+    )
     return Statistics(label_map.names, [one for chunk in chunks for one in chunk])
 
 
@@ -133,13 +136,13 @@ def _of_record(index: int, *, annotations: Annotations, label_map: LabelMap, rul
     return ImageCounts(record.name, record.frame, _pixels(painting.index, label_map), dict(instances))
 
 
-def _of_masks(masks: MaskSet, workers: int) -> Statistics:
+def _of_masks(masks: MaskSet, workers: int, progress: Watcher | None) -> Statistics:
     def count(index: int) -> ImageCounts:
         mask = masks.decode(masks.names[index])
         height, width = mask.shape
         return ImageCounts(masks.names[index], (height, width), _pixels(mask, masks.label_map), {})
 
-    chunks = run_chunks(count, range(len(masks.names)), workers)
+    chunks = watched(run_chunks(count, range(len(masks.names)), workers), len(masks.names), progress)
     names = masks.label_map.names if masks.label_map else ()
     return Statistics(names, [one for chunk in chunks for one in chunk], counts_instances=False)
 

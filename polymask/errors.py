@@ -37,42 +37,57 @@ class PolymaskError(Exception):
     """The root: `except polymask.PolymaskError` catches all that polymask raises."""
 
     exit_code: ClassVar[int] = 1
+    way_out: ClassVar[str] = "run the same command again, and report it if it stays"
 
 
 class InputError(PolymaskError, ValueError):
     """What was handed in cannot be used; nothing was written (exit 2)."""
 
     exit_code = 2
+    way_out = "correct it, or see `polymask --help`"
 
 
 class FormatError(InputError):
     """A file does not hold what its format says; names the file and the place in it."""
 
+    way_out = "correct the file (`polymask check` finds all), name its format with --from, or --skip-invalid"
+
 
 class GeometryError(InputError):
     """A ring, a run or a frame that has no pixels to speak of."""
+
+    way_out = "correct the annotation, or leave it out with --skip-invalid"
 
 
 class LabelError(InputError):
     """Labels, pixel values or colors that do not fit together."""
 
+    way_out = "correct the label map, or name another with --labels"
+
 
 class LimitError(InputError):
     """Larger than the limits allow; names the flag that raises the limit."""
+
+    way_out = "raise --max-pixels if that is right"
 
 
 class BackendError(PolymaskError, OSError):
     """The service or the disk failed (exit 3)."""
 
     exit_code = 3
+    way_out = "run the same command again: what is done stays done"
 
 
 class NotFound(BackendError):
     """What was asked for is not there."""
 
+    way_out = "check the path"
+
 
 class Denied(BackendError):
     """The service or the file system says no."""
+
+    way_out = "check the permissions, or the login"
 
 
 class Unavailable(BackendError):
@@ -83,6 +98,7 @@ class ConflictError(PolymaskError):
     """Somebody else holds it or changed it (exit 4)."""
 
     exit_code = 4
+    way_out = "run the same command again when the other is done"
 
 
 class SourceChanged(ConflictError):
@@ -97,6 +113,7 @@ class ProofError(PolymaskError):
     """A stored mask is not what it claims to be; nothing was deleted (exit 5)."""
 
     exit_code = 5
+    way_out = "nothing was deleted; convert again with --overwrite, then verify"
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

@@ -1,10 +1,12 @@
 """The flags of `polymask convert`, in the order of its help."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
+from polymask.colors import PALETTES
+from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
 from polymask.model import Frame, Limits
 from polymask.raster import PIXEL_RULES
@@ -23,11 +25,31 @@ class Size(click.ParamType[Frame]):
         return int(height), int(width)
 
 
+def names_of(table: Mapping[str, object]) -> Callable[..., list[str]]:
+    """What a shell completes for a flag that takes a name of a table."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+        return [name for name in table if name.startswith(incomplete)]
+
+    return complete
+
+
 _FLAGS = [
     click.option(
-        "--from", "from_", metavar="FORMAT", help="The source's format, where its content does not tell."
+        "--from",
+        "from_",
+        metavar="FORMAT",
+        help="The source's format, where its content does not tell.",
+        shell_complete=names_of(FORMATS),
     ),
-    click.option("--to", default="index", show_default=True, metavar="LAYOUT", help=", ".join(LAYOUTS) + "."),
+    click.option(
+        "--to",
+        default="index",
+        show_default=True,
+        metavar="LAYOUT",
+        help=", ".join(LAYOUTS) + ".",
+        shell_complete=names_of(LAYOUTS),
+    ),
     click.option("--images", metavar="DIR", help="Where the pictures are."),
     click.option("--copy-images", is_flag=True, help="Copy the pictures beside the masks."),
     click.option(
@@ -136,8 +158,18 @@ _FLAGS = [
         metavar="N",
         help="Processes; calls at once, for datasets.  [default: the processors]",
     ),
+    click.option(
+        "--palette",
+        type=click.Choice(list(PALETTES)),
+        default="safe",
+        show_default=True,
+        help="Colors of overlays: color-blind safe, or the label map's own (VOC's, if it names none).",
+    ),
     click.option("--overwrite", is_flag=True, help="Replace what is there and differs."),
     click.option("--dry-run", is_flag=True, help="Do everything but write."),
+    click.option(
+        "--preview", metavar="FILE", help="With --dry-run: an HTML page of what would change, item by item."
+    ),
     click.option("--json", "as_json", is_flag=True, help="One JSON report on stdout."),
     click.option("--quiet", is_flag=True, help="No bar and no summary."),
 ]

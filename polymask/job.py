@@ -78,6 +78,7 @@ class Job:
             instances=options.instances,
             original=self._original,
             delete_source=options.delete_source,
+            palette=options.palette,
             **split_options(self.annotations.names, options.split_ratio, seed=options.seed),
         )
         self.layout.check(self.layout_options)
@@ -204,7 +205,7 @@ class Job:
         if entry := self.sink.finished(record):
             return Outcome(record.name, Drawn.of(entry), entry)
         painting = striped(record, self.label_map, self.rules)
-        drawn = self.layout.draw(painting, self.layout_options)
+        drawn = self.layout.draw(painting, self._with_picture(index))
         if self.options.copy_images:
             drawn = replace(drawn, files=(*drawn.files, self._picture(index)))
         changed = False if self.options.dry_run else self.sink.write(drawn)
@@ -236,6 +237,13 @@ class Job:
         if len(instances) < len(record.instances):
             record = replace(record, instances=instances)
         return resized(record, self.options.size) if self.options.size else record
+
+    def _with_picture(self, index: int) -> LayoutOptions:
+        """The layout's options, with the image's picture for layouts that show it, if there is one."""
+        has = self.options.images is not None or self.annotations.picture is not None
+        if not (has and getattr(self.layout, "PICTURES", False)):
+            return self.layout_options
+        return replace(self.layout_options, picture=lambda: self._picture(index)[1])
 
     def _picture(self, index: int) -> tuple[str, bytes]:
         name = self.annotations.names[index]

@@ -173,6 +173,12 @@ class ImageRecord:
         if height <= 0 or width <= 0:
             raise GeometryError(f"{self.name}: a frame of {height} × {width} has no pixels")
 
+    def _repr_html_(self) -> str:
+        """A drawing of the instances, as notebooks show it."""
+        from polymask.notebook import record_html  # floors above, and only in a notebook
+
+        return record_html(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Label:
@@ -327,6 +333,12 @@ class Report:
     def conflict_percent(self) -> float:
         """The pixels that several labels claim, in percent of those that any label claims."""
         return 100 * self.conflict_pixels / self.labeled_pixels if self.labeled_pixels else 0.0
+
+    def _repr_html_(self) -> str:
+        """Tables of labels and conflicts, as notebooks show them."""
+        from polymask.notebook import report_html  # floors above, and only in a notebook
+
+        return report_html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, dicts, numbers and strings, in a fixed order."""

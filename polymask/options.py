@@ -43,6 +43,7 @@ class ConvertOptions:
     default_label: str | None = None
     max_pixels: int = Limits().max_pixels
     workers: int = 1
+    palette: str = "safe"
     overwrite: bool = False
     dry_run: bool = False
     delete_source: bool = False

@@ -75,7 +75,8 @@ def _local(
     return Job(source, dest, options).run(executor=executor, progress=progress)
 
 
-def _proven_options(options: ConvertOptions) -> ProvenOptions:
+def in_place_options(options: ConvertOptions) -> ProvenOptions:
+    """The options of a run on a dataset; raises `InputError` for flags that do not go with one."""
     for f in fields(ConvertOptions):
         if f.name not in _WITH_DATALOOP and getattr(options, f.name) != f.default:
             flag = f.name.rstrip("_").replace("_", "-")
@@ -101,7 +102,7 @@ def _in_place(url: str, options: ConvertOptions, progress: Progress | None) -> R
 
     return convert_in_place(
         url,
-        _proven_options(options),
+        in_place_options(options),
         query=options.filter,
         journal=options.journal,
         where=options.where,
@@ -116,7 +117,7 @@ def _upload(source: Place, url: str, options: ConvertOptions, progress: Progress
     return upload(
         open_annotations(source, format=options.from_, options=options.reading),
         url,
-        _proven_options(options),
+        in_place_options(options),
         where=options.where,
         start=progress.start if progress else None,
         advance=progress.advance if progress else None,

@@ -13,10 +13,12 @@ from polymask.folder import MANIFEST, read_manifest
 from polymask.formats import Annotations, open_annotations
 from polymask.labels import LabelMap, from_categories
 from polymask.layouts import stem
+from polymask.layouts.overlay import overlays
 from polymask.layouts.reading import MaskFolder
 from polymask.masks import matched, open_mask_folder, open_masks
 from polymask.model import Report, Skipped
 from polymask.semantic import Rules
+from polymask.workers import Watcher, watched
 
 MOST_DIAGNOSED = 20  # each takes some thirty paintings
 MOST_TOLD = 5
@@ -69,17 +71,19 @@ def examine(
     from_: str | None = None,
     labels: LabelMap | None = None,
     rules: Rules | None = None,
+    progress: Watcher | None = None,
 ) -> Report:
     """As `verify`, with what failed in the report's `failures` and causes in its `notes`."""
     folder = Path(dest)
     if not folder.is_dir():
         raise NotFound(f"{folder}: no such folder")
     if source is None:
-        return _against_manifest(folder)
-    return _against_source(folder, open_annotations(source, format=from_), labels, rules)
+        return _against_manifest(folder, progress)
+    annotations = open_annotations(source, format=from_)
+    return _against_source(folder, annotations, labels, rules, progress)
 
 
-def _against_manifest(path: Path) -> Report:
+def _against_manifest(path: Path, progress: Watcher | None) -> Report:
     entries = read_manifest(Root(path))
     if not entries:
         raise InputError(
@@ -87,12 +91,13 @@ def _against_manifest(path: Path) -> Report:
             "the annotations, with --source"
         )
     report = Report(images=len(entries))
+    first = next(iter(entries.values()))
     try:
-        folder = open_mask_folder(path)
+        folder = overlays(path) if first["mask"].startswith("overlay/") else open_mask_folder(path)
     except PolymaskError as error:
         report.failures = [Skipped(name, str(error)) for name in entries]
         return report
-    for name, entry in entries.items():
+    for ((name, entry),) in watched(([one] for one in entries.items()), len(entries), progress):
         if reason := damage(path, folder, entry):
             report.failures.append(Skipped(name, reason))
         else:
@@ -133,7 +138,11 @@ def _digest(folder: MaskFolder, mask: str, labels: Mapping[str, str] | None) -> 
 
 
 def _against_source(
-    path: Path, annotations: Annotations, labels: LabelMap | None, rules: Rules | None
+    path: Path,
+    annotations: Annotations,
+    labels: LabelMap | None,
+    rules: Rules | None,
+    progress: Watcher | None,
 ) -> Report:
     masks = open_masks(path, labels=labels)
     label_map = masks.label_map or from_categories(annotations.categories)
@@ -141,7 +150,7 @@ def _against_source(
     places = {stem(name): index for index, name in enumerate(annotations.names)}
     pairs = matched(tuple(places), masks.names)
     report, diagnosis = Report(images=len(places)), _Diagnosis()
-    for name, stored in pairs.items():
+    for ((name, stored),) in watched(([one] for one in pairs.items()), len(pairs), progress):
         own = _rules_of(entries.get(name, {})) or rules or Rules()
         try:
             case = Case(

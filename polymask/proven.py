@@ -9,7 +9,7 @@ still what was read: somebody else's run may know better.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -26,6 +26,10 @@ from polymask.semantic import Painting, Rules
 READ_BACKS = 6  # a service may show what was written a little later
 WAIT = 0.2  # seconds before the second reading; doubled each time
 ROUNDS = 3  # of writing what is wanted; more means that somebody else works against this run
+
+
+# what a dry run tells of each item: what was read, what it would do to each label, what is stored
+Watch = Callable[[Item, Reading, Mapping[str, Decision], Sequence[Stored]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,7 @@ class ProvenJob:
     ) -> None:
         self.source, self.sink, self.journal, self.options = source, sink, journal, options
         self._sleep = sleep
+        self.watch: Watch | None = None
         self._allowance = options.max_delete
         self._lock = threading.Lock()
 
@@ -98,9 +103,12 @@ class ProvenJob:
         outcome.unsupported = reading.unsupported
         drawn = self._drawn(reading)
         self._count(reading, drawn, outcome)
-        decisions = self._decide(reading, drawn, self.sink.proofs(item))
+        stored = self.sink.proofs(item)
+        decisions = self._decide(reading, drawn, stored)
         if self.options.dry_run:
             outcome.written = _wanted(decisions)
+            if self.watch:
+                self.watch(item, reading, decisions, stored)
             outcome.deleted = self._would_delete(decisions, drawn)
             return
         if self.options.delete_source:

@@ -7,14 +7,22 @@ come in order, whatever the number of workers.
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from polymask.errors import Unavailable
 
 T = TypeVar("T")
+
+
+class Watcher(Protocol):
+    """What is told of how far it is, e.g. a bar."""
+
+    def start(self, images: int) -> None: ...  # noqa: D102
+    def advance(self, images: int) -> None: ...  # noqa: D102
+
 
 CHUNK = 16  # images a task: enough to hide the hand-over, few enough to share evenly
 MOST_SENT = 32  # tasks for an executor, which may send the whole job with each
@@ -39,6 +47,16 @@ def run_chunks(
         yield from map(of_chunk, chunks)
     else:
         yield from _forked(of_chunk, chunks, min(workers, len(chunks)))
+
+
+def watched(chunks: Iterable[list[T]], total: int, progress: Watcher | None) -> Iterator[list[T]]:
+    """The chunks, each told of as it comes."""
+    if progress:
+        progress.start(total)
+    for chunk in chunks:
+        yield chunk
+        if progress:
+            progress.advance(len(chunk))
 
 
 def _each(function: Callable[[int], T], indices: Sequence[int]) -> list[T]:

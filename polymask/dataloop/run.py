@@ -16,7 +16,7 @@ from polymask.errors import InputError, NotFound, PolymaskError, ProofError
 from polymask.formats import Annotations
 from polymask.journal import Journal, default_folder, open_existing
 from polymask.model import Limits, Report, Skipped
-from polymask.proven import ProvenJob, ProvenOptions
+from polymask.proven import ProvenJob, ProvenOptions, Watch
 from polymask.seams import Item
 
 Advance = Callable[[int], None]
@@ -101,6 +101,7 @@ def convert_connected(
     where: Sequence[str] = (),
     start: Callable[[int], None] | None = None,
     advance: Advance | None = None,
+    watch: Watch | None = None,
 ) -> Report:
     """Convert a dataset in place; see `convert_in_place`."""
     source = dataset.source(query=query, check_images=options.check_images)
@@ -110,7 +111,9 @@ def convert_connected(
     if start:
         start(len(items))
     sink = dataset.sink(source, options.limits)
-    report = ProvenJob(source, sink, kept, options, sleep=dataset.client.sleep).run(items, advance=advance)
+    job = ProvenJob(source, sink, kept, options, sleep=dataset.client.sleep)
+    job.watch = watch
+    report = job.run(items, advance=advance)
     if kept:
         report.notes.append(f"journal and backup: {kept.path}")
     return report

@@ -36,6 +36,7 @@ LAYOUTS = {
     "coco-stuff": "stuffthingmaps/<name>.png: category id - 1, 255 unlabeled",
     "dataloop": "json/<name>.json: Dataloop's annotation JSON with a mask a label added",
     "onehot": "onehot/<name>.npz: H x W x K, background first",
+    "overlay": "overlay/<name>.png: the mask over its picture, and contact sheets; for people",
 }
 
 
@@ -58,6 +59,8 @@ class LayoutOptions:
     split_names: tuple[str, ...] = ()
     original: Callable[[str], bytes | None] = lambda _: None
     delete_source: bool = False
+    palette: str = "safe"  # of layouts for people, as is the image's own picture
+    picture: Callable[[], bytes] | None = None
 
     def split_of(self, name: str) -> str:
         """The split that an image belongs to."""

@@ -1,0 +1,275 @@
+"""The report: one HTML file that holds all it shows and asks the network for nothing."""
+
+import json
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from polymask._version import __version__
+from polymask.colors import label_colors
+from polymask.errors import InputError
+from polymask.files import Root
+from polymask.labels import LabelMap
+from polymask.model import Finding
+from polymask.options import Progress
+from polymask.report import page
+from polymask.report.sample import choose
+from polymask.report.shots import (
+    MOST_PIXELS,
+    Read,
+    Shot,
+    add_pictures,
+    plain_conflict,
+    plain_finding,
+    shot_of,
+    size_of,
+    within,
+)
+from polymask.report.survey import Facts, Survey, open_survey
+from polymask.semantic import Rules
+from polymask.workers import run_chunks
+
+LIMIT = 1200  # images that a phone still scrolls through
+MAX_MB = 24.0
+_SCRIPTS = ("data.js", "canvas.js", "stage.js", "viewer.js", "gallery.js", "tabs.js")
+_RESERVE = 100_000  # bytes for what is neither image nor number
+_WITHOUT_PICTURES = 0.6  # of the bytes, where there are pictures too
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a report shows: its title, the facts of all images, and the shots of some.
+
+    `changes` are the rows of a before and after.
+    """
+
+    title: str
+    label_map: LabelMap
+    facts: Sequence[Facts]
+    shots: Sequence[Shot]
+    findings: Sequence[Finding] = ()
+    counts_instances: bool = True
+    pictures: int = 0
+    palette: str = "safe"
+    changes: Sequence[dict[str, Any]] | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def preview(
+    paths: str | Path | Sequence[str | Path],
+    dest: str | Path,
+    *,
+    from_: str | None = None,
+    images: str | Path | None = None,
+    labels: str | Path | None = None,
+    rules: Rules | None = None,
+    limit: int = LIMIT,
+    max_mb: float = MAX_MB,
+    palette: str = "safe",
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Preview:
+    """Write the report of annotations, of a folder of masks, or of both, as one HTML file.
+
+    At most `limit` images are shown, in a file of at most `max_mb` megabytes; all are counted.
+    Equal input gives equal bytes. Raises `NotFound`, `FormatError` and `InputError` for what
+    cannot be read, and where polymask[report] is not installed.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = preview("fixtures/shapes/instances.json", f"{folder}/report.html")
+    >>> len(made.facts), made.pictures
+    (3, 3)
+    """
+    require_jinja()
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    label_map = LabelMap.load(labels) if labels else None
+    survey = open_survey(given, from_=from_, images=images, labels=label_map, rules=rules)
+    if progress:
+        progress.start(len(survey.names))
+    title = " and ".join(Path(path).name or str(path) for path in given)
+    made = preview_of(
+        survey, title, limit=limit, max_mb=max_mb, palette=palette, workers=workers, progress=progress
+    )
+    write(made, dest)
+    return made
+
+
+def preview_of(
+    survey: Survey,
+    title: str,
+    *,
+    limit: int = LIMIT,
+    max_mb: float = MAX_MB,
+    palette: str = "safe",
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Preview:
+    """What the report of a survey shows; nothing is written."""
+    label_colors(survey.label_map, palette)
+    facts: list[Facts] = []
+    for chunk in run_chunks(survey.look, range(len(survey.names)), workers):
+        facts += chunk
+        if progress:
+            progress.advance(len(chunk))
+    chosen = choose(facts, limit)
+    drawn = partial(_shot, survey=survey, facts=facts, chosen=chosen)
+    shots = [shot for chunk in run_chunks(drawn, list(chosen), workers) for shot in chunk if shot]
+    shots, pictures = fit(shots, _reader(survey), max_mb)
+    findings = [*_of_file(survey), *(finding for one in facts for finding in one.findings)]
+    return Preview(
+        title=title,
+        label_map=survey.label_map,
+        facts=facts,
+        shots=shots,
+        findings=findings,
+        counts_instances=survey.annotations is not None,
+        pictures=pictures,
+        palette=palette,
+        notes=[f"{one.name}: {one.problem}" for one in facts if one.problem],
+    )
+
+
+def _shot(index: int, *, survey: Survey, facts: Sequence[Facts], chosen: dict[int, str]) -> Shot | None:
+    one = facts[index]
+    if one.frame[0] * one.frame[1] > MOST_PIXELS:
+        return None
+    record, mask, contested = survey.view(index)
+    shot = shot_of(record, mask, contested, label_map=survey.label_map)
+    return shot | {
+        "at": index,
+        "why": chosen[index],
+        "contested": one.contested,
+        "differing": one.differing,
+        "pixels": one.pixels,
+        "conflicts": [plain_conflict(conflict) for conflict in one.conflicts],
+        "findings": [plain_finding(finding) for finding in one.findings],
+        **survey.more(index),
+    }
+
+
+def _reader(survey: Survey) -> Read:
+    places = {name: index for index, name in enumerate(survey.names)}
+
+    def read(name: str) -> bytes | None:
+        return survey.pictures.read(name, places[name] if survey.annotations else None)
+
+    return read
+
+
+def fit(shots: Sequence[Shot], read: Read, max_mb: float) -> tuple[list[Shot], int]:
+    """The shots that fit into so many megabytes, with pictures as large as the rest allows."""
+    budget = int(max_mb * 1e6) - _RESERVE
+    if budget <= 0:
+        raise InputError(f"--max-mb {max_mb:g} leaves no room for images; allow 1 or more")
+    with_pictures = any(read(shot["name"]) for shot in shots[:5])
+    kept = within(shots, int(budget * _WITHOUT_PICTURES) if with_pictures else budget)
+    left = budget - sum(map(size_of, kept))
+    return kept, add_pictures(kept, read, left) if with_pictures else 0
+
+
+def _of_file(survey: Survey) -> list[Finding]:
+    """The findings that are about the file, not one image's instances."""
+    if survey.annotations is None:
+        return []
+    skipped = [
+        Finding("invalid", "", None, f"{one.name}: {one.reason}") for one in survey.annotations.skipped
+    ]
+    left = [Finding("unsupported", one.name, None, one.reason) for one in survey.annotations.unsupported]
+    return [*skipped, *survey.annotations.findings, *left]
+
+
+def require_jinja() -> None:
+    """Raise `InputError` where the template library is not installed."""
+    try:
+        import jinja2  # noqa: F401
+    except ImportError:
+        raise InputError("a report needs polymask[report]: pip install 'polymask[report]'") from None
+
+
+def write(made: Preview, dest: str | Path) -> None:
+    """Write the report, whole or not at all; what was there under the name is replaced."""
+    dest = Path(dest)
+    root = Root(dest.parent)
+    try:
+        root.write(dest.name, render(made).encode())
+    finally:
+        root.close()
+
+
+def render(made: Preview) -> str:
+    """The report as HTML."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True,
+        loader=jinja2.PackageLoader("polymask.report", "."),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["count"] = lambda number: f"{number:,}"
+    script = "\n".join(_text(name) for name in _SCRIPTS)
+    return environment.get_template("template.html.j2").render(
+        made=made,
+        version=__version__,
+        style=_text("report.css"),
+        script=script,
+        script_sha256=b64encode(sha256(script.encode()).digest()).decode(),
+        data=_data(made),
+        **_tables(made),
+    )
+
+
+def _tables(made: Preview) -> dict[str, Any]:
+    rows = page.label_rows(made.facts, made.label_map, counted=made.counts_instances)
+    conflicts = page.conflict_rows(made.facts)
+    return {
+        "labels": rows,
+        "colors": _colors(made.label_map),
+        "common": page.co_occurrence(made.facts, [row["name"] for row in rows]),
+        "conflicts": conflicts[: page.MOST_ROWS],
+        "more_conflicts": max(0, len(conflicts) - page.MOST_ROWS),
+        "contested": sum(one.contested for one in made.facts),
+        "contested_images": sum(bool(one.contested) for one in made.facts),
+        "worst": page.worst_images(made.facts),
+        "findings": page.finding_groups(made.findings),
+        "instances": sum(row["instances"] or 0 for row in rows),
+        "shown": {shot["name"] for shot in made.shots},
+    }
+
+
+def _colors(label_map: LabelMap) -> list[dict[str, str]]:
+    """Each label's color in both palettes."""
+    both = {name: label_colors(label_map, name) for name in ("safe", "voc")}
+    return [
+        {name: "#{:02x}{:02x}{:02x}".format(*table[label.value]) for name, table in both.items()}
+        for label in label_map.labels
+    ]
+
+
+def _data(made: Preview) -> str:
+    """What the scripts read, safe inside an element."""
+    labels = [
+        {"name": label.name, "value": label.value, **colors}
+        for label, colors in zip(made.label_map.labels, _colors(made.label_map), strict=True)
+    ]
+    document = {
+        "labels": labels,
+        "background": made.label_map.background,
+        "void": made.label_map.void,
+        "palette": made.palette,
+        "shots": made.shots,
+    }
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
+
+
+@cache
+def _text(name: str) -> str:
+    return files("polymask.report").joinpath(name).read_text("utf-8")

@@ -1,0 +1,118 @@
+"""The numbers of a report: labels, what occurs with what, conflicts, findings."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from typing import Any
+
+from polymask.checks import KINDS
+from polymask.labels import LabelMap
+from polymask.model import Conflict, Finding
+from polymask.report.survey import Facts
+from polymask.semantic import add_conflicts
+
+MOST_ROWS = 200  # of conflicts and images; what is beyond is counted
+MOST_FINDINGS = 50  # of each kind
+MOST_COMMON = 16  # labels in the table of co-occurrence
+
+
+def label_rows(facts: Iterable[Facts], label_map: LabelMap, *, counted: bool) -> list[dict[str, Any]]:
+    """Instances, images, pixels and share of each label that is used, the most painted first."""
+    instances, pixels, images = Counter[str](), Counter[str](), Counter[str]()
+    for one in facts:
+        instances.update(one.instances)
+        pixels.update(one.pixels)
+        images.update(one.labels)
+    total = pixels.total() or 1
+    rows = [
+        {
+            "place": place,
+            "name": label.name,
+            "value": label.value,
+            "instances": instances[label.name] if counted else None,
+            "images": images[label.name],
+            "pixels": pixels[label.name],
+            "share": 100 * pixels[label.name] / total,
+        }
+        for place, label in enumerate(label_map.labels)
+        if images[label.name]
+    ]
+    return sorted(rows, key=lambda row: (-row["pixels"], row["place"]))
+
+
+def co_occurrence(facts: Iterable[Facts], names: Sequence[str]) -> list[dict[str, Any]]:
+    """For each of the first names, in how many images it is, and with each of the others."""
+    shown = list(names[:MOST_COMMON])
+    together, alone = Counter[tuple[str, str]](), Counter[str]()
+    for one in facts:
+        labels = [name for name in shown if name in one.pixels or name in one.instances]
+        alone.update(labels)
+        together.update(combinations(labels, 2))
+    largest = max(together.values(), default=0) or 1
+    return [
+        {"name": name, "cells": [_cell(name, other, together, alone, largest) for other in shown]}
+        for name in shown
+    ]
+
+
+def _cell(
+    name: str, other: str, together: Counter[tuple[str, str]], alone: Counter[str], largest: int
+) -> dict[str, Any]:
+    if name == other:
+        return {"count": alone[name], "own": True, "heat": 0}
+    count = together[name, other] + together[other, name]
+    return {"count": count, "own": False, "heat": round(100 * count / largest)}
+
+
+def conflict_rows(facts: Iterable[Facts]) -> list[dict[str, Any]]:
+    """Who lost how many pixels to whom, the largest loss first.
+
+    A pixel that nobody won, or somebody else did, is told beside.
+    """
+    totals: dict[tuple[str, str], Conflict] = {}
+    for one in facts:
+        add_conflicts(totals, one.conflicts)
+    rows = [row for conflict in totals.values() for row in _losses(conflict)]
+    return sorted(rows, key=lambda row: (-row["pixels"], row["loser"], row["winner"]))
+
+
+def _losses(conflict: Conflict) -> list[dict[str, Any]]:
+    first, second = conflict.labels
+    others = conflict.pixels - conflict.won.get(first, 0) - conflict.won.get(second, 0)
+    rows = [
+        {"loser": loser, "winner": winner, "pixels": conflict.won.get(winner, 0), "of": conflict.pixels}
+        for loser, winner in ((first, second), (second, first))
+    ]
+    nobody = {"loser": f"{first} and {second}", "winner": "", "pixels": others, "of": conflict.pixels}
+    return [row for row in (*rows, nobody) if row["pixels"]]
+
+
+def worst_images(facts: Sequence[Facts]) -> list[dict[str, Any]]:
+    """The images with most contested pixels, and their worst pair."""
+    worst = sorted((one for one in facts if one.contested), key=lambda one: (-one.contested, one.name))
+    return [
+        {
+            "name": one.name,
+            "pixels": one.contested,
+            "share": 100 * one.contested / (one.frame[0] * one.frame[1]),
+            "pair": max(one.conflicts, key=lambda conflict: conflict.pixels),
+        }
+        for one in worst[:MOST_ROWS]
+    ]
+
+
+def finding_groups(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """The findings by kind, in the table's order, each with what it means."""
+    by_kind: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_kind.setdefault(finding.kind, []).append(finding)
+    return [
+        {
+            "kind": kind,
+            "means": KINDS[kind],
+            "count": len(by_kind[kind]),
+            "rows": by_kind[kind][:MOST_FINDINGS],
+        }
+        for kind in KINDS
+        if kind in by_kind
+    ]

@@ -1,0 +1,95 @@
+"""Pictures for a report: found by name, and made small enough for one file."""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from polymask.formats import Annotations
+from polymask.formats.pictures import PICTURES, SUFFIXES
+from polymask.layouts import stem
+from polymask.model import Frame
+
+# (longest side, JPEG quality), from what a big screen shows to a postage stamp
+SIZES = (
+    (1600, 92),
+    (1600, 80),
+    (1280, 75),
+    (1024, 75),
+    (800, 70),
+    (640, 65),
+    (480, 60),
+    (320, 50),
+    (192, 45),
+)
+_BESIDE = (".", "images", "JPEGImages")  # where pictures lie beside annotations and masks
+
+
+class Pictures:
+    """The pictures of a source: its own, those below `images`, or those that lie beside `paths`."""
+
+    def __init__(self, images: Path | None, paths: Iterable[Path], annotations: Annotations | None) -> None:
+        self.images, self.annotations = images, annotations
+        self.roots = [path if path.is_dir() else path.parent for path in paths]
+
+    def read(self, name: str, index: int | None) -> bytes | None:
+        """The bytes of a picture, or None where there is none."""
+        own = self.annotations.picture if self.annotations else None
+        if own is not None and index is not None and self.images is None:
+            try:
+                return own(index)
+            except (OSError, ValueError):  # a report without the picture is better than none
+                return None
+        path = self._below.get(stem(name)) or self._below.get(Path(stem(name)).name) or self._beside(name)
+        return path.read_bytes() if path else None
+
+    @cached_property
+    def _below(self) -> dict[str, Path]:
+        """Those below `images`, by name without suffix, and by its last part."""
+        root = self.images
+        if root is None:
+            return {}
+        found = [path for path in sorted(root.rglob("*")) if path.suffix.lower() in SUFFIXES]
+        by_last = {path.stem: path for path in reversed(found)}
+        return by_last | {stem(path.relative_to(root).as_posix()): path for path in found}
+
+    def _beside(self, name: str) -> Path | None:
+        if self.images is not None:
+            return None
+        suffixes = [""] if Path(name).suffix.lower() in SUFFIXES else SUFFIXES
+        tried = (
+            root / folder / f"{name}{end}" for root in self.roots for folder in _BESIDE for end in suffixes
+        )
+        return next((path for path in tried if path.is_file()), None)
+
+
+def small_jpeg(data: bytes, frame: Frame, size: tuple[int, int]) -> bytes | None:
+    """A picture as it is annotated, at most `size[0]` px long, as JPEG; None for what is no picture."""
+    side, quality = size
+    try:
+        with Image.open(BytesIO(data), formats=PICTURES) as picture:
+            picture.draft("RGB", (side, side))
+            shown = picture if _fits(picture.size, frame) else ImageOps.exif_transpose(picture)
+            shown = shown.convert("RGB")
+            shown.thumbnail((side, side), Image.Resampling.LANCZOS)
+            out = BytesIO()
+            shown.save(out, "JPEG", quality=quality, subsampling=0 if quality > 90 else 2)
+            return out.getvalue()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def _fits(size: tuple[int, int], frame: Frame) -> bool:
+    """Whether a (width, height) lies as the frame does; drafts are smaller."""
+    return (size[0] > size[1]) == (frame[1] > frame[0])
+
+
+def best_size(examples: Sequence[tuple[bytes, Frame]], count: int, budget: int) -> tuple[int, int] | None:
+    """The largest of `SIZES` at which `count` pictures like the examples fit; None where none does."""
+    for size in SIZES:
+        made = [len(small_jpeg(data, frame, size) or b"") for data, frame in examples]
+        if made and sum(made) / len(made) * count * 4 / 3 <= budget:
+            return size
+    return None

@@ -1,0 +1,196 @@
+"""What a report tells of: every image is looked at once; the ones that are shown, once more."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polymask.checks import findings_of
+from polymask.errors import InputError, NotFound, PolymaskError
+from polymask.formats import Annotations, ReadOptions, open_annotations
+from polymask.labels import VOID_16, LabelMap, from_categories
+from polymask.layouts import stem
+from polymask.masks import MaskSet, matched, open_mask_folder, open_masks
+from polymask.model import Conflict, Finding, Frame, ImageRecord, IndexMask
+from polymask.raster.spans import paint
+from polymask.report.pictures import Pictures
+from polymask.semantic import Painting, Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One image: instances and painted pixels by label, conflicts, findings, or why it cannot be read.
+
+    `differing` are the pixels in which a stored mask is not what the annotations give.
+    """
+
+    name: str
+    frame: Frame = (0, 0)
+    instances: dict[str, int] = field(default_factory=dict)
+    pixels: dict[str, int] = field(default_factory=dict)
+    conflicts: tuple[Conflict, ...] = ()
+    contested: int = 0
+    findings: tuple[Finding, ...] = ()
+    differing: int = 0
+    problem: str = ""
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels that it has."""
+        return list(dict.fromkeys([*self.instances, *self.pixels]))
+
+
+class Survey:
+    """Annotations, a folder of masks, or both, image by image."""
+
+    def __init__(
+        self,
+        annotations: Annotations | None,
+        masks: MaskSet | None,
+        *,
+        label_map: LabelMap,
+        rules: Rules | None = None,
+        images: Path | None = None,
+    ) -> None:
+        self.annotations, self.masks, self.label_map = annotations, masks, label_map
+        self.rules = rules or Rules()
+        self.images = images
+        self.pictures = Pictures(images, [one.path for one in (annotations, masks) if one], annotations)
+        self.names: Sequence[str] = annotations.names if annotations else masks.names if masks else ()
+
+    @cached_property
+    def _stored(self) -> dict[str, str]:
+        """The names of the stored masks, by those of the images."""
+        if self.masks is None:
+            return {}
+        stems = (
+            {stem(name): name for name in self.names}
+            if self.annotations
+            else {name: name for name in self.names}
+        )
+        return {stems[name]: own for name, own in matched(tuple(stems), self.masks.names).items()}
+
+    def look(self, index: int) -> Facts:
+        """The facts of an image; what is wrong with it alone is told in them."""
+        name = self.names[index]
+        try:
+            facts = self._of_record(index) if self.annotations else Facts(name)
+            return facts if self.masks is None else self._of_mask(facts, index)
+        except PolymaskError as error:
+            return Facts(name, problem=str(error))
+
+    def _of_record(self, index: int) -> Facts:
+        assert self.annotations is not None
+        painting = self.painting(index)
+        named = {label.value: label.name for label in self.label_map.labels}
+        return Facts(
+            self.names[index],
+            painting.record.frame,
+            dict(Counter(named[value] for value in painting.values if value in named)),
+            self._pixels(painting.index),
+            painting.conflicts,
+            painting.contested_pixels,
+            tuple(findings_of(self.annotations, index, self.images)),
+        )
+
+    def _of_mask(self, facts: Facts, index: int) -> Facts:
+        mask = self.stored(index)
+        if mask is None:
+            return replace(facts, problem="has no mask in the folder; convert again")
+        height, width = mask.shape
+        if facts.frame not in ((0, 0), (height, width)):
+            h, w = facts.frame
+            problem = f"the mask is {height} × {width} px, the annotations say {h} × {w}"
+            return replace(facts, problem=problem)
+        painted = self.painting(index).index if self.annotations else mask
+        differing = int((painted != mask).sum())
+        return replace(facts, frame=(height, width), pixels=self._pixels(mask), differing=differing)
+
+    def _pixels(self, mask: IndexMask) -> dict[str, int]:
+        counts = np.bincount(mask.reshape(-1), minlength=VOID_16 + 1)
+        return {
+            label.name: int(counts[label.value]) for label in self.label_map.labels if counts[label.value]
+        }
+
+    def painting(self, index: int) -> Painting:
+        """An image's merge; instances of labels that are not in the map are left out."""
+        assert self.annotations is not None
+        record = self.annotations.decode(index)
+        kept = tuple(one for one in record.instances if one.label in self.label_map)
+        return Painting(replace(record, instances=kept), self.label_map, self.rules)
+
+    def stored(self, index: int) -> IndexMask | None:
+        """The folder's mask of an image, if it has one."""
+        name = self._stored.get(self.names[index])
+        return self.masks.decode(name) if self.masks and name is not None else None
+
+    def more(self, index: int) -> dict[str, Any]:  # noqa: ARG002 - for those that know more
+        """What else the page is told of an image."""
+        return {}
+
+    def view(self, index: int) -> tuple[ImageRecord, IndexMask, NDArray[np.bool_] | None]:
+        """What is shown of an image: its instances, its mask, and where labels contest pixels."""
+        mask = self.stored(index)
+        if self.annotations is None:
+            assert mask is not None
+            return ImageRecord(index, self.names[index], (mask.shape[0], mask.shape[1])), mask, None
+        painting = self.painting(index)
+        contested = contested_pixels(painting) if painting.contested_pixels else None
+        return painting.record, painting.index if mask is None else mask, contested
+
+
+def contested_pixels(painting: Painting) -> NDArray[np.bool_]:
+    """(height, width) bool: where two or more labels claim a pixel."""
+    once, twice = np.zeros(painting.record.frame, bool), np.zeros(painting.record.frame, bool)
+    for spans in painting.label_spans.values():
+        one = np.zeros(painting.record.frame, bool)
+        paint(one, spans, 1)
+        twice |= once & one
+        once |= one
+    return twice
+
+
+def open_survey(
+    paths: Sequence[str | Path],
+    *,
+    from_: str | None = None,
+    images: str | Path | None = None,
+    labels: LabelMap | None = None,
+    rules: Rules | None = None,
+    **reading: Any,
+) -> Survey:
+    """A survey of an annotation file, a folder of masks, or one of each, in any order.
+
+    Raises `NotFound` for what is not there, `InputError` for two of a kind.
+    """
+    annotations: Annotations | None = None
+    masks: MaskSet | None = None
+    pictures = Path(images) if images is not None else None
+    for path in map(Path, paths):
+        if not path.exists():
+            raise NotFound(f"{path}: no such file or folder; name annotations, a folder of masks, or both")
+        holds_masks = from_ is None and path.is_dir() and open_mask_folder(path) is not None
+        if masks if holds_masks else annotations:
+            raise InputError(f"{path}: a preview takes one file of annotations and one folder of masks")
+        if holds_masks:
+            masks = open_masks(path, labels=labels)
+        else:
+            options = ReadOptions(skip_invalid=True, images=pictures, **reading)
+            annotations = open_annotations(path, format=from_, options=options)
+    label_map = labels or (masks.label_map if masks else None)
+    if label_map is None:
+        label_map = from_categories(annotations.categories) if annotations else _numbered(masks)
+    return Survey(annotations, masks, label_map=label_map, rules=rules, images=pictures)
+
+
+def _numbered(masks: MaskSet | None) -> LabelMap:
+    """Names for the values of masks that nothing explains."""
+    values: set[int] = set()
+    for name in masks.names if masks else ():
+        values |= set(np.unique(masks.decode(name)).tolist()) if masks else set()
+    return LabelMap.from_values({f"value {value}": value for value in sorted(values - {0, 255, VOID_16})})

@@ -1,0 +1,79 @@
+"""Overlays: pictures for people, with masks over them that can be told apart."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from polymask import InputError, LabelMap, ProofError, convert, verify
+from polymask.colors import label_colors, safe_color
+from polymask.layouts.overlay import ALPHA, GRAY
+from tests.conftest import SAMPLE, tree
+from tests.layouts.drawn import picture
+
+
+def test_a_mask_lies_see_through_on_gray_with_pure_outlines(coco_file, tmp_path):
+    """Drawn by hand: the cat's inside is mixed, its rim and the dog's are not, the rest is gray."""
+    convert(coco_file(), tmp_path / "out", to="overlay")
+    mode, pixels = picture(tmp_path / "out/overlay/a.png")
+    assert mode == "RGB"
+    assert pixels[0, 7].tolist() == [GRAY] * 3
+    assert pixels[1, 1].tolist() == list(safe_color(0))
+    mixed = [round(GRAY * (1 - ALPHA) + c * ALPHA) for c in safe_color(1)]
+    assert pixels[3, 4].tolist() == mixed
+    assert pixels[2, 3].tolist() == list(safe_color(1))
+
+
+def test_the_picture_shows_through(tmp_path):
+    """What no label paints is the picture's own pixel."""
+    convert(SAMPLE, tmp_path / "out", to="overlay", images=SAMPLE.parent / "images")
+    _, pixels = picture(tmp_path / "out/overlay/empty.png")
+    with Image.open(SAMPLE.parent / "images/empty.png") as image:
+        assert (pixels == np.array(image.convert("RGB"))).all()
+    _, pixels = picture(tmp_path / "out/overlay/harbor.png")
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 10
+
+
+def test_a_picture_that_is_missing_fails_its_image_alone(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (160, 120)).save(tmp_path / "pictures/empty.png")
+    report = convert(SAMPLE, tmp_path / "out", to="overlay", images=tmp_path / "pictures")
+    assert (report.failed, report.written) == (2, 1)
+
+
+def test_the_label_maps_own_colors_are_asked_for(coco_file, tmp_path):
+    convert(coco_file(), tmp_path / "out", to="overlay", palette="voc")
+    assert picture(tmp_path / "out/overlay/a.png")[1][1, 1].tolist() == [128, 0, 0]
+    with pytest.raises(InputError, match="no palette 'vok'; did you mean 'voc'"):
+        convert(coco_file(), tmp_path / "other", to="overlay", palette="vok")
+
+
+def test_a_contact_sheet_shows_every_image(tmp_path):
+    """Three thumbnails in a row, each 168 px wide with its margin and a caption below."""
+    convert(SAMPLE, tmp_path / "out", to="overlay", images=SAMPLE.parent / "images")
+    mode, pixels = picture(tmp_path / "out/contact-sheet-1.png")
+    assert (mode, pixels.shape) == ("RGB", (182, 504, 3))
+    assert all((pixels[:, at : at + 168] < 200).any() for at in (0, 168, 336))
+
+
+def test_workers_and_runs_change_no_byte(tmp_path):
+    for workers in (1, 2):
+        convert(SAMPLE, tmp_path / f"{workers}", to="overlay", workers=workers)
+    assert tree(tmp_path / "1") == tree(tmp_path / "2")
+    assert convert(SAMPLE, tmp_path / "1", to="overlay").unchanged == 3
+
+
+def test_safe_colors_differ_in_lightness_or_hue():
+    """The first sixteen are sixteen, and far from the gray below them."""
+    colors = [safe_color(place) for place in range(16)]
+    assert len(set(colors)) == 16
+    named = label_colors(LabelMap.from_names(["cat", "dog"]), "safe")
+    assert named == {1: safe_color(0), 2: safe_color(1), 255: (224, 224, 224)}
+
+
+def test_a_changed_overlay_is_found(tmp_path):
+    """The manifest's digest is over the overlay's own pixels."""
+    convert(SAMPLE, tmp_path / "out", to="overlay")
+    assert verify(tmp_path / "out").unchanged == 3
+    Image.new("RGB", (160, 120)).save(tmp_path / "out/overlay/empty.png")
+    with pytest.raises(ProofError, match="empty"):
+        verify(tmp_path / "out")

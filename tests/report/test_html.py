@@ -1,0 +1,162 @@
+"""The report's file: what it holds, what it leaves out, and that it is the same on every run."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from polymask import InputError, NotFound, convert
+from polymask.png import decode_color, decode_png
+from polymask.report.changes import convert_with_preview
+from polymask.report.html import preview
+from polymask.report.sample import choose
+from polymask.report.shots import mask_png
+from polymask.report.survey import Facts
+from tests.conftest import SAMPLE, coco, square
+
+
+def data_of(path):
+    text = re.search(r'<script type="application/json" id="data">(.*?)</script>', path.read_text(), re.S)
+    return json.loads(text[1])
+
+
+def many(count, side=40):
+    """Images of which the first has a label of its own and the last a conflict."""
+    images = [{"id": n, "file_name": f"{n:03}.jpg", "height": side, "width": side} for n in range(count)]
+    annotations = [
+        {"id": n, "image_id": n, "category_id": 3 if n else 7, "segmentation": [square(1, 1, 3)]}
+        for n in range(count)
+    ]
+    last = {"id": count, "image_id": count - 1, "category_id": 7, "segmentation": [square(2, 2, 3)]}
+    return coco(images=images, annotations=[*annotations, last])
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path):
+    for workers in (1, 2):
+        preview(SAMPLE, tmp_path / f"{workers}.html", workers=workers)
+    assert (tmp_path / "1.html").read_bytes() == (tmp_path / "2.html").read_bytes()
+
+
+def test_it_holds_everything_and_names_no_address(tmp_path):
+    """Every source is data or this document; a policy forbids the rest."""
+    preview(SAMPLE, tmp_path / "r.html")
+    text = (tmp_path / "r.html").read_text()
+    sources = re.findall(
+        r"""(?:src|href)=["']([^"']*)""", re.sub(r"<script.*?</script>", "", text, flags=re.S)
+    )
+    assert all(source.startswith(("#", "data:")) for source in sources)
+    assert "http" not in re.sub(r'<script type="application/json".*?</script>', "", text, flags=re.S).replace(
+        "http-equiv", ""
+    )
+    assert "default-src 'none'" in text
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_mask_can_be_read_back_from_its_png(deep):
+    """Gray where 8 bits hold it; else red and green, with contested pixels in blue."""
+    mask = np.array([[0, 1, 255], [7, 300 if deep else 9, 0]], np.uint16 if deep else np.uint8)
+    contested = np.array([[0, 1, 0], [0, 0, 1]], bool)
+    colors = decode_color(mask_png(mask, contested)).astype(int)
+    assert (colors[..., 0] + 256 * colors[..., 1] == mask).all()
+    assert (colors[..., 2] == contested).all()
+    if not deep:
+        assert (decode_png(mask_png(mask, None)) == mask).all()
+
+
+def test_annotations_masks_or_both(tmp_path):
+    """Masks alone have no instances; both tell where the stored mask is another one."""
+    convert(SAMPLE, tmp_path / "out", overlap="first")
+    pictures = SAMPLE.parent / "images"
+    alone = preview(tmp_path / "out", tmp_path / "a.html", images=pictures)
+    assert (len(alone.shots), alone.pictures, alone.counts_instances) == (3, 3, False)
+    both = preview([tmp_path / "out", SAMPLE], tmp_path / "b.html")
+    assert {one.name: one.differing > 0 for one in both.facts} == {
+        "harbor.png": True, "meadow.png": True, "empty.png": False,
+    }  # fmt: skip
+    shots = {shot["name"]: shot for shot in data_of(tmp_path / "b.html")["shots"]}
+    assert len(shots["harbor.png"]["shapes"]) == 6
+
+
+def test_two_of_a_kind_and_what_is_not_there_are_refused(tmp_path):
+    with pytest.raises(InputError, match="one file of annotations and one folder of masks"):
+        preview([SAMPLE, SAMPLE], tmp_path / "r.html")
+    with pytest.raises(NotFound, match=r"none\.json"):
+        preview("none.json", tmp_path / "r.html")
+    with pytest.raises(InputError, match="leaves no room"):
+        preview(SAMPLE, tmp_path / "r.html", max_mb=0.01)
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_too_many_images_are_sampled_and_all_are_counted(coco_file, tmp_path):
+    """The conflict and the rare label are among the six; another run takes the same."""
+    made = preview(coco_file(many(40)), tmp_path / "r.html", limit=6)
+    names = [shot["name"] for shot in made.shots]
+    assert len(names) == 6
+    assert {"000.jpg", "039.jpg"} <= set(names)
+    assert len(made.facts) == 40
+    again = preview(coco_file(many(40)), tmp_path / "again.html", limit=6)
+    assert names == [shot["name"] for shot in again.shots]
+    assert "6 of 40 images are shown" in (tmp_path / "r.html").read_text()
+
+
+def test_a_sample_takes_a_third_of_each_kind():
+    facts = [Facts(f"{n}", contested=n, pixels={"cat": 1} if n % 7 else {"dog": 1}) for n in range(100)]
+    chosen = choose(facts, 30)
+    kinds = [why.partition(":")[0] for why in chosen.values()]
+    assert [kinds.count(kind) for kind in ("conflict", "rare", "random")] == [10, 10, 10]
+    assert {n for n, why in chosen.items() if why == "conflict"} == set(range(90, 100))
+    assert set(kinds[:3]) == {"conflict", "rare", "random"}
+
+
+def test_the_file_stays_below_its_size(coco_file, tmp_path):
+    """Pictures get smaller first; what does not fit then is left out and counted."""
+    (tmp_path / "pictures").mkdir()
+    rng = np.random.default_rng(0)
+    for n in range(12):
+        noise = rng.integers(0, 255, (400, 400, 3), np.uint8)
+        Image.fromarray(noise).save(tmp_path / f"pictures/{n:03}.jpg", quality=95)
+    source = coco_file(many(12, side=400))
+    for size in (0.3, 1.0):
+        made = preview(source, tmp_path / "r.html", images=tmp_path / "pictures", max_mb=size)
+        assert (tmp_path / "r.html").stat().st_size <= size * 1e6
+        assert (len(made.shots), made.pictures) == (12, 12)
+
+
+def test_labels_conflicts_and_findings_are_told(tmp_path):
+    preview(SAMPLE, tmp_path / "r.html")
+    text = re.sub(r"<[^>]+>", " ", (tmp_path / "r.html").read_text())
+    text = re.sub(r"\s+", " ", text)
+    assert "sea boat 1,109" in text
+    assert "harbor.png 1,109 5.78 % sea / boat 1,109" in text
+    preview("fixtures/odd/instances.json", tmp_path / "odd.html")
+    assert "ring 0 crosses itself" in (tmp_path / "odd.html").read_text()
+
+
+def test_an_image_that_cannot_be_shown_is_listed_and_the_others_are_shown(tmp_path):
+    convert(SAMPLE, tmp_path / "out")
+    (tmp_path / "out/masks/meadow.png").write_bytes(b"no PNG")
+    made = preview([SAMPLE, tmp_path / "out"], tmp_path / "r.html")
+    assert len(made.shots) == 2
+    assert "meadow" in made.notes[0]
+
+
+def test_before_and_after_of_a_local_run(tmp_path):
+    """New masks, changed ones, and none where all is there; nothing is written but the page."""
+    page = tmp_path / "r.html"
+    convert_with_preview(SAMPLE, tmp_path / "out", page, dry_run=True)
+    assert not (tmp_path / "out").exists()
+    assert [shot["changes"] for shot in data_of(page)["shots"]] == [["a new mask"]] * 3
+    convert(SAMPLE, tmp_path / "out")
+    convert_with_preview(SAMPLE, tmp_path / "out", page, dry_run=True)
+    assert "every mask is there already" in page.read_text()
+    convert_with_preview(SAMPLE, tmp_path / "out", page, dry_run=True, overwrite=True, overlap="first")
+    changes = {shot["name"]: shot["changes"] for shot in data_of(page)["shots"]}
+    assert changes["harbor.png"] == changes["meadow.png"] == ["the mask changes"]
+    assert changes["empty.png"] == []
+
+
+def test_a_preview_of_changes_is_for_dry_runs(tmp_path):
+    with pytest.raises(InputError, match="add --dry-run"):
+        convert_with_preview(SAMPLE, tmp_path / "out", tmp_path / "r.html")
