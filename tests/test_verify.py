@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from polymask import (
+    FormatError,
     ImageRecord,
     InputError,
     Instance,
