@@ -12,8 +12,9 @@ import json
 import os
 import socket
 import stat
+import threading
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -25,6 +26,7 @@ WORK = ".polymask"
 RUN = "run.json"
 MOST_FOLDERS = 64  # kept open at once
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not be waited for
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _BIDI = {"LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # these turn names around on screen
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
@@ -118,23 +120,30 @@ class Root:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._folders: dict[str, int] = {}
+        self._opened = threading.local()
         self._numbers = count()
+
+    def __reduce__(self) -> tuple[type["Root"], tuple[Path]]:
+        return Root, (self.path,)  # descriptors stay with their process
+
+    @property
+    def _folders(self) -> dict[str, int]:
+        """The folders that this thread has open; another's may be closed while they are used."""
+        if not hasattr(self._opened, "folders"):
+            self._opened.folders = _Folders()
+        folders: dict[str, int] = self._opened.folders
+        return folders
 
     def read(self, relative: str) -> bytes | None:
         """A regular file's bytes, or None where there is none."""
         try:
             parent = self._folder(_parent(relative), create=False)
-            descriptor = os.open(_name(relative), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+            descriptor = os.open(_name(relative), _READ, dir_fd=parent)
         except (NotFound, FileNotFoundError):
             return None
         except OSError as error:
             raise self._refusal(error, relative) from None
-        with os.fdopen(descriptor, "rb") as file:
-            try:
-                return file.read()
-            except OSError as error:
-                raise disk_error(error, self.path / relative) from None
+        return _read_regular(descriptor, self.path / relative)
 
     def holds(self, relative: str) -> bool:
         """Whether a file is there; raises `InputError` for a link or another kind of thing in its way."""
@@ -180,26 +189,33 @@ class Root:
 
     def remove(self, relative: str) -> None:
         """Remove a file, if it is there."""
-        with suppress(FileNotFoundError, NotFound):
+        try:
             os.unlink(_name(relative), dir_fd=self._folder(_parent(relative), create=False))
+        except (FileNotFoundError, NotFound):
+            return
+        except OSError as error:
+            raise self._refusal(error, relative) from None
 
     @contextmanager
-    def run(self, options: dict[str, Any]) -> Iterator[dict[str, Any] | None]:
+    def run(
+        self, options: dict[str, Any], *, look: Callable[[], None] = lambda: None
+    ) -> Iterator[dict[str, Any] | None]:
         """Hold the root for one run; yields the options of a run that did not finish, or None.
 
-        While it lasts, `.polymask/run.json` tells the options, the process and the host. It
-        stays when the run fails, so that the next one knows what it finds. Raises `Locked`
-        where another run holds the root; a dead process holds nothing.
+        `look` may refuse what it finds, once nobody else can change it. While the run lasts,
+        `.polymask/run.json` tells the options, the process and the host. It stays when the run
+        fails, so that the next one knows what it finds. Raises `Locked` where another run
+        holds the root; a dead process holds nothing.
         """
         self._create_root()
-        descriptor = os.open(self.path, _FOLDER & ~os.O_NOFOLLOW)
+        descriptor = self._folder_of_its_own()
         try:
             self._lock(descriptor)
+            look()
             unfinished = self.unfinished()
             self._clear_temporaries()
             holder = {"options": options, "process": os.getpid(), "host": socket.gethostname()}
             self.write(f"{WORK}/{RUN}", json.dumps(holder).encode(), durable=True)
-            self.lock_descriptor = descriptor
             yield unfinished
             self.remove(f"{WORK}/{RUN}")
             self._clear_temporaries()
@@ -223,6 +239,14 @@ class Root:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Locked(f"{self.path} is held by {self._holder()}; wait for it, or stop it") from None
+        except OSError as error:
+            raise disk_error(error, self.path) from None
+
+    def _folder_of_its_own(self) -> int:
+        try:
+            return os.open(self.path, _FOLDER & ~os.O_NOFOLLOW)
+        except OSError as error:
+            raise disk_error(error, self.path) from None
 
     def _holder(self) -> str:
         try:
@@ -246,12 +270,14 @@ class Root:
             return
         for name in os.listdir(work):
             if name.endswith(".tmp"):
-                os.unlink(name, dir_fd=work)
+                self.remove(f"{WORK}/{name}")
 
     def _folder(self, relative: str, *, create: bool) -> int:
         """A descriptor of a folder below the root, opened without following links."""
         if relative in self._folders:
             return self._folders[relative]
+        if relative and any(part in ("", ".", "..") for part in relative.split("/")):
+            raise InputError(f"{relative!r} leads out of {self.path}")
         try:
             if not relative:
                 descriptor = os.open(self.path, _FOLDER & ~os.O_NOFOLLOW)
@@ -286,10 +312,6 @@ class Root:
         if relative in self._folders:
             os.close(self._folders.pop(relative))
 
-    def __del__(self) -> None:
-        with suppress(OSError, AttributeError, TypeError):  # at the end of a process, much is gone already
-            self.close()
-
     def close(self) -> None:
         """Let go of all folders; they are opened anew when needed."""
         for relative in list(self._folders):
@@ -301,4 +323,37 @@ def _parent(relative: str) -> str:
 
 
 def _name(relative: str) -> str:
-    return relative.rpartition("/")[2]
+    name = relative.rpartition("/")[2]
+    if name in ("", ".", ".."):
+        raise InputError(f"{relative!r} is no file's path")
+    return name
+
+
+class _Folders(dict[str, int]):
+    """Descriptors by folder, closed when their thread or their root goes."""
+
+    def __del__(self) -> None:
+        with suppress(OSError, AttributeError, TypeError):  # at the end of a process, much is gone already
+            for descriptor in self.values():
+                os.close(descriptor)
+
+
+def regular(path: Path) -> bytes:
+    """A regular file's bytes; raises `BackendError`, or `InputError` for a pipe, a device or a folder."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise disk_error(error, path) from None
+    return _read_regular(descriptor, path)
+
+
+def _read_regular(descriptor: int, path: Path) -> bytes:
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise InputError(f"{path} is in the way: it is no regular file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    except OSError as error:
+        raise disk_error(error, path) from None
+    finally:
+        os.close(descriptor)

@@ -6,23 +6,29 @@ that it would make as well, or something else, which it does not overwrite unask
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
+
 from polymask._version import __version__
 from polymask.digest import geometry_sha256
-from polymask.errors import FormatError, InputError
+from polymask.errors import FormatError, InputError, LimitError
 from polymask.files import Root, refuse_collisions, safe_path
 from polymask.labels import LabelMap
-from polymask.layouts import Drawn, Layout, LayoutOptions
+from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
 from polymask.layouts.tables import ID2LABEL, id2label
 from polymask.model import ImageRecord
+from polymask.png import decode_png
 from polymask.raster import rule_versions
 from polymask.semantic import Rules
 
 LABELS = "labels.json"
 MANIFEST = "manifest.jsonl"
+DEFAULT_SPLIT = "train"
 _LESS_USED = {"priority": (), "crowd": "keep", "border": 0, "holes": None}
 
 
@@ -36,7 +42,7 @@ class FolderSink:
     def __init__(
         self,
         path: str | Path,
-        layout: Layout,
+        layout: str,
         *,
         rules: Rules,
         options: LayoutOptions,
@@ -44,35 +50,70 @@ class FolderSink:
         keep_sources: bool = False,
     ) -> None:
         self.root = Root(path)
-        self.layout, self.rules, self.options, self.overwrite = layout, rules, options, overwrite
+        self.layout_name, self.rules, self.options = layout, rules, options
+        self.overwrite, self.keep_sources = overwrite, keep_sources
         self.label_map: LabelMap = options.label_map
-        self.keep_sources = keep_sources
         self.before: dict[str, dict[str, Any]] = {}
         self.written: dict[str, dict[str, Any]] = {}
+        self.resumes = False
 
-    def plan(self, names: Iterable[str], options: Mapping[str, Any]) -> None:
+    @property
+    def layout(self) -> Layout:
+        """The layout's module, which cannot be sent to other processes as its name can."""
+        return layout_named(self.layout_name)
+
+    def plan(self, names: Iterable[str], options: Mapping[str, Any], *, inputs: Iterable[Path] = ()) -> None:
         """Refuse, before anything is written, what could not be written or would be overwritten.
 
-        Raises `InputError` for unsafe or colliding names, for links in the way, and for
-        masks in the folder that a run with these options would not make.
+        Raises `InputError` for unsafe or colliding names, for links in the way, for a file of
+        `inputs` that would be written to, and for what is in the folder that a run with these
+        options would not make.
         """
         names = list(names)
         paths = [(path, name) for name in names for path in self.layout.paths(safe_path(name), self.options)]
+        for path, _ in paths:
+            safe_path(path.partition("#")[0])
         refuse_collisions(paths)
         if not self.root.path.exists():
             return
         self.before = read_manifest(self.root)
         unfinished = self.root.unfinished()
-        if self.overwrite or unfinished == options:
-            self.overwrite = True
-        elif unfinished is not None:
+        self.resumes = unfinished == options
+        if unfinished is not None and not (self.resumes or self.overwrite):
             raise InputError(self._told("", "holds an unfinished run with other options"))
+        shared = [LABELS, ID2LABEL, MANIFEST, *(path for path, _ in self.layout.finish((), self.options))]
+        self._refuse_inputs([*shared, *(path for path, _ in paths)], list(inputs))
+        self._look_at_shared(shared, set(names))
         self._look_at(paths)
 
-    def _look_at(self, paths: Iterable[tuple[str, str]]) -> None:
-        labels = self.root.read(LABELS)
-        if not self.overwrite and labels is not None and labels != self.label_map.to_json():
+    def _refuse_inputs(self, paths: Iterable[str], inputs: Sequence[Path]) -> None:
+        kept = [given for given in inputs if given.is_file()]
+        for path in paths if kept else ():
+            there = self.root.path / path.partition("#")[0]
+            if there.is_file() and any(there.samefile(given) for given in kept):
+                raise InputError(f"{there} is what is read; it would be written over: choose another DEST")
+
+    def _look_at_shared(self, shared: Iterable[str], names: set[str]) -> None:
+        """What all images of the folder have in common: the label map, lists, files of all images."""
+        labels, others = self.root.read(LABELS), self.before.keys() - names
+        other_map = labels is not None and labels != self.label_map.to_json()
+        if other_map and not self.overwrite:
             raise InputError(self._told(LABELS, "holds another label map"))
+        if other_map and others:
+            raise InputError(
+                f"{self.root.path} holds {len(others)} more masks under another label map; "
+                "convert them too, or choose another DEST"
+            )
+        if others and any("#" in self.before[name]["mask"] for name in others):
+            raise InputError(
+                f"{self.root.path} holds {len(others)} more images in the same file; "
+                "convert all of them in one run, or choose another DEST"
+            )
+        for path in shared:
+            if self.root.holds(path) and not (self.before or self.overwrite or self.resumes):
+                raise InputError(self._told(path, "is there already, and of no run of polymask"))
+
+    def _look_at(self, paths: Iterable[tuple[str, str]]) -> None:
         for path, name in paths:
             file = path.partition("#")[0]
             there = self.root.holds(file)
@@ -82,7 +123,7 @@ class FolderSink:
                 raise InputError(self._told(file, "was made under other rules"))
             if name in self.before and self.before[name]["mask"] != self._mask_path(name):
                 raise InputError(self._told(self.before[name]["mask"], "is of another layout or split"))
-            if there and name not in self.before and file == path:
+            if there and name not in self.before and file == path and not self.resumes:
                 raise InputError(self._told(file, "is there already, and not in the manifest"))
 
     def _mask_path(self, name: str) -> str:
@@ -103,6 +144,8 @@ class FolderSink:
         line = {"name": record.name, "mask": drawn.mask, "height": height, "width": width}
         line |= {"pixels_sha256": drawn.pixels_sha256, "source_sha256": source_sha256}
         line |= self._rules() | {"version": __version__}
+        if (split := self.options.split_of(record.name)) != DEFAULT_SPLIT:
+            line["split"] = split
         if self.keep_sources:
             line["sources"] = [[i.id, geometry_sha256(i.shape)] for i in record.instances]
         return line if drawn.labels is None else line | {"labels": dict(drawn.labels)}
@@ -130,9 +173,12 @@ class FolderSink:
         Raises `InputError` where one is there that differs and may not be replaced.
         """
         missing = []
+        replaceable = self.overwrite or (self.resumes and drawn.name not in self.before)
         for path, data in drawn.files:
             there = self.root.read(path)
-            if there is not None and there != data and not self.overwrite:
+            if there is not None and not replaceable and same_picture(there, data):
+                continue
+            if there is not None and there != data and not replaceable:
                 raise InputError(
                     self._told(path, "is not what this run would write (edited, or of a changed source)")
                 )
@@ -153,18 +199,44 @@ class FolderSink:
             if label not in (drawn.labels or {}):
                 self.root.remove(f"{drawn.mask}/{label}.png")
 
-    def finish(self, entries: Iterable[dict[str, Any]], shared: Iterator[tuple[str, bytes]]) -> None:
+    def finish(self, drawn: Iterable[Drawn], entries: Iterable[dict[str, Any]]) -> None:
         """The files that all images share, then, once all is durable, the manifest."""
         self.written = {entry["name"]: entry for entry in entries}
         lines = self.before | self.written
         manifest = b"".join(_line(lines[name]) for name in sorted(lines))
         tables = ((LABELS, self.label_map.to_json()), (ID2LABEL, id2label(self.label_map)))
-        for path, data in (*tables, *shared):
+        for path, data in (*tables, *self._shared(list(drawn))):
             if self.root.read(path) != data:
                 self.root.write(path, data)
         if self.root.read(MANIFEST) != manifest:
             self.root.sync()
             self.root.write(MANIFEST, manifest, durable=True)
+
+    def _shared(self, drawn: list[Drawn]) -> Iterator[tuple[str, bytes]]:
+        """Files of all images: those of earlier runs are in the lists too, all in order of name."""
+        if any(one.row for one in drawn):
+            return self.layout.finish(drawn, self.options)
+        others = {name: entry for name, entry in self.before.items() if name not in self.written}
+        splits = {name: str(entry.get("split", DEFAULT_SPLIT)) for name, entry in others.items()}
+        everything = [*drawn, *map(Drawn.of, others.values())]
+        options = replace(self.options, splits={**self.options.splits, **splits})
+        return self.layout.finish(sorted(everything, key=lambda one: one.name), options)
+
+
+def same_picture(one: bytes, other: bytes) -> bool:
+    """Whether two PNGs, perhaps of different versions of a library, hold the same mask.
+
+    >>> from polymask.png import encode_png
+    >>> same_picture(encode_png(np.zeros((2, 2), np.uint8)), b"edited")
+    False
+    """
+    if one == other:
+        return True
+    try:
+        masks = decode_png(one), decode_png(other)
+    except (FormatError, LimitError):
+        return False
+    return masks[0].dtype == masks[1].dtype and np.array_equal(*masks)
 
 
 def _rules_of(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,10 +258,22 @@ def read_manifest(root: Root) -> dict[str, dict[str, Any]]:
     entries: dict[str, dict[str, Any]] = {}
     for number, line in enumerate((root.read(MANIFEST) or b"").splitlines(), 1):
         try:
-            entry = json.loads(line)
+            msgspec.json.decode(line, type=_Entry)
+            entry = msgspec.json.decode(line)
             entries[entry["name"]] = entry
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise FormatError(
                 f"{root.path / MANIFEST}: line {number} is damaged; move the file away and convert again"
             ) from None
     return entries
+
+
+class _Entry(msgspec.Struct):
+    """What a line must hold to be worked with; it may come from elsewhere."""
+
+    name: str
+    mask: str
+    pixels_sha256: str
+    labels: dict[str, str] = {}
+    sources: list[tuple[int | str, str]] = []
+    split: str = ""

@@ -5,7 +5,6 @@ that each image stands alone: one that fails is reported, and the others are don
 """
 
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -20,7 +19,7 @@ from typing import Any
 
 from polymask.digest import record_sha256
 from polymask.errors import BackendError, InputError, LabelError, PolymaskError, unknown
-from polymask.files import safe_path
+from polymask.files import regular, safe_path
 from polymask.folder import FolderSink
 from polymask.formats import Annotations, open_annotations
 from polymask.labels import LabelMap, from_categories, unknown_label
@@ -57,7 +56,7 @@ class Job:
 
     def __init__(self, source: str | Path | Annotations, dest: str | Path, options: ConvertOptions) -> None:
         self.options, self.rules = options, options.rules()
-        self.layout: Layout = layout_named(options.to)
+        layout_named(options.to)
         self.annotations = (
             source
             if isinstance(source, Annotations)
@@ -86,13 +85,24 @@ class Job:
             raise InputError("--copy-images needs to know where the pictures are: add --images DIR")
         self.sink = FolderSink(
             dest,
-            self.layout,
+            options.to,
             rules=self.rules,
             options=self.layout_options,
             overwrite=options.overwrite,
             keep_sources=self.deletes,
         )
-        self.sink.plan([self.annotations.names[index] for index in self.indices], self.fingerprint)
+        self.plan()
+
+    def plan(self) -> None:
+        """Refuse what could not be written; done when a job is made, and again once DEST is held."""
+        inputs = [self.annotations.path, *([Path(self.options.labels)] if self.options.labels else [])]
+        names = [self.annotations.names[index] for index in self.indices]
+        self.sink.plan(names, self.fingerprint, inputs=inputs)
+
+    @property
+    def layout(self) -> Layout:
+        """The layout's module."""
+        return layout_named(self.options.to)
 
     def _original(self, name: str) -> bytes | None:
         """The source's own record of an image, for layouts that add to it."""
@@ -109,6 +119,7 @@ class Job:
         said = asdict(self.options) | {"images": str(self.options.images), "labels": None}
         for name in ("workers", "overwrite", "dry_run", "max_conflict", "max_pixels", "max_delete"):
             del said[name]
+        said["source"] = str(self.annotations.path.absolute())
         said["label_map"] = sha256(self.label_map.to_json()).hexdigest()
         plain: dict[str, Any] = json.loads(json.dumps(said))
         return plain
@@ -156,13 +167,13 @@ class Job:
         report.notes = [f"{f.image}: instance {f.instance}: {f.message}" for f in self.annotations.findings]
         if progress:
             progress.start(len(self.indices))
-        with nullcontext() if self.options.dry_run else self.sink.root.run(self.fingerprint):
+        with nullcontext() if self.options.dry_run else self.sink.root.run(self.fingerprint, look=self.plan):
             outcomes = self._outcomes(executor, progress)
             self._sum_up(outcomes, report)
             if not self.options.dry_run:
                 done = [outcome for outcome in outcomes if outcome.drawn]
-                shared = self.layout.finish((o.drawn for o in done if o.drawn), self.layout_options)
-                self.sink.finish((outcome.entry for outcome in done), shared)
+                drawn = (outcome.drawn for outcome in done if outcome.drawn)
+                self.sink.finish(drawn, (outcome.entry for outcome in done))
                 if self.deletes:
                     delete_accounted(self, report)
         report.seconds = time.perf_counter() - began
@@ -233,10 +244,9 @@ class Job:
             return place, self.annotations.picture(index)
         path = Path(self.options.images or "") / safe_path(name)
         try:
-            return place, path.read_bytes()
-        except OSError as error:
-            reason = os.strerror(error.errno or 0)
-            raise InputError(f"{path}: {reason}; the picture is needed to copy it") from None
+            return place, regular(path)
+        except BackendError as error:
+            raise InputError(f"{error}; the picture is needed to copy it") from None
 
     def _sum_up(self, outcomes: Iterable[Outcome], report: Report) -> None:
         conflicts: dict[tuple[str, str], Conflict] = {}

@@ -132,6 +132,9 @@ class LabelMap:
         except KeyError:
             raise LabelError(unknown_label(name, self.names)) from None
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "aliases": dict(self.aliases)}  # a mapping proxy cannot be sent anywhere
+
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.name_of(name) in self._values
 

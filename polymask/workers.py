@@ -17,6 +17,7 @@ from polymask.errors import Unavailable
 T = TypeVar("T")
 
 CHUNK = 16  # images a task: enough to hide the hand-over, few enough to share evenly
+MOST_SENT = 32  # tasks for an executor, which may send the whole job with each
 _inherited: list[Callable[[Sequence[int]], list[Any]]] = []
 
 
@@ -29,7 +30,8 @@ def run_chunks(
     function: Callable[[int], T], indices: Sequence[int], workers: int, executor: Executor | None = None
 ) -> Iterator[list[T]]:
     """The function's results for the indices, in order and chunk by chunk."""
-    chunks = [indices[at : at + CHUNK] for at in range(0, len(indices), CHUNK)]
+    size = CHUNK if executor is None else max(CHUNK, -(-len(indices) // MOST_SENT))
+    chunks = [indices[at : at + size] for at in range(0, len(indices), size)]
     of_chunk = partial(_each, function)
     if executor is not None:
         yield from executor.map(of_chunk, chunks)
@@ -53,7 +55,10 @@ def _forked(
     pool = ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=_start_worker)
     try:
         yield from pool.map(_run_inherited, chunks)
-    except BrokenProcessPool:
+    except BaseException as error:
+        _kill(pool)  # what is half done is not waited for
+        if not isinstance(error, BrokenProcessPool):
+            raise
         raise Unavailable(
             "a worker process was killed, perhaps for want of memory; run the same command again to finish, "
             "with fewer --workers"
@@ -61,6 +66,11 @@ def _forked(
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         _inherited.pop()
+
+
+def _kill(pool: Any) -> None:
+    for process in list((pool._processes or {}).values()):
+        process.kill()
 
 
 def _run_inherited(indices: Sequence[int]) -> list[Any]:

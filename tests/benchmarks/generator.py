@@ -28,7 +28,10 @@ def annotation(rng: random.Random, frame: tuple[int, int]) -> dict[str, Any]:
     radius = min(math.exp(rng.gauss(3.3, 1.0)), frame[0] / 2)
     vertices = max(4, min(200, int(math.exp(rng.gauss(2.9, 0.6)))))
     parts = [ring(rng, frame, radius, vertices) for _ in range(rng.choice(PARTS))]
-    return {"category_id": rng.randint(1, CATEGORIES), "iscrowd": 0, "segmentation": parts}
+    x, y = [v for part in parts for v in part[0::2]], [v for part in parts for v in part[1::2]]
+    box = [min(x), min(y), round(max(x) - min(x), 2), round(max(y) - min(y), 2)]
+    row = {"category_id": rng.randint(1, CATEGORIES), "iscrowd": 0, "segmentation": parts}
+    return row | {"bbox": box, "area": round(box[2] * box[3] * 0.6, 2)}
 
 
 def write_coco(

@@ -1,6 +1,7 @@
 """What is measured; each function returns lines of Markdown."""
 
 import json
+import os
 import sys
 import tempfile
 import time
@@ -190,7 +191,7 @@ def environment(python: str) -> list[str]:
     return [
         f"{datetime.now(UTC):%Y-%m-%d}, {_processor()}, {platform.system()}, "
         f"Python {platform.python_version()}, polymask {__version__} ({KERNEL} kernel), {libraries}; "
-        f"peers in {where}."
+        f"peers in {where}; load average {os.getloadavg()[0]:.1f}."
     ]
 
 

@@ -130,6 +130,7 @@ def sdk(
     """The SDK pointed at this test's emulator, in a folder without leftovers."""
     monkeypatch.chdir(tmp_path)
     point_sdk_at(dataloop_emulator.url, token=fake_token("ann@example.org"))
+    dtlpy.client_api.session = None  # polymask may have given it one without retries
     return dtlpy
 
 

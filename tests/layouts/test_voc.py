@@ -37,7 +37,7 @@ def test_object_masks_number_the_instances(tmp_path: Path) -> None:
 def test_lists_and_colors_lie_beside_the_masks(tmp_path: Path) -> None:
     """The split's list names images without suffix; labelmap.txt is CVAT's and can be read again."""
     convert(SAMPLE, tmp_path, to="voc", split="val")
-    assert (tmp_path / "ImageSets/Segmentation/val.txt").read_text() == "harbor\nmeadow\nempty\n"
+    assert (tmp_path / "ImageSets/Segmentation/val.txt").read_text() == "empty\nharbor\nmeadow\n"
     lines = (tmp_path / "labelmap.txt").read_text().splitlines()
     assert lines[:3] == ["# label:color_rgb:parts:actions", "background:0,0,0::", "sea:128,0,0::"]
     assert LabelMap.load(tmp_path / "labelmap.txt") == LabelMap.from_source(SAMPLE)
