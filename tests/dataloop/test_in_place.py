@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from polymask.dataloop import client as client_module
+from polymask.dataloop.emulator import Fault
 
 from .conftest import png
 from .world import (
@@ -216,3 +217,16 @@ def test_a_mask_holds_what_its_polygons_said(world: World, journal: Path) -> Non
     assert (source["id"], source["objectId"], source["attributes"]) == (key, "1", {"wet": True})
     assert claim(row)["frame"] == [HEIGHT, WIDTH]
     assert np.array_equal(world.masks(item)["cat"], expected([RING_WITH_HOLE])["cat"])
+
+
+def test_a_late_mask_is_waited_for(world: World, journal: Path) -> None:
+    """A mask that is not to be seen at once is looked for again, with pauses, and not uploaded twice."""
+    world.add_item("/0.png", RING_WITH_HOLE)
+    world.before("POST", "/annotations", 1, lambda: late_answers(world, 3))
+    assert world.convert(journal).failures == []
+    assert sum(entry.path.endswith("/annotations") for entry in world.emulator.audit) == 1
+    assert world.waits == [0.2, 0.4, 0.8]
+
+
+def late_answers(world: World, count: int) -> None:
+    world.emulator.faults.add(Fault("POST", "**/query", "stale", resource="annotations", times=count))
