@@ -21,7 +21,7 @@ SOURCE, PICTURES, SIDE = "fixtures/shapes/instances.json", "fixtures/shapes/imag
 class ToTensors:
     """A pair at 128 x 128: (3, H, W) float32 from 0 to 1, and (H, W) int64."""
 
-    def __call__(self, image, mask):
+    def __call__(self, image, mask):  # noqa: D102
         image, mask = resize(image, mask, (SIDE, SIDE))
         return image.transpose(2, 0, 1).astype(np.float32) / 255, mask.astype(np.int64)
 
@@ -45,6 +45,7 @@ class SmallUNet(nn.Module):
         return nn.Sequential(*parts, nn.Conv2d(after, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU())
 
     def forward(self, images):
+        """(N, 3, H, W) pictures to (N, classes, H, W) scores."""
         first = self.first(images)
         second = self.second(self.down(first))
         bottom = self.bottom(self.down(second))

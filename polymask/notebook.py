@@ -55,7 +55,8 @@ def report_html(report: Report) -> str:
     failures = [(one.name, one.reason) for one in report.failures]
     told = (
         f"<p><b>{report.images:,}</b> images, <b>{report.instances:,}</b> instances: "
-        f"{report.written:,} written, {report.unchanged:,} unchanged, {report.failed:,} failed, {report.deleted:,} polygons deleted</p>"
+        f"{report.written:,} written, {report.unchanged:,} unchanged, {report.failed:,} failed, "
+        f"{report.deleted:,} polygons deleted</p>"
     )
     return (
         told

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from polymask.labels import VOID_8, LabelMap
 from polymask.model import Conflict, Finding, Frame, ImageRecord, IndexMask
-from polymask.png import encode_color, encode_png
 from polymask.outlines import path_of
+from polymask.png import encode_color, encode_png
 from polymask.report.pictures import best_size, small_jpeg
 
 MOST_PIXELS = 1 << 26  # a canvas of more is beyond what phones open
