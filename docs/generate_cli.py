@@ -10,6 +10,28 @@ import click
 
 from polymask.cli import cli
 
+AFTER = """
+## Exit status
+
+See [Errors and exit codes](errors.md).
+
+## Environment
+
+| variable | what |
+|---|---|
+| `NO_COLOR` | set to anything: no colors, on terminals too |
+| `_POLYMASK_COMPLETE` | `bash_source`, `zsh_source` or `fish_source`: prints the shell's completion |
+| `DATALOOP_TOKEN`, `DATALOOP_PATH` | the login of a dataset; see [Dataloop](dataloop.md) |
+| `XDG_STATE_HOME` | where journals of datasets lie by default |
+
+## Files
+
+| file in DEST | what |
+|---|---|
+| `labels.json`, `id2label.json` | names, values and colors; see [Labels](labels.md) |
+| `manifest.jsonl` | a line an image: its mask, digests and rules; see [Converting](converting.md) |
+| `.polymask/` | there while a run is unfinished |
+"""
 PAGE = Path(__file__).parent / "cli.md"
 
 
@@ -22,7 +44,7 @@ def page() -> str:
     ]
     for name, command in cli.commands.items():
         parts += [f"## `polymask {name}`\n", _help(command, f"polymask {name}"), _flags(command)]
-    return "\n".join(parts)
+    return "\n".join(parts) + AFTER
 
 
 def _help(command: click.Command, path: str) -> str:

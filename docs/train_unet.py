@@ -45,6 +45,7 @@ class SmallUNet(nn.Module):
         return nn.Sequential(*parts, nn.Conv2d(after, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU())
 
     def forward(self, images):
+        """(N, 3, H, W) pictures to (N, classes, H, W) scores."""
         first = self.first(images)
         second = self.second(self.down(first))
         bottom = self.bottom(self.down(second))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -118,3 +119,18 @@ def test_the_emulator_can_be_run_from_the_command_line(tmp_path: Path) -> None:
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in errors
+
+
+def test_a_dry_run_shows_before_and_after(command: Command, sample: Emulator, tmp_path: Path) -> None:
+    """Item by item: masks to be written, polygons to go, with the pictures; nothing is touched."""
+    before = kinds(sample)
+    done = command("convert", URL, "--delete-source", "--dry-run", "--preview", tmp_path / "changes.html")
+    assert (done.returncode, kinds(sample)) == (0, before), done.stderr
+    page = (tmp_path / "changes.html").read_text()
+    assert "write the mask of &#39;boat&#39;" in page
+    told = re.findall(r"delete (\d+) polygons", page.partition("<dialog")[0])
+    assert sum(map(int, told)) == before["segment"]
+    assert page.count("data:image/jpeg") == 2
+    assert command("convert", URL).returncode == 0
+    assert command("convert", URL, "--dry-run", "--preview", tmp_path / "after.html").returncode == 0
+    assert "every mask is there already" in (tmp_path / "after.html").read_text()
