@@ -25,9 +25,10 @@ from polymask.errors import PolymaskError
 from polymask.flags import convert_flags
 from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
-from polymask.model import Limits, Report
+from polymask.model import Limits
 from polymask.raster import KERNEL, PIXEL_RULES
 from polymask.report.summary import findings_text, summary
+from polymask.report_model import Report
 from polymask.semantic import OVERLAP_RULES
 from polymask.workers import available
 

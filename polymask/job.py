@@ -26,11 +26,12 @@ from polymask.formats import Annotations, open_annotations
 from polymask.labels import LabelMap, from_categories, unknown_label
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named, picture_path
 from polymask.layouts.splits import split_options
-from polymask.model import Conflict, ImageRecord, Report, Skipped
+from polymask.model import Conflict, ImageRecord, Skipped
 from polymask.options import ConvertOptions, Progress
 from polymask.raster import KERNEL
 from polymask.raster.resize import resized
 from polymask.removal import delete_accounted, refuse_undeletable
+from polymask.report_model import Report
 from polymask.semantic import Painting, add_conflicts
 from polymask.strips import painting as striped
 from polymask.workers import run_chunks

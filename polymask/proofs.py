@@ -15,7 +15,8 @@ from polymask.labels import LabelMap, from_categories
 from polymask.layouts import stem
 from polymask.layouts.reading import MaskFolder
 from polymask.masks import matched, open_mask_folder, open_masks
-from polymask.model import Report, Skipped
+from polymask.model import Skipped
+from polymask.report_model import Report
 from polymask.semantic import Rules
 
 MOST_DIAGNOSED = 20  # each takes some thirty paintings
