@@ -135,7 +135,7 @@ def _tell_of_failures(report: Report) -> None:
 
 def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
     """One value is a list with commas; of several, each is one label, commas and all."""
-    return tuple(given[0].split(",")) if len(given) == 1 else given
+    return tuple(label.strip() for label in given[0].split(",")) if len(given) == 1 else given
 
 
 @cli.command("check")
