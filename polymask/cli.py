@@ -6,6 +6,7 @@ import signal
 import sys
 from collections import Counter
 from dataclasses import asdict
+from io import TextIOWrapper
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -21,7 +22,7 @@ from polymask.commands import (
     stats_command,
     verify_command,
 )
-from polymask.errors import PolymaskError
+from polymask.errors import PolymaskError, Unavailable
 from polymask.flags import convert_flags
 from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
@@ -211,6 +212,9 @@ def _interrupted(number: int, _: FrameType | None) -> NoReturn:
 def main() -> None:
     """The `polymask` command."""
     signal.signal(signal.SIGTERM, _interrupted)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # names may hold what a terminal's encoding does not
+            stream.reconfigure(errors="backslashreplace")
     try:
         cli.main(prog_name="polymask", standalone_mode=False)
     except click.exceptions.Abort as error:
@@ -218,6 +222,20 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except UnicodeEncodeError as error:
+        if error.encoding == "utf-8":
+            raise
+        _fail(f"{error.object!r} cannot be a file name in this locale; set PYTHONUTF8=1", 2)
+    except OSError as error:  # stdout, full: what was to be done is done
+        _drop_stdout()
+        _fail(f"{error.filename or 'stdout'}: {error.strerror or error}", Unavailable.exit_code)
+
+
+def _drop_stdout() -> None:
+    """Let what stdout could not take go nowhere, or the interpreter would fail on it once more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _stop(cause: BaseException | None) -> NoReturn:
