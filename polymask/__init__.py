@@ -40,13 +40,13 @@ from polymask.model import (
     Limits,
     Polygon,
     Proof,
-    Report,
     Runs,
     Spans,
 )
 from polymask.places import convert, restore, verify
 from polymask.png import decode_png, encode_png
 from polymask.raster import rasterize
+from polymask.report_model import Report
 from polymask.semantic import conflicts, index_mask, label_masks
 
 __all__ = [

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections import Counter
 from dataclasses import asdict
+from io import TextIOWrapper
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -21,13 +22,14 @@ from polymask.commands import (
     stats_command,
     verify_command,
 )
-from polymask.errors import PolymaskError, nearest
+from polymask.errors import PolymaskError, Unavailable, nearest
 from polymask.flags import convert_flags
 from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
-from polymask.model import Limits, Report
+from polymask.model import Limits
 from polymask.raster import KERNEL, PIXEL_RULES
 from polymask.report.summary import findings_text, summary
+from polymask.report_model import Report
 from polymask.semantic import OVERLAP_RULES
 from polymask.terminal import Bar, emphasized, styled, with_way_out
 from polymask.workers import available
@@ -134,7 +136,7 @@ def _tell_of_failures(report: Report) -> None:
 
 def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
     """One value is a list with commas; of several, each is one label, commas and all."""
-    return tuple(given[0].split(",")) if len(given) == 1 else given
+    return tuple(label.strip() for label in given[0].split(",")) if len(given) == 1 else given
 
 
 @cli.command("check")
@@ -228,6 +230,9 @@ def _interrupted(number: int, _: FrameType | None) -> NoReturn:
 def main() -> None:
     """The `polymask` command."""
     signal.signal(signal.SIGTERM, _interrupted)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # names may hold what a terminal's encoding does not
+            stream.reconfigure(errors="backslashreplace")
     try:
         cli.main(prog_name="polymask", standalone_mode=False)
     except click.exceptions.Abort as error:
@@ -235,6 +240,20 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except UnicodeEncodeError as error:
+        if error.encoding == "utf-8":
+            raise
+        _fail(f"{error.object!r} cannot be a file name in this locale; set PYTHONUTF8=1", 2)
+    except OSError as error:  # stdout, full: what was to be done is done
+        _drop_stdout()
+        _fail(f"{error.filename or 'stdout'}: {error.strerror or error}", Unavailable.exit_code)
+
+
+def _drop_stdout() -> None:
+    """Let what stdout could not take go nowhere, or the interpreter would fail on it once more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _stop(cause: BaseException | None) -> NoReturn:

@@ -71,7 +71,7 @@ def _unsafe(part: str) -> str | None:
         return "a part of it ends in a dot or a space"
     if part.partition(".")[0].lower() in _DEVICES:
         return f"{part!r} names a device on some systems"
-    if part == WORK or len(os.fsencode(part)) > 255:
+    if part == WORK or len(part.encode("utf-8", "surrogatepass")) > 255:
         return "a part of it is reserved" if part == WORK else "a part of it is longer than 255 bytes"
     return None
 

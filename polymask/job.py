@@ -25,11 +25,12 @@ from polymask.formats import Annotations, open_annotations
 from polymask.labels import LabelMap, from_categories, unknown_label
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named, picture_path
 from polymask.layouts.splits import split_options
-from polymask.model import Conflict, ImageRecord, Report, Skipped
+from polymask.model import Conflict, ImageRecord, Skipped
 from polymask.options import ConvertOptions, Progress
 from polymask.raster import KERNEL
 from polymask.raster.resize import resized
 from polymask.removal import delete_accounted, refuse_undeletable
+from polymask.report_model import Report
 from polymask.semantic import Painting, add_conflicts
 from polymask.strips import painting as striped
 from polymask.workers import run_chunks
@@ -70,8 +71,8 @@ class Job:
             self.source_sha256 = sha256(self.annotations.path.read_bytes()).hexdigest()
         self.indices = self._chosen_images()
         self.label_map = self._label_map()
-        self.skipped = [*self.annotations.skipped, *self._unknown_labels()]
         self.only = self._chosen_labels()
+        self.skipped = [*self.annotations.skipped, *self._unknown_labels()]
         self.layout_options = LayoutOptions(
             label_map=self.label_map,
             split=safe_path(options.split),
@@ -138,12 +139,14 @@ class Job:
         if self.options.ids not in ("contiguous", "source"):
             raise InputError(unknown("ids", self.options.ids, ("contiguous", "source")))
         if self.options.labels is not None:
+            if self.options.ids == "source":
+                raise InputError("--ids source and --labels are two ways to number labels; leave one out")
             return LabelMap.load(self.options.labels)
         return from_categories(self.annotations.categories, ids=self.options.ids)
 
     def _unknown_labels(self) -> Iterator[Skipped]:
         for name, instances in self.annotations.used.items():
-            if name not in self.label_map:
+            if name not in self.label_map and self._is_chosen(name):
                 reason = f"{unknown_label(name, self.label_map.names)} ({instances} instances)"
                 if not self.options.skip_invalid:
                     raise LabelError(
@@ -158,6 +161,9 @@ class Job:
             if name not in known and name not in self.label_map:
                 raise LabelError(unknown_label(name, sorted(known)))
         return frozenset(self.options.only)
+
+    def _is_chosen(self, label: str) -> bool:
+        return not self.only or label in self.only or self.label_map.name_of(label) in self.only
 
     def run(self, *, executor: Executor | None = None, progress: Progress | None = None) -> Report:
         """Convert every chosen image and return what was done."""
@@ -227,12 +233,7 @@ class Job:
         instances = tuple(
             instance
             for instance in record.instances
-            if instance.label in self.label_map
-            and (
-                not self.only
-                or instance.label in self.only
-                or self.label_map.name_of(instance.label) in self.only
-            )
+            if instance.label in self.label_map and self._is_chosen(instance.label)
         )
         if len(instances) < len(record.instances):
             record = replace(record, instances=instances)

@@ -1,13 +1,8 @@
-"""Label maps: names ↔ pixel values ↔ colors, read from and written to the files people have.
-
-Four kinds of file are told apart by content: plain names, one a line (labelme's
-`labels.txt`, with `__ignore__` and `_background_`; `car -> vehicle` paints one label
-as another); CVAT's `labelmap.txt` (`name:r,g,b:parts:actions`); `id2label.json` or
-`label2id.json`; and polymask's own `labels.json`.
-"""
+"""Label maps: names ↔ pixel values ↔ colors; `labels_files` parses the files that people have."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from polymask.errors import LabelError, NotFound, nearest
+from polymask.coerce import as_value
+from polymask.errors import LabelError, nearest
+from polymask.files import disk_error
 from polymask.model import ImageRecord, Label
 
 BACKGROUND_NAMES = frozenset({"_background_", "__background__", "background"})
@@ -59,7 +56,7 @@ class LabelMap:
     Values are whole numbers from 0 to 65535; `background` is painted where no
     instance is, `void` where no label shall count. `aliases` maps a source's name to
     the label it is painted as. Raises `LabelError` for two labels of one name or
-    value, and for a value that is the background's or the void's.
+    value, and for a value that is the background's or the void's, or that no mask holds.
 
     >>> labels = LabelMap.from_names(["cat", "dog"])
     >>> labels.value_of("dog"), labels.value_of("_background_"), labels.value_of("__ignore__")
@@ -73,23 +70,19 @@ class LabelMap:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(self.labels))
+        for name in ("background", "void"):
+            object.__setattr__(self, name, as_value(name, getattr(self, name)))
         if self.background == self.void:
-            raise LabelError(f"background and void are both {self.void}; give them two values")
+            raise LabelError(f"background and void are both {self.void}")
         seen = {self.background: "the background", self.void: "void"}
         names: set[str] = set()
         for label in self.labels:
             if label.value in seen:
                 raise LabelError(
-                    f"label '{label.name}' has value {label.value}, which is that of {seen[label.value]}; "
-                    "use `--ids contiguous`, or give it another value in a --labels file"
+                    f"label '{label.name}' has value {label.value}, which is that of {seen[label.value]}"
                 )
             if label.name in names:
-                raise LabelError(f"label '{label.name}' is there twice; name each label once")
-            if not 0 <= label.value <= VOID_16:
-                raise LabelError(
-                    f"label '{label.name}' has value {label.value}, but a mask holds 0 to {VOID_16}; "
-                    "use `--ids contiguous`"
-                )
+                raise LabelError(f"label '{label.name}' is there twice")
             seen[label.value] = f"'{label.name}'"
             names.add(label.name)
 
@@ -139,8 +132,13 @@ class LabelMap:
         return isinstance(name, str) and self.name_of(name) in self._values
 
     def palette(self) -> NDArray[np.uint8]:
-        """A (256, 3) uint8 palette for 8-bit masks: each label's color, VOC's for other values."""
+        """A (256, 3) uint8 palette for 8-bit masks: each label's color, black for the background.
+
+        Other values have VOC's colors.
+        """
         colors = voc_colors()
+        if self.background <= VOID_8:
+            colors[self.background] = 0
         for label in self.labels:
             if label.value <= VOID_8:
                 colors[label.value] = label.color
@@ -151,11 +149,14 @@ class LabelMap:
         """Names to values 1 … n in their order, with VOC colors; 16 bit from 255 labels on.
 
         Names of the background (`_background_`, `background`) and void (`__ignore__`) take
-        no number. A name that occurs twice is taken once.
+        no number. A name that occurs twice is taken once. Raises `LabelError` for one text
+        instead of several names.
 
         >>> [label.value for label in LabelMap.from_names(["__ignore__", "_background_", "cat"]).labels]
         [1]
         """
+        if isinstance(names, str):
+            raise LabelError(f"names are a list, e.g. [{names!r}], not one text")
         kept = [name for name in dict.fromkeys(names) if name not in BACKGROUND_NAMES | VOID_NAMES]
         return cls.from_values({name: value for value, name in enumerate(kept, 1)}, aliases=aliases)
 
@@ -166,13 +167,15 @@ class LabelMap:
         """Names with values of their own, e.g. a source's category ids, and VOC colors.
 
         Void is 255 while all values fit into 8 bits, else 65535. Raises `LabelError`
-        for values that collide with background or void.
+        for values that collide with background or void, or that no mask holds.
         """
+        values = {name: as_value(f"label '{name}'", value) for name, value in values.items()}
         drawn = {n: v for n, v in values.items() if n not in BACKGROUND_NAMES | VOID_NAMES}
         background = next((v for n, v in values.items() if n in BACKGROUND_NAMES), 0)
         wide = max(drawn.values(), default=0) > VOID_8 or len(drawn) >= VOID_8
         void = next((v for n, v in values.items() if n in VOID_NAMES), VOID_16 if wide else VOID_8)
-        labels = tuple(Label(name, value, default_color(value)) for name, value in drawn.items())
+        colors = {0: default_color(background)}  # black is the background's, whatever its value
+        labels = tuple(Label(n, v, colors.get(v) or default_color(v)) for n, v in drawn.items())
         return cls(labels, background, void, MappingProxyType(dict(aliases or {})))
 
     @classmethod
@@ -199,23 +202,27 @@ class LabelMap:
     def load(cls, path: str | Path) -> "LabelMap":
         """Read any of the four kinds of label file.
 
-        Raises `LabelError` naming the file and the line or key, `NotFound` for no file.
+        Raises `LabelError` naming the file and the line or key, `NotFound` for no file,
+        another `BackendError` for what cannot be read as one.
         """
+        from polymask.labels_files import from_text  # a floor above, and only here
+
         path = Path(path)
         try:
-            text = path.read_bytes().decode("utf-8-sig")
+            return from_text(path.read_bytes().decode("utf-8-sig"))
         except UnicodeDecodeError:
             raise LabelError(f"{path}: not UTF-8 text; save it as UTF-8") from None
-        except FileNotFoundError:
-            raise NotFound(f"{path}: no such file") from None
-        try:
-            return from_text(text)
+        except OSError as error:
+            raise disk_error(error, path) from None
         except LabelError as error:
             raise LabelError(f"{path}: {error}") from None
 
     def save(self, path: str | Path) -> None:
-        """Write `labels.json`, which `load` reads back."""
-        Path(path).write_bytes(self.to_json())
+        """Write `labels.json`, which `load` reads back; raises `BackendError` where the disk refuses."""
+        try:
+            Path(path).write_bytes(self.to_json())
+        except OSError as error:
+            raise disk_error(error, path) from None
 
     def to_json(self) -> bytes:
         """The bytes of `labels.json`: names, values and colors (`#rrggbb`), background and void."""
@@ -248,101 +255,14 @@ def from_categories(categories: Sequence[tuple[str, int | None]], *, ids: str = 
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise LabelError(f"label '{twice}' has two category ids; use `--ids contiguous`")
-    return LabelMap.from_values({name: number for name, number in categories if number is not None})
+    with way_out("use `--ids contiguous`"):
+        return LabelMap.from_values({name: number for name, number in categories if number is not None})
 
 
-def from_text(text: str) -> LabelMap:
-    r"""The label map in the text of any of the four kinds of label file; raises `LabelError`.
-
-    >>> from_text('{"1": "cat", "2": "dog"}').value_of("dog")
-    2
-    """
-    stripped = text.lstrip()
-    if stripped.startswith(("{", "[")):
-        return _parse_json(stripped)
-    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
-    if stripped.startswith("# label:color_rgb"):
-        return _parse_labelmap(lines)
-    lines = [(number, line) for number, line in lines if line]
-    if lines and all(line.count(":") == 3 or line.startswith("#") for _, line in lines):
-        return _parse_labelmap(lines)
-    return _parse_names([line for _, line in lines])
-
-
-def _parse_names(lines: Iterable[str]) -> LabelMap:
-    names, aliases = [], {}
-    for line in lines:
-        name, arrow, target = (part.strip() for part in line.partition("->"))
-        if arrow and target:
-            aliases[name] = target
-        names.append(target if arrow else name)
-    return LabelMap.from_names(names, aliases=aliases)
-
-
-def _parse_labelmap(lines: Iterable[tuple[int, str]]) -> LabelMap:
-    """CVAT's `name:r,g,b:parts:actions`, numbered from 1 in the lines' order."""
-    rows: list[tuple[str, tuple[int, int, int]]] = []
-    for number, line in lines:
-        if not line or line.startswith("#"):
-            continue
-        name, _, rest = line.partition(":")
-        try:
-            red, green, blue = (int(part) for part in rest.partition(":")[0].split(","))
-        except ValueError:
-            raise LabelError(f"line {number}: a line is `name:r,g,b:parts:actions`") from None
-        rows.append((name, (red, green, blue)))
-    plain = LabelMap.from_names([name for name, _ in rows])
-    colors = dict(rows)
-    labels = tuple(Label(label.name, label.value, colors[label.name]) for label in plain.labels)
-    return LabelMap(labels, plain.background, plain.void)
-
-
-def _parse_json(text: str) -> LabelMap:
+@contextmanager
+def way_out(told: str) -> Iterator[None]:
+    """Add what to do about it to a `LabelError` from within."""
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise LabelError(f"not JSON: {error}") from None
-    if isinstance(document, dict) and isinstance(document.get("labels"), list):
-        return _parse_own(document)
-    if isinstance(document, list) and all(isinstance(name, str) for name in document):
-        return LabelMap.from_names(document)
-    if not isinstance(document, dict):
-        raise LabelError("expected a list of names, an id2label object, or polymask's labels.json")
-    inner: dict[str, Any] = document.get("id2label") or document.get("label2id") or document
-    pairs = [_pair(key, value) for key, value in inner.items()]
-    return _from_pairs(pairs)
-
-
-def _pair(key: str, value: Any) -> tuple[str, int]:
-    if isinstance(value, str) and key.removeprefix("-").isdecimal():
-        return value, int(key)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return key, value
-    raise LabelError(f'$.{key}: expected {{"1": "name"}} or {{"name": 1}}')
-
-
-def _from_pairs(pairs: Sequence[tuple[str, int]]) -> LabelMap:
-    """The first name of a value is the label; the value's other names are painted as it."""
-    first: dict[int, str] = {}
-    aliases: dict[str, str] = {}
-    for name, value in sorted(pairs, key=lambda pair: pair[1]):
-        if first.setdefault(value, name) != name:
-            aliases[name] = first[value]
-    return LabelMap.from_values({name: value for value, name in first.items()}, aliases=aliases)
-
-
-def _parse_own(document: dict[str, Any]) -> LabelMap:
-    labels = []
-    for index, entry in enumerate(document["labels"]):
-        try:
-            red, green, blue = bytes.fromhex(entry["color"].removeprefix("#"))
-            labels.append(Label(str(entry["name"]), int(entry["value"]), (red, green, blue)))
-        except (AttributeError, KeyError, TypeError, ValueError):
-            raise LabelError(
-                f'$.labels[{index}]: expected {{"name": "cat", "value": 1, "color": "#800000"}}'
-            ) from None
-    aliases = document.get("aliases", {})
-    if not isinstance(aliases, dict) or not all(isinstance(name, str) for name in aliases.values()):
-        raise LabelError("$.aliases: expected names to names")
-    void = document.get("void", VOID_8)
-    return LabelMap(tuple(labels), document.get("background", 0), void, MappingProxyType(aliases))
+        yield
+    except LabelError as error:
+        raise LabelError(f"{error}; {told}") from None

@@ -4,14 +4,15 @@ Coordinates are x then y, in pixels; pixel (0, 0) covers [0, 1) × [0, 1). Frame
 are (height, width). Arrays held here are read-only.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from polymask.errors import GeometryError, LimitError
+from polymask.coerce import as_color, as_frame, as_value
+from polymask.errors import GeometryError, LabelError, LimitError
 
 Frame = tuple[int, int]
 Ring = NDArray[np.float64]
@@ -104,10 +105,12 @@ class Runs:
 
     def __init__(self, counts: ArrayLike, frame: Frame) -> None:
         given = np.asarray(counts)
-        height, width = frame
-        if given.ndim != 1 or (given.size and given.dtype.kind not in "iu") or (given < 0).any():
+        height, width = as_frame(frame)
+        if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
             raise GeometryError("run counts are a list of non-negative whole numbers")
         array = given.astype(np.int64)
+        if (array < 0).any():  # uint64 counts above 2**63 - 1 turn negative, too
+            raise GeometryError("run counts are non-negative whole numbers below 2**63")
         if (total := sum(array.tolist())) != height * width:
             pixels = height * width
             raise GeometryError(f"run counts sum to {total}, but {height} × {width} pixels are {pixels}")
@@ -169,9 +172,7 @@ class ImageRecord:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "instances", tuple(self.instances))
-        height, width = self.frame
-        if height <= 0 or width <= 0:
-            raise GeometryError(f"{self.name}: a frame of {height} × {width} has no pixels")
+        object.__setattr__(self, "frame", as_frame(self.frame, where=f"{self.name}: "))
 
     def _repr_html_(self) -> str:
         """A drawing of the instances, as notebooks show it."""
@@ -182,7 +183,9 @@ class ImageRecord:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A class name, its pixel value and its color (red, green, blue), 0 to 255 each.
+    """A class name, its pixel value (0 to 65535) and its color (red, green, blue), 0 to 255 each.
+
+    Raises `LabelError` for what is none of these.
 
     >>> Label("cat", 1, (128, 0, 0)).name
     'cat'
@@ -191,6 +194,12 @@ class Label:
     name: str
     value: int
     color: tuple[int, int, int]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise LabelError(f"a label is a text, not {self.name!r}")
+        object.__setattr__(self, "value", as_value(f"label '{self.name}'", self.value))
+        object.__setattr__(self, "color", as_color(f"label '{self.name}'", self.color))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -279,9 +288,10 @@ class Limits:
 
     def check_frame(self, where: str, frame: Frame) -> None:
         """Raise `LimitError` for a (height, width) frame that is too large."""
-        if frame[0] * frame[1] > self.max_pixels:
+        height, width = (int(side) for side in frame)  # numpy's own integers would wrap
+        if height * width > self.max_pixels:
             raise LimitError(
-                f"{where}: {frame[0]} × {frame[1]} px are more than {self.max_pixels}; "
+                f"{where}: {height} × {width} px are more than {self.max_pixels}; "
                 "if that is right, raise --max-pixels"
             )
 
@@ -294,74 +304,3 @@ class Proof:
     key: str
     digest: str
     location: str
-
-
-@dataclass(slots=True)
-class Report:
-    """What a run did; `to_dict` is what `--json` prints.
-
-    `exit_code` is that of the worst failure, where failures differ in kind.
-    `labels` maps each label to its instances and painted pixels; `conflicts` are
-    summed over the images; `skipped` was left out on purpose, `unsupported` cannot be painted
-    and was left alone, `failures` could not be done.
-    """
-
-    images: int = 0
-    instances: int = 0
-    labels: dict[str, dict[str, int]] = field(default_factory=dict)
-    conflicts: Sequence[Conflict] = ()
-    conflict_pixels: int = 0
-    labeled_pixels: int = 0
-    unsegmented: int = 0
-    skipped: list[Skipped] = field(default_factory=list)
-    unsupported: list[Skipped] = field(default_factory=list)
-    failures: list[Skipped] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    written: int = 0
-    unchanged: int = 0
-    deleted: int = 0
-    exit_code: int = 0
-    seconds: float = 0.0
-    kernel: str = "numpy"
-
-    @property
-    def failed(self) -> int:
-        """How many images could not be done."""
-        return len(self.failures)
-
-    @property
-    def conflict_percent(self) -> float:
-        """The pixels that several labels claim, in percent of those that any label claims."""
-        return 100 * self.conflict_pixels / self.labeled_pixels if self.labeled_pixels else 0.0
-
-    def _repr_html_(self) -> str:
-        """Tables of labels and conflicts, as notebooks show them."""
-        from polymask.notebook import report_html  # floors above, and only in a notebook
-
-        return report_html(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain lists, dicts, numbers and strings, in a fixed order."""
-        return {
-            "images": self.images,
-            "instances": self.instances,
-            "labels": self.labels,
-            "conflicts": [_plain(conflict) for conflict in self.conflicts],
-            "conflict_pixels": self.conflict_pixels,
-            "labeled_pixels": self.labeled_pixels,
-            "unsegmented": self.unsegmented,
-            "skipped": [_plain(skipped) for skipped in self.skipped],
-            "unsupported": [_plain(one) for one in self.unsupported],
-            "failed": self.failed,
-            "failures": [_plain(failure) for failure in self.failures],
-            "notes": self.notes,
-            "written": self.written,
-            "unchanged": self.unchanged,
-            "deleted": self.deleted,
-            "seconds": round(self.seconds, 3),
-            "kernel": self.kernel,
-        }
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__}

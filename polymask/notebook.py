@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from polymask.colors import safe_color
-from polymask.model import ImageRecord, Report
+from polymask.model import ImageRecord
 from polymask.outlines import path_of
+from polymask.report_model import Report
 
 MOST_ROWS = 20
 _WIDTH = 480  # px on the page

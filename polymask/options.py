@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
 
+from polymask.coerce import as_frame, as_names, whole
 from polymask.errors import InputError, unknown
 from polymask.formats import ReadOptions
 from polymask.model import Frame, Limits
@@ -15,7 +16,11 @@ from polymask.semantic import Rules
 class ConvertOptions:
     """The flags of `polymask convert`, with underscores; `from_` is `--from`.
 
-    `size` is (height, width) in pixels. `only` and `where` choose labels and images.
+    `size` is (height, width) in pixels. `only` and `where` choose labels and images; one text is
+    one of them. Whole numbers may be numpy's. Raises `InputError` for values of another kind.
+
+    >>> ConvertOptions(only="sea", size=[60, 80]).only
+    ('sea',)
     """
 
     from_: str | None = None
@@ -52,6 +57,21 @@ class ConvertOptions:
     journal: str | Path | None = None
     check_images: bool = False
 
+    def __post_init__(self) -> None:
+        for name in ("to", "ids", "overlap", "pixel_rule", "crowd", "split"):
+            if not isinstance(given := getattr(self, name), str):
+                raise InputError(f"{name} is the name of one, not {given!r}")
+        for name in ("only", "where", "priority"):
+            object.__setattr__(self, name, as_names(name, getattr(self, name)))
+        for name, least in _LEAST.items():
+            object.__setattr__(self, name, _number(name, getattr(self, name), least))
+        if self.max_delete is not None:
+            object.__setattr__(self, "max_delete", _number("max_delete", self.max_delete, 0))
+        if self.size is not None:
+            object.__setattr__(self, "size", as_frame(self.size, where="size: "))
+        if not isinstance(self.split_ratio, str | None):
+            object.__setattr__(self, "split_ratio", tuple(float(share) for share in self.split_ratio))
+
     @property
     def reading(self) -> ReadOptions:
         """The part that a reader of annotations is asked."""
@@ -73,6 +93,17 @@ class ConvertOptions:
             border=self.border,
             holes=self.holes,
         )
+
+
+_LEAST = {"border": 0, "seed": None, "max_pixels": 1, "workers": 1}
+
+
+def _number(name: str, given: Any, least: int | None) -> int:
+    number = whole(given)
+    if number is None or (least is not None and number < least):
+        above = "" if least is None else f", {least} or more"
+        raise InputError(f"{name} is a whole number{above}, not {given!r}")
+    return number
 
 
 class Progress(Protocol):

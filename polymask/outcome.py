@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from polymask.errors import InputError, PolymaskError
-from polymask.model import Conflict, Report, Skipped
+from polymask.model import Conflict, Skipped
+from polymask.report_model import Report
 from polymask.seams import Item
 from polymask.semantic import add_conflicts
 

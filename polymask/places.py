@@ -11,10 +11,11 @@ from polymask.errors import InputError
 from polymask.formats import open_annotations
 from polymask.job import Job
 from polymask.labels import LabelMap
-from polymask.model import Limits, Report
+from polymask.model import Limits
 from polymask.options import ConvertOptions, Progress, chosen_options
 from polymask.proven import ProvenOptions
 from polymask.removal import restore_folder
+from polymask.report_model import Report
 from polymask.semantic import Rules
 
 Place = str | Path

@@ -16,7 +16,8 @@ from polymask.layouts import stem
 from polymask.layouts.overlay import overlays
 from polymask.layouts.reading import MaskFolder
 from polymask.masks import matched, open_mask_folder, open_masks
-from polymask.model import Report, Skipped
+from polymask.model import Skipped
+from polymask.report_model import Report
 from polymask.semantic import Rules
 from polymask.workers import Watcher, watched
 

@@ -17,9 +17,10 @@ from polymask.claims import Mask
 from polymask.errors import PolymaskError, ProofError, SourceChanged
 from polymask.journal import Journal
 from polymask.labels import LabelMap
-from polymask.model import Conflict, Limits, Report
+from polymask.model import Conflict, Limits
 from polymask.outcome import ItemOutcome, sum_up
 from polymask.reconcile import Decision, Drawn, decide
+from polymask.report_model import Report
 from polymask.seams import Item, Reading, Sink, Source, Stored
 from polymask.semantic import Painting, Rules
 

@@ -21,8 +21,9 @@ from polymask.files import Root, disk_error
 from polymask.formats import Annotations, open_annotations
 from polymask.layouts.reading import MaskFolder
 from polymask.masks import open_mask_folder
-from polymask.model import ImageRecord, Report
+from polymask.model import ImageRecord
 from polymask.proofs import damage
+from polymask.report_model import Report
 from polymask.strips import painting as striped
 
 if TYPE_CHECKING:

@@ -68,6 +68,8 @@ class Painting:
     """One image's instances merged under rules; each part is worked out once, when asked for."""
 
     def __init__(self, record: ImageRecord, label_map: LabelMap, rules: Rules) -> None:
+        if not isinstance(label_map, LabelMap):
+            raise LabelError(f"{label_map!r} is no label map; make one with LabelMap.from_names([…])")
         self.record, self.label_map, self.rules = record, label_map, rules
 
     @cached_property

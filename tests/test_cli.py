@@ -1,13 +1,16 @@
 """The command line: what it prints, where, and its exit codes."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from polymask.semantic import OVERLAP_RULES
-from tests.conftest import SAMPLE, Run, coco, square, tree
+from tests.conftest import ROOT, SAMPLE, Run, coco, square, tree
 
 Write = Callable[..., Path]
 
@@ -90,13 +93,22 @@ def test_more_conflict_than_allowed_is_exit_1(polymask_command: Run, tmp_path: P
     assert polymask_command("convert", SAMPLE, tmp_path / "out", "--max-conflict", 50).returncode == 0
 
 
+def test_as_much_conflict_as_allowed_is_exit_0(
+    polymask_command: Run, coco_file: Write, tmp_path: Path
+) -> None:
+    """2 of 16 labeled pixels are 12.5 %: a limit of 12.5 holds, one of 12.4 does not."""
+    for limit, code in ((12.5, 0), (12.4, 1)):
+        done = polymask_command("convert", coco_file(), tmp_path / "out", "--max-conflict", limit)
+        assert done.returncode == code
+
+
 def test_priority_is_a_list_with_commas_or_repeated(
     polymask_command: Run, coco_file: Write, tmp_path: Path
 ) -> None:
-    """A label that holds a comma is given by a flag of its own."""
-    categories = [{"id": 3, "name": "cat, black"}, {"id": 7, "name": "dog"}]
+    """A label that holds a comma is given by a flag of its own; spaces around commas do not count."""
+    categories = [{"id": 3, "name": "cat, black"}, {"id": 7, "name": "dog"}, {"id": 9, "name": "other"}]
     path = coco_file(categories=categories)
-    for number, flags in enumerate((["dog,dog"], ["cat, black", "dog"])):
+    for number, flags in enumerate((["other, dog , dog"], ["cat, black", "dog"])):
         arguments = [part for flag in flags for part in ("--priority", flag)]
         done = polymask_command(
             "convert", path, tmp_path / f"{number}", "--overlap", "priority", *arguments, "--json"
@@ -173,3 +185,58 @@ def test_a_dry_run_says_so(polymask_command: Run, tmp_path: Path) -> None:
     done = polymask_command("convert", SAMPLE, tmp_path / "out", "--dry-run")
     assert "nothing was written" in done.stdout
     assert tree(tmp_path) == {}
+
+
+LINES = [["convert", str(SAMPLE), "out", "--json"], ["convert", str(SAMPLE), "out"], ["formats"], ["--help"]]
+
+
+@pytest.mark.parametrize("arguments", LINES)
+def test_a_full_stdout_is_exit_3_and_one_line(arguments: list[str], tmp_path: Path) -> None:
+    """Neither the command nor the interpreter's last flush leaves a traceback."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "polymask", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (3, "polymask: stdout: No space left on device\n")
+
+
+def test_a_reader_that_leaves_is_no_traceback(tmp_path: Path) -> None:
+    """As in `polymask formats | head -1`: what is left to say is dropped without a word."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "polymask", "formats"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    os.close(writing)
+    assert done.stderr == ""
+
+
+def test_a_folder_as_label_file_is_exit_3(polymask_command: Run, tmp_path: Path) -> None:
+    """One line that names it, without a traceback."""
+    done = polymask_command("convert", SAMPLE, tmp_path / "out", "--labels", tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert f"{tmp_path}: Is a directory" in done.stderr
+
+
+def test_names_beyond_ascii_in_an_ascii_locale(
+    polymask_command: Run, coco_file: Write, tmp_path: Path
+) -> None:
+    """Planned and told as anywhere else; where the locale forbids the file name, one line says what to do."""
+    path = coco_file(images=[coco()["images"][0] | {"file_name": "hafén.jpg"}])
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = polymask_command("convert", path, tmp_path / "out", "--dry-run", **ascii_only)
+    assert (done.returncode, done.stderr) == (0, "")
+    polymask_command("convert", path, tmp_path / "out")
+    again = polymask_command("convert", path, tmp_path / "out", **ascii_only)
+    assert "Traceback" not in again.stderr

@@ -341,3 +341,19 @@ def test_an_interrupt_stops_cleanly(
     assert "Traceback" not in errors
     convert(path, out)
     assert len(list((out / "masks").iterdir())) == 3000
+
+
+def test_labels_that_are_not_chosen_need_no_place_in_the_label_file(coco_file: Write, tmp_path: Path) -> None:
+    """`only` with a file of the chosen labels alone; what is chosen and not there is still refused."""
+    (tmp_path / "labels.txt").write_text("cat\n")
+    report = convert(coco_file(), tmp_path / "out", labels=tmp_path / "labels.txt", only=["cat"])
+    assert (report.labels, report.skipped) == ({"cat": {"instances": 1, "pixels": 9}}, [])
+    with pytest.raises(LabelError, match="'dog' is not in the label map"):
+        convert(coco_file(), tmp_path / "other", labels=tmp_path / "labels.txt", only=["dog"])
+
+
+def test_a_label_file_and_the_sources_ids_exclude_each_other(coco_file: Write, tmp_path: Path) -> None:
+    """Neither is ignored."""
+    (tmp_path / "labels.txt").write_text("cat\ndog\n")
+    with pytest.raises(InputError, match="--ids source and --labels"):
+        convert(coco_file(), tmp_path / "out", labels=tmp_path / "labels.txt", ids="source")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polymask import Label, LabelError, LabelMap, NotFound
+from polymask import BackendError, Label, LabelError, LabelMap, NotFound
 from polymask.labels import from_categories, voc_colors
 
 names = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), unique=True, max_size=6)
@@ -98,6 +98,23 @@ def test_labels_json_is_read_back_as_it_was_written(
         ('{"1": "cat", "-1": "dog"}', "0 to 65535"),
         ('{"cat": 70000}', "0 to 65535"),
         ("[1, 2]", "expected a list of names"),
+        ('{"id2label": 5}', "id2label and label2id are objects"),
+        ('{"%s": "cat"}' % ("9" * 5000), r"\$\.9{40}: expected"),
+        ('{"id2label": {"0": "sea", "1": "sun"}}', "number its labels from 1"),
+        ('{"labels": [], "void": "255"}', "void has value '255'"),
+        ('{"labels": [], "void": null}', "void has value None"),
+        ('{"labels": [], "void": 254.5}', r"void has value 254\.5"),
+        ('{"labels": [], "void": 70000}', "void has value 70000"),
+        ('{"labels": [], "void": true}', "void has value True"),
+        ('{"labels": [], "background": -1}', "background has value -1"),
+        ('{"labels": [{"name": "cat", "value": 1.5, "color": "#000000"}]}', r"\$\.labels\[0\].*1\.5"),
+        ("cat:300,0,0::\n", "line 1"),
+        ("sun\n\nsea ->\n", "line 3"),
+        ("-> sea\n", "line 1"),
+        ("a -> b -> c\n", "line 1"),
+        ("a -> b\nb -> c\n", "line 1: 'b' is itself painted as 'c'"),
+        ("a -> b\na -> c\n", "line 2: 'a' is painted as 'b' already"),
+        ("a\na -> c\n", "line 2: 'a' is painted as 'a' already"),
     ],
 )
 def test_a_damaged_label_file_is_refused_with_its_name_and_place(
@@ -155,3 +172,43 @@ def test_a_name_occurs_once() -> None:
     """Two labels of one name are refused."""
     with pytest.raises(LabelError, match="twice"):
         LabelMap((Label("cat", 1, (0, 0, 0)), Label("cat", 2, (0, 0, 0))))
+
+
+def test_a_folder_is_no_label_file(tmp_path: Path) -> None:
+    """Reading or writing a file where a folder is, or below none, is the disk's error."""
+    with pytest.raises(BackendError, match="Is a directory"):
+        LabelMap.load(tmp_path)
+    with pytest.raises(BackendError, match="Is a directory"):
+        LabelMap.from_names(["cat"]).save(tmp_path)
+    with pytest.raises(NotFound):
+        LabelMap.from_names(["cat"]).save(tmp_path / "none" / "labels.json")
+
+
+def test_one_text_is_not_several_names() -> None:
+    """`from_names("cat")` is no map of c, a and t."""
+    with pytest.raises(LabelError, match="not one text"):
+        LabelMap.from_names("cat")
+
+
+@pytest.mark.parametrize(
+    ("value", "color"),
+    [(1.0, (0, 0, 0)), ("1", (0, 0, 0)), (1, (256, 0, 0)), (1, (0, 0)), (65536, (0, 0, 0))],
+)
+def test_a_label_has_a_whole_value_and_a_color_of_bytes(value: object, color: tuple[int, ...]) -> None:
+    """What no mask or palette holds is refused where the label is made."""
+    with pytest.raises(LabelError, match="'cat'"):
+        Label("cat", value, color)  # type: ignore[arg-type]
+
+
+def test_numpy_values_become_plain_numbers() -> None:
+    """A value of uint8 is stored as an int, which JSON knows."""
+    label_map = LabelMap.from_values({"cat": np.uint8(7)})
+    assert type(label_map.labels[0].value) is int
+    assert b'"value": 7' in label_map.to_json()
+
+
+def test_the_background_is_black_whatever_its_value() -> None:
+    """With background at 1, the palette has black there, and the label at 0 is not black."""
+    label_map = from_categories([("sea", 0), ("background", 1), ("sun", 2)], ids="source")
+    assert label_map.background == 1
+    assert label_map.palette()[:3].tolist() == [[128, 0, 0], [0, 0, 0], [0, 128, 0]]

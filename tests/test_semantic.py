@@ -25,7 +25,7 @@ from polymask.semantic import Painting, Rules
 from tests.oracles import drawn
 
 FRAME = (7, 9)
-LABELS = LabelMap.from_names("abc")
+LABELS = LabelMap.from_names([*"abc"])
 
 
 def box(left: float, top: float, right: float, bottom: float) -> Polygon:
@@ -153,7 +153,7 @@ def test_three_labels_on_one_pixel_are_three_pairs_and_one_contested_pixel() -> 
 def test_overlap_within_a_label_is_no_conflict() -> None:
     """Two cats may overlap; so may a cat and a label that is painted as a cat."""
     two = record(instance(1, "a", box(0, 0, 3, 3)), instance(2, "tom", box(1, 0, 4, 3)))
-    label_map = LabelMap.from_names("a", aliases={"tom": "a"})
+    label_map = LabelMap.from_names(["a"], aliases={"tom": "a"})
     assert conflicts(two, label_map=label_map, overlap="void") == ()
     assert (index_mask(two, label_map, overlap="void") == drawn(*["1111.."] * 3)).all()
 

@@ -10,7 +10,7 @@ from typing import Any
 from polymask.dataloop.client import connect, import_dtlpy
 from polymask.dataloop.run import convert_item
 from polymask.errors import InputError, PolymaskError
-from polymask.model import Report
+from polymask.report_model import Report
 
 dl = import_dtlpy()
 

@@ -21,7 +21,8 @@ from polymask.formats.content import Content
 from polymask.formats.facts import Facts
 from polymask.formats.per_image import Categories, Notes, Page, files, gather
 from polymask.formats.refusals import Malformed
-from polymask.labels import VOID_8, LabelMap, from_text
+from polymask.labels import VOID_8, LabelMap
+from polymask.labels_files import from_text
 from polymask.model import ImageRecord, Instance, Limits
 from polymask.png import INDEXED, SIGNATURE
 from polymask.raster.runs import to_runs

@@ -47,7 +47,8 @@ def check(options: LayoutOptions) -> None:
     names = options.label_map.names
     try:
         for name in names:
-            safe_path(name.replace("/", "\\"))  # a slash would make a folder
+            for file in (name, f"{name}.png"):
+                safe_path(file.replace("/", "\\"))  # a slash would make a folder
         refuse_collisions((name, name) for name in names)
     except InputError as error:
         raise LabelError(f"{error}; rename the label in a --labels file (`old -> new`)") from None

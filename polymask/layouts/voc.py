@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from polymask.digest import pixels_sha256
+from polymask.errors import LabelError
 from polymask.labels import VOID_8, VOID_16, LabelMap, voc_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
@@ -39,6 +40,7 @@ FACTS = Facts(
     ),
     limits=(
         "8 bit: label maps with values above 255 are refused.",
+        "labelmap.txt has no room for a colon, a line break, a leading # or outer spaces in a label.",
         "An image of more than 254 instances has 16 bit gray object masks, void 65535.",
         "VOC's own masks have a void border of 5 px: add --border 5.",
     ),
@@ -48,8 +50,14 @@ FACTS = Facts(
 
 
 def check(options: LayoutOptions) -> None:
-    """A palette has 256 entries: raise `LabelError` for label maps that need 16 bits."""
+    """Raise `LabelError` for values above 255, and for labels that cannot stand in labelmap.txt."""
     require_8_bits(options.label_map, "voc")
+    for name in options.label_map.names:
+        if ":" in name or name.startswith("#") or name.strip().splitlines() != [name]:
+            raise LabelError(
+                f"label {name!r} cannot stand in labelmap.txt (no colon, no line break, no leading #, "
+                "no outer spaces); rename it in a --labels file (`old -> new`)"
+            )
 
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:

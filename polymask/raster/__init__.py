@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import PIL
 
+from polymask.coerce import as_frame
 from polymask.errors import GeometryError, InputError, unknown
 from polymask.model import BoolMask, Frame, Polygon, Ring, Runs, Shape, Spans
 from polymask.raster import center, coco, fill_poly, pil, skimage
@@ -96,16 +97,23 @@ def rasterize(polygons: Polygon | Iterable[Polygon], frame: Frame, *, pixel_rule
 
     `polygons` is one `Polygon` or several; coordinates are in pixels, x then y;
     `frame` is (height, width). Raises `InputError` for an unknown pixel rule and
-    `GeometryError` for a frame without pixels.
+    `GeometryError` for a frame without pixels and for rings that are no `Polygon`.
 
     >>> rasterize([Polygon([(1, 0), (3, 0), (3, 2), (1, 2)])], (2, 4)).astype(int)
     array([[0, 1, 1, 0],
            [0, 1, 1, 0]])
     """
-    height, width = frame
-    if height <= 0 or width <= 0:
-        raise GeometryError(f"a frame of {height} × {width} has no pixels")
-    shape = (polygons,) if isinstance(polygons, Polygon) else tuple(polygons)
+    frame = as_frame(frame)
     mask = np.zeros(frame, bool)
-    paint(mask, spans_of([shape], frame, pixel_rule=pixel_rule)[0], 1)
+    paint(mask, spans_of([_polygons(polygons)], frame, pixel_rule=pixel_rule)[0], 1)
     return mask
+
+
+def _polygons(given: Polygon | Iterable[Polygon]) -> tuple[Polygon, ...]:
+    shape = (given,) if isinstance(given, Polygon) or not isinstance(given, Iterable) else tuple(given)
+    for polygon in shape:
+        if not isinstance(polygon, Polygon):
+            raise GeometryError(
+                f"a {type(polygon).__name__} is no polygon; wrap each ring: Polygon([(x, y), …])"
+            )
+    return shape

@@ -15,7 +15,7 @@ from polymask.job import Job
 from polymask.labels import LabelMap
 from polymask.layouts.tables import painted
 from polymask.masks import open_mask_folder, open_masks
-from polymask.model import IndexMask, Report
+from polymask.model import IndexMask
 from polymask.options import Progress, chosen_options
 from polymask.places import convert
 from polymask.png import decode_png, encode_png
@@ -24,6 +24,7 @@ from polymask.report.html import Preview, preview_of, require_jinja, write
 from polymask.report.pictures import Pictures
 from polymask.report.shots import before_of
 from polymask.report.survey import Facts, Survey, contested_pixels
+from polymask.report_model import Report
 from polymask.seams import Item, Reading, Stored
 from polymask.semantic import Rules
 

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from polymask.model import Finding, Report, Skipped
+from polymask.model import Finding, Skipped
+from polymask.report_model import Report
 
 MOST_LINES = 12
 

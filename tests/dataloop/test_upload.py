@@ -10,8 +10,9 @@ from polymask import rasterize
 from polymask.dataloop import run
 from polymask.errors import InputError
 from polymask.formats import open_annotations
-from polymask.model import Polygon, Report
+from polymask.model import Polygon
 from polymask.proven import ProvenOptions
+from polymask.report_model import Report
 
 from .world import ACROSS, URL, World, expected, same_masks
 

@@ -15,9 +15,10 @@ from polymask.dataloop import run
 from polymask.dataloop.client import Client, connect
 from polymask.dataloop.emulator import Emulator, fake_token, point_sdk_at
 from polymask.dataloop.sink import png_of
-from polymask.model import BoolMask, Frame, Polygon, Report
+from polymask.model import BoolMask, Frame, Polygon
 from polymask.png import decode_rgba
 from polymask.proven import ProvenOptions
+from polymask.report_model import Report
 
 Json = dict[str, Any]
 URL = "dataloop://boats/harbor"

@@ -29,7 +29,7 @@ def test_an_image_without_instances_has_a_line_and_no_masks(coco_file: Write, tm
     assert '"labels": {}' in (tmp_path / "out/manifest.jsonl").read_text()
 
 
-@pytest.mark.parametrize("names", [("a/b", "c"), ("..", "c"), ("Cat", "cat")])
+@pytest.mark.parametrize("names", [("a/b", "c"), ("..", "c"), ("Cat", "cat"), ("c" * 252, "d")])
 def test_labels_that_are_no_file_names_are_refused(
     coco_file: Write, tmp_path: Path, names: tuple[str, str]
 ) -> None:

@@ -1,0 +1,80 @@
+"""What callers hand in, as plain Python values: whole numbers, frames, pixel values, colors, names.
+
+numpy's integers become Python's, which do not wrap; what is none of these is refused at once.
+"""
+
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+from polymask.errors import GeometryError, InputError, LabelError
+
+LARGEST_VALUE = 65535
+
+
+def whole(value: Any) -> int | None:
+    """A whole number of any library as an int; None for anything else, booleans too.
+
+    >>> whole(7), whole(1.5), whole("7"), whole(True)
+    (7, None, None, None)
+    """
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
+
+
+def as_frame(frame: Any, *, where: str = "") -> tuple[int, int]:
+    """The (height, width) of a frame in pixels, both above 0; `where` leads the error's message.
+
+    Raises `GeometryError` for anything else.
+
+    >>> as_frame([2, 3])
+    (2, 3)
+    """
+    sides = [whole(side) for side in frame] if isinstance(frame, Iterable) else []
+    if len(sides) != 2 or sides[0] is None or sides[1] is None:
+        raise GeometryError(f"{where}a frame is (height, width) in whole pixels, not {frame!r}")
+    height, width = sides[0], sides[1]
+    if height <= 0 or width <= 0:
+        raise GeometryError(f"{where}a frame of {height} × {width} has no pixels")
+    return height, width
+
+
+def as_value(what: str, value: Any) -> int:
+    """A pixel value; raises `LabelError` for what no mask can hold.
+
+    >>> as_value("void", 255)
+    255
+    """
+    number = whole(value)
+    if number is None or not 0 <= number <= LARGEST_VALUE:
+        given = repr(value) if number is None else number
+        raise LabelError(f"{what} has value {given}, but a mask holds whole numbers, 0 to {LARGEST_VALUE}")
+    return number
+
+
+def as_color(what: str, color: Any) -> tuple[int, int, int]:
+    """Red, green and blue; raises `LabelError` unless they are three whole numbers from 0 to 255.
+
+    >>> as_color("cat", [128, 0, 0])
+    (128, 0, 0)
+    """
+    try:
+        red, green, blue = bytes(map(operator.index, color))
+    except (TypeError, ValueError):
+        raise LabelError(f"{what} has color {color!r}, not red, green and blue from 0 to 255") from None
+    return red, green, blue
+
+
+def as_names(what: str, given: Any) -> tuple[str, ...]:
+    """Names from one name or from any number of them; raises `InputError` for anything else.
+
+    >>> as_names("only", "sea"), as_names("only", ["sea", "sun"])
+    (('sea',), ('sea', 'sun'))
+    """
+    names = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
+    for name in names:
+        if not isinstance(name, str):
+            raise InputError(f"{what} takes texts, not {name!r}")
+    return names
