@@ -58,6 +58,8 @@ class Job:
     def __init__(self, source: str | Path | Annotations, dest: str | Path, options: ConvertOptions) -> None:
         self.options, self.rules = options, options.rules()
         self.layout: Layout = layout_named(options.to)
+        if options.size:
+            options.reading.limits.check_frame("--size", options.size)
         self.annotations = (
             source
             if isinstance(source, Annotations)

@@ -84,8 +84,11 @@ class Painting:
     @cached_property
     def spans(self) -> SpanTable:
         """The spans of each of `instances`."""
-        shapes = [_with_holes(instance, self.rules.holes) for instance in self.instances]
-        return spans_of(shapes, self.record.frame, pixel_rule=self.rules.pixel_rule)
+        return spans_of(self._shapes, self.record.frame, pixel_rule=self.rules.pixel_rule)
+
+    @property
+    def _shapes(self) -> list[tuple[Polygon, ...] | Runs]:
+        return [_with_holes(instance, self.rules.holes) for instance in self.instances]
 
     @cached_property
     def values(self) -> list[int]:
