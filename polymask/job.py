@@ -18,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from polymask.conflicts import add_conflicts
 from polymask.digest import record_sha256
 from polymask.errors import BackendError, InputError, LabelError, PolymaskError, unknown
 from polymask.files import safe_path
@@ -31,7 +32,7 @@ from polymask.options import ConvertOptions, Progress
 from polymask.raster import KERNEL
 from polymask.raster.resize import resized
 from polymask.removal import delete_accounted, refuse_undeletable
-from polymask.semantic import Painting, add_conflicts
+from polymask.semantic import Painting
 from polymask.strips import painting as striped
 from polymask.workers import run_chunks
 

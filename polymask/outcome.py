@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from polymask.errors import InputError, PolymaskError
 from polymask.model import Conflict, Report, Skipped
 from polymask.seams import Item
-from polymask.semantic import add_conflicts
+from polymask.conflicts import add_conflicts
 
 
 @dataclass(slots=True)

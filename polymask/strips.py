@@ -7,11 +7,12 @@ from functools import cached_property
 
 import numpy as np
 
+from polymask.conflicts import add_conflicts
 from polymask.labels import LabelMap
 from polymask.model import Conflict, Frame, ImageRecord, IndexMask, Instance, Runs
 from polymask.raster import spans_of
 from polymask.raster.spans import Int64, SpanTable
-from polymask.semantic import Painting, Rules, add_conflicts
+from polymask.semantic import Painting, Rules
 
 STRIP_PIXELS = 1 << 25  # a strip, its scanlines and their PNG stay well below 200 MB
 _BATCH = 1 << 12  # instances measured together
