@@ -26,7 +26,7 @@ def border(owners: NDArray[np.int32], width: int) -> BoolMask:
 
 
 def _spread(mask: BoolMask, reach: int) -> None:
-    """Widen what is set by `reach` rows up and down, in place; doubling, so that a wide border costs little."""
+    """Widen what is set by `reach` rows up and down, in place, in steps that double: a wide one is cheap."""
     for rows in (mask, mask[::-1]):
         done = 0
         while done < min(reach, len(rows) - 1):

@@ -73,3 +73,8 @@ def add_conflicts(totals: dict[tuple[str, str], Conflict], more: Sequence[Confli
         totals[conflict.labels] = Conflict(
             conflict.labels, before.pixels + conflict.pixels, _winner(won), won
         )
+
+
+def without_winners(found: Sequence[Conflict]) -> tuple[Conflict, ...]:
+    """The conflicts where each label keeps its own mask, so that nobody wins."""
+    return tuple(Conflict(conflict.labels, conflict.pixels, None) for conflict in found)

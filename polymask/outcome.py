@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from polymask.conflicts import add_conflicts
 from polymask.errors import InputError, PolymaskError
 from polymask.model import Conflict, Report, Skipped
 from polymask.seams import Item
-from polymask.conflicts import add_conflicts
 
 
 @dataclass(slots=True)

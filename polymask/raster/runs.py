@@ -30,7 +30,7 @@ def from_runs(runs: Runs, *, rows: tuple[int, int] | None = None) -> Spans:
 
 
 def _down_columns(runs: Runs, rows: tuple[int, int]) -> tuple[Int64, Int64, Int64]:
-    """The runs that are on, cut at the columns' ends and to the rows: column, first row, row behind the last."""
+    """The runs that are on, cut at columns' ends and to the rows: column, first row, row behind."""
     height, _ = runs.frame
     edges = np.cumsum(runs.counts)
     stop = edges[1::2]
