@@ -12,6 +12,7 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
+from polymask.borders import border
 from polymask.errors import PolymaskError
 from polymask.labels import LabelMap
 from polymask.layouts.tables import lookup, painted
@@ -19,7 +20,7 @@ from polymask.model import ImageRecord, IndexMask, Polygon, Ring, Runs
 from polymask.raster import PIXEL_RULES
 from polymask.raster.resize import resized
 from polymask.raster.spans import paint
-from polymask.semantic import Painting, Rules, border
+from polymask.semantic import Painting, Rules
 
 MOST_CAUSES = 3
 ENOUGH = 0.5  # a cause that leaves more than this share of the pixels explains nothing

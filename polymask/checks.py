@@ -4,17 +4,20 @@
 `convert` refuses unless told to leave such records out.
 """
 
+import struct
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from polymask.errors import InputError
-from polymask.files import safe_path
+from polymask.files import refuse_collisions, safe_path
 from polymask.formats import Annotations, ReadOptions, open_annotations
 from polymask.formats.pictures import EXIF_ORIENTATION, PICTURES
 from polymask.geometry import area, outside, repeats, self_contact
-from polymask.model import Finding, ImageRecord, Instance, Limits, Runs, Spans
+from polymask.layouts import stem
+from polymask.model import Finding, Frame, ImageRecord, Instance, Limits, Runs, Spans
 from polymask.raster import spans_of
 from polymask.workers import Watcher, watched
 
@@ -31,8 +34,10 @@ KINDS = {
     "overlapping-parts": "parts of an instance overlap or nest: `--holes union` and `even-odd` differ",
     "missing-image": "the picture is not there, or cannot be read",
     "size-mismatch": "the picture has another size than the annotations say",
-    "exif-rotated": "the picture is stored turned, and annotated as it is shown, or the other way round",
+    "exif-rotated": "the picture is stored turned or mirrored: it may be annotated as shown, or as stored",
 }
+_SIDEWAYS = (5, 6, 7, 8)
+_SAME_SIZE = {2: "mirrored", 3: "upside down", 4: "mirrored, upside down"}  # EXIF's other orientations
 
 
 def check(
@@ -63,24 +68,31 @@ def check(
         default_label=default_label,
     )
     annotations = open_annotations(source, format=from_, options=options)
-    return list(findings(annotations, pictures, progress=progress))
+    return list(findings(annotations, pictures, options.limits, progress=progress))
 
 
 def findings(
-    annotations: Annotations, images: Path | None, *, progress: Watcher | None = None
+    annotations: Annotations,
+    images: Path | None,
+    limits: Limits | None = None,
+    *,
+    progress: Watcher | None = None,
 ) -> Iterator[Finding]:
     """The findings of a file that has been opened; invalid records first."""
     for skipped in annotations.skipped:
         yield Finding("invalid", "", None, f"{skipped.name}: {skipped.reason}")
+    yield from _of_names(annotations.names)
     yield from annotations.findings
     for left in annotations.unsupported:
         yield Finding("unsupported", left.name, None, left.reason)
     chunks = ([index] for index in range(len(annotations.names)))
     for (index,) in watched(chunks, len(annotations.names), progress):
-        yield from findings_of(annotations, index, images)
+        yield from findings_of(annotations, index, images, limits=limits)
 
 
-def findings_of(annotations: Annotations, index: int, images: Path | None) -> Iterator[Finding]:
+def findings_of(
+    annotations: Annotations, index: int, images: Path | None, *, limits: Limits | None = None
+) -> Iterator[Finding]:
     """The findings of one image of a file that has been opened."""
     try:
         record = annotations.decode(index)
@@ -90,7 +102,7 @@ def findings_of(annotations: Annotations, index: int, images: Path | None) -> It
     for instance in record.instances:
         yield from _of_instance(record, instance)
     if images is not None:
-        yield from _of_picture(record, images)
+        yield from _of_picture(record, images, limits or Limits())
 
 
 def _of_instance(record: ImageRecord, instance: Instance) -> Iterator[Finding]:
@@ -126,20 +138,52 @@ def _of_parts(record: ImageRecord, instance: Instance, drawn: Sequence[Spans]) -
         yield Finding("overlapping-parts", record.name, instance.id, f"parts share {twice} px")
 
 
-def _of_picture(record: ImageRecord, images: Path) -> Iterator[Finding]:
-    path = images / safe_path(record.name)
+def _of_picture(record: ImageRecord, images: Path, limits: Limits) -> Iterator[Finding]:
+    path = images / record.name
     try:
-        with Image.open(path, formats=PICTURES) as picture:
-            width, height = picture.size
-            turned = picture.getexif().get(EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        yield Finding("missing-image", record.name, None, f"{path}: {error}")
+        (height, width), orientation = _stored(images, record.name)
+        limits.check_frame(str(path), (height, width))
+    except InputError as error:
+        yield Finding("missing-image", record.name, None, str(error))
         return
     stored, annotated = f"{height} × {width}", "{} × {}".format(*record.frame)
-    if turned and {(height, width), (width, height)} >= {record.frame}:
+    if orientation in _SIDEWAYS and {(height, width), (width, height)} >= {record.frame}:
         as_what = "shown" if record.frame == (width, height) else "stored"
         message = f"stored as {stored} px and shown turned; annotated as {as_what}"
         yield Finding("exif-rotated", record.name, None, message)
     elif record.frame != (height, width):
         message = f"the picture is {stored} px, the annotations say {annotated}"
         yield Finding("size-mismatch", record.name, None, message)
+    elif orientation in _SAME_SIZE:
+        shown = _SAME_SIZE[orientation]
+        message = f"stored as {stored} px and shown {shown}; the size does not tell which was annotated"
+        yield Finding("exif-rotated", record.name, None, message)
+
+
+def _stored(images: Path, name: str) -> tuple[Frame, int]:
+    """A picture's (height, width) as it is stored, and its EXIF orientation; raises `InputError`."""
+    path = images / safe_path(name)
+    try:
+        if not path.is_file():  # a pipe would never end
+            raise InputError(f"{path}: " + ("not a file" if path.exists() else "no such file"))
+        with warnings.catch_warnings():  # only the header is read, and its size is looked at
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path, formats=PICTURES) as picture:
+                # PNG's own getexif would decode the pixels
+                return picture.size[::-1], Image.Image.getexif(picture).get(EXIF_ORIENTATION, 1)
+    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _of_names(names: Sequence[str]) -> Iterator[Finding]:
+    """Names that no mask can be written under, and those whose masks would be one file."""
+    paths: list[tuple[str, str]] = []
+    for name in names:
+        try:
+            paths.append((f"{stem(safe_path(name))}.png", name))
+        except InputError as error:
+            yield Finding("invalid", name, None, str(error))
+    try:
+        refuse_collisions(paths)
+    except InputError as error:  # the first of them, as `convert` tells it
+        yield Finding("invalid", "", None, str(error))

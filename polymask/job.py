@@ -17,13 +17,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from polymask.conflicts import add_conflicts, without_winners
 from polymask.digest import record_sha256
 from polymask.errors import BackendError, InputError, LabelError, PolymaskError, unknown
 from polymask.files import regular, safe_path
 from polymask.folder import FolderSink
 from polymask.formats import Annotations, open_annotations
 from polymask.labels import LabelMap, from_categories, unknown_label
-from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named, picture_path
+from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named, picture_path, refuse_without_effect
 from polymask.layouts.splits import split_options
 from polymask.model import Conflict, ImageRecord, Skipped
 from polymask.options import ConvertOptions, Progress
@@ -31,7 +32,7 @@ from polymask.raster import KERNEL
 from polymask.raster.resize import resized
 from polymask.removal import delete_accounted, refuse_undeletable
 from polymask.report_model import Report
-from polymask.semantic import Painting, add_conflicts
+from polymask.semantic import Painting
 from polymask.strips import painting as striped
 from polymask.workers import run_chunks
 
@@ -57,7 +58,9 @@ class Job:
 
     def __init__(self, source: str | Path | Annotations, dest: str | Path, options: ConvertOptions) -> None:
         self.options, self.rules = options, options.rules()
-        layout_named(options.to)
+        refuse_without_effect(self.layout, options)
+        if options.size:
+            options.reading.limits.check_frame("--size", options.size)
         self.annotations = (
             source
             if isinstance(source, Annotations)
@@ -222,7 +225,7 @@ class Job:
             entry=entry,
             changed=changed or self.sink.before.get(record.name) != entry,
             labels=_counts(painting, index=self.layout.INDEX),
-            conflicts=painting.conflicts,
+            conflicts=painting.conflicts if self.layout.INDEX else without_winners(painting.conflicts),
             contested=painting.contested_pixels,
             labeled=painting.labeled_pixels,
             instances=len(painting.instances),
@@ -285,6 +288,7 @@ def _counts(painting: Painting, *, index: bool) -> dict[str, tuple[int, int]]:
         name = painting.label_map.names[place] if place < len(painting.label_map.labels) else ""
         if name and index:
             counts[name] = instances, painting.pixels.get(value, 0)
-        elif name in painting.label_spans:
-            counts[name] = instances, painting.label_spans[name].pixels
+        elif name:
+            drawn = painting.label_spans.get(name)
+            counts[name] = instances, drawn.pixels if drawn else 0
     return counts

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from polymask.conflicts import add_conflicts
 from polymask.errors import InputError, PolymaskError
 from polymask.model import Conflict, Skipped
 from polymask.report_model import Report
 from polymask.seams import Item
-from polymask.semantic import add_conflicts
 
 
 @dataclass(slots=True)

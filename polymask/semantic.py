@@ -7,11 +7,12 @@ travel through it; a full frame is made only for the mask that is wanted.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from polymask.borders import border
+from polymask.conflicts import by_pair
 from polymask.errors import InputError, LabelError, LimitError, unknown
 from polymask.labels import BACKGROUND_NAMES, VOID_8, VOID_NAMES, LabelMap
 from polymask.model import Conflict, ImageRecord, IndexMask, Instance, LabelMask, Polygon, Runs, Spans
@@ -86,8 +87,11 @@ class Painting:
     @cached_property
     def spans(self) -> SpanTable:
         """The spans of each of `instances`."""
-        shapes = [_with_holes(instance, self.rules.holes) for instance in self.instances]
-        return spans_of(shapes, self.record.frame, pixel_rule=self.rules.pixel_rule)
+        return spans_of(self._shapes, self.record.frame, pixel_rule=self.rules.pixel_rule)
+
+    @property
+    def _shapes(self) -> list[tuple[Polygon, ...] | Runs]:
+        return [_with_holes(instance, self.rules.holes) for instance in self.instances]
 
     @cached_property
     def values(self) -> list[int]:
@@ -228,17 +232,11 @@ class Painting:
     @cached_property
     def conflicts(self) -> tuple[Conflict, ...]:
         """Contested pixels by pair of labels, in label-map order; see `Conflict`."""
-        found, names, places = self._claims, (*self.label_map.names, ""), self._claiming
+        found, names, places = self._claims, self.label_map.names, self._claiming
         if not found.sets:
             return ()
-        pairs: dict[tuple[int, int], dict[str, int]] = {}
-        for claiming, counts in zip(found.sets, self._contested_owners(found), strict=True):
-            owned = [(names[owner], int(counts[owner])) for owner in counts.nonzero()[0].tolist()]
-            for one, other in combinations(claiming, 2):
-                won = pairs.setdefault((places[one], places[other]), {})
-                for name, pixels in owned:
-                    won[name] = won.get(name, 0) + pixels
-        return tuple(_conflict((names[one], names[two]), pairs[one, two]) for one, two in sorted(pairs))
+        labels = [names[place] for place in places]
+        return by_pair(labels, found.sets, self._contested_owners(found), owners=names)
 
     def _contested_owners(self, found: Claims) -> Int64:
         """Contested pixels by set of claiming labels and by who is on top; behind the last for nobody."""
@@ -247,44 +245,6 @@ class Painting:
         if self.rules.overlap in ("void", "error"):
             places = np.full_like(places, owners - 1)
         return tally(self._last_painted, found, places=places, owners=owners)
-
-
-def _conflict(pair: tuple[str, str], owned: dict[str, int]) -> Conflict:
-    won = {name: pixels for name, pixels in owned.items() if name}
-    return Conflict(pair, sum(owned.values()), _winner(won), won)
-
-
-def _winner(won: dict[str, int]) -> str | None:
-    return max(won, key=lambda name: won[name]) if won else None
-
-
-def add_conflicts(totals: dict[tuple[str, str], Conflict], more: Sequence[Conflict]) -> None:
-    """Sum conflicts by pair of labels into `totals`, in place."""
-    for conflict in more:
-        before = totals.get(conflict.labels, Conflict(conflict.labels, 0, None))
-        won = dict(before.won)
-        for name, pixels in conflict.won.items():
-            won[name] = won.get(name, 0) + pixels
-        totals[conflict.labels] = Conflict(
-            conflict.labels, before.pixels + conflict.pixels, _winner(won), won
-        )
-
-
-def border(owners: NDArray[np.int32], width: int) -> NDArray[np.bool_]:
-    """The pixels at most `width` columns and rows away from a pixel of another owner.
-
-    `owners` is (height, width) int32; the frame's own edge is no boundary. This is the ring
-    on both sides of every boundary that PASCAL VOC's masks have (5 px there).
-
-    >>> border(np.array([[0, 0, 0, 1, 1, 1]], np.int32), 1).astype(int)
-    array([[0, 0, 1, 1, 0, 0]])
-    """
-    import cv2  # quick to start without
-
-    kernel = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
-    exact = owners.astype(np.float32)  # whole numbers below 2**24 stay themselves
-    edge: NDArray[np.bool_] = cv2.dilate(exact, kernel) != cv2.erode(exact, kernel)
-    return edge
 
 
 def _with_holes(instance: Instance, rule: str | None) -> tuple[Polygon, ...] | Runs:

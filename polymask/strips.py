@@ -7,10 +7,12 @@ from functools import cached_property
 
 import numpy as np
 
+from polymask.conflicts import add_conflicts
 from polymask.labels import LabelMap
 from polymask.model import Conflict, Frame, ImageRecord, IndexMask, Instance, Runs
+from polymask.raster import spans_of
 from polymask.raster.spans import Int64, SpanTable
-from polymask.semantic import Painting, Rules, add_conflicts
+from polymask.semantic import Painting, Rules
 
 STRIP_PIXELS = 1 << 25  # a strip, its scanlines and their PNG stay well below 200 MB
 _BATCH = 1 << 12  # instances measured together
@@ -137,8 +139,6 @@ class _Strip(Painting):
     @cached_property
     def spans(self) -> SpanTable:
         """The whole instances' spans, cut to these rows."""
-        whole = Painting(replace(self.record, frame=self.whole), self.label_map, self.rules).spans
-        row = whole.table[:, 0]
-        inside = (row >= self.top) & (row < self.top + self.record.frame[0])
-        before = np.concatenate([[0], np.cumsum(inside)])
-        return SpanTable(whole.table[inside] - np.array([self.top, 0, 0], np.int32), before[whole.cuts])
+        rows = self.top, self.top + self.record.frame[0]
+        found = spans_of(self._shapes, self.whole, pixel_rule=self.rules.pixel_rule, rows=rows)
+        return SpanTable(found.table - np.array([self.top, 0, 0], np.int32), found.cuts)

@@ -1,5 +1,6 @@
 """Findings about annotations and their pictures."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from polymask import check
+from polymask import InputError, check, convert
 from polymask.checks import EXIF_ORIENTATION
 from tests.conftest import coco, square
 
@@ -65,7 +66,9 @@ def picture(folder: Path, size: tuple[int, int], *, orientation: int = 1) -> Pat
     ("size", "orientation", "kinds"),
     [
         ((8, 6), 1, []),
-        ((8, 6), 3, []),
+        ((8, 6), 2, ["exif-rotated"]),
+        ((8, 6), 3, ["exif-rotated"]),
+        ((8, 6), 4, ["exif-rotated"]),
         ((6, 8), 1, ["size-mismatch"]),
         ((8, 6), 6, ["exif-rotated"]),
         ((6, 8), 6, ["exif-rotated"]),
@@ -75,7 +78,7 @@ def picture(folder: Path, size: tuple[int, int], *, orientation: int = 1) -> Pat
 def test_pictures_are_compared(
     coco_file: Write, tmp_path: Path, size: tuple[int, int], orientation: int, kinds: list[str]
 ) -> None:
-    """Another size, or one stored turned, is told; turned upside down is the same size."""
+    """Another size, or one stored turned or mirrored, is told; also where the size stays the same."""
     images = picture(tmp_path / "pictures", size, orientation=orientation)
     assert found(coco_file(), images=images) == [(kind, None) for kind in kinds]
 
@@ -86,3 +89,36 @@ def test_a_missing_or_unreadable_picture_is_a_finding(coco_file: Write, tmp_path
     assert found(coco_file(), images=tmp_path / "pictures") == [("missing-image", None)]
     (tmp_path / "pictures/a.jpg").write_bytes(b"no picture")
     assert found(coco_file(), images=tmp_path / "pictures") == [("missing-image", None)]
+
+
+@pytest.mark.parametrize("names", [("../x.jpg", "b.jpg"), ("b.jpg", "B.png")])
+def test_names_that_convert_refuses_are_invalid(
+    coco_file: Write, tmp_path: Path, names: tuple[str, str]
+) -> None:
+    """An unsafe name, and two that would be one mask, do not stop the check of what is left."""
+    images = [{"id": n, "file_name": name, "height": 6, "width": 8} for n, name in enumerate(names, 1)]
+    path = coco_file(images=images)
+    (tmp_path / "pictures").mkdir()
+    kinds = [finding.kind for finding in check(path, images=tmp_path / "pictures")]
+    assert kinds == ["invalid", "missing-image", "missing-image"]
+    with pytest.raises(InputError):
+        convert(path, tmp_path / "out")
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_no_picture(coco_file: Write, tmp_path: Path) -> None:
+    """It is told of, and not waited for."""
+    (tmp_path / "pictures").mkdir()
+    os.mkfifo(tmp_path / "pictures/a.jpg")
+    (finding,) = check(coco_file(), images=tmp_path / "pictures")
+    assert (finding.kind, finding.message[-10:]) == ("missing-image", "not a file")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_large_picture_is_measured_by_its_header(
+    coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No warning about its pixels, which are not read; beyond the limit it is a finding."""
+    images = picture(tmp_path / "pictures", (8, 6))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 30)
+    assert found(coco_file(), images=images) == []

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 import polymask
-from polymask import InputError, LabelError, convert, decode_png
+from polymask import InputError, LabelError, LimitError, convert, decode_png
 from polymask.digest import pixels_sha256
 from tests.conftest import ROOT, SAMPLE, coco, square, tree
 from tests.oracles import drawn
@@ -357,3 +357,10 @@ def test_a_label_file_and_the_sources_ids_exclude_each_other(coco_file: Write, t
     (tmp_path / "labels.txt").write_text("cat\ndog\n")
     with pytest.raises(InputError, match="--ids source and --labels"):
         convert(coco_file(), tmp_path / "out", labels=tmp_path / "labels.txt", ids="source")
+
+
+def test_a_size_beyond_the_limit_is_refused(coco_file: Write, tmp_path: Path) -> None:
+    """Before anything is drawn, and the message names the flag that asked for it."""
+    with pytest.raises(LimitError, match=r"--size: 200000 × 200000 px are more"):
+        convert(coco_file(), tmp_path / "out", size=(200_000, 200_000))
+    assert not (tmp_path / "out").exists()

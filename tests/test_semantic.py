@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from polymask import (
     ImageRecord,
@@ -21,6 +22,7 @@ from polymask import (
     label_masks,
     rasterize,
 )
+from polymask.borders import border
 from polymask.semantic import Painting, Rules
 from tests.oracles import drawn
 
@@ -273,3 +275,24 @@ def test_masks_have_sixteen_bits_when_values_need_them() -> None:
     mask = index_mask(record(instance(1, names[-1], box(0, 0, 1, 1))), LabelMap.from_names(names))
     assert mask.dtype == np.uint16
     assert mask[0, 0] == 255
+
+
+def test_a_wide_border_costs_no_more_than_the_frame() -> None:
+    """One that is wider than the frame covers all of it, wherever there is a boundary."""
+    owners = np.zeros((40, 50), np.int32)
+    owners[3, 4] = 1
+    assert border(owners, 1_000_000).all()
+    assert not border(np.ones((40, 50), np.int32), 1_000_000).any()
+
+
+@given(arrays(np.int32, (9, 11), elements=st.integers(0, 2)), st.integers(1, 12))
+def test_a_border_is_where_a_window_holds_two_owners(owners: np.ndarray, width: int) -> None:
+    """Pixel by pixel, in the square of `width` pixels on every side."""
+    expected = [
+        [
+            len(np.unique(owners[max(0, r - width) : r + width + 1, max(0, c - width) : c + width + 1])) > 1
+            for c in range(11)
+        ]
+        for r in range(9)
+    ]
+    assert border(owners, width).tolist() == expected

@@ -121,6 +121,36 @@ def layout_named(name: str) -> Layout:
     return cast("Layout", import_module(f"polymask.layouts.{name.replace('-', '_')}"))
 
 
+# what only an index mask answers, by option, and the values that any layout honors
+_INDEX_ONLY: Mapping[str, tuple[str, ...]] = {
+    "overlap": ("last",),
+    "priority": (),
+    "crowd": ("keep", "skip"),
+    "border": (),
+    "instances": (),
+}
+
+
+class Asked(Protocol):
+    """The options that only an index mask answers, and the layout."""
+
+    @property
+    def to(self) -> str: ...  # noqa: D102
+
+
+def refuse_without_effect(layout: Layout, options: Asked) -> None:
+    """Raise `InputError` for options that a layout of one mask a label would leave without effect."""
+    if layout.INDEX:
+        return
+    for name, idle in _INDEX_ONLY.items():
+        value = getattr(options, name)
+        if value and value not in idle:
+            raise InputError(
+                f"--{name} has no effect on the layout `{options.to}`, where each label has its own mask; "
+                "leave it out, or choose a layout of index masks (`polymask formats` lists them)"
+            )
+
+
 def stem(name: str) -> str:
     """An image's name without its suffix, folders kept.
 

@@ -51,10 +51,13 @@ def rule_versions(name: str) -> dict[str, str]:
     return {"pillow": PIL.__version__} if name == "pil" else {}
 
 
-def spans_of(shapes: Sequence[Shape], frame: Frame, *, pixel_rule: str = "center") -> SpanTable:
+def spans_of(
+    shapes: Sequence[Shape], frame: Frame, *, pixel_rule: str = "center", rows: tuple[int, int] | None = None
+) -> SpanTable:
     """Each shape's spans in a (height, width) frame, all polygons rasterized at once.
 
-    A shape's polygons are united. Raises `GeometryError` where runs have another frame.
+    A shape's polygons are united. With `rows`, half-open, only the spans there are kept.
+    Raises `GeometryError` where runs have another frame.
 
     >>> triangle = Polygon([(0, 0), (3, 0), (0, 3)])
     >>> [spans.stop.tolist() for spans in spans_of([(triangle,)], (3, 3))]
@@ -66,10 +69,12 @@ def spans_of(shapes: Sequence[Shape], frame: Frame, *, pixel_rule: str = "center
         drawn = center_spans(outlines, frame)
     else:
         drawn = united(intervals(outlines.rings, outlines.polygons, frame), outlines, frame)
+    if rows is not None:
+        drawn = drawn.within(rows)
     if not any(isinstance(shape, Runs) for shape in shapes):
         return drawn
     both = zip(shapes, drawn, strict=True)
-    return SpanTable.of([_run_spans(s, frame) if isinstance(s, Runs) else spans for s, spans in both])
+    return SpanTable.of([_run_spans(s, frame, rows) if isinstance(s, Runs) else spans for s, spans in both])
 
 
 def _outlines(shapes: Sequence[Shape]) -> Outlines:
@@ -85,11 +90,11 @@ def _outlines(shapes: Sequence[Shape]) -> Outlines:
     return Outlines(rings=rings, polygons=polygons, shapes=owners, count=len(shapes))
 
 
-def _run_spans(runs: Runs, frame: Frame) -> Spans:
+def _run_spans(runs: Runs, frame: Frame, rows: tuple[int, int] | None) -> Spans:
     if runs.frame != frame:
         (h, w), (height, width) = runs.frame, frame
         raise GeometryError(f"runs of {h} × {w} pixels in a frame of {height} × {width}")
-    return from_runs(runs)
+    return from_runs(runs, rows=rows)
 
 
 def rasterize(polygons: Polygon | Iterable[Polygon], frame: Frame, *, pixel_rule: str = "center") -> BoolMask:

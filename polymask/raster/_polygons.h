@@ -6,6 +6,9 @@
 
 #define TOLERANCE 0x1p-49 /* center.py's: twice what eight roundings can do */
 #define REACH 0x1p46      /* beyond, the tolerance is no small part of a pixel */
+#ifndef MOST_CROSSINGS /* held at once; fewer in a test build */
+#define MOST_CROSSINGS 4194304
+#endif
 #define SMALL 0x1p-400    /* below, a product's rounding error may underflow */
 
 typedef struct { double x0, y0, slope, x1, y1; int32_t top, bottom; } Edge;
@@ -94,8 +97,24 @@ static void sort_columns(int32_t *c, Py_ssize_t n) {
     }
 }
 
+/* A row of more crossings than columns: they are not sorted, each turns its column. */
+static int emit_crowded(Spans *out, int32_t row, const int32_t *c, Py_ssize_t n, int32_t width, uint8_t *turns) {
+    int inside = 0;
+    int32_t start = 0;
+    memset(turns, 0, (size_t)width + 1);
+    for (Py_ssize_t i = 0; i < n; i++) turns[c[i]] ^= 1;
+    for (int32_t column = 0; column <= width; column++) {
+        if (!turns[column]) continue;
+        if (inside && add_span(out, row, start, column)) return -1;
+        start = column;
+        inside = !inside;
+    }
+    return 0;
+}
+
 /* A row's crossings in pairs; pairs that touch become one span. */
-static int emit(Spans *out, int32_t row, int32_t *c, Py_ssize_t n) {
+static int emit(Spans *out, int32_t row, int32_t *c, Py_ssize_t n, int32_t width, uint8_t *turns) {
+    if (n > width) return emit_crowded(out, row, c, n, width, turns);
     sort_columns(c, n);
     for (Py_ssize_t i = 0; i + 1 < n; ) {
         int32_t start = c[i], stop = c[i + 1];
@@ -117,7 +136,23 @@ static Py_ssize_t ring_edges(Edge *edges, const double *p, Py_ssize_t n, int32_t
     return found;
 }
 
-/* The spans of one polygon: its edges' crossings, bucketed by row. */
+/* The crossings in rows from `top` to `bottom`, bucketed by row: `place` is where each row's begin. */
+static Outcome band_spans(const Edge *edges, Py_ssize_t n, int32_t width, int32_t top, int32_t bottom,
+                          Py_ssize_t *place, int32_t *columns, uint8_t *turns, Spans *out) {
+    for (Py_ssize_t i = 0; i < n; i++) {
+        if (edges[i].top >= bottom || edges[i].bottom <= top) continue;
+        Edge e = edges[i];
+        if (e.top < top) e.top = top;
+        if (e.bottom > bottom) e.bottom = bottom;
+        Outcome outcome = cross(&e, width, place, top, columns);
+        if (outcome != DONE) return outcome;
+    }
+    for (Py_ssize_t r = 0, begin = 0; r < bottom - top; begin = place[r++])
+        if (emit(out, top + (int32_t)r, columns + begin, place[r] - begin, width, turns)) return NO_MEMORY;
+    return DONE;
+}
+
+/* The spans of one polygon, in bands of rows that are crossed at most MOST_CROSSINGS times, or of one row. */
 static Outcome polygon_spans(const Edge *edges, Py_ssize_t n, int32_t width, Work *work, Spans *out) {
     int32_t top = INT32_MAX, bottom = 0;
     for (Py_ssize_t i = 0; i < n; i++) {
@@ -129,20 +164,20 @@ static Outcome polygon_spans(const Edge *edges, Py_ssize_t n, int32_t width, Wor
     if (!place) return NO_MEMORY;
     memset(place, 0, (size_t)(rows + 1) * sizeof *place);
     for (Py_ssize_t i = 0; i < n; i++) { place[edges[i].top - top]++; place[edges[i].bottom - top]--; }
-    Py_ssize_t total = 0, alive = 0;
-    for (Py_ssize_t r = 0; r < rows; r++) {
-        alive += place[r];
-        place[r] = total;
-        total += alive;
-    }
-    int32_t *columns = scratch(&work->columns, (size_t)total * sizeof *columns);
-    if (!columns) return NO_MEMORY;
-    for (Py_ssize_t i = 0; i < n; i++) {
-        Outcome outcome = cross(&edges[i], width, place, top, columns);
+    for (Py_ssize_t r = 1; r < rows; r++) place[r] += place[r - 1];
+    for (Py_ssize_t begin = 0, end; begin < rows; begin = end) {
+        Py_ssize_t total = 0;
+        for (end = begin; end < rows && (end == begin || total + place[end] <= MOST_CROSSINGS); end++) {
+            Py_ssize_t here = place[end];
+            place[end] = total;
+            total += here;
+        }
+        int32_t *columns = scratch(&work->columns, (size_t)(total + 1) * sizeof *columns + (size_t)width);
+        if (!columns) return NO_MEMORY;
+        Outcome outcome = band_spans(edges, n, width, top + (int32_t)begin, top + (int32_t)end, place + begin,
+                                     columns, (uint8_t *)(columns + total), out);
         if (outcome != DONE) return outcome;
     }
-    for (Py_ssize_t r = 0, begin = 0; r < rows; begin = place[r++])
-        if (emit(out, top + (int32_t)r, columns + begin, place[r] - begin)) return NO_MEMORY;
     return DONE;
 }
 

@@ -11,6 +11,7 @@ unless x - ½ is too near a whole number to call: those few are decided exactly,
 on whole numbers where the coordinates lie on a 1/1024 px grid, else on fractions.
 """
 
+from collections.abc import Iterator
 from fractions import Fraction
 from math import ceil
 
@@ -25,6 +26,7 @@ Float64 = NDArray[np.float64]
 
 # The float64 crossing is wrong by at most 8 roundings of (|x0| + |x1| + 1); twice that is safe.
 TOLERANCE = 16 * 2.0**-53
+MOST_CROSSINGS = 1 << 20  # held at once, some 200 bytes each
 
 
 def intervals(rings: list[Ring], owner: list[int], frame: Frame) -> tuple[Int64, Int64]:
@@ -35,6 +37,32 @@ def intervals(rings: list[Ring], owner: list[int], frame: Frame) -> tuple[Int64,
     """
     start, end, group = _edges(rings, owner)
     top, bottom = _rows(start[:, 1], frame), _rows(end[:, 1], frame)
+    crossed = top < bottom
+    edges = start[crossed], end[crossed], group[crossed]
+    top, bottom = top[crossed], bottom[crossed]
+    drawn = [
+        _crossed(*edges, np.clip(top, *band), np.clip(bottom, *band), frame)
+        for band in _bands(top, bottom, frame[0])
+    ]
+    return union(*(np.concatenate(side) for side in zip(*drawn, strict=True)))
+
+
+def _bands(top: Int64, bottom: Int64, height: int) -> Iterator[tuple[int, int]]:
+    """Bands of rows, half-open, that are crossed at most `MOST_CROSSINGS` times, or are of one row."""
+    change = np.bincount(top, minlength=height + 1) - np.bincount(bottom, minlength=height + 1)
+    total = np.concatenate(([0], np.cumsum(np.cumsum(change[:height]))))
+    begin = 0
+    while begin < height:
+        end = int(np.searchsorted(total, total[begin] + MOST_CROSSINGS, side="right")) - 1
+        end = min(max(end, begin + 1), height)
+        yield begin, end
+        begin = end
+
+
+def _crossed(
+    start: Float64, end: Float64, group: Int64, top: Int64, bottom: Int64, frame: Frame
+) -> tuple[Int64, Int64]:
+    """The key intervals between the edges' crossings in their rows from `top` to `bottom`."""
     edge = np.repeat(np.arange(len(group)), bottom - top)
     row = np.arange(len(edge)) + np.repeat(bottom - np.cumsum(bottom - top), bottom - top)
     column = _columns(start[edge], end[edge], row, width=frame[1])

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from polymask.model import Frame, ImageRecord, Polygon, Runs, Shape
+from polymask.model import Frame, ImageRecord, Polygon, Ring, Runs, Shape, Spans
 from polymask.raster.runs import from_runs, to_runs
-from polymask.raster.spans import paint
+from polymask.raster.spans import flat_indices, paint
 
 
 def resized(record: ImageRecord, frame: Frame) -> ImageRecord:
@@ -29,11 +29,30 @@ def resized(record: ImageRecord, frame: Frame) -> ImageRecord:
 
 def _resized(shape: Shape, before: Frame, after: Frame) -> Shape:
     if isinstance(shape, Runs):
-        mask = np.zeros(before, bool)
-        paint(mask, from_runs(shape), 1)
-        row, column = (
-            (2 * np.arange(new) + 1) * old // (2 * new) for old, new in zip(before, after, strict=True)
-        )
-        return to_runs(mask[np.ix_(row, column)])
-    scale = np.array([after[1] / before[1], after[0] / before[0]])
-    return tuple(Polygon(p.exterior * scale, [hole * scale for hole in p.holes]) for p in shape)
+        return _sampled(shape, after)
+    return tuple(
+        Polygon(_scaled(p.exterior, before, after), [_scaled(hole, before, after) for hole in p.holes])
+        for p in shape
+    )
+
+
+def _scaled(ring: Ring, before: Frame, after: Frame) -> Ring:
+    """Multiplied, then divided: the quotient of two sizes would be rounded, and move centers off edges."""
+    scaled: Ring = ring * np.array(after[::-1], np.float64) / np.array(before[::-1], np.float64)
+    return scaled
+
+
+def _sampled(runs: Runs, after: Frame) -> Runs:
+    """Each span's samples, on every sampled row that is the span's own."""
+    spans = from_runs(runs)
+    row, column = (
+        (2 * np.arange(new) + 1) * old // (2 * new) for old, new in zip(runs.frame, after, strict=True)
+    )
+    top, bottom = np.searchsorted(row, spans.row), np.searchsorted(row, spans.row, side="right")
+    start, stop = (
+        np.repeat(np.searchsorted(column, x).astype(np.int32), bottom - top)
+        for x in (spans.start, spans.stop)
+    )
+    mask = np.zeros(after, bool)
+    paint(mask, Spans(flat_indices(top, bottom).astype(np.int32), start, stop), 1)
+    return to_runs(mask)

@@ -8,37 +8,62 @@ from numpy.typing import NDArray
 
 from polymask.errors import GeometryError
 from polymask.model import Frame, Runs, Spans
-from polymask.raster.spans import EMPTY
+from polymask.raster.spans import Int64, flat_indices
 
 
-def from_runs(runs: Runs) -> Spans:
+def from_runs(runs: Runs, *, rows: tuple[int, int] | None = None) -> Spans:
     """The spans of a run-length encoding, in its own (height, width) frame.
+
+    With `rows`, half-open, only those there. Memory follows the counts and the spans,
+    not the frame.
 
     >>> from_runs(Runs([1, 2, 1], (2, 2))).row.tolist()
     [0, 1]
     """
     height, _ = runs.frame
-    edges = np.cumsum(runs.counts)
-    on = runs.counts[1::2] > 0
-    if not on.any():
-        return EMPTY
-    start, stop = edges[0::2][: len(on)][on], edges[1::2][on]
-    first, last = int(start[0]) // height, -(-int(stop[-1]) // height)
-    filled = _fill(start - first * height, stop - first * height, (last - first) * height)
-    nothing = np.zeros(height, bool)
-    here, left = np.concatenate([filled, nothing]), np.concatenate([nothing, filled])
-    opened, closed = np.flatnonzero(here > left), np.flatnonzero(left > here)
+    column, top, bottom = _down_columns(runs, rows or (0, height))
+    start = column * (height + 1) + top
+    opened, closed = _changes(start, start + bottom - top, height + 1)
     # the k-th opening of a row belongs to its k-th closing, so sorting both by row pairs them
-    columns = [(index[np.argsort(index % height, kind="stable")]) // height for index in (opened, closed)]
-    row = np.sort(opened % height)
-    return Spans(*(part.astype(np.int32) for part in (row, columns[0] + first, columns[1] + first)))
+    columns, row = zip(*(_by_row(keys, height + 1) for keys in (opened, closed)), strict=True)
+    return Spans(row[0], *columns)
 
 
-def _fill(start: NDArray[np.int64], stop: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
-    change = np.zeros(size + 1, np.int8)
-    change[start] += 1
-    change[stop] -= 1  # two touching runs cancel out
-    return np.cumsum(change[:-1], dtype=np.int8).view(bool)
+def _down_columns(runs: Runs, rows: tuple[int, int]) -> tuple[Int64, Int64, Int64]:
+    """The runs that are on, cut at columns' ends and to the rows: column, first row, row behind."""
+    height, _ = runs.frame
+    edges = np.cumsum(runs.counts)
+    stop = edges[1::2]
+    start = edges[0::2][: len(stop)]
+    start, stop = start[stop > start], stop[stop > start]
+    first, last = start // height, (stop - 1) // height
+    run = np.repeat(np.arange(len(start)), last - first + 1)
+    column = flat_indices(first, last + 1)
+    top = np.clip(start[run] - column * height, *rows)
+    bottom = np.clip(stop[run] - column * height, *rows)
+    inside = bottom > top
+    return column[inside], top[inside], bottom[inside]
+
+
+def _changes(start: Int64, stop: Int64, line: int) -> tuple[Int64, Int64]:
+    """The keys at which a row opens, for the column before is off there, and those at which it closes.
+
+    `start` and `stop` are keys, column · `line` + row. The columns are laid over themselves, one
+    column on: where only they are is an opening, where only their copies are a closing.
+    """
+    edges = np.concatenate([start, stop, start + line, stop + line])
+    order = np.argsort(edges, kind="stable")
+    edges = edges[order]
+    state = np.cumsum(np.repeat(np.array([1, -1, 2, -2]), len(start))[order])[:-1]
+    opened, closed = (flat_indices(edges[:-1][state == one], edges[1:][state == one]) for one in (1, 2))
+    return opened, closed
+
+
+def _by_row(keys: Int64, line: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The columns and the rows of sorted keys, in ascending order of row."""
+    column, row = np.divmod(keys, line)
+    order = np.argsort(row, kind="stable")
+    return column[order].astype(np.int32), row[order].astype(np.int32)
 
 
 def from_mask(mask: NDArray[np.bool_], *, offset: int = 0) -> Spans:

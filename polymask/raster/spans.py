@@ -71,6 +71,12 @@ class SpanTable(Sequence[Spans]):
         rows = self.table[self._cuts[place] : self._cuts[place + 1]]
         return Spans(rows[:, 0], rows[:, 1], rows[:, 2])
 
+    def within(self, rows: tuple[int, int]) -> "SpanTable":
+        """The spans in some rows, half-open, of every instance."""
+        inside = (self.table[:, 0] >= rows[0]) & (self.table[:, 0] < rows[1])
+        before = np.concatenate([[0], np.cumsum(inside)])
+        return SpanTable(self.table[inside], before[self.cuts])
+
     @classmethod
     def of(cls, many: Sequence[Spans]) -> "SpanTable":
         """The table of spans that were made one by one."""

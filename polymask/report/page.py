@@ -6,10 +6,10 @@ from itertools import combinations
 from typing import Any
 
 from polymask.checks import KINDS
+from polymask.conflicts import add_conflicts
 from polymask.labels import LabelMap
 from polymask.model import Conflict, Finding
 from polymask.report.survey import Facts
-from polymask.semantic import add_conflicts
 
 MOST_ROWS = 200  # of conflicts and images; what is beyond is counted
 MOST_FINDINGS = 50  # of each kind

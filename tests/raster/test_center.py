@@ -1,11 +1,14 @@
 """The center rule: exact, half-open, even-odd."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from polymask import GeometryError, InputError, Polygon, rasterize
+from polymask.raster import center, spans_of
 from tests.exact_campaign import differing
 from tests.oracles import drawn, exact_mask, exact_union
 
@@ -132,3 +135,25 @@ def test_the_oracle_itself_draws_a_square() -> None:
     """The oracle that decides above is right about an answer drawn by hand."""
     mask = exact_mask([[(1, 0), (3, 0), (3, 2), (1, 2)]], (3, 4))
     assert (mask == drawn(".##.", ".##.", "....")).all()
+
+
+@given(st.lists(st.tuples(st.integers(-4, 40), st.integers(-4, 40)), min_size=3, max_size=30))
+def test_bands_of_rows_change_nothing(points: list[tuple[int, int]]) -> None:
+    """However few crossings may be held at once."""
+    rings, frame = [np.array(points, np.float64) / 2], (17, 19)
+    whole = center.intervals(rings, [0], frame)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(center, "MOST_CROSSINGS", 5)
+        banded = center.intervals(rings, [0], frame)
+    np.testing.assert_array_equal(np.stack(whole), np.stack(banded))
+
+
+def test_a_ring_of_many_long_edges_takes_little_memory() -> None:
+    """Eight million crossings, of which a band of rows is held at a time."""
+    x = np.random.default_rng(0).uniform(0, 64, 2_000)
+    ring = np.stack([x, np.tile([0.0, 4000.0], 1_000)], axis=1)
+    tracemalloc.start()
+    spans_of([(Polygon(ring),)], (4_000, 64))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 2**29

@@ -244,3 +244,13 @@ def test_the_reference_passes_the_same_tests() -> None:
         run, env={**os.environ, "POLYMASK_KERNEL": "numpy"}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout[-2000:]
+
+
+@compiled
+@pytest.mark.parametrize("points", [60, 2_500])
+def test_crowded_rows_and_bands_of_rows_change_nothing(points: int) -> None:
+    """More crossings in a row than columns; then, more in all than are held at once."""
+    rng = np.random.default_rng(points)
+    ring = np.stack([rng.uniform(-2, 24, points), rng.uniform(-50, 2_500, points)], axis=1)
+    what = outlines([[[ring], [ring + 0.25]], [[ring[:40], ring[40:]]]])
+    assert_same(kernel.center_spans(what, (2_400, 20)), reference(what, (2_400, 20)))

@@ -1,5 +1,7 @@
 """Runs: COCO's run-length encodings, both kinds, to spans and back."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -35,6 +37,27 @@ def test_runs_and_spans_are_the_mask(mask: np.ndarray) -> None:
     again = np.zeros_like(mask)
     paint(again, spans, 1)
     assert (again == mask).all()
+
+
+@given(masks, st.tuples(st.integers(0, 12), st.integers(0, 12)).map(sorted))
+def test_runs_of_some_rows_are_the_mask_there(mask: np.ndarray, rows: list[int]) -> None:
+    """What lies above and below is left out; the rows keep their numbers."""
+    top, bottom = (min(row, len(mask)) for row in rows)
+    found = np.zeros_like(mask)
+    paint(found, from_runs(to_runs(mask), rows=(top, bottom)), 1)
+    assert (found[top:bottom] == mask[top:bottom]).all()
+    assert found.sum() == mask[top:bottom].sum()
+
+
+def test_runs_of_a_huge_frame_take_little_memory() -> None:
+    """Two counts in a billion pixels: what is held follows the spans, not the frame."""
+    side = 2**15
+    tracemalloc.start()
+    spans = from_runs(Runs([side + 1, side * side - side - 1], (side, side)))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert spans.pixels == side * side - side - 1
+    assert most < 2**26
 
 
 @given(masks)

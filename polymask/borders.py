@@ -1,0 +1,35 @@
+"""The void ring along instance boundaries."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polymask.model import BoolMask
+
+
+def border(owners: NDArray[np.int32], width: int) -> BoolMask:
+    """The pixels at most `width` columns and rows away from a pixel of another owner.
+
+    `owners` is (height, width) int32; the frame's own edge is no boundary. This is the ring
+    on both sides of every boundary that PASCAL VOC's masks have (5 px there).
+
+    >>> border(np.array([[0, 0, 0, 1, 1, 1]], np.int32), 1).astype(int)
+    array([[0, 0, 1, 1, 0, 0]])
+    """
+    import cv2  # quick to start without
+
+    kernel = np.ones((3, 3), np.uint8)
+    exact = owners.astype(np.float32)  # whole numbers below 2**24 stay themselves
+    edge: BoolMask = cv2.dilate(exact, kernel) != cv2.erode(exact, kernel)
+    for side in (edge, edge.T):
+        _spread(side, width - 1)
+    return edge
+
+
+def _spread(mask: BoolMask, reach: int) -> None:
+    """Widen what is set by `reach` rows up and down, in place, in steps that double: a wide one is cheap."""
+    for rows in (mask, mask[::-1]):
+        done = 0
+        while done < min(reach, len(rows) - 1):
+            step = min(done + 1, reach - done)
+            rows[:-step] |= rows[step:]
+            done += step
