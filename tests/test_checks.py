@@ -70,7 +70,7 @@ def picture(folder: Path, size: tuple[int, int], *, orientation: int = 1) -> Pat
         ((8, 6), 3, ["exif-rotated"]),
         ((8, 6), 4, ["exif-rotated"]),
         ((6, 8), 1, ["size-mismatch"]),
-        ((8, 6), 6, ["exif-rotated"]),
+        *(((8, 6), turned, ["exif-rotated"]) for turned in (5, 6, 7, 8)),
         ((6, 8), 6, ["exif-rotated"]),
         ((9, 6), 8, ["size-mismatch"]),
     ],

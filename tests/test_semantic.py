@@ -86,6 +86,18 @@ def test_error_fails_the_image_and_names_the_labels() -> None:
     assert (index_mask(alone, LABELS, overlap="error") == index_mask(alone, LABELS)).all()
 
 
+def test_a_background_on_top_cuts_its_hole_into_what_became_void() -> None:
+    """Under `void`, contested pixels below a background instance are background, the others void."""
+    cut = record(*PAIR.instances, instance(3, "background", box(2, 0, 3, 3)))
+    assert (index_mask(cut, LABELS, overlap="void") == drawn("11.1..", "11.v22", "...222")).all()
+
+
+def test_under_error_nobody_wins() -> None:
+    """A conflict that fails its image gives no label the pixels."""
+    (found,) = conflicts(PAIR, label_map=LABELS, overlap="error")
+    assert (found.labels, found.pixels, found.winner, found.won) == (("a", "b"), 2, None, {})
+
+
 instances = st.lists(
     st.builds(
         instance,

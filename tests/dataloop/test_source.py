@@ -25,7 +25,7 @@ def source_of(world: World, **options: Any) -> DataloopSource:
 
 @pytest.mark.parametrize(
     ("orientation", "frame"),
-    [(None, (6, 8)), (1, (6, 8)), (3, (6, 8)), (5, (8, 6)), (6, (8, 6)), (8, (8, 6))],
+    [(None, (6, 8)), (1, (6, 8)), (3, (6, 8)), (5, (8, 6)), (6, (8, 6)), (7, (8, 6)), (8, (8, 6))],
 )
 @pytest.mark.parametrize("check_images", [False, True])
 def test_the_frame_is_that_of_the_picture_as_shown(
