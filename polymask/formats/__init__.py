@@ -172,7 +172,7 @@ def _sniffed(content: Content) -> Format:
         raise FormatError(f"{content.path}: an empty list, so the file has no images")
     if content.path.is_dir():
         raise FormatError(
-            f"{content.path} is a folder, and no file in it shows one of the formats polymask reads ({known}); "
+            f"{content.path} is a folder, and no file in it shows a format that polymask reads ({known}); "
             "name one with --from"
         )
     raise FormatError(f"{content.path}: none of the formats polymask reads ({known}); name one with --from")

@@ -244,7 +244,7 @@ def _add_category(category: _Category, names: dict[Key, str]) -> None:
 def _from_results(
     rows: Sequence[tuple[int, _Annotation]], refusals: Refusals
 ) -> tuple[list[tuple[int, _Image]], list[tuple[int, _Category]], list[tuple[int, _Annotation]]]:
-    """The images that the results' runs tell the size of, categories named by their ids, and the good rows."""
+    """The images that the results' runs tell the size of, categories named by id, and the good rows."""
     images: dict[Key, _Image] = {}
     good: list[tuple[int, _Annotation]] = []
     for index, row in rows:

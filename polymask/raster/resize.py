@@ -49,7 +49,10 @@ def _sampled(runs: Runs, after: Frame) -> Runs:
         (2 * np.arange(new) + 1) * old // (2 * new) for old, new in zip(runs.frame, after, strict=True)
     )
     top, bottom = np.searchsorted(row, spans.row), np.searchsorted(row, spans.row, side="right")
-    start, stop = (np.repeat(np.searchsorted(column, x), bottom - top) for x in (spans.start, spans.stop))
+    start, stop = (
+        np.repeat(np.searchsorted(column, x), bottom - top).astype(np.int32)
+        for x in (spans.start, spans.stop)
+    )
     mask = np.zeros(after, bool)
     paint(mask, Spans(flat_indices(top, bottom).astype(np.int32), start, stop), 1)
     return to_runs(mask)

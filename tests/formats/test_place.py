@@ -102,7 +102,7 @@ def test_a_pipe_is_read_once() -> None:
     os.close(writing)
     annotations = open_annotations(f"/dev/fd/{reading}")
     os.close(reading)
-    assert (annotations.format, list(annotations)[0].name) == ("coco", "bowtie.png")
+    assert (annotations.format, next(iter(annotations)).name) == ("coco", "bowtie.png")
 
 
 def test_a_folder_without_annotations_is_said_to_be_one(tmp_path: Path) -> None:
