@@ -5,7 +5,6 @@ travel through it; a full frame is made only for the mask that is wanted.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -13,56 +12,25 @@ from numpy.typing import NDArray
 
 from polymask.borders import border
 from polymask.conflicts import by_pair
-from polymask.errors import InputError, LabelError, LimitError, unknown
+from polymask.errors import LabelError, LimitError
 from polymask.labels import BACKGROUND_NAMES, VOID_8, VOID_NAMES, LabelMap
 from polymask.model import Conflict, ImageRecord, IndexMask, Instance, LabelMask, Polygon, Runs, Spans
-from polymask.raster import pixel_rule_named, spans_of
+from polymask.raster import spans_of
 from polymask.raster.claims import Claims
 from polymask.raster.kernel import find_claims, paint_all, paint_blank, tally
 from polymask.raster.spans import Int64, SpanTable, merge, paint
+from polymask.rules import CROWD_RULES, HOLE_RULES, OVERLAP_RULES, Rules, with_holes
 
-OVERLAP_RULES = {
-    "last": "the later instance wins, in file or z order",
-    "first": "the earlier instance wins",
-    "smallest": "the instance with fewer pixels in the frame wins; ties go to the later one",
-    "priority": "the label named first in --priority wins; unnamed labels come below, last on top",
-    "void": "a pixel that different labels claim becomes void",
-    "error": "an image with such a pixel fails",
-}
-CROWD_RULES = ("keep", "void", "skip")
-HOLE_RULES = ("union", "even-odd")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """How instances become pixels; two runs with equal rules paint equal masks.
-
-    `border` is the half-width, in pixels, of the void ring along instance boundaries.
-    `holes` overrides what several rings of an instance mean. Raises `InputError` for
-    names that are not in the tables.
-    """
-
-    pixel_rule: str = "center"
-    overlap: str = "last"
-    priority: tuple[str, ...] = ()
-    crowd: str = "keep"
-    border: int = 0
-    holes: str | None = None
-
-    def __post_init__(self) -> None:
-        pixel_rule_named(self.pixel_rule)
-        _one_of("overlap rule", self.overlap, tuple(OVERLAP_RULES))
-        _one_of("crowd rule", self.crowd, CROWD_RULES)
-        _one_of("hole rule", self.holes or "union", HOLE_RULES)
-        if self.border < 0:
-            raise InputError(f"a border is 0 or more pixels wide, not {self.border}")
-        if (self.overlap == "priority") != bool(self.priority):
-            raise InputError("the overlap rule `priority` and a list of labels (--priority) go together")
-
-
-def _one_of(what: str, name: str, known: tuple[str, ...]) -> None:
-    if name not in known:
-        raise InputError(unknown(what, name, known))
+__all__ = [
+    "CROWD_RULES",
+    "HOLE_RULES",
+    "OVERLAP_RULES",
+    "Painting",
+    "Rules",
+    "conflicts",
+    "index_mask",
+    "label_masks",
+]
 
 
 class Painting:
@@ -91,7 +59,7 @@ class Painting:
 
     @property
     def _shapes(self) -> list[tuple[Polygon, ...] | Runs]:
-        return [_with_holes(instance, self.rules.holes) for instance in self.instances]
+        return [with_holes(instance, self.rules.holes) for instance in self.instances]
 
     @cached_property
     def values(self) -> list[int]:
@@ -245,15 +213,6 @@ class Painting:
         if self.rules.overlap in ("void", "error"):
             places = np.full_like(places, owners - 1)
         return tally(self._last_painted, found, places=places, owners=owners)
-
-
-def _with_holes(instance: Instance, rule: str | None) -> tuple[Polygon, ...] | Runs:
-    if rule is None or isinstance(instance.shape, Runs):
-        return instance.shape
-    rings = [ring for polygon in instance.shape for ring in polygon.rings]
-    if rule == "union" or not rings:
-        return tuple(Polygon(ring) for ring in rings)
-    return (Polygon(rings[0], rings[1:]),)
 
 
 def label_masks(record: ImageRecord, *, pixel_rule: str = "center") -> Iterator[LabelMask]:

@@ -118,7 +118,7 @@ def test_a_pipe_is_no_picture(coco_file: Write, tmp_path: Path) -> None:
 def test_a_large_picture_is_measured_by_its_header(
     coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No warning about its pixels, which are not read; beyond the limit it is a finding."""
+    """No warning about its pixels, which are not read."""
     images = picture(tmp_path / "pictures", (8, 6))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 30)
     assert found(coco_file(), images=images) == []

@@ -168,6 +168,13 @@ def _sniffed(content: Content) -> Format:
     known = ", ".join(FORMATS)
     if content.place.is_file and content.problem:
         raise FormatError(f"{content.path}: {content.problem}")
+    if content.place.is_file and content.data.split() in ([b"[]"], [b"[", b"]"]):
+        raise FormatError(f"{content.path}: an empty list, so the file has no images")
+    if content.path.is_dir():
+        raise FormatError(
+            f"{content.path} is a folder, and no file in it shows a format that polymask reads ({known}); "
+            "name one with --from"
+        )
     raise FormatError(f"{content.path}: none of the formats polymask reads ({known}); name one with --from")
 
 

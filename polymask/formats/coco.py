@@ -13,17 +13,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import msgspec
-import numpy as np
 
+from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions, coco_panoptic
+from polymask.formats.coco_shapes import Number, check_segmentation, is_rle, rle_size, shape_of
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
-from polymask.formats.refusals import Malformed, Refusals, decode_json, inside
-from polymask.model import Finding, Frame, ImageRecord, Instance, Polygon, Runs, Shape
-from polymask.raster.kernel import rings_of
-from polymask.raster.runs import counts_from_string
+from polymask.formats.refusals import Malformed, Refusals, inside
+from polymask.model import Finding, Frame, ImageRecord, Instance
 
-Number = int | float
 Key = int | float | str  # 7, 7.0 and 7e0 are one key: they are equal, and hash equal
 
 
@@ -51,11 +49,6 @@ class _Annotation(msgspec.Struct, gc=False):
     iscrowd: Number | bool | None = 0
 
 
-class _Rle(msgspec.Struct):
-    size: tuple[Number, Number]
-    counts: list[int] | str
-
-
 class _File(msgspec.Struct):
     images: msgspec.Raw
     annotations: msgspec.Raw
@@ -63,11 +56,6 @@ class _File(msgspec.Struct):
 
 
 _sections = msgspec.json.Decoder(_File)
-_rings = msgspec.json.Decoder(list[list[float]])
-_rle = msgspec.json.Decoder(_Rle)
-_NULL = msgspec.Raw(b"null")
-_POINT = 2 * 8  # bytes of float64
-_LEAST = 3 * _POINT
 MANY = False
 
 FACTS = Facts(
@@ -103,7 +91,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     refusals = Refusals(content.path, skip=options.skip_invalid)
     if content.is_list:
         annotations = refusals.rows(content.json, _Annotation, "$")
-        images, categories = _from_results(annotations, refusals)
+        images, categories, annotations = _from_results(annotations, refusals)
         where = "$"
     else:
         sections = refusals.required(content.json, _sections)
@@ -111,6 +99,8 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         categories = refusals.rows(sections.categories, _Category, "$.categories")
         annotations = refusals.rows(sections.annotations, _Annotation, "$.annotations")
         where = "$.annotations"
+    if not images and not refusals.skipped:
+        raise FormatError(f"{content.path}: the file has no images")
     positions = _positions(images, refusals, options)
     kept = [image for index, image in images if positions.get(image.id) == index]
     names = _category_names(categories, refusals)
@@ -146,7 +136,7 @@ def _without(
         index
         for index, a in annotations
         if id(a) in accepted
-        and not _is_rle(a.segmentation)
+        and not is_rle(a.segmentation)
         and goes(names[a.image_id], reader.names[a.category_id])
     }
     sections = msgspec.json.decode(content.text, type=dict[str, msgspec.Raw])
@@ -172,7 +162,7 @@ class _Reader:
             raise Malformed("$.category_id", f"no category has the id {annotation.category_id!r}")
         if annotation.id is None:
             annotation.id = f"annotations[{index}]"
-        if _check_segmentation(annotation.segmentation, self.frames[annotation.image_id]):
+        if check_segmentation(annotation.segmentation, self.frames[annotation.image_id]):
             self.of_image[annotation.image_id].append(annotation)
         else:
             self.unsegmented += 1
@@ -187,7 +177,7 @@ class _Reader:
         return Instance(
             _whole(annotation.id or 0),
             self.names[annotation.category_id],
-            _shape(annotation.segmentation, frame),
+            shape_of(annotation.segmentation, frame),
             crowd=bool(annotation.iscrowd),
         )
 
@@ -227,9 +217,7 @@ def _positions(
 
 def _check_image(image: _Image, seen: dict[Key, int]) -> bool:
     for side in ("height", "width"):
-        size = getattr(image, side)
-        if size <= 0 or size != int(size):
-            raise Malformed(f"$.{side}", f"an image is a whole number of pixels large, not {size}")
+        _check_side(f"$.{side}", getattr(image, side))
     if not image.file_name:
         raise Malformed("$.file_name", "the name is empty")
     if image.id in seen:
@@ -254,28 +242,41 @@ def _add_category(category: _Category, names: dict[Key, str]) -> None:
 
 
 def _from_results(
-    annotations: Sequence[tuple[int, _Annotation]], refusals: Refusals
-) -> tuple[list[tuple[int, _Image]], list[tuple[int, _Category]]]:
-    """The images that the results' runs tell the size of, and categories named by their ids."""
+    rows: Sequence[tuple[int, _Annotation]], refusals: Refusals
+) -> tuple[list[tuple[int, _Image]], list[tuple[int, _Category]], list[tuple[int, _Annotation]]]:
+    """The images that the results' runs tell the size of, categories named by id, and the good rows."""
     images: dict[Key, _Image] = {}
-    for index, annotation in annotations:
-        if annotation.image_id not in images:
-            size = refusals.catch(f"$[{index}]", _result_size, annotation)
-            if size:
-                images[annotation.image_id] = _Image(annotation.image_id, str(annotation.image_id), *size)
-    categories = dict.fromkeys(annotation.category_id for _, annotation in annotations)
-    return list(enumerate(images.values())), list(enumerate(_Category(key, str(key)) for key in categories))
+    good: list[tuple[int, _Annotation]] = []
+    for index, row in rows:
+        if row.image_id not in images:
+            size = refusals.catch(f"$[{index}]", _result_size, row)
+            if size is None:
+                continue
+            images[row.image_id] = _Image(row.image_id, str(row.image_id), *size)
+        good.append((index, row))
+    categories = dict.fromkeys(row.category_id for _, row in good)
+    named = [_Category(key, str(key)) for key in categories]
+    return list(enumerate(images.values())), list(enumerate(named)), good
 
 
 def _result_size(annotation: _Annotation) -> tuple[Number, Number]:
-    if not _is_rle(annotation.segmentation):
+    """The size that a result's runs tell, of whole numbers above 0."""
+    if not is_rle(annotation.segmentation):
         raise Malformed(
             "$.segmentation",
             "a results list tells no image size unless it holds runs; "
             "put these results under `annotations` of a file that has `images`",
         )
     with inside("$.segmentation"):
-        return decode_json(annotation.segmentation, _rle).size
+        size = rle_size(annotation.segmentation)
+        for side in size:
+            _check_side("$.size", side)
+    return size
+
+
+def _check_side(where: str, size: Number) -> None:
+    if size <= 0 or size != int(size):
+        raise Malformed(where, f"an image is a whole number of pixels large, not {size}")
 
 
 def _category_id(key: Key) -> int | None:
@@ -287,50 +288,3 @@ def _whole(key: Key) -> int | str:
     if isinstance(key, float):
         return int(key) if key.is_integer() else str(key)
     return key
-
-
-def _is_rle(segmentation: msgspec.Raw) -> bool:
-    return bytes(memoryview(segmentation)[:1]) == b"{"
-
-
-def _check_segmentation(segmentation: msgspec.Raw, frame: Frame) -> bool:
-    """Whether there is one; raises `Malformed` where it cannot be drawn."""
-    rings = rings_of(segmentation)
-    if rings is not None and all(len(ring) >= _LEAST and len(ring) % _POINT == 0 for ring in rings):
-        return True
-    with inside("$.segmentation"):
-        if _is_rle(segmentation):
-            _runs(segmentation, frame)
-            return True
-        return bool(_checked_rings(segmentation))
-
-
-def _shape(segmentation: msgspec.Raw, frame: Frame) -> Shape:
-    if _is_rle(segmentation):
-        return _runs(segmentation, frame)
-    rings = rings_of(segmentation)
-    if rings is None:
-        return tuple(Polygon(np.array(ring).reshape(-1, 2)) for ring in _rings.decode(segmentation))
-    return tuple([Polygon.trusted(np.frombuffer(ring, np.float64).reshape(-1, 2)) for ring in rings])
-
-
-def _checked_rings(segmentation: msgspec.Raw) -> list[list[float]]:
-    if segmentation == _NULL:
-        return []
-    rings = decode_json(segmentation, _rings)
-    for index, ring in enumerate(rings):
-        if len(ring) % 2:
-            raise Malformed(f"$[{index}]", f"{len(ring)} numbers are no pairs of x and y")
-        if len(ring) < 6:
-            raise Malformed(f"$[{index}]", f"a ring has at least 3 points, not {len(ring) // 2}")
-    return rings
-
-
-def _runs(segmentation: msgspec.Raw, frame: Frame) -> Runs:
-    rle = decode_json(segmentation, _rle)
-    if rle.size != frame:
-        raise Malformed(
-            "$.size", f"runs of {rle.size[0]} × {rle.size[1]} px in an image of {frame[0]} × {frame[1]}"
-        )
-    with inside("$.counts"):
-        return Runs(counts_from_string(rle.counts) if isinstance(rle.counts, str) else rle.counts, frame)

@@ -46,9 +46,17 @@ class Place:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.is_glob = not path.exists() and has_magic(str(path))
-        self.is_file = path.is_file() and not self._is_zip()
+        self._stream = self._once() if path.exists() and not (path.is_file() or path.is_dir()) else None
+        self.is_file = self._stream is not None or (path.is_file() and not self._is_zip())
         if not path.exists() and not self.is_glob:
             raise NotFound(f"{path}: no such file or folder")
+
+    def _once(self) -> bytes:
+        """What a pipe gives; it can be read only once. Raises `FormatError` for a zip."""
+        data = self.path.read_bytes()
+        if data[:4] == _ZIP:
+            raise FormatError(f"{self.path}: a zip is read in place, so it has to be a file")
+        return data
 
     def _is_zip(self) -> bool:
         with self.path.open("rb") as file:
@@ -89,6 +97,8 @@ class Place:
 
     def read(self, name: str) -> bytes:
         """A file's bytes."""
+        if self._stream is not None and name == self.path.name:
+            return self._stream
         return self.zip.read(name) if self.zip else (self.root / name).read_bytes()
 
     def open(self, name: str) -> BinaryIO:

@@ -50,7 +50,7 @@ def _sampled(runs: Runs, after: Frame) -> Runs:
     )
     top, bottom = np.searchsorted(row, spans.row), np.searchsorted(row, spans.row, side="right")
     start, stop = (
-        np.repeat(np.searchsorted(column, x).astype(np.int32), bottom - top)
+        np.repeat(np.searchsorted(column, x), bottom - top).astype(np.int32)
         for x in (spans.start, spans.stop)
     )
     mask = np.zeros(after, bool)

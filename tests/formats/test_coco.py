@@ -212,7 +212,8 @@ def test_constants_in_fields_that_are_not_read_do_no_harm(coco_file: Write) -> N
         (b"[" * 200_000 + b"]" * 200_000, "nested too deep"),
         (b'{"images": [], "annotations": []}', "categories"),
         (b'{"images": {}, "annotations": [], "categories": []}', "$.images"),
-        (b"[]", "none of the formats"),
+        (b"[]", "no images"),
+        (b'{"images": [], "annotations": [], "categories": []}', "no images"),
         (b'{"shapes": []}', "none of the formats"),
         (b'"text"', "none of the formats"),
         (b"\x89PNG\r\n", "none of the formats"),
@@ -268,3 +269,16 @@ def test_a_results_list_of_polygons_says_what_to_do(tmp_path: Path) -> None:
     path.write_text(json.dumps([{"image_id": 7, "category_id": 3, "segmentation": [square(1, 1, 3)]}]))
     with pytest.raises(FormatError, match=r"\$\[0\]\.segmentation.*`images`"):
         open_annotations(path)
+
+
+def test_a_bad_result_is_left_out_once_and_named_where_it_is(tmp_path: Path) -> None:
+    """Its place is the row's own, and the good rows stay."""
+    path = tmp_path / "results.json"
+    bad = annotation(image_id=2, segmentation={"size": [-6, 8], "counts": [48]})
+    path.write_text(json.dumps([bad, annotation(segmentation=RLE), annotation(image_id=3)]))
+    annotations = open_annotations(path, options=ReadOptions(skip_invalid=True))
+    assert [skipped.name for skipped in annotations.skipped] == [
+        "$[0].segmentation.size",
+        "$[2].segmentation",
+    ]
+    assert (annotations.names, annotations.used) == (["1"], {"3": 1})

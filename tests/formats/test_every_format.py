@@ -201,7 +201,7 @@ def test_an_unknown_format_is_told_with_the_nearest() -> None:
 def test_a_folder_of_nothing_known_is_refused(tmp_path: Path) -> None:
     """The message names what is read."""
     written(tmp_path / "notes.txt", "hello")
-    with pytest.raises(FormatError, match="none of the formats"):
+    with pytest.raises(FormatError, match="is a folder, and no file in it"):
         open_annotations(tmp_path)
 
 

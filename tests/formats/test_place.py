@@ -1,5 +1,6 @@
 """Zips in place: names, ratios, damage. Nothing is ever unpacked to disk."""
 
+import os
 import stat
 import zipfile
 from pathlib import Path
@@ -92,3 +93,20 @@ def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "a/boat.json").write_bytes(BOAT)
     (tmp_path / "a/round").symlink_to(tmp_path)
     assert Place(tmp_path).names == ("a/boat.json",)
+
+
+def test_a_pipe_is_read_once() -> None:
+    """As a process substitution of a shell gives one; the format is told by its content."""
+    reading, writing = os.pipe()
+    os.write(writing, (FIXTURES / "odd/instances.json").read_bytes())
+    os.close(writing)
+    annotations = open_annotations(f"/dev/fd/{reading}")
+    os.close(reading)
+    assert (annotations.format, next(iter(annotations)).name) == ("coco", "bowtie.png")
+
+
+def test_a_folder_without_annotations_is_said_to_be_one(tmp_path: Path) -> None:
+    """It is not taken for a file of an unknown format."""
+    (tmp_path / "notes.txt").write_text("nothing")
+    with pytest.raises(FormatError, match="is a folder"):
+        open_annotations(tmp_path)

@@ -1,0 +1,77 @@
+"""COCO's segmentations: rings or runs, told by their type; checked first, decoded when they are drawn."""
+
+import msgspec
+import numpy as np
+
+from polymask.formats.refusals import Malformed, decode_json, inside
+from polymask.model import Frame, Polygon, Runs, Shape
+from polymask.raster.kernel import rings_of
+from polymask.raster.runs import counts_from_string
+
+Number = int | float
+
+
+class _Rle(msgspec.Struct):
+    size: tuple[Number, Number]
+    counts: list[int] | str
+
+
+_rings = msgspec.json.Decoder(list[list[float]])
+_rle = msgspec.json.Decoder(_Rle)
+_NULL = msgspec.Raw(b"null")
+_POINT = 2 * 8  # bytes of float64
+_LEAST = 3 * _POINT
+
+
+def is_rle(segmentation: msgspec.Raw) -> bool:
+    """Whether a segmentation is runs."""
+    return bytes(memoryview(segmentation)[:1]) == b"{"
+
+
+def rle_size(segmentation: msgspec.Raw) -> tuple[Number, Number]:
+    """The height and width that runs tell, as they are written; raises `Malformed` for other things."""
+    return decode_json(segmentation, _rle).size
+
+
+def check_segmentation(segmentation: msgspec.Raw, frame: Frame) -> bool:
+    """Whether there is one; raises `Malformed` where it cannot be drawn."""
+    rings = rings_of(segmentation)
+    if rings is not None and all(len(ring) >= _LEAST and len(ring) % _POINT == 0 for ring in rings):
+        return True
+    with inside("$.segmentation"):
+        if is_rle(segmentation):
+            _runs(segmentation, frame)
+            return True
+        return bool(_checked_rings(segmentation))
+
+
+def shape_of(segmentation: msgspec.Raw, frame: Frame) -> Shape:
+    """The polygons or the runs of a segmentation that was checked."""
+    if is_rle(segmentation):
+        return _runs(segmentation, frame)
+    rings = rings_of(segmentation)
+    if rings is None:
+        return tuple(Polygon(np.array(ring).reshape(-1, 2)) for ring in _rings.decode(segmentation))
+    return tuple([Polygon.trusted(np.frombuffer(ring, np.float64).reshape(-1, 2)) for ring in rings])
+
+
+def _checked_rings(segmentation: msgspec.Raw) -> list[list[float]]:
+    if segmentation == _NULL:
+        return []
+    rings = decode_json(segmentation, _rings)
+    for index, ring in enumerate(rings):
+        if len(ring) % 2:
+            raise Malformed(f"$[{index}]", f"{len(ring)} numbers are no pairs of x and y")
+        if len(ring) < 6:
+            raise Malformed(f"$[{index}]", f"a ring has at least 3 points, not {len(ring) // 2}")
+    return rings
+
+
+def _runs(segmentation: msgspec.Raw, frame: Frame) -> Runs:
+    rle = decode_json(segmentation, _rle)
+    if rle.size != frame:
+        raise Malformed(
+            "$.size", f"runs of {rle.size[0]} × {rle.size[1]} px in an image of {frame[0]} × {frame[1]}"
+        )
+    with inside("$.counts"):
+        return Runs(counts_from_string(rle.counts) if isinstance(rle.counts, str) else rle.counts, frame)
