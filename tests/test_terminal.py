@@ -5,6 +5,7 @@ import pty
 import subprocess
 import sys
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 
@@ -68,7 +69,7 @@ def test_the_commands_themselves_color_on_a_terminal_only(tmp_path):
 
 def test_a_log_gets_one_line_and_only_of_what_took_a_while(monkeypatch, capsys):
     moments = iter([0.0, 0.0, 3.0])
-    monkeypatch.setattr("time.perf_counter", lambda: next(moments))
+    monkeypatch.setattr("polymask.terminal.time", SimpleNamespace(perf_counter=lambda: next(moments)))
     with Bar() as bar:
         bar.start(90)
         bar.advance(90)
@@ -81,7 +82,7 @@ def test_a_log_gets_one_line_and_only_of_what_took_a_while(monkeypatch, capsys):
 
 def test_a_quiet_bar_says_nothing(monkeypatch, capsys):
     moments = iter([0.0, 0.0, 3.0])
-    monkeypatch.setattr("time.perf_counter", lambda: next(moments))
+    monkeypatch.setattr("polymask.terminal.time", SimpleNamespace(perf_counter=lambda: next(moments)))
     with Bar(quiet=True) as bar:
         bar.start(90)
     assert capsys.readouterr().err == ""
