@@ -1,4 +1,4 @@
-"""Writing below one folder and nowhere else: safe names, whole files, one run at a time.
+"""Writing below one folder and nowhere else: whole files, one run at a time.
 
 A file appears under its name only when it is complete (temporary, then rename).
 Folders are opened component by component and never through a symbolic link, so a
@@ -13,23 +13,20 @@ import os
 import socket
 import stat
 import threading
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from polymask.errors import BackendError, Denied, InputError, Locked, NotFound, Unavailable
+from polymask.names import WORK
 
-WORK = ".polymask"
 RUN = "run.json"
 MOST_FOLDERS = 64  # kept open at once
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not be waited for
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_BIDI = {"LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # these turn names around on screen
-_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
 def disk_error(error: OSError, path: str | Path) -> BackendError:
@@ -40,75 +37,6 @@ def disk_error(error: OSError, path: str | Path) -> BackendError:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return Denied(f"{message}; check the permissions")
     return Unavailable(f"{message}; nothing half-written was left under its name")
-
-
-def safe_path(name: str) -> str:
-    """The name as a relative path with forward slashes, if it stays below a root on any system.
-
-    Raises `InputError` for names that are empty, absolute, on a drive, hold `..`, a
-    backslash, control or direction-changing characters, or that some systems cannot hold.
-
-    >>> safe_path("train/0001.png")
-    'train/0001.png'
-    >>> safe_path("../up.png")
-    Traceback (most recent call last):
-    polymask.errors.InputError: '../up.png' is no safe file name: a part of it is '..'
-    """
-    for part in name.split("/"):
-        if reason := _unsafe(part):
-            raise InputError(f"{name!r} is no safe file name: {reason}")
-    return name
-
-
-def _unsafe(part: str) -> str | None:
-    if part in ("", ".", ".."):
-        return f"a part of it is {part!r}"
-    if "\\" in part or part[1:2] == ":":
-        return "a backslash or a drive letter means another folder on some systems"
-    if not (part.isascii() and part.isprintable()) and _turns(part):
-        return "it holds a control character"
-    if part[-1] in ". ":
-        return "a part of it ends in a dot or a space"
-    if part.partition(".")[0].lower() in _DEVICES:
-        return f"{part!r} names a device on some systems"
-    if part == WORK or len(part.encode("utf-8", "surrogatepass")) > 255:
-        return "a part of it is reserved" if part == WORK else "a part of it is longer than 255 bytes"
-    return None
-
-
-def _turns(part: str) -> bool:
-    return any(unicodedata.category(c) in ("Cc", "Cs") or unicodedata.bidirectional(c) in _BIDI for c in part)
-
-
-def refuse_collisions(planned: Iterable[tuple[str, str]]) -> None:
-    """Raise `InputError` where two images' paths are one on some system, or one lies inside another.
-
-    `planned` are (path, image name) pairs. Case and Unicode composition do not tell paths apart.
-    """
-    taken: dict[str, str] = {}
-    for path, image in planned:
-        key = _folded(path)
-        if key in taken:
-            raise InputError(
-                f"'{taken[key]}' and '{image}' would both be written to {path}; "
-                "rename one, or choose with --where"
-            )
-        taken[key] = image
-    folders: dict[str, str] = {}
-    for key, image in taken.items():
-        folder = _parent(key)
-        while folder and folder not in folders:
-            folders[folder] = image
-            folder = _parent(folder)
-    for folder in folders.keys() & taken.keys():
-        raise InputError(f"'{folders[folder]}' needs a folder where the mask of '{taken[folder]}' goes")
-
-
-def _folded(path: str) -> str:
-    """What a path is on systems that tell neither case nor Unicode composition apart."""
-    if path.isascii():
-        return path.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
 class Root:

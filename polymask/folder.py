@@ -17,11 +17,12 @@ import numpy as np
 from polymask._version import __version__
 from polymask.digest import geometry_sha256
 from polymask.errors import FormatError, InputError, LimitError
-from polymask.files import Root, refuse_collisions, safe_path
+from polymask.files import Root
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
 from polymask.layouts.tables import ID2LABEL, id2label
 from polymask.model import ImageRecord
+from polymask.names import refuse_collisions, safe_path
 from polymask.png import decode_png
 from polymask.raster import rule_versions
 from polymask.semantic import Rules

@@ -20,13 +20,14 @@ from typing import Any
 from polymask.conflicts import add_conflicts, without_winners
 from polymask.digest import record_sha256
 from polymask.errors import BackendError, InputError, LabelError, PolymaskError, unknown
-from polymask.files import regular, safe_path
+from polymask.files import regular
 from polymask.folder import FolderSink
 from polymask.formats import Annotations, open_annotations
 from polymask.labels import LabelMap, from_categories, unknown_label
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named, picture_path, refuse_without_effect
 from polymask.layouts.splits import split_options
 from polymask.model import Conflict, ImageRecord, Skipped
+from polymask.names import safe_path
 from polymask.options import ConvertOptions, Progress
 from polymask.raster import KERNEL
 from polymask.raster.resize import resized

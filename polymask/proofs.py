@@ -8,7 +8,7 @@ from typing import Any
 from polymask.causes import Case, likely_causes
 from polymask.digest import combined_sha256, pixels_sha256
 from polymask.errors import InputError, NotFound, PolymaskError, ProofError
-from polymask.files import Root, safe_path
+from polymask.files import Root
 from polymask.folder import MANIFEST, read_manifest
 from polymask.formats import Annotations, open_annotations
 from polymask.labels import LabelMap, from_categories
@@ -17,6 +17,7 @@ from polymask.layouts.overlay import overlays
 from polymask.layouts.reading import MaskFolder
 from polymask.masks import matched, open_mask_folder, open_masks
 from polymask.model import Skipped
+from polymask.names import safe_path
 from polymask.report_model import Report
 from polymask.semantic import Rules
 from polymask.workers import Watcher, watched

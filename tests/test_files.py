@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polymask import Denied, InputError, Locked, Unavailable
-from polymask.files import Root, disk_error, refuse_collisions, safe_path
+from polymask.files import Root, disk_error
+from polymask.names import refuse_collisions, safe_path
 from tests.conftest import ROOT, tree
 
 HOSTILE = [

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from polymask.errors import InputError
-from polymask.files import safe_path
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
@@ -23,6 +22,7 @@ from polymask.formats.per_image import Notes, Page, gather, listed_pages
 from polymask.formats.place import File, Place
 from polymask.formats.refusals import Malformed, Refusals, inside
 from polymask.model import Frame, ImageRecord, Instance, Shape
+from polymask.names import safe_path
 from polymask.raster.runs import to_runs
 
 MANY = False

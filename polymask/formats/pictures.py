@@ -14,9 +14,9 @@ from typing import BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from polymask.errors import InputError
-from polymask.files import safe_path
 from polymask.formats.place import File, Place
 from polymask.model import Frame
+from polymask.names import safe_path
 
 PICTURES = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from polymask.errors import FormatError, InputError, LimitError, NotFound
-from polymask.files import safe_path
+from polymask.names import safe_path
 
 MOST_RATIO = 200  # annotations pack to a fiftieth at best; DEFLATE goes up to a thousandth
 SMALL = 1 << 20  # below this, a ratio says nothing

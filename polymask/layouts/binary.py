@@ -10,7 +10,6 @@ import numpy as np
 
 from polymask.digest import combined_sha256, pixels_sha256
 from polymask.errors import InputError, LabelError
-from polymask.files import refuse_collisions, safe_path
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
@@ -18,6 +17,7 @@ from polymask.layouts.reading import MaskFolder, masks_below, read_png, stored_l
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import painted
 from polymask.model import IndexMask
+from polymask.names import refuse_collisions, safe_path
 from polymask.png import encode_png
 from polymask.raster.spans import paint
 from polymask.semantic import Painting

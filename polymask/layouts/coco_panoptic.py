@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from polymask.digest import pixels_sha256
 from polymask.errors import FormatError
-from polymask.files import safe_path
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
@@ -25,6 +24,7 @@ from polymask.layouts.reading import MaskFolder, read_bytes, stored_labels
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import without_void
 from polymask.model import IndexMask, Label
+from polymask.names import safe_path
 from polymask.png import decode_color, encode_color
 from polymask.semantic import Painting
 

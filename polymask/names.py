@@ -1,0 +1,82 @@
+"""Names from data: what stays below a root on any system, and what would collide there.
+
+Names are refused, not mended: what is left of them is used as it is.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+
+from polymask.errors import InputError
+
+WORK = ".polymask"  # where a run keeps what is in progress
+_BIDI = {"LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # these turn names around on screen
+_DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+
+
+def safe_path(name: str) -> str:
+    """The name as a relative path with forward slashes, if it stays below a root on any system.
+
+    Raises `InputError` for names that are empty, absolute, on a drive, hold `..`, a
+    backslash, control or direction-changing characters, or that some systems cannot hold.
+
+    >>> safe_path("train/0001.png")
+    'train/0001.png'
+    >>> safe_path("../up.png")
+    Traceback (most recent call last):
+    polymask.errors.InputError: '../up.png' is no safe file name: a part of it is '..'
+    """
+    for part in name.split("/"):
+        if reason := _unsafe(part):
+            raise InputError(f"{name!r} is no safe file name: {reason}")
+    return name
+
+
+def _unsafe(part: str) -> str | None:
+    if part in ("", ".", ".."):
+        return f"a part of it is {part!r}"
+    if "\\" in part or part[1:2] == ":":
+        return "a backslash or a drive letter means another folder on some systems"
+    if not (part.isascii() and part.isprintable()) and _turns(part):
+        return "it holds a control character"
+    if part[-1] in ". ":
+        return "a part of it ends in a dot or a space"
+    if part.partition(".")[0].lower() in _DEVICES:
+        return f"{part!r} names a device on some systems"
+    if part == WORK or len(part.encode("utf-8", "surrogatepass")) > 255:
+        return "a part of it is reserved" if part == WORK else "a part of it is longer than 255 bytes"
+    return None
+
+
+def _turns(part: str) -> bool:
+    return any(unicodedata.category(c) in ("Cc", "Cs") or unicodedata.bidirectional(c) in _BIDI for c in part)
+
+
+def refuse_collisions(planned: Iterable[tuple[str, str]]) -> None:
+    """Raise `InputError` where two images' paths are one on some system, or one lies inside another.
+
+    `planned` are (path, image name) pairs. Case and Unicode composition do not tell paths apart.
+    """
+    taken: dict[str, str] = {}
+    for path, image in planned:
+        key = _folded(path)
+        if key in taken:
+            raise InputError(
+                f"'{taken[key]}' and '{image}' would both be written to {path}; "
+                "rename one, or choose with --where"
+            )
+        taken[key] = image
+    folders: dict[str, str] = {}
+    for key, image in taken.items():
+        folder = key.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders[folder] = image
+            folder = folder.rpartition("/")[0]
+    for folder in folders.keys() & taken.keys():
+        raise InputError(f"'{folders[folder]}' needs a folder where the mask of '{taken[folder]}' goes")
+
+
+def _folded(path: str) -> str:
+    """What a path is on systems that tell neither case nor Unicode composition apart."""
+    if path.isascii():
+        return path.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
