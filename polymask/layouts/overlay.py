@@ -15,6 +15,7 @@ from polymask.colors import colored, label_colors
 from polymask.digest import pixels_sha256
 from polymask.errors import InputError
 from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts.facts import Facts
 from polymask.layouts.reading import MaskFolder, masks_below, read_bytes
 from polymask.model import Frame, IndexMask
 from polymask.png import decode_color, encode_color
@@ -30,6 +31,18 @@ COLUMNS, ROWS = 8, 12  # of a contact sheet
 _CAPTION = 14
 
 Pixels = NDArray[np.uint8]
+
+FACTS = Facts(
+    title="Overlays",
+    source="polymask's own",
+    files=(
+        ("overlay/<name>.png", "the mask over the picture, see-through, with outlines; RGB"),
+        ("contact-sheet-<n>.png", "all images of the run, small, by name"),
+    ),
+    values=(("pixels", "colors, of --palette safe (color-blind-safe) or voc; no label values"),),
+    limits=("For people: nothing reads labels out of it.", "Without --images the masks lie on gray."),
+    read_back="Not as masks; `verify` proves that the pixels are still those that were written.",
+)
 
 
 def check(options: LayoutOptions) -> None:
