@@ -158,6 +158,8 @@ class FolderSink:
         """
         entry = self.before.get(record.name, {})
         known = {(str(key), digest) for key, digest in entry.get("sources", ())}
+        if not known:
+            return None
         present = {(str(i.id), geometry_sha256(i.shape)) for i in record.instances}
         if known <= present:
             return None
