@@ -75,6 +75,12 @@ class FolderSink:
         for path, _ in paths:
             safe_path(path.partition("#")[0])
         refuse_collisions(paths)
+        self._planned = paths, set(names), dict(options), list(inputs)
+        self.look()
+
+    def look(self) -> None:
+        """The part of the plan that others can change: what is in the folder now."""
+        paths, names, options, inputs = self._planned
         if not self.root.path.exists():
             return
         self.before = read_manifest(self.root)
@@ -83,8 +89,8 @@ class FolderSink:
         if unfinished is not None and not (self.resumes or self.overwrite):
             raise InputError(self._told("", "holds an unfinished run with other options"))
         shared = [LABELS, ID2LABEL, MANIFEST, *(path for path, _ in self.layout.finish((), self.options))]
-        self._refuse_inputs([*shared, *(path for path, _ in paths)], list(inputs))
-        self._look_at_shared(shared, set(names))
+        self._refuse_inputs([*shared, *(path for path, _ in paths)], inputs)
+        self._look_at_shared(shared, names)
         self._look_at(paths)
 
     def _refuse_inputs(self, paths: Iterable[str], inputs: Sequence[Path]) -> None:

@@ -67,9 +67,8 @@ class Job:
             if isinstance(source, Annotations)
             else open_annotations(source, format=options.from_, options=options.reading)
         )
-        self.deletes = (
-            options.delete_source and options.to != "dataloop"
-        )  # that layout leaves the source alone
+        # The layout `dataloop` copies the source's file, and leaves the source itself alone.
+        self.deletes = options.delete_source and options.to != "dataloop"
         if self.deletes:
             refuse_undeletable(self.annotations, options.to)
             self.source_sha256 = sha256(self.annotations.path.read_bytes()).hexdigest()
@@ -97,11 +96,7 @@ class Job:
             overwrite=options.overwrite,
             keep_sources=self.deletes,
         )
-        self.plan()
-
-    def plan(self) -> None:
-        """Refuse what could not be written; done when a job is made, and again once DEST is held."""
-        inputs = [self.annotations.path, *([Path(self.options.labels)] if self.options.labels else [])]
+        inputs = [self.annotations.path, *([Path(options.labels)] if options.labels else [])]
         names = [self.annotations.names[index] for index in self.indices]
         self.sink.plan(names, self.fingerprint, inputs=inputs)
 
@@ -178,7 +173,11 @@ class Job:
         report.notes = [f"{f.image}: instance {f.instance}: {f.message}" for f in self.annotations.findings]
         if progress:
             progress.start(len(self.indices))
-        with nullcontext() if self.options.dry_run else self.sink.root.run(self.fingerprint, look=self.plan):
+        with (
+            nullcontext()
+            if self.options.dry_run
+            else self.sink.root.run(self.fingerprint, look=self.sink.look)
+        ):
             outcomes = self._outcomes(executor, progress)
             self._sum_up(outcomes, report)
             if not self.options.dry_run:

@@ -11,12 +11,10 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from polymask.digest import pixels_sha256
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
 from polymask.layouts.reading import MaskFolder, masks_by_split, png_folder
-from polymask.layouts.tables import classes_to, palette_of, require_8_bits
-from polymask.png import encode_png
+from polymask.layouts.tables import classes_to, gray_mask, palette_of, require_8_bits
 from polymask.semantic import Painting
 
 IMAGES = "img_dir/{split}"
@@ -60,10 +58,7 @@ def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     """The index mask as gray PNG."""
-    (path,) = paths(painting.record.name, options)
-    digest = pixels_sha256(painting.index)
-    files = ((path, encode_png(painting.index)),)
-    return Drawn(name=painting.record.name, mask=path, pixels_sha256=digest, files=files)
+    return gray_mask(painting, paths(painting.record.name, options)[0])
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:

@@ -1,4 +1,4 @@
-"""What several layouts write of the label map: names by value, `id2label.json`, lookup tables."""
+"""What several layouts write: names by value, `id2label.json`, lookup tables, plain gray masks."""
 
 import json
 from collections.abc import Mapping
@@ -6,9 +6,13 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from polymask.digest import pixels_sha256
 from polymask.errors import FormatError, LabelError
 from polymask.labels import VOID_16, LabelMap
+from polymask.layouts import Drawn
 from polymask.model import Frame, IndexMask, Label
+from polymask.png import encode_png
+from polymask.semantic import Painting
 
 ID2LABEL = "id2label.json"
 BACKGROUND = "background"
@@ -95,3 +99,10 @@ def painted(labels: Mapping[str, IndexMask], label_map: LabelMap, *, frame: Fram
         if label.name in labels:
             index[labels[label.name] > 0] = label.value
     return index
+
+
+def gray_mask(painting: Painting, path: str) -> Drawn:
+    """An image whose only file is its index mask, as gray PNG at a path."""
+    digest = pixels_sha256(painting.index)
+    files = ((path, encode_png(painting.index)),)
+    return Drawn(name=painting.record.name, mask=path, pixels_sha256=digest, files=files)

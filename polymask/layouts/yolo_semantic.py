@@ -10,14 +10,12 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from polymask.digest import pixels_sha256
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
 from polymask.layouts.reading import MaskFolder, masks_by_split, png_folder, read_bytes
 from polymask.layouts.splits import lines
-from polymask.layouts.tables import classes_to, require_8_bits
-from polymask.png import encode_png
+from polymask.layouts.tables import classes_to, gray_mask, require_8_bits
 from polymask.semantic import Painting
 
 IMAGES = "images/{split}"
@@ -58,10 +56,7 @@ def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     """The index mask as gray PNG."""
-    (path,) = paths(painting.record.name, options)
-    digest = pixels_sha256(painting.index)
-    files = ((path, encode_png(painting.index)),)
-    return Drawn(name=painting.record.name, mask=path, pixels_sha256=digest, files=files)
+    return gray_mask(painting, paths(painting.record.name, options)[0])
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
