@@ -30,6 +30,7 @@ from polymask.errors import (
 )
 from polymask.formats import read
 from polymask.labels import LabelMap
+from polymask.limits import Limits
 from polymask.model import (
     Conflict,
     Finding,
@@ -37,7 +38,6 @@ from polymask.model import (
     Instance,
     Label,
     LabelMask,
-    Limits,
     Polygon,
     Proof,
     Runs,

@@ -16,7 +16,8 @@ from polymask.formats import Annotations, ReadOptions, open_annotations
 from polymask.formats.pictures import EXIF_ORIENTATION, PICTURES
 from polymask.geometry import area, outside, repeats, self_contact
 from polymask.layouts import stem
-from polymask.model import Finding, Frame, ImageRecord, Instance, Limits, Runs, Spans
+from polymask.limits import Limits
+from polymask.model import Finding, Frame, ImageRecord, Instance, Runs, Spans
 from polymask.names import refuse_collisions, safe_path
 from polymask.raster import spans_of
 from polymask.workers import Watcher, watched

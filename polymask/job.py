@@ -26,6 +26,7 @@ from polymask.formats import Annotations, open_annotations
 from polymask.labels import LabelMap, from_categories, unknown_label
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named, picture_path, refuse_without_effect
 from polymask.layouts.splits import split_options
+from polymask.limits import LIMITS
 from polymask.model import Conflict, ImageRecord, Skipped
 from polymask.names import safe_path
 from polymask.options import ConvertOptions, Progress
@@ -118,7 +119,7 @@ class Job:
     def fingerprint(self) -> dict[str, Any]:
         """What makes a run the same run as one that did not finish."""
         said = asdict(self.options) | {"images": str(self.options.images), "labels": None}
-        for name in ("workers", "overwrite", "dry_run", "max_conflict", "max_pixels", "max_delete"):
+        for name in ("workers", "overwrite", "dry_run", "max_conflict", "max_delete", *LIMITS):
             del said[name]
         said["source"] = str(self.annotations.path.absolute())
         said["label_map"] = sha256(self.label_map.to_json()).hexdigest()

@@ -8,16 +8,18 @@ from typing import Any, Protocol
 from polymask.coerce import as_frame, as_names, whole
 from polymask.errors import InputError, unknown
 from polymask.formats import ReadOptions
-from polymask.model import Frame, Limits
+from polymask.limits import LIMITS, Limits
+from polymask.model import Frame
 from polymask.semantic import Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConvertOptions:
+class ConvertOptions(Limits):
     """The flags of `polymask convert`, with underscores; `from_` is `--from`.
 
-    `size` is (height, width) in pixels. `only` and `where` choose labels and images; one text is
-    one of them. Whole numbers may be numpy's. Raises `InputError` for values of another kind.
+    Those of `Limits` are among them. `size` is (height, width) in pixels. `only` and `where`
+    choose labels and images; one text is one of them. Whole numbers may be numpy's. Raises
+    `InputError` for values of another kind.
 
     >>> ConvertOptions(only="sea", size=[60, 80]).only
     ('sea',)
@@ -46,7 +48,6 @@ class ConvertOptions:
     skip_invalid: bool = False
     label_attribute: str | None = None
     default_label: str | None = None
-    max_pixels: int = Limits().max_pixels
     workers: int = 1
     palette: str = "safe"
     overwrite: bool = False
@@ -73,10 +74,15 @@ class ConvertOptions:
             object.__setattr__(self, "split_ratio", tuple(float(share) for share in self.split_ratio))
 
     @property
+    def limits(self) -> Limits:
+        """How large the input may be."""
+        return Limits(**{name: getattr(self, name) for name in LIMITS})
+
+    @property
     def reading(self) -> ReadOptions:
         """The part that a reader of annotations is asked."""
         return ReadOptions(
-            limits=Limits(max_pixels=self.max_pixels),
+            limits=self.limits,
             skip_invalid=self.skip_invalid,
             images=Path(self.images) if self.images is not None else None,
             label_attribute=self.label_attribute,
@@ -95,7 +101,7 @@ class ConvertOptions:
         )
 
 
-_LEAST = {"border": 0, "seed": None, "max_pixels": 1, "workers": 1}
+_LEAST = {"border": 0, "seed": None, "workers": 1, **dict.fromkeys(LIMITS, 1)}
 
 
 def _number(name: str, given: Any, least: int | None) -> int:

@@ -11,7 +11,7 @@ from polymask.errors import InputError
 from polymask.formats import open_annotations
 from polymask.job import Job
 from polymask.labels import LabelMap
-from polymask.model import Limits
+from polymask.limits import LIMITS
 from polymask.options import ConvertOptions, Progress, chosen_options
 from polymask.proven import ProvenOptions
 from polymask.removal import restore_folder
@@ -23,8 +23,8 @@ Place = str | Path
 # What makes sense where every label keeps a mask of its own, at the picture's size.
 _WITH_DATALOOP = {
     "check_images", "default_label", "delete_source", "dry_run", "filter", "from_", "images", "journal",
-    "label_attribute", "max_delete", "max_pixels", "only", "overwrite", "pixel_rule", "skip_invalid", "to",
-    "where", "workers",
+    "label_attribute", "max_delete", "only", "overwrite", "pixel_rule", "skip_invalid", "to",
+    "where", "workers", *LIMITS,
 }  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def in_place_options(options: ConvertOptions) -> ProvenOptions:
         check_images=options.check_images,
         dry_run=options.dry_run,
         workers=options.workers,
-        limits=Limits(max_pixels=options.max_pixels),
+        limits=options.limits,
     )
 
 
@@ -133,7 +133,7 @@ def _download(url: str, dest: Place, options: ConvertOptions, progress: Progress
         raise InputError("--delete-source deletes in place: leave DEST out")
     dataset = open_dataset(url, workers=options.workers)
     source = dataset.source(query=options.filter, check_images=options.check_images)
-    annotations = annotations_of(dataset, source, limits=Limits(max_pixels=options.max_pixels))
+    annotations = annotations_of(dataset, source, limits=options.limits)
     with ThreadPoolExecutor(options.workers) as threads:
         return Job(annotations, dest, options).run(executor=threads, progress=progress)
 

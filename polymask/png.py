@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import PngImagePlugin
 
 from polymask.errors import FormatError, LimitError
-from polymask.model import BoolMask, Frame, IndexMask, Limits
+from polymask.limits import Limits
+from polymask.model import BoolMask, Frame, IndexMask
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GRAY, COLOR, INDEXED, RGBA = 0, 2, 3, 6

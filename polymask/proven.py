@@ -17,7 +17,8 @@ from polymask.claims import Mask
 from polymask.errors import PolymaskError, ProofError, SourceChanged
 from polymask.journal import Journal
 from polymask.labels import LabelMap
-from polymask.model import Conflict, Limits
+from polymask.limits import Limits
+from polymask.model import Conflict
 from polymask.outcome import ItemOutcome, sum_up
 from polymask.reconcile import Decision, Drawn, decide
 from polymask.report_model import Report
@@ -176,6 +177,7 @@ class ProvenJob:
         """The instances by label, in the record's order."""
         record, only = reading.record, self.options.only
         self.options.limits.check_frame(record.name, record.frame)
+        self.options.limits.check_record(record.name, record)
         by_label: dict[str, list[Drawn]] = {}
         for instance in record.instances:
             if not only or instance.label in only:

@@ -15,7 +15,7 @@ from polymask.dataloop.source import DataloopSource
 from polymask.digest import pixels_sha256
 from polymask.errors import BackendError, FormatError, LimitError
 from polymask.layouts.dataloop import PREFIX, WHITE, binary_annotation
-from polymask.model import Limits
+from polymask.limits import Limits
 from polymask.png import decode_rgba
 from polymask.seams import Item, Stored
 

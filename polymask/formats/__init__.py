@@ -15,7 +15,8 @@ from polymask.errors import BackendError, FormatError, InputError, unknown
 from polymask.files import disk_error
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
-from polymask.model import Finding, ImageRecord, Limits, Skipped
+from polymask.limits import Limits
+from polymask.model import Finding, ImageRecord, Skipped
 
 FORMATS = {
     "coco": "COCO instances, stuff and results lists: polygons, compressed and uncompressed RLE",
@@ -115,16 +116,23 @@ def open_annotations(
     path = Path(path)
     module = module_named(format) if format else None
     try:
-        content = Content(path)
+        options = options or ReadOptions()
+        content = Content(path, options.limits)
         if module is None:
             module = _sniffed(content)
-        return module.read(_single(content, module), options or ReadOptions())
+        return _within(module.read(_single(content, module), options), options.limits)
     except BackendError:
         raise
     except FormatError as error:
         raise FormatError(f"{error}{_looks_like(content, format)}") from None
     except OSError as error:
         raise disk_error(error, path) from None
+
+
+def _within(annotations: Annotations, limits: Limits) -> Annotations:
+    labels = len({*annotations.used, *(name for name, _ in annotations.categories)})
+    limits.check("max_labels", labels, str(annotations.path), f"{labels} labels")
+    return annotations
 
 
 def _looks_like(content: Content, format: str | None) -> str:

@@ -135,7 +135,7 @@ def _check(row: _Annotation, names: dict[int, str], annotations: dict[int | str,
 def _pngs(content: Content, options: ReadOptions) -> tuple[Place, str]:
     """Where the PNGs are: the place, and the folder in it."""
     if options.images is not None:
-        return Place(options.images), ""
+        return Place(options.images, options.limits), ""
     return content.place, content.name.rpartition(".")[0] + "/"
 
 

@@ -1,9 +1,12 @@
 """COCO's segmentations: rings or runs, told by their type; checked first, decoded when they are drawn."""
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 
 from polymask.formats.refusals import Malformed, decode_json, inside
+from polymask.limits import Limits
 from polymask.model import Frame, Polygon, Runs, Shape
 from polymask.raster.kernel import rings_of
 from polymask.raster.runs import counts_from_string
@@ -21,6 +24,7 @@ _rle = msgspec.json.Decoder(_Rle)
 _NULL = msgspec.Raw(b"null")
 _POINT = 2 * 8  # bytes of float64
 _LEAST = 3 * _POINT
+_LEAST_TEXT = 4  # bytes of JSON for a point: two digits, two commas
 
 
 def is_rle(segmentation: msgspec.Raw) -> bool:
@@ -43,6 +47,21 @@ def check_segmentation(segmentation: msgspec.Raw, frame: Frame) -> bool:
             _runs(segmentation, frame)
             return True
         return bool(_checked_rings(segmentation))
+
+
+def refuse_large(segmentations: Sequence[msgspec.Raw], limits: Limits, where: str) -> None:
+    """Raise `LimitError` where the rings of a segmentation have more points than are allowed."""
+    least = _LEAST_TEXT * limits.max_vertices
+    for index, segmentation in enumerate(segmentations):
+        if len(memoryview(segmentation)) > least:
+            limits.check_points(f"{where}[{index}]", _points_of(segmentation))
+
+
+def _points_of(segmentation: msgspec.Raw) -> int:
+    rings = rings_of(segmentation)
+    if rings is not None:
+        return sum(map(len, rings)) // _POINT
+    return 0 if is_rle(segmentation) else bytes(segmentation).count(b",") // 2 + 1
 
 
 def shape_of(segmentation: msgspec.Raw, frame: Frame) -> Shape:

@@ -11,6 +11,7 @@ import msgspec
 
 from polymask.errors import FormatError
 from polymask.formats.place import File, Place
+from polymask.limits import Limits
 
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
 _BOM = b"\xef\xbb\xbf"
@@ -24,8 +25,8 @@ class Content:
     Of a folder, a glob or a zip it is the `place` only; `Content(file)` is one file in it.
     """
 
-    def __init__(self, source: Path | File) -> None:
-        self.place = Place(source) if isinstance(source, Path) else source.place
+    def __init__(self, source: Path | File, limits: Limits | None = None) -> None:
+        self.place = Place(source, limits or Limits()) if isinstance(source, Path) else source.place
         self.path = source if isinstance(source, Path) else source.path
         self.name = self.path.name if isinstance(source, Path) else source.name
 
@@ -71,9 +72,11 @@ class Content:
             raise FormatError(f"{self.path}: not JSON: {error}") from None
         except RecursionError:
             raise FormatError(f"{self.path}: not JSON that can be read: nested too deep") from None
+        self.place.limits.check_depth(self.path, self.text)
         return self.text
 
     def _without_constants(self) -> bytes:
+        self.place.limits.check_depth(self.path, self.text)
         try:
             return msgspec.json.encode(json.loads(self.text, parse_constant=str))
         except (ValueError, RecursionError) as error:

@@ -153,6 +153,7 @@ class _Reader:
         record = self._parsed(page, notes)
         self.skipped += [self._placed(page, one) for one in notes.refusals.skipped]
         if record is not None:
+            self.options.limits.check_record(f"{page.file.path}: {page.where}", record)
             self.pages.append(page)
             self.names.append(record.name)
             self.used.update(instance.label for instance in record.instances)

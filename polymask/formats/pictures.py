@@ -66,7 +66,7 @@ class Pictures:
     """Where the pictures of a source are: below `images`, else beside the annotations."""
 
     def __init__(self, place: Place, images: Path | None) -> None:
-        self.place = Place(images) if images is not None else place
+        self.place = Place(images, place.limits) if images is not None else place
         self.given = images is not None
 
     def find(self, name: str, *, beside: str = "") -> File | None:

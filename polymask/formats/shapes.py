@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from polymask.formats.refusals import Malformed
-from polymask.model import BoolMask, Frame, Limits, Polygon, Runs, Shape
+from polymask.limits import Limits
+from polymask.model import BoolMask, Frame, Polygon, Runs, Shape
 from polymask.raster import spans_of
 from polymask.raster.runs import from_runs, to_runs
 from polymask.raster.spans import paint

@@ -23,7 +23,8 @@ from polymask.formats.per_image import Categories, Notes, Page, files, gather
 from polymask.formats.refusals import Malformed
 from polymask.labels import VOID_8, LabelMap
 from polymask.labels_files import from_text
-from polymask.model import ImageRecord, Instance, Limits
+from polymask.limits import Limits
+from polymask.model import ImageRecord, Instance
 from polymask.png import INDEXED, SIGNATURE
 from polymask.raster.runs import to_runs
 

@@ -79,7 +79,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         raise FormatError(f"{content.path}: no label file (labels/**/*.txt) in it")
     pictures = Pictures(place, options.images)
     parse = partial(_parse, names=names, pictures=pictures)
-    inner = Content(place.path)
+    inner = Content(place.path, place.limits)
     annotations = gather(inner, options, pages, format="yolo", parse=parse, categories=_categories(names))
     return replace(annotations, path=content.path)
 
@@ -88,7 +88,7 @@ def _names(content: Content) -> tuple[Place, Mapping[int, str]]:
     """The place of the label files, and the names; of a YAML file, the place is its folder."""
     place = content.place
     if place.is_file and content.path.suffix in _YAML:
-        return Place(content.path.parent), _decoded(content)
+        return Place(content.path.parent, place.limits), _decoded(content)
     found = [name for name in place.names if PurePosixPath(name).suffix in _YAML]
     above = [f"{up}data.yaml" for up in ("", "../", "../../")] if not place.zip else []
     for file in [*map(place.file, found), *filter(None, map(place.find, above))]:
