@@ -4,7 +4,6 @@
 `convert` refuses unless told to leave such records out.
 """
 
-import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from polymask.layouts import stem
 from polymask.limits import Limits
 from polymask.model import Finding, Frame, ImageRecord, Instance, Runs, Spans
 from polymask.names import refuse_collisions, safe_path
+from polymask.png import DAMAGE
 from polymask.raster import spans_of
 from polymask.workers import Watcher, watched
 
@@ -172,7 +172,7 @@ def _stored(images: Path, name: str) -> tuple[Frame, int]:
             with Image.open(path, formats=PICTURES) as picture:
                 # PNG's own getexif would decode the pixels
                 return picture.size[::-1], Image.Image.getexif(picture).get(EXIF_ORIENTATION, 1)
-    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
+    except (*DAMAGE, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: {error}") from None
 
 

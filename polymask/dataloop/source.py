@@ -4,18 +4,16 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
 from mimetypes import guess_type
+from pathlib import Path
 from typing import Any
-
-from PIL import Image, UnidentifiedImageError
 
 from polymask.dataloop.client import Client, Json
 from polymask.errors import BackendError, GeometryError, InputError, SourceChanged, Unavailable
+from polymask.formats.pictures import frame_of_bytes
 from polymask.model import Frame, ImageRecord, Instance, Polygon, Skipped
 from polymask.seams import Item, Reading
 
-PICTURES = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 TRIES = 4  # of posting one polygon again
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
@@ -232,10 +230,4 @@ def etag_of(polygons: Sequence[Json]) -> str:
 
 def shown_frame(data: bytes, name: str) -> Frame:
     """(height, width) of a picture's bytes as it is shown, EXIF orientation taken into account."""
-    try:
-        with Image.open(BytesIO(data), formats=PICTURES) as picture:
-            turned = picture.getexif().get(0x0112, 1) in TURNED
-            width, height = picture.size
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise InputError(f"{name}: the picture cannot be read: {error}") from None
-    return (width, height) if turned else (height, width)
+    return frame_of_bytes(data, Path(name))

@@ -53,7 +53,7 @@ def test_what_is_no_picture_fails(world: World) -> None:
     assert item
     source = source_of(world)
     (found,) = source.items()
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="no picture of a kind"):
         source.read(found)
 
 
