@@ -30,7 +30,7 @@ def as_ring(points: ArrayLike) -> Ring:
     """
     try:
         ring = np.array(points, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise GeometryError(f"a ring is a list of (x, y) pairs: {error}") from None
     if ring.size == 0:
         ring = ring.reshape(0, 2)

@@ -23,7 +23,7 @@ from polymask.model import BoolMask, Frame, IndexMask
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GRAY, COLOR, INDEXED, RGBA = 0, 2, 3, 6
 # what Pillow raises for bytes that it cannot make sense of
-DAMAGE = (SyntaxError, OSError, ValueError, EOFError, struct.error, zlib.error)
+DAMAGE = (SyntaxError, OSError, ValueError, LookupError, EOFError, struct.error, zlib.error)
 _BLOCK = 1 << 20  # pixels that become RGBA together: four bytes each, and still in the cache
 
 
@@ -116,6 +116,8 @@ def opened_png(
     Raises `FormatError` for bytes that are no such PNG, `LimitError`, before memory is taken,
     above `limits.max_pixels`. Pillow's own guess at what is a bomb is not asked.
     """
+    if b"acTL" in _kinds(data):
+        raise FormatError("an animated PNG, which is no mask")
     try:
         with PngImagePlugin.PngImageFile(BytesIO(data)) as image:
             (limits or Limits()).check_frame("a PNG", (image.height, image.width))
@@ -127,6 +129,15 @@ def opened_png(
     except DAMAGE as error:
         reason = "not a PNG file" if str(error) == "not a PNG file" else f"a damaged PNG file: {error}"
         raise FormatError(reason) from None
+
+
+def _kinds(data: bytes) -> Iterator[bytes]:
+    """The kinds of a PNG's chunks, in order; their contents are not looked at."""
+    at = len(SIGNATURE)
+    while at + 8 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        yield data[at + 4 : at + 8]
+        at += 12 + length
 
 
 def encode_rgba(mask: BoolMask, color: tuple[int, int, int]) -> bytes:
@@ -178,4 +189,5 @@ def decode_color(data: bytes, *, limits: Limits | None = None) -> NDArray[np.uin
     Raises `FormatError` for bytes that are no such PNG, `LimitError` above `limits.max_pixels`.
     """
     with opened_png(data, limits, ("RGB", "RGBA", "P")) as image:
-        return np.array(image.convert("RGB"))
+        plain = image.convert("RGBA") if "transparency" in image.info else image
+        return np.array(plain.convert("RGB"))

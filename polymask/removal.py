@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from polymask.errors import InputError, NotFound, PolymaskError, ProofError, SourceChanged
+from polymask.errors import FormatError, InputError, NotFound, PolymaskError, ProofError, SourceChanged
 from polymask.files import Root, disk_error
 from polymask.formats import Annotations, open_annotations
+from polymask.formats.content import members
 from polymask.layouts.reading import MaskFolder
 from polymask.masks import open_mask_folder
 from polymask.model import ImageRecord
+from polymask.names import safe_path
 from polymask.proofs import damage
 from polymask.report_model import Report
 from polymask.strips import painting as striped
@@ -157,25 +159,51 @@ def restore_folder(dest: Path) -> Report:
     if not lines:
         raise NotFound(f"{dest}: nothing was deleted from here")
     report = Report()
-    for line in reversed(lines):
-        event = msgspec.json.decode(line)
+    for event in reversed([_event(root, line) for line in lines]):
         _restore_one(root, event, report)
     return report
 
 
-def _restore_one(root: Root, event: dict[str, Any], report: Report) -> None:
-    path, backup = Path(event["source"]), root.read(event["backup"])
-    if backup is None or sha256(backup).hexdigest() != event["before"]:
-        raise ProofError(f"{root.path / event['backup']} is missing or damaged; {path} was left as it is")
-    there = sha256(_bytes(path)).hexdigest()
+class _Event(msgspec.Struct):
+    """What a line of the journal must hold to be undone; it may come from elsewhere."""
+
+    source: str
+    backup: str
+    before: str
+    after: str
+
+
+def _event(root: Root, line: bytes) -> _Event:
+    try:
+        event = msgspec.json.decode(line, type=_Event)
+        safe_path(event.backup)
+        if "\0" in event.source:
+            raise InputError("no path")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InputError):
+        raise FormatError(f"{root.path / JOURNAL}: a line of it is damaged; nothing was put back") from None
+    return event
+
+
+def _restore_one(root: Root, event: _Event, report: Report) -> None:
+    path, backup = Path(event.source), root.read(event.backup)
+    if backup is None or sha256(backup).hexdigest() != event.before:
+        raise ProofError(f"{root.path / event.backup} is missing or damaged; {path} was left as it is")
+    data = _bytes(path)
+    there = sha256(data).hexdigest()
     report.images += 1
-    if there == event["before"]:
+    if there == event.before:
         report.unchanged += 1
-    elif there == event["after"]:
+    elif there == event.after:
+        if not (_is_coco(data) and _is_coco(backup)):  # a folder from elsewhere may name any file
+            raise FormatError(f"{path} is no annotation file, but the journal names it; it was left as it is")
         replace_file(path, backup)
         report.written += 1
     else:
         raise SourceChanged(
             f"{path} was changed since its polygons were deleted; "
-            f"merge it with {root.path / event['backup']} by hand"
+            f"merge it with {root.path / event.backup} by hand"
         )
+
+
+def _is_coco(data: bytes) -> bool:
+    return {"images", "annotations"} <= members(data).keys()

@@ -124,13 +124,13 @@ def members(text: bytes | msgspec.Raw) -> Mapping[str, msgspec.Raw]:
     """The members of a JSON object, undecoded; none where it is no object."""
     try:
         return msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return _NONE
 
 
 def _is_object(text: bytes) -> bool:
     try:
         msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
     return True

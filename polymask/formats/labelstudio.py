@@ -171,10 +171,10 @@ def _instance(row: _Result, key: str, frame: Frame, notes: Notes) -> Instance | 
     if len(labels) != 1:
         raise Malformed(f"$.value.{row.type}", f"expected one label, got {labels}")
     with inside("$.value"):
-        return Instance(key, labels[0], _shape(row.type, value, frame))
+        return Instance(key, labels[0], _shape(row.type, value, frame, notes))
 
 
-def _shape(kind: str, value: _Value, frame: Frame) -> Shape:
+def _shape(kind: str, value: _Value, frame: Frame, notes: Notes) -> Shape:
     height, width = frame
     x, y = value.x * width / 100, value.y * height / 100
     match kind:
@@ -186,6 +186,8 @@ def _shape(kind: str, value: _Value, frame: Frame) -> Shape:
         case "ellipselabels":
             radii = value.radiusX * width / 100, value.radiusY * height / 100
             return ellipse((x, y), radii, frame, degrees=value.rotation)
+    if notes.unseen:
+        return ()
     with inside("$.rle"):
         alpha = unpacked(value.rle, height * width * 4).reshape(height, width, 4)[..., 3]
     return crop_runs(alpha > 0, (0, 0), frame)

@@ -63,9 +63,8 @@ def opened_picture(source: BinaryIO | Path) -> Iterator[Image.Image]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            opened = Image.open(source, formats=PICTURES)
-        with opened:
-            yield opened
+            with Image.open(source, formats=PICTURES) as opened:
+                yield opened
     except PolymaskError:
         raise
     except UnidentifiedImageError:

@@ -25,6 +25,7 @@ from polymask.model import Frame, ImageRecord, Instance, Polygon
 
 MANY = True
 _YAML = (".yaml", ".yml")
+_MOST_YAML = 1 << 20  # it is read slowly, and merged keys may double at every line
 _HEAD = 4096
 
 FACTS = Facts(
@@ -100,9 +101,11 @@ def _names(content: Content) -> tuple[Place, Mapping[int, str]]:
 def _decoded(content: Content) -> Mapping[int, str]:
     import yaml
 
+    if len(content.text) > _MOST_YAML or b"<<" in content.text:
+        raise FormatError(f"{content.path}: no data.yaml: above 1 MiB, or with merge keys (`<<`)")
     try:
         document: Any = yaml.safe_load(content.text)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise FormatError(f"{content.path}: not YAML: {error}") from None
     names = document.get("names") if isinstance(document, dict) else None
     pairs = dict(enumerate(names)) if isinstance(names, list) else names
@@ -172,5 +175,5 @@ def _instance(line: bytes, index: int, names: Mapping[int, str], frame: Frame) -
     if len(numbers) < 6 or len(numbers) % 2:
         raise Malformed("", f"{len(numbers)} numbers after the class are no 3 or more pairs of x and y")
     height, width = frame
-    with inside(""):
+    with inside(""), np.errstate(over="ignore"):  # what becomes infinite is refused
         return Instance(index, names[key], (Polygon(np.array(numbers).reshape(-1, 2) * (width, height)),))
