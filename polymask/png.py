@@ -116,8 +116,7 @@ def opened_png(
     Raises `FormatError` for bytes that are no such PNG, `LimitError`, before memory is taken,
     above `limits.max_pixels`. Pillow's own guess at what is a bomb is not asked.
     """
-    if b"acTL" in _kinds(data):
-        raise FormatError("an animated PNG, which is no mask")
+    _check_chunks(data)
     try:
         with PngImagePlugin.PngImageFile(BytesIO(data)) as image:
             (limits or Limits()).check_frame("a PNG", (image.height, image.width))
@@ -131,13 +130,21 @@ def opened_png(
         raise FormatError(reason) from None
 
 
-def _kinds(data: bytes) -> Iterator[bytes]:
-    """The kinds of a PNG's chunks, in order; their contents are not looked at."""
+def _check_chunks(data: bytes) -> None:
+    """Raise `FormatError` for an animation, and for pixels whose checksum, which Pillow skips, is wrong."""
     at = len(SIGNATURE)
     while at + 8 <= len(data):
-        (length,) = struct.unpack_from(">I", data, at)
-        yield data[at + 4 : at + 8]
-        at += 12 + length
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if kind == b"acTL":
+            raise FormatError("an animated PNG, which is no mask")
+        stop = at + 8 + length
+        if kind == b"IDAT" and data[stop : stop + 4] != _checksum(memoryview(data)[at + 4 : stop]):
+            raise FormatError("a damaged PNG file: a checksum is wrong")
+        at = stop + 4
+
+
+def _checksum(chunk: memoryview) -> bytes:
+    return struct.pack(">I", isal_zlib.crc32(chunk))
 
 
 def encode_rgba(mask: BoolMask, color: tuple[int, int, int]) -> bytes:

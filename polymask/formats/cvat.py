@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polymask.errors import FormatError
+from polymask.errors import FormatError, LimitError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
@@ -93,9 +93,16 @@ def _pages(content: Content, labels: dict[str, None]) -> Iterator[Page]:
 
 
 def _elements(content: Content) -> Iterator["Element"]:
+    deep, limits = 0, content.place.limits
     try:
-        for _, element in _etree().iterparse(BytesIO(content.text)):
-            yield element
+        for event, element in _etree().iterparse(BytesIO(content.text), events=("start", "end")):
+            deep += 1 if event == "start" else -1
+            if deep > limits.max_depth:
+                limits.check("max_depth", deep, str(content.path), f"{deep} elements open at once")
+            if event == "end":
+                yield element
+    except LimitError:
+        raise
     except _parse_errors() as error:
         raise FormatError(f"{content.path}: not XML that can be read: {error}") from None
 
