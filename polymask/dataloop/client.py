@@ -257,13 +257,14 @@ def import_dtlpy() -> Any:
 
 
 def _session(workers: int) -> Any:
-    """A session with our timeouts and no retries of its own."""
+    """A session with our timeouts, no retries of its own, and certificates that are always looked at."""
     import requests
     from requests.adapters import HTTPAdapter
 
     class Adapter(HTTPAdapter):
         def send(self, *args: Any, **options: Any) -> requests.Response:
-            return super().send(*args, **options | {"timeout": TIMEOUT})
+            own = {"timeout": TIMEOUT, "verify": os.environ.get("REQUESTS_CA_BUNDLE") or True}
+            return super().send(*args, **options | own)  # an environment of dtlpy's may say otherwise
 
     session = requests.Session()
     for scheme in ("http://", "https://"):

@@ -74,5 +74,5 @@ BUGS = (
     Bug("secrets", "journals are readable by all", "journal.py",
         "            folder.mkdir(mode=0o700, exist_ok=True)", "            folder.mkdir(mode=0o755, exist_ok=True)", ("tests/test_journal.py", "tests/dataloop/test_secrets.py")),
     Bug("secrets", "the certificate is not looked at", "dataloop/client.py",
-        "    session = requests.Session()\n", "    session = requests.Session()\n    session.verify = False\n", ("tests/test_security.py",)),
+        ', "verify": os.environ.get("REQUESTS_CA_BUNDLE") or True}', "}", ("tests/dataloop/test_tls.py",)),
 )  # fmt: skip
