@@ -19,7 +19,7 @@ BUGS = (
     Bug("no loss", "the journal is not synced", "journal.py",
         "    os.fsync(descriptor)\n\n\ndef sync_folder", "\n\ndef sync_folder", ("tests/test_journal.py",)),
     Bug("no loss", "masks are not synced before the manifest", "folder.py",
-        "            self.root.sync()\n", "", ("tests/test_folder.py", "tests/crash")),
+        "            self.root.sync()\n", "", ("tests/test_folder.py::test_the_manifest_comes_after_everything_is_durable",)),
     Bug("no loss", "polygons go before their masks are proven", "proven.py",
         "        decisions = self._settled(item, reading, drawn, decisions, outcome)\n",
         "        if self.options.delete_source:\n"
@@ -37,7 +37,7 @@ BUGS = (
     Bug("no loss", "the local mask is not painted again before polygons go", "removal.py",
         '        if again.pixels_sha256 != entry["pixels_sha256"]:', "        if False:", ("tests/test_removal.py",)),
     Bug("no loss", "the backup is skipped", "proven.py",
-        "        self.journal.back_up(item.id, item.name, [reading.raw[key] for key in ids])", "        del ids", ("tests/dataloop/test_in_place.py",)),
+        "        self.journal.back_up(item.id, item.name, [reading.raw[key] for key in ids])", "        del ids", ("tests/dataloop/test_restore.py", "tests/dataloop/test_in_place.py")),
     Bug("no loss", "what is refused only while drawing is left out in silence", "formats/per_image.py",
         "        if len(notes.refusals.skipped) > self.refused[index]:", "        if False:", ("tests/fuzz/test_fuzz.py",)),
     Bug("no loss", "--max-delete is not asked", "proven.py",
