@@ -219,8 +219,8 @@ class FolderSink:
     def finish(self, lines: Mapping[str, bytes], rows: Mapping[str, bytes]) -> None:
         """The files that all images share, then, once all is durable, the manifest.
 
-        `lines` are the manifest's by image name, in the source's order; `rows` the images' shares of files that
-        they have in common.
+        `lines` are the manifest's by image name, in the source's order; `rows` the images' shares
+        of files that they have in common.
         """
         self.written = dict(lines)
         tables = ((LABELS, self.label_map.to_json()), (ID2LABEL, id2label(self.label_map)))

@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from polymask.conflicts import without_winners
+from polymask.contested import without_winners
 from polymask.digest import record_sha256
 from polymask.errors import BackendError, InputError, LabelError, PolymaskError, unknown
 from polymask.files import regular

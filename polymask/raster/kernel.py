@@ -140,13 +140,13 @@ def tally(mask: IndexMask, found: Claims, *, places: Int64, owners: int) -> Int6
     return counts
 
 
-def plain_rings(texts: list[bytes]) -> list[list[Ring]] | None:
+def plain_rings(texts: Sequence[bytes]) -> list[list[Ring]] | None:
     """The rings in each of some JSON texts; None where a JSON library has to look at one of them.
 
     Only lists of rings of three points or more, of plain numbers, are read, and each number is
     rounded as JSON libraries round it.
     """
-    answer = _compiled.rings(texts) if _compiled else None
+    answer = _compiled.rings(list(texts)) if _compiled else None
     if answer is None:
         return None
     points, sizes, counts = answer
