@@ -83,6 +83,16 @@ class Root:
             raise InputError(f"{self.path / relative} is in the way: it is no regular file; remove it")
         return stat.S_ISREG(mode)
 
+    def is_empty(self) -> bool:
+        """Whether nothing is there, not even what a run left; the root itself need not be."""
+        try:
+            with os.scandir(self.path) as entries:
+                return next(entries, None) is None
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            raise self._refusal(error, "") from None
+
     def write(self, relative: str, data: bytes, *, durable: bool = False) -> None:
         """Put a whole file at the path, replacing what is there; with `durable`, synced to disk."""
         work = self._folder(WORK, create=True)

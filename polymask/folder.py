@@ -81,7 +81,7 @@ class FolderSink:
     def look(self) -> None:
         """The part of the plan that others can change: what is in the folder now."""
         paths, names, options, inputs = self._planned
-        if not self.root.path.exists():
+        if self.root.is_empty():
             return
         self.before = read_manifest(self.root)
         unfinished = self.root.unfinished()
