@@ -55,13 +55,13 @@ def _one_by_one(sets: Sequence[tuple[int, ...]], counts: Int64) -> Iterator[tupl
 def _all_at_once(sets: Sequence[tuple[int, ...]], counts: Int64) -> Iterator[tuple[int, Pair, int]]:
     """The same, for many sets, those of one size together.
 
-    Raises `LimitError` where it would take minutes: hundreds of labels over one another, in thousands of ways.
+    Raises `LimitError` where it would take minutes: hundreds of labels over one another, each way once.
     """
     kinds, owners = np.nonzero(counts)
     sizes = np.array([len(one) for one in sets])
     if (work := int((sizes[kinds] ** 2).sum()) // 2) > _MOST:
         raise LimitError(
-            f"up to {sizes.max()} labels claim the same pixel: {work:,} conflicts to count are more than {_MOST:,}; "
+            f"up to {sizes.max()} labels claim the same pixel: {work:,} conflicts are more than {_MOST:,}; "
             "leave labels out with --only, or convert to a layout of one mask a label"
         )
     base = 1 + max(map(max, sets))

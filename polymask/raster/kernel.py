@@ -127,10 +127,11 @@ def _members(bits: bytes) -> tuple[int, ...]:
     """The numbers of the bits that are set, in native 64-bit words."""
     members: list[int] = []
     for index, word in enumerate(np.frombuffer(bits, np.uint64).tolist()):
-        while word:
-            lowest = word & -word
+        left = word
+        while left:
+            lowest = left & -left
             members.append(64 * index + lowest.bit_length() - 1)
-            word ^= lowest
+            left ^= lowest
     return tuple(members)
 
 
