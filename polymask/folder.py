@@ -171,8 +171,8 @@ class FolderSink:
             return None
         if present - known:
             raise InputError(
-                f"{record.name} has new instances, but those that its mask was made of are deleted; "
-                f"run `polymask restore {self.root.path}` first, or choose another DEST"
+                f"{record.name} has instances that its mask was not made of, and lacks some that it was; "
+                f"if they were deleted, run `polymask restore {self.root.path}` first, or choose another DEST"
             )
         return entry
 
@@ -208,8 +208,13 @@ class FolderSink:
             if label not in (drawn.labels or {}):
                 self.root.remove(f"{drawn.mask}/{label}.png")
 
-    def finish(self, drawn: Iterable[Drawn], entries: Iterable[dict[str, Any]]) -> None:
-        """The files that all images share, then, once all is durable, the manifest."""
+    def finish(
+        self, drawn: Iterable[Drawn], entries: Iterable[dict[str, Any]], *, changed: bool = True
+    ) -> None:
+        """The files that all images share, then, once all is durable, the manifest.
+
+        `changed` tells whether any image's file was written.
+        """
         self.written = {entry["name"]: entry for entry in entries}
         lines = self.before | self.written
         manifest = b"".join(_line(lines[name]) for name in sorted(lines))
@@ -217,8 +222,11 @@ class FolderSink:
         for path, data in (*tables, *self._shared(list(drawn))):
             if self.root.read(path) != data:
                 self.root.write(path, data)
-        if self.root.read(MANIFEST) != manifest:
+        same = self.root.read(MANIFEST) == manifest
+        # A mask may be new though its line is old: one was removed by hand, or its writer died.
+        if changed or not same or self.keep_sources or self.resumes:
             self.root.sync()
+        if not same:
             self.root.write(MANIFEST, manifest, durable=True)
 
     def _shared(self, drawn: list[Drawn]) -> Iterator[tuple[str, bytes]]:

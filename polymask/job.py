@@ -183,7 +183,8 @@ class Job:
             if not self.options.dry_run:
                 done = [outcome for outcome in outcomes if outcome.drawn]
                 drawn = (outcome.drawn for outcome in done if outcome.drawn)
-                self.sink.finish(drawn, (outcome.entry for outcome in done))
+                changed = any(outcome.changed for outcome in done)
+                self.sink.finish(drawn, (outcome.entry for outcome in done), changed=changed)
                 if self.deletes:
                     delete_accounted(self, report)
         report.seconds = time.perf_counter() - began
