@@ -33,7 +33,7 @@ class Call:
     nth: int
     paths: tuple[str, ...]
     text: str
-    failed: bool = False
+    failed: bool = False  # or was never carried out, because its process died
 
     @property
     def path(self) -> str:
@@ -60,7 +60,7 @@ def parse(lines: Iterable[str]) -> Iterator[Call]:
             name, arguments, result = match[1], match[2], match[3]
             seen[name] += 1
             text = line.strip().split(maxsplit=1)[1] if line[:1].isdigit() else line.strip()
-            yield Call(name, seen[name], tuple(_paths(name, arguments)), text, result.startswith("-"))
+            yield Call(name, seen[name], tuple(_paths(name, arguments)), text, result[0] in "-?")
 
 
 def _paths(name: str, arguments: str) -> Iterator[str]:
