@@ -141,6 +141,14 @@ def replace_file(path: Path, data: bytes) -> None:
         raise disk_error(error, path) from None
 
 
+def make_lasting(path: Path) -> None:
+    """Make a file's name last."""
+    try:
+        sync_folder(path.resolve().parent)
+    except OSError as error:
+        raise disk_error(error, path) from None
+
+
 def _clear_stale(folder: Path) -> None:
     """Remove what runs left that were killed while they replaced a file; a living one holds its own."""
     for path in folder.glob(f"{PREFIX}*{SUFFIX}"):
@@ -200,6 +208,7 @@ def _restore_one(root: Root, deletion: _Deletion, report: Report) -> None:
     there = sha256(_bytes(path)).hexdigest()
     report.images += 1
     if there == deletion.before:
+        make_lasting(path)  # a restore before may have died on the way
         report.unchanged += 1
     elif there == deletion.after:
         replace_file(path, backup)
