@@ -223,13 +223,14 @@ def formats_command(*, as_json: bool) -> None:
     click.echo(f"kernel: {KERNEL}")
 
 
-def _interrupted(number: int, _: FrameType | None) -> NoReturn:
+def interrupted(number: int, _: FrameType | None) -> NoReturn:
+    """Stop where the run is."""
     raise KeyboardInterrupt(number)
 
 
 def main() -> None:
     """The `polymask` command."""
-    signal.signal(signal.SIGTERM, _interrupted)
+    signal.signal(signal.SIGTERM, interrupted)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # names may hold what a terminal's encoding does not
             stream.reconfigure(errors="backslashreplace")

@@ -60,7 +60,7 @@ def errors(*, sample: int | None = None, seed: int = 20261121) -> Tally:
 @contextmanager
 def small_disk(place: Path) -> Iterator[bool]:
     """A file system of 64 KiB; says whether there is one: mounting needs to be allowed."""
-    place.mkdir()
+    place.mkdir(exist_ok=True)
     options = f"size={SMALL},mode=0777"
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", options, "none", place], capture_output=True, check=False

@@ -7,6 +7,7 @@ line of JSON on stdin. A child waits at a gate until it is told to go, so that a
 import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +18,8 @@ from typing import IO, Any
 
 ROOT = Path(__file__).parents[2]
 PR_SET_PTRACER, ANYBODY = 0x59616D61, -1  # a tracer that is no ancestor is refused on many systems
+
+STOPS = {signal.SIGINT, signal.SIGTERM}
 
 
 @dataclass(frozen=True)
@@ -100,10 +103,12 @@ def main(folder: Path, mutant: str) -> None:
         MUTANTS[mutant]()
     for line in sys.stdin:
         gate, opener = os.pipe()
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # until the child can answer them
         child = os.fork()
         if not child:
             os.close(opener)
-            _child(cli.main, folder, gate, **json.loads(line))
+            _child(cli, folder, gate, **json.loads(line))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
         os.close(gate)
         print(child, flush=True)
         if sys.stdin.readline():
@@ -112,7 +117,7 @@ def main(folder: Path, mutant: str) -> None:
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _child(command: Any, folder: Path, gate: int, *, arguments: list[str], quick: bool = True) -> None:
+def _child(cli: Any, folder: Path, gate: int, *, arguments: list[str], quick: bool = True) -> None:
     """Become a run of the command; `quick` takes the waiting out of `sync`, which a kill cannot see."""
     ctypes.CDLL(None).prctl(PR_SET_PTRACER, ctypes.c_ulong(ANYBODY), 0, 0, 0)
     for name, number in (("stdout", 1), ("stderr", 2)):
@@ -126,9 +131,15 @@ def _child(command: Any, folder: Path, gate: int, *, arguments: list[str], quick
     sys.argv[1:] = arguments
     code: Any = 70
     os.read(gate, 1)
+    signal.signal(signal.SIGTERM, cli.interrupted)
     try:
-        command()
-        code = 0
+        try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+        except KeyboardInterrupt as error:  # the command has not begun
+            code = 128 + (error.args[0] if error.args else signal.SIGINT)
+        else:
+            cli.main()
+            code = 0
     except SystemExit as error:
         code = error.code or 0
     except BaseException:
