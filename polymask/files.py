@@ -154,6 +154,7 @@ class Root:
         descriptor = self._folder_of_its_own()
         try:
             self._lock(descriptor)
+            self.close()  # what was opened before may since have been removed by the holder before
             yield
         finally:
             os.close(descriptor)

@@ -22,9 +22,9 @@ Case = tuple[str, Callable[[], Verdict]]
 class Stand:
     """A nursery, a scene, and one command on it."""
 
-    def __init__(self, nursery: Nursery, layout: str, command: str) -> None:
+    def __init__(self, nursery: Nursery, layout: str, command: str, *, place: Path | None = None) -> None:
         self.nursery, self.command = nursery, command
-        self.scene = Scene(nursery.folder / "job", layout)
+        self.scene = Scene(place or nursery.folder / "job", layout)
 
     @property
     def name(self) -> str:

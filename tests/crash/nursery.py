@@ -94,6 +94,7 @@ class Nursery:
 
 def main(folder: Path, mutant: str) -> None:
     """Fork a child for every line of stdin."""
+    from polymask import __main__ as program
     from polymask import cli
     from tests.crash.mutants import MUTANTS
     from tests.crash.warm import warm
@@ -107,7 +108,7 @@ def main(folder: Path, mutant: str) -> None:
         child = os.fork()
         if not child:
             os.close(opener)
-            _child(cli, folder, gate, **json.loads(line))
+            _child((program, cli), folder, gate, **json.loads(line))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
         os.close(gate)
         print(child, flush=True)
@@ -117,8 +118,11 @@ def main(folder: Path, mutant: str) -> None:
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _child(cli: Any, folder: Path, gate: int, *, arguments: list[str], quick: bool = True) -> None:
+def _child(
+    modules: tuple[Any, Any], folder: Path, gate: int, *, arguments: list[str], quick: bool = True
+) -> None:
     """Become a run of the command; `quick` takes the waiting out of `sync`, which a kill cannot see."""
+    program, cli = modules
     ctypes.CDLL(None).prctl(PR_SET_PTRACER, ctypes.c_ulong(ANYBODY), 0, 0, 0)
     for name, number in (("stdout", 1), ("stderr", 2)):
         descriptor = os.open(folder / f"{name}.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -131,15 +135,13 @@ def _child(cli: Any, folder: Path, gate: int, *, arguments: list[str], quick: bo
     sys.argv[1:] = arguments
     code: Any = 70
     os.read(gate, 1)
-    signal.signal(signal.SIGTERM, cli.interrupted)
     try:
-        try:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-        except KeyboardInterrupt as error:  # the command has not begun
-            code = 128 + (error.args[0] if error.args else signal.SIGINT)
-        else:
-            cli.main()
-            code = 0
+        for number in STOPS:  # as `python -m polymask` has it until the command begins
+            signal.signal(number, program._leave)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+        signal.signal(signal.SIGINT, cli.interrupted)
+        cli.main()
+        code = 0
     except SystemExit as error:
         code = error.code or 0
     except BaseException:
