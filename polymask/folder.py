@@ -76,7 +76,13 @@ class FolderSink:
             safe_path(path.partition("#")[0])
         refuse_collisions(paths)
         self._planned = paths, set(names), dict(options), list(inputs)
-        self.look()
+        try:
+            self.look()
+        except InputError:
+            if not self.root.path.is_dir():
+                raise
+            with self.root.held():  # what it saw may have been another run's, half done
+                self.look()
 
     def look(self) -> None:
         """The part of the plan that others can change: what is in the folder now."""
