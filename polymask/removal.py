@@ -52,6 +52,7 @@ def delete_accounted(job: "Job", report: Report) -> None:
     mask is not what the file says, `PolymaskError` above `max_delete`; then nothing is deleted.
     """
     path = job.annotations.path
+    _clear_stale(path.resolve().parent)
     text = _bytes(path)
     if sha256(text).hexdigest() != job.source_sha256:
         raise SourceChanged(f"{path} was changed while its masks were made; run again")
