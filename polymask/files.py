@@ -141,13 +141,10 @@ class Root:
 
         `look` may refuse what it finds, once nobody else can change it. While the run lasts,
         `.polymask/run.json` tells the options, the process and the host. It stays when the run
-        fails, so that the next one knows what it finds. Raises `Locked` where another run
-        holds the root; a dead process holds nothing.
+        fails, so that the next one knows what it finds. Raises as `held` does.
         """
         self._create_root()
-        descriptor = self._folder_of_its_own()
-        try:
-            self._lock(descriptor)
+        with self.held():
             look()
             unfinished = self.unfinished()
             self._clear_temporaries()
@@ -159,6 +156,15 @@ class Root:
             self._close(WORK)
             with suppress(OSError):
                 os.rmdir(WORK, dir_fd=self._folder("", create=False))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other runs out of the root; raises `Locked` where one holds it. A dead process holds nothing."""
+        descriptor = self._folder_of_its_own()
+        try:
+            self._lock(descriptor)
+            self.close()  # what was opened before may since have been removed by the holder before
+            yield
         finally:
             os.close(descriptor)
             self.close()
