@@ -8,7 +8,6 @@ that it would make as well, or something else, which it does not overwrite unask
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,9 +22,11 @@ from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
 from polymask.layouts.tables import ID2LABEL, id2label
 from polymask.model import ImageRecord
 from polymask.names import refuse_collisions, safe_path
+from polymask.objects import ObjectRoot, open_root
 from polymask.png import decode_png
 from polymask.raster import rule_versions
 from polymask.semantic import Rules
+from polymask.urls import Location
 
 LABELS = "labels.json"
 MANIFEST = "manifest.jsonl"
@@ -42,7 +43,7 @@ class FolderSink:
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Location,
         layout: str,
         *,
         rules: Rules,
@@ -50,7 +51,7 @@ class FolderSink:
         overwrite: bool = False,
         keep_sources: bool = False,
     ) -> None:
-        self.root = Root(path)
+        self.root = open_root(path)
         self.layout_name, self.rules, self.options = layout, rules, options
         self.overwrite, self.keep_sources = overwrite, keep_sources
         self.label_map: LabelMap = options.label_map
@@ -63,7 +64,9 @@ class FolderSink:
         """The layout's module, which cannot be sent to other processes as its name can."""
         return layout_named(self.layout_name)
 
-    def plan(self, names: Iterable[str], options: Mapping[str, Any], *, inputs: Iterable[Path] = ()) -> None:
+    def plan(
+        self, names: Iterable[str], options: Mapping[str, Any], *, inputs: Iterable[Location] = ()
+    ) -> None:
         """Refuse, before anything is written, what could not be written or would be overwritten.
 
         Raises `InputError` for unsafe or colliding names, for links in the way, for a file of
@@ -93,12 +96,13 @@ class FolderSink:
         self._look_at_shared(shared, names)
         self._look_at(paths)
 
-    def _refuse_inputs(self, paths: Iterable[str], inputs: Sequence[Path]) -> None:
-        kept = [given for given in inputs if given.is_file()]
-        for path in paths if kept else ():
-            there = self.root.path / path.partition("#")[0]
-            if there.is_file() and any(there.samefile(given) for given in kept):
-                raise InputError(f"{there} is what is read; it would be written over: choose another DEST")
+    def _refuse_inputs(self, paths: Iterable[str], inputs: Sequence[Location]) -> None:
+        for path in paths if inputs else ():
+            file = path.partition("#")[0]
+            if any(self.root.same(file, given) for given in inputs):
+                raise InputError(
+                    f"{self.root.path / file} is what is read; it would be written over: choose another DEST"
+                )
 
     def _look_at_shared(self, shared: Iterable[str], names: set[str]) -> None:
         """What all images of the folder have in common: the label map, lists, files of all images."""
@@ -259,7 +263,7 @@ def _line(entry: Mapping[str, Any]) -> bytes:
     return (json.dumps(entry, ensure_ascii=False) + "\n").encode()
 
 
-def read_manifest(root: Root) -> dict[str, dict[str, Any]]:
+def read_manifest(root: Root | ObjectRoot) -> dict[str, dict[str, Any]]:
     """The manifest's lines by image name; none where there is no manifest.
 
     Raises `FormatError` naming the line that is damaged.

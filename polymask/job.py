@@ -35,6 +35,7 @@ from polymask.removal import delete_accounted, refuse_undeletable
 from polymask.report_model import Report
 from polymask.semantic import Painting
 from polymask.strips import painting as striped
+from polymask.urls import located
 from polymask.workers import run_chunks
 
 
@@ -70,7 +71,7 @@ class Job:
         # The layout `dataloop` copies the source's file, and leaves the source itself alone.
         self.deletes = options.delete_source and options.to != "dataloop"
         if self.deletes:
-            refuse_undeletable(self.annotations, options.to)
+            refuse_undeletable(self.annotations, located(dest), options.to)
             self.source_sha256 = sha256(self.annotations.path.read_bytes()).hexdigest()
         self.indices = self._chosen_images()
         self.label_map = self._label_map()
@@ -96,7 +97,7 @@ class Job:
             overwrite=options.overwrite,
             keep_sources=self.deletes,
         )
-        inputs = [self.annotations.path, *([Path(options.labels)] if options.labels else [])]
+        inputs = [self.annotations.path, *([located(options.labels)] if options.labels else [])]
         names = [self.annotations.names[index] for index in self.indices]
         self.sink.plan(names, self.fingerprint, inputs=inputs)
 
@@ -254,7 +255,7 @@ class Job:
         place = picture_path(self.layout, name, self.layout_options)
         if self.annotations.picture is not None:
             return place, self.annotations.picture(index)
-        path = Path(self.options.images or "") / safe_path(name)
+        path = located(self.options.images or "") / safe_path(name)
         try:
             return place, regular(path)
         except BackendError as error:

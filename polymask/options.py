@@ -10,6 +10,7 @@ from polymask.errors import InputError, unknown
 from polymask.formats import ReadOptions
 from polymask.model import Frame, Limits
 from polymask.semantic import Rules
+from polymask.urls import located
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ class ConvertOptions:
         return ReadOptions(
             limits=Limits(max_pixels=self.max_pixels),
             skip_invalid=self.skip_invalid,
-            images=Path(self.images) if self.images is not None else None,
+            images=located(self.images) if self.images is not None else None,
             label_attribute=self.label_attribute,
             default_label=self.default_label,
         )

@@ -17,6 +17,7 @@ from polymask.proven import ProvenOptions
 from polymask.removal import restore_folder
 from polymask.report_model import Report
 from polymask.semantic import Rules
+from polymask.urls import located
 
 Place = str | Path
 
@@ -174,7 +175,7 @@ def restore(dest: Place, *, journal: Place | None = None) -> Report:
     polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
     """
     if not is_dataloop(dest):
-        return restore_folder(Path(dest))
+        return restore_folder(located(dest))
     from polymask.dataloop.run import restore as restore_dataset
 
     return restore_dataset(str(dest), journal=journal)

@@ -32,6 +32,7 @@ from polymask.report.shots import (
 )
 from polymask.report.survey import Facts, Survey, open_survey
 from polymask.semantic import Rules
+from polymask.urls import located
 from polymask.workers import run_chunks
 
 LIMIT = 1200  # images that a phone still scrolls through
@@ -92,7 +93,7 @@ def preview(
     survey = open_survey(given, from_=from_, images=images, labels=label_map, rules=rules)
     if progress:
         progress.start(len(survey.names))
-    title = " and ".join(Path(path).name or str(path) for path in given)
+    title = " and ".join(located(path).name or str(path) for path in given)
     made = preview_of(
         survey, title, limit=limit, max_mb=max_mb, palette=palette, workers=workers, progress=progress
     )
