@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
 
-from polymask.errors import BackendError, InputError, Locked, NotFound, ProofError
+from polymask.errors import BackendError, InputError, Locked, NotFound, ProofError, Unavailable
 from polymask.files import Root
 from polymask.names import WORK
 from polymask.stores import WRITABLE
@@ -99,9 +99,7 @@ class ObjectRoot:
         """Every object is stored and proven already; raises `Locked` where another run has taken over."""
         notes = self._notes()
         if self._note and (self._note not in notes or self._rival(notes)):
-            raise Locked(
-                f"{self.path} was taken over by another run; see which one is right, and run it again"
-            )
+            raise Locked(f"{self.path} was taken over by another run; run again when it is done")
 
     def remove(self, relative: str) -> None:
         """Remove an object, if it is there."""
@@ -167,7 +165,10 @@ class ObjectRoot:
         return next((note for note in others if note.get("held") and not _is_dead(note, now)), None)
 
     def _refuse_rival(self) -> None:
-        rival = self._rival(self._notes())
+        notes = self._notes()
+        if self._note not in notes:
+            raise Unavailable(f"{self.path} does not list what was put there; no run can hold such a store")
+        rival = self._rival(notes)
         if rival is not None:
             holder = f"process {rival.get('process')} on {rival.get('host')}"
             raise Locked(

@@ -40,8 +40,8 @@ def refuse_undeletable(annotations: Annotations, dest: Location, layout: str) ->
     for place in (annotations.path, dest):
         if isinstance(place, Url):
             raise InputError(
-                f"--delete-source works on this machine's disks, for a store cannot replace a file only if it is "
-                f"unchanged; copy {place} here, or leave --delete-source out"
+                "--delete-source is for disks: a store cannot replace a file only if it is unchanged; "
+                f"copy {place} here, or leave --delete-source out"
             )
     if annotations.without is None or not annotations.path.is_file():
         raise InputError("--delete-source takes polygons out of a COCO file; this source is none")
@@ -161,7 +161,7 @@ def restore_folder(dest: Location) -> Report:
     """
     if isinstance(dest, Url):
         raise InputError(
-            f"{dest}: nothing is deleted from a store, so there is nothing to restore; name a folder"
+            f"{dest}: nothing is deleted from a store, so nothing can be restored; name a folder"
         )
     root = Root(dest)
     lines = (root.read(JOURNAL) or b"").splitlines() if dest.is_dir() else []

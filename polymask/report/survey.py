@@ -171,10 +171,10 @@ def open_survey(
     annotations: Annotations | None = None
     masks: MaskSet | None = None
     pictures = listed_once(located(images)) if images is not None else None
-    for path in map(located, paths):
+    for given in map(located, paths):
+        path = listed_once(given) if given.is_dir() else given
         if not path.exists():
             raise NotFound(f"{path}: no such file or folder; name annotations, a folder of masks, or both")
-        path = listed_once(path) if path.is_dir() else path
         holds_masks = from_ is None and path.is_dir() and open_mask_folder(path) is not None
         if masks if holds_masks else annotations:
             raise InputError(f"{path}: a preview takes one file of annotations and one folder of masks")
