@@ -159,6 +159,11 @@ _FLAGS = [
         help="Processes; calls at once, for datasets.  [default: the processors]",
     ),
     click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Work on the Dask cluster of the scheduler there, e.g. tcp://10.0.0.5:8786.",
+    ),
+    click.option(
         "--palette",
         type=click.Choice(list(PALETTES)),
         default="safe",

@@ -81,6 +81,10 @@ class FolderSink:
         self._planned = paths, set(names), dict(options), list(inputs)
         self.look()
 
+    def join(self, *, resumes: bool) -> None:
+        """Take part in a run that another process has planned, and holds the root for."""
+        self.before, self.resumes = read_manifest(self.root), resumes
+
     def look(self) -> None:
         """The part of the plan that others can change: what is in the folder now."""
         paths, names, options, inputs = self._planned

@@ -14,11 +14,11 @@ from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from polymask.conflicts import add_conflicts, without_winners
 from polymask.digest import record_sha256
+from polymask.engines import converted
 from polymask.errors import BackendError, InputError, LabelError, PolymaskError, unknown
 from polymask.files import regular
 from polymask.folder import FolderSink
@@ -35,8 +35,7 @@ from polymask.removal import delete_accounted, refuse_undeletable
 from polymask.report_model import Report
 from polymask.semantic import Painting
 from polymask.strips import painting as striped
-from polymask.urls import located
-from polymask.workers import run_chunks
+from polymask.urls import Location, located
 
 
 @dataclass(slots=True)
@@ -58,8 +57,16 @@ class Outcome:
 class Job:
     """One conversion, planned when it is made and carried out by `run`."""
 
-    def __init__(self, source: str | Path | Annotations, dest: str | Path, options: ConvertOptions) -> None:
+    def __init__(
+        self,
+        source: str | Location | Annotations,
+        dest: str | Location,
+        options: ConvertOptions,
+        *,
+        resumes: bool | None = None,
+    ) -> None:
         self.options, self.rules = options, options.rules()
+        self.given = None if isinstance(source, Annotations) else located(source)
         refuse_without_effect(self.layout, options)
         if options.size:
             options.reading.limits.check_frame("--size", options.size)
@@ -97,6 +104,9 @@ class Job:
             overwrite=options.overwrite,
             keep_sources=self.deletes,
         )
+        if resumes is not None:
+            self.sink.join(resumes=resumes)
+            return
         inputs = [self.annotations.path, *([located(options.labels)] if options.labels else [])]
         names = [self.annotations.names[index] for index in self.indices]
         self.sink.plan(names, self.fingerprint, inputs=inputs)
@@ -119,7 +129,15 @@ class Job:
     def fingerprint(self) -> dict[str, Any]:
         """What makes a run the same run as one that did not finish."""
         said = asdict(self.options) | {"images": str(self.options.images), "labels": None}
-        for name in ("workers", "overwrite", "dry_run", "max_conflict", "max_pixels", "max_delete"):
+        for name in [
+            "workers",
+            "scheduler",
+            "overwrite",
+            "dry_run",
+            "max_conflict",
+            "max_pixels",
+            "max_delete",
+        ]:
             del said[name]
         said["source"] = str(self.annotations.path.absolute())
         said["label_map"] = sha256(self.label_map.to_json()).hexdigest()
@@ -192,7 +210,7 @@ class Job:
 
     def _outcomes(self, executor: Executor | None, progress: Progress | None) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        for chunk in run_chunks(self.convert_image, self.indices, self.options.workers, executor):
+        for chunk in converted(self, executor):
             outcomes.extend(chunk)
             if progress:
                 progress.advance(len(chunk))

@@ -49,6 +49,7 @@ class ConvertOptions:
     default_label: str | None = None
     max_pixels: int = Limits().max_pixels
     workers: int = 1
+    scheduler: str | None = None
     palette: str = "safe"
     overwrite: bool = False
     dry_run: bool = False

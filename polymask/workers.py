@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -84,6 +85,22 @@ def _forked(
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         _inherited.pop()
+
+
+@contextmanager
+def spawned(workers: int) -> Iterator[Executor]:
+    """Processes that inherit nothing; they are not waited for where something goes wrong."""
+    from concurrent.futures.process import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
+    try:
+        yield pool
+    except BaseException:
+        _kill(pool)
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _kill(pool: Any) -> None:
