@@ -3,8 +3,10 @@
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from importlib.util import find_spec
+from socket import create_connection
 from time import monotonic
 from typing import Any
+from urllib.parse import urlsplit
 
 from polymask._version import __version__
 from polymask.errors import InputError, Unavailable
@@ -27,11 +29,13 @@ class Cluster(Executor):
 
     def __enter__(self) -> "Cluster":
         try:
-            from distributed import Client
+            import distributed
         except ImportError:
             raise InputError("--scheduler needs polymask[dask]: pip install 'polymask[dask]'") from None
+        self._knock()
+        connect: Any = distributed.Client
         try:
-            self._client: Any = Client(self.address, timeout=CONNECT, set_as_default=False)
+            self._client: Any = connect(self.address, timeout=CONNECT, set_as_default=False)
         except (OSError, TimeoutError) as error:
             raise Unavailable(
                 f"{self.address}: no scheduler answers ({type(error).__name__}); is it running?"
@@ -45,6 +49,18 @@ class Cluster(Executor):
             self._client.close(timeout=QUICK)
             raise
         return self
+
+    def _knock(self) -> None:
+        """Raise `Unavailable` at once where nobody listens: the client would try for long."""
+        parts = urlsplit(self.address)
+        try:
+            if not (parts.scheme and parts.hostname and parts.port):
+                raise ValueError("it names no port")
+            create_connection((parts.hostname, parts.port), CONNECT).close()
+        except ValueError as error:
+            raise InputError(f"--scheduler {self.address}: {error}; an address is tcp://HOST:PORT") from None
+        except OSError as error:
+            raise Unavailable(f"{self.address}: no scheduler answers: {error.strerror or error}") from None
 
     def _require_polymask(self) -> None:
         """What a worker lacks is told before it is asked to work."""

@@ -1,6 +1,7 @@
 """Conflicts by pair of labels: counted over sets of claiming labels, and summed over images."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 
@@ -8,6 +9,9 @@ from polymask.model import Conflict
 from polymask.raster.spans import Int64, flat_indices
 
 _CELLS = 1 << 22  # of a (labels, sets) array at once
+_FEW = 64  # labels in all sets together, up to which a loop is quicker than arrays
+
+Pair = tuple[int, int]
 
 
 def by_pair(
@@ -22,22 +26,39 @@ def by_pair(
     >>> by_pair("abc", [(0, 1), (0, 1, 2)], np.array([[2, 0], [0, 1]]), owners=["a"])[0]
     Conflict(labels=('a', 'b'), pixels=3, winner='a', won={'a': 2})
     """
-    pixels: dict[tuple[int, int], int] = {}
-    won: dict[tuple[int, int], dict[str, int]] = {}
-    members, sizes = np.concatenate(sets), np.array([len(one) for one in sets])
-    for owner in np.flatnonzero(counts.any(axis=0)).tolist():
-        for pair, shared in _together(members, sizes, counts[:, owner]):
-            pixels[pair] = pixels.get(pair, 0) + shared
-            shares = won.setdefault(pair, {})
-            if owner < len(owners):
-                shares[owners[owner]] = shared
+    shares: dict[Pair, dict[int, int]] = {}
+    together = _one_by_one if sum(map(len, sets)) <= _FEW else _all_at_once
+    for owner, pair, pixels in together(sets, counts):
+        of_pair = shares.setdefault(pair, {})
+        of_pair[owner] = of_pair.get(owner, 0) + pixels
     return tuple(
-        Conflict((labels[one], labels[two]), pixels[one, two], _winner(won[one, two]), won[one, two])
-        for one, two in sorted(pixels)
+        _conflict((labels[one], labels[two]), shares[one, two], owners) for one, two in sorted(shares)
     )
 
 
-def _together(members: Int64, sizes: Int64, weight: Int64) -> Iterator[tuple[tuple[int, int], int]]:
+def _conflict(labels: tuple[str, str], shares: Mapping[int, int], owners: Sequence[str]) -> Conflict:
+    won = {owners[owner]: shares[owner] for owner in sorted(shares) if owner < len(owners)}
+    return Conflict(labels, sum(shares.values()), _winner(won), won)
+
+
+def _one_by_one(sets: Sequence[tuple[int, ...]], counts: Int64) -> Iterator[tuple[int, Pair, int]]:
+    """Each owner's pixels that a pair claims, set by set."""
+    kinds, owners = np.nonzero(counts)
+    pixels = counts[kinds, owners]
+    for kind, owner, shared in zip(kinds.tolist(), owners.tolist(), pixels.tolist(), strict=True):
+        for pair in combinations(sets[kind], 2):
+            yield owner, pair, shared
+
+
+def _all_at_once(sets: Sequence[tuple[int, ...]], counts: Int64) -> Iterator[tuple[int, Pair, int]]:
+    """Each owner's pixels that a pair claims, over all sets."""
+    members, sizes = np.concatenate(sets), np.array([len(one) for one in sets])
+    for owner in np.flatnonzero(counts.any(axis=0)).tolist():
+        for pair, shared in _together(members, sizes, counts[:, owner]):
+            yield owner, pair, shared
+
+
+def _together(members: Int64, sizes: Int64, weight: Int64) -> Iterator[tuple[Pair, int]]:
     """The pairs that some set holds, with the weight of the sets that do; where that is not 0.
 
     Whole numbers up to 2**53 are exact in float64, whose products are the quick ones.
@@ -59,19 +80,35 @@ def _together(members: Int64, sizes: Int64, weight: Int64) -> Iterator[tuple[tup
     yield from zip(pairs, total[one, two].astype(np.int64).tolist(), strict=True)
 
 
-def _winner(won: dict[str, int]) -> str | None:
-    return max(won, key=lambda name: won[name]) if won else None
+def _winner(won: Mapping[str, int]) -> str | None:
+    return max(won, key=won.__getitem__) if won else None
 
 
-def add_conflicts(totals: dict[tuple[str, str], Conflict], more: Sequence[Conflict]) -> None:
-    """Sum conflicts by pair of labels into `totals`, in place."""
-    for conflict in more:
-        before = totals.get(conflict.labels, Conflict(conflict.labels, 0, None))
-        won = dict(before.won)
-        for name, pixels in conflict.won.items():
-            won[name] = won.get(name, 0) + pixels
-        totals[conflict.labels] = Conflict(
-            conflict.labels, before.pixels + conflict.pixels, _winner(won), won
+class ConflictSum:
+    """Conflicts by pair of labels, summed over images.
+
+    >>> total = ConflictSum()
+    >>> total.add([Conflict(("a", "b"), 2, "a", {"a": 2}), Conflict(("a", "b"), 4, "b", {"b": 3})])
+    >>> total.conflicts
+    (Conflict(labels=('a', 'b'), pixels=6, winner='b', won={'a': 2, 'b': 3}),)
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[tuple[str, str], tuple[list[int], dict[str, int]]] = {}
+
+    def add(self, more: Iterable[Conflict]) -> None:
+        """Take the conflicts of an image, or of many, in."""
+        for conflict in more:
+            pixels, won = self._sums.setdefault(conflict.labels, ([0], {}))
+            pixels[0] += conflict.pixels
+            for name, share in conflict.won.items():
+                won[name] = won.get(name, 0) + share
+
+    @property
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """The sums, in the order in which the pairs came."""
+        return tuple(
+            Conflict(labels, pixels[0], _winner(won), won) for labels, (pixels, won) in self._sums.items()
         )
 
 

@@ -27,9 +27,9 @@ from polymask.formats.place import Place
 from polymask.labels import LabelMap
 from polymask.options import ConvertOptions
 from polymask.urls import Location, Url, located
-from polymask.workers import run_chunks, spawned
+from polymask.workers import in_chunks, spawned
 
-T_co = TypeVar("T_co", covariant=True)
+T_co = TypeVar("T_co", bound="Sum", covariant=True)
 THREADS = 16  # requests under way at once in a process: a store's answers take their time
 MOST = 64  # images an errand
 LEAST = 16
@@ -37,6 +37,12 @@ SHARE = 32  # errands at least, where there are images enough, to share them eve
 PATIENCE = 5.0  # seconds between two looks at whether anybody works at all
 _opened: "OrderedDict[str, Work[Any]]" = OrderedDict()
 _opening = Lock()
+
+
+class Sum(Protocol):
+    """What some images became, which takes others in."""
+
+    def add(self, other: Any) -> None: ...  # noqa: D102
 
 
 class Work(Protocol[T_co]):
@@ -50,7 +56,7 @@ class Work(Protocol[T_co]):
 
     @property
     def given(self) -> "Location | None": ...  # noqa: D102
-    def convert_image(self, index: int) -> T_co: ...  # noqa: D102
+    def convert_images(self, indices: Sequence[int]) -> T_co: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +73,7 @@ class Errand:
     content: str
 
 
-def converted(job: Work[T_co], executor: Executor | None) -> Iterator[list[T_co]]:
+def converted(job: Work[T_co], executor: Executor | None) -> Iterator[T_co]:
     """What became of the job's images, in order and some at a time, wherever they are converted."""
     options = job.options
     if executor is not None and options.scheduler:
@@ -77,7 +83,7 @@ def converted(job: Work[T_co], executor: Executor | None) -> Iterator[list[T_co]
     elif executor is not None and job.given is not None:
         yield from _sent(job, nullcontext(executor))
     elif executor is not None or not _is_remote(job):
-        yield from run_chunks(job.convert_image, job.indices, options.workers, executor)
+        yield from in_chunks(job.convert_images, job.indices, options.workers, executor)
     elif options.workers > 1 and len(job.indices) > MOST and job.given and _is_shared(job):
         # forked processes must not go on with this one's connections
         yield from _sent(job, spawned(options.workers))
@@ -104,7 +110,7 @@ def _chunks(indices: Sequence[int]) -> Iterator[Sequence[int]]:
     return (indices[at : at + size] for at in range(0, len(indices), size))
 
 
-def _sent(job: Work[T_co], place: AbstractContextManager[Executor]) -> Iterator[list[T_co]]:
+def _sent(job: Work[T_co], place: AbstractContextManager[Executor]) -> Iterator[T_co]:
     """The images, converted by an executor's errands."""
     if not _is_shared(job):
         raise InputError("memory:// is one process's own: leave the executor out, or name another place")
@@ -123,7 +129,7 @@ def _sent(job: Work[T_co], place: AbstractContextManager[Executor]) -> Iterator[
         _opened.pop(errand.token, None)
 
 
-def _result(future: "Future[list[T_co]]", executor: Executor) -> list[T_co]:
+def _result(future: "Future[T_co]", executor: Executor) -> T_co:
     """What an errand gave; raises `Unavailable` where nobody is left to run it."""
     while True:
         try:
@@ -175,7 +181,7 @@ def _content(job: Work[Any]) -> str:
     return sha256(told.encode(errors="surrogatepass") + job.label_map.to_json()).hexdigest()
 
 
-def run(version: str, sent: bytes, indices: Sequence[int]) -> list[Any]:
+def run(version: str, sent: bytes, indices: Sequence[int]) -> Any:
     """Convert some images of an errand in this process; what is sent is opened by its own version only."""
     if version != __version__:
         raise InputError(f"a worker has polymask {__version__}; {install(version)}")
@@ -208,9 +214,12 @@ def _open(errand: Errand) -> Work[Any]:
     return job
 
 
-def _convert(job: Work[T_co], indices: Sequence[int]) -> list[T_co]:
+def _convert(job: Work[T_co], indices: Sequence[int]) -> T_co:
     """Some images, several at once where their files are far away."""
     if not _is_remote(job):
-        return [job.convert_image(index) for index in indices]
+        return job.convert_images(indices)
     with ThreadPoolExecutor(THREADS) as threads:
-        return list(threads.map(job.convert_image, indices))
+        first, *others = threads.map(job.convert_images, ([index] for index in indices))
+    for other in others:
+        first.add(other)
+    return first

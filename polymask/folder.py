@@ -5,9 +5,9 @@ The manifest is written last, after everything it speaks of is durable. From it 
 that it would make as well, or something else, which it does not overwrite unasked.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -16,20 +16,19 @@ import numpy as np
 from polymask._version import __version__
 from polymask.digest import geometry_sha256
 from polymask.errors import FormatError, InputError, LimitError
-from polymask.files import Root
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
 from polymask.layouts.tables import ID2LABEL, id2label
+from polymask.manifest import MANIFEST, manifest_line, read_manifest
 from polymask.model import ImageRecord
 from polymask.names import refuse_collisions, safe_path
-from polymask.objects import ObjectRoot, open_root
+from polymask.objects import open_root
 from polymask.png import decode_png
 from polymask.raster import rule_versions
 from polymask.semantic import Rules
 from polymask.urls import Location
 
 LABELS = "labels.json"
-MANIFEST = "manifest.jsonl"
 DEFAULT_SPLIT = "train"
 _LESS_USED = {"priority": (), "crowd": "keep", "border": 0, "holes": None}
 
@@ -56,7 +55,7 @@ class FolderSink:
         self.overwrite, self.keep_sources = overwrite, keep_sources
         self.label_map: LabelMap = options.label_map
         self.before: dict[str, dict[str, Any]] = {}
-        self.written: dict[str, dict[str, Any]] = {}
+        self.written: dict[str, bytes] = {}
         self.resumes = False
 
     @property
@@ -134,7 +133,7 @@ class FolderSink:
             there = self.root.holds(file)
             if self.overwrite:
                 continue
-            if name in self.before and self._rules() != _rules_of(self.before[name]):
+            if name in self.before and self._rules != _rules_of(self.before[name]):
                 raise InputError(self._told(file, "was made under other rules"))
             if name in self.before and self.before[name]["mask"] != self._mask_path(name):
                 raise InputError(self._told(self.before[name]["mask"], "is of another layout or split"))
@@ -147,23 +146,31 @@ class FolderSink:
     def _told(self, relative: str, what: str) -> str:
         return f"{self.root.path / relative} {what}; pass --overwrite, or choose another DEST"
 
+    @cached_property
     def _rules(self) -> dict[str, Any]:
         named = {"pixel_rule": self.rules.pixel_rule, **rule_versions(self.rules.pixel_rule)}
         named["overlap"] = self.rules.overlap
         chosen = {name: getattr(self.rules, name) for name in _LESS_USED}
         return named | {name: value for name, value in chosen.items() if value != _LESS_USED[name]}
 
-    def entry(self, record: ImageRecord, source_sha256: str, drawn: Drawn) -> dict[str, Any]:
+    def line(self, record: ImageRecord, source_sha256: str, drawn: Drawn) -> bytes:
         """An image's line in the manifest. It holds no time and no host."""
         height, width = record.frame
         line = {"name": record.name, "mask": drawn.mask, "height": height, "width": width}
         line |= {"pixels_sha256": drawn.pixels_sha256, "source_sha256": source_sha256}
-        line |= self._rules() | {"version": __version__}
+        line |= self._rules
+        line["version"] = __version__
         if (split := self.options.split_of(record.name)) != DEFAULT_SPLIT:
             line["split"] = split
         if self.keep_sources:
             line["sources"] = [[i.id, geometry_sha256(i.shape)] for i in record.instances]
-        return line if drawn.labels is None else line | {"labels": dict(drawn.labels)}
+        if drawn.labels is not None:
+            line["labels"] = dict(drawn.labels)
+        return manifest_line(line)
+
+    def differs(self, name: str, line: bytes) -> bool:
+        """Whether the manifest had another line for an image, or none."""
+        return name not in self.before or self.before[name] != msgspec.json.decode(line)
 
     def finished(self, record: ImageRecord) -> dict[str, Any] | None:
         """The manifest's line of a mask whose polygons are deleted, or None where they are all there.
@@ -216,28 +223,37 @@ class FolderSink:
             if label not in (drawn.labels or {}):
                 self.root.remove(f"{drawn.mask}/{label}.png")
 
-    def finish(self, drawn: Iterable[Drawn], entries: Iterable[dict[str, Any]]) -> None:
-        """The files that all images share, then, once all is durable, the manifest."""
-        self.written = {entry["name"]: entry for entry in entries}
-        lines = self.before | self.written
-        manifest = b"".join(_line(lines[name]) for name in sorted(lines))
+    def finish(self, lines: Mapping[str, bytes], rows: Mapping[str, bytes]) -> None:
+        """The files that all images share, then, once all is durable, the manifest.
+
+        `lines` are the manifest's by image name, in the source's order; `rows` the images' shares of
+        files that they have in common.
+        """
+        self.written = dict(lines)
         tables = ((LABELS, self.label_map.to_json()), (ID2LABEL, id2label(self.label_map)))
-        for path, data in (*tables, *self._shared(list(drawn))):
+        for path, data in (*tables, *self._shared(rows)):
             if self.root.read(path) != data:
                 self.root.write(path, data)
+        manifest = b"".join(self._line_of(name) for name in sorted(self.before.keys() | self.written.keys()))
         if self.root.read(MANIFEST) != manifest:
             self.root.sync()
             self.root.write(MANIFEST, manifest, durable=True)
 
-    def _shared(self, drawn: list[Drawn]) -> Iterator[tuple[str, bytes]]:
+    def _line_of(self, name: str) -> bytes:
+        return self.written.get(name) or manifest_line(self.before[name])
+
+    def _shared(self, rows: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
         """Files of all images: those of earlier runs are in the lists too, all in order of name."""
-        if any(one.row for one in drawn):
+        if rows:
+            drawn = (replace(self._drawn(name), row=rows.get(name, b"")) for name in self.written)
             return self.layout.finish(drawn, self.options)
-        others = {name: entry for name, entry in self.before.items() if name not in self.written}
-        splits = {name: str(entry.get("split", DEFAULT_SPLIT)) for name, entry in others.items()}
-        everything = [*drawn, *map(Drawn.of, others.values())]
+        others = self.before.keys() - self.written.keys()
+        splits = {name: str(self.before[name].get("split", DEFAULT_SPLIT)) for name in others}
         options = replace(self.options, splits={**self.options.splits, **splits})
-        return self.layout.finish(sorted(everything, key=lambda one: one.name), options)
+        return self.layout.finish(map(self._drawn, sorted(others | self.written.keys())), options)
+
+    def _drawn(self, name: str) -> Drawn:
+        return Drawn.of(msgspec.json.decode(self._line_of(name)))
 
 
 def same_picture(one: bytes, other: bytes) -> bool:
@@ -261,36 +277,3 @@ def _rules_of(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: tuple(entry[name]) if name == "priority" else entry[name] for name in named if name in entry
     }
-
-
-def _line(entry: Mapping[str, Any]) -> bytes:
-    return (json.dumps(entry, ensure_ascii=False) + "\n").encode()
-
-
-def read_manifest(root: Root | ObjectRoot) -> dict[str, dict[str, Any]]:
-    """The manifest's lines by image name; none where there is no manifest.
-
-    Raises `FormatError` naming the line that is damaged.
-    """
-    entries: dict[str, dict[str, Any]] = {}
-    for number, line in enumerate((root.read(MANIFEST) or b"").splitlines(), 1):
-        try:
-            msgspec.json.decode(line, type=_Entry)
-            entry = msgspec.json.decode(line)
-            entries[entry["name"]] = entry
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            raise FormatError(
-                f"{root.path / MANIFEST}: line {number} is damaged; move the file away and convert again"
-            ) from None
-    return entries
-
-
-class _Entry(msgspec.Struct):
-    """What a line must hold to be worked with; it may come from elsewhere."""
-
-    name: str
-    mask: str
-    pixels_sha256: str
-    labels: dict[str, str] = {}
-    sources: list[tuple[int | str, str]] = []
-    split: str = ""

@@ -9,11 +9,11 @@ from typing import Any, cast
 import numpy as np
 
 from polymask.errors import InputError, NotFound
-from polymask.folder import read_manifest
 from polymask.formats import Annotations, open_annotations
 from polymask.labels import LabelMap, from_categories
 from polymask.layouts import LAYOUTS, layout_named, stem
 from polymask.layouts.reading import MaskFolder, masks_below, png_folder, read_png
+from polymask.manifest import read_manifest
 from polymask.model import IndexMask
 from polymask.names import safe_path
 from polymask.objects import open_root

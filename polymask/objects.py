@@ -58,6 +58,8 @@ class ObjectRoot:
             return self._there
 
     def _list(self) -> set[str]:
+        if self.path.listing is not None:
+            return set(self.path.listing.files)
         if (self.path.info() or {}).get("type") == "file":
             raise InputError(f"{self.path} is an object; DEST is a prefix, as a folder is")
         try:

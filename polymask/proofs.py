@@ -7,12 +7,12 @@ from typing import Any
 from polymask.causes import Case, likely_causes
 from polymask.digest import combined_sha256, pixels_sha256
 from polymask.errors import InputError, NotFound, PolymaskError, ProofError
-from polymask.folder import MANIFEST, read_manifest
 from polymask.formats import Annotations, open_annotations
 from polymask.labels import LabelMap, from_categories
 from polymask.layouts import stem
 from polymask.layouts.overlay import overlays
 from polymask.layouts.reading import MaskFolder
+from polymask.manifest import MANIFEST, read_manifest
 from polymask.masks import matched, open_mask_folder, open_masks
 from polymask.model import Skipped
 from polymask.names import safe_path

@@ -6,8 +6,9 @@ The drivers raise whatever their libraries raise; here it becomes `NotFound`, `D
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import SEEK_CUR, SEEK_END, SEEK_SET, RawIOBase
 from sys import modules
 from typing import Any
 
@@ -86,3 +87,32 @@ def _driver_errors() -> tuple[type[BaseException], ...]:
 def shown(url: str) -> str:
     """A text that may hold a URL, without what may be secret in it."""
     return _SECRETS.sub("", url)
+
+
+class Ranges(RawIOBase):
+    """An object of so many bytes, read as a file by its ranges."""
+
+    def __init__(self, read_range: Callable[[int, int], bytes], size: int) -> None:
+        self.read_range, self.size, self.at = read_range, size, 0
+
+    def readable(self) -> bool:  # noqa: D102 - of the library
+        return True
+
+    def seekable(self) -> bool:  # noqa: D102 - of the library
+        return True
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:  # noqa: D102
+        self.at = max(0, offset + {SEEK_SET: 0, SEEK_CUR: self.at, SEEK_END: self.size}[whence])
+        return self.at
+
+    def tell(self) -> int:  # noqa: D102
+        return self.at
+
+    def readinto(self, buffer: Any) -> int:  # noqa: D102
+        end = min(self.size, self.at + len(buffer))
+        if end <= self.at:
+            return 0
+        data = self.read_range(self.at, end)
+        buffer[: len(data)] = data
+        self.at += len(data)
+        return len(data)

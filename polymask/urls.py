@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from io import SEEK_CUR, SEEK_END, SEEK_SET, BufferedReader, RawIOBase
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from polymask.errors import FormatError, InputError, NotFound
-from polymask.stores import shown, store_errors, store_of
+from polymask.stores import Ranges, shown, store_errors, store_of
 
 BLOCK = 1 << 20  # bytes a request of an opened file: a header costs one, a file few
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
@@ -244,11 +244,14 @@ class Url:
         """An object's bytes."""
         return bytes(self.call("cat_file"))
 
+    def _range(self, start: int, end: int) -> bytes:
+        return bytes(self.call("cat_file", start=start, end=end))
+
     def open(self, mode: str = "rb") -> BinaryIO:
         """An object, opened for reading: seekable, a request for each megabyte that is looked at."""
         assert mode == "rb"
         size = self.call("info")["size"]
-        return BufferedReader(_Opened(self, size), BLOCK) if size is not None else _whole(self)
+        return BufferedReader(Ranges(self._range, size), BLOCK) if size is not None else _whole(self)
 
 
 Location = Path | Url
@@ -277,38 +280,7 @@ def listed_once(place: Location) -> Location:
 
 def _whole(url: Url) -> BinaryIO:
     """An object of a store that does not tell sizes."""
-    from io import BytesIO
-
     return BytesIO(url.read_bytes())
-
-
-class _Opened(RawIOBase):
-    """An object read by ranges."""
-
-    def __init__(self, url: Url, size: int) -> None:
-        self.url, self.size, self.at = url, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
-        self.at = max(0, offset + {SEEK_SET: 0, SEEK_CUR: self.at, SEEK_END: self.size}[whence])
-        return self.at
-
-    def tell(self) -> int:
-        return self.at
-
-    def readinto(self, buffer: Any) -> int:
-        end = min(self.size, self.at + len(buffer))
-        if end <= self.at:
-            return 0
-        data = self.url.call("cat_file", start=self.at, end=end)
-        buffer[: len(data)] = data
-        self.at += len(data)
-        return len(data)
 
 
 def _safe(url: Url, name: str) -> str:

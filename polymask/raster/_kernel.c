@@ -129,9 +129,10 @@ static PyObject *py_paint(PyObject *Py_UNUSED(self), PyObject *args) {
 }
 
 static PyObject *claims_result(const Claims *c) {
-    return Py_BuildValue("(Ly#y#n)", (long long)c->labeled, c->spans.at ? (char *)c->spans.at : "",
-                         c->spans.size * (Py_ssize_t)sizeof(Span), c->sets ? (char *)c->sets : "",
-                         c->kinds * c->words * (Py_ssize_t)sizeof *c->sets, c->words);
+    return Py_BuildValue("(LLy#y#n)", (long long)c->labeled, (long long)c->contested,
+                         c->pieces ? (char *)c->pieces : "", c->size * (Py_ssize_t)sizeof(Piece),
+                         c->sets ? (char *)c->sets : "", c->kinds * c->words * (Py_ssize_t)sizeof *c->sets,
+                         c->words * (Py_ssize_t)sizeof *c->sets);
 }
 
 static int table_fits(const Table *t, Py_ssize_t spans, Py_ssize_t most) {
@@ -173,31 +174,29 @@ static PyObject *py_claims(PyObject *Py_UNUSED(self), PyObject *args) {
     PyMem_RawFree(c.slots);
     PyMem_RawFree(c.open);
     PyMem_RawFree(c.sets_open);
-    PyMem_RawFree(c.spans.at);
+    PyMem_RawFree(c.pieces);
     release(&work);
     for (int i = 0; i < 3; i++) PyBuffer_Release(&b[i]);
     return result;
 }
 
 static PyObject *py_tally(PyObject *Py_UNUSED(self), PyObject *args) {
-    PyObject *o[5];
-    Py_buffer b[5] = {{0}, {0}, {0}, {0}, {0}};
-    Py_ssize_t n, n_kinds, n_places, n_counts, per_kind;
-    const Span *pieces;
-    const int32_t *kinds;
+    PyObject *o[4];
+    Py_buffer b[4] = {{0}, {0}, {0}, {0}};
+    Py_ssize_t n, n_places, n_counts, per_kind;
+    const Piece *pieces;
     const int64_t *places;
     int64_t *counts;
     Mask m;
     const char *why = NULL;
-    if (!PyArg_ParseTuple(args, "OOOOOn", &o[0], &o[1], &o[2], &o[3], &o[4], &per_kind)) return NULL;
-    if (!as_mask(o[0], &b[0], &m) && (pieces = view(o[1], &b[1], sizeof(Span), 0, &n)) &&
-        (kinds = view(o[2], &b[2], 4, 0, &n_kinds)) && (places = view(o[3], &b[3], 8, 0, &n_places)) &&
-        (counts = view(o[4], &b[4], 8, 1, &n_counts))) {
+    if (!PyArg_ParseTuple(args, "OOOOn", &o[0], &o[1], &o[2], &o[3], &per_kind)) return NULL;
+    if (!as_mask(o[0], &b[0], &m) && (pieces = view(o[1], &b[1], sizeof(Piece), 0, &n)) &&
+        (places = view(o[2], &b[2], 8, 0, &n_places)) && (counts = view(o[3], &b[3], 8, 1, &n_counts))) {
         Py_BEGIN_ALLOW_THREADS
-        why = tally(&m, pieces, kinds, n < n_kinds ? n : n_kinds, places, n_places, counts, n_counts, per_kind);
+        why = tally(&m, pieces, n, places, n_places, counts, n_counts, per_kind);
         Py_END_ALLOW_THREADS
     }
-    for (int i = 0; i < 5; i++) PyBuffer_Release(&b[i]);
+    for (int i = 0; i < 4; i++) PyBuffer_Release(&b[i]);
     if (PyErr_Occurred()) return NULL;
     return why ? bad(why) : Py_NewRef(Py_None);
 }
@@ -206,7 +205,7 @@ static PyMethodDef methods[] = {
     {"spans", py_spans, METH_VARARGS, "spans(points, ring_size, ring_polygon, polygon_shape, shapes, height, width)"},
     {"paint", py_paint, METH_VARARGS, "paint(mask, table, cuts, order, values, counts)"},
     {"claims", py_claims, METH_VARARGS, "claims(table, cuts, groups, group count, height)"},
-    {"tally", py_tally, METH_VARARGS, "tally(mask, pieces, kinds, places, counts, per_kind)"},
+    {"tally", py_tally, METH_VARARGS, "tally(mask, pieces, places, counts, per_kind)"},
     {"rings", py_rings, METH_O, "rings(text) -> list of float64 bytes, or None"},
     {NULL, NULL, 0, NULL},
 };

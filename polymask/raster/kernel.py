@@ -118,13 +118,12 @@ def find_claims(spans: SpanTable, groups: Sequence[int], *, frame: Frame) -> Cla
     if not _compiled:
         return claims.find(spans, groups, frame=frame)
     most = max(groups, default=0) + 1
-    labeled, pieces, sets, words = _compiled.claims(
+    labeled, contested, pieces, sets, size = _compiled.claims(
         spans.table, spans.cuts, np.array(groups, np.int64), most, frame[0]
     )
-    found = np.frombuffer(pieces, np.int32).reshape(-1, 2, 3)
-    size = 8 * words  # bytes of a set
     members = [_members(sets[at : at + size]) for at in range(0, len(sets), size)]
-    return claims.ordered(labeled, found[:, 0], found[:, 1, 0], members)
+    rows = np.frombuffer(pieces, np.int32).reshape(-1, 4)
+    return Claims(labeled=labeled, contested=contested, pieces=rows, sets=members)
 
 
 @lru_cache(1 << 14)
@@ -141,7 +140,7 @@ def tally(mask: IndexMask, found: Claims, *, places: Int64, owners: int) -> Int6
     if not _compiled:
         return claims.tally(mask, found, places=places, owners=owners)
     counts = np.zeros((len(found.sets), owners), np.int64)
-    _compiled.tally(mask, found.pieces, found.kinds, places, counts, owners)
+    _compiled.tally(mask, found.pieces, places, counts, owners)
     return counts
 
 

@@ -161,11 +161,12 @@ def test_claims_are_those_of_the_reference(
     table, n = tabled(many), len(many)
     groups = data.draw(st.lists(st.sampled_from([-1, 0, 1, 63, 64, 130]), min_size=n, max_size=n))
     fast, slow = kernel.find_claims(table, groups, frame=(4, 13)), claims.find(table, groups, frame=(4, 13))
-    assert (fast.labeled, fast.contested, fast.sets) == (slow.labeled, slow.contested, slow.sets)
+    assert (fast.labeled, fast.contested) == (slow.labeled, slow.contested)
     mask = np.zeros((4, 13), np.uint8)
     kernel.paint_all(mask, table, order=range(n), values=[max(group, 0) for group in groups])
     args: dict[str, Any] = {"places": np.arange(131), "owners": 131}
-    np.testing.assert_array_equal(kernel.tally(mask, fast, **args), claims.tally(mask, slow, **args))
+    shown = kernel.tally(mask, fast, **args).tolist(), claims.tally(mask, slow, **args).tolist()
+    assert dict(zip(fast.sets, shown[0], strict=True)) == dict(zip(slow.sets, shown[1], strict=True))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
