@@ -88,9 +88,11 @@ class Url:
     def __init__(self, protocol: str, key: str, listing: Listing | None = None) -> None:
         self.protocol, self.key, self.listing = protocol, key, listing
         if any(part in ("", ".", "..") for part in self._plain.rstrip("/").split("/")):
-            raise InputError(f"{self} is no place in a store: a part of it is empty, '.' or '..'")
+            raise InputError(f"{shown(str(self))} is no place in a store: a part of it is empty, '.' or '..'")
         if ":" in key.partition("/")[0].rpartition("@")[0]:
-            raise InputError(f"{self}: no password in a URL; set it where the store's own tools look for it")
+            raise InputError(
+                f"{shown(str(self))}: no password in a URL; set it where the store's own tools look for it"
+            )
 
     def __str__(self) -> str:
         return f"{self.protocol}://{self._plain}"

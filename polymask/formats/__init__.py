@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from polymask.errors import BackendError, FormatError, InputError, unknown
+from polymask.errors import FormatError, InputError, unknown
 from polymask.files import disk_error
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
@@ -116,16 +116,17 @@ def open_annotations(
     path = located(path)
     module = module_named(format) if format else None
     try:
-        content = Content(path)
-        if module is None:
-            module = _sniffed(content)
-        return module.read(_single(content, module), options or ReadOptions())
-    except BackendError:
-        raise
-    except FormatError as error:
-        raise FormatError(f"{error}{_looks_like(content, format)}") from None
+        return _read(Content(path), module, options or ReadOptions(), named=format)
     except OSError as error:
         raise disk_error(error, path) from None
+
+
+def _read(content: Content, module: Format | None, options: ReadOptions, *, named: str | None) -> Annotations:
+    try:
+        module = module or _sniffed(content)
+        return module.read(_single(content, module), options)
+    except FormatError as error:
+        raise FormatError(f"{error}{_looks_like(content, named)}") from None
 
 
 def _looks_like(content: Content, format: str | None) -> str:
