@@ -13,7 +13,7 @@ import socket
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -119,6 +119,7 @@ class ObjectRoot:
         As `Root.run`. A run that is killed holds it for two minutes more, or until the next one on
         the same machine.
         """
+        _refuse_unwritable(self.path)
         earlier = self._notes()
         self._note = f"run-{secrets.token_hex(8)}.json"
         self._sign(options)
@@ -128,6 +129,7 @@ class ObjectRoot:
             look()
         except BaseException:
             self._forget([self._note])
+            self._note = ""
             raise
         self._forget(earlier)
         try:
@@ -136,8 +138,10 @@ class ObjectRoot:
         except BaseException:
             with suppress(BackendError):  # the first error is the one to tell
                 self._sign(options, held=False)
+            self._note = ""
             raise
         self._forget([self._note])
+        self._note = ""
 
     def _sign(self, options: dict[str, Any], *, held: bool = True) -> None:
         """Put the run's note, or renew it."""
@@ -240,8 +244,10 @@ def _modified(info: dict[str, Any]) -> datetime:
         for name in ("LastModified", "last_modified", "updated", "mtime", "created")
         if info.get(name)
     )
+    if isinstance(told, float | int):
+        return datetime.fromtimestamp(told, UTC)
     moment = told if isinstance(told, datetime) else datetime.fromisoformat(str(told).replace("Z", "+00:00"))
-    return moment.replace(tzinfo=None)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _is_dead(note: dict[str, Any], now: datetime) -> bool:
