@@ -92,6 +92,7 @@ class Cluster(Executor):
             self._require_workers()
             self._alone_since = None
         except (Unavailable, OSError) as error:
-            self._alone_since = self._alone_since or monotonic()
+            if self._alone_since is None:
+                self._alone_since = monotonic()
             if monotonic() - self._alone_since > ALONE:
                 raise Unavailable(f"{error}") from None

@@ -7,11 +7,12 @@ was lost with its worker is run again.
 """
 
 import pickle
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
@@ -73,22 +74,38 @@ class Errand:
     content: str
 
 
-def converted(job: Work[T_co], executor: Executor | None) -> Iterator[T_co]:
-    """What became of the job's images, in order and some at a time, wherever they are converted."""
+@contextmanager
+def workplace(job: Work[T_co], executor: Executor | None) -> Iterator[Callable[[], Iterator[T_co]]]:
+    """Where the job's images are converted: a call gives what became of them, in order, some at a time.
+
+    Raises, before any work, `InputError` where the job cannot be done there, `Unavailable` for
+    a cluster that does not answer.
+    """
     options = job.options
     if executor is not None and options.scheduler:
         raise InputError("an executor and --scheduler are two places to work; leave one out")
     if options.scheduler:
-        yield from _sent(job, Cluster(options.scheduler))
+        _refuse_unshared(job)
+        with Cluster(options.scheduler) as workers:
+            yield partial(_sent, job, workers)
     elif executor is not None and job.given is not None:
-        yield from _sent(job, nullcontext(executor))
+        _refuse_unshared(job)
+        yield partial(_sent, job, executor)
     elif executor is not None or not _is_remote(job):
-        yield from in_chunks(job.convert_images, job.indices, options.workers, executor)
+        yield partial(in_chunks, job.convert_images, job.indices, options.workers, executor)
     elif options.workers > 1 and len(job.indices) > MOST and job.given and _is_shared(job):
-        # forked processes must not go on with this one's connections
-        yield from _sent(job, spawned(options.workers))
+        with spawned(options.workers) as workers:  # forked ones must not go on with our connections
+            yield partial(_sent, job, workers)
     else:
-        yield from (_convert(job, indices) for indices in _chunks(job.indices))
+        yield lambda: (_convert(job, indices) for indices in _chunks(job.indices))
+
+
+def _refuse_unshared(job: Work[Any]) -> None:
+    given = job.given
+    if isinstance(given, Path) and given.exists() and not (given.is_file() or given.is_dir()):
+        raise InputError(f"{given} can be read once only; other processes need a file")
+    if not _is_shared(job):
+        raise InputError("memory:// is one process's own: leave the executor out, or name another place")
 
 
 def _places(job: Work[Any]) -> list[Location]:
@@ -110,22 +127,18 @@ def _chunks(indices: Sequence[int]) -> Iterator[Sequence[int]]:
     return (indices[at : at + size] for at in range(0, len(indices), size))
 
 
-def _sent(job: Work[T_co], place: AbstractContextManager[Executor]) -> Iterator[T_co]:
+def _sent(job: Work[T_co], executor: Executor) -> Iterator[T_co]:
     """The images, converted by an executor's errands."""
-    if not _is_shared(job):
-        raise InputError("memory:// is one process's own: leave the executor out, or name another place")
     errand = errand_of(job)
     sent = pickle.dumps(errand)
     _opened[errand.token] = job  # for threads of this process, and for those that are forked from it
+    futures = deque(executor.submit(run, __version__, sent, list(one)) for one in _chunks(job.indices))
     try:
-        with place as executor:
-            futures = [executor.submit(run, __version__, sent, list(one)) for one in _chunks(job.indices)]
-            try:
-                yield from (_result(future, executor) for future in futures)
-            finally:
-                for future in futures:
-                    future.cancel()
+        while futures:
+            yield _result(futures.popleft(), executor)
     finally:
+        for future in futures:
+            future.cancel()
         _opened.pop(errand.token, None)
 
 
@@ -150,8 +163,6 @@ def errand_of(job: Work[Any]) -> Errand:
     """The errand of a job: paths in full, for a worker may have another current folder."""
     assert job.given is not None
     given, options = job.given, job.options
-    if isinstance(given, Path) and given.exists() and not (given.is_file() or given.is_dir()):
-        raise InputError(f"{given} can be read once only; other processes need a file")
     return Errand(
         token=token_hex(8),
         kind=type(job),

@@ -18,7 +18,7 @@ from typing import Any
 
 from polymask.conflicts import without_winners
 from polymask.digest import record_sha256
-from polymask.engines import converted
+from polymask.engines import workplace
 from polymask.errors import BackendError, InputError, LabelError, PolymaskError, unknown
 from polymask.files import regular
 from polymask.folder import FolderSink
@@ -191,11 +191,12 @@ class Job:
         if progress:
             progress.start(len(self.indices))
         with (
+            workplace(self, executor) as converted,
             nullcontext()
             if self.options.dry_run
-            else self.sink.root.run(self.fingerprint, look=self.sink.look)
+            else self.sink.root.run(self.fingerprint, look=self.sink.look),
         ):
-            made = self._made(executor, progress)
+            made = self._made(converted(), progress)
             report = self._report(made.tally)
             if not self.options.dry_run:
                 self.sink.finish(made.lines, made.rows)
@@ -204,9 +205,9 @@ class Job:
         report.seconds = time.perf_counter() - began
         return report
 
-    def _made(self, executor: Executor | None, progress: Progress | None) -> Made:
+    def _made(self, converted: Iterator[Made], progress: Progress | None) -> Made:
         made = Made()
-        for some in converted(self, executor):
+        for some in converted:
             made.add(some)
             if progress:
                 progress.advance(some.tally.report.images)
