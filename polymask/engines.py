@@ -28,10 +28,9 @@ from polymask.formats.place import Place
 from polymask.labels import LabelMap
 from polymask.options import ConvertOptions
 from polymask.urls import Location, Url, located
-from polymask.workers import in_chunks, spawned
+from polymask.workers import THREADS, in_chunks, spawned
 
 T_co = TypeVar("T_co", bound="Sum", covariant=True)
-THREADS = 16  # requests under way at once in a process: a store's answers take their time
 MOST = 64  # images an errand
 LEAST = 16
 SHARE = 32  # errands at least, where there are images enough, to share them evenly

@@ -39,10 +39,13 @@ def convert(
 ) -> Report:
     """Convert polygon annotations to masks; the options are the flags of the command, with underscores.
 
-    `source` and `dest` are paths, or `dataloop://PROJECT/DATASET[/folder]`. A dataset
-    without `dest` is converted in place. Raises `InputError` (nothing was written) for
-    input that cannot be used, `BackendError` where the disk or the service fails, `Locked`
-    where another run holds DEST. What fails alone is in the report's `failures`.
+    `source` and `dest` are paths, URLs such as `s3://bucket/folder`, or
+    `dataloop://PROJECT/DATASET[/folder]`. A dataset without `dest` is converted in place. With an
+    `executor` of any library, its processes open the source themselves.
+
+    Raises `InputError` (nothing was written) for input that cannot be used, `BackendError` where
+    the disk or the service fails, `Locked` where another run holds DEST. What fails alone is in
+    the report's `failures`.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as dest:

@@ -37,6 +37,11 @@ def store_of(protocol: str, key: str) -> Any:
     return _stores[place]
 
 
+def is_connected() -> bool:
+    """Whether this process talks to a store, and so must not fork: threads of it hold what is talked."""
+    return any(pid == os.getpid() and not url.startswith("memory:") for pid, url in list(_stores))
+
+
 def _connected(url: str) -> Any:
     from fsspec.core import url_to_fs
 

@@ -14,9 +14,10 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from polymask.errors import FormatError, InputError, NotFound
-from polymask.stores import Ranges, shown, store_errors, store_of
+from polymask.stores import EXTRAS, Ranges, shown, store_errors, store_of
 
 BLOCK = 1 << 20  # bytes a request of an opened file: a header costs one, a file few
+_MERGED = {f"{protocol}:" for protocol in (*EXTRAS, "memory")}
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 
@@ -37,6 +38,8 @@ def located(given: "str | Path | Url") -> "Location":
     >>> located("masks"), located("memory://bucket/masks")
     (PosixPath('masks'), Url('memory://bucket/masks'))
     """
+    if isinstance(given, Path) and given.parts[:1] and given.parts[0] in _MERGED:
+        raise InputError(f"{given}: a Path cannot hold a URL, for it merges slashes; pass it as text")
     if not isinstance(given, str) or not (match := _URL.match(given)):
         return given if isinstance(given, Url) else Path(given)
     protocol, rest = match[1].lower(), given[match.end() :]

@@ -114,9 +114,8 @@ class Campaign:
             expected |= {"written": changed, "unchanged": expected["images"] - changed}
         reports = _timeless(report) == _timeless(expected)
         files = (stored(dest) if isinstance(dest, Url) else tree(dest)) == self.expected
-        print(
-            f"{what}: {seconds:.1f} s, exit {process.returncode}, files equal: {files}, report equal: {reports}"
-        )
+        equal = f"files equal: {files}, report equal: {reports}"
+        print(f"{what}: {seconds:.1f} s, exit {process.returncode}, {equal}")
         return files and reports
 
 

@@ -195,10 +195,12 @@ def require_jinja() -> None:
 
 def write(made: Preview, dest: str | Path) -> None:
     """Write the report, whole or not at all; what was there under the name is replaced."""
-    dest = Path(dest)
-    root = Root(dest.parent)
+    file = located(dest)
+    if not isinstance(file, Path):
+        raise InputError(f"{file}: a report is written to disk; name a file here, and copy it")
+    root = Root(file.parent)
     try:
-        root.write(dest.name, render(made).encode())
+        root.write(file.name, render(made).encode())
     finally:
         root.close()
 

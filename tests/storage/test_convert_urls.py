@@ -149,6 +149,12 @@ def test_the_command_line_takes_urls(bucket: Url, polymask_command: Run, many_im
     assert run.returncode == 0, run.stderr
     polymask.convert(path, path.parent / "out")
     assert stored(bucket / "out") == tree(path.parent / "out")
+    for command in (("compare", source, dest), ("stats", dest), ("check", source), ("verify", dest)):
+        run = polymask_command(*command)
+        assert run.returncode == 0, run.stderr
+    run = polymask_command("preview", source, "-o", f"{bucket}/report.html")
+    assert run.returncode == 2
+    assert "written to disk" in run.stderr
     run = polymask_command("convert", f"{bucket}/none.json", dest)
     assert run.returncode == 3
     assert f"{bucket}/none.json" in run.stderr

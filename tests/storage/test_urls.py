@@ -106,6 +106,12 @@ def test_a_missing_driver_is_named_with_its_extra(
         list(polymask.read(url))
 
 
+def test_a_path_that_was_a_url_is_refused() -> None:
+    """`Path` makes `s3:/bucket` of it, which would be a folder here."""
+    with pytest.raises(InputError, match="pass it as text"):
+        list(polymask.read(Path("s3://bucket/a.json")))
+
+
 def test_an_unknown_protocol_is_refused() -> None:
     """With its name."""
     with pytest.raises(InputError, match="foo"):
