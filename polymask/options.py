@@ -10,6 +10,7 @@ from polymask.errors import InputError, unknown
 from polymask.formats import ReadOptions
 from polymask.model import Frame, Limits
 from polymask.semantic import Rules
+from polymask.urls import located
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ class ConvertOptions:
     default_label: str | None = None
     max_pixels: int = Limits().max_pixels
     workers: int = 1
+    scheduler: str | None = None
     palette: str = "safe"
     overwrite: bool = False
     dry_run: bool = False
@@ -78,7 +80,7 @@ class ConvertOptions:
         return ReadOptions(
             limits=Limits(max_pixels=self.max_pixels),
             skip_invalid=self.skip_invalid,
-            images=Path(self.images) if self.images is not None else None,
+            images=located(self.images) if self.images is not None else None,
             label_attribute=self.label_attribute,
             default_label=self.default_label,
         )
