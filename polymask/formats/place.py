@@ -101,6 +101,10 @@ class Place:
             return self._stream
         return self.zip.read(name) if self.zip else (self.root / name).read_bytes()
 
+    def on_disk(self, name: str) -> Path | None:
+        """Where a file lies that can be read by parts; None for what comes from a pipe or a zip."""
+        return None if self._stream is not None or self.zip else self.root / name
+
     def open(self, name: str) -> BinaryIO:
         """A file, opened; a zip's member is unpacked into memory first."""
         return BytesIO(self.zip.read(name)) if self.zip else (self.root / name).open("rb")

@@ -13,6 +13,8 @@
 
 #include "_rings.h"
 
+#include "_json.h"
+
 static void release(Work *work) {
     PyMem_RawFree(work->edges.at);
     PyMem_RawFree(work->places.at);
@@ -207,6 +209,7 @@ static PyMethodDef methods[] = {
     {"paint", py_paint, METH_VARARGS, "paint(mask, table, cuts, order, values, counts)"},
     {"claims", py_claims, METH_VARARGS, "claims(table, cuts, groups, group count, height)"},
     {"tally", py_tally, METH_VARARGS, "tally(mask, pieces, kinds, places, counts, per_kind)"},
+    {"places", py_places, METH_VARARGS, "places(chunk, most, depth, quoted, escaped)"},
     {"rings", py_rings, METH_O, "rings(text) -> list of float64 bytes, or None"},
     {NULL, NULL, 0, NULL},
 };

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from polymask.errors import InputError
 from polymask.model import Frame, IndexMask, Ring
-from polymask.raster import center, claims
+from polymask.raster import center, claims, places
 from polymask.raster.claims import Claims
+from polymask.raster.places import Nesting
 from polymask.raster.spans import Int64, SpanTable, paint, split, union
 
 
@@ -151,3 +152,15 @@ def rings_of(text: bytes) -> list[bytes] | None:
     Only plain lists of plain numbers are read, and each is rounded as JSON libraries round it.
     """
     return _compiled.rings(text) if _compiled else None
+
+
+def places_in(chunk: bytes, nesting: Nesting, *, most: int) -> tuple[NDArray[np.int32], Nesting]:
+    """Where a chunk of JSON text nests: brackets and commas outside strings, at depths up to `most`.
+
+    A bracket counts at the depth inside it. The nesting is that before the chunk; returned is
+    that behind it.
+    """
+    if not _compiled:
+        return places.find(chunk, nesting, most=most)
+    found, *after = _compiled.places(chunk, most, *nesting)
+    return np.frombuffer(found, np.int32), Nesting(*after)
