@@ -67,6 +67,11 @@ _FLAGS = [
         "--where", multiple=True, metavar="GLOB", help="Convert images with such names only; repeatable."
     ),
     click.option(
+        "--shard",
+        metavar="I/N",
+        help="Convert one of N parts only, so that N processes or machines share the work.",
+    ),
+    click.option(
         "--overlap",
         type=click.Choice(list(OVERLAP_RULES)),
         default="last",

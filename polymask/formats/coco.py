@@ -84,7 +84,7 @@ def sniff(content: Content) -> bool:
     if content.ranges:
         from polymask.formats import coco_index
 
-        return coco_index.sniff(content.outline)
+        return coco_index.sniff(content)
     if {"images", "annotations"} <= content.keys:
         return not coco_panoptic.sniff(content)
     return content.is_json and content.is_list and "image_id" in content.keys

@@ -7,10 +7,10 @@ a record's annotations are read again when it is asked for. The index is kept fo
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -20,14 +20,14 @@ from polymask.errors import FormatError, InputError, SourceChanged
 from polymask.formats import Annotations, ReadOptions, coco
 from polymask.formats.coco import Key, _Annotation, _Category, _Image
 from polymask.formats.content import Content
-from polymask.formats.index_store import Stamp, Stored, load, save
-from polymask.formats.outline import NotJson, Outline, Rows, decode_plain
+from polymask.formats.index_store import Stamp, Stored, is_stored, load, save
+from polymask.formats.outline import NotJson, Rows, decode_plain
 from polymask.formats.ranges import Ranges
 from polymask.formats.refusals import Refusals
 from polymask.model import Finding, Frame, ImageRecord, Skipped
 
 T = TypeVar("T")
-Int64 = NDArray[np.int64]
+Whole = NDArray[np.integer[Any]]
 
 _HEAD = 100_000  # bytes of the annotations that tell panoptic files
 _MOST = 1 << 62
@@ -35,8 +35,11 @@ _AT_ONCE = 4096  # annotations
 _annotations = msgspec.json.Decoder(list[_Annotation])
 
 
-def sniff(outline: Outline) -> bool:
+def sniff(content: Content) -> bool:
     """Whether a large file has COCO's lists, and no panoptic segments in them."""
+    if is_stored(content.path):
+        return True
+    outline = content.outline
     members = msgspec.json.decode(outline.text, type=dict[str, msgspec.Raw])
     if not {"images", "annotations"} <= members.keys():
         return False
@@ -115,7 +118,7 @@ class Index:
         return found
 
 
-def _read_rows(rows: Rows, numbers: Int64) -> list[_Annotation]:
+def _read_rows(rows: Rows, numbers: Whole) -> list[_Annotation]:
     """Annotations by their places in the list, ascending; neighbours are read together."""
     if not len(numbers):
         return []
@@ -167,9 +170,9 @@ class _Reading:
         images = list(self._rows(self.sections.images, _Image, "$.images"))
         categories = list(self._rows(self.sections.categories, _Category, "$.categories"))
         positions = coco._positions(images, self.values, self.options)
-        kept = [image for index, image in images if positions.get(image.id) == index]
         some = len(images)
-        del images, positions
+        kept = _Images(image for index, image in images if positions.get(image.id) == index)
+        del images, positions  # large, and no longer needed
         names = coco._category_names(categories, self.values)
         columns = _Columns(kept, names)
         rows = self._rows(self.sections.annotations, _Annotation, "$.annotations")
@@ -212,13 +215,18 @@ class _Reading:
             yield from found
 
 
-class _Frames(Mapping[Key, Frame]):
+class _Images(Mapping[Key, Frame]):
     """Frames by image id; `place` is where an image stands among those that are kept."""
 
-    def __init__(self, images: Sequence[_Image]) -> None:
-        self.place = {image.id: place for place, image in enumerate(images)}
+    def __init__(self, images: Iterable[_Image]) -> None:
+        self.place: dict[Key, int] = {}
+        self.names: list[str] = []
+        self.frames: list[Frame] = []
         same: dict[Frame, Frame] = {}
-        self.frames = [same.setdefault(image.frame, image.frame) for image in images]
+        for image in images:
+            self.place[image.id] = len(self.names)
+            self.names.append(image.file_name)
+            self.frames.append(same.setdefault(image.frame, image.frame))
 
     def __contains__(self, key: object) -> bool:
         return key in self.place
@@ -236,67 +244,78 @@ class _Frames(Mapping[Key, Frame]):
 class _Columns:
     """What is kept of each annotation that paints: a few numbers."""
 
-    def __init__(self, images: Sequence[_Image], names: dict[Key, str]) -> None:
+    def __init__(self, images: _Images, names: dict[Key, str]) -> None:
         self.images, self.names = images, names
-        self.frames = _Frames(images)
         self.codes = {key: code for code, key in enumerate(names)}
-        self.image, self.code = array("i"), array("i")
-        self.row, self.id = array("q"), array("q")
+        self.image, self.code, self.row, self.id = array("I"), array("I"), array("I"), array("q")
         self.unsegmented = 0
 
     def add(self, index: int, annotation: _Annotation) -> None:
         """Take an annotation in; raises `Malformed` where it cannot be used."""
-        if not coco.paints(annotation, index, self.frames, self.names):
+        if not coco.paints(annotation, index, self.images, self.names):
             self.unsegmented += 1
             return
-        self.image.append(self.frames.place[annotation.image_id])
+        self.image.append(self.images.place[annotation.image_id])
         self.code.append(self.codes[annotation.category_id])
         self.row.append(index)
         self.id.append(_as_number(annotation.id))
 
     def stored(self, marks: Rows, *, skipped: tuple[Skipped, ...]) -> Stored:
         """The columns in order of the images, and what is told of them."""
-        image = np.frombuffer(self.image, np.int32)
+        findings = tuple(self._duplicates(marks))
+        self.id = array("q")  # large, and no longer needed
+        image = np.frombuffer(self.image, np.uint32)
         order = np.argsort(image, kind="stable")
         cuts = np.zeros(len(self.images) + 1, np.int64)
         np.cumsum(np.bincount(image, minlength=len(self.images)), out=cuts[1:])
-        rows = np.frombuffer(self.row, np.int64)[order]
         return Stored(
             marks=marks.marks,
-            order=rows,
+            order=np.frombuffer(self.row, np.uint32)[order],
             cuts=cuts,
-            names=[image.file_name for image in self.images],
-            ids=[image.id for image in self.images],
-            frames=np.array(self.frames.frames, np.int64).reshape(-1, 2),
+            names=self.images.names,
+            ids=list(self.images.place),
+            frames=np.array(self.images.frames, np.int64).reshape(-1, 2),
             categories=list(self.names.items()),
-            used=self._used(np.frombuffer(self.code, np.int32)[order]),
+            used=self._used(np.frombuffer(self.code, np.uint32)[order]),
             skipped=skipped,
             unsegmented=self.unsegmented,
-            findings=tuple(self._duplicates(marks, rows, cuts, np.frombuffer(self.id, np.int64)[order])),
+            findings=findings,
         )
 
-    def _used(self, codes: NDArray[np.int32]) -> dict[str, int]:
+    def _used(self, codes: Whole) -> dict[str, int]:
         """Instances by label, in the order in which the images show them."""
-        found, first, counts = np.unique(codes, return_index=True, return_counts=True)
+        counts = np.bincount(codes, minlength=len(self.names)).tolist()
+        first = {int(codes[at]): None for at in _firsts(codes, counts)}
         keys, used = list(self.names), Counter[str]()
-        for at in np.argsort(first).tolist():
-            used[self.names[keys[found[at]]]] += int(counts[at])
+        for code in first:
+            used[self.names[keys[code]]] += counts[code]
         return dict(used)
 
-    def _duplicates(self, marks: Rows, rows: Int64, cuts: Int64, ids: Int64) -> Iterator[Finding]:
-        """One finding for each annotation whose id occurs more than once."""
+    def _duplicates(self, marks: Rows) -> Iterator[Finding]:
+        """One finding for each annotation whose id occurs more than once, in order of the images."""
+        ids = np.frombuffer(self.id, np.int64)
         ascending = np.sort(ids)
         several = np.unique(ascending[1:][ascending[1:] == ascending[:-1]])
+        if not len(several):
+            return
+        del ascending
         at = np.flatnonzero(np.isin(ids, several))
-        numbers = rows[at]
+        places = np.frombuffer(self.image, np.uint32)[at]
+        order = np.argsort(places, kind="stable")
+        numbers = np.frombuffer(self.row, np.uint32)[at[order]]
         keys = [key for part in _parts(numbers) for key in _ids(marks, part)]
         times = Counter(keys)  # numbers may agree where ids do not
-        for place, key in zip((np.searchsorted(cuts, at, side="right") - 1).tolist(), keys, strict=True):
+        for place, key in zip(places[order].tolist(), keys, strict=True):
             if times[key] > 1:
-                name = self.images[place].file_name
+                name = self.images.names[place]
                 yield Finding(
                     "duplicate-id", name, coco._whole(key), f"{times[key]} annotations have this id"
                 )
+
+
+def _firsts(codes: Whole, counts: list[int]) -> list[int]:
+    """Where each code that occurs does so first, ascending."""
+    return sorted(int(np.argmax(codes == code)) for code, count in enumerate(counts) if count)
 
 
 def _as_number(key: Key | None) -> int:
@@ -304,12 +323,12 @@ def _as_number(key: Key | None) -> int:
     return key if isinstance(key, int) and -_MOST <= key < _MOST else hash(key)
 
 
-def _parts(numbers: Int64) -> Iterator[Int64]:
+def _parts(numbers: Whole) -> Iterator[Whole]:
     for start in range(0, len(numbers), _AT_ONCE):
         yield numbers[start : start + _AT_ONCE]
 
 
-def _ids(marks: Rows, numbers: Int64) -> list[Key]:
+def _ids(marks: Rows, numbers: Whole) -> list[Key]:
     """The ids of annotations, in the order of their numbers."""
     order = np.argsort(numbers)
     found: list[Key] = [0] * len(numbers)

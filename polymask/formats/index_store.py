@@ -45,14 +45,17 @@ class Stamp:
     @property
     def folder(self) -> Path:
         """Where the index lies."""
-        state = f"{self.size}-{self.changed}-{int(self.skip_invalid)}-{self.max_pixels}-{__version__}"
-        return cache_folder() / f"{self._prefix}{state}"
+        return cache_folder() / f"{self.state}{int(self.skip_invalid)}-{self.max_pixels}-{__version__}"
 
     @property
     def outdated(self) -> list[Path]:
         """Indexes of earlier states of the same file."""
-        now = f"{self._prefix}{self.size}-{self.changed}-"
-        return [one for one in cache_folder().glob(f"{self._prefix}*") if not one.name.startswith(now)]
+        return [one for one in cache_folder().glob(f"{self._prefix}*") if not one.name.startswith(self.state)]
+
+    @property
+    def state(self) -> str:
+        """How the names of all indexes of this state begin."""
+        return f"{self._prefix}{self.size}-{self.changed}-"
 
     @property
     def _prefix(self) -> str:
@@ -68,7 +71,7 @@ class Stored:
     """
 
     marks: NDArray[np.int64]
-    order: NDArray[np.int64]
+    order: NDArray[np.uint32]
     cuts: NDArray[np.int64]
     frames: NDArray[np.int64]
     names: list[str]
@@ -101,6 +104,12 @@ def cache_folder() -> Path:
     """Where indexes lie: the user's cache folder."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "polymask" / "indexes"
+
+
+def is_stored(path: Path) -> bool:
+    """Whether there is any index of the file as it is."""
+    state = Stamp.of(path, skip_invalid=False, max_pixels=0).state
+    return any(True for _ in cache_folder().glob(f"{state}*"))
 
 
 def load(stamp: Stamp) -> Stored | None:
