@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 import click
 
 import polymask
-from polymask.checks import KINDS
 from polymask.commands import (
     compare_command,
     emulate_command,
@@ -172,6 +171,8 @@ def check_command(source: str, *, max_pixels: int, as_json: bool, quiet: bool, *
         found = polymask.check(source, limits=Limits(max_pixels=max_pixels), progress=bar, **options)
     counts = Counter(finding.kind for finding in found)
     if as_json:
+        from polymask.checks import KINDS
+
         document = {
             "findings": [asdict(finding) for finding in found],
             "counts": {kind: counts[kind] for kind in KINDS if counts[kind]},

@@ -10,7 +10,6 @@ import errno
 import fcntl
 import json
 import os
-import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -142,7 +141,7 @@ class Root:
             look()
             unfinished = self.unfinished()
             self._clear_temporaries()
-            holder = {"options": options, "process": os.getpid(), "host": socket.gethostname()}
+            holder = {"options": options, "process": os.getpid(), "host": os.uname().nodename}
             self.write(f"{WORK}/{RUN}", json.dumps(holder).encode(), durable=True)
             yield unfinished
             self.remove(f"{WORK}/{RUN}")

@@ -5,9 +5,9 @@ The manifest is written last, after everything it speaks of is durable. From it 
 that it would make as well, or something else, which it does not overwrite unasked.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ class FolderSink:
         self.overwrite, self.keep_sources = overwrite, keep_sources
         self.label_map: LabelMap = options.label_map
         self.before: dict[str, dict[str, Any]] = {}
-        self.written: dict[str, dict[str, Any]] = {}
+        self.written: dict[str, bytes] = {}
         self.resumes = False
 
     @property
@@ -126,7 +126,7 @@ class FolderSink:
             there = self.root.holds(file)
             if self.overwrite:
                 continue
-            if name in self.before and self._rules() != _rules_of(self.before[name]):
+            if name in self.before and self._rules != _rules_of(self.before[name]):
                 raise InputError(self._told(file, "was made under other rules"))
             if name in self.before and self.before[name]["mask"] != self._mask_path(name):
                 raise InputError(self._told(self.before[name]["mask"], "is of another layout or split"))
@@ -139,23 +139,31 @@ class FolderSink:
     def _told(self, relative: str, what: str) -> str:
         return f"{self.root.path / relative} {what}; pass --overwrite, or choose another DEST"
 
+    @cached_property
     def _rules(self) -> dict[str, Any]:
         named = {"pixel_rule": self.rules.pixel_rule, **rule_versions(self.rules.pixel_rule)}
         named["overlap"] = self.rules.overlap
         chosen = {name: getattr(self.rules, name) for name in _LESS_USED}
         return named | {name: value for name, value in chosen.items() if value != _LESS_USED[name]}
 
-    def entry(self, record: ImageRecord, source_sha256: str, drawn: Drawn) -> dict[str, Any]:
+    def line(self, record: ImageRecord, source_sha256: str, drawn: Drawn) -> bytes:
         """An image's line in the manifest. It holds no time and no host."""
         height, width = record.frame
         line = {"name": record.name, "mask": drawn.mask, "height": height, "width": width}
         line |= {"pixels_sha256": drawn.pixels_sha256, "source_sha256": source_sha256}
-        line |= self._rules() | {"version": __version__}
+        line |= self._rules
+        line["version"] = __version__
         if (split := self.options.split_of(record.name)) != DEFAULT_SPLIT:
             line["split"] = split
         if self.keep_sources:
             line["sources"] = [[i.id, geometry_sha256(i.shape)] for i in record.instances]
-        return line if drawn.labels is None else line | {"labels": dict(drawn.labels)}
+        if drawn.labels is not None:
+            line["labels"] = dict(drawn.labels)
+        return manifest_line(line)
+
+    def differs(self, name: str, line: bytes) -> bool:
+        """Whether the manifest had another line for an image, or none."""
+        return name not in self.before or self.before[name] != msgspec.json.decode(line)
 
     def finished(self, record: ImageRecord) -> dict[str, Any] | None:
         """The manifest's line of a mask whose polygons are deleted, or None where they are all there.
@@ -208,28 +216,42 @@ class FolderSink:
             if label not in (drawn.labels or {}):
                 self.root.remove(f"{drawn.mask}/{label}.png")
 
-    def finish(self, drawn: Iterable[Drawn], entries: Iterable[dict[str, Any]]) -> None:
-        """The files that all images share, then, once all is durable, the manifest."""
-        self.written = {entry["name"]: entry for entry in entries}
-        lines = self.before | self.written
-        manifest = b"".join(_line(lines[name]) for name in sorted(lines))
+    def finish(self, lines: Mapping[str, bytes], rows: Mapping[str, bytes]) -> None:
+        """The files that all images share, then, once all is durable, the manifest.
+
+        `lines` are the manifest's by image name, in the source's order; `rows` the images' shares
+        of files that they have in common.
+        """
+        self.written = dict(lines)
         tables = ((LABELS, self.label_map.to_json()), (ID2LABEL, id2label(self.label_map)))
-        for path, data in (*tables, *self._shared(list(drawn))):
+        for path, data in (*tables, *self._shared(rows)):
             if self.root.read(path) != data:
                 self.root.write(path, data)
+        manifest = b"".join(self._line_of(name) for name in sorted(self.before.keys() | self.written.keys()))
         if self.root.read(MANIFEST) != manifest:
             self.root.sync()
             self.root.write(MANIFEST, manifest, durable=True)
 
-    def _shared(self, drawn: list[Drawn]) -> Iterator[tuple[str, bytes]]:
+    def _line_of(self, name: str) -> bytes:
+        return self.written.get(name) or manifest_line(self.before[name])
+
+    def _shared(self, rows: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
         """Files of all images: those of earlier runs are in the lists too, all in order of name."""
-        if any(one.row for one in drawn):
+        if rows:
+            drawn = (replace(self._drawn(name), row=rows.get(name, b"")) for name in self.written)
             return self.layout.finish(drawn, self.options)
-        others = {name: entry for name, entry in self.before.items() if name not in self.written}
-        splits = {name: str(entry.get("split", DEFAULT_SPLIT)) for name, entry in others.items()}
-        everything = [*drawn, *map(Drawn.of, others.values())]
+        others = self.before.keys() - self.written.keys()
+        splits = {name: str(self.before[name].get("split", DEFAULT_SPLIT)) for name in others}
         options = replace(self.options, splits={**self.options.splits, **splits})
-        return self.layout.finish(sorted(everything, key=lambda one: one.name), options)
+        return self.layout.finish(map(self._drawn, sorted(others | self.written.keys())), options)
+
+    def _drawn(self, name: str) -> Drawn:
+        return Drawn.of(msgspec.json.decode(self._line_of(name)))
+
+
+def manifest_line(entry: Mapping[str, Any]) -> bytes:
+    """An image's line as the manifest holds it."""
+    return msgspec.json.encode(entry) + b"\n"
 
 
 def same_picture(one: bytes, other: bytes) -> bool:
@@ -253,10 +275,6 @@ def _rules_of(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: tuple(entry[name]) if name == "priority" else entry[name] for name in named if name in entry
     }
-
-
-def _line(entry: Mapping[str, Any]) -> bytes:
-    return (json.dumps(entry, ensure_ascii=False) + "\n").encode()
 
 
 def read_manifest(root: Root) -> dict[str, dict[str, Any]]:

@@ -78,14 +78,14 @@ def delete_accounted(job: "Job", report: Report) -> None:
 def _proven(job: "Job", annotations: Annotations, failed: set[str]) -> dict[str, set[str]]:
     """The labels of every image whose stored mask equals one painted from the file as it is."""
     folder = open_mask_folder(job.sink.root.path)
-    entries = job.sink.written
+    lines = job.sink.written
     proven: dict[str, set[str]] = {}
     for index in job.indices:
         name = annotations.names[index]
-        if name in failed or name not in entries:
+        if name in failed or name not in lines:
             continue
         record = job.chosen(annotations.decode(index))
-        proven[name] = _prove(job, folder, entries[name], record)
+        proven[name] = _prove(job, folder, msgspec.json.decode(lines[name]), record)
     return proven
 
 

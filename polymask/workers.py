@@ -26,7 +26,7 @@ class Watcher(Protocol):
 
 CHUNK = 16  # images a task: enough to hide the hand-over, few enough to share evenly
 MOST_SENT = 32  # tasks for an executor, which may send the whole job with each
-_inherited: list[Callable[[Sequence[int]], list[Any]]] = []
+_inherited: list[Callable[[Sequence[int]], Any]] = []
 
 
 def available() -> int:
@@ -38,9 +38,18 @@ def run_chunks(
     function: Callable[[int], T], indices: Sequence[int], workers: int, executor: Executor | None = None
 ) -> Iterator[list[T]]:
     """The function's results for the indices, in order and chunk by chunk."""
+    return in_chunks(partial(_each, function), indices, workers, executor)
+
+
+def in_chunks(
+    of_chunk: Callable[[Sequence[int]], T],
+    indices: Sequence[int],
+    workers: int,
+    executor: Executor | None = None,
+) -> Iterator[T]:
+    """What the function makes of each chunk of the indices, in order."""
     size = CHUNK if executor is None else max(CHUNK, -(-len(indices) // MOST_SENT))
     chunks = [indices[at : at + size] for at in range(0, len(indices), size)]
-    of_chunk = partial(_each, function)
     if executor is not None:
         yield from executor.map(of_chunk, chunks)
     elif min(workers, len(chunks)) <= 1:
@@ -64,8 +73,8 @@ def _each(function: Callable[[int], T], indices: Sequence[int]) -> list[T]:
 
 
 def _forked(
-    of_chunk: Callable[[Sequence[int]], list[T]], chunks: Sequence[Sequence[int]], workers: int
-) -> Iterator[list[T]]:
+    of_chunk: Callable[[Sequence[int]], T], chunks: Sequence[Sequence[int]], workers: int
+) -> Iterator[T]:
     from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
     from multiprocessing import get_context
 
@@ -91,7 +100,7 @@ def _kill(pool: Any) -> None:
         process.kill()
 
 
-def _run_inherited(indices: Sequence[int]) -> list[Any]:
+def _run_inherited(indices: Sequence[int]) -> Any:
     return _inherited[-1](indices)
 
 

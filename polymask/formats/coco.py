@@ -16,11 +16,11 @@ import msgspec
 
 from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions, coco_panoptic
-from polymask.formats.coco_shapes import Number, check_segmentation, is_rle, rle_size, shape_of
+from polymask.formats.coco_shapes import Number, check_segmentation, is_rle, rle_size, shapes_of
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
 from polymask.formats.refusals import Malformed, Refusals, inside
-from polymask.model import Finding, Frame, ImageRecord, Instance
+from polymask.model import Finding, Frame, ImageRecord, Instance, Shape
 
 Key = int | float | str  # 7, 7.0 and 7e0 are one key: they are equal, and hash equal
 
@@ -177,16 +177,14 @@ class _Reader:
     def record(self, index: int) -> ImageRecord:
         """The record of the i-th image."""
         image = self.images[index]
-        instances = [self._instance(annotation, image.frame) for annotation in self.of_image[image.id]]
-        return ImageRecord(_whole(image.id), image.file_name, image.frame, tuple(instances))
+        annotations = self.of_image[image.id]
+        shapes = shapes_of([annotation.segmentation for annotation in annotations], image.frame)
+        instances = tuple(map(self._instance, annotations, shapes))
+        return ImageRecord(_whole(image.id), image.file_name, image.frame, instances)
 
-    def _instance(self, annotation: _Annotation, frame: Frame) -> Instance:
-        return Instance(
-            _whole(annotation.id or 0),
-            self.names[annotation.category_id],
-            shape_of(annotation.segmentation, frame),
-            crowd=bool(annotation.iscrowd),
-        )
+    def _instance(self, annotation: _Annotation, shape: Shape) -> Instance:
+        label = self.names[annotation.category_id]
+        return Instance(_whole(annotation.id or 0), label, shape, crowd=bool(annotation.iscrowd))
 
     def used(self) -> dict[str, int]:
         """How many instances each category has, by name."""

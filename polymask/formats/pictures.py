@@ -11,8 +11,6 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from PIL import Image, UnidentifiedImageError
-
 from polymask.errors import InputError
 from polymask.formats.place import File, Place
 from polymask.model import Frame
@@ -41,6 +39,8 @@ def frame_of_bytes(data: bytes, path: Path) -> Frame:
 
 
 def _frame_of(opened: BinaryIO, path: Path) -> Frame:
+    from PIL import Image, UnidentifiedImageError  # formats that know their frames come here never
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
