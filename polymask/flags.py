@@ -129,7 +129,7 @@ _FLAGS = [
         "--label-attribute", metavar="NAME", help="The region attribute that tells the label, in VIA files."
     ),
     click.option(
-        "--default-label", metavar="NAME", help="The label of regions that have none, in VIA files."
+        "--default-label", metavar="NAME", help="The label of regions that have none, in VIA and SA-1B files."
     ),
     click.option(
         "--split-ratio",

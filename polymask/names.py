@@ -81,7 +81,7 @@ def refuse_collisions(planned: Iterable[tuple[str, str]]) -> None:
 
 
 def _all_differ(paths: Sequence[str]) -> bool:
-    """Whether it is certain that no two paths are one and none is a folder of another; takes little memory."""
+    """Whether no two paths are one and none is a folder of another for certain; takes little memory."""
     hashes, folders = np.zeros(len(paths), np.int64), set[str]()
     for place, path in enumerate(paths):
         key = _folded(path)

@@ -74,7 +74,10 @@ FACTS = Facts(
     order="File order.",
     labels="In ascending order of id, with their ids. A results list has no names: they are the ids.",
     frame="As the file says; of a results list that of the runs.",
-    limits=("A results list of polygons tells no image size, and is refused.",),
+    limits=(
+        "A results list of polygons tells no image size, and is refused.",
+        "Of 256 MiB and more, a file is read by parts: see [Large inputs](../scale.md).",
+    ),
     sample="coco-stuff/stuff.json",
 )
 

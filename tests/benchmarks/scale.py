@@ -223,8 +223,9 @@ def check_lines(model: Model, source: Path, images: int, annotations: int) -> li
 
 def plan_lines(model: Model) -> list[str]:
     """What large datasets take."""
+    cores = " | ".join("1 core" if n == 1 else f"{n} cores" for n in CORES)
     lines = [
-        "| | images | instances an image | megapixels | " + " | ".join("1 core" if n == 1 else f"{n} cores" for n in CORES) + " |",
+        f"| | images | instances an image | megapixels | {cores} |",
         "|---|---:|---:|---:|" + "---:|" * len(CORES),
     ]
     for data in DATASETS:
