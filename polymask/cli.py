@@ -147,7 +147,9 @@ def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
 @click.option(
     "--label-attribute", metavar="NAME", help="The region attribute that tells the label, in VIA files."
 )
-@click.option("--default-label", metavar="NAME", help="The label of regions that have none, in VIA files.")
+@click.option(
+    "--default-label", metavar="NAME", help="The label of regions that have none, in VIA and SA-1B files."
+)
 @click.option(
     "--max-pixels",
     type=click.IntRange(1),

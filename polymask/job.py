@@ -146,6 +146,8 @@ class Job:
         ]
         if globs and not chosen:
             raise InputError(f"--where {' --where '.join(globs)} matches none of {len(names)} images")
+        if part := self.options.part:
+            chosen = [i for i in chosen if part.takes(names[i])]
         return chosen
 
     def _label_map(self) -> LabelMap:

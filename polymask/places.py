@@ -26,7 +26,7 @@ Place = str | Path
 _WITH_DATALOOP = {
     "check_images", "default_label", "delete_source", "dry_run", "filter", "from_", "images", "journal",
     "label_attribute", "max_delete", "max_pixels", "only", "overwrite", "pixel_rule", "skip_invalid", "to",
-    "where", "workers",
+    "shard", "where", "workers",
 }  # fmt: skip
 
 
@@ -100,6 +100,7 @@ def in_place_options(options: ConvertOptions) -> "ProvenOptions":
         max_delete=options.max_delete,
         check_images=options.check_images,
         dry_run=options.dry_run,
+        shard=options.part,
         workers=options.workers,
         limits=Limits(max_pixels=options.max_pixels),
     )

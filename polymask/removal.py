@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 BACKUP = "backup"
 JOURNAL = "journal.jsonl"
 PREFIX, SUFFIX = ".polymask-", ".tmp"  # of what is to replace an annotation file
+MOST_BYTES = 4 << 30  # of a file that polygons are taken out of
 LAYOUTS = ("index", "binary", "voc")  # those that keep nothing of an image but its own files
 
 
@@ -48,6 +49,12 @@ def refuse_undeletable(annotations: Annotations, dest: Location, layout: str) ->
             )
     if annotations.without is None or not annotations.path.is_file():
         raise InputError("--delete-source takes polygons out of a COCO file; this source is none")
+    assert isinstance(annotations.path, Path)
+    if annotations.path.stat().st_size > MOST_BYTES:
+        raise InputError(
+            f"{annotations.path} is too large for --delete-source, which needs its file in memory twice "
+            f"(at most {MOST_BYTES >> 30} GiB); split it first"
+        )
     if layout not in LAYOUTS:
         raise InputError(f"--delete-source goes with --to {', '.join(LAYOUTS)}; convert to one of them first")
 

@@ -18,6 +18,8 @@ static PyObject *bad(const char *why) {
 
 #include "_rings.h"
 
+#include "_json.h"
+
 static void release(Work *work) {
     PyMem_RawFree(work->edges.at);
     PyMem_RawFree(work->places.at);
@@ -249,6 +251,7 @@ static PyMethodDef methods[] = {
     {"tally", py_tally, METH_VARARGS, "tally(mask, pieces, places, counts, per_kind)"},
     {"rings", py_rings, METH_O, "rings(texts) -> (points, ring sizes, rings of each text), or None"},
     {"plain", py_plain, METH_O, "plain(text) -> whether it is a list of plain rings"},
+    {"places", py_places, METH_VARARGS, "places(chunk, most, depth, quoted, escaped)"},
     {NULL, NULL, 0, NULL},
 };
 

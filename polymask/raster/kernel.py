@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from polymask.errors import InputError
 from polymask.model import Frame, IndexMask, Ring
-from polymask.raster import center, claims
+from polymask.raster import center, claims, places
 from polymask.raster.claims import Claims
+from polymask.raster.places import Nesting
 from polymask.raster.spans import Int64, SpanTable, paint, split, union
 
 
@@ -164,3 +165,15 @@ def plain_rings(texts: Sequence[bytes]) -> list[list[Ring]] | None:
 def is_plain(text: bytes) -> bool:
     """Whether `plain_rings` reads a JSON text, and finds a ring in it."""
     return bool(_compiled and _compiled.plain(text))
+
+
+def places_in(chunk: bytes, nesting: Nesting, *, most: int) -> tuple[NDArray[np.int32], Nesting]:
+    """Where a chunk of JSON text nests: brackets and commas outside strings, at depths up to `most`.
+
+    A bracket counts at the depth inside it. The nesting is that before the chunk; returned is
+    that behind it.
+    """
+    if not _compiled:
+        return places.find(chunk, nesting, most=most)
+    found, *after = _compiled.places(chunk, most, *nesting)
+    return np.frombuffer(found, np.int32), Nesting(*after)
