@@ -5,10 +5,9 @@ The manifest is written last, after everything it speaks of is durable. From it 
 that it would make as well, or something else, which it does not overwrite unasked.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -21,14 +20,16 @@ from polymask.files import Root
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
 from polymask.layouts.tables import ID2LABEL, id2label
+from polymask.manifest import MANIFEST, manifest_line, read_manifest
 from polymask.model import ImageRecord
 from polymask.names import refuse_collisions, safe_path
+from polymask.objects import open_root
 from polymask.png import decode_png
 from polymask.raster import rule_versions
 from polymask.semantic import Rules
+from polymask.urls import Location
 
 LABELS = "labels.json"
-MANIFEST = "manifest.jsonl"
 DEFAULT_SPLIT = "train"
 _LESS_USED = {"priority": (), "crowd": "keep", "border": 0, "holes": None}
 
@@ -42,7 +43,7 @@ class FolderSink:
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Location,
         layout: str,
         *,
         rules: Rules,
@@ -50,12 +51,12 @@ class FolderSink:
         overwrite: bool = False,
         keep_sources: bool = False,
     ) -> None:
-        self.root = Root(path)
+        self.root = open_root(path)
         self.layout_name, self.rules, self.options = layout, rules, options
         self.overwrite, self.keep_sources = overwrite, keep_sources
         self.label_map: LabelMap = options.label_map
         self.before: dict[str, dict[str, Any]] = {}
-        self.written: dict[str, dict[str, Any]] = {}
+        self.written: dict[str, bytes] = {}
         self.resumes = False
 
     @property
@@ -63,7 +64,9 @@ class FolderSink:
         """The layout's module, which cannot be sent to other processes as its name can."""
         return layout_named(self.layout_name)
 
-    def plan(self, names: Iterable[str], options: Mapping[str, Any], *, inputs: Iterable[Path] = ()) -> None:
+    def plan(
+        self, names: Iterable[str], options: Mapping[str, Any], *, inputs: Iterable[Location] = ()
+    ) -> None:
         """Refuse, before anything is written, what could not be written or would be overwritten.
 
         Raises `InputError` for unsafe or colliding names, for links in the way, for a file of
@@ -76,12 +79,22 @@ class FolderSink:
             safe_path(path.partition("#")[0])
         refuse_collisions(paths)
         self._planned = paths, set(names), dict(options), list(inputs)
-        self.look()
+        try:
+            self.look()
+        except InputError:
+            if not (isinstance(self.root, Root) and self.root.path.is_dir()):
+                raise
+            with self.root.held():  # what it saw may have been another run's, half done
+                self.look()
+
+    def join(self, *, resumes: bool) -> None:
+        """Take part in a run that another process has planned, and holds the root for."""
+        self.before, self.resumes = read_manifest(self.root), resumes
 
     def look(self) -> None:
         """The part of the plan that others can change: what is in the folder now."""
         paths, names, options, inputs = self._planned
-        if not self.root.path.exists():
+        if self.root.is_empty():
             return
         self.before = read_manifest(self.root)
         unfinished = self.root.unfinished()
@@ -93,12 +106,13 @@ class FolderSink:
         self._look_at_shared(shared, names)
         self._look_at(paths)
 
-    def _refuse_inputs(self, paths: Iterable[str], inputs: Sequence[Path]) -> None:
-        kept = [given for given in inputs if given.is_file()]
-        for path in paths if kept else ():
-            there = self.root.path / path.partition("#")[0]
-            if there.is_file() and any(there.samefile(given) for given in kept):
-                raise InputError(f"{there} is what is read; it would be written over: choose another DEST")
+    def _refuse_inputs(self, paths: Iterable[str], inputs: Sequence[Location]) -> None:
+        for path in paths if inputs else ():
+            file = path.partition("#")[0]
+            if any(self.root.same(file, given) for given in inputs):
+                raise InputError(
+                    f"{self.root.path / file} is what is read; it would be written over: choose another DEST"
+                )
 
     def _look_at_shared(self, shared: Iterable[str], names: set[str]) -> None:
         """What all images of the folder have in common: the label map, lists, files of all images."""
@@ -126,7 +140,7 @@ class FolderSink:
             there = self.root.holds(file)
             if self.overwrite:
                 continue
-            if name in self.before and self._rules() != _rules_of(self.before[name]):
+            if name in self.before and self._rules != _rules_of(self.before[name]):
                 raise InputError(self._told(file, "was made under other rules"))
             if name in self.before and self.before[name]["mask"] != self._mask_path(name):
                 raise InputError(self._told(self.before[name]["mask"], "is of another layout or split"))
@@ -139,23 +153,31 @@ class FolderSink:
     def _told(self, relative: str, what: str) -> str:
         return f"{self.root.path / relative} {what}; pass --overwrite, or choose another DEST"
 
+    @cached_property
     def _rules(self) -> dict[str, Any]:
         named = {"pixel_rule": self.rules.pixel_rule, **rule_versions(self.rules.pixel_rule)}
         named["overlap"] = self.rules.overlap
         chosen = {name: getattr(self.rules, name) for name in _LESS_USED}
         return named | {name: value for name, value in chosen.items() if value != _LESS_USED[name]}
 
-    def entry(self, record: ImageRecord, source_sha256: str, drawn: Drawn) -> dict[str, Any]:
+    def line(self, record: ImageRecord, source_sha256: str, drawn: Drawn) -> bytes:
         """An image's line in the manifest. It holds no time and no host."""
         height, width = record.frame
         line = {"name": record.name, "mask": drawn.mask, "height": height, "width": width}
         line |= {"pixels_sha256": drawn.pixels_sha256, "source_sha256": source_sha256}
-        line |= self._rules() | {"version": __version__}
+        line |= self._rules
+        line["version"] = __version__
         if (split := self.options.split_of(record.name)) != DEFAULT_SPLIT:
             line["split"] = split
         if self.keep_sources:
             line["sources"] = [[i.id, geometry_sha256(i.shape)] for i in record.instances]
-        return line if drawn.labels is None else line | {"labels": dict(drawn.labels)}
+        if drawn.labels is not None:
+            line["labels"] = dict(drawn.labels)
+        return manifest_line(line)
+
+    def differs(self, name: str, line: bytes) -> bool:
+        """Whether the manifest had another line for an image, or none."""
+        return name not in self.before or self.before[name] != msgspec.json.decode(line)
 
     def finished(self, record: ImageRecord) -> dict[str, Any] | None:
         """The manifest's line of a mask whose polygons are deleted, or None where they are all there.
@@ -171,8 +193,8 @@ class FolderSink:
             return None
         if present - known:
             raise InputError(
-                f"{record.name} has new instances, but those that its mask was made of are deleted; "
-                f"run `polymask restore {self.root.path}` first, or choose another DEST"
+                f"{record.name} has instances that its mask was not made of, and lacks some that it was; "
+                f"if they were deleted, run `polymask restore {self.root.path}` first, or choose another DEST"
             )
         return entry
 
@@ -208,28 +230,40 @@ class FolderSink:
             if label not in (drawn.labels or {}):
                 self.root.remove(f"{drawn.mask}/{label}.png")
 
-    def finish(self, drawn: Iterable[Drawn], entries: Iterable[dict[str, Any]]) -> None:
-        """The files that all images share, then, once all is durable, the manifest."""
-        self.written = {entry["name"]: entry for entry in entries}
-        lines = self.before | self.written
-        manifest = b"".join(_line(lines[name]) for name in sorted(lines))
+    def finish(self, lines: Mapping[str, bytes], rows: Mapping[str, bytes], *, changed: bool = True) -> None:
+        """The files that all images share, then, once all is durable, the manifest.
+
+        `lines` are the manifest's by image name, in the source's order; `rows` the images' shares
+        of files that they have in common; `changed` tells whether any image's file was written.
+        """
+        self.written = dict(lines)
         tables = ((LABELS, self.label_map.to_json()), (ID2LABEL, id2label(self.label_map)))
-        for path, data in (*tables, *self._shared(list(drawn))):
+        for path, data in (*tables, *self._shared(rows)):
             if self.root.read(path) != data:
                 self.root.write(path, data)
-        if self.root.read(MANIFEST) != manifest:
+        manifest = b"".join(self._line_of(name) for name in sorted(self.before.keys() | self.written.keys()))
+        same = self.root.read(MANIFEST) == manifest
+        # A mask may be new though its line is old: one was removed by hand, or its writer died.
+        if changed or not same or self.keep_sources or self.resumes:
             self.root.sync()
+        if not same:
             self.root.write(MANIFEST, manifest, durable=True)
 
-    def _shared(self, drawn: list[Drawn]) -> Iterator[tuple[str, bytes]]:
+    def _line_of(self, name: str) -> bytes:
+        return self.written.get(name) or manifest_line(self.before[name])
+
+    def _shared(self, rows: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
         """Files of all images: those of earlier runs are in the lists too, all in order of name."""
-        if any(one.row for one in drawn):
+        if rows:
+            drawn = (replace(self._drawn(name), row=rows.get(name, b"")) for name in self.written)
             return self.layout.finish(drawn, self.options)
-        others = {name: entry for name, entry in self.before.items() if name not in self.written}
-        splits = {name: str(entry.get("split", DEFAULT_SPLIT)) for name, entry in others.items()}
-        everything = [*drawn, *map(Drawn.of, others.values())]
+        others = self.before.keys() - self.written.keys()
+        splits = {name: str(self.before[name].get("split", DEFAULT_SPLIT)) for name in others}
         options = replace(self.options, splits={**self.options.splits, **splits})
-        return self.layout.finish(sorted(everything, key=lambda one: one.name), options)
+        return self.layout.finish(map(self._drawn, sorted(others | self.written.keys())), options)
+
+    def _drawn(self, name: str) -> Drawn:
+        return Drawn.of(msgspec.json.decode(self._line_of(name)))
 
 
 def same_picture(one: bytes, other: bytes) -> bool:
@@ -253,36 +287,3 @@ def _rules_of(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: tuple(entry[name]) if name == "priority" else entry[name] for name in named if name in entry
     }
-
-
-def _line(entry: Mapping[str, Any]) -> bytes:
-    return (json.dumps(entry, ensure_ascii=False) + "\n").encode()
-
-
-def read_manifest(root: Root) -> dict[str, dict[str, Any]]:
-    """The manifest's lines by image name; none where there is no manifest.
-
-    Raises `FormatError` naming the line that is damaged.
-    """
-    entries: dict[str, dict[str, Any]] = {}
-    for number, line in enumerate((root.read(MANIFEST) or b"").splitlines(), 1):
-        try:
-            msgspec.json.decode(line, type=_Entry)
-            entry = msgspec.json.decode(line)
-            entries[entry["name"]] = entry
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            raise FormatError(
-                f"{root.path / MANIFEST}: line {number} is damaged; move the file away and convert again"
-            ) from None
-    return entries
-
-
-class _Entry(msgspec.Struct):
-    """What a line must hold to be worked with; it may come from elsewhere."""
-
-    name: str
-    mask: str
-    pixels_sha256: str
-    labels: dict[str, str] = {}
-    sources: list[tuple[int | str, str]] = []
-    split: str = ""

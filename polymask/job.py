@@ -7,59 +7,69 @@ that each image stands alone: one that fails is reported, and the others are don
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
-from polymask.conflicts import add_conflicts, without_winners
+from polymask.contested import without_winners
 from polymask.digest import record_sha256
+from polymask.engines import workplace
 from polymask.errors import BackendError, InputError, LabelError, PolymaskError, unknown
 from polymask.files import regular
 from polymask.folder import FolderSink
 from polymask.formats import Annotations, open_annotations
 from polymask.labels import LabelMap, from_categories, unknown_label
-from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named, picture_path, refuse_without_effect
+from polymask.layouts import Layout, LayoutOptions, layout_named, picture_path, refuse_without_effect
 from polymask.layouts.splits import split_options
 from polymask.limits import LIMITS
-from polymask.model import Conflict, ImageRecord, Skipped
+from polymask.manifest import manifest_line
+from polymask.model import ImageRecord, Skipped
 from polymask.names import safe_path
 from polymask.options import ConvertOptions, Progress
+from polymask.outcome import Outcome, Tally
 from polymask.raster import KERNEL
 from polymask.raster.resize import resized
 from polymask.removal import delete_accounted, refuse_undeletable
 from polymask.report_model import Report
 from polymask.semantic import Painting
 from polymask.strips import painting as striped
-from polymask.workers import run_chunks
+from polymask.urls import Location, located
 
 
 @dataclass(slots=True)
-class Outcome:
-    """What became of one image."""
+class Made:
+    """What some images became: their outcomes, summed up, and by name what is kept of each that was done."""
 
-    name: str
-    drawn: Drawn | None = None
-    entry: dict[str, Any] = field(default_factory=dict)
-    changed: bool = False
-    failure: str = ""
-    labels: dict[str, tuple[int, int]] = field(default_factory=dict)
-    conflicts: tuple[Conflict, ...] = ()
-    contested: int = 0
-    labeled: int = 0
-    instances: int = 0
+    tally: Tally = field(default_factory=Tally)
+    lines: dict[str, bytes] = field(default_factory=dict)  # of the manifest
+    rows: dict[str, bytes] = field(default_factory=dict)  # of files that all images have in common
+
+    def add(self, other: "Made") -> None:
+        """Take other images in, behind these."""
+        self.tally.merge(other.tally)
+        self.lines |= other.lines
+        self.rows |= other.rows
 
 
 class Job:
     """One conversion, planned when it is made and carried out by `run`."""
 
-    def __init__(self, source: str | Path | Annotations, dest: str | Path, options: ConvertOptions) -> None:
+    def __init__(
+        self,
+        source: str | Location | Annotations,
+        dest: str | Location,
+        options: ConvertOptions,
+        *,
+        resumes: bool | None = None,
+    ) -> None:
+        """With `resumes`, the part of a job that another process has planned."""
         self.options, self.rules = options, options.rules()
+        self.given = None if isinstance(source, Annotations) else located(source)
         refuse_without_effect(self.layout, options)
         if options.size:
             options.reading.limits.check_frame("--size", options.size)
@@ -71,7 +81,7 @@ class Job:
         # The layout `dataloop` copies the source's file, and leaves the source itself alone.
         self.deletes = options.delete_source and options.to != "dataloop"
         if self.deletes:
-            refuse_undeletable(self.annotations, options.to)
+            refuse_undeletable(self.annotations, located(dest), options.to)
             self.source_sha256 = sha256(self.annotations.path.read_bytes()).hexdigest()
         self.indices = self._chosen_images()
         self.label_map = self._label_map()
@@ -97,7 +107,10 @@ class Job:
             overwrite=options.overwrite,
             keep_sources=self.deletes,
         )
-        inputs = [self.annotations.path, *([Path(options.labels)] if options.labels else [])]
+        if resumes is not None:
+            self.sink.join(resumes=resumes)
+            return
+        inputs = [self.annotations.path, *([located(options.labels)] if options.labels else [])]
         names = [self.annotations.names[index] for index in self.indices]
         self.sink.plan(names, self.fingerprint, inputs=inputs)
 
@@ -121,6 +134,7 @@ class Job:
         said = asdict(self.options) | {"images": str(self.options.images), "labels": None}
         for name in ("workers", "overwrite", "dry_run", "max_conflict", "max_delete", *LIMITS):
             del said[name]
+        del said["scheduler"]
         said["source"] = str(self.annotations.path.absolute())
         said["label_map"] = sha256(self.label_map.to_json()).hexdigest()
         plain: dict[str, Any] = json.loads(json.dumps(said))
@@ -133,6 +147,8 @@ class Job:
         ]
         if globs and not chosen:
             raise InputError(f"--where {' --where '.join(globs)} matches none of {len(names)} images")
+        if part := self.options.part:
+            chosen = [i for i in chosen if part.takes(names[i])]
         return chosen
 
     def _label_map(self) -> LabelMap:
@@ -162,84 +178,95 @@ class Job:
                 raise LabelError(unknown_label(name, sorted(known)))
         return frozenset(self.options.only)
 
+    @cached_property
+    def _all_chosen(self) -> bool:
+        return all(map(self._is_painted, self.annotations.used))
+
+    def _is_painted(self, label: str) -> bool:
+        return label in self.label_map and self._is_chosen(label)
+
     def _is_chosen(self, label: str) -> bool:
         return not self.only or label in self.only or self.label_map.name_of(label) in self.only
 
     def run(self, *, executor: Executor | None = None, progress: Progress | None = None) -> Report:
         """Convert every chosen image and return what was done."""
         began = time.perf_counter()
-        report = Report(kernel=KERNEL, skipped=self.skipped, unsegmented=self.annotations.unsegmented)
-        names = {self.annotations.names[index] for index in self.indices}
-        report.unsupported = [one for one in self.annotations.unsupported if one.name in names]
-        report.notes = [f"{f.image}: instance {f.instance}: {f.message}" for f in self.annotations.findings]
         if progress:
             progress.start(len(self.indices))
         with (
+            workplace(self, executor) as converted,
             nullcontext()
             if self.options.dry_run
-            else self.sink.root.run(self.fingerprint, look=self.sink.look)
+            else self.sink.root.run(self.fingerprint, look=self.sink.look),
         ):
-            outcomes = self._outcomes(executor, progress)
-            self._sum_up(outcomes, report)
+            made = self._made(converted(), progress)
+            report = self._report(made.tally)
             if not self.options.dry_run:
-                done = [outcome for outcome in outcomes if outcome.drawn]
-                drawn = (outcome.drawn for outcome in done if outcome.drawn)
-                self.sink.finish(drawn, (outcome.entry for outcome in done))
+                self.sink.finish(made.lines, made.rows, changed=made.tally.report.written > 0)
                 if self.deletes:
                     delete_accounted(self, report)
         report.seconds = time.perf_counter() - began
         return report
 
-    def _outcomes(self, executor: Executor | None, progress: Progress | None) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        for chunk in run_chunks(self.convert_image, self.indices, self.options.workers, executor):
-            outcomes.extend(chunk)
+    def _made(self, converted: Iterator[Made], progress: Progress | None) -> Made:
+        made = Made()
+        for some in converted:
+            made.add(some)
             if progress:
-                progress.advance(len(chunk))
-        return outcomes
+                progress.advance(some.tally.report.images)
+        return made
 
-    def convert_image(self, index: int) -> Outcome:
-        """Convert one image. What is wrong with it alone is told in the outcome."""
-        name = self.annotations.names[index]
-        try:
-            return self._convert_image(index)
-        except BackendError:
-            raise
-        except PolymaskError as error:
-            return Outcome(name, failure=str(error))
-        except Exception as error:  # noqa: BLE001 - the one boundary: an image's bug must not stop the others
-            return Outcome(name, failure=f"{type(error).__name__}: {error}; please report this")
+    def _report(self, tally: Tally) -> Report:
+        report = tally.finished()
+        nothing = {"instances": 0, "pixels": 0}
+        report.labels = {name: report.labels.get(name, nothing) for name in self.label_map.names}
+        report.kernel, report.skipped, report.unsegmented = KERNEL, self.skipped, self.annotations.unsegmented
+        names = {self.annotations.names[index] for index in self.indices}
+        report.unsupported = [one for one in self.annotations.unsupported if one.name in names]
+        report.notes = [f"{f.image}: instance {f.instance}: {f.message}" for f in self.annotations.findings]
+        return report
 
-    def _convert_image(self, index: int) -> Outcome:
+    def convert_images(self, indices: Sequence[int]) -> Made:
+        """Convert some images. What is wrong with one of them alone is told in its outcome."""
+        made = Made()
+        for index in indices:
+            outcome = Outcome(self.annotations.names[index])
+            try:
+                self._convert_image(index, outcome, made)
+            except BackendError:
+                raise
+            except PolymaskError as error:
+                outcome.failure = error
+            except Exception as error:  # noqa: BLE001 - the one boundary: an image's bug must not stop the others
+                outcome.failure = PolymaskError(f"{type(error).__name__}: {error}; please report this")
+            made.tally.add(outcome)
+        return made
+
+    def _convert_image(self, index: int, outcome: Outcome, made: Made) -> None:
         record = self.chosen(self.annotations.decode(index))
         if entry := self.sink.finished(record):
-            return Outcome(record.name, Drawn.of(entry), entry)
+            made.lines[record.name] = manifest_line(entry)
+            return
         painting = striped(record, self.label_map, self.rules)
         drawn = self.layout.draw(painting, self._with_picture(index))
         if self.options.copy_images:
             drawn = replace(drawn, files=(*drawn.files, self._picture(index)))
         changed = False if self.options.dry_run else self.sink.write(drawn)
-        entry = self.sink.entry(record, record_sha256(record), drawn)
-        return Outcome(
-            record.name,
-            drawn=replace(drawn, files=()),
-            entry=entry,
-            changed=changed or self.sink.before.get(record.name) != entry,
-            labels=_counts(painting, index=self.layout.INDEX),
-            conflicts=painting.conflicts if self.layout.INDEX else without_winners(painting.conflicts),
-            contested=painting.contested_pixels,
-            labeled=painting.labeled_pixels,
-            instances=len(painting.instances),
-        )
+        line = self.sink.line(record, record_sha256(record), drawn)
+        if changed or self.sink.differs(record.name, line):
+            outcome.written.append(drawn.mask)
+        outcome.labels = _counts(painting, index=self.layout.INDEX)
+        outcome.conflicts = painting.conflicts if self.layout.INDEX else without_winners(painting.conflicts)
+        outcome.contested, outcome.labeled = painting.contested_pixels, painting.labeled_pixels
+        outcome.instances = len(painting.instances)
+        made.lines[record.name] = line
+        if drawn.row:
+            made.rows[record.name] = drawn.row
 
     def chosen(self, record: ImageRecord) -> ImageRecord:
         """The record with the chosen instances only, at the chosen size."""
-        instances = tuple(
-            instance
-            for instance in record.instances
-            if instance.label in self.label_map and self._is_chosen(instance.label)
-        )
-        if len(instances) < len(record.instances):
+        if not self._all_chosen:
+            instances = tuple(i for i in record.instances if self._is_painted(i.label))
             record = replace(record, instances=instances)
         return resized(record, self.options.size) if self.options.size else record
 
@@ -255,30 +282,11 @@ class Job:
         place = picture_path(self.layout, name, self.layout_options)
         if self.annotations.picture is not None:
             return place, self.annotations.picture(index)
-        path = Path(self.options.images or "") / safe_path(name)
+        path = located(self.options.images or "") / safe_path(name)
         try:
             return place, regular(path)
         except BackendError as error:
             raise InputError(f"{error}; the picture is needed to copy it") from None
-
-    def _sum_up(self, outcomes: Iterable[Outcome], report: Report) -> None:
-        conflicts: dict[tuple[str, str], Conflict] = {}
-        labels = {name: {"instances": 0, "pixels": 0} for name in self.label_map.names}
-        for outcome in outcomes:
-            report.images += 1
-            if outcome.failure:
-                report.failures.append(Skipped(outcome.name, outcome.failure))
-                continue
-            report.instances += outcome.instances
-            report.written += outcome.changed
-            report.unchanged += not outcome.changed
-            report.conflict_pixels += outcome.contested
-            report.labeled_pixels += outcome.labeled
-            add_conflicts(conflicts, outcome.conflicts)
-            for name, (instances, pixels) in outcome.labels.items():
-                labels[name]["instances"] += instances
-                labels[name]["pixels"] += pixels
-        report.labels, report.conflicts = labels, tuple(conflicts.values())
 
 
 def _counts(painting: Painting, *, index: bool) -> dict[str, tuple[int, int]]:

@@ -11,6 +11,8 @@ from polymask.formats import ReadOptions
 from polymask.limits import LIMITS, Limits
 from polymask.model import Frame
 from polymask.semantic import Rules
+from polymask.shards import Shard
+from polymask.urls import located
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +20,8 @@ class ConvertOptions(Limits):
     """The flags of `polymask convert`, with underscores; `from_` is `--from`.
 
     Those of `Limits` are among them. `size` is (height, width) in pixels. `only` and `where`
-    choose labels and images; one text is one of them. Whole numbers may be numpy's. Raises
+    choose labels and images; one text is one of them. `shard` is one part of several, as "2/4".
+    Whole numbers may be numpy's. Raises
     `InputError` for values of another kind.
 
     >>> ConvertOptions(only="sea", size=[60, 80]).only
@@ -32,6 +35,7 @@ class ConvertOptions(Limits):
     ids: str = "contiguous"
     only: Sequence[str] = ()
     where: Sequence[str] = ()
+    shard: Shard | str | None = None
     overlap: str = "last"
     priority: Sequence[str] = ()
     max_conflict: float | None = None
@@ -49,6 +53,7 @@ class ConvertOptions(Limits):
     label_attribute: str | None = None
     default_label: str | None = None
     workers: int = 1
+    scheduler: str | None = None
     palette: str = "safe"
     overwrite: bool = False
     dry_run: bool = False
@@ -68,6 +73,8 @@ class ConvertOptions(Limits):
             object.__setattr__(self, name, _number(name, getattr(self, name), least))
         if self.max_delete is not None:
             object.__setattr__(self, "max_delete", _number("max_delete", self.max_delete, 0))
+        if self.shard is not None:
+            object.__setattr__(self, "shard", Shard.parse(self.shard))
         if self.size is not None:
             object.__setattr__(self, "size", as_frame(self.size, where="size: "))
         if not isinstance(self.split_ratio, str | None):
@@ -79,12 +86,17 @@ class ConvertOptions(Limits):
         return Limits(**{name: getattr(self, name) for name in LIMITS})
 
     @property
+    def part(self) -> Shard | None:
+        """The one part of the images that is wanted, or None for all."""
+        return Shard.parse(self.shard) if self.shard is not None else None
+
+    @property
     def reading(self) -> ReadOptions:
         """The part that a reader of annotations is asked."""
         return ReadOptions(
             limits=self.limits,
             skip_invalid=self.skip_invalid,
-            images=Path(self.images) if self.images is not None else None,
+            images=located(self.images) if self.images is not None else None,
             label_attribute=self.label_attribute,
             default_label=self.default_label,
         )

@@ -1,20 +1,19 @@
-"""What became of one item of an in-place run, and the sum over all of them."""
+"""What became of one image or item, and the sum over all of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from polymask.conflicts import add_conflicts
+from polymask.contested import ConflictSum
 from polymask.errors import InputError, PolymaskError
 from polymask.model import Conflict, Skipped
 from polymask.report_model import Report
-from polymask.seams import Item
 
 
 @dataclass(slots=True)
-class ItemOutcome:
-    """What became of one item, or what would."""
+class Outcome:
+    """What became of one image or item, or what would."""
 
-    item: Item
+    name: str
     instances: int = 0
     labels: dict[str, tuple[int, int]] = field(default_factory=dict)
     conflicts: tuple[Conflict, ...] = ()
@@ -32,25 +31,67 @@ class ItemOutcome:
         return bool(self.written or self.retracted or self.deleted)
 
 
-def sum_up(outcome: ItemOutcome, report: Report, conflicts: dict[tuple[str, str], Conflict]) -> None:
-    """Add one item's outcome to the report; `conflicts` are summed by pair of labels."""
-    report.images += 1
-    report.unsupported.extend(outcome.unsupported)
-    if outcome.failure is not None:
-        report.failures.append(Skipped(outcome.item.name, str(outcome.failure)))
-        code = 1 if isinstance(outcome.failure, InputError) else outcome.failure.exit_code
-        report.exit_code = max(report.exit_code, code)
-        report.written += outcome.changed
+class Tally:
+    """Outcomes, summed up in a report; the tallies of several processes add up in their order.
+
+    >>> tally, other = Tally(), Tally()
+    >>> tally.add(Outcome("a.jpg", labels={"cat": (1, 4)}))
+    >>> other.add(Outcome("b.jpg", labels={"cat": (2, 5)}))
+    >>> tally.merge(other)
+    >>> tally.report.images, tally.report.labels
+    (2, {'cat': {'instances': 3, 'pixels': 9}})
+    """
+
+    def __init__(self) -> None:
+        self.report = Report(kernel="")
+        self._conflicts = ConflictSum()
+
+    def add(self, outcome: Outcome) -> None:
+        """Add one image's outcome."""
+        report = self.report
+        report.images += 1
+        report.unsupported.extend(outcome.unsupported)
         report.deleted += outcome.deleted
-        return
-    report.instances += outcome.instances
-    report.written += outcome.changed
-    report.unchanged += not outcome.changed
-    report.deleted += outcome.deleted
-    report.conflict_pixels += outcome.contested
-    report.labeled_pixels += outcome.labeled
-    add_conflicts(conflicts, outcome.conflicts)
-    for name, (instances, pixels) in outcome.labels.items():
-        counts = report.labels.setdefault(name, {"instances": 0, "pixels": 0})
+        if outcome.failure is not None:
+            report.failures.append(Skipped(outcome.name, str(outcome.failure)))
+            report.exit_code = max(report.exit_code, _exit_code(outcome.failure))
+            report.written += outcome.changed
+            return
+        report.instances += outcome.instances
+        report.written += outcome.changed
+        report.unchanged += not outcome.changed
+        report.conflict_pixels += outcome.contested
+        report.labeled_pixels += outcome.labeled
+        self._conflicts.add(outcome.conflicts)
+        for name, (instances, pixels) in outcome.labels.items():
+            self._count(name, instances, pixels)
+
+    def _count(self, name: str, instances: int, pixels: int) -> None:
+        counts = self.report.labels.setdefault(name, {"instances": 0, "pixels": 0})
         counts["instances"] += instances
         counts["pixels"] += pixels
+
+    def merge(self, other: "Tally") -> None:
+        """Add what another tally holds, behind what this one does."""
+        mine, more = self.report, other.report
+        for name in _NUMBERS:
+            setattr(mine, name, getattr(mine, name) + getattr(more, name))
+        for name in _LISTS:
+            getattr(mine, name).extend(getattr(more, name))
+        mine.exit_code = max(mine.exit_code, more.exit_code)
+        self._conflicts.add(other._conflicts.conflicts)
+        for name, counts in more.labels.items():
+            self._count(name, counts["instances"], counts["pixels"])
+
+    def finished(self) -> Report:
+        """The report, with its conflicts."""
+        self.report.conflicts = self._conflicts.conflicts
+        return self.report
+
+
+_NUMBERS = ("images", "instances", "written", "unchanged", "deleted", "conflict_pixels", "labeled_pixels")
+_LISTS = ("unsupported", "failures")
+
+
+def _exit_code(failure: PolymaskError) -> int:
+    return 1 if isinstance(failure, InputError) else failure.exit_code

@@ -10,15 +10,18 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
-from PIL import PngImagePlugin
 
 from polymask.errors import FormatError, PolymaskError
 from polymask.limits import Limits
 from polymask.model import BoolMask, Frame, IndexMask
+
+if TYPE_CHECKING:
+    from PIL import PngImagePlugin
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GRAY, COLOR, INDEXED, RGBA = 0, 2, 3, 6
@@ -110,12 +113,14 @@ def decode_png(data: bytes, *, limits: Limits | None = None) -> IndexMask:
 @contextmanager
 def opened_png(
     data: bytes, limits: Limits | None = None, modes: tuple[str, ...] = ()
-) -> Iterator[PngImagePlugin.PngImageFile]:
+) -> "Iterator[PngImagePlugin.PngImageFile]":
     """A PNG of one of the modes, or of any; what goes wrong with it, while decoding too, is typed.
 
     Raises `FormatError` for bytes that are no such PNG, `LimitError`, before memory is taken,
     above `limits.max_pixels`. Pillow's own guess at what is a bomb is not asked.
     """
+    from PIL import PngImagePlugin  # who only writes masks does not wait for it
+
     _check_chunks(data)
     try:
         with PngImagePlugin.PngImageFile(BytesIO(data)) as image:

@@ -18,12 +18,12 @@ from polymask.errors import PolymaskError, ProofError, SourceChanged
 from polymask.journal import Journal
 from polymask.labels import LabelMap
 from polymask.limits import Limits
-from polymask.model import Conflict
-from polymask.outcome import ItemOutcome, sum_up
+from polymask.outcome import Outcome, Tally
 from polymask.reconcile import Decision, Drawn, decide
 from polymask.report_model import Report
 from polymask.seams import Item, Reading, Sink, Source, Stored
 from polymask.semantic import Painting, Rules
+from polymask.shards import Shard
 
 READ_BACKS = 6  # a service may show what was written a little later
 WAIT = 0.2  # seconds before the second reading; doubled each time
@@ -45,6 +45,7 @@ class ProvenOptions:
     check_images: bool = False
     dry_run: bool = False
     workers: int = 1
+    shard: Shard | None = None
     limits: Limits = field(default_factory=Limits)
 
 
@@ -69,17 +70,16 @@ class ProvenJob:
     def run(self, items: Sequence[Item], *, advance: Callable[[int], None] | None = None) -> Report:
         """Convert the items, `workers` of them at a time, and sum up in their order."""
         began = time.perf_counter()
-        report = Report(kernel="")
-        conflicts: dict[tuple[str, str], Conflict] = {}
+        tally = Tally()
         for outcome in self._outcomes(items):
-            sum_up(outcome, report, conflicts)
+            tally.add(outcome)
             if advance:
                 advance(1)
-        report.conflicts = tuple(conflicts.values())
+        report = tally.finished()
         report.seconds = time.perf_counter() - began
         return report
 
-    def _outcomes(self, items: Sequence[Item]) -> Iterator[ItemOutcome]:
+    def _outcomes(self, items: Sequence[Item]) -> Iterator[Outcome]:
         if self.options.workers == 1:
             yield from map(self.convert, items)
             return
@@ -89,9 +89,9 @@ class ProvenJob:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def convert(self, item: Item) -> ItemOutcome:
+    def convert(self, item: Item) -> Outcome:
         """Convert one item. What is wrong with it alone is told in the outcome."""
-        outcome = ItemOutcome(item)
+        outcome = Outcome(item.name)
         try:
             self._convert(item, outcome)
         except PolymaskError as error:
@@ -100,7 +100,7 @@ class ProvenJob:
             outcome.failure = PolymaskError(f"{type(error).__name__}: {error}; please report this")
         return outcome
 
-    def _convert(self, item: Item, outcome: ItemOutcome) -> None:
+    def _convert(self, item: Item, outcome: Outcome) -> None:
         reading = self.source.read(item)
         outcome.unsupported = reading.unsupported
         drawn = self._drawn(reading)
@@ -127,7 +127,7 @@ class ProvenJob:
         reading: Reading,
         drawn: dict[str, list[Drawn]],
         decisions: dict[str, Decision],
-        outcome: ItemOutcome,
+        outcome: Outcome,
     ) -> dict[str, Decision]:
         """Write until nothing is wanted: what was late to be read may still have to join."""
         for _ in range(ROUNDS):
@@ -149,7 +149,7 @@ class ProvenJob:
         reading: Reading,
         drawn: dict[str, list[Drawn]],
         decisions: dict[str, Decision],
-        outcome: ItemOutcome,
+        outcome: Outcome,
     ) -> dict[str, Decision]:
         """Before deleting for masks of an earlier run, read them again: one answer may be outdated."""
         due = self.options.delete_source and any(decision.accounted for decision in decisions.values())
@@ -163,7 +163,7 @@ class ProvenJob:
         return again
 
     def _retract(
-        self, item: Item, reading: Reading, decisions: dict[str, Decision], outcome: ItemOutcome
+        self, item: Item, reading: Reading, decisions: dict[str, Decision], outcome: Outcome
     ) -> None:
         surplus = [proof for decision in decisions.values() for proof in decision.retract]
         # A mask that is surplus to what was read may be another run's mask of a later edit.
@@ -263,7 +263,7 @@ class ProvenJob:
             return 0
         return sum(len(drawn.get(label, ())) for label, decision in decisions.items() if not decision.problem)
 
-    def _count(self, reading: Reading, drawn: dict[str, list[Drawn]], outcome: ItemOutcome) -> None:
+    def _count(self, reading: Reading, drawn: dict[str, list[Drawn]], outcome: Outcome) -> None:
         instances = [one.instance for many in drawn.values() for one in many]
         if not instances:
             return

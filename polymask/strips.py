@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from polymask.conflicts import add_conflicts
+from polymask.contested import ConflictSum
 from polymask.labels import LabelMap
 from polymask.model import Conflict, Frame, ImageRecord, IndexMask, Instance, Runs
 from polymask.raster import spans_of
@@ -39,7 +39,7 @@ class StripedPainting(Painting):
         height, width = self.record.frame
         rows = max(1, STRIP_PIXELS // width)
         self._pixels: Counter[int] = Counter()
-        self._pairs: dict[tuple[str, str], Conflict] = {}
+        self._pairs = ConflictSum()
         self._contested = self._labeled = 0
         for top in range(0, height, rows):
             strip = self._strip(top, min(top + rows, height))
@@ -47,7 +47,7 @@ class StripedPainting(Painting):
             self._pixels.update(strip.pixels)
             self._contested += strip.contested_pixels
             self._labeled += strip.labeled_pixels
-            add_conflicts(self._pairs, strip.conflicts)
+            self._pairs.add(strip.conflicts)
         self._summed = True
 
     def _strip(self, top: int, bottom: int) -> "_Strip":
@@ -112,7 +112,7 @@ class StripedPainting(Painting):
         """Contested pixels by pair of labels, in label-map order."""
         self._sum()
         names = self.label_map.names
-        return tuple(sorted(self._pairs.values(), key=lambda c: [names.index(name) for name in c.labels]))
+        return tuple(sorted(self._pairs.conflicts, key=lambda c: [names.index(name) for name in c.labels]))
 
 
 def _rows(instance: Instance, frame: Frame) -> Sequence[float]:

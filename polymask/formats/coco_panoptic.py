@@ -176,6 +176,7 @@ def _png(name: str, pngs: tuple[Place, str]) -> File:
 
 def _ids(file: File, frame: Frame, notes: Notes) -> NDArray[np.uint32]:
     """(height, width) uint32 segment ids."""
+
     try:
         with opened_png(file.read(), notes.options.limits) as picture:
             found = (picture.height, picture.width)

@@ -8,7 +8,7 @@ import numpy as np
 from polymask.formats.refusals import Malformed, decode_json, inside
 from polymask.limits import Limits
 from polymask.model import Frame, Polygon, Runs, Shape
-from polymask.raster.kernel import rings_of
+from polymask.raster.kernel import is_plain, plain_rings
 from polymask.raster.runs import counts_from_string
 
 Number = int | float
@@ -22,8 +22,6 @@ class _Rle(msgspec.Struct):
 _rings = msgspec.json.Decoder(list[list[float]])
 _rle = msgspec.json.Decoder(_Rle)
 _NULL = msgspec.Raw(b"null")
-_POINT = 2 * 8  # bytes of float64
-_LEAST = 3 * _POINT
 _LEAST_TEXT = 4  # bytes of JSON for a point: two digits, two commas
 
 
@@ -39,8 +37,7 @@ def rle_size(segmentation: msgspec.Raw) -> tuple[Number, Number]:
 
 def check_segmentation(segmentation: msgspec.Raw, frame: Frame) -> bool:
     """Whether there is one; raises `Malformed` where it cannot be drawn."""
-    rings = rings_of(segmentation)
-    if rings is not None and all(len(ring) >= _LEAST and len(ring) % _POINT == 0 for ring in rings):
+    if is_plain(segmentation):
         return True
     with inside("$.segmentation"):
         if is_rle(segmentation):
@@ -53,25 +50,24 @@ def refuse_large(segmentations: Sequence[msgspec.Raw], limits: Limits, where: st
     """Raise `LimitError` where the rings of a segmentation have more points than are allowed."""
     least = _LEAST_TEXT * limits.max_vertices
     for index, segmentation in enumerate(segmentations):
-        if len(memoryview(segmentation)) > least:
-            limits.check_points(f"{where}[{index}]", _points_of(segmentation))
+        if len(memoryview(segmentation)) > least and not is_rle(segmentation):
+            limits.check_points(f"{where}[{index}]", bytes(segmentation).count(b",") // 2 + 1)
 
 
-def _points_of(segmentation: msgspec.Raw) -> int:
-    rings = rings_of(segmentation)
-    if rings is not None:
-        return sum(map(len, rings)) // _POINT
-    return 0 if is_rle(segmentation) else bytes(segmentation).count(b",") // 2 + 1
+def shapes_of(segmentations: list[msgspec.Raw], frame: Frame) -> list[Shape]:
+    """The polygons or the runs of an image's segmentations, which were checked."""
+    rings = plain_rings(segmentations)
+    if rings is None:
+        return [_shape_of(one, frame) for one in segmentations]
+    return [tuple([Polygon.trusted(ring) for ring in parts]) for parts in rings]
 
 
-def shape_of(segmentation: msgspec.Raw, frame: Frame) -> Shape:
-    """The polygons or the runs of a segmentation that was checked."""
+def _shape_of(segmentation: msgspec.Raw, frame: Frame) -> Shape:
     if is_rle(segmentation):
         return _runs(segmentation, frame)
-    rings = rings_of(segmentation)
-    if rings is None:
-        return tuple(Polygon(np.array(ring).reshape(-1, 2)) for ring in _rings.decode(segmentation))
-    return tuple([Polygon.trusted(np.frombuffer(ring, np.float64).reshape(-1, 2)) for ring in rings])
+    if is_plain(segmentation):
+        return shapes_of([segmentation], frame)[0]
+    return tuple(Polygon(np.array(ring).reshape(-1, 2)) for ring in _rings.decode(segmentation))
 
 
 def _checked_rings(segmentation: msgspec.Raw) -> list[list[float]]:

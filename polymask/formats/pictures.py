@@ -8,21 +8,22 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from pathlib import Path, PurePosixPath
-from typing import BinaryIO
-
-from PIL import Image, UnidentifiedImageError
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, BinaryIO
 
 from polymask.errors import InputError, PolymaskError
 from polymask.formats.place import File, Place
 from polymask.model import Frame
 from polymask.names import safe_path
 from polymask.png import DAMAGE
+from polymask.urls import Location
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 PICTURES = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 EXIF_ORIENTATION = 0x0112
-_DAMAGE = (*DAMAGE, Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
 def frame_of(file: File) -> Frame:
@@ -37,12 +38,14 @@ def frame_of(file: File) -> Frame:
         raise InputError(f"{file.path}: the picture cannot be read: {error}") from None
 
 
-def frame_of_bytes(data: bytes, path: Path) -> Frame:
+def frame_of_bytes(data: bytes, path: Location) -> Frame:
     """The (height, width) of a picture that is held in the file at a path."""
     return _frame_of(BytesIO(data), path)
 
 
-def _frame_of(opened: BinaryIO, path: Path) -> Frame:
+def _frame_of(opened: BinaryIO, path: Location) -> Frame:
+    from PIL import Image
+
     try:
         with opened_picture(opened) as picture:
             width, height = picture.size
@@ -54,11 +57,14 @@ def _frame_of(opened: BinaryIO, path: Path) -> Frame:
 
 
 @contextmanager
-def opened_picture(source: BinaryIO | Path) -> Iterator[Image.Image]:
+def opened_picture(source: BinaryIO) -> "Iterator[Image.Image]":
     """A picture of a kind that is read; what goes wrong with it, while decoding too, is `InputError`.
 
     What Pillow warns of as a decompression bomb is refused.
     """
+    from PIL import Image, UnidentifiedImageError  # formats that know their frames come here never
+
+    bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata
@@ -69,14 +75,14 @@ def opened_picture(source: BinaryIO | Path) -> Iterator[Image.Image]:
         raise
     except UnidentifiedImageError:
         raise InputError(f"no picture of a kind that is read ({', '.join(PICTURES)})") from None
-    except _DAMAGE as error:
+    except (*DAMAGE, *bombs) as error:
         raise InputError(f"the picture cannot be read: {error}") from None
 
 
 class Pictures:
     """Where the pictures of a source are: below `images`, else beside the annotations."""
 
-    def __init__(self, place: Place, images: Path | None) -> None:
+    def __init__(self, place: Place, images: Location | None) -> None:
         self.place = Place(images, place.limits) if images is not None else place
         self.given = images is not None
 

@@ -10,7 +10,6 @@ import struct
 import zipfile
 from collections.abc import Iterable, Iterator
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +26,7 @@ from polymask.layouts.zipped import zipped
 from polymask.limits import Limits
 from polymask.model import IndexMask
 from polymask.semantic import Painting
+from polymask.urls import Location
 
 IMAGES = "images"
 INDEX = True
@@ -85,7 +85,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield from split_lists(drawn, options)
 
 
-def open_folder(folder: Path) -> MaskFolder | None:
+def open_folder(folder: Location) -> MaskFolder | None:
     """The archives as index masks."""
     if not (folder / "onehot").is_dir():
         return None
@@ -95,7 +95,7 @@ def open_folder(folder: Path) -> MaskFolder | None:
     return MaskFolder(layout="onehot", label_map=label_map, masks=masks, decode=decode)
 
 
-def _decode(path: str, *, folder: Path, label_map: LabelMap) -> IndexMask:
+def _decode(path: str, *, folder: Location, label_map: LabelMap) -> IndexMask:
     try:
         data = io.BytesIO(read_bytes(folder / path))
         for member in zipfile.ZipFile(data).infolist():

@@ -1,16 +1,18 @@
 /* Which pixels several labels claim: the spans of a row, swept from left to right. */
-#include "_common.h"
+#include "_painting.h"
 
 typedef struct { int32_t row, start, stop, group; } Claim;
 typedef struct { int32_t at, change, group; } Event;
+typedef struct { Span place; int32_t kind; } Piece;
 /* Sets of groups are `words` machine words each; `slots` finds a set's kind by its hash. */
 typedef struct {
     uint64_t *sets;
     uint64_t *sets_open;
     int32_t *slots, *open;
     Py_ssize_t words, kinds, room;
-    Spans spans;
-    int64_t labeled;
+    Piece *pieces;
+    Py_ssize_t size, piece_room;
+    int64_t labeled, contested;
 } Claims;
 
 /* Where a set's kind stands among the slots, or the free place where it goes. */
@@ -52,10 +54,18 @@ static int32_t kind_of(Claims *c, const uint64_t *set) {
     return *slot;
 }
 
-/* A contested piece is stored as two Spans: the place, then its kind. */
 static int contest(Claims *c, int32_t row, int32_t start, int32_t stop, const uint64_t *set) {
     int32_t kind = kind_of(c, set);
-    return kind < 0 || add_span(&c->spans, row, start, stop) || add_span(&c->spans, kind, 0, 0);
+    if (c->size == c->piece_room) {
+        Py_ssize_t room = c->piece_room ? 2 * c->piece_room : 256;
+        Piece *at = PyMem_RawRealloc(c->pieces, (size_t)room * sizeof *at);
+        if (!at) return -1;
+        c->pieces = at;
+        c->piece_room = room;
+    }
+    c->pieces[c->size++] = (Piece){{row, start, stop}, kind};
+    c->contested += stop - start;
+    return kind < 0;
 }
 
 static int by_at(const void *a, const void *b) {
@@ -146,4 +156,25 @@ static Outcome find_claims(const Table *t, Work *work, Claims *out) {
     for (Py_ssize_t row = 0, begin = 0; row < t->height; begin = place[row++])
         if (place[row] > begin && row_claims(out, claims + begin, place[row] - begin, events)) return NO_MEMORY;
     return DONE;
+}
+
+/* For each set of claiming groups: how many of its pixels show which label. */
+static const char *tally(const Mask *m, const Piece *pieces, Py_ssize_t n, const int64_t *places, Py_ssize_t n_places,
+                         int64_t *counts, Py_ssize_t n_counts, Py_ssize_t per_kind) {
+    for (Py_ssize_t i = 0; i < n; i++) {
+        const Span *s = &pieces[i].place;
+        if (!inside(m, s)) return "a span outside the mask";
+        int64_t base = pieces[i].kind * (int64_t)per_kind;
+        const uint8_t *at = address(m, s), *end = at + (Py_ssize_t)(s->stop - s->start) * m->depth;
+        while (at < end) {
+            uint32_t value = pixel(m, at);
+            const uint8_t *after = run_end(m, at, end, value);
+            if (value >= (uint64_t)n_places || places[value] < 0 || places[value] >= per_kind ||
+                base < 0 || base + places[value] >= n_counts)
+                return "a value that has no place";
+            counts[base + places[value]] += (after - at) / m->depth;
+            at = after;
+        }
+    }
+    return NULL;
 }

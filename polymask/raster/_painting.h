@@ -1,4 +1,7 @@
 /* Spans -> masks, with a count of what each value covers, and who shows where labels conflict. */
+#ifndef POLYMASK_PAINTING_H
+#define POLYMASK_PAINTING_H
+
 #include "_common.h"
 
 typedef struct { const Span *at; const int64_t *cuts, *groups; Py_ssize_t instances; int32_t height; } Table;
@@ -83,22 +86,4 @@ static const char *paint_all(const Mask *m, const Table *t, Py_ssize_t spans, co
     return NULL;
 }
 
-/* For each contested piece: how many of its pixels show which label. */
-static const char *tally(const Mask *m, const Span *pieces, const int32_t *kinds, Py_ssize_t n, const int64_t *places,
-                         Py_ssize_t n_places, int64_t *counts, Py_ssize_t n_counts, Py_ssize_t per_kind) {
-    for (Py_ssize_t i = 0; i < n; i++) {
-        if (!inside(m, &pieces[i])) return "a span outside the mask";
-        int64_t base = kinds[i] * (int64_t)per_kind;
-        const uint8_t *at = address(m, &pieces[i]), *end = at + (pieces[i].stop - pieces[i].start) * m->depth;
-        while (at < end) {
-            uint32_t value = pixel(m, at);
-            const uint8_t *after = run_end(m, at, end, value);
-            if (value >= (uint64_t)n_places || places[value] < 0 || places[value] >= per_kind ||
-                base < 0 || base + places[value] >= n_counts)
-                return "a value that has no place";
-            counts[base + places[value]] += (after - at) / m->depth;
-            at = after;
-        }
-    }
-    return NULL;
-}
+#endif

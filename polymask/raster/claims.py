@@ -12,21 +12,16 @@ from polymask.raster.spans import Int64, SpanTable, flat_indices, interval, merg
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """The pixels that any group claims (`labeled`), and the pieces that two or more do.
+    """The pixels that any group claims (`labeled`), and the pieces that two or more do (`contested`).
 
-    `pieces` are (n, 3) int32 rows of (row, start, stop); `sets[kinds[i]]` are the groups,
-    ascending, that claim piece i.
+    `pieces` are (n, 4) int32 rows of (row, start, stop, kind); `sets[kind]` are the groups,
+    ascending, that claim a piece.
     """
 
     labeled: int
+    contested: int
     pieces: NDArray[np.int32]
-    kinds: NDArray[np.int32]
     sets: list[tuple[int, ...]]
-
-    @property
-    def contested(self) -> int:
-        """How many pixels two or more groups claim."""
-        return int(self.pieces[:, 2].sum(dtype=np.int64) - self.pieces[:, 1].sum(dtype=np.int64))
 
     def pixels(self, width: int) -> Int64:
         """The contested pixels as indices into a flat mask."""
@@ -34,24 +29,13 @@ class Claims:
         return flat_indices(line + self.pieces[:, 1], line + self.pieces[:, 2])
 
 
-def ordered(
-    labeled: int, pieces: NDArray[np.int32], kinds: NDArray[np.int32], sets: list[tuple[int, ...]]
-) -> Claims:
-    """The claims, their sets in one order, so that what follows from them is the same in any kernel."""
-    order = sorted(range(len(sets)), key=lambda kind: [-group for group in sets[kind]])
-    place = np.zeros(len(sets), np.int32)
-    place[order] = range(len(sets))
-    kinds, sets = place[kinds], [sets[kind] for kind in order]
-    return Claims(labeled=labeled, pieces=np.ascontiguousarray(pieces), kinds=kinds, sets=sets)
-
-
 def find(spans: SpanTable, groups: Sequence[int], *, frame: Frame) -> Claims:
     """The claims of instances; `groups[i]` is instance i's group, or -1 where it claims nothing.
 
     >>> table = SpanTable(np.array([[0, 0, 4], [0, 3, 6]], np.int32), np.array([0, 1, 2]))
     >>> found = find(table, [0, 1], frame=(1, 8))
-    >>> found.labeled, found.pieces.tolist(), found.sets
-    (6, [[0, 3, 4]], [(0, 1)])
+    >>> found.labeled, found.contested, found.pieces.tolist(), found.sets
+    (6, 1, [[0, 3, 4, 0]], [(0, 1)])
     """
     grouped: dict[int, list[int]] = {}
     for instance, group in enumerate(groups):
@@ -62,10 +46,10 @@ def find(spans: SpanTable, groups: Sequence[int], *, frame: Frame) -> Claims:
     start, stop, claims = _overlaps(edges)
     kinds, kind = np.unique(np.packbits(claims, axis=0), axis=1, return_inverse=True)
     line, column = np.divmod(start, frame[1] + 1)
-    pieces = np.stack([line, column, column + stop - start], axis=1).astype(np.int32)
+    pieces = np.stack([line, column, column + stop - start, kind.reshape(-1)], axis=1).astype(np.int32)
     members = [np.flatnonzero(np.unpackbits(column, count=len(names))) for column in kinds.T]
     sets = [tuple(names[member] for member in group.tolist()) for group in members]
-    return ordered(_covered(edges), pieces, kind.reshape(-1).astype(np.int32), sets)
+    return Claims(labeled=_covered(edges), contested=int((stop - start).sum()), pieces=pieces, sets=sets)
 
 
 def _covered(edges: Sequence[tuple[Int64, Int64]]) -> int:
@@ -108,6 +92,6 @@ def tally(mask: IndexMask, found: Claims, *, places: Int64, owners: int) -> Int6
     [[0, 0, 1]]
     """
     owner = places[mask.reshape(-1)[found.pixels(mask.shape[1])]]
-    kind = np.repeat(found.kinds.astype(np.int64), found.pieces[:, 2] - found.pieces[:, 1])
+    kind = np.repeat(found.pieces[:, 3].astype(np.int64), found.pieces[:, 2] - found.pieces[:, 1])
     sets = len(found.sets)
     return np.bincount(kind * owners + owner, minlength=sets * owners).reshape(sets, owners)

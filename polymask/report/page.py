@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import Any
 
 from polymask.checks import KINDS
-from polymask.conflicts import add_conflicts
+from polymask.contested import ConflictSum
 from polymask.labels import LabelMap
 from polymask.model import Conflict, Finding
 from polymask.report.survey import Facts
@@ -69,10 +69,10 @@ def conflict_rows(facts: Iterable[Facts]) -> list[dict[str, Any]]:
 
     A pixel that nobody won, or somebody else did, is told beside.
     """
-    totals: dict[tuple[str, str], Conflict] = {}
+    total = ConflictSum()
     for one in facts:
-        add_conflicts(totals, one.conflicts)
-    rows = [row for conflict in totals.values() for row in _losses(conflict)]
+        total.add(one.conflicts)
+    rows = [row for conflict in total.conflicts for row in _losses(conflict)]
     return sorted(rows, key=lambda row: (-row["pixels"], row["loser"], row["winner"]))
 
 

@@ -424,6 +424,7 @@ _FILES = {
     "cityscapes": ("cityscapes/bonn_000000_000001_gtFine_polygons.json",),
     "idd": ("idd/000001_gtFine_polygons.json",),
     "dataloop": ("dataloop/json/boat.json", "dataloop/json/empty.json"),
+    "sa1b": ("sa1b/boat.json", "sa1b/empty.json"),
     "cvat": ("cvat/annotations.xml",),
     "yolo": ("yolo/labels/train/boat.txt",),
     "supervisely": ("supervisely/harbor/ann/boat.png.json",),

@@ -61,7 +61,7 @@ def test_an_image_without_instances_has_a_line_and_no_masks(coco_file: Write, tm
     """Nothing to draw, but the image is told of."""
     convert(coco_file(annotations=[]), tmp_path / "out", to="binary")
     assert list(tree(tmp_path / "out")) == ["id2label.json", "labels.json", "manifest.jsonl"]
-    assert '"labels": {}' in (tmp_path / "out/manifest.jsonl").read_text()
+    assert '"labels":{}' in (tmp_path / "out/manifest.jsonl").read_text()
 
 
 @pytest.mark.parametrize("names", [("a/b", "c"), ("..", "c"), ("Cat", "cat"), ("c" * 252, "d")])
