@@ -150,7 +150,10 @@ class Root:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other runs out of the root; raises `Locked` where one holds it. A dead process holds nothing."""
+        """Keep other runs out of the root; raises `Locked` where one holds it.
+
+        A dead process holds nothing.
+        """
         descriptor = self._folder_of_its_own()
         try:
             self._lock(descriptor)

@@ -225,8 +225,8 @@ class FolderSink:
     def finish(self, lines: Mapping[str, bytes], rows: Mapping[str, bytes], *, changed: bool = True) -> None:
         """The files that all images share, then, once all is durable, the manifest.
 
-        `lines` are the manifest's by image name, in the source's order; `rows` the images' shares of files that
-        they have in common; `changed` tells whether any image's file was written.
+        `lines` are the manifest's by image name, in the source's order; `rows` the images' shares of
+        files that they have in common; `changed` tells whether any image's file was written.
         """
         self.written = dict(lines)
         tables = ((LABELS, self.label_map.to_json()), (ID2LABEL, id2label(self.label_map)))

@@ -17,7 +17,7 @@ from polymask.claims import Mask
 from polymask.errors import PolymaskError, ProofError, SourceChanged
 from polymask.journal import Journal
 from polymask.labels import LabelMap
-from polymask.model import Conflict, Limits
+from polymask.model import Limits
 from polymask.outcome import Outcome, Tally
 from polymask.reconcile import Decision, Drawn, decide
 from polymask.report_model import Report

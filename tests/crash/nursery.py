@@ -1,4 +1,4 @@
-"""Runs of the real command in forked processes: a fork costs milliseconds, an interpreter a third of a second.
+"""Runs of the real command in forked processes: a fork costs milliseconds, a start a third of a second.
 
 As a program (`python -m tests.crash.nursery`) it imports polymask once, and forks a child for every
 line of JSON on stdin. A child waits at a gate until it is told to go, so that a tracer can attach.
@@ -155,10 +155,9 @@ def _child(
         code = 0
     except SystemExit as error:
         code = error.code or 0
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-        code = 1
     finally:
+        if code == 70:
+            sys.excepthook(*sys.exc_info())
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

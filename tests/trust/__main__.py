@@ -1,7 +1,7 @@
 """The promises put to the test: `python -m tests.trust push|nightly|release`.
 
     python -m tests.trust push                          at most three minutes: no regression
-    python -m tests.trust nightly --write               every boundary, every error, every HTTP fault; renews docs/trust.md
+    python -m tests.trust nightly --write               every boundary, error and HTTP fault; renews the page
     python -m tests.trust release --state release.json  hours; can be stopped and goes on where it was
     python -m tests.trust nightly --only kills,errors   some parts
 
@@ -26,7 +26,9 @@ PAGE = ROOT / "docs" / "trust.md"
 
 def carried_out(tier: str, parts: dict[str, Part], state: Path | None) -> list[Tally]:
     """All parts, those that the state file holds already as it tells them."""
-    done = {name: Tally(**row) for name, row in json.loads(state.read_text()).items()} if _there(state) else {}
+    done = (
+        {name: Tally(**row) for name, row in json.loads(state.read_text()).items()} if _there(state) else {}
+    )
     print(HEADER, flush=True)
     for number, (name, part) in enumerate(parts.items(), 1):
         if name not in done:
@@ -68,7 +70,7 @@ def page_with(text: str, tier: str, tallies: list[Tally]) -> str:
     lines = [
         f"{day}, `python -m tests.trust {tier}`, {seconds:,.0f} s:",
         "",
-        "| what | runs | faults | lost | doubled | untyped errors | otherwise wrong | at most, 95 % | seconds |",
+        "| what | runs | faults | lost | doubled | untyped | otherwise wrong | at most (95 %) | seconds |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
         *(markdown(tally) for tally in merged(tallies)),
     ]
@@ -84,7 +86,9 @@ def markdown(tally: Tally) -> str:
 
 def main() -> int:
     """Run a tier."""
-    parser = argparse.ArgumentParser(prog="python -m tests.trust", description="The promises put to the test.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.trust", description="The promises put to the test."
+    )
     parser.add_argument("tier", choices=TIERS)
     parser.add_argument("--write", action="store_true", help="renew the tier's table in docs/trust.md")
     parser.add_argument("--state", type=Path, help="where to keep what is done, to go on there")

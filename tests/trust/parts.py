@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -41,7 +41,9 @@ def runs(text: str) -> Iterator[int]:
     >>> sum(runs("620 runs, 0 of them not as undisturbed, 70 s\\n200 runs, 198 of them killed"))
     820
     """
-    for match in re.finditer(r"^([\d,]+) (?:runs|items|polygons|inputs|mutants|bugs|passed)\b", text, re.MULTILINE):
+    for match in re.finditer(
+        r"^([\d,]+) (?:runs|items|polygons|inputs|mutants|bugs|passed)\b", text, re.MULTILINE
+    ):
         yield int(match[1].replace(",", ""))
 
 
@@ -96,9 +98,7 @@ RELEASE: dict[str, Part] = {
         f"chains {number + 1} of {CHAINS // CHUNK}": partial(chains, CHUNK, seed=SEED + 1 + number)
         for number in range(CHAINS // CHUNK)
     },
-    **{
-        f"stories {number + 1} of 10": partial(stories, 2_000, 50) for number in range(10)
-    },
+    **{f"stories {number + 1} of 10": partial(stories, 2_000, 50) for number in range(10)},
     **program("tests.dataloop.soak", "soak: 100,000 items, 1 % faults, a kill a minute", "--items", "100000"),
     **program("tests.fuzz", "fuzz: 10,000,000 inputs a target", "--runs", "10000000"),
 }
