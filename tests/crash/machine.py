@@ -208,9 +208,8 @@ class Story(RuleBasedStateMachine):
         if not self.scene.dest.exists():
             return
         before = self.scene.source.read_bytes()
-        with Root(self.scene.dest).held():
-            with pytest.raises(PolymaskError) as refusal:
-                self.convert()
+        with Root(self.scene.dest).held(), pytest.raises(PolymaskError) as refusal:
+            self.convert()
         assert isinstance(refusal.value, Locked) or self.edited or self.damaged, refusal.value
         assert self.scene.source.read_bytes() == before
 

@@ -68,7 +68,8 @@ class Soak:
         more = 100 * (self.calls / self.undisturbed_calls - 1)
         return (
             f"{self.items:,} items, {self.calls:,} calls, {self.faults:,} of them faulty, "
-            f"{self.kills} kills: {self.lost} polygons lost, {self.doubled} masks doubled, {len(self.wrong)} otherwise wrong; "
+            f"{self.kills} kills: {self.lost} polygons lost, {self.doubled} masks doubled, "
+            f"{len(self.wrong)} otherwise wrong; "
             f"memory {self.peak:.0f} MB at most, {self.slope:+.2f} MB per 10,000 items; "
             f"{more:+.1f} % calls; journal read in {self.journal_seconds:.2f} s; {self.seconds:.0f} s"
         )
