@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 import click
 
 import polymask
-from polymask.checks import KINDS
 from polymask.commands import (
     compare_command,
     emulate_command,
@@ -91,9 +90,9 @@ def convert_command(
     polymask convert instances.json out/ --to voc --images pictures/ --copy-images
     polymask convert dataloop://project/dataset --delete-source --dry-run --preview changes.html
 
-    SOURCE and DEST are files and folders, or dataloop://PROJECT/DATASET[/folder]. A dataset
-    without DEST is converted in place: masks are added, and with --delete-source the polygons
-    go once their masks are proven.
+    SOURCE and DEST are files and folders, URLs such as s3://bucket/folder, or
+    dataloop://PROJECT/DATASET[/folder]. A dataset without DEST is converted in place: masks
+    are added, and with --delete-source the polygons go once their masks are proven.
     """
     options["priority"] = _split_priority(options["priority"])
     options["workers"] = options["workers"] or available()
@@ -148,7 +147,9 @@ def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
 @click.option(
     "--label-attribute", metavar="NAME", help="The region attribute that tells the label, in VIA files."
 )
-@click.option("--default-label", metavar="NAME", help="The label of regions that have none, in VIA files.")
+@click.option(
+    "--default-label", metavar="NAME", help="The label of regions that have none, in VIA and SA-1B files."
+)
 @click.option(
     "--max-pixels",
     type=click.IntRange(1),
@@ -172,6 +173,8 @@ def check_command(source: str, *, max_pixels: int, as_json: bool, quiet: bool, *
         found = polymask.check(source, limits=Limits(max_pixels=max_pixels), progress=bar, **options)
     counts = Counter(finding.kind for finding in found)
     if as_json:
+        from polymask.checks import KINDS
+
         document = {
             "findings": [asdict(finding) for finding in found],
             "counts": {kind: counts[kind] for kind in KINDS if counts[kind]},

@@ -50,7 +50,7 @@ _FLAGS = [
         help=", ".join(LAYOUTS) + ".",
         shell_complete=names_of(LAYOUTS),
     ),
-    click.option("--images", metavar="DIR", help="Where the pictures are."),
+    click.option("--images", metavar="DIR", help="Where the pictures are; a folder or a URL."),
     click.option("--copy-images", is_flag=True, help="Copy the pictures beside the masks."),
     click.option(
         "--labels", metavar="FILE", help="Label map: labels.txt, labelmap.txt, id2label.json, labels.json."
@@ -65,6 +65,11 @@ _FLAGS = [
     click.option("--only", multiple=True, metavar="LABEL", help="Paint this label only; repeatable."),
     click.option(
         "--where", multiple=True, metavar="GLOB", help="Convert images with such names only; repeatable."
+    ),
+    click.option(
+        "--shard",
+        metavar="I/N",
+        help="Convert one of N parts only, so that N processes or machines share the work.",
     ),
     click.option(
         "--overlap",
@@ -124,7 +129,7 @@ _FLAGS = [
         "--label-attribute", metavar="NAME", help="The region attribute that tells the label, in VIA files."
     ),
     click.option(
-        "--default-label", metavar="NAME", help="The label of regions that have none, in VIA files."
+        "--default-label", metavar="NAME", help="The label of regions that have none, in VIA and SA-1B files."
     ),
     click.option(
         "--split-ratio",
@@ -157,6 +162,11 @@ _FLAGS = [
         type=click.IntRange(1),
         metavar="N",
         help="Processes; calls at once, for datasets.  [default: the processors]",
+    ),
+    click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Work on the Dask cluster of the scheduler there, e.g. tcp://10.0.0.5:8786.",
     ),
     click.option(
         "--palette",

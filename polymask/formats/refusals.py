@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
 from polymask.errors import FormatError, GeometryError
 from polymask.model import Skipped
+from polymask.urls import Location
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -61,7 +61,7 @@ def _shown(text: bytes | msgspec.Raw, place: str) -> str:
 class Refusals:
     """What to do with malformed records of one file: raise `FormatError`, or list them in `skipped`."""
 
-    def __init__(self, path: Path, *, skip: bool) -> None:
+    def __init__(self, path: Location, *, skip: bool) -> None:
         self.path, self.skip = path, skip
         self.skipped: list[Skipped] = []
 
@@ -89,17 +89,19 @@ class Refusals:
             except Malformed as error:
                 self.refuse(f"{where}[{index}]" + error.where.removeprefix("$"), error.reason)
 
-    def rows(self, text: bytes | msgspec.Raw, row: type[T], where: str) -> list[tuple[int, T]]:
-        """The rows of a JSON list, each with its index."""
+    def rows(
+        self, text: bytes | msgspec.Raw, row: type[T], where: str, *, first: int = 0
+    ) -> list[tuple[int, T]]:
+        """The rows of a JSON list, each with its index; of a part of one, counted from `first`."""
         try:
-            return list(enumerate(_decoder(list[row]).decode(text)))  # type: ignore[valid-type]
+            return list(enumerate(_decoder(list[row]).decode(text), first))  # type: ignore[valid-type]
         except msgspec.ValidationError:
             pass
         raw = self.required(text, _decoder(list[msgspec.Raw]), where)
         decoder = _decoder(row)  # type: ignore[arg-type]
         decoded = (
             (index, self.catch(f"{where}[{index}]", decode_json, item, decoder))
-            for index, item in enumerate(raw)
+            for index, item in enumerate(raw, first)
         )
         return [(index, item) for index, item in decoded if item is not None]
 
