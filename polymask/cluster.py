@@ -1,9 +1,10 @@
 """An existing Dask cluster, as an executor."""
 
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from contextlib import suppress
 from importlib.util import find_spec
 from socket import create_connection
+from sys import modules
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +15,12 @@ from polymask.errors import InputError, Unavailable
 CONNECT = 5.0  # seconds to reach the scheduler
 ALONE = 60.0  # seconds that a scheduler may be without any worker
 QUICK = 2.0  # seconds that leaving may take
+
+
+def lost() -> tuple[type[Exception], ...]:
+    """The errors that say that workers are gone, of the executors that are loaded."""
+    dask = modules.get("distributed.scheduler")
+    return (BrokenExecutor, CancelledError, *([dask.KilledWorker] if dask else []))
 
 
 class Cluster(Executor):
