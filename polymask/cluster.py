@@ -1,5 +1,6 @@
 """An existing Dask cluster, as an executor."""
 
+import logging
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from contextlib import suppress
 from importlib.util import find_spec
@@ -86,7 +87,13 @@ class Cluster(Executor):
             raise Unavailable(f"{self.address}: no worker; start one with `dask worker {self.address}`")
 
     def __exit__(self, *raised: object) -> None:
-        self._client.close(timeout=QUICK)
+        logger = logging.getLogger("distributed")
+        level = logger.level
+        logger.setLevel(logging.CRITICAL)  # its tracebacks of what has been told already would bury it
+        try:
+            self._client.close(timeout=QUICK)
+        finally:
+            logger.setLevel(level)
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Have a worker call a function."""

@@ -2,6 +2,8 @@
 
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
+from time import sleep
 
 import pytest
 from PIL import Image
@@ -158,6 +160,26 @@ def test_the_command_line_takes_urls(bucket: Url, polymask_command: Run, many_im
     run = polymask_command("convert", f"{bucket}/none.json", dest)
     assert run.returncode == 3
     assert f"{bucket}/none.json" in run.stderr
+
+
+def test_puts_wait_together_and_never_more_than_sixteen(
+    remote: Url, many_images: "object", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a round trip costs a sixteenth, and memory holds sixteen images."""
+    real, lock, under_way, most = remote.store.pipe_file, Lock(), [0], [0]
+
+    def slow(path: str, data: bytes) -> None:
+        with lock:
+            under_way[0] += 1
+            most[0] = max(most[0], under_way[0])
+        sleep(0.02)
+        real(path, data)
+        with lock:
+            under_way[0] -= 1
+
+    monkeypatch.setattr(remote.store, "pipe_file", slow)
+    polymask.convert(many_images(64), f"{remote}")  # type: ignore[operator]
+    assert 8 <= most[0] <= 16
 
 
 def test_a_dry_run_writes_nothing_to_a_store(remote: Url, tmp_path: Path) -> None:

@@ -3,7 +3,12 @@
 import json
 import os
 import pickle
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier
+from time import monotonic, sleep
 
 import pytest
 
@@ -154,6 +159,26 @@ def test_a_run_that_was_taken_over_publishes_nothing(away: ObjectRoot) -> None:
         away.sync()
 
 
+def test_of_runs_that_start_at_once_never_two_go_on(memory: Url) -> None:
+    """Each puts its note before it looks for others'."""
+    inside, most, together = [0], [0], Barrier(8)
+
+    def attempt(_: int) -> None:
+        together.wait()
+        for _ in range(20):
+            with suppress(Locked), ObjectRoot(memory).run({}):
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+                sleep(0.001)
+                inside[0] -= 1
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(attempt, range(8)))
+    assert most[0] <= 1
+    with ObjectRoot(memory).run({}) as unfinished:
+        assert unfinished is None
+
+
 def test_a_run_gives_signs_of_life(memory: Url, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its note is put again and again, but not once it was taken away."""
     monkeypatch.setattr(objects, "BEAT", 0.01)
@@ -167,9 +192,7 @@ def test_a_run_gives_signs_of_life(memory: Url, monkeypatch: pytest.MonkeyPatch)
         assert not any("run-" in name for name in stored(memory))
 
 
-def _wait_for(true: "objects.Callable[[], bool]") -> None:
-    from time import monotonic, sleep
-
+def _wait_for(true: Callable[[], bool]) -> None:
     end = monotonic() + 10
     while not true() and monotonic() < end:
         sleep(0.005)
