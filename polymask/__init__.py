@@ -8,46 +8,51 @@ array([[0, 1, 1, 0],
        [0, 1, 1, 0]], dtype=uint8)
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from polymask._version import __version__
-from polymask.checks import check
-from polymask.comparison import compare
-from polymask.counts import stats
-from polymask.errors import (
-    BackendError,
-    ConflictError,
-    Denied,
-    FormatError,
-    GeometryError,
-    InputError,
-    LabelError,
-    LimitError,
-    Locked,
-    NotFound,
-    PolymaskError,
-    ProofError,
-    SourceChanged,
-    Unavailable,
-)
-from polymask.formats import read
-from polymask.labels import LabelMap
-from polymask.model import (
-    Conflict,
-    Finding,
-    ImageRecord,
-    Instance,
-    Label,
-    LabelMask,
-    Limits,
-    Polygon,
-    Proof,
-    Runs,
-    Spans,
-)
-from polymask.places import convert, restore, verify
-from polymask.png import decode_png, encode_png
-from polymask.raster import rasterize
-from polymask.report_model import Report
-from polymask.semantic import conflicts, index_mask, label_masks
+
+if TYPE_CHECKING:
+    from polymask.checks import check
+    from polymask.comparison import compare
+    from polymask.counts import stats
+    from polymask.errors import (
+        BackendError,
+        ConflictError,
+        Denied,
+        FormatError,
+        GeometryError,
+        InputError,
+        LabelError,
+        LimitError,
+        Locked,
+        NotFound,
+        PolymaskError,
+        ProofError,
+        SourceChanged,
+        Unavailable,
+    )
+    from polymask.formats import read
+    from polymask.labels import LabelMap
+    from polymask.model import (
+        Conflict,
+        Finding,
+        ImageRecord,
+        Instance,
+        Label,
+        LabelMask,
+        Limits,
+        Polygon,
+        Proof,
+        Runs,
+        Spans,
+    )
+    from polymask.places import convert, restore, verify
+    from polymask.png import decode_png, encode_png
+    from polymask.raster import rasterize
+    from polymask.report_model import Report
+    from polymask.semantic import conflicts, index_mask, label_masks
 
 __all__ = [
     "BackendError",
@@ -92,3 +97,58 @@ __all__ = [
     "stats",
     "verify",
 ]
+
+_HOMES = {
+    "checks": ("check",),
+    "comparison": ("compare",),
+    "counts": ("stats",),
+    "errors": (
+        "BackendError",
+        "ConflictError",
+        "Denied",
+        "FormatError",
+        "GeometryError",
+        "InputError",
+        "LabelError",
+        "LimitError",
+        "Locked",
+        "NotFound",
+        "PolymaskError",
+        "ProofError",
+        "SourceChanged",
+        "Unavailable",
+    ),
+    "formats": ("read",),
+    "labels": ("LabelMap",),
+    "model": (
+        "Conflict",
+        "Finding",
+        "ImageRecord",
+        "Instance",
+        "Label",
+        "LabelMask",
+        "Limits",
+        "Polygon",
+        "Proof",
+        "Runs",
+        "Spans",
+    ),
+    "places": ("convert", "restore", "verify"),
+    "png": ("decode_png", "encode_png"),
+    "raster": ("rasterize",),
+    "report_model": ("Report",),
+    "semantic": ("conflicts", "index_mask", "label_masks"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, from its home, when it is first asked for: importing the package is quick."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'polymask' has no attribute '{name}'")
+    value = globals()[name] = getattr(import_module(f"polymask.{_HOME_OF[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

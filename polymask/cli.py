@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 import click
 
 import polymask
-from polymask.checks import KINDS
 from polymask.commands import (
     compare_command,
     emulate_command,
@@ -148,7 +147,9 @@ def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
 @click.option(
     "--label-attribute", metavar="NAME", help="The region attribute that tells the label, in VIA files."
 )
-@click.option("--default-label", metavar="NAME", help="The label of regions that have none, in VIA files.")
+@click.option(
+    "--default-label", metavar="NAME", help="The label of regions that have none, in VIA and SA-1B files."
+)
 @click.option(
     "--max-pixels",
     type=click.IntRange(1),
@@ -172,6 +173,8 @@ def check_command(source: str, *, max_pixels: int, as_json: bool, quiet: bool, *
         found = polymask.check(source, limits=Limits(max_pixels=max_pixels), progress=bar, **options)
     counts = Counter(finding.kind for finding in found)
     if as_json:
+        from polymask.checks import KINDS
+
         document = {
             "findings": [asdict(finding) for finding in found],
             "counts": {kind: counts[kind] for kind in KINDS if counts[kind]},
@@ -223,13 +226,29 @@ def formats_command(*, as_json: bool) -> None:
     click.echo(f"kernel: {KERNEL}")
 
 
-def _interrupted(number: int, _: FrameType | None) -> NoReturn:
+def interrupted(number: int, _: FrameType | None) -> NoReturn:
+    """Stop where the run is, and at the second time without another thought."""
+    for again in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(again, _leave)
     raise KeyboardInterrupt(number)
+
+
+def _leave(number: int, _: FrameType | None) -> NoReturn:
+    os._exit(128 + number)
 
 
 def main() -> None:
     """The `polymask` command."""
-    signal.signal(signal.SIGTERM, _interrupted)
+    try:
+        signal.signal(signal.SIGTERM, interrupted)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may have it ignored
+            signal.signal(signal.SIGINT, interrupted)
+        _run()
+    except KeyboardInterrupt as error:
+        _stop(error)
+
+
+def _run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # names may hold what a terminal's encoding does not
             stream.reconfigure(errors="backslashreplace")

@@ -7,15 +7,12 @@ from typing import Any
 import click
 
 from polymask.colors import PALETTES
-from polymask.comparison import compare
-from polymask.counts import stats
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
 from polymask.flags import names_of
 from polymask.formats import FORMATS
 from polymask.labels import LabelMap
 from polymask.places import restore, verify
-from polymask.proofs import examine, told
 from polymask.raster import PIXEL_RULES
 from polymask.report.tables import comparison_text, statistics_text
 from polymask.semantic import OVERLAP_RULES, Rules
@@ -75,6 +72,8 @@ def compare_command(
     Images are matched by name without suffix, labels by name. Pixels that are void in
     TRUTH are left out. Exits 1 where images of TRUTH could not be compared.
     """
+    from polymask.comparison import compare
+
     with Bar(quiet=quiet) as bar:
         result = compare(
             truth,
@@ -133,6 +132,8 @@ def verify_command(
     With --source the masks may be any tool's; where they differ, likely causes are named.
     Exits 5 where a mask is damaged, missing or different.
     """
+    from polymask.proofs import examine, told
+
     if is_dataloop(dest):
         report = verify(dest)
         click.echo(f"{report.unchanged:,} masks on {report.images:,} items are what they claim to be.")
@@ -176,6 +177,8 @@ def stats_command(
     polymask stats instances.json
     polymask stats masks/ --json
     """
+    from polymask.counts import stats
+
     with Bar(quiet=quiet) as bar:
         found = stats(
             path, from_=from_, labels=_label_map(labels), workers=workers or available(), progress=bar

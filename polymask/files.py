@@ -11,7 +11,6 @@ import fcntl
 import json
 import os
 import secrets
-import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -89,6 +88,16 @@ class Root:
             raise InputError(f"{self.path / relative} is in the way: it is no regular file; remove it")
         return stat.S_ISREG(mode)
 
+    def is_empty(self) -> bool:
+        """Whether nothing is there, not even what a run left; the root itself need not be."""
+        try:
+            with os.scandir(self.path) as entries:
+                return next(entries, None) is None
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            raise self._refusal(error, "") from None
+
     def same(self, relative: str, other: Location) -> bool:
         """Whether a path below the root is another file that is there."""
         there = self.path / relative
@@ -142,17 +151,14 @@ class Root:
 
         `look` may refuse what it finds, once nobody else can change it. While the run lasts,
         `.polymask/run.json` tells the options, the process and the host. It stays when the run
-        fails, so that the next one knows what it finds. Raises `Locked` where another run
-        holds the root; a dead process holds nothing.
+        fails, so that the next one knows what it finds. Raises as `held` does.
         """
         self._create_root()
-        descriptor = self._folder_of_its_own()
-        try:
-            self._lock(descriptor)
+        with self.held():
             look()
             unfinished = self.unfinished()
             self._clear_temporaries()
-            holder = {"options": options, "process": os.getpid(), "host": socket.gethostname()}
+            holder = {"options": options, "process": os.getpid(), "host": os.uname().nodename}
             self.write(f"{WORK}/{RUN}", json.dumps(holder).encode(), durable=True)
             yield unfinished
             self.remove(f"{WORK}/{RUN}")
@@ -160,6 +166,15 @@ class Root:
             self._close(WORK)
             with suppress(OSError):
                 os.rmdir(WORK, dir_fd=self._folder("", create=False))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other runs out; raises `Locked` where one holds the root. A dead process holds nothing."""
+        descriptor = self._folder_of_its_own()
+        try:
+            self._lock(descriptor)
+            self.close()  # what was opened before may since have been removed by the holder before
+            yield
         finally:
             os.close(descriptor)
             self.close()

@@ -67,6 +67,11 @@ _FLAGS = [
         "--where", multiple=True, metavar="GLOB", help="Convert images with such names only; repeatable."
     ),
     click.option(
+        "--shard",
+        metavar="I/N",
+        help="Convert one of N parts only, so that N processes or machines share the work.",
+    ),
+    click.option(
         "--overlap",
         type=click.Choice(list(OVERLAP_RULES)),
         default="last",
@@ -124,7 +129,7 @@ _FLAGS = [
         "--label-attribute", metavar="NAME", help="The region attribute that tells the label, in VIA files."
     ),
     click.option(
-        "--default-label", metavar="NAME", help="The label of regions that have none, in VIA files."
+        "--default-label", metavar="NAME", help="The label of regions that have none, in VIA and SA-1B files."
     ),
     click.option(
         "--split-ratio",

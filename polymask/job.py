@@ -16,7 +16,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-from polymask.conflicts import without_winners
+from polymask.contested import without_winners
 from polymask.digest import record_sha256
 from polymask.engines import workplace
 from polymask.errors import BackendError, InputError, LabelError, PolymaskError, unknown
@@ -146,6 +146,8 @@ class Job:
         ]
         if globs and not chosen:
             raise InputError(f"--where {' --where '.join(globs)} matches none of {len(names)} images")
+        if part := self.options.part:
+            chosen = [i for i in chosen if part.takes(names[i])]
         return chosen
 
     def _label_map(self) -> LabelMap:
@@ -199,7 +201,7 @@ class Job:
             made = self._made(converted(), progress)
             report = self._report(made.tally)
             if not self.options.dry_run:
-                self.sink.finish(made.lines, made.rows)
+                self.sink.finish(made.lines, made.rows, changed=made.tally.report.written > 0)
                 if self.deletes:
                     delete_accounted(self, report)
         report.seconds = time.perf_counter() - began

@@ -15,6 +15,7 @@ from typing import Any
 
 from polymask.errors import FormatError, NotFound
 from polymask.files import disk_error
+from polymask.shards import FOLDERS, Shard
 
 BACKUP = "backup.jsonl"
 EVENTS = "journal.jsonl"
@@ -143,8 +144,22 @@ def default_folder(dataset_id: str) -> Path:
     return Path(state) / "polymask" / "journals" / dataset_id
 
 
-def open_existing(path: Path) -> Journal:
-    """The journal of an earlier run; raises `NotFound` where there is none."""
-    if not (path / BACKUP).exists():
+def own_folder(path: Path, shard: Shard | None) -> Path:
+    """Where in a journal's folder a part of a run has its own journal: parts do not write to one file."""
+    return path / shard.folder if shard else path
+
+
+def open_existing(path: Path) -> list[Journal]:
+    """The journals of earlier runs and their parts, the one last written to last.
+
+    Raises `NotFound` where there is none.
+    """
+    found = [folder for folder in (path, *path.glob(f"{FOLDERS}*")) if (folder / BACKUP).exists()]
+    if not found:
         raise NotFound(f"{path}: no journal with a backup; name its folder with --journal")
-    return Journal(path)
+    return [Journal(folder) for folder in sorted(found, key=_last_written)]
+
+
+def _last_written(folder: Path) -> tuple[float, str]:
+    name = EVENTS if (folder / EVENTS).exists() else BACKUP
+    return (folder / name).stat().st_mtime, folder.name

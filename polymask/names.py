@@ -3,14 +3,21 @@
 Names are refused, not mended: what is left of them is used as it is.
 """
 
+import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from polymask.errors import InputError
 
 WORK = ".polymask"  # where a run keeps what is in progress
 _BIDI = {"LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # these turn names around on screen
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+
+
+# what most names are: nothing but letters and digits, in parts too long to name a device
+_PLAIN = re.compile(r"(?:[0-9A-Za-z_-]{5,99}/)*[0-9A-Za-z_-]{5,99}(?:\.[0-9A-Za-z]{1,9})?").fullmatch
 
 
 def safe_path(name: str) -> str:
@@ -25,6 +32,8 @@ def safe_path(name: str) -> str:
     Traceback (most recent call last):
     polymask.errors.InputError: '../up.png' is no safe file name: a part of it is '..'
     """
+    if _PLAIN(name):
+        return name
     for part in name.split("/"):
         if reason := _unsafe(part):
             raise InputError(f"{name!r} is no safe file name: {reason}")
@@ -56,6 +65,9 @@ def refuse_collisions(planned: Iterable[tuple[str, str]]) -> None:
 
     `planned` are (path, image name) pairs. Case and Unicode composition do not tell paths apart.
     """
+    planned = list(planned)
+    if _all_differ([path for path, _ in planned]):
+        return
     taken: dict[str, str] = {}
     for path, image in planned:
         key = _folded(path)
@@ -73,6 +85,21 @@ def refuse_collisions(planned: Iterable[tuple[str, str]]) -> None:
             folder = folder.rpartition("/")[0]
     for folder in folders.keys() & taken.keys():
         raise InputError(f"'{folders[folder]}' needs a folder where the mask of '{taken[folder]}' goes")
+
+
+def _all_differ(paths: Sequence[str]) -> bool:
+    """Whether no two paths are one and none is a folder of another for certain; takes little memory."""
+    hashes, folders = np.zeros(len(paths), np.int64), set[str]()
+    for place, path in enumerate(paths):
+        key = _folded(path)
+        hashes[place] = hash(key)
+        folder = key.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    hashes.sort()
+    above = np.fromiter(map(hash, folders), np.int64, len(folders))
+    return not (hashes[1:] == hashes[:-1]).any() and not np.isin(above, hashes).any()
 
 
 def _folded(path: str) -> str:

@@ -81,6 +81,10 @@ class ObjectRoot:
         """Whether an object is there."""
         return relative in self._names
 
+    def is_empty(self) -> bool:
+        """Whether nothing is there, not even what a run left."""
+        return not self._names
+
     def same(self, relative: str, other: Location) -> bool:
         """Whether a path below the root is another place."""
         return self.path / relative == other

@@ -10,6 +10,7 @@ from polymask.errors import InputError, unknown
 from polymask.formats import ReadOptions
 from polymask.model import Frame, Limits
 from polymask.semantic import Rules
+from polymask.shards import Shard
 from polymask.urls import located
 
 
@@ -18,7 +19,8 @@ class ConvertOptions:
     """The flags of `polymask convert`, with underscores; `from_` is `--from`.
 
     `size` is (height, width) in pixels. `only` and `where` choose labels and images; one text is
-    one of them. Whole numbers may be numpy's. Raises `InputError` for values of another kind.
+    one of them. `shard` is one part of several, as "2/4". Whole numbers may be numpy's. Raises
+    `InputError` for values of another kind.
 
     >>> ConvertOptions(only="sea", size=[60, 80]).only
     ('sea',)
@@ -31,6 +33,7 @@ class ConvertOptions:
     ids: str = "contiguous"
     only: Sequence[str] = ()
     where: Sequence[str] = ()
+    shard: Shard | str | None = None
     overlap: str = "last"
     priority: Sequence[str] = ()
     max_conflict: float | None = None
@@ -69,10 +72,17 @@ class ConvertOptions:
             object.__setattr__(self, name, _number(name, getattr(self, name), least))
         if self.max_delete is not None:
             object.__setattr__(self, "max_delete", _number("max_delete", self.max_delete, 0))
+        if self.shard is not None:
+            object.__setattr__(self, "shard", Shard.parse(self.shard))
         if self.size is not None:
             object.__setattr__(self, "size", as_frame(self.size, where="size: "))
         if not isinstance(self.split_ratio, str | None):
             object.__setattr__(self, "split_ratio", tuple(float(share) for share in self.split_ratio))
+
+    @property
+    def part(self) -> Shard | None:
+        """The one part of the images that is wanted, or None for all."""
+        return Shard.parse(self.shard) if self.shard is not None else None
 
     @property
     def reading(self) -> ReadOptions:

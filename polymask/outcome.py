@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from polymask.conflicts import ConflictSum
+from polymask.contested import ConflictSum
 from polymask.errors import InputError, PolymaskError
 from polymask.model import Conflict, Skipped
 from polymask.report_model import Report

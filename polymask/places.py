@@ -3,9 +3,8 @@
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from polymask import proofs
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError
 from polymask.formats import open_annotations
@@ -13,11 +12,13 @@ from polymask.job import Job
 from polymask.labels import LabelMap
 from polymask.model import Limits
 from polymask.options import ConvertOptions, Progress, chosen_options
-from polymask.proven import ProvenOptions
 from polymask.removal import restore_folder
 from polymask.report_model import Report
 from polymask.semantic import Rules
 from polymask.urls import located
+
+if TYPE_CHECKING:
+    from polymask.proven import ProvenOptions
 
 Place = str | Path
 
@@ -25,7 +26,7 @@ Place = str | Path
 _WITH_DATALOOP = {
     "check_images", "default_label", "delete_source", "dry_run", "filter", "from_", "images", "journal",
     "label_attribute", "max_delete", "max_pixels", "only", "overwrite", "pixel_rule", "skip_invalid", "to",
-    "where", "workers",
+    "shard", "where", "workers",
 }  # fmt: skip
 
 
@@ -80,8 +81,10 @@ def _local(
     return Job(source, dest, options).run(executor=executor, progress=progress)
 
 
-def in_place_options(options: ConvertOptions) -> ProvenOptions:
+def in_place_options(options: ConvertOptions) -> "ProvenOptions":
     """The options of a run on a dataset; raises `InputError` for flags that do not go with one."""
+    from polymask.proven import ProvenOptions
+
     for f in fields(ConvertOptions):
         if f.name not in _WITH_DATALOOP and getattr(options, f.name) != f.default:
             flag = f.name.rstrip("_").replace("_", "-")
@@ -97,6 +100,7 @@ def in_place_options(options: ConvertOptions) -> ProvenOptions:
         max_delete=options.max_delete,
         check_images=options.check_images,
         dry_run=options.dry_run,
+        shard=options.part,
         workers=options.workers,
         limits=Limits(max_pixels=options.max_pixels),
     )
@@ -160,11 +164,13 @@ def verify(
     ...     verify(dest).unchanged
     3
     """
-    if not is_dataloop(dest):
-        return proofs.verify(dest, source=source, from_=from_, labels=labels, rules=rules)
-    from polymask.dataloop.run import verify as verify_dataset
+    if is_dataloop(dest):
+        from polymask.dataloop.run import verify as verify_dataset
 
-    return verify_dataset(str(dest))
+        return verify_dataset(str(dest))
+    from polymask import proofs
+
+    return proofs.verify(dest, source=source, from_=from_, labels=labels, rules=rules)
 
 
 def restore(dest: Place, *, journal: Place | None = None) -> Report:

@@ -9,14 +9,17 @@ import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
-from PIL import PngImagePlugin
 
 from polymask.errors import FormatError, LimitError
 from polymask.model import BoolMask, Frame, IndexMask, Limits
+
+if TYPE_CHECKING:
+    from PIL import PngImagePlugin
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GRAY, COLOR, INDEXED, RGBA = 0, 2, 3, 6
@@ -106,8 +109,10 @@ def decode_png(data: bytes, *, limits: Limits | None = None) -> IndexMask:
 @contextmanager
 def _opened(
     data: bytes, limits: Limits | None, modes: tuple[str, ...]
-) -> Iterator[PngImagePlugin.PngImageFile]:
+) -> "Iterator[PngImagePlugin.PngImageFile]":
     """A PNG of one of the modes; what goes wrong with it, while decoding too, is typed."""
+    from PIL import PngImagePlugin  # who only writes masks does not wait for it
+
     maximum = (limits or Limits()).max_pixels
     try:
         with PngImagePlugin.PngImageFile(BytesIO(data)) as image:

@@ -23,6 +23,7 @@ from polymask.reconcile import Decision, Drawn, decide
 from polymask.report_model import Report
 from polymask.seams import Item, Reading, Sink, Source, Stored
 from polymask.semantic import Painting, Rules
+from polymask.shards import Shard
 
 READ_BACKS = 6  # a service may show what was written a little later
 WAIT = 0.2  # seconds before the second reading; doubled each time
@@ -44,6 +45,7 @@ class ProvenOptions:
     check_images: bool = False
     dry_run: bool = False
     workers: int = 1
+    shard: Shard | None = None
     limits: Limits = field(default_factory=Limits)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.borders import border
-from polymask.conflicts import by_pair
+from polymask.contested import by_pair
 from polymask.errors import LabelError, LimitError
 from polymask.labels import BACKGROUND_NAMES, VOID_8, VOID_NAMES, LabelMap
 from polymask.model import Conflict, ImageRecord, IndexMask, Instance, LabelMask, Polygon, Runs, Spans

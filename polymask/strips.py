@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from polymask.conflicts import ConflictSum
+from polymask.contested import ConflictSum
 from polymask.labels import LabelMap
 from polymask.model import Conflict, Frame, ImageRecord, IndexMask, Instance, Runs
 from polymask.raster import spans_of

@@ -6,7 +6,6 @@ import time
 from typing import Any, TextIO
 
 import click
-from tqdm import tqdm
 
 from polymask.errors import PolymaskError
 
@@ -26,6 +25,8 @@ class Bar:
         """So many there are to do."""
         self._total, self._began = images, time.perf_counter()
         if not self.quiet and sys.stderr.isatty():
+            from tqdm import tqdm
+
             self._bar = tqdm(total=images, unit=f" {self.unit}", file=sys.stderr, leave=False, delay=SHORT)
 
     def advance(self, images: int) -> None:

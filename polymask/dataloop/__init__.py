@@ -3,6 +3,18 @@
 Nothing here imports dtlpy before a Dataloop URL is used.
 """
 
-from polymask.dataloop.run import convert_item
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from polymask.dataloop.run import convert_item
 
 __all__ = ["convert_item"]
+
+
+def __getattr__(name: str) -> Any:
+    """`convert_item`, when it is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module 'polymask.dataloop' has no attribute '{name}'")
+    from polymask.dataloop import run
+
+    return run.convert_item

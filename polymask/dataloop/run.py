@@ -14,11 +14,12 @@ from polymask.dataloop.source import DataloopItem, DataloopSource, original_id
 from polymask.dataloop.target import Target
 from polymask.errors import InputError, NotFound, PolymaskError, ProofError
 from polymask.formats import Annotations
-from polymask.journal import Journal, default_folder, open_existing
+from polymask.journal import Journal, default_folder, open_existing, own_folder
 from polymask.model import Limits, Skipped
 from polymask.proven import ProvenJob, ProvenOptions, Watch
 from polymask.report_model import Report
 from polymask.seams import Item
+from polymask.shards import Shard
 
 Advance = Callable[[int], None]
 
@@ -106,9 +107,9 @@ def convert_connected(
 ) -> Report:
     """Convert a dataset in place; see `convert_in_place`."""
     source = dataset.source(query=query, check_images=options.check_images)
-    items = chosen(source.items(), where)
+    items = chosen(source.items(), where, shard=options.shard)
     writes_journal = options.delete_source and not options.dry_run
-    kept = Journal(dataset.journal_folder(journal)) if writes_journal else None
+    kept = Journal(own_folder(dataset.journal_folder(journal), options.shard)) if writes_journal else None
     if start:
         start(len(items))
     sink = dataset.sink(source, options.limits)
@@ -120,9 +121,10 @@ def convert_connected(
     return report
 
 
-def chosen(items: Any, where: Sequence[str]) -> list[Item]:
-    """The items whose names match any of the globs, or all."""
-    return [item for item in items if not where or any(fnmatchcase(item.name, glob) for glob in where)]
+def chosen(items: Any, where: Sequence[str], *, shard: Shard | None = None) -> list[Item]:
+    """The items whose names match any of the globs, or all; of these, those of the shard."""
+    named = [item for item in items if not where or any(fnmatchcase(item.name, glob) for glob in where)]
+    return [item for item in named if shard is None or shard.takes(item.id)]
 
 
 def upload(
@@ -144,12 +146,14 @@ def upload(
         dataset.client, dataset.id, query={"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
     )
     source = MatchedSource(annotations, everything, folder=dataset.target.folder)
-    items = chosen(source.items(), where)
+    items = chosen(source.items(), where, shard=options.shard)
     if start:
         start(len(items))
     sink = dataset.sink(everything, options.limits)
     report = ProvenJob(source, sink, None, options, sleep=dataset.client.sleep).run(items, advance=advance)
     for name in source.unmatched:
+        if options.shard and not options.shard.takes(name):
+            continue
         report.images += 1
         report.failures.append(Skipped(name, "no item of the dataset has this name"))
         report.exit_code = max(report.exit_code, 1)
@@ -184,9 +188,10 @@ def verify(url: str, *, workers: int = 1, limits: Limits | None = None) -> Repor
 def restore(url: str, *, journal: str | Path | None = None) -> Report:
     """Put back every polygon that a run deleted, all rings; those that are there stay as they are."""
     dataset = open_dataset(url)
-    kept = open_existing(dataset.journal_folder(journal))
+    journals = open_existing(dataset.journal_folder(journal))
     source, report = dataset.source(), Report()
-    for line in _once_each(kept.deleted()):
+    lines = [(one, line) for one in journals for line in one.deleted()]
+    for kept, line in _once_each(lines):
         item = Item(line["item"], line["name"])
         report.images += 1
         try:
@@ -202,9 +207,11 @@ def restore(url: str, *, journal: str | Path | None = None) -> Report:
     return report
 
 
-def _once_each(lines: Sequence[Json]) -> list[Json]:
+def _once_each(lines: Sequence[tuple[Journal, Json]]) -> list[tuple[Journal, Json]]:
     """One line a polygon, its last: one that was restored and deleted again is still the same polygon."""
-    latest = {original_id(line["instance"]) or str(line["instance"]["id"]): line for line in lines}
+    latest = {
+        original_id(line["instance"]) or str(line["instance"]["id"]): (kept, line) for kept, line in lines
+    }
     return list(latest.values())
 
 

@@ -31,6 +31,7 @@ FORMATS = {
     "labelstudio": "Label Studio JSON: polygons, rectangles, ellipses, brushes",
     "datumaro": "Datumaro JSON: polygons, masks, ellipses; z order",
     "labelbox": "Labelbox NDJSON export (v2): polygons",
+    "sa1b": "SA-1B (Segment Anything) JSON: runs without labels; a file an image",
     "voc": "existing palette, gray or RGB masks, to be laid out again",
     "via": "VIA 1.x and 2.x: polygons, rectangles, circles, ellipses; needs the pictures",
 }

@@ -9,18 +9,18 @@ Source: cocodataset.org, "Data format"; pycocotools `maskApi.h` for runs.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
 
 from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions, coco_panoptic
-from polymask.formats.coco_shapes import Number, check_segmentation, is_rle, rle_size, shape_of
+from polymask.formats.coco_shapes import Number, check_segmentation, is_rle, rle_size, shapes_of
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
 from polymask.formats.refusals import Malformed, Refusals, inside
-from polymask.model import Finding, Frame, ImageRecord, Instance
+from polymask.model import Finding, Frame, ImageRecord, Instance, Shape
 
 Key = int | float | str  # 7, 7.0 and 7e0 are one key: they are equal, and hash equal
 
@@ -74,13 +74,20 @@ FACTS = Facts(
     order="File order.",
     labels="In ascending order of id, with their ids. A results list has no names: they are the ids.",
     frame="As the file says; of a results list that of the runs.",
-    limits=("A results list of polygons tells no image size, and is refused.",),
+    limits=(
+        "A results list of polygons tells no image size, and is refused.",
+        "Of 256 MiB and more, a file is read by parts: see [Large inputs](../scale.md).",
+    ),
     sample="coco-stuff/stuff.json",
 )
 
 
 def sniff(content: Content) -> bool:
     """Whether the file has COCO's lists, or is a list of results."""
+    if content.ranges:
+        from polymask.formats import coco_index
+
+        return coco_index.sniff(content)
     if {"images", "annotations"} <= content.keys:
         return not coco_panoptic.sniff(content)
     return content.is_json and content.is_list and "image_id" in content.keys
@@ -88,6 +95,15 @@ def sniff(content: Content) -> bool:
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """Every record is checked here; `decode` then cannot fail on them."""
+    if content.ranges:
+        from polymask.formats import coco_index
+
+        return coco_index.read(content, options)
+    return read_whole(content, options)
+
+
+def read_whole(content: Content, options: ReadOptions) -> Annotations:
+    """The file, in memory as a whole."""
     refusals = Refusals(content.path, skip=options.skip_invalid)
     if content.is_list:
         annotations = refusals.rows(content.json, _Annotation, "$")
@@ -156,13 +172,7 @@ class _Reader:
 
     def add(self, index: int, annotation: _Annotation) -> None:
         """Take an annotation in; raises `Malformed` where it cannot be used."""
-        if annotation.image_id not in self.of_image:
-            raise Malformed("$.image_id", f"no image has the id {annotation.image_id!r}")
-        if annotation.category_id not in self.names:
-            raise Malformed("$.category_id", f"no category has the id {annotation.category_id!r}")
-        if annotation.id is None:
-            annotation.id = f"annotations[{index}]"
-        if check_segmentation(annotation.segmentation, self.frames[annotation.image_id]):
+        if paints(annotation, index, self.frames, self.names):
             self.of_image[annotation.image_id].append(annotation)
         else:
             self.unsegmented += 1
@@ -170,16 +180,14 @@ class _Reader:
     def record(self, index: int) -> ImageRecord:
         """The record of the i-th image."""
         image = self.images[index]
-        instances = [self._instance(annotation, image.frame) for annotation in self.of_image[image.id]]
-        return ImageRecord(_whole(image.id), image.file_name, image.frame, tuple(instances))
+        annotations = self.of_image[image.id]
+        shapes = shapes_of([annotation.segmentation for annotation in annotations], image.frame)
+        instances = tuple(map(self._instance, annotations, shapes))
+        return ImageRecord(_whole(image.id), image.file_name, image.frame, instances)
 
-    def _instance(self, annotation: _Annotation, frame: Frame) -> Instance:
-        return Instance(
-            _whole(annotation.id or 0),
-            self.names[annotation.category_id],
-            shape_of(annotation.segmentation, frame),
-            crowd=bool(annotation.iscrowd),
-        )
+    def _instance(self, annotation: _Annotation, shape: Shape) -> Instance:
+        label = self.names[annotation.category_id]
+        return Instance(_whole(annotation.id or 0), label, shape, crowd=bool(annotation.iscrowd))
 
     def used(self) -> dict[str, int]:
         """How many instances each category has, by name."""
@@ -201,6 +209,17 @@ class _Reader:
             for a in self.of_image[image.id]
             if a.id in twice
         ]
+
+
+def paints(annotation: _Annotation, index: int, frames: Mapping[Key, Frame], names: dict[Key, str]) -> bool:
+    """Whether an annotation has a segmentation; raises `Malformed` where it cannot be used."""
+    if annotation.image_id not in frames:
+        raise Malformed("$.image_id", f"no image has the id {annotation.image_id!r}")
+    if annotation.category_id not in names:
+        raise Malformed("$.category_id", f"no category has the id {annotation.category_id!r}")
+    if annotation.id is None:
+        annotation.id = f"annotations[{index}]"
+    return check_segmentation(annotation.segmentation, frames[annotation.image_id])
 
 
 def _positions(

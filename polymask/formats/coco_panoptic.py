@@ -12,7 +12,6 @@ from io import BytesIO
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from polymask.errors import InputError
 from polymask.formats import Annotations, ReadOptions
@@ -177,6 +176,8 @@ def _png(name: str, pngs: tuple[Place, str]) -> File:
 
 def _ids(file: File, frame: Frame, notes: Notes) -> NDArray[np.uint32]:
     """(height, width) uint32 segment ids."""
+    from PIL import Image, UnidentifiedImageError  # other COCO files are asked here too, and have no pictures
+
     try:
         with Image.open(BytesIO(file.read()), formats=("PNG",)) as picture:
             found = (picture.height, picture.width)

@@ -5,7 +5,7 @@ import numpy as np
 
 from polymask.formats.refusals import Malformed, decode_json, inside
 from polymask.model import Frame, Polygon, Runs, Shape
-from polymask.raster.kernel import rings_of
+from polymask.raster.kernel import is_plain, plain_rings
 from polymask.raster.runs import counts_from_string
 
 Number = int | float
@@ -19,8 +19,6 @@ class _Rle(msgspec.Struct):
 _rings = msgspec.json.Decoder(list[list[float]])
 _rle = msgspec.json.Decoder(_Rle)
 _NULL = msgspec.Raw(b"null")
-_POINT = 2 * 8  # bytes of float64
-_LEAST = 3 * _POINT
 
 
 def is_rle(segmentation: msgspec.Raw) -> bool:
@@ -35,8 +33,7 @@ def rle_size(segmentation: msgspec.Raw) -> tuple[Number, Number]:
 
 def check_segmentation(segmentation: msgspec.Raw, frame: Frame) -> bool:
     """Whether there is one; raises `Malformed` where it cannot be drawn."""
-    rings = rings_of(segmentation)
-    if rings is not None and all(len(ring) >= _LEAST and len(ring) % _POINT == 0 for ring in rings):
+    if is_plain(segmentation):
         return True
     with inside("$.segmentation"):
         if is_rle(segmentation):
@@ -45,14 +42,20 @@ def check_segmentation(segmentation: msgspec.Raw, frame: Frame) -> bool:
         return bool(_checked_rings(segmentation))
 
 
-def shape_of(segmentation: msgspec.Raw, frame: Frame) -> Shape:
-    """The polygons or the runs of a segmentation that was checked."""
+def shapes_of(segmentations: list[msgspec.Raw], frame: Frame) -> list[Shape]:
+    """The polygons or the runs of an image's segmentations, which were checked."""
+    rings = plain_rings(segmentations)
+    if rings is None:
+        return [_shape_of(one, frame) for one in segmentations]
+    return [tuple([Polygon.trusted(ring) for ring in parts]) for parts in rings]
+
+
+def _shape_of(segmentation: msgspec.Raw, frame: Frame) -> Shape:
     if is_rle(segmentation):
         return _runs(segmentation, frame)
-    rings = rings_of(segmentation)
-    if rings is None:
-        return tuple(Polygon(np.array(ring).reshape(-1, 2)) for ring in _rings.decode(segmentation))
-    return tuple([Polygon.trusted(np.frombuffer(ring, np.float64).reshape(-1, 2)) for ring in rings])
+    if is_plain(segmentation):
+        return shapes_of([segmentation], frame)[0]
+    return tuple(Polygon(np.array(ring).reshape(-1, 2)) for ring in _rings.decode(segmentation))
 
 
 def _checked_rings(segmentation: msgspec.Raw) -> list[list[float]]:

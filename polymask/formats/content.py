@@ -9,12 +9,15 @@ from types import MappingProxyType
 import msgspec
 
 from polymask.errors import FormatError
+from polymask.formats.outline import Outline, outline_of
 from polymask.formats.place import File, Place
+from polymask.formats.ranges import Ranges
 from polymask.urls import Location
 
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
 _BOM = b"\xef\xbb\xbf"
 _PART = 1 << 20
+LARGE = 256 << 20  # bytes above which a format that can, reads a file by parts
 _NONE: Mapping[str, msgspec.Raw] = MappingProxyType({})
 
 
@@ -47,6 +50,24 @@ class Content:
         except UnicodeDecodeError as error:
             raise FormatError(f"{self.path}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
         return data
+
+    @cached_property
+    def ranges(self) -> Ranges | None:
+        """The file by parts, where it is a JSON object too large to be read at once."""
+        path = self.place.on_disk(self.name) if self.place.is_file else None
+        if path is None or path.stat().st_size < LARGE:
+            return None
+        file = Ranges(path)
+        head = file.read(0, min(_PART, file.size)).removeprefix(_BOM).lstrip()
+        line, _, more = head.partition(b"\n")
+        lines = bool(more.strip()) and line.rstrip()[-1:] == b"}" and _is_object(line)
+        return file if head[:1] == b"{" and head[1:2] != b"\0" and not lines else None
+
+    @cached_property
+    def outline(self) -> Outline:
+        """The outline of `ranges`; raises `FormatError` where it is no UTF-8."""
+        assert self.ranges
+        return outline_of(self.ranges)
 
     @cached_property
     def problem(self) -> str | None:

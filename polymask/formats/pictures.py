@@ -11,8 +11,6 @@ from io import BytesIO
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
-from PIL import Image, UnidentifiedImageError
-
 from polymask.errors import InputError
 from polymask.formats.place import File, Place
 from polymask.model import Frame
@@ -42,6 +40,8 @@ def frame_of_bytes(data: bytes, path: Location) -> Frame:
 
 
 def _frame_of(opened: BinaryIO, path: Location) -> Frame:
+    from PIL import Image, UnidentifiedImageError  # formats that know their frames come here never
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -116,6 +116,11 @@ class Place:
             return self._stream
         return self.zip.read(name) if self.zip else (self.root / name).read_bytes()
 
+    def on_disk(self, name: str) -> Path | None:
+        """Where a file lies that can be read by parts; None for what comes from a pipe, a zip or a store."""
+        there = self.root / name
+        return there if isinstance(there, Path) and self._stream is None and not self.zip else None
+
     def open(self, name: str) -> BinaryIO:
         """A file, opened; a zip's member is unpacked into memory first."""
         return BytesIO(self.zip.read(name)) if self.zip else (self.root / name).open("rb")

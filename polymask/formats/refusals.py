@@ -89,17 +89,19 @@ class Refusals:
             except Malformed as error:
                 self.refuse(f"{where}[{index}]" + error.where.removeprefix("$"), error.reason)
 
-    def rows(self, text: bytes | msgspec.Raw, row: type[T], where: str) -> list[tuple[int, T]]:
-        """The rows of a JSON list, each with its index."""
+    def rows(
+        self, text: bytes | msgspec.Raw, row: type[T], where: str, *, first: int = 0
+    ) -> list[tuple[int, T]]:
+        """The rows of a JSON list, each with its index; of a part of one, counted from `first`."""
         try:
-            return list(enumerate(_decoder(list[row]).decode(text)))  # type: ignore[valid-type]
+            return list(enumerate(_decoder(list[row]).decode(text), first))  # type: ignore[valid-type]
         except msgspec.ValidationError:
             pass
         raw = self.required(text, _decoder(list[msgspec.Raw]), where)
         decoder = _decoder(row)  # type: ignore[arg-type]
         decoded = (
             (index, self.catch(f"{where}[{index}]", decode_json, item, decoder))
-            for index, item in enumerate(raw)
+            for index, item in enumerate(raw, first)
         )
         return [(index, item) for index, item in decoded if item is not None]
 

@@ -11,7 +11,14 @@
 
 #include "_claims.h"
 
+static PyObject *bad(const char *why) {
+    PyErr_SetString(PyExc_ValueError, why);
+    return NULL;
+}
+
 #include "_rings.h"
+
+#include "_json.h"
 
 static void release(Work *work) {
     PyMem_RawFree(work->edges.at);
@@ -25,11 +32,6 @@ static void *view(PyObject *o, Py_buffer *b, Py_ssize_t size, int writable, Py_s
     if (b->len % size) { PyErr_SetString(PyExc_ValueError, "a buffer of another item size"); return NULL; }
     if (n) *n = b->len / size;
     return b->buf;
-}
-
-static PyObject *bad(const char *why) {
-    PyErr_SetString(PyExc_ValueError, why);
-    return NULL;
 }
 
 static int frame_fits(Py_ssize_t height, Py_ssize_t width) {
@@ -73,22 +75,63 @@ static PyObject *drawn(const Drawing *d, Py_ssize_t shapes) {
     return result;
 }
 
-static PyObject *py_spans(PyObject *Py_UNUSED(self), PyObject *args) {
-    PyObject *o[4], *result = NULL;
-    Py_buffer b[4] = {{0}, {0}, {0}, {0}};
-    Py_ssize_t shapes, height, width, points, rings, polygons;
-    Drawing d;
-    if (!PyArg_ParseTuple(args, "OOOOnnn", &o[0], &o[1], &o[2], &o[3], &shapes, &height, &width)) return NULL;
-    if (!frame_fits(height, width) || shapes < 0) return bad("a frame beyond int32");
-    if ((d.points = view(o[0], &b[0], 16, 0, &points)) && (d.ring_size = view(o[1], &b[1], 8, 0, &d.rings)) &&
-        (d.ring_polygon = view(o[2], &b[2], 8, 0, &rings)) &&
-        (d.polygon_shape = view(o[3], &b[3], 8, 0, &polygons))) {
-        d.height = (int32_t)height;
-        d.width = (int32_t)width;
-        if (rings == d.rings && well_ordered(&d, points, polygons, shapes)) result = drawn(&d, shapes);
-        else bad("rings, polygons and shapes do not fit together");
+/* The whole numbers of a list; NULL, with an error set, where they are none. */
+static int64_t *whole_numbers(PyObject *list, Py_ssize_t *n) {
+    if (!PyList_Check(list)) { PyErr_SetString(PyExc_TypeError, "a list of whole numbers is wanted"); return NULL; }
+    *n = PyList_GET_SIZE(list);
+    int64_t *numbers = PyMem_Malloc((size_t)(*n + 1) * sizeof *numbers);
+    if (!numbers) { PyErr_NoMemory(); return NULL; }
+    for (Py_ssize_t i = 0; i < *n; i++) numbers[i] = PyLong_AsLongLong(PyList_GET_ITEM(list, i));
+    if (PyErr_Occurred()) { PyMem_Free(numbers); return NULL; }
+    return numbers;
+}
+
+/* The points of a list of rings, one after another, and how many each has; NULL, with an error set, for other things. */
+static void *joined(PyObject *list, int64_t *size, Py_ssize_t *n) {
+    Scratch points = {0};
+    size_t bytes = 0;
+    for (Py_ssize_t i = 0; i < *n; i++) {
+        Py_buffer b;
+        if (PyObject_GetBuffer(PyList_GET_ITEM(list, i), &b, PyBUF_CONTIG_RO)) break;
+        if (bytes + (size_t)b.len > points.room) {
+            void *more = PyMem_RawRealloc(points.at, 2 * (bytes + (size_t)b.len));
+            if (more) { points.at = more; points.room = 2 * (bytes + (size_t)b.len); }
+        }
+        if (b.len % 16) bad("a ring of other than pairs of float64");
+        else if (bytes + (size_t)b.len > points.room) PyErr_NoMemory();
+        else memcpy((char *)points.at + bytes, b.buf, (size_t)b.len);
+        size[i] = b.len / 16;
+        bytes += (size_t)b.len;
+        PyBuffer_Release(&b);
+        if (PyErr_Occurred()) break;
     }
-    for (int i = 0; i < 4; i++) PyBuffer_Release(&b[i]);
+    *n = (Py_ssize_t)(bytes / 16);
+    if (!PyErr_Occurred() && !points.at && !(points.at = PyMem_RawMalloc(16))) PyErr_NoMemory();
+    if (!PyErr_Occurred()) return points.at;
+    PyMem_RawFree(points.at);
+    return NULL;
+}
+
+static PyObject *py_spans(PyObject *Py_UNUSED(self), PyObject *args) {
+    PyObject *rings, *polygons, *owners, *result = NULL;
+    Py_ssize_t shapes, height, width, n_polygons = 0, n_owners = 0;
+    if (!PyArg_ParseTuple(args, "O!OOnnn", &PyList_Type, &rings, &polygons, &owners, &shapes, &height, &width))
+        return NULL;
+    if (!frame_fits(height, width) || shapes < 0) return bad("a frame beyond int32");
+    Py_ssize_t n = PyList_GET_SIZE(rings), points = n;
+    int64_t *polygon = whole_numbers(polygons, &n_polygons);
+    int64_t *owner = polygon ? whole_numbers(owners, &n_owners) : NULL;
+    int64_t *size = owner ? PyMem_Malloc((size_t)(n + 1) * sizeof *size) : NULL;
+    void *at = size ? joined(rings, size, &points) : NULL;
+    Drawing d = {.points = at, .ring_size = size, .rings = n, .ring_polygon = polygon, .polygon_shape = owner,
+                 .height = (int32_t)height, .width = (int32_t)width};
+    if (at && n_polygons == n && well_ordered(&d, points, n_owners, shapes)) result = drawn(&d, shapes);
+    else if (at) bad("rings, polygons and shapes do not fit together");
+    else if (!PyErr_Occurred()) PyErr_NoMemory();
+    PyMem_RawFree(at);
+    PyMem_Free(size);
+    PyMem_Free(owner);
+    PyMem_Free(polygon);
     return result;
 }
 
@@ -202,11 +245,13 @@ static PyObject *py_tally(PyObject *Py_UNUSED(self), PyObject *args) {
 }
 
 static PyMethodDef methods[] = {
-    {"spans", py_spans, METH_VARARGS, "spans(points, ring_size, ring_polygon, polygon_shape, shapes, height, width)"},
+    {"spans", py_spans, METH_VARARGS, "spans(rings, polygon of each, shape of each polygon, shapes, height, width)"},
     {"paint", py_paint, METH_VARARGS, "paint(mask, table, cuts, order, values, counts)"},
     {"claims", py_claims, METH_VARARGS, "claims(table, cuts, groups, group count, height)"},
     {"tally", py_tally, METH_VARARGS, "tally(mask, pieces, places, counts, per_kind)"},
-    {"rings", py_rings, METH_O, "rings(text) -> list of float64 bytes, or None"},
+    {"rings", py_rings, METH_O, "rings(texts) -> (points, ring sizes, rings of each text), or None"},
+    {"plain", py_plain, METH_O, "plain(text) -> whether it is a list of plain rings"},
+    {"places", py_places, METH_VARARGS, "places(chunk, most, depth, quoted, escaped)"},
     {NULL, NULL, 0, NULL},
 };
 

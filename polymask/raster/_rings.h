@@ -43,39 +43,94 @@ static const char *ring_of(const char *at, double **next) {
     return *at == ']' ? at + 1 : NULL;
 }
 
-/* A list of rings as a list of bytes of float64; None for what is not as plain as that.
- * The text ends in a zero byte, which no loop passes. */
-static PyObject *rings_of(const char *at, const char *end, double *numbers) {
-    PyObject *rings = PyList_New(0);
-    at = past_space(at);
-    for (char open = '['; rings && at && *at == open; open = ',') {
-        double *next = numbers;
-        if (!(at = ring_of(past_space(at + 1), &next))) break;
-        at = past_space(at);
-        PyObject *ring = PyBytes_FromStringAndSize((char *)numbers, (next - numbers) * (Py_ssize_t)sizeof(double));
-        if (!ring || PyList_Append(rings, ring)) Py_CLEAR(rings);
-        Py_XDECREF(ring);
+typedef struct { double *numbers; int64_t *sizes; Py_ssize_t room, count, rings; char *text; Py_ssize_t text_room; } Plain;
+
+/* Make room for what a text of so many bytes can hold at most; every number takes two. */
+static int plain_room(Plain *p, Py_ssize_t bytes) {
+    Py_ssize_t room = p->count + bytes / 2 + 2;
+    if (room > p->room) {
+        room += room / 2;
+        double *numbers = PyMem_Realloc(p->numbers, (size_t)room * sizeof *numbers);
+        if (numbers) p->numbers = numbers;
+        int64_t *sizes = PyMem_Realloc(p->sizes, (size_t)room * sizeof *sizes);
+        if (sizes) p->sizes = sizes;
+        if (!numbers || !sizes) return -1;
+        p->room = room;
     }
-    if (!rings || (at && *at == ']' && past_space(at + 1) == end)) return rings;
-    Py_DECREF(rings);
-    return Py_NewRef(Py_None);
+    if (bytes >= p->text_room) {
+        char *text = PyMem_Realloc(p->text, (size_t)bytes + 1);
+        if (!text) return -1;
+        p->text = text;
+        p->text_room = bytes + 1;
+    }
+    return 0;
 }
 
-static PyObject *py_rings(PyObject *Py_UNUSED(self), PyObject *text) {
-    Py_buffer b;
-    PyObject *rings = NULL;
-    if (PyObject_GetBuffer(text, &b, PyBUF_SIMPLE)) return NULL;
-    char *copy = PyMem_Malloc((size_t)b.len + 1);
-    double *numbers = PyMem_Malloc(((size_t)b.len / 2 + 1) * sizeof *numbers);
-    if (copy && numbers) {
-        memcpy(copy, b.buf, (size_t)b.len);
-        copy[b.len] = 0;
-        rings = rings_of(copy, copy + b.len, numbers);
-    } else {
-        PyErr_NoMemory();
+/* Add a list of rings; how many, or -1 for what is not as plain as that, as are rings without
+ * three points of two numbers. The text ends in a zero byte, which no loop passes. */
+static Py_ssize_t add_rings(Plain *p, const char *at, const char *end) {
+    Py_ssize_t first = p->rings;
+    at = past_space(at);
+    for (char open = '['; at && *at == open; open = ',') {
+        double *begin = p->numbers + p->count, *next = begin;
+        if (!(at = ring_of(past_space(at + 1), &next))) return -1;
+        if (next - begin < 6 || (next - begin) % 2) return -1;
+        p->count += next - begin;
+        p->sizes[p->rings++] = (next - begin) / 2;
+        at = past_space(at);
     }
-    PyMem_Free(copy);
-    PyMem_Free(numbers);
+    return at && *at == ']' && past_space(at + 1) == end ? p->rings - first : -1;
+}
+
+static Py_ssize_t add_text(Plain *p, PyObject *text) {
+    Py_buffer b;
+    Py_ssize_t rings = -2;
+    if (PyObject_GetBuffer(text, &b, PyBUF_SIMPLE)) return -2;
+    if (plain_room(p, b.len)) {
+        PyErr_NoMemory();
+    } else {
+        memcpy(p->text, b.buf, (size_t)b.len);
+        p->text[b.len] = 0;
+        rings = add_rings(p, p->text, p->text + b.len);
+    }
     PyBuffer_Release(&b);
     return rings;
+}
+
+static void free_plain(Plain *p) {
+    PyMem_Free(p->numbers);
+    PyMem_Free(p->sizes);
+    PyMem_Free(p->text);
+}
+
+/* A list of texts -> (points, ring sizes, rings of each text), or None where one is not plain. */
+static PyObject *py_rings(PyObject *Py_UNUSED(self), PyObject *texts) {
+    Plain p = {0};
+    PyObject *result = NULL;
+    if (!PyList_Check(texts)) return bad("a list of texts is wanted");
+    Py_ssize_t n = PyList_GET_SIZE(texts), rings = 0;
+    PyObject *counts = PyList_New(n);
+    for (Py_ssize_t i = 0; counts && i < n && rings >= 0; i++) {
+        PyObject *count = NULL;
+        rings = add_text(&p, PyList_GET_ITEM(texts, i));
+        if (rings >= 0 && !(count = PyLong_FromSsize_t(rings))) rings = -2;
+        PyList_SET_ITEM(counts, i, count);
+    }
+    if (counts && rings >= 0)
+        result = Py_BuildValue("(y#y#O)", p.numbers ? (char *)p.numbers : "",
+                               p.count * (Py_ssize_t)sizeof *p.numbers, p.sizes ? (char *)p.sizes : "",
+                               p.rings * (Py_ssize_t)sizeof *p.sizes, counts);
+    else if (counts && rings == -1)
+        result = Py_NewRef(Py_None);
+    Py_XDECREF(counts);
+    free_plain(&p);
+    return result;
+}
+
+/* Whether a text is a list of plain rings, of which there is one. */
+static PyObject *py_plain(PyObject *Py_UNUSED(self), PyObject *text) {
+    Plain p = {0};
+    Py_ssize_t rings = add_text(&p, text);
+    free_plain(&p);
+    return rings == -2 ? NULL : PyBool_FromLong(rings > 0);
 }

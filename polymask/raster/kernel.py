@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 
 from polymask.errors import InputError
 from polymask.model import Frame, IndexMask, Ring
-from polymask.raster import center, claims
+from polymask.raster import center, claims, places
 from polymask.raster.claims import Claims
+from polymask.raster.places import Nesting
 from polymask.raster.spans import Int64, SpanTable, paint, split, union
 
 
@@ -62,12 +64,7 @@ def center_spans(outlines: Outlines, frame: Frame) -> SpanTable:
 
 def _drawn(outlines: Outlines, frame: Frame) -> SpanTable | None:
     """The compiled answer; None where a coordinate is beyond what it decides exactly."""
-    if not outlines.rings:
-        return SpanTable(np.zeros((0, 3), np.int32), np.zeros(outlines.count + 1, np.int64))
-    points = np.concatenate(outlines.rings)
-    sizes = np.array([len(ring) for ring in outlines.rings], np.int64)
-    owners = np.array(outlines.polygons, np.int64), np.array(outlines.shapes, np.int64)
-    answer = _compiled.spans(points, sizes, *owners, outlines.count, *frame)
+    answer = _compiled.spans(outlines.rings, outlines.polygons, outlines.shapes, outlines.count, *frame)
     if answer is None:
         return None
     table, cuts = answer
@@ -129,10 +126,14 @@ def find_claims(spans: SpanTable, groups: Sequence[int], *, frame: Frame) -> Cla
 @lru_cache(1 << 14)
 def _members(bits: bytes) -> tuple[int, ...]:
     """The numbers of the bits that are set, in native 64-bit words."""
-    words = np.frombuffer(bits, np.uint64).tolist()
-    return tuple(
-        64 * i + bit for i, word in enumerate(words) for bit in range(word.bit_length()) if word >> bit & 1
-    )
+    members: list[int] = []
+    for index, word in enumerate(np.frombuffer(bits, np.uint64).tolist()):
+        left = word
+        while left:
+            lowest = left & -left
+            members.append(64 * index + lowest.bit_length() - 1)
+            left ^= lowest
+    return tuple(members)
 
 
 def tally(mask: IndexMask, found: Claims, *, places: Int64, owners: int) -> Int64:
@@ -144,9 +145,35 @@ def tally(mask: IndexMask, found: Claims, *, places: Int64, owners: int) -> Int6
     return counts
 
 
-def rings_of(text: bytes) -> list[bytes] | None:
-    """The rings in JSON text as float64 bytes, x and y in turn; None where a JSON library has to look.
+def plain_rings(texts: Sequence[bytes]) -> list[list[Ring]] | None:
+    """The rings in each of some JSON texts; None where a JSON library has to look at one of them.
 
-    Only plain lists of plain numbers are read, and each is rounded as JSON libraries round it.
+    Only lists of rings of three points or more, of plain numbers, are read, and each number is
+    rounded as JSON libraries round it.
     """
-    return _compiled.rings(text) if _compiled else None
+    answer = _compiled.rings(list(texts)) if _compiled else None
+    if answer is None:
+        return None
+    points, sizes, counts = answer
+    whole = np.frombuffer(points, np.float64).reshape(-1, 2)
+    stops = list(accumulate(np.frombuffer(sizes, np.int64).tolist()))
+    rings = [whole[start:stop] for start, stop in zip([0, *stops], stops, strict=False)]
+    ends = list(accumulate(counts))
+    return [rings[end - count : end] for end, count in zip(ends, counts, strict=True)]
+
+
+def is_plain(text: bytes) -> bool:
+    """Whether `plain_rings` reads a JSON text, and finds a ring in it."""
+    return bool(_compiled and _compiled.plain(text))
+
+
+def places_in(chunk: bytes, nesting: Nesting, *, most: int) -> tuple[NDArray[np.int32], Nesting]:
+    """Where a chunk of JSON text nests: brackets and commas outside strings, at depths up to `most`.
+
+    A bracket counts at the depth inside it. The nesting is that before the chunk; returned is
+    that behind it.
+    """
+    if not _compiled:
+        return places.find(chunk, nesting, most=most)
+    found, *after = _compiled.places(chunk, most, *nesting)
+    return np.frombuffer(found, np.int32), Nesting(*after)

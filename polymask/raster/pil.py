@@ -9,7 +9,6 @@ releases (python-pillow/Pillow issues 4674, 5235, 6414, 8616), so the manifest n
 from functools import partial
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from polymask.model import BoolMask, Frame, Ring
 from polymask.raster.parity import Crop, box, crop_intervals, refuse_far
@@ -40,6 +39,8 @@ def _draw(rings: list[Ring], *, frame: Frame) -> Crop | None:
 
 
 def _filled(ring: Int64, frame: Frame) -> BoolMask:
+    from PIL import Image, ImageDraw  # only where this rule is asked for
+
     image = Image.new("L", (frame[1], frame[0]))
     ImageDraw.Draw(image).polygon(ring.ravel().tolist(), fill=1)
     return np.asarray(image).view(bool)

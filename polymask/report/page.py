@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import Any
 
 from polymask.checks import KINDS
-from polymask.conflicts import ConflictSum
+from polymask.contested import ConflictSum
 from polymask.labels import LabelMap
 from polymask.model import Conflict, Finding
 from polymask.report.survey import Facts

@@ -68,16 +68,16 @@ def plot(rates: dict[str, float]) -> None:
     figure.savefig(PLOT, metadata={"Date": None})
 
 
-def renew(section: str, lines: list[str]) -> None:
+def renew(section: str, lines: list[str], *, page: Path = PAGE) -> None:
     """Put lines between a section's marks in the page."""
     begin, end = f"<!-- {section} -->", f"<!-- /{section} -->"
     text = re.sub(
         f"{re.escape(begin)}.*?{re.escape(end)}",
         lambda _: "\n".join([begin, *lines, end]),
-        PAGE.read_text(),
+        page.read_text(),
         flags=re.DOTALL,
     )
-    PAGE.write_text(text)
+    page.write_text(text)
 
 
 def main() -> None:

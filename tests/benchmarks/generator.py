@@ -1,10 +1,16 @@
-"""A COCO file with the statistics of train2017, from a seed: anybody gets the same one."""
+"""A COCO file with the statistics of train2017, from a seed: anybody gets the same one.
 
+`python -m tests.benchmarks.generator FILE --gigabytes 5` writes a large one; nothing of it is kept in
+memory.
+"""
+
+import argparse
 import json
 import math
 import random
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 CATEGORIES = 80
 MEAN_INSTANCES = 7.3  # annotations an image in train2017
@@ -45,13 +51,63 @@ def write_coco(
     """Write a COCO file, row by row, so that its size does not matter."""
     rng, number = random.Random(seed), 0
     height, width = frame
-    rows = [{"id": i, "file_name": f"{i:012}.jpg", "height": height, "width": width} for i in range(images)]
     names = [{"id": n, "name": f"class {n}"} for n in range(1, CATEGORIES + 1)]
     with path.open("w") as file:
-        file.write(f'{{"images": {json.dumps(rows)}, "categories": {json.dumps(names)}, "annotations": [')
+        file.write('{"images": [')
+        for image in range(images):
+            row = {"id": image, "file_name": f"{image:012}.jpg", "height": height, "width": width}
+            file.write((", " if image else "") + json.dumps(row))
+        file.write(f'], "categories": {json.dumps(names)}, "annotations": [')
         for image in range(images):
             for _ in range(round(rng.expovariate(1 / instances)) if instances < 50 else round(instances)):
                 row = {"id": number, "image_id": image, **annotation(rng, frame)}
                 file.write((", " if number else "") + json.dumps(row))
                 number += 1
         file.write("]}")
+
+
+def write_large(path: Path, *, size: int, drawn: int = 20_000) -> int:
+    """Write a COCO file of about so many bytes and return how many images it has.
+
+    The annotations of as many images as are `drawn` come again for others, with ids of their own,
+    for to draw them is what takes the time.
+    """
+    write_coco(path, images=drawn)
+    document = json.loads(path.read_bytes())
+    times, step = max(1, round(size / path.stat().st_size)), 10 * len(document["annotations"])
+    images = (
+        row | {"id": turn * drawn + row["id"], "file_name": f"{turn:04}/{row['file_name']}"}
+        for turn in range(times)
+        for row in document["images"]
+    )
+    annotations = (
+        row | {"id": turn * step + row["id"], "image_id": turn * drawn + row["image_id"]}
+        for turn in range(times)
+        for row in document["annotations"]
+    )
+    with path.open("w") as file:
+        file.write('{"images": [')
+        _write_rows(file, images)
+        file.write(f'], "categories": {json.dumps(document["categories"])}, "annotations": [')
+        _write_rows(file, annotations)
+        file.write("]}")
+    return times * drawn
+
+
+def _write_rows(file: TextIO, rows: Iterable[dict[str, Any]]) -> None:
+    for number, row in enumerate(rows):
+        file.write((", " if number else "") + json.dumps(row))
+
+
+def main() -> None:
+    """Write a large file."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.generator", description=__doc__)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--gigabytes", type=float, default=5)
+    given = parser.parse_args()
+    images = write_large(given.file, size=int(given.gigabytes * 1e9))
+    print(f"{given.file}: {images:,} images, {given.file.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()

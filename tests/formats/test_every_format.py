@@ -33,7 +33,13 @@ SCENES = {
 }
 FILES = {
     path: name
-    for folder, name in {**SCENES, "cityscapes": "cityscapes", "idd": "idd", "coco-results": "coco"}.items()
+    for folder, name in {
+        **SCENES,
+        "cityscapes": "cityscapes",
+        "idd": "idd",
+        "coco-results": "coco",
+        "sa1b": "sa1b",
+    }.items()
     for path in sorted((FIXTURES / folder).rglob("*"))
     if path.is_file() and (path.suffix != ".png" or "SegmentationClass" in path.parts)
 }
@@ -108,6 +114,7 @@ WHOLE_FILES = [
     "supervisely/harbor/ann/boat.png.json",
     "labelstudio/export.json",
     "datumaro/annotations/default.json",
+    "sa1b/boat.json",
     "labelbox/export.ndjson",
     "coco-panoptic/panoptic.json",
     "coco-stuff/stuff.json",

@@ -129,7 +129,13 @@ def test_buffers_that_do_not_fit_together_are_refused() -> None:
     table = np.array([[0, 0, 9]], np.int32)
     module: Any = kernel._compiled
     with pytest.raises(ValueError, match="do not fit"):
-        module.spans(np.zeros((2, 2)), ints(3), ints(0), ints(0), 1, 4, 4)
+        module.spans([np.zeros((2, 2))], [0, 0], [0], 1, 4, 4)
+    with pytest.raises(ValueError, match="do not fit"):
+        module.spans([np.zeros((2, 2))], [1], [0], 1, 4, 4)
+    with pytest.raises(ValueError, match="pairs"):
+        module.spans([np.zeros(3)], [0], [0], 1, 4, 4)
+    with pytest.raises(TypeError):
+        module.spans([np.zeros((2, 2))], ["0"], [0], 1, 4, 4)
     with pytest.raises(ValueError, match="outside the mask"):
         module.paint(np.zeros((1, 4), np.uint8), table, ints(0, 1), ints(0), ints(1), None)
     with pytest.raises(ValueError, match="does not hold"):
@@ -195,24 +201,36 @@ numbers = st.one_of(
 )
 
 
-@given(st.lists(st.lists(numbers, max_size=4), max_size=3), st.sampled_from([",", ", ", " ,\n"]))
+@given(st.lists(st.lists(numbers, min_size=5, max_size=8), max_size=3), st.sampled_from([",", ", ", " ,\n"]))
 def test_plain_rings_are_read_as_the_json_library_reads_them(texts: list[list[str]], comma: str) -> None:
     """What is not plain, or not JSON, is left to it."""
     text = ("[" + comma.join("[" + comma.join(ring) + "]" for ring in texts) + "]").encode()
-    found = kernel.rings_of(text)
+    found = kernel.plain_rings([text, b"[[0,1,2,3,4,5]]", text])
+    assert kernel.is_plain(text) == bool(found and found[0])
     if found is not None:
-        expected = msgspec.json.decode(text, type=list[list[float]])
-        assert found == [np.array(ring).tobytes() for ring in expected]
+        expected = [np.array(ring).reshape(-1, 2).tolist() for ring in msgspec.json.decode(text)]
+        assert [[ring.tolist() for ring in rings] for rings in found] == [
+            expected,
+            [[[0, 1], [2, 3], [4, 5]]],
+            expected,
+        ]
 
 
 @compiled
 def test_ordinary_rings_are_read_by_the_kernel() -> None:
     """Two decimals, as COCO has them, with whatever white space."""
-    found = kernel.rings_of(b" [ [510.66,423.01 , -5, 424.0],[1,2,3,4,5,6]]\n")
-    assert [np.frombuffer(ring).tolist() for ring in found or []] == [
-        [510.66, 423.01, -5.0, 424.0],
-        [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+    found = kernel.plain_rings([b" [ [510.66,423.01 , -5, 424.0, 1,1],[1,2,3,4,5,6]]\n"])
+    assert [[ring.tolist() for ring in rings] for rings in found or []] == [
+        [[[510.66, 423.01], [-5.0, 424.0], [1.0, 1.0]], [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]]
     ]
+
+
+@compiled
+def test_rings_that_cannot_be_drawn_are_left_to_the_json_library() -> None:
+    """Two points are no ring, and five numbers are no points."""
+    for text in (b"[[1,2,3,4]]", b"[[1,2,3,4,5,6,7]]", b"[[1,2,3,4,5,6],[]]"):
+        assert kernel.plain_rings([text]) is None
+        assert not kernel.is_plain(text)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +238,8 @@ def test_ordinary_rings_are_read_by_the_kernel() -> None:
 )
 def test_what_is_no_plain_list_of_rings_is_left_alone(text: bytes) -> None:
     """Cut off, empty, or with anything else in it."""
-    assert kernel.rings_of(text) is None
+    assert kernel.plain_rings([text]) is None
+    assert not kernel.is_plain(text)
 
 
 def asked_for(wanted: str) -> subprocess.CompletedProcess[str]:

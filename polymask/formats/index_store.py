@@ -1,0 +1,158 @@
+"""Indexes of large files, kept in the user's cache folder: one is made once for a file as it is.
+
+An index lies in a folder of its own, named after the file's path, size and time of change; it
+appears whole or not at all. Where the cache cannot be written to, the index serves one run.
+"""
+
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from polymask._version import __version__
+from polymask.model import Finding, Skipped
+
+_ARRAYS = ("marks", "order", "cuts", "frames")
+_FACTS = "facts.json"
+Key = int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Which state of which file an index is of, and what it was asked for."""
+
+    path: str
+    size: int
+    changed: int
+    skip_invalid: bool
+    max_pixels: int
+
+    @classmethod
+    def of(cls, path: Path, *, skip_invalid: bool, max_pixels: int) -> "Stamp":
+        """A file as it is now."""
+        real = path.resolve()
+        facts = real.stat()
+        return cls(str(real), facts.st_size, facts.st_mtime_ns, skip_invalid, max_pixels)
+
+    @property
+    def folder(self) -> Path:
+        """Where the index lies."""
+        return cache_folder() / f"{self.state}{int(self.skip_invalid)}-{self.max_pixels}-{__version__}"
+
+    @property
+    def outdated(self) -> list[Path]:
+        """Indexes of earlier states of the same file."""
+        return [one for one in cache_folder().glob(f"{self._prefix}*") if not one.name.startswith(self.state)]
+
+    @property
+    def state(self) -> str:
+        """How the names of all indexes of this state begin."""
+        return f"{self._prefix}{self.size}-{self.changed}-"
+
+    @property
+    def _prefix(self) -> str:
+        return sha256(self.path.encode(errors="surrogateescape")).hexdigest()[:24] + "-"
+
+
+@dataclass(eq=False, kw_only=True)
+class Stored:
+    """What is known of a file: its columns, and what a reader tells of it.
+
+    The annotations of image i are the rows `order[cuts[i] : cuts[i + 1]]` of the list, and row j
+    lies between the bytes `marks[j]` and `marks[j + 1]`.
+    """
+
+    marks: NDArray[np.int64]
+    order: NDArray[np.uint32]
+    cuts: NDArray[np.int64]
+    frames: NDArray[np.int64]
+    names: list[str]
+    ids: list[Key]
+    categories: list[tuple[Key, str]]
+    used: dict[str, int]
+    skipped: tuple[Skipped, ...]
+    unsegmented: int
+    findings: tuple[Finding, ...]
+    folder: Path | None = None
+
+    def __reduce__(self) -> Any:
+        """By its folder, where it has one: a worker elsewhere on this machine opens it itself."""
+        if self.folder:
+            return _opened, (self.folder,)
+        return _made, ({one.name: getattr(self, one.name) for one in fields(self)},)
+
+
+class _Facts(msgspec.Struct):
+    names: list[str]
+    ids: list[Key]
+    categories: list[tuple[Key, str]]
+    used: dict[str, int]
+    skipped: tuple[Skipped, ...]
+    unsegmented: int
+    findings: tuple[Finding, ...]
+
+
+def cache_folder() -> Path:
+    """Where indexes lie: the user's cache folder."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "polymask" / "indexes"
+
+
+def is_stored(path: Path) -> bool:
+    """Whether there is any index of the file as it is."""
+    state = Stamp.of(path, skip_invalid=False, max_pixels=0).state
+    return any(True for _ in cache_folder().glob(f"{state}*"))
+
+
+def load(stamp: Stamp) -> Stored | None:
+    """The index of a file in this state, or None."""
+    try:
+        return _opened(stamp.folder)
+    except (OSError, ValueError, msgspec.MsgspecError):
+        return None
+
+
+def save(stamp: Stamp, stored: Stored) -> Stored:
+    """Keep an index for the next run, and drop those of earlier states; returns it as it is kept."""
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = Path(tempfile.mkdtemp(dir=cache_folder(), prefix="."))
+    except OSError:
+        return stored
+    try:
+        _write(folder, stored)
+        with suppress(OSError):  # another run was first
+            folder.rename(stamp.folder)
+        for outdated in stamp.outdated:
+            shutil.rmtree(outdated, ignore_errors=True)
+    except OSError:
+        return stored
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return load(stamp) or stored
+
+
+def _write(folder: Path, stored: Stored) -> None:
+    for name in _ARRAYS:
+        np.save(folder / f"{name}.npy", getattr(stored, name))
+    facts = _Facts(*(getattr(stored, name) for name in _Facts.__struct_fields__))
+    (folder / _FACTS).write_bytes(msgspec.json.encode(facts))
+
+
+def _opened(folder: Path) -> Stored:
+    facts = msgspec.json.decode((folder / _FACTS).read_bytes(), type=_Facts)
+    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
+    told = {name: getattr(facts, name) for name in _Facts.__struct_fields__}
+    return Stored(**arrays, **told, folder=folder)
+
+
+def _made(values: dict[str, Any]) -> Stored:
+    return Stored(**values)

@@ -1,0 +1,88 @@
+"""SA-1B (Segment Anything) JSON: one file an image, masks as compressed runs, no labels.
+
+Every mask gets the one label `object`, or that of `--default-label`. Source: the dataset's own
+README and Kirillov et al., "Segment Anything", 2023.
+"""
+
+import msgspec
+
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.coco_shapes import check_segmentation, shapes_of
+from polymask.formats.content import Content, members
+from polymask.formats.facts import Facts
+from polymask.formats.per_image import Notes, Page, gather, json_pages
+from polymask.formats.refusals import Malformed, inside
+from polymask.model import ImageRecord, Instance
+
+MANY = True
+LABEL = "object"
+
+FACTS = Facts(
+    title="SA-1B",
+    source="the dataset's README; Kirillov et al., “Segment Anything”, 2023",
+    files="A `.json` file an image; a folder is read with all the `.json` files below it.",
+    sniffed="an object with `image`, which has an `image_id`, and `annotations`",
+    read=(
+        ("image.file_name, height, width", "the image and its frame"),
+        ("image.image_id", "the record's id"),
+        ("annotations[].id, segmentation", "runs, compressed or not; rings are read too"),
+    ),
+    ignored="`area`, `bbox`, `predicted_iou`, `stability_score`, `crop_box`, `point_coords`.",
+    rings="Masks are runs.",
+    order="File order. Masks lie in one another: `--overlap smallest` shows the parts with `--instances`.",
+    labels="There are none: every mask is an `object`, or what `--default-label` says.",
+    frame="As the file says.",
+    sample="sa1b/boat.json",
+)
+
+
+class _Image(msgspec.Struct):
+    image_id: int | str
+    file_name: str
+    height: float
+    width: float
+
+
+class _File(msgspec.Struct):
+    image: _Image
+    annotations: msgspec.Raw
+
+
+class _Annotation(msgspec.Struct):
+    segmentation: msgspec.Raw
+    id: int | str | None = None
+
+
+_file = msgspec.json.Decoder(_File)
+
+
+def sniff(content: Content) -> bool:
+    """Whether the file is of one image and its annotations."""
+    return {"image", "annotations"} <= content.keys and "image_id" in members(content.top["image"])
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """A record for each file."""
+    label = options.default_label or LABEL
+    return gather(
+        content, options, json_pages(content), format="sa1b", parse=_parse, categories=[(label, None)]
+    )
+
+
+def _parse(page: Page, notes: Notes) -> ImageRecord:
+    file = page.decode(_file)
+    if not file.image.file_name:
+        raise Malformed("$.image.file_name", "the name is empty")
+    with inside("$.image"):
+        frame = notes.told_frame(file.image.height, file.image.width)
+    label = notes.options.default_label or LABEL
+
+    def make(index: int, row: _Annotation) -> Instance | None:
+        if not check_segmentation(row.segmentation, frame):
+            notes.unsegmented += 1
+            return None
+        (shape,) = shapes_of([row.segmentation], frame)
+        return Instance(index if row.id is None else row.id, label, shape)
+
+    instances = notes.each(file.annotations, _Annotation, "$.annotations", make)
+    return ImageRecord(file.image.image_id, file.image.file_name, frame, instances)

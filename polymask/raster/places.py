@@ -1,0 +1,58 @@
+"""Where JSON text nests, found a chunk at a time: the numpy twin of `_json.h`."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Nesting(NamedTuple):
+    """Where in a JSON text a chunk ends: how deep, whether in a string, whether behind a backslash there."""
+
+    depth: int = 0
+    quoted: bool = False
+    escaped: bool = False
+
+
+_PLAIN, _OPEN, _CLOSE, _COMMA = range(4)
+_KINDS = np.zeros(256, np.uint8)
+_KINDS[[*b"[{"]], _KINDS[[*b"]}"]], _KINDS[ord(",")] = _OPEN, _CLOSE, _COMMA
+_STEP = np.array([0, 1, -1, 0], np.int8)
+
+
+def find(chunk: bytes, nesting: Nesting, *, most: int) -> tuple[NDArray[np.int32], Nesting]:
+    """Brackets and commas outside strings at depths up to `most`, and the nesting behind the chunk.
+
+    >>> find(b'{"a,b": [1, [2, 3]], "c": 4}', Nesting(), most=2)[0].tolist()
+    [0, 8, 10, 18, 19, 27]
+    """
+    text = np.frombuffer(chunk, np.uint8)
+    quotes, escaped = _real_quotes(text, escaped=nesting.escaped)
+    odd = np.zeros(len(text) + 1, np.uint8)
+    odd[quotes] = 1
+    odd[0] ^= nesting.quoted
+    quoted = np.bitwise_xor.accumulate(odd)  # at an opening quote 1, at a closing one 0
+    kinds = _KINDS[text]
+    kinds[quoted[:-1] == 1] = _PLAIN
+    places = np.flatnonzero(kinds)
+    kinds = kinds[places]
+    steps = _STEP[kinds].astype(np.int64)
+    depth = nesting.depth + np.cumsum(steps)
+    inside = depth + (kinds == _CLOSE)
+    after = Nesting(int(depth[-1]) if len(depth) else nesting.depth, bool(quoted[-1]), escaped)
+    return places[inside <= most].astype(np.int32), after
+
+
+def _real_quotes(text: NDArray[np.uint8], *, escaped: bool) -> tuple[NDArray[np.int64], bool]:
+    """Where quotes are that no backslash escapes, and whether one escapes what comes next."""
+    backslashes = np.flatnonzero(text == ord("\\"))
+    quotes = np.flatnonzero(text == ord('"'))
+    taken = set()  # what a backslash escapes; few, so one after another
+    if escaped:
+        taken.add(0)
+    for place in backslashes.tolist():
+        if place not in taken:
+            taken.add(place + 1)
+    if taken:
+        quotes = quotes[~np.isin(quotes, np.fromiter(taken, np.int64))]
+    return quotes, len(text) in taken
