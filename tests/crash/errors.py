@@ -138,3 +138,5 @@ def full_disks() -> Tally:
                 yield f"{stand.name}, stdout full", partial(full_stdout, stand)
 
         return tallied("a disk of 64 KiB, files that cannot grow, /dev/full", cases())
+
+

@@ -56,10 +56,9 @@ def crashing(nth: int) -> Iterator[None]:
 
         return call
 
-    with (
-        patch.multiple(os, **{name: guarded(getattr(os, name), opens=name == "open") for name in CHANGING}),
-        suppress(Crash),
-    ):
+    with patch.multiple(
+        os, **{name: guarded(getattr(os, name), opens=name == "open") for name in CHANGING}
+    ), suppress(Crash):
         yield
 
 
@@ -154,12 +153,7 @@ class Story(RuleBasedStateMachine):
     def draw(self, image: int, label: int, x: int) -> None:
         document = self.document()
         key = max([100, *self.wanted]) + 1
-        self.wanted[key] = {
-            "id": key,
-            "image_id": image,
-            "category_id": label,
-            "segmentation": [square(x, x, 3)],
-        }
+        self.wanted[key] = {"id": key, "image_id": image, "category_id": label, "segmentation": [square(x, x, 3)]}
         self.save(document | {"annotations": [*document["annotations"], self.wanted[key]]})
 
     @rule(pick=st.randoms(use_true_random=False), x=st.integers(0, 9))

@@ -23,11 +23,7 @@ MOST = 8
 
 def refused(ended: Ended, holder: int = 0) -> tuple[str, ...]:
     """What is wrong about how a run ended that found another at work; naming the holder is part of it."""
-    told = (
-        [f"process {holder} on {socket.gethostname()}"]
-        if holder
-        else ["process ", "another run", "was changed"]
-    )
+    told = [f"process {holder} on {socket.gethostname()}"] if holder else ["process ", "another run", "was changed"]
     wrong = [] if ended.seconds <= SOON else [f"took {ended.seconds:.1f} s"]
     if ended.code not in (0, HELD) or (ended.code == HELD and not any(one in ended.err for one in told)):
         wrong.append(f"exit {ended.code}: {ended.err}")

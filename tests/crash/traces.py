@@ -11,31 +11,11 @@ from pathlib import Path
 
 from .nursery import Ended, Nursery
 
-MUTATING = [
-    "openat",
-    "mkdir",
-    "mkdirat",
-    "write",
-    "writev",
-    "pwrite64",
-    "fsync",
-    "fdatasync",
-    "sync",
-    "syncfs",
-    "rename",
-    "renameat",
-    "renameat2",
-    "link",
-    "linkat",
-    "symlink",
-    "symlinkat",
-    "unlink",
-    "unlinkat",
-    "rmdir",
-    "ftruncate",
-    "fchmod",
-]
-READING = ["read", "pread64", "flock", "close", "newfstatat", "getdents64"]
+MUTATING = (
+    "openat mkdir mkdirat write writev pwrite64 fsync fdatasync sync syncfs rename renameat renameat2 "
+    "link linkat symlink symlinkat unlink unlinkat rmdir ftruncate fchmod"
+).split()
+READING = "read pread64 flock close newfstatat getdents64".split()
 PATIENCE = 20  # seconds
 
 _LINE = re.compile(r"^(?:\d+\s+)?(\w+)\((.*)\)\s+= (-?\d+|\?)(?:<(.*?)>)?(.*)$")
