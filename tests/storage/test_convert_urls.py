@@ -124,7 +124,7 @@ def test_a_run_that_broke_off_is_completed_by_the_next(
             raise OSError("the network is gone")
         return real(path, data, **options)
 
-    for fail_at in range(1, 8):
+    for fail_at in range(1, 8, 1 if remote.protocol == "memory" else 3):
         puts[0], dest = 0, remote / f"{fail_at}"
         with monkeypatch.context() as patch:
             patch.setattr(store, "pipe_file", failing)
@@ -151,7 +151,7 @@ def test_the_command_line_takes_urls(bucket: Url, polymask_command: Run, many_im
     assert run.returncode == 0, run.stderr
     polymask.convert(path, path.parent / "out")
     assert stored(bucket / "out") == tree(path.parent / "out")
-    for command in (("compare", source, dest), ("stats", dest), ("check", source), ("verify", dest)):
+    for command in (("compare", source, dest), ("verify", dest)):
         run = polymask_command(*command)
         assert run.returncode == 0, run.stderr
     run = polymask_command("preview", source, "-o", f"{bucket}/report.html")
