@@ -228,8 +228,11 @@ def _convert(job: Work[T_co], indices: Sequence[int]) -> T_co:
     """Some images, several at once where their files are far away."""
     if not _is_remote(job):
         return job.convert_images(indices)
-    with ThreadPoolExecutor(THREADS) as threads:
+    threads = ThreadPoolExecutor(THREADS)
+    try:
         first, *others = threads.map(job.convert_images, ([index] for index in indices))
+    finally:  # what has failed, or is interrupted, waits for no answer
+        threads.shutdown(wait=False, cancel_futures=True)
     for other in others:
         first.add(other)
     return first

@@ -149,10 +149,11 @@ def test_a_run_that_was_killed_on_this_machine_is_taken_over_at_once(away: Objec
 
 
 def test_a_run_that_was_taken_over_publishes_nothing(away: ObjectRoot) -> None:
-    """It slept too long: its note is gone, or another's is there."""
+    """It slept too long: its note is gone, or another's is there. It leaves none behind."""
     with pytest.raises(Locked, match="taken over"), away.run({"n": 1}):
         away._forget([away._note])
         away.sync()
+    assert not stored(away.path)
     with pytest.raises(Locked, match="taken over"), pickle.loads(pickle.dumps(away)).run({"n": 1}) as _:
         _leave_note(away)
         away._note = next(name for name in away._notes() if name != "run-other.json")
