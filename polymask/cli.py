@@ -226,13 +226,29 @@ def formats_command(*, as_json: bool) -> None:
     click.echo(f"kernel: {KERNEL}")
 
 
-def _interrupted(number: int, _: FrameType | None) -> NoReturn:
+def interrupted(number: int, _: FrameType | None) -> NoReturn:
+    """Stop where the run is, and at the second time without another thought."""
+    for again in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(again, _leave)
     raise KeyboardInterrupt(number)
+
+
+def _leave(number: int, _: FrameType | None) -> NoReturn:
+    os._exit(128 + number)
 
 
 def main() -> None:
     """The `polymask` command."""
-    signal.signal(signal.SIGTERM, _interrupted)
+    try:
+        signal.signal(signal.SIGTERM, interrupted)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may have it ignored
+            signal.signal(signal.SIGINT, interrupted)
+        _run()
+    except KeyboardInterrupt as error:
+        _stop(error)
+
+
+def _run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # names may hold what a terminal's encoding does not
             stream.reconfigure(errors="backslashreplace")

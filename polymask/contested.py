@@ -5,10 +5,12 @@ from itertools import combinations
 
 import numpy as np
 
+from polymask.errors import LimitError
 from polymask.model import Conflict
-from polymask.raster.spans import Int64, flat_indices
+from polymask.raster.spans import Int64
 
-_CELLS = 1 << 22  # of a (labels, sets) array at once
+_CELLS = 1 << 21  # of an array at once
+_MOST = 1 << 25  # pairs of labels in all sets together: some ten seconds
 _FEW = 64  # labels in all sets together, up to which a loop is quicker than arrays
 
 Pair = tuple[int, int]
@@ -21,7 +23,7 @@ def by_pair(
 
     `sets[k]` are indices into `labels`, ascending; `counts` is (sets, owners + 1) int64: the pixels
     that set k claims by who owns them, those that nobody owns last. Where two own equally
-    many, the first of `owners` is the winner.
+    many, the first of `owners` is the winner. Raises `LimitError` for more than can be counted.
 
     >>> by_pair("abc", [(0, 1), (0, 1, 2)], np.array([[2, 0], [0, 1]]), owners=["a"])[0]
     Conflict(labels=('a', 'b'), pixels=3, winner='a', won={'a': 2})
@@ -51,33 +53,45 @@ def _one_by_one(sets: Sequence[tuple[int, ...]], counts: Int64) -> Iterator[tupl
 
 
 def _all_at_once(sets: Sequence[tuple[int, ...]], counts: Int64) -> Iterator[tuple[int, Pair, int]]:
-    """Each owner's pixels that a pair claims, over all sets."""
-    members, sizes = np.concatenate(sets), np.array([len(one) for one in sets])
-    for owner in np.flatnonzero(counts.any(axis=0)).tolist():
-        for pair, shared in _together(members, sizes, counts[:, owner]):
-            yield owner, pair, shared
+    """The same, for many sets, those of one size together.
 
-
-def _together(members: Int64, sizes: Int64, weight: Int64) -> Iterator[tuple[Pair, int]]:
-    """The pairs that some set holds, with the weight of the sets that do; where that is not 0.
-
-    Whole numbers up to 2**53 are exact in float64, whose products are the quick ones.
+    Raises `LimitError` where it would take minutes: hundreds of labels over one another, each way once.
     """
-    ends, chosen = np.cumsum(sizes), np.flatnonzero(weight)
-    labels, row = np.unique(
-        members[flat_indices(ends[chosen] - sizes[chosen], ends[chosen])], return_inverse=True
-    )
-    column = np.repeat(np.arange(len(chosen)), sizes[chosen])
-    total = np.zeros((len(labels), len(labels)))
-    step = max(1, _CELLS // len(labels))
-    for at in range(0, len(chosen), step):
-        begin, end = np.searchsorted(column, (at, at + step))
-        claims = np.zeros((len(labels), min(step, len(chosen) - at)))
-        claims[row[begin:end], column[begin:end] - at] = 1
-        total += (claims * weight[chosen[at : at + step]]) @ claims.T
-    one, two = np.nonzero(np.triu(total, 1))
-    pairs = zip(labels[one].tolist(), labels[two].tolist(), strict=True)
-    yield from zip(pairs, total[one, two].astype(np.int64).tolist(), strict=True)
+    kinds, owners = np.nonzero(counts)
+    sizes = np.array([len(one) for one in sets])
+    if (work := int((sizes[kinds] ** 2).sum()) // 2) > _MOST:
+        raise LimitError(
+            f"up to {sizes.max()} labels claim the same pixel: {work:,} conflicts are more than {_MOST:,}; "
+            "leave labels out with --only, or convert to a layout of one mask a label"
+        )
+    base = 1 + max(map(max, sets))
+    parts = []
+    for size in np.unique(sizes).tolist():
+        members = np.array([one for one in sets if len(one) == size], np.int64)
+        place = np.cumsum(sizes == size) - 1
+        chosen = np.flatnonzero(sizes[kinds] == size)
+        step = max(1, _CELLS // size**2)
+        for some in (chosen[at : at + step] for at in range(0, len(chosen), step)):
+            codes = _codes(members[place[kinds[some]]], owners[some], base)
+            parts.append(
+                _summed(codes.reshape(-1), np.repeat(counts[kinds[some], owners[some]], codes.shape[1]))
+            )
+    codes, totals = _summed(*(np.concatenate(side) for side in zip(*parts, strict=True)))
+    for code, total in zip(codes.tolist(), totals.tolist(), strict=True):
+        yield code // base**2, (code // base % base, code % base), total
+
+
+def _codes(members: Int64, owners: Int64, base: int) -> Int64:
+    """A number for each owner and pair: (n, pairs) of (n, size) sets and their n owners."""
+    one, two = np.triu_indices(members.shape[1], 1)
+    codes: Int64 = (owners[:, None] * base + members[:, one]) * base + members[:, two]
+    return codes
+
+
+def _summed(codes: Int64, pixels: Int64) -> tuple[Int64, Int64]:
+    """Each code once, with the sum of its pixels; whole numbers up to 2**53 are exact in float64."""
+    found, place = np.unique(codes, return_inverse=True)
+    return found, np.bincount(place.reshape(-1), weights=pixels).astype(np.int64)
 
 
 def _winner(won: Mapping[str, int]) -> str | None:

@@ -113,7 +113,7 @@ class ProofError(PolymaskError):
     """A stored mask is not what it claims to be; nothing was deleted (exit 5)."""
 
     exit_code = 5
-    way_out = "nothing was deleted; convert again with --overwrite, then verify"
+    way_out = "convert again with --overwrite, then verify"
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

@@ -83,6 +83,16 @@ class Root:
             raise InputError(f"{self.path / relative} is in the way: it is no regular file; remove it")
         return stat.S_ISREG(mode)
 
+    def is_empty(self) -> bool:
+        """Whether nothing is there, not even what a run left; the root itself need not be."""
+        try:
+            with os.scandir(self.path) as entries:
+                return next(entries, None) is None
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            raise self._refusal(error, "") from None
+
     def write(self, relative: str, data: bytes, *, durable: bool = False) -> None:
         """Put a whole file at the path, replacing what is there; with `durable`, synced to disk."""
         work = self._folder(WORK, create=True)
@@ -131,13 +141,10 @@ class Root:
 
         `look` may refuse what it finds, once nobody else can change it. While the run lasts,
         `.polymask/run.json` tells the options, the process and the host. It stays when the run
-        fails, so that the next one knows what it finds. Raises `Locked` where another run
-        holds the root; a dead process holds nothing.
+        fails, so that the next one knows what it finds. Raises as `held` does.
         """
         self._create_root()
-        descriptor = self._folder_of_its_own()
-        try:
-            self._lock(descriptor)
+        with self.held():
             look()
             unfinished = self.unfinished()
             self._clear_temporaries()
@@ -149,6 +156,15 @@ class Root:
             self._close(WORK)
             with suppress(OSError):
                 os.rmdir(WORK, dir_fd=self._folder("", create=False))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other runs out of the root; raises `Locked` where one holds it. A dead process holds nothing."""
+        descriptor = self._folder_of_its_own()
+        try:
+            self._lock(descriptor)
+            self.close()  # what was opened before may since have been removed by the holder before
+            yield
         finally:
             os.close(descriptor)
             self.close()

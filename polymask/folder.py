@@ -76,12 +76,18 @@ class FolderSink:
             safe_path(path.partition("#")[0])
         refuse_collisions(paths)
         self._planned = paths, set(names), dict(options), list(inputs)
-        self.look()
+        try:
+            self.look()
+        except InputError:
+            if not self.root.path.is_dir():
+                raise
+            with self.root.held():  # what it saw may have been another run's, half done
+                self.look()
 
     def look(self) -> None:
         """The part of the plan that others can change: what is in the folder now."""
         paths, names, options, inputs = self._planned
-        if not self.root.path.exists():
+        if self.root.is_empty():
             return
         self.before = read_manifest(self.root)
         unfinished = self.root.unfinished()
@@ -179,8 +185,8 @@ class FolderSink:
             return None
         if present - known:
             raise InputError(
-                f"{record.name} has new instances, but those that its mask was made of are deleted; "
-                f"run `polymask restore {self.root.path}` first, or choose another DEST"
+                f"{record.name} has instances that its mask was not made of, and lacks some that it was; "
+                f"if they were deleted, run `polymask restore {self.root.path}` first, or choose another DEST"
             )
         return entry
 
@@ -216,11 +222,11 @@ class FolderSink:
             if label not in (drawn.labels or {}):
                 self.root.remove(f"{drawn.mask}/{label}.png")
 
-    def finish(self, lines: Mapping[str, bytes], rows: Mapping[str, bytes]) -> None:
+    def finish(self, lines: Mapping[str, bytes], rows: Mapping[str, bytes], *, changed: bool = True) -> None:
         """The files that all images share, then, once all is durable, the manifest.
 
         `lines` are the manifest's by image name, in the source's order; `rows` the images' shares
-        of files that they have in common.
+        of files that they have in common; `changed` tells whether any image's file was written.
         """
         self.written = dict(lines)
         tables = ((LABELS, self.label_map.to_json()), (ID2LABEL, id2label(self.label_map)))
@@ -228,8 +234,11 @@ class FolderSink:
             if self.root.read(path) != data:
                 self.root.write(path, data)
         manifest = b"".join(self._line_of(name) for name in sorted(self.before.keys() | self.written.keys()))
-        if self.root.read(MANIFEST) != manifest:
+        same = self.root.read(MANIFEST) == manifest
+        # A mask may be new though its line is old: one was removed by hand, or its writer died.
+        if changed or not same or self.keep_sources or self.resumes:
             self.root.sync()
+        if not same:
             self.root.write(MANIFEST, manifest, durable=True)
 
     def _line_of(self, name: str) -> bytes:

@@ -186,7 +186,7 @@ class Job:
             made = self._made(executor, progress)
             report = self._report(made.tally)
             if not self.options.dry_run:
-                self.sink.finish(made.lines, made.rows)
+                self.sink.finish(made.lines, made.rows, changed=made.tally.report.written > 0)
                 if self.deletes:
                     delete_accounted(self, report)
         report.seconds = time.perf_counter() - began

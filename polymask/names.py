@@ -3,6 +3,7 @@
 Names are refused, not mended: what is left of them is used as it is.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -13,6 +14,10 @@ from polymask.errors import InputError
 WORK = ".polymask"  # where a run keeps what is in progress
 _BIDI = {"LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # these turn names around on screen
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+
+
+# what most names are: nothing but letters and digits, in parts too long to name a device
+_PLAIN = re.compile(r"(?:[0-9A-Za-z_-]{5,99}/)*[0-9A-Za-z_-]{5,99}(?:\.[0-9A-Za-z]{1,9})?").fullmatch
 
 
 def safe_path(name: str) -> str:
@@ -27,6 +32,8 @@ def safe_path(name: str) -> str:
     Traceback (most recent call last):
     polymask.errors.InputError: '../up.png' is no safe file name: a part of it is '..'
     """
+    if _PLAIN(name):
+        return name
     for part in name.split("/"):
         if reason := _unsafe(part):
             raise InputError(f"{name!r} is no safe file name: {reason}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from polymask.causes import Case, likely_causes
 from polymask.digest import combined_sha256, pixels_sha256
-from polymask.errors import InputError, NotFound, PolymaskError, ProofError
+from polymask.errors import BackendError, InputError, NotFound, PolymaskError, ProofError
 from polymask.files import Root
 from polymask.folder import MANIFEST, read_manifest
 from polymask.formats import Annotations, open_annotations
@@ -100,7 +100,11 @@ def _against_manifest(path: Path, progress: Watcher | None) -> Report:
         report.failures = [Skipped(name, str(error)) for name in entries]
         return report
     for ((name, entry),) in watched(([one] for one in entries.items()), len(entries), progress):
-        if reason := damage(path, folder, entry):
+        try:
+            reason = damage(path, folder, entry)
+        except BackendError as error:
+            reason = str(error)
+        if reason:
             report.failures.append(Skipped(name, reason))
         else:
             report.unchanged += 1
@@ -108,7 +112,10 @@ def _against_manifest(path: Path, progress: Watcher | None) -> Report:
 
 
 def damage(path: Path, folder: MaskFolder | None, entry: Mapping[str, Any]) -> str:
-    """What is wrong with a stored mask; nothing where its digest is the manifest's."""
+    """What is wrong with a stored mask; nothing where its digest is the manifest's.
+
+    Raises `BackendError` where the disk does not let it be read, which says nothing about the mask.
+    """
     try:
         mask, claimed = str(entry["mask"]), entry["pixels_sha256"]
         safe_path(mask.partition("#")[0])
@@ -123,7 +130,7 @@ def damage(path: Path, folder: MaskFolder | None, entry: Mapping[str, Any]) -> s
         same = _digest(folder, mask, entry.get("labels")) == claimed
     except (NotFound, KeyError):
         return f"{mask}: missing"
-    except PolymaskError as error:
+    except (InputError, ProofError) as error:
         return str(error)
     return "" if same else f"{mask}: its pixels are not those of the manifest"
 

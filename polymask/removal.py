@@ -4,9 +4,10 @@ The order, under the lock of DEST: every mask is durable and in the manifest →
 file is read again and must be what was read first → every mask is painted again from it and
 compared with what is stored → the file is backed up below DEST/backup (fsync) → the journal
 notes what is about to happen (fsync) → the file is replaced by one without those polygons
-(temporary, fsync, rename) → noted.
+(temporary, fsync, rename, fsync of the folder).
 """
 
+import fcntl
 import os
 import tempfile
 from contextlib import suppress
@@ -16,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from polymask.errors import InputError, NotFound, PolymaskError, ProofError, SourceChanged
+from polymask.errors import FormatError, InputError, NotFound, PolymaskError, ProofError, SourceChanged
 from polymask.files import Root, disk_error
 from polymask.formats import Annotations, open_annotations
+from polymask.journal import sync_folder
 from polymask.layouts.reading import MaskFolder
 from polymask.masks import open_mask_folder
 from polymask.model import ImageRecord
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 BACKUP = "backup"
 JOURNAL = "journal.jsonl"
 MOST_BYTES = 4 << 30  # of a file that polygons are taken out of
+PREFIX, SUFFIX = ".polymask-", ".tmp"  # of what is to replace an annotation file
 LAYOUTS = ("index", "binary", "voc")  # those that keep nothing of an image but its own files
 
 
@@ -55,6 +58,7 @@ def delete_accounted(job: "Job", report: Report) -> None:
     mask is not what the file says, `PolymaskError` above `max_delete`; then nothing is deleted.
     """
     path = job.annotations.path
+    _clear_stale(path.resolve().parent)
     text = _bytes(path)
     if sha256(text).hexdigest() != job.source_sha256:
         raise SourceChanged(f"{path} was changed while its masks were made; run again")
@@ -104,8 +108,8 @@ def _prove(job: "Job", folder: MaskFolder | None, entry: dict[str, Any], record:
 def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: int) -> None:
     """Swap the annotation file for one without the polygons, with a backup and a note of both."""
     kept = f"{BACKUP}/{sha256(before).hexdigest()}.json"
-    if root.read(kept) != before:
-        root.write(kept, before, durable=True)
+    # Written anew even if it is there: the run that wrote it may have died before its name was durable.
+    root.write(kept, before, durable=True)
     line = {
         "event": "deleting",
         "source": str(path.resolve()),
@@ -124,25 +128,40 @@ def replace_file(path: Path, data: bytes) -> None:
     """Put bytes at a path whole and durably, or not at all; its mode stays. Links are followed."""
     real = path.resolve()
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.", suffix=".tmp")
+        _clear_stale(real.parent)
+        descriptor, temporary = tempfile.mkstemp(dir=real.parent, prefix=PREFIX, suffix=SUFFIX)
         try:
             with os.fdopen(descriptor, "wb") as file:
+                with suppress(OSError):  # not every file system has locks
+                    fcntl.flock(file, fcntl.LOCK_EX)
                 os.fchmod(file.fileno(), real.stat().st_mode & 0o7777)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(temporary).replace(real)
+                Path(temporary).replace(real)
         except BaseException:
             with suppress(OSError):
                 Path(temporary).unlink()
             raise
-        folder = os.open(real.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(real.parent)
     except OSError as error:
         raise disk_error(error, path) from None
+
+
+def make_lasting(path: Path) -> None:
+    """Make a file's name last."""
+    try:
+        sync_folder(path.resolve().parent)
+    except OSError as error:
+        raise disk_error(error, path) from None
+
+
+def _clear_stale(folder: Path) -> None:
+    """Remove what runs left that were killed while they replaced a file; a living one holds its own."""
+    for path in folder.glob(f"{PREFIX}*{SUFFIX}"):
+        with suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def _bytes(path: Path) -> bytes:
@@ -152,36 +171,57 @@ def _bytes(path: Path) -> bytes:
         raise disk_error(error, path) from None
 
 
+class _Deletion(msgspec.Struct, frozen=True):
+    """What a line of the journal must hold."""
+
+    source: str
+    backup: str
+    before: str
+    after: str
+
+
 def restore_folder(dest: Path) -> Report:
     """Put an annotation file back as it was before polygons were deleted from it.
 
     Several deletions are undone from the last to the first. Raises `NotFound` where nothing was
-    deleted, `SourceChanged` where the file is neither what was left nor what was there before.
+    deleted, `SourceChanged` where the file is neither what was left nor what was there before,
+    `Locked` while a run holds the folder.
     """
-    root = Root(dest)
-    lines = (root.read(JOURNAL) or b"").splitlines() if dest.is_dir() else []
-    if not lines:
+    root, report = Root(dest), Report()
+    if not dest.is_dir() or root.read(JOURNAL) is None:
         raise NotFound(f"{dest}: nothing was deleted from here")
-    report = Report()
-    for line in reversed(lines):
-        event = msgspec.json.decode(line)
-        _restore_one(root, event, report)
+    with root.held():
+        for deletion in reversed(_deletions(root)):
+            _restore_one(root, deletion, report)
     return report
 
 
-def _restore_one(root: Root, event: dict[str, Any], report: Report) -> None:
-    path, backup = Path(event["source"]), root.read(event["backup"])
-    if backup is None or sha256(backup).hexdigest() != event["before"]:
-        raise ProofError(f"{root.path / event['backup']} is missing or damaged; {path} was left as it is")
+def _deletions(root: Root) -> list[_Deletion]:
+    """What the journal tells, in order; a deletion that took two runs was noted by both."""
+    lines = (root.read(JOURNAL) or b"").splitlines()
+    try:
+        deletions = [msgspec.json.decode(line, type=_Deletion) for line in lines]
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise FormatError(
+            f"{root.path / JOURNAL} is damaged; the files as they were are in {root.path / BACKUP}"
+        ) from None
+    return [one for one, following in zip(deletions, [*deletions[1:], None], strict=True) if one != following]
+
+
+def _restore_one(root: Root, deletion: _Deletion, report: Report) -> None:
+    path, backup = Path(deletion.source), root.read(deletion.backup)
+    if backup is None or sha256(backup).hexdigest() != deletion.before:
+        raise ProofError(f"{root.path / deletion.backup} is missing or damaged; {path} was left as it is")
     there = sha256(_bytes(path)).hexdigest()
     report.images += 1
-    if there == event["before"]:
+    if there == deletion.before:
+        make_lasting(path)  # a restore before may have died on the way
         report.unchanged += 1
-    elif there == event["after"]:
+    elif there == deletion.after:
         replace_file(path, backup)
         report.written += 1
     else:
         raise SourceChanged(
             f"{path} was changed since its polygons were deleted; "
-            f"merge it with {root.path / event['backup']} by hand"
+            f"merge it with {root.path / deletion.backup} by hand"
         )

@@ -308,3 +308,35 @@ def test_a_border_is_where_a_window_holds_two_owners(owners: np.ndarray, width: 
         for r in range(9)
     ]
     assert border(owners, width).tolist() == expected
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 7), st.integers(0, 11), st.integers(1, 12)), min_size=1, max_size=24),
+    st.sampled_from(["last", "first", "void"]),
+)
+def test_conflicts_counted_at_once_are_those_counted_one_by_one(
+    rows: list[tuple[int, int, int]], overlap: str
+) -> None:
+    """The quick way for a crowd of labels gives what the plain loop gives, owners and all."""
+    boxes = [(f"label {label}", start, start + length) for label, start, length in rows]
+    record = ImageRecord(
+        1,
+        "a.jpg",
+        (1, 24),
+        tuple(
+            Instance(i, label, Polygon([(start, 0), (stop, 0), (stop, 1), (start, 1)]))
+            for i, (label, start, stop) in enumerate(boxes)
+        ),
+    )
+    plain = conflicts(record, overlap=overlap)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("polymask.contested._FEW", 0)
+        assert conflicts(record, overlap=overlap) == plain
+
+
+def test_labels_over_one_another_in_too_many_ways_are_refused_instead_of_counted_for_hours() -> None:
+    """A staircase of 900 labels: as many sets as labels, each with as many members."""
+    steps = [Polygon([(0, 0), (901 - n, 0), (901 - n, 1), (0, 1)]) for n in range(900)]
+    instances = tuple(Instance(n, f"label {n}", (step,)) for n, step in enumerate(steps))
+    with pytest.raises(LimitError, match=r"up to 900 labels claim the same pixel.*--only"):
+        conflicts(ImageRecord(1, "a.jpg", (1, 901), instances))

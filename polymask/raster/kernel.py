@@ -126,10 +126,14 @@ def find_claims(spans: SpanTable, groups: Sequence[int], *, frame: Frame) -> Cla
 @lru_cache(1 << 14)
 def _members(bits: bytes) -> tuple[int, ...]:
     """The numbers of the bits that are set, in native 64-bit words."""
-    words = np.frombuffer(bits, np.uint64).tolist()
-    return tuple(
-        64 * i + bit for i, word in enumerate(words) for bit in range(word.bit_length()) if word >> bit & 1
-    )
+    members: list[int] = []
+    for index, word in enumerate(np.frombuffer(bits, np.uint64).tolist()):
+        left = word
+        while left:
+            lowest = left & -left
+            members.append(64 * index + lowest.bit_length() - 1)
+            left ^= lowest
+    return tuple(members)
 
 
 def tally(mask: IndexMask, found: Claims, *, places: Int64, owners: int) -> Int64:

@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 PEERS = {
     "floor": ("the floor: parse, blank mask, PNG, write", "isal"),
+    "proven_floor": ("the floor, and the SHA-256 of the pixels", "isal"),
     "opencv": ("cv2.fillPoly + cv2.imwrite", "cv2"),
     "pillow": ("Pillow ImageDraw + PNG", "PIL"),
     "pycocotools": ("pycocotools annToMask + Pillow PNG", "pycocotools"),

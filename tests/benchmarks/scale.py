@@ -4,9 +4,10 @@
     python -m tests.benchmarks.scale --write    and renew docs/scale.md
     python -m tests.benchmarks.scale --quick    fewer images, to see that it works
 
-Files with more and more instances and pixels are converted, each image timed (by the processor, so that
-a busy machine matters little); a linear model is fitted to the times. It is checked against real runs with one and two workers, and against a simulation in
-which cores take chunks of images whose times are drawn from those measured.
+Files with more and more instances and pixels are converted, each image timed (by the processor, so
+that a busy machine matters little); a linear model is fitted to the times. It is checked against real
+runs with one and two workers, and against a simulation in which cores take chunks of images whose times
+are drawn from those measured.
 """
 
 import argparse

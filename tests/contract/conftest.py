@@ -1,0 +1,46 @@
+"""The places, and dtlpy in a home of its own."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.dataloop.conftest import (  # noqa: F401
+    THIRD_PARTY,
+    dataloop_emulator,
+    dtlpy,
+    no_noise,
+    sdk,
+    world,
+)
+
+from .places import DataloopPlace, FolderPlace, MemoryPlace, Place
+
+SEAMS = ("memory", "dataloop")
+PLACES = (*SEAMS, "folder of index masks", "folder of label masks")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            for rule in THIRD_PARTY:
+                item.add_marker(pytest.mark.filterwarnings(rule))
+
+
+def _place(name: str, request: pytest.FixtureRequest, folder: Path) -> Place:
+    if name == "memory":
+        return MemoryPlace(folder)
+    if name == "dataloop":
+        request.getfixturevalue("no_noise")
+        return DataloopPlace(request.getfixturevalue("world"), folder)
+    return FolderPlace(folder, "index" if "index" in name else "binary")
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return _place(request.param, request, tmp_path)
+
+
+@pytest.fixture(params=SEAMS)
+def seamed(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return _place(request.param, request, tmp_path)

@@ -1,0 +1,140 @@
+"""Errors of the operating system at every call, and disks that are really full."""
+
+import os
+import random
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from .kills import Case, Stand, stands
+from .nursery import ROOT, Ended
+from .scene import LAYOUTS, Scene
+from .tally import Tally, Verdict, tallied
+from .traces import MUTATING, READING, Call, touching, traced
+
+ERRNOS = ("ENOSPC", "EIO", "EDQUOT", "EACCES", "EMFILE", "EROFS", "EINTR")
+SMALL = 64 << 10
+ROOM = (100, 300, 700, 1500)  # bytes a file may have
+
+
+def untyped(ended: Ended, *codes: int) -> tuple[str, ...]:
+    """What is wrong about how a run ended: a traceback, a code that was not to be expected, no word."""
+    wrong = [f"exit {ended.code}: {ended.err.strip()[-300:]}"] if ended.code not in codes else []
+    wrong += [f"traceback: {ended.err[-300:]}"] if ended.traceback else []
+    wrong += ["no message"] if ended.code > 0 and not ended.err.startswith("polymask: ") else []
+    return tuple(wrong)
+
+
+def failing(stand: Stand, call: Call, error: str) -> Verdict:
+    """One call fails once; then the command is run again."""
+    stand.prepare()
+    fault = f"{call.name}:error={error}:when={call.nth}"
+    ended, _ = traced(stand.nursery, stand.arguments, fault, calls=[call.name])
+    # A run may do without what failed (a folder to be removed), and is right if all is there.
+    verdict = Verdict(1, untyped=untyped(ended, 0, 3)) + stand.now("after the error")
+    if ended.code == 0:
+        verdict += stand.judged(ended, "after an error that was none")
+    return verdict + stand.finished("rerun")
+
+
+def errors(*, sample: int | None = None, seed: int = 20261121) -> Tally:
+    """Every errno at every call on files of the job, reading ones too, or at some."""
+    with stands() as all_of_them:
+        cases: list[Case] = []
+        for stand in all_of_them:
+            stand.prepare()
+            _, calls = traced(stand.nursery, stand.arguments, calls=[*MUTATING, *READING])
+            for call in touching(calls, stand.scene.folder):
+                cases += [
+                    (f"{stand.name}, {error} at {call.text[:90]}", partial(failing, stand, call, error))
+                    for error in ERRNOS
+                ]
+        chosen = cases if sample is None else random.Random(seed).sample(cases, sample)
+        return tallied("errno at a call", chosen)
+
+
+@contextmanager
+def small_disk(place: Path) -> Iterator[bool]:
+    """A file system of 64 KiB; says whether there is one: mounting needs to be allowed."""
+    place.mkdir(exist_ok=True)
+    options = f"size={SMALL},mode=0777"
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "none", place], capture_output=True, check=False
+    )
+    try:
+        yield mounted.returncode == 0
+    finally:
+        if mounted.returncode == 0:
+            subprocess.run(["umount", place], check=True)
+
+
+def full_disk(stand: Stand, free: int) -> Verdict:
+    """A file system with so many bytes left; then with room again."""
+    disk = stand.nursery.folder / "disk"
+    with small_disk(disk) as mounted:
+        if not mounted:
+            return Verdict(other=("mounting is not allowed here",))
+        scene = Scene(disk / "job", stand.scene.layout)
+        filler = disk / "filler"
+        filler.touch()
+        space = os.statvfs(disk)
+        filler.write_bytes(bytes(max(space.f_bavail * space.f_frsize - free, 0)))
+        return _squeezed(stand, scene, filler)
+
+
+def _squeezed(stand: Stand, scene: Scene, filler: Path) -> Verdict:
+    ended = stand.nursery.run(scene.convert)
+    verdict = Verdict(1, tuple(map(str, scene.lost())), untyped=untyped(ended, 0, 3))
+    filler.unlink(missing_ok=True)
+    subprocess.run(["mount", "-o", "remount,size=1m", scene.folder.parent], check=True)
+    again = stand.nursery.run(scene.convert)
+    wrong = [*scene.differences(), *([] if again.code == 0 else [f"rerun: {again}"])]
+    return verdict + Verdict(0, tuple(map(str, scene.lost())), tuple(scene.doubled()), other=tuple(wrong))
+
+
+def small_files(stand: Stand, most: int) -> Verdict:
+    """No file may be larger than so many bytes: a write is cut short, the next fails."""
+    stand.prepare()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    child = stand.nursery.start(stand.arguments)
+    resource.prlimit(child, resource.RLIMIT_FSIZE, (most, limits[1]))
+    stand.nursery.go()
+    ended = stand.nursery.ended()
+    return Verdict(1, untyped=untyped(ended, 0, 3)) + stand.now("cut short") + stand.finished("rerun")
+
+
+def full_stdout(stand: Stand) -> Verdict:
+    """A report that cannot be written is told; the work is done."""
+    stand.prepare()
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "polymask", *map(str, stand.arguments), "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            text=True,
+            check=False,
+        )
+    ended = Ended(done.returncode, "", done.stderr)
+    return Verdict(1, untyped=untyped(ended, 3)) + stand.finished("rerun")
+
+
+def full_disks() -> Tally:
+    """Disks of 64 KiB with more and more room, files that may not grow, and a full stdout."""
+    with stands() as all_of_them:
+        converting = [stand for stand in all_of_them if stand.command == "convert"]
+        assert len(converting) == len(LAYOUTS)
+
+        def cases() -> Iterator[Case]:
+            for stand in converting:
+                for free in range(0, SMALL, 4096):
+                    yield f"{stand.name}, {free} bytes free", partial(full_disk, stand, free)
+                for most in ROOM:
+                    yield f"{stand.name}, files of {most} bytes", partial(small_files, stand, most)
+                yield f"{stand.name}, stdout full", partial(full_stdout, stand)
+
+        return tallied("a disk of 64 KiB, files that cannot grow, /dev/full", cases())

@@ -1,0 +1,88 @@
+"""Products that forget one sync, to see that the check of order would tell.
+
+Each is made by replacing a function while a nursery starts; the product knows nothing of it.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from polymask import files, removal
+
+FORGETFUL = {
+    "no fsync of files below DEST": ("_write_new", "file"),
+    "no fsync of folders below DEST": ("write", "folder"),
+    "no fsync of the new source": ("replace_file", "file"),
+    "no fsync of the source's folder": ("sync_folder", "folder"),
+}
+
+
+def without_fsync(caller: str, kind: str) -> None:
+    """Leave out the fsync of one function, told by who asks for it."""
+    honest = os.fsync
+
+    def forgetful(descriptor: int) -> None:
+        is_folder = Path(f"/proc/self/fd/{descriptor}").is_dir()
+        if sys._getframe(1).f_code.co_name == caller and is_folder == (kind == "folder"):
+            return
+        honest(descriptor)
+
+    os.fsync = forgetful
+
+
+def without_sync() -> None:
+    """Leave out the one sync before the manifest."""
+    files.Root.sync = lambda _root: None  # type: ignore[method-assign]
+
+
+def not_durable(name: str) -> None:
+    """Write one kind of file below DEST without syncing it."""
+    honest = files.Root.write
+
+    def careless(root: files.Root, relative: str, data: bytes, *, durable: bool = False) -> None:
+        honest(root, relative, data, durable=durable and not relative.startswith(name))
+
+    files.Root.write = careless  # type: ignore[method-assign]
+
+
+def source_first() -> None:
+    """Replace the source before the backup and the journal are written."""
+    honest = removal._replace
+
+    def hasty(root: Any, path: Path, before: bytes, after: bytes, *, deleted: int) -> None:
+        removal.replace_file(path, after)
+        path.write_bytes(before)
+        honest(root, path, before, after, deleted=deleted)
+
+    removal._replace = hasty
+
+
+def in_place() -> None:
+    """Write over the source instead of replacing it."""
+    removal.replace_file = lambda path, data: path.write_bytes(data) and None  # type: ignore[func-returns-value]
+
+
+MUTANTS: dict[str, Callable[[], None]] = {
+    **{name: partial(without_fsync, *rule) for name, rule in FORGETFUL.items()},
+    "no sync before the manifest": without_sync,
+    "backup not durable": partial(not_durable, "backup/"),
+    "journal not durable": partial(not_durable, "journal.jsonl"),
+    "manifest not durable": partial(not_durable, "manifest.jsonl"),
+    "the source first": source_first,
+    "the source in place": in_place,
+}
+
+
+@contextmanager
+def mutated(name: str) -> Iterator[None]:
+    """A mutant in this process, for a while."""
+    kept = os.fsync, files.Root.sync, files.Root.write, removal._replace, removal.replace_file
+    MUTANTS[name]()
+    try:
+        yield
+    finally:
+        os.fsync, files.Root.sync, files.Root.write, removal._replace, removal.replace_file = kept  # type: ignore[method-assign]

@@ -1,0 +1,97 @@
+"""SIGINT and SIGTERM at every boundary and at random times."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+
+from .kills import Case, Stand, stands
+from .nursery import ROOT, Ended
+from .tally import Tally, Verdict, tallied
+from .traces import Call, traced
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+PROMPT = 2.0  # seconds
+
+
+def stopped(ended: Ended, number: signal.Signals, *, may_be_done: bool) -> Verdict:
+    """What is wrong about how a run ended that was told to stop."""
+    codes = [128 + number, *([0] if may_be_done else [])]
+    wrong = [] if ended.code in codes else [f"exit {ended.code}: {ended.err[-300:]}"]
+    wrong += ["traceback: " + ended.err[-300:]] if ended.traceback else []
+    wrong += ["more than a word: " + ended.err] if "Exception ignored" in ended.err else []
+    late = (f"took {ended.seconds:.1f} s",) if ended.seconds > PROMPT else ()
+    return Verdict(1, untyped=tuple(wrong), other=late)
+
+
+def at_a_call(stand: Stand, call: Call, number: signal.Signals) -> Verdict:
+    """The signal comes just before a call."""
+    stand.prepare()
+    fault = f"{call.name}:signal={number.name}:when={call.nth}"
+    ended, _ = traced(stand.nursery, stand.arguments, fault, calls=[call.name])
+    return stopped(ended, number, may_be_done=False) + stand.now("stopped") + stand.finished("rerun")
+
+
+def at_a_time(stand: Stand, seconds: float, number: signal.Signals, *, twice: bool = False) -> Verdict:
+    """The signal comes after a while, perhaps two of them."""
+    stand.prepare()
+    child = stand.nursery.start(stand.arguments)
+    stand.nursery.go()
+    time.sleep(seconds)
+    with suppress(ProcessLookupError):
+        os.kill(child, number)
+        if twice:
+            os.kill(child, number)
+    ended = stand.nursery.ended()
+    return stopped(ended, number, may_be_done=True) + stand.now("stopped") + stand.finished("rerun")
+
+
+def from_the_start(stand: Stand, seconds: float, number: signal.Signals) -> Verdict:
+    """A process of its own, as a shell starts it, told to stop while it may still import."""
+    stand.prepare()
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "polymask", *map(str, stand.arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        text=True,
+    )
+    time.sleep(seconds)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    ended = Ended(process.returncode, out, err, time.perf_counter() - began - seconds)
+    if not stand.scene.dest.exists() and ended.code in (-number, 1):
+        ended = Ended(128 + number, out, "", ended.seconds)  # Python itself was told, before polymask began
+    return stopped(ended, number, may_be_done=True) + stand.now("stopped") + stand.finished("rerun")
+
+
+def stops(*, sample: int | None = None, times: int = 500, starts: int = 0, seed: int = 20261121) -> Tally:
+    """Both signals at every boundary or some, at random times, and while a process starts."""
+    rng = random.Random(seed)
+    with stands() as all_of_them:
+        cases: list[Case] = [
+            (f"{stand.name}, {number.name} at {call.text[:90]}", partial(at_a_call, stand, call, number))
+            for stand in all_of_them
+            for call in stand.calls()
+            for number in SIGNALS
+        ]
+        chosen = cases if sample is None else rng.sample(cases, sample)
+
+        def random_times() -> Iterator[Case]:
+            for number in range(times):
+                stand, seconds = rng.choice(all_of_them), rng.uniform(0, 0.015)
+                which, twice = rng.choice(SIGNALS), number % 5 == 0
+                case = partial(at_a_time, stand, seconds, which, twice=twice)
+                yield f"{stand.name}, {which.name} after {seconds:.4f} s, twice: {twice}", case
+            for _ in range(starts):
+                stand, seconds, which = all_of_them[0], rng.uniform(0, 0.4), rng.choice(SIGNALS)
+                name = f"{stand.name}, {which.name} {seconds:.3f} s after its start"
+                yield name, partial(from_the_start, stand, seconds, which)
+
+        return tallied("SIGINT and SIGTERM", [*chosen, *random_times()])
