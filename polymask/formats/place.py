@@ -103,7 +103,8 @@ class Place:
 
     def on_disk(self, name: str) -> Path | None:
         """Where a file lies that can be read by parts; None for what comes from a pipe or a zip."""
-        return None if self._stream is not None or self.zip else self.root / name
+        path = None if self._stream is not None or self.zip else self.root / name
+        return path if isinstance(path, Path) else None
 
     def open(self, name: str) -> BinaryIO:
         """A file, opened; a zip's member is unpacked into memory first."""
