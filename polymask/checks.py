@@ -7,7 +7,6 @@
 import struct
 import warnings
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from PIL import Image
 
@@ -19,6 +18,7 @@ from polymask.layouts import stem
 from polymask.model import Finding, Frame, ImageRecord, Instance, Limits, Runs, Spans
 from polymask.names import refuse_collisions, safe_path
 from polymask.raster import spans_of
+from polymask.urls import Location, listed_once, located
 from polymask.workers import Watcher, watched
 
 KINDS = {
@@ -41,9 +41,9 @@ _SAME_SIZE = {2: "mirrored", 3: "upside down", 4: "mirrored, upside down"}  # EX
 
 
 def check(
-    source: str | Path,
+    source: str | Location,
     *,
-    images: str | Path | None = None,
+    images: str | Location | None = None,
     from_: str | None = None,
     limits: Limits | None = None,
     label_attribute: str | None = None,
@@ -59,7 +59,7 @@ def check(
     self-intersection bowtie.png 1
     out-of-frame bowtie.png 2
     """
-    pictures = Path(images) if images is not None else None
+    pictures = listed_once(located(images)) if images is not None else None
     options = ReadOptions(
         limits=limits or Limits(),
         skip_invalid=True,
@@ -73,7 +73,7 @@ def check(
 
 def findings(
     annotations: Annotations,
-    images: Path | None,
+    images: Location | None,
     limits: Limits | None = None,
     *,
     progress: Watcher | None = None,
@@ -91,7 +91,7 @@ def findings(
 
 
 def findings_of(
-    annotations: Annotations, index: int, images: Path | None, *, limits: Limits | None = None
+    annotations: Annotations, index: int, images: Location | None, *, limits: Limits | None = None
 ) -> Iterator[Finding]:
     """The findings of one image of a file that has been opened."""
     try:
@@ -138,7 +138,7 @@ def _of_parts(record: ImageRecord, instance: Instance, drawn: Sequence[Spans]) -
         yield Finding("overlapping-parts", record.name, instance.id, f"parts share {twice} px")
 
 
-def _of_picture(record: ImageRecord, images: Path, limits: Limits) -> Iterator[Finding]:
+def _of_picture(record: ImageRecord, images: Location, limits: Limits) -> Iterator[Finding]:
     path = images / record.name
     try:
         (height, width), orientation = _stored(images, record.name)
@@ -160,7 +160,7 @@ def _of_picture(record: ImageRecord, images: Path, limits: Limits) -> Iterator[F
         yield Finding("exif-rotated", record.name, None, message)
 
 
-def _stored(images: Path, name: str) -> tuple[Frame, int]:
+def _stored(images: Location, name: str) -> tuple[Frame, int]:
     """A picture's (height, width) as it is stored, and its EXIF orientation; raises `InputError`."""
     path = images / safe_path(name)
     try:
@@ -168,7 +168,7 @@ def _stored(images: Path, name: str) -> tuple[Frame, int]:
             raise InputError(f"{path}: " + ("not a file" if path.exists() else "no such file"))
         with warnings.catch_warnings():  # only the header is read, and its size is looked at
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=PICTURES) as picture:
+            with path.open("rb") as opened, Image.open(opened, formats=PICTURES) as picture:
                 # PNG's own getexif would decode the pixels
                 return picture.size[::-1], Image.Image.getexif(picture).get(EXIF_ORIENTATION, 1)
     except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:

@@ -90,9 +90,9 @@ def convert_command(
     polymask convert instances.json out/ --to voc --images pictures/ --copy-images
     polymask convert dataloop://project/dataset --delete-source --dry-run --preview changes.html
 
-    SOURCE and DEST are files and folders, or dataloop://PROJECT/DATASET[/folder]. A dataset
-    without DEST is converted in place: masks are added, and with --delete-source the polygons
-    go once their masks are proven.
+    SOURCE and DEST are files and folders, URLs such as s3://bucket/folder, or
+    dataloop://PROJECT/DATASET[/folder]. A dataset without DEST is converted in place: masks
+    are added, and with --delete-source the polygons go once their masks are proven.
     """
     options["priority"] = _split_priority(options["priority"])
     options["workers"] = options["workers"] or available()

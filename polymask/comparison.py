@@ -14,11 +14,12 @@ from polymask.labels import VOID_8, VOID_16, LabelMap
 from polymask.layouts.tables import BACKGROUND, VOID
 from polymask.masks import MaskSet, matched, open_masks
 from polymask.model import IndexMask, Skipped
+from polymask.urls import Location, Url
 from polymask.workers import Watcher, run_chunks, watched
 
 WORST = 10
 
-Masks = str | Path | NDArray[np.integer] | Sequence[NDArray[np.integer]]
+Masks = str | Location | NDArray[np.integer] | Sequence[NDArray[np.integer]]
 Pairs = dict[tuple[int, int], int]
 
 
@@ -154,7 +155,7 @@ def compare(
 
 
 def _opened(masks: Masks, labels: LabelMap | None) -> MaskSet:
-    if isinstance(masks, str | Path):
+    if isinstance(masks, str | Path | Url):
         return open_masks(masks, labels=labels)
     arrays = [masks] if isinstance(masks, np.ndarray) else list(masks)
     named = {f"{index}": _as_index(array) for index, array in enumerate(arrays)}

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from polymask.layouts.tables import BACKGROUND, VOID
 from polymask.masks import MaskSet, open_mask_folder, open_masks
 from polymask.model import Frame, IndexMask
 from polymask.semantic import Painting, Rules
+from polymask.urls import Location, listed_once, located
 from polymask.workers import Watcher, run_chunks, watched
 
 
@@ -98,7 +98,7 @@ def _labels_of(image: ImageCounts) -> dict[str, int]:
 
 
 def stats(
-    path: str | Path,
+    path: str | Location,
     *,
     from_: str | None = None,
     labels: LabelMap | None = None,
@@ -114,10 +114,10 @@ def stats(
     >>> stats("fixtures/shapes/instances.json").labels["boat"]["instances"]
     3
     """
-    path = Path(path)
+    path = located(path)
     if not path.exists():
         raise NotFound(f"{path}: no such file or folder")
-    if from_ is None and path.is_dir() and open_mask_folder(path) is not None:
+    if from_ is None and path.is_dir() and open_mask_folder(path := listed_once(path)) is not None:
         return _of_masks(open_masks(path, labels=labels), workers, progress)
     annotations = open_annotations(path, format=from_)
     label_map = labels or from_categories(annotations.categories)

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import json
 import os
+import secrets
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from typing import Any
 
 from polymask.errors import BackendError, Denied, InputError, Locked, NotFound, Unavailable
 from polymask.names import WORK
+from polymask.urls import Location, Url
 
 RUN = "run.json"
 MOST_FOLDERS = 64  # kept open at once
@@ -28,8 +30,10 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe mus
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def disk_error(error: OSError, path: str | Path) -> BackendError:
-    """The polymask error for an `OSError` at a path."""
+def disk_error(error: OSError, path: str | Location) -> BackendError:
+    """The polymask error for an `OSError` at a path; one that is one already stays."""
+    if isinstance(error, BackendError):
+        return error
     message = f"{path}: {os.strerror(error.errno) if error.errno else error}"
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return NotFound(message)
@@ -49,6 +53,7 @@ class Root:
         self.path = Path(path)
         self._opened = threading.local()
         self._numbers = count()
+        self._token = secrets.token_hex(4)  # of two machines, two processes may have one number
 
     def __reduce__(self) -> tuple[type["Root"], tuple[Path]]:
         return Root, (self.path,)  # descriptors stay with their process
@@ -93,10 +98,15 @@ class Root:
         except OSError as error:
             raise self._refusal(error, "") from None
 
+    def same(self, relative: str, other: Location) -> bool:
+        """Whether a path below the root is another file that is there."""
+        there = self.path / relative
+        return isinstance(other, Path) and there.is_file() and other.is_file() and there.samefile(other)
+
     def write(self, relative: str, data: bytes, *, durable: bool = False) -> None:
         """Put a whole file at the path, replacing what is there; with `durable`, synced to disk."""
         work = self._folder(WORK, create=True)
-        temporary = f"{os.getpid()}-{next(self._numbers)}.tmp"
+        temporary = f"{os.getpid()}-{self._token}-{next(self._numbers)}.tmp"
         try:
             parent = self._folder(_parent(relative), create=True)
             self._write_new(temporary, data, work, durable=durable)
@@ -159,7 +169,7 @@ class Root:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other runs out of the root; raises `Locked` where one holds it. A dead process holds nothing."""
+        """Keep other runs out; raises `Locked` where one holds the root. A dead process holds nothing."""
         descriptor = self._folder_of_its_own()
         try:
             self._lock(descriptor)
@@ -281,8 +291,10 @@ class _Folders(dict[str, int]):
                 os.close(descriptor)
 
 
-def regular(path: Path) -> bytes:
-    """A regular file's bytes; raises `BackendError`, or `InputError` for a pipe, a device or a folder."""
+def regular(path: Location) -> bytes:
+    """A regular file's bytes, or an object's; raises `BackendError`, or `InputError` for another thing."""
+    if isinstance(path, Url):
+        return path.read_bytes()
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:

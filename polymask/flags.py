@@ -50,7 +50,7 @@ _FLAGS = [
         help=", ".join(LAYOUTS) + ".",
         shell_complete=names_of(LAYOUTS),
     ),
-    click.option("--images", metavar="DIR", help="Where the pictures are."),
+    click.option("--images", metavar="DIR", help="Where the pictures are; a folder or a URL."),
     click.option("--copy-images", is_flag=True, help="Copy the pictures beside the masks."),
     click.option(
         "--labels", metavar="FILE", help="Label map: labels.txt, labelmap.txt, id2label.json, labels.json."
@@ -162,6 +162,11 @@ _FLAGS = [
         type=click.IntRange(1),
         metavar="N",
         help="Processes; calls at once, for datasets.  [default: the processors]",
+    ),
+    click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Work on the Dask cluster of the scheduler there, e.g. tcp://10.0.0.5:8786.",
     ),
     click.option(
         "--palette",

@@ -8,7 +8,6 @@ that it would make as well, or something else, which it does not overwrite unask
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,14 +20,16 @@ from polymask.files import Root
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
 from polymask.layouts.tables import ID2LABEL, id2label
+from polymask.manifest import MANIFEST, manifest_line, read_manifest
 from polymask.model import ImageRecord
 from polymask.names import refuse_collisions, safe_path
+from polymask.objects import open_root
 from polymask.png import decode_png
 from polymask.raster import rule_versions
 from polymask.semantic import Rules
+from polymask.urls import Location
 
 LABELS = "labels.json"
-MANIFEST = "manifest.jsonl"
 DEFAULT_SPLIT = "train"
 _LESS_USED = {"priority": (), "crowd": "keep", "border": 0, "holes": None}
 
@@ -42,7 +43,7 @@ class FolderSink:
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Location,
         layout: str,
         *,
         rules: Rules,
@@ -50,7 +51,7 @@ class FolderSink:
         overwrite: bool = False,
         keep_sources: bool = False,
     ) -> None:
-        self.root = Root(path)
+        self.root = open_root(path)
         self.layout_name, self.rules, self.options = layout, rules, options
         self.overwrite, self.keep_sources = overwrite, keep_sources
         self.label_map: LabelMap = options.label_map
@@ -63,7 +64,9 @@ class FolderSink:
         """The layout's module, which cannot be sent to other processes as its name can."""
         return layout_named(self.layout_name)
 
-    def plan(self, names: Iterable[str], options: Mapping[str, Any], *, inputs: Iterable[Path] = ()) -> None:
+    def plan(
+        self, names: Iterable[str], options: Mapping[str, Any], *, inputs: Iterable[Location] = ()
+    ) -> None:
         """Refuse, before anything is written, what could not be written or would be overwritten.
 
         Raises `InputError` for unsafe or colliding names, for links in the way, for a file of
@@ -79,10 +82,14 @@ class FolderSink:
         try:
             self.look()
         except InputError:
-            if not self.root.path.is_dir():
+            if not (isinstance(self.root, Root) and self.root.path.is_dir()):
                 raise
             with self.root.held():  # what it saw may have been another run's, half done
                 self.look()
+
+    def join(self, *, resumes: bool) -> None:
+        """Take part in a run that another process has planned, and holds the root for."""
+        self.before, self.resumes = read_manifest(self.root), resumes
 
     def look(self) -> None:
         """The part of the plan that others can change: what is in the folder now."""
@@ -99,12 +106,13 @@ class FolderSink:
         self._look_at_shared(shared, names)
         self._look_at(paths)
 
-    def _refuse_inputs(self, paths: Iterable[str], inputs: Sequence[Path]) -> None:
-        kept = [given for given in inputs if given.is_file()]
-        for path in paths if kept else ():
-            there = self.root.path / path.partition("#")[0]
-            if there.is_file() and any(there.samefile(given) for given in kept):
-                raise InputError(f"{there} is what is read; it would be written over: choose another DEST")
+    def _refuse_inputs(self, paths: Iterable[str], inputs: Sequence[Location]) -> None:
+        for path in paths if inputs else ():
+            file = path.partition("#")[0]
+            if any(self.root.same(file, given) for given in inputs):
+                raise InputError(
+                    f"{self.root.path / file} is what is read; it would be written over: choose another DEST"
+                )
 
     def _look_at_shared(self, shared: Iterable[str], names: set[str]) -> None:
         """What all images of the folder have in common: the label map, lists, files of all images."""
@@ -258,11 +266,6 @@ class FolderSink:
         return Drawn.of(msgspec.json.decode(self._line_of(name)))
 
 
-def manifest_line(entry: Mapping[str, Any]) -> bytes:
-    """An image's line as the manifest holds it."""
-    return msgspec.json.encode(entry) + b"\n"
-
-
 def same_picture(one: bytes, other: bytes) -> bool:
     """Whether two PNGs, perhaps of different versions of a library, hold the same mask.
 
@@ -284,32 +287,3 @@ def _rules_of(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: tuple(entry[name]) if name == "priority" else entry[name] for name in named if name in entry
     }
-
-
-def read_manifest(root: Root) -> dict[str, dict[str, Any]]:
-    """The manifest's lines by image name; none where there is no manifest.
-
-    Raises `FormatError` naming the line that is damaged.
-    """
-    entries: dict[str, dict[str, Any]] = {}
-    for number, line in enumerate((root.read(MANIFEST) or b"").splitlines(), 1):
-        try:
-            msgspec.json.decode(line, type=_Entry)
-            entry = msgspec.json.decode(line)
-            entries[entry["name"]] = entry
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            raise FormatError(
-                f"{root.path / MANIFEST}: line {number} is damaged; move the file away and convert again"
-            ) from None
-    return entries
-
-
-class _Entry(msgspec.Struct):
-    """What a line must hold to be worked with; it may come from elsewhere."""
-
-    name: str
-    mask: str
-    pixels_sha256: str
-    labels: dict[str, str] = {}
-    sources: list[tuple[int | str, str]] = []
-    split: str = ""

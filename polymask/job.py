@@ -14,18 +14,19 @@ from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from polymask.contested import without_winners
 from polymask.digest import record_sha256
+from polymask.engines import workplace
 from polymask.errors import BackendError, InputError, LabelError, PolymaskError, unknown
 from polymask.files import regular
-from polymask.folder import FolderSink, manifest_line
+from polymask.folder import FolderSink
 from polymask.formats import Annotations, open_annotations
 from polymask.labels import LabelMap, from_categories, unknown_label
 from polymask.layouts import Layout, LayoutOptions, layout_named, picture_path, refuse_without_effect
 from polymask.layouts.splits import split_options
+from polymask.manifest import manifest_line
 from polymask.model import ImageRecord, Skipped
 from polymask.names import safe_path
 from polymask.options import ConvertOptions, Progress
@@ -36,7 +37,7 @@ from polymask.removal import delete_accounted, refuse_undeletable
 from polymask.report_model import Report
 from polymask.semantic import Painting
 from polymask.strips import painting as striped
-from polymask.workers import in_chunks
+from polymask.urls import Location, located
 
 
 @dataclass(slots=True)
@@ -57,8 +58,17 @@ class Made:
 class Job:
     """One conversion, planned when it is made and carried out by `run`."""
 
-    def __init__(self, source: str | Path | Annotations, dest: str | Path, options: ConvertOptions) -> None:
+    def __init__(
+        self,
+        source: str | Location | Annotations,
+        dest: str | Location,
+        options: ConvertOptions,
+        *,
+        resumes: bool | None = None,
+    ) -> None:
+        """With `resumes`, the part of a job that another process has planned."""
         self.options, self.rules = options, options.rules()
+        self.given = None if isinstance(source, Annotations) else located(source)
         refuse_without_effect(self.layout, options)
         if options.size:
             options.reading.limits.check_frame("--size", options.size)
@@ -70,7 +80,7 @@ class Job:
         # The layout `dataloop` copies the source's file, and leaves the source itself alone.
         self.deletes = options.delete_source and options.to != "dataloop"
         if self.deletes:
-            refuse_undeletable(self.annotations, options.to)
+            refuse_undeletable(self.annotations, located(dest), options.to)
             self.source_sha256 = sha256(self.annotations.path.read_bytes()).hexdigest()
         self.indices = self._chosen_images()
         self.label_map = self._label_map()
@@ -96,7 +106,10 @@ class Job:
             overwrite=options.overwrite,
             keep_sources=self.deletes,
         )
-        inputs = [self.annotations.path, *([Path(options.labels)] if options.labels else [])]
+        if resumes is not None:
+            self.sink.join(resumes=resumes)
+            return
+        inputs = [self.annotations.path, *([located(options.labels)] if options.labels else [])]
         names = [self.annotations.names[index] for index in self.indices]
         self.sink.plan(names, self.fingerprint, inputs=inputs)
 
@@ -120,6 +133,7 @@ class Job:
         said = asdict(self.options) | {"images": str(self.options.images), "labels": None}
         for name in ("workers", "overwrite", "dry_run", "max_conflict", "max_pixels", "max_delete"):
             del said[name]
+        del said["scheduler"]
         said["source"] = str(self.annotations.path.absolute())
         said["label_map"] = sha256(self.label_map.to_json()).hexdigest()
         plain: dict[str, Any] = json.loads(json.dumps(said))
@@ -179,11 +193,12 @@ class Job:
         if progress:
             progress.start(len(self.indices))
         with (
+            workplace(self, executor) as converted,
             nullcontext()
             if self.options.dry_run
-            else self.sink.root.run(self.fingerprint, look=self.sink.look)
+            else self.sink.root.run(self.fingerprint, look=self.sink.look),
         ):
-            made = self._made(executor, progress)
+            made = self._made(converted(), progress)
             report = self._report(made.tally)
             if not self.options.dry_run:
                 self.sink.finish(made.lines, made.rows, changed=made.tally.report.written > 0)
@@ -192,9 +207,9 @@ class Job:
         report.seconds = time.perf_counter() - began
         return report
 
-    def _made(self, executor: Executor | None, progress: Progress | None) -> Made:
+    def _made(self, converted: Iterator[Made], progress: Progress | None) -> Made:
         made = Made()
-        for some in in_chunks(self.convert_images, self.indices, self.options.workers, executor):
+        for some in converted:
             made.add(some)
             if progress:
                 progress.advance(some.tally.report.images)
@@ -266,7 +281,7 @@ class Job:
         place = picture_path(self.layout, name, self.layout_options)
         if self.annotations.picture is not None:
             return place, self.annotations.picture(index)
-        path = Path(self.options.images or "") / safe_path(name)
+        path = located(self.options.images or "") / safe_path(name)
         try:
             return place, regular(path)
         except BackendError as error:

@@ -16,6 +16,7 @@ from polymask.coerce import as_value
 from polymask.errors import LabelError, nearest
 from polymask.files import disk_error
 from polymask.model import ImageRecord, Label
+from polymask.urls import Location, located
 
 BACKGROUND_NAMES = frozenset({"_background_", "__background__", "background"})
 VOID_NAMES = frozenset({"__ignore__"})
@@ -199,7 +200,7 @@ class LabelMap:
         return from_categories(open_annotations(path).categories, ids=ids)
 
     @classmethod
-    def load(cls, path: str | Path) -> "LabelMap":
+    def load(cls, path: str | Location) -> "LabelMap":
         """Read any of the four kinds of label file.
 
         Raises `LabelError` naming the file and the line or key, `NotFound` for no file,
@@ -207,7 +208,7 @@ class LabelMap:
         """
         from polymask.labels_files import from_text  # a floor above, and only here
 
-        path = Path(path)
+        path = located(path)
         try:
             return from_text(path.read_bytes().decode("utf-8-sig"))
         except UnicodeDecodeError:

@@ -3,21 +3,22 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, cast
 
 import numpy as np
 
 from polymask.errors import InputError, NotFound
-from polymask.files import Root
-from polymask.folder import read_manifest
 from polymask.formats import Annotations, open_annotations
 from polymask.labels import LabelMap, from_categories
 from polymask.layouts import LAYOUTS, layout_named, stem
 from polymask.layouts.reading import MaskFolder, masks_below, png_folder, read_png
+from polymask.manifest import read_manifest
 from polymask.model import IndexMask
 from polymask.names import safe_path
+from polymask.objects import open_root
 from polymask.semantic import Painting, Rules
+from polymask.urls import Location, listed_once, located
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ class MaskSet:
     `by_label` tells that there is a mask for each label, later labels on top.
     """
 
-    path: Path
+    path: Location
     kind: str
     label_map: LabelMap | None
     names: tuple[str, ...]
@@ -37,7 +38,7 @@ class MaskSet:
     by_label: bool = False
 
 
-def open_masks(path: str | Path, *, labels: LabelMap | None = None) -> MaskSet:
+def open_masks(path: str | Location, *, labels: LabelMap | None = None) -> MaskSet:
     """The masks of a folder in any layout that can be read back, or of an annotation file.
 
     `labels` names the values of a folder that does not. Annotations are painted with the
@@ -47,15 +48,15 @@ def open_masks(path: str | Path, *, labels: LabelMap | None = None) -> MaskSet:
     >>> masks.kind, masks.names
     ('coco', ('harbor', 'meadow', 'empty'))
     """
-    path = Path(path)
+    path = located(path)
     if not path.exists():
         raise NotFound(f"{path}: no such file or folder")
-    if path.is_dir() and (folder := open_mask_folder(path)) is not None:
+    if path.is_dir() and (folder := open_mask_folder(path := listed_once(path))) is not None:
         return _of_folder(path, folder, labels)
     return of_annotations(open_annotations(path), labels=labels)
 
 
-def open_mask_folder(path: Path) -> MaskFolder | None:
+def open_mask_folder(path: Location) -> MaskFolder | None:
     """The masks of a folder, by the layout that it shows; None where there are none.
 
     The layouts that show themselves most clearly stand last in the table, and are asked first.
@@ -67,7 +68,7 @@ def open_mask_folder(path: Path) -> MaskFolder | None:
     return _bare(path)
 
 
-def _bare(path: Path) -> MaskFolder | None:
+def _bare(path: Location) -> MaskFolder | None:
     """A folder of gray or palette PNGs and nothing that explains them; pictures are no masks."""
     masks = masks_below(path, ".")
     try:
@@ -78,8 +79,8 @@ def _bare(path: Path) -> MaskFolder | None:
     return png_folder(path, "png", masks)
 
 
-def _of_folder(path: Path, folder: MaskFolder, labels: LabelMap | None) -> MaskSet:
-    entries = {stem(name): entry for name, entry in read_manifest(Root(path)).items()}
+def _of_folder(path: Location, folder: MaskFolder, labels: LabelMap | None) -> MaskSet:
+    entries = {stem(name): entry for name, entry in read_manifest(open_root(path)).items()}
     listed = {name: entry["mask"] for name, entry in entries.items() if isinstance(entry.get("mask"), str)}
     for place in listed.values():
         safe_path(place.partition("#")[0])  # a manifest may come from anywhere

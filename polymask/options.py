@@ -11,6 +11,7 @@ from polymask.formats import ReadOptions
 from polymask.model import Frame, Limits
 from polymask.semantic import Rules
 from polymask.shards import Shard
+from polymask.urls import located
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,7 @@ class ConvertOptions:
     default_label: str | None = None
     max_pixels: int = Limits().max_pixels
     workers: int = 1
+    scheduler: str | None = None
     palette: str = "safe"
     overwrite: bool = False
     dry_run: bool = False
@@ -88,7 +90,7 @@ class ConvertOptions:
         return ReadOptions(
             limits=Limits(max_pixels=self.max_pixels),
             skip_invalid=self.skip_invalid,
-            images=Path(self.images) if self.images is not None else None,
+            images=located(self.images) if self.images is not None else None,
             label_attribute=self.label_attribute,
             default_label=self.default_label,
         )

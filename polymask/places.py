@@ -15,6 +15,7 @@ from polymask.options import ConvertOptions, Progress, chosen_options
 from polymask.removal import restore_folder
 from polymask.report_model import Report
 from polymask.semantic import Rules
+from polymask.urls import located
 
 if TYPE_CHECKING:
     from polymask.proven import ProvenOptions
@@ -39,10 +40,13 @@ def convert(
 ) -> Report:
     """Convert polygon annotations to masks; the options are the flags of the command, with underscores.
 
-    `source` and `dest` are paths, or `dataloop://PROJECT/DATASET[/folder]`. A dataset
-    without `dest` is converted in place. Raises `InputError` (nothing was written) for
-    input that cannot be used, `BackendError` where the disk or the service fails, `Locked`
-    where another run holds DEST. What fails alone is in the report's `failures`.
+    `source` and `dest` are paths, URLs such as `s3://bucket/folder`, or
+    `dataloop://PROJECT/DATASET[/folder]`. A dataset without `dest` is converted in place. With an
+    `executor` of any library, its processes open the source themselves.
+
+    Raises `InputError` (nothing was written) for input that cannot be used, `BackendError` where
+    the disk or the service fails, `Locked` where another run holds DEST. What fails alone is in
+    the report's `failures`.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as dest:
@@ -180,7 +184,7 @@ def restore(dest: Place, *, journal: Place | None = None) -> Report:
     polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
     """
     if not is_dataloop(dest):
-        return restore_folder(Path(dest))
+        return restore_folder(located(dest))
     from polymask.dataloop.run import restore as restore_dataset
 
     return restore_dataset(str(dest), journal=journal)

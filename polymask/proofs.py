@@ -2,24 +2,24 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from polymask.causes import Case, likely_causes
 from polymask.digest import combined_sha256, pixels_sha256
 from polymask.errors import BackendError, InputError, NotFound, PolymaskError, ProofError
-from polymask.files import Root
-from polymask.folder import MANIFEST, read_manifest
 from polymask.formats import Annotations, open_annotations
 from polymask.labels import LabelMap, from_categories
 from polymask.layouts import stem
 from polymask.layouts.overlay import overlays
 from polymask.layouts.reading import MaskFolder
+from polymask.manifest import MANIFEST, read_manifest
 from polymask.masks import matched, open_mask_folder, open_masks
 from polymask.model import Skipped
 from polymask.names import safe_path
+from polymask.objects import open_root
 from polymask.report_model import Report
 from polymask.semantic import Rules
+from polymask.urls import Location, listed_once, located
 from polymask.workers import Watcher, watched
 
 MOST_DIAGNOSED = 20  # each takes some thirty paintings
@@ -27,9 +27,9 @@ MOST_TOLD = 5
 
 
 def verify(
-    dest: str | Path,
+    dest: str | Location,
     *,
-    source: str | Path | None = None,
+    source: str | Location | None = None,
     from_: str | None = None,
     labels: LabelMap | None = None,
     rules: Rules | None = None,
@@ -57,7 +57,7 @@ def verify(
     return report
 
 
-def told(report: Report, dest: str | Path) -> str:
+def told(report: Report, dest: str | Location) -> str:
     """A failed report in some lines: which masks, and why."""
     listed = [f"  {failure.name}: {failure.reason}" for failure in report.failures[:MOST_TOLD]]
     more = report.failed - len(listed)
@@ -67,26 +67,27 @@ def told(report: Report, dest: str | Path) -> str:
 
 
 def examine(
-    dest: str | Path,
+    dest: str | Location,
     *,
-    source: str | Path | None = None,
+    source: str | Location | None = None,
     from_: str | None = None,
     labels: LabelMap | None = None,
     rules: Rules | None = None,
     progress: Watcher | None = None,
 ) -> Report:
     """As `verify`, with what failed in the report's `failures` and causes in its `notes`."""
-    folder = Path(dest)
+    folder = located(dest)
     if not folder.is_dir():
         raise NotFound(f"{folder}: no such folder")
+    folder = listed_once(folder)
     if source is None:
         return _against_manifest(folder, progress)
     annotations = open_annotations(source, format=from_)
     return _against_source(folder, annotations, labels, rules, progress)
 
 
-def _against_manifest(path: Path, progress: Watcher | None) -> Report:
-    entries = read_manifest(Root(path))
+def _against_manifest(path: Location, progress: Watcher | None) -> Report:
+    entries = read_manifest(open_root(path))
     if not entries:
         raise InputError(
             f"{path / MANIFEST}: no such file, or an empty one; masks of other tools are verified against "
@@ -111,7 +112,7 @@ def _against_manifest(path: Path, progress: Watcher | None) -> Report:
     return report
 
 
-def damage(path: Path, folder: MaskFolder | None, entry: Mapping[str, Any]) -> str:
+def damage(path: Location, folder: MaskFolder | None, entry: Mapping[str, Any]) -> str:
     """What is wrong with a stored mask; nothing where its digest is the manifest's.
 
     Raises `BackendError` where the disk does not let it be read, which says nothing about the mask.
@@ -147,7 +148,7 @@ def _digest(folder: MaskFolder, mask: str, labels: Mapping[str, str] | None) -> 
 
 
 def _against_source(
-    path: Path,
+    path: Location,
     annotations: Annotations,
     labels: LabelMap | None,
     rules: Rules | None,
@@ -155,7 +156,7 @@ def _against_source(
 ) -> Report:
     masks = open_masks(path, labels=labels)
     label_map = masks.label_map or from_categories(annotations.categories)
-    entries = {stem(name): entry for name, entry in read_manifest(Root(path)).items()}
+    entries = {stem(name): entry for name, entry in read_manifest(open_root(path)).items()}
     places = {stem(name): index for index, name in enumerate(annotations.names)}
     pairs = matched(tuple(places), masks.names)
     report, diagnosis = Report(images=len(places)), _Diagnosis()

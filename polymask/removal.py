@@ -27,21 +27,29 @@ from polymask.model import ImageRecord
 from polymask.proofs import damage
 from polymask.report_model import Report
 from polymask.strips import painting as striped
+from polymask.urls import Location, Url
 
 if TYPE_CHECKING:
     from polymask.job import Job
 
 BACKUP = "backup"
 JOURNAL = "journal.jsonl"
-MOST_BYTES = 4 << 30  # of a file that polygons are taken out of
 PREFIX, SUFFIX = ".polymask-", ".tmp"  # of what is to replace an annotation file
+MOST_BYTES = 4 << 30  # of a file that polygons are taken out of
 LAYOUTS = ("index", "binary", "voc")  # those that keep nothing of an image but its own files
 
 
-def refuse_undeletable(annotations: Annotations, layout: str) -> None:
+def refuse_undeletable(annotations: Annotations, dest: Location, layout: str) -> None:
     """Raise `InputError` where polygons cannot be deleted from the source, or be proven by the layout."""
+    for place in (annotations.path, dest):
+        if isinstance(place, Url):
+            raise InputError(
+                "--delete-source is for disks: a store cannot replace a file only if it is unchanged; "
+                f"copy {place} here, or leave --delete-source out"
+            )
     if annotations.without is None or not annotations.path.is_file():
         raise InputError("--delete-source takes polygons out of a COCO file; this source is none")
+    assert isinstance(annotations.path, Path)
     if annotations.path.stat().st_size > MOST_BYTES:
         raise InputError(
             f"{annotations.path} is too large for --delete-source, which needs its file in memory twice "
@@ -57,7 +65,9 @@ def delete_accounted(job: "Job", report: Report) -> None:
     Raises `SourceChanged` where the file is no longer what was read, `ProofError` where a
     mask is not what the file says, `PolymaskError` above `max_delete`; then nothing is deleted.
     """
-    path = job.annotations.path
+    path, root = job.annotations.path, job.sink.root
+    assert isinstance(path, Path)
+    assert isinstance(root, Root)
     _clear_stale(path.resolve().parent)
     text = _bytes(path)
     if sha256(text).hexdigest() != job.source_sha256:
@@ -72,11 +82,9 @@ def delete_accounted(job: "Job", report: Report) -> None:
     most = job.options.max_delete
     if most is not None and deleted > most:
         raise PolymaskError(f"{deleted} polygons would be deleted, more than --max-delete {most}; none was")
-    _replace(job.sink.root, path, text, after, deleted=deleted)
+    _replace(root, path, text, after, deleted=deleted)
     report.deleted = deleted
-    report.notes.append(
-        f"{deleted} polygons deleted from {path}; `polymask restore {job.sink.root.path}` undoes it"
-    )
+    report.notes.append(f"{deleted} polygons deleted from {path}; `polymask restore {root.path}` undoes it")
 
 
 def _proven(job: "Job", annotations: Annotations, failed: set[str]) -> dict[str, set[str]]:
@@ -180,13 +188,17 @@ class _Deletion(msgspec.Struct, frozen=True):
     after: str
 
 
-def restore_folder(dest: Path) -> Report:
+def restore_folder(dest: Location) -> Report:
     """Put an annotation file back as it was before polygons were deleted from it.
 
     Several deletions are undone from the last to the first. Raises `NotFound` where nothing was
     deleted, `SourceChanged` where the file is neither what was left nor what was there before,
     `Locked` while a run holds the folder.
     """
+    if isinstance(dest, Url):
+        raise InputError(
+            f"{dest}: nothing is deleted from a store, so nothing can be restored; name a folder"
+        )
     root, report = Root(dest), Report()
     if not dest.is_dir() or root.read(JOURNAL) is None:
         raise NotFound(f"{dest}: nothing was deleted from here")

@@ -20,6 +20,7 @@ from polymask.layouts import stem
 from polymask.layouts.tables import BACKGROUND
 from polymask.masks import MaskSet, matched, open_masks
 from polymask.model import Frame, IndexMask
+from polymask.urls import Location, in_order, listed_once, located, name_below
 
 __all__ = [
     "MaskDataset",
@@ -64,7 +65,11 @@ class MaskDataset(Sequence[Any]):
         labels: LabelMap | None = None,
         transform: Callable[[Pixels, IndexMask], Any] | None = None,
     ) -> None:
-        self.images, self.dest, self.transform = Path(images), Path(dest), transform
+        self.images, self.dest, self.transform = (
+            listed_once(located(images)),
+            listed_once(located(dest)),
+            transform,
+        )
         self._labels = labels
         found = _pictures(self.images)
         pairs = matched(self._masks.names, tuple(found))
@@ -109,20 +114,20 @@ class MaskDataset(Sequence[Any]):
         return map(self.__getitem__, range(len(self)))
 
 
-def _pictures(folder: Path) -> dict[str, Path]:
+def _pictures(folder: Location) -> dict[str, Location]:
     """The pictures below a folder, by name without suffix."""
     if not folder.is_dir():
         raise NotFound(f"{folder}: no such folder; name the one that holds the pictures")
-    files = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
-    return {stem(path.relative_to(folder).as_posix()): path for path in files}
+    files = (path for path in in_order(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
+    return {stem(name_below(path, folder)): path for path in files}
 
 
-def read_picture(path: Path) -> NDArray[np.uint8]:
+def read_picture(path: Location) -> NDArray[np.uint8]:
     """A picture's (height, width, 3) uint8 pixels, as stored; raises `InputError` for what is none."""
     from PIL import Image
 
     try:
-        with Image.open(path) as picture:
+        with path.open("rb") as opened, Image.open(opened) as picture:
             return np.array(picture.convert("RGB"))
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(

@@ -8,11 +8,13 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from polymask.errors import Unavailable
+from polymask.stores import is_connected
 
 T = TypeVar("T")
 
@@ -25,6 +27,7 @@ class Watcher(Protocol):
 
 
 CHUNK = 16  # images a task: enough to hide the hand-over, few enough to share evenly
+THREADS = 16  # requests under way at once in a process: a store's answers take their time
 MOST_SENT = 32  # tasks for an executor, which may send the whole job with each
 _inherited: list[Callable[[Sequence[int]], Any]] = []
 
@@ -37,8 +40,18 @@ def available() -> int:
 def run_chunks(
     function: Callable[[int], T], indices: Sequence[int], workers: int, executor: Executor | None = None
 ) -> Iterator[list[T]]:
-    """The function's results for the indices, in order and chunk by chunk."""
+    """The function's results for the indices, in order and chunk by chunk.
+
+    A process that talks to a store does not fork: threads wait for it instead.
+    """
+    if executor is None and is_connected():
+        return _in_threads(function, indices)
     return in_chunks(partial(_each, function), indices, workers, executor)
+
+
+def _in_threads(function: Callable[[int], T], indices: Sequence[int]) -> Iterator[list[T]]:
+    with ThreadPoolExecutor(THREADS) as threads:
+        yield from ([one] for one in threads.map(function, indices))
 
 
 def in_chunks(
@@ -93,6 +106,22 @@ def _forked(
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         _inherited.pop()
+
+
+@contextmanager
+def spawned(workers: int) -> Iterator[Executor]:
+    """Processes that inherit nothing; they are not waited for where something goes wrong."""
+    from concurrent.futures.process import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
+    try:
+        yield pool
+    except BaseException:
+        _kill(pool)
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _kill(pool: Any) -> None:

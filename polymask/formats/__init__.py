@@ -11,11 +11,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from polymask.errors import BackendError, FormatError, InputError, unknown
+from polymask.errors import FormatError, InputError, unknown
 from polymask.files import disk_error
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
 from polymask.model import Finding, ImageRecord, Limits, Skipped
+from polymask.urls import Location, located
 
 FORMATS = {
     "coco": "COCO instances, stuff and results lists: polygons, compressed and uncompressed RLE",
@@ -47,7 +48,7 @@ class ReadOptions:
 
     limits: Limits = field(default_factory=Limits)
     skip_invalid: bool = False
-    images: Path | None = None
+    images: Location | None = None
     label_attribute: str | None = None
     default_label: str | None = None
 
@@ -67,7 +68,7 @@ class Annotations:
     which `goes(image name, label)` is true, and their number.
     """
 
-    path: Path
+    path: Location
     format: str
     categories: tuple[tuple[str, int | None], ...]
     names: Sequence[str]
@@ -103,7 +104,7 @@ def module_named(name: str) -> Format:
 
 
 def open_annotations(
-    path: str | Path,
+    path: str | Location,
     *,
     format: str | None = None,
     options: ReadOptions | None = None,
@@ -113,19 +114,20 @@ def open_annotations(
     Raises `NotFound` for no file, `InputError` for an unknown format, `FormatError`
     for content that is not what the format says.
     """
-    path = Path(path)
+    path = located(path)
     module = module_named(format) if format else None
     try:
-        content = Content(path)
-        if module is None:
-            module = _sniffed(content)
-        return module.read(_single(content, module), options or ReadOptions())
-    except BackendError:
-        raise
-    except FormatError as error:
-        raise FormatError(f"{error}{_looks_like(content, format)}") from None
+        return _read(Content(path), module, options or ReadOptions(), named=format)
     except OSError as error:
         raise disk_error(error, path) from None
+
+
+def _read(content: Content, module: Format | None, options: ReadOptions, *, named: str | None) -> Annotations:
+    try:
+        module = module or _sniffed(content)
+        return module.read(_single(content, module), options)
+    except FormatError as error:
+        raise FormatError(f"{error}{_looks_like(content, named)}") from None
 
 
 def _looks_like(content: Content, format: str | None) -> str:
@@ -193,7 +195,7 @@ def _single(content: Content, module: Format) -> Content:
 
 
 def read(
-    path: str | Path,
+    path: str | Location,
     *,
     format: str | None = None,
     limits: Limits | None = None,

@@ -4,7 +4,6 @@ import json
 from codecs import getincrementaldecoder
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
 from types import MappingProxyType
 
 import msgspec
@@ -13,6 +12,7 @@ from polymask.errors import FormatError
 from polymask.formats.outline import Outline, outline_of
 from polymask.formats.place import File, Place
 from polymask.formats.ranges import Ranges
+from polymask.urls import Location
 
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
 _BOM = b"\xef\xbb\xbf"
@@ -27,10 +27,10 @@ class Content:
     Of a folder, a glob or a zip it is the `place` only; `Content(file)` is one file in it.
     """
 
-    def __init__(self, source: Path | File) -> None:
-        self.place = Place(source) if isinstance(source, Path) else source.place
-        self.path = source if isinstance(source, Path) else source.path
-        self.name = self.path.name if isinstance(source, Path) else source.name
+    def __init__(self, source: Location | File) -> None:
+        self.place = source.place if isinstance(source, File) else Place(source)
+        self.path = source.path if isinstance(source, File) else source
+        self.name = source.name
 
     @cached_property
     def data(self) -> bytes:

@@ -8,13 +8,14 @@ import struct
 import warnings
 from collections.abc import Iterator
 from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from polymask.errors import InputError
 from polymask.formats.place import File, Place
 from polymask.model import Frame
 from polymask.names import safe_path
+from polymask.urls import Location
 
 PICTURES = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
@@ -33,12 +34,12 @@ def frame_of(file: File) -> Frame:
         raise InputError(f"{file.path}: the picture cannot be read: {error}") from None
 
 
-def frame_of_bytes(data: bytes, path: Path) -> Frame:
+def frame_of_bytes(data: bytes, path: Location) -> Frame:
     """The (height, width) of a picture that is held in the file at a path."""
     return _frame_of(BytesIO(data), path)
 
 
-def _frame_of(opened: BinaryIO, path: Path) -> Frame:
+def _frame_of(opened: BinaryIO, path: Location) -> Frame:
     from PIL import Image, UnidentifiedImageError  # formats that know their frames come here never
 
     try:
@@ -65,7 +66,7 @@ def _frame_of(opened: BinaryIO, path: Path) -> Frame:
 class Pictures:
     """Where the pictures of a source are: below `images`, else beside the annotations."""
 
-    def __init__(self, place: Place, images: Path | None) -> None:
+    def __init__(self, place: Place, images: Location | None) -> None:
         self.place = Place(images) if images is not None else place
         self.given = images is not None
 

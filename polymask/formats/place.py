@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from glob import has_magic
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from polymask.errors import FormatError, InputError, LimitError, NotFound
 from polymask.names import safe_path
+from polymask.urls import Location, Url
 
 MOST_RATIO = 200  # annotations pack to a fiftieth at best; DEFLATE goes up to a thousandth
 SMALL = 1 << 20  # below this, a ratio says nothing
@@ -27,7 +29,7 @@ _NOT_OURS = ("__MACOSX",)  # what the Finder adds to a zip
 class File:
     """One file of a place: its path as messages tell it, its name below the place."""
 
-    path: Path
+    path: Location
     name: str
     place: "Place" = field(repr=False, compare=False)
 
@@ -43,13 +45,16 @@ class File:
 class Place:
     """The files at a source path."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Location) -> None:
         self.path = path
-        self.is_glob = not path.exists() and has_magic(str(path))
-        self._stream = self._once() if path.exists() and not (path.is_file() or path.is_dir()) else None
-        self.is_file = self._stream is not None or (path.is_file() and not self._is_zip())
-        if not path.exists() and not self.is_glob:
+        there, one = path.exists(), path.is_file()
+        self.is_glob = not there and isinstance(path, Path) and has_magic(str(path))
+        self._stream = self._once() if there and not (one or path.is_dir()) else None
+        self.is_file = self._stream is not None or (one and not self._is_zip())
+        if not there and not self.is_glob:
             raise NotFound(f"{path}: no such file or folder")
+        if isinstance(path, Url) and not one:
+            self.path = path.snapshot()  # so that nothing below it is asked for one by one
 
     def _once(self) -> bytes:
         """What a pipe gives; it can be read only once. Raises `FormatError` for a zip."""
@@ -68,9 +73,9 @@ class Place:
         return Zip(self.path) if self.path.is_file() and not self.is_file else None
 
     @cached_property
-    def root(self) -> Path:
+    def root(self) -> Location:
         """The folder that names are relative to."""
-        if self.is_glob:
+        if self.is_glob and isinstance(self.path, Path):
             return _fixed(self.path)
         return self.path.parent if self.is_file else self.path
 
@@ -85,6 +90,16 @@ class Place:
         if not found:
             raise NotFound(f"{self.path}: no file " + ("matches" if self.is_glob else "in it"))
         return tuple(found)
+
+    @property
+    def stamp(self) -> str:
+        """What changes when a file of the place does: names with sizes and times, or a store's tags."""
+        if self._stream is not None:
+            return sha256(self._stream).hexdigest()
+        if self.is_file or self.zip:
+            return _stamp(self.path)
+        told = (f"{name} {_stamp(self.root / name)}\n".encode() for name in self.names)
+        return sha256(b"".join(told)).hexdigest()
 
     def file(self, name: str) -> File:
         """The file of a name, there or not."""
@@ -102,13 +117,21 @@ class Place:
         return self.zip.read(name) if self.zip else (self.root / name).read_bytes()
 
     def on_disk(self, name: str) -> Path | None:
-        """Where a file lies that can be read by parts; None for what comes from a pipe or a zip."""
-        path = None if self._stream is not None or self.zip else self.root / name
-        return path if isinstance(path, Path) else None
+        """Where a file lies that can be read by parts; None for what comes from a pipe, a zip or a store."""
+        there = self.root / name
+        return there if isinstance(there, Path) and self._stream is None and not self.zip else None
 
     def open(self, name: str) -> BinaryIO:
         """A file, opened; a zip's member is unpacked into memory first."""
         return BytesIO(self.zip.read(name)) if self.zip else (self.root / name).open("rb")
+
+
+def _stamp(path: Location) -> str:
+    if isinstance(path, Path):
+        told = path.stat()
+        return f"{told.st_size} {told.st_mtime_ns}"
+    stored = path.stored()
+    return f"{stored.size} {stored.stamp}" if stored else ""
 
 
 def _fixed(pattern: Path) -> Path:
@@ -118,14 +141,19 @@ def _fixed(pattern: Path) -> Path:
     return Path(*parts[:plain])
 
 
-def _matches(pattern: Path, root: Path) -> Iterator[str]:
+def _matches(pattern: Location, root: Location) -> Iterator[str]:
+    assert isinstance(pattern, Path)
+    assert isinstance(root, Path)
     for path in root.glob(str(pattern.relative_to(root))):
         if path.is_file():
             yield path.relative_to(root).as_posix()
 
 
-def _below(root: Path) -> Iterator[str]:
+def _below(root: Location) -> Iterator[str]:
     """Visible files below a folder; links to folders are not followed, for they may lead round."""
+    if isinstance(root, Url):
+        yield from filter(_is_visible, root.listed.files)
+        return
     for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if _is_visible(name)]
         for name in filter(_is_visible, files):
@@ -144,7 +172,7 @@ class Zip:
     archive or is there twice, `LimitError` for a member that unpacks to too much.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Location) -> None:
         self.path = path
         self.sizes: dict[str, int] = {}
         self._opened: dict[int, zipfile.ZipFile] = {}
@@ -173,7 +201,8 @@ class Zip:
         """The archive opened in this process: forked workers must not share a file position."""
         if os.getpid() not in self._opened:
             try:
-                self._opened[os.getpid()] = zipfile.ZipFile(self.path)
+                source = self.path if isinstance(self.path, Path) else self.path.open("rb")
+                self._opened[os.getpid()] = zipfile.ZipFile(source)
             except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
                 raise FormatError(f"{self.path}: a damaged zip: {error}") from None
         return self._opened[os.getpid()]

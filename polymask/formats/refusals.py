@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
 from polymask.errors import FormatError, GeometryError
 from polymask.model import Skipped
+from polymask.urls import Location
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -61,7 +61,7 @@ def _shown(text: bytes | msgspec.Raw, place: str) -> str:
 class Refusals:
     """What to do with malformed records of one file: raise `FormatError`, or list them in `skipped`."""
 
-    def __init__(self, path: Path, *, skip: bool) -> None:
+    def __init__(self, path: Location, *, skip: bool) -> None:
         self.path, self.skip = path, skip
         self.skipped: list[Skipped] = []
 

@@ -7,7 +7,6 @@ Source: the SceneParsing benchmark's toolkit (CSAILVision/sceneparsing), `object
 """
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from polymask.errors import FormatError
 from polymask.labels import LabelMap
@@ -17,6 +16,7 @@ from polymask.layouts.reading import MaskFolder, masks_by_split, png_folder, rea
 from polymask.layouts.splits import lines
 from polymask.layouts.tables import gray_mask, in_value_order, require_8_bits
 from polymask.semantic import Painting
+from polymask.urls import Location, in_order
 
 IMAGES = "images"
 INDEX = True
@@ -76,16 +76,16 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield TABLE, lines(["Idx\tName", *(f"{label.value}\t{label.name}" for label in labels)])
 
 
-def open_folder(folder: Path) -> MaskFolder | None:
+def open_folder(folder: Location) -> MaskFolder | None:
     """The masks of all splits; labels.json or objectInfo.txt names their values."""
     if not (folder / "annotations").is_dir():
         return None
-    tables = sorted(folder.glob("objectInfo*.txt"))
+    tables = in_order(folder.glob("objectInfo*.txt"))
     named = _from_table(tables[0]) if tables else None
     return png_folder(folder, "ade20k", masks_by_split(folder, "annotations"), label_map=named)
 
 
-def _from_table(path: Path) -> LabelMap:
+def _from_table(path: Location) -> LabelMap:
     """First column the value, last the name; the original's names hold commas and spaces."""
     values = {}
     for number, line in enumerate(read_bytes(path).decode("utf-8-sig").splitlines()[1:], 2):

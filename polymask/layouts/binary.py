@@ -4,7 +4,6 @@ An image without instances has an empty line in the manifest and no masks.
 """
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from polymask.names import refuse_collisions, safe_path
 from polymask.png import encode_png
 from polymask.raster.spans import paint
 from polymask.semantic import Painting
+from polymask.urls import Location
 
 IMAGES = "images"
 INDEX = False
@@ -82,7 +82,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield from split_lists(drawn, options)
 
 
-def open_folder(folder: Path) -> MaskFolder | None:
+def open_folder(folder: Location) -> MaskFolder | None:
     """The folders of masks named by label; their index mask has later labels on top."""
     label_map = stored_labels(folder)
     found = masks_below(folder, "masks")

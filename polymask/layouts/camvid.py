@@ -10,7 +10,6 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from polymask.layouts.tables import BACKGROUND
 from polymask.model import IndexMask, Label
 from polymask.png import decode_color, encode_color
 from polymask.semantic import Painting
+from polymask.urls import Location
 
 IMAGES = "{split}"
 INDEX = True
@@ -107,7 +107,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
         yield f"{split}.txt", lines(of_split)
 
 
-def open_folder(folder: Path) -> MaskFolder | None:
+def open_folder(folder: Location) -> MaskFolder | None:
     """The color masks of all splits; labels.json, or the class table numbered from 1, names them."""
     if not (folder / TABLE).is_file():
         return None
@@ -118,7 +118,7 @@ def open_folder(folder: Path) -> MaskFolder | None:
     return MaskFolder(layout="camvid", label_map=label_map, masks=masks, decode=decode)
 
 
-def _from_table(path: Path) -> LabelMap:
+def _from_table(path: Location) -> LabelMap:
     """The first of these numbers a table of colors: what is black or called background is 0."""
     colors: dict[str, Color] = {}
     for number, line in enumerate(read_bytes(path).decode("utf-8-sig").splitlines(), 1):
@@ -131,7 +131,7 @@ def _from_table(path: Path) -> LabelMap:
     return LabelMap(tuple(Label(name, value, colors[name]) for value, name in enumerate(names, 1)))
 
 
-def _decode(path: str, *, folder: Path, label_map: LabelMap) -> IndexMask:
+def _decode(path: str, *, folder: Location, label_map: LabelMap) -> IndexMask:
     pixels = decode_color(read_bytes(folder / path))
     table = sorted((_code(np.array(color)).item(), value) for _, value, color in rows(label_map))
     known = np.array([code for code, _ in table])

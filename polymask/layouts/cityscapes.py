@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +30,7 @@ from polymask.layouts.tables import in_value_order, lookup, require_8_bits
 from polymask.model import IndexMask, Label
 from polymask.png import encode_color, encode_png
 from polymask.semantic import Painting
+from polymask.urls import Location
 
 IMAGES = "leftImg8bit"
 INDEX = True
@@ -192,7 +193,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield from split_lists(drawn, options)
 
 
-def open_folder(folder: Path) -> MaskFolder | None:
+def open_folder(folder: Location) -> MaskFolder | None:
     """The labelIds of all splits and cities; without labels.json, by Cityscapes' own table."""
     if not (folder / "gtFine").is_dir():
         return None
@@ -210,7 +211,7 @@ def _official_map() -> LabelMap:
     return LabelMap(tuple(Label(name, row.id, row.color) for name, row in OFFICIAL.items() if row.id))
 
 
-def _decode(path: str, *, folder: Path, label_map: LabelMap) -> IndexMask:
+def _decode(path: str, *, folder: Location, label_map: LabelMap) -> IndexMask:
     return _from_ids(read_png(folder / path), label_map)
 
 

@@ -6,7 +6,6 @@ Source: cocodataset.org, "Data format".
 """
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,6 +23,7 @@ from polymask.model import IndexMask, Runs
 from polymask.raster.runs import counts_from_string, from_runs
 from polymask.raster.spans import paint
 from polymask.semantic import Painting
+from polymask.urls import Location
 
 IMAGES = "images"
 INDEX = False
@@ -103,7 +103,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield from split_lists(drawn, options)
 
 
-def open_folder(folder: Path) -> MaskFolder | None:
+def open_folder(folder: Location) -> MaskFolder | None:
     """The label masks in annotations.json, if polymask's label map lies beside it.
 
     Their index mask has later labels on top.

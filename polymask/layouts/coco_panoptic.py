@@ -8,7 +8,6 @@ Source: cocodataset.org, "Data format", panoptic segmentation.
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -27,6 +26,7 @@ from polymask.model import IndexMask, Label
 from polymask.names import safe_path
 from polymask.png import decode_color, encode_color
 from polymask.semantic import Painting
+from polymask.urls import Location
 
 IMAGES = "images"
 INDEX = True
@@ -128,7 +128,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield from split_lists(drawn, options)
 
 
-def open_folder(folder: Path) -> MaskFolder | None:
+def open_folder(folder: Location) -> MaskFolder | None:
     """The segments as index masks; labels.json or the categories name the values."""
     if not (folder / FILE).is_file():
         return None
@@ -155,7 +155,7 @@ def _from_categories(categories: list[dict[str, Any]]) -> LabelMap:
 
 
 def _decode(
-    path: str, *, folder: Path, label_map: LabelMap, segments: dict[str, list[dict[str, Any]]]
+    path: str, *, folder: Location, label_map: LabelMap, segments: dict[str, list[dict[str, Any]]]
 ) -> IndexMask:
     pixels = decode_color(read_bytes(folder / path)).astype(np.int64)
     ids, where = np.unique(pixels @ np.array([1, 256, 65536]), return_inverse=True)

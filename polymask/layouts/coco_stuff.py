@@ -6,7 +6,6 @@ Source: nightrome/cocostuff, "Stuff+thing PNG-style annotations", `labels.txt`.
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -28,6 +27,7 @@ from polymask.layouts.tables import in_value_order, lookup, require_8_bits, with
 from polymask.model import IndexMask
 from polymask.png import encode_png
 from polymask.semantic import Painting
+from polymask.urls import Location
 
 IMAGES = "images"
 INDEX = True
@@ -84,7 +84,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield from split_lists(drawn, options)
 
 
-def open_folder(folder: Path) -> MaskFolder | None:
+def open_folder(folder: Location) -> MaskFolder | None:
     """The pixel maps as index masks of the ids; labels.json or labels.txt names them."""
     if not (folder / "stuffthingmaps").is_dir():
         return None
@@ -95,7 +95,7 @@ def open_folder(folder: Path) -> MaskFolder | None:
     return MaskFolder(layout="coco-stuff", label_map=label_map, masks=masks, decode=decode)
 
 
-def _from_table(path: Path) -> LabelMap | None:
+def _from_table(path: Location) -> LabelMap | None:
     if not path.is_file():
         return None
     rows = (line.partition(":") for line in read_bytes(path).decode("utf-8-sig").splitlines() if line.strip())
@@ -105,7 +105,7 @@ def _from_table(path: Path) -> LabelMap | None:
         raise FormatError(f"{path}: a line is `id: name`") from None
 
 
-def _decode(path: str, *, folder: Path, label_map: LabelMap) -> IndexMask:
+def _decode(path: str, *, folder: Location, label_map: LabelMap) -> IndexMask:
     """Ids that no label has stay as they are, for a comparison to find them."""
     ids = {value: value + 1 for value in range(VOID_8)} | {UNLABELED: label_map.background}
     mask: IndexMask = lookup(ids, default=0, dtype=label_map.dtype)[read_png(folder / path)]

@@ -9,7 +9,6 @@ Source: Dataloop's documentation, "Image annotation - JSON"; dtlpy, `Segmentatio
 import base64
 import json
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from polymask.model import IndexMask, Runs, Spans
 from polymask.png import decode_rgba, encode_rgba
 from polymask.raster.spans import merge, paint
 from polymask.semantic import Painting
+from polymask.urls import Location
 
 IMAGES = "items"
 INDEX = False
@@ -128,7 +128,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield from split_lists(drawn, options)
 
 
-def open_folder(folder: Path) -> MaskFolder | None:
+def open_folder(folder: Location) -> MaskFolder | None:
     """Our own masks in the items' JSON."""
     label_map, found = stored_labels(folder), masks_below(folder, "json", ending=".json")
     if label_map is None or not found:

@@ -5,7 +5,6 @@ instance in paint order, 65535 for void.
 """
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from polymask.layouts.splits import split_lists
 from polymask.model import IndexMask
 from polymask.png import encode_png, encode_strips
 from polymask.semantic import Painting
+from polymask.urls import Location
 
 IMAGES = "images"
 INDEX = True
@@ -72,6 +72,6 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield from split_lists(drawn, options)
 
 
-def open_folder(folder: Path) -> MaskFolder | None:
+def open_folder(folder: Location) -> MaskFolder | None:
     """The masks below `masks/`."""
     return png_folder(folder, "index", masks_below(folder, "masks"))

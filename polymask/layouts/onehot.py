@@ -10,7 +10,6 @@ import struct
 import zipfile
 from collections.abc import Iterable, Iterator
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from polymask.layouts.tables import names_by_value
 from polymask.layouts.zipped import zipped
 from polymask.model import IndexMask
 from polymask.semantic import Painting
+from polymask.urls import Location
 
 IMAGES = "images"
 INDEX = True
@@ -84,7 +84,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield from split_lists(drawn, options)
 
 
-def open_folder(folder: Path) -> MaskFolder | None:
+def open_folder(folder: Location) -> MaskFolder | None:
     """The archives as index masks."""
     if not (folder / "onehot").is_dir():
         return None
@@ -94,7 +94,7 @@ def open_folder(folder: Path) -> MaskFolder | None:
     return MaskFolder(layout="onehot", label_map=label_map, masks=masks, decode=decode)
 
 
-def _decode(path: str, *, folder: Path, label_map: LabelMap) -> IndexMask:
+def _decode(path: str, *, folder: Location, label_map: LabelMap) -> IndexMask:
     try:
         with np.load(io.BytesIO(read_bytes(folder / path)), allow_pickle=False) as archive:
             mask, values = archive["mask"], archive["values"].astype(label_map.dtype)

@@ -5,7 +5,6 @@ Without pictures it lies on gray. `contact-sheet-<n>.png` shows all images, smal
 
 from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from polymask.layouts.reading import MaskFolder, masks_below, read_bytes
 from polymask.model import Frame, IndexMask
 from polymask.png import decode_color, encode_color
 from polymask.semantic import Painting
+from polymask.urls import Location
 
 IMAGES = "images"
 INDEX = True
@@ -118,7 +118,7 @@ def _picture(data: bytes | None, frame: Frame, name: str) -> Pixels:
     return np.array(shown if shown.size == (width, height) else shown.resize((width, height)))
 
 
-def overlays(folder: Path) -> MaskFolder:
+def overlays(folder: Location) -> MaskFolder:
     """The overlays of a folder as they are stored, to be proven; no masks, which nobody could tell."""
 
     def decode(path: str) -> Any:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from polymask.errors import FormatError, NotFound
 from polymask.files import disk_error
@@ -10,6 +9,7 @@ from polymask.labels import LabelMap
 from polymask.layouts.tables import ID2LABEL
 from polymask.model import IndexMask, Limits
 from polymask.png import decode_png
+from polymask.urls import Location, in_order, name_below
 
 LABELS = "labels.json"
 
@@ -31,7 +31,7 @@ class MaskFolder:
     labels_of: Callable[[str], Mapping[str, IndexMask]] | None = None
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Location) -> bytes:
     """A file's bytes; raises `NotFound` and other `BackendError`s."""
     try:
         return path.read_bytes()
@@ -39,7 +39,7 @@ def read_bytes(path: Path) -> bytes:
         raise disk_error(error, path) from None
 
 
-def read_png(path: Path, *, limits: Limits | None = None) -> IndexMask:
+def read_png(path: Location, *, limits: Limits | None = None) -> IndexMask:
     """A gray or palette PNG's mask; raises `FormatError` naming the file."""
     data = read_bytes(path)
     try:
@@ -48,7 +48,7 @@ def read_png(path: Path, *, limits: Limits | None = None) -> IndexMask:
         raise FormatError(f"{path}: {error}") from None
 
 
-def stored_labels(folder: Path) -> LabelMap | None:
+def stored_labels(folder: Location) -> LabelMap | None:
     """The label map that polymask, or a Hugging Face export, left in the folder."""
     for name in (LABELS, ID2LABEL):
         if (folder / name).is_file():
@@ -56,17 +56,14 @@ def stored_labels(folder: Path) -> LabelMap | None:
     return None
 
 
-def masks_below(folder: Path, root: str, *, ending: str = ".png") -> dict[str, str]:
+def masks_below(folder: Location, root: str, *, ending: str = ".png") -> dict[str, str]:
     """The files below `folder/root` with such an ending: paths in `folder`, by their names below root."""
     top = folder / root
-    found = sorted(path for path in top.rglob(f"*{ending}") if path.is_file())
-    return {
-        path.relative_to(top).as_posix().removesuffix(ending): path.relative_to(folder).as_posix()
-        for path in found
-    }
+    found = in_order(path for path in top.rglob(f"*{ending}") if path.is_file())
+    return {name_below(path, top).removesuffix(ending): name_below(path, folder) for path in found}
 
 
-def masks_by_split(folder: Path, root: str) -> dict[str, str]:
+def masks_by_split(folder: Location, root: str) -> dict[str, str]:
     """As `masks_below`, where the first folder below root is the split, which is no part of a name."""
     masks: dict[str, str] = {}
     for split in sorted(path.name for path in (folder / root).iterdir() if path.is_dir()):
@@ -75,7 +72,7 @@ def masks_by_split(folder: Path, root: str) -> dict[str, str]:
 
 
 def png_folder(
-    folder: Path, layout: str, masks: Mapping[str, str], *, label_map: LabelMap | None = None
+    folder: Location, layout: str, masks: Mapping[str, str], *, label_map: LabelMap | None = None
 ) -> MaskFolder | None:
     """A folder whose PNGs are index masks already; None where it has none."""
     if not masks:
@@ -86,7 +83,7 @@ def png_folder(
     )
 
 
-def require_labels(folder: Path, label_map: LabelMap | None) -> LabelMap:
+def require_labels(folder: Location, label_map: LabelMap | None) -> LabelMap:
     """The label map; raises `NotFound` where a layout cannot be read without one."""
     if label_map is None:
         raise NotFound(f"{folder / LABELS}: no such file; nothing else there names the labels")

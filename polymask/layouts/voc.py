@@ -7,7 +7,6 @@ Source: PASCAL VOC 2012 development kit, section 4; CVAT's `labelmap.txt`.
 """
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from polymask.digest import pixels_sha256
 from polymask.errors import LabelError
@@ -19,6 +18,7 @@ from polymask.layouts.splits import by_split, lines
 from polymask.layouts.tables import require_8_bits
 from polymask.png import encode_png
 from polymask.semantic import Painting
+from polymask.urls import Location
 
 IMAGES = "JPEGImages"
 INDEX = True
@@ -89,7 +89,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield LABELMAP, lines(["# label:color_rgb:parts:actions", "background:0,0,0::", *colors])
 
 
-def open_folder(folder: Path) -> MaskFolder | None:
+def open_folder(folder: Location) -> MaskFolder | None:
     """The class masks; labels.json or labelmap.txt names their values."""
     table = folder / LABELMAP
     named = LabelMap.load(table) if table.is_file() else None

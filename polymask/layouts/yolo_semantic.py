@@ -8,7 +8,6 @@ Source: docs.ultralytics.com/datasets/semantic, "PNG mask format".
 import json
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
@@ -17,6 +16,7 @@ from polymask.layouts.reading import MaskFolder, masks_by_split, png_folder, rea
 from polymask.layouts.splits import lines
 from polymask.layouts.tables import classes_to, gray_mask, require_8_bits
 from polymask.semantic import Painting
+from polymask.urls import Location, in_order
 
 IMAGES = "images/{split}"
 INDEX = True
@@ -72,9 +72,9 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield FILE, lines([*splits, "masks_dir: masks", "names:", *names])
 
 
-def open_folder(folder: Path) -> MaskFolder | None:
+def open_folder(folder: Location) -> MaskFolder | None:
     """The masks of all splits; labels.json or the YAML names their values."""
-    tables = [path for path in sorted(folder.glob("*.yaml")) if b"masks_dir: masks" in read_bytes(path)]
+    tables = [path for path in in_order(folder.glob("*.yaml")) if b"masks_dir: masks" in read_bytes(path)]
     if not tables or not (folder / "masks").is_dir():
         return None
     named = _from_yaml(read_bytes(tables[0]).decode("utf-8-sig"))

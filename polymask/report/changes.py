@@ -27,6 +27,7 @@ from polymask.report.survey import Facts, Survey, contested_pixels
 from polymask.report_model import Report
 from polymask.seams import Item, Reading, Stored
 from polymask.semantic import Rules
+from polymask.urls import listed_once, located
 
 Place = str | Path
 
@@ -59,7 +60,7 @@ def convert_with_preview(
 
 def _of_folder(source: Place, dest: Place, options: dict[str, Any]) -> Preview:
     chosen = chosen_options(options)
-    job, folder = Job(source, dest, chosen), Path(dest)
+    job, folder = Job(source, dest, chosen), located(dest)
     annotations = replace(
         job.annotations,
         names=[job.annotations.names[index] for index in job.indices],
@@ -68,10 +69,10 @@ def _of_folder(source: Place, dest: Place, options: dict[str, Any]) -> Preview:
     )
     there = folder.is_dir() and open_mask_folder(folder) is not None
     masks = open_masks(folder, labels=job.label_map) if there else None
-    images = Path(chosen.images) if chosen.images else None
+    images = listed_once(located(chosen.images)) if chosen.images else None
     survey = Changes(annotations, masks, label_map=job.label_map, rules=job.rules, images=images)
     survey.pictures = _Own(job, survey.pictures)
-    made = preview_of(survey, f"{Path(source).name} → {folder.name}", workers=chosen.workers)
+    made = preview_of(survey, f"{located(source).name} → {folder.name}", workers=chosen.workers)
     return replace(made, changes=survey.rows(made.facts))
 
 

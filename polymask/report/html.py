@@ -32,6 +32,7 @@ from polymask.report.shots import (
 )
 from polymask.report.survey import Facts, Survey, open_survey
 from polymask.semantic import Rules
+from polymask.urls import located
 from polymask.workers import run_chunks
 
 LIMIT = 1200  # images that a phone still scrolls through
@@ -92,7 +93,7 @@ def preview(
     survey = open_survey(given, from_=from_, images=images, labels=label_map, rules=rules)
     if progress:
         progress.start(len(survey.names))
-    title = " and ".join(Path(path).name or str(path) for path in given)
+    title = " and ".join(located(path).name or str(path) for path in given)
     made = preview_of(
         survey, title, limit=limit, max_mb=max_mb, palette=palette, workers=workers, progress=progress
     )
@@ -194,10 +195,12 @@ def require_jinja() -> None:
 
 def write(made: Preview, dest: str | Path) -> None:
     """Write the report, whole or not at all; what was there under the name is replaced."""
-    dest = Path(dest)
-    root = Root(dest.parent)
+    file = located(dest)
+    if not isinstance(file, Path):
+        raise InputError(f"{file}: a report is written to disk; name a file here, and copy it")
+    root = Root(file.parent)
     try:
-        root.write(dest.name, render(made).encode())
+        root.write(file.name, render(made).encode())
     finally:
         root.close()
 

@@ -11,6 +11,7 @@ from polymask.formats import Annotations
 from polymask.formats.pictures import PICTURES, SUFFIXES
 from polymask.layouts import stem
 from polymask.model import Frame
+from polymask.urls import Location, in_order, name_below
 
 # (longest side, JPEG quality), from what a big screen shows to a postage stamp
 SIZES = (
@@ -30,9 +31,12 @@ _BESIDE = (".", "images", "JPEGImages")  # where pictures lie beside annotations
 class Pictures:
     """The pictures of a source: its own, those below `images`, or those that lie beside `paths`."""
 
-    def __init__(self, images: Path | None, paths: Iterable[Path], annotations: Annotations | None) -> None:
+    def __init__(
+        self, images: Location | None, paths: Iterable[Location], annotations: Annotations | None
+    ) -> None:
         self.images, self.annotations = images, annotations
-        self.roots = [path if path.is_dir() else path.parent for path in paths]
+        here = [path for path in paths if isinstance(path, Path) or path.listing]  # a bucket is not searched
+        self.roots = [path if path.is_dir() else path.parent for path in here]
 
     def read(self, name: str, index: int | None) -> bytes | None:
         """The bytes of a picture, or None where there is none."""
@@ -46,16 +50,16 @@ class Pictures:
         return path.read_bytes() if path else None
 
     @cached_property
-    def _below(self) -> dict[str, Path]:
+    def _below(self) -> dict[str, Location]:
         """Those below `images`, by name without suffix, and by its last part."""
         root = self.images
         if root is None:
             return {}
-        found = [path for path in sorted(root.rglob("*")) if path.suffix.lower() in SUFFIXES]
+        found = [path for path in in_order(root.rglob("*")) if path.suffix.lower() in SUFFIXES]
         by_last = {path.stem: path for path in reversed(found)}
-        return by_last | {stem(path.relative_to(root).as_posix()): path for path in found}
+        return by_last | {stem(name_below(path, root)): path for path in found}
 
-    def _beside(self, name: str) -> Path | None:
+    def _beside(self, name: str) -> Location | None:
         if self.images is not None:
             return None
         suffixes = [""] if Path(name).suffix.lower() in SUFFIXES else SUFFIXES

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from polymask.model import Conflict, Finding, Frame, ImageRecord, IndexMask
 from polymask.raster.spans import paint
 from polymask.report.pictures import Pictures
 from polymask.semantic import Painting, Rules
+from polymask.urls import Location, listed_once, located
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Survey:
         *,
         label_map: LabelMap,
         rules: Rules | None = None,
-        images: Path | None = None,
+        images: Location | None = None,
     ) -> None:
         self.annotations, self.masks, self.label_map = annotations, masks, label_map
         self.rules = rules or Rules()
@@ -156,10 +156,10 @@ def contested_pixels(painting: Painting) -> NDArray[np.bool_]:
 
 
 def open_survey(
-    paths: Sequence[str | Path],
+    paths: Sequence[str | Location],
     *,
     from_: str | None = None,
-    images: str | Path | None = None,
+    images: str | Location | None = None,
     labels: LabelMap | None = None,
     rules: Rules | None = None,
     **reading: Any,
@@ -170,8 +170,9 @@ def open_survey(
     """
     annotations: Annotations | None = None
     masks: MaskSet | None = None
-    pictures = Path(images) if images is not None else None
-    for path in map(Path, paths):
+    pictures = listed_once(located(images)) if images is not None else None
+    for given in map(located, paths):
+        path = listed_once(given) if given.is_dir() else given
         if not path.exists():
             raise NotFound(f"{path}: no such file or folder; name annotations, a folder of masks, or both")
         holds_masks = from_ is None and path.is_dir() and open_mask_folder(path) is not None

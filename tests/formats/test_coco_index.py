@@ -7,6 +7,7 @@ import pickle
 import random
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,16 @@ def test_numbers_that_are_none_are_told_alike(
         assert field in text
         path.write_text(text.replace(field, field + f"{constant}, 1, "))
         same(path, skip_invalid=skip)
+
+
+def test_any_seekable_file_can_be_read_by_parts(generated: Path) -> None:
+    """A file on a disk is only the usual one; each process and thread opens it itself."""
+    data = generated.read_bytes()
+    file = Ranges("elsewhere", size=len(data), open_file=lambda _: BytesIO(data))
+    assert b"".join(file.chunks(1000)) == data
+    assert outline_of(file).text == outline_of(Ranges(generated)).text
+    with pytest.raises(ConflictError, match="shorter"):
+        Ranges("elsewhere", size=9, open_file=lambda _: BytesIO(b"12345")).read(3, 9)
 
 
 def test_other_formats_are_sniffed_as_before(tmp_path: Path, by_parts: None) -> None:

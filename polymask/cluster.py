@@ -1,0 +1,98 @@
+"""An existing Dask cluster, as an executor."""
+
+from concurrent.futures import Executor, Future
+from contextlib import suppress
+from importlib.util import find_spec
+from socket import create_connection
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+
+from polymask._version import __version__
+from polymask.errors import InputError, Unavailable
+
+CONNECT = 5.0  # seconds to reach the scheduler
+ALONE = 60.0  # seconds that a scheduler may be without any worker
+QUICK = 2.0  # seconds that leaving may take
+
+
+class Cluster(Executor):
+    """The cluster of the scheduler at an address such as `tcp://10.0.0.5:8786`.
+
+    Dask runs a task of a lost worker again on another. Raises `InputError` where Dask is not
+    installed here or polymask not there, `Unavailable` for no scheduler and for none that works.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._alone_since: float | None = None
+
+    def __enter__(self) -> "Cluster":
+        try:
+            import distributed
+        except ImportError:
+            raise InputError("--scheduler needs polymask[dask]: pip install 'polymask[dask]'") from None
+        self._knock()
+        connect: Any = distributed.Client
+        try:
+            self._client: Any = connect(self.address, timeout=CONNECT, set_as_default=False)
+        except (OSError, TimeoutError) as error:
+            raise Unavailable(
+                f"{self.address}: no scheduler answers ({type(error).__name__}); is it running?"
+            ) from None
+        except (ValueError, TypeError) as error:
+            raise InputError(f"--scheduler {self.address}: {error}; an address is tcp://HOST:PORT") from None
+        try:
+            self._executor = self._client.get_executor()
+            self._require_polymask()
+        except BaseException:
+            self._client.close(timeout=QUICK)
+            raise
+        return self
+
+    def _knock(self) -> None:
+        """Raise `Unavailable` at once where nobody listens: the client would try for long."""
+        parts = urlsplit(self.address)
+        try:
+            if not (parts.scheme and parts.hostname and parts.port):
+                raise ValueError("it names no port")
+            create_connection((parts.hostname, parts.port), CONNECT).close()
+        except ValueError as error:
+            raise InputError(f"--scheduler {self.address}: {error}; an address is tcp://HOST:PORT") from None
+        except OSError as error:
+            raise Unavailable(f"{self.address}: no scheduler answers: {error.strerror or error}") from None
+
+    def _require_polymask(self) -> None:
+        """What a worker lacks is told before it is asked to work."""
+        with suppress(TimeoutError):
+            self._client.wait_for_workers(1, timeout=CONNECT)
+        self._require_workers()
+        lacking = [at for at, spec in self._client.run(find_spec, "polymask").items() if spec is None]
+        if lacking:
+            raise InputError(
+                f"{len(lacking)} workers have no polymask, e.g. {lacking[0]}; "
+                f"install it there: pip install polymask=={__version__}"
+            )
+
+    def _require_workers(self) -> None:
+        if not self._client.nthreads():
+            raise Unavailable(f"{self.address}: no worker; start one with `dask worker {self.address}`")
+
+    def __exit__(self, *raised: object) -> None:
+        self._client.close(timeout=QUICK)
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Have a worker call a function."""
+        future: Future[Any] = self._executor.submit(fn, *args, **kwargs)
+        return future
+
+    def look(self) -> None:
+        """Raise `Unavailable` where the scheduler is gone, or has had no worker for a while."""
+        try:
+            self._require_workers()
+            self._alone_since = None
+        except (Unavailable, OSError) as error:
+            if self._alone_since is None:
+                self._alone_since = monotonic()
+            if monotonic() - self._alone_since > ALONE:
+                raise Unavailable(f"{error}") from None
