@@ -27,7 +27,7 @@ def read_rows(rows: Rows, numbers: Whole) -> list[_Annotation]:
     """Annotations by their places in the list, ascending; neighbours are read together."""
     if not len(numbers):
         return []
-    text = b"[%b]" % b",".join([rows.text(start, stop) for start, stop in _runs(numbers.tolist())])
+    text = b"[%b]" % b",".join(rows.texts(numbers))
     try:
         found = _annotations.decode(text)
     except msgspec.DecodeError:
@@ -36,17 +36,6 @@ def read_rows(rows: Rows, numbers: Whole) -> list[_Annotation]:
         if annotation.id is None:
             annotation.id = f"annotations[{number}]"
     return found
-
-
-def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
-    """Half-open ranges of numbers that follow each other."""
-    start = before = numbers[0]
-    for number in numbers:
-        if number > before + 1:
-            yield start, before + 1
-            start = number
-        before = number
-    yield start, before + 1
 
 
 class Images(Mapping[Key, Frame]):

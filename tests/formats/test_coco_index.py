@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import random
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from io import BytesIO
@@ -262,6 +263,18 @@ def test_the_index_is_made_once_for_a_file_as_it_is(
     os.utime(generated, ns=(1, 1))
     assert told(generated) == first
     assert folder not in list(cache.iterdir())
+
+
+def test_what_nobody_uses_is_dropped(generated: Path, cache: Path, by_parts: None) -> None:
+    """Indexes unused for long, and what a killed run left; what is in use stays."""
+    for name in (".left", "unused", "used"):
+        (cache / name).mkdir(parents=True)
+        (cache / name / "marks.npy").touch()
+    for name in (".left", "unused"):
+        os.utime(cache / name, (1, time.time() - index_store.KEPT - 10))
+    told(generated)
+    assert {"used"} < {one.name for one in cache.iterdir()}
+    assert len(list(cache.iterdir())) == 2
 
 
 def test_a_cache_that_cannot_be_written_to_costs_time_only(
