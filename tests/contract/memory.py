@@ -59,7 +59,9 @@ class Memory:
         wanted = str(backup.get("restored", backup["id"]))
         if wanted in self.read(item).raw:
             return False
-        self.add(item.id, **{name: value for name, value in backup.items() if name != "id"} | {"restored": wanted})
+        self.add(
+            item.id, **{name: value for name, value in backup.items() if name != "id"} | {"restored": wanted}
+        )
         return True
 
     def write(self, item: Item, masks: Sequence[Mask]) -> None:

@@ -125,7 +125,10 @@ class DataloopPlace:
         self._ids: dict[str, str] = {}
 
     def add(self, name: str, shapes: Sequence[Shape]) -> None:
-        rows = [segment(label, *([{"x": x, "y": y} for x, y in ring] for ring in rings)) for label, rings in shapes]
+        rows = [
+            segment(label, *([{"x": x, "y": y} for x, y in ring] for ring in rings))
+            for label, rings in shapes
+        ]
         self._ids[name] = self.world.add_item(f"/{name}", *rows, box())
 
     def convert(self, *, delete_source: bool = True) -> Report:
@@ -181,8 +184,12 @@ class FolderPlace:
                 labels[label] = len(labels) + 1
                 document["categories"].append({"id": labels[label], "name": label})
             one = {"id": len(annotations) + 1, "image_id": image, "category_id": labels[label]}
-            annotations.append(one | {"segmentation": [[v for point in ring for v in point] for ring in rings]})
-        annotations.append({"id": len(annotations) + 1, "image_id": image, "category_id": 1, "bbox": [1, 1, 2, 2]})
+            annotations.append(
+                one | {"segmentation": [[v for point in ring for v in point] for ring in rings]}
+            )
+        annotations.append(
+            {"id": len(annotations) + 1, "image_id": image, "category_id": 1, "bbox": [1, 1, 2, 2]}
+        )
         self._save(document)
 
     def convert(self, *, delete_source: bool = True) -> Report:
@@ -200,7 +207,10 @@ class FolderPlace:
     def polygons(self, name: str) -> list[Shape]:
         names = {one["id"]: one["name"] for one in self._load()["categories"]}
         return [
-            (names[one["category_id"]], [list(zip(r[::2], r[1::2], strict=True)) for r in one["segmentation"]])
+            (
+                names[one["category_id"]],
+                [list(zip(r[::2], r[1::2], strict=True)) for r in one["segmentation"]],
+            )
             for one in self._of(name)
             if one.get("segmentation")
         ]

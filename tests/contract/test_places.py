@@ -142,5 +142,3 @@ def _before_the_proof(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
 
     monkeypatch.setattr(proven.ProvenJob, "_proven", once(proven.ProvenJob._proven))
     monkeypatch.setattr(removal, "_proven", once(removal._proven))
-
-

@@ -120,5 +120,3 @@ def test_the_list_is_complete_before_the_first_deletion(
         seamed.source.delete(item, list(reading.raw), reading.record.etag)
         seen.append(item.name)
     assert sorted(seen) == [f"{number:02}.png" for number in range(count)]
-
-

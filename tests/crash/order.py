@@ -76,7 +76,9 @@ def violations(calls: Iterable[Call], *, dest: Path, source: Path) -> list[str]:
         if final == str(source) or (call.name.startswith("unlink") and call.path == str(source)):
             wrong += [f"{path} is not on disk when the source changes" for path in disk.at_risk(below=dest)]
         if final == str(dest / "manifest.jsonl"):
-            wrong += [f"{path} is not on disk when the manifest names it" for path in disk.at_risk(below=dest)]
+            wrong += [
+                f"{path} is not on disk when the manifest names it" for path in disk.at_risk(below=dest)
+            ]
         if final in (str(source), str(dest / "manifest.jsonl"), str(dest / "journal.jsonl")) or (
             final and Path(final).is_relative_to(dest / "backup")
         ):

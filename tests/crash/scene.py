@@ -139,7 +139,11 @@ class Scene:
     def differences(self, *, restored: bool = False) -> list[str]:
         """What is not as an undisturbed run leaves it; leftovers of work in progress too."""
         found = files_of(self.dest) if self.dest.exists() else {}
-        wrong = [n for n in sorted(found.keys() | self.golden.files.keys()) if found.get(n) != self.golden.files.get(n)]
+        wrong = [
+            n
+            for n in sorted(found.keys() | self.golden.files.keys())
+            if found.get(n) != self.golden.files.get(n)
+        ]
         source = self.golden.before if restored else self.golden.after
         wrong += [SOURCE] if self.source.read_bytes() != source else []
         wrong += [str(path) for path in self.folder.rglob("*.tmp")]
