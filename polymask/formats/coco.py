@@ -16,7 +16,7 @@ import msgspec
 
 from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions, coco_panoptic
-from polymask.formats.coco_shapes import Number, is_rle, paints, rle_size, shapes_of
+from polymask.formats.coco_shapes import Number, is_rle, paints, refuse_large, rle_size, shapes_of
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
 from polymask.formats.refusals import Malformed, Refusals, inside
@@ -122,6 +122,9 @@ def read_whole(content: Content, options: ReadOptions) -> Annotations:
     names = _category_names(categories, refusals)
     reader = _Reader(kept, names)
     refusals.each(where, annotations, reader.add)
+    refuse_large([a.segmentation for _, a in annotations], options.limits, f"{content.path}: {where}")
+    for key, group in reader.of_image.items():
+        options.limits.check_instances(f"{content.path}: the image {key!r}", len(group))
     return Annotations(
         path=content.path,
         format="coco",

@@ -12,16 +12,19 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import numpy as np
 
 from polymask.errors import FormatError, InputError, SourceChanged
 from polymask.formats import Annotations, ReadOptions, coco
 from polymask.formats.coco import Key, _Annotation, _Category, _Image
 from polymask.formats.coco_columns import Columns, Images, read_rows
+from polymask.formats.coco_shapes import refuse_large
 from polymask.formats.content import Content
 from polymask.formats.index_store import Stamp, Stored, is_stored, load, save
 from polymask.formats.outline import NotJson, Rows, decode_plain
 from polymask.formats.ranges import Ranges
 from polymask.formats.refusals import Refusals
+from polymask.limits import Limits
 from polymask.model import ImageRecord
 
 T = TypeVar("T")
@@ -57,7 +60,9 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         if Stamp.of(content.path, skip_invalid=stamp.skip_invalid, max_pixels=stamp.max_pixels) != stamp:
             raise SourceChanged(f"{content.path} was changed while it was read; run again")
         stored = save(stamp, stored)
-    index = Index(outlined, stored)
+    most = int(np.diff(stored.cuts).max(initial=0))
+    options.limits.check_instances(f"{content.path}: an image", most)
+    index = Index(outlined, stored, options.limits)
     return Annotations(
         path=content.path,
         format="coco",
@@ -85,12 +90,13 @@ class Index:
 
     file: Ranges
     stored: Stored
+    limits: Limits
 
     def __post_init__(self) -> None:
         self.rows, self.names = Rows(self.file, self.stored.marks), dict(self.stored.categories)
 
-    def __reduce__(self) -> tuple[type["Index"], tuple[Ranges, Stored]]:
-        return Index, (self.file, self.stored)
+    def __reduce__(self) -> tuple[type["Index"], tuple[Ranges, Stored, Limits]]:
+        return Index, (self.file, self.stored, self.limits)
 
     def record(self, index: int) -> ImageRecord:
         """The record of the i-th image, read anew; raises `SourceChanged` where the file is another."""
@@ -111,6 +117,7 @@ class Index:
             a.image_id != key or a.category_id not in self.names for a in found
         ):
             raise SourceChanged(f"{self.file.path} was changed while it was converted; run again")
+        refuse_large([a.segmentation for a in found], self.limits, f"{self.file.path}: image {key!r}")
         return found
 
 

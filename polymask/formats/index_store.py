@@ -158,7 +158,10 @@ def _write(folder: Path, stored: Stored) -> None:
 
 def _opened(folder: Path) -> Stored:
     facts = msgspec.json.decode((folder / _FACTS).read_bytes(), type=_Facts)
-    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r").view(np.ndarray) for name in _ARRAYS}
+    arrays = {
+        name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False).view(np.ndarray)
+        for name in _ARRAYS
+    }
     told = {name: getattr(facts, name) for name in _Facts.__struct_fields__}
     return Stored(**arrays, **told, folder=folder)
 

@@ -11,11 +11,31 @@ from pathlib import Path
 
 from .nursery import Ended, Nursery
 
-MUTATING = (
-    "openat mkdir mkdirat write writev pwrite64 fsync fdatasync sync syncfs rename renameat renameat2 "
-    "link linkat symlink symlinkat unlink unlinkat rmdir ftruncate fchmod"
-).split()
-READING = "read pread64 flock close newfstatat getdents64".split()
+MUTATING = [
+    "openat",
+    "mkdir",
+    "mkdirat",
+    "write",
+    "writev",
+    "pwrite64",
+    "fsync",
+    "fdatasync",
+    "sync",
+    "syncfs",
+    "rename",
+    "renameat",
+    "renameat2",
+    "link",
+    "linkat",
+    "symlink",
+    "symlinkat",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "ftruncate",
+    "fchmod",
+]
+READING = ["read", "pread64", "flock", "close", "newfstatat", "getdents64"]
 PATIENCE = 20  # seconds
 
 _LINE = re.compile(r"^(?:\d+\s+)?(\w+)\((.*)\)\s+= (-?\d+|\?)(?:<(.*?)>)?(.*)$")
@@ -73,7 +93,7 @@ def _paths(name: str, arguments: str) -> Iterator[str]:
                 yield folder
                 return
         elif match[3] is not None:
-            yield os.path.normpath(os.path.join(folder, match[3]))
+            yield os.path.normpath(Path(folder) / match[3])
             if name in ("openat", "newfstatat", "unlinkat", "mkdirat"):
                 return
 
