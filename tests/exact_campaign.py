@@ -52,6 +52,6 @@ def differing(polygons: int, seed: int) -> int:
 
 if __name__ == "__main__":
     count = int(sys.argv[1])
-    print(
-        f"{count:,} polygons of {FRAME[0]} × {FRAME[1]} px: {differing(count, 20261121):,} differing pixels"
-    )
+    found = differing(count, 20261121)
+    print(f"{count:,} polygons of {FRAME[0]} × {FRAME[1]} px: {found:,} differing pixels")
+    sys.exit(found > 0)

@@ -1,6 +1,7 @@
 """COCO's segmentations: rings or runs, told by their type; checked first, decoded when they are drawn."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -10,6 +11,9 @@ from polymask.limits import Limits
 from polymask.model import Frame, Polygon, Runs, Shape
 from polymask.raster.kernel import is_plain, plain_rings
 from polymask.raster.runs import counts_from_string
+
+if TYPE_CHECKING:
+    from polymask.formats.coco import Key, _Annotation
 
 Number = int | float
 
@@ -33,6 +37,19 @@ def is_rle(segmentation: msgspec.Raw) -> bool:
 def rle_size(segmentation: msgspec.Raw) -> tuple[Number, Number]:
     """The height and width that runs tell, as they are written; raises `Malformed` for other things."""
     return decode_json(segmentation, _rle).size
+
+
+def paints(
+    annotation: "_Annotation", index: int, frames: "Mapping[Key, Frame]", names: "Mapping[Key, str]"
+) -> bool:
+    """Whether an annotation has a segmentation; raises `Malformed` where it cannot be used."""
+    if annotation.image_id not in frames:
+        raise Malformed("$.image_id", f"no image has the id {annotation.image_id!r}")
+    if annotation.category_id not in names:
+        raise Malformed("$.category_id", f"no category has the id {annotation.category_id!r}")
+    if annotation.id is None:
+        annotation.id = f"annotations[{index}]"
+    return check_segmentation(annotation.segmentation, frames[annotation.image_id])
 
 
 def check_segmentation(segmentation: msgspec.Raw, frame: Frame) -> bool:

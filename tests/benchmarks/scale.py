@@ -4,9 +4,10 @@
     python -m tests.benchmarks.scale --write    and renew docs/scale.md
     python -m tests.benchmarks.scale --quick    fewer images, to see that it works
 
-Files with more and more instances and pixels are converted, each image timed (by the processor, so that
-a busy machine matters little); a linear model is fitted to the times. It is checked against real runs with one and two workers, and against a simulation in
-which cores take chunks of images whose times are drawn from those measured.
+Files with more and more instances and pixels are converted, each image timed (by the processor, so
+that a busy machine matters little); a linear model is fitted to the times. It is checked against real
+runs with one and two workers, and against a simulation in which cores take chunks of images whose times
+are drawn from those measured.
 """
 
 import argparse
@@ -139,15 +140,26 @@ def points(images: int, *, runs: bool) -> Iterator[Point]:
                 yield measured(source, instances=instances, megapixels=megapixels)
 
 
+def features(instances: float, megapixels: float) -> list[float]:
+    """What the model multiplies its costs with."""
+    return [1, instances, megapixels, instances * megapixels]
+
+
 def fitted(found: Sequence[Point]) -> tuple[Floats, float]:
-    """Seconds an image, an instance and a megapixel, and how far off the model is (mean, relative).
+    """Seconds for each of `features`, none below 0, and how far off the model is (mean, relative).
 
     Least squares over the means of the files, each weighted by its own mean: an error of a tenth counts
     alike for a quick image and for a slow one.
     """
     means = np.array([float(np.mean(point.times)) for point in found])
-    rows = np.array([[1, float(np.mean(point.counts)), point.megapixels] for point in found])
-    model, *_ = np.linalg.lstsq(rows / means[:, None], np.ones(len(means)), rcond=None)
+    rows = np.array([features(float(np.mean(point.counts)), point.megapixels) for point in found])
+    used, model = list(range(rows.shape[1])), np.zeros(rows.shape[1])
+    while True:
+        model[:] = 0
+        model[used], *_ = np.linalg.lstsq(rows[:, used] / means[:, None], np.ones(len(means)), rcond=None)
+        if model.min() >= 0:
+            break
+        used.remove(int(model.argmin()))  # it would save time: it makes no difference
     return model, float(np.mean(np.abs(rows @ model / means - 1)))
 
 
@@ -164,7 +176,7 @@ class Model:
 
     def image(self, data: Dataset) -> float:
         """Of one core."""
-        return float((self.runs if data.runs else self.polygons) @ [1, data.instances, data.megapixels])
+        return float((self.runs if data.runs else self.polygons) @ features(data.instances, data.megapixels))
 
     def serial(self, data: Dataset, machines: int) -> float:
         """What no second core helps with; every machine reads the whole file, and finishes its own part."""
@@ -194,7 +206,7 @@ class Model:
 def model_lines(model: Model, *, off: tuple[float, float]) -> list[str]:
     """The model as a table."""
     lines = ["| | polygons as in COCO | runs as in SA-1B |", "|---|---:|---:|"]
-    names = ("an image", "an instance", "a megapixel")
+    names = ("an image", "an instance", "a megapixel", "an instance, for each megapixel")
     rows = zip(names, model.polygons, model.runs, strict=True)
     lines += [f"| {name} | {1e6 * one:,.0f} µs | {1e6 * other:,.0f} µs |" for name, one, other in rows]
     lines += [f"| the model is off by, on average | {off[0]:.0%} | {off[1]:.0%} |", ""]

@@ -76,8 +76,7 @@ def full_disk(stand: Stand, free: int) -> Verdict:
     """A file system with so many bytes left; then with room again."""
     disk = stand.nursery.folder / "disk"
     with small_disk(disk) as mounted:
-        if not mounted:
-            return Verdict(other=("mounting is not allowed here",))
+        assert mounted
         scene = Scene(disk / "job", stand.scene.layout)
         filler = disk / "filler"
         filler.touch()
@@ -129,9 +128,12 @@ def full_disks() -> Tally:
         converting = [stand for stand in all_of_them if stand.command == "convert"]
         assert len(converting) == len(LAYOUTS)
 
+        with small_disk(converting[0].nursery.folder / "disk") as mounts:
+            steps = range(0, SMALL if mounts else 0, 4096)  # where it is not allowed, the rest remains
+
         def cases() -> Iterator[Case]:
             for stand in converting:
-                for free in range(0, SMALL, 4096):
+                for free in steps:
                     yield f"{stand.name}, {free} bytes free", partial(full_disk, stand, free)
                 for most in ROOM:
                     yield f"{stand.name}, files of {most} bytes", partial(small_files, stand, most)

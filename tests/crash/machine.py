@@ -17,6 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -207,12 +208,9 @@ class Story(RuleBasedStateMachine):
         if not self.scene.dest.exists():
             return
         before = self.scene.source.read_bytes()
-        with Root(self.scene.dest).held():
-            try:
-                self.convert()
-                raise AssertionError("two runs at once")
-            except PolymaskError as error:
-                assert isinstance(error, Locked) or self.edited or self.damaged, error
+        with Root(self.scene.dest).held(), pytest.raises(PolymaskError) as refusal:
+            self.convert()
+        assert isinstance(refusal.value, Locked) or self.edited or self.damaged, refusal.value
         assert self.scene.source.read_bytes() == before
 
     @invariant()
@@ -258,7 +256,7 @@ def stories(count: int, length: int) -> Tally:
         chosen = settings(max_examples=count, stateful_step_count=length, deadline=None, database=None)
         try:
             run_state_machine_as_test(Story, settings=chosen)
-        except (AssertionError, ExceptionGroup) as error:
+        except (AssertionError, ExceptionGroup, ValueError, pytest.fail.Exception) as error:
             return Verdict(Story.steps, other=("".join(traceback.format_exception(error))[-2000:],))
         return Verdict(Story.steps)
 

@@ -1,4 +1,4 @@
-"""Runs of the real command in forked processes: a fork costs milliseconds, an interpreter a third of a second.
+"""Runs of the real command in forked processes: a fork costs milliseconds, a start a third of a second.
 
 As a program (`python -m tests.crash.nursery`) it imports polymask once, and forks a child for every
 line of JSON on stdin. A child waits at a gate until it is told to go, so that a tracer can attach.
@@ -104,13 +104,17 @@ def main(folder: Path, mutant: str) -> None:
         MUTANTS[mutant]()
     for line in sys.stdin:
         gate, opener = os.pipe()
+        told, ready = os.pipe()
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # until the child can answer them
         child = os.fork()
         if not child:
             os.close(opener)
-            _child((program, cli), folder, gate, **json.loads(line))
+            _child((program, cli), folder, (ready, gate), **json.loads(line))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
         os.close(gate)
+        os.read(told, 1)
+        os.close(told)
+        os.close(ready)
         print(child, flush=True)
         if sys.stdin.readline():
             os.write(opener, b".")
@@ -119,7 +123,12 @@ def main(folder: Path, mutant: str) -> None:
 
 
 def _child(
-    modules: tuple[Any, Any], folder: Path, gate: int, *, arguments: list[str], quick: bool = True
+    modules: tuple[Any, Any],
+    folder: Path,
+    gates: tuple[int, int],
+    *,
+    arguments: list[str],
+    quick: bool = True,
 ) -> None:
     """Become a run of the command; `quick` takes the waiting out of `sync`, which a kill cannot see."""
     program, cli = modules
@@ -134,6 +143,8 @@ def _child(
         os.sync = lambda: None
     sys.argv[1:] = arguments
     code: Any = 70
+    ready, gate = gates
+    os.write(ready, b".")
     os.read(gate, 1)
     try:
         for number in STOPS:  # as `python -m polymask` has it until the command begins
@@ -144,10 +155,9 @@ def _child(
         code = 0
     except SystemExit as error:
         code = error.code or 0
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-        code = 1
     finally:
+        if code == 70:
+            sys.excepthook(*sys.exc_info())
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

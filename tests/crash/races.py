@@ -67,11 +67,11 @@ def holder_stopped(holder: Stand, other: Stand, seconds: float) -> Verdict:
     return Verdict(untyped=wrong) + holder.now("holder killed") + other.finished("after the holder's death")
 
 
-def races(rounds: int, *, seed: int = 20261121) -> Tally:
+def races(rounds: int, *, most: int = MOST, seed: int = 20261121) -> Tally:
     """So many rounds, every second with a holder that is stopped and killed."""
     rng = random.Random(seed)
     with folder() as place, ExitStack() as nurseries:
-        rooms = [place / str(number) for number in range(MOST)]
+        rooms = [place / str(number) for number in range(most)]
         for room in rooms:
             room.mkdir()
         opened = [nurseries.enter_context(Nursery(room)) for room in rooms]
@@ -82,7 +82,7 @@ def races(rounds: int, *, seed: int = 20261121) -> Tally:
             layout = rng.choice(LAYOUTS)
             stands = [Stand(nursery, layout, "convert", place=job) for nursery in opened]
             if number % 2:
-                return f"{layout}, {MOST} at once", partial(all_at_once, stands[: rng.randint(2, MOST)])
+                return f"{layout}, several at once", partial(all_at_once, stands[: rng.randint(2, most)])
             seconds = rng.uniform(0, 0.02)
             name = f"{layout}, holder stopped after {seconds:.4f} s"
             return name, partial(holder_stopped, stands[0], stands[1], seconds)

@@ -77,7 +77,7 @@ def stops(*, sample: int | None = None, times: int = 500, starts: int = 0, seed:
     with stands() as all_of_them:
         cases: list[Case] = [
             (f"{stand.name}, {number.name} at {call.text[:90]}", partial(at_a_call, stand, call, number))
-            for stand in all_of_them
+            for stand in (all_of_them if sample != 0 else ())  # without a tracer, there are only times
             for call in stand.calls()
             for number in SIGNALS
         ]

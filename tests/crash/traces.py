@@ -93,7 +93,7 @@ def _paths(name: str, arguments: str) -> Iterator[str]:
                 yield folder
                 return
         elif match[3] is not None:
-            yield os.path.normpath(os.path.join(folder, match[3]))
+            yield os.path.normpath(Path(folder) / match[3])
             if name in ("openat", "newfstatat", "unlinkat", "mkdirat"):
                 return
 
