@@ -32,7 +32,7 @@ BUGS = (
         "    sound = [proof for proof in stored if proof not in broken]", "    sound = list(stored)", ("tests/test_reconcile.py",)),
     Bug("no loss", "the first ring is the polygon", "dataloop/source.py",
         "(Polygon(first, others),)", "(Polygon(first),)", ("tests/dataloop/test_source.py",)),
-    Bug("no loss", "category 0 is none", "formats/coco.py",
+    Bug("no loss", "category 0 is none", "formats/coco_shapes.py",
         "if annotation.category_id not in names:", "if not annotation.category_id or annotation.category_id not in names:", ("tests/formats/test_coco.py",)),
     Bug("no loss", "the local mask is not painted again before polygons go", "removal.py",
         '        if again.pixels_sha256 != entry["pixels_sha256"]:', "        if False:", ("tests/test_removal.py",)),
