@@ -40,7 +40,9 @@ Why these defaults:
   drawn in seconds.
 - A million instances an image allow cells and crowds. There is no limit for a file: COCO's
   860,000 annotations, or Objects365's 30 million, are so many small ones.
-- 4 GiB is one JSON document, one member of a zip, or what a pipe gives.
+- 4 GiB is one JSON document that is read whole, one member of a zip, or what a pipe gives. COCO files
+  that are [read by parts](scale.md) may be larger; the points of their instances are counted when
+  their image is drawn, which then fails alone.
 - 200 levels: annotation formats nest a dozen deep. Beyond about a thousand levels JSON cannot be
   read at all, and is a `FormatError` whatever the limit.
 - 65,534 labels are what 16 bits hold beside background and void.

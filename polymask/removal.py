@@ -221,7 +221,9 @@ def _deletions(root: Root) -> list[_Deletion]:
         raise FormatError(
             f"{root.path / JOURNAL} is damaged; the files as they were are in {root.path / BACKUP}"
         ) from None
-    return [one for one, following in zip(deletions, [*deletions[1:], None], strict=True) if one != following]
+    return [
+        one for one, following in zip(deletions, [*deletions[1:], None], strict=False) if one != following
+    ]
 
 
 def _restore_one(root: Root, deletion: _Deletion, report: Report) -> None:

@@ -306,11 +306,12 @@ def _painting(data: bytes, _: Path) -> bool:
     values = [max(group, 0) for group in groups]
     _same_painting(table, order, values, frame)
     fast, slow = kernel.find_claims(table, groups, frame=frame), claims.find(table, groups, frame=frame)
-    assert (fast.labeled, fast.contested, fast.sets) == (slow.labeled, slow.contested, slow.sets)
+    assert (fast.labeled, fast.contested) == (slow.labeled, slow.contested)
     mask = np.zeros(frame, np.uint8)
     kernel.paint_all(mask, table, order=order, values=values)
     asked: dict[str, Any] = {"places": np.arange(131), "owners": 131}
-    assert np.array_equal(kernel.tally(mask, fast, **asked), claims.tally(mask, slow, **asked))
+    tallies = kernel.tally(mask, fast, **asked).tolist(), claims.tally(mask, slow, **asked).tolist()
+    assert dict(zip(fast.sets, tallies[0], strict=True)) == dict(zip(slow.sets, tallies[1], strict=True))
     return True
 
 
@@ -328,7 +329,7 @@ def _same_painting(
 
 def _rings(data: bytes, _: Path) -> bool:
     """Rings that the kernel reads in JSON are those that the JSON library reads."""
-    found = kernel.rings_of(data)
+    found = kernel.plain_rings([data])
     try:
         msgspec.json.decode(data, type=msgspec.Raw)
     except msgspec.DecodeError:
@@ -336,7 +337,7 @@ def _rings(data: bytes, _: Path) -> bool:
     if found is None:
         return False
     expected = msgspec.json.decode(data, type=list[list[float]])
-    assert found == [np.array(ring, np.float64).tobytes() for ring in expected]
+    assert [ring.reshape(-1).tolist() for ring in found[0]] == expected
     return True
 
 
@@ -461,7 +462,7 @@ _LABELS = (
     b'{"id2label": {"0": "a", "1": "b"}}', b'{"cat": 3, "dog": 4}', LabelMap.from_names(["a", "b"]).to_json(),
 )  # fmt: skip
 _RINGS = (
-    b"[[1,2,3.5,4,5e0,-6]]",
+    b"[[1,2,3.5,4,5,-6]]",
     b" [ [510.66,423.01 , -5, 424.0],[1,2,3,4,5,6]]\n",
     b"[]",
     b"[[0.1,1e-7,9007199254740993,1E+2]]",
