@@ -239,9 +239,12 @@ def _leave(number: int, _: FrameType | None) -> NoReturn:
 
 def main() -> None:
     """The `polymask` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # names may hold what a terminal's encoding does not
+            stream.reconfigure(errors="backslashreplace")  # cut in two, it would leave no stream at all
     try:
         signal.signal(signal.SIGTERM, interrupted)
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may have it ignored
+        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as a shell has it for the background
             signal.signal(signal.SIGINT, interrupted)
         _run()
     except KeyboardInterrupt as error:
@@ -249,9 +252,6 @@ def main() -> None:
 
 
 def _run() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # names may hold what a terminal's encoding does not
-            stream.reconfigure(errors="backslashreplace")
     try:
         cli.main(prog_name="polymask", standalone_mode=False)
     except click.exceptions.Abort as error:

@@ -150,7 +150,6 @@ def _child(
         for number in STOPS:  # as `python -m polymask` has it until the command begins
             signal.signal(number, program._leave)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-        signal.signal(signal.SIGINT, cli.interrupted)
         cli.main()
         code = 0
     except SystemExit as error:
