@@ -18,7 +18,11 @@ def main() -> None:
         signal.signal(signal.SIGINT, _leave)
     from polymask import cli
 
-    cli.main()
+    try:
+        cli.main()
+    finally:  # all is done or told; the interpreter is not to be asked what it makes of an interrupt
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, cli.leave)
 
 
 if __name__ == "__main__":

@@ -229,11 +229,12 @@ def formats_command(*, as_json: bool) -> None:
 def interrupted(number: int, _: FrameType | None) -> NoReturn:
     """Stop where the run is, and at the second time without another thought."""
     for again in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(again, _leave)
+        signal.signal(again, leave)
     raise KeyboardInterrupt(number)
 
 
-def _leave(number: int, _: FrameType | None) -> NoReturn:
+def leave(number: int, _: FrameType | None) -> NoReturn:
+    """Stop at once."""
     os._exit(128 + number)
 
 

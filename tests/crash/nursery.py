@@ -95,7 +95,6 @@ class Nursery:
 def main(folder: Path, mutant: str) -> None:
     """Fork a child for every line of stdin."""
     from polymask import __main__ as program
-    from polymask import cli
     from tests.crash.mutants import MUTANTS
     from tests.crash.warm import warm
 
@@ -109,7 +108,7 @@ def main(folder: Path, mutant: str) -> None:
         child = os.fork()
         if not child:
             os.close(opener)
-            _child((program, cli), folder, (ready, gate), **json.loads(line))
+            _child(program, folder, (ready, gate), **json.loads(line))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
         os.close(gate)
         os.read(told, 1)
@@ -123,7 +122,7 @@ def main(folder: Path, mutant: str) -> None:
 
 
 def _child(
-    modules: tuple[Any, Any],
+    program: Any,
     folder: Path,
     gates: tuple[int, int],
     *,
@@ -131,7 +130,6 @@ def _child(
     quick: bool = True,
 ) -> None:
     """Become a run of the command; `quick` takes the waiting out of `sync`, which a kill cannot see."""
-    program, cli = modules
     ctypes.CDLL(None).prctl(PR_SET_PTRACER, ctypes.c_ulong(ANYBODY), 0, 0, 0)
     for name, number in (("stdout", 1), ("stderr", 2)):
         descriptor = os.open(folder / f"{name}.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -150,11 +148,12 @@ def _child(
         for number in STOPS:  # as `python -m polymask` has it until the command begins
             signal.signal(number, program._leave)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-        cli.main()
+        program.main()
         code = 0
     except SystemExit as error:
         code = error.code or 0
     finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         if code == 70:
             sys.excepthook(*sys.exc_info())
         sys.stdout.flush()
