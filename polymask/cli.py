@@ -226,8 +226,12 @@ def formats_command(*, as_json: bool) -> None:
     click.echo(f"kernel: {KERNEL}")
 
 
-def interrupted(number: int, _: FrameType | None) -> NoReturn:
+def interrupted(number: int, frame: FrameType | None) -> NoReturn:
     """Stop where the run is, and at the second time without another thought."""
+    while frame:
+        if frame.f_code.co_name == "__del__":  # what is raised there, Python swallows
+            leave(number, frame)
+        frame = frame.f_back
     for again in (signal.SIGINT, signal.SIGTERM):
         signal.signal(again, leave)
     raise KeyboardInterrupt(number)

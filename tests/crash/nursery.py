@@ -19,6 +19,7 @@ from typing import IO, Any
 ROOT = Path(__file__).parents[2]
 PR_SET_PTRACER, ANYBODY = 0x59616D61, -1  # a tracer that is no ancestor is refused on many systems
 
+GO = signal.SIGUSR1
 STOPS = {signal.SIGINT, signal.SIGTERM}
 
 
@@ -102,29 +103,25 @@ def main(folder: Path, mutant: str) -> None:
     if mutant:
         MUTANTS[mutant]()
     for line in sys.stdin:
-        gate, opener = os.pipe()
         told, ready = os.pipe()
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # until the child can answer them
+        signal.pthread_sigmask(signal.SIG_BLOCK, {*STOPS, GO})  # until the child can answer them
         child = os.fork()
         if not child:
-            os.close(opener)
-            _child(program, folder, (ready, gate), **json.loads(line))
+            _child(program, folder, ready, **json.loads(line))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-        os.close(gate)
         os.read(told, 1)
         os.close(told)
         os.close(ready)
         print(child, flush=True)
         if sys.stdin.readline():
-            os.write(opener, b".")
-        os.close(opener)
+            os.kill(child, GO)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
 def _child(
     program: Any,
     folder: Path,
-    gates: tuple[int, int],
+    ready: int,
     *,
     arguments: list[str],
     quick: bool = True,
@@ -141,9 +138,8 @@ def _child(
         os.sync = lambda: None
     sys.argv[1:] = arguments
     code: Any = 70
-    ready, gate = gates
     os.write(ready, b".")
-    os.read(gate, 1)
+    signal.sigwait({GO})  # no call that a tracer of files would count
     try:
         for number in STOPS:  # as `python -m polymask` has it until the command begins
             signal.signal(number, program._leave)
