@@ -10,7 +10,6 @@ import errno
 import fcntl
 import json
 import os
-import secrets
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -53,7 +52,7 @@ class Root:
         self.path = Path(path)
         self._opened = threading.local()
         self._numbers = count()
-        self._token = secrets.token_hex(4)  # of two machines, two processes may have one number
+        self._token = os.urandom(4).hex()  # of two machines, two processes may have one number
 
     def __reduce__(self) -> tuple[type["Root"], tuple[Path]]:
         return Root, (self.path,)  # descriptors stay with their process

@@ -8,7 +8,6 @@ of two runs at most one goes on, in any store whose listings show what was put b
 
 import json
 import os
-import secrets
 import socket
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -126,7 +125,7 @@ class ObjectRoot:
         """
         _refuse_unwritable(self.path)
         earlier = self._notes()
-        self._note = f"run-{secrets.token_hex(8)}.json"
+        self._note = f"run-{os.urandom(8).hex()}.json"
         self._sign(options)
         try:
             self._refuse_rival()
@@ -286,4 +285,4 @@ def _machine() -> str:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{socket.gethostname()} {boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - no path
     except OSError:
-        return secrets.token_hex(8)  # no other is this one
+        return os.urandom(8).hex()  # no other is this one

@@ -5,7 +5,6 @@ is extracted, its names are checked, and what a member unpacks to is bounded.
 """
 
 import os
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,12 +12,15 @@ from glob import has_magic
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from polymask.errors import FormatError, InputError, NotFound
 from polymask.limits import Limits
 from polymask.names import safe_path
 from polymask.urls import Location, Url
+
+if TYPE_CHECKING:
+    import zipfile
 
 SMALL = 1 << 20  # below this, a ratio of sizes says nothing
 _ZIP = b"PK\x03\x04"
@@ -195,7 +197,7 @@ class Zip:
         # members may share packed bytes, so their ratios do not tell that of the whole
         self._check_ratio(path, _size(path), sum(self.sizes.values()))
 
-    def _check(self, member: zipfile.ZipInfo) -> None:
+    def _check(self, member: "zipfile.ZipInfo") -> None:
         try:
             safe_path(member.filename)
         except InputError as error:
@@ -217,8 +219,10 @@ class Zip:
             f"{packed} bytes that unpack to {size}, {ratio} times as many,",
         )
 
-    def _archive(self) -> zipfile.ZipFile:
+    def _archive(self) -> "zipfile.ZipFile":
         """The archive opened in this process: forked workers must not share a file position."""
+        import zipfile  # most sources are none
+
         if os.getpid() not in self._opened:
             try:
                 source = self.path if isinstance(self.path, Path) else self.path.open("rb")
@@ -229,6 +233,8 @@ class Zip:
 
     def read(self, name: str) -> bytes:
         """A member's bytes; never more than the size it was checked with."""
+        import zipfile
+
         try:
             with self._archive().open(name) as member:
                 data = member.read(self.sizes[name] + 1)

@@ -1,14 +1,18 @@
 """Comparisons and statistics as text that a person wants to read."""
 
-from polymask.comparison import Comparison
-from polymask.counts import Statistics
+from typing import TYPE_CHECKING
+
 from polymask.layouts.tables import BACKGROUND, VOID
 from polymask.report.summary import MOST_LINES, text_table
+
+if TYPE_CHECKING:
+    from polymask.comparison import Comparison
+    from polymask.counts import Statistics
 
 MOST_WORST = 5
 
 
-def comparison_text(result: Comparison) -> str:
+def comparison_text(result: "Comparison") -> str:
     """The mean, the labels from worst to best, the worst images, and what is mistaken for what."""
     lines = [
         f"{len(result.images):,} images compared, {result.differing_pixels:,} px differ",
@@ -25,7 +29,7 @@ def _more(total: int, shown: int, what: str) -> list[str]:
     return [f"  … and {total - shown} more {what} (all with --json)"] if total > shown else []
 
 
-def _labels(result: Comparison) -> list[str]:
+def _labels(result: "Comparison") -> list[str]:
     ordered = sorted(result.labels.items(), key=lambda item: (item[1].iou, item[0]))
     rows = [
         (name, f"{score.iou:.4f}", f"{score.truth_pixels:,}", f"{score.other_pixels:,}")
@@ -37,18 +41,18 @@ def _labels(result: Comparison) -> list[str]:
     return ["", *text_table(("label", "IoU", "px in TRUTH", "px in OTHER"), rows), *more]
 
 
-def _worst(result: Comparison) -> list[str]:
+def _worst(result: "Comparison") -> list[str]:
     rows = [(name, f"{iou:.4f}") for name, iou in result.worst[:MOST_WORST]]
     return ["", *text_table(("worst images", "mean IoU"), rows)] if rows else []
 
 
-def _mistaken(result: Comparison) -> list[str]:
+def _mistaken(result: "Comparison") -> list[str]:
     rows = [(truth, other, f"{pixels:,}") for truth, other, pixels in result.mistaken[:MOST_LINES]]
     more = _more(len(result.mistaken), len(rows), "pairs")
     return ["", *text_table(("in TRUTH", "in OTHER", "px"), rows), *more] if rows else []
 
 
-def _left_out(result: Comparison) -> list[str]:
+def _left_out(result: "Comparison") -> list[str]:
     lines = [f"not compared: {failure.name}: {failure.reason}" for failure in result.failures[:MOST_WORST]]
     lines += _more(len(result.failures), len(lines), "failures")
     for names, where in ((result.only_in_truth, "TRUTH"), (result.only_in_other, "OTHER")):
@@ -57,7 +61,7 @@ def _left_out(result: Comparison) -> list[str]:
     return ["", *lines] if lines else []
 
 
-def statistics_text(found: Statistics) -> str:
+def statistics_text(found: "Statistics") -> str:
     """Labels by painted pixels, and what is background and void."""
     labels = {name: counts for name, counts in found.labels.items() if counts["images"]}
     total = sum(counts["pixels"] or 0 for counts in labels.values()) or 1
