@@ -13,15 +13,16 @@ def _leave(number: int, _: FrameType | None) -> NoReturn:
 
 def main() -> None:
     """The `polymask` command. Until it has begun, an interrupt ends it with a word and no traceback."""
-    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # a shell may have it ignored
-    if ours:
-        signal.signal(signal.SIGINT, _leave)
     signal.signal(signal.SIGTERM, _leave)
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as a shell has it for the background
+        signal.signal(signal.SIGINT, _leave)
     from polymask import cli
 
-    if ours:
-        signal.signal(signal.SIGINT, cli.interrupted)
-    cli.main()
+    try:
+        cli.main()
+    finally:  # all is done or told; the interpreter is not to be asked what it makes of an interrupt
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, cli.leave)
 
 
 if __name__ == "__main__":

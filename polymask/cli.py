@@ -220,22 +220,30 @@ def formats_command(*, as_json: bool) -> None:
     click.echo(f"kernel: {KERNEL}")
 
 
-def interrupted(number: int, _: FrameType | None) -> NoReturn:
+def interrupted(number: int, frame: FrameType | None) -> NoReturn:
     """Stop where the run is, and at the second time without another thought."""
+    while frame:
+        if frame.f_code.co_name == "__del__":  # what is raised there, Python swallows
+            leave(number, frame)
+        frame = frame.f_back
     for again in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(again, _leave)
+        signal.signal(again, leave)
     raise KeyboardInterrupt(number)
 
 
-def _leave(number: int, _: FrameType | None) -> NoReturn:
+def leave(number: int, _: FrameType | None) -> NoReturn:
+    """Stop at once."""
     os._exit(128 + number)
 
 
 def main() -> None:
     """The `polymask` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # names may hold what a terminal's encoding does not
+            stream.reconfigure(errors="backslashreplace")  # cut in two, it would leave no stream at all
     try:
         signal.signal(signal.SIGTERM, interrupted)
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may have it ignored
+        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as a shell has it for the background
             signal.signal(signal.SIGINT, interrupted)
         _run()
     except KeyboardInterrupt as error:
@@ -243,9 +251,6 @@ def main() -> None:
 
 
 def _run() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # names may hold what a terminal's encoding does not
-            stream.reconfigure(errors="backslashreplace")
     try:
         cli.main(prog_name="polymask", standalone_mode=False)
     except click.exceptions.Abort as error:

@@ -10,6 +10,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -146,12 +147,17 @@ def make_private(path: Path) -> None:
         raise disk_error(error, path) from None
 
 
-def _place(line: Mapping[str, Any]) -> str:
-    return json.dumps([line["item"], line["instance"]["id"]])
+def _place(line: Mapping[str, Any]) -> bytes:
+    return _digest([line["item"], line["instance"]["id"]])
 
 
-def _identity(line: Mapping[str, Any]) -> str:
-    return json.dumps([line["item"], line["instance"]], sort_keys=True)
+def _identity(line: Mapping[str, Any]) -> bytes:
+    return _digest([line["item"], line["instance"]])
+
+
+def _digest(value: Any) -> bytes:
+    """What a value is known by: a journal may hold millions."""
+    return blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=16).digest()
 
 
 def default_folder(dataset_id: str) -> Path:

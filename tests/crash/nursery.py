@@ -19,6 +19,7 @@ from typing import IO, Any
 ROOT = Path(__file__).parents[2]
 PR_SET_PTRACER, ANYBODY = 0x59616D61, -1  # a tracer that is no ancestor is refused on many systems
 
+GO = signal.SIGUSR1
 STOPS = {signal.SIGINT, signal.SIGTERM}
 
 
@@ -95,7 +96,6 @@ class Nursery:
 def main(folder: Path, mutant: str) -> None:
     """Fork a child for every line of stdin."""
     from polymask import __main__ as program
-    from polymask import cli
     from tests.crash.mutants import MUTANTS
     from tests.crash.warm import warm
 
@@ -103,35 +103,30 @@ def main(folder: Path, mutant: str) -> None:
     if mutant:
         MUTANTS[mutant]()
     for line in sys.stdin:
-        gate, opener = os.pipe()
         told, ready = os.pipe()
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # until the child can answer them
+        signal.pthread_sigmask(signal.SIG_BLOCK, {*STOPS, GO})  # until the child can answer them
         child = os.fork()
         if not child:
-            os.close(opener)
-            _child((program, cli), folder, (ready, gate), **json.loads(line))
+            _child(program, folder, ready, **json.loads(line))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-        os.close(gate)
         os.read(told, 1)
         os.close(told)
         os.close(ready)
         print(child, flush=True)
         if sys.stdin.readline():
-            os.write(opener, b".")
-        os.close(opener)
+            os.kill(child, GO)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
 def _child(
-    modules: tuple[Any, Any],
+    program: Any,
     folder: Path,
-    gates: tuple[int, int],
+    ready: int,
     *,
     arguments: list[str],
     quick: bool = True,
 ) -> None:
     """Become a run of the command; `quick` takes the waiting out of `sync`, which a kill cannot see."""
-    program, cli = modules
     ctypes.CDLL(None).prctl(PR_SET_PTRACER, ctypes.c_ulong(ANYBODY), 0, 0, 0)
     for name, number in (("stdout", 1), ("stderr", 2)):
         descriptor = os.open(folder / f"{name}.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -143,19 +138,18 @@ def _child(
         os.sync = lambda: None
     sys.argv[1:] = arguments
     code: Any = 70
-    ready, gate = gates
     os.write(ready, b".")
-    os.read(gate, 1)
+    signal.sigwait({GO})  # no call that a tracer of files would count
     try:
         for number in STOPS:  # as `python -m polymask` has it until the command begins
             signal.signal(number, program._leave)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-        signal.signal(signal.SIGINT, cli.interrupted)
-        cli.main()
+        program.main()
         code = 0
     except SystemExit as error:
         code = error.code or 0
     finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         if code == 70:
             sys.excepthook(*sys.exc_info())
         sys.stdout.flush()

@@ -1,19 +1,36 @@
 """A run of everything in this process, so that its forks import nothing."""
 
 import shutil
+from contextlib import redirect_stdout
+from functools import partial
+from io import StringIO
 from pathlib import Path
 
-from polymask import convert, restore, verify
+from polymask.cli import cli
 from tests.crash.scene import LAYOUTS, write_source
 
 
 def warm(folder: Path) -> None:
-    """Convert, verify and restore once in each layout."""
+    """Convert, verify and restore once in each layout, as commands, which import late."""
+    run = partial(cli.main, prog_name="polymask", standalone_mode=False)
     place = folder / "warm"
     for layout in LAYOUTS:
         place.mkdir(parents=True)
         source = write_source(place)
-        convert(source, place / "out", to=layout, delete_source=True)
-        verify(place / "out")
-        restore(place / "out")
+        for again in ([], ["--overwrite"]):
+            run(
+                [
+                    "convert",
+                    str(source),
+                    str(place / "out"),
+                    "--to",
+                    layout,
+                    "--delete-source",
+                    "--quiet",
+                    *again,
+                ]
+            )
+        with redirect_stdout(StringIO()):
+            run(["verify", str(place / "out")])
+            run(["restore", str(place / "out")])
         shutil.rmtree(place)
