@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from polymask import FormatError, LimitError, Limits, convert, read
+from polymask import FormatError, LimitError, Limits, convert, encode_png, read
+from polymask.formats import open_annotations
 from polymask.limits import LIMITS
 from tests.conftest import Run, coco
 from tests.formats.common import FIXTURES
@@ -98,3 +100,16 @@ def test_limits_are_whole_numbers(coco_file: Write, tmp_path: Path) -> None:
     given: Any = "many"
     with pytest.raises(ValueError, match="max_vertices is a whole number"):
         convert(coco_file(), tmp_path / "out", max_vertices=given)
+
+
+def test_what_only_the_picture_refutes_fails_its_image(tmp_path: Path) -> None:
+    """A mask of another size than the picture, which alone tells the size, is not left out in silence."""
+    document = json.loads((FIXTURES / "dataloop/json/boat.json").read_text())
+    del document["metadata"]
+    (png,) = [a["coordinates"] for a in document["annotations"] if a["type"] == "binary"]
+    document["annotations"] = [{"type": "binary", "label": "sun", "coordinates": png}]
+    (tmp_path / "a.json").write_text(json.dumps(document | {"filename": "empty.png"}))
+    (tmp_path / "empty.png").write_bytes(encode_png(np.zeros((3, 5), np.uint8)))
+    (found,) = [open_annotations(tmp_path / "a.json", format="dataloop")]
+    with pytest.raises(FormatError, match="a mask of"):
+        found.decode(0)

@@ -49,5 +49,5 @@ def run_tests(copy: Path, tests: Sequence[str], *, timeout: float = TIMEOUT) -> 
         )
     except subprocess.TimeoutExpired:
         return 1, "(it hung)"
-    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))]
     return done.returncode, failed[0].split(" ")[1] if failed else done.stdout[-800:] + done.stderr[-300:]
