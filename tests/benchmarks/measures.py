@@ -115,13 +115,16 @@ def _grown(sizes: list[dict[str, object]], *, rounds: int) -> Iterator[Timing]:
             yield compare({"": polymask_command(source, "--workers", "1")}, rounds=rounds)[""]
 
 
-def workers(source: Path, *, rounds: int) -> list[str]:
+def workers(*, rounds: int, images: int = 20_000) -> list[str]:
     """Two processes on two cores beside one on one."""
-    one, two = (polymask_command(source, "--workers", n) for n in ("1", "2"))
-    timings = compare({"1": one, "2": two}, rounds=rounds, cores={"2": 2})
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch:
+        source = Path(scratch, "coco.json")
+        write_coco(source, images=images)
+        one, two = (polymask_command(source, "--workers", n) for n in ("1", "2"))
+        timings = compare({"1": one, "2": two}, rounds=rounds, cores={"2": 2})
     ratio = timings["1"].over(timings["2"])
     return [
-        f"Two workers are {ratio:.2f} times as fast as one "
+        f"Two workers are {ratio:.2f} times as fast as one on {images:,} images "
         f"({timings['1'].median:.2f} s and {timings['2'].median:.2f} s)."
     ]
 
