@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from polymask.formats import read
     from polymask.labels import LabelMap
+    from polymask.limits import Limits
     from polymask.model import (
         Conflict,
         Finding,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
         Instance,
         Label,
         LabelMask,
-        Limits,
         Polygon,
         Proof,
         Runs,
@@ -120,6 +120,7 @@ _HOMES = {
     ),
     "formats": ("read",),
     "labels": ("LabelMap",),
+    "limits": ("Limits",),
     "model": (
         "Conflict",
         "Finding",
@@ -127,7 +128,6 @@ _HOMES = {
         "Instance",
         "Label",
         "LabelMask",
-        "Limits",
         "Polygon",
         "Proof",
         "Runs",

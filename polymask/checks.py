@@ -4,7 +4,6 @@
 `convert` refuses unless told to leave such records out.
 """
 
-import struct
 import warnings
 from collections.abc import Iterator, Sequence
 
@@ -15,8 +14,10 @@ from polymask.formats import Annotations, ReadOptions, open_annotations
 from polymask.formats.pictures import EXIF_ORIENTATION, PICTURES
 from polymask.geometry import area, outside, repeats, self_contact
 from polymask.layouts import stem
-from polymask.model import Finding, Frame, ImageRecord, Instance, Limits, Runs, Spans
+from polymask.limits import Limits
+from polymask.model import Finding, Frame, ImageRecord, Instance, Runs, Spans
 from polymask.names import refuse_collisions, safe_path
+from polymask.png import DAMAGE
 from polymask.raster import spans_of
 from polymask.urls import Location, listed_once, located
 from polymask.workers import Watcher, watched
@@ -171,7 +172,7 @@ def _stored(images: Location, name: str) -> tuple[Frame, int]:
             with path.open("rb") as opened, Image.open(opened, formats=PICTURES) as picture:
                 # PNG's own getexif would decode the pixels
                 return picture.size[::-1], Image.Image.getexif(picture).get(EXIF_ORIENTATION, 1)
-    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
+    except (*DAMAGE, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: {error}") from None
 
 

@@ -22,10 +22,10 @@ from polymask.commands import (
     verify_command,
 )
 from polymask.errors import PolymaskError, Unavailable, nearest
-from polymask.flags import convert_flags
+from polymask.flags import convert_flags, limit_flags
 from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
-from polymask.model import Limits
+from polymask.limits import LIMITS, Limits
 from polymask.raster import KERNEL, PIXEL_RULES
 from polymask.report.summary import findings_text, summary
 from polymask.report_model import Report
@@ -150,17 +150,10 @@ def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
 @click.option(
     "--default-label", metavar="NAME", help="The label of regions that have none, in VIA and SA-1B files."
 )
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(1),
-    default=Limits().max_pixels,
-    show_default=True,
-    metavar="N",
-    help="The largest frame, height × width.",
-)
+@limit_flags
 @click.option("--quiet", is_flag=True, help="No bar.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def check_command(source: str, *, max_pixels: int, as_json: bool, quiet: bool, **options: Any) -> None:
+def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) -> None:
     """Find what is wrong with the annotations before it costs anything.
 
     \b
@@ -169,8 +162,9 @@ def check_command(source: str, *, max_pixels: int, as_json: bool, quiet: bool, *
 
     Exits 2 where `convert` would refuse records, else 0.
     """
+    limits = Limits(**{name: options.pop(name) for name in LIMITS})
     with Bar(quiet=quiet) as bar:
-        found = polymask.check(source, limits=Limits(max_pixels=max_pixels), progress=bar, **options)
+        found = polymask.check(source, limits=limits, progress=bar, **options)
     counts = Counter(finding.kind for finding in found)
     if as_json:
         from polymask.checks import KINDS

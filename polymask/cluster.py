@@ -1,9 +1,11 @@
 """An existing Dask cluster, as an executor."""
 
-from concurrent.futures import Executor, Future
+import logging
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from contextlib import suppress
 from importlib.util import find_spec
 from socket import create_connection
+from sys import modules
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +16,12 @@ from polymask.errors import InputError, Unavailable
 CONNECT = 5.0  # seconds to reach the scheduler
 ALONE = 60.0  # seconds that a scheduler may be without any worker
 QUICK = 2.0  # seconds that leaving may take
+
+
+def lost() -> tuple[type[Exception], ...]:
+    """The errors that say that workers are gone, of the executors that are loaded."""
+    dask = modules.get("distributed.scheduler")
+    return (BrokenExecutor, CancelledError, *([dask.KilledWorker] if dask else []))
 
 
 class Cluster(Executor):
@@ -79,7 +87,13 @@ class Cluster(Executor):
             raise Unavailable(f"{self.address}: no worker; start one with `dask worker {self.address}`")
 
     def __exit__(self, *raised: object) -> None:
-        self._client.close(timeout=QUICK)
+        logger = logging.getLogger("distributed")
+        level = logger.level
+        logger.setLevel(logging.CRITICAL)  # its tracebacks of what has been told already would bury it
+        try:
+            self._client.close(timeout=QUICK)
+        finally:
+            logger.setLevel(level)
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Have a worker call a function."""

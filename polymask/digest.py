@@ -51,6 +51,7 @@ class PixelDigest:
 def geometry_sha256(shape: Shape) -> str:
     """SHA-256 of an instance's rings (float64, little-endian) or runs, and of how they nest.
 
+    >>> from polymask.model import Polygon
     >>> square = Polygon([(0, 0), (1, 0), (1, 1), (0, 1)])
     >>> geometry_sha256((square,)) == geometry_sha256((square, square))
     False

@@ -9,7 +9,7 @@ was lost with its worker is run again.
 import pickle
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +20,7 @@ from threading import Lock
 from typing import Any, Protocol, TypeVar
 
 from polymask._version import __version__
-from polymask.cluster import Cluster
+from polymask.cluster import Cluster, lost
 from polymask.errors import InputError, SourceChanged, Unavailable
 from polymask.folder import FolderSink
 from polymask.formats import Annotations
@@ -150,7 +150,7 @@ def _result(future: "Future[T_co]", executor: Executor) -> T_co:
             if future.done():
                 raise
             getattr(executor, "look", lambda: None)()
-        except (BrokenExecutor, CancelledError) as error:
+        except lost() as error:
             raise Unavailable(
                 f"the workers are gone ({error}); run the same command again to finish"
             ) from None
@@ -228,8 +228,11 @@ def _convert(job: Work[T_co], indices: Sequence[int]) -> T_co:
     """Some images, several at once where their files are far away."""
     if not _is_remote(job):
         return job.convert_images(indices)
-    with ThreadPoolExecutor(THREADS) as threads:
+    threads = ThreadPoolExecutor(THREADS)
+    try:
         first, *others = threads.map(job.convert_images, ([index] for index in indices))
+    finally:  # what has failed, or is interrupted, waits for no answer
+        threads.shutdown(wait=False, cancel_futures=True)
     for other in others:
         first.add(other)
     return first

@@ -68,7 +68,7 @@ class LabelError(InputError):
 class LimitError(InputError):
     """Larger than the limits allow; names the flag that raises the limit."""
 
-    way_out = "raise --max-pixels if that is right"
+    way_out = "leave it out, or raise the limit if that is right"
 
 
 class BackendError(PolymaskError, OSError):

@@ -205,7 +205,7 @@ class Root:
         try:
             run = json.loads(self.read(f"{WORK}/{RUN}") or b"")
             return f"process {run['process']} on {run['host']}"
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return "another run"
 
     def unfinished(self) -> dict[str, Any] | None:
@@ -213,7 +213,7 @@ class Root:
         data = self.read(f"{WORK}/{RUN}")
         try:
             return dict(json.loads(data)["options"]) if data else None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return {}
 
     def _clear_temporaries(self) -> None:

@@ -8,7 +8,8 @@ import click
 from polymask.colors import PALETTES
 from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
-from polymask.model import Frame, Limits
+from polymask.limits import LIMITS, Limits
+from polymask.model import Frame
 from polymask.raster import PIXEL_RULES
 from polymask.semantic import CROWD_RULES, HOLE_RULES, OVERLAP_RULES
 
@@ -33,6 +34,18 @@ def names_of(table: Mapping[str, object]) -> Callable[..., list[str]]:
 
     return complete
 
+
+_LIMIT_FLAGS = [
+    click.option(
+        f"--{name.replace('_', '-')}",
+        type=click.IntRange(1),
+        default=getattr(Limits(), name),
+        show_default=True,
+        metavar="N",
+        help=told,
+    )
+    for name, told in LIMITS.items()
+]
 
 _FLAGS = [
     click.option(
@@ -138,14 +151,7 @@ _FLAGS = [
     ),
     click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Draws the splits."),
     click.option("--skip-invalid", is_flag=True, help="Leave malformed records out, and list them."),
-    click.option(
-        "--max-pixels",
-        type=click.IntRange(1),
-        default=Limits().max_pixels,
-        show_default=True,
-        metavar="N",
-        help="The largest frame, height × width.",
-    ),
+    *_LIMIT_FLAGS,
     click.option("--filter", metavar="FILE", help="A query (DQL, JSON) that chooses a dataset's items."),
     click.option("--check-images", is_flag=True, help="Download every picture and compare its size."),
     click.option("--delete-source", is_flag=True, help="Delete the polygons that proven masks account for."),
@@ -188,5 +194,12 @@ _FLAGS = [
 def convert_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command all flags of a conversion."""
     for flag in reversed(_FLAGS):
+        command = flag(command)
+    return command
+
+
+def limit_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the flags of the limits."""
+    for flag in reversed(_LIMIT_FLAGS):
         command = flag(command)
     return command

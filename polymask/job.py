@@ -26,6 +26,7 @@ from polymask.formats import Annotations, open_annotations
 from polymask.labels import LabelMap, from_categories, unknown_label
 from polymask.layouts import Layout, LayoutOptions, layout_named, picture_path, refuse_without_effect
 from polymask.layouts.splits import split_options
+from polymask.limits import LIMITS
 from polymask.manifest import manifest_line
 from polymask.model import ImageRecord, Skipped
 from polymask.names import safe_path
@@ -131,7 +132,7 @@ class Job:
     def fingerprint(self) -> dict[str, Any]:
         """What makes a run the same run as one that did not finish."""
         said = asdict(self.options) | {"images": str(self.options.images), "labels": None}
-        for name in ("workers", "overwrite", "dry_run", "max_conflict", "max_pixels", "max_delete"):
+        for name in ("workers", "overwrite", "dry_run", "max_conflict", "max_delete", *LIMITS):
             del said[name]
         del said["scheduler"]
         said["source"] = str(self.annotations.path.absolute())

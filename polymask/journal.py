@@ -20,7 +20,6 @@ from polymask.shards import FOLDERS, Shard
 
 BACKUP = "backup.jsonl"
 EVENTS = "journal.jsonl"
-_NEEDED = {BACKUP: {"item", "name", "instance"}, EVENTS: {"event", "item"}}
 
 
 class Journal:
@@ -95,9 +94,26 @@ class Journal:
                 value = json.loads(line)
             except ValueError:
                 continue
-            if not isinstance(value, dict) or not _NEEDED[name] <= value.keys():
+            except RecursionError:
+                value = None
+            if not _IS_LINE[name](value):
                 raise FormatError(f"{self.path / name}: damaged, holds a line of something else")
             yield value
+
+
+def _is_backup(value: Any) -> bool:
+    if not isinstance(value, dict) or not {"item", "name", "instance"} <= value.keys():
+        return False
+    return isinstance(value["instance"], dict) and "id" in value["instance"]
+
+
+def _is_event(value: Any) -> bool:
+    if not isinstance(value, dict) or not {"event", "item"} <= value.keys():
+        return False
+    return value["event"] != "deleting" or isinstance(value.get("ids"), list)
+
+
+_IS_LINE = {BACKUP: _is_backup, EVENTS: _is_event}
 
 
 def _write_whole(descriptor: int, data: bytes) -> None:

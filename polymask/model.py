@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from polymask.coerce import as_color, as_frame, as_value
-from polymask.errors import GeometryError, LabelError, LimitError
+from polymask.errors import GeometryError, LabelError
 
 Frame = tuple[int, int]
 Ring = NDArray[np.float64]
@@ -30,7 +30,7 @@ def as_ring(points: ArrayLike) -> Ring:
     """
     try:
         ring = np.array(points, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise GeometryError(f"a ring is a list of (x, y) pairs: {error}") from None
     if ring.size == 0:
         ring = ring.reshape(0, 2)
@@ -272,28 +272,6 @@ class Finding:
     image: str
     instance: int | str | None
     message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How large an input may be before it is refused, so that memory is never taken on trust.
-
-    `max_pixels` is height × width of one frame.
-
-    >>> Limits().max_pixels == 2**30
-    True
-    """
-
-    max_pixels: int = 2**30
-
-    def check_frame(self, where: str, frame: Frame) -> None:
-        """Raise `LimitError` for a (height, width) frame that is too large."""
-        height, width = (int(side) for side in frame)  # numpy's own integers would wrap
-        if height * width > self.max_pixels:
-            raise LimitError(
-                f"{where}: {height} × {width} px are more than {self.max_pixels}; "
-                "if that is right, raise --max-pixels"
-            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import numpy as np
 from polymask.errors import InputError
 
 WORK = ".polymask"  # where a run keeps what is in progress
+LONGEST = 1024  # of a path below a root; systems hold 4096 bytes, or less
 _BIDI = {"LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # these turn names around on screen
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
@@ -32,6 +33,8 @@ def safe_path(name: str) -> str:
     Traceback (most recent call last):
     polymask.errors.InputError: '../up.png' is no safe file name: a part of it is '..'
     """
+    if len(name) > LONGEST or len(name.encode("utf-8", "surrogatepass")) > LONGEST:
+        raise InputError(f"{name[:60]!r}… is no safe file name: it is longer than {LONGEST} bytes")
     if _PLAIN(name):
         return name
     for part in name.split("/"):

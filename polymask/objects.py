@@ -26,6 +26,7 @@ from polymask.stores import WRITABLE
 from polymask.urls import Location, Url, located
 
 BEAT = 30.0  # seconds between two signs of life
+SOON = 1.0  # seconds that the end of a run may wait for the store
 DEAD = 4 * BEAT  # by the store's own clock
 
 
@@ -140,8 +141,10 @@ class ObjectRoot:
             with self._beating(options):
                 yield _options_of(self._latest(earlier))
         except BaseException:
-            with suppress(BackendError):  # the first error is the one to tell
-                self._sign(options, held=False)
+            # an interrupted run must end soon, also where the store does not answer
+            last = Thread(target=self._renew, args=(options,), kwargs={"held": False}, daemon=True)
+            last.start()
+            last.join(SOON)
             self._note = ""
             raise
         self._forget([self._note])
@@ -151,6 +154,13 @@ class ObjectRoot:
         """Put the run's note, or renew it."""
         holder = {"process": os.getpid(), "host": socket.gethostname(), "machine": _machine()}
         self.write(f"{WORK}/{self._note}", json.dumps({"options": options, "held": held, **holder}).encode())
+
+    def _renew(self, options: dict[str, Any], *, held: bool) -> None:
+        """Put the note again, unless somebody took it away; what is wrong the run itself meets."""
+        note = self._note
+        with suppress(BackendError, ProofError):
+            if (self.path / WORK / note).info():
+                self._sign(options, held=held)
 
     def _notes(self) -> dict[str, dict[str, Any]]:
         """The notes of runs by name, with the time that the store says each was put at."""
@@ -197,17 +207,18 @@ class ObjectRoot:
 
         def beat() -> None:
             while not done.wait(BEAT):
-                with suppress(BackendError, ProofError):  # the run itself meets what is wrong
-                    if (self.path / WORK / self._note).info():
-                        self._sign(options)
+                self._renew(options, held=True)
 
         thread = Thread(target=beat, daemon=True, name="polymask-beat")
         thread.start()
         try:
             yield
-        finally:
+        except BaseException:
             done.set()
-            thread.join()
+            thread.join(SOON)
+            raise
+        done.set()
+        thread.join()
 
     def unfinished(self) -> dict[str, Any] | None:
         """The options of a run that did not finish, or None."""

@@ -8,18 +8,20 @@ from typing import Any, Protocol
 from polymask.coerce import as_frame, as_names, whole
 from polymask.errors import InputError, unknown
 from polymask.formats import ReadOptions
-from polymask.model import Frame, Limits
+from polymask.limits import LIMITS, Limits
+from polymask.model import Frame
 from polymask.semantic import Rules
 from polymask.shards import Shard
 from polymask.urls import located
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConvertOptions:
+class ConvertOptions(Limits):
     """The flags of `polymask convert`, with underscores; `from_` is `--from`.
 
-    `size` is (height, width) in pixels. `only` and `where` choose labels and images; one text is
-    one of them. `shard` is one part of several, as "2/4". Whole numbers may be numpy's. Raises
+    Those of `Limits` are among them. `size` is (height, width) in pixels. `only` and `where`
+    choose labels and images; one text is one of them. `shard` is one part of several, as "2/4".
+    Whole numbers may be numpy's. Raises
     `InputError` for values of another kind.
 
     >>> ConvertOptions(only="sea", size=[60, 80]).only
@@ -50,7 +52,6 @@ class ConvertOptions:
     skip_invalid: bool = False
     label_attribute: str | None = None
     default_label: str | None = None
-    max_pixels: int = Limits().max_pixels
     workers: int = 1
     scheduler: str | None = None
     palette: str = "safe"
@@ -80,6 +81,11 @@ class ConvertOptions:
             object.__setattr__(self, "split_ratio", tuple(float(share) for share in self.split_ratio))
 
     @property
+    def limits(self) -> Limits:
+        """How large the input may be."""
+        return Limits(**{name: getattr(self, name) for name in LIMITS})
+
+    @property
     def part(self) -> Shard | None:
         """The one part of the images that is wanted, or None for all."""
         return Shard.parse(self.shard) if self.shard is not None else None
@@ -88,7 +94,7 @@ class ConvertOptions:
     def reading(self) -> ReadOptions:
         """The part that a reader of annotations is asked."""
         return ReadOptions(
-            limits=Limits(max_pixels=self.max_pixels),
+            limits=self.limits,
             skip_invalid=self.skip_invalid,
             images=located(self.images) if self.images is not None else None,
             label_attribute=self.label_attribute,
@@ -107,7 +113,7 @@ class ConvertOptions:
         )
 
 
-_LEAST = {"border": 0, "seed": None, "max_pixels": 1, "workers": 1}
+_LEAST = {"border": 0, "seed": None, "workers": 1, **dict.fromkeys(LIMITS, 1)}
 
 
 def _number(name: str, given: Any, least: int | None) -> int:

@@ -10,7 +10,7 @@ from polymask.errors import InputError
 from polymask.formats import open_annotations
 from polymask.job import Job
 from polymask.labels import LabelMap
-from polymask.model import Limits
+from polymask.limits import LIMITS
 from polymask.options import ConvertOptions, Progress, chosen_options
 from polymask.removal import restore_folder
 from polymask.report_model import Report
@@ -25,8 +25,8 @@ Place = str | Path
 # What makes sense where every label keeps a mask of its own, at the picture's size.
 _WITH_DATALOOP = {
     "check_images", "default_label", "delete_source", "dry_run", "filter", "from_", "images", "journal",
-    "label_attribute", "max_delete", "max_pixels", "only", "overwrite", "pixel_rule", "skip_invalid", "to",
-    "shard", "where", "workers",
+    "label_attribute", "max_delete", "only", "overwrite", "pixel_rule", "skip_invalid", "to",
+    "shard", "where", "workers", *LIMITS,
 }  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def in_place_options(options: ConvertOptions) -> "ProvenOptions":
         dry_run=options.dry_run,
         shard=options.part,
         workers=options.workers,
-        limits=Limits(max_pixels=options.max_pixels),
+        limits=options.limits,
     )
 
 
@@ -141,7 +141,7 @@ def _download(url: str, dest: Place, options: ConvertOptions, progress: Progress
         raise InputError("--delete-source deletes in place: leave DEST out")
     dataset = open_dataset(url, workers=options.workers)
     source = dataset.source(query=options.filter, check_images=options.check_images)
-    annotations = annotations_of(dataset, source, limits=Limits(max_pixels=options.max_pixels))
+    annotations = annotations_of(dataset, source, limits=options.limits)
     with ThreadPoolExecutor(options.workers) as threads:
         return Job(annotations, dest, options).run(executor=threads, progress=progress)
 

@@ -6,6 +6,7 @@ Source: PNG (Portable Network Graphics) Specification, third edition, W3C.
 """
 
 import struct
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -15,14 +16,17 @@ import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 
-from polymask.errors import FormatError, LimitError
-from polymask.model import BoolMask, Frame, IndexMask, Limits
+from polymask.errors import FormatError, PolymaskError
+from polymask.limits import Limits
+from polymask.model import BoolMask, Frame, IndexMask
 
 if TYPE_CHECKING:
     from PIL import PngImagePlugin
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GRAY, COLOR, INDEXED, RGBA = 0, 2, 3, 6
+# what Pillow raises for bytes that it cannot make sense of
+DAMAGE = (SyntaxError, OSError, ValueError, LookupError, EOFError, struct.error, zlib.error)
 _BLOCK = 1 << 20  # pixels that become RGBA together: four bytes each, and still in the cache
 
 
@@ -102,31 +106,50 @@ def decode_png(data: bytes, *, limits: Limits | None = None) -> IndexMask:
     Traceback (most recent call last):
     polymask.errors.FormatError: not a PNG file
     """
-    with _opened(data, limits, ("L", "P", "I;16")) as image:
+    with opened_png(data, limits, ("L", "P", "I;16")) as image:
         return np.array(image, np.uint16 if image.mode == "I;16" else np.uint8)
 
 
 @contextmanager
-def _opened(
-    data: bytes, limits: Limits | None, modes: tuple[str, ...]
+def opened_png(
+    data: bytes, limits: Limits | None = None, modes: tuple[str, ...] = ()
 ) -> "Iterator[PngImagePlugin.PngImageFile]":
-    """A PNG of one of the modes; what goes wrong with it, while decoding too, is typed."""
+    """A PNG of one of the modes, or of any; what goes wrong with it, while decoding too, is typed.
+
+    Raises `FormatError` for bytes that are no such PNG, `LimitError`, before memory is taken,
+    above `limits.max_pixels`. Pillow's own guess at what is a bomb is not asked.
+    """
     from PIL import PngImagePlugin  # who only writes masks does not wait for it
 
-    maximum = (limits or Limits()).max_pixels
+    _check_chunks(data)
     try:
         with PngImagePlugin.PngImageFile(BytesIO(data)) as image:
-            width, height = image.size
-            if width * height > maximum:
-                raise LimitError(f"a PNG of {height} × {width} px; raise --max-pixels above {maximum}")
-            if image.mode not in modes:
+            (limits or Limits()).check_frame("a PNG", (image.height, image.width))
+            if modes and image.mode not in modes:
                 raise FormatError(f"a PNG of mode {image.mode}; expected {', '.join(modes)}")
             yield image
-    except (FormatError, LimitError):
+    except PolymaskError:
         raise
-    except (SyntaxError, OSError, ValueError, EOFError, struct.error) as error:
+    except DAMAGE as error:
         reason = "not a PNG file" if str(error) == "not a PNG file" else f"a damaged PNG file: {error}"
         raise FormatError(reason) from None
+
+
+def _check_chunks(data: bytes) -> None:
+    """Raise `FormatError` for an animation, and for pixels whose checksum, which Pillow skips, is wrong."""
+    at = len(SIGNATURE)
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if kind == b"acTL":
+            raise FormatError("an animated PNG, which is no mask")
+        stop = at + 8 + length
+        if kind == b"IDAT" and data[stop : stop + 4] != _checksum(memoryview(data)[at + 4 : stop]):
+            raise FormatError("a damaged PNG file: a checksum is wrong")
+        at = stop + 4
+
+
+def _checksum(chunk: memoryview) -> bytes:
+    return struct.pack(">I", isal_zlib.crc32(chunk))
 
 
 def encode_rgba(mask: BoolMask, color: tuple[int, int, int]) -> bytes:
@@ -157,7 +180,7 @@ def decode_rgba(data: bytes, *, limits: Limits | None = None) -> BoolMask:
     Raises `FormatError` for bytes that are no such PNG, `LimitError` above `limits.max_pixels`.
     Source: dtlpy, `Segmentation.from_coordinates`.
     """
-    with _opened(data, limits, ("RGBA",)) as image:
+    with opened_png(data, limits, ("RGBA",)) as image:
         alpha: BoolMask = np.asarray(image.getchannel("A")) > 127
         return alpha
 
@@ -177,5 +200,6 @@ def decode_color(data: bytes, *, limits: Limits | None = None) -> NDArray[np.uin
 
     Raises `FormatError` for bytes that are no such PNG, `LimitError` above `limits.max_pixels`.
     """
-    with _opened(data, limits, ("RGB", "RGBA", "P")) as image:
-        return np.array(image.convert("RGB"))
+    with opened_png(data, limits, ("RGB", "RGBA", "P")) as image:
+        plain = image.convert("RGBA") if "transparency" in image.info else image
+        return np.array(plain.convert("RGB"))

@@ -17,7 +17,7 @@ from polymask.claims import Mask
 from polymask.errors import PolymaskError, ProofError, SourceChanged
 from polymask.journal import Journal
 from polymask.labels import LabelMap
-from polymask.model import Limits
+from polymask.limits import Limits
 from polymask.outcome import Outcome, Tally
 from polymask.reconcile import Decision, Drawn, decide
 from polymask.report_model import Report
@@ -177,6 +177,7 @@ class ProvenJob:
         """The instances by label, in the record's order."""
         record, only = reading.record, self.options.only
         self.options.limits.check_frame(record.name, record.frame)
+        self.options.limits.check_record(record.name, record)
         by_label: dict[str, list[Drawn]] = {}
         for instance in record.instances:
             if not only or instance.label in only:

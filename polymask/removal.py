@@ -20,10 +20,12 @@ import msgspec
 from polymask.errors import FormatError, InputError, NotFound, PolymaskError, ProofError, SourceChanged
 from polymask.files import Root, disk_error
 from polymask.formats import Annotations, open_annotations
+from polymask.formats.content import members
 from polymask.journal import sync_folder
 from polymask.layouts.reading import MaskFolder
 from polymask.masks import open_mask_folder
 from polymask.model import ImageRecord
+from polymask.names import safe_path
 from polymask.proofs import damage
 from polymask.report_model import Report
 from polymask.strips import painting as striped
@@ -213,23 +215,30 @@ def _deletions(root: Root) -> list[_Deletion]:
     lines = (root.read(JOURNAL) or b"").splitlines()
     try:
         deletions = [msgspec.json.decode(line, type=_Deletion) for line in lines]
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+        for deletion in deletions:
+            _refuse_strange(deletion)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InputError):
         raise FormatError(
             f"{root.path / JOURNAL} is damaged; the files as they were are in {root.path / BACKUP}"
         ) from None
-    return [one for one, following in zip(deletions, [*deletions[1:], None], strict=True) if one != following]
+    return [
+        one for one, following in zip(deletions, [*deletions[1:], None], strict=False) if one != following
+    ]
 
 
 def _restore_one(root: Root, deletion: _Deletion, report: Report) -> None:
     path, backup = Path(deletion.source), root.read(deletion.backup)
     if backup is None or sha256(backup).hexdigest() != deletion.before:
         raise ProofError(f"{root.path / deletion.backup} is missing or damaged; {path} was left as it is")
-    there = sha256(_bytes(path)).hexdigest()
+    data = _bytes(path)
+    there = sha256(data).hexdigest()
     report.images += 1
     if there == deletion.before:
         make_lasting(path)  # a restore before may have died on the way
         report.unchanged += 1
     elif there == deletion.after:
+        if not (_is_coco(data) and _is_coco(backup)):  # a folder from elsewhere may name any file
+            raise FormatError(f"{path} is no annotation file, but the journal names it; it was left as it is")
         replace_file(path, backup)
         report.written += 1
     else:
@@ -237,3 +246,13 @@ def _restore_one(root: Root, deletion: _Deletion, report: Report) -> None:
             f"{path} was changed since its polygons were deleted; "
             f"merge it with {root.path / deletion.backup} by hand"
         )
+
+
+def _refuse_strange(deletion: _Deletion) -> None:
+    safe_path(deletion.backup)
+    if "\0" in deletion.source:
+        raise InputError("no path")
+
+
+def _is_coco(data: bytes) -> bool:
+    return {"images", "annotations"} <= members(data).keys()

@@ -30,7 +30,7 @@ _stores: dict[tuple[int, str], Any] = {}
 
 def store_of(protocol: str, key: str) -> Any:
     """The fsspec file system of a place; raises `InputError` where its driver is missing."""
-    host = "" if protocol in EXTRAS else key.partition("/")[0]
+    host = "" if EXTRAS.get(protocol) in ("s3", "gs") else key.partition("/")[0]  # it may name an account
     place = os.getpid(), f"{protocol}://{host}"
     if place not in _stores:
         _stores[place] = _connected(f"{protocol}://{key}")

@@ -124,15 +124,13 @@ def _pictures(folder: Location) -> dict[str, Location]:
 
 def read_picture(path: Location) -> NDArray[np.uint8]:
     """A picture's (height, width, 3) uint8 pixels, as stored; raises `InputError` for what is none."""
-    from PIL import Image
+    from polymask.formats.pictures import opened_picture
 
     try:
-        with path.open("rb") as opened, Image.open(opened) as picture:
+        with path.open("rb") as opened, opened_picture(opened) as picture:
             return np.array(picture.convert("RGB"))
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(
-            f"{path}: the picture cannot be read: {error}; replace it, or leave it out"
-        ) from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}; replace it, or leave it out") from None
 
 
 def random_crop(image: Pixels, mask: IndexMask, size: Frame, *, rng: np.random.Generator) -> Pair:

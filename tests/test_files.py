@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -207,3 +208,20 @@ def test_the_root_is_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InputError, match="is a file"), Root(tmp_path / "file").run({}):
         pass
+
+
+def test_no_two_temporaries_have_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads and processes that write into one folder at once do not get in each other's way."""
+    names: list[str] = []
+    write = Root._write_new
+
+    def seen(name: str, *rest: Any, **options: Any) -> None:
+        names.append(name)
+        write(name, *rest, **options)
+
+    monkeypatch.setattr(Root, "_write_new", staticmethod(seen))
+    root = Root(tmp_path)
+    for name in ("a", "b", "c"):
+        root.write(name, b"x")
+    assert len(set(names)) == 3
+    assert all(name.startswith(f"{os.getpid()}-") for name in names)

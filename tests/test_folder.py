@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from polymask import InputError, convert, decode_png
+from polymask.files import Root
 from polymask.folder import same_picture
 from polymask.job import Job
 from polymask.options import ConvertOptions
@@ -239,3 +240,18 @@ def test_an_interrupt_does_not_wait_for_large_images(
     watch.cancel()
     assert process.returncode == 128 + number, errors
     assert "run the same command again" in errors
+
+
+def test_the_manifest_comes_after_everything_is_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a manifest speaks of is on the disk when the manifest is, whatever happens then."""
+    steps: list[str] = []
+    write, sync = Root.write, Root.sync
+    monkeypatch.setattr(
+        Root, "write", lambda self, path, *a, **o: (steps.append(path), write(self, path, *a, **o))
+    )
+    monkeypatch.setattr(Root, "sync", lambda self: (steps.append("sync"), sync(self)))
+    convert(SAMPLE, tmp_path / "out")
+    assert steps[-2:] == ["sync", "manifest.jsonl"]
+    assert "masks/harbor.png" in steps[:-2]

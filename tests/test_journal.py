@@ -189,3 +189,60 @@ def test_lines_are_plain_json(path: Path) -> None:
     journal = Journal(path)
     journal.note("deleted", "item", ids=["p1"])
     assert json.loads((path / EVENTS).read_text()) == {"event": "deleted", "item": "item", "ids": ["p1"]}
+
+
+def test_a_torn_line_between_others_is_passed_over(path: Path) -> None:
+    """What a crash tore was never acted upon; the lines before and after it count once each."""
+    journal = Journal(path)
+    journal.back_up("item", "a.png", [polygon("p1")])
+    with (path / BACKUP).open("ab") as file:
+        file.write(b'{"item": "it\n')
+    journal.back_up("item", "a.png", [polygon("p2")])
+    assert [line["instance"]["id"] for line in Journal(path).backups()] == ["p1", "p2"]
+
+
+WHOLE = {"item": "i", "name": "n", "instance": {"id": "p"}}
+DAMAGED = [
+    (BACKUP, []),
+    (BACKUP, WHOLE | {"instance": "p"}),
+    (BACKUP, WHOLE | {"instance": {}}),
+    (BACKUP, WHOLE | {"instance": ["id"]}),
+    (BACKUP, {"item": "i", "instance": {"id": 1}}),
+    (EVENTS, 5),
+    (EVENTS, {"event": "proven"}),
+    (EVENTS, {"item": "i"}),
+    (EVENTS, {"event": "deleting", "item": "i"}),
+    (EVENTS, {"event": "deleting", "item": "i", "ids": "p"}),
+]
+
+
+@pytest.mark.parametrize(("name", "line"), DAMAGED)
+def test_a_whole_line_of_something_else_is_refused(path: Path, name: str, line: Any) -> None:
+    """A line that is JSON and not ours is damage, which is told; it is not passed over."""
+    journal = Journal(path)
+    (path / name).write_text(json.dumps(line) + "\n")
+    with pytest.raises(FormatError, match="damaged, holds a line of something else"):
+        journal.deleted()
+
+
+def test_events_without_more_facts_are_whole(path: Path) -> None:
+    """Only a deletion needs ids."""
+    journal = Journal(path)
+    journal.note("proven", "item")
+    assert journal.deleted() == []
+
+
+def test_a_journal_that_cannot_be_read_is_an_error(path: Path) -> None:
+    """It is not taken for an empty one: what is in it might be deleted already."""
+    journal = Journal(path)
+    (path / EVENTS).mkdir()
+    with pytest.raises(PolymaskError, match=EVENTS):
+        journal.deleted()
+
+
+def test_no_descriptor_is_left_open(path: Path) -> None:
+    """A run of a hundred thousand items appends as often."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for number in range(3):
+        Journal(path / str(number)).back_up("item", "a.png", [polygon("p1")])
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from polymask import (
+    FormatError,
     InputError,
     NotFound,
     PolymaskError,
@@ -17,6 +19,7 @@ from polymask import (
     restore,
     verify,
 )
+from polymask.strips import painting as striped
 from tests.conftest import coco, square, tree
 
 Write = Callable[..., Path]
@@ -180,3 +183,30 @@ def test_restore_without_a_deletion_says_so(coco_file: Write, tmp_path: Path) ->
     with pytest.raises(ProofError, match="missing or damaged"):
         restore(out)
     assert path.read_bytes() == left
+
+
+def test_a_mask_that_is_not_its_polygons_deletes_nothing(
+    coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Masks are painted again from the file that is there: that a manifest agrees with them is no proof."""
+    path = coco_file()
+    before = path.read_bytes()
+    monkeypatch.setattr(
+        "polymask.job.striped", lambda record, *rest: striped(replace(record, instances=()), *rest)
+    )
+    with pytest.raises(ProofError, match="is not the mask of its polygons"):
+        convert(path, tmp_path / "out", delete_source=True)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("line", [b"x", b"[]", b'{"source": 5}', b'{"source": "\xe4"}'])
+def test_a_damaged_journal_restores_nothing(coco_file: Write, tmp_path: Path, line: bytes) -> None:
+    """One line that is none of ours, and no file is touched."""
+    path = coco_file()
+    convert(path, tmp_path / "out", delete_source=True)
+    after = path.read_bytes()
+    journal = tmp_path / "out" / "journal.jsonl"
+    journal.write_bytes(line + b"\n" + journal.read_bytes())
+    with pytest.raises(FormatError, match="is damaged"):
+        restore(tmp_path / "out")
+    assert path.read_bytes() == after

@@ -1,5 +1,6 @@
 """What an answer of the platform means."""
 
+import math
 from typing import Any
 
 from polymask.errors import BackendError, Denied, NotFound, Unavailable
@@ -17,7 +18,7 @@ def as_json(response: Any) -> Any:
     """The JSON of an answer."""
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Passing("Dataloop: an answer that is no JSON") from None
 
 
@@ -45,18 +46,39 @@ def refusal(method: str, path: str, response: Any) -> BackendError:
 def _message(response: Any) -> str:
     try:
         return str(response.json().get("message", ""))[:200]
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return ""
 
 
 def _seconds(value: str | None) -> float | None:
     try:
-        return max(0.0, float(value)) if value else None
+        seconds = float(value) if value else -1.0
     except ValueError:
         return None
+    return seconds if 0 <= seconds < math.inf else None
 
 
 def is_page(answer: Any) -> bool:
     """Whether an answer is a page of rows with ids."""
     rows = answer.get("items") if isinstance(answer, dict) else None
-    return isinstance(rows, list) and all(isinstance(row, dict) and "id" in row for row in rows)
+    return isinstance(rows, list) and all(isinstance(part(row).get("id"), str) for row in rows)
+
+
+def part(row: Any, *names: str) -> dict[str, Any]:
+    """An object within objects; empty where it is missing, null or something else.
+
+    >>> part({"metadata": {"system": {"width": 8}}}, "metadata", "system"), part({"metadata": 5}, "metadata")
+    ({'width': 8}, {})
+    """
+    for name in names:
+        row = row.get(name) if isinstance(row, dict) else None
+    return row if isinstance(row, dict) else {}
+
+
+def listed(value: Any) -> list[Any]:
+    """A list; empty where it is something else.
+
+    >>> listed([1]), listed(None)
+    ([1], [])
+    """
+    return value if isinstance(value, list) else []

@@ -18,7 +18,8 @@ from copy import copy
 from pathlib import Path
 from typing import Any
 
-from polymask.dataloop.answers import LOG_IN, Passing, as_bytes, as_json, is_page, refusal
+from polymask.coerce import whole
+from polymask.dataloop.answers import LOG_IN, Passing, as_bytes, as_json, is_page, listed, part, refusal
 from polymask.dataloop.colors import label_colors
 from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
 from polymask.journal import make_private
@@ -131,10 +132,10 @@ class Client:
             if not is_page(page):
                 raise Unavailable(f"Dataloop: a listing of {resource} was answered with no page of rows")
             fresh = [row for row in page["items"] if not rows or row["id"] > rows[-1]["id"]]
-            total = page.get("totalItemsCount") if total is None else total
+            total = whole(page.get("totalItemsCount")) if total is None else total
             rows.extend(fresh)
             if not page.get("hasNextPage") or not fresh:
-                return rows, len(rows) if total is None else int(total)
+                return rows, len(rows) if total is None else total
 
     def project(self, name: str) -> Json:
         """A project by name or id."""
@@ -144,6 +145,7 @@ class Client:
             found = self.call("GET", f"/projects/{quote(name, safe='')}/name", safe=True)
         except NotFound:
             found = []
+        found = [one for one in listed(found) if isinstance(one, dict)]
         if len(found) > 1:
             raise InputError(f"{len(found)} projects are named '{name}'; use the id")
         if found:
@@ -159,7 +161,10 @@ class Client:
             "resource": "datasets",
             "context": {"projects": [project["id"]]},
         }
-        found = self.call("POST", "/datasets/query", body, safe=True)["items"]
+        page = self.call("POST", "/datasets/query", body, safe=True)
+        if not is_page(page):
+            raise Unavailable("Dataloop: a listing of datasets was answered with no page of rows")
+        found = page["items"]
         if len(found) > 1:
             raise InputError(f"{len(found)} datasets are named '{name}'; use the id")
         return dict(found[0] if found else self._named("dataset", name, f"/datasets/{name}"))
@@ -175,11 +180,11 @@ class Client:
     def colors(self, dataset: Json) -> dict[str, tuple[int, int, int]]:
         """The labels' colors, (red, green, blue), as the dataset's recipes have them."""
         colors: dict[str, tuple[int, int, int]] = {}
-        for recipe_id in dataset.get("metadata", {}).get("system", {}).get("recipes", []):
-            recipe = self.call("GET", f"/recipes/{recipe_id}", safe=True)
-            for ontology_id in recipe.get("ontologyIds", []):
-                roots = self.call("GET", f"/ontologies/{ontology_id}", safe=True).get("roots", [])
-                for label, color in label_colors(roots):
+        for recipe_id in listed(part(dataset, "metadata", "system").get("recipes")):
+            recipe = part(self.call("GET", f"/recipes/{recipe_id}", safe=True))
+            for ontology_id in listed(recipe.get("ontologyIds")):
+                ontology = self.call("GET", f"/ontologies/{ontology_id}", safe=True)
+                for label, color in label_colors(part(ontology).get("roots")):
                     colors.setdefault(label, color)
         return colors
 
@@ -252,13 +257,14 @@ def import_dtlpy() -> Any:
 
 
 def _session(workers: int) -> Any:
-    """A session with our timeouts and no retries of its own."""
+    """A session with our timeouts, no retries of its own, and certificates that are always looked at."""
     import requests
     from requests.adapters import HTTPAdapter
 
     class Adapter(HTTPAdapter):
         def send(self, *args: Any, **options: Any) -> requests.Response:
-            return super().send(*args, **options | {"timeout": TIMEOUT})
+            own = {"timeout": TIMEOUT, "verify": os.environ.get("REQUESTS_CA_BUNDLE") or True}
+            return super().send(*args, **options | own)  # an environment of dtlpy's may say otherwise
 
     session = requests.Session()
     for scheme in ("http://", "https://"):

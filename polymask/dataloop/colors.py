@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from typing import Any
 
+from polymask.dataloop.answers import listed, part
 
-def label_colors(roots: list[dict[str, Any]], prefix: str = "") -> Iterator[tuple[str, tuple[int, int, int]]]:
+
+def label_colors(roots: Any, prefix: str = "") -> Iterator[tuple[str, tuple[int, int, int]]]:
     """Every label of an ontology that has a color, with it; nested ones by their path."""
-    for root in roots:
-        value = root.get("value", {})
+    for root in listed(roots):
+        value = part(root, "value")
         name = prefix + str(value.get("tag", ""))
         if color := parse_color(value.get("color")):
             yield name, color
-        yield from label_colors(root.get("children") or [], f"{name}.")
+        yield from label_colors(part(root).get("children"), f"{name}.")
 
 
 def parse_color(value: Any) -> tuple[int, int, int] | None:

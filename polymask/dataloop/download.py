@@ -9,7 +9,8 @@ from polymask.dataloop.run import Dataset
 from polymask.dataloop.source import DataloopItem, DataloopSource, instance_of
 from polymask.errors import GeometryError
 from polymask.formats import Annotations
-from polymask.model import ImageRecord, Instance, Limits, Skipped
+from polymask.limits import Limits
+from polymask.model import ImageRecord, Instance, Skipped
 
 
 def annotations_of(dataset: Dataset, source: DataloopSource, *, limits: Limits) -> Annotations:
@@ -31,6 +32,7 @@ def annotations_of(dataset: Dataset, source: DataloopSource, *, limits: Limits) 
         item = items[index]
         record = ImageRecord(item.id, item.name, source.frame(item), instances[item.id])
         limits.check_frame(item.name, record.frame)
+        limits.check_record(item.name, record)
         return record
 
     return Annotations(

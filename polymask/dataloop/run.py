@@ -15,7 +15,8 @@ from polymask.dataloop.target import Target
 from polymask.errors import InputError, NotFound, PolymaskError, ProofError
 from polymask.formats import Annotations
 from polymask.journal import Journal, default_folder, open_existing, own_folder
-from polymask.model import Limits, Skipped
+from polymask.limits import Limits
+from polymask.model import Skipped
 from polymask.proven import ProvenJob, ProvenOptions, Watch
 from polymask.report_model import Report
 from polymask.seams import Item

@@ -9,13 +9,15 @@ from binascii import Error as Base64Error
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from polymask.claims import Mask
 from polymask.dataloop.client import Client, Json
 from polymask.dataloop.source import DataloopSource
 from polymask.digest import pixels_sha256
 from polymask.errors import BackendError, FormatError, LimitError
 from polymask.layouts.dataloop import PREFIX, WHITE, binary_annotation
-from polymask.model import Limits
+from polymask.limits import Limits
 from polymask.png import decode_rgba
 from polymask.seams import Item, Stored
 
@@ -107,7 +109,24 @@ def claim_of(row: Json) -> Json | None:
     metadata: Any = row.get("metadata")
     user = metadata.get("user") if isinstance(metadata, dict) else None
     claim = user.get("polymask") if isinstance(user, dict) else None
-    return claim if isinstance(claim, dict) and {"key", "sources", "pixels_sha256"} <= claim.keys() else None
+    try:
+        msgspec.convert(claim, _Claim)
+    except msgspec.ValidationError:
+        return None  # whatever it says, it is not what a run of ours wrote
+    return claim if isinstance(claim, dict) else None
+
+
+class _ClaimedSource(msgspec.Struct):
+    id: int | str
+    sha256: str
+
+
+class _Claim(msgspec.Struct):
+    key: str
+    sources: list[_ClaimedSource]
+    pixels_sha256: str
+    pixel_rule: str
+    frame: tuple[int, int] | None = None
 
 
 def png_of(row: Json) -> bytes:

@@ -4,18 +4,18 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
 from mimetypes import guess_type
+from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
-
+from polymask.coerce import whole
+from polymask.dataloop.answers import part
 from polymask.dataloop.client import Client, Json
 from polymask.errors import BackendError, GeometryError, InputError, SourceChanged, Unavailable
+from polymask.formats.pictures import frame_of_bytes
 from polymask.model import Frame, ImageRecord, Instance, Polygon, Skipped
 from polymask.seams import Item, Reading
 
-PICTURES = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 TRIES = 4  # of posting one polygon again
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
@@ -38,7 +38,7 @@ class DataloopItem(Item):
     @property
     def is_image(self) -> bool:
         """Whether it is a picture, by its type or, lacking that, its name."""
-        kind = self.raw.get("metadata", {}).get("system", {}).get("mimetype") or guess_type(self.name)[0]
+        kind = part(self.raw, "metadata", "system").get("mimetype") or guess_type(self.name)[0]
         return str(kind).startswith("image/")
 
 
@@ -65,7 +65,7 @@ class DataloopSource:
     def items(self) -> Iterator[Item]:
         """All items, listed before the first is handed out, so that deleting cannot shift pages."""
         rows = self.client.pages(self.dataset_id, "items", self.query)
-        return iter([DataloopItem(row["id"], str(row["filename"]).lstrip("/"), row) for row in rows])
+        return iter([DataloopItem(row["id"], _name(row), row) for row in rows])
 
     def annotations(self, item: Item) -> list[Json]:
         """Every annotation of an item, of whatever type, as the platform has it."""
@@ -97,10 +97,10 @@ class DataloopSource:
         From the metadata, where EXIF orientations 5 to 8 swap the stored sides; from the picture
         where they are missing. With `check_images`, from both, which must agree.
         """
-        system = getattr(item, "raw", {}).get("metadata", {}).get("system", {})
-        height, width = system.get("height"), system.get("width")
-        told = (int(height), int(width)) if height and width else None
-        if told and (system.get("exif") or {}).get("Orientation") in TURNED:
+        system = part(getattr(item, "raw", {}), "metadata", "system")
+        height, width = _pixels(system.get("height")), _pixels(system.get("width"))
+        told = (height, width) if height and width else None
+        if told and part(system, "exif").get("Orientation") in TURNED:
             told = told[::-1]
         if told and not self.check_images:
             return told
@@ -115,8 +115,8 @@ class DataloopSource:
     def image(self, item: Item) -> bytes:
         """The picture's own bytes, whose number the metadata tell."""
         data = self.client.stream(item.id)
-        size = getattr(item, "raw", {}).get("metadata", {}).get("system", {}).get("size")
-        if size is not None and int(size) != len(data):
+        size = _pixels(part(getattr(item, "raw", {}), "metadata", "system").get("size"))
+        if size is not None and size != len(data):
             raise InputError(f"{item.name}: downloaded {len(data)} bytes of {size}; try again")
         return data
 
@@ -168,12 +168,21 @@ def _and(given: Json) -> list[Json]:
     return list(given.get("$and", [given] if given else []))
 
 
+def _name(row: Json) -> str:
+    return str(row.get("filename") or row["id"]).lstrip("/")
+
+
+def _pixels(value: Any) -> int | None:
+    """A whole number as the platform writes it; None for anything else."""
+    return int(value) if isinstance(value, float) and value.is_integer() else whole(value)
+
+
 def instance_of(row: Json, item: Item) -> Instance:
     """A `segment` annotation as an instance; its rings are filled even-odd together.
 
     Raises `GeometryError` for one that cannot be drawn, or belongs to a video.
     """
-    system = _part(_part(row, "metadata"), "system")
+    system = part(row, "metadata", "system")
     if not getattr(item, "is_image", True) or system.get("snapshots_"):
         raise GeometryError("a polygon in a video; only pictures are converted, it is left alone")
     rings = row.get("coordinates")
@@ -190,26 +199,20 @@ def instance_of(row: Json, item: Item) -> Instance:
 
 def original_id(row: Mapping[str, Any]) -> str | None:
     """The id that a restored polygon had before it was deleted."""
-    restored = _part(_part(_part(row, "metadata"), "user"), "polymask").get("restored")
+    restored = part(row, "metadata", "user", "polymask").get("restored")
     return str(restored) if restored else None
-
-
-def _part(row: Mapping[str, Any], name: str) -> Json:
-    """An object within an object; empty where it is missing, null or something else."""
-    value = row.get(name)
-    return value if isinstance(value, dict) else {}
 
 
 def details_of(row: Json) -> Json:
     """What a mask keeps of a polygon: attributes, object, parent and model, where there are any."""
-    metadata = _part(row, "metadata")
-    system = _part(metadata, "system")
+    metadata = part(row, "metadata")
+    system = part(metadata, "system")
     kept = {
         "attributes": system.get("attributes") or None,
         "attributes1": row.get("attributes") or None,
         "objectId": system.get("objectId"),
         "parentId": system.get("parentId"),
-        "model": _part(metadata, "user").get("model"),
+        "model": part(metadata, "user").get("model"),
     }
     return {name: value for name, value in kept.items() if value is not None}
 
@@ -218,8 +221,8 @@ def posted(backup: Mapping[str, Any]) -> Json:
     """A backed-up polygon as it is posted again: without what the platform gives itself, and marked."""
     own = ("id", "url", "item", "dataset", "hash", "createdAt", "updatedAt", "updatedBy", "creator")
     row = {name: value for name, value in backup.items() if name not in own}
-    metadata = _part(row, "metadata")
-    user = dict(_part(metadata, "user"))
+    metadata = part(row, "metadata")
+    user = dict(part(metadata, "user"))
     user["polymask"] = {"restored": original_id(backup) or backup["id"]}
     return row | {"metadata": metadata | {"user": user}}
 
@@ -232,10 +235,4 @@ def etag_of(polygons: Sequence[Json]) -> str:
 
 def shown_frame(data: bytes, name: str) -> Frame:
     """(height, width) of a picture's bytes as it is shown, EXIF orientation taken into account."""
-    try:
-        with Image.open(BytesIO(data), formats=PICTURES) as picture:
-            turned = picture.getexif().get(0x0112, 1) in TURNED
-            width, height = picture.size
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise InputError(f"{name}: the picture cannot be read: {error}") from None
-    return (width, height) if turned else (height, width)
+    return frame_of_bytes(data, Path(name))

@@ -15,7 +15,8 @@ from polymask.errors import FormatError, InputError, unknown
 from polymask.files import disk_error
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
-from polymask.model import Finding, ImageRecord, Limits, Skipped
+from polymask.limits import Limits
+from polymask.model import Finding, ImageRecord, Skipped
 from polymask.urls import Location, located
 
 FORMATS = {
@@ -117,9 +118,13 @@ def open_annotations(
     path = located(path)
     module = module_named(format) if format else None
     try:
-        return _read(Content(path), module, options or ReadOptions(), named=format)
+        options = options or ReadOptions()
+        annotations = _read(Content(path, options.limits), module, options, named=format)
     except OSError as error:
         raise disk_error(error, path) from None
+    labels = len({*annotations.used, *(name for name, _ in annotations.categories)})
+    options.limits.check("max_labels", labels, str(annotations.path), f"{labels} labels")
+    return annotations
 
 
 def _read(content: Content, module: Format | None, options: ReadOptions, *, named: str | None) -> Annotations:

@@ -9,14 +9,14 @@ Source: cocodataset.org, "Data format"; pycocotools `maskApi.h` for runs.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import msgspec
 
 from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions, coco_panoptic
-from polymask.formats.coco_shapes import Number, check_segmentation, is_rle, rle_size, shapes_of
+from polymask.formats.coco_shapes import Number, is_rle, paints, refuse_large, rle_size, shapes_of
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
 from polymask.formats.refusals import Malformed, Refusals, inside
@@ -122,6 +122,9 @@ def read_whole(content: Content, options: ReadOptions) -> Annotations:
     names = _category_names(categories, refusals)
     reader = _Reader(kept, names)
     refusals.each(where, annotations, reader.add)
+    refuse_large([a.segmentation for _, a in annotations], options.limits, f"{content.path}: {where}")
+    for key, group in reader.of_image.items():
+        options.limits.check_instances(f"{content.path}: the image {key!r}", len(group))
     return Annotations(
         path=content.path,
         format="coco",
@@ -209,17 +212,6 @@ class _Reader:
             for a in self.of_image[image.id]
             if a.id in twice
         ]
-
-
-def paints(annotation: _Annotation, index: int, frames: Mapping[Key, Frame], names: dict[Key, str]) -> bool:
-    """Whether an annotation has a segmentation; raises `Malformed` where it cannot be used."""
-    if annotation.image_id not in frames:
-        raise Malformed("$.image_id", f"no image has the id {annotation.image_id!r}")
-    if annotation.category_id not in names:
-        raise Malformed("$.category_id", f"no category has the id {annotation.category_id!r}")
-    if annotation.id is None:
-        annotation.id = f"annotations[{index}]"
-    return check_segmentation(annotation.segmentation, frames[annotation.image_id])
 
 
 def _positions(

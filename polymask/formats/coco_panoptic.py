@@ -7,13 +7,12 @@ segmentation; panopticapi for the ids.
 """
 
 from functools import partial
-from io import BytesIO
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.errors import InputError
+from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
@@ -22,6 +21,7 @@ from polymask.formats.place import File, Place
 from polymask.formats.refusals import Malformed, Refusals, inside
 from polymask.model import Frame, ImageRecord, Instance, Shape
 from polymask.names import safe_path
+from polymask.png import opened_png
 from polymask.raster.runs import to_runs
 
 MANY = False
@@ -134,7 +134,7 @@ def _check(row: _Annotation, names: dict[int, str], annotations: dict[int | str,
 def _pngs(content: Content, options: ReadOptions) -> tuple[Place, str]:
     """Where the PNGs are: the place, and the folder in it."""
     if options.images is not None:
-        return Place(options.images), ""
+        return Place(options.images, options.limits), ""
     return content.place, content.name.rpartition(".")[0] + "/"
 
 
@@ -176,17 +176,15 @@ def _png(name: str, pngs: tuple[Place, str]) -> File:
 
 def _ids(file: File, frame: Frame, notes: Notes) -> NDArray[np.uint32]:
     """(height, width) uint32 segment ids."""
-    from PIL import Image, UnidentifiedImageError  # other COCO files are asked here too, and have no pictures
 
     try:
-        with Image.open(BytesIO(file.read()), formats=("PNG",)) as picture:
+        with opened_png(file.read(), notes.options.limits) as picture:
             found = (picture.height, picture.width)
-            notes.options.limits.check_frame(str(file.path), found)
             if found != frame or picture.mode not in ("RGB", "RGBA"):
-                raise InputError(f"{file.path}: {picture.mode}, {found} px; expected RGB, {frame} px")
+                raise FormatError(f"{picture.mode}, {found} px; expected RGB, {frame} px")
             rgb = np.array(picture)[..., :3].astype(np.uint32)
-    except (UnidentifiedImageError, OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise InputError(f"{file.path}: the PNG cannot be read: {error}") from None
+    except FormatError as error:
+        raise InputError(f"{file.path}: {error}") from None
     ids: NDArray[np.uint32] = rgb[..., 0] + (rgb[..., 1] << 8) + (rgb[..., 2] << 16)
     return ids
 

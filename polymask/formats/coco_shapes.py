@@ -1,12 +1,19 @@
 """COCO's segmentations: rings or runs, told by their type; checked first, decoded when they are drawn."""
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
 import msgspec
 import numpy as np
 
 from polymask.formats.refusals import Malformed, decode_json, inside
+from polymask.limits import Limits
 from polymask.model import Frame, Polygon, Runs, Shape
 from polymask.raster.kernel import is_plain, plain_rings
 from polymask.raster.runs import counts_from_string
+
+if TYPE_CHECKING:
+    from polymask.formats.coco import Key, _Annotation
 
 Number = int | float
 
@@ -19,6 +26,7 @@ class _Rle(msgspec.Struct):
 _rings = msgspec.json.Decoder(list[list[float]])
 _rle = msgspec.json.Decoder(_Rle)
 _NULL = msgspec.Raw(b"null")
+_LEAST_TEXT = 4  # bytes of JSON for a point: two digits, two commas
 
 
 def is_rle(segmentation: msgspec.Raw) -> bool:
@@ -31,6 +39,19 @@ def rle_size(segmentation: msgspec.Raw) -> tuple[Number, Number]:
     return decode_json(segmentation, _rle).size
 
 
+def paints(
+    annotation: "_Annotation", index: int, frames: "Mapping[Key, Frame]", names: "Mapping[Key, str]"
+) -> bool:
+    """Whether an annotation has a segmentation; raises `Malformed` where it cannot be used."""
+    if annotation.image_id not in frames:
+        raise Malformed("$.image_id", f"no image has the id {annotation.image_id!r}")
+    if annotation.category_id not in names:
+        raise Malformed("$.category_id", f"no category has the id {annotation.category_id!r}")
+    if annotation.id is None:
+        annotation.id = f"annotations[{index}]"
+    return check_segmentation(annotation.segmentation, frames[annotation.image_id])
+
+
 def check_segmentation(segmentation: msgspec.Raw, frame: Frame) -> bool:
     """Whether there is one; raises `Malformed` where it cannot be drawn."""
     if is_plain(segmentation):
@@ -40,6 +61,14 @@ def check_segmentation(segmentation: msgspec.Raw, frame: Frame) -> bool:
             _runs(segmentation, frame)
             return True
         return bool(_checked_rings(segmentation))
+
+
+def refuse_large(segmentations: Sequence[msgspec.Raw], limits: Limits, where: str) -> None:
+    """Raise `LimitError` where the rings of a segmentation have more points than are allowed."""
+    least = _LEAST_TEXT * limits.max_vertices
+    for index, segmentation in enumerate(segmentations):
+        if len(memoryview(segmentation)) > least and not is_rle(segmentation):
+            limits.check_points(f"{where}[{index}]", bytes(segmentation).count(b",") // 2 + 1)
 
 
 def shapes_of(segmentations: list[msgspec.Raw], frame: Frame) -> list[Shape]:

@@ -12,6 +12,7 @@ from polymask.errors import FormatError
 from polymask.formats.outline import Outline, outline_of
 from polymask.formats.place import File, Place
 from polymask.formats.ranges import Ranges
+from polymask.limits import Limits
 from polymask.urls import Location
 
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
@@ -27,8 +28,8 @@ class Content:
     Of a folder, a glob or a zip it is the `place` only; `Content(file)` is one file in it.
     """
 
-    def __init__(self, source: Location | File) -> None:
-        self.place = source.place if isinstance(source, File) else Place(source)
+    def __init__(self, source: Location | File, limits: Limits | None = None) -> None:
+        self.place = source.place if isinstance(source, File) else Place(source, limits or Limits())
         self.path = source.path if isinstance(source, File) else source
         self.name = source.name
 
@@ -92,9 +93,11 @@ class Content:
             raise FormatError(f"{self.path}: not JSON: {error}") from None
         except RecursionError:
             raise FormatError(f"{self.path}: not JSON that can be read: nested too deep") from None
+        self.place.limits.check_depth(self.path, self.text)
         return self.text
 
     def _without_constants(self) -> bytes:
+        self.place.limits.check_depth(self.path, self.text)
         try:
             return msgspec.json.encode(json.loads(self.text, parse_constant=str))
         except (ValueError, RecursionError) as error:
@@ -142,13 +145,13 @@ def members(text: bytes | msgspec.Raw) -> Mapping[str, msgspec.Raw]:
     """The members of a JSON object, undecoded; none where it is no object."""
     try:
         return msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return _NONE
 
 
 def _is_object(text: bytes) -> bool:
     try:
         msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
     return True

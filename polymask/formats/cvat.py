@@ -5,6 +5,7 @@ cuboids and skeletons enclose nothing: they are left alone and listed. Read thro
 which refuses entities. Source: CVAT's documentation, "CVAT for images 1.1".
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polymask.errors import FormatError
+from polymask.errors import FormatError, LimitError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
@@ -92,9 +93,16 @@ def _pages(content: Content, labels: dict[str, None]) -> Iterator[Page]:
 
 
 def _elements(content: Content) -> Iterator["Element"]:
+    deep, limits = 0, content.place.limits
     try:
-        for _, element in _etree().iterparse(BytesIO(content.text)):
-            yield element
+        for event, element in _etree().iterparse(BytesIO(content.text), events=("start", "end")):
+            deep += 1 if event == "start" else -1
+            if deep > limits.max_depth:
+                limits.check("max_depth", deep, str(content.path), f"{deep} elements open at once")
+            if event == "end":
+                yield element
+    except LimitError:
+        raise
     except _parse_errors() as error:
         raise FormatError(f"{content.path}: not XML that can be read: {error}") from None
 
@@ -174,20 +182,23 @@ def _number(element: "Element", name: str, default: float | None = None) -> floa
     if given is None and default is not None:
         return default
     try:
-        return float(given or "")
+        number = float(given or "")
     except ValueError:
-        raise Malformed(f"@{name}", f"expected a number, got {given!r}") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise Malformed(f"@{name}", f"expected a number, got {given!r}")
+    return number
 
 
 def _mask(element: "Element", frame: Frame) -> Shape:
     left, top, width, height = (int(_number(element, name)) for name in ("left", "top", "width", "height"))
     try:
-        counts = np.array([int(count) for count in element.get("rle", "").split(",")], np.int64)
+        counts = [int(count) for count in element.get("rle", "").split(",")]
     except ValueError:
         raise Malformed("@rle", "expected whole numbers with commas between") from None
-    if min(width, height) < 0 or (counts < 0).any() or counts.sum() != width * height:
+    if min(width, height, *counts) < 0 or sum(counts) != width * height:
         raise Malformed(
-            "@rle", f"counts sum to {counts.sum()}, but {height} × {width} px are {height * width}"
+            "@rle", f"counts sum to {sum(counts)}, but {height} × {width} px are {height * width}"
         )
     if width * height > frame[0] * frame[1]:
         raise Malformed("@width", f"a mask of {height} × {width} px in an image of {frame[0]} × {frame[1]}")

@@ -173,7 +173,7 @@ def _shape(row: _Annotation, frame: Frame, notes: Notes) -> Shape:
     if row.type == "binary":
         png = Page(notes.page.file, text=row.coordinates).decode(_png)
         mask = png_mask(decoded(png if isinstance(png, str) else png.data), notes.options.limits)
-        if mask.shape != frame and notes.pictures:
+        if mask.shape != frame and not notes.unseen:
             raise Malformed("$", f"a mask of {mask.shape} px in an image of {frame}")
         return crop_runs(mask, (0, 0), frame)
     rings = Page(notes.page.file, text=row.coordinates).decode(_polygon)

@@ -135,16 +135,16 @@ def _parse(page: Page, notes: Notes, names: tuple[str, ...]) -> ImageRecord:
         elif row.label_id is None or not 0 <= row.label_id < len(names):
             raise Malformed("$.label_id", f"no label has the number {row.label_id}")
         else:
-            return Instance(index, names[row.label_id], _shape(row, frame), order=row.z_order)
+            return Instance(index, names[row.label_id], _shape(row, frame, notes), order=row.z_order)
         return None
 
     instances = notes.each(item.annotations, _Annotation, "$.annotations", make)
     return ImageRecord(item.id, name, frame, instances)
 
 
-def _shape(row: _Annotation, frame: Frame) -> Shape:
+def _shape(row: _Annotation, frame: Frame, notes: Notes) -> Shape:
     if row.type == "mask":
-        return _runs(row.rle, frame)
+        return _runs(row.rle, row.rle.size if row.rle and notes.unseen else frame)
     with inside("$.points"):
         if row.type == "ellipse":
             if len(row.points) != 4:

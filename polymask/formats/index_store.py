@@ -7,6 +7,7 @@ appears whole or not at all. Where the cache cannot be written to, the index ser
 import os
 import shutil
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from hashlib import sha256
@@ -22,6 +23,7 @@ from polymask.model import Finding, Skipped
 
 _ARRAYS = ("marks", "order", "cuts", "frames")
 _FACTS = "facts.json"
+KEPT = 30 * 86_400  # seconds that an index is kept unused
 Key = int | float | str
 
 
@@ -115,6 +117,7 @@ def is_stored(path: Path) -> bool:
 def load(stamp: Stamp) -> Stored | None:
     """The index of a file in this state, or None."""
     try:
+        os.utime(stamp.folder)  # it is used
         return _opened(stamp.folder)
     except (OSError, ValueError, msgspec.MsgspecError):
         return None
@@ -131,13 +134,19 @@ def save(stamp: Stamp, stored: Stored) -> Stored:
         _write(folder, stored)
         with suppress(OSError):  # another run was first
             folder.rename(stamp.folder)
-        for outdated in stamp.outdated:
+        for outdated in (*stamp.outdated, *_unused()):
             shutil.rmtree(outdated, ignore_errors=True)
     except OSError:
         return stored
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return load(stamp) or stored
+
+
+def _unused() -> list[Path]:
+    """Indexes that no run has opened for long, and what is left of runs that were killed meanwhile."""
+    since = time.time() - KEPT
+    return [one for one in cache_folder().iterdir() if one.stat().st_mtime < since]
 
 
 def _write(folder: Path, stored: Stored) -> None:
@@ -149,7 +158,10 @@ def _write(folder: Path, stored: Stored) -> None:
 
 def _opened(folder: Path) -> Stored:
     facts = msgspec.json.decode((folder / _FACTS).read_bytes(), type=_Facts)
-    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
+    arrays = {
+        name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False).view(np.ndarray)
+        for name in _ARRAYS
+    }
     told = {name: getattr(facts, name) for name in _Facts.__struct_fields__}
     return Stored(**arrays, **told, folder=folder)
 

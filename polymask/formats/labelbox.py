@@ -117,7 +117,7 @@ def _lines(content: Content, file: File, refusals: Refusals) -> Iterator[Page]:
     for number, line in enumerate(content.text.splitlines(), 1):
         try:
             msgspec.json.decode(line or b"null", type=msgspec.Raw)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             refusals.refuse(f"line {number}", f"not JSON: {error}")
             continue
         if line.strip():

@@ -33,7 +33,8 @@ from polymask.formats.shapes import (
     stroke,
     united,
 )
-from polymask.model import Frame, ImageRecord, Instance, Limits, Shape
+from polymask.limits import Limits
+from polymask.model import Frame, ImageRecord, Instance, Shape
 
 MANY = True
 LINE_WIDTH, POINT_RADIUS = 10, 5

@@ -171,10 +171,10 @@ def _instance(row: _Result, key: str, frame: Frame, notes: Notes) -> Instance | 
     if len(labels) != 1:
         raise Malformed(f"$.value.{row.type}", f"expected one label, got {labels}")
     with inside("$.value"):
-        return Instance(key, labels[0], _shape(row.type, value, frame))
+        return Instance(key, labels[0], _shape(row.type, value, frame, notes))
 
 
-def _shape(kind: str, value: _Value, frame: Frame) -> Shape:
+def _shape(kind: str, value: _Value, frame: Frame, notes: Notes) -> Shape:
     height, width = frame
     x, y = value.x * width / 100, value.y * height / 100
     match kind:
@@ -186,6 +186,9 @@ def _shape(kind: str, value: _Value, frame: Frame) -> Shape:
         case "ellipselabels":
             radii = value.radiusX * width / 100, value.radiusY * height / 100
             return ellipse((x, y), radii, frame, degrees=value.rotation)
+    if notes.unseen:
+        return ()
+    notes.options.limits.check("max_pixels", height * width * 4, str(notes.page.file.path), "a brush's bytes")
     with inside("$.rle"):
         alpha = unpacked(value.rle, height * width * 4).reshape(height, width, 4)[..., 3]
     return crop_runs(alpha > 0, (0, 0), frame)
@@ -210,16 +213,16 @@ def unpacked(packed: list[int], size: int) -> NDArray[np.uint8]:
     widths = [bits.take(4) + 1 for _ in range(4)]
     if count != size or width != 8:
         raise Malformed("$", f"holds {count} values of {width} bits, not {size} of 8: height × width × 4")
-    parts: list[bytes] = []
-    filled = 0
+    values, filled = np.empty(size, np.uint8), 0
     while filled < count:
         repeats = bits.take(1)
         length = bits.take(widths[bits.take(2)]) + 1
-        parts.append(bytes([bits.take(8)]) * length if repeats else bits.bytes(length))
+        if filled + length > count:
+            raise Malformed("$", "a run goes beyond the end")
+        run = bits.take(8) if repeats else np.frombuffer(bits.bytes(length), np.uint8)
+        values[filled : filled + length] = run
         filled += length
-    if filled != count:
-        raise Malformed("$", "a run goes beyond the end")
-    return np.frombuffer(b"".join(parts), np.uint8)
+    return values
 
 
 class _Bits:

@@ -13,6 +13,7 @@ from codecs import getincrementaldecoder
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -65,6 +66,17 @@ class Rows:
     def text(self, start: int, stop: int) -> bytes:
         """Elements, as they are written, with the commas between."""
         return self.file.read(int(self.marks[start]) + 1, int(self.marks[stop])) if start < stop else b""
+
+    def texts(self, numbers: NDArray[np.integer[Any]]) -> list[bytes]:
+        """Elements by their ascending numbers; neighbours are read together, with the commas between."""
+        parts: list[list[int]] = []
+        starts, stops = (self.marks[numbers] + 1).tolist(), self.marks[numbers + 1].tolist()
+        for start, stop in zip(starts, stops, strict=True):
+            if parts and parts[-1][1] + 1 == start:
+                parts[-1][1] = stop
+            else:
+                parts.append([start, stop])
+        return [self.file.read(start, stop) for start, stop in parts]
 
     def blocks(self) -> Iterator[tuple[int, int]]:
         """Half-open ranges of elements, each of about a block's bytes."""

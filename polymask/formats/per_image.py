@@ -52,10 +52,12 @@ class Notes:
     pictures: Pictures | None = None
     unsupported: list[Skipped] = field(default_factory=list)
     unsegmented: int = 0
+    unseen: bool = False
 
     def frame(self, name: str) -> Frame:
-        """The frame of a picture; a stand-in while records are only checked."""
+        """The frame of a picture; a stand-in while records are only checked, which `unseen` tells."""
         if self.pictures is None:
+            self.unseen = True
             return NOT_SEEN
         frame = self.pictures.frame(name, beside=self.page.file.name)
         self.options.limits.check_frame(name, frame)
@@ -140,6 +142,7 @@ class _Reader:
         self.options, self.parse = options, parse
         self.pictures = Pictures(content.place, options.images)
         self.pages: list[Page] = []
+        self.refused: list[int] = []
         self.names: list[str] = []
         self.used: Counter[str] = Counter()
         self.skipped: list[Skipped] = []
@@ -153,7 +156,9 @@ class _Reader:
         record = self._parsed(page, notes)
         self.skipped += [self._placed(page, one) for one in notes.refusals.skipped]
         if record is not None:
+            self.options.limits.check_record(f"{page.file.path}: {page.where}", record)
             self.pages.append(page)
+            self.refused.append(len(notes.refusals.skipped))
             self.names.append(record.name)
             self.used.update(instance.label for instance in record.instances)
             self.unsegmented += notes.unsegmented
@@ -183,9 +188,13 @@ class _Reader:
         page = self.pages[index]
         notes = Notes(page, self.options, Refusals(page.file.path, skip=True), self.pictures)
         try:
-            return self.parse(page, notes)
+            record = self.parse(page, notes)
         except Malformed as error:  # the file has changed since it was checked
             raise FormatError(f"{page.file.path}: {error}") from None
+        if len(notes.refusals.skipped) > self.refused[index]:  # only the picture's size told
+            wrong = notes.refusals.skipped[-1]
+            raise FormatError(f"{page.file.path}: {wrong.name}: {wrong.reason}")
+        return record
 
 
 def json_pages(content: Content, *, pattern: str = "*.json") -> Iterator[Page]:

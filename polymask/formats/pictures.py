@@ -4,18 +4,22 @@ A picture's frame is that of the picture as it is shown: EXIF orientations 5 to 
 and width. That is what the formats that need it (VIA, YOLO, Label Studio, Dataloop) draw on.
 """
 
-import struct
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import PurePosixPath
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from polymask.errors import InputError
+from polymask.errors import InputError, PolymaskError
 from polymask.formats.place import File, Place
 from polymask.model import Frame
 from polymask.names import safe_path
+from polymask.png import DAMAGE
 from polymask.urls import Location
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 PICTURES = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
@@ -40,34 +44,46 @@ def frame_of_bytes(data: bytes, path: Location) -> Frame:
 
 
 def _frame_of(opened: BinaryIO, path: Location) -> Frame:
-    from PIL import Image, UnidentifiedImageError  # formats that know their frames come here never
+    from PIL import Image
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(opened, formats=PICTURES) as picture:
-                width, height = picture.size
-                # PNG's own getexif would decode the pixels
-                orientation = Image.Image.getexif(picture).get(EXIF_ORIENTATION, 1)
-    except UnidentifiedImageError:
-        raise InputError(f"{path}: no picture of a kind that is read ({', '.join(PICTURES)})") from None
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        struct.error,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ) as error:
-        raise InputError(f"{path}: the picture cannot be read: {error}") from None
+        with opened_picture(opened) as picture:
+            width, height = picture.size
+            # PNG's own getexif would decode the pixels
+            orientation = Image.Image.getexif(picture).get(EXIF_ORIENTATION, 1)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
+
+
+@contextmanager
+def opened_picture(source: BinaryIO) -> "Iterator[Image.Image]":
+    """A picture of a kind that is read; what goes wrong with it, while decoding too, is `InputError`.
+
+    What Pillow warns of as a decompression bomb is refused.
+    """
+    from PIL import Image, UnidentifiedImageError  # formats that know their frames come here never
+
+    bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(source, formats=PICTURES) as opened:
+                yield opened
+    except PolymaskError:
+        raise
+    except UnidentifiedImageError:
+        raise InputError(f"no picture of a kind that is read ({', '.join(PICTURES)})") from None
+    except (*DAMAGE, *bombs) as error:
+        raise InputError(f"the picture cannot be read: {error}") from None
 
 
 class Pictures:
     """Where the pictures of a source are: below `images`, else beside the annotations."""
 
     def __init__(self, place: Place, images: Location | None) -> None:
-        self.place = Place(images) if images is not None else place
+        self.place = Place(images, place.limits) if images is not None else place
         self.given = images is not None
 
     def find(self, name: str, *, beside: str = "") -> File | None:

@@ -15,12 +15,12 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from polymask.errors import FormatError, InputError, LimitError, NotFound
+from polymask.errors import FormatError, InputError, NotFound
+from polymask.limits import Limits
 from polymask.names import safe_path
 from polymask.urls import Location, Url
 
-MOST_RATIO = 200  # annotations pack to a fiftieth at best; DEFLATE goes up to a thousandth
-SMALL = 1 << 20  # below this, a ratio says nothing
+SMALL = 1 << 20  # below this, a ratio of sizes says nothing
 _ZIP = b"PK\x03\x04"
 _NOT_OURS = ("__MACOSX",)  # what the Finder adds to a zip
 
@@ -45,8 +45,8 @@ class File:
 class Place:
     """The files at a source path."""
 
-    def __init__(self, path: Location) -> None:
-        self.path = path
+    def __init__(self, path: Location, limits: Limits | None = None) -> None:
+        self.path, self.limits = path, limits or Limits()
         there, one = path.exists(), path.is_file()
         self.is_glob = not there and isinstance(path, Path) and has_magic(str(path))
         self._stream = self._once() if there and not (one or path.is_dir()) else None
@@ -58,7 +58,9 @@ class Place:
 
     def _once(self) -> bytes:
         """What a pipe gives; it can be read only once. Raises `FormatError` for a zip."""
-        data = self.path.read_bytes()
+        with self.path.open("rb") as file:
+            data = file.read(self.limits.max_bytes + 1)
+        self.limits.check_bytes(self.path, len(data))
         if data[:4] == _ZIP:
             raise FormatError(f"{self.path}: a zip is read in place, so it has to be a file")
         return data
@@ -70,7 +72,7 @@ class Place:
     @cached_property
     def zip(self) -> "Zip | None":
         """The archive, where the place is one."""
-        return Zip(self.path) if self.path.is_file() and not self.is_file else None
+        return Zip(self.path, self.limits) if self.path.is_file() and not self.is_file else None
 
     @cached_property
     def root(self) -> Location:
@@ -114,7 +116,11 @@ class Place:
         """A file's bytes."""
         if self._stream is not None and name == self.path.name:
             return self._stream
-        return self.zip.read(name) if self.zip else (self.root / name).read_bytes()
+        if self.zip:
+            return self.zip.read(name)
+        path = self.root / name
+        self.limits.check_bytes(path, _size(path))
+        return path.read_bytes()
 
     def on_disk(self, name: str) -> Path | None:
         """Where a file lies that can be read by parts; None for what comes from a pipe, a zip or a store."""
@@ -165,6 +171,12 @@ def _is_visible(name: str) -> bool:
     return not any(part.startswith(".") or part in _NOT_OURS for part in parts)
 
 
+def _size(path: Location) -> int:
+    if isinstance(path, Path):
+        return path.stat().st_size
+    return int((path.info() or {}).get("size") or 0)
+
+
 class Zip:
     """A zip archive, read in place.
 
@@ -172,14 +184,16 @@ class Zip:
     archive or is there twice, `LimitError` for a member that unpacks to too much.
     """
 
-    def __init__(self, path: Location) -> None:
-        self.path = path
+    def __init__(self, path: Location, limits: Limits) -> None:
+        self.path, self.limits = path, limits
         self.sizes: dict[str, int] = {}
         self._opened: dict[int, zipfile.ZipFile] = {}
         for member in self._archive().infolist():
             if not member.is_dir():
                 self._check(member)
                 self.sizes[member.filename] = member.file_size
+        # members may share packed bytes, so their ratios do not tell that of the whole
+        self._check_ratio(path, _size(path), sum(self.sizes.values()))
 
     def _check(self, member: zipfile.ZipInfo) -> None:
         try:
@@ -191,11 +205,17 @@ class Zip:
             raise FormatError(f"{where}: the archive has this name twice")
         if member.flag_bits & 1:
             raise FormatError(f"{where}: encrypted; unpack it first")
-        if member.file_size > SMALL + MOST_RATIO * member.compress_size:
-            raise LimitError(
-                f"{where}: {member.compress_size} bytes that unpack to {member.file_size}; "
-                "if that is right, unpack it yourself"
-            )
+        self.limits.check_bytes(where, member.file_size)
+        self._check_ratio(where, member.compress_size, member.file_size)
+
+    def _check_ratio(self, where: object, packed: int, size: int) -> None:
+        ratio = max(0, size - SMALL) // max(packed, 1)
+        self.limits.check(
+            "max_zip_ratio",
+            ratio,
+            str(where),
+            f"{packed} bytes that unpack to {size}, {ratio} times as many,",
+        )
 
     def _archive(self) -> zipfile.ZipFile:
         """The archive opened in this process: forked workers must not share a file position."""
@@ -219,4 +239,4 @@ class Zip:
         return data
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "sizes": self.sizes, "_opened": {}}
+        return {"path": self.path, "limits": self.limits, "sizes": self.sizes, "_opened": {}}

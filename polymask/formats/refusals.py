@@ -42,6 +42,8 @@ def decode_json(text: bytes | msgspec.Raw, decoder: "msgspec.json.Decoder[T]") -
         reason, _, place = str(error).partition(" - at `$")
         place = place.rstrip("`")
         raise Malformed(f"${place}", reason + _shown(text, place)) from None
+    except RecursionError:
+        raise Malformed("$", "nested too deep") from None
 
 
 def _shown(text: bytes | msgspec.Raw, place: str) -> str:
@@ -53,7 +55,7 @@ def _shown(text: bytes | msgspec.Raw, place: str) -> str:
                 part = bytes(msgspec.json.decode(part, type=list[msgspec.Raw])[int(step)])
             else:
                 part = bytes(msgspec.json.decode(part, type=dict[str, msgspec.Raw])[step])
-    except (KeyError, ValueError, IndexError):
+    except (KeyError, ValueError, IndexError, RecursionError):
         return ""
     return "" if part.lstrip()[:1] in (b"[", b"{") else f" ({part[:60].decode(errors='replace')})"
 

@@ -3,18 +3,17 @@
 import base64
 import binascii
 import math
-import struct
-import warnings
 from collections.abc import Sequence
-from io import BytesIO
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
+from polymask.errors import FormatError
 from polymask.formats.refusals import Malformed
-from polymask.model import BoolMask, Frame, Limits, Polygon, Runs, Shape
+from polymask.limits import Limits
+from polymask.model import BoolMask, Frame, Polygon, Runs, Shape
+from polymask.png import opened_png
 from polymask.raster import spans_of
 from polymask.raster.runs import from_runs, to_runs
 from polymask.raster.spans import paint
@@ -162,14 +161,10 @@ def png_mask(data: bytes, limits: Limits) -> BoolMask:
     Raises `Malformed` for other bytes, `LimitError`, before memory is taken, for a PNG too large.
     """
     try:
-        with warnings.catch_warnings(), Image.open(BytesIO(data), formats=("PNG",)) as picture:
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            limits.check_frame("a PNG", (picture.height, picture.width))
+        with opened_png(data, limits) as picture:
             if "transparency" in picture.info or picture.mode in ("LA", "RGBA"):
                 return np.array(picture.convert("RGBA"))[..., 3] > 0
             pixels = np.array(picture)
             return np.array(pixels.any(axis=2) if pixels.ndim == 3 else pixels > 0, bool)
-    except UnidentifiedImageError:
-        raise Malformed("$", "not a PNG") from None
-    except (OSError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
-        raise Malformed("$", f"a damaged PNG: {error}") from None
+    except FormatError as error:
+        raise Malformed("$", str(error)) from None

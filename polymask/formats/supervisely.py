@@ -15,10 +15,11 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content, members
 from polymask.formats.facts import Facts
 from polymask.formats.per_image import Categories, Notes, Page, files, gather
-from polymask.formats.place import MOST_RATIO, SMALL, File
+from polymask.formats.place import SMALL, File
 from polymask.formats.refusals import Malformed, Refusals, inside
 from polymask.formats.shapes import Point, crop_runs, decoded, png_mask, polygon
-from polymask.model import Frame, ImageRecord, Instance, Limits, Shape
+from polymask.limits import Limits
+from polymask.model import Frame, ImageRecord, Instance, Shape
 
 MANY = True
 META, FOLDER = "meta.json", "ann"
@@ -163,15 +164,15 @@ def _shape(row: _Object, kind: str, frame: Frame, limits: Limits) -> Shape:
             return (polygon(row.points.exterior, row.points.interior),)
     if kind == "bitmap" and row.bitmap:
         with inside("$.bitmap.data"):
-            mask = png_mask(_inflated(decoded(row.bitmap.data)), limits)
+            mask = png_mask(_inflated(decoded(row.bitmap.data), limits), limits)
         return crop_runs(mask, row.bitmap.origin, frame)
     raise Malformed("$.geometryType", f"no geometry that is read: '{kind}'")
 
 
-def _inflated(data: bytes) -> bytes:
+def _inflated(data: bytes, limits: Limits) -> bytes:
     try:
         inflating = zlib.decompressobj()
-        png = inflating.decompress(data, SMALL + MOST_RATIO * len(data))
+        png = inflating.decompress(data, SMALL + limits.max_zip_ratio * len(data))
     except zlib.error as error:
         raise Malformed("$", f"not zlib: {error}") from None
     if inflating.unconsumed_tail:

@@ -8,14 +8,12 @@ VOC's border color in RGB masks, is void. Source: PASCAL VOC development kit (na
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
 from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
-from polymask.errors import FormatError, LabelError, LimitError
+from polymask.errors import FormatError, LabelError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
@@ -23,8 +21,9 @@ from polymask.formats.per_image import Categories, Notes, Page, files, gather
 from polymask.formats.refusals import Malformed
 from polymask.labels import VOID_8, LabelMap
 from polymask.labels_files import from_text
-from polymask.model import ImageRecord, Instance, Limits
-from polymask.png import INDEXED, SIGNATURE
+from polymask.limits import Limits
+from polymask.model import ImageRecord, Instance
+from polymask.png import INDEXED, SIGNATURE, opened_png
 from polymask.raster.runs import to_runs
 
 MANY = True
@@ -150,17 +149,12 @@ def _parse(page: Page, notes: Notes, labels: _Labels) -> ImageRecord:
 def _values(data: bytes, labels: _Labels, limits: Limits) -> NDArray[np.uint16]:
     """The (height, width) uint16 values of a mask."""
     try:
-        with Image.open(BytesIO(data), formats=("PNG",)) as picture:
-            limits.check_frame("a mask", (picture.height, picture.width))
+        with opened_png(data, limits) as picture:
             if picture.mode in ("L", "P", "I;16", "1"):
                 return np.array(picture).astype(np.uint16)
             return _by_color(np.array(picture.convert("RGB")), labels)
-    except LimitError:
-        raise
-    except UnidentifiedImageError:
-        raise Malformed("$", "not a PNG") from None
-    except (OSError, SyntaxError, EOFError, ValueError, Image.DecompressionBombError) as error:
-        raise Malformed("$", f"a damaged PNG: {error}") from None
+    except FormatError as error:
+        raise Malformed("$", str(error)) from None
 
 
 def _by_color(rgb: NDArray[np.uint8], labels: _Labels) -> NDArray[np.uint16]:

@@ -25,6 +25,7 @@ from polymask.model import Frame, ImageRecord, Instance, Polygon
 
 MANY = True
 _YAML = (".yaml", ".yml")
+_MOST_YAML = 1 << 20  # it is read slowly, and merged keys may double at every line
 _HEAD = 4096
 
 FACTS = Facts(
@@ -79,7 +80,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         raise FormatError(f"{content.path}: no label file (labels/**/*.txt) in it")
     pictures = Pictures(place, options.images)
     parse = partial(_parse, names=names, pictures=pictures)
-    inner = Content(place.path)
+    inner = Content(place.path, place.limits)
     annotations = gather(inner, options, pages, format="yolo", parse=parse, categories=_categories(names))
     return replace(annotations, path=content.path)
 
@@ -88,7 +89,7 @@ def _names(content: Content) -> tuple[Place, Mapping[int, str]]:
     """The place of the label files, and the names; of a YAML file, the place is its folder."""
     place = content.place
     if place.is_file and content.path.suffix in _YAML:
-        return Place(content.path.parent), _decoded(content)
+        return Place(content.path.parent, place.limits), _decoded(content)
     found = [name for name in place.names if PurePosixPath(name).suffix in _YAML]
     above = [f"{up}data.yaml" for up in ("", "../", "../../")] if not place.zip else []
     for file in [*map(place.file, found), *filter(None, map(place.find, above))]:
@@ -100,9 +101,11 @@ def _names(content: Content) -> tuple[Place, Mapping[int, str]]:
 def _decoded(content: Content) -> Mapping[int, str]:
     import yaml
 
+    if len(content.text) > _MOST_YAML or b"<<" in content.text:
+        raise FormatError(f"{content.path}: no data.yaml: above 1 MiB, or with merge keys (`<<`)")
     try:
         document: Any = yaml.safe_load(content.text)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise FormatError(f"{content.path}: not YAML: {error}") from None
     names = document.get("names") if isinstance(document, dict) else None
     pairs = dict(enumerate(names)) if isinstance(names, list) else names
@@ -172,5 +175,5 @@ def _instance(line: bytes, index: int, names: Mapping[int, str], frame: Frame) -
     if len(numbers) < 6 or len(numbers) % 2:
         raise Malformed("", f"{len(numbers)} numbers after the class are no 3 or more pairs of x and y")
     height, width = frame
-    with inside(""):
+    with inside(""), np.errstate(over="ignore"):  # what becomes infinite is refused
         return Instance(index, names[key], (Polygon(np.array(numbers).reshape(-1, 2) * (width, height)),))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.digest import pixels_sha256
-from polymask.errors import FormatError
+from polymask.errors import FormatError, LimitError
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
@@ -23,6 +23,7 @@ from polymask.layouts.reading import MaskFolder, masks_below, read_bytes, requir
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import names_by_value
 from polymask.layouts.zipped import zipped
+from polymask.limits import Limits
 from polymask.model import IndexMask
 from polymask.semantic import Painting
 from polymask.urls import Location
@@ -96,9 +97,14 @@ def open_folder(folder: Location) -> MaskFolder | None:
 
 def _decode(path: str, *, folder: Location, label_map: LabelMap) -> IndexMask:
     try:
-        with np.load(io.BytesIO(read_bytes(folder / path)), allow_pickle=False) as archive:
+        data = io.BytesIO(read_bytes(folder / path))
+        for member in zipfile.ZipFile(data).infolist():
+            Limits().check_bytes(folder / path, member.file_size)
+        with np.load(data, allow_pickle=False) as archive:
             mask, values = archive["mask"], archive["values"].astype(label_map.dtype)
-    except (ValueError, KeyError, EOFError, struct.error, zipfile.BadZipFile) as error:
+    except LimitError:
+        raise
+    except (ValueError, KeyError, EOFError, MemoryError, struct.error, zipfile.BadZipFile) as error:
         raise FormatError(f"{folder / path}: no one-hot archive, or a damaged one: {error}") from None
     if mask.ndim != 3 or mask.shape[2] != len(values):
         raise FormatError(f"{folder / path}: {mask.shape} does not go with {len(values)} values")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from polymask.colors import colored, label_colors
 from polymask.digest import pixels_sha256
 from polymask.errors import InputError
+from polymask.formats.pictures import opened_picture
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
 from polymask.layouts.reading import MaskFolder, masks_below, read_bytes
@@ -102,19 +103,17 @@ def _edges(owners: NDArray[np.int32]) -> NDArray[np.bool_]:
 
 def _picture(data: bytes | None, frame: Frame, name: str) -> Pixels:
     """The picture's pixels at the mask's size; gray where there is none."""
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     height, width = frame
     if data is None:
         return np.full((height, width, 3), GRAY, np.uint8)
     try:
-        with Image.open(BytesIO(data)) as opened:
+        with opened_picture(BytesIO(data)) as opened:
             fits = (opened.width > opened.height) == (width > height)
             shown = (opened if fits else ImageOps.exif_transpose(opened)).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(
-            f"{name}: the picture cannot be read: {error}; leave --images out for gray"
-        ) from None
+    except InputError as error:
+        raise InputError(f"{name}: {error}; leave --images out for gray") from None
     return np.array(shown if shown.size == (width, height) else shown.resize((width, height)))
 
 
@@ -153,7 +152,7 @@ def contact_sheet(drawn: Sequence[Drawn]) -> bytes:
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
     for number, one in enumerate(drawn):
         left, top = number % columns * cell, number // columns * (cell + _CAPTION)
-        with Image.open(BytesIO(one.row)) as small:
+        with Image.open(BytesIO(one.row), formats=("PNG",)) as small:
             sheet.paste(small, (left + (cell - small.width) // 2, top + (cell - small.height) // 2))
         name = one.name if len(one.name) <= 26 else f"…{one.name[-25:]}"
         pen.text((left + 4, top + cell), name, fill="black", font=font)

@@ -7,7 +7,8 @@ from polymask.errors import FormatError, NotFound
 from polymask.files import disk_error
 from polymask.labels import LabelMap
 from polymask.layouts.tables import ID2LABEL
-from polymask.model import IndexMask, Limits
+from polymask.limits import Limits
+from polymask.model import IndexMask
 from polymask.png import decode_png
 from polymask.urls import Location, in_order, name_below
 

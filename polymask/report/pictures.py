@@ -7,8 +7,9 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from polymask.errors import InputError
 from polymask.formats import Annotations
-from polymask.formats.pictures import PICTURES, SUFFIXES
+from polymask.formats.pictures import SUFFIXES, opened_picture
 from polymask.layouts import stem
 from polymask.model import Frame
 from polymask.urls import Location, in_order, name_below
@@ -73,7 +74,7 @@ def small_jpeg(data: bytes, frame: Frame, size: tuple[int, int]) -> bytes | None
     """A picture as it is annotated, at most `size[0]` px long, as JPEG; None for what is no picture."""
     side, quality = size
     try:
-        with Image.open(BytesIO(data), formats=PICTURES) as picture:
+        with opened_picture(BytesIO(data)) as picture:
             picture.draft("RGB", (side, side))
             shown = picture if _fits(picture.size, frame) else ImageOps.exif_transpose(picture)
             shown = shown.convert("RGB")
@@ -81,7 +82,7 @@ def small_jpeg(data: bytes, frame: Frame, size: tuple[int, int]) -> bytes | None
             out = BytesIO()
             shown.save(out, "JPEG", quality=quality, subsampling=0 if quality > 90 else 2)
             return out.getvalue()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except InputError:
         return None
 
 

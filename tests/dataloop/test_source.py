@@ -11,10 +11,10 @@ from polymask.dataloop.client import connect
 from polymask.dataloop.run import read_query
 from polymask.dataloop.source import DataloopItem, DataloopSource, details_of, posted
 from polymask.dataloop.target import Target, is_dataloop
-from polymask.errors import InputError, NotFound
+from polymask.errors import InputError, NotFound, SourceChanged
 
 from .conftest import png
-from .world import ACROSS, World
+from .world import ACROSS, RING_WITH_HOLE, World
 
 
 def source_of(world: World, **options: Any) -> DataloopSource:
@@ -53,7 +53,7 @@ def test_what_is_no_picture_fails(world: World) -> None:
     assert item
     source = source_of(world)
     (found,) = source.items()
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="no picture of a kind"):
         source.read(found)
 
 
@@ -142,3 +142,24 @@ def test_a_url_without_a_dataset_is_refused(url: str) -> None:
     with pytest.raises(InputError, match="dataloop://PROJECT/DATASET"):
         Target.parse(url)
     assert not is_dataloop("folder/instances.json")
+
+
+def test_every_ring_is_read(world: World) -> None:
+    """A polygon with a hole has both its rings, which the SDK's own class has not."""
+    world.add_item("/a.png", RING_WITH_HOLE)
+    source = source_of(world)
+    (item,) = source.items()
+    (instance,) = source.read(item).record.instances
+    assert isinstance(instance.shape, tuple)
+    assert [len(polygon.rings) for polygon in instance.shape] == [2]
+
+
+def test_nothing_is_deleted_from_a_record_that_changed(world: World) -> None:
+    """Neither what was named nor anything else, where the etag is another one by now."""
+    world.add_item("/a.png", RING_WITH_HOLE, ACROSS)
+    source = source_of(world)
+    (item,) = source.items()
+    reading = source.read(item)
+    with pytest.raises(SourceChanged, match="changed meanwhile"):
+        source.delete(item, [str(reading.record.instances[0].id)], "another")
+    assert len(source.read(item).record.instances) == 2

@@ -13,6 +13,7 @@ from polymask.formats import open_annotations
 from polymask.model import Polygon
 from polymask.proven import ProvenOptions
 from polymask.report_model import Report
+from polymask.shards import Shard
 
 from .world import ACROSS, URL, World, expected, same_masks
 
@@ -46,6 +47,19 @@ def annotations(tmp_path: Path) -> Any:
 def upload(world: World, annotations: Any, url: str = URL, **options: Any) -> Report:
     with world.connected():
         return run.upload(annotations, url, ProvenOptions(**options))
+
+
+def test_parts_of_an_upload_are_together_the_whole(
+    world: World, annotations: Any, items: dict[str, str]
+) -> None:
+    """Items by their ids, names without an item by the name: each is told of once."""
+    reports = [upload(world, annotations, shard=Shard(number, 3)) for number in (1, 2, 3)]
+    whole = upload(world, annotations)
+    assert sum(report.images for report in reports) == whole.images == 4
+    failed = sorted(failure.name for report in reports for failure in report.failures)
+    assert failed == sorted(failure.name for failure in whole.failures)
+    assert sum(report.written for report in reports) == 2
+    assert whole.written == 0
 
 
 def drawn(points: list[int]) -> Any:

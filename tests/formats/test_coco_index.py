@@ -5,8 +5,10 @@ import json
 import os
 import pickle
 import random
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -202,6 +204,16 @@ def test_numbers_that_are_none_are_told_alike(
         same(path, skip_invalid=skip)
 
 
+def test_any_seekable_file_can_be_read_by_parts(generated: Path) -> None:
+    """A file on a disk is only the usual one; each process and thread opens it itself."""
+    data = generated.read_bytes()
+    file = Ranges("elsewhere", size=len(data), open_file=lambda _: BytesIO(data))
+    assert b"".join(file.chunks(1000)) == data
+    assert outline_of(file).text == outline_of(Ranges(generated)).text
+    with pytest.raises(ConflictError, match="shorter"):
+        Ranges("elsewhere", size=9, open_file=lambda _: BytesIO(b"12345")).read(3, 9)
+
+
 def test_other_formats_are_sniffed_as_before(tmp_path: Path, by_parts: None) -> None:
     """A panoptic file, a results list and lines of JSON are no large COCO file."""
     for name in ("coco-panoptic/panoptic.json", "coco-results/results.json", "labelbox/export.ndjson",
@@ -251,6 +263,18 @@ def test_the_index_is_made_once_for_a_file_as_it_is(
     os.utime(generated, ns=(1, 1))
     assert told(generated) == first
     assert folder not in list(cache.iterdir())
+
+
+def test_what_nobody_uses_is_dropped(generated: Path, cache: Path, by_parts: None) -> None:
+    """Indexes unused for long, and what a killed run left; what is in use stays."""
+    for name in (".left", "unused", "used"):
+        (cache / name).mkdir(parents=True)
+        (cache / name / "marks.npy").touch()
+    for name in (".left", "unused"):
+        os.utime(cache / name, (1, time.time() - index_store.KEPT - 10))
+    told(generated)
+    assert {"used"} < {one.name for one in cache.iterdir()}
+    assert len(list(cache.iterdir())) == 2
 
 
 def test_a_cache_that_cannot_be_written_to_costs_time_only(

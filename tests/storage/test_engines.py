@@ -7,10 +7,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -253,18 +254,33 @@ def test_a_missing_dask_is_named_with_its_extra(
         polymask.convert(many_images(3), tmp_path / "out", scheduler="tcp://127.0.0.1:9")
 
 
-def test_a_pool_that_breaks_is_unavailable(many_images: Many, tmp_path: Path) -> None:
-    """The next run completes what it did."""
+def _broken(kind: str) -> Exception:
+    if kind == "pool":
+        return BrokenProcessPool("gone")
+    from distributed.scheduler import KilledWorker
+
+    return KilledWorker("run", SimpleNamespace(address="tcp://gone"), 3)
+
+
+@pytest.mark.parametrize("kind", ["pool", "dask"])
+def test_workers_that_are_gone_are_unavailable(kind: str, many_images: Many, tmp_path: Path) -> None:
+    """The next run completes what they did."""
 
     class Broken(ThreadPoolExecutor):
         def submit(self, *_: Any, **__: Any) -> Any:
-            future = super().submit(int)
-            future.result()
-            future._exception = BrokenProcessPool("gone")
+            future: Future[Any] = Future()
+            future.set_exception(_broken(kind))
             return future
 
     with Broken(1) as executor, pytest.raises(Unavailable, match="the workers are gone"):
         polymask.convert(many_images(30), tmp_path / "out", executor=executor)
+
+
+def test_errors_come_back_from_workers_as_they_are() -> None:
+    """They are sent pickled."""
+    for error in (polymask.NotFound, polymask.Denied, polymask.SourceChanged, polymask.FormatError):
+        again = pickle.loads(pickle.dumps(error("s3://bucket/a: no")))
+        assert (type(again), str(again)) == (error, "s3://bucket/a: no")
 
 
 def test_what_only_this_process_sees_is_not_shared_out(

@@ -3,7 +3,12 @@
 import json
 import os
 import pickle
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier
+from time import monotonic, sleep
 
 import pytest
 
@@ -144,14 +149,35 @@ def test_a_run_that_was_killed_on_this_machine_is_taken_over_at_once(away: Objec
 
 
 def test_a_run_that_was_taken_over_publishes_nothing(away: ObjectRoot) -> None:
-    """It slept too long: its note is gone, or another's is there."""
+    """It slept too long: its note is gone, or another's is there. It leaves none behind."""
     with pytest.raises(Locked, match="taken over"), away.run({"n": 1}):
         away._forget([away._note])
         away.sync()
+    assert not stored(away.path)
     with pytest.raises(Locked, match="taken over"), pickle.loads(pickle.dumps(away)).run({"n": 1}) as _:
         _leave_note(away)
         away._note = next(name for name in away._notes() if name != "run-other.json")
         away.sync()
+
+
+def test_of_runs_that_start_at_once_never_two_go_on(memory: Url) -> None:
+    """Each puts its note before it looks for others'."""
+    inside, most, together = [0], [0], Barrier(8)
+
+    def attempt(_: int) -> None:
+        together.wait()
+        for _ in range(20):
+            with suppress(Locked), ObjectRoot(memory).run({}):
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+                sleep(0.001)
+                inside[0] -= 1
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(attempt, range(8)))
+    assert most[0] <= 1
+    with ObjectRoot(memory).run({}) as unfinished:
+        assert unfinished is None
 
 
 def test_a_run_gives_signs_of_life(memory: Url, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,9 +193,7 @@ def test_a_run_gives_signs_of_life(memory: Url, monkeypatch: pytest.MonkeyPatch)
         assert not any("run-" in name for name in stored(memory))
 
 
-def _wait_for(true: "objects.Callable[[], bool]") -> None:
-    from time import monotonic, sleep
-
+def _wait_for(true: Callable[[], bool]) -> None:
     end = monotonic() + 10
     while not true() and monotonic() < end:
         sleep(0.005)

@@ -204,6 +204,16 @@ def test_a_store_that_does_not_answer_is_unavailable(monkeypatch: pytest.MonkeyP
     _expect(Unavailable, "http://127.0.0.1:9", monkeypatch)
 
 
+def test_whoever_has_no_credentials_is_denied(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And told to log in."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    reconnect()
+    with pytest.raises(Denied, match="log in to the store"):
+        list(polymask.read("s3://bucket/a.json"))
+    reconnect()
+
+
 def _expect(error: type[Exception], address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in variables(address).items():
         monkeypatch.setenv(name, value)

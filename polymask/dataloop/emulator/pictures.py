@@ -6,7 +6,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
+
+from polymask.errors import InputError
+from polymask.formats.pictures import opened_picture
 
 _ORIENTATION = 0x0112
 # Anything but JPEG is served as PNG, which has every size and orientation.
@@ -76,9 +79,9 @@ def describe(name: str, data: bytes) -> dict[str, Any]:
     """
     facts = {"originalname": name, "size": len(data), "encoding": "7bit", "mimetype": guess_mimetype(name)}
     try:
-        with Image.open(io.BytesIO(data)) as picture:
+        with opened_picture(io.BytesIO(data)) as picture:
             facts |= _picture_facts(picture)
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+    except InputError:
         # Not a picture, or none that can be measured: the platform stores it all the same.
         return facts
     return facts
