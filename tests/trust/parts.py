@@ -56,7 +56,7 @@ def program(name: str, what: str, *arguments: str) -> dict[str, Part]:
     """A part for a campaign that is in this tree; one that is not is none of this tree's."""
     package = ROOT / Path(*name.split("."))
     there = package.is_dir() or package.with_suffix(".py").is_file()
-    return {what: partial(campaign, what, name, *arguments)} if there else {}
+    return {name.rpartition(".")[2]: partial(campaign, what, name, *arguments)} if there else {}
 
 
 PUSH: dict[str, Part] = {
