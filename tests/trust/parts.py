@@ -70,7 +70,7 @@ PUSH: dict[str, Part] = {
     "stories": partial(stories, 50, 20),
     "contract": partial(passing, "contract of sources and sinks", "tests/contract"),
     "http": partial(passing, "HTTP faults with the real SDK, a tenth", "tests/dataloop/test_faults.py"),
-    **program("tests.fuzz", "fuzz: 2,000 inputs a target", "--runs", "2000"),
+    **program("tests.fuzz", "fuzz: 500 inputs a target", "--runs", "500"),
 }
 
 NIGHTLY: dict[str, Part] = {
