@@ -185,6 +185,6 @@ def _of_names(names: Sequence[str]) -> Iterator[Finding]:
         except InputError as error:
             yield Finding("invalid", name, None, str(error))
     try:
-        refuse_collisions(paths)
+        refuse_collisions(lambda: paths)
     except InputError as error:  # the first of them, as `convert` tells it
         yield Finding("invalid", "", None, str(error))

@@ -12,7 +12,7 @@ import json
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -102,8 +102,8 @@ class Root:
         there = self.path / relative
         return isinstance(other, Path) and there.is_file() and other.is_file() and there.samefile(other)
 
-    def write(self, relative: str, data: bytes, *, durable: bool = False) -> None:
-        """Put a whole file at the path, replacing what is there; with `durable`, synced to disk."""
+    def write(self, relative: str, data: bytes | Iterable[bytes], *, durable: bool = False) -> None:
+        """Put a whole file, or its parts, at the path, replacing what is there; `durable`, synced to disk."""
         work = self._folder(WORK, create=True)
         temporary = f"{os.getpid()}-{self._token}-{next(self._numbers)}.tmp"
         try:
@@ -118,12 +118,13 @@ class Root:
             raise self._refusal(error, relative) from None
 
     @staticmethod
-    def _write_new(name: str, data: bytes, folder: int, *, durable: bool) -> None:
+    def _write_new(name: str, data: bytes | Iterable[bytes], folder: int, *, durable: bool) -> None:
         descriptor = os.open(name, _NEW, 0o666, dir_fd=folder)
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            for part in (data,) if isinstance(data, bytes) else data:
+                view = memoryview(part)
+                while view:
+                    view = view[os.write(descriptor, view) :]
             if durable:
                 os.fsync(descriptor)
         finally:

@@ -8,6 +8,7 @@ that it would make as well, or something else, which it does not overwrite unask
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from polymask.files import Root
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
 from polymask.layouts.tables import ID2LABEL, id2label
-from polymask.manifest import MANIFEST, manifest_line, read_manifest
+from polymask.manifest import MANIFEST, Lines, in_blocks, manifest_line, read_manifest
 from polymask.model import ImageRecord
 from polymask.names import refuse_collisions, safe_path
 from polymask.objects import open_root
@@ -56,7 +57,7 @@ class FolderSink:
         self.overwrite, self.keep_sources = overwrite, keep_sources
         self.label_map: LabelMap = options.label_map
         self.before: dict[str, dict[str, Any]] = {}
-        self.written: dict[str, bytes] = {}
+        self.written = Lines()
         self.resumes = False
 
     @property
@@ -73,12 +74,10 @@ class FolderSink:
         `inputs` that would be written to, and for what is in the folder that a run with these
         options would not make.
         """
-        names = list(names)
-        paths = [(path, name) for name in names for path in self.layout.paths(safe_path(name), self.options)]
-        for path, _ in paths:
+        self._planned = list(names), dict(options), list(inputs)
+        for path, _ in self._paths():
             safe_path(path.partition("#")[0])
-        refuse_collisions(paths)
-        self._planned = paths, set(names), dict(options), list(inputs)
+        refuse_collisions(self._paths)
         try:
             self.look()
         except InputError:
@@ -87,13 +86,19 @@ class FolderSink:
             with self.root.held():  # what it saw may have been another run's, half done
                 self.look()
 
+    def _paths(self) -> Iterator[tuple[str, str]]:
+        """Every path that an image takes, with the image's name; worked out anew: there may be millions."""
+        for name in self._planned[0]:
+            for path in self.layout.paths(safe_path(name), self.options):
+                yield path, name
+
     def join(self, *, resumes: bool) -> None:
         """Take part in a run that another process has planned, and holds the root for."""
         self.before, self.resumes = read_manifest(self.root), resumes
 
     def look(self) -> None:
         """The part of the plan that others can change: what is in the folder now."""
-        paths, names, options, inputs = self._planned
+        names, options, inputs = self._planned
         if self.root.is_empty():
             return
         self.before = read_manifest(self.root)
@@ -102,9 +107,9 @@ class FolderSink:
         if unfinished is not None and not (self.resumes or self.overwrite):
             raise InputError(self._told("", "holds an unfinished run with other options"))
         shared = [LABELS, ID2LABEL, MANIFEST, *(path for path, _ in self.layout.finish((), self.options))]
-        self._refuse_inputs([*shared, *(path for path, _ in paths)], inputs)
-        self._look_at_shared(shared, names)
-        self._look_at(paths)
+        self._refuse_inputs(chain(shared, (path for path, _ in self._paths())), inputs)
+        self._look_at_shared(shared, set(names))
+        self._look_at(self._paths())
 
     def _refuse_inputs(self, paths: Iterable[str], inputs: Sequence[Location]) -> None:
         for path in paths if inputs else ():
@@ -230,27 +235,27 @@ class FolderSink:
             if label not in (drawn.labels or {}):
                 self.root.remove(f"{drawn.mask}/{label}.png")
 
-    def finish(self, lines: Mapping[str, bytes], rows: Mapping[str, bytes], *, changed: bool = True) -> None:
-        """The files that all images share, then, once all is durable, the manifest.
+    def finish(self, rows: Mapping[str, bytes], *, changed: bool = True) -> None:
+        """The files that all images share, then, once all is durable, the manifest of what was `written`.
 
-        `lines` are the manifest's by image name, in the source's order; `rows` the images' shares
-        of files that they have in common; `changed` tells whether any image's file was written.
+        `rows` are the images' shares of files that they have in common, by name; `changed` tells
+        whether any image's file was written.
         """
-        self.written = dict(lines)
         tables = ((LABELS, self.label_map.to_json()), (ID2LABEL, id2label(self.label_map)))
         for path, data in (*tables, *self._shared(rows)):
             if self.root.read(path) != data:
                 self.root.write(path, data)
-        manifest = b"".join(self._line_of(name) for name in sorted(self.before.keys() | self.written.keys()))
-        same = self.root.read(MANIFEST) == manifest
+        names = sorted(self.before.keys() | self.written.keys())
+        there = self.root.read(MANIFEST)
+        same = there is not None and there == b"".join(map(self._line_of, names))
         # A mask may be new though its line is old: one was removed by hand, or its writer died.
         if changed or not same or self.keep_sources or self.resumes:
             self.root.sync()
         if not same:
-            self.root.write(MANIFEST, manifest, durable=True)
+            self.root.write(MANIFEST, in_blocks(map(self._line_of, names)), durable=True)
 
     def _line_of(self, name: str) -> bytes:
-        return self.written.get(name) or manifest_line(self.before[name])
+        return self.written[name] if name in self.written else manifest_line(self.before[name])
 
     def _shared(self, rows: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
         """Files of all images: those of earlier runs are in the lists too, all in order of name."""

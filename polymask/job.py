@@ -27,7 +27,7 @@ from polymask.labels import LabelMap, from_categories, unknown_label
 from polymask.layouts import Layout, LayoutOptions, layout_named, picture_path, refuse_without_effect
 from polymask.layouts.splits import split_options
 from polymask.limits import LIMITS
-from polymask.manifest import manifest_line
+from polymask.manifest import Lines, manifest_line
 from polymask.model import ImageRecord, Skipped
 from polymask.names import safe_path
 from polymask.options import ConvertOptions, Progress
@@ -46,14 +46,20 @@ class Made:
     """What some images became: their outcomes, summed up, and by name what is kept of each that was done."""
 
     tally: Tally = field(default_factory=Tally)
-    lines: dict[str, bytes] = field(default_factory=dict)  # of the manifest
+    lines: dict[str, bytes] | Lines = field(default_factory=dict)  # of the manifest
     rows: dict[str, bytes] = field(default_factory=dict)  # of files that all images have in common
 
     def add(self, other: "Made") -> None:
         """Take other images in, behind these."""
         self.tally.merge(other.tally)
-        self.lines |= other.lines
+        self.lines.update(other.lines)
         self.rows |= other.rows
+
+    def keep(self, name: str, line: bytes, row: bytes = b"") -> None:
+        """Take in what is kept of an image."""
+        self.lines.update({name: line})
+        if row:
+            self.rows[name] = row
 
 
 class Job:
@@ -202,14 +208,14 @@ class Job:
             made = self._made(converted(), progress)
             report = self._report(made.tally)
             if not self.options.dry_run:
-                self.sink.finish(made.lines, made.rows, changed=made.tally.report.written > 0)
+                self.sink.finish(made.rows, changed=made.tally.report.written > 0)
                 if self.deletes:
                     delete_accounted(self, report)
         report.seconds = time.perf_counter() - began
         return report
 
     def _made(self, converted: Iterator[Made], progress: Progress | None) -> Made:
-        made = Made()
+        made = Made(lines=self.sink.written)
         for some in converted:
             made.add(some)
             if progress:
@@ -245,7 +251,7 @@ class Job:
     def _convert_image(self, index: int, outcome: Outcome, made: Made) -> None:
         record = self.chosen(self.annotations.decode(index))
         if entry := self.sink.finished(record):
-            made.lines[record.name] = manifest_line(entry)
+            made.keep(record.name, manifest_line(entry))
             return
         painting = striped(record, self.label_map, self.rules)
         drawn = self.layout.draw(painting, self._with_picture(index))
@@ -259,9 +265,7 @@ class Job:
         outcome.conflicts = painting.conflicts if self.layout.INDEX else without_winners(painting.conflicts)
         outcome.contested, outcome.labeled = painting.contested_pixels, painting.labeled_pixels
         outcome.instances = len(painting.instances)
-        made.lines[record.name] = line
-        if drawn.row:
-            made.rows[record.name] = drawn.row
+        made.keep(record.name, line, drawn.row)
 
     def chosen(self, record: ImageRecord) -> ImageRecord:
         """The record with the chosen instances only, at the chosen size."""

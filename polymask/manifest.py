@@ -1,20 +1,73 @@
 """`manifest.jsonl`: a line an image, telling what its mask is and what it was made of."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from tempfile import SpooledTemporaryFile, gettempdir
 from typing import Any
 
 import msgspec
 
 from polymask.errors import FormatError
-from polymask.files import Root
+from polymask.files import Root, disk_error
 from polymask.objects import ObjectRoot
 
 MANIFEST = "manifest.jsonl"
+IN_MEMORY = 1 << 26  # bytes of lines
+BLOCK = 1 << 20
 
 
 def manifest_line(entry: Mapping[str, Any]) -> bytes:
     """An image's line as the manifest holds it."""
     return msgspec.json.encode(entry) + b"\n"
+
+
+class Lines(Mapping[str, bytes]):
+    """A run's lines by image name, in order: in memory while they are few, else in a temporary file.
+
+    >>> lines = Lines()
+    >>> lines.update({"b.jpg": b'{"name":"b.jpg"}\\n', "a.jpg": b'{"name":"a.jpg"}\\n'})
+    >>> list(lines), lines["a.jpg"]
+    (['b.jpg', 'a.jpg'], b'{"name":"a.jpg"}\\n')
+    """
+
+    def __init__(self) -> None:
+        self._file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed when the lines go
+        self._places: dict[str, int] = {}
+        self._end = 0
+
+    def update(self, lines: Mapping[str, bytes]) -> None:
+        """Take lines in, behind those that are there."""
+        try:
+            self._file.seek(self._end)
+            self._file.write(b"".join(lines.values()))
+        except OSError as error:
+            raise disk_error(error, gettempdir()) from None
+        for name, line in lines.items():
+            self._places[name] = self._end
+            self._end += len(line)
+
+    def __getitem__(self, name: str) -> bytes:
+        self._file.seek(self._places[name])
+        return self._file.readline()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __del__(self) -> None:
+        self._file.close()
+
+
+def in_blocks(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines joined to blocks that are worth a call of the system."""
+    block = bytearray()
+    for line in lines:
+        block += line
+        if len(block) >= BLOCK:
+            yield bytes(block)
+            block.clear()
+    yield bytes(block)
 
 
 def read_manifest(root: Root | ObjectRoot) -> dict[str, dict[str, Any]]:

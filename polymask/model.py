@@ -181,6 +181,13 @@ class ImageRecord:
         return record_html(self)
 
 
+def _is_text(name: str) -> bool:
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Label:
     """A class name, its pixel value (0 to 65535) and its color (red, green, blue), 0 to 255 each.
@@ -198,6 +205,8 @@ class Label:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
             raise LabelError(f"a label is a text, not {self.name!r}")
+        if not self.name.isascii() and not _is_text(self.name):
+            raise LabelError(f"label {self.name!r} holds half a character, which no file can; rename it")
         object.__setattr__(self, "value", as_value(f"label '{self.name}'", self.value))
         object.__setattr__(self, "color", as_color(f"label '{self.name}'", self.color))
 

@@ -5,7 +5,8 @@ Names are refused, not mended: what is left of them is used as it is.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -63,16 +64,16 @@ def _turns(part: str) -> bool:
     return any(unicodedata.category(c) in ("Cc", "Cs") or unicodedata.bidirectional(c) in _BIDI for c in part)
 
 
-def refuse_collisions(planned: Iterable[tuple[str, str]]) -> None:
+def refuse_collisions(planned: Callable[[], Iterable[tuple[str, str]]]) -> None:
     """Raise `InputError` where two images' paths are one on some system, or one lies inside another.
 
-    `planned` are (path, image name) pairs. Case and Unicode composition do not tell paths apart.
+    `planned` gives (path, image name) pairs, each time it is called. Case and Unicode
+    composition do not tell paths apart.
     """
-    planned = list(planned)
-    if _all_differ([path for path, _ in planned]):
+    if _all_differ(path for path, _ in planned()):
         return
     taken: dict[str, str] = {}
-    for path, image in planned:
+    for path, image in planned():
         key = _folded(path)
         if key in taken:
             raise InputError(
@@ -90,17 +91,17 @@ def refuse_collisions(planned: Iterable[tuple[str, str]]) -> None:
         raise InputError(f"'{folders[folder]}' needs a folder where the mask of '{taken[folder]}' goes")
 
 
-def _all_differ(paths: Sequence[str]) -> bool:
+def _all_differ(paths: Iterable[str]) -> bool:
     """Whether no two paths are one and none is a folder of another for certain; takes little memory."""
-    hashes, folders = np.zeros(len(paths), np.int64), set[str]()
-    for place, path in enumerate(paths):
+    seen, folders = array("q"), set[str]()
+    for path in paths:
         key = _folded(path)
-        hashes[place] = hash(key)
+        seen.append(hash(key))
         folder = key.rpartition("/")[0]
         while folder and folder not in folders:
             folders.add(folder)
             folder = folder.rpartition("/")[0]
-    hashes.sort()
+    hashes = np.sort(np.frombuffer(seen, np.int64))
     above = np.fromiter(map(hash, folders), np.int64, len(folders))
     return not (hashes[1:] == hashes[:-1]).any() and not np.isin(above, hashes).any()
 

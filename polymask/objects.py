@@ -10,7 +10,7 @@ import json
 import os
 import socket
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
@@ -89,8 +89,9 @@ class ObjectRoot:
         """Whether a path below the root is another place."""
         return self.path / relative == other
 
-    def write(self, relative: str, data: bytes, *, durable: bool = False) -> None:  # noqa: ARG002 - a put is durable
+    def write(self, relative: str, data: bytes | Iterable[bytes], *, durable: bool = False) -> None:  # noqa: ARG002 - a put is durable
         """Put a whole object, replacing what is there; raises `ProofError` where another is stored."""
+        data = data if isinstance(data, bytes) else b"".join(data)
         if ".." in relative.split("/"):
             raise InputError(f"{relative!r} leads out of {self.path}")
         place = self.path / relative

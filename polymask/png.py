@@ -201,5 +201,6 @@ def decode_color(data: bytes, *, limits: Limits | None = None) -> NDArray[np.uin
     Raises `FormatError` for bytes that are no such PNG, `LimitError` above `limits.max_pixels`.
     """
     with opened_png(data, limits, ("RGB", "RGBA", "P")) as image:
-        plain = image.convert("RGBA") if "transparency" in image.info else image
-        return np.array(plain.convert("RGB"))
+        image.load()
+        image.info.pop("transparency", None)  # told before or behind the pixels; colors are what is asked for
+        return np.array(image.convert("RGB"))

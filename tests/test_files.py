@@ -71,7 +71,7 @@ def test_a_name_that_is_safe_stays_below_the_root(name: str) -> None:
 def test_names_that_would_collide_are_refused(names: tuple[str, str]) -> None:
     """Twice the same, but for case or composition, or one inside the other."""
     with pytest.raises(InputError, match=r"one\.jpg"):
-        refuse_collisions(zip(names, ("one.jpg", "two.jpg"), strict=True))
+        refuse_collisions(lambda: zip(names, ("one.jpg", "two.jpg"), strict=True))
 
 
 def test_files_appear_whole_and_are_read_back(tmp_path: Path) -> None:

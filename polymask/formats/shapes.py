@@ -3,7 +3,7 @@
 import base64
 import binascii
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +17,8 @@ from polymask.png import opened_png
 from polymask.raster import spans_of
 from polymask.raster.runs import from_runs, to_runs
 from polymask.raster.spans import paint
+
+FARTHEST = 1e60  # of a coordinate: what is worked out from it stays finite
 
 Point = tuple[float, float]
 
@@ -58,7 +60,7 @@ def ellipse(center: Point, radii: Point, frame: Frame, *, degrees: float = 0.0) 
     [1, 1, 1, 3, 1, 1, 1]
     """
     values = (*center, *radii, degrees)
-    if not all(map(math.isfinite, values)) or min(radii) < 0:
+    if not _drawable(values) or min(radii) < 0:
         raise Malformed("$", f"no ellipse has the center {center} and the radii {radii}")
     if not min(radii):
         return crop_runs(np.zeros((0, 0), bool), (0, 0), frame)
@@ -69,6 +71,10 @@ def ellipse(center: Point, radii: Point, frame: Frame, *, degrees: float = 0.0) 
     dx, dy = x - center[0], y - center[1]
     along, across = (dx * cos + dy * sin) / radii[0], (dy * cos - dx * sin) / radii[1]
     return crop_runs(along * along + across * across <= 1, corner, frame)
+
+
+def _drawable(numbers: Iterable[float]) -> bool:
+    return all(abs(number) <= FARTHEST for number in numbers)  # which NaN is not
 
 
 def _centers(
@@ -93,8 +99,8 @@ def stroke(points: Sequence[Point], radius: float, frame: Frame) -> Runs:
     """
     if len(points) < 2:
         raise Malformed("$", f"a line has at least 2 points, not {len(points)}")
-    if not np.isfinite(np.array(points, float)).all():
-        raise Malformed("$", "a line's coordinates must be finite numbers")
+    if not all(map(_drawable, points)):
+        raise Malformed("$", f"a line's coordinates must be finite numbers, none beyond {FARTHEST:g}")
     mask = np.zeros(frame, bool)
     for start, stop in pairwise(points):
         _draw_segment(mask, start, stop, radius)
@@ -124,8 +130,8 @@ def crop_runs(crop: BoolMask, corner: tuple[int, int], frame: Frame) -> Runs:
     >>> crop_runs(np.ones((2, 2), bool), (1, -1), (2, 3)).counts.tolist()
     [2, 1, 1, 1, 1]
     """
-    left, top = corner
     height, width = frame
+    left, top = min(corner[0], width), min(corner[1], height)
     rows = slice(max(0, -top), max(0, min(crop.shape[0], height - top)))
     columns = slice(max(0, -left), max(0, min(crop.shape[1], width - left)))
     kept = crop[rows, columns].T

@@ -49,7 +49,7 @@ def check(options: LayoutOptions) -> None:
         for name in names:
             for file in (name, f"{name}.png"):
                 safe_path(file.replace("/", "\\"))  # a slash would make a folder
-        refuse_collisions((name, name) for name in names)
+        refuse_collisions(lambda: ((name, name) for name in names))
     except InputError as error:
         raise LabelError(f"{error}; rename the label in a --labels file (`old -> new`)") from None
 
