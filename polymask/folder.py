@@ -22,7 +22,7 @@ from polymask.labels import LabelMap
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
 from polymask.layouts.tables import ID2LABEL, id2label
 from polymask.manifest import MANIFEST, Lines, in_blocks, manifest_line, read_manifest
-from polymask.model import ImageRecord
+from polymask.model import ImageRecord, Runs
 from polymask.names import refuse_collisions, safe_path
 from polymask.objects import open_root
 from polymask.png import decode_png
@@ -185,9 +185,10 @@ class FolderSink:
         return name not in self.before or self.before[name] != msgspec.json.decode(line)
 
     def finished(self, record: ImageRecord) -> dict[str, Any] | None:
-        """The manifest's line of a mask whose polygons are deleted, or None where they are all there.
+        """The manifest's line of a mask whose polygons are deleted, or None where all of its sources are there.
 
-        Raises `InputError` where there are new ones beside: they cannot join the mask.
+        Raises `InputError` where there are new ones beside, which cannot join the mask, and where
+        only some polygons are gone: that was somebody's edit, for a run takes all of an image or none.
         """
         entry = self.before.get(record.name, {})
         known = {(str(key), digest) for key, digest in entry.get("sources", ())}
@@ -196,9 +197,9 @@ class FolderSink:
         present = {(str(i.id), geometry_sha256(i.shape)) for i in record.instances}
         if known <= present:
             return None
-        if present - known:
+        if present - known or not all(isinstance(i.shape, Runs) for i in record.instances):
             raise InputError(
-                f"{record.name} has instances that its mask was not made of, and lacks some that it was; "
+                f"{record.name} lacks instances that its mask was made of, and has others; "
                 f"if they were deleted, run `polymask restore {self.root.path}` first, or choose another DEST"
             )
         return entry

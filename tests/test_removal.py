@@ -210,3 +210,26 @@ def test_a_damaged_journal_restores_nothing(coco_file: Write, tmp_path: Path, li
     with pytest.raises(FormatError, match="is damaged"):
         restore(tmp_path / "out")
     assert path.read_bytes() == after
+
+
+def test_an_erased_polygon_keeps_the_others_of_an_image_that_was_not_deleted_yet(
+    coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run dies between its masks and the deletion, somebody erases a polygon: the mask is of more than is there."""
+    path = coco_file()
+
+    def dies(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(removal, "_replace", dies)
+        convert(path, tmp_path / "out", delete_source=True)
+    document = json.loads(path.read_text())
+    document["annotations"].pop(0)
+    path.write_text(json.dumps(document))
+    report = convert(path, tmp_path / "out", delete_source=True)
+    assert [failure.reason for failure in report.failures] == [
+        f"a.jpg lacks instances that its mask was made of, and has others; if they were deleted, run "
+        f"`polymask restore {tmp_path / 'out'}` first, or choose another DEST"
+    ]
+    assert (report.deleted, kept(path)) == (0, [2])
