@@ -185,7 +185,7 @@ class FolderSink:
         return name not in self.before or self.before[name] != msgspec.json.decode(line)
 
     def finished(self, record: ImageRecord) -> dict[str, Any] | None:
-        """The manifest's line of a mask whose polygons are deleted, or None where all of its sources are there.
+        """The manifest's line of a mask whose polygons are deleted, or None where its sources are all there.
 
         Raises `InputError` where there are new ones beside, which cannot join the mask, and where
         only some polygons are gone: that was somebody's edit, for a run takes all of an image or none.

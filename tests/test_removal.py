@@ -215,7 +215,7 @@ def test_a_damaged_journal_restores_nothing(coco_file: Write, tmp_path: Path, li
 def test_an_erased_polygon_keeps_the_others_of_an_image_that_was_not_deleted_yet(
     coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run dies between its masks and the deletion, somebody erases a polygon: the mask is of more than is there."""
+    """A run dies before it deletes, somebody erases a polygon: the mask is of more than is there."""
     path = coco_file()
 
     def dies(*arguments: object, **options: object) -> None:
