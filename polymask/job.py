@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from hashlib import sha256
@@ -27,11 +27,11 @@ from polymask.labels import LabelMap, from_categories, unknown_label
 from polymask.layouts import Layout, LayoutOptions, layout_named, picture_path, refuse_without_effect
 from polymask.layouts.splits import split_options
 from polymask.limits import LIMITS
-from polymask.manifest import Lines, manifest_line
+from polymask.manifest import manifest_line
 from polymask.model import ImageRecord, Skipped
 from polymask.names import safe_path
 from polymask.options import ConvertOptions, Progress
-from polymask.outcome import Outcome, Tally
+from polymask.outcome import Made, Outcome, Tally
 from polymask.raster import KERNEL
 from polymask.raster.resize import resized
 from polymask.removal import delete_accounted, refuse_undeletable
@@ -39,27 +39,6 @@ from polymask.report_model import Report
 from polymask.semantic import Painting
 from polymask.strips import painting as striped
 from polymask.urls import Location, located
-
-
-@dataclass(slots=True)
-class Made:
-    """What some images became: their outcomes, summed up, and by name what is kept of each that was done."""
-
-    tally: Tally = field(default_factory=Tally)
-    lines: dict[str, bytes] | Lines = field(default_factory=dict)  # of the manifest
-    rows: dict[str, bytes] = field(default_factory=dict)  # of files that all images have in common
-
-    def add(self, other: "Made") -> None:
-        """Take other images in, behind these."""
-        self.tally.merge(other.tally)
-        self.lines.update(other.lines)
-        self.rows |= other.rows
-
-    def keep(self, name: str, line: bytes, row: bytes = b"") -> None:
-        """Take in what is kept of an image."""
-        self.lines.update({name: line})
-        if row:
-            self.rows[name] = row
 
 
 class Job:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from polymask.contested import ConflictSum
 from polymask.errors import InputError, PolymaskError
+from polymask.manifest import Lines
 from polymask.model import Conflict, Skipped
 from polymask.report_model import Report
 
@@ -95,3 +96,24 @@ _LISTS = ("unsupported", "failures")
 
 def _exit_code(failure: PolymaskError) -> int:
     return 1 if isinstance(failure, InputError) else failure.exit_code
+
+
+@dataclass(slots=True)
+class Made:
+    """What some images became: their outcomes, summed up, and by name what is kept of each that was done."""
+
+    tally: Tally = field(default_factory=Tally)
+    lines: dict[str, bytes] | Lines = field(default_factory=dict)  # of the manifest
+    rows: dict[str, bytes] = field(default_factory=dict)  # of files that all images have in common
+
+    def add(self, other: "Made") -> None:
+        """Take other images in, behind these."""
+        self.tally.merge(other.tally)
+        self.lines.update(other.lines)
+        self.rows |= other.rows
+
+    def keep(self, name: str, line: bytes, row: bytes = b"") -> None:
+        """Take in what is kept of an image."""
+        self.lines.update({name: line})
+        if row:
+            self.rows[name] = row

@@ -24,9 +24,10 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as pycocotools_mask
 
-from polymask.job import Job, Made
+from polymask.job import Job
 from polymask.model import ImageRecord, Instance, Polygon
 from polymask.options import ConvertOptions
+from polymask.outcome import Made
 from polymask.png import decode_rgba, encode_rgba
 from polymask.semantic import label_masks
 from tests.benchmarks.__main__ import renew
