@@ -19,10 +19,13 @@ def main() -> None:
     from polymask import cli
 
     try:
-        cli.main()
-    finally:  # all is done or told; the interpreter is not to be asked what it makes of an interrupt
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, cli.leave)
+        try:
+            cli.main()
+        finally:  # all is done or told; the interpreter is not to be asked what it makes of an interrupt
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, cli.leave)
+    except KeyboardInterrupt as error:  # just before that
+        os._exit(128 + (error.args[0] if error.args else signal.SIGINT))
 
 
 if __name__ == "__main__":

@@ -66,8 +66,8 @@ def from_the_start(stand: Stand, seconds: float, number: signal.Signals) -> Verd
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
     ended = Ended(process.returncode, out, err, time.perf_counter() - began - seconds)
-    if not stand.scene.dest.exists() and ended.code in (-number, 1):
-        ended = Ended(128 + number, out, "", ended.seconds)  # Python itself was told, before polymask began
+    if (not stand.scene.dest.exists() or not err) and ended.code in (-number, 1):
+        ended = Ended(128 + number, out, "", ended.seconds)  # Python was told, before or after polymask
     return stopped(ended, number, may_be_done=True) + stand.now("stopped") + stand.finished("rerun")
 
 
