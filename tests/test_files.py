@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polymask import Denied, InputError, Locked, Unavailable
+from polymask import Denied, InputError, Locked, NotFound, Unavailable
 from polymask.files import Root, disk_error
 from polymask.names import refuse_collisions, safe_path
 from tests.conftest import ROOT, tree
@@ -225,3 +225,61 @@ def test_no_two_temporaries_have_one_name(tmp_path: Path, monkeypatch: pytest.Mo
         root.write(name, b"x")
     assert len(set(names)) == 3
     assert all(name.startswith(f"{os.getpid()}-") for name in names)
+
+
+def test_looking_makes_no_folder(tmp_path: Path) -> None:
+    """Reading, asking and removing leave what is there as it is."""
+    root = Root(tmp_path)
+    assert (root.read("none/a"), root.holds("none/a"), root.unfinished()) == (None, False, None)
+    root.remove("none/a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_where_a_folder_goes_is_not_waited_for(tmp_path: Path) -> None:
+    """It is in the way, as any other file is."""
+    os.mkfifo(tmp_path / "masks")
+    with pytest.raises(InputError, match="in the way"):
+        Root(tmp_path).write("masks/a.png", b"x")
+
+
+def test_an_error_of_ours_stays_as_it_is() -> None:
+    """It names its own path already."""
+    error = NotFound("there: gone")
+    assert disk_error(error, "elsewhere") is error
+
+
+def test_emptiness_is_looked_at(tmp_path: Path) -> None:
+    """A folder that is not there is empty; one with work in progress is not; a file is none."""
+    assert Root(tmp_path / "none").is_empty()
+    assert Root(tmp_path).is_empty()
+    (tmp_path / "left").write_bytes(b"")
+    assert not Root(tmp_path).is_empty()
+    with pytest.raises(InputError, match="in the way"):
+        Root(tmp_path / "left").is_empty()
+
+
+def test_what_shall_last_is_synced_before_and_after_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file first, then the folder that names it; other files are left to `sync`."""
+    root, synced = Root(tmp_path), list[str]()
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink().suffix or "folder")
+    )
+    root.write("masks/a.png", b"x")
+    assert synced == []
+    root.write("masks/a.png", b"x", durable=True)
+    assert synced == [".tmp", "folder"]
+    monkeypatch.setattr(os, "sync", lambda: synced.append("all"))
+    root.sync()
+    assert synced[2:] == ["all"]
+
+
+def test_others_may_do_with_a_mask_what_the_umask_lets_them(tmp_path: Path) -> None:
+    """A mask is a file like any other; it is no program."""
+    before = os.umask(0)
+    try:
+        Root(tmp_path).write("a.png", b"x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.png").stat().st_mode & 0o777 == 0o666

@@ -26,7 +26,7 @@ PAGE = ROOT / "docs" / "trust.md"
 HEADER = "| module | mutants | run | killed | equivalent | survived | score | date |\n|---|--:|--:|--:|--:|--:|--:|--:|"
 
 TESTS = {
-    "files.py": ("tests/test_files.py", "tests/test_folder.py"),
+    "files.py": ("tests/test_files.py", "tests/test_folder.py", "tests/storage/test_roots.py"),
     "names.py": ("tests/test_files.py", "tests/test_names_confined.py"),
     "journal.py": ("tests/test_journal.py",),
     "reconcile.py": ("tests/test_reconcile.py", "tests/test_reconcile_properties.py"),
@@ -64,7 +64,7 @@ def changes(node: ast.AST) -> Iterator[tuple[str, Change]]:
         case ast.Constant(value=int()):
             yield "number + 1", lambda n: _set(n, value=n.value + 1)
         case ast.Return(value=ast.expr() as value) if not (
-            isinstance(value, ast.Constant) and value.value is None
+            isinstance(value, ast.Constant) and value.value in (None, False, True)  # the latter are turned
         ):
             yield "return None", lambda n: _set(n, value=ast.Constant(None))
         case ast.Expr(value=ast.Call() | ast.Yield()) | ast.Raise() | ast.AugAssign() | ast.Continue():
