@@ -267,7 +267,7 @@ def test_each_polygon_is_kept_once(path: Path) -> None:
 
 
 def test_folders_that_are_made_last(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The name of each is synced, from the top down; a folder that another run makes meanwhile is none's fault."""
+    """The name of each is synced, from the top down; one that another run makes meanwhile is as good."""
     synced: list[str] = []
     monkeypatch.setattr("polymask.journal.sync_folder", lambda folder: synced.append(folder.name))
     make_private(path)

@@ -1,9 +1,13 @@
 """Deleting local polygons that stored masks prove, and putting them back byte for byte."""
 
+import fcntl
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -14,12 +18,16 @@ from polymask import (
     PolymaskError,
     ProofError,
     SourceChanged,
+    Unavailable,
     convert,
     removal,
     restore,
     verify,
 )
+from polymask.files import Root
+from polymask.formats import Annotations, open_annotations
 from polymask.strips import painting as striped
+from polymask.urls import Location, located
 from tests.conftest import coco, square, tree
 
 Write = Callable[..., Path]
@@ -210,3 +218,108 @@ def test_a_damaged_journal_restores_nothing(coco_file: Write, tmp_path: Path, li
     with pytest.raises(FormatError, match="is damaged"):
         restore(tmp_path / "out")
     assert path.read_bytes() == after
+
+
+def test_only_a_coco_file_on_disk_is_rewritten(coco_file: Write, tmp_path: Path) -> None:
+    """Neither it nor its masks are in a store; it is no folder, no other format and no giant."""
+    path, out = coco_file(), tmp_path / "out"
+
+    def refuse(path: Location, *, without: object = id, dest: Location = out) -> None:
+        source = cast("Annotations", SimpleNamespace(path=path, without=without))
+        removal.refuse_undeletable(source, dest, "voc")
+
+    refuse(path)
+    store = located("memory://there/a")
+    for place in ({"path": store}, {"path": path, "dest": store}):
+        with pytest.raises(InputError, match="memory://there/a here"):
+            refuse(**place)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="this source is none"):
+        refuse(tmp_path)
+    with pytest.raises(InputError, match="this source is none"):
+        refuse(path, without=None)
+    os.truncate(path, 4 << 30)  # a hole: it takes no place
+    refuse(path)
+    os.truncate(path, (4 << 30) + 1)
+    with pytest.raises(InputError, match="at most 4 GiB"):
+        refuse(path)
+
+
+def test_what_killed_runs_left_beside_the_file_goes(coco_file: Write, tmp_path: Path) -> None:
+    """Also where nothing is left to delete; what a living run holds stays."""
+    path = coco_file()
+    stale, held = tmp_path / ".polymask-stale.tmp", tmp_path / ".polymask-held.tmp"
+    held.write_bytes(b"")
+    with held.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for expected in (2, 0):
+            stale.write_bytes(b"half")
+            assert convert(path, tmp_path / "out", delete_source=True).deleted == expected
+            assert (stale.exists(), held.exists()) == (False, True)
+        stale.write_bytes(b"half")
+        removal.replace_file(path, b"{}")
+        assert (stale.exists(), held.exists()) == (False, True)
+
+
+def test_a_file_that_is_another_after_its_masks_were_made_keeps_its_polygons(
+    coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether its bytes changed, or what they are taken for."""
+    path = coco_file()
+    with monkeypatch.context() as patch:
+        patch.setattr(removal, "_clear_stale", lambda _: path.write_text(json.dumps(coco(info={}))))
+        with pytest.raises(SourceChanged, match="while its masks were made"):
+            convert(path, tmp_path / "one", delete_source=True)
+    monkeypatch.setattr(
+        removal,
+        "open_annotations",
+        lambda *given, **options: replace(open_annotations(*given, **options), without=None),
+    )
+    with pytest.raises(SourceChanged, match="no longer a file"):
+        convert(path, tmp_path / "two", delete_source=True)
+    assert kept(path) == [1, 2]
+
+
+def test_a_deletion_says_how_it_is_undone(coco_file: Write, tmp_path: Path) -> None:
+    """The note names the file, the number and the command."""
+    report = convert(coco_file(), tmp_path / "out", delete_source=True)
+    assert report.notes[-1].startswith("2 polygons deleted from ")
+    assert f"`polymask restore {tmp_path / 'out'}`" in report.notes[-1]
+
+
+def test_the_backup_and_the_note_last_before_the_file_changes(
+    coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is written durably; the file itself is synced and locked before it takes its place."""
+    path, durable, steps = coco_file(), list[str](), list[str]()
+    write, sync, lock = Root.write, os.fsync, fcntl.flock
+
+    def noted(root: Root, name: str, data: bytes, *, **given: bool) -> None:
+        durable.extend([name] * given.get("durable", False))
+        write(root, name, data, **given)
+
+    monkeypatch.setattr(Root, "write", noted)
+    convert(path, tmp_path / "out", delete_source=True)
+    assert [name.partition("/")[0] for name in durable][-2:] == ["backup", "journal.jsonl"]
+    monkeypatch.setattr(os, "fsync", lambda fd: (steps.append(f"sync {os.fstat(fd).st_size}"), sync(fd)))
+    monkeypatch.setattr(fcntl, "flock", lambda fd, how: (steps.append("lock"), lock(fd, how)))
+    path.chmod(0o640)
+    removal.replace_file(path, b"new")
+    assert (steps[:2], len(steps), path.read_bytes()) == (["lock", "sync 3"], 3, b"new")
+    assert path.stat().st_mode & 0o7777 == 0o640
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []
+
+
+def test_a_file_that_cannot_be_replaced_stays(
+    coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names it, and nothing is left beside it."""
+    path = coco_file()
+    before = tree(tmp_path)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fchmod", full)
+    with pytest.raises(Unavailable, match=r"instances\.json: No space"):
+        removal.replace_file(path, b"new")
+    assert tree(tmp_path) == before

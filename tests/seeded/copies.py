@@ -99,7 +99,7 @@ def _run_as_child(copy: Path, tests: Sequence[str]) -> None:
             os.dup2(nowhere, descriptor)
         os.close(nowhere)
         code = import_module("pytest").main([*_FLAGS, "--assert=plain", *tests])
-    except BaseException:
+    except Exception:  # noqa: BLE001 - a child ends here, whatever happened
         traceback.print_exc()
     finally:
         sys.stderr.flush()
