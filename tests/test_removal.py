@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -293,7 +293,7 @@ def test_the_backup_and_the_note_last_before_the_file_changes(
     path, durable, steps = coco_file(), list[str](), list[str]()
     write, sync, lock = Root.write, os.fsync, fcntl.flock
 
-    def noted(root: Root, name: str, data: bytes, *, **given: bool) -> None:
+    def noted(root: Root, name: str, data: bytes, **given: bool) -> None:
         durable.extend([name] * given.get("durable", False))
         write(root, name, data, **given)
 
