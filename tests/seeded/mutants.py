@@ -12,6 +12,7 @@ import copy
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -105,13 +106,16 @@ def mutants(text: str) -> Iterator[Mutant]:
     """Every mutant of a module."""
     tree, lines = ast.parse(text), text.splitlines()
     told = {id(node) for annotated in ast.walk(tree) for node in _annotations(annotated)}
+    seen: Counter[tuple[int, str]] = Counter()
     for number, node in enumerate(ast.walk(tree)):
         if id(node) in told:
             continue
         for what, change in changes(node):
             line = getattr(node, "lineno", 0)
             place = ast.unparse(node).partition("\n")[0]
-            yield Mutant(line, f"{what}: {place} in: {lines[line - 1].strip()}", number, change)
+            seen[line, f"{what}{place}"] += 1
+            which = f" ({seen[line, f'{what}{place}']})" if seen[line, f"{what}{place}"] > 1 else ""
+            yield Mutant(line, f"{what}: {place}{which} in: {lines[line - 1].strip()}", number, change)
 
 
 def _annotations(node: ast.AST) -> Iterator[ast.AST]:
