@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -323,3 +324,72 @@ def test_a_file_that_cannot_be_replaced_stays(
     with pytest.raises(Unavailable, match=r"instances\.json: No space"):
         removal.replace_file(path, b"new")
     assert tree(tmp_path) == before
+
+
+def noted(
+    out: Path, source: str, before: bytes, after: bytes, backup: str = "backup/a.json"
+) -> dict[str, str]:
+    """A folder as if polygons had been deleted from a source: its journal's line."""
+    digests = {"before": sha256(before).hexdigest(), "after": sha256(after).hexdigest()}
+    line = {"source": source, "backup": backup, **digests}
+    (out / "backup").mkdir(parents=True)
+    (out / "backup" / "a.json").write_bytes(before)
+    (out / "journal.jsonl").write_text(json.dumps(line) + "\n")
+    return line
+
+
+COCO = b'{"images": [], "annotations": []}'
+
+
+@pytest.mark.parametrize(("before", "after"), [(COCO, b"{}"), (b"{}", COCO)])
+def test_no_other_kind_of_file_is_restored(tmp_path: Path, before: bytes, after: bytes) -> None:
+    """A folder from elsewhere may name any file, and hold anything as its backup."""
+    path = tmp_path / "file"
+    path.write_bytes(after)
+    noted(tmp_path / "out", str(path), before, after)
+    with pytest.raises(FormatError, match="no annotation file"):
+        restore(tmp_path / "out")
+    assert path.read_bytes() == after
+
+
+def test_a_restored_file_is_made_to_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also by the run after the one that may have died on the way; each file is counted."""
+    path, synced = tmp_path / "file", list[Path]()
+    after = COCO.replace(b" ", b"")
+    path.write_bytes(after)
+    noted(tmp_path / "out", str(path), COCO, after)
+    assert (restore(tmp_path / "out").images, path.read_bytes()) == (1, COCO)
+    monkeypatch.setattr(removal, "sync_folder", synced.append)
+    report = restore(tmp_path / "out")
+    assert (report.images, report.unchanged, synced) == (1, 1, [tmp_path])
+    path.unlink()
+    with pytest.raises(NotFound, match="file"):
+        restore(tmp_path / "out")
+    monkeypatch.undo()
+    with pytest.raises(NotFound, match="none"):
+        removal.make_lasting(tmp_path / "none" / "file")
+
+
+@pytest.mark.parametrize("strange", [{"source": "a\0b"}, {"backup": "../a.json"}])
+def test_a_journal_that_leads_elsewhere_is_damaged(tmp_path: Path, strange: dict[str, str]) -> None:
+    """Its paths are looked at before any file is."""
+    noted(tmp_path, **({"source": "a"} | strange), before=b"", after=b"")
+    with pytest.raises(FormatError, match="is damaged"):
+        restore(tmp_path)
+
+
+def test_a_deletion_that_was_noted_twice_is_undone_once(tmp_path: Path) -> None:
+    """All others are, in their order; a journal without a line tells of none."""
+    one = noted(tmp_path, "a", b"1", b"2")
+    other = one | {"source": "b"}
+    journal = tmp_path / "journal.jsonl"
+    journal.write_text("".join(json.dumps(line) + "\n" for line in (one, one, other)))
+    assert [deletion.source for deletion in removal._deletions(Root(tmp_path))] == ["a", "b"]
+    journal.write_text("")
+    assert restore(tmp_path).images == 0
+
+
+def test_nothing_is_restored_from_a_store() -> None:
+    """Nothing is deleted for one either."""
+    with pytest.raises(InputError, match="nothing is deleted from a store"):
+        removal.restore_folder(located("memory://there/out"))
