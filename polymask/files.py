@@ -163,7 +163,6 @@ class Root:
             yield unfinished
             self.remove(f"{WORK}/{RUN}")
             self._clear_temporaries()
-            self._close(WORK)
             with suppress(OSError):
                 os.rmdir(WORK, dir_fd=self._folder("", create=False))
 
@@ -217,11 +216,7 @@ class Root:
             return {}
 
     def _clear_temporaries(self) -> None:
-        try:
-            work = self._folder(WORK, create=False)
-        except NotFound:
-            return
-        for name in os.listdir(work):
+        for name in os.listdir(self._folder(WORK, create=True)):
             if name.endswith(".tmp"):
                 self.remove(f"{WORK}/{name}")
 

@@ -129,7 +129,7 @@ def _write_whole(descriptor: int, data: bytes) -> None:
 
 def sync_folder(path: Path) -> None:
     """Make the names in a folder last."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -77,7 +77,7 @@ def delete_accounted(job: "Job", report: Report) -> None:
     annotations = open_annotations(path, format=job.options.from_, options=job.options.reading)
     if annotations.without is None:
         raise SourceChanged(f"{path} is no longer a file that polygons can be taken out of")
-    proven = _proven(job, annotations, {failure.name for failure in report.failures})
+    proven = _proven(job, annotations)
     after, deleted = annotations.without(lambda name, label: label in proven.get(name, ()))
     if not deleted:
         return
@@ -89,14 +89,14 @@ def delete_accounted(job: "Job", report: Report) -> None:
     report.notes.append(f"{deleted} polygons deleted from {path}; `polymask restore {root.path}` undoes it")
 
 
-def _proven(job: "Job", annotations: Annotations, failed: set[str]) -> dict[str, set[str]]:
+def _proven(job: "Job", annotations: Annotations) -> dict[str, set[str]]:
     """The labels of every image whose stored mask equals one painted from the file as it is."""
     folder = open_mask_folder(job.sink.root.path)
     lines = job.sink.written
     proven: dict[str, set[str]] = {}
     for index in job.indices:
         name = annotations.names[index]
-        if name in failed or name not in lines:
+        if name not in lines:  # it failed
             continue
         record = job.chosen(annotations.decode(index))
         proven[name] = _prove(job, folder, msgspec.json.decode(lines[name]), record)

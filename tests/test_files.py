@@ -1,5 +1,6 @@
 """Safe names, whole files, no way out of the root, one run at a time."""
 
+import errno
 import json
 import os
 import subprocess
@@ -11,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polymask import Denied, InputError, Locked, Unavailable
-from polymask.files import Root, disk_error
+from polymask import Denied, InputError, Locked, NotFound, Unavailable
+from polymask.files import Root, disk_error, regular
 from polymask.names import refuse_collisions, safe_path
+from polymask.urls import Url, located
 from tests.conftest import ROOT, tree
 
 HOSTILE = [
@@ -225,3 +227,136 @@ def test_no_two_temporaries_have_one_name(tmp_path: Path, monkeypatch: pytest.Mo
         root.write(name, b"x")
     assert len(set(names)) == 3
     assert all(name.startswith(f"{os.getpid()}-") for name in names)
+
+
+def test_looking_makes_no_folder(tmp_path: Path) -> None:
+    """Reading, asking and removing leave what is there as it is."""
+    root = Root(tmp_path)
+    assert (root.read("none/a"), root.holds("none/a"), root.unfinished()) == (None, False, None)
+    root.remove("none/a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_where_a_folder_goes_is_not_waited_for(tmp_path: Path) -> None:
+    """It is in the way, as any other file is."""
+    os.mkfifo(tmp_path / "masks")
+    with pytest.raises(InputError, match="in the way"):
+        Root(tmp_path).write("masks/a.png", b"x")
+
+
+def test_an_error_of_ours_stays_as_it_is() -> None:
+    """It names its own path already."""
+    error = NotFound("there: gone")
+    assert disk_error(error, "elsewhere") is error
+
+
+def test_emptiness_is_looked_at(tmp_path: Path) -> None:
+    """A folder that is not there is empty; one with work in progress is not; a file is none."""
+    assert Root(tmp_path / "none").is_empty()
+    assert Root(tmp_path).is_empty()
+    (tmp_path / "left").write_bytes(b"")
+    assert not Root(tmp_path).is_empty()
+    with pytest.raises(InputError, match="in the way"):
+        Root(tmp_path / "left").is_empty()
+
+
+def test_what_shall_last_is_synced_before_and_after_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file first, then the folder that names it; other files are left to `sync`."""
+    root, synced = Root(tmp_path), list[str]()
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink().suffix or "folder")
+    )
+    root.write("masks/a.png", b"x")
+    assert synced == []
+    root.write("masks/a.png", b"x", durable=True)
+    assert synced == [".tmp", "folder"]
+    monkeypatch.setattr(os, "sync", lambda: synced.append("all"))
+    root.sync()
+    assert synced[2:] == ["all"]
+
+
+def test_others_may_do_with_a_mask_what_the_umask_lets_them(tmp_path: Path) -> None:
+    """A mask is a file like any other; it is no program."""
+    before = os.umask(0)
+    try:
+        Root(tmp_path).write("a.png", b"x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.png").stat().st_mode & 0o777 == 0o666
+
+
+def test_what_cannot_be_removed_is_told(tmp_path: Path) -> None:
+    """A folder is no file to remove."""
+    (tmp_path / "a.png").mkdir()
+    with pytest.raises(InputError, match="in the way"):
+        Root(tmp_path).remove("a.png")
+
+
+def test_the_note_of_a_run_lasts_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what workers leave that die meanwhile goes with it, descriptors too."""
+    root, synced = Root(tmp_path), list[int]()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    monkeypatch.setattr(os, "fsync", synced.append)
+    with root.run({}):
+        assert len(synced) == 2
+        (tmp_path / ".polymask" / "9-9.tmp").write_bytes(b"half")
+    assert list(tmp_path.iterdir()) == []
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_what_a_holder_removed_is_opened_anew(tmp_path: Path) -> None:
+    """A run that waited does not write into a folder that is gone."""
+    with pytest.raises(ZeroDivisionError), Root(tmp_path).run({}):
+        raise ZeroDivisionError
+    waiting = Root(tmp_path)
+    assert waiting.unfinished() == {}
+    with Root(tmp_path).run({}):
+        pass
+    with waiting.run({}) as unfinished:
+        assert unfinished is None
+
+
+def test_a_root_that_cannot_be_had_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not there, not allowed, or on a file system without locks."""
+    with pytest.raises(NotFound, match="none"), Root(tmp_path / "none").held():
+        pass
+
+    def refuse(number: int) -> Any:
+        def refused(*_: object, **__: object) -> None:
+            raise OSError(number, os.strerror(number))
+
+        return refused
+
+    with monkeypatch.context() as patch, pytest.raises(Unavailable, match="locks"):
+        patch.setattr("fcntl.flock", refuse(errno.ENOLCK))
+        with Root(tmp_path).held():
+            pass
+    monkeypatch.setattr(Path, "mkdir", refuse(errno.EACCES))
+    with pytest.raises(Denied), Root(tmp_path / "none").run({}):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("a/../b/c", "leads out"), ("/a/b", "leads out"), ("..", "no file"), ("", "no file")],
+)
+def test_no_path_leads_out(tmp_path: Path, name: str, reason: str) -> None:
+    """Upward, empty and absolute parts are refused in folders and in names."""
+    with pytest.raises(InputError, match=reason):
+        Root(tmp_path).read(name)
+
+
+def test_a_holder_whose_note_is_damaged_is_another_run(tmp_path: Path) -> None:
+    """The lock is what keeps others out, not the note."""
+    with Root(tmp_path).run({}):
+        (tmp_path / ".polymask" / "run.json").write_bytes(b"[")
+        with pytest.raises(Locked, match="held by another run"), Root(tmp_path).run({}):
+            pass
+
+
+def test_an_object_in_a_store_is_read_as_a_file_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures may lie at a URL."""
+    monkeypatch.setattr(Url, "read_bytes", lambda _: b"x")
+    assert regular(located("memory://there/a.jpg")) == b"x"

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from polymask.errors import FormatError, NotFound, PolymaskError
-from polymask.journal import BACKUP, EVENTS, Journal, default_folder, open_existing
+from polymask.journal import BACKUP, EVENTS, Journal, default_folder, make_private, open_existing, own_folder
+from polymask.shards import Shard
 
 
 def polygon(key: str, x: float = 1.5) -> dict[str, Any]:
@@ -246,3 +247,49 @@ def test_no_descriptor_is_left_open(path: Path) -> None:
     for number in range(3):
         Journal(path / str(number)).back_up("item", "a.png", [polygon("p1")])
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_lines_follow_each_other(path: Path) -> None:
+    """A line is closed first only where a crash cut it off: there are no empty lines."""
+    journal = Journal(path)
+    deleting(journal, "p1")
+    deleting(journal, "p2")
+    assert [json.loads(line)["ids"] for line in (path / EVENTS).read_text().splitlines()] == [["p1"], ["p2"]]
+
+
+def test_each_polygon_is_kept_once(path: Path) -> None:
+    """Of several in an item each is known by its id, and the order of its keys is none of its content."""
+    journal = Journal(path)
+    many = [polygon("p1"), polygon("p2")]
+    for instances in (many, many, [dict(reversed(one.items())) for one in many]):
+        journal.back_up("item", "a.png", instances)
+    assert len(list(journal.backups())) == 2
+
+
+def test_folders_that_are_made_last(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name of each is synced, from the top down; one that another run makes meanwhile is as good."""
+    synced: list[str] = []
+    monkeypatch.setattr("polymask.journal.sync_folder", lambda folder: synced.append(folder.name))
+    make_private(path)
+    assert synced == [path.parents[2].name, "state", "journals"]
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+    make_private(path)
+
+
+def test_a_folder_below_a_file_is_not_found(tmp_path: Path) -> None:
+    """The error names the folder that was asked for."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotFound, match="file/journal"):
+        make_private(tmp_path / "file" / "journal")
+
+
+def test_each_part_of_a_run_has_a_journal(path: Path) -> None:
+    """All of them are opened, the one last written to last, so that the last version is the last one read."""
+    assert own_folder(path, None) == path
+    folders = [own_folder(path, shard) for shard in (Shard(2, 2), None, Shard(1, 2))]
+    for seconds, folder in enumerate(folders):
+        Journal(folder).back_up("item", "a.png", [polygon("p1")])
+        os.utime(folder / BACKUP, (seconds, seconds))
+    assert [journal.path for journal in open_existing(path)] == folders
+    deleting(Journal(folders[0]), "p1")
+    assert [journal.path for journal in open_existing(path)] == [*folders[1:], folders[0]]

@@ -247,3 +247,21 @@ def test_attributes_that_all_agree_upon_are_the_masks() -> None:
     mask = written([*wet, *dry])
     assert mask.attributes == {"wet": True}
     assert [source["attributes"]["age"] for source in mask.claim["sources"]] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (drawn("p1", "p2"), drawn("p1", "p3")),  # each holds what the other lacks
+        (drawn("p1", "p2", moved=["p2"]), drawn("p1", "p2")),  # one polygon, before and after an edit
+        (drawn("p1", "p3"), drawn("p1", "p2", moved=["p2"])),  # the pixels, but not the polygon
+    ],
+)
+def test_no_mask_goes_that_holds_more_of_what_is_gone(one: list[Drawn], other: list[Drawn]) -> None:
+    """Where no mask holds ids and pixels of all polygons that are gone, their union is written first."""
+    masks = stored(written(one), "m1"), stored(written(other), "m2")
+    decision = ask(drawn("p1"), *masks)
+    assert decision.write is not None
+    assert np.array_equal(decision.write.mask, masks[0].mask | masks[1].mask)
+    ids = {source["id"] for source in decision.write.claim["sources"]}
+    assert ids == {drawn.id for drawn in (*one, *other)}

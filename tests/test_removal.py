@@ -1,9 +1,14 @@
 """Deleting local polygons that stored masks prove, and putting them back byte for byte."""
 
+import fcntl
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -14,12 +19,16 @@ from polymask import (
     PolymaskError,
     ProofError,
     SourceChanged,
+    Unavailable,
     convert,
     removal,
     restore,
     verify,
 )
+from polymask.files import Root
+from polymask.formats import Annotations, open_annotations
 from polymask.strips import painting as striped
+from polymask.urls import Location, located
 from tests.conftest import coco, square, tree
 
 Write = Callable[..., Path]
@@ -233,3 +242,177 @@ def test_an_erased_polygon_keeps_the_others_of_an_image_that_was_not_deleted_yet
         f"`polymask restore {tmp_path / 'out'}` first, or choose another DEST"
     ]
     assert (report.deleted, kept(path)) == (0, [2])
+
+
+def test_only_a_coco_file_on_disk_is_rewritten(coco_file: Write, tmp_path: Path) -> None:
+    """Neither it nor its masks are in a store; it is no folder, no other format and no giant."""
+    path, out = coco_file(), tmp_path / "out"
+
+    def refuse(path: Location, *, without: object = id, dest: Location = out) -> None:
+        source = cast("Annotations", SimpleNamespace(path=path, without=without))
+        removal.refuse_undeletable(source, dest, "voc")
+
+    refuse(path)
+    store = located("memory://there/a")
+    for place in ({"path": store}, {"path": path, "dest": store}):
+        with pytest.raises(InputError, match="memory://there/a here"):
+            refuse(**place)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="this source is none"):
+        refuse(tmp_path)
+    with pytest.raises(InputError, match="this source is none"):
+        refuse(path, without=None)
+    os.truncate(path, 4 << 30)  # a hole: it takes no place
+    refuse(path)
+    os.truncate(path, (4 << 30) + 1)
+    with pytest.raises(InputError, match="at most 4 GiB"):
+        refuse(path)
+
+
+def test_what_killed_runs_left_beside_the_file_goes(coco_file: Write, tmp_path: Path) -> None:
+    """Also where nothing is left to delete; what a living run holds stays."""
+    path = coco_file()
+    stale, held = tmp_path / ".polymask-stale.tmp", tmp_path / ".polymask-held.tmp"
+    held.write_bytes(b"")
+    with held.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for expected in (2, 0):
+            stale.write_bytes(b"half")
+            assert convert(path, tmp_path / "out", delete_source=True).deleted == expected
+            assert (stale.exists(), held.exists()) == (False, True)
+        stale.write_bytes(b"half")
+        removal.replace_file(path, b"{}")
+        assert (stale.exists(), held.exists()) == (False, True)
+
+
+def test_a_file_that_is_another_after_its_masks_were_made_keeps_its_polygons(
+    coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether its bytes changed, or what they are taken for."""
+    path = coco_file()
+    with monkeypatch.context() as patch:
+        patch.setattr(removal, "_clear_stale", lambda _: path.write_text(json.dumps(coco(info={}))))
+        with pytest.raises(SourceChanged, match="while its masks were made"):
+            convert(path, tmp_path / "one", delete_source=True)
+    monkeypatch.setattr(
+        removal,
+        "open_annotations",
+        lambda *given, **options: replace(open_annotations(*given, **options), without=None),
+    )
+    with pytest.raises(SourceChanged, match="no longer a file"):
+        convert(path, tmp_path / "two", delete_source=True)
+    assert kept(path) == [1, 2]
+
+
+def test_a_deletion_says_how_it_is_undone(coco_file: Write, tmp_path: Path) -> None:
+    """The note names the file, the number and the command."""
+    report = convert(coco_file(), tmp_path / "out", delete_source=True)
+    assert report.notes[-1].startswith("2 polygons deleted from ")
+    assert f"`polymask restore {tmp_path / 'out'}`" in report.notes[-1]
+
+
+def test_the_backup_and_the_note_last_before_the_file_changes(
+    coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is written durably; the file itself is synced and locked before it takes its place."""
+    path, durable, steps = coco_file(), list[str](), list[str]()
+    write, sync, lock = Root.write, os.fsync, fcntl.flock
+
+    def noted(root: Root, name: str, data: bytes, **given: bool) -> None:
+        durable.extend([name] * given.get("durable", False))
+        write(root, name, data, **given)
+
+    monkeypatch.setattr(Root, "write", noted)
+    convert(path, tmp_path / "out", delete_source=True)
+    assert [name.partition("/")[0] for name in durable][-2:] == ["backup", "journal.jsonl"]
+    monkeypatch.setattr(os, "fsync", lambda fd: (steps.append(f"sync {os.fstat(fd).st_size}"), sync(fd)))
+    monkeypatch.setattr(fcntl, "flock", lambda fd, how: (steps.append("lock"), lock(fd, how)))
+    path.chmod(0o640)
+    removal.replace_file(path, b"new")
+    assert (steps[:2], len(steps), path.read_bytes()) == (["lock", "sync 3"], 3, b"new")
+    assert path.stat().st_mode & 0o7777 == 0o640
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []
+
+
+def test_a_file_that_cannot_be_replaced_stays(
+    coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names it, and nothing is left beside it."""
+    path = coco_file()
+    before = tree(tmp_path)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fchmod", full)
+    with pytest.raises(Unavailable, match=r"instances\.json: No space"):
+        removal.replace_file(path, b"new")
+    assert tree(tmp_path) == before
+
+
+def noted(
+    out: Path, source: str, before: bytes, after: bytes, backup: str = "backup/a.json"
+) -> dict[str, str]:
+    """A folder as if polygons had been deleted from a source: its journal's line."""
+    digests = {"before": sha256(before).hexdigest(), "after": sha256(after).hexdigest()}
+    line = {"source": source, "backup": backup, **digests}
+    (out / "backup").mkdir(parents=True)
+    (out / "backup" / "a.json").write_bytes(before)
+    (out / "journal.jsonl").write_text(json.dumps(line) + "\n")
+    return line
+
+
+COCO = b'{"images": [], "annotations": []}'
+
+
+@pytest.mark.parametrize(("before", "after"), [(COCO, b"{}"), (b"{}", COCO)])
+def test_no_other_kind_of_file_is_restored(tmp_path: Path, before: bytes, after: bytes) -> None:
+    """A folder from elsewhere may name any file, and hold anything as its backup."""
+    path = tmp_path / "file"
+    path.write_bytes(after)
+    noted(tmp_path / "out", str(path), before, after)
+    with pytest.raises(FormatError, match="no annotation file"):
+        restore(tmp_path / "out")
+    assert path.read_bytes() == after
+
+
+def test_a_restored_file_is_made_to_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also by the run after the one that may have died on the way; each file is counted."""
+    path, synced = tmp_path / "file", list[Path]()
+    after = COCO.replace(b" ", b"")
+    path.write_bytes(after)
+    noted(tmp_path / "out", str(path), COCO, after)
+    assert (restore(tmp_path / "out").images, path.read_bytes()) == (1, COCO)
+    monkeypatch.setattr(removal, "sync_folder", synced.append)
+    report = restore(tmp_path / "out")
+    assert (report.images, report.unchanged, synced) == (1, 1, [tmp_path])
+    path.unlink()
+    with pytest.raises(NotFound, match="file"):
+        restore(tmp_path / "out")
+    monkeypatch.undo()
+    with pytest.raises(NotFound, match="none"):
+        removal.make_lasting(tmp_path / "none" / "file")
+
+
+@pytest.mark.parametrize("strange", [{"source": "a\0b"}, {"backup": "../a.json"}])
+def test_a_journal_that_leads_elsewhere_is_damaged(tmp_path: Path, strange: dict[str, str]) -> None:
+    """Its paths are looked at before any file is."""
+    noted(tmp_path, **({"source": "a"} | strange), before=b"", after=b"")
+    with pytest.raises(FormatError, match="is damaged"):
+        restore(tmp_path)
+
+
+def test_a_deletion_that_was_noted_twice_is_undone_once(tmp_path: Path) -> None:
+    """All others are, in their order; a journal without a line tells of none."""
+    one = noted(tmp_path, "a", b"1", b"2")
+    other = one | {"source": "b"}
+    journal = tmp_path / "journal.jsonl"
+    journal.write_text("".join(json.dumps(line) + "\n" for line in (one, one, other)))
+    assert [deletion.source for deletion in removal._deletions(Root(tmp_path))] == ["a", "b"]
+    journal.write_text("")
+    assert restore(tmp_path).images == 0
+
+
+def test_nothing_is_restored_from_a_store() -> None:
+    """Nothing is deleted for one either."""
+    with pytest.raises(InputError, match="nothing is deleted from a store"):
+        removal.restore_folder(located("memory://there/out"))

@@ -1,25 +1,37 @@
-"""`python -m tests.seeded.mutants MODULE... [--sample N] [--seed S]`: the mutation score of modules.
+"""`python -m tests.seeded.mutants MODULE... [--sample N] [--seed S] [--write]`: the mutation score of modules.
 
 Each mutant is one small change: a comparison, a boolean, a number or a condition turned round, a
-statement or a return value gone. Those that no test sees are printed, with their line.
+statement or a return value gone. Those that no test sees are printed, with their line; those that
+`equivalent.py` lists change nothing that anybody could see, and are left out of the score.
+With `--state` what was killed before is not run again, as long as its module is the same: tests are only added.
 """
 
 import argparse
 import ast
 import copy
+import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
 from random import Random
 
-from tests.seeded.copies import ROOT, copied, run_tests
+from tests.seeded.copies import ROOT, TIMEOUT, copied, run_forked
+from tests.seeded.equivalent import EQUIVALENT
+
+PAGE = ROOT / "docs" / "trust.md"
+HEADER = "| module | mutants | run | killed | equivalent | survived | score | date |\n|---|--:|--:|--:|--:|--:|--:|--:|"
 
 TESTS = {
-    "files.py": ("tests/test_files.py", "tests/test_folder.py"),
+    "files.py": ("tests/test_files.py", "tests/test_folder.py", "tests/storage/test_roots.py"),
     "names.py": ("tests/test_files.py", "tests/test_names_confined.py"),
     "journal.py": ("tests/test_journal.py",),
     "reconcile.py": ("tests/test_reconcile.py", "tests/test_reconcile_properties.py"),
-    "removal.py": ("tests/test_removal.py", "tests/fuzz/test_fuzz.py"),
+    "removal.py": ("tests/test_removal.py", "tests/fuzz/test_fuzz.py::test_hostile_input_is_a_result_or_an_error_of_ours[folder-journal]"),
     "folder.py": ("tests/test_folder.py", "tests/test_verify.py", "tests/test_removal.py"),
     "job.py": ("tests/test_removal.py", "tests/test_options.py", "tests/test_folder.py", "tests/test_job.py"),
     "proven.py": ("tests/dataloop/test_in_place.py", "tests/dataloop/test_cli_dataloop.py"),
@@ -53,7 +65,7 @@ def changes(node: ast.AST) -> Iterator[tuple[str, Change]]:
         case ast.Constant(value=int()):
             yield "number + 1", lambda n: _set(n, value=n.value + 1)
         case ast.Return(value=ast.expr() as value) if not (
-            isinstance(value, ast.Constant) and value.value is None
+            isinstance(value, ast.Constant) and value.value in (None, False, True)  # the latter are turned
         ):
             yield "return None", lambda n: _set(n, value=ast.Constant(None))
         case ast.Expr(value=ast.Call() | ast.Yield()) | ast.Raise() | ast.AugAssign() | ast.Continue():
@@ -74,22 +86,36 @@ def _set(node: ast.AST, **values: object) -> ast.AST:
     return node
 
 
-def mutants(text: str) -> Iterator[tuple[int, str, str]]:
-    """Every mutant of a module: its line, what was changed, and its text."""
-    tree = ast.parse(text)
+@dataclass(frozen=True)
+class Mutant:
+    """One small change to a module: its line, what is changed, and where in the tree."""
+
+    line: int
+    what: str
+    number: int
+    change: Change
+
+    def text(self, tree: ast.Module) -> str:
+        """The changed module."""
+        other = copy.deepcopy(tree)
+        _replace(other, self.number, self.change)
+        return ast.unparse(ast.fix_missing_locations(other))
+
+
+def mutants(text: str) -> Iterator[Mutant]:
+    """Every mutant of a module."""
+    tree, lines = ast.parse(text), text.splitlines()
     told = {id(node) for annotated in ast.walk(tree) for node in _annotations(annotated)}
+    seen: Counter[tuple[int, str]] = Counter()
     for number, node in enumerate(ast.walk(tree)):
         if id(node) in told:
             continue
         for what, change in changes(node):
-            other = copy.deepcopy(tree)
-            _replace(other, number, change)
             line = getattr(node, "lineno", 0)
-            yield (
-                line,
-                f"{what}: {text.splitlines()[line - 1].strip()}",
-                ast.unparse(ast.fix_missing_locations(other)),
-            )
+            place = ast.unparse(node).partition("\n")[0]
+            seen[line, f"{what}{place}"] += 1
+            which = f" ({seen[line, f'{what}{place}']})" if seen[line, f"{what}{place}"] > 1 else ""
+            yield Mutant(line, f"{what}: {place}{which} in: {lines[line - 1].strip()}", number, change)
 
 
 def _annotations(node: ast.AST) -> Iterator[ast.AST]:
@@ -112,37 +138,112 @@ def _replace(tree: ast.AST, number: int, change: Change) -> None:
                 value[next(at for at, one in enumerate(value) if one is wanted)] = made
 
 
-def score(module: str, *, sample: int | None, seed: int) -> tuple[int, int]:
-    """How many mutants were made, and how many a test saw; the others are printed."""
-    made = list(mutants((ROOT / "polymask" / module).read_text()))
-    chosen = sorted(Random(seed).sample(made, min(sample or len(made), len(made))))
-    killed, began = 0, time.perf_counter()
+@dataclass
+class Score:
+    """What came of a module's mutants."""
+
+    module: str
+    there: int
+    seed: int
+    run: int = 0
+    killed: int = 0
+    equivalent: int = 0
+    survived: int = 0
+
+    @property
+    def share(self) -> float:
+        """Killed, of those that a test could see."""
+        return 100 * self.killed / max(1, self.run - self.equivalent)
+
+    @property
+    def row(self) -> str:
+        """For people and for the page."""
+        seed = "all" if self.run == self.there else f"seed {self.seed}"
+        numbers = f"{self.there} | {self.run} ({seed}) | {self.killed} | {self.equivalent} | {self.survived}"
+        day = datetime.now(UTC).strftime("%Y-%m-%d")
+        return f"| `{self.module}` | {numbers} | {self.share:.1f} % | {day} |"
+
+
+def score(module: str, *, sample: int | None, seed: int, state: Path | None) -> Score:
+    """Run tests on mutants of a module; those that no test saw are printed."""
+    text = (ROOT / "polymask" / module).read_text()
+    made, tree = list(mutants(text)), ast.parse(text)
+    chosen = sorted(Random(seed).sample(made, min(sample or len(made), len(made))), key=lambda one: one.line)
+    result = Score(module, len(made), seed)
+    before = _killed(state, text)
+    tests = [test for test in TESTS[module] if (ROOT / test.partition("::")[0]).exists()]
     with copied() as folder:
-        for line, what, text in chosen:
-            (folder / "polymask" / module).write_text(text)
-            code, _ = run_tests(folder, [test for test in TESTS[module] if (ROOT / test).exists()])
-            killed += code != 0
-            if code == 0:
-                print(f"    {module}:{line}: {what}", flush=True)
-    seconds = time.perf_counter() - began
-    print(
-        f"{module:<22}{killed:>5} of {len(chosen)} ({len(made)} there are), {100 * killed / max(1, len(chosen)):.1f} %, {seconds:.0f} s",
-        flush=True,
-    )
-    return len(chosen), killed
+        began = time.monotonic()
+        if code := run_forked(folder, tests, timeout=TIMEOUT):
+            sys.exit(f"{module}: pytest ends with {code} where nothing was changed")
+        timeout = 15 + 6 * (time.monotonic() - began)
+        for mutant in chosen:
+            key = f"{mutant.number} {mutant.what}"
+            if key not in before:
+                (folder / "polymask" / module).write_text(mutant.text(tree))
+                if run_forked(folder, tests, timeout=timeout):
+                    before.add(key)
+                    _keep(state, text, before)
+            _count(result, mutant, key in before)
+    for what in EQUIVALENT.get(module, {}).keys() - {mutant.what for mutant in made}:
+        print(f"    {module}: equivalent.py lists what is not there: {what}", flush=True)
+    print(result.row, flush=True)
+    return result
+
+
+def _count(result: Score, mutant: Mutant, killed: bool) -> None:
+    listed = mutant.what in EQUIVALENT.get(result.module, {})
+    result.run += 1
+    result.killed += killed and not listed
+    result.equivalent += listed
+    result.survived += not killed and not listed
+    if killed == listed:
+        told = "is listed as equivalent, but a test sees it: " if killed else ""
+        print(f"    {result.module}:{mutant.line}: {told}{mutant.what}", flush=True)
+
+
+def _killed(state: Path | None, text: str) -> set[str]:
+    if state is None or not state.exists():
+        return set()
+    return set(json.loads(state.read_text()).get(sha256(text.encode()).hexdigest(), ()))
+
+
+def _keep(state: Path | None, text: str, killed: set[str]) -> None:
+    if state is not None:
+        held = json.loads(state.read_text()) if state.exists() else {}
+        state.write_text(json.dumps(held | {sha256(text.encode()).hexdigest(): sorted(killed)}))
+
+
+def page_with(page: str, scores: list[Score]) -> str:
+    """The page with the rows of these modules renewed, between its two marks."""
+    begin, end = "<!-- mutants -->\n", "<!-- end of mutants -->"
+    head, rest = page.split(begin)
+    table, tail = rest.split(end)
+    rows = {line.split("`")[1]: line for line in table.splitlines() if line.startswith("| `")}
+    rows |= {one.module: one.row for one in scores}
+    ordered = [rows[module] for module in TESTS if module in rows]
+    return head + begin + "\n".join([HEADER, *ordered]) + "\n" + end + tail
 
 
 def main() -> int:
-    """Score the modules and sum up."""
+    """Score the modules and sum up; 1 where a mutant survived."""
     parser = argparse.ArgumentParser(prog="python -m tests.seeded.mutants", description=__doc__)
     parser.add_argument("modules", nargs="*", choices=[*TESTS, []], default=[])
     parser.add_argument("--sample", type=int, help="of each module; default: all")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--state", type=Path, help="where to keep what was killed")
+    parser.add_argument("--write", action="store_true", help="renew the modules' rows in docs/trust.md")
     given = parser.parse_args()
-    scores = [score(module, sample=given.sample, seed=given.seed) for module in given.modules or TESTS]
-    made, killed = (sum(column) for column in zip(*scores, strict=True))
-    print(f"{'all':<22}{killed:>5} of {made}, {100 * killed / max(1, made):.1f} %")
-    return 0
+    print(HEADER, flush=True)
+    scores = [
+        score(module, sample=given.sample, seed=given.seed, state=given.state)
+        for module in given.modules or TESTS
+    ]
+    if given.write:
+        PAGE.write_text(page_with(PAGE.read_text(), scores))
+    survived, run = sum(one.survived for one in scores), sum(one.run for one in scores)
+    print(f"{run} mutants, {survived} survived")
+    return 1 if survived else 0
 
 
 if __name__ == "__main__":

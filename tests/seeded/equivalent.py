@@ -1,0 +1,28 @@
+"""Mutants that change nothing that anybody could see, by module, each with the reason.
+
+A mutant is named as `python -m tests.seeded.mutants` prints it.
+"""
+
+EQUIVALENT: dict[str, dict[str, str]] = {
+    "files.py": {
+        "number + 1: 64 in: MOST_FOLDERS = 64  # kept open at once": "how many are open is a matter of taste",
+        "Gt → GtE: len(self._folders) > MOST_FOLDERS in: if len(self._folders) > MOST_FOLDERS:": "likewise",
+        "number + 1: 4 in: self._token = os.urandom(4).hex()  # of two machines, two processes may have one number": "longer by a byte",
+        """True ↔ False: False in: os.rmdir(WORK, dir_fd=self._folder("", create=False))""": "the root itself is never made by `_folder`",
+    },
+    "journal.py": {
+        r"""number + 1: 1 in: if size and os.pread(descriptor, 1, size - 1) != b"\n":""": "at the last byte, there is one",
+        "number + 1: 16 in: return blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=16).digest()": "digests are only compared with each other",
+    },
+    "removal.py": {
+        "True ↔ False: True in: class _Deletion(msgspec.Struct, frozen=True):": "nothing sets its fields",
+    },
+    "reconcile.py": {
+        "number + 1: 1 in: return bool(mask.reshape(-1)[flat_indices(line + spans.start, line + spans.stop)].all())": "NumPy takes any negative length for the one it works out",
+        "True ↔ False: False in: @dataclass(frozen=True, slots=True, eq=False)": "decisions are not compared",
+        "True ↔ False: True in: @dataclass(frozen=True, slots=True, eq=False)": "nothing sets their fields",
+        "True ↔ False: True (2) in: @dataclass(frozen=True, slots=True, eq=False)": "nor new ones",
+        "LtE → Lt: gone <= set(holder.sources) in: return gone <= set(holder.sources) and not (other.mask & ~holder.mask).any()": "a holder also lists a polygon that is there",
+        "number + 1: 1 in: paint(mask, one.spans(pixel_rule), 1)": "any number but 0 is True in a mask",
+    },
+}
