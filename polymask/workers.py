@@ -26,7 +26,8 @@ class Watcher(Protocol):
     def advance(self, images: int) -> None: ...  # noqa: D102
 
 
-CHUNK = 16  # images a task: enough to hide the hand-over, few enough to share evenly
+CHUNK = 64  # images a task at most: enough to hide the hand-over
+SHARES = 8  # tasks for each worker at least: so they end together
 THREADS = 16  # requests under way at once in a process: a store's answers take their time
 MOST_SENT = 32  # tasks for an executor, which may send the whole job with each
 _inherited: list[Callable[[Sequence[int]], Any]] = []
@@ -61,7 +62,9 @@ def in_chunks(
     executor: Executor | None = None,
 ) -> Iterator[T]:
     """What the function makes of each chunk of the indices, in order."""
-    size = CHUNK if executor is None else max(CHUNK, -(-len(indices) // MOST_SENT))
+    size = max(1, min(CHUNK, len(indices) // (SHARES * workers)))
+    if executor is not None:
+        size = max(size, -(-len(indices) // MOST_SENT))
     chunks = [indices[at : at + size] for at in range(0, len(indices), size)]
     if executor is not None:
         yield from executor.map(of_chunk, chunks)
