@@ -79,7 +79,7 @@ def page_with(text: str, tier: str, tallies: list[Tally]) -> str:
 
 def markdown(tally: Tally) -> str:
     """A row; where nothing was found in n runs, less than 3/n of all are likely to be wrong."""
-    bound = f"{100 * 3 / tally.runs:.2g} %" if tally.runs and not tally.breaches else "—"
+    bound = f"{100 * 3 / tally.runs:.2g} %" if tally.runs > 3 and not tally.breaches else "—"
     numbers = " | ".join(f"{getattr(tally, name):,}" for name in COLUMNS)
     return f"| {tally.what} | {numbers} | {bound} | {tally.seconds:,.0f} |"
 
