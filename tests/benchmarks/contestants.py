@@ -138,6 +138,6 @@ def datumaro(path: str, folder: str) -> None:
 
 
 if __name__ == "__main__":
-    {f.__name__: f for f in (floor, proven_floor, pycocotools, opencv, pillow, supervision, datumaro)}[sys.argv[1]](
-        sys.argv[2], sys.argv[3]
-    )
+    {f.__name__: f for f in (floor, proven_floor, pycocotools, opencv, pillow, supervision, datumaro)}[
+        sys.argv[1]
+    ](sys.argv[2], sys.argv[3])
