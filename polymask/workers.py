@@ -27,7 +27,8 @@ class Watcher(Protocol):
 
 
 CHUNK = 64  # images a task at most: enough to hide the hand-over
-SHARES = 8  # tasks for each worker at least: so they end together
+LEAST = 4  # and at least: fewer are not worth a process
+SHARES = 8  # tasks for each worker, if there are enough: so they end together
 THREADS = 16  # requests under way at once in a process: a store's answers take their time
 MOST_SENT = 32  # tasks for an executor, which may send the whole job with each
 _inherited: list[Callable[[Sequence[int]], Any]] = []
@@ -62,7 +63,7 @@ def in_chunks(
     executor: Executor | None = None,
 ) -> Iterator[T]:
     """What the function makes of each chunk of the indices, in order."""
-    size = max(1, min(CHUNK, len(indices) // (SHARES * workers)))
+    size = max(LEAST, min(CHUNK, len(indices) // (SHARES * workers)))
     if executor is not None:
         size = max(size, -(-len(indices) // MOST_SENT))
     chunks = [indices[at : at + size] for at in range(0, len(indices), size)]
