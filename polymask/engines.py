@@ -6,6 +6,7 @@ to DEST, and a few numbers come back. A put is whole and the same whoever makes 
 was lost with its worker is run again.
 """
 
+import os
 import pickle
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from secrets import token_hex
 from threading import Lock
 from typing import Any, Protocol, TypeVar
 
@@ -163,7 +163,7 @@ def errand_of(job: Work[Any]) -> Errand:
     assert job.given is not None
     given, options = job.given, job.options
     return Errand(
-        token=token_hex(8),
+        token=os.urandom(8).hex(),
         kind=type(job),
         source=given.absolute(),
         dest=job.sink.root.path.absolute(),

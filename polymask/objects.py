@@ -8,7 +8,6 @@ of two runs at most one goes on, in any store whose listings show what was put b
 
 import json
 import os
-import socket
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -152,7 +151,7 @@ class ObjectRoot:
 
     def _sign(self, options: dict[str, Any], *, held: bool = True) -> None:
         """Put the run's note, or renew it."""
-        holder = {"process": os.getpid(), "host": socket.gethostname(), "machine": _machine()}
+        holder = {"process": os.getpid(), "host": os.uname().nodename, "machine": _machine()}
         self.write(f"{WORK}/{self._note}", json.dumps({"options": options, "held": held, **holder}).encode())
 
     def _renew(self, options: dict[str, Any], *, held: bool) -> None:
@@ -284,6 +283,6 @@ def _machine() -> str:
     """What tells machines, their boots and their containers apart, whose process numbers mean others."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{socket.gethostname()} {boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - no path
+        return f"{os.uname().nodename} {boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - no path
     except OSError:
         return os.urandom(8).hex()  # no other is this one

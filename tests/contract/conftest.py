@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.dataloop.conftest import (  # noqa: F401
-    THIRD_PARTY,
+    allow_third_party,
     dataloop_emulator,
     dtlpy,
     no_noise,
@@ -20,11 +20,7 @@ PLACES = (*SEAMS, "folder of index masks", "folder of label masks")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            for rule in THIRD_PARTY:
-                item.add_marker(pytest.mark.filterwarnings(rule))
+    allow_third_party(items, Path(__file__).parent)
 
 
 def _place(name: str, request: pytest.FixtureRequest, folder: Path) -> Place:

@@ -32,12 +32,16 @@ TRIANGLE = [{"x": 2.5, "y": 2.5}, {"x": 20.5, "y": 2.5}, {"x": 20.5, "y": 18.5}]
 HOLE = [{"x": 12, "y": 4}, {"x": 18, "y": 4}, {"x": 18, "y": 9}]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
+def allow_third_party(items: list[pytest.Item], folder: Path) -> None:
+    """Let the warnings of others pass in the tests below a folder."""
     for item in items:
-        if here in item.path.parents:
+        if folder in item.path.parents:
             for rule in THIRD_PARTY:
                 item.add_marker(pytest.mark.filterwarnings(rule))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    allow_third_party(items, Path(__file__).parent)
 
 
 def polygon(label: str = "cat", *rings: list[dict[str, float]]) -> dict[str, Any]:

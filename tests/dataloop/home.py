@@ -8,6 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
+from polymask.dataloop.emulator import cookie
+
+ROOT = Path(__file__).parents[2]
+
 
 @contextmanager
 def private_home() -> Iterator[str]:
@@ -26,3 +30,16 @@ def private_home() -> Iterator[str]:
                 yield home
             finally:
                 os.chdir(before)
+
+
+def logged_in(home: Path, url: str, token: str | None) -> dict[str, str]:
+    """Log a home in as a user does, with dtlpy's cookie file; the environment of its processes."""
+    (home / ".dataloop").mkdir(parents=True)
+    (home / ".dataloop" / "cookie.json").write_text(cookie(url, token))
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "DATALOOP_PATH": str(home / ".dataloop"),
+        "PYTHONPATH": str(ROOT),
+        "NO_PROXY": "127.0.0.1",
+    }

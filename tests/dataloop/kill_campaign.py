@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from polymask.dataloop.emulator import Emulator, cookie
+from polymask.dataloop.emulator import Emulator
 
 from . import fault_campaign as faults
+from .home import logged_in
 from .world import URL, Watch, World
 
-ROOT = Path(__file__).parents[2]
 LATEST = 0.012  # seconds after a call, at most; a call takes some 5 ms
 
 # Reads a journal's path a line, converts into it in a forked process, and tells its id and status.
@@ -45,15 +45,7 @@ class Nursery:
     """Starts conversions of the dataset at one URL."""
 
     def __init__(self, home: Path, url: str, token: str | None = None) -> None:
-        (home / ".dataloop").mkdir(parents=True)
-        (home / ".dataloop" / "cookie.json").write_text(cookie(url, token))
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(home),
-            "DATALOOP_PATH": str(home / ".dataloop"),
-            "PYTHONPATH": str(ROOT),
-            "NO_PROXY": "127.0.0.1",
-        }
+        environment = logged_in(home, url, token)
         self.errors = (home / "errors.txt").open("w+")
         self._process = subprocess.Popen(
             [sys.executable, "-c", NURSERY],

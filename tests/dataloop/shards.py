@@ -22,14 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polymask.dataloop.emulator import Emulator, cookie
+from polymask.dataloop.emulator import Emulator
 from polymask.shards import Shard
 
 from .fault_campaign import folder
-from .home import private_home
+from .home import logged_in, private_home
 from .world import URL, World, backed_up, expected, faults_of_order, same_masks
-
-ROOT = Path(__file__).parents[2]
 
 # Reads `PARTS JOURNAL` a line, runs all parts at once in forked processes, and tells ids and statuses.
 TEAM = f"""
@@ -77,15 +75,7 @@ class Team:
 @contextmanager
 def team(home: Path, url: str) -> Any:
     """A team that is logged in as a user is, with dtlpy's cookie file."""
-    (home / ".dataloop").mkdir(parents=True)
-    (home / ".dataloop" / "cookie.json").write_text(cookie(url, None))
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "DATALOOP_PATH": str(home / ".dataloop"),
-        "PYTHONPATH": str(ROOT),
-        "NO_PROXY": "127.0.0.1",
-    }
+    environment = logged_in(home, url, None)
     with (home / "errors.txt").open("w") as errors:
         process = subprocess.Popen(
             [sys.executable, "-c", TEAM],

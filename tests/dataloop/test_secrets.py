@@ -13,7 +13,7 @@ import pytest
 
 from polymask.dataloop.emulator import Emulator, Fault, cookie
 
-from .kill_campaign import ROOT
+from .home import ROOT
 from .world import ACROSS, RING_WITH_HOLE, URL, World
 
 # Converts, fails, restores, and looks at its own title, as the command line does.
