@@ -7,7 +7,7 @@ from types import ModuleType
 
 from polymask.dataloop.emulator import Emulator
 
-from .kill_campaign import killed, nursery
+from .kill_campaign import Runs, killed
 
 
 def test_a_kill_changes_nothing_in_the_end(dtlpy: ModuleType, no_noise: None, tmp_path: Path) -> None:
@@ -15,7 +15,7 @@ def test_a_kill_changes_nothing_in_the_end(dtlpy: ModuleType, no_noise: None, tm
     rng = random.Random(7)
     with Emulator() as emulator:
         url, port = emulator.url, int(emulator.gate_url.rpartition(":")[2])
-    with nursery(tmp_path / "home", url) as place:
+    with Runs(tmp_path / "home", url) as place:
         ended = []
         for _ in range(6):
             first, outcome = killed(place, port, rng)
