@@ -13,7 +13,6 @@ from types import ModuleType
 import pytest
 
 from polymask.dataloop.emulator import Emulator
-
 from tests.crash.stops import SIGNALS
 
 from .kill_campaign import MOMENTS, Runs, Strike, judged, killed
