@@ -25,7 +25,7 @@ from pathlib import Path
 
 from polymask.dataloop.emulator import Emulator, Fault
 from tests.crash.nursery import Ended, Nursery
-from tests.crash.stops import SIGNALS, stopped
+from tests.crash.stops import SIGNALS, hear_interrupts, stopped
 from tests.crash.tally import Tally, Verdict, tallied, told
 
 from . import fault_campaign as faults
@@ -184,6 +184,7 @@ Case = tuple[str, Callable[[], Verdict]]
 
 def at_calls(*, sample: int | None = None, starts: int = 0, seed: int = SEED) -> Tally:
     """Each signal at each moment of each call, or at some; and while a process starts."""
+    hear_interrupts()
     rng = random.Random(seed)
     with private_home(), _place() as (place, port):
         strikes = [
