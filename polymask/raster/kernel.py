@@ -5,7 +5,7 @@ The numpy twin is the reference; both give the same answers, bit for bit.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -173,9 +173,12 @@ def plain_rings(texts: Sequence[bytes]) -> list[list[Ring]] | None:
     return [rings[end - count : end] for end, count in zip(ends, counts, strict=True)]
 
 
-def is_plain(text: bytes) -> bool:
-    """Whether `plain_rings` reads a JSON text, and finds a ring in it."""
-    return bool(_compiled and _compiled.plain(text))
+def _is_never_plain(_: bytes) -> bool:
+    return False
+
+
+is_plain: Callable[[bytes], bool] = _compiled.plain if _compiled else _is_never_plain
+"""Whether `plain_rings` reads a JSON text, and finds a ring in it."""
 
 
 def places_in(chunk: bytes, nesting: Nesting, *, most: int) -> tuple[NDArray[np.int32], Nesting]:
