@@ -4,6 +4,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -69,11 +70,8 @@ def geometry_sha256(shape: Shape) -> str:
 def record_sha256(record: ImageRecord) -> str:
     """SHA-256 of all that a record says: name, frame and every instance in order, then all coordinates."""
     said = [record.name, record.frame, [_said(instance) for instance in record.instances]]
-    digest = hashlib.sha256(msgspec.json.encode(said))
-    for instance in record.instances:
-        for numbers in _numbers(instance.shape):
-            digest.update(numbers)
-    return digest.hexdigest()
+    numbers = chain.from_iterable(_numbers(instance.shape) for instance in record.instances)
+    return hashlib.sha256(b"".join([msgspec.json.encode(said), *numbers])).hexdigest()
 
 
 def _said(instance: Instance) -> tuple[Any, ...]:

@@ -21,6 +21,7 @@ from polymask.formats.content import Content
 from polymask.formats.facts import Facts
 from polymask.formats.refusals import Malformed, Refusals, inside
 from polymask.model import Finding, Frame, ImageRecord, Instance, Shape
+from polymask.raster.kernel import is_plain
 
 Key = int | float | str  # 7, 7.0 and 7e0 are one key: they are equal, and hash equal
 
@@ -110,7 +111,7 @@ def read_whole(content: Content, options: ReadOptions) -> Annotations:
         images, categories, annotations = _from_results(annotations, refusals)
         where = "$"
     else:
-        sections = refusals.required(content.json, _sections)
+        sections = _sections_of(content, refusals)
         images = refusals.rows(sections.images, _Image, "$.images")
         categories = refusals.rows(sections.categories, _Category, "$.categories")
         annotations = refusals.rows(sections.annotations, _Annotation, "$.annotations")
@@ -137,6 +138,13 @@ def read_whole(content: Content, options: ReadOptions) -> Annotations:
         findings=tuple(reader.duplicate_ids()),
         without=partial(_without, content, reader, annotations),
     )
+
+
+def _sections_of(content: Content, refusals: Refusals) -> _File:
+    try:
+        return msgspec.convert(content.top, _File)
+    except msgspec.ValidationError:
+        return refusals.required(content.json, _sections)  # which says what is missing
 
 
 def _without(
@@ -175,7 +183,11 @@ class _Reader:
 
     def add(self, index: int, annotation: _Annotation) -> None:
         """Take an annotation in; raises `Malformed` where it cannot be used."""
-        if paints(annotation, index, self.frames, self.names):
+        group = self.of_image.get(annotation.image_id)
+        sure = annotation.category_id in self.names and annotation.id is not None  # what nearly all are
+        if group is not None and sure and is_plain(annotation.segmentation):
+            group.append(annotation)
+        elif paints(annotation, index, self.frames, self.names):
             self.of_image[annotation.image_id].append(annotation)
         else:
             self.unsegmented += 1

@@ -15,6 +15,7 @@ A layout that can be read back has a fifth, `open_folder(folder)`: its masks the
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from typing import Any, Protocol, cast
 
@@ -114,6 +115,7 @@ class Layout(Protocol):
     ) -> Iterator[tuple[str, bytes]]: ...
 
 
+@cache
 def layout_named(name: str) -> Layout:
     """The layout's module; raises `InputError` for a name not in the table."""
     if name not in LAYOUTS:
