@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -240,3 +241,25 @@ def test_names_beyond_ascii_in_an_ascii_locale(
     polymask_command("convert", path, tmp_path / "out")
     again = polymask_command("convert", path, tmp_path / "out", **ascii_only)
     assert "Traceback" not in again.stderr
+
+
+# What Python calls last of all, while it takes itself apart, and no handler is left.
+DYING = """
+import os, signal
+from polymask.__main__ import main
+
+class Dying:
+    def __del__(self, kill=os.kill, process=os.getpid()):
+        kill(process, {number})
+
+dying = Dying()
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_after_the_end_changes_nothing(number: signal.Signals) -> None:
+    """Told to stop while the interpreter ends, a run that is done still says so by its exit code."""
+    script = DYING.format(number=int(number))
+    done = subprocess.run([sys.executable, "-c", script, "formats"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
