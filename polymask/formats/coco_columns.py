@@ -9,8 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.formats import coco
-from polymask.formats.coco import Key, _Annotation, _Image
+from polymask.formats.coco_rows import Annotation, Image, Key, whole
 from polymask.formats.coco_shapes import paints
 from polymask.formats.index_store import Stored
 from polymask.formats.outline import Rows, decode_plain
@@ -20,10 +19,10 @@ Whole = NDArray[np.integer[Any]]
 
 _MOST = 1 << 62
 _AT_ONCE = 4096  # annotations
-_annotations = msgspec.json.Decoder(list[_Annotation])
+_annotations = msgspec.json.Decoder(list[Annotation])
 
 
-def read_rows(rows: Rows, numbers: Whole) -> list[_Annotation]:
+def read_rows(rows: Rows, numbers: Whole) -> list[Annotation]:
     """Annotations by their places in the list, ascending; neighbours are read together."""
     if not len(numbers):
         return []
@@ -41,7 +40,7 @@ def read_rows(rows: Rows, numbers: Whole) -> list[_Annotation]:
 class Images(Mapping[Key, Frame]):
     """Frames by image id; `place` is where an image stands among those that are kept."""
 
-    def __init__(self, images: Iterable[_Image]) -> None:
+    def __init__(self, images: Iterable[Image]) -> None:
         self.place: dict[Key, int] = {}
         self.names: list[str] = []
         self.frames: list[Frame] = []
@@ -73,7 +72,7 @@ class Columns:
         self.image, self.code, self.row, self.id = array("I"), array("I"), array("I"), array("q")
         self.unsegmented = 0
 
-    def add(self, index: int, annotation: _Annotation) -> None:
+    def add(self, index: int, annotation: Annotation) -> None:
         """Take an annotation in; raises `Malformed` where it cannot be used."""
         if not paints(annotation, index, self.images, self.names):
             self.unsegmented += 1
@@ -131,9 +130,7 @@ class Columns:
         for place, key in zip(places[order].tolist(), keys, strict=True):
             if times[key] > 1:
                 name = self.images.names[place]
-                yield Finding(
-                    "duplicate-id", name, coco._whole(key), f"{times[key]} annotations have this id"
-                )
+                yield Finding("duplicate-id", name, whole(key), f"{times[key]} annotations have this id")
 
 
 def _firsts(codes: Whole, counts: list[int]) -> list[int]:
