@@ -9,7 +9,7 @@ Source: cocodataset.org, "Data format"; pycocotools `maskApi.h` for runs.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -34,7 +34,7 @@ from polymask.formats.coco_shapes import is_rle, paints, refuse_large, rle_size,
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
 from polymask.formats.refusals import Malformed, Refusals, inside
-from polymask.model import Finding, ImageRecord, Instance, Shape
+from polymask.model import Finding, Frame, ImageRecord, Instance
 from polymask.raster.kernel import is_plain
 
 MANY = False
@@ -152,6 +152,15 @@ def _without(
     return msgspec.json.encode(sections | {"annotations": kept}), len(gone)
 
 
+def instances_of(annotations: Sequence[Annotation], frame: Frame, names: Mapping[Key, str]) -> list[Instance]:
+    """The instances that checked annotations of an image are."""
+    shapes = shapes_of([annotation.segmentation for annotation in annotations], frame)
+    return [
+        Instance(whole(a.id or 0), names[a.category_id], shape, crowd=bool(a.iscrowd))
+        for a, shape in zip(annotations, shapes, strict=True)
+    ]
+
+
 class _Reader:
     """Annotations by image, their segmentations checked but not kept decoded."""
 
@@ -175,14 +184,8 @@ class _Reader:
     def record(self, index: int) -> ImageRecord:
         """The record of the i-th image."""
         image = self.images[index]
-        annotations = self.of_image[image.id]
-        shapes = shapes_of([annotation.segmentation for annotation in annotations], image.frame)
-        instances = tuple(map(self._instance, annotations, shapes))
-        return ImageRecord(whole(image.id), image.file_name, image.frame, instances)
-
-    def _instance(self, annotation: Annotation, shape: Shape) -> Instance:
-        label = self.names[annotation.category_id]
-        return Instance(whole(annotation.id or 0), label, shape, crowd=bool(annotation.iscrowd))
+        instances = instances_of(self.of_image[image.id], image.frame, self.names)
+        return ImageRecord(whole(image.id), image.file_name, image.frame, tuple(instances))
 
     def used(self) -> dict[str, int]:
         """How many instances each category has, by name."""

@@ -125,7 +125,7 @@ class Columns:
         places = np.frombuffer(self.image, np.uint32)[at]
         order = np.argsort(places, kind="stable")
         numbers = np.frombuffer(self.row, np.uint32)[at[order]]
-        keys = [key for part in _parts(numbers) for key in _ids(marks, part)]
+        keys = [key for part in parts_of(numbers) for key in _ids(marks, part)]
         times = Counter(keys)  # numbers may agree where ids do not
         for place, key in zip(places[order].tolist(), keys, strict=True):
             if times[key] > 1:
@@ -143,7 +143,8 @@ def _as_number(key: Key | None) -> int:
     return key if isinstance(key, int) and -_MOST <= key < _MOST else hash(key)
 
 
-def _parts(numbers: Whole) -> Iterator[Whole]:
+def parts_of(numbers: Whole) -> Iterator[Whole]:
+    """The numbers, as many at a time as are read together."""
     for start in range(0, len(numbers), _AT_ONCE):
         yield numbers[start : start + _AT_ONCE]
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from polymask.errors import FormatError, InputError, SourceChanged
 from polymask.formats import Annotations, ReadOptions, coco
-from polymask.formats.coco_columns import Columns, Images, read_rows
+from polymask.formats.coco import instances_of
+from polymask.formats.coco_columns import Columns, Images, Whole, parts_of, read_rows
 from polymask.formats.coco_rows import (
     Annotation,
     Category,
@@ -26,6 +27,7 @@ from polymask.formats.coco_rows import (
     category_names,
     positions_of,
     sections_decoder,
+    whole,
 )
 from polymask.formats.coco_shapes import refuse_large
 from polymask.formats.content import Content
@@ -34,7 +36,7 @@ from polymask.formats.outline import NotJson, Rows, decode_plain
 from polymask.formats.ranges import Ranges
 from polymask.formats.refusals import Refusals
 from polymask.limits import Limits
-from polymask.model import ImageRecord
+from polymask.model import ImageRecord, Instance
 
 T = TypeVar("T")
 
@@ -109,20 +111,20 @@ class Index:
 
     def record(self, index: int) -> ImageRecord:
         """The record of the i-th image, read anew; raises `SourceChanged` where the file is another."""
-        key, (height, width) = self.stored.ids[index], self.stored.frames[index]
-        image = Image(key, self.stored.names[index], int(height), int(width))
-        reader = coco._Reader([image], self.names)
-        reader.of_image[key] = self._of_image(index, key)
-        return reader.record(0)
-
-    def _of_image(self, index: int, key: Key) -> list[Annotation]:
+        key, (height, width) = self.stored.ids[index], self.stored.frames[index].tolist()
         start, stop = self.stored.cuts[index : index + 2].tolist()
-        numbers = self.stored.order[start:stop]
+        instances: list[Instance] = []
+        for numbers in parts_of(self.stored.order[start:stop]):
+            instances += instances_of(self._annotations(numbers, key), (height, width), self.names)
+        return ImageRecord(whole(key), self.stored.names[index], (height, width), tuple(instances))
+
+    def _annotations(self, numbers: Whole, key: Key) -> list[Annotation]:
+        """Some annotations of the image that has the key."""
         try:
             found = read_rows(self.rows, numbers)
         except (NotJson, msgspec.DecodeError):
             found = []
-        if len(found) != stop - start or any(
+        if len(found) != len(numbers) or any(
             a.image_id != key or a.category_id not in self.names for a in found
         ):
             raise SourceChanged(f"{self.file.path} was changed while it was converted; run again")
