@@ -18,7 +18,7 @@ from polymask.model import Finding, Frame, Skipped
 Whole = NDArray[np.integer[Any]]
 
 _MOST = 1 << 62
-_AT_ONCE = 4096  # annotations
+AT_ONCE = 4096  # annotations
 _annotations = msgspec.json.Decoder(list[Annotation])
 
 
@@ -145,8 +145,8 @@ def _as_number(key: Key | None) -> int:
 
 def parts_of(numbers: Whole) -> Iterator[Whole]:
     """The numbers, as many at a time as are read together."""
-    for start in range(0, len(numbers), _AT_ONCE):
-        yield numbers[start : start + _AT_ONCE]
+    for start in range(0, len(numbers), AT_ONCE):
+        yield numbers[start : start + AT_ONCE]
 
 
 def _ids(marks: Rows, numbers: Whole) -> list[Key]:
