@@ -25,4 +25,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "LtE → Lt: gone <= set(holder.sources) in: return gone <= set(holder.sources) and not (other.mask & ~holder.mask).any()": "a holder also lists a polygon that is there",
         "number + 1: 1 in: paint(mask, one.spans(pixel_rule), 1)": "any number but 0 is True in a mask",
     },
+    "dataloop/sink.py": {
+        "number + 1: 1 (2) in: for attempt in range(1, TRIES + 1):": "the last try returns or raises",
+    },
 }
