@@ -28,4 +28,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "dataloop/sink.py": {
         "number + 1: 1 (2) in: for attempt in range(1, TRIES + 1):": "the last try returns or raises",
     },
+    "dataloop/source.py": {
+        "True ↔ False: True (2) in: @dataclass(frozen=True, slots=True)": "nothing sets new fields",
+    },
 }

@@ -37,7 +37,7 @@ TESTS = {
     "proven.py": ("tests/dataloop/test_in_place.py", "tests/dataloop/test_cli_dataloop.py"),
     "limits.py": ("tests/test_limits.py",),
     "dataloop/sink.py": ("tests/dataloop/test_sink.py", "tests/dataloop/test_upload.py"),
-    "dataloop/source.py": ("tests/dataloop/test_source.py", "tests/dataloop/test_restore.py"),
+    "dataloop/source.py": ("tests/dataloop/test_source.py", "tests/dataloop/test_in_place.py", "tests/dataloop/test_restore.py"),
     "dataloop/client.py": ("tests/dataloop/test_client.py",),
     "dataloop/answers.py": ("tests/dataloop/test_client.py",),
 }  # fmt: skip
