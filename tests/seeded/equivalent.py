@@ -31,4 +31,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "dataloop/source.py": {
         "True ↔ False: True (2) in: @dataclass(frozen=True, slots=True)": "nothing sets new fields",
     },
+    "job.py": {
+        "return None: return all(map(self._is_painted, self.annotations.used)) in: return all(map(self._is_painted, self.annotations.used))": "then each instance is asked, and all of them stay",
+    },
 }
