@@ -32,6 +32,15 @@ def test_a_label_file_renumbers_and_merges(coco_file: Write, tmp_path: Path) -> 
     assert chosen.labels == report.labels
 
 
+def test_what_is_painted_as_void_is_of_no_label(coco_file: Write, tmp_path: Path) -> None:
+    """Its pixels are void, and the report counts those of the labels alone."""
+    (tmp_path / "labels.txt").write_text("__ignore__\ncat\ndog -> __ignore__\n")
+    report = convert(coco_file(), tmp_path / "out", labels=tmp_path / "labels.txt")
+    assert (report.failures, report.labels) == ([], {"cat": {"instances": 1, "pixels": 7}})
+    mask = decode_png((tmp_path / "out/masks/a.png").read_bytes())
+    assert (mask == np.where(A == 2, 255, A)).all()
+
+
 def test_a_label_that_is_not_in_the_file_is_refused_or_left_out(coco_file: Write, tmp_path: Path) -> None:
     """Never guessed: exit 2, or listed under `skip_invalid`."""
     (tmp_path / "labels.txt").write_text("cat\n")

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +18,10 @@ from polymask import InputError, Unavailable, convert, decode_png
 from polymask.digest import pixels_sha256
 from polymask.files import Root
 from polymask.folder import FolderSink
+from polymask.formats import open_annotations
+from polymask.job import Job
 from polymask.layouts import Drawn
+from polymask.options import ConvertOptions
 from tests.conftest import SAMPLE, coco, square, tree
 from tests.oracles import drawn
 
@@ -225,6 +229,7 @@ def test_pictures_are_copied_and_a_missing_one_fails_its_image(coco_file: Write,
     out = tmp_path / "out"
     report = convert(coco_file(document), out, images=tmp_path / "pictures", copy_images=True)
     assert [failure.name for failure in report.failures] == ["gone.jpg"]
+    assert "the picture is needed to copy it" in report.failures[0].reason
     assert (out / "images/a.jpg").read_bytes() == (tmp_path / "pictures/a.jpg").read_bytes()
     assert list(tree(out)) == [
         "id2label.json",
@@ -235,6 +240,13 @@ def test_pictures_are_copied_and_a_missing_one_fails_its_image(coco_file: Write,
     ]
     with pytest.raises(InputError, match="--images"):
         convert(coco_file(document), out, copy_images=True)
+
+
+def test_pictures_of_the_source_itself_are_copied(coco_file: Write, tmp_path: Path) -> None:
+    """Where it has them, nobody is asked where they are."""
+    annotations = replace(open_annotations(coco_file()), picture=lambda index: b"picture %d" % index)
+    Job(annotations, tmp_path / "out", ConvertOptions(copy_images=True)).run()
+    assert (tmp_path / "out/images/a.jpg").read_bytes() == b"picture 0"
 
 
 def test_a_disk_that_fails_stops_the_run(

@@ -33,5 +33,6 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     },
     "job.py": {
         "return None: return all(map(self._is_painted, self.annotations.used)) in: return all(map(self._is_painted, self.annotations.used))": "then each instance is asked, and all of them stay",
+        'True ↔ False: False in: if not (has and getattr(self.layout, "PICTURES", False)):': "a layout that shows no picture does not ask for it",
     },
 }
