@@ -116,6 +116,14 @@ def test_masks_of_any_layout_are_read_within_the_limits_given(
     OF_MASKS[reads](tmp_path, ENOUGH)
 
 
+@pytest.mark.parametrize("layout", READABLE)
+def test_a_file_of_masks_that_is_too_large_is_not_read(coco_file: Write, tmp_path: Path, layout: str) -> None:
+    """Above --max-bytes, whatever is in it."""
+    convert(coco_file(), tmp_path / "out", to=layout)
+    with pytest.raises(LimitError, match=r"\d+ bytes are more than 10; .* raise --max-bytes$"):
+        _masks(tmp_path, Limits(max_bytes=10))
+
+
 @pytest.mark.usefixtures("low_default")
 @pytest.mark.parametrize("reads", OF_ANNOTATIONS)
 def test_annotations_are_read_within_the_limits_given(coco_file: Write, tmp_path: Path, reads: str) -> None:

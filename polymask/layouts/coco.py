@@ -16,7 +16,7 @@ from polymask.errors import FormatError
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
-from polymask.layouts.reading import Folder, MaskFolder, read_bytes, stored_labels
+from polymask.layouts.reading import Folder, MaskFolder, stored_labels
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import painted
 from polymask.model import IndexMask, Runs
@@ -111,7 +111,7 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     if label_map is None or not (folder / FILE).is_file():
         return None
     try:
-        images = _images(read_bytes(folder / FILE), label_map)
+        images = _images(folder.read(FILE), label_map)
         for path, image in images.items():
             folder.limits.check_frame(f"{folder / path}", _frame(image))
     except (msgspec.DecodeError, KeyError, TypeError) as error:

@@ -19,7 +19,7 @@ from polymask.errors import FormatError
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
-from polymask.layouts.reading import Folder, MaskFolder, read_bytes, stored_labels
+from polymask.layouts.reading import Folder, MaskFolder, stored_labels
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import without_void
 from polymask.model import IndexMask, Label
@@ -132,7 +132,7 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     if not (folder / FILE).is_file():
         return None
     try:
-        document = msgspec.json.decode(read_bytes(folder / FILE))
+        document = msgspec.json.decode(folder.read(FILE))
         label_map = stored_labels(folder) or _from_categories(document["categories"])
         segments = {
             f"{FOLDER}/{safe_path(a['file_name'])}": a["segments_info"] for a in document["annotations"]

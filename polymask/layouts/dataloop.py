@@ -18,7 +18,7 @@ from polymask.digest import combined_sha256, geometry_sha256, pixels_sha256
 from polymask.errors import FormatError, LimitError
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
-from polymask.layouts.reading import Folder, MaskFolder, masks_below, read_bytes, stored_labels
+from polymask.layouts.reading import Folder, MaskFolder, masks_below, stored_labels
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import painted
 from polymask.limits import Limits
@@ -135,7 +135,7 @@ def open_folder(folder: Folder) -> MaskFolder | None:
         return None
 
     def labels_of(path: str) -> dict[str, IndexMask]:
-        masks = dict(_own(read_bytes(folder / path), folder.limits))
+        masks = dict(_own(folder.read(path), folder.limits))
         return {name: masks[name].view(np.uint8) for name in label_map.names if name in masks}
 
     return MaskFolder(

@@ -23,7 +23,6 @@ from polymask.layouts.reading import (
     Folder,
     MaskFolder,
     masks_below,
-    read_bytes,
     require_labels,
     stored_labels,
 )
@@ -102,7 +101,7 @@ def open_folder(folder: Folder) -> MaskFolder | None:
 
 def _decode(path: str, *, folder: Folder, label_map: LabelMap) -> IndexMask:
     try:
-        data = io.BytesIO(read_bytes(folder / path))
+        data = io.BytesIO(folder.read(path))
         for member in zipfile.ZipFile(data).infolist():
             folder.limits.check_bytes(folder / path, member.file_size)
         with np.load(data, allow_pickle=False) as archive:

@@ -14,7 +14,7 @@ from polymask.layouts.tables import ID2LABEL
 from polymask.limits import Limits
 from polymask.model import IndexMask
 from polymask.png import decode_color, decode_png
-from polymask.urls import Location, in_order, name_below
+from polymask.urls import Location, Url, in_order, name_below
 
 LABELS = "labels.json"
 Pixels = TypeVar("Pixels", bound=NDArray[np.unsignedinteger])
@@ -34,6 +34,12 @@ class Folder:
         """The files and folders right below it whose names match."""
         return self.path.glob(pattern)
 
+    def read(self, name: str) -> bytes:
+        """A file's bytes; raises `LimitError` for too many, `NotFound` and other `BackendError`s."""
+        path = self.path / name
+        self.limits.check_bytes(path, _size(path))
+        return read_bytes(path)
+
     def mask(self, name: str) -> IndexMask:
         """A gray or palette PNG's mask; raises `FormatError` and `LimitError` naming the file."""
         return self._decoded(name, decode_png)
@@ -43,12 +49,11 @@ class Folder:
         return self._decoded(name, decode_color)
 
     def _decoded(self, name: str, decode: Callable[..., Pixels]) -> Pixels:
-        path = self.path / name
-        data = read_bytes(path)
+        data = self.read(name)
         try:
             return decode(data, limits=self.limits)
         except (FormatError, LimitError) as error:
-            raise type(error)(f"{path}: {error}") from None
+            raise type(error)(f"{self.path / name}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,16 @@ class MaskFolder:
     masks: Mapping[str, str]
     decode: Callable[[str], IndexMask]
     labels_of: Callable[[str], Mapping[str, IndexMask]] | None = None
+
+
+def _size(path: Location) -> int:
+    if isinstance(path, Url):
+        stored = path.stored()
+        return stored.size if stored else 0  # reading it tells that it is not there
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise disk_error(error, path) from None
 
 
 def read_bytes(path: Location) -> bytes:
