@@ -196,6 +196,26 @@ def test_a_preview_of_a_run_keeps_its_limits(coco_file: Write, tmp_path: Path) -
     assert "--max-pixels" not in page
 
 
+@pytest.mark.usefixtures("low_default")
+def test_a_preview_holds_pictures_to_the_limits_given(coco_file: Write, tmp_path: Path) -> None:
+    """What `check` would find of a picture, under the limits of the preview."""
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures/a.jpg").write_bytes(encode_color(np.zeros((6, 8, 3), np.uint8)))
+    made = preview(coco_file(), tmp_path / "report.html", images=tmp_path / "pictures", limits=ENOUGH)
+    assert list(made.findings) == []
+
+
+def test_conflicts_beyond_counting_do_not_stop_a_preview(
+    coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No flag raises that limit, so it is told of the one image."""
+    monkeypatch.setattr("polymask.contested._MOST", 0)
+    monkeypatch.setattr("polymask.contested._FEW", 0)
+    made = preview(coco_file(), tmp_path / "report.html")
+    assert [one.partition(":")[0] for one in made.notes] == ["a.jpg"]
+    assert "labels claim the same pixel" in made.notes[0]
+
+
 def test_what_is_too_large_is_not_told_to_be_damaged(coco_file: Write, tmp_path: Path) -> None:
     """A limit says nothing about a mask: it is raised, and not counted among the failures of a proof."""
     convert(coco_file(), tmp_path / "out")

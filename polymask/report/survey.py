@@ -92,12 +92,16 @@ class Survey:
         assert self.annotations is not None
         painting = self.painting(index)
         named = {label.value: label.name for label in self.label_map.labels}
+        try:
+            conflicts = painting.conflicts
+        except LimitError as error:  # one that no flag raises: it is about this image alone
+            return Facts(self.names[index], painting.record.frame, problem=str(error))
         return Facts(
             self.names[index],
             painting.record.frame,
             dict(Counter(named[value] for value in painting.values if value in named)),
             self._pixels(painting.index),
-            painting.conflicts,
+            conflicts,
             painting.contested_pixels,
             tuple(findings_of(self.annotations, index, self.images, limits=self.limits)),
         )
