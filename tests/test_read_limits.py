@@ -186,10 +186,11 @@ def test_polygons_are_deleted_within_the_limits_of_the_run(
 
 
 @pytest.mark.usefixtures("low_default")
-def test_a_preview_of_a_run_keeps_its_limits(coco_file: Write, tmp_path: Path) -> None:
+@pytest.mark.parametrize("layout", ["index", "coco"])
+def test_a_preview_of_a_run_keeps_its_limits(coco_file: Write, tmp_path: Path, layout: str) -> None:
     """What `convert --dry-run --preview` reads again is held to the flags of `convert`."""
     options = {"dry_run": True, "max_pixels": PIXELS}
-    convert(coco_file(), tmp_path / "out", max_pixels=PIXELS)
+    convert(coco_file(), tmp_path / "out", to=layout, max_pixels=PIXELS)
     convert_with_preview(coco_file(), tmp_path / "out", tmp_path / "report.html", **options)
     page = (tmp_path / "report.html").read_text()
     assert "a.jpg" in page
@@ -222,3 +223,12 @@ def test_what_is_too_large_is_not_told_to_be_damaged(coco_file: Write, tmp_path:
     with pytest.raises(PolymaskError) as raised:
         examine(tmp_path / "out", limits=TOO_FEW)
     assert raised.value.exit_code == 2
+
+
+def test_a_mask_larger_than_its_image_is_held_to_the_limits(coco_file: Write, tmp_path: Path) -> None:
+    """Though the annotations that it is verified against are within them."""
+    source = coco_file()
+    convert(source, tmp_path / "out")
+    (tmp_path / "out/masks/a.png").write_bytes(encode_png(np.zeros((9, 9), np.uint8)))
+    with pytest.raises(LimitError, match=r"a\.png: .*--max-pixels"):
+        verify(tmp_path / "out", source=source, limits=ENOUGH)
