@@ -189,9 +189,9 @@ def test_polygons_are_deleted_within_the_limits_of_the_run(
 @pytest.mark.parametrize("layout", ["index", "coco"])
 def test_a_preview_of_a_run_keeps_its_limits(coco_file: Write, tmp_path: Path, layout: str) -> None:
     """What `convert --dry-run --preview` reads again is held to the flags of `convert`."""
-    options = {"dry_run": True, "max_pixels": PIXELS}
-    convert(coco_file(), tmp_path / "out", to=layout, max_pixels=PIXELS)
-    convert_with_preview(coco_file(), tmp_path / "out", tmp_path / "report.html", **options)
+    options = {"to": layout, "max_pixels": PIXELS}
+    convert(coco_file(), tmp_path / "out", **options)
+    convert_with_preview(coco_file(), tmp_path / "out", tmp_path / "report.html", dry_run=True, **options)
     page = (tmp_path / "report.html").read_text()
     assert "a.jpg" in page
     assert "--max-pixels" not in page
