@@ -1,5 +1,6 @@
 """`polymask`, and `python -m polymask`: deaf to nothing, not even while it imports."""
 
+import atexit
 import os
 import signal
 from types import FrameType
@@ -11,8 +12,15 @@ def _leave(number: int, _: FrameType | None) -> NoReturn:
     os._exit(128 + number)
 
 
+def _ignore_all() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def main() -> None:
     """The `polymask` command. Until it has begun, an interrupt ends it with a word and no traceback."""
+    atexit.register(_ignore_all)  # the first is called last: all is done, and Python, taking itself apart,
+    # would give every handler back to the system, which ends the process as if the run had failed
     signal.signal(signal.SIGTERM, _leave)
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as a shell has it for the background
         signal.signal(signal.SIGINT, _leave)

@@ -25,7 +25,6 @@ from polymask.errors import PolymaskError, Unavailable, nearest
 from polymask.flags import convert_flags, limit_flags
 from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
-from polymask.limits import LIMITS, Limits
 from polymask.raster import KERNEL, PIXEL_RULES
 from polymask.report.summary import findings_text, summary
 from polymask.report_model import Report
@@ -162,9 +161,8 @@ def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) ->
 
     Exits 2 where `convert` would refuse records, else 0.
     """
-    limits = Limits(**{name: options.pop(name) for name in LIMITS})
     with Bar(quiet=quiet) as bar:
-        found = polymask.check(source, limits=limits, progress=bar, **options)
+        found = polymask.check(source, progress=bar, **options)
     counts = Counter(finding.kind for finding in found)
     if as_json:
         from polymask.checks import KINDS
@@ -220,12 +218,8 @@ def formats_command(*, as_json: bool) -> None:
     click.echo(f"kernel: {KERNEL}")
 
 
-def interrupted(number: int, frame: FrameType | None) -> NoReturn:
+def interrupted(number: int, _: FrameType | None) -> NoReturn:
     """Stop where the run is, and at the second time without another thought."""
-    while frame:
-        if frame.f_code.co_name == "__del__":  # what is raised there, Python swallows
-            leave(number, frame)
-        frame = frame.f_back
     for again in (signal.SIGINT, signal.SIGTERM):
         signal.signal(again, leave)
     raise KeyboardInterrupt(number)
@@ -236,8 +230,17 @@ def leave(number: int, _: FrameType | None) -> NoReturn:
     os._exit(128 + number)
 
 
+def _swallowed(unraisable: Any) -> None:
+    """Stop here too: what is raised in `__del__` or a weak reference's callback, Python drops."""
+    error = unraisable.exc_value
+    if isinstance(error, KeyboardInterrupt):
+        leave(error.args[0] if error.args else signal.SIGINT, None)
+    sys.__unraisablehook__(unraisable)
+
+
 def main() -> None:
     """The `polymask` command."""
+    sys.unraisablehook = _swallowed
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # names may hold what a terminal's encoding does not
             stream.reconfigure(errors="backslashreplace")  # cut in two, it would leave no stream at all

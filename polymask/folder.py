@@ -21,7 +21,7 @@ from polymask.files import Root
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
 from polymask.layouts.tables import ID2LABEL, id2label
-from polymask.manifest import MANIFEST, Lines, in_blocks, manifest_line, read_manifest
+from polymask.manifest import MANIFEST, Lines, in_blocks, is_made_of, manifest_line, read_manifest
 from polymask.model import ImageRecord, Runs
 from polymask.names import refuse_collisions, safe_path
 from polymask.objects import open_root
@@ -56,7 +56,7 @@ class FolderSink:
         self.layout_name, self.rules, self.options = layout, rules, options
         self.overwrite, self.keep_sources = overwrite, keep_sources
         self.label_map: LabelMap = options.label_map
-        self.before: dict[str, dict[str, Any]] = {}
+        self.before: Mapping[str, dict[str, Any]] = {}
         self.written = Lines()
         self.resumes = False
 
@@ -145,11 +145,12 @@ class FolderSink:
             there = self.root.holds(file)
             if self.overwrite:
                 continue
-            if name in self.before and self._rules != _rules_of(self.before[name]):
+            before = self.before.get(name)
+            if before and self._rules != _rules_of(before):
                 raise InputError(self._told(file, "was made under other rules"))
-            if name in self.before and self.before[name]["mask"] != self._mask_path(name):
-                raise InputError(self._told(self.before[name]["mask"], "is of another layout or split"))
-            if there and name not in self.before and file == path and not self.resumes:
+            if before and before["mask"] != self._mask_path(name):
+                raise InputError(self._told(before["mask"], "is of another layout or split"))
+            if there and not before and file == path and not self.resumes:
                 raise InputError(self._told(file, "is there already, and not in the manifest"))
 
     def _mask_path(self, name: str) -> str:
@@ -247,8 +248,7 @@ class FolderSink:
             if self.root.read(path) != data:
                 self.root.write(path, data)
         names = sorted(self.before.keys() | self.written.keys())
-        there = self.root.read(MANIFEST)
-        same = there is not None and there == b"".join(map(self._line_of, names))
+        same = is_made_of(self.root.read(MANIFEST), map(self._line_of, names))
         # A mask may be new though its line is old: one was removed by hand, or its writer died.
         if changed or not same or self.keep_sources or self.resumes:
             self.root.sync()

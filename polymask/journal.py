@@ -9,12 +9,14 @@ a run without its journal costs time, not data.
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
-from polymask.errors import FormatError, NotFound
+from polymask.errors import FormatError, NotFound, Unavailable
 from polymask.files import disk_error
 from polymask.shards import FOLDERS, Shard
 
@@ -30,7 +32,8 @@ class Journal:
         self._lock = threading.Lock()
         self._named: set[str] = set()
         make_private(self.path)
-        self._kept = {_place(line): _identity(line) for line in self.backups()}
+        self._kept = _Kept()
+        self._kept.add(self.backups())
 
     def back_up(self, item: str, name: str, instances: Sequence[Mapping[str, Any]]) -> None:
         """Keep instances as the source wrote them; what is kept already is not kept twice.
@@ -39,9 +42,9 @@ class Journal:
         """
         lines = [{"item": item, "name": name, "instance": dict(instance)} for instance in instances]
         with self._lock:
-            fresh = [line for line in lines if self._kept.get(_place(line)) != _identity(line)]
+            fresh = [line for line in lines if line not in self._kept]
             self._append(BACKUP, fresh)
-            self._kept |= {_place(line): _identity(line) for line in fresh}
+            self._kept.add(fresh)
 
     def note(self, event: str, item: str, **facts: Any) -> None:
         """Add a line of evidence."""
@@ -83,22 +86,56 @@ class Journal:
     def _lines(self, name: str) -> Iterator[dict[str, Any]]:
         """The whole lines of a file; a last one that was cut off by a crash is none."""
         try:
-            data = (self.path / name).read_bytes()
+            with (self.path / name).open("rb") as file:
+                for line in file:
+                    # What a crash cut off was never acted upon: each line is synced before its deed.
+                    if not line.endswith(b"\n"):
+                        return
+                    try:
+                        value = json.loads(line)
+                    except ValueError:
+                        continue
+                    except RecursionError:
+                        value = None
+                    if not _IS_LINE[name](value):
+                        raise FormatError(f"{self.path / name}: damaged, holds a line of something else")
+                    yield value
         except FileNotFoundError:
             return
         except OSError as error:
             raise disk_error(error, self.path / name) from None
-        for line in data.split(b"\n")[:-1]:
-            # What a crash cut off was never acted upon: each line is synced before its deed.
-            try:
-                value = json.loads(line)
-            except ValueError:
-                continue
-            except RecursionError:
-                value = None
-            if not _IS_LINE[name](value):
-                raise FormatError(f"{self.path / name}: damaged, holds a line of something else")
-            yield value
+
+
+class _Kept:
+    """What each instance was last known by: a table that goes to a temporary file when it is large."""
+
+    def __init__(self) -> None:
+        import sqlite3  # only a run that deletes needs it
+
+        self._error = sqlite3.Error
+        self._table = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._table.execute("CREATE TABLE kept (place BLOB PRIMARY KEY, identity BLOB) WITHOUT ROWID")
+
+    def __contains__(self, line: Mapping[str, Any]) -> bool:
+        with self._typed():
+            asked = "SELECT 1 FROM kept WHERE place = ? AND identity = ?"
+            return self._table.execute(asked, (_place(line), _identity(line))).fetchone() is not None
+
+    def add(self, lines: Iterable[Mapping[str, Any]]) -> None:
+        """Take in lines of the backup, later ones in place of earlier ones."""
+        rows = ((_place(line), _identity(line)) for line in lines)
+        with self._typed():
+            self._table.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", rows)
+
+    @contextmanager
+    def _typed(self) -> Iterator[None]:
+        try:
+            yield
+        except self._error as error:
+            raise Unavailable(f"{gettempdir()}: {error}") from None
+
+    def __del__(self) -> None:
+        self._table.close()
 
 
 def _is_backup(value: Any) -> bool:

@@ -1,6 +1,7 @@
 """`manifest.jsonl`: a line an image, telling what its mask is and what it was made of."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from io import BytesIO
 from tempfile import SpooledTemporaryFile, gettempdir
 from typing import Any
 
@@ -70,22 +71,58 @@ def in_blocks(lines: Iterable[bytes]) -> Iterator[bytes]:
     yield bytes(block)
 
 
-def read_manifest(root: Root | ObjectRoot) -> dict[str, dict[str, Any]]:
-    """The manifest's lines by image name; none where there is no manifest.
+def is_made_of(text: bytes | None, lines: Iterable[bytes]) -> bool:
+    """Whether there is a text, and it is these lines, one after another."""
+    if text is None:
+        return False
+    at = 0
+    for block in in_blocks(lines):
+        if text[at : at + len(block)] != block:
+            return False
+        at += len(block)
+    return at == len(text)
+
+
+class Entries(Mapping[str, dict[str, Any]]):
+    """The lines of a manifest by image name, each decoded when it is asked for: there may be millions.
 
     Raises `FormatError` naming the line that is damaged.
+
+    >>> entries = Entries(b'{"name":"a.jpg","mask":"masks/a.png","pixels_sha256":"00"}\\n', "manifest.jsonl")
+    >>> entries["a.jpg"]["mask"], "b.jpg" in entries
+    ('masks/a.png', False)
     """
-    entries: dict[str, dict[str, Any]] = {}
-    for number, line in enumerate((root.read(MANIFEST) or b"").splitlines(), 1):
-        try:
-            msgspec.json.decode(line, type=_Entry)
-            entry = msgspec.json.decode(line)
-            entries[entry["name"]] = entry
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            raise FormatError(
-                f"{root.path / MANIFEST}: line {number} is damaged; move the file away and convert again"
-            ) from None
-    return entries
+
+    def __init__(self, text: bytes, path: object) -> None:
+        self._text = text
+        self._places: dict[str, int] = {}
+        at = 0
+        for number, line in enumerate(BytesIO(text), 1):
+            try:
+                msgspec.json.decode(line)  # what is not looked at here is looked at later
+                self._places[_entry.decode(line).name] = at
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                raise FormatError(
+                    f"{path}: line {number} is damaged; move the file away and convert again"
+                ) from None
+            at += len(line)
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        start = self._places[name]
+        stop = self._text.find(b"\n", start)
+        entry: dict[str, Any] = msgspec.json.decode(self._text[start : stop if stop >= 0 else None])
+        return entry
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+def read_manifest(root: Root | ObjectRoot) -> Entries:
+    """The manifest's lines by image name; none where there is no manifest."""
+    return Entries(root.read(MANIFEST) or b"", root.path / MANIFEST)
 
 
 class _Entry(msgspec.Struct):
@@ -97,3 +134,6 @@ class _Entry(msgspec.Struct):
     labels: dict[str, str] = {}
     sources: list[tuple[int | str, str]] = []
     split: str = ""
+
+
+_entry = msgspec.json.Decoder(_Entry)

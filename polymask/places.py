@@ -10,7 +10,7 @@ from polymask.errors import InputError
 from polymask.formats import open_annotations
 from polymask.job import Job
 from polymask.labels import LabelMap
-from polymask.limits import LIMITS
+from polymask.limits import LIMITS, Limits
 from polymask.options import ConvertOptions, Progress, chosen_options
 from polymask.removal import restore_folder
 from polymask.report_model import Report
@@ -153,10 +153,12 @@ def verify(
     from_: str | None = None,
     labels: LabelMap | None = None,
     rules: Rules | None = None,
+    limits: Limits | None = None,
 ) -> Report:
     """Prove stored masks again, in a folder (see `polymask.proofs.verify`) or a dataset.
 
-    Raises `ProofError` naming the masks that are damaged, missing, doubled or different.
+    Raises `ProofError` naming the masks that are damaged, missing, doubled or different;
+    `LimitError` for what is above `limits`.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as dest:
@@ -167,10 +169,10 @@ def verify(
     if is_dataloop(dest):
         from polymask.dataloop.run import verify as verify_dataset
 
-        return verify_dataset(str(dest))
+        return verify_dataset(str(dest), limits=limits)
     from polymask import proofs
 
-    return proofs.verify(dest, source=source, from_=from_, labels=labels, rules=rules)
+    return proofs.verify(dest, source=source, from_=from_, labels=labels, rules=rules, limits=limits)
 
 
 def restore(dest: Place, *, journal: Place | None = None) -> Report:

@@ -124,9 +124,9 @@ def opened_png(
     _check_chunks(data)
     try:
         with PngImagePlugin.PngImageFile(BytesIO(data)) as image:
-            (limits or Limits()).check_frame("a PNG", (image.height, image.width))
             if modes and image.mode not in modes:
                 raise FormatError(f"a PNG of mode {image.mode}; expected {', '.join(modes)}")
+            (limits or Limits()).check_frame("a PNG", (image.height, image.width))
             yield image
     except PolymaskError:
         raise

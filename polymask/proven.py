@@ -10,7 +10,6 @@ still what was read: somebody else's run may know better.
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from polymask.claims import Mask
@@ -24,6 +23,7 @@ from polymask.report_model import Report
 from polymask.seams import Item, Reading, Sink, Source, Stored
 from polymask.semantic import Painting, Rules
 from polymask.shards import Shard
+from polymask.workers import in_threads
 
 READ_BACKS = 6  # a service may show what was written a little later
 WAIT = 0.2  # seconds before the second reading; doubled each time
@@ -81,13 +81,8 @@ class ProvenJob:
 
     def _outcomes(self, items: Sequence[Item]) -> Iterator[Outcome]:
         if self.options.workers == 1:
-            yield from map(self.convert, items)
-            return
-        pool = ThreadPoolExecutor(self.options.workers)
-        try:
-            yield from pool.map(self.convert, items)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            return map(self.convert, items)
+        return in_threads(self.convert, items, self.options.workers)
 
     def convert(self, item: Item) -> Outcome:
         """Convert one item. What is wrong with it alone is told in the outcome."""

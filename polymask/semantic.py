@@ -146,7 +146,7 @@ class Painting:
         mask, counts = self._painted
         if self.index is not mask:
             counts = np.bincount(self.index.reshape(-1))
-        return {value: int(counts[value]) for value in np.flatnonzero(counts).tolist()}
+        return {value: pixels for value, pixels in enumerate(counts.tolist()) if pixels}
 
     @cached_property
     def index(self) -> IndexMask:

@@ -94,7 +94,7 @@ def shown(url: str) -> str:
     return _SECRETS.sub("", url)
 
 
-class Ranges(RawIOBase):
+class ObjectFile(RawIOBase):
     """An object of so many bytes, read as a file by its ranges."""
 
     def __init__(self, read_range: Callable[[int, int], bytes], size: int) -> None:

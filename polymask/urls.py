@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from polymask.errors import FormatError, InputError, NotFound
-from polymask.stores import EXTRAS, Ranges, shown, store_errors, store_of
+from polymask.stores import EXTRAS, ObjectFile, shown, store_errors, store_of
 
 BLOCK = 1 << 20  # bytes a request of an opened file: a header costs one, a file few
 _MERGED = {f"{protocol}:" for protocol in (*EXTRAS, "memory")}
@@ -256,7 +256,7 @@ class Url:
         """An object, opened for reading: seekable, a request for each megabyte that is looked at."""
         assert mode == "rb"
         size = self.call("info")["size"]
-        return BufferedReader(Ranges(self._range, size), BLOCK) if size is not None else _whole(self)
+        return BufferedReader(ObjectFile(self._range, size), BLOCK) if size is not None else _whole(self)
 
 
 Location = Path | Url

@@ -7,8 +7,9 @@ come in order, whatever the number of workers.
 import os
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -17,6 +18,7 @@ from polymask.errors import Unavailable
 from polymask.stores import is_connected
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Watcher(Protocol):
@@ -30,6 +32,7 @@ CHUNK = 64  # images a task at most: enough to hide the hand-over
 LEAST = 4  # and at least: fewer are not worth a process
 SHARES = 8  # tasks for each worker, if there are enough: so they end together
 THREADS = 16  # requests under way at once in a process: a store's answers take their time
+AHEAD = 100  # done or to be done by each thread, while an earlier one is waited for
 MOST_SENT = 32  # tasks for an executor, which may send the whole job with each
 _inherited: list[Callable[[Sequence[int]], Any]] = []
 
@@ -47,13 +50,26 @@ def run_chunks(
     A process that talks to a store does not fork: threads wait for it instead.
     """
     if executor is None and is_connected():
-        return _in_threads(function, indices)
+        return ([one] for one in in_threads(function, indices, THREADS))
     return in_chunks(partial(_each, function), indices, workers, executor)
 
 
-def _in_threads(function: Callable[[int], T], indices: Sequence[int]) -> Iterator[list[T]]:
-    with ThreadPoolExecutor(THREADS) as threads:
-        yield from ([one] for one in threads.map(function, indices))
+def in_threads(function: Callable[[U], T], arguments: Iterable[U], threads: int) -> Iterator[T]:
+    """The function's results, in order; what is not needed soon is not begun, for there may be millions.
+
+    >>> list(in_threads(abs, [-2, 1], 2))
+    [2, 1]
+    """
+    pool, ahead = ThreadPoolExecutor(threads), deque[Future[T]]()
+    try:
+        for argument in arguments:
+            ahead.append(pool.submit(function, argument))
+            if len(ahead) > AHEAD * threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def in_chunks(

@@ -3,12 +3,13 @@
 import json
 import os
 import stat
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from polymask.errors import FormatError, NotFound, PolymaskError
+from polymask.errors import FormatError, NotFound, PolymaskError, Unavailable
 from polymask.journal import BACKUP, EVENTS, Journal, default_folder, make_private, open_existing, own_folder
 from polymask.shards import Shard
 
@@ -247,6 +248,29 @@ def test_no_descriptor_is_left_open(path: Path) -> None:
     for number in range(3):
         Journal(path / str(number)).back_up("item", "a.png", [polygon("p1")])
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_long_run_keeps_no_more_in_memory_than_a_short_one(path: Path) -> None:
+    """What was backed up is known from a table on the disk, in this run and in the next."""
+    journal = Journal(path)
+    journal.back_up("item", "a.png", [polygon("p")])
+    tracemalloc.start()
+    try:
+        journal.back_up("item", "a.png", [polygon(str(number)) for number in range(2_000)])
+        journal, before = Journal(path), tracemalloc.get_traced_memory()[0]
+        assert before < 50_000
+        journal.back_up("item", "a.png", [polygon(str(number)) for number in range(2_000, 4_000)])
+        assert tracemalloc.get_traced_memory()[0] < before + 50_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_table_that_finds_no_room_is_told(path: Path) -> None:
+    """It is an error of the disk, and is raised before anything is deleted."""
+    journal = Journal(path)
+    journal._kept._table.execute("PRAGMA max_page_count = 3")
+    with pytest.raises(Unavailable, match="full"):
+        journal.back_up("item", "a.png", [polygon(str(number)) for number in range(2_000)])
 
 
 def test_lines_follow_each_other(path: Path) -> None:

@@ -103,19 +103,24 @@ class Client:
         self._waited += seconds
         self.sleep(seconds)
 
-    def pages(self, dataset_id: str, resource: str, query: Json) -> list[Json]:
+    def pages(
+        self, dataset_id: str, resource: str, query: Json, *, keep: Callable[[Json], Json] = dict
+    ) -> list[Json]:
         """All rows of a query, in ascending order of id, counted against the total.
 
-        Paged by a cursor on the id, so that neither deleting nor adding rows shifts a page.
+        Paged by a cursor on the id, so that neither deleting nor adding rows shifts a page. `keep`
+        makes of a row what is kept of it, with its id.
         Raises `Unavailable` where the rows do not add up in three tries.
         """
         for _ in range(3):
-            rows, total = self._paged(dataset_id, resource, query)
+            rows, total = self._paged(dataset_id, resource, query, keep)
             if len(rows) == total:
                 return rows
         raise Unavailable(f"Dataloop: a listing of {resource} gave {len(rows)} rows of {total}; try again")
 
-    def _paged(self, dataset_id: str, resource: str, query: Json) -> tuple[list[Json], int]:
+    def _paged(
+        self, dataset_id: str, resource: str, query: Json, keep: Callable[[Json], Json]
+    ) -> tuple[list[Json], int]:
         rows: list[Json] = []
         clauses = _clauses(query.get("filter", {}))
         total = None
@@ -133,7 +138,7 @@ class Client:
                 raise Unavailable(f"Dataloop: a listing of {resource} was answered with no page of rows")
             fresh = [row for row in page["items"] if not rows or row["id"] > rows[-1]["id"]]
             total = whole(page.get("totalItemsCount")) if total is None else total
-            rows.extend(fresh)
+            rows.extend(map(keep, fresh))
             if not page.get("hasNextPage") or not fresh:
                 return rows, len(rows) if total is None else total
 

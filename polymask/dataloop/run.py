@@ -162,7 +162,10 @@ def upload(
 
 
 def verify(url: str, *, workers: int = 1, limits: Limits | None = None) -> Report:
-    """Prove every mask of ours in a dataset again; raises `ProofError` naming those that fail."""
+    """Prove every mask of ours in a dataset again; raises `ProofError` naming those that fail.
+
+    Raises `LimitError` for a mask that was made for a frame above the limits, and so not decoded.
+    """
     dataset = open_dataset(url, workers=workers)
     query = {"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
     source = DataloopSource(dataset.client, dataset.id, query=query, folder=dataset.target.folder)
@@ -170,6 +173,9 @@ def verify(url: str, *, workers: int = 1, limits: Limits | None = None) -> Repor
     report, wrong = Report(), []
     for item in source.items():
         stored = sink.proofs(item)
+        for proof in stored:
+            if proof.mask is None:
+                sink.limits.check_frame(f"{item.name}: '{proof.label}'", proof.frame or (0, 0))
         report.images += bool(stored)
         report.unchanged += len(stored)
         wrong += [

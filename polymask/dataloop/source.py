@@ -31,7 +31,7 @@ DEFAULT_QUERY: Json = {
 
 @dataclass(frozen=True, slots=True)
 class DataloopItem(Item):
-    """An item with the platform's own JSON of it."""
+    """An item with the platform's own JSON of it, or what a run needs of that."""
 
     raw: Json
 
@@ -64,7 +64,7 @@ class DataloopSource:
 
     def items(self) -> Iterator[Item]:
         """All items, listed before the first is handed out, so that deleting cannot shift pages."""
-        rows = self.client.pages(self.dataset_id, "items", self.query)
+        rows = self.client.pages(self.dataset_id, "items", self.query, keep=_needed)
         return iter([DataloopItem(row["id"], _name(row), row) for row in rows])
 
     def annotations(self, item: Item) -> list[Json]:
@@ -170,6 +170,15 @@ def _and(given: Json) -> list[Json]:
 
 def _name(row: Json) -> str:
     return str(row.get("filename") or row["id"]).lstrip("/")
+
+
+def _needed(row: Json) -> Json:
+    """The part of an item's JSON that tells its frame and kind: a listing may hold millions."""
+    system = part(row, "metadata", "system")
+    facts: Json = {name: system[name] for name in ("mimetype", "size", "width", "height") if name in system}
+    if orientation := part(system, "exif").get("Orientation"):
+        facts["exif"] = {"Orientation": orientation}
+    return {"id": row["id"], "filename": row.get("filename"), "metadata": {"system": facts}}
 
 
 def _pixels(value: Any) -> int | None:

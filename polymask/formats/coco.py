@@ -9,53 +9,34 @@ Source: cocodataset.org, "Data format"; pycocotools `maskApi.h` for runs.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
 
 from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions, coco_panoptic
-from polymask.formats.coco_shapes import Number, is_rle, paints, refuse_large, rle_size, shapes_of
+from polymask.formats.coco_rows import (
+    Annotation,
+    Category,
+    File,
+    Image,
+    Key,
+    Number,
+    category_id,
+    category_names,
+    check_side,
+    positions_of,
+    sections_decoder,
+    whole,
+)
+from polymask.formats.coco_shapes import is_rle, paints, refuse_large, rle_size, shapes_of
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
 from polymask.formats.refusals import Malformed, Refusals, inside
-from polymask.model import Finding, Frame, ImageRecord, Instance, Shape
+from polymask.model import Finding, Frame, ImageRecord, Instance
+from polymask.raster.kernel import is_plain
 
-Key = int | float | str  # 7, 7.0 and 7e0 are one key: they are equal, and hash equal
-
-
-class _Image(msgspec.Struct, gc=False):
-    id: Key
-    file_name: str
-    height: Number
-    width: Number
-
-    @property
-    def frame(self) -> Frame:
-        return int(self.height), int(self.width)
-
-
-class _Category(msgspec.Struct, gc=False):
-    id: Key
-    name: str
-
-
-class _Annotation(msgspec.Struct, gc=False):
-    image_id: Key
-    category_id: Key
-    id: Key | None = None
-    segmentation: msgspec.Raw = msgspec.Raw(b"null")
-    iscrowd: Number | bool | None = 0
-
-
-class _File(msgspec.Struct):
-    images: msgspec.Raw
-    annotations: msgspec.Raw
-    categories: msgspec.Raw
-
-
-_sections = msgspec.json.Decoder(_File)
 MANY = False
 
 FACTS = Facts(
@@ -106,20 +87,20 @@ def read_whole(content: Content, options: ReadOptions) -> Annotations:
     """The file, in memory as a whole."""
     refusals = Refusals(content.path, skip=options.skip_invalid)
     if content.is_list:
-        annotations = refusals.rows(content.json, _Annotation, "$")
+        annotations = refusals.rows(content.json, Annotation, "$")
         images, categories, annotations = _from_results(annotations, refusals)
         where = "$"
     else:
-        sections = refusals.required(content.json, _sections)
-        images = refusals.rows(sections.images, _Image, "$.images")
-        categories = refusals.rows(sections.categories, _Category, "$.categories")
-        annotations = refusals.rows(sections.annotations, _Annotation, "$.annotations")
+        sections = _sections_of(content, refusals)
+        images = refusals.rows(sections.images, Image, "$.images")
+        categories = refusals.rows(sections.categories, Category, "$.categories")
+        annotations = refusals.rows(sections.annotations, Annotation, "$.annotations")
         where = "$.annotations"
     if not images and not refusals.skipped:
         raise FormatError(f"{content.path}: the file has no images")
-    positions = _positions(images, refusals, options)
+    positions = positions_of(images, refusals, options)
     kept = [image for index, image in images if positions.get(image.id) == index]
-    names = _category_names(categories, refusals)
+    names = category_names(categories, refusals)
     reader = _Reader(kept, names)
     refusals.each(where, annotations, reader.add)
     refuse_large([a.segmentation for _, a in annotations], options.limits, f"{content.path}: {where}")
@@ -128,7 +109,7 @@ def read_whole(content: Content, options: ReadOptions) -> Annotations:
     return Annotations(
         path=content.path,
         format="coco",
-        categories=tuple((name, _category_id(key)) for key, name in names.items()),
+        categories=tuple((name, category_id(key)) for key, name in names.items()),
         names=[image.file_name for image in kept],
         decode=reader.record,
         used=reader.used(),
@@ -139,10 +120,17 @@ def read_whole(content: Content, options: ReadOptions) -> Annotations:
     )
 
 
+def _sections_of(content: Content, refusals: Refusals) -> File:
+    try:
+        return msgspec.convert(content.top, File)
+    except msgspec.ValidationError:
+        return refusals.required(content.json, sections_decoder)  # which says what is missing
+
+
 def _without(
     content: Content,
     reader: "_Reader",
-    annotations: Sequence[tuple[int, _Annotation]],
+    annotations: Sequence[tuple[int, Annotation]],
     goes: Callable[[str, str], bool],
 ) -> tuple[bytes, int]:
     """The file without the polygons of which `goes(image name, label)` is true, and how many those are.
@@ -164,18 +152,31 @@ def _without(
     return msgspec.json.encode(sections | {"annotations": kept}), len(gone)
 
 
+def instances_of(annotations: Sequence[Annotation], frame: Frame, names: Mapping[Key, str]) -> list[Instance]:
+    """The instances that checked annotations of an image are."""
+    shapes = shapes_of([annotation.segmentation for annotation in annotations], frame)
+    return [
+        Instance(whole(a.id or 0), names[a.category_id], shape, crowd=bool(a.iscrowd))
+        for a, shape in zip(annotations, shapes, strict=True)
+    ]
+
+
 class _Reader:
     """Annotations by image, their segmentations checked but not kept decoded."""
 
-    def __init__(self, images: Sequence[_Image], names: dict[Key, str]) -> None:
+    def __init__(self, images: Sequence[Image], names: dict[Key, str]) -> None:
         self.images, self.names = images, names
-        self.of_image: dict[Key, list[_Annotation]] = {image.id: [] for image in images}
+        self.of_image: dict[Key, list[Annotation]] = {image.id: [] for image in images}
         self.frames = {image.id: image.frame for image in images}
         self.unsegmented = 0
 
-    def add(self, index: int, annotation: _Annotation) -> None:
+    def add(self, index: int, annotation: Annotation) -> None:
         """Take an annotation in; raises `Malformed` where it cannot be used."""
-        if paints(annotation, index, self.frames, self.names):
+        group = self.of_image.get(annotation.image_id)
+        sure = annotation.category_id in self.names and annotation.id is not None  # what nearly all are
+        if group is not None and sure and is_plain(annotation.segmentation):
+            group.append(annotation)
+        elif paints(annotation, index, self.frames, self.names):
             self.of_image[annotation.image_id].append(annotation)
         else:
             self.unsegmented += 1
@@ -183,14 +184,8 @@ class _Reader:
     def record(self, index: int) -> ImageRecord:
         """The record of the i-th image."""
         image = self.images[index]
-        annotations = self.of_image[image.id]
-        shapes = shapes_of([annotation.segmentation for annotation in annotations], image.frame)
-        instances = tuple(map(self._instance, annotations, shapes))
-        return ImageRecord(_whole(image.id), image.file_name, image.frame, instances)
-
-    def _instance(self, annotation: _Annotation, shape: Shape) -> Instance:
-        label = self.names[annotation.category_id]
-        return Instance(_whole(annotation.id or 0), label, shape, crowd=bool(annotation.iscrowd))
+        instances = instances_of(self.of_image[image.id], image.frame, self.names)
+        return ImageRecord(whole(image.id), image.file_name, image.frame, tuple(instances))
 
     def used(self) -> dict[str, int]:
         """How many instances each category has, by name."""
@@ -206,7 +201,7 @@ class _Reader:
         twice = {key for key, times in ids.items() if times > 1}
         return [
             Finding(
-                "duplicate-id", image.file_name, _whole(a.id or 0), f"{ids[a.id]} annotations have this id"
+                "duplicate-id", image.file_name, whole(a.id or 0), f"{ids[a.id]} annotations have this id"
             )
             for image in (self.images if twice else ())
             for a in self.of_image[image.id]
@@ -214,63 +209,25 @@ class _Reader:
         ]
 
 
-def _positions(
-    images: Sequence[tuple[int, _Image]], refusals: Refusals, options: ReadOptions
-) -> dict[Key, int]:
-    """Where each image id stands in the list; images that cannot be used are refused."""
-    positions: dict[Key, int] = {}
-    for index, image in images:
-        if refusals.catch(f"$.images[{index}]", _check_image, image, positions):
-            options.limits.check_frame(f"{refusals.path}: $.images[{index}]", image.frame)
-            positions[image.id] = index
-    return positions
-
-
-def _check_image(image: _Image, seen: dict[Key, int]) -> bool:
-    for side in ("height", "width"):
-        _check_side(f"$.{side}", getattr(image, side))
-    if not image.file_name:
-        raise Malformed("$.file_name", "the name is empty")
-    if image.id in seen:
-        raise Malformed("$.id", f"$.images[{seen[image.id]}] has the id {image.id!r} as well")
-    return True
-
-
-def _category_names(categories: Sequence[tuple[int, _Category]], refusals: Refusals) -> dict[Key, str]:
-    """Category ids to names, in ascending order of id."""
-    names: dict[Key, str] = {}
-    for index, category in categories:
-        refusals.catch(f"$.categories[{index}]", _add_category, category, names)
-    return dict(sorted(names.items(), key=lambda item: (isinstance(item[0], str), item[0])))
-
-
-def _add_category(category: _Category, names: dict[Key, str]) -> None:
-    if category.id in names:
-        raise Malformed("$.id", f"category '{names[category.id]}' has the id {category.id!r} as well")
-    if not category.name:
-        raise Malformed("$.name", "the name is empty")
-    names[category.id] = category.name
-
-
 def _from_results(
-    rows: Sequence[tuple[int, _Annotation]], refusals: Refusals
-) -> tuple[list[tuple[int, _Image]], list[tuple[int, _Category]], list[tuple[int, _Annotation]]]:
+    rows: Sequence[tuple[int, Annotation]], refusals: Refusals
+) -> tuple[list[tuple[int, Image]], list[tuple[int, Category]], list[tuple[int, Annotation]]]:
     """The images that the results' runs tell the size of, categories named by id, and the good rows."""
-    images: dict[Key, _Image] = {}
-    good: list[tuple[int, _Annotation]] = []
+    images: dict[Key, Image] = {}
+    good: list[tuple[int, Annotation]] = []
     for index, row in rows:
         if row.image_id not in images:
             size = refusals.catch(f"$[{index}]", _result_size, row)
             if size is None:
                 continue
-            images[row.image_id] = _Image(row.image_id, str(row.image_id), *size)
+            images[row.image_id] = Image(row.image_id, str(row.image_id), *size)
         good.append((index, row))
     categories = dict.fromkeys(row.category_id for _, row in good)
-    named = [_Category(key, str(key)) for key in categories]
+    named = [Category(key, str(key)) for key in categories]
     return list(enumerate(images.values())), list(enumerate(named)), good
 
 
-def _result_size(annotation: _Annotation) -> tuple[Number, Number]:
+def _result_size(annotation: Annotation) -> tuple[Number, Number]:
     """The size that a result's runs tell, of whole numbers above 0."""
     if not is_rle(annotation.segmentation):
         raise Malformed(
@@ -281,21 +238,5 @@ def _result_size(annotation: _Annotation) -> tuple[Number, Number]:
     with inside("$.segmentation"):
         size = rle_size(annotation.segmentation)
         for side in size:
-            _check_side("$.size", side)
+            check_side("$.size", side)
     return size
-
-
-def _check_side(where: str, size: Number) -> None:
-    if size <= 0 or size != int(size):
-        raise Malformed(where, f"an image is a whole number of pixels large, not {size}")
-
-
-def _category_id(key: Key) -> int | None:
-    whole = _whole(key)
-    return whole if isinstance(whole, int) else None
-
-
-def _whole(key: Key) -> int | str:
-    if isinstance(key, float):
-        return int(key) if key.is_integer() else str(key)
-    return key

@@ -9,8 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.formats import coco
-from polymask.formats.coco import Key, _Annotation, _Image
+from polymask.formats.coco_rows import Annotation, Image, Key, whole
 from polymask.formats.coco_shapes import paints
 from polymask.formats.index_store import Stored
 from polymask.formats.outline import Rows, decode_plain
@@ -19,11 +18,11 @@ from polymask.model import Finding, Frame, Skipped
 Whole = NDArray[np.integer[Any]]
 
 _MOST = 1 << 62
-_AT_ONCE = 4096  # annotations
-_annotations = msgspec.json.Decoder(list[_Annotation])
+AT_ONCE = 4096  # annotations
+_annotations = msgspec.json.Decoder(list[Annotation])
 
 
-def read_rows(rows: Rows, numbers: Whole) -> list[_Annotation]:
+def read_rows(rows: Rows, numbers: Whole) -> list[Annotation]:
     """Annotations by their places in the list, ascending; neighbours are read together."""
     if not len(numbers):
         return []
@@ -41,7 +40,7 @@ def read_rows(rows: Rows, numbers: Whole) -> list[_Annotation]:
 class Images(Mapping[Key, Frame]):
     """Frames by image id; `place` is where an image stands among those that are kept."""
 
-    def __init__(self, images: Iterable[_Image]) -> None:
+    def __init__(self, images: Iterable[Image]) -> None:
         self.place: dict[Key, int] = {}
         self.names: list[str] = []
         self.frames: list[Frame] = []
@@ -73,7 +72,7 @@ class Columns:
         self.image, self.code, self.row, self.id = array("I"), array("I"), array("I"), array("q")
         self.unsegmented = 0
 
-    def add(self, index: int, annotation: _Annotation) -> None:
+    def add(self, index: int, annotation: Annotation) -> None:
         """Take an annotation in; raises `Malformed` where it cannot be used."""
         if not paints(annotation, index, self.images, self.names):
             self.unsegmented += 1
@@ -126,14 +125,12 @@ class Columns:
         places = np.frombuffer(self.image, np.uint32)[at]
         order = np.argsort(places, kind="stable")
         numbers = np.frombuffer(self.row, np.uint32)[at[order]]
-        keys = [key for part in _parts(numbers) for key in _ids(marks, part)]
+        keys = [key for part in parts_of(numbers) for key in _ids(marks, part)]
         times = Counter(keys)  # numbers may agree where ids do not
         for place, key in zip(places[order].tolist(), keys, strict=True):
             if times[key] > 1:
                 name = self.images.names[place]
-                yield Finding(
-                    "duplicate-id", name, coco._whole(key), f"{times[key]} annotations have this id"
-                )
+                yield Finding("duplicate-id", name, whole(key), f"{times[key]} annotations have this id")
 
 
 def _firsts(codes: Whole, counts: list[int]) -> list[int]:
@@ -146,9 +143,10 @@ def _as_number(key: Key | None) -> int:
     return key if isinstance(key, int) and -_MOST <= key < _MOST else hash(key)
 
 
-def _parts(numbers: Whole) -> Iterator[Whole]:
-    for start in range(0, len(numbers), _AT_ONCE):
-        yield numbers[start : start + _AT_ONCE]
+def parts_of(numbers: Whole) -> Iterator[Whole]:
+    """The numbers, as many at a time as are read together."""
+    for start in range(0, len(numbers), AT_ONCE):
+        yield numbers[start : start + AT_ONCE]
 
 
 def _ids(marks: Rows, numbers: Whole) -> list[Key]:

@@ -16,8 +16,19 @@ import numpy as np
 
 from polymask.errors import FormatError, InputError, SourceChanged
 from polymask.formats import Annotations, ReadOptions, coco
-from polymask.formats.coco import Key, _Annotation, _Category, _Image
-from polymask.formats.coco_columns import Columns, Images, read_rows
+from polymask.formats.coco import instances_of
+from polymask.formats.coco_columns import Columns, Images, Whole, parts_of, read_rows
+from polymask.formats.coco_rows import (
+    Annotation,
+    Category,
+    Image,
+    Key,
+    category_id,
+    category_names,
+    positions_of,
+    sections_decoder,
+    whole,
+)
 from polymask.formats.coco_shapes import refuse_large
 from polymask.formats.content import Content
 from polymask.formats.index_store import Stamp, Stored, is_stored, load, save
@@ -25,7 +36,7 @@ from polymask.formats.outline import NotJson, Rows, decode_plain
 from polymask.formats.ranges import Ranges
 from polymask.formats.refusals import Refusals
 from polymask.limits import Limits
-from polymask.model import ImageRecord
+from polymask.model import ImageRecord, Instance
 
 T = TypeVar("T")
 
@@ -66,7 +77,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     return Annotations(
         path=content.path,
         format="coco",
-        categories=tuple((name, coco._category_id(key)) for key, name in stored.categories),
+        categories=tuple((name, category_id(key)) for key, name in stored.categories),
         names=stored.names,
         decode=index.record,
         used=dict(stored.used),
@@ -100,20 +111,20 @@ class Index:
 
     def record(self, index: int) -> ImageRecord:
         """The record of the i-th image, read anew; raises `SourceChanged` where the file is another."""
-        key, (height, width) = self.stored.ids[index], self.stored.frames[index]
-        image = _Image(key, self.stored.names[index], int(height), int(width))
-        reader = coco._Reader([image], self.names)
-        reader.of_image[key] = self._of_image(index, key)
-        return reader.record(0)
-
-    def _of_image(self, index: int, key: Key) -> list[_Annotation]:
+        key, (height, width) = self.stored.ids[index], self.stored.frames[index].tolist()
         start, stop = self.stored.cuts[index : index + 2].tolist()
-        numbers = self.stored.order[start:stop]
+        instances: list[Instance] = []
+        for numbers in parts_of(self.stored.order[start:stop]):
+            instances += instances_of(self._annotations(numbers, key), (height, width), self.names)
+        return ImageRecord(whole(key), self.stored.names[index], (height, width), tuple(instances))
+
+    def _annotations(self, numbers: Whole, key: Key) -> list[Annotation]:
+        """Some annotations of the image that has the key."""
         try:
             found = read_rows(self.rows, numbers)
         except (NotJson, msgspec.DecodeError):
             found = []
-        if len(found) != stop - start or any(
+        if len(found) != len(numbers) or any(
             a.image_id != key or a.category_id not in self.names for a in found
         ):
             raise SourceChanged(f"{self.file.path} was changed while it was converted; run again")
@@ -140,19 +151,19 @@ class _Reading:
         self.outline, self.options = content.outline, options
         self.types = Refusals(content.path, skip=options.skip_invalid)
         self.values = Refusals(content.path, skip=options.skip_invalid)
-        self.sections = self.types.required(self.outline.text, coco._sections)
+        self.sections = self.types.required(self.outline.text, sections_decoder)
 
     def stored(self) -> Stored:
         """What the index keeps."""
-        images = list(self._rows(self.sections.images, _Image, "$.images"))
-        categories = list(self._rows(self.sections.categories, _Category, "$.categories"))
-        positions = coco._positions(images, self.values, self.options)
+        images = list(self._rows(self.sections.images, Image, "$.images"))
+        categories = list(self._rows(self.sections.categories, Category, "$.categories"))
+        positions = positions_of(images, self.values, self.options)
         some = len(images)
         kept = Images(image for index, image in images if positions.get(image.id) == index)
         del images, positions  # large, and no longer needed
-        names = coco._category_names(categories, self.values)
+        names = category_names(categories, self.values)
         columns = Columns(kept, names)
-        rows = self._rows(self.sections.annotations, _Annotation, "$.annotations")
+        rows = self._rows(self.sections.annotations, Annotation, "$.annotations")
         self.values.each("$.annotations", rows, columns.add)
         self._refuse_none(some or self.types.skipped)
         sections = self.sections.annotations, self.sections.images, self.sections.categories
@@ -162,11 +173,11 @@ class _Reading:
 
     def check_types(self) -> None:
         """Raise `FormatError` for the first record that has another type than it should."""
-        images = self._rows(self.sections.images, _Image, "$.images")
+        images = self._rows(self.sections.images, Image, "$.images")
         some = sum(1 for _ in images)
         for section, kind, where in (
-            (self.sections.categories, _Category, "$.categories"),
-            (self.sections.annotations, _Annotation, "$.annotations"),
+            (self.sections.categories, Category, "$.categories"),
+            (self.sections.annotations, Annotation, "$.annotations"),
         ):
             for _ in self._rows(section, kind, where):
                 pass

@@ -1,21 +1,16 @@
 """COCO's segmentations: rings or runs, told by their type; checked first, decoded when they are drawn."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
+from polymask.formats.coco_rows import Annotation, Key, Number
 from polymask.formats.refusals import Malformed, decode_json, inside
 from polymask.limits import Limits
 from polymask.model import Frame, Polygon, Runs, Shape
 from polymask.raster.kernel import is_plain, plain_rings
 from polymask.raster.runs import counts_from_string
-
-if TYPE_CHECKING:
-    from polymask.formats.coco import Key, _Annotation
-
-Number = int | float
 
 
 class _Rle(msgspec.Struct):
@@ -39,9 +34,7 @@ def rle_size(segmentation: msgspec.Raw) -> tuple[Number, Number]:
     return decode_json(segmentation, _rle).size
 
 
-def paints(
-    annotation: "_Annotation", index: int, frames: "Mapping[Key, Frame]", names: "Mapping[Key, str]"
-) -> bool:
+def paints(annotation: Annotation, index: int, frames: Mapping[Key, Frame], names: Mapping[Key, str]) -> bool:
     """Whether an annotation has a segmentation; raises `Malformed` where it cannot be used."""
     if annotation.image_id not in frames:
         raise Malformed("$.image_id", f"no image has the id {annotation.image_id!r}")

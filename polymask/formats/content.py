@@ -3,6 +3,7 @@
 import json
 from codecs import getincrementaldecoder
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from types import MappingProxyType
 
@@ -44,6 +45,8 @@ class Content:
         if self.problem:
             raise FormatError(f"{self.path}: {self.problem}")
         data = self.data.removeprefix(_BOM)
+        if data.isascii():
+            return data
         check = getincrementaldecoder("utf-8")()
         try:  # a part at a time: as text it would take the memory again
             for at in range(0, len(data), _PART):
@@ -86,7 +89,7 @@ class Content:
         So the place they stand in can be named. Raises `FormatError` for other text.
         """
         try:
-            msgspec.json.decode(self.text, type=msgspec.Raw)
+            _ = self._outermost
         except msgspec.DecodeError as error:
             if b"NaN" in self.text or b"Infinity" in self.text:
                 return self._without_constants()
@@ -95,6 +98,15 @@ class Content:
             raise FormatError(f"{self.path}: not JSON that can be read: nested too deep") from None
         self.place.limits.check_depth(self.path, self.text)
         return self.text
+
+    @cached_property
+    def _outermost(self) -> Mapping[str, msgspec.Raw]:
+        """The members of the outermost JSON object, undecoded; none of another value."""
+        if self.text.lstrip()[:1] == b"{":
+            with suppress(msgspec.DecodeError):  # what is wrong is told better below
+                return msgspec.json.decode(self.text, type=dict[str, msgspec.Raw])
+        msgspec.json.decode(self.text, type=msgspec.Raw)
+        return _NONE
 
     def _without_constants(self) -> bytes:
         self.place.limits.check_depth(self.path, self.text)
@@ -111,7 +123,9 @@ class Content:
         if self.is_list:
             rows = msgspec.json.decode(self.json, type=list[msgspec.Raw])
             return members(rows[0]) if rows else _NONE
-        return members(self.first_line) if self.is_lines else members(self.json)
+        if self.is_lines:
+            return members(self.first_line)
+        return self._outermost if self.json is self.text else members(self.json)
 
     @property
     def keys(self) -> frozenset[str]:

@@ -10,11 +10,12 @@ label), and four functions:
 - `finish(drawn, options)`: the files that belong to all images together.
 
 A layout that can be read back has a fifth, `open_folder(folder)`: its masks there, as a
-`reading.MaskFolder`, or None where the folder is of another layout.
+`reading.MaskFolder`, or None where the `reading.Folder` is of another layout.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from typing import Any, Protocol, cast
 
@@ -114,6 +115,7 @@ class Layout(Protocol):
     ) -> Iterator[tuple[str, bytes]]: ...
 
 
+@cache
 def layout_named(name: str) -> Layout:
     """The layout's module; raises `InputError` for a name not in the table."""
     if name not in LAYOUTS:

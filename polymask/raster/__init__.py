@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import PIL
+from numpy.typing import NDArray
 
 from polymask.coerce import as_frame
 from polymask.errors import GeometryError, InputError, unknown
-from polymask.model import BoolMask, Frame, Polygon, Ring, Runs, Shape, Spans
+from polymask.model import BoolMask, Frame, Polygon, Ring, Runs, Shape
 from polymask.raster import center, coco, fill_poly, pil, skimage
-from polymask.raster.kernel import KERNEL, Outlines, center_spans, united
-from polymask.raster.runs import from_runs
+from polymask.raster.kernel import KERNEL, Outlines, center_spans, run_spans, united
 from polymask.raster.spans import Int64, SpanTable, paint
 
 __all__ = ["KERNEL", "PIXEL_RULES", "pixel_rule_named", "rasterize", "rule_versions", "spans_of"]
@@ -73,8 +73,9 @@ def spans_of(
         drawn = drawn.within(rows)
     if not any(isinstance(shape, Runs) for shape in shapes):
         return drawn
-    both = zip(shapes, drawn, strict=True)
-    return SpanTable.of([_run_spans(s, frame, rows) if isinstance(s, Runs) else spans for s, spans in both])
+    return SpanTable.of(
+        [_run_spans(s, frame, rows) if isinstance(s, Runs) else drawn.rows(i) for i, s in enumerate(shapes)]
+    )
 
 
 def _outlines(shapes: Sequence[Shape]) -> Outlines:
@@ -90,11 +91,11 @@ def _outlines(shapes: Sequence[Shape]) -> Outlines:
     return Outlines(rings=rings, polygons=polygons, shapes=owners, count=len(shapes))
 
 
-def _run_spans(runs: Runs, frame: Frame, rows: tuple[int, int] | None) -> Spans:
+def _run_spans(runs: Runs, frame: Frame, rows: tuple[int, int] | None) -> NDArray[np.int32]:
     if runs.frame != frame:
         (h, w), (height, width) = runs.frame, frame
         raise GeometryError(f"runs of {h} × {w} pixels in a frame of {height} × {width}")
-    return from_runs(runs, rows=rows)
+    return run_spans(runs, rows=rows)
 
 
 def rasterize(polygons: Polygon | Iterable[Polygon], frame: Frame, *, pixel_rule: str = "center") -> BoolMask:

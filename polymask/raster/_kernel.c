@@ -38,6 +38,8 @@ static int frame_fits(Py_ssize_t height, Py_ssize_t width) {
     return height >= 0 && width >= 0 && height < INT32_MAX && width < INT32_MAX;
 }
 
+#include "_runs.h"
+
 /* Whether rings, polygons and shapes refer to each other in order and to points that are there. */
 static int well_ordered(const Drawing *d, Py_ssize_t points, Py_ssize_t polygons, Py_ssize_t shapes) {
     int64_t left = points;
@@ -249,6 +251,7 @@ static PyMethodDef methods[] = {
     {"paint", py_paint, METH_VARARGS, "paint(mask, table, cuts, order, values, counts)"},
     {"claims", py_claims, METH_VARARGS, "claims(table, cuts, groups, group count, height)"},
     {"tally", py_tally, METH_VARARGS, "tally(mask, pieces, places, counts, per_kind)"},
+    {"runs", py_runs, METH_VARARGS, "runs(counts, height, width, first row, row behind the last) -> spans, or None"},
     {"rings", py_rings, METH_O, "rings(texts) -> (points, ring sizes, rings of each text), or None"},
     {"plain", py_plain, METH_O, "plain(text) -> whether it is a list of plain rings"},
     {"places", py_places, METH_VARARGS, "places(chunk, most, depth, quoted, escaped)"},

@@ -30,8 +30,17 @@ static void fill(const Mask *m, uint8_t *at, const uint8_t *end, uint32_t value)
     memcpy(at, &many, (size_t)(end - at));
 }
 
+/* The first byte in memory of eight that is not zero. */
+static ptrdiff_t first_other(uint64_t bytes) {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return __builtin_clzll(bytes) / 8;
+#else
+    return __builtin_ctzll(bytes) / 8;
+#endif
+}
+
 /* Where the run of pixels that are equal to the first one ends. */
-static const uint8_t *run_end(const Mask *m, const uint8_t *at, const uint8_t *end, uint32_t value) {
+static inline const uint8_t *run_end(const Mask *m, const uint8_t *at, const uint8_t *end, uint32_t value) {
     uint64_t many = spread(m, value), here[8];
     for (; end - at >= (ptrdiff_t)sizeof here; at += sizeof here) {
         uint64_t other = 0;
@@ -41,7 +50,7 @@ static const uint8_t *run_end(const Mask *m, const uint8_t *at, const uint8_t *e
     }
     for (; end - at >= 8; at += 8) {
         memcpy(here, at, 8);
-        if (here[0] != many) break;
+        if (here[0] != many) return at + first_other(here[0] ^ many) / m->depth * m->depth;
     }
     while (at < end && pixel(m, at) == value) at += m->depth;
     return at;

@@ -5,7 +5,7 @@ The numpy twin is the reference; both give the same answers, bit for bit.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.errors import InputError
-from polymask.model import Frame, IndexMask, Ring
-from polymask.raster import center, claims, places
+from polymask.model import Frame, IndexMask, Ring, Runs
+from polymask.raster import center, claims, places, runs
 from polymask.raster.claims import Claims
 from polymask.raster.places import Nesting
 from polymask.raster.spans import Int64, SpanTable, paint, split, union
@@ -78,6 +78,17 @@ def united(intervals: tuple[Int64, Int64], outlines: Outlines, frame: Frame) -> 
     shift = (np.array(outlines.shapes, np.int64)[polygon] - polygon) * group
     start, stop = union(intervals[0] + shift, intervals[1] + shift)
     return split(start, stop, groups=outlines.count, frame=frame)
+
+
+def run_spans(given: Runs, *, rows: tuple[int, int] | None = None) -> NDArray[np.int32]:
+    """The (n, 3) rows of a span table for a run-length encoding; see `runs.from_runs`."""
+    height, width = given.frame
+    first, last = rows or (0, height)
+    table = _compiled.runs(given.counts, height, width, first, last) if _compiled else None
+    if table is None:
+        spans = runs.from_runs(given, rows=rows)
+        return np.stack([spans.row, spans.start, spans.stop], axis=1)
+    return np.frombuffer(table, np.int32).reshape(-1, 3)
 
 
 def paint_all(
@@ -162,9 +173,12 @@ def plain_rings(texts: Sequence[bytes]) -> list[list[Ring]] | None:
     return [rings[end - count : end] for end, count in zip(ends, counts, strict=True)]
 
 
-def is_plain(text: bytes) -> bool:
-    """Whether `plain_rings` reads a JSON text, and finds a ring in it."""
-    return bool(_compiled and _compiled.plain(text))
+def _is_never_plain(_: bytes) -> bool:
+    return False
+
+
+is_plain: Callable[[bytes], bool] = _compiled.plain if _compiled else _is_never_plain
+"""Whether `plain_rings` reads a JSON text, and finds a ring in it."""
 
 
 def places_in(chunk: bytes, nesting: Nesting, *, most: int) -> tuple[NDArray[np.int32], Nesting]:

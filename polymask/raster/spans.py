@@ -67,9 +67,12 @@ class SpanTable(Sequence[Spans]):
         """One instance's spans, or those of several."""
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        place = range(len(self))[index]
-        rows = self.table[self._cuts[place] : self._cuts[place + 1]]
+        rows = self.rows(range(len(self))[index])
         return Spans(rows[:, 0], rows[:, 1], rows[:, 2])
+
+    def rows(self, instance: int) -> NDArray[np.int32]:
+        """One instance's (n, 3) rows."""
+        return self.table[self._cuts[instance] : self._cuts[instance + 1]]
 
     def within(self, rows: tuple[int, int]) -> "SpanTable":
         """The spans in some rows, half-open, of every instance."""
@@ -78,11 +81,10 @@ class SpanTable(Sequence[Spans]):
         return SpanTable(self.table[inside], before[self.cuts])
 
     @classmethod
-    def of(cls, many: Sequence[Spans]) -> "SpanTable":
-        """The table of spans that were made one by one."""
-        rows = [np.stack([spans.row, spans.start, spans.stop], axis=1) for spans in many]
-        table = np.concatenate([np.zeros((0, 3), np.int32), *rows])
-        return cls(table, np.cumsum([0, *map(len, many)], dtype=np.int64))
+    def of(cls, parts: Sequence[NDArray[np.int32]]) -> "SpanTable":
+        """The table of instances whose (n, 3) rows were made one by one."""
+        table = np.concatenate([np.zeros((0, 3), np.int32), *parts])
+        return cls(table, np.cumsum([0, *map(len, parts)], dtype=np.int64))
 
 
 def split(start: Int64, stop: Int64, *, groups: int, frame: Frame) -> SpanTable:

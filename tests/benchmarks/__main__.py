@@ -46,6 +46,7 @@ def sections(source: Path, given: argparse.Namespace) -> dict[str, Callable[[], 
         "slopes": lambda: measures.slopes(rounds=rounds),
         "workers": lambda: measures.workers(rounds=rounds),
         "large": lambda: measures.large(rounds=rounds),
+        "huge": measures.huge,
         "memory": measures.memory,
         "dataloop": lambda: measures.dataloop(rounds=rounds),
     }

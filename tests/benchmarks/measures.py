@@ -138,6 +138,16 @@ def large(*, rounds: int) -> list[str]:
     return [f"{timing.median:.1f} s, peak {max(timing.memory) / 2**20:.0f} MiB."]
 
 
+def huge(*, side: int = 100_000, instances: int = 1_000_000) -> list[str]:
+    """One frame of ten billion pixels with a million polygons, run once."""
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch:
+        source = Path(scratch, "coco.json")
+        write_coco(source, images=1, frame=(side, side), instances=instances)
+        allowed = ("--workers", "1", "--max-pixels", str(side**2), "--max-instances", str(instances))
+        seconds, peak = once(polymask_command(source, *allowed), cores=1)
+    return [f"{seconds:.0f} s, peak {peak / 2**20:,.0f} MiB."]
+
+
 def memory(*, images: int = 118_000) -> list[str]:
     """The peak of one run on a file of train2017's size, beside the file's."""
     with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -40,7 +40,10 @@ class Ended:
 class Nursery:
     """Starts runs of `polymask ARGUMENTS` in a folder."""
 
-    def __init__(self, folder: Path, *, mutant: str = "") -> None:
+    def __init__(
+        self, folder: Path, *, mutant: str = "", environment: Mapping[str, str] | None = None
+    ) -> None:
+        """In an environment that has a home of dtlpy's, that is imported beforehand too."""
         self.folder = folder
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.crash.nursery", str(folder), mutant],
@@ -48,7 +51,7 @@ class Nursery:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"},
+            env={**(environment or os.environ), "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"},
         )
         assert self._process.stdin
         assert self._process.stdout
@@ -100,6 +103,11 @@ def main(folder: Path, mutant: str) -> None:
     from tests.crash.warm import warm
 
     warm(folder)
+    if "DATALOOP_PATH" in os.environ:
+        from polymask.dataloop import run  # noqa: F401
+        from polymask.dataloop.client import import_dtlpy
+
+        import_dtlpy()
     if mutant:
         MUTANTS[mutant]()
     for line in sys.stdin:

@@ -19,6 +19,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PROMPT = 2.0  # seconds
 
 
+def hear_interrupts() -> None:
+    """Where a shell started this process in the background, its children would be deaf to SIGINT too."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def stopped(ended: Ended, number: signal.Signals, *, may_be_done: bool) -> Verdict:
     """What is wrong about how a run ended that was told to stop."""
     codes = [128 + number, *([0] if may_be_done else [])]
@@ -73,6 +79,7 @@ def from_the_start(stand: Stand, seconds: float, number: signal.Signals) -> Verd
 
 def stops(*, sample: int | None = None, times: int = 500, starts: int = 0, seed: int = 20261121) -> Tally:
     """Both signals at every boundary or some, at random times, and while a process starts."""
+    hear_interrupts()
     rng = random.Random(seed)
     with stands() as all_of_them:
         cases: list[Case] = [

@@ -85,6 +85,15 @@ def test_local_polygons_become_masks_of_a_dataset(command: Command, sample: Emul
     assert (json.loads(again.stdout)["written"], kinds(sample)["binary"]) == (0, masks)
 
 
+def test_a_dataset_is_verified_within_the_limits(command: Command) -> None:
+    """A frame above --max-pixels is exit 2 with the flag's name; with the flag raised it passes."""
+    assert command("convert", URL).returncode == 0
+    done = command("verify", URL, "--max-pixels", 120 * 160 - 1)
+    assert done.returncode == 2
+    assert "120 × 160 px are more than 19199; if that is right, raise --max-pixels" in done.stderr
+    assert command("verify", URL, "--max-pixels", 120 * 160).returncode == 0
+
+
 def test_options_that_make_no_sense_there_are_refused(command: Command, sample: Emulator) -> None:
     """One mask a label has no overlap to rule, and no size of its own."""
     for flags in (["--overlap", "first"], ["--size", "8x8"], ["--labels", "x.txt"], ["--to", "voc"]):

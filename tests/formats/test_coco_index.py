@@ -6,6 +6,7 @@ import os
 import pickle
 import random
 import time
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from io import BytesIO
@@ -17,7 +18,15 @@ import numpy as np
 import pytest
 
 from polymask import ConflictError, PolymaskError, convert
-from polymask.formats import Annotations, ReadOptions, content, index_store, open_annotations, outline
+from polymask.formats import (
+    Annotations,
+    ReadOptions,
+    coco_columns,
+    content,
+    index_store,
+    open_annotations,
+    outline,
+)
 from polymask.formats.outline import outline_of
 from polymask.formats.ranges import Ranges
 from polymask.raster import kernel, places
@@ -39,9 +48,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def by_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every file is large, a block holds two or three rows, a chunk ends anywhere."""
+    """Every file is large, a block holds two or three rows, images in twos, a chunk ends anywhere."""
     monkeypatch.setattr(content, "LARGE", 0)
     monkeypatch.setattr(outline, "BLOCK", 200)
+    monkeypatch.setattr(coco_columns, "AT_ONCE", 2)
     monkeypatch.setattr(Ranges.chunks, "__defaults__", (97,))
 
 
@@ -202,6 +212,21 @@ def test_numbers_that_are_none_are_told_alike(
         assert field in text
         path.write_text(text.replace(field, field + f"{constant}, 1, "))
         same(path, skip_invalid=skip)
+
+
+def test_the_text_of_an_image_is_not_held_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many annotations some are read at a time: what stays is their points."""
+    monkeypatch.setattr(content, "LARGE", 0)
+    monkeypatch.setattr(coco_columns, "AT_ONCE", 10)
+    path = tmp_path / "a.json"
+    rows = [annotation(id=n, note="x" * 20_000) for n in range(200)]
+    path.write_text(json.dumps(coco(annotations=rows)))
+    found = open_annotations(path)
+    tracemalloc.start()
+    assert len(found.decode(0).instances) == 200
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < path.stat().st_size / 4
 
 
 def test_any_seekable_file_can_be_read_by_parts(generated: Path) -> None:

@@ -16,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from polymask.model import Runs
 from polymask.raster import center, claims, kernel
 from polymask.raster.kernel import Outlines
+from polymask.raster.runs import from_runs
 from polymask.raster.spans import Int64, SpanTable
 
 compiled = pytest.mark.skipif(
@@ -144,6 +146,41 @@ def test_buffers_that_do_not_fit_together_are_refused() -> None:
         module.claims(np.array([[7, 0, 1]], np.int32), ints(0, 1), ints(0), 1, 4)
 
 
+@compiled
+@given(st.lists(st.integers(0, 9), max_size=40), st.integers(1, 7), st.tuples(*[st.integers(0, 7)] * 2))
+def test_compiled_spans_of_runs_are_those_of_the_reference(
+    counts: list[int], height: int, rows: tuple[int, int]
+) -> None:
+    """Runs of no pixels, runs over several columns, columns without any, and rows that are left out."""
+    width = max(1, -(-sum(counts) // height))
+    given_runs = Runs([*counts, height * width - sum(counts)], (height, width))
+    top, bottom = sorted(min(row, height) for row in rows)
+    for part in (None, (top, bottom)):
+        spans = from_runs(given_runs, rows=part)
+        wanted = np.stack([spans.row, spans.start, spans.stop], axis=1)
+        np.testing.assert_array_equal(kernel.run_spans(given_runs, rows=part), wanted)
+
+
+@compiled
+def test_runs_of_very_many_rows_go_to_the_reference() -> None:
+    """The compiled kernel takes memory for each row, so it leaves a frame of 2**25 rows alone."""
+    tall = Runs([3, 2, 2**25 - 5], (2**25, 1))
+    module: Any = kernel._compiled
+    assert module.runs(tall.counts, *tall.frame, 0, 2**25) is None
+    assert kernel.run_spans(tall).tolist() == [[3, 0, 1], [4, 0, 1]]
+
+
+@compiled
+@pytest.mark.parametrize("counts", [[5, 0], [1, 2], [-1, 5], [2**62, 2**62, 2**62]])
+def test_counts_that_do_not_fit_the_frame_are_refused(counts: list[int]) -> None:
+    """A wrong call raises; it never writes outside the frame."""
+    module: Any = kernel._compiled
+    with pytest.raises(ValueError, match="do not fit"):
+        module.runs(np.array(counts, np.int64), 2, 2, 0, 2)
+    with pytest.raises(ValueError, match="rows outside"):
+        module.runs(np.array([4], np.int64), 2, 2, 1, 3)
+
+
 spans = st.lists(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), st.integers(1, 4)), max_size=4), max_size=6
 )
@@ -234,7 +271,7 @@ def test_rings_that_cannot_be_drawn_are_left_to_the_json_library() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"[", b"[]", b"[[]]", b"[[1", b"[[1,2],]", b"[[1 2]]", b"[[1]]x", b"[[1]]\0"]
+    "text", [b"", b"]", b"[", b"[]", b"[[]]", b"[[1", b"[[1,2],]", b"[[1 2]]", b"[[1]]x", b"[[1]]\0"]
 )
 def test_what_is_no_plain_list_of_rings_is_left_alone(text: bytes) -> None:
     """Cut off, empty, or with anything else in it."""

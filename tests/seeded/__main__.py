@@ -41,7 +41,7 @@ def main() -> int:
         caught, told = seeded(bug)
         missed += not caught
         print(f"{bug.promise:<22} {bug.what:<62} {told if caught else f'MISSED: {told}'}", flush=True)
-    print(f"{len(chosen) - missed} of {len(chosen)} bugs caught")
+    print(f"{len(chosen)} bugs, {len(chosen) - missed} of them caught")
     return 1 if missed else 0
 
 

@@ -59,6 +59,13 @@ def program(name: str, what: str, *arguments: str) -> dict[str, Part]:
     return {name.rpartition(".")[2]: partial(campaign, what, name, *arguments)} if there else {}
 
 
+def calls(*, sample: int | None = None, starts: int = 0) -> Tally:
+    """Signals at the calls of a conversion of a Dataloop dataset."""
+    from tests.dataloop.kill_campaign import at_calls  # needs the SDK, which the other parts do not
+
+    return at_calls(sample=sample, starts=starts)
+
+
 PUSH: dict[str, Part] = {
     "kills": partial(kills, sample=40),
     "order": orders,
@@ -69,6 +76,7 @@ PUSH: dict[str, Part] = {
     "races": partial(races, 20),
     "stories": partial(stories, 50, 20),
     "contract": partial(passing, "contract of sources and sinks", "tests/contract"),
+    "calls": partial(calls, sample=20),
     "http": partial(passing, "HTTP faults with the real SDK, a tenth", "tests/dataloop/test_faults.py"),
     **program("tests.fuzz", "fuzz: 500 inputs a target", "--runs", "500"),
 }
@@ -84,6 +92,7 @@ NIGHTLY: dict[str, Part] = {
     "races": partial(races, 200),
     "stories": partial(stories, 2_000, 50),
     "contract": partial(passing, "contract of sources and sinks", "tests/contract"),
+    "calls": partial(calls, starts=60),
     **program("tests.dataloop.fault_campaign", "HTTP: every fault at every call, and 200 kills"),
     **program("tests.exact_campaign", "100,000 polygons against exact arithmetic", "100000"),
     **program("tests.fuzz", "fuzz: 10,000 inputs a target", "--runs", "10000"),
