@@ -38,7 +38,7 @@ class DataloopSink:
         limits: Limits | None = None,
     ) -> None:
         self.client, self.source, self.colors = client, source, colors
-        self.limits = limits
+        self.limits = limits or Limits()
 
     def write(self, item: Item, masks: Sequence[Mask]) -> None:
         """Upload masks in bounded batches; whether they arrived is for `proofs` to tell.
