@@ -12,7 +12,7 @@ from polymask.errors import ProofError
 from polymask.flags import FROM, JSON, LABELS, NO_BAR, QUIET, WORKERS, limit_flags, rule_flags
 from polymask.labels import LabelMap
 from polymask.limits import Limits
-from polymask.places import restore, verify
+from polymask.places import examine, restore
 from polymask.report.tables import comparison_text, statistics_text
 from polymask.semantic import Rules
 from polymask.terminal import Bar, emphasized
@@ -105,12 +105,8 @@ def verify_command(
     With --source the masks may be any tool's; where they differ, likely causes are named.
     Exits 5 where a mask is damaged, missing or different.
     """
-    from polymask.proofs import examine, told
+    from polymask.proofs import told
 
-    if is_dataloop(dest):
-        report = verify(dest, limits=limits)
-        click.echo(f"{report.unchanged:,} masks on {report.images:,} items are what they claim to be.")
-        return
     with Bar(quiet=quiet) as bar:
         report = examine(
             dest,
@@ -134,7 +130,9 @@ def verify_command(
         )
     if report.failed:
         raise ProofError(told(report, dest))
-    if not as_json:
+    if is_dataloop(dest) and not as_json:
+        click.echo(f"{report.unchanged:,} masks on {report.images:,} items are what they claim to be.")
+    elif not as_json:
         against = "annotations give" if source else "manifest says"
         click.echo("\n".join([f"{report.images:,} masks are what the {against}.", *report.notes]))
 
