@@ -12,7 +12,7 @@ BEFORE = """# Limits
 
 Made from the table in `polymask/limits.py` by `python docs/generate_limits.py`.
 
-An annotation file may claim anything. What it claims is looked at before memory is taken for
+An annotation file, or a mask, may claim anything. What it claims is looked at before memory is taken for
 it: above a limit there is a `LimitError` (exit 2) that names the file, the place in it and the
 flag that raises the limit. Nothing was written then.
 
@@ -20,8 +20,9 @@ flag that raises the limit. Nothing was written then.
 |---|---|---|---|
 """
 AFTER = """
-`polymask convert` and `polymask check` take the flags. In Python they are options of
-`convert`, or a `Limits` for `read`, `check` and `decode_png`:
+All commands that read annotations or masks take the flags: `convert`, `check`, `stats`, `compare`,
+`preview` and `verify`. In Python they are options of `convert`, or a `Limits` for `read`, `check`,
+`stats`, `compare`, `preview`, `verify`, `LabelMap.from_source`, `training.MaskDataset` and `decode_png`:
 
 ```pycon
 >>> import polymask

@@ -24,7 +24,6 @@ from polymask.errors import PolymaskError, Unavailable, nearest
 from polymask.flags import convert_flags, limit_flags
 from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
-from polymask.limits import LIMITS, Limits
 from polymask.raster import KERNEL, PIXEL_RULES
 from polymask.report.summary import findings_text, summary
 from polymask.report_model import Report
@@ -161,9 +160,8 @@ def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) ->
 
     Exits 2 where `convert` would refuse records, else 0.
     """
-    limits = Limits(**{name: options.pop(name) for name in LIMITS})
     with Bar(quiet=quiet) as bar:
-        found = polymask.check(source, limits=limits, progress=bar, **options)
+        found = polymask.check(source, progress=bar, **options)
     counts = Counter(finding.kind for finding in found)
     if as_json:
         from polymask.checks import KINDS

@@ -1,4 +1,4 @@
-"""Commands that look at masks without making any: compare, verify, stats."""
+"""Commands beside convert and check: they look at masks, put back, or emulate."""
 
 import json
 import sys
@@ -9,32 +9,14 @@ import click
 from polymask.colors import PALETTES
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
-from polymask.flags import names_of
-from polymask.formats import FORMATS
+from polymask.flags import FROM, JSON, LABELS, NO_BAR, QUIET, WORKERS, limit_flags, rule_flags
 from polymask.labels import LabelMap
-from polymask.places import restore, verify
-from polymask.raster import PIXEL_RULES
+from polymask.limits import Limits
+from polymask.places import examine, restore
 from polymask.report.tables import comparison_text, statistics_text
-from polymask.semantic import OVERLAP_RULES, Rules
+from polymask.semantic import Rules
 from polymask.terminal import Bar, emphasized
 from polymask.workers import available
-
-_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-_LABELS = click.option(
-    "--labels", metavar="FILE", help="Label map, where nothing beside the masks names their values."
-)
-_WORKERS = click.option(
-    "--workers", type=click.IntRange(1), metavar="N", help="Processes.  [default: the processors]"
-)
-_QUIET = click.option("--quiet", is_flag=True, help="No bar, and no summary.")
-_NO_BAR = click.option("--quiet", is_flag=True, help="No bar.")
-_FROM = click.option(
-    "--from",
-    "from_",
-    metavar="FORMAT",
-    help="The annotations' format, where their content does not tell.",
-    shell_complete=names_of(FORMATS),
-)
 
 
 def _print_json(document: dict[str, Any]) -> None:
@@ -48,17 +30,19 @@ def _label_map(path: str | None) -> LabelMap | None:
 @click.command("compare")
 @click.argument("truth")
 @click.argument("other")
-@_LABELS
+@LABELS
 @click.option("--with-background", is_flag=True, help="Count background as a label.")
-@_WORKERS
-@_NO_BAR
-@_JSON
+@limit_flags
+@WORKERS
+@NO_BAR
+@JSON
 def compare_command(
     truth: str,
     other: str,
     *,
     labels: str | None,
     with_background: bool,
+    limits: Limits,
     workers: int | None,
     as_json: bool,
     quiet: bool,
@@ -80,6 +64,7 @@ def compare_command(
             other,
             _label_map(labels),
             with_background=with_background,
+            limits=limits,
             workers=workers or available(),
             progress=bar,
         )
@@ -94,32 +79,20 @@ def compare_command(
 @click.command("verify")
 @click.argument("dest")
 @click.option("--source", metavar="SOURCE", help="Annotations to verify any tool's masks against.")
-@_FROM
-@_LABELS
-@click.option(
-    "--pixel-rule",
-    type=click.Choice(list(PIXEL_RULES)),
-    default="center",
-    show_default=True,
-    help="With --source, where no manifest tells: which pixels belong to a polygon.",
-)
-@click.option(
-    "--overlap",
-    type=click.Choice([rule for rule in OVERLAP_RULES if rule not in ("priority", "error")]),
-    default="last",
-    show_default=True,
-    help="With --source, where no manifest tells: who owns a pixel that several labels claim.",
-)
-@_NO_BAR
-@_JSON
+@FROM
+@LABELS
+@rule_flags("with --source, where no manifest tells: ")
+@limit_flags
+@NO_BAR
+@JSON
 def verify_command(
     dest: str,
     *,
     source: str | None,
     from_: str | None,
     labels: str | None,
-    pixel_rule: str,
-    overlap: str,
+    rules: Rules,
+    limits: Limits,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -132,16 +105,17 @@ def verify_command(
     With --source the masks may be any tool's; where they differ, likely causes are named.
     Exits 5 where a mask is damaged, missing or different.
     """
-    from polymask.proofs import examine, told
+    from polymask.proofs import told
 
-    if is_dataloop(dest):
-        report = verify(dest)
-        click.echo(f"{report.unchanged:,} masks on {report.images:,} items are what they claim to be.")
-        return
-    rules = Rules(pixel_rule=pixel_rule, overlap=overlap)
     with Bar(quiet=quiet) as bar:
         report = examine(
-            dest, source=source, from_=from_, labels=_label_map(labels), rules=rules, progress=bar
+            dest,
+            source=source,
+            from_=from_,
+            labels=_label_map(labels),
+            rules=rules,
+            limits=limits,
+            progress=bar,
         )
     if as_json:
         failures = [{"name": failure.name, "reason": failure.reason} for failure in report.failures]
@@ -156,20 +130,23 @@ def verify_command(
         )
     if report.failed:
         raise ProofError(told(report, dest))
-    if not as_json:
+    if is_dataloop(dest) and not as_json:
+        click.echo(f"{report.unchanged:,} masks on {report.images:,} items are what they claim to be.")
+    elif not as_json:
         against = "annotations give" if source else "manifest says"
         click.echo("\n".join([f"{report.images:,} masks are what the {against}.", *report.notes]))
 
 
 @click.command("stats")
 @click.argument("path")
-@_FROM
-@_LABELS
-@_WORKERS
-@_NO_BAR
-@_JSON
+@FROM
+@LABELS
+@limit_flags
+@WORKERS
+@NO_BAR
+@JSON
 def stats_command(
-    path: str, *, from_: str | None, labels: str | None, workers: int | None, as_json: bool, quiet: bool
+    path: str, *, labels: str | None, workers: int | None, as_json: bool, quiet: bool, **options: Any
 ) -> None:
     """Count instances and painted pixels by label, of annotations or of a folder of masks.
 
@@ -181,7 +158,7 @@ def stats_command(
 
     with Bar(quiet=quiet) as bar:
         found = stats(
-            path, from_=from_, labels=_label_map(labels), workers=workers or available(), progress=bar
+            path, labels=_label_map(labels), workers=workers or available(), progress=bar, **options
         )
     if as_json:
         _print_json(found.to_dict())
@@ -192,9 +169,9 @@ def stats_command(
 @click.command("preview")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("-o", "--output", required=True, metavar="FILE", help="The HTML file to write.")
-@_FROM
+@FROM
 @click.option("--images", metavar="DIR", help="Where the pictures are, if not beside; else all is on gray.")
-@_LABELS
+@LABELS
 @click.option(
     "--limit",
     type=click.IntRange(1),
@@ -218,28 +195,14 @@ def stats_command(
     show_default=True,
     help="Colors to begin with: color-blind safe, or the label map's own.",
 )
-@click.option(
-    "--pixel-rule",
-    type=click.Choice(list(PIXEL_RULES)),
-    default="center",
-    show_default=True,
-    help="Which pixels belong to a polygon.",
-)
-@click.option(
-    "--overlap",
-    type=click.Choice([rule for rule in OVERLAP_RULES if rule not in ("priority", "error")]),
-    default="last",
-    show_default=True,
-    help="Who owns a pixel that several labels claim.",
-)
-@_WORKERS
-@_QUIET
+@rule_flags()
+@limit_flags
+@WORKERS
+@QUIET
 def preview_command(
     paths: tuple[str, ...],
     *,
     output: str,
-    pixel_rule: str,
-    overlap: str,
     workers: int | None,
     quiet: bool,
     **options: Any,
@@ -255,9 +218,8 @@ def preview_command(
     """
     from polymask.report.html import preview
 
-    rules = Rules(pixel_rule=pixel_rule, overlap=overlap)
     with Bar(quiet=quiet) as bar:
-        made = preview(paths, output, rules=rules, workers=workers or available(), progress=bar, **options)
+        made = preview(paths, output, workers=workers or available(), progress=bar, **options)
     if not quiet:
         shown = f"{len(made.shots):,} of {len(made.facts):,} images"
         click.echo(f"{shown}, {made.pictures:,} with their picture → {output}")
@@ -266,7 +228,7 @@ def preview_command(
 @click.command("restore")
 @click.argument("dest")
 @click.option("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
-@_JSON
+@JSON
 def restore_command(dest: str, *, journal: str | None, as_json: bool) -> None:
     """Put back the polygons that --delete-source deleted.
 

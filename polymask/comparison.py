@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.errors import BackendError, InputError, PolymaskError
+from polymask.errors import InputError, LimitError, PolymaskError
 from polymask.labels import VOID_8, VOID_16, LabelMap
 from polymask.layouts.tables import BACKGROUND, VOID
+from polymask.limits import Limits
 from polymask.masks import MaskSet, matched, open_masks
 from polymask.model import IndexMask, Skipped
 from polymask.urls import Location, Url
@@ -104,6 +105,7 @@ def compare(
     labels: LabelMap | Iterable[str] | None = None,
     *,
     with_background: bool = False,
+    limits: Limits | None = None,
     workers: int = 1,
     progress: Watcher | None = None,
 ) -> Comparison:
@@ -114,7 +116,7 @@ def compare(
     or names for the values from 1 on. Pixels that are void in `truth` are left out, and so is
     background unless asked for. Labels are matched by name.
 
-    Raises `InputError` where the sets have no image in common.
+    Raises `InputError` where the sets have no image in common, `LimitError` above `limits`.
 
     >>> truth = np.array([[1, 1, 2, 255]], np.uint8)
     >>> score = compare(truth, np.array([[1, 0, 2, 2]], np.uint8), ["cat", "dog"])
@@ -122,7 +124,7 @@ def compare(
     ({'cat': 0.5, 'dog': 1.0}, 0.75)
     """
     label_map = labels if labels is None or isinstance(labels, LabelMap) else LabelMap.from_names(labels)
-    sets = _opened(truth, label_map), _opened(other, label_map)
+    sets = _opened(truth, label_map, limits), _opened(other, label_map, limits)
     pairs = matched(sets[0].names, sets[1].names)
     if not pairs:
         raise InputError(
@@ -154,9 +156,9 @@ def compare(
     return result
 
 
-def _opened(masks: Masks, labels: LabelMap | None) -> MaskSet:
+def _opened(masks: Masks, labels: LabelMap | None, limits: Limits | None) -> MaskSet:
     if isinstance(masks, str | Path | Url):
-        return open_masks(masks, labels=labels)
+        return open_masks(masks, labels=labels, limits=limits)
     arrays = [masks] if isinstance(masks, np.ndarray) else list(masks)
     named = {f"{index}": _as_index(array) for index, array in enumerate(arrays)}
     return MaskSet(
@@ -179,8 +181,8 @@ def _image_pairs(sets: tuple[MaskSet, MaskSet], names: tuple[str, str]) -> Pairs
     """How often each pair of values meets, or why that cannot be told."""
     try:
         truth, other = (masks.decode(name) for masks, name in zip(sets, names, strict=True))
-    except BackendError as error:
-        return str(error)
+    except LimitError:
+        raise
     except PolymaskError as error:
         return str(error)
     if truth.shape != other.shape:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from polymask.errors import NotFound
-from polymask.formats import Annotations, open_annotations
+from polymask.formats import Annotations, ReadOptions, open_annotations
 from polymask.labels import VOID_8, VOID_16, LabelMap, from_categories
 from polymask.layouts.tables import BACKGROUND, VOID
+from polymask.limits import Limits
 from polymask.masks import MaskSet, open_mask_folder, open_masks
 from polymask.model import Frame, IndexMask
 from polymask.semantic import Painting, Rules
@@ -103,13 +104,14 @@ def stats(
     from_: str | None = None,
     labels: LabelMap | None = None,
     rules: Rules | None = None,
+    limits: Limits | None = None,
     workers: int = 1,
     progress: Watcher | None = None,
 ) -> Statistics:
     """Instances and painted pixels by label of annotations, or painted pixels of a folder of masks.
 
     Overlaps count once, for the label on top under `rules` (default: the later instance).
-    Raises `NotFound` and `FormatError` for what cannot be read.
+    Raises `NotFound` and `FormatError` for what cannot be read, `LimitError` above `limits`.
 
     >>> stats("fixtures/shapes/instances.json").labels["boat"]["instances"]
     3
@@ -117,9 +119,9 @@ def stats(
     path = located(path)
     if not path.exists():
         raise NotFound(f"{path}: no such file or folder")
-    if from_ is None and path.is_dir() and open_mask_folder(path := listed_once(path)) is not None:
-        return _of_masks(open_masks(path, labels=labels), workers, progress)
-    annotations = open_annotations(path, format=from_)
+    if from_ is None and path.is_dir() and open_mask_folder(path := listed_once(path), limits) is not None:
+        return _of_masks(open_masks(path, labels=labels, limits=limits), workers, progress)
+    annotations = open_annotations(path, format=from_, options=ReadOptions(limits=limits or Limits()))
     label_map = labels or from_categories(annotations.categories)
     count = partial(_of_record, annotations=annotations, label_map=label_map, rules=rules or Rules())
     chunks = watched(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from polymask.model import ImageRecord, Instance, Runs, Shape
 
 LITTLE = sys.byteorder == "little"
+_TOGETHER = 1 << 10  # instances that are taken in at once
 
 
 def pixels_sha256(mask: NDArray[np.generic]) -> str:
@@ -69,9 +70,18 @@ def geometry_sha256(shape: Shape) -> str:
 
 def record_sha256(record: ImageRecord) -> str:
     """SHA-256 of all that a record says: name, frame and every instance in order, then all coordinates."""
-    said = [record.name, record.frame, [_said(instance) for instance in record.instances]]
-    numbers = chain.from_iterable(_numbers(instance.shape) for instance in record.instances)
-    return hashlib.sha256(b"".join([msgspec.json.encode(said), *numbers])).hexdigest()
+    parts = [
+        record.instances[at : at + _TOGETHER] for at in range(0, max(1, len(record.instances)), _TOGETHER)
+    ]
+    digest = hashlib.sha256()
+    opening = msgspec.json.encode([record.name, record.frame])[:-1] + b",["
+    for part in parts:
+        digest.update(opening + msgspec.json.encode([_said(instance) for instance in part])[1:-1])
+        opening = b","
+    digest.update(b"]]")
+    for part in parts:
+        digest.update(b"".join(chain.from_iterable(_numbers(instance.shape) for instance in part)))
+    return digest.hexdigest()
 
 
 def _said(instance: Instance) -> tuple[Any, ...]:

@@ -1,6 +1,7 @@
-"""The flags of `polymask convert`, in the order of its help."""
+"""Flags: those that commands share, and those of `polymask convert`, in the order of its help."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from typing import Any
 
 import click
@@ -11,7 +12,9 @@ from polymask.layouts import LAYOUTS
 from polymask.limits import LIMITS, Limits
 from polymask.model import Frame
 from polymask.raster import PIXEL_RULES
-from polymask.semantic import CROWD_RULES, HOLE_RULES, OVERLAP_RULES
+from polymask.semantic import CROWD_RULES, HOLE_RULES, OVERLAP_RULES, Rules
+
+Command = Callable[..., Any]
 
 
 class Size(click.ParamType[Frame]):
@@ -46,6 +49,74 @@ _LIMIT_FLAGS = [
     )
     for name, told in LIMITS.items()
 ]
+
+
+def limit_flags(command: Command) -> Command:
+    """Give a command the flags of the limits, which it takes as `limits`."""
+
+    @wraps(command)
+    def limited(**options: Any) -> Any:
+        limits = Limits(**{name: options.pop(name) for name in LIMITS})
+        return command(limits=limits, **options)
+
+    return _with(_LIMIT_FLAGS, limited)
+
+
+def rule_flags(when: str = "") -> Callable[[Command], Command]:
+    """Give a command the flags of the rules that it paints by, which it takes as `rules`."""
+    flags = [
+        click.option(
+            "--pixel-rule",
+            type=click.Choice(list(PIXEL_RULES)),
+            default="center",
+            show_default=True,
+            help=_sentence(f"{when}which pixels belong to a polygon."),
+        ),
+        click.option(
+            "--overlap",
+            type=click.Choice([rule for rule in OVERLAP_RULES if rule not in ("priority", "error")]),
+            default="last",
+            show_default=True,
+            help=_sentence(f"{when}who owns a pixel that several labels claim."),
+        ),
+    ]
+
+    def with_rules(command: Command) -> Command:
+        @wraps(command)
+        def ruled(*, pixel_rule: str, overlap: str, **options: Any) -> Any:
+            return command(rules=Rules(pixel_rule=pixel_rule, overlap=overlap), **options)
+
+        return _with(flags, ruled)
+
+    return with_rules
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _with(flags: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    for flag in reversed(flags):
+        command = flag(command)
+    return command
+
+
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+LABELS = click.option(
+    "--labels", metavar="FILE", help="Label map, where nothing beside the masks names their values."
+)
+WORKERS = click.option(
+    "--workers", type=click.IntRange(1), metavar="N", help="Processes.  [default: the processors]"
+)
+QUIET = click.option("--quiet", is_flag=True, help="No bar, and no summary.")
+NO_BAR = click.option("--quiet", is_flag=True, help="No bar.")
+FROM = click.option(
+    "--from",
+    "from_",
+    metavar="FORMAT",
+    help="The annotations' format, where their content does not tell.",
+    shell_complete=names_of(FORMATS),
+)
 
 _FLAGS = [
     click.option(
@@ -191,15 +262,6 @@ _FLAGS = [
 ]
 
 
-def convert_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+def convert_flags(command: Command) -> Command:
     """Give a command all flags of a conversion."""
-    for flag in reversed(_FLAGS):
-        command = flag(command)
-    return command
-
-
-def limit_flags(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the flags of the limits."""
-    for flag in reversed(_LIMIT_FLAGS):
-        command = flag(command)
-    return command
+    return _with(_FLAGS, command)

@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 from polymask.coerce import as_value
 from polymask.errors import LabelError, nearest
 from polymask.files import disk_error
+from polymask.limits import Limits
 from polymask.model import ImageRecord, Label
 from polymask.urls import Location, located
 
@@ -189,15 +190,19 @@ class LabelMap:
         return cls.from_names(sorted({instance.label for record in records for instance in record.instances}))
 
     @classmethod
-    def from_source(cls, path: str | Path, *, ids: str = "contiguous") -> "LabelMap":
+    def from_source(
+        cls, path: str | Path, *, ids: str = "contiguous", limits: Limits | None = None
+    ) -> "LabelMap":
         """The label map of an annotation file or folder, in the source's own order.
 
         `ids="source"` keeps the source's category ids. Raises `LabelError` where they
-        collide with background or void, `FormatError` for a file that cannot be read.
+        collide with background or void, `FormatError` for a file that cannot be read, `LimitError`
+        above `limits`.
         """
-        from polymask.formats import open_annotations  # a floor above, and only here
+        from polymask.formats import ReadOptions, open_annotations  # a floor above, and only here
 
-        return from_categories(open_annotations(path).categories, ids=ids)
+        annotations = open_annotations(path, options=ReadOptions(limits=limits or Limits()))
+        return from_categories(annotations.categories, ids=ids)
 
     @classmethod
     def load(cls, path: str | Location) -> "LabelMap":

@@ -8,12 +8,13 @@ from typing import Any, cast
 
 import numpy as np
 
-from polymask.errors import InputError, NotFound
-from polymask.formats import Annotations, open_annotations
+from polymask.errors import InputError, LimitError, NotFound
+from polymask.formats import Annotations, ReadOptions, open_annotations
 from polymask.labels import LabelMap, from_categories
 from polymask.layouts import LAYOUTS, layout_named, stem
-from polymask.layouts.reading import MaskFolder, masks_below, png_folder, read_png
-from polymask.manifest import read_manifest
+from polymask.layouts.reading import Folder, MaskFolder, masks_below, png_folder
+from polymask.limits import Limits
+from polymask.manifest import MANIFEST, read_manifest
 from polymask.model import IndexMask
 from polymask.names import safe_path
 from polymask.objects import open_root
@@ -38,11 +39,14 @@ class MaskSet:
     by_label: bool = False
 
 
-def open_masks(path: str | Location, *, labels: LabelMap | None = None) -> MaskSet:
+def open_masks(
+    path: str | Location, *, labels: LabelMap | None = None, limits: Limits | None = None
+) -> MaskSet:
     """The masks of a folder in any layout that can be read back, or of an annotation file.
 
     `labels` names the values of a folder that does not. Annotations are painted with the
-    default rules. Raises `NotFound` for no such path, `FormatError` for none of these.
+    default rules. Raises `NotFound` for no such path, `FormatError` for none of these; what is above
+    `limits` is a `LimitError`, here or when its mask is decoded.
 
     >>> masks = open_masks("fixtures/shapes/instances.json")
     >>> masks.kind, masks.names
@@ -51,56 +55,66 @@ def open_masks(path: str | Location, *, labels: LabelMap | None = None) -> MaskS
     path = located(path)
     if not path.exists():
         raise NotFound(f"{path}: no such file or folder")
-    if path.is_dir() and (folder := open_mask_folder(path := listed_once(path))) is not None:
-        return _of_folder(path, folder, labels)
-    return of_annotations(open_annotations(path), labels=labels)
+    limits = limits or Limits()
+    if path.is_dir() and (folder := open_mask_folder(path := listed_once(path), limits)) is not None:
+        return _of_folder(Folder(path, limits), folder, labels)
+    return of_annotations(open_annotations(path, options=ReadOptions(limits=limits)), labels=labels)
 
 
-def open_mask_folder(path: Location) -> MaskFolder | None:
+def open_mask_folder(path: Location, limits: Limits | None = None) -> MaskFolder | None:
     """The masks of a folder, by the layout that it shows; None where there are none.
 
     The layouts that show themselves most clearly stand last in the table, and are asked first.
     """
+    folder = Folder(path, limits or Limits())
     for name in reversed(LAYOUTS):
         reader = getattr(layout_named(name), "open_folder", None)
-        if reader is not None and (found := reader(path)) is not None:
+        if reader is not None and (found := reader(folder)) is not None:
             return cast("MaskFolder", found)
-    return _bare(path)
+    return _bare(folder)
 
 
-def _bare(path: Location) -> MaskFolder | None:
+def _bare(folder: Folder) -> MaskFolder | None:
     """A folder of gray or palette PNGs and nothing that explains them; pictures are no masks."""
-    masks = masks_below(path, ".")
+    masks = masks_below(folder, ".")
     try:
         for first in list(masks.values())[:1]:
-            read_png(path / first)
+            folder.mask(first)
+    except LimitError:
+        raise
     except InputError:
         return None
-    return png_folder(path, "png", masks)
+    return png_folder(folder, "png", masks)
 
 
-def _of_folder(path: Location, folder: MaskFolder, labels: LabelMap | None) -> MaskSet:
-    entries = {stem(name): entry for name, entry in read_manifest(open_root(path)).items()}
+def _of_folder(place: Folder, folder: MaskFolder, labels: LabelMap | None) -> MaskSet:
+    entries = {stem(name): entry for name, entry in read_manifest(open_root(place.path)).items()}
     listed = {name: entry["mask"] for name, entry in entries.items() if isinstance(entry.get("mask"), str)}
-    for place in listed.values():
-        safe_path(place.partition("#")[0])  # a manifest may come from anywhere
+    for mask in listed.values():
+        safe_path(mask.partition("#")[0])  # a manifest may come from anywhere
     places = listed or folder.masks
     return MaskSet(
-        path=path,
+        path=place.path,
         kind=folder.layout,
         label_map=folder.label_map or labels,
         names=tuple(places),
-        decode=partial(_decode, folder=folder, places=places, entries=entries),
+        decode=partial(_decode, place=place, folder=folder, places=places, entries=entries),
         by_label=folder.labels_of is not None,
     )
 
 
 def _decode(
-    name: str, *, folder: MaskFolder, places: Mapping[str, str], entries: Mapping[str, Mapping[str, Any]]
+    name: str,
+    *,
+    place: Folder,
+    folder: MaskFolder,
+    places: Mapping[str, str],
+    entries: Mapping[str, Mapping[str, Any]],
 ) -> IndexMask:
     entry = entries.get(name, {})
     if folder.label_map is not None and entry.get("labels") == {}:
         frame = (entry["height"], entry["width"])
+        place.limits.check_frame(f"{place / MANIFEST}: {name}", frame)
         return np.full(frame, folder.label_map.background, folder.label_map.dtype)
     return folder.decode(places[name])
 

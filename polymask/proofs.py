@@ -6,14 +6,15 @@ from typing import Any
 
 from polymask.causes import Case, likely_causes
 from polymask.digest import combined_sha256, pixels_sha256
-from polymask.errors import BackendError, InputError, NotFound, PolymaskError, ProofError
-from polymask.formats import Annotations, open_annotations
+from polymask.errors import BackendError, InputError, LimitError, NotFound, PolymaskError, ProofError
+from polymask.formats import Annotations, ReadOptions, open_annotations
 from polymask.labels import LabelMap, from_categories
 from polymask.layouts import stem
 from polymask.layouts.overlay import overlays
-from polymask.layouts.reading import MaskFolder
+from polymask.layouts.reading import Folder, MaskFolder
+from polymask.limits import Limits
 from polymask.manifest import MANIFEST, read_manifest
-from polymask.masks import matched, open_mask_folder, open_masks
+from polymask.masks import MaskSet, matched, open_mask_folder, open_masks
 from polymask.model import Skipped
 from polymask.names import safe_path
 from polymask.objects import open_root
@@ -26,43 +27,13 @@ MOST_DIAGNOSED = 20  # each takes some thirty paintings
 MOST_TOLD = 5
 
 
-def verify(
-    dest: str | Location,
-    *,
-    source: str | Location | None = None,
-    from_: str | None = None,
-    labels: LabelMap | None = None,
-    rules: Rules | None = None,
-) -> Report:
-    """Prove that the masks in a folder are what its manifest claims, or what the annotations give.
-
-    Without `source`, each mask that manifest.jsonl lists is decoded, and its pixels' digest
-    compared. With `source`, an annotation file, masks that any tool made are compared with
-    the annotations, painted under the manifest's rules if there is one, else under `rules`
-    (default: the pixel rule `center`, later instances on top).
-
-    Raises `ProofError` listing the masks that are damaged, missing or different, and for
-    the latter the likely causes; `InputError` where there is nothing to prove.
-
-    >>> import tempfile
-    >>> from polymask import convert
-    >>> with tempfile.TemporaryDirectory() as dest:
-    ...     _ = convert("fixtures/shapes/instances.json", dest)
-    ...     verify(dest).unchanged
-    3
-    """
-    report = examine(dest, source=source, from_=from_, labels=labels, rules=rules)
-    if report.failed:
-        raise ProofError(told(report, dest))
-    return report
-
-
 def told(report: Report, dest: str | Location) -> str:
     """A failed report in some lines: which masks, and why."""
     listed = [f"  {failure.name}: {failure.reason}" for failure in report.failures[:MOST_TOLD]]
     more = report.failed - len(listed)
     rest = [f"  … and {more} more (all with --json)"] if more > 0 else []
-    head = f"{report.failed} of {report.images} masks in {dest} are not what they should be:"
+    masks = report.unchanged + report.failed
+    head = f"{report.failed} of {masks} masks in {dest} are not what they should be:"
     return "\n".join([head, *listed, *rest, *report.notes])
 
 
@@ -73,20 +44,34 @@ def examine(
     from_: str | None = None,
     labels: LabelMap | None = None,
     rules: Rules | None = None,
+    limits: Limits | None = None,
     progress: Watcher | None = None,
 ) -> Report:
-    """As `verify`, with what failed in the report's `failures` and causes in its `notes`."""
+    """Look whether the masks in a folder are what its manifest claims, or what the annotations give.
+
+    Without `source`, each mask that manifest.jsonl lists is decoded, and its pixels' digest
+    compared. With `source`, an annotation file, masks that any tool made are compared with
+    the annotations, painted under the manifest's rules if there is one, else under `rules`
+    (default: the pixel rule `center`, later instances on top).
+
+    Masks that are damaged, missing or different are the report's `failures`, and for the latter
+    the likely causes its `notes`. Raises `InputError` where there is nothing to prove, `LimitError`
+    for what is above `limits`.
+    """
     folder = located(dest)
     if not folder.is_dir():
         raise NotFound(f"{folder}: no such folder")
     folder = listed_once(folder)
+    limits = limits or Limits()
     if source is None:
-        return _against_manifest(folder, progress)
-    annotations = open_annotations(source, format=from_)
-    return _against_source(folder, annotations, labels, rules, progress)
+        return _against_manifest(Folder(folder, limits), progress)
+    annotations = open_annotations(source, format=from_, options=ReadOptions(limits=limits))
+    masks = open_masks(folder, labels=labels, limits=limits)
+    return _against_source(masks, annotations, rules, progress)
 
 
-def _against_manifest(path: Location, progress: Watcher | None) -> Report:
+def _against_manifest(place: Folder, progress: Watcher | None) -> Report:
+    path = place.path
     entries = read_manifest(open_root(path))
     if not entries:
         raise InputError(
@@ -96,7 +81,9 @@ def _against_manifest(path: Location, progress: Watcher | None) -> Report:
     report = Report(images=len(entries))
     first = next(iter(entries.values()))
     try:
-        folder = overlays(path) if first["mask"].startswith("overlay/") else open_mask_folder(path)
+        folder = _stored(place, first["mask"])
+    except LimitError:
+        raise
     except PolymaskError as error:
         report.failures = [Skipped(name, str(error)) for name in entries]
         return report
@@ -112,10 +99,15 @@ def _against_manifest(path: Location, progress: Watcher | None) -> Report:
     return report
 
 
+def _stored(place: Folder, mask: str) -> MaskFolder | None:
+    return overlays(place) if mask.startswith("overlay/") else open_mask_folder(place.path, place.limits)
+
+
 def damage(path: Location, folder: MaskFolder | None, entry: Mapping[str, Any]) -> str:
     """What is wrong with a stored mask; nothing where its digest is the manifest's.
 
-    Raises `BackendError` where the disk does not let it be read, which says nothing about the mask.
+    Raises `BackendError` where the disk does not let it be read, and `LimitError` where it is too
+    large, which say nothing about the mask.
     """
     try:
         mask, claimed = str(entry["mask"]), entry["pixels_sha256"]
@@ -131,6 +123,8 @@ def damage(path: Location, folder: MaskFolder | None, entry: Mapping[str, Any]) 
         same = _digest(folder, mask, entry.get("labels")) == claimed
     except (NotFound, KeyError):
         return f"{mask}: missing"
+    except LimitError:
+        raise
     except (InputError, ProofError) as error:
         return str(error)
     return "" if same else f"{mask}: its pixels are not those of the manifest"
@@ -148,15 +142,13 @@ def _digest(folder: MaskFolder, mask: str, labels: Mapping[str, str] | None) -> 
 
 
 def _against_source(
-    path: Location,
+    masks: MaskSet,
     annotations: Annotations,
-    labels: LabelMap | None,
     rules: Rules | None,
     progress: Watcher | None,
 ) -> Report:
-    masks = open_masks(path, labels=labels)
     label_map = masks.label_map or from_categories(annotations.categories)
-    entries = {stem(name): entry for name, entry in read_manifest(open_root(path)).items()}
+    entries = {stem(name): entry for name, entry in read_manifest(open_root(masks.path)).items()}
     places = {stem(name): index for index, name in enumerate(annotations.names)}
     pairs = matched(tuple(places), masks.names)
     report, diagnosis = Report(images=len(places)), _Diagnosis()
@@ -171,6 +163,8 @@ def _against_source(
                 by_label=masks.by_label,
             )
             wrong = diagnosis.of(case)
+        except LimitError:
+            raise
         except PolymaskError as error:
             wrong = str(error)
         if wrong:

@@ -91,7 +91,7 @@ def delete_accounted(job: "Job", report: Report) -> None:
 
 def _proven(job: "Job", annotations: Annotations) -> dict[str, set[str]]:
     """The labels of every image whose stored mask equals one painted from the file as it is."""
-    folder = open_mask_folder(job.sink.root.path)
+    folder = open_mask_folder(job.sink.root.path, job.options.limits)
     lines = job.sink.written
     proven: dict[str, set[str]] = {}
     for index in job.indices:

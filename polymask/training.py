@@ -18,6 +18,7 @@ from polymask.formats.pictures import SUFFIXES
 from polymask.labels import VOID_8, LabelMap, voc_colors
 from polymask.layouts import stem
 from polymask.layouts.tables import BACKGROUND
+from polymask.limits import Limits
 from polymask.masks import MaskSet, matched, open_masks
 from polymask.model import Frame, IndexMask
 from polymask.urls import Location, in_order, listed_once, located, name_below
@@ -45,7 +46,7 @@ class MaskDataset(Sequence[Any]):
     Item i is a ((height, width, 3) uint8, (height, width) uint8 or uint16) pair, or what `transform`
     makes of it. Pickled, it takes its paths along and opens them anew, so that any number of loader
     processes may share it. Raises `NotFound` where a mask has no picture, `InputError` where a
-    picture and its mask differ in size.
+    picture and its mask differ in size, `LimitError` for masks above `limits`.
 
     >>> import tempfile
     >>> from polymask import convert
@@ -63,14 +64,11 @@ class MaskDataset(Sequence[Any]):
         dest: str | Path,
         *,
         labels: LabelMap | None = None,
+        limits: Limits | None = None,
         transform: Callable[[Pixels, IndexMask], Any] | None = None,
     ) -> None:
-        self.images, self.dest, self.transform = (
-            listed_once(located(images)),
-            listed_once(located(dest)),
-            transform,
-        )
-        self._labels = labels
+        self.images, self.dest = listed_once(located(images)), listed_once(located(dest))
+        self._labels, self._limits, self.transform = labels, limits, transform
         found = _pictures(self.images)
         pairs = matched(self._masks.names, tuple(found))
         missing = [name for name in self._masks.names if name not in pairs]
@@ -84,7 +82,7 @@ class MaskDataset(Sequence[Any]):
 
     @cached_property
     def _masks(self) -> MaskSet:
-        return open_masks(self.dest, labels=self._labels)
+        return open_masks(self.dest, labels=self._labels, limits=self._limits)
 
     @property
     def label_map(self) -> LabelMap | None:

@@ -1,10 +1,12 @@
 """Digests: the same on any machine."""
 
 import hashlib
+import json
 
 import numpy as np
 import pytest
 
+from polymask import ImageRecord, Instance, Polygon, digest
 from polymask.digest import pixels_sha256
 
 SIXTEEN = [[1, 256], [65535, 2]]
@@ -17,3 +19,18 @@ def test_sixteen_bits_are_little_endian_row_by_row(dtype: str) -> None:
     assert expected == "5d292b37331a21340698c2361fb30829e1a73852dade422c1338fdd9326ef667"
     mask = np.array(SIXTEEN, dtype)
     assert pixels_sha256(mask) == pixels_sha256(np.asfortranarray(mask)) == expected
+
+
+@pytest.mark.parametrize("together", [1, 2, 100])
+@pytest.mark.parametrize("count", [0, 1, 4, 5])
+def test_a_records_digest_is_of_its_words_then_of_its_numbers(
+    together: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JSON of all but the coordinates, then those of all instances; however many are taken in at once."""
+    monkeypatch.setattr(digest, "_TOGETHER", together)
+    rings = [np.array([(n, 0), (4, 0), (4, 4.5)], float) for n in range(count)]
+    instances = [Instance(n, "cat", Polygon(ring)) for n, ring in enumerate(rings)]
+    words = ["é.jpg", [6, 8], [[n, "cat", 0, False, [[3]]] for n in range(count)]]
+    said = json.dumps(words, separators=(",", ":"), ensure_ascii=False).encode()
+    expected = hashlib.sha256(said + b"".join(ring.tobytes() for ring in rings)).hexdigest()
+    assert digest.record_sha256(ImageRecord(1, "é.jpg", (6, 8), instances)) == expected

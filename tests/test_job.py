@@ -1,14 +1,12 @@
 """Converting a file from end to end: what is written, what is refused, what a second run does."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,9 +14,15 @@ import pytest
 from PIL import Image
 
 import polymask
-from polymask import InputError, LabelError, LimitError, convert, decode_png
+from polymask import InputError, Unavailable, convert, decode_png
 from polymask.digest import pixels_sha256
-from tests.conftest import ROOT, SAMPLE, coco, square, tree
+from polymask.files import Root
+from polymask.folder import FolderSink
+from polymask.formats import open_annotations
+from polymask.job import Job
+from polymask.layouts import Drawn
+from polymask.options import ConvertOptions
+from tests.conftest import SAMPLE, coco, square, tree
 from tests.oracles import drawn
 
 Write = Callable[..., Path]
@@ -73,8 +77,9 @@ def test_the_report_adds_up(coco_file: Write, tmp_path: Path) -> None:
 
 
 def test_every_image_gets_a_mask(coco_file: Write, tmp_path: Path) -> None:
-    """Also one with no instances, all background."""
-    convert(coco_file(annotations=[]), tmp_path / "out")
+    """Also one with no instances, all background; the report counts none of any label."""
+    report, nothing = convert(coco_file(annotations=[]), tmp_path / "out"), {"instances": 0, "pixels": 0}
+    assert report.labels == {"cat": nothing, "dog": nothing}
     assert not decode_png((tmp_path / "out/masks/a.png").read_bytes()).any()
 
 
@@ -107,12 +112,14 @@ def test_bytes_do_not_depend_on_the_number_of_workers(
 
 
 def test_an_executor_of_ones_own_is_used(coco_file: Write, tmp_path: Path) -> None:
-    """Any concurrent.futures executor gives the same tree."""
+    """Any concurrent.futures executor gives the same tree, and a second run does nothing."""
     path = coco_file(many(40))
     convert(path, tmp_path / "one")
     with ThreadPoolExecutor(3) as executor:
         convert(path, tmp_path / "threads", executor=executor)
+        again = convert(path, tmp_path / "threads", executor=executor)
     assert tree(tmp_path / "one") == tree(tmp_path / "threads")
+    assert (again.written, again.unchanged) == (0, 40)
 
 
 def test_other_options_are_refused_before_anything_is_written(coco_file: Write, tmp_path: Path) -> None:
@@ -195,36 +202,13 @@ def test_a_link_in_dest_is_refused_before_anything_is_written(coco_file: Write, 
 
 
 def test_a_dry_run_writes_nothing_and_tells_all(coco_file: Write, tmp_path: Path) -> None:
-    """The report is that of a real run, but for what changed."""
-    report = convert(coco_file(), tmp_path / "out", dry_run=True)
-    assert report.labels["dog"]["pixels"] == 9
-    assert not (tmp_path / "out").exists()
-
-
-def test_only_chosen_labels_are_painted_and_values_stay(coco_file: Write, tmp_path: Path) -> None:
-    """`only` leaves other labels out; the numbers are those of the whole map."""
-    convert(coco_file(), tmp_path / "out", only=["dog"])
-    assert (decode_png((tmp_path / "out/masks/a.png").read_bytes()) == np.where(A == 2, 2, 0)).all()
-    with pytest.raises(LabelError, match="did you mean 'dog'"):
-        convert(coco_file(), tmp_path / "other", only=["dgo"])
-
-
-def test_a_label_file_renumbers_and_merges(coco_file: Write, tmp_path: Path) -> None:
-    """Two labels painted as one have one value and no conflict."""
-    (tmp_path / "labels.txt").write_text("_background_\ncat -> animal\ndog -> animal\n")
-    report = convert(coco_file(), tmp_path / "out", labels=tmp_path / "labels.txt")
-    assert report.labels == {"animal": {"instances": 2, "pixels": 16}}
-    assert report.conflicts == ()
-
-
-def test_a_label_that_is_not_in_the_file_is_refused_or_left_out(coco_file: Write, tmp_path: Path) -> None:
-    """Never guessed: exit 2, or listed under `skip_invalid`."""
-    (tmp_path / "labels.txt").write_text("cat\n")
-    with pytest.raises(LabelError, match=r"'dog' .*\(1 instances\).*dog -> other"):
-        convert(coco_file(), tmp_path / "out", labels=tmp_path / "labels.txt")
-    report = convert(coco_file(), tmp_path / "out", labels=tmp_path / "labels.txt", skip_invalid=True)
-    assert [skipped.name for skipped in report.skipped] == ["dog"]
-    assert report.labels == {"cat": {"instances": 1, "pixels": 9}}
+    """The report is that of the real run, also where there is nothing left to do."""
+    path, out = coco_file(), tmp_path / "out"
+    report = convert(path, out, dry_run=True)
+    assert (report.labels["dog"]["pixels"], report.written) == (9, 1)
+    assert not out.exists()
+    convert(path, out)
+    assert convert(path, out, dry_run=True).written == 0
 
 
 def test_under_error_an_image_in_conflict_fails_and_others_are_done(coco_file: Write, tmp_path: Path) -> None:
@@ -236,17 +220,6 @@ def test_under_error_an_image_in_conflict_fails_and_others_are_done(coco_file: W
     assert [p.name for p in (tmp_path / "out/masks").iterdir()] == ["b.png"]
 
 
-def test_masks_at_another_size_are_drawn_anew(coco_file: Write, tmp_path: Path) -> None:
-    """Twice as large, a square has four times the pixels; runs are sampled."""
-    runs = {"size": [6, 8], "counts": [0, 1, 47]}
-    annotations = [*coco()["annotations"], {"id": 3, "image_id": 1, "category_id": 3, "segmentation": runs}]
-    convert(coco_file(annotations=annotations), tmp_path / "out", size=(12, 16))
-    small = A.copy()
-    small[0, 0] = 1
-    mask = decode_png((tmp_path / "out/masks/a.png").read_bytes())
-    assert (mask == small.repeat(2, axis=0).repeat(2, axis=1)).all()
-
-
 def test_pictures_are_copied_and_a_missing_one_fails_its_image(coco_file: Write, tmp_path: Path) -> None:
     """The bytes are the picture's own; without it there is no mask and no line."""
     document = coco()
@@ -256,6 +229,7 @@ def test_pictures_are_copied_and_a_missing_one_fails_its_image(coco_file: Write,
     out = tmp_path / "out"
     report = convert(coco_file(document), out, images=tmp_path / "pictures", copy_images=True)
     assert [failure.name for failure in report.failures] == ["gone.jpg"]
+    assert "the picture is needed to copy it" in report.failures[0].reason
     assert (out / "images/a.jpg").read_bytes() == (tmp_path / "pictures/a.jpg").read_bytes()
     assert list(tree(out)) == [
         "id2label.json",
@@ -268,99 +242,49 @@ def test_pictures_are_copied_and_a_missing_one_fails_its_image(coco_file: Write,
         convert(coco_file(document), out, copy_images=True)
 
 
-def test_unknown_options_are_refused_with_the_nearest_one(coco_file: Write, tmp_path: Path) -> None:
-    """A misspelt option is no option."""
-    with pytest.raises(InputError, match="did you mean 'overlap'"):
-        convert(coco_file(), tmp_path / "out", overlaps="first")
+def test_pictures_of_the_source_itself_are_copied(coco_file: Write, tmp_path: Path) -> None:
+    """Where it has them, nobody is asked where they are."""
+    annotations = replace(open_annotations(coco_file()), picture=lambda index: b"picture %d" % index)
+    Job(annotations, tmp_path / "out", ConvertOptions(copy_images=True)).run()
+    assert (tmp_path / "out/images/a.jpg").read_bytes() == b"picture 0"
 
 
-def test_a_glob_that_matches_nothing_is_told(coco_file: Write, tmp_path: Path) -> None:
-    """Rather than an empty folder."""
-    with pytest.raises(InputError, match="matches none of 1 images"):
-        convert(coco_file(), tmp_path / "out", where=["*.tif"])
-
-
-def start(*arguments: object) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "polymask", "convert", *map(str, arguments)],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
-
-
-def wait_for_masks(out: Path, process: "subprocess.Popen[str]") -> None:
-    while process.poll() is None and not list(out.glob("masks/*.png")):
-        time.sleep(0.002)
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_run_killed_half_way_and_started_again_ends_with_the_same_bytes(
-    coco_file: Write, tmp_path: Path, workers: int
+def test_a_disk_that_fails_stops_the_run(
+    coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SIGKILL at different moments, then the same command: the tree of an undisturbed run."""
-    path, killed = coco_file(many(400)), 0
-    convert(path, tmp_path / "undisturbed")
-    for moment in range(4):
-        out = tmp_path / f"killed {moment}"
-        process = start(path, out, "--workers", workers)
-        wait_for_masks(out, process)
-        time.sleep(moment * 0.02)
-        process.kill()
-        process.communicate()
-        killed += process.returncode == -signal.SIGKILL
-        convert(path, out)
-        assert tree(out) == tree(tmp_path / "undisturbed")
-    assert killed
+    """It is no fault of one image, so the others are not tried."""
+    tried = list[str]()
+
+    def full(_: FolderSink, image: Drawn) -> None:
+        tried.append(image.name)
+        raise Unavailable("no space")
+
+    monkeypatch.setattr(FolderSink, "write", full)
+    with pytest.raises(Unavailable, match="no space"):
+        convert(coco_file(many(3)), tmp_path / "out")
+    assert tried == ["000.jpg"]
 
 
-def test_a_run_killed_half_way_refuses_other_options(coco_file: Write, tmp_path: Path) -> None:
-    """What is half done is completed or overwritten on purpose, not mixed."""
-    out = tmp_path / "out"
-    process = start(coco_file(many(400)), out, "--workers", 1)
-    wait_for_masks(out, process)
-    process.kill()
-    process.communicate()
-    with pytest.raises(InputError, match="unfinished run"):
-        convert(coco_file(many(400)), out, overlap="first")
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("workers", [1, 2])
-def test_an_interrupt_stops_cleanly(
-    coco_file: Write, tmp_path: Path, number: signal.Signals, code: int, workers: int
+def test_what_was_written_is_made_to_last(
+    coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The exit code tells the signal, nothing is traced, and a second run completes the first."""
-    path, out = coco_file(many(3000)), tmp_path / "out"
-    process = start(path, out, "--workers", workers)
-    wait_for_masks(out, process)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=20)
-    assert process.returncode == code
-    assert "Traceback" not in errors
+    """Also a single mask that was removed by hand; where nothing was written, nothing is synced."""
+    path, out = coco_file(many(3)), tmp_path / "out"
     convert(path, out)
-    assert len(list((out / "masks").iterdir())) == 3000
+    synced, sync = list[Path](), Root.sync
+    monkeypatch.setattr(Root, "sync", lambda root: (synced.append(root.path), sync(root)))
+    convert(path, out)
+    assert synced == []
+    (out / "masks/001.png").unlink()
+    convert(path, out)
+    assert synced == [out]
 
 
-def test_labels_that_are_not_chosen_need_no_place_in_the_label_file(coco_file: Write, tmp_path: Path) -> None:
-    """`only` with a file of the chosen labels alone; what is chosen and not there is still refused."""
-    (tmp_path / "labels.txt").write_text("cat\n")
-    report = convert(coco_file(), tmp_path / "out", labels=tmp_path / "labels.txt", only=["cat"])
-    assert (report.labels, report.skipped) == ({"cat": {"instances": 1, "pixels": 9}}, [])
-    with pytest.raises(LabelError, match="'dog' is not in the label map"):
-        convert(coco_file(), tmp_path / "other", labels=tmp_path / "labels.txt", only=["dog"])
-
-
-def test_a_label_file_and_the_sources_ids_exclude_each_other(coco_file: Write, tmp_path: Path) -> None:
-    """Neither is ignored."""
-    (tmp_path / "labels.txt").write_text("cat\ndog\n")
-    with pytest.raises(InputError, match="--ids source and --labels"):
-        convert(coco_file(), tmp_path / "out", labels=tmp_path / "labels.txt", ids="source")
-
-
-def test_a_size_beyond_the_limit_is_refused(coco_file: Write, tmp_path: Path) -> None:
-    """Before anything is drawn, and the message names the flag that asked for it."""
-    with pytest.raises(LimitError, match=r"--size: 200000 × 200000 px are more"):
-        convert(coco_file(), tmp_path / "out", size=(200_000, 200_000))
-    assert not (tmp_path / "out").exists()
+def test_progress_is_told_of_every_image(coco_file: Write, tmp_path: Path) -> None:
+    """How many there will be, then how many are done; the report tells how long that took."""
+    told, done = list[int](), list[int]()
+    progress = SimpleNamespace(start=told.append, advance=done.append)
+    began = time.perf_counter()
+    report = convert(coco_file(many(9)), tmp_path / "out", progress=progress)
+    assert (told, sum(done)) == ([9], 9)
+    assert 0 < report.seconds < time.perf_counter() - began

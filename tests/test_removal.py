@@ -114,6 +114,19 @@ def test_a_mask_that_is_not_what_was_written_stops_the_deleting(
     assert path.read_bytes() == before
 
 
+def test_a_damaged_mask_whose_polygons_are_gone_stops_the_deleting(coco_file: Write, tmp_path: Path) -> None:
+    """It is proven again with all others: where it fails, theirs stay too."""
+    document, out = coco(), tmp_path / "out"
+    document["images"].append({"id": 2, "file_name": "b.jpg", "height": 6, "width": 8})
+    document["annotations"][1]["image_id"] = 2
+    path = coco_file(document)
+    convert(path, out, where=["a*"], delete_source=True)
+    (out / "masks/a.png").write_bytes(b"damaged")
+    with pytest.raises(ProofError, match=r"a\.jpg.*nothing was deleted"):
+        convert(path, out, delete_source=True)
+    assert kept(path) == [2]
+
+
 def test_a_file_that_changes_meanwhile_keeps_its_polygons(
     coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

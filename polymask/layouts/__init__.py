@@ -10,7 +10,7 @@ label), and four functions:
 - `finish(drawn, options)`: the files that belong to all images together.
 
 A layout that can be read back has a fifth, `open_folder(folder)`: its masks there, as a
-`reading.MaskFolder`, or None where the folder is of another layout.
+`reading.MaskFolder`, or None where the `reading.Folder` is of another layout.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -12,7 +12,7 @@ from polymask.errors import FormatError
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
-from polymask.layouts.reading import MaskFolder, masks_by_split, png_folder, read_bytes
+from polymask.layouts.reading import Folder, MaskFolder, masks_by_split, png_folder, read_bytes
 from polymask.layouts.splits import lines
 from polymask.layouts.tables import gray_mask, in_value_order, require_8_bits
 from polymask.semantic import Painting
@@ -76,7 +76,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield TABLE, lines(["Idx\tName", *(f"{label.value}\t{label.name}" for label in labels)])
 
 
-def open_folder(folder: Location) -> MaskFolder | None:
+def open_folder(folder: Folder) -> MaskFolder | None:
     """The masks of all splits; labels.json or objectInfo.txt names their values."""
     if not (folder / "annotations").is_dir():
         return None

@@ -12,7 +12,7 @@ from polymask.errors import InputError, LabelError
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
-from polymask.layouts.reading import MaskFolder, masks_below, read_png, stored_labels
+from polymask.layouts.reading import Folder, MaskFolder, masks_below, stored_labels
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import painted
 from polymask.model import IndexMask
@@ -20,7 +20,6 @@ from polymask.names import refuse_collisions, safe_path
 from polymask.png import encode_png
 from polymask.raster.spans import paint
 from polymask.semantic import Painting
-from polymask.urls import Location
 
 IMAGES = "images"
 INDEX = False
@@ -82,7 +81,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield from split_lists(drawn, options)
 
 
-def open_folder(folder: Location) -> MaskFolder | None:
+def open_folder(folder: Folder) -> MaskFolder | None:
     """The folders of masks named by label; their index mask has later labels on top."""
     label_map = stored_labels(folder)
     found = masks_below(folder, "masks")
@@ -91,7 +90,7 @@ def open_folder(folder: Location) -> MaskFolder | None:
 
     def labels_of(path: str) -> dict[str, IndexMask]:
         return {
-            name: read_png(folder / path / f"{name}.png")
+            name: folder.mask(f"{path}/{name}.png")
             for name in label_map.names
             if (folder / path / f"{name}.png").is_file()
         }

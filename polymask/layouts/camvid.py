@@ -19,11 +19,18 @@ from polymask.errors import FormatError, LabelError
 from polymask.labels import VOID_8, LabelMap, voc_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
-from polymask.layouts.reading import MaskFolder, masks_below, read_bytes, require_labels, stored_labels
+from polymask.layouts.reading import (
+    Folder,
+    MaskFolder,
+    masks_below,
+    read_bytes,
+    require_labels,
+    stored_labels,
+)
 from polymask.layouts.splits import lines
 from polymask.layouts.tables import BACKGROUND
 from polymask.model import IndexMask, Label
-from polymask.png import decode_color, encode_color
+from polymask.png import encode_color
 from polymask.semantic import Painting
 from polymask.urls import Location
 
@@ -107,7 +114,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
         yield f"{split}.txt", lines(of_split)
 
 
-def open_folder(folder: Location) -> MaskFolder | None:
+def open_folder(folder: Folder) -> MaskFolder | None:
     """The color masks of all splits; labels.json, or the class table numbered from 1, names them."""
     if not (folder / TABLE).is_file():
         return None
@@ -131,8 +138,8 @@ def _from_table(path: Location) -> LabelMap:
     return LabelMap(tuple(Label(name, value, colors[name]) for value, name in enumerate(names, 1)))
 
 
-def _decode(path: str, *, folder: Location, label_map: LabelMap) -> IndexMask:
-    pixels = decode_color(read_bytes(folder / path))
+def _decode(path: str, *, folder: Folder, label_map: LabelMap) -> IndexMask:
+    pixels = folder.colors(path)
     table = sorted((_code(np.array(color)).item(), value) for _, value, color in rows(label_map))
     known = np.array([code for code, _ in table])
     codes = _code(pixels)

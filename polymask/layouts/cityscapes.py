@@ -24,13 +24,12 @@ from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.cityscapes_labels import IGNORED, OFFICIAL, WITH_INSTANCES, Row
 from polymask.layouts.facts import Facts
-from polymask.layouts.reading import MaskFolder, masks_below, read_png, stored_labels
+from polymask.layouts.reading import Folder, MaskFolder, masks_below, stored_labels
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import in_value_order, lookup, require_8_bits
 from polymask.model import IndexMask, Label
 from polymask.png import encode_color, encode_png
 from polymask.semantic import Painting
-from polymask.urls import Location
 
 IMAGES = "leftImg8bit"
 INDEX = True
@@ -193,7 +192,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield from split_lists(drawn, options)
 
 
-def open_folder(folder: Location) -> MaskFolder | None:
+def open_folder(folder: Folder) -> MaskFolder | None:
     """The labelIds of all splits and cities; without labels.json, by Cityscapes' own table."""
     if not (folder / "gtFine").is_dir():
         return None
@@ -211,8 +210,8 @@ def _official_map() -> LabelMap:
     return LabelMap(tuple(Label(name, row.id, row.color) for name, row in OFFICIAL.items() if row.id))
 
 
-def _decode(path: str, *, folder: Location, label_map: LabelMap) -> IndexMask:
-    return _from_ids(read_png(folder / path), label_map)
+def _decode(path: str, *, folder: Folder, label_map: LabelMap) -> IndexMask:
+    return _from_ids(folder.mask(path), label_map)
 
 
 def _from_ids(ids: IndexMask, label_map: LabelMap) -> IndexMask:

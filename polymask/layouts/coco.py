@@ -16,14 +16,13 @@ from polymask.errors import FormatError
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
-from polymask.layouts.reading import MaskFolder, read_bytes, stored_labels
+from polymask.layouts.reading import Folder, MaskFolder, stored_labels
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import painted
 from polymask.model import IndexMask, Runs
 from polymask.raster.runs import counts_from_string, from_runs
 from polymask.raster.spans import paint
 from polymask.semantic import Painting
-from polymask.urls import Location
 
 IMAGES = "images"
 INDEX = False
@@ -103,7 +102,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield from split_lists(drawn, options)
 
 
-def open_folder(folder: Location) -> MaskFolder | None:
+def open_folder(folder: Folder) -> MaskFolder | None:
     """The label masks in annotations.json, if polymask's label map lies beside it.
 
     Their index mask has later labels on top.
@@ -112,7 +111,9 @@ def open_folder(folder: Location) -> MaskFolder | None:
     if label_map is None or not (folder / FILE).is_file():
         return None
     try:
-        images = _images(read_bytes(folder / FILE), label_map)
+        images = _images(folder.read(FILE), label_map)
+        for path, image in images.items():
+            folder.limits.check_frame(f"{folder / path}", _frame(image))
     except (msgspec.DecodeError, KeyError, TypeError) as error:
         raise FormatError(f"{folder / FILE}: no annotations as this layout writes them: {error!r}") from None
     return MaskFolder(

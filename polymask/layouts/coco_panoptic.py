@@ -19,14 +19,13 @@ from polymask.errors import FormatError
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
-from polymask.layouts.reading import MaskFolder, read_bytes, stored_labels
+from polymask.layouts.reading import Folder, MaskFolder, stored_labels
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import without_void
 from polymask.model import IndexMask, Label
 from polymask.names import safe_path
-from polymask.png import decode_color, encode_color
+from polymask.png import encode_color
 from polymask.semantic import Painting
-from polymask.urls import Location
 
 IMAGES = "images"
 INDEX = True
@@ -128,12 +127,12 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield from split_lists(drawn, options)
 
 
-def open_folder(folder: Location) -> MaskFolder | None:
+def open_folder(folder: Folder) -> MaskFolder | None:
     """The segments as index masks; labels.json or the categories name the values."""
     if not (folder / FILE).is_file():
         return None
     try:
-        document = msgspec.json.decode(read_bytes(folder / FILE))
+        document = msgspec.json.decode(folder.read(FILE))
         label_map = stored_labels(folder) or _from_categories(document["categories"])
         segments = {
             f"{FOLDER}/{safe_path(a['file_name'])}": a["segments_info"] for a in document["annotations"]
@@ -155,9 +154,9 @@ def _from_categories(categories: list[dict[str, Any]]) -> LabelMap:
 
 
 def _decode(
-    path: str, *, folder: Location, label_map: LabelMap, segments: dict[str, list[dict[str, Any]]]
+    path: str, *, folder: Folder, label_map: LabelMap, segments: dict[str, list[dict[str, Any]]]
 ) -> IndexMask:
-    pixels = decode_color(read_bytes(folder / path)).astype(np.int64)
+    pixels = folder.colors(path).astype(np.int64)
     ids, where = np.unique(pixels @ np.array([1, 256, 65536]), return_inverse=True)
     values = {segment["id"]: segment["category_id"] for segment in segments[path]}
     if strange := [number for number in ids.tolist() if number and number not in values]:

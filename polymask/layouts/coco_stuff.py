@@ -15,10 +15,10 @@ from polymask.labels import VOID_8, LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
 from polymask.layouts.reading import (
+    Folder,
     MaskFolder,
     masks_below,
     read_bytes,
-    read_png,
     require_labels,
     stored_labels,
 )
@@ -84,7 +84,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield from split_lists(drawn, options)
 
 
-def open_folder(folder: Location) -> MaskFolder | None:
+def open_folder(folder: Folder) -> MaskFolder | None:
     """The pixel maps as index masks of the ids; labels.json or labels.txt names them."""
     if not (folder / "stuffthingmaps").is_dir():
         return None
@@ -105,8 +105,8 @@ def _from_table(path: Location) -> LabelMap | None:
         raise FormatError(f"{path}: a line is `id: name`") from None
 
 
-def _decode(path: str, *, folder: Location, label_map: LabelMap) -> IndexMask:
+def _decode(path: str, *, folder: Folder, label_map: LabelMap) -> IndexMask:
     """Ids that no label has stay as they are, for a comparison to find them."""
     ids = {value: value + 1 for value in range(VOID_8)} | {UNLABELED: label_map.background}
-    mask: IndexMask = lookup(ids, default=0, dtype=label_map.dtype)[read_png(folder / path)]
+    mask: IndexMask = lookup(ids, default=0, dtype=label_map.dtype)[folder.mask(path)]
     return mask

@@ -15,17 +15,17 @@ import numpy as np
 
 from polymask.claims import Mask, new_mask
 from polymask.digest import combined_sha256, geometry_sha256, pixels_sha256
-from polymask.errors import FormatError
+from polymask.errors import FormatError, LimitError
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
-from polymask.layouts.reading import MaskFolder, masks_below, read_bytes, stored_labels
+from polymask.layouts.reading import Folder, MaskFolder, masks_below, stored_labels
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import painted
+from polymask.limits import Limits
 from polymask.model import IndexMask, Runs, Spans
 from polymask.png import decode_rgba, encode_rgba
 from polymask.raster.spans import merge, paint
 from polymask.semantic import Painting
-from polymask.urls import Location
 
 IMAGES = "items"
 INDEX = False
@@ -128,14 +128,14 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield from split_lists(drawn, options)
 
 
-def open_folder(folder: Location) -> MaskFolder | None:
+def open_folder(folder: Folder) -> MaskFolder | None:
     """Our own masks in the items' JSON."""
     label_map, found = stored_labels(folder), masks_below(folder, "json", ending=".json")
     if label_map is None or not found:
         return None
 
     def labels_of(path: str) -> dict[str, IndexMask]:
-        masks = dict(_own(read_bytes(folder / path)))
+        masks = dict(_own(folder.read(path), folder.limits))
         return {name: masks[name].view(np.uint8) for name in label_map.names if name in masks}
 
     return MaskFolder(
@@ -147,10 +147,13 @@ def open_folder(folder: Location) -> MaskFolder | None:
     )
 
 
-def _own(text: bytes) -> Iterator[tuple[str, Any]]:
+def _own(text: bytes, limits: Limits) -> Iterator[tuple[str, Any]]:
     try:
         for row in json.loads(text)["annotations"]:
             if row["type"] == "binary" and "polymask" in (row.get("metadata") or {}).get("user", {}):
-                yield row["label"], decode_rgba(base64.b64decode(row["coordinates"].removeprefix(PREFIX)))
+                png = base64.b64decode(row["coordinates"].removeprefix(PREFIX))
+                yield row["label"], decode_rgba(png, limits=limits)
+    except LimitError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"damaged annotation JSON: {error}") from None

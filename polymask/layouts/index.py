@@ -12,12 +12,11 @@ from polymask.digest import PixelDigest
 from polymask.labels import VOID_16
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
-from polymask.layouts.reading import MaskFolder, masks_below, png_folder
+from polymask.layouts.reading import Folder, MaskFolder, masks_below, png_folder
 from polymask.layouts.splits import split_lists
 from polymask.model import IndexMask
 from polymask.png import encode_png, encode_strips
 from polymask.semantic import Painting
-from polymask.urls import Location
 
 IMAGES = "images"
 INDEX = True
@@ -72,6 +71,6 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield from split_lists(drawn, options)
 
 
-def open_folder(folder: Location) -> MaskFolder | None:
+def open_folder(folder: Folder) -> MaskFolder | None:
     """The masks below `masks/`."""
     return png_folder(folder, "index", masks_below(folder, "masks"))

@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator
 
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
-from polymask.layouts.reading import MaskFolder, masks_by_split, png_folder
+from polymask.layouts.reading import Folder, MaskFolder, masks_by_split, png_folder
 from polymask.layouts.tables import classes_to, gray_mask, palette_of, require_8_bits
 from polymask.semantic import Painting
-from polymask.urls import Location
 
 IMAGES = "img_dir/{split}"
 INDEX = True
@@ -84,7 +83,7 @@ def _metainfo(name: str, classes: list[str], palette: list[list[int]]) -> str:
     return f"{name} = dict(\n    classes=(\n{names}    ),\n    palette=[\n{colors}    ],\n)\n"
 
 
-def open_folder(folder: Location) -> MaskFolder | None:
+def open_folder(folder: Folder) -> MaskFolder | None:
     """The masks of all splits."""
     if not (folder / "ann_dir").is_dir():
         return None

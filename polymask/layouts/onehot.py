@@ -19,14 +19,18 @@ from polymask.errors import FormatError, LimitError
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
-from polymask.layouts.reading import MaskFolder, masks_below, read_bytes, require_labels, stored_labels
+from polymask.layouts.reading import (
+    Folder,
+    MaskFolder,
+    masks_below,
+    require_labels,
+    stored_labels,
+)
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import names_by_value
 from polymask.layouts.zipped import zipped
-from polymask.limits import Limits
 from polymask.model import IndexMask
 from polymask.semantic import Painting
-from polymask.urls import Location
 
 IMAGES = "images"
 INDEX = True
@@ -85,7 +89,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield from split_lists(drawn, options)
 
 
-def open_folder(folder: Location) -> MaskFolder | None:
+def open_folder(folder: Folder) -> MaskFolder | None:
     """The archives as index masks."""
     if not (folder / "onehot").is_dir():
         return None
@@ -95,11 +99,11 @@ def open_folder(folder: Location) -> MaskFolder | None:
     return MaskFolder(layout="onehot", label_map=label_map, masks=masks, decode=decode)
 
 
-def _decode(path: str, *, folder: Location, label_map: LabelMap) -> IndexMask:
+def _decode(path: str, *, folder: Folder, label_map: LabelMap) -> IndexMask:
     try:
-        data = io.BytesIO(read_bytes(folder / path))
+        data = io.BytesIO(folder.read(path))
         for member in zipfile.ZipFile(data).infolist():
-            Limits().check_bytes(folder / path, member.file_size)
+            folder.limits.check_bytes(folder / path, member.file_size)
         with np.load(data, allow_pickle=False) as archive:
             mask, values = archive["mask"], archive["values"].astype(label_map.dtype)
     except LimitError:
@@ -108,6 +112,7 @@ def _decode(path: str, *, folder: Location, label_map: LabelMap) -> IndexMask:
         raise FormatError(f"{folder / path}: no one-hot archive, or a damaged one: {error}") from None
     if mask.ndim != 3 or mask.shape[2] != len(values):
         raise FormatError(f"{folder / path}: {mask.shape} does not go with {len(values)} values")
+    folder.limits.check_frame(str(folder / path), mask.shape[:2])
     index: IndexMask = values[mask.argmax(axis=2)]
     index[~mask.any(axis=2)] = label_map.void
     return index

@@ -16,11 +16,10 @@ from polymask.errors import InputError
 from polymask.formats.pictures import opened_picture
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
-from polymask.layouts.reading import MaskFolder, masks_below, read_bytes
+from polymask.layouts.reading import Folder, MaskFolder, masks_below
 from polymask.model import Frame, IndexMask
-from polymask.png import decode_color, encode_color
+from polymask.png import encode_color
 from polymask.semantic import Painting
-from polymask.urls import Location
 
 IMAGES = "images"
 INDEX = True
@@ -117,12 +116,9 @@ def _picture(data: bytes | None, frame: Frame, name: str) -> Pixels:
     return np.array(shown if shown.size == (width, height) else shown.resize((width, height)))
 
 
-def overlays(folder: Location) -> MaskFolder:
+def overlays(folder: Folder) -> MaskFolder:
     """The overlays of a folder as they are stored, to be proven; no masks, which nobody could tell."""
-
-    def decode(path: str) -> Any:
-        return decode_color(read_bytes(folder / path))
-
+    decode: Any = folder.colors
     return MaskFolder(layout="overlay", label_map=None, masks=masks_below(folder, "overlay"), decode=decode)
 
 

@@ -1,18 +1,59 @@
 """Masks read back from a folder: where they lie, what their values mean, and how to decode them."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
 
-from polymask.errors import FormatError, NotFound
+import numpy as np
+from numpy.typing import NDArray
+
+from polymask.errors import FormatError, LimitError, NotFound
 from polymask.files import disk_error
 from polymask.labels import LabelMap
 from polymask.layouts.tables import ID2LABEL
 from polymask.limits import Limits
 from polymask.model import IndexMask
-from polymask.png import decode_png
-from polymask.urls import Location, in_order, name_below
+from polymask.png import decode_color, decode_png
+from polymask.urls import Location, Url, in_order, name_below
 
 LABELS = "labels.json"
+Pixels = TypeVar("Pixels", bound=NDArray[np.unsignedinteger])
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that masks are read back from, and how large they may be."""
+
+    path: Location
+    limits: Limits = field(default_factory=Limits)
+
+    def __truediv__(self, name: str) -> Location:
+        return self.path / name
+
+    def glob(self, pattern: str) -> Iterable[Location]:
+        """The files and folders right below it whose names match."""
+        return self.path.glob(pattern)
+
+    def read(self, name: str) -> bytes:
+        """A file's bytes; raises `LimitError` for too many, `NotFound` and other `BackendError`s."""
+        path = self.path / name
+        self.limits.check_bytes(path, _size(path))
+        return read_bytes(path)
+
+    def mask(self, name: str) -> IndexMask:
+        """A gray or palette PNG's mask; raises `FormatError` and `LimitError` naming the file."""
+        return self._decoded(name, decode_png)
+
+    def colors(self, name: str) -> NDArray[np.uint8]:
+        """A PNG's (height, width, 3) pixels; raises as `mask` does."""
+        return self._decoded(name, decode_color)
+
+    def _decoded(self, name: str, decode: Callable[..., Pixels]) -> Pixels:
+        data = self.read(name)
+        try:
+            return decode(data, limits=self.limits)
+        except (FormatError, LimitError) as error:
+            raise type(error)(f"{self.path / name}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +73,16 @@ class MaskFolder:
     labels_of: Callable[[str], Mapping[str, IndexMask]] | None = None
 
 
+def _size(path: Location) -> int:
+    if isinstance(path, Url):
+        stored = path.stored()
+        return stored.size if stored else 0  # reading it tells that it is not there
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise disk_error(error, path) from None
+
+
 def read_bytes(path: Location) -> bytes:
     """A file's bytes; raises `NotFound` and other `BackendError`s."""
     try:
@@ -40,16 +91,7 @@ def read_bytes(path: Location) -> bytes:
         raise disk_error(error, path) from None
 
 
-def read_png(path: Location, *, limits: Limits | None = None) -> IndexMask:
-    """A gray or palette PNG's mask; raises `FormatError` naming the file."""
-    data = read_bytes(path)
-    try:
-        return decode_png(data, limits=limits)
-    except FormatError as error:
-        raise FormatError(f"{path}: {error}") from None
-
-
-def stored_labels(folder: Location) -> LabelMap | None:
+def stored_labels(folder: Folder) -> LabelMap | None:
     """The label map that polymask, or a Hugging Face export, left in the folder."""
     for name in (LABELS, ID2LABEL):
         if (folder / name).is_file():
@@ -57,14 +99,14 @@ def stored_labels(folder: Location) -> LabelMap | None:
     return None
 
 
-def masks_below(folder: Location, root: str, *, ending: str = ".png") -> dict[str, str]:
+def masks_below(folder: Folder, root: str, *, ending: str = ".png") -> dict[str, str]:
     """The files below `folder/root` with such an ending: paths in `folder`, by their names below root."""
     top = folder / root
     found = in_order(path for path in top.rglob(f"*{ending}") if path.is_file())
-    return {name_below(path, top).removesuffix(ending): name_below(path, folder) for path in found}
+    return {name_below(path, top).removesuffix(ending): name_below(path, folder.path) for path in found}
 
 
-def masks_by_split(folder: Location, root: str) -> dict[str, str]:
+def masks_by_split(folder: Folder, root: str) -> dict[str, str]:
     """As `masks_below`, where the first folder below root is the split, which is no part of a name."""
     masks: dict[str, str] = {}
     for split in sorted(path.name for path in (folder / root).iterdir() if path.is_dir()):
@@ -73,18 +115,16 @@ def masks_by_split(folder: Location, root: str) -> dict[str, str]:
 
 
 def png_folder(
-    folder: Location, layout: str, masks: Mapping[str, str], *, label_map: LabelMap | None = None
+    folder: Folder, layout: str, masks: Mapping[str, str], *, label_map: LabelMap | None = None
 ) -> MaskFolder | None:
     """A folder whose PNGs are index masks already; None where it has none."""
     if not masks:
         return None
     named = stored_labels(folder) or label_map
-    return MaskFolder(
-        layout=layout, label_map=named, masks=masks, decode=lambda path: read_png(folder / path)
-    )
+    return MaskFolder(layout=layout, label_map=named, masks=masks, decode=folder.mask)
 
 
-def require_labels(folder: Location, label_map: LabelMap | None) -> LabelMap:
+def require_labels(folder: Folder, label_map: LabelMap | None) -> LabelMap:
     """The label map; raises `NotFound` where a layout cannot be read without one."""
     if label_map is None:
         raise NotFound(f"{folder / LABELS}: no such file; nothing else there names the labels")

@@ -13,12 +13,11 @@ from polymask.errors import LabelError
 from polymask.labels import VOID_8, VOID_16, LabelMap, voc_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
-from polymask.layouts.reading import MaskFolder, masks_below, png_folder
+from polymask.layouts.reading import Folder, MaskFolder, masks_below, png_folder
 from polymask.layouts.splits import by_split, lines
 from polymask.layouts.tables import require_8_bits
 from polymask.png import encode_png
 from polymask.semantic import Painting
-from polymask.urls import Location
 
 IMAGES = "JPEGImages"
 INDEX = True
@@ -89,7 +88,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield LABELMAP, lines(["# label:color_rgb:parts:actions", "background:0,0,0::", *colors])
 
 
-def open_folder(folder: Location) -> MaskFolder | None:
+def open_folder(folder: Folder) -> MaskFolder | None:
     """The class masks; labels.json or labelmap.txt names their values."""
     table = folder / LABELMAP
     named = LabelMap.load(table) if table.is_file() else None

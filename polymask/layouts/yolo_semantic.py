@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
-from polymask.layouts.reading import MaskFolder, masks_by_split, png_folder, read_bytes
+from polymask.layouts.reading import Folder, MaskFolder, masks_by_split, png_folder, read_bytes
 from polymask.layouts.splits import lines
 from polymask.layouts.tables import classes_to, gray_mask, require_8_bits
 from polymask.semantic import Painting
-from polymask.urls import Location, in_order
+from polymask.urls import in_order
 
 IMAGES = "images/{split}"
 INDEX = True
@@ -72,7 +72,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield FILE, lines([*splits, "masks_dir: masks", "names:", *names])
 
 
-def open_folder(folder: Location) -> MaskFolder | None:
+def open_folder(folder: Folder) -> MaskFolder | None:
     """The masks of all splits; labels.json or the YAML names their values."""
     tables = [path for path in in_order(folder.glob("*.yaml")) if b"masks_dir: masks" in read_bytes(path)]
     if not tables or not (folder / "masks").is_dir():

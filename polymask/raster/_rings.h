@@ -71,15 +71,16 @@ static int plain_room(Plain *p, Py_ssize_t bytes) {
 static Py_ssize_t add_rings(Plain *p, const char *at, const char *end) {
     Py_ssize_t first = p->rings;
     at = past_space(at);
-    for (char open = '['; at && *at == open; open = ',') {
+    if (*at != '[') return -1;
+    do {
         double *begin = p->numbers + p->count, *next = begin;
         if (!(at = ring_of(past_space(at + 1), &next))) return -1;
         if (next - begin < 6 || (next - begin) % 2) return -1;
         p->count += next - begin;
         p->sizes[p->rings++] = (next - begin) / 2;
         at = past_space(at);
-    }
-    return at && *at == ']' && past_space(at + 1) == end ? p->rings - first : -1;
+    } while (*at == ',');
+    return *at == ']' && past_space(at + 1) == end ? p->rings - first : -1;
 }
 
 static Py_ssize_t add_text(Plain *p, PyObject *text) {

@@ -67,8 +67,8 @@ def _of_folder(source: Place, dest: Place, options: dict[str, Any]) -> Preview:
         decode=lambda at: job.chosen(job.annotations.decode(job.indices[at])),
         picture=None,
     )
-    there = folder.is_dir() and open_mask_folder(folder) is not None
-    masks = open_masks(folder, labels=job.label_map) if there else None
+    there = folder.is_dir() and open_mask_folder(folder, chosen.limits) is not None
+    masks = open_masks(folder, labels=job.label_map, limits=chosen.limits) if there else None
     images = listed_once(located(chosen.images)) if chosen.images else None
     survey = Changes(annotations, masks, label_map=job.label_map, rules=job.rules, images=images)
     survey.pictures = _Own(job, survey.pictures)

@@ -15,6 +15,7 @@ from polymask.colors import label_colors
 from polymask.errors import InputError
 from polymask.files import Root
 from polymask.labels import LabelMap
+from polymask.limits import Limits
 from polymask.model import Finding
 from polymask.options import Progress
 from polymask.report import page
@@ -69,6 +70,7 @@ def preview(
     images: str | Path | None = None,
     labels: str | Path | None = None,
     rules: Rules | None = None,
+    limits: Limits | None = None,
     limit: int = LIMIT,
     max_mb: float = MAX_MB,
     palette: str = "safe",
@@ -79,7 +81,7 @@ def preview(
 
     At most `limit` images are shown, in a file of at most `max_mb` megabytes; all are counted.
     Equal input gives equal bytes. Raises `NotFound`, `FormatError` and `InputError` for what
-    cannot be read, and where polymask[report] is not installed.
+    cannot be read, `LimitError` above `limits`, and `InputError` where polymask[report] is not installed.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -90,7 +92,7 @@ def preview(
     require_jinja()
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     label_map = LabelMap.load(labels) if labels else None
-    survey = open_survey(given, from_=from_, images=images, labels=label_map, rules=rules)
+    survey = open_survey(given, from_=from_, images=images, labels=label_map, rules=rules, limits=limits)
     if progress:
         progress.start(len(survey.names))
     title = " and ".join(located(path).name or str(path) for path in given)

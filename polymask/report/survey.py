@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.checks import findings_of
-from polymask.errors import InputError, NotFound, PolymaskError
+from polymask.errors import InputError, LimitError, NotFound, PolymaskError
 from polymask.formats import Annotations, ReadOptions, open_annotations
 from polymask.labels import VOID_16, LabelMap, from_categories
 from polymask.layouts import stem
+from polymask.limits import Limits
 from polymask.masks import MaskSet, matched, open_mask_folder, open_masks
 from polymask.model import Conflict, Finding, Frame, ImageRecord, IndexMask
 from polymask.raster.spans import paint
@@ -56,10 +57,11 @@ class Survey:
         label_map: LabelMap,
         rules: Rules | None = None,
         images: Location | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.annotations, self.masks, self.label_map = annotations, masks, label_map
         self.rules = rules or Rules()
-        self.images = images
+        self.images, self.limits = images, limits
         self.pictures = Pictures(images, [one.path for one in (annotations, masks) if one], annotations)
         self.names: Sequence[str] = annotations.names if annotations else masks.names if masks else ()
 
@@ -81,6 +83,8 @@ class Survey:
         try:
             facts = self._of_record(index) if self.annotations else Facts(name)
             return facts if self.masks is None else self._of_mask(facts, index)
+        except LimitError:
+            raise
         except PolymaskError as error:
             return Facts(name, problem=str(error))
 
@@ -88,14 +92,18 @@ class Survey:
         assert self.annotations is not None
         painting = self.painting(index)
         named = {label.value: label.name for label in self.label_map.labels}
+        try:
+            conflicts = painting.conflicts
+        except LimitError as error:  # one that no flag raises: it is about this image alone
+            return Facts(self.names[index], painting.record.frame, problem=str(error))
         return Facts(
             self.names[index],
             painting.record.frame,
             dict(Counter(named[value] for value in painting.values if value in named)),
             self._pixels(painting.index),
-            painting.conflicts,
+            conflicts,
             painting.contested_pixels,
-            tuple(findings_of(self.annotations, index, self.images)),
+            tuple(findings_of(self.annotations, index, self.images, limits=self.limits)),
         )
 
     def _of_mask(self, facts: Facts, index: int) -> Facts:
@@ -162,11 +170,12 @@ def open_survey(
     images: str | Location | None = None,
     labels: LabelMap | None = None,
     rules: Rules | None = None,
-    **reading: Any,
+    limits: Limits | None = None,
 ) -> Survey:
     """A survey of an annotation file, a folder of masks, or one of each, in any order.
 
-    Raises `NotFound` for what is not there, `InputError` for two of a kind.
+    Raises `NotFound` for what is not there, `InputError` for two of a kind, `LimitError` above
+    `limits`.
     """
     annotations: Annotations | None = None
     masks: MaskSet | None = None
@@ -175,18 +184,18 @@ def open_survey(
         path = listed_once(given) if given.is_dir() else given
         if not path.exists():
             raise NotFound(f"{path}: no such file or folder; name annotations, a folder of masks, or both")
-        holds_masks = from_ is None and path.is_dir() and open_mask_folder(path) is not None
+        holds_masks = from_ is None and path.is_dir() and open_mask_folder(path, limits) is not None
         if masks if holds_masks else annotations:
             raise InputError(f"{path}: a preview takes one file of annotations and one folder of masks")
         if holds_masks:
-            masks = open_masks(path, labels=labels)
+            masks = open_masks(path, labels=labels, limits=limits)
         else:
-            options = ReadOptions(skip_invalid=True, images=pictures, **reading)
+            options = ReadOptions(limits=limits or Limits(), skip_invalid=True, images=pictures)
             annotations = open_annotations(path, format=from_, options=options)
     label_map = labels or (masks.label_map if masks else None)
     if label_map is None:
         label_map = from_categories(annotations.categories) if annotations else _numbered(masks)
-    return Survey(annotations, masks, label_map=label_map, rules=rules, images=pictures)
+    return Survey(annotations, masks, label_map=label_map, rules=rules, images=pictures, limits=limits)
 
 
 def _numbered(masks: MaskSet | None) -> LabelMap:

@@ -12,6 +12,7 @@ from polymask.dataloop.emulator import Fault
 from polymask.dataloop.sink import DataloopSink, batches, claim_of, png_of
 from polymask.dataloop.source import DataloopSource
 from polymask.errors import BackendError, FormatError
+from polymask.limits import Limits
 from polymask.reconcile import new_mask
 from polymask.seams import Item, Mask
 
@@ -47,6 +48,7 @@ def rows(*sizes: int) -> list[tuple[str, dict[str, Any]]]:
         ([], []),
         ([1], [[1]]),
         ([4, 4, 4], [[4, 4], [4]]),
+        ([5, 5, 5, 5], [[5, 5], [5, 5]]),
         ([11, 1], [[11], [1]]),
         ([1, 11, 1], [[1], [11], [1]]),
         ([1] * 7, [[1, 1, 1], [1, 1, 1], [1]]),
@@ -58,8 +60,18 @@ def test_batches_are_bounded_in_number_and_bytes(
     """At most three rows and ten bytes together, in order; one that is larger goes alone."""
     monkeypatch.setattr(sink_module, "MOST_MASKS", 3)
     monkeypatch.setattr(sink_module, "MOST_BYTES", 10)
-    found = [[len(row["coordinates"]) for _, row in batch] for batch in batches(rows(*sizes))]
-    assert found == expected
+    assert lengths(*sizes) == expected
+
+
+def lengths(*sizes: int) -> list[list[int]]:
+    return [[len(row["coordinates"]) for _, row in batch] for batch in batches(rows(*sizes))]
+
+
+def test_an_upload_has_at_most_fifty_masks_and_eight_mebibytes() -> None:
+    """The bounds as they are: what is above goes into the next upload."""
+    assert lengths(*[1] * 51) == [[1] * 50, [1]]
+    assert lengths(8 << 20, 1) == [[8 << 20], [1]]
+    assert lengths((8 << 20) - 1, 1) == [[(8 << 20) - 1, 1]]
 
 
 def test_masks_are_stored_in_their_colors_and_read_back(world: World, place: Any) -> None:
@@ -111,12 +123,13 @@ def test_a_refusal_is_not_repeated(world: World, place: Any, status: int) -> Non
 
 
 def test_a_service_that_stays_down_ends_the_tries(world: World, place: Any) -> None:
-    """After four tries, each looked for, the item fails."""
+    """After four tries, with a pause between each and the next, the item fails."""
     sink, item = place
     world.emulator.faults.add(Fault("POST", "/items/*/annotations", "status", status=503, times=None))
     with pytest.raises(BackendError):
         sink.write(item, masks(1))
-    assert sum(entry.path.endswith("/annotations") for entry in world.emulator.audit) == sink_module.TRIES
+    tries = sum(entry.path.endswith("/annotations") for entry in world.emulator.audit)
+    assert (tries, len(world.waits)) == (4, 3)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +149,15 @@ def test_a_mask_of_ours_that_cannot_be_decoded_is_unsound(world: World, place: A
     world.emulator.edit_annotation(row["id"], coordinates="data:image/png;base64,aGVsbG8=")
     (proof,) = sink.proofs(item)
     assert (proof.mask, proof.sound) == (None, False)
+
+
+def test_a_mask_above_the_limit_is_unsound(place: Any) -> None:
+    """It is not decoded, as no other picture of that size would be."""
+    sink, item = place
+    sink.write(item, masks(1))
+    for most, sound in ((12, True), (11, False)):
+        bounded = DataloopSink(sink.client, sink.source, {}, limits=Limits(max_pixels=most))
+        assert [proof.sound for proof in bounded.proofs(item)] == [sound]
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from polymask.dataloop.client import connect
+from polymask.dataloop.emulator import Fault
 from polymask.dataloop.run import read_query
-from polymask.dataloop.source import DataloopItem, DataloopSource, details_of, posted
+from polymask.dataloop.source import DataloopItem, DataloopSource, details_of, etag_of, posted
 from polymask.dataloop.target import Target, is_dataloop
-from polymask.errors import InputError, NotFound, SourceChanged
+from polymask.errors import BackendError, InputError, NotFound, SourceChanged
+from polymask.seams import Item
 
-from .conftest import png
-from .world import ACROSS, RING_WITH_HOLE, World
+from .conftest import png, polygon
+from .world import ACROSS, RING_WITH_HOLE, World, segment
 
 
 def source_of(world: World, **options: Any) -> DataloopSource:
@@ -38,13 +40,45 @@ def test_the_frame_is_that_of_the_picture_as_shown(
     assert source.read(item).record.frame == frame
 
 
-def test_without_metadata_the_picture_tells(world: World) -> None:
-    """Where the platform has no width and height, the picture is downloaded."""
+@pytest.mark.parametrize(("width", "height"), [(None, None), (8, None), (None, 6), (0, 6), ("8", "6")])
+def test_without_metadata_the_picture_tells(world: World, width: Any, height: Any) -> None:
+    """Where the platform lacks the width or the height, the picture is downloaded."""
     item = world.add_item("/a.png", ACROSS, data=png(8, 6))
-    world.emulator.edit_item(item, metadata={"system": {"width": None, "height": None}})
+    world.emulator.edit_item(item, metadata={"system": {"width": width, "height": height}})
     source = source_of(world)
     (found,) = source.items()
     assert source.read(found).record.frame == (6, 8)
+
+
+@pytest.mark.parametrize("sides", [{"width": 8, "height": 6}, {"width": 8.0, "height": 6.0}])
+def test_no_picture_is_downloaded_unless_it_is_asked_for(world: World, sides: dict[str, Any]) -> None:
+    """The metadata's sides are the frame, also where they are written as 8.0 and 6.0."""
+    item = world.add_item("/a.png", ACROSS, data=b"hello")
+    world.emulator.edit_item(item, metadata={"system": sides})
+    source = source_of(world)
+    (found,) = source.items()
+    assert source.read(found).record.frame == (6, 8)
+    assert not any(entry.path.endswith("/stream") for entry in world.emulator.audit)
+
+
+def test_an_item_known_by_its_id_alone_is_a_picture(world: World) -> None:
+    """Its polygons are read, and its frame from its bytes."""
+    item = Item(world.add_item("/a.png", polygon(), data=png(8, 6)), "a.png")
+    record = source_of(world).read(item).record
+    assert (len(record.instances), record.frame) == (1, (6, 8))
+
+
+def test_three_points_are_a_polygon(world: World) -> None:
+    """Two are left alone, and the reason tells how many there are."""
+    two = segment("cat", [{"x": 1, "y": 1}, {"x": 9, "y": 1}])
+    world.add_item("/a.png", polygon(), two)
+    source = source_of(world)
+    (item,) = source.items()
+    reading = source.read(item)
+    assert len(reading.record.instances) == 1
+    assert [one.reason.partition(": ")[2] for one in reading.unsupported] == [
+        "a ring of 2 points; it is left alone"
+    ]
 
 
 def test_what_is_no_picture_fails(world: World) -> None:
@@ -58,12 +92,12 @@ def test_what_is_no_picture_fails(world: World) -> None:
 
 
 def test_a_video_needs_no_frame(world: World) -> None:
-    """Its polygons are reported, and nobody tries to open it as a picture."""
+    """Its polygons are reported, nobody opens it as a picture, and its one pixel is below any limit."""
     world.add_item("/a.mp4", ACROSS, data=b"moving", mimetype="video/mp4")
     source = source_of(world)
     (found,) = source.items()
     reading = source.read(found)
-    assert (len(reading.unsupported), reading.record.instances) == (1, ())
+    assert (len(reading.unsupported), reading.record.instances, reading.record.frame) == (1, (), (1, 1))
 
 
 def test_only_items_with_polygons_are_listed(world: World) -> None:
@@ -75,6 +109,18 @@ def test_only_items_with_polygons_are_listed(world: World) -> None:
     assert [item.name for item in source_of(world).items()] == ["a.png", "sub/b.png", "sub/deep/c.png"]
     below = [item.name for item in source_of(world, folder="sub").items()]
     assert below == ["sub/b.png", "sub/deep/c.png"]
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [({}, ["sub/b.png", "sub/c.png"]), ({"name": "b.png"}, ["sub/b.png"])],
+)
+def test_a_folder_narrows_any_filter(world: World, given: dict[str, Any], names: list[str]) -> None:
+    """Whether it selects all or is a single clause, it holds beside the folder."""
+    for path in ("/b.png", "/sub/b.png", "/sub/c.png"):
+        world.add_item(path)
+    found = source_of(world, query={"filter": given}, folder="sub").items()
+    assert [item.name for item in found] == names
 
 
 def test_a_query_that_dtlpy_prepares_selects_items(world: World, sdk: ModuleType, tmp_path: Path) -> None:
@@ -111,6 +157,31 @@ def test_odd_metadata_do_no_harm(metadata: Any) -> None:
     row = {**ACROSS, "id": "p1", "metadata": metadata}
     assert details_of(row) == {}
     assert posted(row)["metadata"]["user"]["polymask"] == {"restored": "p1"}
+
+
+def test_a_mask_keeps_what_was_said_of_a_polygon() -> None:
+    """Its attributes of both kinds, object, parent and model, but nothing that is empty."""
+    system = {"attributes": {"wet": True}, "objectId": "5", "parentId": "p", "automated": True}
+    row = {
+        "attributes": ["a"],
+        "label": "cat",
+        "metadata": {"system": system, "user": {"model": {"name": "m"}}},
+    }
+    assert details_of(row) == {
+        "attributes": {"wet": True},
+        "attributes1": ["a"],
+        "objectId": "5",
+        "parentId": "p",
+        "model": {"name": "m"},
+    }
+    assert details_of({"attributes": [], "metadata": {"system": {"attributes": {}}}}) == {}
+
+
+def test_a_record_is_the_same_in_any_order() -> None:
+    """Neither the order of its polygons nor that of their keys makes it another, each value does."""
+    same = [[{"id": "1", "label": "cat"}, {"id": "2"}], [{"id": "2"}, {"label": "cat", "id": "1"}]]
+    other = [{"id": "1", "label": "dog"}, {"id": "2"}]
+    assert etag_of(same[0]) == etag_of(same[1]) != etag_of(other)
 
 
 def test_a_picture_is_told_by_type_or_name() -> None:
@@ -163,3 +234,52 @@ def test_nothing_is_deleted_from_a_record_that_changed(world: World) -> None:
     with pytest.raises(SourceChanged, match="changed meanwhile"):
         source.delete(item, [str(reading.record.instances[0].id)], "another")
     assert len(source.read(item).record.instances) == 2
+
+
+def put_back(world: World) -> tuple[DataloopSource, Item, dict[str, Any]]:
+    """An item that lacks a polygon, and the backup of it."""
+    item = Item(world.add_item("/a.png"), "a.png")
+    return source_of(world), item, {**ACROSS, "id": "p1"}
+
+
+def posts(world: World) -> int:
+    return sum(entry.path.endswith("/annotations") for entry in world.emulator.audit)
+
+
+@pytest.mark.parametrize(
+    ("fault", "tries", "why"),
+    [
+        (Fault("POST", "/items/*/annotations", "status", status=503, times=None), 4, "503"),
+        (Fault("POST", "/items/*/annotations", "partial", keep=0, times=None), 4, "cannot be read back"),
+        (Fault("POST", "/items/*/annotations", "status", status=403, times=None), 1, "403"),
+    ],
+)
+def test_a_polygon_that_does_not_arrive_is_an_error(
+    world: World, no_noise: None, fault: Fault, tries: int, why: str
+) -> None:
+    """It is posted four times, with longer and longer pauses; what is refused, once."""
+    source, item, backup = put_back(world)
+    world.emulator.faults.add(fault)
+    with pytest.raises(BackendError, match=why):
+        source.restore(item, backup)
+    assert (posts(world), world.waits) == (tries, [0.5, 1, 2][: tries - 1])
+
+
+def test_a_polygon_that_is_late_is_waited_for(world: World) -> None:
+    """It is told as put back, and posted once."""
+    source, item, backup = put_back(world)
+    late = Fault("POST", "**/query", "stale", resource="annotations")
+    world.before("POST", "/annotations", 1, lambda: world.emulator.faults.add(late))
+    assert source.restore(item, backup) is True
+    assert (posts(world), world.waits) == (1, [0.5])
+    assert source.restore(item, backup) is False
+
+
+def test_only_an_equal_double_is_taken_away(world: World) -> None:
+    """Of polygons that were put back twice, one that was edited since stays."""
+    source, item, backup = put_back(world)
+    row = posted(backup)
+    first, edited, double = (world.add(item.id, one) for one in (row, row | {"label": "dog 2"}, row))
+    assert source.restore(item, backup) is False
+    assert [one["id"] for one in world.of_type("segment")] == [first, edited]
+    assert double not in (first, edited)

@@ -50,10 +50,11 @@ def test_nobody_wins_where_each_label_keeps_its_own_mask(coco_file: Write, tmp_p
     assert (conflict.pixels, conflict.winner) == (2, None)
 
 
-def test_an_instance_that_paints_nothing_is_counted(coco_file: Write, tmp_path: Path) -> None:
+@pytest.mark.parametrize("layout", ["binary", "index"])
+def test_an_instance_that_paints_nothing_is_counted(coco_file: Write, tmp_path: Path, layout: str) -> None:
     """With its label, and with no pixels."""
     outside = {"id": 9, "image_id": 1, "category_id": 7, "segmentation": [square(50, 50, 3)]}
-    report = convert(coco_file(annotations=[outside]), tmp_path / "out", to="binary")
+    report = convert(coco_file(annotations=[outside]), tmp_path / "out", to=layout)
     assert (report.instances, report.labels["dog"]) == (1, {"instances": 1, "pixels": 0})
 
 

@@ -271,7 +271,7 @@ def test_rings_that_cannot_be_drawn_are_left_to_the_json_library() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"[", b"[]", b"[[]]", b"[[1", b"[[1,2],]", b"[[1 2]]", b"[[1]]x", b"[[1]]\0"]
+    "text", [b"", b"]", b"[", b"[]", b"[[]]", b"[[1", b"[[1,2],]", b"[[1 2]]", b"[[1]]x", b"[[1]]\0"]
 )
 def test_what_is_no_plain_list_of_rings_is_left_alone(text: bytes) -> None:
     """Cut off, empty, or with anything else in it."""

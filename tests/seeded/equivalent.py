@@ -25,4 +25,14 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "LtE → Lt: gone <= set(holder.sources) in: return gone <= set(holder.sources) and not (other.mask & ~holder.mask).any()": "a holder also lists a polygon that is there",
         "number + 1: 1 in: paint(mask, one.spans(pixel_rule), 1)": "any number but 0 is True in a mask",
     },
+    "dataloop/sink.py": {
+        "number + 1: 1 (2) in: for attempt in range(1, TRIES + 1):": "the last try returns or raises",
+    },
+    "dataloop/source.py": {
+        "True ↔ False: True (2) in: @dataclass(frozen=True, slots=True)": "nothing sets new fields",
+    },
+    "job.py": {
+        "return None: return all(map(self._is_painted, self.annotations.used)) in: return all(map(self._is_painted, self.annotations.used))": "then each instance is asked, and all of them stay",
+        'True ↔ False: False in: if not (has and getattr(self.layout, "PICTURES", False)):': "a layout that shows no picture does not ask for it",
+    },
 }

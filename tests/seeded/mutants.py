@@ -33,11 +33,15 @@ TESTS = {
     "reconcile.py": ("tests/test_reconcile.py", "tests/test_reconcile_properties.py"),
     "removal.py": ("tests/test_removal.py", "tests/fuzz/test_fuzz.py::test_hostile_input_is_a_result_or_an_error_of_ours[folder-journal]"),
     "folder.py": ("tests/test_folder.py", "tests/test_verify.py", "tests/test_removal.py"),
-    "job.py": ("tests/test_removal.py", "tests/test_options.py", "tests/test_folder.py", "tests/test_job.py"),
+    "job.py": (
+        "tests/test_job.py", "tests/test_choosing.py", "tests/test_removal.py", "tests/test_options.py",
+        "tests/layouts/test_binary.py", "tests/layouts/test_dataloop.py", "tests/layouts/test_overlay.py",
+        "tests/test_shards.py", "tests/test_folder.py", "tests/test_stopped.py",
+    ),
     "proven.py": ("tests/dataloop/test_in_place.py", "tests/dataloop/test_cli_dataloop.py"),
     "limits.py": ("tests/test_limits.py",),
     "dataloop/sink.py": ("tests/dataloop/test_sink.py", "tests/dataloop/test_upload.py"),
-    "dataloop/source.py": ("tests/dataloop/test_source.py", "tests/dataloop/test_restore.py"),
+    "dataloop/source.py": ("tests/dataloop/test_source.py", "tests/dataloop/test_in_place.py", "tests/dataloop/test_restore.py"),
     "dataloop/client.py": ("tests/dataloop/test_client.py",),
     "dataloop/answers.py": ("tests/dataloop/test_client.py",),
 }  # fmt: skip
