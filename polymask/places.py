@@ -151,6 +151,7 @@ def verify(
     *,
     source: Place | None = None,
     from_: str | None = None,
+    images: Place | None = None,
     labels: LabelMap | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
@@ -168,7 +169,9 @@ def verify(
     """
     from polymask.proofs import told
 
-    report = examine(dest, source=source, from_=from_, labels=labels, rules=rules, limits=limits)
+    report = examine(
+        dest, source=source, from_=from_, images=images, labels=labels, rules=rules, limits=limits
+    )
     if report.failed:
         raise ProofError(told(report, dest))
     return report

@@ -42,6 +42,7 @@ def examine(
     *,
     source: str | Location | None = None,
     from_: str | None = None,
+    images: str | Location | None = None,
     labels: LabelMap | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
@@ -65,7 +66,8 @@ def examine(
     limits = limits or Limits()
     if source is None:
         return _against_manifest(Folder(folder, limits), progress)
-    annotations = open_annotations(source, format=from_, options=ReadOptions(limits=limits))
+    options = ReadOptions.of(images=images, limits=limits)
+    annotations = open_annotations(source, format=from_, options=options)
     masks = open_masks(folder, labels=labels, limits=limits)
     return _against_source(masks, annotations, rules, progress)
 
