@@ -41,13 +41,12 @@ def test_every_mask_that_is_wrong_is_named(world: World, items: list[str]) -> No
     first, second = world.of_type("binary", items[0])
     (other,) = world.of_type("binary", items[1])
     world.emulator.edit_annotation(first["id"], coordinates=second["coordinates"])
-    for _ in range(2):
-        world.add(items[1], other)
+    world.add(items[1], other)
     with pytest.raises(ProofError) as caught:
         verify(world)
     assert str(caught.value).split("; ") == [
         f"a.png: '{first['label']}' ({first['id']}): not what was stored",
-        "sub/b.png: 'dog' has 3 masks",
+        "sub/b.png: 'dog' has 2 masks",
     ]
 
 
