@@ -24,16 +24,16 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _leave)
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as a shell has it for the background
         signal.signal(signal.SIGINT, _leave)
-    from polymask import cli
+    from polymask import cli, interrupts
 
     try:
         try:
             cli.main()
         finally:  # all is done or told; the interpreter is not to be asked what it makes of an interrupt
             for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, cli.leave)
+                signal.signal(number, interrupts.leave)
     except KeyboardInterrupt as error:  # just before that
-        os._exit(128 + (error.args[0] if error.args else signal.SIGINT))
+        interrupts.leave(interrupts.number_of(error), None)
 
 
 if __name__ == "__main__":

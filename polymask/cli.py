@@ -2,17 +2,16 @@
 
 import json
 import os
-import signal
 import sys
 from collections import Counter
 from dataclasses import asdict
 from io import TextIOWrapper
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
 import polymask
+from polymask import interrupts
 from polymask.commands import (
     compare_command,
     emulate_command,
@@ -218,36 +217,13 @@ def formats_command(*, as_json: bool) -> None:
     click.echo(f"kernel: {KERNEL}")
 
 
-def interrupted(number: int, _: FrameType | None) -> NoReturn:
-    """Stop where the run is, and at the second time without another thought."""
-    for again in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(again, leave)
-    raise KeyboardInterrupt(number)
-
-
-def leave(number: int, _: FrameType | None) -> NoReturn:
-    """Stop at once."""
-    os._exit(128 + number)
-
-
-def _swallowed(unraisable: Any) -> None:
-    """Stop here too: what is raised in `__del__` or a weak reference's callback, Python drops."""
-    error = unraisable.exc_value
-    if isinstance(error, KeyboardInterrupt):
-        leave(error.args[0] if error.args else signal.SIGINT, None)
-    sys.__unraisablehook__(unraisable)
-
-
 def main() -> None:
     """The `polymask` command."""
-    sys.unraisablehook = _swallowed
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # names may hold what a terminal's encoding does not
             stream.reconfigure(errors="backslashreplace")  # cut in two, it would leave no stream at all
     try:
-        signal.signal(signal.SIGTERM, interrupted)
-        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as a shell has it for the background
-            signal.signal(signal.SIGINT, interrupted)
+        interrupts.listen(connected=any("://" in argument for argument in sys.argv))
         _run()
     except KeyboardInterrupt as error:
         _stop(error)
@@ -279,11 +255,10 @@ def _drop_stdout() -> None:
 
 def _stop(cause: BaseException | None) -> NoReturn:
     """Leave at once: calls under way must not hold the process, and the next run finishes what they did."""
-    number = cause.args[0] if isinstance(cause, KeyboardInterrupt) and cause.args else signal.SIGINT
-    click.echo("polymask: interrupted; run the same command again to finish", err=True)
+    click.echo(interrupts.WORD, err=True)
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(128 + number)
+    interrupts.leave(interrupts.number_of(cause), None)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,10 @@ import click
 from polymask.colors import PALETTES
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
-from polymask.flags import FROM, JSON, LABELS, NO_BAR, QUIET, WORKERS, limit_flags, rule_flags
+from polymask.flags import FROM, IMAGES, JSON, LABELS, NO_BAR, QUIET, WORKERS, limit_flags, rule_flags
 from polymask.labels import LabelMap
-from polymask.limits import Limits
-from polymask.places import restore, verify
+from polymask.places import examine, restore
 from polymask.report.tables import comparison_text, statistics_text
-from polymask.semantic import Rules
 from polymask.terminal import Bar, emphasized
 from polymask.workers import available
 
@@ -30,6 +28,8 @@ def _label_map(path: str | None) -> LabelMap | None:
 @click.command("compare")
 @click.argument("truth")
 @click.argument("other")
+@FROM
+@IMAGES
 @LABELS
 @click.option("--with-background", is_flag=True, help="Count background as a label.")
 @limit_flags
@@ -41,11 +41,10 @@ def compare_command(
     other: str,
     *,
     labels: str | None,
-    with_background: bool,
-    limits: Limits,
     workers: int | None,
     as_json: bool,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """IoU by label between two mask sets: folders of any layout, or annotation files.
 
@@ -60,13 +59,7 @@ def compare_command(
 
     with Bar(quiet=quiet) as bar:
         result = compare(
-            truth,
-            other,
-            _label_map(labels),
-            with_background=with_background,
-            limits=limits,
-            workers=workers or available(),
-            progress=bar,
+            truth, other, _label_map(labels), workers=workers or available(), progress=bar, **options
         )
     if as_json:
         _print_json(result.to_dict())
@@ -80,6 +73,7 @@ def compare_command(
 @click.argument("dest")
 @click.option("--source", metavar="SOURCE", help="Annotations to verify any tool's masks against.")
 @FROM
+@IMAGES
 @LABELS
 @rule_flags("with --source, where no manifest tells: ")
 @limit_flags
@@ -89,12 +83,10 @@ def verify_command(
     dest: str,
     *,
     source: str | None,
-    from_: str | None,
     labels: str | None,
-    rules: Rules,
-    limits: Limits,
     as_json: bool,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Prove stored masks again: against their manifest, or with --source against annotations.
 
@@ -105,22 +97,10 @@ def verify_command(
     With --source the masks may be any tool's; where they differ, likely causes are named.
     Exits 5 where a mask is damaged, missing or different.
     """
-    from polymask.proofs import examine, told
+    from polymask.proofs import told
 
-    if is_dataloop(dest):
-        report = verify(dest, limits=limits)
-        click.echo(f"{report.unchanged:,} masks on {report.images:,} items are what they claim to be.")
-        return
     with Bar(quiet=quiet) as bar:
-        report = examine(
-            dest,
-            source=source,
-            from_=from_,
-            labels=_label_map(labels),
-            rules=rules,
-            limits=limits,
-            progress=bar,
-        )
+        report = examine(dest, source=source, labels=_label_map(labels), progress=bar, **options)
     if as_json:
         failures = [{"name": failure.name, "reason": failure.reason} for failure in report.failures]
         _print_json(
@@ -134,7 +114,9 @@ def verify_command(
         )
     if report.failed:
         raise ProofError(told(report, dest))
-    if not as_json:
+    if is_dataloop(dest) and not as_json:
+        click.echo(f"{report.unchanged:,} masks on {report.images:,} items are what they claim to be.")
+    elif not as_json:
         against = "annotations give" if source else "manifest says"
         click.echo("\n".join([f"{report.images:,} masks are what the {against}.", *report.notes]))
 
@@ -142,6 +124,7 @@ def verify_command(
 @click.command("stats")
 @click.argument("path")
 @FROM
+@IMAGES
 @LABELS
 @limit_flags
 @WORKERS

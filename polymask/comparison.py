@@ -105,6 +105,8 @@ def compare(
     labels: LabelMap | Iterable[str] | None = None,
     *,
     with_background: bool = False,
+    from_: str | None = None,
+    images: str | Location | None = None,
     limits: Limits | None = None,
     workers: int = 1,
     progress: Watcher | None = None,
@@ -113,7 +115,8 @@ def compare(
 
     Each set is a folder of masks in any layout, an annotation file, a (height, width) index
     mask, or a list of those. `labels` names the values where the sets do not: a label map,
-    or names for the values from 1 on. Pixels that are void in `truth` are left out, and so is
+    or names for the values from 1 on; `from_` is the format of annotations whose content does not tell
+    it, `images` where their pictures are. Pixels that are void in `truth` are left out, and so is
     background unless asked for. Labels are matched by name.
 
     Raises `InputError` where the sets have no image in common, `LimitError` above `limits`.
@@ -124,7 +127,8 @@ def compare(
     ({'cat': 0.5, 'dog': 1.0}, 0.75)
     """
     label_map = labels if labels is None or isinstance(labels, LabelMap) else LabelMap.from_names(labels)
-    sets = _opened(truth, label_map, limits), _opened(other, label_map, limits)
+    asked: Any = {"labels": label_map, "from_": from_, "images": images, "limits": limits}
+    sets = _opened(truth, **asked), _opened(other, **asked)
     pairs = matched(sets[0].names, sets[1].names)
     if not pairs:
         raise InputError(
@@ -156,9 +160,9 @@ def compare(
     return result
 
 
-def _opened(masks: Masks, labels: LabelMap | None, limits: Limits | None) -> MaskSet:
+def _opened(masks: Masks, *, labels: LabelMap | None, **asked: Any) -> MaskSet:
     if isinstance(masks, str | Path | Url):
-        return open_masks(masks, labels=labels, limits=limits)
+        return open_masks(masks, labels=labels, **asked)
     arrays = [masks] if isinstance(masks, np.ndarray) else list(masks)
     named = {f"{index}": _as_index(array) for index, array in enumerate(arrays)}
     return MaskSet(

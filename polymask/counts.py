@@ -102,6 +102,7 @@ def stats(
     path: str | Location,
     *,
     from_: str | None = None,
+    images: str | Location | None = None,
     labels: LabelMap | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
@@ -121,7 +122,8 @@ def stats(
         raise NotFound(f"{path}: no such file or folder")
     if from_ is None and path.is_dir() and open_mask_folder(path := listed_once(path), limits) is not None:
         return _of_masks(open_masks(path, labels=labels, limits=limits), workers, progress)
-    annotations = open_annotations(path, format=from_, options=ReadOptions(limits=limits or Limits()))
+    options = ReadOptions.of(images=images, limits=limits)
+    annotations = open_annotations(path, format=from_, options=options)
     label_map = labels or from_categories(annotations.categories)
     count = partial(_of_record, annotations=annotations, label_map=label_map, rules=rules or Rules())
     chunks = watched(

@@ -108,6 +108,9 @@ LABELS = click.option(
 WORKERS = click.option(
     "--workers", type=click.IntRange(1), metavar="N", help="Processes.  [default: the processors]"
 )
+IMAGES = click.option(
+    "--images", metavar="DIR", help="Where the pictures are that tell annotations' frames, if not beside."
+)
 QUIET = click.option("--quiet", is_flag=True, help="No bar, and no summary.")
 NO_BAR = click.option("--quiet", is_flag=True, help="No bar.")
 FROM = click.option(

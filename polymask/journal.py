@@ -33,42 +33,42 @@ class Journal:
         self._named: set[str] = set()
         make_private(self.path)
         self._kept = _Kept()
-        self._kept.add(self.backups())
+        self._kept.add(self._read(BACKUP))
 
     def back_up(self, item: str, name: str, instances: Sequence[Mapping[str, Any]]) -> None:
         """Keep instances as the source wrote them; what is kept already is not kept twice.
 
         The last line of an instance is its last version, also where an edit was taken back.
         """
-        lines = [{"item": item, "name": name, "instance": dict(instance)} for instance in instances]
+        rows = [{"item": item, "name": name, "instance": dict(instance)} for instance in instances]
         with self._lock:
-            fresh = [line for line in lines if line not in self._kept]
-            self._append(BACKUP, fresh)
+            fresh = [(line, row) for row in rows if not self._kept.holds(line := _line(row), row)]
+            self._append(BACKUP, [line for line, _ in fresh])
             self._kept.add(fresh)
 
     def note(self, event: str, item: str, **facts: Any) -> None:
         """Add a line of evidence."""
         with self._lock:
-            self._append(EVENTS, [{"event": event, "item": item, **facts}])
+            self._append(EVENTS, [_line({"event": event, "item": item, **facts})])
 
     def backups(self) -> Iterator[dict[str, Any]]:
         """Every instance that was backed up, in order."""
-        return self._lines(BACKUP)
+        return (value for _, value in self._read(BACKUP))
 
     def deleted(self) -> list[dict[str, Any]]:
         """The backups of the instances that a run set out to delete, the last version of each.
 
         Raises `FormatError` where one is not in the backup.
         """
-        ids = {str(key) for line in self._lines(EVENTS) if line["event"] == "deleting" for key in line["ids"]}
+        deletions = (row for _, row in self._read(EVENTS) if row["event"] == "deleting")
+        ids = {str(key) for row in deletions for key in row["ids"]}
         latest = {str(line["instance"]["id"]): line for line in self.backups()}
         if lost := sorted(ids - latest.keys()):
             raise FormatError(f"{self.path / BACKUP}: damaged, lacks {', '.join(lost)}")
         return [line for key, line in latest.items() if key in ids]
 
-    def _append(self, name: str, lines: Sequence[Mapping[str, Any]]) -> None:
-        data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-        if not data:
+    def _append(self, name: str, lines: Sequence[bytes]) -> None:
+        if not (data := b"".join(lines)):
             return
         path = self.path / name
         try:
@@ -83,8 +83,8 @@ class Journal:
         except OSError as error:
             raise disk_error(error, path) from None
 
-    def _lines(self, name: str) -> Iterator[dict[str, Any]]:
-        """The whole lines of a file; a last one that was cut off by a crash is none."""
+    def _read(self, name: str) -> Iterator[tuple[bytes, dict[str, Any]]]:
+        """The whole lines of a file and what they say; a last one that a crash cut off is none."""
         try:
             with (self.path / name).open("rb") as file:
                 for line in file:
@@ -99,7 +99,7 @@ class Journal:
                         value = None
                     if not _IS_LINE[name](value):
                         raise FormatError(f"{self.path / name}: damaged, holds a line of something else")
-                    yield value
+                    yield line, value
         except FileNotFoundError:
             return
         except OSError as error:
@@ -107,23 +107,26 @@ class Journal:
 
 
 class _Kept:
-    """What each instance was last known by: a table that goes to a temporary file when it is large."""
+    """The digest of each instance's last line: a table that goes to a temporary file when it is large."""
 
     def __init__(self) -> None:
         import sqlite3  # only a run that deletes needs it
 
         self._error = sqlite3.Error
         self._table = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._table.execute("CREATE TABLE kept (place BLOB PRIMARY KEY, identity BLOB) WITHOUT ROWID")
+        self._table.execute("PRAGMA cache_size = -256")  # KiB
+        self._table.execute("CREATE TABLE kept (place BLOB PRIMARY KEY, digest BLOB) WITHOUT ROWID")
 
-    def __contains__(self, line: Mapping[str, Any]) -> bool:
+    def holds(self, line: bytes, row: Mapping[str, Any]) -> bool:
+        """Whether a line is the last one of its instance."""
+        asked = "SELECT digest FROM kept WHERE place = ?"
         with self._typed():
-            asked = "SELECT 1 FROM kept WHERE place = ? AND identity = ?"
-            return self._table.execute(asked, (_place(line), _identity(line))).fetchone() is not None
+            found = self._table.execute(asked, [_place(row)]).fetchone()
+        return bool(found == (_digest(line),))
 
-    def add(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        """Take in lines of the backup, later ones in place of earlier ones."""
-        rows = ((_place(line), _identity(line)) for line in lines)
+    def add(self, lines: Iterable[tuple[bytes, Mapping[str, Any]]]) -> None:
+        """Take in lines and what they say, later ones in place of earlier ones."""
+        rows = ((_place(row), _digest(line)) for line, row in lines)
         with self._typed():
             self._table.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", rows)
 
@@ -184,17 +187,17 @@ def make_private(path: Path) -> None:
         raise disk_error(error, path) from None
 
 
-def _place(line: Mapping[str, Any]) -> bytes:
-    return _digest([line["item"], line["instance"]["id"]])
+def _line(row: Mapping[str, Any]) -> bytes:
+    """A row as it is written: with its keys in order, so that it is known by its bytes."""
+    return json.dumps(row, sort_keys=True).encode() + b"\n"
 
 
-def _identity(line: Mapping[str, Any]) -> bytes:
-    return _digest([line["item"], line["instance"]])
+def _place(row: Mapping[str, Any]) -> bytes:
+    return f"{row['item']}\0{row['instance']['id']}".encode(errors="surrogatepass")
 
 
-def _digest(value: Any) -> bytes:
-    """What a value is known by: a journal may hold millions."""
-    return blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=16).digest()
+def _digest(line: bytes) -> bytes:
+    return blake2b(line, digest_size=16).digest()
 
 
 def default_folder(dataset_id: str) -> Path:

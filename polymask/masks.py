@@ -40,13 +40,19 @@ class MaskSet:
 
 
 def open_masks(
-    path: str | Location, *, labels: LabelMap | None = None, limits: Limits | None = None
+    path: str | Location,
+    *,
+    labels: LabelMap | None = None,
+    from_: str | None = None,
+    images: str | Location | None = None,
+    limits: Limits | None = None,
 ) -> MaskSet:
     """The masks of a folder in any layout that can be read back, or of an annotation file.
 
-    `labels` names the values of a folder that does not. Annotations are painted with the
-    default rules. Raises `NotFound` for no such path, `FormatError` for none of these; what is above
-    `limits` is a `LimitError`, here or when its mask is decoded.
+    `labels` names the values of a folder that does not. Annotations are of the format `from_`, else
+    of what their content tells, have their pictures in `images` where only those tell the size, and
+    are painted with the default rules. Raises `NotFound` for no such path, `FormatError` for none of
+    these; what is above `limits` is a `LimitError`, here or when its mask is decoded.
 
     >>> masks = open_masks("fixtures/shapes/instances.json")
     >>> masks.kind, masks.names
@@ -58,7 +64,8 @@ def open_masks(
     limits = limits or Limits()
     if path.is_dir() and (folder := open_mask_folder(path := listed_once(path), limits)) is not None:
         return _of_folder(Folder(path, limits), folder, labels)
-    return of_annotations(open_annotations(path, options=ReadOptions(limits=limits)), labels=labels)
+    options = ReadOptions.of(images=images, limits=limits)
+    return of_annotations(open_annotations(path, format=from_, options=options), labels=labels)
 
 
 def open_mask_folder(path: Location, limits: Limits | None = None) -> MaskFolder | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polymask.dataloop.target import is_dataloop
-from polymask.errors import InputError
+from polymask.errors import InputError, ProofError
 from polymask.formats import open_annotations
 from polymask.job import Job
 from polymask.labels import LabelMap
@@ -151,11 +151,12 @@ def verify(
     *,
     source: Place | None = None,
     from_: str | None = None,
+    images: Place | None = None,
     labels: LabelMap | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
 ) -> Report:
-    """Prove stored masks again, in a folder (see `polymask.proofs.verify`) or a dataset.
+    """Prove stored masks again, in a folder (see `polymask.proofs.examine`) or a dataset.
 
     Raises `ProofError` naming the masks that are damaged, missing, doubled or different;
     `LimitError` for what is above `limits`.
@@ -166,13 +167,34 @@ def verify(
     ...     verify(dest).unchanged
     3
     """
-    if is_dataloop(dest):
-        from polymask.dataloop.run import verify as verify_dataset
+    from polymask.proofs import told
 
-        return verify_dataset(str(dest), limits=limits)
+    report = examine(
+        dest, source=source, from_=from_, images=images, labels=labels, rules=rules, limits=limits
+    )
+    if report.failed:
+        raise ProofError(told(report, dest))
+    return report
+
+
+def examine(
+    dest: Place,
+    *,
+    source: Place | None = None,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+    **asked: Any,
+) -> Report:
+    """As `verify`, with what failed in the report's `failures`, and causes in its `notes`."""
+    if is_dataloop(dest):
+        if source is not None:
+            raise InputError("a dataset's masks tell themselves what they are of; leave --source out")
+        from polymask.dataloop.run import examine as examine_dataset
+
+        return examine_dataset(str(dest), limits=limits, progress=progress)
     from polymask import proofs
 
-    return proofs.verify(dest, source=source, from_=from_, labels=labels, rules=rules, limits=limits)
+    return proofs.examine(dest, source=source, limits=limits, progress=progress, **asked)
 
 
 def restore(dest: Place, *, journal: Place | None = None) -> Report:

@@ -69,9 +69,12 @@ def encode_strips(
 
 def _png(header: tuple[int, int, int, int], lines: Iterable[NDArray[np.uint8]], *chunks: bytes) -> bytes:
     """A whole file: its header (width, height, bit depth, color type), further chunks, and scanlines."""
-    first = _chunk(b"IHDR", struct.pack(">IIBBBBB", *header, 0, 0, 0))
-    data = [_chunk(b"IDAT", piece) for piece in _deflated(lines) if piece]
-    return b"".join([SIGNATURE, first, *chunks, *data, _chunk(b"IEND", b"")])
+    file = BytesIO()  # which hands over what it holds, where joining would hold it twice
+    file.write(SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", *header, 0, 0, 0)))
+    file.writelines(chunks)
+    file.writelines(_chunk(b"IDAT", piece) for piece in _deflated(lines) if piece)
+    file.write(_chunk(b"IEND", b""))
+    return file.getvalue()
 
 
 def _deflated(lines: Iterable[NDArray[np.uint8]]) -> Iterator[bytes]:

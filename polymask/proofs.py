@@ -27,45 +27,13 @@ MOST_DIAGNOSED = 20  # each takes some thirty paintings
 MOST_TOLD = 5
 
 
-def verify(
-    dest: str | Location,
-    *,
-    source: str | Location | None = None,
-    from_: str | None = None,
-    labels: LabelMap | None = None,
-    rules: Rules | None = None,
-    limits: Limits | None = None,
-) -> Report:
-    """Prove that the masks in a folder are what its manifest claims, or what the annotations give.
-
-    Without `source`, each mask that manifest.jsonl lists is decoded, and its pixels' digest
-    compared. With `source`, an annotation file, masks that any tool made are compared with
-    the annotations, painted under the manifest's rules if there is one, else under `rules`
-    (default: the pixel rule `center`, later instances on top).
-
-    Raises `ProofError` listing the masks that are damaged, missing or different, and for
-    the latter the likely causes; `InputError` where there is nothing to prove, `LimitError` for
-    what is above `limits`.
-
-    >>> import tempfile
-    >>> from polymask import convert
-    >>> with tempfile.TemporaryDirectory() as dest:
-    ...     _ = convert("fixtures/shapes/instances.json", dest)
-    ...     verify(dest).unchanged
-    3
-    """
-    report = examine(dest, source=source, from_=from_, labels=labels, rules=rules, limits=limits)
-    if report.failed:
-        raise ProofError(told(report, dest))
-    return report
-
-
 def told(report: Report, dest: str | Location) -> str:
     """A failed report in some lines: which masks, and why."""
     listed = [f"  {failure.name}: {failure.reason}" for failure in report.failures[:MOST_TOLD]]
     more = report.failed - len(listed)
     rest = [f"  … and {more} more (all with --json)"] if more > 0 else []
-    head = f"{report.failed} of {report.images} masks in {dest} are not what they should be:"
+    masks = report.unchanged + report.failed
+    head = f"{report.failed} of {masks} masks in {dest} are not what they should be:"
     return "\n".join([head, *listed, *rest, *report.notes])
 
 
@@ -74,12 +42,23 @@ def examine(
     *,
     source: str | Location | None = None,
     from_: str | None = None,
+    images: str | Location | None = None,
     labels: LabelMap | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
     progress: Watcher | None = None,
 ) -> Report:
-    """As `verify`, with what failed in the report's `failures` and causes in its `notes`."""
+    """Look whether the masks in a folder are what its manifest claims, or what the annotations give.
+
+    Without `source`, each mask that manifest.jsonl lists is decoded, and its pixels' digest
+    compared. With `source`, an annotation file, masks that any tool made are compared with
+    the annotations, painted under the manifest's rules if there is one, else under `rules`
+    (default: the pixel rule `center`, later instances on top).
+
+    Masks that are damaged, missing or different are the report's `failures`, and for the latter
+    the likely causes its `notes`. Raises `InputError` where there is nothing to prove, `LimitError`
+    for what is above `limits`.
+    """
     folder = located(dest)
     if not folder.is_dir():
         raise NotFound(f"{folder}: no such folder")
@@ -87,7 +66,8 @@ def examine(
     limits = limits or Limits()
     if source is None:
         return _against_manifest(Folder(folder, limits), progress)
-    annotations = open_annotations(source, format=from_, options=ReadOptions(limits=limits))
+    options = ReadOptions.of(images=images, limits=limits)
+    annotations = open_annotations(source, format=from_, options=options)
     masks = open_masks(folder, labels=labels, limits=limits)
     return _against_source(masks, annotations, rules, progress)
 

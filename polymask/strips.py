@@ -1,15 +1,16 @@
 """Very large frames, painted in strips of whole rows: memory follows the strip, not the frame."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
 from polymask.contested import ConflictSum
 from polymask.labels import LabelMap
-from polymask.model import Conflict, Frame, ImageRecord, IndexMask, Instance, Runs
+from polymask.model import Conflict, Frame, ImageRecord, IndexMask, Instance, Runs, Shape
 from polymask.raster import spans_of
 from polymask.raster.spans import Int64, SpanTable
 from polymask.semantic import Painting, Rules
@@ -51,14 +52,22 @@ class StripedPainting(Painting):
         self._summed = True
 
     def _strip(self, top: int, bottom: int) -> "_Strip":
-        first, last = self._reach
-        chosen = np.flatnonzero((first < bottom) & (last > top))
-        instances = [self.instances[index] for index in chosen.tolist()]
-        rank = self._rank[chosen]
+        parts = self._parts
+        chosen = np.flatnonzero((parts.first < bottom) & (parts.last > top))
+        owners, begin = np.unique(parts.owner[chosen], return_index=True)
+        instances = map(self._some, owners.tolist(), np.split(parts.number[chosen], begin[1:]))
         record = replace(self.record, instances=tuple(instances), frame=(bottom - top, self.record.frame[1]))
         strip = _Strip(record, self.label_map, self.rules)
-        strip.top, strip.whole, strip.paint_order = top, self.record.frame, np.argsort(rank).tolist()
+        strip.top, strip.whole = top, self.record.frame
+        strip.paint_order = np.argsort(self._rank[owners]).tolist()
         return strip
+
+    def _some(self, index: int, numbers: Int64) -> Instance:
+        """One of `instances`, of its polygons those of the numbers."""
+        instance = self.instances[index]
+        if isinstance(instance.shape, Runs) or len(instance.shape) == len(numbers):
+            return instance
+        return replace(instance, shape=tuple(instance.shape[number] for number in numbers.tolist()))
 
     @cached_property
     def _rank(self) -> Int64:
@@ -78,11 +87,20 @@ class StripedPainting(Painting):
         ]
 
     @cached_property
-    def _reach(self) -> tuple[Int64, Int64]:
-        """The first row of each instance, and the one behind its last, with a margin."""
-        reach = np.array([_rows(i, self.record.frame) for i in self.instances], float).reshape(-1, 2)
-        reach = np.clip(reach + np.array([-_MARGIN, _MARGIN]), 0, self.record.frame[0])
-        return np.floor(reach[:, 0]).astype(np.int64), np.ceil(reach[:, 1]).astype(np.int64)
+    def _parts(self) -> "_Parts":
+        """The polygons, and runs, of all instances, and the rows that they reach, with a margin."""
+        height = self.record.frame[0]
+        shapes = [instance.shape for instance in self.instances]
+        counts = np.array([1 if isinstance(shape, Runs) else len(shape) for shape in shapes], np.int64)
+        rows = chain.from_iterable(rows for shape in shapes for rows in _rows(shape, height))
+        reach = np.fromiter(rows, float).reshape(-1, 2)
+        reach = np.clip(reach + np.array([-_MARGIN, _MARGIN]), 0, height)
+        return _Parts(
+            owner=np.repeat(np.arange(len(shapes)), counts),
+            number=np.arange(len(reach)) - np.repeat(np.cumsum(counts) - counts, counts),
+            first=np.floor(reach[:, 0]).astype(np.int64),
+            last=np.ceil(reach[:, 1]).astype(np.int64),
+        )
 
     def _sum(self) -> None:
         if not self._summed:
@@ -115,13 +133,24 @@ class StripedPainting(Painting):
         return tuple(sorted(self._pairs.conflicts, key=lambda c: [names.index(name) for name in c.labels]))
 
 
-def _rows(instance: Instance, frame: Frame) -> Sequence[float]:
-    if isinstance(instance.shape, Runs):
-        return 0.0, float(frame[0])
-    columns = [ring[:, 1] for polygon in instance.shape for ring in polygon.rings if len(ring)]
-    if not columns:
-        return 0.0, 0.0
-    return min(float(y.min()) for y in columns), max(float(y.max()) for y in columns)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """Whose each polygon is, its number there, its first row and the one behind its last."""
+
+    owner: Int64
+    number: Int64
+    first: Int64
+    last: Int64
+
+
+def _rows(shape: Shape, height: int) -> Iterator[tuple[float, float]]:
+    """The rows that each polygon reaches, or the runs."""
+    if isinstance(shape, Runs):
+        yield 0.0, float(height)
+        return
+    for polygon in shape:
+        rows = [ring[:, 1] for ring in polygon.rings if len(ring)]
+        yield (min(float(y.min()) for y in rows), max(float(y.max()) for y in rows)) if rows else (0.0, 0.0)
 
 
 class _Strip(Painting):

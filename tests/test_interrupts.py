@@ -63,3 +63,26 @@ def test_no_callback_swallows_an_interrupt(number: signal.Signals, callback: str
     script = TOLD.format(number=int(number), callback=body)
     done = subprocess.run([sys.executable, "-c", script, "formats"], capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (128 + number, b"", b"")
+
+
+DEAF = """
+import hashlib, os, signal, sys, threading
+from polymask import cli
+
+@cli.cli.command()
+@cli.click.argument("place")
+def formats(place):
+    threading.Timer(0.2, os.kill, (os.getpid(), {number})).start()
+    hashlib.pbkdf2_hmac("sha256", b"", b"", (1 << 31) - 1)
+
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_connected_run_ends_though_it_cannot_listen(number: signal.Signals) -> None:
+    """The main thread gets to answer no signal here: within two seconds the process ends all the same."""
+    command = [sys.executable, "-c", DEAF.format(number=int(number)), "formats", "dataloop://a/b"]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (128 + number, b"")
+    assert done.stderr == b"polymask: interrupted; run the same command again to finish\n"

@@ -1,7 +1,8 @@
 """Runs with a Dataloop dataset at one end or both."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,15 +13,16 @@ from polymask.dataloop.matched import MatchedSource
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopItem, DataloopSource, original_id
 from polymask.dataloop.target import Target
-from polymask.errors import InputError, NotFound, PolymaskError, ProofError
+from polymask.errors import InputError, NotFound, PolymaskError
 from polymask.formats import Annotations
 from polymask.journal import Journal, default_folder, open_existing, own_folder
 from polymask.limits import Limits
 from polymask.model import Skipped
 from polymask.proven import ProvenJob, ProvenOptions, Watch
 from polymask.report_model import Report
-from polymask.seams import Item
+from polymask.seams import Item, Stored
 from polymask.shards import Shard
+from polymask.workers import Watcher, watched
 
 Advance = Callable[[int], None]
 
@@ -161,35 +163,38 @@ def upload(
     return report
 
 
-def verify(url: str, *, workers: int = 1, limits: Limits | None = None) -> Report:
-    """Prove every mask of ours in a dataset again; raises `ProofError` naming those that fail.
+def examine(
+    url: str, *, workers: int = 1, limits: Limits | None = None, progress: Watcher | None = None
+) -> Report:
+    """Prove every mask of ours in a dataset again; those that fail are the report's `failures`.
 
+    `images` counts the items that have masks, `unchanged` the masks that are what they claim.
     Raises `LimitError` for a mask that was made for a frame above the limits, and so not decoded.
     """
     dataset = open_dataset(url, workers=workers)
     query = {"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
     source = DataloopSource(dataset.client, dataset.id, query=query, folder=dataset.target.folder)
     sink = DataloopSink(dataset.client, source, {}, limits=limits)
-    report, wrong = Report(), []
-    for item in source.items():
+    report, items = Report(), list(source.items())
+    for (item,) in watched(([item] for item in items), len(items), progress):
         stored = sink.proofs(item)
         for proof in stored:
             if proof.mask is None:
                 sink.limits.check_frame(f"{item.name}: '{proof.label}'", proof.frame or (0, 0))
         report.images += bool(stored)
-        report.unchanged += len(stored)
-        wrong += [
-            f"{item.name}: '{p.label}' ({p.location}): not what was stored" for p in stored if not p.sound
-        ]
-        labels = [proof.label for proof in stored]
-        wrong += [
-            f"{item.name}: '{n}' has {labels.count(n)} masks"
-            for n in sorted(set(labels))
-            if labels.count(n) > 1
-        ]
-    if wrong:
-        raise ProofError("; ".join(wrong))
+        report.unchanged += sum(proof.sound for proof in stored)
+        report.failures += [Skipped(item.name, reason) for reason in _wrong(stored)]
     return report
+
+
+def _wrong(stored: Sequence[Stored]) -> Iterator[str]:
+    """What is wrong with an item's masks."""
+    for proof in stored:
+        if not proof.sound:
+            yield f"'{proof.label}' ({proof.location}): not what was stored"
+    for label, masks in sorted(Counter(proof.label for proof in stored).items()):
+        if masks > 1:
+            yield f"'{label}' has {masks} masks"
 
 
 def restore(url: str, *, journal: str | Path | None = None) -> Report:

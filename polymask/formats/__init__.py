@@ -53,6 +53,11 @@ class ReadOptions:
     label_attribute: str | None = None
     default_label: str | None = None
 
+    @classmethod
+    def of(cls, *, images: str | Location | None, limits: Limits | None) -> "ReadOptions":
+        """The options of a command that only looks: where the pictures are, and the limits."""
+        return cls(limits=limits or Limits(), images=located(images) if images is not None else None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotations:

@@ -6,7 +6,7 @@ and width. That is what the formats that need it (VIA, YOLO, Label Studio, Datal
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
@@ -29,7 +29,7 @@ EXIF_ORIENTATION = 0x0112
 def frame_of(file: File) -> Frame:
     """The (height, width) of a picture as it is shown.
 
-    Raises `InputError` for a file that is no picture, or a bomb.
+    Raises `InputError` for a file that is no picture.
     """
     try:
         with file.open() as opened:
@@ -47,7 +47,7 @@ def _frame_of(opened: BinaryIO, path: Location) -> Frame:
     from PIL import Image
 
     try:
-        with opened_picture(opened) as picture:
+        with opened_picture(opened, header=True) as picture:
             width, height = picture.size
             # PNG's own getexif would decode the pixels
             orientation = Image.Image.getexif(picture).get(EXIF_ORIENTATION, 1)
@@ -57,10 +57,11 @@ def _frame_of(opened: BinaryIO, path: Location) -> Frame:
 
 
 @contextmanager
-def opened_picture(source: BinaryIO) -> "Iterator[Image.Image]":
+def opened_picture(source: BinaryIO, *, header: bool = False) -> "Iterator[Image.Image]":
     """A picture of a kind that is read; what goes wrong with it, while decoding too, is `InputError`.
 
-    What Pillow warns of as a decompression bomb is refused.
+    What Pillow warns of as a decompression bomb is refused, but where only the `header` is wanted:
+    how large a frame may be is for `--max-pixels` to say.
     """
     from PIL import Image, UnidentifiedImageError  # formats that know their frames come here never
 
@@ -69,7 +70,7 @@ def opened_picture(source: BinaryIO) -> "Iterator[Image.Image]":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(source, formats=PICTURES) as opened:
+            with _identified(source) if header else Image.open(source, formats=PICTURES) as opened:
                 yield opened
     except PolymaskError:
         raise
@@ -77,6 +78,23 @@ def opened_picture(source: BinaryIO) -> "Iterator[Image.Image]":
         raise InputError(f"no picture of a kind that is read ({', '.join(PICTURES)})") from None
     except (*DAMAGE, *bombs) as error:
         raise InputError(f"the picture cannot be read: {error}") from None
+
+
+def _identified(source: BinaryIO) -> "Image.Image":
+    """A picture as `PIL.Image.open` finds its kind, without a look at how large it is."""
+    from PIL import Image, UnidentifiedImageError
+
+    Image.preinit()  # the usual kinds; the others take longer to load
+    prefix = source.read(16)
+    for kind in PICTURES:
+        if kind not in Image.OPEN:
+            Image.init()
+        factory, accepts = Image.OPEN[kind]
+        source.seek(0)
+        if accepts is None or accepts(prefix) is True:
+            with suppress(*DAMAGE):
+                return factory(source, "")
+    raise UnidentifiedImageError
 
 
 class Pictures:

@@ -173,8 +173,8 @@ def from_the_start(place: Runs, port: int, seconds: float, number: signal.Signal
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
         ended = Ended(process.returncode, out, err, time.perf_counter() - began)
-        if not emulator.audit and not err and ended.code in (-number, 1):
-            ended = replace(ended, code=128 + number)  # Python was told, before polymask
+        if not emulator.audit and "interrupted" not in err and ended.code in (-number, 1):
+            ended = replace(ended, code=128 + number, err="")  # Python was told, before polymask
         first = stopped(ended, number, may_be_done=True)
         return first + as_verdict(_finished(place, journal, world, watch))
 

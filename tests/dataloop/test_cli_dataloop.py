@@ -94,6 +94,33 @@ def test_a_dataset_is_verified_within_the_limits(command: Command) -> None:
     assert command("verify", URL, "--max-pixels", 120 * 160).returncode == 0
 
 
+def test_verify_tells_which_masks_of_a_dataset_are_wrong(command: Command, sample: Emulator) -> None:
+    """Edited and doubled ones are listed as those of a folder are, and it exits 5."""
+    assert command("convert", URL).returncode == 0
+    assert json.loads(command("verify", URL, "--json").stdout)["proven"] == 5
+    rows = [row for row in sample.annotations() if row["type"] == "binary"]
+    one, other, *_ = [row for row in rows if "polymask" in row["metadata"].get("user", {})]
+    sample.add_annotation(other["itemId"], {k: v for k, v in other.items() if k != "id"})
+    sample.edit_annotation(one["id"], coordinates=other["coordinates"])
+    done = command("verify", URL, "--json")
+    told = json.loads(done.stdout)
+    assert done.returncode == 5
+    assert (told["images"], told["proven"], told["failed"]) == (2, 5, 2)
+    reasons = {failure["reason"] for failure in told["failures"]}
+    assert reasons == {
+        f"'{one['label']}' ({one['id']}): not what was stored",
+        f"'{other['label']}' has 2 masks",
+    }
+    assert "2 of 7 masks in dataloop://emulator/instances are not" in done.stderr
+
+
+def test_a_dataset_is_not_verified_against_annotations(command: Command) -> None:
+    """What its masks are of, they tell themselves."""
+    done = command("verify", URL, "--source", SAMPLE)
+    assert done.returncode == 2
+    assert "leave --source out" in done.stderr
+
+
 def test_options_that_make_no_sense_there_are_refused(command: Command, sample: Emulator) -> None:
     """One mask a label has no overlap to rule, and no size of its own."""
     for flags in (["--overlap", "first"], ["--size", "8x8"], ["--labels", "x.txt"], ["--to", "voc"]):

@@ -77,9 +77,11 @@ def test_ids_may_be_text(coco_file: Write) -> None:
 
 
 def test_category_id_zero_is_a_class(coco_file: Write) -> None:
-    """Zero is an id like others, and is painted under contiguous ids."""
-    path = coco_file(categories=[{"id": 0, "name": "cat"}], annotations=[annotation(category_id=0)])
-    assert masks(path)[0].max() == 1
+    """Zero is an id like others, and is painted under contiguous ids, also where the annotation has none."""
+    for named in ({}, {"id": None}):
+        annotations = [annotation(category_id=0) | named]
+        path = coco_file(categories=[{"id": 0, "name": "cat"}], annotations=annotations)
+        assert masks(path)[0].max() == 1
 
 
 def test_categories_are_in_ascending_order_of_id_used_or_not(coco_file: Write) -> None:

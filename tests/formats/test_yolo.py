@@ -110,3 +110,20 @@ def test_a_folder_without_names_or_labels_is_refused(tmp_path: Path) -> None:
     (tmp_path / "labels/a.txt").unlink()
     with pytest.raises(InputError, match="no label file"):
         open_annotations(tmp_path)
+
+
+def test_pictures_elsewhere_are_found_by_every_command(tmp_path: Path, polymask_command: Run) -> None:
+    """`--images` tells where, not only to `convert`."""
+    path = dataset(tmp_path / "set", ROW)
+    (path / "images/train").rename(tmp_path / "pictures")
+    images = ("--images", tmp_path / "pictures")
+    assert polymask_command("convert", path, tmp_path / "out", *images).returncode == 0
+    for command in (
+        ("stats", path),
+        ("compare", path, tmp_path / "out"),
+        ("compare", "--from", "yolo", tmp_path / "out", path),
+        ("verify", tmp_path / "out", "--source", path),
+    ):
+        assert polymask_command(*command).returncode != 0
+        done = polymask_command(*command, *images)
+        assert done.returncode == 0, done.stderr

@@ -13,6 +13,8 @@ import json
 import os
 import sys
 import time
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,14 +63,26 @@ def merged(tallies: list[Tally]) -> list[Tally]:
     return list(rows.values())
 
 
-def page_with(text: str, tier: str, tallies: list[Tally]) -> str:
+def left_out(parts: Iterable[str], run: Iterable[str]) -> str:
+    """The parts of a tier that were not run, pieces of one campaign counted.
+
+    >>> left_out(["kills", "chains 1 of 2", "chains 2 of 2", "fuzz"], ["kills"])
+    '; not run: 2 pieces of chains, fuzz'
+    """
+    run = set(run)
+    pieces = Counter(name.partition(" ")[0] for name in parts if name not in run)
+    names = [f"{count} pieces of {name}" if count > 1 else name for name, count in pieces.items()]
+    return f"; not run: {', '.join(names)}" if names else ""
+
+
+def page_with(text: str, tier: str, tallies: list[Tally], missing: str = "") -> str:
     """The page with the tier's table renewed, between its two marks."""
     begin, end = f"<!-- {tier} -->\n", f"<!-- end of {tier} -->"
     head, rest = text.split(begin)
     day = datetime.now(UTC).strftime("%Y-%m-%d")
     seconds = sum(tally.seconds for tally in tallies)
     lines = [
-        f"{day}, `python -m tests.trust {tier}`, {seconds:,.0f} s:",
+        f"{day}, `python -m tests.trust {tier}`, {seconds:,.0f} s{missing}:",
         "",
         "| what | runs | faults | lost | doubled | untyped | otherwise wrong | at most (95 %) | seconds |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
@@ -109,7 +123,8 @@ def main() -> int:
     if seconds > LIMITS[asked.tier]:
         print(f"{asked.tier}: more than its {LIMITS[asked.tier]} s", file=sys.stderr)
     if asked.write:
-        PAGE.write_text(page_with(PAGE.read_text(), asked.tier, tallies))
+        missing = left_out(TIERS[asked.tier], parts)
+        PAGE.write_text(page_with(PAGE.read_text(), asked.tier, tallies, missing))
     return 1 if breaches else 0
 
 
