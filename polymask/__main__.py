@@ -32,8 +32,8 @@ def main() -> None:
         finally:  # all is done or told; the interpreter is not to be asked what it makes of an interrupt
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, interrupts.leave)
-    except KeyboardInterrupt as error:  # just before that
-        interrupts.leave(interrupts.number_of(error), None)
+    except KeyboardInterrupt:  # just before that
+        interrupts.leave(interrupts.received() or signal.SIGINT, None)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from collections import Counter
 from dataclasses import asdict
@@ -225,15 +226,18 @@ def main() -> None:
     try:
         interrupts.listen(connected=any("://" in argument for argument in sys.argv))
         _run()
-    except KeyboardInterrupt as error:
-        _stop(error)
+    except BaseException as error:
+        # An import makes a `RuntimeError` of it, where it comes while a class is made.
+        if isinstance(error, KeyboardInterrupt) or interrupts.received():
+            _stop()
+        raise
 
 
 def _run() -> None:
     try:
         cli.main(prog_name="polymask", standalone_mode=False)
-    except click.exceptions.Abort as error:
-        _stop(error.__context__)
+    except click.exceptions.Abort:
+        _stop()
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -253,12 +257,12 @@ def _drop_stdout() -> None:
     os.close(nowhere)
 
 
-def _stop(cause: BaseException | None) -> NoReturn:
+def _stop() -> NoReturn:
     """Leave at once: calls under way must not hold the process, and the next run finishes what they did."""
     click.echo(interrupts.WORD, err=True)
     sys.stdout.flush()
     sys.stderr.flush()
-    interrupts.leave(interrupts.number_of(cause), None)
+    interrupts.leave(interrupts.received() or signal.SIGINT, None)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
 GRACE = 1.0  # seconds to stop in; the process ends within two
+_received: list[int] = []
 WORD = "polymask: interrupted; run the same command again to finish"
 
 
@@ -27,6 +28,7 @@ def interrupted(number: int, _: FrameType | None) -> NoReturn:
     """Stop where the run is, and at the second time without another thought."""
     for again in STOPS:
         signal.signal(again, leave)
+    _received.append(number)
     raise KeyboardInterrupt(number)
 
 
@@ -35,16 +37,15 @@ def leave(number: int, _: FrameType | None) -> NoReturn:
     os._exit(128 + number)
 
 
-def number_of(cause: BaseException | None) -> int:
-    """The signal that an interrupt was raised for."""
-    told = isinstance(cause, KeyboardInterrupt) and cause.args
-    return int(cause.args[0]) if cause and told else int(signal.SIGINT)
+def received() -> int:
+    """The signal that told this process to stop; 0 where none did, whatever was made of the exception."""
+    return _received[-1] if _received else 0
 
 
 def _swallowed(unraisable: Any) -> None:
     """Stop here too: what is raised in `__del__` or a weak reference's callback, Python drops."""
     if isinstance(unraisable.exc_value, KeyboardInterrupt):
-        leave(number_of(unraisable.exc_value), None)
+        leave(received() or signal.SIGINT, None)
     sys.__unraisablehook__(unraisable)
 
 

@@ -9,8 +9,7 @@ from polymask.formats.coco_rows import Annotation, Key, Number
 from polymask.formats.refusals import Malformed, decode_json, inside
 from polymask.limits import Limits
 from polymask.model import Frame, Polygon, Runs, Shape
-from polymask.raster.kernel import is_plain, plain_rings
-from polymask.raster.runs import counts_from_string
+from polymask.raster.kernel import is_plain, plain_rings, run_counts
 
 
 class _Rle(msgspec.Struct):
@@ -99,4 +98,4 @@ def _runs(segmentation: msgspec.Raw, frame: Frame) -> Runs:
             "$.size", f"runs of {rle.size[0]} × {rle.size[1]} px in an image of {frame[0]} × {frame[1]}"
         )
     with inside("$.counts"):
-        return Runs(counts_from_string(rle.counts) if isinstance(rle.counts, str) else rle.counts, frame)
+        return Runs(run_counts(rle.counts) if isinstance(rle.counts, str) else rle.counts, frame)

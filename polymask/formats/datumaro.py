@@ -18,7 +18,7 @@ from polymask.formats.per_image import Notes, Page, files, gather, listed_pages
 from polymask.formats.refusals import Malformed, Refusals, inside
 from polymask.formats.shapes import ellipse
 from polymask.model import Frame, ImageRecord, Instance, Polygon, Runs, Shape
-from polymask.raster.runs import counts_from_string
+from polymask.raster.kernel import run_counts
 
 MANY = True
 UNSUPPORTED = ("polyline",)
@@ -164,4 +164,4 @@ def _runs(rle: _Rle | None, frame: Frame) -> Shape:
     if rle.size != frame:
         raise Malformed("$.rle.size", f"runs of {rle.size} px in an image of {frame}")
     with inside("$.rle.counts"):
-        return Runs(counts_from_string(rle.counts) if isinstance(rle.counts, str) else rle.counts, frame)
+        return Runs(run_counts(rle.counts) if isinstance(rle.counts, str) else rle.counts, frame)

@@ -20,8 +20,8 @@ from polymask.layouts.reading import Folder, MaskFolder, stored_labels
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import painted
 from polymask.model import IndexMask, Runs
-from polymask.raster.runs import counts_from_string, from_runs
-from polymask.raster.spans import paint
+from polymask.raster.kernel import paint_all, run_counts, run_spans
+from polymask.raster.spans import SpanTable, paint
 from polymask.semantic import Painting
 
 IMAGES = "images"
@@ -144,5 +144,6 @@ def _masks(image: dict[str, Any]) -> dict[str, IndexMask]:
     masks = {}
     for label, rle in image["labels"].items():
         masks[label] = np.zeros(_frame(image), np.uint8)
-        paint(masks[label], from_runs(Runs(counts_from_string(rle["counts"]), _frame(image))), 1)
+        spans = SpanTable.of([run_spans(Runs(run_counts(rle["counts"]), _frame(image)))])
+        paint_all(masks[label], spans, order=[0], values=[1])
     return masks

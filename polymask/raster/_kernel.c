@@ -252,6 +252,7 @@ static PyMethodDef methods[] = {
     {"claims", py_claims, METH_VARARGS, "claims(table, cuts, groups, group count, height)"},
     {"tally", py_tally, METH_VARARGS, "tally(mask, pieces, places, counts, per_kind)"},
     {"runs", py_runs, METH_VARARGS, "runs(counts, height, width, first row, row behind the last) -> spans, or None"},
+    {"counts", py_counts, METH_O, "counts(compressed text) -> counts, or None where it is none"},
     {"rings", py_rings, METH_O, "rings(texts) -> (points, ring sizes, rings of each text), or None"},
     {"plain", py_plain, METH_O, "plain(text) -> whether it is a list of plain rings"},
     {"places", py_places, METH_VARARGS, "places(chunk, most, depth, quoted, escaped)"},

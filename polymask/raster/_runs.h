@@ -118,3 +118,34 @@ static PyObject *py_runs(PyObject *Py_UNUSED(self), PyObject *args) {
     PyBuffer_Release(&b);
     return result;
 }
+
+/* The counts in a compressed text, or -1 where it is none: the reference says why. */
+static Py_ssize_t counts_of(const char *text, Py_ssize_t n, int64_t *out) {
+    Py_ssize_t found = 0;
+    int64_t number = 0;
+    int shift = 0;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        int group = (unsigned char)text[i] - 48;
+        if (group < 0 || group >= 64 || shift > 50) return -1;
+        number |= (int64_t)(group & 31) << shift;
+        shift += 5;
+        if (group & 32) continue;
+        if (group & 16) number -= INT64_C(1) << shift;
+        if (found > 2) number += out[found - 2];
+        if (number > INT64_C(1) << 60 || number < -(INT64_C(1) << 60)) return -1;
+        out[found++] = number;
+        number = shift = 0;
+    }
+    return shift ? -1 : found;
+}
+
+static PyObject *py_counts(PyObject *Py_UNUSED(self), PyObject *text) {
+    Py_ssize_t n, found;
+    const char *at = PyUnicode_AsUTF8AndSize(text, &n);
+    PyObject *counts = at ? PyBytes_FromStringAndSize(NULL, n * (Py_ssize_t)sizeof(int64_t)) : NULL;
+    if (!counts) return NULL;
+    found = counts_of(at, n, (int64_t *)PyBytes_AS_STRING(counts));
+    if (found < 0) { Py_DECREF(counts); return Py_NewRef(Py_None); }
+    _PyBytes_Resize(&counts, found * (Py_ssize_t)sizeof(int64_t));
+    return counts;
+}

@@ -10,9 +10,9 @@ Source: pycocotools, `maskApi.c`, `rleFrPoly`.
 import numpy as np
 
 from polymask.errors import GeometryError
-from polymask.model import Frame, Ring, Runs
+from polymask.model import Frame, Ring, Runs, Spans
+from polymask.raster.kernel import run_counts, run_spans
 from polymask.raster.parity import by_polygon, refuse_far, span_keys
-from polymask.raster.runs import counts_from_string, from_runs
 from polymask.raster.spans import Int64
 
 SCALE = 5
@@ -56,4 +56,5 @@ def ring_intervals(ring: Ring, group: int, frame: Frame) -> tuple[Int64, Int64]:
             f"rule draws up to {MOST_POINTS // SCALE} px. Use the pixel rule `center`, without such a limit"
         )
     (rle,) = pycocotools_mask.frPyObjects([ring.ravel().tolist()], *frame)
-    return span_keys(from_runs(Runs(counts_from_string(rle["counts"].decode()), frame)), group, frame)
+    spans = run_spans(Runs(run_counts(rle["counts"].decode()), frame))
+    return span_keys(Spans(*spans.T), group, frame)

@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from polymask.errors import InputError
 from polymask.model import Frame, IndexMask, Ring, Runs
@@ -78,6 +78,12 @@ def united(intervals: tuple[Int64, Int64], outlines: Outlines, frame: Frame) -> 
     shift = (np.array(outlines.shapes, np.int64)[polygon] - polygon) * group
     start, stop = union(intervals[0] + shift, intervals[1] + shift)
     return split(start, stop, groups=outlines.count, frame=frame)
+
+
+def run_counts(text: str) -> ArrayLike:
+    """The counts in a compressed COCO RLE text; see `runs.counts_from_string`."""
+    counts = _compiled.counts(text) if _compiled else None
+    return runs.counts_from_string(text) if counts is None else np.frombuffer(counts, np.int64)
 
 
 def run_spans(given: Runs, *, rows: tuple[int, int] | None = None) -> NDArray[np.int32]:

@@ -12,14 +12,15 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from polymask.errors import GeometryError
 from polymask.model import Runs
 from polymask.raster import center, claims, kernel
 from polymask.raster.kernel import Outlines
-from polymask.raster.runs import from_runs
+from polymask.raster.runs import counts_from_string, from_runs
 from polymask.raster.spans import Int64, SpanTable
 
 compiled = pytest.mark.skipif(
@@ -159,6 +160,27 @@ def test_compiled_spans_of_runs_are_those_of_the_reference(
         spans = from_runs(given_runs, rows=part)
         wanted = np.stack([spans.row, spans.start, spans.stop], axis=1)
         np.testing.assert_array_equal(kernel.run_spans(given_runs, rows=part), wanted)
+
+
+@compiled
+@given(st.text(st.characters(min_codepoint=46, max_codepoint=113), max_size=60) | st.text(max_size=4))
+@example("0" + "o" * 10 + "O")
+@example("".join(["000", *["oooooooooo7"] * 600]))
+@example("0\0")
+def test_compiled_counts_are_those_of_the_reference(text: str) -> None:
+    """What is no compressed RLE, or counts beyond any frame, the reference tells."""
+    module: Any = kernel._compiled
+    try:
+        expected = counts_from_string(text)
+    except GeometryError:
+        assert module.counts(text) is None
+        return
+    found = module.counts(text)
+    if found is None:
+        assert max(map(abs, expected)) > 2**60
+    else:
+        assert np.frombuffer(found, np.int64).tolist() == expected
+    assert np.array_equal(np.asarray(kernel.run_counts(text), object), np.asarray(expected, object))
 
 
 @compiled
