@@ -5,6 +5,7 @@ import json
 import os
 import stat
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,15 @@ def test_an_unchanged_polygon_is_kept_once(path: Path) -> None:
     journal.back_up("item", "a.png", [polygon("p1")])
     Journal(path).back_up("item", "a.png", [polygon("p1")])
     assert len((path / BACKUP).read_bytes().splitlines()) == 1
+
+
+def test_workers_share_a_journal(path: Path) -> None:
+    """What another thread has kept is not kept twice."""
+    journal = Journal(path)
+    with ThreadPoolExecutor(1) as worker:
+        worker.submit(journal.back_up, "item", "a.png", [polygon("p1")]).result()
+    journal.back_up("item", "a.png", [polygon("p1"), polygon("p2")])
+    assert [line["instance"]["id"] for line in journal.backups()] == ["p1", "p2"]
 
 
 def test_only_what_was_to_be_deleted_is_restored(path: Path) -> None:

@@ -1,12 +1,14 @@
 """A dataset converted in place: one mask a label, polygons gone, everything else untouched."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from polymask.dataloop import client as client_module
+from polymask.dataloop import run
 from polymask.dataloop.emulator import Fault
 
 from .conftest import png
@@ -60,6 +62,7 @@ def test_a_dataset_of_25_items(world: World, journal: Path, pages_of_ten: None) 
 
     assert (report.failures, report.deleted, report.written) == ([], len(world.originals) - 1, 23)
     assert [one.name for one in report.unsupported] == ["video.mp4"]
+    assert report.notes == [f"journal and backup: {journal}"]
     assert world.of_type("segment") == videos
     ours = [row for row in world.of_type("binary") if isinstance(claim(row), dict)]
     assert [
@@ -140,6 +143,28 @@ def test_eight_workers_do_what_one_does(world: World, journal: Path, delete_sour
         rows = [RING_WITH_HOLE, BESIDE, ACROSS][: 1 + number % 3]
         assert same_masks(world.masks(item["id"]), expected(rows))
     assert bool(world.of_type("segment")) == bool(left)
+
+
+def test_one_item_is_converted_as_in_an_app(world: World) -> None:
+    """Unless told to, it deletes no polygon; failures that pass are waited for."""
+    item = world.add_item("/0.png", ACROSS)
+    for path in ("/datasets/*", "/items/*"):
+        world.emulator.faults.add(Fault("GET", path, "status", status=503))
+    with world.connected():
+        report = run.convert_item(SimpleNamespace(id=item, dataset_id=world.dataset["id"]))
+    assert (report.written, report.failures, len(world.waits)) == (1, [], 2)
+    assert len(world.of_type("segment")) == 1
+
+
+def test_one_item_has_a_journal_where_its_polygons_go(world: World, journal: Path) -> None:
+    """Neither a run that keeps them nor a dry one makes it."""
+    item = SimpleNamespace(id=world.add_item("/0.png", ACROSS), dataset_id=world.dataset["id"])
+    with world.connected():
+        for options in ({}, {"delete_source": True, "dry_run": True}):
+            run.convert_item(item, journal=journal, **options)
+            assert not journal.exists()
+        report = run.convert_item(item, journal=journal, delete_source=True)
+    assert (report.deleted, report.failures, journal.exists()) == (1, [], True)
 
 
 def test_only_some_labels(world: World, journal: Path) -> None:

@@ -1,11 +1,13 @@
 """Putting back what was deleted: ring by ring, once, however often and after whatever was asked."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from polymask.dataloop.emulator import Fault
 from polymask.errors import NotFound
+from polymask.journal import EVENTS
 
 from .world import ACROSS, BESIDE, World, expected, ring, same_masks, segment, strip
 
@@ -41,8 +43,18 @@ def test_everything_comes_back_as_it_was(world: World, item: str, journal: Path)
     before = unmarked(world)
     world.convert(journal)
     report = world.restore(journal)
-    assert (report.written, report.failures) == (3, [])
+    assert (report.images, report.written, report.failures) == (3, 3, [])
     assert unmarked(world) == before
+
+
+def test_the_journal_tells_what_was_put_back(world: World, item: str, journal: Path) -> None:
+    """Each polygon once, by the id that it had; what was there already is not noted."""
+    world.convert(journal)
+    for _ in range(2):
+        world.restore(journal)
+        events = [json.loads(line) for line in (journal / EVENTS).read_text().splitlines()]
+        told = [key for event in events if event["event"] == "restored" for key in event["ids"]]
+        assert sorted(told) == sorted(world.originals)
 
 
 def test_restoring_twice_is_restoring_once(world: World, item: str, journal: Path) -> None:

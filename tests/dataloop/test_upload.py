@@ -93,6 +93,16 @@ def test_masks_go_to_the_items_of_the_same_names(
     assert world.masks(items["other size.png"]) == {}
 
 
+def test_progress_counts_the_items_that_are_there(
+    world: World, items: dict[str, str], annotations: Any
+) -> None:
+    """How many there will be, then how many are done."""
+    told, done = list[int](), list[int]()
+    with world.connected():
+        run.upload(annotations, URL, ProvenOptions(), start=told.append, advance=done.append)
+    assert (told, sum(done)) == ([3], 3)
+
+
 def test_a_second_upload_does_nothing(world: World, items: dict[str, str], annotations: Any) -> None:
     """The masks are found again by what they say of themselves."""
     upload(world, annotations)

@@ -24,6 +24,7 @@ SHARED = (
     "SECURITY.md",
     "mkdocs.yml",
     "CHANGELOG.md",
+    "dataloop.json",
 )
 TIMEOUT = 240
 HEAVY = ("PIL.Image", "hypothesis.strategies", "msgspec.json", "numpy", "pytest")  # none of the package

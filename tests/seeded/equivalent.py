@@ -12,7 +12,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     },
     "journal.py": {
         r"""number + 1: 1 in: if size and os.pread(descriptor, 1, size - 1) != b"\n":""": "at the last byte, there is one",
-        "number + 1: 16 in: return blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=16).digest()": "digests are only compared with each other",
+        "number + 1: 16 in: return blake2b(line, digest_size=16).digest()": "digests are only compared with each other",
+        "statement gone: self._table.close() in: self._table.close()": "before Python 3.13 an open table is closed without a word",
     },
     "removal.py": {
         "True ↔ False: True in: class _Deletion(msgspec.Struct, frozen=True):": "nothing sets its fields",
@@ -34,5 +35,15 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "job.py": {
         "return None: return all(map(self._is_painted, self.annotations.used)) in: return all(map(self._is_painted, self.annotations.used))": "then each instance is asked, and all of them stay",
         'True ↔ False: False in: if not (has and getattr(self.layout, "PICTURES", False)):': "a layout that shows no picture does not ask for it",
+    },
+    "dataloop/run.py": {
+        "True ↔ False: False in: @dataclass(frozen=True, slots=True, eq=False)": "datasets are not compared",
+        "True ↔ False: True in: @dataclass(frozen=True, slots=True, eq=False)": "nothing sets their fields",
+        "True ↔ False: True (2) in: @dataclass(frozen=True, slots=True, eq=False)": "nor new ones",
+        "True ↔ False: False in: def source(self, *, query: str | Path | None = None, check_images: bool = False) -> DataloopSource:": "left out only where no frame is asked for",
+        "number + 1: 1 in: def open_dataset(url: str, *, workers: int = 1) -> Dataset:": "how many connections are kept open",
+        "number + 1: 1 in: url: str, *, workers: int = 1, limits: Limits | None = None, progress: Watcher | None = None": "likewise",
+        """number + 1: 0 in: sink.limits.check_frame(f"{item.name}: '{proof.label}'", proof.frame or (0, 0))""": "a frame of 0 × 1 has no pixels either",
+        """number + 1: 0 (2) in: sink.limits.check_frame(f"{item.name}: '{proof.label}'", proof.frame or (0, 0))""": "likewise",
     },
 }

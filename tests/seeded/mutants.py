@@ -42,6 +42,11 @@ TESTS = {
     "limits.py": ("tests/test_limits.py",),
     "dataloop/sink.py": ("tests/dataloop/test_sink.py", "tests/dataloop/test_upload.py"),
     "dataloop/source.py": ("tests/dataloop/test_source.py", "tests/dataloop/test_in_place.py", "tests/dataloop/test_restore.py"),
+    "dataloop/run.py": (
+        "tests/dataloop/test_verify.py", "tests/dataloop/test_upload.py", "tests/dataloop/test_source.py",
+        "tests/dataloop/test_in_place.py", "tests/dataloop/test_restore.py", "tests/dataloop/test_app.py",
+        "tests/dataloop/test_shards.py::test_restoring_finds_the_journals_of_all_parts",
+    ),
     "dataloop/client.py": ("tests/dataloop/test_client.py",),
     "dataloop/answers.py": ("tests/dataloop/test_client.py",),
 }  # fmt: skip
