@@ -5,9 +5,11 @@ import os
 import signal
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from io import TextIOWrapper
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -54,8 +56,19 @@ class _Group(click.Group):
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {message}", err=True)
+    with _telling():
+        click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {message}", err=True)
     sys.exit(code)
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Tell something on stderr; where it takes no more, a full disk say, the exit code still does."""
+    try:
+        yield
+        sys.stderr.flush()
+    except OSError:
+        _drop(sys.stderr)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -239,29 +252,31 @@ def _run() -> None:
     except click.exceptions.Abort:
         _stop()
     except click.ClickException as error:
-        error.show()
+        with _telling():
+            error.show()
         sys.exit(error.exit_code)
     except UnicodeEncodeError as error:
         if error.encoding == "utf-8":
             raise
         _fail(f"{error.object!r} cannot be a file name in this locale; set PYTHONUTF8=1", 2)
     except OSError as error:  # stdout, full: what was to be done is done
-        _drop_stdout()
+        _drop(sys.stdout)
         _fail(f"{error.filename or 'stdout'}: {error.strerror or error}", Unavailable.exit_code)
 
 
-def _drop_stdout() -> None:
-    """Let what stdout could not take go nowhere, or the interpreter would fail on it once more."""
+def _drop(stream: TextIO) -> None:
+    """Let what a stream could not take go nowhere, or the interpreter would fail on it once more."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
 def _stop() -> NoReturn:
     """Leave at once: calls under way must not hold the process, and the next run finishes what they did."""
-    click.echo(interrupts.WORD, err=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with _telling():
+        click.echo(interrupts.WORD, err=True)
+    with suppress(OSError):
+        sys.stdout.flush()
     interrupts.leave(interrupts.received() or signal.SIGINT, None)
 
 

@@ -206,6 +206,23 @@ def test_a_full_stdout_is_exit_3_and_one_line(arguments: list[str], tmp_path: Pa
     assert (done.returncode, done.stderr) == (3, "polymask: stdout: No space left on device\n")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["convert", "no.json", "out"], 3), (["convert", "--no-such"], 2), (["bogus"], 2)]
+)
+def test_a_full_stderr_changes_no_exit_code(arguments: list[str], code: int, tmp_path: Path) -> None:
+    """A log on a full disk takes no message; what a script goes by is still there."""
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "polymask", *arguments],
+            stderr=full,
+            cwd=tmp_path,
+            env=buffered | {"PYTHONPATH": str(ROOT)},
+            check=False,
+        )
+    assert done.returncode == code
+
+
 def test_a_reader_that_leaves_is_no_traceback(tmp_path: Path) -> None:
     """As in `polymask formats | head -1`: what is left to say is dropped without a word."""
     reading, writing = os.pipe()
