@@ -191,7 +191,7 @@ class Zip:
         self.sizes: dict[str, int] = {}
         self._opened: dict[int, zipfile.ZipFile] = {}
         for member in self._archive().infolist():
-            if not member.is_dir():
+            if not member.filename.endswith("/"):  # `is_dir` fails on a member without a name
                 self._check(member)
                 self.sizes[member.filename] = member.file_size
         # members may share packed bytes, so their ratios do not tell that of the whole
