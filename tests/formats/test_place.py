@@ -24,7 +24,7 @@ def archive(path: Path, *members: tuple[str, bytes]) -> Path:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "../boat.json", "/boat.json", "a/../../b.json", "C:\\boat.json", "a//b.json"]
+    "name", ["../boat.json", "/boat.json", "a/../../b.json", "C:\\boat.json", "a//b.json"]
 )
 def test_names_that_lead_out_are_refused(tmp_path: Path, name: str) -> None:
     """Nothing is read from such an archive."""
