@@ -30,10 +30,10 @@ def main() -> None:
         try:
             cli.main()
         finally:  # all is done or told; the interpreter is not to be asked what it makes of an interrupt
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in interrupts.STOPS:
                 signal.signal(number, interrupts.leave)
     except KeyboardInterrupt:  # just before that
-        interrupts.leave(interrupts.received() or signal.SIGINT, None)
+        interrupts.end()
 
 
 if __name__ == "__main__":

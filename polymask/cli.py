@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from polymask.commands import (
     verify_command,
 )
 from polymask.errors import PolymaskError, Unavailable, nearest
-from polymask.flags import convert_flags, limit_flags
+from polymask.flags import JSON, NO_BAR, convert_flags, limit_flags
 from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
 from polymask.raster import KERNEL, PIXEL_RULES
@@ -163,8 +162,8 @@ def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
     "--default-label", metavar="NAME", help="The label of regions that have none, in VIA and SA-1B files."
 )
 @limit_flags
-@click.option("--quiet", is_flag=True, help="No bar.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@NO_BAR
+@JSON
 def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) -> None:
     """Find what is wrong with the annotations before it costs anything.
 
@@ -203,7 +202,7 @@ for _command in (
 
 
 @cli.command("formats")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@JSON
 def formats_command(*, as_json: bool) -> None:
     """List what can be read and written, and by which rules.
 
@@ -277,7 +276,7 @@ def _stop() -> NoReturn:
         click.echo(interrupts.WORD, err=True)
     with suppress(OSError):
         sys.stdout.flush()
-    interrupts.leave(interrupts.received() or signal.SIGINT, None)
+    interrupts.end()
 
 
 if __name__ == "__main__":

@@ -42,10 +42,15 @@ def received() -> int:
     return _received[-1] if _received else 0
 
 
+def end() -> NoReturn:
+    """Stop at once, as the signal that came asks."""
+    leave(received() or signal.SIGINT, None)
+
+
 def _swallowed(unraisable: Any) -> None:
     """Stop here too: what is raised in `__del__` or a weak reference's callback, Python drops."""
     if isinstance(unraisable.exc_value, KeyboardInterrupt):
-        leave(received() or signal.SIGINT, None)
+        end()
     sys.__unraisablehook__(unraisable)
 
 
@@ -66,4 +71,4 @@ def _end(told: int) -> NoReturn:
         pass
     time.sleep(GRACE)
     os.write(2, WORD.encode() + b"\n")
-    os._exit(128 + number)
+    leave(number, None)

@@ -35,7 +35,6 @@ from polymask.formats.content import Content
 from polymask.formats.facts import Facts
 from polymask.formats.refusals import Malformed, Refusals, inside
 from polymask.model import Finding, Frame, ImageRecord, Instance
-from polymask.raster.kernel import is_plain
 
 MANY = False
 
@@ -172,11 +171,7 @@ class _Reader:
 
     def add(self, index: int, annotation: Annotation) -> None:
         """Take an annotation in; raises `Malformed` where it cannot be used."""
-        group = self.of_image.get(annotation.image_id)
-        sure = annotation.category_id in self.names and annotation.id is not None  # what nearly all are
-        if group is not None and sure and is_plain(annotation.segmentation):
-            group.append(annotation)
-        elif paints(annotation, index, self.frames, self.names):
+        if paints(annotation, index, self.frames, self.names):
             self.of_image[annotation.image_id].append(annotation)
         else:
             self.unsegmented += 1
