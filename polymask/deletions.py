@@ -83,8 +83,8 @@ class Log:
         named = {deletion.before for deletion in self.deletions}
         backups = dict.fromkeys(name for line in lines for name in line["backups"] if name not in named)
         kept = ", ".join(str(self.root.path / BACKUP / f"{name}.json") for name in backups)
-        told = f"; the files as they were: {kept}" if kept else ""
-        return f"an earlier journal is missing: what it told of is not put back{told}"
+        told = f"put back by hand: {kept}" if kept else "put back what you have a copy of"
+        return f"an earlier journal is missing, and what it told of stays deleted; {told}"
 
 
 def _deletions(lines: Iterable[Line]) -> list[Deletion]:

@@ -187,7 +187,7 @@ def _tell_what_stays(report: Report, path: Path) -> None:
     for reason, count in Counter(one.reason for one in report.kept).items():
         names = [one.name for one in report.kept if one.reason == reason][:MOST_NAMED]
         more = f" and {count - len(names)} more" if count > len(names) else ""
-        report.notes.append(f"{count} polygons stay in {path}, {reason}: {', '.join(names)}{more}")
+        report.notes.append(f"{count} polygons stay in {path} ({reason}): {', '.join(names)}{more}")
 
 
 def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: int) -> list[str]:

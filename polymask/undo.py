@@ -123,7 +123,8 @@ class _Undo:
         path, backup = Path(deletion.source), self.root.read(deletion.backup)
         if backup is None or sha256(backup).hexdigest() != deletion.before:
             raise ProofError(
-                f"{self.root.path / deletion.backup} is missing or damaged; {path} was left as it is"
+                f"{self.root.path / deletion.backup} is missing or damaged, and {path} was left as it is; "
+                "put it back from a copy of your own (its name is its SHA-256)"
             )
         data = read_whole(path)
         if self.dry_run:
