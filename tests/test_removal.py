@@ -470,3 +470,92 @@ def test_nothing_is_restored_from_a_store() -> None:
     """Nothing is deleted for one either."""
     with pytest.raises(InputError, match="nothing is deleted from a store"):
         restore_folder(located("memory://there/out"))
+
+
+def unpainted() -> dict[str, object]:
+    """Beside a cat and a dog: a background, a void, a crowd, one outside, and one below the dog."""
+    categories = [*coco()["categories"], {"id": 8, "name": "background"}, {"id": 9, "name": "__ignore__"}]
+    rows = [
+        (3, square(4, 3, 1), 0),
+        (8, square(0, 0, 2), 0),
+        (9, square(6, 0, 2), 0),
+        (3, square(0, 4, 1), 1),
+    ]
+    rows.append((7, square(50, 50, 2), 0))
+    more = [
+        {"id": key, "image_id": 1, "category_id": label, "segmentation": [ring], "iscrowd": crowd}
+        for key, (label, ring, crowd) in enumerate(rows, 3)
+    ]
+    first, second = coco()["annotations"]
+    return coco(categories=categories, annotations=[first, *more, second])
+
+
+@pytest.mark.parametrize(
+    ("options", "stay"),
+    [
+        ({}, [3, 4, 5, 7]),
+        ({"crowd": "skip"}, [3, 4, 5, 6, 7]),
+        ({"crowd": "void"}, [3, 4, 5, 6, 7]),
+        ({"to": "binary"}, [4, 5, 7]),
+        ({"to": "voc", "only": ["dog", "background"]}, [1, 3, 4, 5, 6, 7]),
+        ({"overlap": "first"}, [4, 5, 7]),
+    ],
+)
+def test_polygons_stay_that_no_mask_shows(
+    coco_file: Write, tmp_path: Path, options: dict[str, object], stay: list[int]
+) -> None:
+    """By instance, though others of their label go; the report lists them with the reason."""
+    path, out = coco_file(unpainted()), tmp_path / "out"
+    before = path.read_bytes()
+    report = convert(path, out, delete_source=True, **options)  # type: ignore[arg-type]
+    assert (kept(path), report.deleted) == (stay, 7 - len(stay))
+    told = {int(one.name.rpartition(" ")[2]) for one in report.kept}
+    assert told == (set(stay) - {1, 3, 5, 6} if "only" in options else set(stay))
+    assert any("paint" in note or "pixel" in note for note in report.notes[:-1])
+    masks_before = masks(out)
+    again = convert(path, out, delete_source=True, **options)  # type: ignore[arg-type]
+    assert (again.failed, again.deleted, masks(out)) == (0, 0, masks_before)
+    assert {one.name for one in again.kept} == {one.name for one in report.kept}
+    assert (restore(out).written, path.read_bytes()) == (1, before)
+
+
+def test_labels_that_a_file_paints_as_background_or_void_stay(coco_file: Write, tmp_path: Path) -> None:
+    """A map of labels makes them so, whatever the source calls them."""
+    labels = tmp_path / "labels.txt"
+    labels.write_text("dog\ncat -> __ignore__\n")
+    path = coco_file()
+    report = convert(path, tmp_path / "out", labels=labels, delete_source=True)
+    assert (report.deleted, kept(path)) == (1, [1])
+
+
+def test_what_was_left_counts_as_the_deletions_only_while_nobody_touches_it(
+    coco_file: Write, tmp_path: Path
+) -> None:
+    """Relabeled, erased or drawn beside: the image fails, and its mask stays as it is."""
+    path, out = coco_file(unpainted()), tmp_path / "out"
+    convert(path, out, delete_source=True)
+    left, before = json.loads(path.read_text()), masks(out)
+    background, *others = left["annotations"]
+    drawn = {"id": 20, "image_id": 1, "category_id": 3, "segmentation": [square(5, 0, 2)]}
+    for annotations in (
+        [background | {"category_id": 7}, *others],
+        others,
+        [*left["annotations"], drawn],
+    ):
+        path.write_text(json.dumps(left | {"annotations": annotations}))
+        for delete in (True, False):
+            report = convert(path, out, delete_source=delete)
+            assert "restore" in report.failures[0].reason
+        assert (masks(out), len(kept(path))) == (before, len(annotations))
+
+
+def test_the_same_instance_twice_is_deleted_as_often_as_it_is_painted(
+    coco_file: Write, tmp_path: Path
+) -> None:
+    """Equal ids and shapes do not make two annotations one: the background's stays."""
+    cat, _ = coco()["annotations"]
+    categories = [*coco()["categories"], {"id": 8, "name": "background"}]
+    path = coco_file(categories=categories, annotations=[cat | {"category_id": 8}, cat])
+    assert convert(path, tmp_path / "out", delete_source=True).deleted == 1
+    assert [annotation["category_id"] for annotation in json.loads(path.read_text())["annotations"]] == [8]
+    assert convert(path, tmp_path / "out", delete_source=True).failed == 0
