@@ -240,7 +240,8 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: b
             click.echo(note)
     for failure in report.failures:
         click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {failure.reason}", err=True)
-    sys.exit(report.exit_code)
+    if report.exit_code:
+        sys.exit(report.exit_code)
 
 
 @click.command("emulate")
