@@ -182,12 +182,12 @@ class Root:
         with self.held():
             look()
             unfinished = self.unfinished()
-            self._clear_temporaries()
+            self.clear_temporaries()
             holder = {"options": options, "process": os.getpid(), "host": os.uname().nodename}
             self.write(f"{WORK}/{RUN}", json.dumps(holder).encode(), durable=True)
             yield unfinished
             self.remove(f"{WORK}/{RUN}")
-            self._clear_temporaries()
+            self.clear_temporaries()
             with suppress(OSError):
                 os.rmdir(WORK, dir_fd=self._folder("", create=False))
 
@@ -240,8 +240,9 @@ class Root:
         except (ValueError, KeyError, TypeError, RecursionError):
             return {}
 
-    def _clear_temporaries(self) -> None:
-        for name in os.listdir(self._folder(WORK, create=True)):
+    def clear_temporaries(self) -> None:
+        """Remove what killed runs left half written; only who holds the root may."""
+        for name in self.names(WORK):
             if _TEMPORARY(name):
                 self.remove(f"{WORK}/{name}")
 

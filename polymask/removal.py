@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from polymask.accounted import BEFORE, deletable, unaccounted, without
-from polymask.deletions import BACKUP, begin, clear_stale, read_log, temporary_name
+from polymask.deletions import (
+    BACKUP,
+    Deletion,
+    backups_in,
+    begin,
+    clear_stale,
+    read_log,
+    temporary_name,
+)
 from polymask.digest import record_sha256
 from polymask.durable import read_whole, replace_file
 from polymask.errors import Denied, FormatError, InputError, PolymaskError, ProofError, SourceChanged
@@ -112,7 +120,7 @@ def delete_accounted(job: "Job", report: Report) -> None:
     path, root = job.annotations.path, job.sink.root
     assert isinstance(path, Path)
     assert isinstance(root, Root)
-    _clear_stale(root)
+    _clear_stale(job)
     data = _bytes(path)
     if sha256(data).hexdigest() != job.source_sha256:
         raise SourceChanged(f"{path} was changed while its masks were made; run again")
@@ -214,9 +222,18 @@ def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: in
     return replace_file(path, after, temporary=temporary_name(root, real, *digests))
 
 
-def _clear_stale(root: Root) -> None:
-    log = read_log(root)
-    clear_stale(root, log.deletions if log else ())
+def _source(job: "Job") -> str:
+    assert isinstance(job.annotations.path, Path)
+    return str(job.annotations.path.resolve())
+
+
+def _clear_stale(job: "Job") -> None:
+    """Remove what killed runs left beside sources: those that the journal tells of, or else the backups."""
+    root = job.sink.root
+    assert isinstance(root, Root)
+    log, source = read_log(root), _source(job)
+    backups = (Deletion(source, "", name, job.source_sha256) for name in backups_in(root))
+    clear_stale(root, [*(log.deletions if log else ()), *backups])
 
 
 def _bytes(path: Path) -> bytes:

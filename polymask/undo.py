@@ -68,6 +68,8 @@ class _Undo:
     def report(self) -> Report:
         """Undo them; what went wrong with a source is told when all others are done."""
         report = Report()
+        if not self.dry_run:
+            self.root.clear_temporaries()
         errors = dict(self._undone(report))
         if self.log.lost:
             errors[str(self.root.path / JOURNAL)] = ProofError(self.log.lost)
