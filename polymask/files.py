@@ -25,7 +25,7 @@ from polymask.urls import Location, Url
 
 RUN = "run.json"
 MOST_FOLDERS = 64  # kept open at once
-_TEMPORARY = re.compile(r"\d+-[0-9a-f]{8}-\d+\.tmp").fullmatch  # as `Root.write` names them
+_TEMPORARY = re.compile(r"\d+-(?:[0-9a-f]{8}-)?\d+\.tmp").fullmatch  # as `Root.write` names them
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not be waited for
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -60,6 +60,7 @@ FACTS = Facts(
     frame="As the file says; of a results list that of the runs.",
     limits=(
         "A results list of polygons tells no image size, and is refused.",
+        "A list, or a key of a record, that is there twice is refused.",
         "Of 256 MiB and more, a file is read by parts: see [Large inputs](../scale.md).",
     ),
     sample="coco-stuff/stuff.json",
