@@ -238,7 +238,7 @@ def test_what_deleting_will_need_is_tried_before_the_first_write(tmp_path: Path)
 ODD: dict[str, Callable[[bytes], bytes]] = {
     "a byte order mark": lambda data: b"\xef\xbb\xbf" + data,
     "a score that is none": lambda data: data.replace(b'"iscrowd"', b'"score": NaN, "iscrowd"'),
-    "numbers that are none": lambda data: data[:-1] + b', "info": [NaN, -Infinity, 1' + b"0" * 40 + b"]}",
+    "numbers that are none": lambda data: data[:-1] + b', "x": NaN, "y": [-Infinity, 1' + b"0" * 40 + b"]}",
     "info twice": lambda data: data[:-1] + b', "info": "NaN", "info": {"annotations": []}}',
     "white space": lambda data: data.replace(b",", b" ,\r\n\t").replace(b":", b" : ") + b"\n\n",
     "escapes": lambda data: data.replace(b'"annotations"', b'"annot\\u0061tions"').replace(b"dog", b'\\"[{,'),
