@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -13,7 +14,7 @@ from polymask.flags import FROM, IMAGES, JSON, LABELS, NO_BAR, QUIET, WORKERS, l
 from polymask.labels import LabelMap
 from polymask.places import examine, restore
 from polymask.report.tables import comparison_text, statistics_text
-from polymask.terminal import Bar, emphasized
+from polymask.terminal import Bar, emphasized, styled
 from polymask.workers import available
 
 
@@ -213,8 +214,9 @@ def preview_command(
 @click.command("restore")
 @click.argument("dest")
 @click.option("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
+@click.option("--dry-run", is_flag=True, help="Tell what a folder's restore would do; write nothing.")
 @JSON
-def restore_command(dest: str, *, journal: str | None, as_json: bool) -> None:
+def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: bool) -> None:
     """Put back the polygons that --delete-source deleted.
 
     \b
@@ -222,14 +224,24 @@ def restore_command(dest: str, *, journal: str | None, as_json: bool) -> None:
     polymask restore dataloop://project/dataset
 
     DEST is the folder of masks or the dataset that was converted. What is there already
-    stays as it is, so that it can be run again.
+    stays as it is, so that it can be run again. A file that was changed since is told and left
+    alone; the others are put back.
     """
-    report = restore(dest, journal=journal)
+    report = restore(dest, journal=journal, dry_run=dry_run)
     if as_json:
-        _print_json({"restored": report.written, "there": report.unchanged})
+        failures = [asdict(failure) for failure in report.failures]
+        told = {"restored": report.written, "there": report.unchanged, "failures": failures}
+        _print_json(told | {"notes": report.notes, "dry_run": dry_run})
     else:
         what = "polygons" if is_dataloop(dest) else "annotation files"
-        click.echo(f"{report.written:,} {what} put back, {report.unchanged:,} were there.")
+        done = "would be put back (dry run: nothing was written)" if dry_run else "put back"
+        click.echo(f"{report.written:,} {what} {done}, {report.unchanged:,} were there.")
+        for note in report.notes:
+            click.echo(note)
+    for failure in report.failures:
+        click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {failure.reason}", err=True)
+    if report.exit_code:
+        sys.exit(report.exit_code)
 
 
 @click.command("emulate")

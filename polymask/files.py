@@ -10,6 +10,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +25,7 @@ from polymask.urls import Location, Url
 
 RUN = "run.json"
 MOST_FOLDERS = 64  # kept open at once
+_TEMPORARY = re.compile(r"\d+-(?:[0-9a-f]{8}-)?\d+\.tmp").fullmatch  # as `Root.write` names them
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not be waited for
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -87,6 +89,15 @@ class Root:
             raise InputError(f"{self.path / relative} is in the way: it is no regular file; remove it")
         return stat.S_ISREG(mode)
 
+    def names(self, relative: str) -> list[str]:
+        """What is in a folder, sorted; nothing where there is none."""
+        try:
+            return sorted(os.listdir(self._folder(relative, create=False)))
+        except (NotFound, InputError):
+            return []
+        except OSError as error:
+            raise self._refusal(error, relative) from None
+
     def is_empty(self) -> bool:
         """Whether nothing is there, not even what a run left; the root itself need not be."""
         try:
@@ -102,13 +113,23 @@ class Root:
         there = self.path / relative
         return isinstance(other, Path) and there.is_file() and other.is_file() and there.samefile(other)
 
-    def write(self, relative: str, data: bytes | Iterable[bytes], *, durable: bool = False) -> None:
-        """Put a whole file, or its parts, at the path, replacing what is there; `durable`, synced to disk."""
+    def write(
+        self,
+        relative: str,
+        data: bytes | Iterable[bytes],
+        *,
+        durable: bool = False,
+        mode: int | None = None,
+    ) -> None:
+        """Put a whole file, or its parts, at the path, replacing what is there.
+
+        `durable`, it is synced to disk; with `mode` it has these permissions at any moment, or fewer.
+        """
         work = self._folder(WORK, create=True)
         temporary = f"{os.getpid()}-{self._token}-{next(self._numbers)}.tmp"
         try:
             parent = self._folder(_parent(relative), create=True)
-            self._write_new(temporary, data, work, durable=durable)
+            self._write_new(temporary, data, work, durable=durable, mode=mode)
             os.rename(temporary, _name(relative), src_dir_fd=work, dst_dir_fd=parent)
             if durable:
                 os.fsync(parent)
@@ -118,9 +139,13 @@ class Root:
             raise self._refusal(error, relative) from None
 
     @staticmethod
-    def _write_new(name: str, data: bytes | Iterable[bytes], folder: int, *, durable: bool) -> None:
-        descriptor = os.open(name, _NEW, 0o666, dir_fd=folder)
+    def _write_new(
+        name: str, data: bytes | Iterable[bytes], folder: int, *, durable: bool, mode: int | None
+    ) -> None:
+        descriptor = os.open(name, _NEW, 0o666 if mode is None else 0o600, dir_fd=folder)
         try:
+            if mode is not None:
+                os.fchmod(descriptor, mode)
             for part in (data,) if isinstance(data, bytes) else data:
                 view = memoryview(part)
                 while view:
@@ -157,12 +182,12 @@ class Root:
         with self.held():
             look()
             unfinished = self.unfinished()
-            self._clear_temporaries()
+            self.clear_temporaries()
             holder = {"options": options, "process": os.getpid(), "host": os.uname().nodename}
             self.write(f"{WORK}/{RUN}", json.dumps(holder).encode(), durable=True)
             yield unfinished
             self.remove(f"{WORK}/{RUN}")
-            self._clear_temporaries()
+            self.clear_temporaries()
             with suppress(OSError):
                 os.rmdir(WORK, dir_fd=self._folder("", create=False))
 
@@ -215,9 +240,10 @@ class Root:
         except (ValueError, KeyError, TypeError, RecursionError):
             return {}
 
-    def _clear_temporaries(self) -> None:
-        for name in os.listdir(self._folder(WORK, create=True)):
-            if name.endswith(".tmp"):
+    def clear_temporaries(self) -> None:
+        """Remove what killed runs left half written; only who holds the root may."""
+        for name in self.names(WORK):
+            if _TEMPORARY(name):
                 self.remove(f"{WORK}/{name}")
 
     def _folder(self, relative: str, *, create: bool) -> int:

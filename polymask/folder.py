@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from polymask._version import __version__
-from polymask.digest import geometry_sha256
+from polymask.digest import geometry_sha256, record_sha256
 from polymask.errors import FormatError, InputError, LimitError
 from polymask.files import Root
 from polymask.labels import LabelMap
@@ -166,8 +166,13 @@ class FolderSink:
         chosen = {name: getattr(self.rules, name) for name in _LESS_USED}
         return named | {name: value for name, value in chosen.items() if value != _LESS_USED[name]}
 
-    def line(self, record: ImageRecord, source_sha256: str, drawn: Drawn) -> bytes:
-        """An image's line in the manifest. It holds no time and no host."""
+    def line(
+        self, record: ImageRecord, source_sha256: str, drawn: Drawn, *, remaining: ImageRecord | None = None
+    ) -> bytes:
+        """An image's line in the manifest. It holds no time and no host.
+
+        `remaining` is the record once the polygons are deleted that the mask accounts for.
+        """
         height, width = record.frame
         line = {"name": record.name, "mask": drawn.mask, "height": height, "width": width}
         line |= {"pixels_sha256": drawn.pixels_sha256, "source_sha256": source_sha256}
@@ -177,6 +182,8 @@ class FolderSink:
             line["split"] = split
         if self.keep_sources:
             line["sources"] = [[i.id, geometry_sha256(i.shape)] for i in record.instances]
+        if remaining is not None and len(remaining.instances) < len(record.instances):
+            line["remaining_sha256"] = record_sha256(remaining)
         if drawn.labels is not None:
             line["labels"] = dict(drawn.labels)
         return manifest_line(line)
@@ -188,22 +195,26 @@ class FolderSink:
     def finished(self, record: ImageRecord) -> dict[str, Any] | None:
         """The manifest's line of a mask whose polygons are deleted, or None where its sources are all there.
 
-        Raises `InputError` where there are new ones beside, which cannot join the mask, and where
-        only some polygons are gone: that was somebody's edit, for a run takes all of an image or none.
+        Raises `InputError` for a record that is neither what the mask was made of nor what a deletion
+        leaves of it: new instances cannot join the mask, and what else is gone was somebody's edit.
         """
         entry = self.before.get(record.name, {})
         known = {(str(key), digest) for key, digest in entry.get("sources", ())}
         if not known:
             return None
         present = {(str(i.id), geometry_sha256(i.shape)) for i in record.instances}
+        if "remaining_sha256" in entry:
+            is_rest = entry["remaining_sha256"] == record_sha256(record)
+        else:  # a line of an earlier build, which deleted all but runs
+            is_rest = present < known and all(isinstance(i.shape, Runs) for i in record.instances)
+        if is_rest:
+            return entry
         if known <= present:
             return None
-        if present - known or not all(isinstance(i.shape, Runs) for i in record.instances):
-            raise InputError(
-                f"{record.name} lacks instances that its mask was made of, and has others; "
-                f"if they were deleted, run `polymask restore {self.root.path}` first, or choose another DEST"
-            )
-        return entry
+        raise InputError(
+            f"{record.name} lacks instances that its mask was made of, and has others; "
+            f"if they were deleted, run `polymask restore {self.root.path}` first, or choose another DEST"
+        )
 
     def write(self, drawn: Drawn) -> bool:
         """Put an image's files in place; False where all of them are there already.

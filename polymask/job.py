@@ -16,6 +16,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
+from polymask.accounted import unaccounted, without
 from polymask.contested import without_winners
 from polymask.digest import record_sha256
 from polymask.engines import workplace
@@ -34,7 +35,7 @@ from polymask.options import ConvertOptions, Progress
 from polymask.outcome import Made, Outcome, Tally
 from polymask.raster import KERNEL
 from polymask.raster.resize import resized
-from polymask.removal import delete_accounted, refuse_undeletable
+from polymask.removal import begin_deleting, delete_accounted, refuse_undeletable, rehearse
 from polymask.report_model import Report
 from polymask.semantic import Painting
 from polymask.strips import painting as striped
@@ -67,7 +68,8 @@ class Job:
         self.deletes = options.delete_source and options.to != "dataloop"
         if self.deletes:
             refuse_undeletable(self.annotations, located(dest), options.to)
-            self.source_sha256 = sha256(self.annotations.path.read_bytes()).hexdigest()
+            if resumes is None:
+                self.source_sha256 = rehearse(self.annotations.path, located(dest))
         self.indices = self._chosen_images()
         self.label_map = self._label_map()
         self.only = self._chosen_labels()
@@ -165,9 +167,10 @@ class Job:
 
     @cached_property
     def _all_chosen(self) -> bool:
-        return all(map(self._is_painted, self.annotations.used))
+        return all(map(self.is_painted, self.annotations.used))
 
-    def _is_painted(self, label: str) -> bool:
+    def is_painted(self, label: str) -> bool:
+        """Whether instances of a label were chosen, and there is a value for them."""
         return label in self.label_map and self._is_chosen(label)
 
     def _is_chosen(self, label: str) -> bool:
@@ -187,6 +190,8 @@ class Job:
             made = self._made(converted(), progress)
             report = self._report(made.tally)
             if not self.options.dry_run:
+                if self.deletes:
+                    begin_deleting(self)
                 self.sink.finish(made.rows, changed=made.tally.report.written > 0)
                 if self.deletes:
                     delete_accounted(self, report)
@@ -237,7 +242,7 @@ class Job:
         if self.options.copy_images:
             drawn = replace(drawn, files=(*drawn.files, self._picture(index)))
         changed = False if self.options.dry_run else self.sink.write(drawn)
-        line = self.sink.line(record, record_sha256(record), drawn)
+        line = self.sink.line(record, record_sha256(record), drawn, remaining=self._remaining(painting))
         if changed or self.sink.differs(record.name, line):
             outcome.written.append(drawn.mask)
         outcome.labels = _counts(painting, index=self.layout.INDEX)
@@ -246,10 +251,16 @@ class Job:
         outcome.instances = len(painting.instances)
         made.keep(record.name, line, drawn.row)
 
+    def _remaining(self, painting: Painting) -> ImageRecord | None:
+        """What a painted record is once its polygons are deleted; None where nothing is to be."""
+        if not self.deletes:
+            return None
+        return without(painting.record, unaccounted(painting, index=self.layout.INDEX))
+
     def chosen(self, record: ImageRecord) -> ImageRecord:
         """The record with the chosen instances only, at the chosen size."""
         if not self._all_chosen:
-            instances = tuple(i for i in record.instances if self._is_painted(i.label))
+            instances = tuple(i for i in record.instances if self.is_painted(i.label))
             record = replace(record, instances=instances)
         return resized(record, self.options.size) if self.options.size else record
 

@@ -133,6 +133,7 @@ class _Entry(msgspec.Struct):
     pixels_sha256: str
     labels: dict[str, str] = {}
     sources: list[tuple[int | str, str]] = []
+    remaining_sha256: str = ""
     split: str = ""
 
 

@@ -12,9 +12,9 @@ from polymask.job import Job
 from polymask.labels import LabelMap
 from polymask.limits import LIMITS, Limits
 from polymask.options import ConvertOptions, Progress, chosen_options
-from polymask.removal import restore_folder
 from polymask.report_model import Report
 from polymask.semantic import Rules
+from polymask.undo import restore_folder
 from polymask.urls import located
 
 if TYPE_CHECKING:
@@ -197,18 +197,21 @@ def examine(
     return proofs.examine(dest, source=source, limits=limits, progress=progress, **asked)
 
 
-def restore(dest: Place, *, journal: Place | None = None) -> Report:
-    """Put back what `delete_source` deleted: into a dataset, or the annotation file of a folder of masks.
+def restore(dest: Place, *, journal: Place | None = None, dry_run: bool = False) -> Report:
+    """Put back what `delete_source` deleted: into a dataset, or the annotation files of a folder of masks.
 
-    Raises `NotFound` where there is no backup, `SourceChanged` where the file was
-    changed since.
+    Of several files, those that cannot be put back are the report's `failures`. Raises `NotFound`
+    where nothing was deleted, `SourceChanged` where the one file was changed since, `ProofError`
+    where the journal or the backup is damaged or missing.
 
     >>> restore("fixtures/shapes")
     Traceback (most recent call last):
     polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
     """
     if not is_dataloop(dest):
-        return restore_folder(located(dest))
+        return restore_folder(located(dest), dry_run=dry_run)
+    if dry_run:
+        raise InputError("--dry-run of restore is for folders; leave it out for a dataset")
     from polymask.dataloop.run import restore as restore_dataset
 
     return restore_dataset(str(dest), journal=journal)

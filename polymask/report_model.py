@@ -14,7 +14,8 @@ class Report:
     `exit_code` is that of the worst failure, where failures differ in kind.
     `labels` maps each label to its instances and painted pixels; `conflicts` are
     summed over the images; `skipped` was left out on purpose, `unsupported` cannot be painted
-    and was left alone, `failures` could not be done.
+    and was left alone, `failures` could not be done; `kept` are polygons that stay in their source
+    though polygons were to be deleted, for no mask holds them.
     """
 
     images: int = 0
@@ -27,6 +28,7 @@ class Report:
     skipped: list[Skipped] = field(default_factory=list)
     unsupported: list[Skipped] = field(default_factory=list)
     failures: list[Skipped] = field(default_factory=list)
+    kept: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     written: int = 0
     unchanged: int = 0
@@ -65,6 +67,7 @@ class Report:
             "unsupported": [_plain(one) for one in self.unsupported],
             "failed": self.failed,
             "failures": [_plain(failure) for failure in self.failures],
+            "kept": [_plain(one) for one in self.kept],
             "notes": self.notes,
             "written": self.written,
             "unchanged": self.unchanged,

@@ -1,6 +1,5 @@
 """Deleting local polygons that stored masks prove, and putting them back byte for byte."""
 
-import fcntl
 import json
 import os
 from collections.abc import Callable
@@ -21,13 +20,17 @@ from polymask import (
     SourceChanged,
     Unavailable,
     convert,
+    durable,
     removal,
     restore,
     verify,
 )
+from polymask.deletions import BACKUP, JOURNAL, Log, temporary_name
+from polymask.durable import make_lasting, replace_file
 from polymask.files import Root
 from polymask.formats import Annotations, open_annotations
 from polymask.strips import painting as striped
+from polymask.undo import restore_folder
 from polymask.urls import Location, located
 from tests.conftest import coco, square, tree
 
@@ -201,7 +204,7 @@ def test_restore_without_a_deletion_says_so(coco_file: Write, tmp_path: Path) ->
         restore(out)
     convert(path, out, delete_source=True, overwrite=True)
     left = path.read_bytes()
-    next((out / "backup").iterdir()).write_bytes(b"{}")
+    next((out / BACKUP).iterdir()).write_bytes(b"{}")
     with pytest.raises(ProofError, match="missing or damaged"):
         restore(out)
     assert path.read_bytes() == left
@@ -223,14 +226,16 @@ def test_a_mask_that_is_not_its_polygons_deletes_nothing(
 
 @pytest.mark.parametrize("line", [b"x", b"[]", b'{"source": 5}', b'{"source": "\xe4"}'])
 def test_a_damaged_journal_restores_nothing(coco_file: Write, tmp_path: Path, line: bytes) -> None:
-    """One line that is none of ours, and no file is touched."""
+    """One line that is none of ours, and no file is touched; nor does a run add to it."""
     path = coco_file()
     convert(path, tmp_path / "out", delete_source=True)
     after = path.read_bytes()
-    journal = tmp_path / "out" / "journal.jsonl"
+    journal = tmp_path / "out" / JOURNAL
     journal.write_bytes(line + b"\n" + journal.read_bytes())
-    with pytest.raises(FormatError, match="is damaged"):
+    with pytest.raises(ProofError, match="is damaged"):
         restore(tmp_path / "out")
+    with pytest.raises(ProofError, match="is damaged"):
+        convert(path, tmp_path / "out", delete_source=True)
     assert path.read_bytes() == after
 
 
@@ -282,19 +287,20 @@ def test_only_a_coco_file_on_disk_is_rewritten(coco_file: Write, tmp_path: Path)
 
 
 def test_what_killed_runs_left_beside_the_file_goes(coco_file: Write, tmp_path: Path) -> None:
-    """Also where nothing is left to delete; what a living run holds stays."""
-    path = coco_file()
-    stale, held = tmp_path / ".polymask-stale.tmp", tmp_path / ".polymask-held.tmp"
-    held.write_bytes(b"")
-    with held.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        for expected in (2, 0):
+    """Under the names that only they give; whatever else is called alike is somebody's."""
+    path, out = coco_file(), tmp_path / "out"
+    theirs = [tmp_path / name for name in (".polymask-notes.tmp", f".polymask-{'0' * 32}.tmp")]
+    for other in theirs:
+        other.write_bytes(b"mine")
+    convert(path, out, delete_source=True)
+    (deletion,) = Log(Root(out), journal_lines(out)).deletions
+    for edge in ((deletion.before, deletion.after), (deletion.after, deletion.before)):
+        stale = tmp_path / temporary_name(Root(out), path, *edge)
+        for undo in (lambda: restore(out), lambda: convert(path, out, delete_source=True)):
             stale.write_bytes(b"half")
-            assert convert(path, tmp_path / "out", delete_source=True).deleted == expected
-            assert (stale.exists(), held.exists()) == (False, True)
-        stale.write_bytes(b"half")
-        removal.replace_file(path, b"{}")
-        assert (stale.exists(), held.exists()) == (False, True)
+            undo()
+            assert not stale.exists()
+    assert [other.read_bytes() for other in theirs] == [b"mine", b"mine"]
 
 
 def test_a_file_that_is_another_after_its_masks_were_made_keeps_its_polygons(
@@ -326,24 +332,22 @@ def test_a_deletion_says_how_it_is_undone(coco_file: Write, tmp_path: Path) -> N
 def test_the_backup_and_the_note_last_before_the_file_changes(
     coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each is written durably; the file itself is synced and locked before it takes its place."""
-    path, durable, steps = coco_file(), list[str](), list[str]()
-    write, sync, lock = Root.write, os.fsync, fcntl.flock
+    """Each is durable, and a journal is before the manifest speaks of deletions; the new file is synced."""
+    path, names, steps = coco_file(), list[str](), list[str]()
+    write, sync = Root.write, os.fsync
 
-    def noted(root: Root, name: str, data: bytes, **given: bool) -> None:
-        durable.extend([name] * given.get("durable", False))
-        write(root, name, data, **given)
+    def noted(root: Root, name: str, data: bytes, *, durable: bool = False, mode: int | None = None) -> None:
+        names.extend([name] * durable)
+        write(root, name, data, durable=durable, mode=mode)
 
     monkeypatch.setattr(Root, "write", noted)
     convert(path, tmp_path / "out", delete_source=True)
-    assert [name.partition("/")[0] for name in durable][-2:] == ["backup", "journal.jsonl"]
+    assert [name.removeprefix(".polymask/").partition("/")[0] for name in names] == [
+        *("run.json", "journal.jsonl", "manifest.jsonl", "backup", "journal.jsonl")
+    ]
     monkeypatch.setattr(os, "fsync", lambda fd: (steps.append(f"sync {os.fstat(fd).st_size}"), sync(fd)))
-    monkeypatch.setattr(fcntl, "flock", lambda fd, how: (steps.append("lock"), lock(fd, how)))
-    path.chmod(0o640)
-    removal.replace_file(path, b"new")
-    assert (steps[:2], len(steps), path.read_bytes()) == (["lock", "sync 3"], 3, b"new")
-    assert path.stat().st_mode & 0o7777 == 0o640
-    assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []
+    replace_file(path, b"new", temporary="t")
+    assert (steps[0], len(steps), path.read_bytes()) == ("sync 3", 2, b"new")
 
 
 def test_a_file_that_cannot_be_replaced_stays(
@@ -358,14 +362,20 @@ def test_a_file_that_cannot_be_replaced_stays(
 
     monkeypatch.setattr(os, "fchmod", full)
     with pytest.raises(Unavailable, match=r"instances\.json: No space"):
-        removal.replace_file(path, b"new")
+        replace_file(path, b"new", temporary="t")
     assert tree(tmp_path) == before
+
+
+def journal_lines(out: Path) -> list[dict[str, str]]:
+    """What the journal of a folder says, but for its digests and its end."""
+    lines = [json.loads(line) for line in (out / JOURNAL).read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "sha256"} for line in lines[:-1]]
 
 
 def noted(
     out: Path, source: str, before: bytes, after: bytes, backup: str = "backup/a.json"
 ) -> dict[str, str]:
-    """A folder as if polygons had been deleted from a source: its journal's line."""
+    """A folder as if an earlier build had deleted polygons from a source: its journal's line."""
     digests = {"before": sha256(before).hexdigest(), "after": sha256(after).hexdigest()}
     line = {"source": source, "backup": backup, **digests}
     (out / "backup").mkdir(parents=True)
@@ -395,37 +405,157 @@ def test_a_restored_file_is_made_to_last(tmp_path: Path, monkeypatch: pytest.Mon
     path.write_bytes(after)
     noted(tmp_path / "out", str(path), COCO, after)
     assert (restore(tmp_path / "out").images, path.read_bytes()) == (1, COCO)
-    monkeypatch.setattr(removal, "sync_folder", synced.append)
+    monkeypatch.setattr(durable, "sync_folder", synced.append)
     report = restore(tmp_path / "out")
     assert (report.images, report.unchanged, synced) == (1, 1, [tmp_path])
-    path.unlink()
-    with pytest.raises(NotFound, match="file"):
-        restore(tmp_path / "out")
     monkeypatch.undo()
     with pytest.raises(NotFound, match="none"):
-        removal.make_lasting(tmp_path / "none" / "file")
+        make_lasting(tmp_path / "none" / "file")
+
+
+def test_what_was_put_back_is_its_owners_again(coco_file: Write, tmp_path: Path) -> None:
+    """Edited or removed since, it is no concern of a restore; deleted from anew, it is."""
+    path, out = coco_file(), tmp_path / "out"
+    convert(path, out, delete_source=True)
+    restore(out)
+    path.write_text(json.dumps(coco(info={"edited": True})))
+    assert (restore(out).unchanged, restore(out).failed) == (1, 0)
+    edited = path.read_bytes()
+    convert(path, out, delete_source=True)
+    assert (restore(out).written, path.read_bytes()) == (1, edited)
+    path.unlink()
+    assert (restore(out).unchanged, restore(out).failed) == (1, 0)
+
+
+def test_a_file_that_is_gone_is_told_with_its_backup(coco_file: Write, tmp_path: Path) -> None:
+    """A copy of the backup at the path that is named, and the advice was good."""
+    path, out = coco_file(), tmp_path / "out"
+    before = path.read_bytes()
+    convert(path, out, delete_source=True)
+    path.unlink()
+    with pytest.raises(NotFound, match="copy it there") as refusal:
+        restore(out)
+    backup = str(refusal.value).rpartition(" it is ")[2].partition(":")[0]
+    path.write_bytes(Path(backup).read_bytes())
+    assert (restore(out).unchanged, path.read_bytes()) == (1, before)
 
 
 @pytest.mark.parametrize("strange", [{"source": "a\0b"}, {"backup": "../a.json"}])
 def test_a_journal_that_leads_elsewhere_is_damaged(tmp_path: Path, strange: dict[str, str]) -> None:
-    """Its paths are looked at before any file is."""
-    noted(tmp_path, **({"source": "a"} | strange), before=b"", after=b"")
-    with pytest.raises(FormatError, match="is damaged"):
+    """Its paths are looked at before any file is, in the journals of earlier builds and in ours."""
+    line = noted(tmp_path, **({"source": "a"} | strange), before=b"", after=b"")
+    good = json.dumps(line | {"source": "a", "backup": "backup/a.json"})
+    (tmp_path / "journal.jsonl").write_text(f"{good}\n{json.dumps(line)}\n")
+    with pytest.raises(ProofError, match="is damaged"):
         restore(tmp_path)
+    (tmp_path / "out").mkdir()
+    Log(Root(tmp_path / "out"), []).note("deleting", **(line | {"backup": f"{BACKUP}/a.json"} | strange))
+    with pytest.raises(ProofError, match="is damaged"):
+        restore(tmp_path / "out")
 
 
 def test_a_deletion_that_was_noted_twice_is_undone_once(tmp_path: Path) -> None:
     """All others are, in their order; a journal without a line tells of none."""
-    one = noted(tmp_path, "a", b"1", b"2")
-    other = one | {"source": "b"}
+    first = noted(tmp_path, "a", b"1", b"2")
+    other = first | {"source": "b"}
     journal = tmp_path / "journal.jsonl"
-    journal.write_text("".join(json.dumps(line) + "\n" for line in (one, one, other)))
-    assert [deletion.source for deletion in removal._deletions(Root(tmp_path))] == ["a", "b"]
+    journal.write_text("".join(json.dumps(line) + "\n" for line in (first, other, first)))
+    assert [deletion.source for deletion in Log(Root(tmp_path), []).all_deletions] == ["b", "a"]
     journal.write_text("")
-    assert restore(tmp_path).images == 0
+    with pytest.raises(NotFound, match="nothing was deleted"):
+        restore(tmp_path)
 
 
 def test_nothing_is_restored_from_a_store() -> None:
     """Nothing is deleted for one either."""
     with pytest.raises(InputError, match="nothing is deleted from a store"):
-        removal.restore_folder(located("memory://there/out"))
+        restore_folder(located("memory://there/out"))
+
+
+def unpainted() -> dict[str, object]:
+    """Beside a cat and a dog: a background, a void, a crowd, one outside, and one below the dog."""
+    categories = [*coco()["categories"], {"id": 8, "name": "background"}, {"id": 9, "name": "__ignore__"}]
+    rows = [
+        (3, square(4, 3, 1), 0),
+        (8, square(0, 0, 2), 0),
+        (9, square(6, 0, 2), 0),
+        (3, square(0, 4, 1), 1),
+    ]
+    rows.append((7, square(50, 50, 2), 0))
+    more = [
+        {"id": key, "image_id": 1, "category_id": label, "segmentation": [ring], "iscrowd": crowd}
+        for key, (label, ring, crowd) in enumerate(rows, 3)
+    ]
+    first, second = coco()["annotations"]
+    return coco(categories=categories, annotations=[first, *more, second])
+
+
+@pytest.mark.parametrize(
+    ("options", "stay"),
+    [
+        ({}, [3, 4, 5, 7]),
+        ({"crowd": "skip"}, [3, 4, 5, 6, 7]),
+        ({"crowd": "void"}, [3, 4, 5, 6, 7]),
+        ({"to": "binary"}, [4, 5, 7]),
+        ({"to": "voc", "only": ["dog", "background"]}, [1, 3, 4, 5, 6, 7]),
+        ({"overlap": "first"}, [4, 5, 7]),
+    ],
+)
+def test_polygons_stay_that_no_mask_shows(
+    coco_file: Write, tmp_path: Path, options: dict[str, object], stay: list[int]
+) -> None:
+    """By instance, though others of their label go; the report lists them with the reason."""
+    path, out = coco_file(unpainted()), tmp_path / "out"
+    before = path.read_bytes()
+    report = convert(path, out, delete_source=True, **options)  # type: ignore[arg-type]
+    assert (kept(path), report.deleted) == (stay, 7 - len(stay))
+    told = {int(one.name.rpartition(" ")[2]) for one in report.kept}
+    assert told == (set(stay) - {1, 3, 5, 6} if "only" in options else set(stay))
+    assert any("paint" in note or "pixel" in note for note in report.notes[:-1])
+    masks_before = masks(out)
+    again = convert(path, out, delete_source=True, **options)  # type: ignore[arg-type]
+    assert (again.failed, again.deleted, masks(out)) == (0, 0, masks_before)
+    assert {one.name for one in again.kept} == {one.name for one in report.kept}
+    assert (restore(out).written, path.read_bytes()) == (1, before)
+
+
+def test_labels_that_a_file_paints_as_background_or_void_stay(coco_file: Write, tmp_path: Path) -> None:
+    """A map of labels makes them so, whatever the source calls them."""
+    labels = tmp_path / "labels.txt"
+    labels.write_text("dog\ncat -> __ignore__\n")
+    path = coco_file()
+    report = convert(path, tmp_path / "out", labels=labels, delete_source=True)
+    assert (report.deleted, kept(path)) == (1, [1])
+
+
+def test_what_was_left_counts_as_the_deletions_only_while_nobody_touches_it(
+    coco_file: Write, tmp_path: Path
+) -> None:
+    """Relabeled, erased or drawn beside: the image fails, and its mask stays as it is."""
+    path, out = coco_file(unpainted()), tmp_path / "out"
+    convert(path, out, delete_source=True)
+    left, before = json.loads(path.read_text()), masks(out)
+    background, *others = left["annotations"]
+    drawn = {"id": 20, "image_id": 1, "category_id": 3, "segmentation": [square(5, 0, 2)]}
+    for annotations in (
+        [background | {"category_id": 7}, *others],
+        others,
+        [*left["annotations"], drawn],
+    ):
+        path.write_text(json.dumps(left | {"annotations": annotations}))
+        for delete in (True, False):
+            report = convert(path, out, delete_source=delete)
+            assert "restore" in report.failures[0].reason
+        assert (masks(out), len(kept(path))) == (before, len(annotations))
+
+
+def test_the_same_instance_twice_is_deleted_as_often_as_it_is_painted(
+    coco_file: Write, tmp_path: Path
+) -> None:
+    """Equal ids and shapes do not make two annotations one: the background's stays."""
+    cat, _ = coco()["annotations"]
+    categories = [*coco()["categories"], {"id": 8, "name": "background"}]
+    path = coco_file(categories=categories, annotations=[cat | {"category_id": 8}, cat])
+    assert convert(path, tmp_path / "out", delete_source=True).deleted == 1
+    assert [annotation["category_id"] for annotation in json.loads(path.read_text())["annotations"]] == [8]
+    assert convert(path, tmp_path / "out", delete_source=True).failed == 0

@@ -4,7 +4,7 @@ A format is a module with two functions: `sniff(content)`, whether a file's cont
 of this format, and `read(content, options)`, which gives an `Annotations`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -70,8 +70,8 @@ class Annotations:
     `unsupported` are instances that polymask cannot paint and leaves alone, and
     `findings` are oddities that do no harm. `picture(i)`, where the source has them itself,
     gives a picture's own bytes, `original(i)` its record as the source wrote it.
-    `without(goes)`, where polygons can be taken out, gives the file's bytes without those of
-    which `goes(image name, label)` is true, and their number.
+    `without(data, gone)`, where polygons can be taken out, gives the file's bytes, which are `data`,
+    without those of `gone`: for an image's place in `names`, positions among its record's instances.
     """
 
     path: Location
@@ -86,7 +86,7 @@ class Annotations:
     findings: tuple[Finding, ...] = ()
     picture: Callable[[int], bytes] | None = None
     original: Callable[[int], bytes] | None = None
-    without: Callable[[Callable[[str, str], bool]], tuple[bytes, int]] | None = None
+    without: Callable[[bytes, Mapping[int, Collection[int]]], bytes] | None = None
 
     def __iter__(self) -> Iterator[ImageRecord]:
         return map(self.decode, range(len(self.names)))

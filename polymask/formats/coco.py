@@ -9,12 +9,12 @@ Source: cocodataset.org, "Data format"; pycocotools `maskApi.h` for runs.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 import msgspec
 
-from polymask.errors import FormatError
+from polymask.errors import FormatError, SourceChanged
 from polymask.formats import Annotations, ReadOptions, coco_panoptic
 from polymask.formats.coco_rows import (
     Annotation,
@@ -23,15 +23,19 @@ from polymask.formats.coco_rows import (
     Image,
     Key,
     Number,
+    T,
     category_id,
     category_names,
     check_side,
     positions_of,
+    refuse_doubled,
+    refuse_doubled_rows,
     sections_decoder,
     whole,
 )
 from polymask.formats.coco_shapes import is_rle, paints, refuse_large, rle_size, shapes_of
 from polymask.formats.content import Content
+from polymask.formats.cutting import without_rows
 from polymask.formats.facts import Facts
 from polymask.formats.refusals import Malformed, Refusals, inside
 from polymask.model import Finding, Frame, ImageRecord, Instance
@@ -56,6 +60,7 @@ FACTS = Facts(
     frame="As the file says; of a results list that of the runs.",
     limits=(
         "A results list of polygons tells no image size, and is refused.",
+        "A list, or a key of a record, that is there twice is refused.",
         "Of 256 MiB and more, a file is read by parts: see [Large inputs](../scale.md).",
     ),
     sample="coco-stuff/stuff.json",
@@ -86,14 +91,14 @@ def read_whole(content: Content, options: ReadOptions) -> Annotations:
     """The file, in memory as a whole."""
     refusals = Refusals(content.path, skip=options.skip_invalid)
     if content.is_list:
-        annotations = refusals.rows(content.json, Annotation, "$")
+        annotations = _rows(content.json, Annotation, "$", refusals)
         images, categories, annotations = _from_results(annotations, refusals)
         where = "$"
     else:
         sections = _sections_of(content, refusals)
-        images = refusals.rows(sections.images, Image, "$.images")
-        categories = refusals.rows(sections.categories, Category, "$.categories")
-        annotations = refusals.rows(sections.annotations, Annotation, "$.annotations")
+        images = _rows(sections.images, Image, "$.images", refusals)
+        categories = _rows(sections.categories, Category, "$.categories", refusals)
+        annotations = _rows(sections.annotations, Annotation, "$.annotations", refusals)
         where = "$.annotations"
     if not images and not refusals.skipped:
         raise FormatError(f"{content.path}: the file has no images")
@@ -115,11 +120,16 @@ def read_whole(content: Content, options: ReadOptions) -> Annotations:
         skipped=tuple(refusals.skipped),
         unsegmented=reader.unsegmented,
         findings=tuple(reader.duplicate_ids()),
-        without=partial(_without, content, reader, annotations),
+        without=None if content.is_list else partial(_without, content, reader, annotations),
     )
 
 
+def _rows(text: bytes | msgspec.Raw, kind: type[T], where: str, refusals: Refusals) -> list[tuple[int, T]]:
+    return refuse_doubled_rows(text, refusals.rows(text, kind, where), where, refusals)
+
+
 def _sections_of(content: Content, refusals: Refusals) -> File:
+    refuse_doubled(content.path, content.json)  # all of the text: `top` may be its first line only
     try:
         return msgspec.convert(content.top, File)
     except msgspec.ValidationError:
@@ -130,25 +140,19 @@ def _without(
     content: Content,
     reader: "_Reader",
     annotations: Sequence[tuple[int, Annotation]],
-    goes: Callable[[str, str], bool],
-) -> tuple[bytes, int]:
-    """The file without the polygons of which `goes(image name, label)` is true, and how many those are.
+    data: bytes,
+    gone: Mapping[int, Collection[int]],
+) -> bytes:
+    """The file's bytes without some instances: by the image's place, their positions in its record.
 
-    Everything else stays as it is written; runs and records that were left out too.
+    Everything else stays as it is written. Raises `SourceChanged` where `data` is not what was read.
     """
-    names = {image.id: image.file_name for image in reader.images}
-    accepted = {id(annotation) for group in reader.of_image.values() for annotation in group}
-    gone = {
-        index
-        for index, a in annotations
-        if id(a) in accepted
-        and not is_rle(a.segmentation)
-        and goes(names[a.image_id], reader.names[a.category_id])
-    }
-    sections = msgspec.json.decode(content.text, type=dict[str, msgspec.Raw])
-    rows = msgspec.json.decode(sections["annotations"], type=list[msgspec.Raw])
-    kept = [row for index, row in enumerate(rows) if index not in gone]
-    return msgspec.json.encode(sections | {"annotations": kept}), len(gone)
+    if data != content.data:
+        raise SourceChanged(f"{content.path} was changed while it was read; run again")
+    numbers = {id(annotation): number for number, annotation in annotations}
+    groups = ((reader.of_image[reader.images[place].id], chosen) for place, chosen in gone.items())
+    rows = sorted(numbers[id(group[position])] for group, chosen in groups for position in chosen)
+    return without_rows(data, "annotations", rows)
 
 
 def instances_of(annotations: Sequence[Annotation], frame: Frame, names: Mapping[Key, str]) -> list[Instance]:

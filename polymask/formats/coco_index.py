@@ -5,11 +5,10 @@ The file is read twice, a block at a time: for its outline, and to check every r
 a record's annotations are read again when it is asked for. The index is kept for the next run.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -23,9 +22,12 @@ from polymask.formats.coco_rows import (
     Category,
     Image,
     Key,
+    T,
     category_id,
     category_names,
     positions_of,
+    refuse_doubled,
+    refuse_doubled_rows,
     sections_decoder,
     whole,
 )
@@ -37,8 +39,6 @@ from polymask.formats.ranges import Ranges
 from polymask.formats.refusals import Refusals
 from polymask.limits import Limits
 from polymask.model import ImageRecord, Instance
-
-T = TypeVar("T")
 
 _HEAD = 100_000  # bytes of the annotations that tell panoptic files
 
@@ -88,11 +88,13 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     )
 
 
-def _without(content: Content, options: ReadOptions, goes: Callable[[str, str], bool]) -> tuple[bytes, int]:
+def _without(
+    content: Content, options: ReadOptions, data: bytes, gone: Mapping[int, Collection[int]]
+) -> bytes:
     """As a whole, in memory: what is left of the file is as large as the file."""
     without = coco.read_whole(content, options).without
     assert without
-    return without(goes)
+    return without(data, gone)
 
 
 @dataclass(eq=False)
@@ -151,6 +153,7 @@ class _Reading:
         self.outline, self.options = content.outline, options
         self.types = Refusals(content.path, skip=options.skip_invalid)
         self.values = Refusals(content.path, skip=options.skip_invalid)
+        refuse_doubled(content.path, self.outline.text)
         self.sections = self.types.required(self.outline.text, sections_decoder)
 
     def stored(self) -> Stored:
@@ -197,7 +200,9 @@ class _Reading:
             try:
                 found = self.types.rows(text, kind, where, first=start)
             except msgspec.DecodeError:
-                found = self.types.rows(decode_plain(text), kind, where, first=start)
+                text = decode_plain(text)
+                found = self.types.rows(text, kind, where, first=start)
+            found = refuse_doubled_rows(text, found, where, self.types, first=start)
             if not found and not text[1:-1].strip():
                 raise NotJson("nothing between two commas")
             yield from found

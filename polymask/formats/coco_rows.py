@@ -1,12 +1,16 @@
 """The rows of a COCO file: images, categories and annotations as they are written, and what each must be."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import msgspec
 
+from polymask.errors import FormatError
 from polymask.formats import ReadOptions
+from polymask.formats.doubled import doubled_in_rows, doubled_key
 from polymask.formats.refusals import Malformed, Refusals
 from polymask.model import Frame
+from polymask.urls import Location
 
 Number = int | float
 Key = int | float | str  # 7, 7.0 and 7e0 are one key: they are equal, and hash equal
@@ -40,7 +44,7 @@ class Annotation(msgspec.Struct, gc=False):
     category_id: Key
     id: Key | None = None
     segmentation: msgspec.Raw = msgspec.Raw(b"null")
-    iscrowd: Number | bool | None = 0
+    iscrowd: Number | bool | None = None
 
 
 class File(msgspec.Struct):
@@ -52,6 +56,49 @@ class File(msgspec.Struct):
 
 
 sections_decoder = msgspec.json.Decoder(File)
+
+
+Row = Image | Category | Annotation
+T = TypeVar("T", bound=Row)
+_DEFAULTS = {
+    kind: {field.name: field.default for field in msgspec.structs.fields(kind)}
+    for kind in (Image, Category, Annotation)
+}
+_TWICE = "the key '{}' is there twice"
+
+
+def refuse_doubled(path: Location | str, text: bytes) -> None:
+    """Raise `FormatError` where a file has one of its lists twice: a reader sees one of the two only."""
+    if key := doubled_key(text, File.__struct_fields__):
+        raise FormatError(f"{path}: $.{key}: {_TWICE.format(key)}; join the two, or take one out")
+
+
+def refuse_doubled_rows(
+    text: bytes | msgspec.Raw,
+    rows: list[tuple[int, T]],
+    where: str,
+    refusals: Refusals,
+    *,
+    first: int = 0,
+) -> list[tuple[int, T]]:
+    """The rows that have no key twice of those that are read; the others are refused."""
+    written = bytes(text) if rows else b""
+    if not any(written.count(b'"%b"' % key.encode()) > there for key, there in _there(rows)):
+        return rows  # no more keys are written than were read
+    doubled = dict(doubled_in_rows(written, type(rows[0][1]).__struct_fields__))
+    for number, _ in rows:
+        if key := doubled.get(number - first):
+            refusals.refuse(f"{where}[{number}].{key}", _TWICE.format(key))
+    return [(number, row) for number, row in rows if number - first not in doubled]
+
+
+def _there(rows: Sequence[tuple[int, Row]]) -> Iterator[tuple[str, int]]:
+    """How many rows have each key that is read, as far as can be told."""
+    for key, default in _DEFAULTS[type(rows[0][1])].items() if rows else ():
+        if default is msgspec.NODEFAULT:
+            yield key, len(rows)
+        else:
+            yield key, sum(getattr(row, key) != default for _, row in rows)
 
 
 def positions_of(

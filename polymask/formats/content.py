@@ -1,6 +1,5 @@
 """What lies at a source path, read once and shared by the formats that look at it."""
 
-import json
 from codecs import getincrementaldecoder
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,7 +9,7 @@ from types import MappingProxyType
 import msgspec
 
 from polymask.errors import FormatError
-from polymask.formats.outline import Outline, outline_of
+from polymask.formats.outline import Outline, outline_of, quoted_constants
 from polymask.formats.place import File, Place
 from polymask.formats.ranges import Ranges
 from polymask.limits import Limits
@@ -111,7 +110,7 @@ class Content:
     def _without_constants(self) -> bytes:
         self.place.limits.check_depth(self.path, self.text)
         try:
-            return msgspec.json.encode(json.loads(self.text, parse_constant=str))
+            return quoted_constants(self.text)
         except (ValueError, RecursionError) as error:
             raise FormatError(f"{self.path}: not JSON: {error}") from None
 

@@ -28,6 +28,7 @@ BLOCK = 1 << 20  # bytes of a list decoded at once
 BOM = b"\xef\xbb\xbf"
 _raw = msgspec.json.Decoder(msgspec.Raw)
 _BYTE = re.compile(r"\(byte (\d+)\)")
+_CONSTANT = re.compile(rb'("(?:[^"\\]|\\.)*")|(-?Infinity|NaN)', re.DOTALL)
 _DEEP = "nested too deep"
 
 
@@ -202,9 +203,21 @@ def decode_plain(text: bytes) -> bytes:
     else:
         return text
     try:
-        return msgspec.json.encode(json.loads(text, parse_constant=str))
+        return quoted_constants(text)
     except ValueError as error:
         raise NotJson(str(error), getattr(error, "pos", float("inf"))) from None
+
+
+def quoted_constants(text: bytes) -> bytes:
+    """JSON text in which NaN and Infinity have become strings; all else is as it was written.
+
+    Raises `ValueError` where it is no JSON but for those.
+
+    >>> quoted_constants(b'{"NaN": [NaN, -Infinity, 1e999, 1.50]}')
+    b'{"NaN": ["NaN", "-Infinity", 1e999, 1.50]}'
+    """
+    json.loads(text)
+    return _CONSTANT.sub(lambda match: match[1] or b'"%b"' % match[2], text)
 
 
 def _flaw(rows: Rows) -> NotJson | None:

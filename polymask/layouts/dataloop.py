@@ -8,11 +8,12 @@ Source: Dataloop's documentation, "Image annotation - JSON"; dtlpy, `Segmentatio
 
 import base64
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from polymask.accounted import deletable, unaccounted
 from polymask.claims import Mask, new_mask
 from polymask.digest import combined_sha256, geometry_sha256, pixels_sha256
 from polymask.errors import FormatError, LimitError
@@ -67,7 +68,8 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     document = json.loads(original or _plain(painting))
     masks = list(_masks(painting, polygons_only=original is not None))
     colors = {label.name: label.color for label in options.label_map.labels}
-    rows = [row for row in document.get("annotations") or [] if not _goes(row, masks, options)]
+    gone = _held(painting) if options.delete_source else frozenset()
+    rows = [row for row in document.get("annotations") or [] if not _is_polygon_of(row, gone)]
     document["annotations"] = rows + [binary_annotation(mask, colors[mask.label]) for mask in masks]
     digests = {mask.label: pixels_sha256(mask.mask) for mask in masks}
     (path,) = paths(painting.record.name, options)
@@ -102,11 +104,19 @@ def _masks(painting: Painting, *, polygons_only: bool) -> Iterator[Mask]:
         yield new_mask(label, mask, sources, pixel_rule=painting.rules.pixel_rule)
 
 
-def _goes(row: Any, masks: Iterable[Mask], options: LayoutOptions) -> bool:
-    """Whether an annotation is a polygon that a mask holds, and those are to go."""
-    if not options.delete_source or not isinstance(row, dict) or row.get("type") != "segment":
-        return False
-    return any(str(row.get("id")) == source["id"] for mask in masks for source in mask.claim["sources"])
+def _held(painting: Painting) -> frozenset[str]:
+    """The ids of the polygons that the masks hold; without those of others that the masks do not hold."""
+    reasons = unaccounted(painting, index=False)
+    places = set(deletable(painting.record, reasons))
+    ids: dict[bool, set[str]] = {True: set(), False: set()}
+    for place, instance in enumerate(painting.record.instances):
+        ids[place in places].add(str(instance.id))
+    return frozenset(ids[True] - ids[False])
+
+
+def _is_polygon_of(row: Any, ids: Container[str]) -> bool:
+    """Whether an annotation is a polygon that has one of the ids."""
+    return isinstance(row, dict) and row.get("type") == "segment" and str(row.get("id")) in ids
 
 
 def binary_annotation(mask: Mask, color: tuple[int, int, int]) -> dict[str, Any]:

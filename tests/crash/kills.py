@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from polymask.deletions import JOURNAL
 from tests.dataloop.fault_campaign import folder
 
 from .nursery import Ended, Nursery
@@ -81,7 +82,7 @@ def killed(stand: Stand, call: Call, again: Call | None) -> Verdict:
         verdict += Verdict(1) + stand.now("killed twice") + stand.finished("rerun after two kills")
     if stand.command == "convert":
         _put_back(snapshot, stand.scene.folder)
-        (stand.scene.dest / "journal.jsonl").unlink(missing_ok=True)
+        (stand.scene.dest / JOURNAL).unlink(missing_ok=True)
         verdict += stand.finished("rerun without journal")
     shutil.rmtree(snapshot)
     return verdict

@@ -23,12 +23,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from polymask import PolymaskError, convert, restore
-from polymask.errors import FormatError, Locked
+from polymask.deletions import BACKUP, JOURNAL
+from polymask.errors import FormatError, Locked, NotFound
 from polymask.files import Root
 from polymask.png import decode_png
 from tests.conftest import square
 
-from .scene import LAYOUTS, Scene, is_polygon, mask_name
+from .scene import LAYOUTS, Scene, is_polygon, mask_name, shown
 from .tally import Tally, Verdict, tallied
 
 CHANGING = ("open", "mkdir", "write", "fsync", "rename", "replace", "unlink", "rmdir", "fchmod", "sync")
@@ -88,6 +89,8 @@ class Story(RuleBasedStateMachine):
         self.wanted = {a["id"]: a for a in self.document()["annotations"] if is_polygon(a)}
         self.edited = False  # what is right after an edit depends on when it came
         self.damaged: set[str] = set()
+        self.evidence = True  # the journal and the backups are as polymask left them
+        self.forgotten = False  # a journal was lost, and with it the names of what a killed run left
         self.same_bytes = True  # a changed byte need not change a pixel, and pixels are what is proven
         self.quiet = patch.object(os, "sync", lambda: None)
         self.quiet.start()
@@ -111,19 +114,35 @@ class Story(RuleBasedStateMachine):
 
     @rule()
     def run(self) -> None:
-        """An undisturbed run ends as it should, and if others have meddled, with a typed refusal."""
+        """An undisturbed run ends as it should, and if others have meddled, with a typed refusal.
+
+        What it deletes is seen in a mask; what it leaves is not, unless others of its image went before.
+        """
+        before = self.document()["annotations"]
         try:
             report = self.convert()
         except PolymaskError:
-            assert self.edited or self.damaged
+            assert self.edited or self.damaged or not self.evidence
             return
+        seen, left = shown(before, self.scene.layout), {a["id"] for a in self.document()["annotations"]}
+        assert {a["id"] for a in before} - left <= seen
         if not report.failed:
             self.damaged.clear()
-            assert not any(is_polygon(a) for a in self.document()["annotations"])
-            assert not list(self.scene.folder.rglob("*.tmp"))
+            whole = {a["image_id"] for a in before} - {a["image_id"] for a in self._gone(before)}
+            assert not [a for a in before if a["image_id"] in whole and a["id"] in seen & left]
+            assert self.forgotten or not list(self.scene.folder.rglob("*.tmp"))
         assert not report.failed or self.edited or self.damaged, report.failures
         if self.same_bytes and not self.edited and not self.damaged:
-            assert self.scene.differences() == []
+            assert [one for one in self.scene.differences() if not self._is_stale(one)] == []
+
+    def _is_stale(self, name: str) -> bool:
+        """Whether a file is what a killed run left whose journal was lost, and nobody knows of any more."""
+        return self.forgotten and Path(name).parent == self.scene.folder and name.endswith(".tmp")
+
+    def _gone(self, annotations: list[Json]) -> list[Json]:
+        """What should be there and is not."""
+        there = {a["id"]: a for a in annotations}
+        return [one for key, one in self.wanted.items() if there.get(key) != one]
 
     @rule()
     def run_without_deleting(self) -> None:
@@ -143,15 +162,20 @@ class Story(RuleBasedStateMachine):
 
     @rule()
     def restore(self) -> None:
-        """What was deleted is back, byte for byte, unless somebody changed the file."""
+        """What was deleted is back, byte for byte, unless somebody changed the file; else it is told."""
         try:
-            restore(self.scene.dest)
+            report = restore(self.scene.dest)
+        except NotFound:
+            assert not self._gone(self.document()["annotations"])
+            return
         except PolymaskError:
             return
-        if not self.edited:
+        if not report.failed:
+            assert not self._gone(self.document()["annotations"])
+        if not report.failed and not self.edited:
             assert self.scene.source.read_bytes() == self.scene.golden.before
 
-    @rule(image=st.integers(1, 3), label=st.integers(1, 3), x=st.integers(0, 9))
+    @rule(image=st.integers(1, 3), label=st.integers(1, 5), x=st.integers(0, 13))
     def draw(self, image: int, label: int, x: int) -> None:
         document = self.document()
         key = max([100, *self.wanted]) + 1
@@ -200,7 +224,21 @@ class Story(RuleBasedStateMachine):
 
     @rule()
     def drop_journal(self) -> None:
-        (self.scene.dest / "journal.jsonl").unlink(missing_ok=True)
+        """It is moved away, as is advised for a damaged one."""
+        (self.scene.dest / JOURNAL).unlink(missing_ok=True)
+        self.forgotten = True
+
+    @rule(pick=st.randoms(use_true_random=False), which=st.sampled_from([JOURNAL, f"{BACKUP}/*"]))
+    def damage_evidence(self, pick: Any, which: str) -> None:
+        """A bit of the journal or of a backup, or all behind a line's end."""
+        for path in sorted(self.scene.dest.glob(which)):
+            data = bytearray(path.read_bytes())
+            if pick.random() < 0.3:
+                data = bytearray(b"".join(data.splitlines(keepends=True)[:-1]))
+            elif data:
+                data[pick.randrange(len(data))] ^= 1 << pick.randrange(8)
+            path.write_bytes(data)
+            self.evidence, self.forgotten = False, True
 
     @rule()
     def second_run(self) -> None:
@@ -210,7 +248,8 @@ class Story(RuleBasedStateMachine):
         before = self.scene.source.read_bytes()
         with Root(self.scene.dest).held(), pytest.raises(PolymaskError) as refusal:
             self.convert()
-        assert isinstance(refusal.value, Locked) or self.edited or self.damaged, refusal.value
+        meddled = self.edited or self.damaged or not self.evidence
+        assert isinstance(refusal.value, Locked) or meddled, refusal.value
         assert self.scene.source.read_bytes() == before
 
     @invariant()
@@ -221,12 +260,13 @@ class Story(RuleBasedStateMachine):
         type(self).steps += 1
         left = {a["id"]: a for a in self.document()["annotations"]}
         gone = [one for key, one in self.wanted.items() if left.get(key) != one]
-        backups = [path.read_bytes() for path in (self.scene.dest / "backup").glob("*.json")] if gone else []
-        for one in gone:
+        backups = [path.read_bytes() for path in (self.scene.dest / BACKUP).glob("*.json")] if gone else []
+        for one in gone if self.evidence else ():
             assert any(self._proven(one, text) for text in backups), f"lost: {one}"
 
     def _proven(self, annotation: Json, text: bytes) -> bool:
-        if annotation not in json.loads(text)["annotations"]:
+        annotations = json.loads(text)["annotations"]
+        if annotation not in annotations or annotation["id"] not in shown(annotations, self.scene.layout):
             return False
         name = mask_name(self.scene.layout, annotation)
         if name in self.damaged:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from polymask import files, removal
+from polymask.deletions import BACKUP, JOURNAL
 
 FORGETFUL = {
     "no fsync of files below DEST": ("_write_new", "file"),
     "no fsync of folders below DEST": ("write", "folder"),
-    "no fsync of the new source": ("replace_file", "file"),
+    "no fsync of the new source": ("_replaced", "file"),
     "no fsync of the source's folder": ("sync_folder", "folder"),
 }
 
@@ -43,8 +44,9 @@ def not_durable(name: str) -> None:
     """Write one kind of file below DEST without syncing it."""
     honest = files.Root.write
 
-    def careless(root: files.Root, relative: str, data: bytes, *, durable: bool = False) -> None:
-        honest(root, relative, data, durable=durable and not relative.startswith(name))
+    def careless(root: files.Root, relative: str, data: bytes, **given: Any) -> None:
+        durable = given.pop("durable", False) and not relative.startswith(name)
+        honest(root, relative, data, durable=durable, **given)
 
     files.Root.write = careless  # type: ignore[method-assign]
 
@@ -53,24 +55,24 @@ def source_first() -> None:
     """Replace the source before the backup and the journal are written."""
     honest = removal._replace
 
-    def hasty(root: Any, path: Path, before: bytes, after: bytes, *, deleted: int) -> None:
-        removal.replace_file(path, after)
+    def hasty(root: Any, path: Path, before: bytes, after: bytes, *, deleted: int) -> list[str]:
+        removal.replace_file(path, after, temporary="hasty.tmp")
         path.write_bytes(before)
-        honest(root, path, before, after, deleted=deleted)
+        return honest(root, path, before, after, deleted=deleted)
 
     removal._replace = hasty
 
 
 def in_place() -> None:
     """Write over the source instead of replacing it."""
-    removal.replace_file = lambda path, data: path.write_bytes(data) and None  # type: ignore[func-returns-value]
+    removal.replace_file = lambda path, data, **_: [str(path.write_bytes(data))]
 
 
 MUTANTS: dict[str, Callable[[], None]] = {
     **{name: partial(without_fsync, *rule) for name, rule in FORGETFUL.items()},
     "no sync before the manifest": without_sync,
-    "backup not durable": partial(not_durable, "backup/"),
-    "journal not durable": partial(not_durable, "journal.jsonl"),
+    "backup not durable": partial(not_durable, BACKUP),
+    "journal not durable": partial(not_durable, JOURNAL),
     "manifest not durable": partial(not_durable, "manifest.jsonl"),
     "the source first": source_first,
     "the source in place": in_place,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .traces import Call
 
-WORK = ".polymask"
+WORK, JOURNAL, BACKUP = ".polymask", "journal.jsonl", "backup"
 
 
 class Disk:
@@ -59,14 +59,20 @@ class Disk:
         return sorted(
             path
             for path in self.bytes_at_risk | self.names_at_risk.keys()
-            if Path(path).is_relative_to(below) and WORK not in Path(path).parts and path != apart
+            if Path(path).is_relative_to(below) and not _in_progress(Path(path)) and path != apart
         )
+
+
+def _in_progress(path: Path) -> bool:
+    """Whether a file is gone when a run is done; the journal and the backups stay."""
+    return WORK in path.parts and path.name not in (WORK, JOURNAL) and BACKUP not in path.parts
 
 
 def violations(calls: Iterable[Call], *, dest: Path, source: Path) -> list[str]:
     """What in a run's calls would lose something in a power cut; nothing, if all is as promised.
 
-    The manifest speaks of masks, so what it speaks of must last before it gets its name. The source
+    The manifest speaks of masks, and of what may be deleted: the journal and the masks must last before
+    it gets its name. The source
     is rewritten last: when it changes, nothing of the destination may be at risk, nor the new
     source's own bytes. At the end all of it must last.
     """
@@ -79,8 +85,8 @@ def violations(calls: Iterable[Call], *, dest: Path, source: Path) -> list[str]:
             wrong += [
                 f"{path} is not on disk when the manifest names it" for path in disk.at_risk(below=dest)
             ]
-        if final in (str(source), str(dest / "manifest.jsonl"), str(dest / "journal.jsonl")) or (
-            final and Path(final).is_relative_to(dest / "backup")
+        if final in (str(source), str(dest / "manifest.jsonl"), str(dest / WORK / JOURNAL)) or (
+            final and Path(final).is_relative_to(dest / WORK / BACKUP)
         ):
             wrong += [f"{final} gets its name before its bytes are on disk"] * (
                 call.paths[-2] in disk.bytes_at_risk

@@ -1,4 +1,4 @@
-"""Three images of three labels to convert and delete, and what must be true of them at any moment."""
+"""Three images of some labels to convert and delete, and what must be true of them at any moment."""
 
 import json
 import shutil
@@ -13,26 +13,33 @@ from typing import Any
 import numpy as np
 
 from polymask import convert
+from polymask.deletions import BACKUP, JOURNAL
 from polymask.png import decode_png
 from tests.conftest import square, tree
 
 LAYOUTS = ("index", "binary")
-LABELS = ("cat", "dog", "cow")
+LABELS = ("cat", "dog", "cow", "background", "__ignore__")
+FRAME = (12, 16)
 SOURCE, DEST = "instances.json", "out"
 CANARIES = ("canary.txt", "neighbor/canary.txt")
 
 
 def document() -> dict[str, Any]:
-    """A COCO document whose polygons overlap, and one annotation that is no polygon."""
+    """A COCO document whose polygons overlap, with some that no mask shows, and one that is no polygon."""
     annotations: list[dict[str, Any]] = [
         {"id": 10 * image + label, "image_id": image, "category_id": label, "iscrowd": 0}
         | {"segmentation": [square(1 + 3 * label, image + label, 4)]}
         for image in (1, 2, 3)
         for label in (1, 2, 3)
     ]
+    for key, label, ring in ((71, 4, square(0, 0, 3)), (72, 5, square(12, 8, 3)), (73, 1, square(60, 60, 4))):
+        annotations.append({"id": key, "image_id": 2, "category_id": label, "segmentation": [ring]})
+    annotations.insert(0, {"id": 74, "image_id": 1, "category_id": 1, "segmentation": [square(8, 4, 1)]})
     annotations.append({"id": 99, "image_id": 1, "category_id": 1, "bbox": [1, 1, 2, 2]})
     return {
-        "images": [{"id": n, "file_name": f"{n}.jpg", "height": 12, "width": 16} for n in (1, 2, 3)],
+        "images": [
+            {"id": n, "file_name": f"{n}.jpg", "height": FRAME[0], "width": FRAME[1]} for n in (1, 2, 3)
+        ],
         "categories": [{"id": number, "name": name} for number, name in enumerate(LABELS, 1)],
         "annotations": annotations,
     }
@@ -42,6 +49,26 @@ def write_source(folder: Path) -> Path:
     path = folder / SOURCE
     path.write_text(json.dumps(document(), indent=1))
     return path
+
+
+def shown(annotations: list[dict[str, Any]], layout: str) -> set[int]:
+    """The ids of the polygons of which a mask shows a pixel as their label's, painted without polymask."""
+    masks = {annotation["image_id"]: np.zeros(FRAME, np.uint8) for annotation in annotations}
+    areas = []
+    for annotation in filter(is_polygon, annotations):
+        (x0, y0, _, _, x1, y1, _, _) = annotation["segmentation"][0]
+        area = np.zeros(FRAME, bool)
+        area[y0:y1, x0:x1] = True
+        masks[annotation["image_id"]][area] = annotation["category_id"]
+        areas.append((annotation, area))
+    return {
+        annotation["id"]
+        for annotation, area in areas
+        if LABELS[annotation["category_id"] - 1] in ("cat", "dog", "cow")
+        and (
+            area & (masks[annotation["image_id"]] == annotation["category_id"]) if layout == "index" else area
+        ).any()
+    }
 
 
 def is_polygon(annotation: dict[str, Any]) -> bool:
@@ -70,7 +97,7 @@ def golden(layout: str) -> Golden:
 
 def files_of(dest: Path) -> dict[str, bytes]:
     """All files below a destination but the journal, whose lines tell of what was tried."""
-    return {name: data for name, data in tree(dest).items() if name != "journal.jsonl"}
+    return {name: data for name, data in tree(dest).items() if name != JOURNAL}
 
 
 def masks_of(files: dict[str, bytes]) -> dict[str, Any]:
@@ -110,17 +137,17 @@ class Scene:
         return ("restore", self.dest)
 
     def lost(self) -> list[int]:
-        """Polygons that are neither in the source nor both backed up and in a mask, now."""
+        """Polygons that are neither in the source nor both backed up and in a mask that shows them, now."""
         left = {a["id"]: a for a in json.loads(self.source.read_bytes())["annotations"]}
-        kept = list(self._backed_up())
+        kept, seen = list(self._backed_up()), shown(document()["annotations"], self.layout)
         return [
             one["id"]
             for one in document()["annotations"]
-            if left.get(one["id"]) != one and not (one in kept and self._painted(one))
+            if left.get(one["id"]) != one and not (one["id"] in seen and one in kept and self._painted(one))
         ]
 
     def _backed_up(self) -> Iterator[dict[str, Any]]:
-        for path in (self.dest / "backup").glob("*.json"):
+        for path in (self.dest / BACKUP).glob("*.json"):
             yield from json.loads(path.read_bytes())["annotations"]
 
     def _painted(self, annotation: dict[str, Any]) -> bool:

@@ -284,3 +284,65 @@ def test_a_bad_result_is_left_out_once_and_named_where_it_is(tmp_path: Path) -> 
         "$[2].segmentation",
     ]
     assert (annotations.names, annotations.used) == (["1"], {"3": 1})
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("key", ["images", "annotations", "categories"])
+def test_a_list_that_is_there_twice_is_refused(
+    coco_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, key: str, large: bool
+) -> None:
+    """A reader takes one of the two: what is in the other would be neither painted nor told."""
+    if large:
+        monkeypatch.setattr("polymask.formats.content.LARGE", 0)
+    path = coco_file()
+    text = path.read_text()
+    for second in (f'"{key}"', '"' + "".join(f"\\u{ord(letter):04x}" for letter in key) + '"'):
+        path.write_text(f"{text[:-1]}, {second}: []}}")
+        for skip in (False, True):
+            with pytest.raises(FormatError, match=rf"instances\.json: \$\.{key}: .* twice"):
+                open_annotations(path, options=ReadOptions(skip_invalid=skip))
+    path.write_text(f'{text[:-1]}, "info": {{"{key}": []}}, "info": ["{key}"]}}')  # nobody reads those
+    assert len(open_annotations(path).names) == 1
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize(
+    "key", ["id", "image_id", "category_id", "segmentation", "iscrowd", "file_name", "width"]
+)
+def test_a_record_that_says_something_twice_is_refused(
+    coco_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, key: str, large: bool
+) -> None:
+    """Or left out and listed; a key of the same name deeper within is none."""
+    if large:
+        monkeypatch.setattr("polymask.formats.content.LARGE", 0)
+    path = coco_file(annotations=[a | {"attributes": {key: 1}} for a in coco()["annotations"]])
+    text = path.read_text()
+    assert sum(open_annotations(path).used.values()) == 2
+    value = text.partition(f'"{key}": ')[2]
+    path.write_text(
+        text.replace(
+            f'"{key}": ',
+            f'"{key}": {value[0] if value[0] != "[" else "[]"}'
+            + ('", ' if value[0] == '"' else ", ")
+            + f'"{key}": ',
+            1,
+        )
+    )
+    with pytest.raises(FormatError, match=f"{key}.*twice"):
+        open_annotations(path)
+    (skipped,) = [
+        one
+        for one in open_annotations(path, options=ReadOptions(skip_invalid=True)).skipped
+        if "twice" in one.reason
+    ]
+    assert skipped.name.endswith(f".{key}")
+
+
+def test_a_second_document_behind_the_first_is_refused(coco_file: Callable[..., Path]) -> None:
+    """A line each: that is no COCO file, and the second would be lost."""
+    path = coco_file()
+    path.write_text(f"{path.read_text()}\n")
+    assert len(open_annotations(path).names) == 1
+    path.write_text(path.read_text() * 2)
+    with pytest.raises(FormatError, match="not JSON"):
+        open_annotations(path)

@@ -28,7 +28,7 @@ from polymask.journal import Journal
 from polymask.labels_files import from_text
 from polymask.png import decode_color, decode_rgba, encode_color, encode_rgba
 from polymask.proofs import examine
-from polymask.removal import restore_folder
+from polymask.undo import restore_folder
 from tests.fuzz import kernels
 from tests.fuzz.mutations import (
     Mutation,

@@ -30,6 +30,22 @@ def test_an_export_keeps_what_it_holds(tmp_path: Path, delete_source: bool) -> N
     assert tree(Path(EXPORT)) == before
 
 
+def test_a_polygon_that_no_mask_shows_stays_in_the_file(tmp_path: Path) -> None:
+    """One outside of the image, of a label that has a mask all the same."""
+    source = tmp_path / "json"
+    source.mkdir()
+    document = json.loads((Path(EXPORT) / "boat.json").read_text())
+    polygon = next(row for row in document["annotations"] if row["type"] == "segment")
+    outside = json.loads(json.dumps(polygon)) | {"id": "outside"}
+    for point in outside["coordinates"][0]:
+        point["x"] += 10_000
+    document["annotations"].append(outside)
+    (source / "boat.json").write_text(json.dumps(document))
+    convert(source, tmp_path / "out", to="dataloop", delete_source=True)
+    out = rows(tmp_path / "out/json/boat.json")
+    assert [row["id"] for row in out if row["type"] == "segment"] == ["outside"]
+
+
 def test_the_masks_are_those_of_the_polygons(tmp_path: Path) -> None:
     """Each says which polygons it holds, and decodes to their union, holes and all."""
     convert(EXPORT, tmp_path, to="dataloop")

@@ -15,9 +15,6 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "number + 1: 16 in: return blake2b(line, digest_size=16).digest()": "digests are only compared with each other",
         "statement gone: self._table.close() in: self._table.close()": "before Python 3.13 an open table is closed without a word",
     },
-    "removal.py": {
-        "True ↔ False: True in: class _Deletion(msgspec.Struct, frozen=True):": "nothing sets its fields",
-    },
     "reconcile.py": {
         "number + 1: 1 in: return bool(mask.reshape(-1)[flat_indices(line + spans.start, line + spans.stop)].all())": "NumPy takes any negative length for the one it works out",
         "True ↔ False: False in: @dataclass(frozen=True, slots=True, eq=False)": "decisions are not compared",

@@ -31,7 +31,11 @@ TESTS = {
     "names.py": ("tests/test_files.py", "tests/test_names_confined.py"),
     "journal.py": ("tests/test_journal.py",),
     "reconcile.py": ("tests/test_reconcile.py", "tests/test_reconcile_properties.py"),
-    "removal.py": ("tests/test_removal.py", "tests/fuzz/test_fuzz.py::test_hostile_input_is_a_result_or_an_error_of_ours[folder-journal]"),
+    "accounted.py": ("tests/test_accounted.py", "tests/test_removal.py"),
+    "durable.py": ("tests/test_removal.py", "tests/test_undo.py"),
+    "deletions.py": ("tests/test_removal.py", "tests/test_undo.py"),
+    "undo.py": ("tests/test_removal.py", "tests/test_undo.py"),
+    "removal.py": ("tests/test_removal.py", "tests/test_undo.py", "tests/fuzz/test_fuzz.py::test_hostile_input_is_a_result_or_an_error_of_ours[folder-journal]"),
     "folder.py": ("tests/test_folder.py", "tests/test_verify.py", "tests/test_removal.py"),
     "job.py": (
         "tests/test_job.py", "tests/test_choosing.py", "tests/test_removal.py", "tests/test_options.py",
