@@ -76,6 +76,8 @@ class Job:
             label_map=self.label_map,
             split=safe_path(options.split),
             instances=options.instances,
+            used=frozenset(map(self.label_map.name_of, filter(self._is_painted, self.annotations.used))),
+            stuff=frozenset(map(self.label_map.name_of, options.stuff)),
             original=self._original,
             delete_source=options.delete_source,
             palette=options.palette,

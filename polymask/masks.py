@@ -28,7 +28,8 @@ class MaskSet:
 
     `label_map` is None where nothing names the values. `decode` takes a name from `names`
     and gives a (height, width) mask of the label map's values. `kind` is the layout or format;
-    `by_label` tells that there is a mask for each label, later labels on top.
+    `by_label` tells that there is a mask for each label, later labels on top; `unscored` are the names
+    that the layout's own scorers leave out where they are the truth.
     """
 
     path: Location
@@ -37,6 +38,7 @@ class MaskSet:
     names: tuple[str, ...]
     decode: Callable[[str], IndexMask]
     by_label: bool = False
+    unscored: frozenset[str] = frozenset()
 
 
 def open_masks(
@@ -107,6 +109,7 @@ def _of_folder(place: Folder, folder: MaskFolder, labels: LabelMap | None) -> Ma
         names=tuple(places),
         decode=partial(_decode, place=place, folder=folder, places=places, entries=entries),
         by_label=folder.labels_of is not None,
+        unscored=folder.unscored,
     )
 
 

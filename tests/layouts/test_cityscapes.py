@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from polymask import LabelError, LabelMap, convert
-from polymask.layouts.cityscapes_labels import OFFICIAL
+from polymask.cityscapes_labels import CITYSCAPES
 from polymask.masks import open_masks
 from tests.conftest import coco, square
 from tests.layouts.drawn import INDEX, picture
@@ -119,9 +119,9 @@ def test_values_whose_instance_ids_need_more_than_16_bits(coco_file, tmp_path):
 
 def test_the_table_is_complete():
     """34 classes with the ids 0 … 33, 19 of them trained on, and the license plate that is not painted."""
-    ids = [row.id for name, row in OFFICIAL.items() if name != "license plate"]
+    ids = [row.id for name, row in CITYSCAPES.items() if name != "license plate"]
     assert ids == list(range(34))
-    assert sorted(row.train_id for row in OFFICIAL.values() if row.train_id != 255) == list(range(19))
+    assert sorted(row.train_id for row in CITYSCAPES.values() if row.train_id != 255) == list(range(19))
 
 
 def test_void_is_unlabeled(coco_file, tmp_path):
