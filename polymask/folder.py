@@ -11,11 +11,10 @@ from itertools import chain
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from polymask._version import __version__
 from polymask.digest import geometry_sha256
-from polymask.errors import FormatError, InputError, LimitError
+from polymask.errors import InputError
 from polymask.files import Root
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
@@ -26,7 +25,7 @@ from polymask.manifest import MANIFEST, Lines, in_blocks, is_made_of, manifest_l
 from polymask.model import ImageRecord, Runs
 from polymask.names import refuse_collisions, safe_path
 from polymask.objects import open_root
-from polymask.png import decode_png
+from polymask.png import same_picture
 from polymask.raster import rule_versions
 from polymask.semantic import Rules
 from polymask.urls import Location
@@ -281,22 +280,6 @@ class FolderSink:
 
     def _drawn(self, name: str) -> Drawn:
         return Drawn.of(msgspec.json.decode(self._line_of(name)))
-
-
-def same_picture(one: bytes, other: bytes) -> bool:
-    """Whether two PNGs, perhaps of different versions of a library, hold the same mask.
-
-    >>> from polymask.png import encode_png
-    >>> same_picture(encode_png(np.zeros((2, 2), np.uint8)), b"edited")
-    False
-    """
-    if one == other:
-        return True
-    try:
-        masks = decode_png(one), decode_png(other)
-    except (FormatError, LimitError):
-        return False
-    return masks[0].dtype == masks[1].dtype and np.array_equal(*masks)
 
 
 def _rules_of(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -210,7 +210,8 @@ class Job:
         report.kernel, report.skipped, report.unsegmented = KERNEL, self.skipped, self.annotations.unsegmented
         names = {self.annotations.names[index] for index in self.indices}
         report.unsupported = [one for one in self.annotations.unsupported if one.name in names]
-        report.notes = [f"{f.image}: instance {f.instance}: {f.message}" for f in self.annotations.findings]
+        told = (f"{f.image}: instance {f.instance}: {f.message}" for f in self.annotations.findings)
+        report.notes = [*self.annotations.notes, *told]
         return report
 
     def convert_images(self, indices: Sequence[int]) -> Made:

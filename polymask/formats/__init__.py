@@ -68,8 +68,9 @@ class Annotations:
     label. `skipped` are the malformed
     records that were left out, `unsegmented` counts those that paint nothing,
     `unsupported` are instances that polymask cannot paint and leaves alone, and
-    `findings` are oddities that do no harm. `picture(i)`, where the source has them itself,
-    gives a picture's own bytes, `original(i)` its record as the source wrote it.
+    `findings` are oddities that do no harm, `notes` what else a report tells of the source.
+    `picture(i)`, where the source has them itself, gives a picture's own bytes, `original(i)` its
+    record as the source wrote it.
     `without(goes)`, where polygons can be taken out, gives the file's bytes without those of
     which `goes(image name, label)` is true, and their number.
     """
@@ -84,6 +85,7 @@ class Annotations:
     unsegmented: int = 0
     unsupported: tuple[Skipped, ...] = ()
     findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
     picture: Callable[[int], bytes] | None = None
     original: Callable[[int], bytes] | None = None
     without: Callable[[Callable[[str, str], bool]], tuple[bytes, int]] | None = None

@@ -5,7 +5,7 @@ pycocotools reads it back. Masks of different labels may overlap.
 Source: cocodataset.org, "Data format".
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -19,6 +19,7 @@ from polymask.layouts.facts import Facts
 from polymask.layouts.reading import Folder, MaskFolder, stored_labels
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import ID2LABEL, id2label, painted
+from polymask.manifest import MANIFEST
 from polymask.model import IndexMask, Runs
 from polymask.raster.kernel import paint_all, run_counts, run_spans
 from polymask.raster.spans import SpanTable, paint
@@ -106,6 +107,26 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     document = {"images": images, "annotations": annotations, "categories": categories}
     yield FILE, msgspec.json.encode(document)
     yield from split_lists(drawn, options)
+
+
+def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> dict[str, bytes]:
+    """The images' rows as annotations.json holds them; raises `FormatError` where it lacks one."""
+    data = read(FILE) or b""
+    _decoded(data, FILE)
+    document = msgspec.json.decode(data)
+    rows: dict[int, list[Any]] = {image.pop("id"): [image, []] for image in document["images"]}
+    for annotation in document["annotations"]:
+        image = annotation.pop("image_id")
+        rows.get(image, [{}, []])[1].append(annotation)
+        annotation.pop("id", None)
+    named = {image["file_name"]: msgspec.json.encode([image, of_image]) for image, of_image in rows.values()}
+    for image_drawn in drawn:
+        if image_drawn.name not in named:
+            raise FormatError(
+                f"{FILE} says nothing of {image_drawn.name}, which {MANIFEST} lists; convert all images "
+                "with --overwrite, or choose another DEST"
+            )
+    return named
 
 
 def open_folder(folder: Folder) -> MaskFolder | None:
