@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
 from tempfile import SpooledTemporaryFile, gettempdir
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -134,6 +134,14 @@ class _Entry(msgspec.Struct):
     labels: dict[str, str] = {}
     sources: list[tuple[int | str, str]] = []
     split: str = ""
+    height: Annotated[int, msgspec.Meta(gt=0)] | None = None
+    width: Annotated[int, msgspec.Meta(gt=0)] | None = None
+    pixel_rule: str = ""
+    overlap: str = ""
+    crowd: str = ""
+    holes: str | None = None
+    border: int = 0
+    priority: list[str] = []
 
 
 _entry = msgspec.json.Decoder(_Entry)

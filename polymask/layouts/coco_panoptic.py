@@ -236,7 +236,8 @@ def open_folder(folder: Folder) -> MaskFolder | None:
         return None
     document = _decoded(folder.read(FILE), folder / FILE)
     label_map = stored_labels(folder) or _from_categories(document.categories, folder / FILE)
-    segments = {f"{FOLDER}/{safe_path(row.file_name)}": row.segments_info for row in document.annotations}
+    with in_file(folder / FILE):
+        segments = {f"{FOLDER}/{safe_path(row.file_name)}": row.segments_info for row in document.annotations}
     masks = {stem(path.removeprefix(f"{FOLDER}/")): path for path in segments}
     decode = partial(_decode, folder=folder, label_map=label_map, segments=segments)
     return MaskFolder(layout="coco-panoptic", label_map=label_map, masks=masks, decode=decode)

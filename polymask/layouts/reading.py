@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from stat import S_ISDIR
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.errors import FormatError, LabelError, LimitError, NotFound
+from polymask.errors import FormatError, InputError, LimitError, NotFound
 from polymask.files import disk_error
 from polymask.labels import LabelMap
 from polymask.layouts.tables import ID2LABEL
@@ -81,9 +82,12 @@ def _size(path: Location) -> int:
         stored = path.stored()
         return stored.size if stored else 0  # reading it tells that it is not there
     try:
-        return path.stat().st_size
+        status = path.stat()
     except OSError as error:
         raise disk_error(error, path) from None
+    if S_ISDIR(status.st_mode):
+        raise FormatError(f"{path}: a folder, where a mask should be")
+    return status.st_size
 
 
 def read_bytes(path: Location) -> bytes:
@@ -113,18 +117,21 @@ def in_line(path: Location, number: int, expected: str) -> Iterator[None]:
 
 @contextmanager
 def in_file(path: Location) -> Iterator[None]:
-    """Tell the file in whose labels something is wrong."""
+    """Tell the file in which something is wrong."""
     try:
         yield
-    except LabelError as error:
+    except InputError as error:
         raise FormatError(f"{path}: {error}") from None
 
 
 def stored_labels(folder: Folder, names: Sequence[str] = (LABELS, ID2LABEL)) -> LabelMap | None:
     """The label map that polymask, or a Hugging Face export, left in the folder."""
     for name in names:
-        if (folder / name).is_file():
-            return LabelMap.load(folder / name)
+        path = folder / name
+        if path.is_file():
+            if not read_text(path).lstrip().startswith(("{", "[")):
+                raise FormatError(f"{path}: damaged, or no JSON; put another copy there, or remove it")
+            return LabelMap.load(path)
     return None
 
 
