@@ -2,7 +2,7 @@
 
 The splits are called `training` and `validation` there. `objectInfo.txt` names the values.
 Readers train without the zero: mmsegmentation's `reduce_zero_label=True`, Hugging Face's
-`do_reduce_labels`. Void (255) stays void under both.
+`do_reduce_labels`. Void (255) stays void under mmsegmentation's, SegFormer's and BEiT's.
 Source: the SceneParsing benchmark's toolkit (CSAILVision/sceneparsing), `objectInfo150.txt`.
 """
 
@@ -57,7 +57,11 @@ FACTS = Facts(
     values=(
         ("0", "other: not evaluated; readers train with reduce_zero_label or do_reduce_labels"),
         ("1 … 254", "labels"),
-        ("255", "void, which stays void when zero is reduced"),
+        (
+            "255",
+            "void, which stays void when mmsegmentation, SegFormer or BEiT reduce zero; MaskFormer's family makes "
+            "254 of it (see Training, Hugging Face)",
+        ),
     ),
     limits=(
         "8 bit: label maps with values above 255 are refused.",
