@@ -59,8 +59,8 @@ FACTS = Facts(
         ("1 … 254", "labels"),
         (
             "255",
-            "void, which stays void when mmsegmentation, SegFormer or BEiT reduce zero; MaskFormer's family makes "
-            "254 of it (see Training, Hugging Face)",
+            "void, which stays void when mmsegmentation, SegFormer or BEiT reduce zero; MaskFormer's "
+            "family makes 254 of it (see Training, Hugging Face)",
         ),
     ),
     limits=(
