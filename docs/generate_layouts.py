@@ -17,13 +17,21 @@ SAMPLE = "fixtures/shapes/instances.json"
 MADE = "Made from the layouts' own tables by `python docs/generate_layouts.py`."
 INTRODUCTION = """\
 `--to LAYOUT` chooses how masks are laid out. Beside every layout lie `labels.json` (names, values,
-colors, background and void), `id2label.json` (names by value, as Hugging Face's models read it) and
+colors, background and void), `id2label.json` (names by the values that the masks of that layout hold, as
+Hugging Face's models read it; of layouts whose masks hold no values, by the label map's) and
 `manifest.jsonl` (a line an image: the digest of its pixels, and the rules that it was painted by).
+[Training](../training.md#hugging-face) tells what becomes of 255 there.
+
+**Several runs.** Runs into one folder add to it: train then val, one `--shard` after another, `--where`
+twice. Lists, `data.yaml` and `panoptic.json` hold the images of all of them, and the folder is the one
+that a single run would have made. What would make a table false for the masks that are there is refused
+before anything is written. `coco` holds all images in one file and takes one run.
 
 **Splits.** `--split NAME` says which split the images belong to. `--split-ratio 0.8,0.1,0.1 --seed N`
-draws train, val and test: the images are sorted by a hash of the seed and their name, then cut. So
-neither order nor `--workers` matters, and `--where` moves no image to another split. Layouts with lists
-or folders of splits use theirs; the others get `splits/train.txt` and so on, one name a line.
+draws train, val and test: a digest of the seed and an image's name is a fraction from 0 to 1, and where it
+falls among the shares tells the split. So neither order nor `--workers` matters, and an image never moves,
+whether `--where` chooses some or the data grows; the sizes are the shares' on the average. Layouts with
+lists or folders of splits use theirs; the others get `splits/train.txt` and so on, one name a line.
 
 **Read back.** `polymask compare`, `verify` and `stats` read all of these layouts, their own
 and other tools', and any folder of gray or palette PNGs.

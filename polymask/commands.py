@@ -54,7 +54,8 @@ def compare_command(
     polymask compare instances.json masks/ --json
 
     Images are matched by name without suffix, labels by name. Pixels that are void in
-    TRUTH are left out. Exits 1 where images of TRUTH could not be compared.
+    TRUTH are left out, and what the scorers of its layout do not evaluate. Exits 1 where images
+    of TRUTH could not be compared.
     """
     from polymask.comparison import compare
 

@@ -116,8 +116,9 @@ def compare(
     Each set is a folder of masks in any layout, an annotation file, a (height, width) index
     mask, or a list of those. `labels` names the values where the sets do not: a label map,
     or names for the values from 1 on; `from_` is the format of annotations whose content does not tell
-    it, `images` where their pictures are. Pixels that are void in `truth` are left out, and so is
-    background unless asked for. Labels are matched by name.
+    it, `images` where their pictures are. Pixels that are void in `truth` are left out, and what the
+    scorers of its layout do not evaluate (Cityscapes, ADE20K: unlabeled), so that the score is theirs;
+    background has no score unless asked for. Labels are matched by name.
 
     Raises `InputError` where the sets have no image in common, `LimitError` above `limits`.
 
@@ -136,7 +137,8 @@ def compare(
             "without suffix"
         )
     partners = set(pairs.values())
-    names = _Names(*(one.label_map for one in sets), with_background=with_background)
+    maps, unscored = (sets[0].label_map, sets[1].label_map), sets[0].unscored
+    names = _Names(*maps, with_background=with_background, unscored=unscored)
     result = Comparison(
         only_in_truth=tuple(name for name in sets[0].names if name not in pairs),
         only_in_other=tuple(name for name in sets[1].names if name not in partners),
@@ -216,8 +218,16 @@ def count_pairs(truth: IndexMask, other: IndexMask) -> Pairs:
 class _Names:
     """What values are called on each side: by its own label map, else the other's, else by number."""
 
-    def __init__(self, truth: LabelMap | None, other: LabelMap | None, *, with_background: bool) -> None:
+    def __init__(
+        self,
+        truth: LabelMap | None,
+        other: LabelMap | None,
+        *,
+        with_background: bool,
+        unscored: frozenset[str],
+    ) -> None:
         self.maps = (truth or other, other or truth)
+        self.unscored = {VOID, *unscored} - ({BACKGROUND} if with_background else set())
         self.with_background = with_background
         self._named = [self._of_map(label_map) for label_map in self.maps]
         self.order = [BACKGROUND, *dict.fromkeys(name for one in self.maps if one for name in one.names)]
@@ -234,15 +244,15 @@ class _Names:
         return self._named[side].setdefault(value, unnamed)
 
     def confusion(self, pairs: Pairs) -> dict[tuple[str, str], int]:
-        """Pixels by pair of names, without those that are void in TRUTH."""
+        """Pixels by pair of names, without those that do not count in TRUTH."""
         named: Counter[tuple[str, str]] = Counter()
         for (truth, other), pixels in pairs.items():
-            if (name := self.name(0, truth)) != VOID:
+            if (name := self.name(0, truth)) not in self.unscored:
                 named[name, self.name(1, other)] += pixels
         return dict(named)
 
     def counted(self, name: str) -> bool:
-        return name != VOID and (name != BACKGROUND or self.with_background)
+        return name not in self.unscored and (name != BACKGROUND or self.with_background)
 
 
 def _scores(confusion: Mapping[tuple[str, str], int], names: _Names) -> dict[str, LabelScore]:

@@ -204,6 +204,12 @@ _FLAGS = [
         help="A void ring, N px wide on both sides of instance boundaries.",
     ),
     click.option("--instances", is_flag=True, help="Write instance ids too."),
+    click.option(
+        "--stuff",
+        multiple=True,
+        metavar="LABEL",
+        help="This label has no instances of its own, in coco-panoptic masks; repeatable.",
+    ),
     click.option("--size", type=Size(), help="Scale to this size, in pixels, before drawing."),
     click.option(
         "--split",

@@ -6,32 +6,31 @@ that it would make as well, or something else, which it does not overwrite unask
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from polymask._version import __version__
 from polymask.digest import geometry_sha256, record_sha256
-from polymask.errors import FormatError, InputError, LimitError
+from polymask.errors import InputError
 from polymask.files import Root
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
-from polymask.layouts.tables import ID2LABEL, id2label
+from polymask.layouts.shared import DEFAULT_SPLIT, stored_rows, with_earlier_splits, with_rows
+from polymask.layouts.splits import LISTS, SPLITS
+from polymask.layouts.tables import value_tables
 from polymask.manifest import MANIFEST, Lines, in_blocks, is_made_of, manifest_line, read_manifest
 from polymask.model import ImageRecord, Runs
 from polymask.names import refuse_collisions, safe_path
 from polymask.objects import open_root
-from polymask.png import decode_png
+from polymask.png import same_picture
 from polymask.raster import rule_versions
 from polymask.semantic import Rules
 from polymask.urls import Location
 
 LABELS = "labels.json"
-DEFAULT_SPLIT = "train"
 _LESS_USED = {"priority": (), "crowd": "keep", "border": 0, "holes": None}
 
 
@@ -106,7 +105,7 @@ class FolderSink:
         self.resumes = unfinished == options
         if unfinished is not None and not (self.resumes or self.overwrite):
             raise InputError(self._told("", "holds an unfinished run with other options"))
-        shared = [LABELS, ID2LABEL, MANIFEST, *(path for path, _ in self.layout.finish((), self.options))]
+        shared = [MANIFEST, *self._tables, *(path for path, _ in self.layout.finish((), self.options))]
         self._refuse_inputs(chain(shared, (path for path, _ in self._paths())), inputs)
         self._look_at_shared(shared, set(names))
         self._look_at(self._paths())
@@ -121,11 +120,11 @@ class FolderSink:
 
     def _look_at_shared(self, shared: Iterable[str], names: set[str]) -> None:
         """What all images of the folder have in common: the label map, lists, files of all images."""
-        labels, others = self.root.read(LABELS), self.before.keys() - names
-        other_map = labels is not None and labels != self.label_map.to_json()
-        if other_map and not self.overwrite:
-            raise InputError(self._told(LABELS, "holds another label map"))
-        if other_map and others:
+        others = self.before.keys() - names
+        other_maps = [path for path, data in self._tables.items() if self.root.read(path) not in (None, data)]
+        if other_maps and not self.overwrite:
+            raise InputError(self._told(other_maps[0], "holds another label map"))
+        if other_maps and others:
             raise InputError(
                 f"{self.root.path} holds {len(others)} more masks under another label map; "
                 "convert them too, or choose another DEST"
@@ -138,6 +137,8 @@ class FolderSink:
         for path in shared:
             if self.root.holds(path) and not (self.before or self.overwrite or self.resumes):
                 raise InputError(self._told(path, "is there already, and of no run of polymask"))
+        if others or (self.before and not self.overwrite):
+            self._stored_rows()  # that these can be added to
 
     def _look_at(self, paths: Iterable[tuple[str, str]]) -> None:
         for path, name in paths:
@@ -254,8 +255,7 @@ class FolderSink:
         `rows` are the images' shares of files that they have in common, by name; `changed` tells
         whether any image's file was written.
         """
-        tables = ((LABELS, self.label_map.to_json()), (ID2LABEL, id2label(self.label_map)))
-        for path, data in (*tables, *self._shared(rows)):
+        for path, data in (*self._tables.items(), *self._shared(rows)):
             if self.root.read(path) != data:
                 self.root.write(path, data)
         names = sorted(self.before.keys() | self.written.keys())
@@ -270,33 +270,27 @@ class FolderSink:
         return self.written[name] if name in self.written else manifest_line(self.before[name])
 
     def _shared(self, rows: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
-        """Files of all images: those of earlier runs are in the lists too, all in order of name."""
-        if rows:
-            drawn = (replace(self._drawn(name), row=rows.get(name, b"")) for name in self.written)
-            return self.layout.finish(drawn, self.options)
-        others = self.before.keys() - self.written.keys()
-        splits = {name: str(self.before[name].get("split", DEFAULT_SPLIT)) for name in others}
-        options = replace(self.options, splits={**self.options.splits, **splits})
-        return self.layout.finish(map(self._drawn, sorted(others | self.written.keys())), options)
+        """Files of all images, also of earlier runs: in order of name, or of a source that has all."""
+        names: Iterable[str] = self.written
+        stored: Mapping[str, bytes] = {}
+        if not (rows.keys() >= self.before.keys() and getattr(self.layout, "SOURCE_ORDER", False)):
+            names = sorted(self.before.keys() | self.written.keys())
+        if not rows.keys() >= self.before.keys():
+            stored = self._stored_rows()
+        listed = any(self.root.holds(LISTS.format(split=split)) for split in SPLITS)
+        options = with_earlier_splits(self.options, self.before, self.written, listed=listed)
+        return self.layout.finish(with_rows(map(self._drawn, names), rows, stored), options)
+
+    def _stored_rows(self) -> Mapping[str, bytes]:
+        return stored_rows(self.layout, map(Drawn.of, self.before.values()), self.root.read)
+
+    @cached_property
+    def _tables(self) -> dict[str, bytes]:
+        """What names the values: it depends on the labels alone, so it is true of all masks or of none."""
+        return {LABELS: self.label_map.to_json(), **value_tables(self.layout, self.options)}
 
     def _drawn(self, name: str) -> Drawn:
         return Drawn.of(msgspec.json.decode(self._line_of(name)))
-
-
-def same_picture(one: bytes, other: bytes) -> bool:
-    """Whether two PNGs, perhaps of different versions of a library, hold the same mask.
-
-    >>> from polymask.png import encode_png
-    >>> same_picture(encode_png(np.zeros((2, 2), np.uint8)), b"edited")
-    False
-    """
-    if one == other:
-        return True
-    try:
-        masks = decode_png(one), decode_png(other)
-    except (FormatError, LimitError):
-        return False
-    return masks[0].dtype == masks[1].dtype and np.array_equal(*masks)
 
 
 def _rules_of(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -78,6 +78,8 @@ class Job:
             label_map=self.label_map,
             split=safe_path(options.split),
             instances=options.instances,
+            used=frozenset(map(self.label_map.name_of, filter(self._is_painted, self.annotations.used))),
+            stuff=frozenset(map(self.label_map.name_of, options.stuff)),
             original=self._original,
             delete_source=options.delete_source,
             palette=options.palette,
@@ -213,7 +215,8 @@ class Job:
         report.kernel, report.skipped, report.unsegmented = KERNEL, self.skipped, self.annotations.unsegmented
         names = {self.annotations.names[index] for index in self.indices}
         report.unsupported = [one for one in self.annotations.unsupported if one.name in names]
-        report.notes = [f"{f.image}: instance {f.instance}: {f.message}" for f in self.annotations.findings]
+        told = (f"{f.image}: instance {f.instance}: {f.message}" for f in self.annotations.findings)
+        report.notes = [*self.annotations.notes, *told]
         return report
 
     def convert_images(self, indices: Sequence[int]) -> Made:

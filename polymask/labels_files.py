@@ -16,6 +16,7 @@ from polymask.labels import VOID_8, LabelMap, way_out
 from polymask.model import Label
 
 Lines = Sequence[tuple[int, str]]
+UNLABELED = ("unlabeled", 0)  # what Cityscapes calls the background
 LONGEST_ID = 9  # digits, and no more than a message can show
 
 
@@ -111,7 +112,9 @@ def _from_pairs(pairs: Sequence[tuple[str, int]]) -> LabelMap:
     first: dict[int, str] = {}
     aliases: dict[str, str] = {}
     for name, value in sorted(pairs, key=lambda pair: pair[1]):
-        if first.setdefault(value, name) != name:
+        if (name, value) == UNLABELED:
+            aliases[name] = "background"
+        elif first.setdefault(value, name) != name:
             aliases[name] = first[value]
     with way_out("number its labels from 1"):
         return LabelMap.from_values({name: value for value, name in first.items()}, aliases=aliases)

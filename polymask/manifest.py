@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
 from tempfile import SpooledTemporaryFile, gettempdir
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -135,6 +135,14 @@ class _Entry(msgspec.Struct):
     sources: list[tuple[int | str, str]] = []
     remaining_sha256: str = ""
     split: str = ""
+    height: Annotated[int, msgspec.Meta(gt=0)] | None = None
+    width: Annotated[int, msgspec.Meta(gt=0)] | None = None
+    pixel_rule: str = ""
+    overlap: str = ""
+    crowd: str = ""
+    holes: str | None = None
+    border: int = 0
+    priority: list[str] = []
 
 
 _entry = msgspec.json.Decoder(_Entry)

@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from polymask.errors import InputError, LimitError, NotFound
+from polymask.errors import FormatError, InputError, LimitError, NotFound
 from polymask.formats import Annotations, ReadOptions, open_annotations
 from polymask.labels import LabelMap, from_categories
 from polymask.layouts import LAYOUTS, layout_named, stem
-from polymask.layouts.reading import Folder, MaskFolder, masks_below, png_folder
+from polymask.layouts.reading import Folder, MaskFolder, in_file, masks_below, png_folder
 from polymask.limits import Limits
 from polymask.manifest import MANIFEST, read_manifest
 from polymask.model import IndexMask
@@ -28,7 +28,8 @@ class MaskSet:
 
     `label_map` is None where nothing names the values. `decode` takes a name from `names`
     and gives a (height, width) mask of the label map's values. `kind` is the layout or format;
-    `by_label` tells that there is a mask for each label, later labels on top.
+    `by_label` tells that there is a mask for each label, later labels on top; `unscored` are the names
+    that the layout's own scorers leave out where they are the truth.
     """
 
     path: Location
@@ -37,6 +38,7 @@ class MaskSet:
     names: tuple[str, ...]
     decode: Callable[[str], IndexMask]
     by_label: bool = False
+    unscored: frozenset[str] = frozenset()
 
 
 def open_masks(
@@ -98,7 +100,8 @@ def _of_folder(place: Folder, folder: MaskFolder, labels: LabelMap | None) -> Ma
     entries = {stem(name): entry for name, entry in read_manifest(open_root(place.path)).items()}
     listed = {name: entry["mask"] for name, entry in entries.items() if isinstance(entry.get("mask"), str)}
     for mask in listed.values():
-        safe_path(mask.partition("#")[0])  # a manifest may come from anywhere
+        with in_file(place / MANIFEST):  # which may come from anywhere
+            safe_path(mask.partition("#")[0])
     places = listed or folder.masks
     return MaskSet(
         path=place.path,
@@ -107,6 +110,7 @@ def _of_folder(place: Folder, folder: MaskFolder, labels: LabelMap | None) -> Ma
         names=tuple(places),
         decode=partial(_decode, place=place, folder=folder, places=places, entries=entries),
         by_label=folder.labels_of is not None,
+        unscored=folder.unscored,
     )
 
 
@@ -123,7 +127,14 @@ def _decode(
         frame = (entry["height"], entry["width"])
         place.limits.check_frame(f"{place / MANIFEST}: {name}", frame)
         return np.full(frame, folder.label_map.background, folder.label_map.dtype)
-    return folder.decode(places[name])
+    try:
+        return folder.decode(places[name])
+    except NotFound as error:
+        if not entry:
+            raise
+        raise FormatError(
+            f"{error}, and {place / MANIFEST} lists it; convert again, or take its line out there"
+        ) from None
 
 
 def of_annotations(

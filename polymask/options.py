@@ -44,6 +44,7 @@ class ConvertOptions(Limits):
     crowd: str = "keep"
     border: int = 0
     instances: bool = False
+    stuff: Sequence[str] = ()
     size: Frame | None = None
     split: str = "train"
     split_ratio: str | Sequence[float] | None = None
@@ -67,7 +68,7 @@ class ConvertOptions(Limits):
         for name in ("to", "ids", "overlap", "pixel_rule", "crowd", "split"):
             if not isinstance(given := getattr(self, name), str):
                 raise InputError(f"{name} is the name of one, not {given!r}")
-        for name in ("only", "where", "priority"):
+        for name in ("only", "where", "priority", "stuff"):
             object.__setattr__(self, name, as_names(name, getattr(self, name)))
         for name, least in _LEAST.items():
             object.__setattr__(self, name, _number(name, getattr(self, name), least))

@@ -16,7 +16,7 @@ import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 
-from polymask.errors import FormatError, PolymaskError
+from polymask.errors import FormatError, LimitError, PolymaskError
 from polymask.limits import Limits
 from polymask.model import BoolMask, Frame, IndexMask
 
@@ -207,3 +207,18 @@ def decode_color(data: bytes, *, limits: Limits | None = None) -> NDArray[np.uin
         image.load()
         image.info.pop("transparency", None)  # told before or behind the pixels; colors are what is asked for
         return np.array(image.convert("RGB"))
+
+
+def same_picture(one: bytes, other: bytes) -> bool:
+    """Whether two PNGs, perhaps of different versions of a library, hold the same mask.
+
+    >>> same_picture(encode_png(np.zeros((2, 2), np.uint8)), b"edited")
+    False
+    """
+    if one == other:
+        return True
+    try:
+        masks = decode_png(one), decode_png(other)
+    except (FormatError, LimitError):
+        return False
+    return masks[0].dtype == masks[1].dtype and np.array_equal(*masks)

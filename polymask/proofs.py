@@ -6,7 +6,15 @@ from typing import Any
 
 from polymask.causes import Case, likely_causes
 from polymask.digest import combined_sha256, pixels_sha256
-from polymask.errors import BackendError, InputError, LimitError, NotFound, PolymaskError, ProofError
+from polymask.errors import (
+    BackendError,
+    FormatError,
+    InputError,
+    LimitError,
+    NotFound,
+    PolymaskError,
+    ProofError,
+)
 from polymask.formats import Annotations, ReadOptions, open_annotations
 from polymask.labels import LabelMap, from_categories
 from polymask.layouts import stem
@@ -155,8 +163,8 @@ def _against_source(
     pairs = matched(tuple(places), masks.names)
     report, diagnosis = Report(images=len(places)), _Diagnosis()
     for ((name, stored),) in watched(([one] for one in pairs.items()), len(pairs), progress):
-        own = _rules_of(entries.get(name, {})) or rules or Rules()
         try:
+            own = _rules_of(entries.get(name, {})) or rules or Rules()
             case = Case(
                 record=annotations.decode(places[name]),
                 label_map=label_map,
@@ -220,4 +228,7 @@ def _rules_of(entry: Mapping[str, Any]) -> Rules | None:
         return None
     names = ("pixel_rule", "overlap", "crowd", "border", "holes")
     given = {name: entry[name] for name in names if name in entry}
-    return Rules(**given, priority=tuple(entry.get("priority", ())))
+    try:
+        return Rules(**given, priority=tuple(entry.get("priority", ())))
+    except InputError as error:
+        raise FormatError(f"{MANIFEST}: {entry['name']}: {error}") from None

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from polymask import InputError, LabelMap, NotFound, compare, convert, encode_png
-from tests.conftest import SAMPLE, coco
+from polymask import InputError, LabelMap, NotFound, compare, convert, decode_png, encode_png
+from polymask.cityscapes_labels import CITYSCAPES
+from tests.conftest import SAMPLE, coco, square
 
 TRUTH = np.array([[1, 1, 1, 0], [2, 2, 0, 255]], np.uint8)
 OTHER = np.array([[1, 1, 0, 0], [2, 3, 0, 3]], np.uint8)
@@ -166,3 +167,77 @@ def test_the_command_line(coco_file, tmp_path, polymask_command):
     done = polymask_command("compare", tmp_path / "more", tmp_path / "a")
     assert done.returncode == 1
     assert "1 images are in TRUTH only, e.g. b" in done.stdout
+
+
+def official_scores(truth, other, evaluated):
+    """The confusion matrix rule of the scorers of Cityscapes and ADE20K, for values that are evaluated.
+
+    Rows are truth: those of other values are left out; what was predicted there costs nobody anything.
+    """
+    matrix = np.zeros((256, 256), np.int64)
+    np.add.at(matrix, (truth, other), 1)
+    rows = np.isin(range(256), evaluated)
+    scores = {}
+    for value in evaluated:
+        hit, of_truth, predicted = matrix[value, value], matrix[value].sum(), matrix[rows, value].sum()
+        if union := of_truth + predicted - hit:
+            scores[value] = hit / union
+    return scores
+
+
+def two_streets(folder, labels, to):
+    """Truth and other of the same two images: rectangles, the other's moved, as masks of a layout."""
+    images = [{"id": n, "file_name": f"bonn_00000{n}_000019.png", "height": 40, "width": 60} for n in (1, 2)]
+    categories = [{"id": n, "name": name} for n, name in enumerate(labels, 1)]
+    for name, step in (("truth", 0), ("other", 3)):
+        annotations = [
+            {
+                "id": 10 * image + n,
+                "image_id": image,
+                "category_id": n,
+                "segmentation": [square(9 * n - 7 + step, 2 * n + 5 * image + step, 12)],
+            }
+            for image in (1, 2)
+            for n in range(1, len(labels) + 1)
+        ]
+        document = coco(images=images, categories=categories, annotations=annotations)
+        (folder / f"{name}.json").write_text(json.dumps(document))
+        convert(folder / f"{name}.json", folder / name, to=to)
+    return folder / "truth", folder / "other"
+
+
+def stored(folder, ending):
+    paths = sorted(folder.rglob(f"*{ending}"))
+    return np.stack([decode_png(path.read_bytes()) for path in paths])
+
+
+def test_cityscapes_folders_are_scored_as_its_scripts_score_them(tmp_path):
+    """Unlabeled truth is left out, and so is what is not evaluated: parking, caravan."""
+    names = ["road", "car", "parking", "person", "caravan"]
+    truth, other = two_streets(tmp_path, names, "cityscapes")
+    pixels = [stored(folder, "_labelIds.png") for folder in (truth, other)]
+    evaluated = [row.id for row in CITYSCAPES.values() if row.train_id != 255]
+    expected = official_scores(*pixels, evaluated)
+    result = compare(truth, other)
+    assert {CITYSCAPES[name].id: iou for name, iou in result.items()} == pytest.approx(expected)
+    assert result.mean_iou == pytest.approx(np.mean([*expected.values()]))
+    assert list(result) == ["road", "car", "person"]
+    assert list(compare(truth, other, with_background=True)) == ["background", "road", "car", "person"]
+
+
+def test_ade20k_folders_are_scored_as_the_benchmark_scores_them(tmp_path):
+    """Zero is other: not evaluated where it is the truth."""
+    truth, other = two_streets(tmp_path, ["wall", "sky", "tree"], "ade20k")
+    pixels = [stored(folder / "annotations", ".png") for folder in (truth, other)]
+    result = compare(truth, other)
+    assert dict(result) == pytest.approx(
+        dict(zip(("wall", "sky", "tree"), official_scores(*pixels, [1, 2, 3]).values(), strict=True))
+    )
+
+
+def test_truth_of_one_layout_may_be_compared_with_another(tmp_path):
+    """It is TRUTH's layout that says what does not count."""
+    truth, other = two_streets(tmp_path, ["wall", "sky", "tree"], "ade20k")
+    convert(tmp_path / "other.json", tmp_path / "index")
+    assert dict(compare(truth, tmp_path / "index")) == dict(compare(truth, other))
+    assert compare(tmp_path / "index", truth).mean_iou < compare(other, truth).mean_iou

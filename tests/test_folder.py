@@ -18,10 +18,9 @@ from PIL import Image
 
 from polymask import InputError, convert, decode_png
 from polymask.files import Root
-from polymask.folder import same_picture
 from polymask.job import Job
 from polymask.options import ConvertOptions
-from polymask.png import encode_png
+from polymask.png import encode_png, same_picture
 from tests.conftest import ROOT, SAMPLE, coco, tree
 
 Write = Callable[..., Path]

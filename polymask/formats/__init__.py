@@ -68,8 +68,9 @@ class Annotations:
     label. `skipped` are the malformed
     records that were left out, `unsegmented` counts those that paint nothing,
     `unsupported` are instances that polymask cannot paint and leaves alone, and
-    `findings` are oddities that do no harm. `picture(i)`, where the source has them itself,
-    gives a picture's own bytes, `original(i)` its record as the source wrote it.
+    `findings` are oddities that do no harm, `notes` what else a report tells of the source.
+    `picture(i)`, where the source has them itself, gives a picture's own bytes, `original(i)` its
+    record as the source wrote it.
     `without(data, gone)`, where polygons can be taken out, gives the file's bytes, which are `data`,
     without those of `gone`: for an image's place in `names`, positions among its record's instances.
     """
@@ -84,6 +85,7 @@ class Annotations:
     unsegmented: int = 0
     unsupported: tuple[Skipped, ...] = ()
     findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
     picture: Callable[[int], bytes] | None = None
     original: Callable[[int], bytes] | None = None
     without: Callable[[bytes, Mapping[int, Collection[int]]], bytes] | None = None

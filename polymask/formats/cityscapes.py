@@ -1,6 +1,6 @@
 """Cityscapes polygon JSON (`*_gtFine_polygons.json`): one file an image, objects in draw order.
 
-Later objects are nearer, and painted over earlier ones. `cargroup` is painted as `car`; `license
+Later objects are nearer, and painted over earlier ones. `cargroup` is a crowd of `car`; `license
 plate`, whose id is negative, and deleted objects are not drawn; `unlabeled` paints background.
 Image names drop `_gtFine_polygons`. Source: cityscapesScripts, `helpers/labels.py` for names and
 ids, `preparation/json2labelImg.py` for what is drawn (its Pillow fills reach one pixel further
@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 
 import msgspec
 
+from polymask.cityscapes_labels import IDD, KNOWN, UNLABELED
 from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content
@@ -24,19 +25,12 @@ from polymask.labels import BACKGROUND_NAMES
 from polymask.model import ImageRecord, Instance
 
 MANY = True
-UNLABELED, BACKGROUND = "unlabeled", "background"
+BACKGROUND = "background"
 assert BACKGROUND in BACKGROUND_NAMES
 
-_NAMES = (
-    "background, ego vehicle, rectification border, out of roi, static, dynamic, ground, road, sidewalk, "
-    "parking, rail track, building, wall, fence, guard rail, bridge, tunnel, pole, polegroup, traffic "
-    "light, traffic sign, vegetation, terrain, sky, person, rider, car, truck, bus, caravan, trailer, "
-    "train, motorcycle, bicycle, dashed, solid, solid solid, dashed-solid, solid-dashed, yellow dashed, "
-    "yellow solid, yellow solid solid, yellow dashed dashed, yellow dashed-solid, yellow solid-dashed, "
-    "boundary"
-)
-LABELS = {name: number for number, name in enumerate(_NAMES.split(", "))}
-NOT_DRAWN = frozenset({"license plate"})
+LABELS = {BACKGROUND if name == UNLABELED else name: row.id for name, row in KNOWN.items() if row.id >= 0}
+NOT_DRAWN = frozenset(name for name, row in KNOWN.items() if row.id < 0)
+IDD_ONLY = IDD.keys() - KNOWN.keys()
 PAINTED_AS = {UNLABELED: BACKGROUND, "dashed dashed": "dashed"}  # the two dashed ones share id 34
 
 FACTS = Facts(
@@ -46,7 +40,10 @@ FACTS = Facts(
     sniffed="an object with `imgHeight`, `imgWidth` and `objects`, and no label that only IDD has",
     read=(
         ("imgHeight, imgWidth", "the frame"),
-        ("objects[].label", "the label; `cargroup` is painted as `car`, `unlabeled` as background"),
+        (
+            "objects[].label",
+            "the label; `cargroup` is a crowd of `car`, `unlabeled` is background",
+        ),
         ("objects[].polygon", "one ring, x, y in pixels"),
         ("objects[].deleted", "a deleted object is not drawn"),
     ),
@@ -97,9 +94,7 @@ def labels_in(content: Content) -> set[str]:
 
 def is_idd(content: Content) -> bool:
     """Whether a label is in it that IDD has and Cityscapes has not."""
-    from polymask.formats import idd  # the tables know each other
-
-    return bool(labels_in(content) & idd.OWN)
+    return not labels_in(content).isdisjoint(IDD_ONLY)
 
 
 def sniff(content: Content) -> bool:
@@ -143,7 +138,8 @@ def _parse(page: Page, notes: Notes, table: Mapping[str, int], not_drawn: frozen
             notes.unsegmented += 1
             return None
         with inside("$.polygon"):
-            return Instance(index if row.id is None else row.id, label, (polygon(row.polygon),))
+            key, crowd = index if row.id is None else row.id, is_group(row.label, table)
+            return Instance(key, label, (polygon(row.polygon),), crowd=crowd)
 
     instances = notes.each(file.objects, _Object, "$.objects", make)
     name = image_name(page.file.name)
@@ -152,9 +148,7 @@ def _parse(page: Page, notes: Notes, table: Mapping[str, int], not_drawn: frozen
 
 def _refuse_idd(label: str, notes: Notes) -> None:
     """A folder is of the format that its first file shows; a later one may tell otherwise."""
-    from polymask.formats import idd  # the tables know each other
-
-    if label in idd.OWN:
+    if label in IDD_ONLY:
         raise FormatError(f"{notes.page.file.path}: '{label}' is a label of IDD; say --from idd")
 
 
@@ -164,9 +158,17 @@ def painted_as(label: str, table: Mapping[str, int]) -> str:
     >>> [painted_as(label, LABELS) for label in ("cargroup", "polegroup", "unlabeled", "zebra")]
     ['car', 'polegroup', 'background', 'zebra']
     """
-    member = label.removesuffix("group")
-    label = member if label not in table and member in table else label
+    label = label.removesuffix("group") if is_group(label, table) else label
     return PAINTED_AS.get(label, label)
+
+
+def is_group(label: str, table: Mapping[str, int]) -> bool:
+    """Whether an object is several that nobody drew apart: a region of its members, and no instance.
+
+    >>> [is_group(label, LABELS) for label in ("cargroup", "polegroup", "car")]
+    [True, False, False]
+    """
+    return label not in table and label.endswith("group") and label.removesuffix("group") in table
 
 
 def image_name(name: str) -> str:

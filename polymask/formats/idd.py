@@ -7,20 +7,13 @@ Source: the label table of AutoNUE's public code, `helpers/anue_labels.py` (name
 
 from dataclasses import replace
 
+from polymask.cityscapes_labels import IDD, UNLABELED
 from polymask.formats import Annotations, ReadOptions, cityscapes
 from polymask.formats.content import Content
 
 MANY = True
 
-_NAMES = (
-    "road, parking, drivable fallback, sidewalk, rail track, non-drivable fallback, person, animal, rider, "
-    "motorcycle, bicycle, autorickshaw, car, truck, bus, caravan, trailer, train, vehicle fallback, curb, "
-    "wall, fence, guard rail, billboard, traffic sign, traffic light, pole, polegroup, obs-str-bar-fallback, "
-    "building, bridge, tunnel, vegetation, sky, fallback background, background, ego vehicle, "
-    "rectification border, out of roi, license plate"
-)
-LABELS = {name: number for number, name in enumerate(_NAMES.split(", "))}
-OWN = LABELS.keys() - cityscapes.LABELS.keys() - cityscapes.NOT_DRAWN
+LABELS = {cityscapes.BACKGROUND if name == UNLABELED else name: number for name, number in IDD.items()}
 
 FACTS = replace(
     cityscapes.FACTS,

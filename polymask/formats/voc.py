@@ -1,12 +1,13 @@
 """Existing masks, to be laid out again: palette and gray PNGs by value, RGB ones by color.
 
 Labels come from `labelmap.txt`, `labels.json` or `class_names.txt` in the folder; else they are
-PASCAL VOC's twenty, and a value above is named by its number. Value 0 is background; 255, and
-VOC's border color in RGB masks, is void. Source: PASCAL VOC development kit (names, palette).
+PASCAL VOC's twenty where a mask has VOC's colors, and the pixel values' numbers where it has not: a gray
+mask does not say whose it is. Value 0 is background; 255, and VOC's border color in RGB masks, is
+void. Source: PASCAL VOC development kit (names, palette).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 
@@ -19,7 +20,7 @@ from polymask.formats.content import Content
 from polymask.formats.facts import Facts
 from polymask.formats.per_image import Categories, Notes, Page, files, gather
 from polymask.formats.refusals import Malformed
-from polymask.labels import VOID_8, LabelMap
+from polymask.labels import VOID_8, LabelMap, voc_colors
 from polymask.labels_files import from_text
 from polymask.limits import Limits
 from polymask.model import ImageRecord, Instance
@@ -66,7 +67,8 @@ FACTS = Facts(
     ignored="`SegmentationObject`, `ImageSets`, `Annotations`.",
     rings="None: masks are pixels. A label is one instance an image.",
     order="Masks do not overlap.",
-    labels="Those of the label file; without one PASCAL VOC's twenty, and numbers above.",
+    labels="Those of the label file; without one PASCAL VOC's twenty where the mask has VOC's colors, else "
+    "the values' numbers, which a note tells.",
     frame="That of the mask.",
     limits=(
         "A color that is no label's is refused, with its first pixel.",
@@ -78,10 +80,25 @@ FACTS = Facts(
 
 @dataclass(frozen=True, slots=True)
 class _Labels:
-    """Names by value, and values by color (red · 65536 + green · 256 + blue)."""
+    """Names by value, and values by color (red · 65536 + green · 256 + blue).
+
+    `assumed` tells that no table named them: they are VOC's where a mask has VOC's colors.
+    """
 
     names: dict[int, str]
     colors: dict[int, int]
+    assumed: bool = False
+
+    def name(self, value: int, palette: NDArray[np.uint8] | None) -> str:
+        """What a value is called in a mask of these colors; nothing for the background."""
+        known = self.names.get(value, f"{value}")
+        if not self.assumed or known in ("", VOID_NAME):
+            return known
+        return known if palette is not None and _is_vocs(palette, value) else f"{value}"
+
+
+def _is_vocs(palette: NDArray[np.uint8], value: int) -> bool:
+    return value < len(palette) and bool((palette[value] == voc_colors()[value]).all())
 
 
 def sniff(content: Content) -> bool:
@@ -99,7 +116,24 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     below = [file for file in found if FOLDER in PurePosixPath(file.name).parts]
     pages = [Page(file) for file in below or found]
     parse = partial(_parse, labels=labels)
-    return gather(content, options, pages, format="voc", parse=parse, categories=categories)
+    annotations = gather(content, options, pages, format="voc", parse=parse, categories=categories)
+    return _with_numbers(annotations) if labels.assumed else annotations
+
+
+def _with_numbers(annotations: Annotations) -> Annotations:
+    """The numbers among the labels; without gaps while 8 bits hold them, so that they stay the values."""
+    numbers = sorted(int(name) for name in annotations.used if name.isdecimal())
+    if not numbers:
+        return annotations
+    named = [pair for pair in annotations.categories if any(name in annotations.used for name in NAMES)]
+    listed = range(1 + len(named), numbers[-1] + 1) if numbers[-1] < VOID_8 else numbers
+    rows = {f"{number}": number for number in (*listed, *numbers)}
+    note = (
+        "the masks have neither VOC's colors nor a table of labels, so their labels are the pixel values: "
+        f"{', '.join(map(str, numbers[:5]))}{' …' if len(numbers) > 5 else ''}; "
+        "to name them, put class_names.txt beside the masks, a name a line from value 1 on"
+    )
+    return replace(annotations, categories=(*named, *rows.items()), notes=(note,))
 
 
 def _labels(content: Content) -> tuple[_Labels, Categories]:
@@ -108,7 +142,7 @@ def _labels(content: Content) -> tuple[_Labels, Categories]:
     found = [file for name in (*beside, *names) if (file := content.place.find(name))]
     if not found:
         plain = LabelMap.from_names(NAMES)
-        return _table(plain), _categories(plain)
+        return replace(_table(plain), assumed=True), _categories(plain)
     try:
         label_map = from_text(Content(found[0]).text.decode())
     except (LabelError, UnicodeDecodeError) as error:
@@ -134,25 +168,29 @@ def _packed(color: Iterable[int]) -> int:
 
 
 def _parse(page: Page, notes: Notes, labels: _Labels) -> ImageRecord:
-    values = _values(Content(page.file).data, labels, notes.options.limits)
+    values, palette = _values(Content(page.file).data, labels, notes.options.limits)
     height, width = values.shape
     instances = [
         Instance(value, name, to_runs(values == value))
         for value in np.unique(values).tolist()
-        if (name := labels.names.get(value, str(value)))
+        if (name := labels.name(value, palette))
     ]
     path = PurePosixPath(page.file.name)
     name = str(PurePosixPath(*(part for part in path.parts if part != FOLDER)))
     return ImageRecord(path.stem, name, (height, width), tuple(instances))
 
 
-def _values(data: bytes, labels: _Labels, limits: Limits) -> NDArray[np.uint16]:
-    """The (height, width) uint16 values of a mask."""
+def _values(
+    data: bytes, labels: _Labels, limits: Limits
+) -> tuple[NDArray[np.uint16], NDArray[np.uint8] | None]:
+    """The (height, width) uint16 values of a mask, and the (n, 3) colors that it has for them, if any."""
     try:
         with opened_png(data, limits) as picture:
             if picture.mode in ("L", "P", "I;16", "1"):
-                return np.array(picture).astype(np.uint16)
-            return _by_color(np.array(picture.convert("RGB")), labels)
+                palette = picture.getpalette()
+                colors = None if palette is None else np.array(palette, np.uint8).reshape(-1, 3)
+                return np.array(picture).astype(np.uint16), colors
+            return _by_color(np.array(picture.convert("RGB")), labels), voc_colors()
     except FormatError as error:
         raise Malformed("$", str(error)) from None
 

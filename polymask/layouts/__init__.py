@@ -10,7 +10,10 @@ label), and four functions:
 - `finish(drawn, options)`: the files that belong to all images together.
 
 A layout that can be read back has a fifth, `open_folder(folder)`: its masks there, as a
-`reading.MaskFolder`, or None where the `reading.Folder` is of another layout.
+`reading.MaskFolder`, or None where the `reading.Folder` is of another layout. One whose masks hold
+other values than the label map's has `tables(options)`: the JSON files that name them, by path.
+One whose files of all images hold more than names has `stored_rows(data)`: each image's `row` in
+`ROWS`, such a file, so that a next run adds to it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -46,8 +49,10 @@ class LayoutOptions:
     """What a layout may be asked: the label map, splits, and whether to add instance ids.
 
     `splits` tells each image's split by name, one of `split_names`; images that are not in
-    it are of `split`. `original` gives the source's own JSON of an image by name, where it has one;
-    with `delete_source`, a layout that copies it leaves the polygons out.
+    it are of `split`. `used` are the labels that the source's instances have, where that is known;
+    `stuff` those that have no instances of their own. `original` gives the source's own JSON of an
+    image by name, where it has one; with `delete_source`, a layout that copies it leaves the polygons
+    out.
 
     >>> LayoutOptions(label_map=LabelMap(()), splits={"a.jpg": "val"}).split_of("a.jpg")
     'val'
@@ -56,6 +61,8 @@ class LayoutOptions:
     label_map: LabelMap
     split: str = "train"
     instances: bool = False
+    used: frozenset[str] | None = None
+    stuff: frozenset[str] = frozenset()
     splits: Mapping[str, str] = field(default_factory=dict)
     split_names: tuple[str, ...] = ()
     original: Callable[[str], bytes | None] = lambda _: None
@@ -133,15 +140,25 @@ _INDEX_ONLY: Mapping[str, tuple[str, ...]] = {
 }
 
 
+STUFF_LAYOUT = "coco-panoptic"
+
+
 class Asked(Protocol):
-    """The options that only an index mask answers, and the layout."""
+    """The options that not every layout answers, and the layout."""
 
     @property
     def to(self) -> str: ...  # noqa: D102
+    @property
+    def stuff(self) -> Sequence[str]: ...  # noqa: D102
 
 
 def refuse_without_effect(layout: Layout, options: Asked) -> None:
-    """Raise `InputError` for options that a layout of one mask a label would leave without effect."""
+    """Raise `InputError` for options that the layout would leave without effect."""
+    if options.stuff and options.to != STUFF_LAYOUT:
+        raise InputError(
+            f"--stuff has no effect on the layout `{options.to}`, which does not tell stuff from things; "
+            f"leave it out, or use `--to {STUFF_LAYOUT}`"
+        )
     if layout.INDEX:
         return
     for name, idle in _INDEX_ONLY.items():

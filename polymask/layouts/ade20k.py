@@ -2,25 +2,43 @@
 
 The splits are called `training` and `validation` there. `objectInfo.txt` names the values.
 Readers train without the zero: mmsegmentation's `reduce_zero_label=True`, Hugging Face's
-`do_reduce_labels`. Void (255) stays void under both.
+`do_reduce_labels`. Void (255) stays void under mmsegmentation's, SegFormer's and BEiT's.
 Source: the SceneParsing benchmark's toolkit (CSAILVision/sceneparsing), `objectInfo150.txt`.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
-from polymask.errors import FormatError
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
-from polymask.layouts.reading import Folder, MaskFolder, masks_by_split, png_folder, read_bytes
+from polymask.layouts.reading import (
+    Folder,
+    MaskFolder,
+    in_file,
+    in_line,
+    masks_by_split,
+    png_folder,
+    read_text,
+)
 from polymask.layouts.splits import lines
-from polymask.layouts.tables import gray_mask, in_value_order, require_8_bits
+from polymask.layouts.tables import (
+    BACKGROUND,
+    ID2LABEL,
+    gray_mask,
+    id2label,
+    in_value_order,
+    names_by_value,
+    require_8_bits,
+    require_one_line,
+)
 from polymask.semantic import Painting
 from polymask.urls import Location, in_order
 
 IMAGES = "images"
 INDEX = True
 TABLE = "objectInfo.txt"
+REDUCED = "id2label_reduced.json"
 SPLITS = {"train": "training", "val": "validation", "test": "testing"}
 
 FACTS = Facts(
@@ -32,22 +50,32 @@ FACTS = Facts(
             "the index mask, gray, 8 bit; train is `training`, val `validation`",
         ),
         ("objectInfo.txt", "value, tab, name"),
+        ("id2label.json", "the names of the masks' values"),
+        ("id2label_reduced.json", "the same for readers that reduce the zero label: each value minus one"),
         ("images/<split>/", "with --copy-images: the pictures"),
     ),
     values=(
         ("0", "other: not evaluated; readers train with reduce_zero_label or do_reduce_labels"),
         ("1 … 254", "labels"),
-        ("255", "void, which stays void when zero is reduced"),
+        (
+            "255",
+            "void, which stays void when mmsegmentation, SegFormer or BEiT reduce zero; MaskFormer's "
+            "family makes 254 of it (see Training, Hugging Face)",
+        ),
     ),
-    limits=("8 bit: label maps with values above 255 are refused.",),
+    limits=(
+        "8 bit: label maps with values above 255 are refused.",
+        "objectInfo.txt has no room for a tab, a line break or outer spaces in a label.",
+    ),
     read_back="As it is; labels.json, else objectInfo.txt, names the values.",
     shown="objectInfo.txt",
 )
 
 
 def check(options: LayoutOptions) -> None:
-    """Raise `LabelError` for label maps that need 16 bits."""
+    """Raise `LabelError` for label maps that need 16 bits, and labels that no line of the table holds."""
     require_8_bits(options.label_map, "ade20k")
+    require_one_line(options.label_map, TABLE, barred="\t")
 
 
 def _split(name: str, options: LayoutOptions) -> str:
@@ -70,6 +98,13 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     return gray_mask(painting, paths(painting.record.name, options)[0])
 
 
+def tables(options: LayoutOptions) -> dict[str, bytes]:
+    """The names of the masks' values, and of those that readers make who reduce the zero label."""
+    names = names_by_value(options.label_map)
+    reduced = {value - 1: name for value, name in names.items() if value}
+    return {ID2LABEL: id2label(names), REDUCED: id2label(reduced)}
+
+
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
     """The names of the values."""
     labels = in_value_order(options.label_map)
@@ -80,17 +115,18 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     """The masks of all splits; labels.json or objectInfo.txt names their values."""
     if not (folder / "annotations").is_dir():
         return None
-    tables = in_order(folder.glob("objectInfo*.txt"))
-    named = _from_table(tables[0]) if tables else None
-    return png_folder(folder, "ade20k", masks_by_split(folder, "annotations"), label_map=named)
+    listed = in_order(folder.glob("objectInfo*.txt"))
+    table = partial(_from_table, listed[0]) if listed else None
+    masks = masks_by_split(folder, "annotations")
+    return png_folder(folder, "ade20k", masks, named=table, unscored=frozenset({BACKGROUND}))
 
 
 def _from_table(path: Location) -> LabelMap:
     """First column the value, last the name; the original's names hold commas and spaces."""
     values = {}
-    for number, line in enumerate(read_bytes(path).decode("utf-8-sig").splitlines()[1:], 2):
-        value, *_, name = line.split("\t")
-        if not value.strip().isdecimal():
-            raise FormatError(f"{path}: line {number}: a line is a value, tabs and a name")
-        values[name.strip()] = int(value)
-    return LabelMap.from_values(values)
+    for number, line in enumerate(read_text(path).splitlines()[1:], 2):
+        value, *rest = line.split("\t")
+        with in_line(path, number, "a line is a value, tabs and a name"):
+            values[rest[-1].strip()] = int(value)
+    with in_file(path):
+        return LabelMap.from_values(values)

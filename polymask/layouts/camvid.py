@@ -22,13 +22,15 @@ from polymask.layouts.facts import Facts
 from polymask.layouts.reading import (
     Folder,
     MaskFolder,
+    in_file,
+    in_line,
     masks_below,
-    read_bytes,
+    read_text,
     require_labels,
     stored_labels,
 )
 from polymask.layouts.splits import lines
-from polymask.layouts.tables import BACKGROUND
+from polymask.layouts.tables import BACKGROUND, require_one_line
 from polymask.model import IndexMask, Label
 from polymask.png import encode_color
 from polymask.semantic import Painting
@@ -64,7 +66,11 @@ Color = tuple[int, int, int]
 
 
 def check(options: LayoutOptions) -> None:
-    """Raise `LabelError` where two labels, or a label and background or void, share a color."""
+    """Raise `LabelError` where two labels, or a label and background or void, share a color.
+
+    So for a label that no line of the table holds.
+    """
+    require_one_line(options.label_map, TABLE)
     seen: dict[Color, str] = {}
     for name, _, color in rows(options.label_map):
         if color in seen:
@@ -128,14 +134,14 @@ def open_folder(folder: Folder) -> MaskFolder | None:
 def _from_table(path: Location) -> LabelMap:
     """The first of these numbers a table of colors: what is black or called background is 0."""
     colors: dict[str, Color] = {}
-    for number, line in enumerate(read_bytes(path).decode("utf-8-sig").splitlines(), 1):
-        try:
-            red, green, blue, name = line.split(None, 3)
-            colors[name.strip()] = (int(red), int(green), int(blue))
-        except ValueError:
-            raise FormatError(f"{path}: line {number}: a line is `r g b name`") from None
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        with in_line(path, number, "a line is `r g b name`, colors from 0 to 255"):
+            *color, name = line.split(None, 3)
+            red, green, blue = bytes(map(int, color))
+            colors[name.strip()] = (red, green, blue)
     names = [name for name, color in colors.items() if color not in ((0, 0, 0), VOID_COLOR)]
-    return LabelMap(tuple(Label(name, value, colors[name]) for value, name in enumerate(names, 1)))
+    with in_file(path):
+        return LabelMap(tuple(Label(name, value, colors[name]) for value, name in enumerate(names, 1)))
 
 
 def _decode(path: str, *, folder: Folder, label_map: LabelMap) -> IndexMask:

@@ -1,6 +1,6 @@
 """Cityscapes: `gtFine/<split>/<city>/<id>_gtFine_{labelIds,labelTrainIds,instanceIds,color}.png`.
 
-Where all labels are Cityscapes' own, ids, train ids and colors are those of its table, and
+Where all labels that are used are Cityscapes' own, ids, train ids and colors are those of its table, and
 void is unlabeled (0). Else the label map's values are the ids, train ids count from 0 in
 their order, and every label has instances. instanceIds (16 bit) hold id · 1000 + n for the
 n-th instance of a label that has instances, counted from 0 in paint order, and the plain id
@@ -18,15 +18,22 @@ from typing import NamedTuple
 
 import numpy as np
 
+from polymask.cityscapes_labels import CITYSCAPES, IGNORED, KNOWN, UNLABELED, Row
 from polymask.digest import pixels_sha256
 from polymask.errors import LabelError, LimitError
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.cityscapes_labels import IGNORED, OFFICIAL, WITH_INSTANCES, Row
 from polymask.layouts.facts import Facts
 from polymask.layouts.reading import Folder, MaskFolder, masks_below, stored_labels
 from polymask.layouts.splits import split_lists
-from polymask.layouts.tables import in_value_order, lookup, require_8_bits
+from polymask.layouts.tables import (
+    BACKGROUND,
+    ID2LABEL,
+    id2label,
+    in_value_order,
+    lookup,
+    require_8_bits,
+)
 from polymask.model import IndexMask, Label
 from polymask.png import encode_color, encode_png
 from polymask.semantic import Painting
@@ -36,6 +43,7 @@ INDEX = True
 KINDS = ("labelIds", "labelTrainIds", "color", "instanceIds")
 MOST_ID = 64  # 65 · 1000 is beyond 16 bits
 MOST_INSTANCES = 1000
+TRAIN_IDS = "id2label_trainIds.json"
 _NAMED = re.compile(r"(?P<city>[A-Za-z-]+)_\d+_\d+$")
 
 FACTS = Facts(
@@ -46,11 +54,16 @@ FACTS = Facts(
         ("gtFine/<split>/<city>/<id>_gtFine_labelTrainIds.png", "train ids, gray, 8 bit"),
         ("gtFine/<split>/<city>/<id>_gtFine_instanceIds.png", "instance ids, gray, 16 bit"),
         ("gtFine/<split>/<city>/<id>_gtFine_color.png", "colors, RGB"),
+        ("id2label.json", "the names of the label ids"),
+        ("id2label_trainIds.json", "the names of the train ids"),
         ("leftImg8bit/<split>/<city>/", "with --copy-images: the pictures"),
-        ("splits/<split>.txt", "with --split-ratio: the names in each split"),
+        ("splits/<split>.txt", "with --split-ratio, or a --split beside train: the names in each split"),
     ),
     values=(
-        ("labelIds", "Cityscapes' ids where all labels are its own, else the label map's values"),
+        (
+            "labelIds",
+            "Cityscapes' ids where all used labels are its own, else the label map's values",
+        ),
         ("labelTrainIds", "Cityscapes' train ids, else 0 … K - 1 in value order; 255 is ignored"),
         (
             "instanceIds",
@@ -80,34 +93,61 @@ class _Table(NamedTuple):
     counted: frozenset[int]
 
 
-def _is_official(label_map: LabelMap) -> bool:
-    return bool(label_map.labels) and all(name in OFFICIAL for name in label_map.names)
+def is_official(label_map: LabelMap, used: frozenset[str] | None = None) -> bool:
+    """Whether the labels that are used are Cityscapes' own; all of the label map's where that is not known.
+
+    >>> street = LabelMap.from_names(["road", "car", "zebra"])
+    >>> is_official(street), is_official(street, frozenset({"car"}))
+    (False, True)
+    """
+    names = [name for name in label_map.names if used is None or name in used] or label_map.names
+    return bool(names) and all(name in KNOWN for name in names)
 
 
-def table_of(label_map: LabelMap) -> _Table:
+def table_of(label_map: LabelMap, *, official: bool) -> _Table:
     """Cityscapes' own numbers and colors, or the label map's."""
-    rows = _rows(label_map)
-    void = 0 if _is_official(label_map) else label_map.void
-    blank = {label_map.background: Row(0, IGNORED, (0, 0, 0))}
-    blank |= {label_map.void: Row(void, IGNORED, (0, 0, 0))}
-    rows = blank | rows
+    unlabeled = CITYSCAPES[UNLABELED]
+    blank = {
+        label_map.background: unlabeled,
+        label_map.void: unlabeled if official else unlabeled._replace(id=label_map.void),
+    }
+    rows = blank | (_official_rows(label_map) if official else _rows(label_map))
     return _Table(
         ids={value: row.id for value, row in rows.items()},
         train_ids={value: row.train_id for value, row in rows.items()},
         colors={value: row.color for value, row in rows.items()},
-        counted=frozenset(
-            label.value
-            for label in label_map.labels
-            if not _is_official(label_map) or OFFICIAL[label.name].id in WITH_INSTANCES
-        ),
+        counted=frozenset(value for value, row in rows.items() if row.instances),
     )
 
 
+def _official_rows(label_map: LabelMap) -> dict[int, Row]:
+    """Of the labels that have an id there; the others are unlabeled."""
+    return {
+        label.value: KNOWN[label.name]
+        for label in label_map.labels
+        if label.name in KNOWN and KNOWN[label.name].id > 0
+    }
+
+
 def _rows(label_map: LabelMap) -> dict[int, Row]:
-    if _is_official(label_map):
-        return {label.value: OFFICIAL[label.name] for label in label_map.labels}
     labels = in_value_order(label_map)
-    return {label.value: Row(label.value, n, label.color) for n, label in enumerate(labels)}
+    return {label.value: Row(label.value, n, label.color, instances=True) for n, label in enumerate(labels)}
+
+
+def _table(options: LayoutOptions) -> _Table:
+    label_map = options.label_map
+    return table_of(label_map, official=is_official(label_map, options.used))
+
+
+def tables(options: LayoutOptions) -> dict[str, bytes]:
+    """The names of the label ids, and of the train ids."""
+    label_map, table = options.label_map, _table(options)
+    official = is_official(label_map, options.used)
+    named = [label for label in label_map.labels if table.ids.get(label.value)]
+    ids = {0: UNLABELED if official else BACKGROUND} | {table.ids[label.value]: label.name for label in named}
+    train_ids = {table.train_ids[label.value]: label.name for label in named}
+    train_ids.pop(IGNORED, None)
+    return {ID2LABEL: id2label(ids), TRAIN_IDS: id2label(train_ids)}
 
 
 def check(options: LayoutOptions) -> None:
@@ -115,15 +155,14 @@ def check(options: LayoutOptions) -> None:
     require_8_bits(options.label_map, "cityscapes")
     if options.label_map.background:
         raise LabelError("in `cityscapes` masks 0 is unlabeled; give the background the value 0")
-    if options.instances and not _fits(options.label_map):
+    if options.instances and not _fits(_table(options)):
         raise LabelError(
             f"instance ids are id · 1000 + n, and those of values above {MOST_ID} do not fit into 16 bits; "
             "use `--ids contiguous`, fewer labels, or leave out --instances"
         )
 
 
-def _fits(label_map: LabelMap) -> bool:
-    table = table_of(label_map)
+def _fits(table: _Table) -> bool:
     return all(table.ids[value] <= MOST_ID for value in table.counted)
 
 
@@ -149,26 +188,26 @@ def picture(name: str, options: LayoutOptions) -> str:
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
     """labelIds, labelTrainIds, color, and instanceIds where they fit."""
     folder, identity = place(name, options)
-    kinds = KINDS if _fits(options.label_map) else KINDS[:-1]
+    kinds = KINDS if _fits(_table(options)) else KINDS[:-1]
     return tuple(f"gtFine/{folder}/{identity}_gtFine_{kind}.png" for kind in kinds)
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     """All of an image's files. The digest is of the mask that labelIds decodes to."""
-    table, index = table_of(options.label_map), painting.index
+    table, index = _table(options), painting.index
     ids = lookup(table.ids, default=0, dtype=np.uint8)[index]
     colors = np.zeros((256, 3), np.uint8)
     for value, color in table.colors.items():
         colors[value] = color
     train_ids = lookup(table.train_ids, default=IGNORED, dtype=np.uint8)[index]
     images = [encode_png(ids), encode_png(train_ids), encode_color(colors[index])]
-    if _fits(options.label_map):
+    if _fits(table):
         images.append(encode_png(_instance_ids(painting, table, ids)))
     named = paths(painting.record.name, options)
     return Drawn(
         name=painting.record.name,
         mask=named[0],
-        pixels_sha256=pixels_sha256(_from_ids(ids, options.label_map)),
+        pixels_sha256=pixels_sha256(_from_ids(ids, options.label_map, table)),
         files=tuple(zip(named, images, strict=True)),
     )
 
@@ -197,27 +236,47 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     if not (folder / "gtFine").is_dir():
         return None
     label_map = stored_labels(folder) or _official_map()
-    found = masks_below(folder, "gtFine", ending="_gtFine_labelIds.png")
+    official = is_official(label_map) or _says_official(folder, label_map)
+    table = table_of(label_map, official=official)
+    listed = masks_below(folder, "gtFine", ending="_gtFine_labelIds.png")
     return MaskFolder(
         layout="cityscapes",
         label_map=label_map,
-        masks={PurePosixPath(name).name: path for name, path in found.items()},
-        decode=partial(_decode, folder=folder, label_map=label_map),
+        masks={PurePosixPath(name).name: path for name, path in listed.items()},
+        decode=partial(_decode, folder=folder, label_map=label_map, table=table),
+        unscored=frozenset({BACKGROUND, *(_not_evaluated(label_map) if official else ())}),
     )
 
 
 def _official_map() -> LabelMap:
-    return LabelMap(tuple(Label(name, row.id, row.color) for name, row in OFFICIAL.items() if row.id))
+    return LabelMap(tuple(Label(name, row.id, row.color) for name, row in CITYSCAPES.items() if row.id > 0))
 
 
-def _decode(path: str, *, folder: Folder, label_map: LabelMap) -> IndexMask:
-    return _from_ids(folder.mask(path), label_map)
+def _says_official(folder: Folder, label_map: LabelMap) -> bool:
+    """Whether id2label.json names Cityscapes' ids, where the label map has unused labels beside its own."""
+    stored = stored_labels(folder, (ID2LABEL,))
+    named = {label.name: label.value for label in stored.labels} if stored else {}
+    return bool(named) and named == {
+        label.name: KNOWN[label.name].id
+        for label in label_map.labels
+        if label.name in KNOWN and KNOWN[label.name].id > 0
+    }
 
 
-def _from_ids(ids: IndexMask, label_map: LabelMap) -> IndexMask:
+def _not_evaluated(label_map: LabelMap) -> Iterator[str]:
+    for name in label_map.names:
+        if name not in KNOWN or KNOWN[name].train_id in (IGNORED, -1):
+            yield name
+
+
+def _decode(path: str, *, folder: Folder, label_map: LabelMap, table: _Table) -> IndexMask:
+    return _from_ids(folder.mask(path), label_map, table)
+
+
+def _from_ids(ids: IndexMask, label_map: LabelMap, table: _Table) -> IndexMask:
     """An id that no label has is void in Cityscapes' table, and stays itself in one's own."""
-    back = {} if _is_official(label_map) else {number: number for number in range(256)}
-    back |= {number: value for value, number in table_of(label_map).ids.items() if number}
-    table = lookup(back | {0: label_map.background}, default=label_map.void, dtype=np.uint8)
-    values: IndexMask = table[ids]
+    official = table.ids[label_map.void] == 0
+    back = {} if official else {number: number for number in range(256)}
+    back |= {number: value for value, number in table.ids.items() if number}
+    values: IndexMask = lookup(back | {0: label_map.background}, default=label_map.void, dtype=np.uint8)[ids]
     return values

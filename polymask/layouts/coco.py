@@ -5,8 +5,8 @@ pycocotools reads it back. Masks of different labels may overlap.
 Source: cocodataset.org, "Data format".
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -18,7 +18,8 @@ from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
 from polymask.layouts.reading import Folder, MaskFolder, stored_labels
 from polymask.layouts.splits import split_lists
-from polymask.layouts.tables import painted
+from polymask.layouts.tables import ID2LABEL, id2label, painted
+from polymask.manifest import MANIFEST
 from polymask.model import IndexMask, Runs
 from polymask.raster.kernel import paint_all, run_counts, run_spans
 from polymask.raster.spans import SpanTable, paint
@@ -27,6 +28,7 @@ from polymask.semantic import Painting
 IMAGES = "images"
 INDEX = False
 FILE = "annotations.json"
+SOURCE_ORDER = True
 
 FACTS = Facts(
     title="COCO, one annotation a label",
@@ -34,7 +36,7 @@ FACTS = Facts(
     files=(
         ("annotations.json", "images, categories, and a compressed RLE for each label of each image"),
         ("images/", "with --copy-images: the pictures"),
-        ("splits/<split>.txt", "with --split-ratio: the names in each split"),
+        ("splits/<split>.txt", "with --split-ratio, or a --split beside train: the names in each split"),
     ),
     values=(("category_id", "the label map's values; masks of different labels may overlap"),),
     limits=("Overlap rules, void and borders do not apply: every label keeps all its pixels.",),
@@ -86,6 +88,11 @@ def _annotation(category: int, rle: dict[str, Any], area: int) -> dict[str, Any]
     }
 
 
+def tables(options: LayoutOptions) -> dict[str, bytes]:
+    """The names of the category ids."""
+    return {ID2LABEL: id2label({label.value: label.name for label in options.label_map.labels})}
+
+
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
     """All images and annotations, numbered in order; and the lists of the splits."""
     drawn = list(drawn)
@@ -102,6 +109,26 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield from split_lists(drawn, options)
 
 
+def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> dict[str, bytes]:
+    """The images' rows as annotations.json holds them; raises `FormatError` where it lacks one."""
+    data = read(FILE) or b""
+    _decoded(data, FILE)
+    document = msgspec.json.decode(data)
+    rows: dict[int, list[Any]] = {image.pop("id"): [image, []] for image in document["images"]}
+    for annotation in document["annotations"]:
+        image = annotation.pop("image_id")
+        rows.get(image, [{}, []])[1].append(annotation)
+        annotation.pop("id", None)
+    named = {image["file_name"]: msgspec.json.encode([image, of_image]) for image, of_image in rows.values()}
+    for image_drawn in drawn:
+        if image_drawn.name not in named:
+            raise FormatError(
+                f"{FILE} says nothing of {image_drawn.name}, which {MANIFEST} lists; convert all images "
+                "with --overwrite, or choose another DEST"
+            )
+    return named
+
+
 def open_folder(folder: Folder) -> MaskFolder | None:
     """The label masks in annotations.json, if polymask's label map lies beside it.
 
@@ -110,40 +137,78 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     label_map = stored_labels(folder)
     if label_map is None or not (folder / FILE).is_file():
         return None
-    try:
-        images = _images(folder.read(FILE), label_map)
-        for path, image in images.items():
-            folder.limits.check_frame(f"{folder / path}", _frame(image))
-    except (msgspec.DecodeError, KeyError, TypeError) as error:
-        raise FormatError(f"{folder / FILE}: no annotations as this layout writes them: {error!r}") from None
+    images = _images(_decoded(folder.read(FILE), folder / FILE), label_map, folder / FILE)
+    for path, image in images.items():
+        folder.limits.check_frame(f"{folder / path}", image.frame)
     return MaskFolder(
         layout="coco",
         label_map=label_map,
         masks={stem(path.partition("#")[2]): path for path in images},
-        decode=lambda path: painted(_masks(images[path]), label_map, frame=_frame(images[path])),
-        labels_of=lambda path: _masks(images[path]),
+        decode=lambda path: painted(_masks(images, path), label_map, frame=_at(images, path).frame),
+        labels_of=lambda path: _masks(images, path),
     )
 
 
-def _images(data: bytes, label_map: LabelMap) -> dict[str, dict[str, Any]]:
-    """Each image's entry by its path, with its segmentations by label."""
-    document = msgspec.json.decode(data)
+class _Rle(msgspec.Struct):
+    size: tuple[int, int]
+    counts: str
+
+
+class _Annotation(msgspec.Struct):
+    image_id: int
+    category_id: int
+    segmentation: _Rle
+
+
+class _Image(msgspec.Struct):
+    id: int
+    file_name: str
+    height: Annotated[int, msgspec.Meta(gt=0)]
+    width: Annotated[int, msgspec.Meta(gt=0)]
+    labels: dict[str, str] = {}
+
+    @property
+    def frame(self) -> tuple[int, int]:
+        return self.height, self.width
+
+
+class _Document(msgspec.Struct):
+    images: list[_Image]
+    annotations: list[_Annotation]
+
+
+_document = msgspec.json.Decoder(_Document)
+
+
+def _decoded(data: bytes, where: object) -> _Document:
+    try:
+        return _document.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FormatError(f"{where}: no annotations as this layout writes them: {error}") from None
+
+
+def _images(document: _Document, label_map: LabelMap, where: object) -> dict[str, _Image]:
+    """Each image's entry by its path, with its runs by label."""
     names = {label.value: label.name for label in label_map.labels}
-    images = {image["id"]: image | {"labels": {}} for image in document["images"]}
-    for annotation in document["annotations"]:
-        label = names[annotation["category_id"]]
-        images[annotation["image_id"]]["labels"][label] = annotation["segmentation"]
-    return {f"{FILE}#{image['file_name']}": image for image in images.values()}
+    images = {image.id: image for image in document.images}
+    for number, row in enumerate(document.annotations):
+        if row.image_id not in images or row.category_id not in names:
+            raise FormatError(f"{where}: $.annotations[{number}]: no such image, or no label of that id")
+        images[row.image_id].labels[names[row.category_id]] = row.segmentation.counts
+    return {f"{FILE}#{image.file_name}": image for image in images.values()}
 
 
-def _frame(image: dict[str, Any]) -> tuple[int, int]:
-    return image["height"], image["width"]
+def _at(images: Mapping[str, _Image], path: str) -> _Image:
+    if path not in images:
+        raise FormatError(f"{path}: missing; {FILE} says nothing of the image")
+    return images[path]
 
 
-def _masks(image: dict[str, Any]) -> dict[str, IndexMask]:
+def _masks(images: Mapping[str, _Image], path: str) -> dict[str, IndexMask]:
+    image = _at(images, path)
     masks = {}
-    for label, rle in image["labels"].items():
-        masks[label] = np.zeros(_frame(image), np.uint8)
-        spans = SpanTable.of([run_spans(Runs(run_counts(rle["counts"]), _frame(image)))])
+    for label, counts in image.labels.items():
+        masks[label] = np.zeros(image.frame, np.uint8)
+        spans = SpanTable.of([run_spans(Runs(run_counts(counts), image.frame))])
         paint_all(masks[label], spans, order=[0], values=[1])
     return masks

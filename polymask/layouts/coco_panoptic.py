@@ -1,12 +1,13 @@
 """COCO panoptic: `panoptic/<name>.png`, a segment for each visible instance, and `panoptic.json`.
 
-A segment's id is red + 256 · green + 65536 · blue: n for the n-th instance in paint order. Category
+A segment's id is red + 256 · green + 65536 · blue: n for the n-th instance in paint order. What `--stuff`
+names has one segment an image, with the id of its first instance. Category
 ids are the label map's values. What has no segment is 0, black: background and void alike;
 read back, both are background. Instances that are wholly painted over have no segment.
 Source: cocodataset.org, "Data format", panoptic segmentation.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -15,46 +16,60 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.digest import pixels_sha256
-from polymask.errors import FormatError
-from polymask.labels import LabelMap
+from polymask.errors import FormatError, LabelError
+from polymask.labels import LabelMap, unknown_label
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
-from polymask.layouts.reading import Folder, MaskFolder, stored_labels
+from polymask.layouts.reading import Folder, MaskFolder, in_file, stored_labels
 from polymask.layouts.splits import split_lists
-from polymask.layouts.tables import without_void
-from polymask.model import IndexMask, Label
+from polymask.layouts.tables import ID2LABEL, id2label, without_void
+from polymask.manifest import MANIFEST
+from polymask.model import IndexMask, Label, Spans
 from polymask.names import safe_path
 from polymask.png import encode_color
 from polymask.semantic import Painting
+from polymask.urls import Location
 
 IMAGES = "images"
 INDEX = True
 FILE = "panoptic.json"
 FOLDER = "panoptic"
+CATEGORIES = "panoptic_categories.json"
 
 FACTS = Facts(
     title="COCO panoptic",
     source="cocodataset.org, Data format, panoptic segmentation",
     files=(
         ("panoptic/<name>.png", "segment ids as colors, RGB: red + 256 · green + 65536 · blue"),
-        ("panoptic.json", "images, categories, and each segment's id, category, area, box and iscrowd"),
+        (
+            "panoptic.json",
+            "images in order of name, categories, and each segment's id, category, area, box and iscrowd; "
+            "a next run adds its images",
+        ),
+        ("panoptic_categories.json", "the categories alone, as panopticapi's scripts take them"),
+        ("id2label.json", "the names of the category ids"),
         ("images/", "with --copy-images: the pictures"),
-        ("splits/<split>.txt", "with --split-ratio: the names in each split"),
+        ("splits/<split>.txt", "with --split-ratio, or a --split beside train: the names in each split"),
     ),
     values=(
         ("id", "n for the n-th instance in paint order; 0, black, is unlabeled"),
-        ("category_id", "the label map's values; all categories are things"),
+        ("category_id", "the label map's values"),
+        ("isthing", "0 for the labels of `--stuff`, which have one segment an image, else 1"),
     ),
     limits=(
         "Background and void are both unlabeled.",
         "Instances that are wholly painted over have no segment.",
+        "panopticapi's scorer divides by the number of things and of stuff that it meets, so it needs both: "
+        "name the stuff with `--stuff LABEL`.",
     ),
     read_back="As index masks of the categories; void comes back as background.",
 )
 
 
 def check(options: LayoutOptions) -> None:
-    """Every label map can be laid out this way."""
+    """Raise `LabelError` for stuff that is no label."""
+    for name in sorted(options.stuff - {*options.label_map.names}):
+        raise LabelError(f"--stuff: {unknown_label(name, options.label_map.names)}")
 
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
@@ -67,9 +82,10 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     record, label_map = painting.record, options.label_map
     (path,) = paths(record.name, options)
     mask = without_void(painting.index, label_map)
-    ids = np.where(mask == label_map.background, 0, painting.owners)
+    stuff = {label.value for label in label_map.labels if label.name in options.stuff}
+    ids = np.where(mask == label_map.background, 0, _segment_ids(painting, stuff)[painting.owners])
     image = {"file_name": record.name, "height": record.frame[0], "width": record.frame[1]}
-    row = [image, path.removeprefix(f"{FOLDER}/"), list(_segments(ids, painting))]
+    row = [image, path.removeprefix(f"{FOLDER}/"), list(_segments(ids, painting, stuff))]
     return Drawn(
         name=record.name,
         mask=path,
@@ -79,29 +95,65 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     )
 
 
+def _segment_ids(painting: Painting, stuff: Container[int]) -> NDArray[np.int32]:
+    """The id of each owner, background first: stuff has one segment, that of its first instance."""
+    ids = np.arange(len(painting.instances) + 1, dtype=np.int32)
+    first: dict[int, int] = {}
+    for number, value in enumerate(painting.values, 1):
+        if value in stuff:
+            ids[number] = first.setdefault(value, number)
+    return ids
+
+
 def _as_color(ids: NDArray[np.int32]) -> NDArray[np.uint8]:
     return np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=2).astype(np.uint8)
 
 
-def _segments(ids: NDArray[np.int32], painting: Painting) -> Iterator[dict[str, Any]]:
+def _segments(ids: NDArray[np.int32], painting: Painting, stuff: Container[int]) -> Iterator[dict[str, Any]]:
     counts = np.bincount(ids.reshape(-1), minlength=1)
     for number in np.flatnonzero(counts[1:]) + 1:
         instance = int(number) - 1
+        value = painting.values[instance]
+        rows = (0, len(ids)) if value in stuff else _rows(painting.spans[instance])
         yield {
             "id": int(number),
-            "category_id": painting.values[instance],
+            "category_id": value,
             "area": int(counts[number]),
-            "bbox": _box(ids, int(number), painting.spans[instance].row),
-            "iscrowd": int(painting.instances[instance].crowd),
+            "bbox": _box(ids, int(number), rows),
+            "iscrowd": int(painting.instances[instance].crowd and value not in stuff),
         }
 
 
-def _box(ids: NDArray[np.int32], number: int, rows: NDArray[np.int32]) -> list[int]:
-    """x, y, width and height of what is visible, looked for in the instance's own rows."""
-    first, last = int(rows[0]), int(rows[-1]) + 1
-    row, column = np.nonzero(ids[first:last] == number)
+def _rows(spans: Spans) -> tuple[int, int]:
+    """The rows that an instance reaches, half open."""
+    return int(spans.row[0]), int(spans.row[-1]) + 1
+
+
+def _box(ids: NDArray[np.int32], number: int, rows: tuple[int, int]) -> list[int]:
+    """x, y, width and height of what is visible, looked for in these rows."""
+    row, column = np.nonzero(ids[slice(*rows)] == number)
     left, top = int(column.min()), int(row.min())
-    return [left, top + first, int(column.max()) - left + 1, int(row.max()) - top + 1]
+    return [left, top + rows[0], int(column.max()) - left + 1, int(row.max()) - top + 1]
+
+
+def tables(options: LayoutOptions) -> dict[str, bytes]:
+    """The names of the categories, and the categories as panopticapi's scripts take them."""
+    names = {label.value: label.name for label in options.label_map.labels}
+    categories = msgspec.json.format(msgspec.json.encode(_categories(options)), indent=1)
+    return {ID2LABEL: id2label(names), CATEGORIES: categories + b"\n"}
+
+
+def _categories(options: LayoutOptions) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": label.value,
+            "name": label.name,
+            "supercategory": label.name,
+            "isthing": int(label.name not in options.stuff),
+            "color": label.color,
+        }
+        for label in options.label_map.labels
+    ]
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
@@ -112,55 +164,109 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
         image, file_name, segments = msgspec.json.decode(one.row)
         images.append({"id": number, **image})
         annotations.append({"image_id": number, "file_name": file_name, "segments_info": segments})
-    categories = [
-        {
-            "id": label.value,
-            "name": label.name,
-            "supercategory": label.name,
-            "isthing": 1,
-            "color": label.color,
-        }
-        for label in options.label_map.labels
-    ]
-    document = {"images": images, "annotations": annotations, "categories": categories}
+    document = {"images": images, "annotations": annotations, "categories": _categories(options)}
     yield FILE, msgspec.json.encode(document)
     yield from split_lists(drawn, options)
+
+
+class _Segment(msgspec.Struct):
+    id: int
+    category_id: int
+    area: int | float = 0
+    bbox: list[int | float] = []
+    iscrowd: int | bool = 0
+
+
+class _Annotation(msgspec.Struct):
+    image_id: int | str
+    file_name: str
+    segments_info: list[_Segment]
+
+
+class _Image(msgspec.Struct):
+    id: int | str
+    file_name: str
+    height: int
+    width: int
+
+
+class _Category(msgspec.Struct):
+    id: int
+    name: str
+    color: tuple[int, int, int] | None = None
+
+
+class _Document(msgspec.Struct):
+    annotations: list[_Annotation]
+    categories: list[_Category]
+    images: list[_Image] = []
+
+
+_document = msgspec.json.Decoder(_Document)
+
+
+def _decoded(data: bytes, where: object) -> _Document:
+    try:
+        return _document.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FormatError(f"{where}: no panoptic annotations, or damaged ones: {error}") from None
+
+
+def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> dict[str, bytes]:
+    """The images' rows as panoptic.json holds them; raises `FormatError` where it lacks one."""
+    document = _decoded(read(FILE) or b"", FILE)
+    images = {image.id: image for image in document.images}
+    rows = {}
+    for row in document.annotations:
+        if (image := images.get(row.image_id)) is not None:
+            plain = {"file_name": image.file_name, "height": image.height, "width": image.width}
+            rows[image.file_name] = msgspec.json.encode([plain, row.file_name, row.segments_info])
+    for image_drawn in drawn:
+        if image_drawn.name not in rows:
+            raise FormatError(
+                f"{FILE} says nothing of {image_drawn.name}, which {MANIFEST} lists; convert all images "
+                "with --overwrite, or choose another DEST"
+            )
+    return rows
 
 
 def open_folder(folder: Folder) -> MaskFolder | None:
     """The segments as index masks; labels.json or the categories name the values."""
     if not (folder / FILE).is_file():
         return None
-    try:
-        document = msgspec.json.decode(folder.read(FILE))
-        label_map = stored_labels(folder) or _from_categories(document["categories"])
-        segments = {
-            f"{FOLDER}/{safe_path(a['file_name'])}": a["segments_info"] for a in document["annotations"]
-        }
-    except (msgspec.DecodeError, KeyError, TypeError) as error:
-        raise FormatError(f"{folder / FILE}: no panoptic annotations: {error}") from None
+    document = _decoded(folder.read(FILE), folder / FILE)
+    label_map = stored_labels(folder) or _from_categories(document.categories, folder / FILE)
+    with in_file(folder / FILE):
+        segments = {f"{FOLDER}/{safe_path(row.file_name)}": row.segments_info for row in document.annotations}
     masks = {stem(path.removeprefix(f"{FOLDER}/")): path for path in segments}
     decode = partial(_decode, folder=folder, label_map=label_map, segments=segments)
     return MaskFolder(layout="coco-panoptic", label_map=label_map, masks=masks, decode=decode)
 
 
-def _from_categories(categories: list[dict[str, Any]]) -> LabelMap:
-    named = LabelMap.from_values({category["name"]: category["id"] for category in categories})
-    colors = {category["id"]: category.get("color") for category in categories}
-    labels = [
-        Label(label.name, label.value, tuple(colors[label.value] or label.color)) for label in named.labels
-    ]
-    return LabelMap(tuple(labels), named.background, named.void)
+def _from_categories(categories: list[_Category], where: Location) -> LabelMap:
+    with in_file(where):
+        named = LabelMap.from_values({category.name: category.id for category in categories})
+        colors = {category.id: category.color for category in categories}
+        labels = [
+            Label(label.name, label.value, colors[label.value] or label.color) for label in named.labels
+        ]
+        return LabelMap(tuple(labels), named.background, named.void)
 
 
 def _decode(
-    path: str, *, folder: Folder, label_map: LabelMap, segments: dict[str, list[dict[str, Any]]]
+    path: str, *, folder: Folder, label_map: LabelMap, segments: dict[str, list[_Segment]]
 ) -> IndexMask:
+    if path not in segments:
+        raise FormatError(f"{folder / FILE} says nothing of {path}")
     pixels = folder.colors(path).astype(np.int64)
     ids, where = np.unique(pixels @ np.array([1, 256, 65536]), return_inverse=True)
-    values = {segment["id"]: segment["category_id"] for segment in segments[path]}
+    values = {segment.id: segment.category_id for segment in segments[path]}
     if strange := [number for number in ids.tolist() if number and number not in values]:
         raise FormatError(f"{folder / path}: {FILE} says nothing of the segments {strange[:3]}")
-    table = np.array([values.get(number, label_map.background) for number in ids.tolist()], label_map.dtype)
+    named = {0: label_map.background, **{label.value: label.value for label in label_map.labels}}
+    shown = [values.get(number, 0) if number else 0 for number in ids.tolist()]
+    if strange := [value for value in shown if value not in named]:
+        raise FormatError(f"{folder / FILE}: no label has the category id {strange[0]}, which {path} shows")
+    table = np.array([named[value] for value in shown], label_map.dtype)
     mask: IndexMask = table[where].reshape(pixels.shape[:2])
     return mask

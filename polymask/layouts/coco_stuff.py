@@ -10,20 +10,31 @@ from functools import partial
 import numpy as np
 
 from polymask.digest import pixels_sha256
-from polymask.errors import FormatError, LabelError
+from polymask.errors import LabelError
 from polymask.labels import VOID_8, LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
 from polymask.layouts.reading import (
+    LABELS,
     Folder,
     MaskFolder,
+    in_file,
+    in_line,
     masks_below,
-    read_bytes,
+    read_text,
     require_labels,
     stored_labels,
 )
 from polymask.layouts.splits import lines, split_lists
-from polymask.layouts.tables import in_value_order, lookup, require_8_bits, without_void
+from polymask.layouts.tables import (
+    ID2LABEL,
+    id2label,
+    in_value_order,
+    lookup,
+    require_8_bits,
+    require_one_line,
+    without_void,
+)
 from polymask.model import IndexMask
 from polymask.png import encode_png
 from polymask.semantic import Painting
@@ -40,8 +51,9 @@ FACTS = Facts(
     files=(
         ("stuffthingmaps/<name>.png", "the pixel map, gray, 8 bit"),
         ("labels.txt", "`id: name`"),
+        ("id2label.json", "the names of the pixel map's values: ids minus one"),
         ("images/", "with --copy-images: the pictures"),
-        ("splits/<split>.txt", "with --split-ratio: the names in each split"),
+        ("splits/<split>.txt", "with --split-ratio, or a --split beside train: the names in each split"),
     ),
     values=(
         ("0 … 254", "the label map's value minus one; with `--ids source`, the category id minus one"),
@@ -54,8 +66,12 @@ FACTS = Facts(
 
 
 def check(options: LayoutOptions) -> None:
-    """Raise `LabelError` for label maps that need 16 bits or have a label of value 0."""
+    """Raise `LabelError` for label maps that need 16 bits or have a label of value 0.
+
+    So for a label that no line of labels.txt holds.
+    """
     require_8_bits(options.label_map, "coco-stuff")
+    require_one_line(options.label_map, TABLE)
     if any(label.value == 0 for label in options.label_map.labels):
         raise LabelError(
             "`coco-stuff` masks hold ids minus one, and an id of 0 has none; use `--ids contiguous`"
@@ -77,6 +93,11 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     return Drawn(name=painting.record.name, mask=path, pixels_sha256=digest, files=files)
 
 
+def tables(options: LayoutOptions) -> dict[str, bytes]:
+    """The names of the pixel map's values."""
+    return {ID2LABEL: id2label({label.value - 1: label.name for label in options.label_map.labels})}
+
+
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
     """The names of the ids, and the lists of the splits."""
     labels = in_value_order(options.label_map)
@@ -88,7 +109,7 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     """The pixel maps as index masks of the ids; labels.json or labels.txt names them."""
     if not (folder / "stuffthingmaps").is_dir():
         return None
-    named = stored_labels(folder) or _from_table(folder / TABLE)
+    named = stored_labels(folder, (LABELS,)) or _from_table(folder / TABLE)
     label_map = require_labels(folder, named)
     decode = partial(_decode, folder=folder, label_map=label_map)
     masks = masks_below(folder, "stuffthingmaps")
@@ -98,11 +119,14 @@ def open_folder(folder: Folder) -> MaskFolder | None:
 def _from_table(path: Location) -> LabelMap | None:
     if not path.is_file():
         return None
-    rows = (line.partition(":") for line in read_bytes(path).decode("utf-8-sig").splitlines() if line.strip())
-    try:
-        return LabelMap.from_values({name.strip(): int(value) for value, _, name in rows if int(value)})
-    except ValueError:
-        raise FormatError(f"{path}: a line is `id: name`") from None
+    values = {}
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        with in_line(path, number, "a line is `id: name`"):
+            value, name = line.split(":", 1)
+            if int(value):  # 0 is unlabeled
+                values[name.strip()] = int(value)
+    with in_file(path):
+        return LabelMap.from_values(values)
 
 
 def _decode(path: str, *, folder: Folder, label_map: LabelMap) -> IndexMask:

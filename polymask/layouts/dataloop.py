@@ -39,7 +39,7 @@ FACTS = Facts(
     files=(
         ("json/<name>.json", "the item's annotations, with a `binary` one added for each label"),
         ("items/<name>", "with --copy-images: the pictures"),
-        ("splits/<split>.txt", "with --split-ratio: the names in each split"),
+        ("splits/<split>.txt", "with --split-ratio, or a --split beside train: the names in each split"),
     ),
     values=(
         ("coordinates", "RGBA PNG in base64: the label's color and alpha 255 in the mask, else all zero"),
@@ -145,7 +145,7 @@ def open_folder(folder: Folder) -> MaskFolder | None:
         return None
 
     def labels_of(path: str) -> dict[str, IndexMask]:
-        masks = dict(_own(folder.read(path), folder.limits))
+        masks = dict(_own(folder.read(path), folder.limits, folder / path))
         return {name: masks[name].view(np.uint8) for name in label_map.names if name in masks}
 
     return MaskFolder(
@@ -157,13 +157,13 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     )
 
 
-def _own(text: bytes, limits: Limits) -> Iterator[tuple[str, Any]]:
+def _own(text: bytes, limits: Limits, where: object) -> Iterator[tuple[str, Any]]:
     try:
         for row in json.loads(text)["annotations"]:
             if row["type"] == "binary" and "polymask" in (row.get("metadata") or {}).get("user", {}):
                 png = base64.b64decode(row["coordinates"].removeprefix(PREFIX))
-                yield row["label"], decode_rgba(png, limits=limits)
+                yield str(row["label"]), decode_rgba(png, limits=limits)
     except LimitError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FormatError(f"damaged annotation JSON: {error}") from None
+        raise FormatError(f"{where}: damaged annotation JSON: {error}") from None

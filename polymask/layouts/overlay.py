@@ -3,7 +3,7 @@
 Without pictures it lies on gray. `contact-sheet-<n>.png` shows all images, small, by name.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -18,7 +18,7 @@ from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
 from polymask.layouts.reading import Folder, MaskFolder, masks_below
 from polymask.model import Frame, IndexMask
-from polymask.png import encode_color
+from polymask.png import decode_color, encode_color
 from polymask.semantic import Painting
 
 IMAGES = "images"
@@ -37,7 +37,7 @@ FACTS = Facts(
     source="polymask's own",
     files=(
         ("overlay/<name>.png", "the mask over the picture, see-through, with outlines; RGB"),
-        ("contact-sheet-<n>.png", "all images of the run, small, by name"),
+        ("contact-sheet-<n>.png", "all images of the folder, small, by name"),
     ),
     values=(("pixels", "colors, of --palette safe (color-blind-safe) or voc; no label values"),),
     limits=("For people: nothing reads labels out of it.", "Without --images the masks lie on gray."),
@@ -128,6 +128,30 @@ def _thumbnail(pixels: Pixels) -> bytes:
     small = Image.fromarray(pixels)
     small.thumbnail((THUMBNAIL, THUMBNAIL))
     return encode_color(np.array(small))
+
+
+def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> Mapping[str, bytes]:
+    """Thumbnails of overlays that are there already; none of those that are gone or damaged."""
+    return _Thumbnails({image.name: image.mask for image in drawn}, read)
+
+
+class _Thumbnails(Mapping[str, bytes]):
+    """Thumbnails by image name, each made when it is asked for."""
+
+    def __init__(self, paths: Mapping[str, str], read: Callable[[str], bytes | None]) -> None:
+        self.paths, self.read = paths, read
+
+    def __getitem__(self, name: str) -> bytes:
+        try:
+            return _thumbnail(decode_color(self.read(self.paths[name]) or b""))
+        except InputError:
+            return b""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:

@@ -1,13 +1,15 @@
 """Masks read back from a folder: where they lie, what their values mean, and how to decode them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from stat import S_ISDIR
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.errors import FormatError, LimitError, NotFound
+from polymask.errors import FormatError, InputError, LimitError, NotFound
 from polymask.files import disk_error
 from polymask.labels import LabelMap
 from polymask.layouts.tables import ID2LABEL
@@ -63,7 +65,8 @@ class MaskFolder:
     `masks` tells the path of each by the image's name without suffix; `decode` turns such a
     path into a (height, width) mask of `label_map`'s values. `label_map` is None where
     nothing in the folder names the values. `labels_of`, where there is a mask for each label,
-    gives those of a path, by label.
+    gives those of a path, by label. `unscored` are the names that the layout's own scorers leave out
+    where they are the truth.
     """
 
     layout: str
@@ -71,6 +74,7 @@ class MaskFolder:
     masks: Mapping[str, str]
     decode: Callable[[str], IndexMask]
     labels_of: Callable[[str], Mapping[str, IndexMask]] | None = None
+    unscored: frozenset[str] = frozenset()
 
 
 def _size(path: Location) -> int:
@@ -78,9 +82,12 @@ def _size(path: Location) -> int:
         stored = path.stored()
         return stored.size if stored else 0  # reading it tells that it is not there
     try:
-        return path.stat().st_size
+        status = path.stat()
     except OSError as error:
         raise disk_error(error, path) from None
+    if S_ISDIR(status.st_mode):
+        raise FormatError(f"{path}: a folder, where a mask should be")
+    return status.st_size
 
 
 def read_bytes(path: Location) -> bytes:
@@ -91,11 +98,40 @@ def read_bytes(path: Location) -> bytes:
         raise disk_error(error, path) from None
 
 
-def stored_labels(folder: Folder) -> LabelMap | None:
+def read_text(path: Location) -> str:
+    """A text file's content; raises `FormatError` for what is no UTF-8."""
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise FormatError(f"{path}: not UTF-8 text; save it as UTF-8") from None
+
+
+@contextmanager
+def in_line(path: Location, number: int, expected: str) -> Iterator[None]:
+    """Tell where a line is not what is expected: `FormatError` with the file and the line."""
+    try:
+        yield
+    except (ValueError, IndexError):
+        raise FormatError(f"{path}: line {number}: {expected}") from None
+
+
+@contextmanager
+def in_file(path: Location) -> Iterator[None]:
+    """Tell the file in which something is wrong."""
+    try:
+        yield
+    except InputError as error:
+        raise FormatError(f"{path}: {error}") from None
+
+
+def stored_labels(folder: Folder, names: Sequence[str] = (LABELS, ID2LABEL)) -> LabelMap | None:
     """The label map that polymask, or a Hugging Face export, left in the folder."""
-    for name in (LABELS, ID2LABEL):
-        if (folder / name).is_file():
-            return LabelMap.load(folder / name)
+    for name in names:
+        path = folder / name
+        if path.is_file():
+            if not read_text(path).lstrip().startswith(("{", "[")):
+                raise FormatError(f"{path}: damaged, or no JSON; put another copy there, or remove it")
+            return LabelMap.load(path)
     return None
 
 
@@ -115,13 +151,21 @@ def masks_by_split(folder: Folder, root: str) -> dict[str, str]:
 
 
 def png_folder(
-    folder: Folder, layout: str, masks: Mapping[str, str], *, label_map: LabelMap | None = None
+    folder: Folder,
+    layout: str,
+    masks: Mapping[str, str],
+    *,
+    named: Callable[[], LabelMap | None] | None = None,
+    unscored: frozenset[str] = frozenset(),
 ) -> MaskFolder | None:
-    """A folder whose PNGs are index masks already; None where it has none."""
+    """A folder whose PNGs are index masks already; None where it has none.
+
+    `named` reads the layout's own table, where nothing of polymask's names the values.
+    """
     if not masks:
         return None
-    named = stored_labels(folder) or label_map
-    return MaskFolder(layout=layout, label_map=named, masks=masks, decode=folder.mask)
+    label_map = stored_labels(folder) or (named() if named else None)
+    return MaskFolder(layout=layout, label_map=label_map, masks=masks, decode=folder.mask, unscored=unscored)
 
 
 def require_labels(folder: Folder, label_map: LabelMap | None) -> LabelMap:

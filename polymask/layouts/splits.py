@@ -1,12 +1,13 @@
 """Which image goes to train, val or test: by ratio and seed, the same for any order and any worker.
 
-The images are sorted by a hash of the seed and their name, then cut. So the sizes are those
-of the ratio, and nothing but the set of names and the seed decides.
+A digest of the seed and an image's name is a fraction from 0 to 1, and tells its split: so other
+images, more or fewer, never move it. The sizes are those of the ratio on the average.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from math import isclose, isfinite
 from typing import Any
 
@@ -14,6 +15,7 @@ from polymask.errors import InputError
 from polymask.layouts import Drawn, LayoutOptions, stem
 
 SPLITS = ("train", "val", "test")
+LISTS = "splits/{split}.txt"
 
 
 def parse_ratio(text: str) -> tuple[float, ...]:
@@ -40,29 +42,29 @@ def checked_ratio(shares: Sequence[float]) -> tuple[float, ...]:
 
 
 def assign(names: Iterable[str], shares: Sequence[float], *, seed: int = 0) -> dict[str, str]:
-    """Each name's split. Sizes are those of the shares, rounded; splits stand in order.
+    """Each name's split, which its name, the shares and the seed alone decide.
 
-    >>> sorted(assign("abcde", (0.6, 0.2, 0.2), seed=1).values())
-    ['test', 'train', 'train', 'train', 'val']
-    >>> assign("edcba", (0.6, 0.2, 0.2), seed=1) == assign("abcde", (0.6, 0.2, 0.2), seed=1)
-    True
+    >>> assign("abcde", (0.6, 0.2, 0.2), seed=1)
+    {'a': 'train', 'b': 'train', 'c': 'val', 'd': 'train', 'e': 'train'}
     """
-    ordered = sorted(set(names), key=lambda name: (sha256(f"{seed}:{name}".encode()).digest(), name))
-    cuts = [0, *(round(share * len(ordered)) for share in accumulate(shares))]
-    cuts[-1] = len(ordered)
-    return {
-        name: split
-        for split, (start, stop) in zip(SPLITS, pairwise(cuts), strict=False)
-        for name in ordered[start:stop]
-    }
+    ends = [*accumulate(shares)][:-1]
+    return {name: SPLITS[bisect_right(ends, fraction(name, seed=seed))] for name in names}
+
+
+def fraction(name: str, *, seed: int = 0) -> float:
+    """A number from 0 to below 1 that a name and a seed stand for: the first 53 bits of a SHA-256.
+
+    >>> round(fraction("a.jpg"), 3)
+    0.176
+    """
+    digest = sha256(f"{seed}:{name}".encode(errors="surrogatepass")).digest()
+    return (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)
 
 
 def split_options(
     names: Iterable[str], ratio: str | Sequence[float] | None, *, seed: int = 0
 ) -> dict[str, Any]:
     """The options `splits` and `split_names` for a ratio, or none without one.
-
-    `names` are all that the source has, so that choosing images moves none to another split.
 
     >>> split_options(["a.jpg"], "1,0")
     {'splits': {'a.jpg': 'train'}, 'split_names': ('train', 'val')}
@@ -82,10 +84,10 @@ def by_split(drawn: Iterable[Drawn], options: LayoutOptions) -> dict[str, list[s
 
 
 def split_lists(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
-    """`splits/<split>.txt` for layouts that have no lists of their own; none without a ratio."""
+    """`splits/<split>.txt` for layouts that have no lists of their own; none where all is `train`."""
     if options.split_names:
         for split, names in by_split(drawn, options).items():
-            yield f"splits/{split}.txt", lines(names)
+            yield LISTS.format(split=split), lines(names)
 
 
 def lines(names: Iterable[str]) -> bytes:

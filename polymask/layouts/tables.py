@@ -1,7 +1,7 @@
 """What several layouts write: names by value, `id2label.json`, lookup tables, plain gray masks."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 from polymask.digest import pixels_sha256
 from polymask.errors import FormatError, LabelError
 from polymask.labels import VOID_16, LabelMap
-from polymask.layouts import Drawn
+from polymask.layouts import Drawn, LayoutOptions
 from polymask.model import Frame, IndexMask, Label
 from polymask.png import encode_png
 from polymask.semantic import Painting
@@ -34,10 +34,19 @@ def in_value_order(label_map: LabelMap) -> list[Label]:
     return sorted(label_map.labels, key=lambda label: label.value)
 
 
-def id2label(label_map: LabelMap) -> bytes:
-    """`id2label.json` as Hugging Face's models read it."""
-    names = {str(value): name for value, name in names_by_value(label_map).items()}
-    return (json.dumps(names, ensure_ascii=False, indent=1) + "\n").encode()
+def id2label(names: Mapping[int, str]) -> bytes:
+    """Names by value as Hugging Face's models read them, in ascending order of value."""
+    texts = {str(value): name for value, name in sorted(names.items())}
+    return (json.dumps(texts, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def value_tables(layout: object, options: LayoutOptions) -> dict[str, bytes]:
+    """The files that name the values of a layout's masks: `id2label.json`, or what the layout says.
+
+    They depend on nothing but the labels, so they are the same for all masks of a folder.
+    """
+    tables: Callable[[LayoutOptions], dict[str, bytes]] | None = getattr(layout, "tables", None)
+    return tables(options) if tables else {ID2LABEL: id2label(names_by_value(options.label_map))}
 
 
 def classes_to(label_map: LabelMap) -> list[str]:
@@ -58,6 +67,17 @@ def require_8_bits(label_map: LabelMap, layout: str) -> None:
         raise LabelError(
             f"the layout `{layout}` holds values up to 255; use `--ids contiguous`, or `--to index`"
         )
+
+
+def require_one_line(label_map: LabelMap, file: str, *, barred: str = "") -> None:
+    """Raise `LabelError` for a label that a line of a text file cannot hold; `barred` are its separators."""
+    for name in label_map.names:
+        if name.strip().splitlines() != [name] or not set(barred).isdisjoint(name):
+            also = "".join(f", no {character!r}" for character in barred)
+            raise LabelError(
+                f"label {name!r} cannot stand in {file} (no line break, no outer spaces{also}); "
+                "rename it in a --labels file (`old -> new`)"
+            )
 
 
 def lookup(values: Mapping[int, int], *, default: int, dtype: DTypeLike) -> NDArray[np.unsignedinteger]:

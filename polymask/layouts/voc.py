@@ -7,6 +7,7 @@ Source: PASCAL VOC 2012 development kit, section 4; CVAT's `labelmap.txt`.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from polymask.digest import pixels_sha256
 from polymask.errors import LabelError
@@ -91,5 +92,5 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
 def open_folder(folder: Folder) -> MaskFolder | None:
     """The class masks; labels.json or labelmap.txt names their values."""
     table = folder / LABELMAP
-    named = LabelMap.load(table) if table.is_file() else None
-    return png_folder(folder, "voc", masks_below(folder, "SegmentationClass"), label_map=named)
+    named = partial(LabelMap.load, table) if table.is_file() else None
+    return png_folder(folder, "voc", masks_below(folder, "SegmentationClass"), named=named)

@@ -7,16 +7,26 @@ Source: docs.ultralytics.com/datasets/semantic, "PNG mask format".
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
-from polymask.layouts.reading import Folder, MaskFolder, masks_by_split, png_folder, read_bytes
-from polymask.layouts.splits import lines
+from polymask.layouts.reading import (
+    Folder,
+    MaskFolder,
+    in_file,
+    in_line,
+    masks_by_split,
+    png_folder,
+    read_bytes,
+    read_text,
+)
+from polymask.layouts.splits import by_split, lines
 from polymask.layouts.tables import classes_to, gray_mask, require_8_bits
 from polymask.semantic import Painting
-from polymask.urls import in_order
+from polymask.urls import Location, in_order
 
 IMAGES = "images/{split}"
 INDEX = True
@@ -27,7 +37,11 @@ FACTS = Facts(
     source="docs.ultralytics.com/datasets/semantic, PNG mask format",
     files=(
         ("masks/<split>/<name>.png", "the index mask, gray, 8 bit"),
-        ("data.yaml", "the splits, masks_dir and the names of the values"),
+        (
+            "data.yaml",
+            "the splits of all runs, masks_dir and the names of the values; of `train` and `val`, which "
+            "Ultralytics needs, one without images names the other's folder and says so",
+        ),
         ("images/<split>/", "with --copy-images: the pictures"),
     ),
     values=(
@@ -61,29 +75,42 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
     """The YAML: where the splits lie, from its own folder on, and the names. JSON strings are YAML's too."""
-    splits = [
-        f"{split if split.isidentifier() else json.dumps(split)}: {json.dumps(f'images/{split}')}"
-        for split in options.all_splits
-    ]
-    names = [
-        f"  {value}: {json.dumps(name, ensure_ascii=False)}"
-        for value, name in enumerate(classes_to(options.label_map))
-    ]
-    yield FILE, lines([*splits, "masks_dir: masks", "names:", *names])
+    names = [f"  {value}: {_quoted(name)}" for value, name in enumerate(classes_to(options.label_map))]
+    yield FILE, lines([*_splits(by_split(drawn, options)), "masks_dir: masks", "names:", *names])
+
+
+def _splits(images: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Ultralytics wants `train` and `val`, whatever there is: an empty one of them is the other."""
+    filled = [split for split, names in images.items() if names]
+    for split in dict.fromkeys(["train", "val", *images]):
+        stands_in = next(iter(filled), split) if split in ("train", "val") else split
+        told = "" if split in filled or stands_in == split else f"  # there are no images of {split} yet"
+        folder = split if not told else stands_in
+        yield f"{split if split.isidentifier() else json.dumps(split)}: {_quoted(f'images/{folder}')}{told}"
+
+
+def _quoted(text: str) -> str:
+    """A JSON string that is YAML's too, whose line breaks are more than JSON's."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(c if c.isprintable() or ord(c) > 0xFFFF else f"\\u{ord(c):04x}" for c in quoted)
 
 
 def open_folder(folder: Folder) -> MaskFolder | None:
     """The masks of all splits; labels.json or the YAML names their values."""
-    tables = [path for path in in_order(folder.glob("*.yaml")) if b"masks_dir: masks" in read_bytes(path)]
-    if not tables or not (folder / "masks").is_dir():
+    listed = [path for path in in_order(folder.glob("*.yaml")) if b"masks_dir: masks" in read_bytes(path)]
+    if not listed or not (folder / "masks").is_dir():
         return None
-    named = _from_yaml(read_bytes(tables[0]).decode("utf-8-sig"))
-    return png_folder(folder, "yolo-semantic", masks_by_split(folder, "masks"), label_map=named)
+    named = partial(_from_yaml, listed[0])
+    return png_folder(folder, "yolo-semantic", masks_by_split(folder, "masks"), named=named)
 
 
-def _from_yaml(text: str) -> LabelMap:
+def _from_yaml(path: Location) -> LabelMap:
     """The lines `  7: name`; what else YAML allows is not needed to name values."""
-    found = re.findall(r"^\s+(\d+):\s*(.+?)\s*$", text, re.MULTILINE)
-    return LabelMap.from_values(
-        {json.loads(name) if name.startswith('"') else name.strip("'"): int(value) for value, name in found}
-    )
+    values = {}
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if pair := re.match(r"\s+(\d{1,9}):\s*(.+?)\s*$", line):
+            value, name = pair.groups()
+            with in_line(path, number, "a name is plain, or a JSON string"):
+                values[json.loads(name) if name.startswith('"') else name.strip("'")] = int(value)
+    with in_file(path):
+        return LabelMap.from_values(values)

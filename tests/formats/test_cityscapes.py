@@ -53,6 +53,19 @@ def test_tables_hold_the_published_ids() -> None:
     assert (len(cityscapes.LABELS), len(idd.LABELS)) == (46, 40)
 
 
+def test_a_group_is_a_crowd_of_its_members(tmp_path: Path) -> None:
+    """`cargroup` is cars that nobody drew apart; `polegroup` is a class of its own."""
+    path = written(
+        tmp_path / "x_gtFine_polygons.json", document(("cargroup", BOX), ("polegroup", BOX), ("car", BOX))
+    )
+    (record,) = open_annotations(path)
+    assert [(found.label, found.crowd) for found in record.instances] == [
+        ("car", True),
+        ("polegroup", False),
+        ("car", False),
+    ]
+
+
 def test_unlabeled_paints_background(tmp_path: Path) -> None:
     """It covers what is below it."""
     hole = ("unlabeled", [[1, 1], [2, 1], [2, 3], [1, 3]])

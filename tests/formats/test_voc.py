@@ -1,23 +1,26 @@
 """Existing masks: by value, by color, with label files and without."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from polymask import FormatError, LabelMap, LimitError, Limits, convert, decode_png
+from polymask import FormatError, LabelMap, LimitError, Limits, convert, decode_png, encode_png
 from polymask.formats import ReadOptions, open_annotations
+from polymask.labels import voc_colors
 from tests.formats.common import FIXTURES, masks, written
 from tests.oracles import drawn
 
 VALUES = drawn("11..", "1v22", "..22")
 
 
-def palette(path: Path, values: np.ndarray) -> Path:
+def palette(path: Path, values: np.ndarray, colors: np.ndarray | None = None) -> Path:
+    """A palette PNG, in VOC's colors unless others are given."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(values.astype(np.uint8))
-    image.putpalette(bytes(range(256)) * 3)
+    image.putpalette((voc_colors() if colors is None else colors).tobytes())
     image.save(path)
     return path
 
@@ -31,8 +34,42 @@ def test_masks_are_laid_out_again(tmp_path: Path) -> None:
     assert (decode_png(found.read_bytes()) == VALUES).all()
 
 
+def gray(path: Path, values: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encode_png(values.astype(np.uint8)))
+    return path
+
+
+def street(path: Path, values: np.ndarray) -> Path:
+    """A palette that is not VOC's: value 1 is Cityscapes' purple road."""
+    colors = np.full((256, 3), 9, np.uint8)
+    colors[1] = (128, 64, 128)
+    return palette(path, values, colors)
+
+
+@pytest.mark.parametrize("draw", [gray, street])
+def test_masks_without_vocs_colors_and_without_a_table_have_numbers(tmp_path: Path, draw: Any) -> None:
+    """Nothing says that value 3 is a bird: it is `3`, stays 3 in the new mask, and a note tells."""
+    draw(tmp_path / "in/a.png", VALUES + 2 * (VALUES == 1))
+    report = convert(tmp_path / "in", tmp_path / "out", from_="voc")
+    assert {name: row["pixels"] for name, row in report.labels.items() if row["pixels"]} == {"2": 4, "3": 3}
+    assert (decode_png((tmp_path / "out/masks/a.png").read_bytes()) == VALUES + 2 * (VALUES == 1)).all()
+    (note,) = report.notes
+    assert "labels are the pixel values: 2, 3" in note
+    written(tmp_path / "in/class_names.txt", "road\ncar\nsky\n")  # what the note advises
+    report = convert(tmp_path / "in", tmp_path / "named", from_="voc")
+    assert (report.labels["sky"]["pixels"], report.notes) == (3, [])
+
+
+def test_few_of_the_numbers_are_enough(tmp_path: Path) -> None:
+    """A val folder that lacks a label numbers the others as the train folder does."""
+    gray(tmp_path / "in/a.png", VALUES * 2)
+    convert(tmp_path / "in", tmp_path / "out", from_="voc")
+    assert (decode_png((tmp_path / "out/masks/a.png").read_bytes())[VALUES == 2] == 4).all()
+
+
 def test_values_above_vocs_are_named_by_number(tmp_path: Path) -> None:
-    """They are not in the label map unless a label file tells them."""
+    """Unless a label file tells them."""
     path = palette(tmp_path / "a.png", VALUES * 0 + 77)
     assert open_annotations(path).used == {"77": 1}
     written(tmp_path / "class_names.txt", "_background_\n" + "\n".join(f"class {n}" for n in range(1, 78)))

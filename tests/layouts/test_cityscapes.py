@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from polymask import LabelError, LabelMap, convert
-from polymask.layouts.cityscapes_labels import OFFICIAL
+from polymask.cityscapes_labels import CITYSCAPES
 from polymask.masks import open_masks
 from tests.conftest import coco, square
 from tests.layouts.drawn import INDEX, picture
@@ -117,11 +117,83 @@ def test_values_whose_instance_ids_need_more_than_16_bits(coco_file, tmp_path):
         convert(coco_file(document), tmp_path / "b", to="cityscapes", ids="source", instances=True)
 
 
-def test_the_table_is_complete():
-    """34 classes with the ids 0 … 33, 19 of them trained on, and the license plate that is not painted."""
-    ids = [row.id for name, row in OFFICIAL.items() if name != "license plate"]
-    assert ids == list(range(34))
-    assert sorted(row.train_id for row in OFFICIAL.values() if row.train_id != 255) == list(range(19))
+def test_the_table_is_the_official_one():
+    """Ids and train ids, listed by hand; what is not listed is ignored in training and scoring."""
+    ids = {
+        "unlabeled": 0, "ego vehicle": 1, "rectification border": 2, "out of roi": 3, "static": 4,
+        "dynamic": 5, "ground": 6, "road": 7, "sidewalk": 8, "parking": 9, "rail track": 10, "building": 11,
+        "wall": 12, "fence": 13, "guard rail": 14, "bridge": 15, "tunnel": 16, "pole": 17, "polegroup": 18,
+        "traffic light": 19, "traffic sign": 20, "vegetation": 21, "terrain": 22, "sky": 23, "person": 24,
+        "rider": 25, "car": 26, "truck": 27, "bus": 28, "caravan": 29, "trailer": 30, "train": 31,
+        "motorcycle": 32, "bicycle": 33, "license plate": -1,
+    }  # fmt: skip
+    trained = [
+        "road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign",
+        "vegetation", "terrain", "sky", "person", "rider", "car", "truck", "bus", "train", "motorcycle",
+        "bicycle",
+    ]  # fmt: skip
+    assert {name: row.id for name, row in CITYSCAPES.items()} == ids
+    assert {name: row.train_id for name, row in CITYSCAPES.items()} == {
+        name: trained.index(name) if name in trained else 255 for name in ids
+    }
+    assert {name for name, row in CITYSCAPES.items() if row.instances} == {
+        name for name, number in ids.items() if 24 <= number <= 33
+    }
+    assert CITYSCAPES["road"].color == (128, 64, 128)
+
+
+def polygons(folder, *labels):
+    """A Cityscapes file: a column of two pixels for each label, from the left."""
+    rows = [
+        {"label": label, "polygon": [[x, 0], [x + 2, 0], [x + 2, 4], [x, 4]]}
+        for x, label in zip(range(0, 20, 2), labels, strict=False)
+    ]
+    path = folder / "bonn_000000_000001_gtFine_polygons.json"
+    path.write_text(json.dumps({"imgHeight": 4, "imgWidth": 2 * len(labels) + 2, "objects": rows}))
+    return path
+
+
+def columns(folder, kind):
+    """The value in each of the columns of `polygons`."""
+    (path,) = folder.rglob(f"*_gtFine_{kind}.png")
+    return picture(path)[1][1, ::2].tolist()
+
+
+@pytest.mark.parametrize("ids", ["contiguous", "source"])
+def test_cityscapes_files_keep_its_own_numbers_and_colors(tmp_path, ids):
+    """Road, sky and car; a group of cars is no instance, nor is a license plate anything."""
+    source = polygons(tmp_path, "road", "sky", "car", "car", "cargroup", "parking", "license plate")
+    convert(source, tmp_path / "out", to="cityscapes", ids=ids)
+    assert columns(tmp_path / "out", "labelIds") == [7, 23, 26, 26, 26, 9, 0, 0]
+    assert columns(tmp_path / "out", "labelTrainIds") == [0, 10, 13, 13, 13, 255, 255, 255]
+    assert columns(tmp_path / "out", "instanceIds") == [7, 23, 26000, 26001, 26, 9, 0, 0]
+    assert columns(tmp_path / "out", "color")[:3] == [[128, 64, 128], [70, 130, 180], [0, 0, 142]]
+    masks = open_masks(tmp_path / "out")
+    assert masks.label_map.name_of("car") in masks.label_map.names
+    values = masks.decode(masks.names[0])[1, ::2]
+    assert values.tolist() == [masks.label_map.value_of(name) for name in (
+        "road", "sky", "car", "car", "car", "parking", "background", "background"
+    )]  # fmt: skip
+
+
+def test_lane_lines_are_ignored_and_change_nothing_else(tmp_path):
+    """Some files have them, the official table has not: ids above its own, no train ids."""
+    convert(polygons(tmp_path, "road", "dashed", "boundary"), tmp_path / "out", to="cityscapes")
+    assert columns(tmp_path / "out", "labelIds") == [7, 34, 45, 0]
+    assert columns(tmp_path / "out", "labelTrainIds") == [0, 255, 255, 255]
+
+
+def test_unused_labels_do_not_make_others_unofficial(coco_file, tmp_path):
+    """A zebra that no image shows; without labels.json, id2label.json still tells the numbers."""
+    categories = [{"id": 1, "name": "road"}, {"id": 2, "name": "car"}, {"id": 9, "name": "zebra"}]
+    convert(coco_file(street(categories=categories)), tmp_path / "out", to="cityscapes")
+    assert picture(tmp_path / "out" / f"{STEM}_labelIds.png")[1][1, :2].tolist() == [7, 26]
+    masks = open_masks(tmp_path / "out")
+    assert masks.decode(masks.names[0])[1, :2].tolist() == [1, 2]
+    (tmp_path / "out/labels.json").unlink()
+    masks = open_masks(tmp_path / "out")
+    assert [masks.label_map.value_of(name) for name in ("road", "car")] == [7, 26]
+    assert masks.decode(masks.names[0])[1, :2].tolist() == [7, 26]
 
 
 def test_void_is_unlabeled(coco_file, tmp_path):

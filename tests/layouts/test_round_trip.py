@@ -74,14 +74,6 @@ def test_the_number_of_workers_changes_no_byte(tmp_path, layout):
     assert tree(tmp_path / "1") == tree(tmp_path / "2")
 
 
-@pytest.mark.parametrize("layout", READABLE)
-def test_id2label_lies_beside_every_layout(coco_file, tmp_path, layout):
-    """As Hugging Face's models read it, background included."""
-    convert(coco_file(), tmp_path / "out", to=layout)
-    names = json.loads((tmp_path / "out/id2label.json").read_text())
-    assert names == {"0": "background", "1": "cat", "2": "dog"}
-
-
 @pytest.mark.parametrize("layout", EIGHT_BITS)
 def test_values_above_8_bits_are_refused_before_anything_is_written(coco_file, tmp_path, layout):
     document = coco(categories=[{"id": 3, "name": "cat"}, {"id": 300, "name": "dog"}])

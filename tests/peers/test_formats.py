@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from pycocotools.coco import COCO
 
 from polymask import ImageRecord, LabelMap, Runs, label_masks, read
+from polymask.cityscapes_labels import CITYSCAPES, IGNORED
 from polymask.formats import cityscapes, open_annotations
 from polymask.formats.labelstudio import unpacked
 from polymask.raster.runs import from_runs
@@ -66,6 +67,22 @@ def test_cityscapes_scripts() -> None:
     assert (with_pillow(record, labels) == np.array(createLabelImage(annotation, "ids"))).all()
     theirs = {name: label.id for name, label in name2label.items() if label.id >= 0}
     ours = {name: cityscapes.LABELS[cityscapes.painted_as(name, cityscapes.LABELS)] for name in theirs}
+    assert ours == theirs
+
+
+def test_the_table_is_that_of_cityscapes_scripts() -> None:
+    """Every row: id, train id, color, instances, and what is left out of the evaluation."""
+    from cityscapesscripts.helpers.labels import labels
+
+    theirs = {
+        row.name: (row.id, row.trainId, row.color, row.hasInstances, row.ignoreInEval) for row in labels
+    }
+    ours = {
+        name: (row.id, row.train_id, row.color, row.instances, row.train_id == IGNORED)
+        for name, row in CITYSCAPES.items()
+    }
+    plate = theirs.pop("license plate")
+    assert (plate[0], plate[2:], ours.pop("license plate")[0]) == (-1, ((0, 0, 142), False, True), -1)
     assert ours == theirs
 
 
