@@ -141,6 +141,7 @@ def _parse(page: Page, notes: Notes, labels: _Labels) -> ImageRecord:
         for value in np.unique(values).tolist()
         if (name := labels.names.get(value, str(value)))
     ]
+    notes.declared += len(instances)
     path = PurePosixPath(page.file.name)
     name = str(PurePosixPath(*(part for part in path.parts if part != FOLDER)))
     return ImageRecord(path.stem, name, (height, width), tuple(instances))
