@@ -16,6 +16,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
+from polymask.conservation import account, close
 from polymask.contested import without_winners
 from polymask.digest import record_sha256
 from polymask.engines import workplace
@@ -208,6 +209,7 @@ class Job:
         report.kernel, report.skipped, report.unsegmented = KERNEL, self.skipped, self.annotations.unsegmented
         names = {self.annotations.names[index] for index in self.indices}
         report.unsupported = [one for one in self.annotations.unsupported if one.name in names]
+        close(report, self.annotations, self.indices, shows_void=self.layout.INDEX)
         report.notes = [f"{f.image}: instance {f.instance}: {f.message}" for f in self.annotations.findings]
         return report
 
@@ -228,11 +230,13 @@ class Job:
         return made
 
     def _convert_image(self, index: int, outcome: Outcome, made: Made) -> None:
-        record = self.chosen(self.annotations.decode(index))
+        declared = self.annotations.decode(index)
+        record = self.chosen(declared)
+        painting = striped(record, self.label_map, self.rules)
         if entry := self.sink.finished(record):
+            account(outcome, declared, painting, is_drawn=False)
             made.keep(record.name, manifest_line(entry))
             return
-        painting = striped(record, self.label_map, self.rules)
         drawn = self.layout.draw(painting, self._with_picture(index))
         if self.options.copy_images:
             drawn = replace(drawn, files=(*drawn.files, self._picture(index)))
@@ -244,6 +248,7 @@ class Job:
         outcome.conflicts = painting.conflicts if self.layout.INDEX else without_winners(painting.conflicts)
         outcome.contested, outcome.labeled = painting.contested_pixels, painting.labeled_pixels
         outcome.instances = len(painting.instances)
+        account(outcome, declared, painting)
         made.keep(record.name, line, drawn.row)
 
     def chosen(self, record: ImageRecord) -> ImageRecord:

@@ -122,7 +122,12 @@ class Ledger:
     def omitted(self) -> Counter[Reason]:
         """What is left out, by reason."""
         counts = Counter({reason: sum(images.values()) for reason, images in self.left_out.items()})
-        return counts + Counter({INVALID: self.invalid})
+        return counts + self.of_no_image
+
+    @property
+    def of_no_image(self) -> Counter[Reason]:
+        """What is left out and belongs to no image that is read, by reason."""
+        return Counter({INVALID: self.invalid})
 
     def declared_of(self, image: int) -> int:
         """How many annotations an image declares."""
@@ -141,14 +146,19 @@ def _check(declared: int, counted: int) -> None:
         )
 
 
+def by_count(left_out: Mapping[Reason, int]) -> list[tuple[Reason, int]]:
+    """The reasons that there are, the most frequent first."""
+    ordered = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
+    return [(reason, count) for reason, count in ordered if count]
+
+
 def told(left_out: Mapping[Reason, int]) -> list[str]:
     """Reasons with their counts, the most frequent first.
 
     >>> told({BOX.reason: 1200, EMPTY.reason: 1})
     ['1,200 × a box without segmentation', '1 × no segmentation']
     """
-    ordered = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
-    return [f"{count:,} × {reason.text}" for reason, count in ordered if count]
+    return [f"{count:,} × {reason.text}" for reason, count in by_count(left_out)]
 
 
 def ways_out(left_out: Mapping[Reason, int]) -> str:
@@ -159,3 +169,15 @@ def ways_out(left_out: Mapping[Reason, int]) -> str:
     """
     kinds = {reason.kind for reason, count in left_out.items() if count}
     return "; or ".join(way for kind, way in KINDS.items() if kind in kinds and way)
+
+
+def nothing_painted(declared: int, left_out: Mapping[Reason, int]) -> str:
+    """The message of a run that painted nothing, with the ways out.
+
+    >>> nothing_painted(1, {BOX.reason: 1})
+    'nothing was painted of 1 annotations (1 × a box without segmentation); paint boxes with --boxes'
+    """
+    ways = ways_out(left_out)
+    return f"nothing was painted of {declared:,} annotations ({', '.join(told(left_out))})" + (
+        f"; {ways}" if ways else ""
+    )

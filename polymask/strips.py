@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
 from polymask.contested import ConflictSum
 from polymask.labels import LabelMap
@@ -42,12 +43,14 @@ class StripedPainting(Painting):
         self._pixels: Counter[int] = Counter()
         self._pairs = ConflictSum()
         self._contested = self._labeled = 0
+        self._empty = np.ones(len(self.instances), bool)
         for top in range(0, height, rows):
             strip = self._strip(top, min(top + rows, height))
             yield strip.index
             self._pixels.update(strip.pixels)
             self._contested += strip.contested_pixels
             self._labeled += strip.labeled_pixels
+            self._empty[strip.numbers[~strip.empty]] = False
             self._pairs.add(strip.conflicts)
         self._summed = True
 
@@ -58,7 +61,7 @@ class StripedPainting(Painting):
         instances = map(self._some, owners.tolist(), np.split(parts.number[chosen], begin[1:]))
         record = replace(self.record, instances=tuple(instances), frame=(bottom - top, self.record.frame[1]))
         strip = _Strip(record, self.label_map, self.rules)
-        strip.top, strip.whole = top, self.record.frame
+        strip.top, strip.whole, strip.numbers = top, self.record.frame, owners
         strip.paint_order = np.argsort(self._rank[owners]).tolist()
         return strip
 
@@ -106,6 +109,11 @@ class StripedPainting(Painting):
         if not self._summed:
             for _ in self.strips():
                 pass
+
+    @property
+    def empty(self) -> NDArray[np.bool_]:
+        """Which of `instances` have no pixel inside the frame."""
+        return self._empty if self._summed else super().empty
 
     @property
     def pixels(self) -> dict[int, int]:
@@ -158,6 +166,7 @@ class _Strip(Painting):
 
     top: int
     whole: Frame
+    numbers: Int64  # of the instances, in the whole frame's
     paint_order: list[int]
 
     @cached_property

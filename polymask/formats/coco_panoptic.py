@@ -115,7 +115,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     file = content.place.file(content.name)
     pages = listed_pages(file, sections.images, at="$.images")
     categories: list[tuple[str, int | None]] = [(name, key) for key, name in sorted(names.items())]
-    return gather(
+    gathered = gather(
         content,
         options,
         pages,
@@ -124,8 +124,11 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         categories=categories,
         declares=partial(_declared, annotations=annotations),
         skipped=refusals.skipped,
-        lost=_segments(sections.annotations) - sum(len(row.segments_info) for row in annotations.values()),
     )
+    assert gathered.ledger
+    readable = sum(len(row.segments_info) for row in annotations.values())
+    gathered.ledger.add_invalid(_segments(sections.annotations) - readable)
+    return gathered
 
 
 def _image_ids(images: msgspec.Raw) -> set[int | str]:

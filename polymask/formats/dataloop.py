@@ -119,7 +119,15 @@ def sniff(content: Content) -> bool:
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each item."""
     pages = [page for file in files(content, "*.json") for page in _pages(file)]
-    return gather(content, options, pages, format="dataloop", parse=_parse, declares=rows_at("annotations"), keep_originals=True)
+    return gather(
+        content,
+        options,
+        pages,
+        format="dataloop",
+        parse=_parse,
+        declares=rows_at("annotations"),
+        keep_originals=True,
+    )
 
 
 def _pages(file: File) -> list[Page]:

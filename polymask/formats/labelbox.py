@@ -121,7 +121,9 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each data row."""
     skipped: list[Skipped] = []
     pages = [page for file in files(content, "*.*json*") for page in _pages(file, options, skipped)]
-    return gather(content, options, pages, format="labelbox", parse=_parse, declares=_declared, skipped=skipped)
+    return gather(
+        content, options, pages, format="labelbox", parse=_parse, declares=_declared, skipped=skipped
+    )
 
 
 def _declared(page: Page) -> int:

@@ -47,7 +47,7 @@ FACTS = Facts(
     frame="That of the first result; a task without any needs its picture (`--images`).",
     limits=(
         "A result with several labels, or none, is refused.",
-        "Choices, texts and relations, cancelled annotations and `predictions` paint nothing, and are counted.",
+        "Choices, texts, relations, cancelled annotations and `predictions` paint nothing, and are counted.",
         "Keypoints, video rectangles and results on a turned picture are left alone and listed, and the run "
         "exits 1.",
     ),

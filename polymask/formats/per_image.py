@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
@@ -88,7 +88,9 @@ class Notes:
         if omitted.what:
             self.unsupported.append(Skipped(omitted.what, omitted.text))
 
-    def take(self, where: str, make: Callable[P, Made], *args: P.args, **kwargs: P.kwargs) -> Iterator[Instance]:
+    def take(
+        self, where: str, make: Callable[P, Made], *args: P.args, **kwargs: P.kwargs
+    ) -> Iterator[Instance]:
         """The instance that `make` gives for one annotation, if it is any; a malformed one is refused."""
         self.declared += 1
         made = self.refusals.catch(where, make, *args, **kwargs)
@@ -128,7 +130,7 @@ Parse = Callable[[Page, Notes], ImageRecord]
 Categories = Sequence[tuple[str, int | None]]
 
 
-def gather(
+def gather(  # noqa: PLR0913 - what formats differ in
     content: Content,
     options: ReadOptions,
     pages: Iterable[Page],
@@ -138,16 +140,15 @@ def gather(
     categories: Categories | None = None,
     declares: Callable[[Page], int] = lambda _: 0,
     skipped: Iterable[Skipped] = (),
-    lost: int = 0,
     keep_originals: bool = False,
 ) -> Annotations:
     """Check every page and give the annotations, which parse a page again when its image is asked for.
 
     Without `categories` the labels are those that occur, sorted by name; `skipped` was left out
-    before, and with it `lost` annotations. `declares` counts those of a page that is refused as a whole. Raises `FormatError` for the first malformed record, unless such are to be left out.
+    before. `declares` counts the annotations of a page that is refused as a whole. Raises
+    `FormatError` for the first malformed record, unless such are to be left out.
     """
     reader = _Reader(content, options, parse)
-    reader.ledger.add_invalid(lost)
     for page in pages:
         reader.check(page, declares)
     if not reader.names and not reader.skipped:
@@ -272,7 +273,7 @@ def _rows_below(text: bytes | msgspec.Raw, path: Sequence[str]) -> int:
 
 def _values(text: bytes | msgspec.Raw) -> Mapping[str, msgspec.Raw]:
     """The members of an object, or the elements of a list by their numbers; none of anything else."""
-    value = msgspec.json.decode(text, type=dict[str, msgspec.Raw] | list[msgspec.Raw] | None | str | float | bool)
+    value = _container.decode(text)
     if isinstance(value, list):
         return {str(number): element for number, element in enumerate(value)}
     return value if isinstance(value, dict) else {}
@@ -284,4 +285,5 @@ def listed_pages(file: File, text: bytes | msgspec.Raw, *, at: str = "$") -> lis
     return [Page(file, f"{at}[{index}]", row) for index, row in enumerate(rows)]
 
 
+_container: Any = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw] | str | float | bool | None)
 _rows = msgspec.json.Decoder(list[msgspec.Raw])

@@ -18,10 +18,10 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
 from polymask.formats.per_image import Notes, Page, gather
-from polymask.formats.shapes import rectangle
 from polymask.formats.pictures import SUFFIXES, Pictures
 from polymask.formats.place import File, Place
 from polymask.formats.refusals import Malformed, inside
+from polymask.formats.shapes import rectangle
 from polymask.model import Frame, ImageRecord, Instance, Polygon
 
 MANY = True
@@ -82,7 +82,9 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     pictures = Pictures(place, options.images)
     parse = partial(_parse, names=names, pictures=pictures)
     inner = Content(place.path, place.limits)
-    annotations = gather(inner, options, pages, format="yolo", parse=parse, categories=_categories(names), declares=_declared)
+    annotations = gather(
+        inner, options, pages, format="yolo", parse=parse, categories=_categories(names), declares=_declared
+    )
     return replace(annotations, path=content.path)
 
 

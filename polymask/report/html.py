@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from polymask._version import __version__
+from polymask.checks import of_source
 from polymask.colors import label_colors
 from polymask.errors import InputError
 from polymask.files import Root
@@ -183,8 +184,7 @@ def _of_file(survey: Survey) -> list[Finding]:
     skipped = [
         Finding("invalid", "", None, f"{one.name}: {one.reason}") for one in survey.annotations.skipped
     ]
-    left = [Finding("unsupported", one.name, None, one.reason) for one in survey.annotations.unsupported]
-    return [*skipped, *survey.annotations.findings, *left]
+    return [*skipped, *survey.annotations.findings, *of_source(survey.annotations)]
 
 
 def require_jinja() -> None:
