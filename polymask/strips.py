@@ -141,6 +141,24 @@ class StripedPainting(Painting):
         return tuple(sorted(self._pairs.conflicts, key=lambda c: [names.index(name) for name in c.labels]))
 
 
+def rows_of(whole: Painting, top: int, bottom: int) -> Painting:
+    """Some rows of a painting, with all its instances, under rules that look at no other rows."""
+    rows = _Rows(
+        replace(whole.record, frame=(bottom - top, whole.record.frame[1])), whole.label_map, whole.rules
+    )
+    found = whole.spans.within((top, bottom))
+    rows.instances, rows.values, rows.paint_order = whole.instances, whole.values, whole.paint_order
+    rows.spans = SpanTable(found.table - np.array([top, 0, 0], np.int32), found.cuts)
+    return rows
+
+
+class _Rows(Painting):
+    instances: tuple[Instance, ...]
+    values: list[int]
+    paint_order: list[int]
+    spans: SpanTable
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
     """Whose each polygon is, its number there, its first row and the one behind its last."""

@@ -18,8 +18,8 @@ from tests.formats.kinds import SCENES, Images, Scene
 
 DECLARED = {  # records, counted by hand
     "labelme": 4, "dataloop": 4, "cvat": 4, "cvat.zip": 4, "yolo": 3, "via": 3, "via-1": 3, "supervisely": 3,
-    "labelstudio": 3, "datumaro": 4, "labelbox": 3, "voc": 3, "voc-rgb": 3, "coco-stuff": 3, "coco-panoptic": 3,
-    "rectlabel": 3, "coco-results": 3, "sa1b": 3, "cityscapes": 5, "idd": 4, "odd": 2, "shapes": 11,
+    "labelstudio": 3, "datumaro": 4, "labelbox": 3, "voc": 3, "voc-rgb": 3, "coco-stuff": 3,
+    "coco-panoptic": 3, "rectlabel": 3, "coco-results": 3, "sa1b": 3, "cityscapes": 5, "idd": 4, "odd": 2, "shapes": 11,
 }  # fmt: skip
 
 
@@ -141,8 +141,10 @@ def test_a_large_coco_file_is_counted_as_a_small_one(
 
 SPOILED = {
     "labelme": '{"shapes": [{}, {}, 3], "imagePath": "b.png", "imageHeight": 0.5, "imageWidth": 4}',
-    "dataloop": '{"filename": "b.png", "metadata": {"system": {"width": 0.5, "height": 1}}, "annotations": [1, 2, 3]}',
-    "sa1b": '{"image": {"image_id": 1, "file_name": "", "height": 1, "width": 1}, "annotations": [{}, {}, {}]}',
+    "dataloop": '{"filename": "b.png", "metadata": {"system": {"width": 0.5, "height": 1}}, '
+    '"annotations": [1, 2, 3]}',
+    "sa1b": '{"image": {"image_id": 1, "file_name": "", "height": 1, "width": 1}, '
+    '"annotations": [{}, {}, {}]}',
     "supervisely": '{"size": {"height": 0.5, "width": 1}, "objects": [{}, {}], "tags": [{}]}',
     "cityscapes": '{"imgHeight": 0.5, "imgWidth": 4, "objects": [{"label": "car"}, {}, 3]}',
 }
