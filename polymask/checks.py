@@ -11,7 +11,7 @@ from PIL import Image
 
 from polymask.errors import InputError
 from polymask.formats import Annotations, ReadOptions, open_annotations
-from polymask.formats.pictures import EXIF_ORIENTATION, PICTURES
+from polymask.formats.pictures import PICTURES, orientation_of
 from polymask.geometry import area, outside, repeats, self_contact
 from polymask.layouts import stem
 from polymask.ledger import nothing_painted
@@ -189,8 +189,7 @@ def _stored(images: Location, name: str) -> tuple[Frame, int]:
         with warnings.catch_warnings():  # only the header is read, and its size is looked at
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with path.open("rb") as opened, Image.open(opened, formats=PICTURES) as picture:
-                # PNG's own getexif would decode the pixels
-                return picture.size[::-1], Image.Image.getexif(picture).get(EXIF_ORIENTATION, 1)
+                return picture.size[::-1], orientation_of(picture)
     except (*DAMAGE, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: {error}") from None
 

@@ -47,8 +47,8 @@ class MaskDataset(Sequence[Any]):
     Item i is a ((height, width, 3), (height, width) uint8 or uint16) pair, or what `transform` makes of it.
     Pictures lie as their masks do, turned as EXIF tells; they are uint8, and of more than 8 bits keep
     their values, as uint16, int32 or float32. Pickled, it takes its paths along and opens them anew, so
-    that any number of loader processes may share it. Raises `NotFound` where a mask has no picture, `InputError` where a
-    picture and its mask differ in size, `LimitError` for masks above `limits`.
+    that any number of loader processes may share it. Raises `NotFound` where a mask has no picture,
+    `InputError` where a picture and its mask differ in size, `LimitError` for either above `limits`.
 
     >>> import tempfile
     >>> from polymask import convert

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.errors import InputError, LimitError
-from polymask.formats.pictures import EXIF_ORIENTATION, opened_picture
+from polymask.formats.pictures import opened_picture, orientation_of
 from polymask.limits import Limits
 from polymask.model import Frame
 from polymask.urls import Location
@@ -50,15 +50,12 @@ def _pixels(picture: "Image.Image") -> NDArray[Any]:
 
 def is_turned(picture: "Image.Image", frame: Frame) -> bool:
     """Whether a picture has to be turned, as EXIF tells, to lie as a (height, width) frame does."""
-    from PIL import Image
-
-    # PNG's own getexif would decode the pixels
-    orientation = Image.Image.getexif(picture).get(EXIF_ORIENTATION, 1)
+    orientation = orientation_of(picture)
     if orientation in _SIDEWAYS:
         (width, height), (h, w) = picture.size, frame
         as_stored = width != height and (width > height, height > width) == (w > h, h > w)
         return not as_stored
-    return bool(orientation != 1)
+    return orientation != 1
 
 
 def _upright(picture: "Image.Image", *, turned: bool) -> "Image.Image":
