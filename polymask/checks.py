@@ -4,14 +4,11 @@
 `convert` refuses unless told to leave such records out.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
-
-from PIL import Image
 
 from polymask.errors import InputError
 from polymask.formats import Annotations, ReadOptions, open_annotations
-from polymask.formats.pictures import PICTURES, orientation_of
+from polymask.formats.pictures import opened_picture, orientation_of
 from polymask.geometry import area, outside, repeats, self_contact
 from polymask.layouts import stem
 from polymask.ledger import nothing_painted
@@ -186,11 +183,9 @@ def _stored(images: Location, name: str) -> tuple[Frame, int]:
     try:
         if not path.is_file():  # a pipe would never end
             raise InputError(f"{path}: " + ("not a file" if path.exists() else "no such file"))
-        with warnings.catch_warnings():  # only the header is read, and its size is looked at
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with path.open("rb") as opened, Image.open(opened, formats=PICTURES) as picture:
-                return picture.size[::-1], orientation_of(picture)
-    except (*DAMAGE, Image.DecompressionBombError) as error:
+        with path.open("rb") as opened, opened_picture(opened, header=True) as picture:
+            return picture.size[::-1], orientation_of(picture)
+    except DAMAGE as error:
         raise InputError(f"{path}: {error}") from None
 
 

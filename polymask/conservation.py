@@ -62,10 +62,13 @@ def _not_chosen(declared: ImageRecord, chosen: ImageRecord, label_map: LabelMap)
     return left_out
 
 
-def close(report: Report, annotations: Annotations, indices: Sequence[int], *, shows_void: bool) -> None:
+def close(
+    report: Report, annotations: Annotations, indices: Sequence[int], *, shows_void: bool, part: bool = False
+) -> None:
     """Add what the source's ledger tells of the images of a run, and judge whether anything was painted.
 
-    `shows_void` where the layout's masks have pixels for what is painted as void.
+    `shows_void` where the layout's masks have pixels for what is painted as void; a `part` of a run,
+    which may have no image of what is chosen, is not judged for it.
     """
     ledger = annotations.ledger
     if ledger is None:
@@ -83,7 +86,8 @@ def close(report: Report, annotations: Annotations, indices: Sequence[int], *, s
     report.left_out += ledger.of_no_image
     report.joined = sum(n for i, n in ledger.joined_in.items() if i in chosen and i not in failed)
     report.declared = ledger.declared
-    _judge(report, shows_void=shows_void)
+    if not (part and (report.left_out[NOT_CHOSEN] or report.left_out[CROWD])):
+        _judge(report, shows_void=shows_void)
 
 
 def _judge(report: Report, *, shows_void: bool) -> None:

@@ -209,7 +209,13 @@ class Job:
         report.kernel, report.skipped, report.unsegmented = KERNEL, self.skipped, self.annotations.unsegmented
         names = {self.annotations.names[index] for index in self.indices}
         report.unsupported = [one for one in self.annotations.unsupported if one.name in names]
-        close(report, self.annotations, self.indices, shows_void=self.layout.INDEX)
+        close(
+            report,
+            self.annotations,
+            self.indices,
+            shows_void=self.layout.INDEX,
+            part=self.options.part is not None,
+        )
         report.notes = [f"{f.image}: instance {f.instance}: {f.message}" for f in self.annotations.findings]
         return report
 

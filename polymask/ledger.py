@@ -27,7 +27,6 @@ KINDS = {
     "void": "give their labels a name or a value other than void",
     "empty": "compare their coordinates with the size of the images: `polymask check`",
     "where": "choose other images with --where",
-    "shard": "",
     "failed": "",
 }
 
@@ -175,9 +174,8 @@ def nothing_painted(declared: int, left_out: Mapping[Reason, int]) -> str:
     """The message of a run that painted nothing, with the ways out.
 
     >>> nothing_painted(1, {BOX.reason: 1})
-    'nothing was painted of 1 annotations (1 × a box without segmentation); paint boxes with --boxes'
+    'nothing was painted of 1 annotation (1 × a box without segmentation); paint boxes with --boxes'
     """
+    what = f"{declared:,} annotation{'' if declared == 1 else 's'}"
     ways = ways_out(left_out)
-    return f"nothing was painted of {declared:,} annotations ({', '.join(told(left_out))})" + (
-        f"; {ways}" if ways else ""
-    )
+    return f"nothing was painted of {what} ({', '.join(told(left_out))})" + (f"; {ways}" if ways else "")

@@ -29,7 +29,7 @@ def test_boxes_only_is_exit_1_and_the_advice_paints_them(
     path = coco_file(annotations=[BOX])
     done = polymask_command("convert", path, tmp_path / "out")
     assert done.returncode == 1
-    assert "nothing was painted of 1 annotations (1 × a box without segmentation)" in done.stderr
+    assert "nothing was painted of 1 annotation (1 × a box without segmentation)" in done.stderr
     assert "paint boxes with --boxes" in done.stderr
     assert "1 × a box without segmentation" in done.stdout
     assert not decode_png((tmp_path / "out/masks/a.png").read_bytes()).any()
@@ -179,3 +179,10 @@ def test_the_summary_folds_reasons(coco_file: Write, tmp_path: Path, polymask_co
     done = polymask_command("convert", path, tmp_path / "out")
     assert done.returncode == 0
     assert "Painted are 1 of 3 annotations; the others are not:\n  2 × a box without" in done.stdout
+
+
+def test_a_shard_without_what_is_chosen_has_done_its_part(coco_file: Write, tmp_path: Path) -> None:
+    """One of several processes may have no image of the label; the run as a whole has."""
+    report = convert(coco_file(annotations=[CAT]), tmp_path / "out", only=["dog"], shard="1/1")
+    assert (left_out(report), report.exit_code) == ({"only": 1}, 0)
+    assert convert(coco_file(annotations=[CAT]), tmp_path / "all", only=["dog"]).exit_code == 1

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 DEEP = {"I;16": np.uint16, "I;16L": np.uint16, "I;16B": np.uint16, "I": np.int32, "F": np.float32}
-REDUCED_WHILE_READ = ("JPEG",)
 MOST_DECODED = 1 << 27  # pixels of a picture that has to be decoded whole to be reduced: 0.5 GB
+MOST_REDUCED = 1 << 30  # of one that is reduced while it is read
 _SIDEWAYS = (5, 6, 7, 8)
 
 
@@ -70,6 +70,7 @@ def upright(source: BinaryIO, frame: Frame) -> "Image.Image":
     Raises `InputError` for what is no picture.
     """
     with opened_picture(source, header=True) as picture:
+        _refuse_large(picture, max(MOST_DECODED, frame[0] * frame[1]))
         shown = _upright(picture, turned=is_turned(picture, frame))
         shown.load()  # what is wrong with it is told now
         if shown.mode in DEEP:
@@ -89,15 +90,24 @@ def reduced(source: BinaryIO, frame: Frame, side: int) -> "Image.Image":
 
     with opened_picture(source, header=True) as picture:
         turned = is_turned(picture, frame)
-        if picture.format not in REDUCED_WHILE_READ and picture.width * picture.height > MOST_DECODED:
-            raise InputError(
-                f"{picture.width:,} × {picture.height:,} px are too many for a {picture.format} picture, "
-                "which is decoded whole; save it as JPEG to have it shown"
-            )
+        _refuse_large(picture, MOST_REDUCED if _is_reduced_while_read(picture) else MOST_DECODED)
         picture.draft("RGB", (side, side))
         small = _upright(_smaller(picture, side), turned=turned)
         small.thumbnail((side, side), Image.Resampling.LANCZOS)
         return small
+
+
+def _is_reduced_while_read(picture: "Image.Image") -> bool:
+    """Of a progressive JPEG all coefficients are in memory before the first pixel is."""
+    return picture.format == "JPEG" and "progressive" not in picture.info
+
+
+def _refuse_large(picture: "Image.Image", most: int) -> None:
+    if picture.width * picture.height > most:
+        raise InputError(
+            f"{picture.width:,} × {picture.height:,} px are too many for a {picture.format} picture to be "
+            f"shown, at most {most:,}; save it smaller, or as baseline JPEG, which is reduced while read"
+        )
 
 
 def _smaller(picture: "Image.Image", side: int) -> "Image.Image":

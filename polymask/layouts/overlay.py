@@ -42,7 +42,11 @@ FACTS = Facts(
         ("contact-sheet-<n>.png", "all images of the run, small, by name"),
     ),
     values=(("pixels", "colors, of --palette safe (color-blind-safe) or voc; no label values"),),
-    limits=("For people: nothing reads labels out of it.", "Without --images the masks lie on gray."),
+    limits=(
+        "For people: nothing reads labels out of it.",
+        "Without --images the masks lie on gray.",
+        "Pictures lie upright; of more than 8 bits the least value is black, the largest white.",
+    ),
     read_back="Not as masks; `verify` proves that the pixels are still those that were written.",
 )
 

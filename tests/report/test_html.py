@@ -196,7 +196,7 @@ def test_a_picture_that_cannot_be_shown_is_told(tmp_path, monkeypatch):
     (pictures / "harbor.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
     made = preview(SAMPLE, tmp_path / "r.html", images=pictures)
     assert (made.pictures, len(made.unshown)) == (2, 1)
-    assert "1 pictures could not be shown" in (tmp_path / "r.html").read_text()
+    assert "1 picture could not be shown" in (tmp_path / "r.html").read_text()
     monkeypatch.setattr("polymask.formats.pixels.MOST_DECODED", 160 * 120 - 1)
     large = preview(SAMPLE, tmp_path / "r.html", images=pictures)
     assert large.pictures == 0
