@@ -4,16 +4,14 @@
 `convert` refuses unless told to leave such records out.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
-
-from PIL import Image
 
 from polymask.errors import InputError
 from polymask.formats import Annotations, ReadOptions, open_annotations
-from polymask.formats.pictures import EXIF_ORIENTATION, PICTURES
+from polymask.formats.pictures import opened_picture, orientation_of
 from polymask.geometry import area, outside, repeats, self_contact
 from polymask.layouts import stem
+from polymask.ledger import nothing_painted
 from polymask.limits import Limits
 from polymask.model import Finding, Frame, ImageRecord, Instance, Runs, Spans
 from polymask.names import refuse_collisions, safe_path
@@ -25,6 +23,8 @@ from polymask.workers import Watcher, watched
 KINDS = {
     "invalid": "a record that cannot be used; `convert` refuses it, or leaves it out with --skip-invalid",
     "unsupported": "an instance that cannot be painted; `convert` leaves it alone, and exits 1",
+    "not-painted": "annotations that paint nothing (boxes, tags, predictions…); `convert` counts them",
+    "nothing-painted": "no annotation can be painted; `convert` writes empty masks, and exits 1",
     "duplicate-id": "an annotation id that occurs more than once; all are painted",
     "self-intersection": "two edges of a ring properly cross; the doubly enclosed part is outside (even-odd)",
     "self-touch": "a ring meets itself without crossing",
@@ -49,6 +49,7 @@ def check(
     limits: Limits | None = None,
     label_attribute: str | None = None,
     default_label: str | None = None,
+    boxes: bool = False,
     progress: Watcher | None = None,
 ) -> list[Finding]:
     """Everything odd about an annotation file, image by image; with `images`, about its pictures too.
@@ -67,6 +68,7 @@ def check(
         images=pictures,
         label_attribute=label_attribute,
         default_label=default_label,
+        boxes=boxes,
     )
     annotations = open_annotations(source, format=from_, options=options)
     return list(findings(annotations, pictures, options.limits, progress=progress))
@@ -84,11 +86,25 @@ def findings(
         yield Finding("invalid", "", None, f"{skipped.name}: {skipped.reason}")
     yield from _of_names(annotations.names)
     yield from annotations.findings
-    for left in annotations.unsupported:
-        yield Finding("unsupported", left.name, None, left.reason)
+    yield from of_source(annotations)
     chunks = ([index] for index in range(len(annotations.names)))
     for (index,) in watched(chunks, len(annotations.names), progress):
         yield from findings_of(annotations, index, images, limits=limits)
+
+
+def of_source(annotations: Annotations) -> Iterator[Finding]:
+    """What of a source cannot be painted, or is not: each unsupported instance, the others by reason."""
+    for left in annotations.unsupported:
+        yield Finding("unsupported", left.name, None, left.reason)
+    if (ledger := annotations.ledger) is None:
+        return
+    for reason, images in sorted(ledger.left_out.items()):
+        if reason.kind not in ("unsupported", "invalid"):
+            first = annotations.names[min(images)]
+            where = f"in {len(images):,} images, e.g. {first}" if len(images) > 1 else f"in {first}"
+            yield Finding("not-painted", "", None, f"{sum(images.values()):,} × {reason.text}, {where}")
+    if ledger.declared and not ledger.instances:
+        yield Finding("nothing-painted", "", None, nothing_painted(ledger.declared, ledger.omitted))
 
 
 def findings_of(
@@ -167,12 +183,9 @@ def _stored(images: Location, name: str) -> tuple[Frame, int]:
     try:
         if not path.is_file():  # a pipe would never end
             raise InputError(f"{path}: " + ("not a file" if path.exists() else "no such file"))
-        with warnings.catch_warnings():  # only the header is read, and its size is looked at
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with path.open("rb") as opened, Image.open(opened, formats=PICTURES) as picture:
-                # PNG's own getexif would decode the pixels
-                return picture.size[::-1], Image.Image.getexif(picture).get(EXIF_ORIENTATION, 1)
-    except (*DAMAGE, Image.DecompressionBombError) as error:
+        with path.open("rb") as opened, opened_picture(opened, header=True) as picture:
+            return picture.size[::-1], orientation_of(picture)
+    except DAMAGE as error:
         raise InputError(f"{path}: {error}") from None
 
 

@@ -23,7 +23,7 @@ from polymask.commands import (
     verify_command,
 )
 from polymask.errors import PolymaskError, Unavailable, nearest
-from polymask.flags import JSON, NO_BAR, convert_flags, limit_flags
+from polymask.flags import BOXES, JSON, NO_BAR, convert_flags, limit_flags
 from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
 from polymask.raster import KERNEL, PIXEL_RULES
@@ -82,8 +82,8 @@ def cli() -> None:
     polymask compare truth/ other/                    IoU by label between two mask sets
     polymask preview instances.json -o report.html    look at it in a browser
 
-    Exit codes: 0 done, 1 some items failed, 2 your input, 3 the service or the disk,
-    4 somebody else holds it or changed it, 5 a proof failed, 130 or 143 interrupted.
+    Exit codes: 0 done, 1 some items failed or nothing could be painted, 2 your input, 3 the service
+    or the disk, 4 somebody else holds it or changed it, 5 a proof failed, 130 or 143 interrupted.
     """
 
 
@@ -138,6 +138,8 @@ def _tell_of_failures(report: Report) -> None:
         first = report.failures[0]
         message = f"{report.failed} of {report.images} images failed: {first.name}: {first.reason}"
         _fail(message, report.exit_code or 1)
+    if report.nothing_painted:
+        _fail(report.nothing_painted, 1)
     if report.unsupported:
         first = report.unsupported[0]
         count = len(report.unsupported)
@@ -161,6 +163,7 @@ def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
 @click.option(
     "--default-label", metavar="NAME", help="The label of regions that have none, in VIA and SA-1B files."
 )
+@BOXES
 @limit_flags
 @NO_BAR
 @JSON

@@ -108,6 +108,7 @@ LABELS = click.option(
 WORKERS = click.option(
     "--workers", type=click.IntRange(1), metavar="N", help="Processes.  [default: the processors]"
 )
+BOXES = click.option("--boxes", is_flag=True, help="Paint boxes that have no segmentation as rectangles.")
 IMAGES = click.option(
     "--images", metavar="DIR", help="Where the pictures are that tell annotations' frames, if not beside."
 )
@@ -231,6 +232,7 @@ _FLAGS = [
     ),
     click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Draws the splits."),
     click.option("--skip-invalid", is_flag=True, help="Leave malformed records out, and list them."),
+    BOXES,
     *_LIMIT_FLAGS,
     click.option("--filter", metavar="FILE", help="A query (DQL, JSON) that chooses a dataset's items."),
     click.option("--check-images", is_flag=True, help="Download every picture and compare its size."),

@@ -17,6 +17,7 @@ from hashlib import sha256
 from typing import Any
 
 from polymask.accounted import unaccounted, without
+from polymask.conservation import account, close
 from polymask.contested import without_winners
 from polymask.digest import record_sha256
 from polymask.engines import workplace
@@ -78,7 +79,7 @@ class Job:
             label_map=self.label_map,
             split=safe_path(options.split),
             instances=options.instances,
-            used=frozenset(map(self.label_map.name_of, filter(self._is_painted, self.annotations.used))),
+            used=frozenset(map(self.label_map.name_of, filter(self.is_painted, self.annotations.used))),
             stuff=frozenset(map(self.label_map.name_of, options.stuff)),
             original=self._original,
             delete_source=options.delete_source,
@@ -215,6 +216,13 @@ class Job:
         report.kernel, report.skipped, report.unsegmented = KERNEL, self.skipped, self.annotations.unsegmented
         names = {self.annotations.names[index] for index in self.indices}
         report.unsupported = [one for one in self.annotations.unsupported if one.name in names]
+        close(
+            report,
+            self.annotations,
+            self.indices,
+            shows_void=self.layout.INDEX,
+            part=self.options.part is not None,
+        )
         told = (f"{f.image}: instance {f.instance}: {f.message}" for f in self.annotations.findings)
         report.notes = [*self.annotations.notes, *told]
         return report
@@ -236,11 +244,13 @@ class Job:
         return made
 
     def _convert_image(self, index: int, outcome: Outcome, made: Made) -> None:
-        record = self.chosen(self.annotations.decode(index))
+        declared = self.annotations.decode(index)
+        record = self.chosen(declared)
+        painting = striped(record, self.label_map, self.rules)
         if entry := self.sink.finished(record):
+            account(outcome, declared, painting, is_drawn=False)
             made.keep(record.name, manifest_line(entry))
             return
-        painting = striped(record, self.label_map, self.rules)
         drawn = self.layout.draw(painting, self._with_picture(index))
         if self.options.copy_images:
             drawn = replace(drawn, files=(*drawn.files, self._picture(index)))
@@ -252,6 +262,7 @@ class Job:
         outcome.conflicts = painting.conflicts if self.layout.INDEX else without_winners(painting.conflicts)
         outcome.contested, outcome.labeled = painting.contested_pixels, painting.labeled_pixels
         outcome.instances = len(painting.instances)
+        account(outcome, declared, painting)
         made.keep(record.name, line, drawn.row)
 
     def _remaining(self, painting: Painting) -> ImageRecord | None:

@@ -53,6 +53,7 @@ class ConvertOptions(Limits):
     skip_invalid: bool = False
     label_attribute: str | None = None
     default_label: str | None = None
+    boxes: bool = False
     workers: int = 1
     scheduler: str | None = None
     palette: str = "safe"
@@ -100,6 +101,7 @@ class ConvertOptions(Limits):
             images=located(self.images) if self.images is not None else None,
             label_attribute=self.label_attribute,
             default_label=self.default_label,
+            boxes=self.boxes,
         )
 
     def rules(self) -> Rules:

@@ -1,10 +1,12 @@
 """What became of one image or item, and the sum over all of them."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from polymask.contested import ConflictSum
 from polymask.errors import InputError, PolymaskError
+from polymask.ledger import Reason
 from polymask.manifest import Lines
 from polymask.model import Conflict, Skipped
 from polymask.report_model import Report
@@ -24,6 +26,8 @@ class Outcome:
     retracted: int = 0
     deleted: int = 0
     unsupported: Sequence[Skipped] = ()
+    painted: int = 0
+    left_out: Counter[Reason] = field(default_factory=Counter)
     failure: PolymaskError | None = None
 
     @property
@@ -59,6 +63,8 @@ class Tally:
             report.written += outcome.changed
             return
         report.instances += outcome.instances
+        report.painted += outcome.painted
+        report.left_out += outcome.left_out
         report.written += outcome.changed
         report.unchanged += not outcome.changed
         report.conflict_pixels += outcome.contested
@@ -79,6 +85,7 @@ class Tally:
             setattr(mine, name, getattr(mine, name) + getattr(more, name))
         for name in _LISTS:
             getattr(mine, name).extend(getattr(more, name))
+        mine.left_out += more.left_out
         mine.exit_code = max(mine.exit_code, more.exit_code)
         self._conflicts.add(other._conflicts.conflicts)
         for name, counts in more.labels.items():
@@ -90,7 +97,9 @@ class Tally:
         return self.report
 
 
-_NUMBERS = ("images", "instances", "written", "unchanged", "deleted", "conflict_pixels", "labeled_pixels")
+_NUMBERS = (
+    "images", "instances", "painted", "written", "unchanged", "deleted", "conflict_pixels", "labeled_pixels",
+)  # fmt: skip
 _LISTS = ("unsupported", "failures")
 
 

@@ -5,6 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from polymask.conservation import refuse_nothing
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError, ProofError
 from polymask.formats import open_annotations
@@ -24,8 +25,8 @@ Place = str | Path
 
 # What makes sense where every label keeps a mask of its own, at the picture's size.
 _WITH_DATALOOP = {
-    "check_images", "default_label", "delete_source", "dry_run", "filter", "from_", "images", "journal",
-    "label_attribute", "max_delete", "only", "overwrite", "pixel_rule", "skip_invalid", "to",
+    "boxes", "check_images", "default_label", "delete_source", "dry_run", "filter", "from_", "images",
+    "journal", "label_attribute", "max_delete", "only", "overwrite", "pixel_rule", "skip_invalid", "to",
     "shard", "where", "workers", *LIMITS,
 }  # fmt: skip
 
@@ -55,6 +56,8 @@ def convert(
     (3, 3, 0)
     """
     chosen = chosen_options(options)
+    if is_dataloop(source) and chosen.boxes:
+        raise InputError("--boxes paints the boxes of files; a dataset's stay as they are: leave --boxes out")
     if is_dataloop(source) and (dest is None or str(dest) == str(source)):
         return _in_place(str(source), chosen, progress)
     if dest is None:
@@ -123,14 +126,17 @@ def _in_place(url: str, options: ConvertOptions, progress: Progress | None) -> R
 def _upload(source: Place, url: str, options: ConvertOptions, progress: Progress | None) -> Report:
     from polymask.dataloop.run import upload
 
-    return upload(
-        open_annotations(source, format=options.from_, options=options.reading),
+    annotations = open_annotations(source, format=options.from_, options=options.reading)
+    report = upload(
+        annotations,
         url,
         in_place_options(options),
         where=options.where,
         start=progress.start if progress else None,
         advance=progress.advance if progress else None,
     )
+    refuse_nothing(report, annotations)
+    return report
 
 
 def _download(url: str, dest: Place, options: ConvertOptions, progress: Progress | None) -> Report:

@@ -195,7 +195,14 @@ def encode_color(pixels: NDArray[np.uint8]) -> bytes:
     [[[1, 2, 3]]]
     """
     height, width, _ = pixels.shape
-    return _png((width, height, 8, COLOR), [_scanlines(pixels.reshape(height, 3 * width))])
+    return encode_color_strips([pixels], (height, width))
+
+
+def encode_color_strips(strips: Iterable[NDArray[np.uint8]], frame: Frame) -> bytes:
+    """As `encode_color`, of pixels that come in strips of whole rows, the top first."""
+    height, width = frame
+    lines = (_scanlines(strip.reshape(len(strip), 3 * width)) for strip in strips)
+    return _png((width, height, 8, COLOR), lines)
 
 
 def decode_color(data: bytes, *, limits: Limits | None = None) -> NDArray[np.uint8]:

@@ -1,9 +1,11 @@
 """What a run did, as plain data: the one report of every conversion, verification and restoration."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from polymask.ledger import Reason, by_count
 from polymask.model import Conflict, Skipped
 
 
@@ -16,6 +18,10 @@ class Report:
     summed over the images; `skipped` was left out on purpose, `unsupported` cannot be painted
     and was left alone, `failures` could not be done; `kept` are polygons that stay in their source
     though polygons were to be deleted, for no mask holds them.
+    Of the annotations that the source declares, those `painted` show in the masks, those `joined` are
+    painted as parts of another's instance, and those `left_out` are counted by reason; `declared` is the
+    sum of the three, or None where nobody counted. `nothing_painted` says why, where annotations exist
+    and none is painted.
     """
 
     images: int = 0
@@ -24,6 +30,11 @@ class Report:
     conflicts: Sequence[Conflict] = ()
     conflict_pixels: int = 0
     labeled_pixels: int = 0
+    declared: int | None = None
+    painted: int = 0
+    joined: int = 0
+    left_out: Counter[Reason] = field(default_factory=Counter)
+    nothing_painted: str = ""
     unsegmented: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     unsupported: list[Skipped] = field(default_factory=list)
@@ -62,6 +73,14 @@ class Report:
             "conflicts": [_plain(conflict) for conflict in self.conflicts],
             "conflict_pixels": self.conflict_pixels,
             "labeled_pixels": self.labeled_pixels,
+            "declared": self.declared,
+            "painted": self.painted,
+            "joined": self.joined,
+            "left_out": [
+                {"kind": reason.kind, "reason": reason.text, "annotations": count}
+                for reason, count in by_count(self.left_out)
+            ],
+            "nothing_painted": self.nothing_painted,
             "unsegmented": self.unsegmented,
             "skipped": [_plain(skipped) for skipped in self.skipped],
             "unsupported": [_plain(one) for one in self.unsupported],

@@ -92,6 +92,12 @@ class Painting:
         """How many pixels each of `instances` has inside the frame."""
         return [spans.pixels for spans in self.spans]
 
+    @property
+    def empty(self) -> NDArray[np.bool_]:
+        """Which of `instances` have no pixel inside the frame."""
+        empty: NDArray[np.bool_] = np.diff(self.spans.cuts) == 0
+        return empty
+
     @cached_property
     def paint_order(self) -> list[int]:
         """Indices into `instances`, the last of them on top."""

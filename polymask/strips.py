@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
 from polymask.contested import ConflictSum
 from polymask.labels import LabelMap
@@ -42,12 +43,14 @@ class StripedPainting(Painting):
         self._pixels: Counter[int] = Counter()
         self._pairs = ConflictSum()
         self._contested = self._labeled = 0
+        self._empty = np.ones(len(self.instances), bool)
         for top in range(0, height, rows):
             strip = self._strip(top, min(top + rows, height))
             yield strip.index
             self._pixels.update(strip.pixels)
             self._contested += strip.contested_pixels
             self._labeled += strip.labeled_pixels
+            self._empty[strip.numbers[~strip.empty]] = False
             self._pairs.add(strip.conflicts)
         self._summed = True
 
@@ -58,7 +61,7 @@ class StripedPainting(Painting):
         instances = map(self._some, owners.tolist(), np.split(parts.number[chosen], begin[1:]))
         record = replace(self.record, instances=tuple(instances), frame=(bottom - top, self.record.frame[1]))
         strip = _Strip(record, self.label_map, self.rules)
-        strip.top, strip.whole = top, self.record.frame
+        strip.top, strip.whole, strip.numbers = top, self.record.frame, owners
         strip.paint_order = np.argsort(self._rank[owners]).tolist()
         return strip
 
@@ -108,6 +111,11 @@ class StripedPainting(Painting):
                 pass
 
     @property
+    def empty(self) -> NDArray[np.bool_]:
+        """Which of `instances` have no pixel inside the frame."""
+        return self._empty if self._summed else super().empty
+
+    @property
     def pixels(self) -> dict[int, int]:
         """How many pixels of the index mask each value has."""
         self._sum()
@@ -131,6 +139,24 @@ class StripedPainting(Painting):
         self._sum()
         names = self.label_map.names
         return tuple(sorted(self._pairs.conflicts, key=lambda c: [names.index(name) for name in c.labels]))
+
+
+def rows_of(whole: Painting, top: int, bottom: int) -> Painting:
+    """Some rows of a painting, with all its instances, under rules that look at no other rows."""
+    rows = _Rows(
+        replace(whole.record, frame=(bottom - top, whole.record.frame[1])), whole.label_map, whole.rules
+    )
+    found = whole.spans.within((top, bottom))
+    rows.instances, rows.values, rows.paint_order = whole.instances, whole.values, whole.paint_order
+    rows.spans = SpanTable(found.table - np.array([top, 0, 0], np.int32), found.cuts)
+    return rows
+
+
+class _Rows(Painting):
+    instances: tuple[Instance, ...]
+    values: list[int]
+    paint_order: list[int]
+    spans: SpanTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +184,7 @@ class _Strip(Painting):
 
     top: int
     whole: Frame
+    numbers: Int64  # of the instances, in the whole frame's
     paint_order: list[int]
 
     @cached_property

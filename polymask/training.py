@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from polymask.counts import Statistics
 from polymask.errors import InputError, LabelError, NotFound
 from polymask.formats.pictures import SUFFIXES
+from polymask.formats.pixels import read_picture
 from polymask.labels import VOID_8, LabelMap, voc_colors
 from polymask.layouts import stem
 from polymask.layouts.tables import BACKGROUND
@@ -43,10 +44,11 @@ Pair = tuple[Pixels, IndexMask]
 class MaskDataset(Sequence[Any]):
     """Pictures below `images` with their masks in `dest`, a converted folder of any layout, by name.
 
-    Item i is a ((height, width, 3) uint8, (height, width) uint8 or uint16) pair, or what `transform`
-    makes of it. Pickled, it takes its paths along and opens them anew, so that any number of loader
-    processes may share it. Raises `NotFound` where a mask has no picture, `InputError` where a
-    picture and its mask differ in size, `LimitError` for masks above `limits`.
+    Item i is a ((height, width, 3), (height, width) uint8 or uint16) pair, or what `transform` makes of it.
+    Pictures lie as their masks do, turned as EXIF tells; they are uint8, and of more than 8 bits keep
+    their values, as uint16, int32 or float32. Pickled, it takes its paths along and opens them anew, so
+    that any number of loader processes may share it. Raises `NotFound` where a mask has no picture,
+    `InputError` where a picture and its mask differ in size, `LimitError` for either above `limits`.
 
     >>> import tempfile
     >>> from polymask import convert
@@ -98,8 +100,9 @@ class MaskDataset(Sequence[Any]):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        name, image = self.names[index], read_picture(self._paths[index])
+        name = self.names[index]
         mask = self._masks.decode(name)
+        image = read_picture(self._paths[index], (mask.shape[0], mask.shape[1]), limits=self._limits)
         if image.shape[:2] != mask.shape:
             (height, width), (h, w) = image.shape[:2], mask.shape
             raise InputError(
@@ -118,17 +121,6 @@ def _pictures(folder: Location) -> dict[str, Location]:
         raise NotFound(f"{folder}: no such folder; name the one that holds the pictures")
     files = (path for path in in_order(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
     return {stem(name_below(path, folder)): path for path in files}
-
-
-def read_picture(path: Location) -> NDArray[np.uint8]:
-    """A picture's (height, width, 3) uint8 pixels, as stored; raises `InputError` for what is none."""
-    from polymask.formats.pictures import opened_picture
-
-    try:
-        with path.open("rb") as opened, opened_picture(opened) as picture:
-            return np.array(picture.convert("RGB"))
-    except InputError as error:
-        raise InputError(f"{path}: {error}; replace it, or leave it out") from None
 
 
 def random_crop(image: Pixels, mask: IndexMask, size: Frame, *, rng: np.random.Generator) -> Pair:
@@ -175,7 +167,11 @@ def resize(image: Pixels, mask: IndexMask, size: Frame) -> Pair:
         raise InputError(f"a picture of {height} × {width} px has no pixels; name a (height, width)")
     smaller = height * width < mask.size
     way = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    resized: Pixels = cv2.resize(image, (width, height), interpolation=way)
+    whole = image.dtype == np.int32  # which OpenCV does not resize
+    resized: Pixels = cv2.resize(
+        image.astype(np.float64) if whole else image, (width, height), interpolation=way
+    )
+    resized = np.rint(resized).astype(np.int32) if whole else resized
     rows, columns = _nearest(mask.shape[0], height), _nearest(mask.shape[1], width)
     return resized, mask[rows[:, None], columns]
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from polymask import InputError, check, convert
-from polymask.checks import EXIF_ORIENTATION
+from polymask.formats.pictures import EXIF_ORIENTATION
 from tests.conftest import coco, square
 
 Write = Callable[..., Path]

@@ -62,7 +62,7 @@ def test_bad_input_is_exit_2_one_line_and_nothing_written(
     assert f"{path}: $.annotations[0].category_id" in done.stderr
     assert not (tmp_path / "out").exists()
     skipped = polymask_command("convert", path, tmp_path / "out", "--skip-invalid")
-    assert skipped.returncode == 0
+    assert skipped.returncode == 1  # nothing is left to paint
     assert "Left out (1):" in skipped.stdout
     assert "$.annotations[0].category_id" in skipped.stdout
 

@@ -1,16 +1,20 @@
 """Arrays for learning: pairs that stay pairs, planes that invert, weights and IoU."""
 
+import json
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from PIL import Image
 
-from polymask import InputError, LabelError, LabelMap, NotFound, convert, stats
+from polymask import InputError, LabelError, LabelMap, LimitError, Limits, NotFound, convert, stats
+from polymask.formats.pictures import frame_of_bytes
 from polymask.training import (
     MaskDataset,
     class_values,
@@ -178,3 +182,76 @@ def test_importing_polymask_imports_neither_training_nor_torch():
     told = f"import sys, polymask.cli; print([n for n in {heavy} if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def _pairs(tmp_path, picture, *, frame, kind="TIFF", **saved):
+    """One picture, and a mask of 1 in its upper left quarter as it is annotated."""
+    height, width = frame
+    ring = [0, 0, width // 2, 0, width // 2, height // 2, 0, height // 2]
+    document = {
+        "images": [{"id": 1, "file_name": "a.tif", "height": height, "width": width}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "segmentation": [ring]}],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    (tmp_path / "pictures").mkdir()
+    picture.save(tmp_path / "pictures/a.tif", kind, **saved)
+    convert(tmp_path / "a.json", tmp_path / "masks")
+    return MaskDataset(tmp_path / "pictures", tmp_path / "masks")
+
+
+TURNS = {  # what an upright picture was turned by before it was stored, by its EXIF orientation
+    1: lambda p: p, 2: np.fliplr, 3: lambda p: np.rot90(p, 2), 4: np.flipud,
+    5: lambda p: p.transpose(1, 0, 2), 6: np.rot90, 7: lambda p: np.rot90(p, 2).transpose(1, 0, 2),
+    8: lambda p: np.rot90(p, 3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("frame", [(4, 6), (6, 4), (6, 6)])
+@pytest.mark.parametrize("orientation", TURNS)
+def test_pictures_are_upright_as_their_masks(orientation, frame, kind, tmp_path):
+    """The white quarter lies under the mask, however the camera was held."""
+    upright = np.zeros((*frame, 3), np.uint8)
+    upright[: frame[0] // 2, : frame[1] // 2] = 255
+    stored = Image.fromarray(np.ascontiguousarray(TURNS[orientation](upright)))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    ((image, mask),) = _pairs(tmp_path, stored, frame=frame, kind=kind, exif=exif)
+    with (tmp_path / "pictures/a.tif").open("rb") as file:
+        assert frame_of_bytes(file.read(), Path()) == frame
+    assert ((image[..., 0] > 0) == (mask == 1)).all()
+
+
+def test_a_picture_that_was_annotated_as_stored_stays_as_stored(tmp_path):
+    """Only the stored size is that of the annotations."""
+    stored = np.zeros((4, 6, 3), np.uint8)
+    stored[:2, :3] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    ((image, mask),) = _pairs(tmp_path, Image.fromarray(stored), frame=(4, 6), kind="PNG", exif=exif)
+    assert ((image[..., 0] > 0) == (mask == 1)).all()
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int32, np.float32])
+def test_pictures_of_many_bits_keep_their_values(kind, tmp_path):
+    """Nothing is clipped: 24 values far above 255 stay 24, in all three channels."""
+    values = (np.arange(24).reshape(4, 6) * 150 + 7).astype(kind)
+    ((image, mask),) = _pairs(tmp_path, Image.fromarray(values), frame=(4, 6))
+    assert image.dtype == kind
+    assert (image == values[..., None]).all()
+    assert image.shape == (4, 6, 3)
+    small, _ = resize(image, mask, (2, 3))
+    assert (small.dtype, small.shape) == (kind, (2, 3, 3))
+    assert small.max() > 2500
+
+
+def test_the_limits_are_those_of_pictures_too(tmp_path):
+    """And they name the picture; what Pillow takes for a bomb is no other limit."""
+    picture = Image.new("L", (6, 4))
+    pairs = _pairs(tmp_path, picture, frame=(4, 6))
+    pairs._limits = Limits(max_pixels=24)
+    assert len(pairs[0]) == 2
+    Image.new("L", (60, 4)).save(tmp_path / "pictures/a.tif")
+    with pytest.raises(LimitError, match=r"a\.tif.*--max-pixels"):
+        pairs[0]

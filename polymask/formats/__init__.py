@@ -15,6 +15,7 @@ from polymask.errors import FormatError, InputError, unknown
 from polymask.files import disk_error
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
+from polymask.ledger import Ledger
 from polymask.limits import Limits
 from polymask.model import Finding, ImageRecord, Skipped
 from polymask.urls import Location, located
@@ -44,7 +45,7 @@ class ReadOptions:
 
     `images` is where the pictures are, for formats that do not tell their size; the label is
     that of `label_attribute`, and `default_label` where there is none, for formats that have
-    no field for it.
+    no field for it. With `boxes`, boxes that have no segmentation are painted as rectangles.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -52,6 +53,7 @@ class ReadOptions:
     images: Location | None = None
     label_attribute: str | None = None
     default_label: str | None = None
+    boxes: bool = False
 
     @classmethod
     def of(cls, *, images: str | Location | None, limits: Limits | None) -> "ReadOptions":
@@ -65,8 +67,8 @@ class Annotations:
 
     `categories` are the (name, category id or None) pairs in the source's own order;
     `decode(i)` gives the record of the image `names[i]`; `used` counts the instances by
-    label. `skipped` are the malformed
-    records that were left out, `unsegmented` counts those that paint nothing,
+    label. `ledger` tells what becomes of every annotation that is declared; None where nobody
+    counted. `skipped` are the malformed records that were left out,
     `unsupported` are instances that polymask cannot paint and leaves alone, and
     `findings` are oddities that do no harm, `notes` what else a report tells of the source.
     `picture(i)`, where the source has them itself, gives a picture's own bytes, `original(i)` its
@@ -81,14 +83,19 @@ class Annotations:
     names: Sequence[str]
     decode: Callable[[int], ImageRecord]
     used: Mapping[str, int]
+    ledger: Ledger | None = None
     skipped: tuple[Skipped, ...] = ()
-    unsegmented: int = 0
     unsupported: tuple[Skipped, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     picture: Callable[[int], bytes] | None = None
     original: Callable[[int], bytes] | None = None
     without: Callable[[bytes, Mapping[int, Collection[int]]], bytes] | None = None
+
+    @property
+    def unsegmented(self) -> int:
+        """How many annotations have no segmentation, and paint nothing."""
+        return self.ledger.count("box", "unsegmented", "tag") if self.ledger else 0
 
     def __iter__(self) -> Iterator[ImageRecord]:
         return map(self.decode, range(len(self.names)))

@@ -18,10 +18,11 @@ from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
-from polymask.formats.per_image import Notes, Page, files, gather
+from polymask.formats.per_image import Made, Notes, Page, files, gather, rows_at
 from polymask.formats.refusals import inside
 from polymask.formats.shapes import Point, polygon
 from polymask.labels import BACKGROUND_NAMES
+from polymask.ledger import Omitted
 from polymask.model import ImageRecord, Instance
 
 MANY = True
@@ -120,7 +121,16 @@ def read_with(
     parse = partial(_parse, table=table, not_drawn=not_drawn)
     found = files(content, "*_polygons.json") or files(content, "*.json")
     pages = [Page(file) for file in found]
-    return gather(content, options, pages, format=format, parse=parse, categories=tuple(table.items()))
+    categories = tuple(table.items())
+    return gather(
+        content,
+        options,
+        pages,
+        format=format,
+        parse=parse,
+        categories=categories,
+        declares=rows_at("objects"),
+    )
 
 
 def _parse(page: Page, notes: Notes, table: Mapping[str, int], not_drawn: frozenset[str]) -> ImageRecord:
@@ -128,15 +138,16 @@ def _parse(page: Page, notes: Notes, table: Mapping[str, int], not_drawn: frozen
     with inside("$.imgHeight"):
         frame = notes.told_frame(file.imgHeight, file.imgWidth)
 
-    def make(index: int, row: _Object) -> Instance | None:
+    def make(index: int, row: _Object) -> Made:
         label = painted_as(row.label, table)
         if label not in table and label not in not_drawn:
             _refuse_idd(label, notes)
-        if row.deleted or label in not_drawn:
-            return None
+        if row.deleted:
+            return Omitted("withdrawn", "a deleted object")
+        if label in not_drawn:
+            return Omitted("undrawn", f"'{label}', which is not drawn")
         if len(row.polygon) < 3:
-            notes.unsegmented += 1
-            return None
+            return Omitted("unsegmented", "fewer than 3 points")
         with inside("$.polygon"):
             key, crowd = index if row.id is None else row.id, is_group(row.label, table)
             return Instance(key, label, (polygon(row.polygon),), crowd=crowd)

@@ -33,11 +33,12 @@ from polymask.formats.coco_rows import (
     sections_decoder,
     whole,
 )
-from polymask.formats.coco_shapes import is_rle, paints, refuse_large, rle_size, shapes_of
+from polymask.formats.coco_shapes import is_rle, omission, refuse_large, rle_size, shapes_of
 from polymask.formats.content import Content
 from polymask.formats.cutting import without_rows
 from polymask.formats.facts import Facts
 from polymask.formats.refusals import Malformed, Refusals, inside
+from polymask.ledger import Ledger
 from polymask.model import Finding, Frame, ImageRecord, Instance
 
 MANY = False
@@ -52,8 +53,9 @@ FACTS = Facts(
         ("categories[].id, name", "the labels and their ids"),
         ("annotations[].image_id, category_id, id, iscrowd", "whose instance it is; `--crowd`"),
         ("annotations[].segmentation", "rings, or runs: told by the type, never by `iscrowd`"),
+        ("annotations[].bbox", "painted with `--boxes`, where there is no segmentation"),
     ),
-    ignored="`area`, `bbox`, `score`, `keypoints`, `supercategory`, `licenses`, `info`, `attributes`.",
+    ignored="`area`, `score`, `keypoints`, `supercategory`, `licenses`, `info`, `attributes`.",
     rings="Parts, which are united; COCO has no holes but in runs. `--holes even-odd` overrides.",
     order="File order.",
     labels="In ascending order of id, with their ids. A results list has no names: they are the ids.",
@@ -61,6 +63,7 @@ FACTS = Facts(
     limits=(
         "A results list of polygons tells no image size, and is refused.",
         "A list, or a key of a record, that is there twice is refused.",
+        "An annotation without segmentation (a box, keypoints) paints nothing, and is counted.",
         "Of 256 MiB and more, a file is read by parts: see [Large inputs](../scale.md).",
     ),
     sample="coco-stuff/stuff.json",
@@ -90,6 +93,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 def read_whole(content: Content, options: ReadOptions) -> Annotations:
     """The file, in memory as a whole."""
     refusals = Refusals(content.path, skip=options.skip_invalid)
+    others = 0  # records that are refused and are no annotations
     if content.is_list:
         annotations = _rows(content.json, Annotation, "$", refusals)
         images, categories, annotations = _from_results(annotations, refusals)
@@ -98,14 +102,18 @@ def read_whole(content: Content, options: ReadOptions) -> Annotations:
         sections = _sections_of(content, refusals)
         images = _rows(sections.images, Image, "$.images", refusals)
         categories = _rows(sections.categories, Category, "$.categories", refusals)
+        others = len(refusals.skipped)
         annotations = _rows(sections.annotations, Annotation, "$.annotations", refusals)
         where = "$.annotations"
     if not images and not refusals.skipped:
         raise FormatError(f"{content.path}: the file has no images")
+    declared = len(annotations) + len(refusals.skipped) - others
+    before = len(refusals.skipped)
     positions = positions_of(images, refusals, options)
     kept = [image for index, image in images if positions.get(image.id) == index]
     names = category_names(categories, refusals)
-    reader = _Reader(kept, names)
+    others += len(refusals.skipped) - before
+    reader = _Reader(kept, names, boxes=options.boxes)
     refusals.each(where, annotations, reader.add)
     refuse_large([a.segmentation for _, a in annotations], options.limits, f"{content.path}: {where}")
     for key, group in reader.of_image.items():
@@ -118,7 +126,7 @@ def read_whole(content: Content, options: ReadOptions) -> Annotations:
         decode=reader.record,
         used=reader.used(),
         skipped=tuple(refusals.skipped),
-        unsegmented=reader.unsegmented,
+        ledger=reader.closed(declared, invalid=len(refusals.skipped) - others),
         findings=tuple(reader.duplicate_ids()),
         without=None if content.is_list else partial(_without, content, reader, annotations),
     )
@@ -167,18 +175,24 @@ def instances_of(annotations: Sequence[Annotation], frame: Frame, names: Mapping
 class _Reader:
     """Annotations by image, their segmentations checked but not kept decoded."""
 
-    def __init__(self, images: Sequence[Image], names: dict[Key, str]) -> None:
-        self.images, self.names = images, names
+    def __init__(self, images: Sequence[Image], names: dict[Key, str], *, boxes: bool = False) -> None:
+        self.images, self.names, self.boxes, self.ledger = images, names, boxes, Ledger()
+        self.places = {image.id: place for place, image in enumerate(images)}
         self.of_image: dict[Key, list[Annotation]] = {image.id: [] for image in images}
         self.frames = {image.id: image.frame for image in images}
-        self.unsegmented = 0
 
     def add(self, index: int, annotation: Annotation) -> None:
         """Take an annotation in; raises `Malformed` where it cannot be used."""
-        if paints(annotation, index, self.frames, self.names):
+        omitted = omission(annotation, index, self.frames, self.names, boxes=self.boxes)
+        if omitted is None:
             self.of_image[annotation.image_id].append(annotation)
         else:
-            self.unsegmented += 1
+            self.ledger.leave_out(omitted.reason, self.places[annotation.image_id])
+
+    def closed(self, declared: int, *, invalid: int) -> Ledger:
+        """The ledger of all images, of which so many annotations are declared and refused."""
+        self.ledger.close(declared=declared, of_image=map(len, self.of_image.values()), invalid=invalid)
+        return self.ledger
 
     def record(self, index: int) -> ImageRecord:
         """The record of the i-th image."""

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.formats.coco_rows import Annotation, Image, Key, whole
-from polymask.formats.coco_shapes import paints
+from polymask.formats.coco_shapes import omission
 from polymask.formats.index_store import Stored
 from polymask.formats.outline import Rows, decode_plain
+from polymask.ledger import Reason
 from polymask.model import Finding, Frame, Skipped
 
 Whole = NDArray[np.integer[Any]]
@@ -66,23 +67,24 @@ class Images(Mapping[Key, Frame]):
 class Columns:
     """What is kept of each annotation that paints: a few numbers."""
 
-    def __init__(self, images: Images, names: dict[Key, str]) -> None:
-        self.images, self.names = images, names
+    def __init__(self, images: Images, names: dict[Key, str], *, boxes: bool = False) -> None:
+        self.images, self.names, self.boxes = images, names, boxes
         self.codes = {key: code for code, key in enumerate(names)}
         self.image, self.code, self.row, self.id = array("I"), array("I"), array("I"), array("q")
-        self.unsegmented = 0
+        self.left_out: dict[Reason, Counter[int]] = {}
 
     def add(self, index: int, annotation: Annotation) -> None:
         """Take an annotation in; raises `Malformed` where it cannot be used."""
-        if not paints(annotation, index, self.images, self.names):
-            self.unsegmented += 1
+        place_of = self.images.place
+        if omitted := omission(annotation, index, self.images, self.names, boxes=self.boxes):
+            self.left_out.setdefault(omitted.reason, Counter())[place_of[annotation.image_id]] += 1
             return
-        self.image.append(self.images.place[annotation.image_id])
+        self.image.append(place_of[annotation.image_id])
         self.code.append(self.codes[annotation.category_id])
         self.row.append(index)
         self.id.append(_as_number(annotation.id))
 
-    def stored(self, marks: Rows, *, skipped: tuple[Skipped, ...]) -> Stored:
+    def stored(self, marks: Rows, *, skipped: tuple[Skipped, ...], declared: int, invalid: int) -> Stored:
         """The columns in order of the images, and what is told of them."""
         findings = tuple(self._duplicates(marks))
         self.id = array("q")  # large, and no longer needed
@@ -100,7 +102,9 @@ class Columns:
             categories=list(self.names.items()),
             used=self._used(np.frombuffer(self.code, np.uint32)[order]),
             skipped=skipped,
-            unsegmented=self.unsegmented,
+            declared=declared,
+            invalid=invalid,
+            left_out=[(*reason, dict(counts)) for reason, counts in self.left_out.items()],
             findings=findings,
         )
 

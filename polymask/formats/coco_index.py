@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -31,14 +32,14 @@ from polymask.formats.coco_rows import (
     sections_decoder,
     whole,
 )
-from polymask.formats.coco_shapes import refuse_large
+from polymask.formats.coco_shapes import omission, refuse_large
 from polymask.formats.content import Content
 from polymask.formats.index_store import Stamp, Stored, is_stored, load, save
 from polymask.formats.outline import NotJson, Rows, decode_plain
 from polymask.formats.ranges import Ranges
 from polymask.formats.refusals import Refusals
 from polymask.limits import Limits
-from polymask.model import ImageRecord, Instance
+from polymask.model import Frame, ImageRecord, Instance
 
 _HEAD = 100_000  # bytes of the annotations that tell panoptic files
 
@@ -64,16 +65,21 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     outlined = content.ranges
     assert outlined
     assert isinstance(content.path, Path)
-    stamp = Stamp.of(content.path, skip_invalid=options.skip_invalid, max_pixels=options.limits.max_pixels)
+    asked: dict[str, Any] = {
+        "skip_invalid": options.skip_invalid,
+        "max_pixels": options.limits.max_pixels,
+        "boxes": options.boxes,
+    }
+    stamp = Stamp.of(content.path, **asked)
     stored = load(stamp)
     if stored is None:
         stored = _stored(content, options)
-        if Stamp.of(content.path, skip_invalid=stamp.skip_invalid, max_pixels=stamp.max_pixels) != stamp:
+        if Stamp.of(content.path, **asked) != stamp:
             raise SourceChanged(f"{content.path} was changed while it was read; run again")
         stored = save(stamp, stored)
     most = int(np.diff(stored.cuts).max(initial=0))
     options.limits.check_instances(f"{content.path}: an image", most)
-    index = Index(outlined, stored, options.limits)
+    index = Index(outlined, stored, options.limits, options.boxes)
     return Annotations(
         path=content.path,
         format="coco",
@@ -82,7 +88,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         decode=index.record,
         used=dict(stored.used),
         skipped=stored.skipped,
-        unsegmented=stored.unsegmented,
+        ledger=stored.ledger,
         findings=stored.findings,
         without=partial(_without, content, options),
     )
@@ -104,12 +110,13 @@ class Index:
     file: Ranges
     stored: Stored
     limits: Limits
+    boxes: bool = False
 
     def __post_init__(self) -> None:
         self.rows, self.names = Rows(self.file, self.stored.marks), dict(self.stored.categories)
 
-    def __reduce__(self) -> tuple[type["Index"], tuple[Ranges, Stored, Limits]]:
-        return Index, (self.file, self.stored, self.limits)
+    def __reduce__(self) -> tuple[type["Index"], tuple[Ranges, Stored, Limits, bool]]:
+        return Index, (self.file, self.stored, self.limits, self.boxes)
 
     def record(self, index: int) -> ImageRecord:
         """The record of the i-th image, read anew; raises `SourceChanged` where the file is another."""
@@ -117,10 +124,11 @@ class Index:
         start, stop = self.stored.cuts[index : index + 2].tolist()
         instances: list[Instance] = []
         for numbers in parts_of(self.stored.order[start:stop]):
-            instances += instances_of(self._annotations(numbers, key), (height, width), self.names)
+            found = self._annotations(numbers, key, (height, width))
+            instances += instances_of(found, (height, width), self.names)
         return ImageRecord(whole(key), self.stored.names[index], (height, width), tuple(instances))
 
-    def _annotations(self, numbers: Whole, key: Key) -> list[Annotation]:
+    def _annotations(self, numbers: Whole, key: Key, frame: Frame) -> list[Annotation]:
         """Some annotations of the image that has the key."""
         try:
             found = read_rows(self.rows, numbers)
@@ -130,6 +138,8 @@ class Index:
             a.image_id != key or a.category_id not in self.names for a in found
         ):
             raise SourceChanged(f"{self.file.path} was changed while it was converted; run again")
+        for annotation in found if self.boxes else ():
+            omission(annotation, 0, {key: frame}, self.names, boxes=True)
         refuse_large([a.segmentation for a in found], self.limits, f"{self.file.path}: image {key!r}")
         return found
 
@@ -165,14 +175,17 @@ class _Reading:
         kept = Images(image for index, image in images if positions.get(image.id) == index)
         del images, positions  # large, and no longer needed
         names = category_names(categories, self.values)
-        columns = Columns(kept, names)
+        columns = Columns(kept, names, boxes=self.options.boxes)
+        earlier = len(self.types.skipped) + len(self.values.skipped)
         rows = self._rows(self.sections.annotations, Annotation, "$.annotations")
         self.values.each("$.annotations", rows, columns.add)
         self._refuse_none(some or self.types.skipped)
         sections = self.sections.annotations, self.sections.images, self.sections.categories
         marks, *others = [found for one in sections if (found := self.outline.rows(one)) is not None]
         self.outline.check(but=[marks, *others])
-        return columns.stored(marks, skipped=(*self.types.skipped, *self.values.skipped))
+        skipped = (*self.types.skipped, *self.values.skipped)
+        declared = len(Rows(marks.file, marks.marks))
+        return columns.stored(marks, skipped=skipped, declared=declared, invalid=len(skipped) - earlier)
 
     def check_types(self) -> None:
         """Raise `FormatError` for the first record that has another type than it should."""

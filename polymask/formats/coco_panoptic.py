@@ -6,7 +6,9 @@ or damaged fails, the others are done. Source: cocodataset.org, "Data format", 4
 segmentation; panopticapi for the ids.
 """
 
+from collections.abc import Container
 from functools import partial
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -64,6 +66,10 @@ class _Image(msgspec.Struct):
     width: float
 
 
+class _Id(msgspec.Struct):
+    id: int | str
+
+
 class _Segment(msgspec.Struct):
     id: int
     category_id: int
@@ -83,6 +89,8 @@ class _Category(msgspec.Struct):
 
 _file = msgspec.json.Decoder(_File)
 _image = msgspec.json.Decoder(_Image)
+_id = msgspec.json.Decoder(_Id)
+_ids_of = msgspec.json.Decoder(list[_Id])
 
 
 def sniff(content: Content) -> bool:
@@ -99,25 +107,60 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     sections = refusals.required(content.json, _file)
     names = {row.id: row.name for _, row in refusals.rows(sections.categories, _Category, "$.categories")}
     annotations: dict[int | str, _Annotation] = {}
+    images = _image_ids(sections.images)
     for index, row in refusals.rows(sections.annotations, _Annotation, "$.annotations"):
-        if refusals.catch(f"$.annotations[{index}]", _check, row, names, annotations):
+        if refusals.catch(f"$.annotations[{index}]", _check, row, names, annotations, images):
             annotations[row.image_id] = row
     parse = partial(_parse, names=names, annotations=annotations, pngs=_pngs(content, options))
     file = content.place.file(content.name)
     pages = listed_pages(file, sections.images, at="$.images")
     categories: list[tuple[str, int | None]] = [(name, key) for key, name in sorted(names.items())]
-    return gather(
+    gathered = gather(
         content,
         options,
         pages,
         format="coco-panoptic",
         parse=parse,
         categories=categories,
+        declares=partial(_declared, annotations=annotations),
         skipped=refusals.skipped,
     )
+    assert gathered.ledger
+    readable = sum(len(row.segments_info) for row in annotations.values())
+    gathered.ledger.add_invalid(_segments(sections.annotations) - readable)
+    return gathered
 
 
-def _check(row: _Annotation, names: dict[int, str], annotations: dict[int | str, _Annotation]) -> bool:
+def _image_ids(images: msgspec.Raw) -> set[int | str]:
+    """The ids of the images, as far as they can be told."""
+    try:
+        return {row.id for row in _ids_of.decode(images)}
+    except msgspec.DecodeError:
+        rows = msgspec.json.decode(images, type=list[Any])
+        return {key for row in rows if isinstance(row, dict) and isinstance(key := row.get("id"), int | str)}
+
+
+def _segments(annotations: msgspec.Raw) -> int:
+    """How many segments all annotations declare, the malformed ones too."""
+    rows = msgspec.json.decode(annotations, type=list[Any])
+    found = [row["segments_info"] for row in rows if isinstance(row, dict) and "segments_info" in row]
+    return sum(len(segments) for segments in found if isinstance(segments, list))
+
+
+def _declared(page: Page, annotations: dict[int | str, _Annotation]) -> int:
+    """How many segments an image has."""
+    row = annotations.get(page.decode(_id).id)
+    return len(row.segments_info) if row else 0
+
+
+def _check(
+    row: _Annotation,
+    names: dict[int, str],
+    annotations: dict[int | str, _Annotation],
+    images: Container[int | str],
+) -> bool:
+    if row.image_id not in images:
+        raise Malformed("$.image_id", f"no image has the id {row.image_id!r}")
     if row.image_id in annotations:
         raise Malformed("$.image_id", f"the image {row.image_id!r} has an annotation already")
     for index, segment in enumerate(row.segments_info):
@@ -156,6 +199,7 @@ def _parse(
     else:
         ids = _ids(_png(row.file_name, pngs), frame, notes)
         shapes = _shapes(ids, row, image.file_name)
+    notes.declared += len(row.segments_info)
     instances = tuple(
         Instance(segment.id, names[segment.category_id], shape, crowd=bool(segment.iscrowd))
         for segment, shape in zip(row.segments_info, shapes, strict=True)

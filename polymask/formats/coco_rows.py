@@ -38,13 +38,14 @@ class Category(msgspec.Struct, gc=False):
 
 
 class Annotation(msgspec.Struct, gc=False):
-    """A row of `annotations`, its segmentation undecoded."""
+    """A row of `annotations`, its segmentation and its box undecoded."""
 
     image_id: Key
     category_id: Key
     id: Key | None = None
     segmentation: msgspec.Raw = msgspec.Raw(b"null")
     iscrowd: Number | bool | None = None
+    bbox: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class File(msgspec.Struct):

@@ -1,5 +1,6 @@
 """COCO's segmentations: rings or runs, told by their type; checked first, decoded when they are drawn."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -7,6 +8,7 @@ import numpy as np
 
 from polymask.formats.coco_rows import Annotation, Key, Number
 from polymask.formats.refusals import Malformed, decode_json, inside
+from polymask.ledger import BOX, EMPTY, Omitted
 from polymask.limits import Limits
 from polymask.model import Frame, Polygon, Runs, Shape
 from polymask.raster.kernel import is_plain, plain_rings, run_counts
@@ -19,6 +21,8 @@ class _Rle(msgspec.Struct):
 
 _rings = msgspec.json.Decoder(list[list[float]])
 _rle = msgspec.json.Decoder(_Rle)
+_box = msgspec.json.Decoder(tuple[float, float, float, float])
+_LEAST_BOX = len("null")  # bytes; four numbers in brackets are longer
 _NULL = msgspec.Raw(b"null")
 _LEAST_TEXT = 4  # bytes of JSON for a point: two digits, two commas
 
@@ -33,15 +37,47 @@ def rle_size(segmentation: msgspec.Raw) -> tuple[Number, Number]:
     return decode_json(segmentation, _rle).size
 
 
-def paints(annotation: Annotation, index: int, frames: Mapping[Key, Frame], names: Mapping[Key, str]) -> bool:
-    """Whether an annotation has a segmentation; raises `Malformed` where it cannot be used."""
+def omission(
+    annotation: Annotation,
+    index: int,
+    frames: Mapping[Key, Frame],
+    names: Mapping[Key, str],
+    *,
+    boxes: bool = False,
+) -> Omitted | None:
+    """Why an annotation is not painted, or None; raises `Malformed` where it cannot be used.
+
+    With `boxes`, the box of one without segmentation becomes its segmentation.
+    """
     if annotation.image_id not in frames:
         raise Malformed("$.image_id", f"no image has the id {annotation.image_id!r}")
     if annotation.category_id not in names:
         raise Malformed("$.category_id", f"no category has the id {annotation.category_id!r}")
     if annotation.id is None:
         annotation.id = f"annotations[{index}]"
-    return check_segmentation(annotation.segmentation, frames[annotation.image_id])
+    if check_segmentation(annotation.segmentation, frames[annotation.image_id]):
+        return None
+    if not has_box(annotation.bbox):
+        return EMPTY
+    if not boxes:
+        return BOX
+    annotation.segmentation = box_ring(annotation.bbox)
+    return None
+
+
+def has_box(bbox: msgspec.Raw) -> bool:
+    """Whether there is a box."""
+    return len(memoryview(bbox)) > _LEAST_BOX
+
+
+def box_ring(bbox: msgspec.Raw) -> msgspec.Raw:
+    """The segmentation of a box (x, y, width, height): one ring; raises `Malformed` for other things."""
+    with inside("$.bbox"):
+        x, y, width, height = decode_json(bbox, _box)
+        right, bottom = x + width, y + height
+        if not (math.isfinite(right) and math.isfinite(bottom)):
+            raise Malformed("$", "a box that reaches beyond all numbers")
+    return msgspec.Raw(msgspec.json.encode([[x, y, right, y, right, bottom, x, bottom]]))
 
 
 def check_segmentation(segmentation: msgspec.Raw, frame: Frame) -> bool:

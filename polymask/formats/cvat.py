@@ -19,9 +19,10 @@ from polymask.errors import FormatError, LimitError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
-from polymask.formats.per_image import Notes, Page, files, gather
+from polymask.formats.per_image import Made, Notes, Page, files, gather
 from polymask.formats.refusals import Malformed, inside
 from polymask.formats.shapes import Point, crop_runs, ellipse, polygon, rectangle, turned
+from polymask.ledger import Omitted
 from polymask.model import Frame, ImageRecord, Instance, Shape
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each image."""
     labels: dict[str, None] = {}
     pages = [page for file in files(content, "*.xml") for page in _pages(Content(file), labels)]
-    annotations = gather(content, options, pages, format="cvat", parse=_parse)
+    annotations = gather(content, options, pages, format="cvat", parse=_parse, declares=_declared)
     names = [*labels, *(name for name in sorted(annotations.used) if name not in labels)]
     return replace(annotations, categories=tuple((name, None) for name in names))
 
@@ -130,22 +131,27 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     if not name:
         raise Malformed("@name", "an image without a name")
     frame = notes.told_frame(_number(image, "height"), _number(image, "width"))
-    instances = []
+    instances: list[Instance] = []
     for index, element in enumerate(image):
         where = f"{page.where}/{element.tag}[{index}]"
-        made = notes.refusals.catch(where, _instance, element, index, frame, notes)
-        instances += [made] if made else []
+        instances += notes.take(where, _instance, element, index, frame)
     key = image.get("id") or PurePosixPath(name).stem
     return ImageRecord(int(key) if key.isdecimal() else key, name, frame, tuple(instances))
 
 
-def _instance(element: "Element", index: int, frame: Frame, notes: Notes) -> Instance | None:
+def _declared(page: Page) -> int:
+    try:
+        return len(_etree().fromstring(bytes(page.text or b"")))
+    except _parse_errors():
+        return 0
+
+
+def _instance(element: "Element", index: int, frame: Frame) -> Made:
     if element.tag in _NOT_SHAPES:
-        return None
+        return Omitted("tag", f"a {element.tag} of the whole image")
     label = element.get("label")
     if element.tag in UNSUPPORTED:
-        notes.leave(f"{element.tag}[{index}]", f"a {element.tag} (label '{label}') encloses nothing")
-        return None
+        return Omitted("unsupported", f"a {element.tag} encloses nothing", f"{element.tag}[{index}]")
     if not label:
         raise Malformed("@label", "a shape without a label")
     with inside(""):

@@ -15,10 +15,11 @@ import msgspec
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
-from polymask.formats.per_image import Notes, Page, files, gather, listed_pages
+from polymask.formats.per_image import Made, Notes, Page, files, gather, listed_pages, rows_at
 from polymask.formats.place import File
 from polymask.formats.refusals import Malformed, inside
-from polymask.formats.shapes import crop_runs, decoded, png_mask, polygon
+from polymask.formats.shapes import crop_runs, decoded, png_mask, polygon, rectangle
+from polymask.ledger import BOX, Omitted
 from polymask.model import Frame, ImageRecord, Instance, Shape
 
 MANY = True
@@ -49,7 +50,7 @@ FACTS = Facts(
     order="File order; the platform has no other.",
     labels="Sorted by name; there are no ids in an export.",
     frame="As the item says.",
-    limits=("Boxes, points, polylines and classes paint nothing, and are counted.",),
+    limits=("Boxes (but with `--boxes`), points, polylines and classes paint nothing, and are counted.",),
     sample="dataloop/json/boat.json",
 )
 
@@ -89,6 +90,7 @@ class _Annotation(msgspec.Struct):
     id: str | None = None
     label: str | None = None
     coordinates: msgspec.Raw = msgspec.Raw(b"null")
+    angle: float | None = None
     metadata: _FrameMetadata | None = None
 
 
@@ -103,6 +105,7 @@ class _Data(msgspec.Struct):
 
 _item = msgspec.json.Decoder(_Item)
 _polygon = msgspec.json.Decoder(list[list[_XY]])
+_corners = msgspec.json.Decoder(tuple[_XY, _XY])
 _png = msgspec.json.Decoder(str | _Data)
 
 
@@ -116,7 +119,15 @@ def sniff(content: Content) -> bool:
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each item."""
     pages = [page for file in files(content, "*.json") for page in _pages(file)]
-    return gather(content, options, pages, format="dataloop", parse=_parse, keep_originals=True)
+    return gather(
+        content,
+        options,
+        pages,
+        format="dataloop",
+        parse=_parse,
+        declares=rows_at("annotations"),
+        keep_originals=True,
+    )
 
 
 def _pages(file: File) -> list[Page]:
@@ -135,16 +146,17 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     frame = _frame(system, name, notes)
     video = (system.mimetype or "").startswith("video")
 
-    def make(index: int, row: _Annotation) -> Instance | None:
+    def make(index: int, row: _Annotation) -> Made:
         key = row.id or index
         if row.type == "file":
             raise Malformed("$", "an item among annotations; take the list of items out of what is around it")
-        if row.type not in ("segment", "binary"):
-            notes.unsegmented += 1
-            return None
+        if row.type == "box" and not (notes.options.boxes or row.angle):
+            return BOX
+        if row.type not in ("segment", "binary", "box") or row.angle:
+            return Omitted("tag" if row.type == "class" else "unsegmented", f"type '{row.type}'")
         if video or _is_in_video(row):
-            notes.leave(f"annotation {key}", "an annotation of a video frame; only pictures are converted")
-            return None
+            reason = "an annotation of a video frame; only pictures are converted"
+            return Omitted("unsupported", reason, f"annotation {key}")
         if not row.label:
             raise Malformed("$.label", "an annotation without a label")
         with inside("$.coordinates"):
@@ -176,6 +188,9 @@ def _shape(row: _Annotation, frame: Frame, notes: Notes) -> Shape:
         if mask.shape != frame and not notes.unseen:
             raise Malformed("$", f"a mask of {mask.shape} px in an image of {frame}")
         return crop_runs(mask, (0, 0), frame)
+    if row.type == "box":
+        corners = Page(notes.page.file, text=row.coordinates).decode(_corners)
+        return (rectangle(*((corner.x, corner.y) for corner in corners)),)
     rings = Page(notes.page.file, text=row.coordinates).decode(_polygon)
     points = [[(point.x, point.y) for point in ring] for ring in rings if ring]
     if not points:

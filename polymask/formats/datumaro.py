@@ -14,15 +14,17 @@ from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
-from polymask.formats.per_image import Notes, Page, files, gather, listed_pages
+from polymask.formats.per_image import Made, Notes, Page, files, gather, listed_pages, rows_at
 from polymask.formats.refusals import Malformed, Refusals, inside
-from polymask.formats.shapes import ellipse
+from polymask.formats.shapes import ellipse, rectangle
+from polymask.ledger import BOX, Omitted
 from polymask.model import Frame, ImageRecord, Instance, Polygon, Runs, Shape
 from polymask.raster.kernel import run_counts
 
 MANY = True
 UNSUPPORTED = ("polyline",)
-PAINTED = ("polygon", "mask", "ellipse")
+PAINTED = ("polygon", "mask", "ellipse", "bbox")  # boxes where they are asked for
+_OF_IMAGES = ("label", "caption")
 
 FACTS = Facts(
     title="Datumaro",
@@ -42,7 +44,10 @@ FACTS = Facts(
     order="`z_order`, then file order.",
     labels="In the file's order. Ids count from 0: use `--ids contiguous`, which begins at 1.",
     frame="`image.size`; where missing, that of the picture below `--images`.",
-    limits=("Polylines are left alone and listed, and the run exits 1.",),
+    limits=(
+        "Polylines are left alone and listed, and the run exits 1.",
+        "Boxes (but with `--boxes`), points, captions and labels paint nothing, and are counted.",
+    ),
     sample="datumaro/annotations/default.json",
 )
 
@@ -86,6 +91,7 @@ class _Annotation(msgspec.Struct):
     label_id: int | None = None
     points: list[float] = []
     rle: _Rle | None = None
+    bbox: tuple[float, float, float, float] | None = None
     z_order: float = 0
 
 
@@ -115,7 +121,15 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
     parse = partial(_parse, names=names or ())
     categories: list[tuple[str, int | None]] = [(name, at) for at, name in enumerate(names or ())]
-    return gather(content, options, pages, format="datumaro", parse=parse, categories=categories)
+    return gather(
+        content,
+        options,
+        pages,
+        format="datumaro",
+        parse=parse,
+        categories=categories,
+        declares=rows_at("annotations"),
+    )
 
 
 def _parse(page: Page, notes: Notes, names: tuple[str, ...]) -> ImageRecord:
@@ -127,16 +141,16 @@ def _parse(page: Page, notes: Notes, names: tuple[str, ...]) -> ImageRecord:
     else:
         frame = notes.frame(name)
 
-    def make(index: int, row: _Annotation) -> Instance | None:
+    def make(index: int, row: _Annotation) -> Made:
         if row.type in UNSUPPORTED:
-            notes.leave(f"annotation {index}", f"a {row.type} encloses nothing")
-        elif row.type not in PAINTED:
-            notes.unsegmented += 1
-        elif row.label_id is None or not 0 <= row.label_id < len(names):
+            return Omitted("unsupported", f"a {row.type} encloses nothing", f"annotation {index}")
+        if row.type == "bbox" and not notes.options.boxes:
+            return BOX
+        if row.type not in PAINTED:
+            return Omitted("tag" if row.type in _OF_IMAGES else "unsegmented", f"type '{row.type}'")
+        if row.label_id is None or not 0 <= row.label_id < len(names):
             raise Malformed("$.label_id", f"no label has the number {row.label_id}")
-        else:
-            return Instance(index, names[row.label_id], _shape(row, frame, notes), order=row.z_order)
-        return None
+        return Instance(index, names[row.label_id], _shape(row, frame, notes), order=row.z_order)
 
     instances = notes.each(item.annotations, _Annotation, "$.annotations", make)
     return ImageRecord(item.id, name, frame, instances)
@@ -145,6 +159,11 @@ def _parse(page: Page, notes: Notes, names: tuple[str, ...]) -> ImageRecord:
 def _shape(row: _Annotation, frame: Frame, notes: Notes) -> Shape:
     if row.type == "mask":
         return _runs(row.rle, row.rle.size if row.rle and notes.unseen else frame)
+    if row.type == "bbox":
+        if row.bbox is None:
+            raise Malformed("$.bbox", "a box without its sides")
+        x, y, width, height = row.bbox
+        return (rectangle((x, y), (x + width, y + height)),)
     with inside("$.points"):
         if row.type == "ellipse":
             if len(row.points) != 4:

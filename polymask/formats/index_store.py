@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask._version import __version__
+from polymask.ledger import Ledger, Reason
 from polymask.model import Finding, Skipped
 
 _ARRAYS = ("marks", "order", "cuts", "frames")
@@ -36,18 +37,20 @@ class Stamp:
     changed: int
     skip_invalid: bool
     max_pixels: int
+    boxes: bool = False
 
     @classmethod
-    def of(cls, path: Path, *, skip_invalid: bool, max_pixels: int) -> "Stamp":
+    def of(cls, path: Path, *, skip_invalid: bool, max_pixels: int, boxes: bool = False) -> "Stamp":
         """A file as it is now."""
         real = path.resolve()
         facts = real.stat()
-        return cls(str(real), facts.st_size, facts.st_mtime_ns, skip_invalid, max_pixels)
+        return cls(str(real), facts.st_size, facts.st_mtime_ns, skip_invalid, max_pixels, boxes)
 
     @property
     def folder(self) -> Path:
         """Where the index lies."""
-        return cache_folder() / f"{self.state}{int(self.skip_invalid)}-{self.max_pixels}-{__version__}"
+        asked = f"{int(self.skip_invalid)}{int(self.boxes)}-{self.max_pixels}"
+        return cache_folder() / f"{self.state}{asked}-{__version__}"
 
     @property
     def outdated(self) -> list[Path]:
@@ -69,7 +72,8 @@ class Stored:
     """What is known of a file: its columns, and what a reader tells of it.
 
     The annotations of image i are the rows `order[cuts[i] : cuts[i + 1]]` of the list, and row j
-    lies between the bytes `marks[j]` and `marks[j + 1]`.
+    lies between the bytes `marks[j]` and `marks[j + 1]`. `left_out` are kinds and texts of reasons, with
+    the annotations of each image that are left out for it.
     """
 
     marks: NDArray[np.int64]
@@ -81,9 +85,19 @@ class Stored:
     categories: list[tuple[Key, str]]
     used: dict[str, int]
     skipped: tuple[Skipped, ...]
-    unsegmented: int
+    declared: int
+    invalid: int
+    left_out: list[tuple[str, str, dict[int, int]]]
     findings: tuple[Finding, ...]
     folder: Path | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """What becomes of all annotations."""
+        ledger = Ledger()
+        ledger.left_out = {Reason(kind, text): counts for kind, text, counts in self.left_out}
+        ledger.close(declared=self.declared, of_image=np.diff(self.cuts).tolist(), invalid=self.invalid)
+        return ledger
 
     def __reduce__(self) -> Any:
         """By its folder, where it has one: a worker elsewhere on this machine opens it itself."""
@@ -98,7 +112,9 @@ class _Facts(msgspec.Struct):
     categories: list[tuple[Key, str]]
     used: dict[str, int]
     skipped: tuple[Skipped, ...]
-    unsegmented: int
+    declared: int
+    invalid: int
+    left_out: list[tuple[str, str, dict[int, int]]]
     findings: tuple[Finding, ...]
 
 

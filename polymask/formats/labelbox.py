@@ -14,10 +14,11 @@ import msgspec
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
-from polymask.formats.per_image import Notes, Page, files, gather, listed_pages
+from polymask.formats.per_image import Made, Notes, Page, files, gather, listed_pages, rows_at
 from polymask.formats.place import File
 from polymask.formats.refusals import Malformed, Refusals, inside
-from polymask.formats.shapes import polygon
+from polymask.formats.shapes import polygon, rectangle
+from polymask.ledger import BOX, Omitted
 from polymask.model import ImageRecord, Instance, Skipped
 
 MANY = True
@@ -33,14 +34,16 @@ FACTS = Facts(
         ("projects.*.labels[].annotations.objects[].name", "the label"),
         ("objects[].polygon", "one ring of x, y in pixels"),
     ),
-    ignored="Classifications, relationships, performance and label details.",
+    ignored="Performance and label details.",
     rings="A polygon is one ring: Labelbox exports no holes.",
     order="File order; the labels of several people are painted one after another.",
     labels="Sorted by name; there are no numeric ids.",
     frame="As the row says; else that of the picture below `--images`.",
     limits=(
         "Masks (addresses), lines and points are left alone and listed, and the run exits 1.",
-        "Boxes are no segmentation: they paint nothing, and are counted.",
+        "Boxes are no segmentation: they paint nothing, and are counted; `--boxes` paints them.",
+        "Objects of a video's frames are left alone and listed, and the run exits 1.",
+        "Classifications and relationships paint nothing, and are counted.",
     ),
     sample="labelbox/export.ndjson",
 )
@@ -67,11 +70,19 @@ class _Object(msgspec.Struct):
     feature_id: str | None = None
     annotation_kind: str = ""
     polygon: list[_XY] | None = None
-    bounding_box: Any = None
+    bounding_box: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Frame(msgspec.Struct):
+    objects: dict[str, Any] = {}
+    classifications: list[Any] = []
 
 
 class _Annotations(msgspec.Struct):
     objects: msgspec.Raw = msgspec.Raw(b"[]")
+    classifications: list[Any] = []
+    relationships: list[Any] = []
+    frames: dict[str, _Frame] = {}
 
 
 class _Label(msgspec.Struct):
@@ -88,7 +99,17 @@ class _Row(msgspec.Struct):
     media_attributes: _Media = msgspec.field(default_factory=_Media)
 
 
+class _Box(msgspec.Struct):
+    top: float
+    left: float
+    height: float
+    width: float
+
+
 _row = msgspec.json.Decoder(_Row)
+_box = msgspec.json.Decoder(_Box)
+_BELOW = ("projects", "*", "labels", "*", "annotations")
+_LISTS = ("objects", "classifications", "relationships")
 
 
 def sniff(content: Content) -> bool:
@@ -100,7 +121,14 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each data row."""
     skipped: list[Skipped] = []
     pages = [page for file in files(content, "*.*json*") for page in _pages(file, options, skipped)]
-    return gather(content, options, pages, format="labelbox", parse=_parse, skipped=skipped)
+    return gather(
+        content, options, pages, format="labelbox", parse=_parse, declares=_declared, skipped=skipped
+    )
+
+
+def _declared(page: Page) -> int:
+    listed = sum(rows_at(*_BELOW, name)(page) for name in _LISTS)
+    return listed + sum(rows_at(*_BELOW, "frames", "*", name)(page) for name in _LISTS[:2])
 
 
 def _pages(file: File, options: ReadOptions, skipped: list[Skipped]) -> Iterator[Page]:
@@ -143,20 +171,40 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
             instances += notes.each(
                 label.annotations.objects, _Object, where, lambda index, one: _instance(index, one, notes)
             )
+            _leave_out(label.annotations, notes)
     return ImageRecord(key.id, name, frame, tuple(instances))
 
 
-def _instance(index: int, row: _Object, notes: Notes) -> Instance | None:
+def _leave_out(annotations: _Annotations, notes: Notes) -> None:
+    """Count what is no object of a picture: classes of the whole, relations, what is on a video's frames."""
+    notes.leave_out(Omitted("tag", "a classification"), len(annotations.classifications))
+    notes.leave_out(Omitted("tag", "a relationship"), len(annotations.relationships))
+    for number, frame in annotations.frames.items():
+        for key in frame.objects:
+            what = f"object {key} in frame {number}"
+            notes.leave_out(Omitted("unsupported", "an object of a video; only pictures are converted", what))
+        notes.leave_out(Omitted("tag", "a classification"), len(frame.classifications))
+
+
+def _instance(index: int, row: _Object, notes: Notes) -> Made:
     key = row.feature_id or index
     if row.polygon is not None:
         if not row.name:
             raise Malformed("$.name", "an object without a name")
         with inside("$.polygon"):
             return Instance(key, row.name, (polygon([(point.x, point.y) for point in row.polygon]),))
-    if row.bounding_box is not None:
-        notes.unsegmented += 1
-    elif "Mask" in row.annotation_kind:
-        notes.leave(f"object {key}", "its mask is an address, and polymask opens none; export polygons")
-    else:
-        notes.leave(f"object {key}", f"'{row.annotation_kind}' encloses nothing")
-    return None
+    if bytes(row.bounding_box) != b"null":
+        return _rectangle(key, row, notes) if notes.options.boxes else BOX
+    if "Mask" in row.annotation_kind:
+        reason = "its mask is an address, and polymask opens none; export polygons"
+        return Omitted("unsupported", reason, f"object {key}")
+    return Omitted("unsupported", f"'{row.annotation_kind}' encloses nothing", f"object {key}")
+
+
+def _rectangle(key: int | str, row: _Object, notes: Notes) -> Instance:
+    if not row.name:
+        raise Malformed("$.name", "an object without a name")
+    with inside("$.bounding_box"):
+        box = Page(notes.page.file, text=row.bounding_box).decode(_box)
+        far = box.left + box.width, box.top + box.height
+        return Instance(key, row.name, (rectangle((box.left, box.top), far),))

@@ -19,7 +19,7 @@ import msgspec
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
-from polymask.formats.per_image import Notes, Page, gather, json_pages
+from polymask.formats.per_image import Notes, Page, gather, json_pages, rows_at
 from polymask.formats.pictures import frame_of_bytes
 from polymask.formats.refusals import Malformed, inside
 from polymask.formats.shapes import (
@@ -101,7 +101,8 @@ def sniff(content: Content) -> bool:
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each file."""
-    return gather(content, options, json_pages(content), format="labelme", parse=_parse)
+    pages = json_pages(content)
+    return gather(content, options, pages, format="labelme", parse=_parse, declares=rows_at("shapes"))
 
 
 def _parse(page: Page, notes: Notes) -> ImageRecord:
@@ -120,7 +121,9 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
             return Instance(index, shape.label, _drawn(shape, frame, notes.options.limits))
 
     instances = notes.each(file.shapes, _Shape, "$.shapes", make)
-    return ImageRecord(path.stem, name, frame, _grouped(instances, groups, frame))
+    grouped = _grouped(instances, groups, frame)
+    notes.joined += len(instances) - len(grouped)
+    return ImageRecord(path.stem, name, frame, grouped)
 
 
 def _frame(file: _File, name: str, notes: Notes) -> Frame:

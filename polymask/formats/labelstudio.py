@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content, members
 from polymask.formats.facts import Facts
-from polymask.formats.per_image import Notes, Page, files, gather, listed_pages
+from polymask.formats.per_image import Made, Notes, Page, files, gather, listed_pages, rows_at
 from polymask.formats.pictures import SUFFIXES
 from polymask.formats.refusals import Malformed, decode_json, inside
 from polymask.formats.shapes import Point, crop_runs, ellipse, polygon, rectangle, turned
+from polymask.ledger import Omitted
 from polymask.model import Frame, ImageRecord, Instance, Shape
 
 MANY = True
@@ -39,13 +40,14 @@ FACTS = Facts(
         ("value.points; x, y, width, height, rotation; radiusX, radiusY", "in percent"),
         ("value.rle", "a brush: rle-pack over RGBA, alpha tells the mask"),
     ),
-    ignored="Choices and texts, `predictions`, cancelled annotations, `score`.",
+    ignored="`score`, and all that is about the work and not the picture.",
     rings="A polygon is one ring.",
     order="File order; the annotations of several people are painted one after another.",
     labels="Sorted by name; there are no ids.",
     frame="That of the first result; a task without any needs its picture (`--images`).",
     limits=(
         "A result with several labels, or none, is refused.",
+        "Choices, texts, relations, cancelled annotations and `predictions` paint nothing, and are counted.",
         "Keypoints, video rectangles and results on a turned picture are left alone and listed, and the run "
         "exits 1.",
     ),
@@ -91,6 +93,7 @@ class _Annotation(msgspec.Struct):
 class _Task(msgspec.Struct):
     annotations: list[_Annotation]
     data: dict[str, Any]
+    predictions: list[Any] = []
     id: int | str | None = None
 
 
@@ -108,7 +111,11 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each task."""
     found = files(content, "*.json")
     pages = [page for file in found for page in listed_pages(file, Content(file).json)]
-    return gather(content, options, pages, format="labelstudio", parse=_parse)
+    return gather(content, options, pages, format="labelstudio", parse=_parse, declares=_declared)
+
+
+def _declared(page: Page) -> int:
+    return sum(rows_at(of, "*", "result")(page) for of in ("annotations", "predictions"))
 
 
 def _parse(page: Page, notes: Notes) -> ImageRecord:
@@ -118,14 +125,22 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     instances: list[Instance] = []
     for number, annotation in enumerate(task.annotations):
         if annotation.was_cancelled:
+            notes.leave_out(Omitted("withdrawn", "of a cancelled annotation"), len(annotation.result))
             continue
 
-        def make(index: int, row: _Result, number: int = number) -> Instance | None:
+        def make(index: int, row: _Result, number: int = number) -> Made:
             return _instance(row, row.id or f"{number}.{index}", frame, notes)
 
         rows = msgspec.Raw(msgspec.json.encode(annotation.result))
         instances += notes.each(rows, _Result, f"$.annotations[{number}].result", make)
+    notes.leave_out(Omitted("prediction", "a prediction"), _predicted(task))
     return ImageRecord(name if task.id is None else task.id, name, frame, tuple(instances))
+
+
+def _predicted(task: _Task) -> int:
+    """How many results the predictions of a task have; some exports tell the predictions' ids alone."""
+    results = [row.get("result") for row in task.predictions if isinstance(row, dict)]
+    return sum(len(result) for result in results if isinstance(result, list))
 
 
 def image_name(data: dict[str, Any]) -> str:
@@ -158,13 +173,12 @@ def _frame(task: _Task, notes: Notes) -> Frame | None:
     return None
 
 
-def _instance(row: _Result, key: str, frame: Frame, notes: Notes) -> Instance | None:
+def _instance(row: _Result, key: str, frame: Frame, notes: Notes) -> Made:
     if row.type in UNSUPPORTED or (row.type in PAINTED and row.image_rotation):
-        what = "a result on a turned picture" if row.image_rotation else f"{row.type} enclose nothing"
-        notes.leave(f"result {key}", what)
-        return None
+        reason = "a result on a turned picture" if row.image_rotation else f"{row.type} enclose nothing"
+        return Omitted("unsupported", reason, f"result {key}")
     if row.type not in PAINTED:
-        return None
+        return Omitted("tag", f"a result of type '{row.type}'")
     with inside("$.value"):
         value = Page(notes.page.file, text=row.value).decode(_value)
     labels = getattr(value, row.type)

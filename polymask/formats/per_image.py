@@ -5,10 +5,10 @@ when its image is asked for. So memory holds one image's instances at a time.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
@@ -18,9 +18,12 @@ from polymask.formats.content import Content
 from polymask.formats.pictures import Pictures
 from polymask.formats.place import File
 from polymask.formats.refusals import Malformed, Refusals, decode_json, inside
+from polymask.ledger import INVALID, Ledger, Omitted, Reason
 from polymask.model import Frame, ImageRecord, Instance, Skipped
 
 T = TypeVar("T")
+P = ParamSpec("P")
+Made = Instance | Omitted  # what becomes of an annotation, unless it is refused
 NOT_SEEN = (1, 1)  # the frame of a picture, while records are only checked
 
 
@@ -51,7 +54,9 @@ class Notes:
     refusals: Refusals
     pictures: Pictures | None = None
     unsupported: list[Skipped] = field(default_factory=list)
-    unsegmented: int = 0
+    declared: int = 0
+    joined: int = 0
+    left_out: Counter[Reason] = field(default_factory=Counter)
     unseen: bool = False
 
     def frame(self, name: str) -> Frame:
@@ -72,26 +77,51 @@ class Notes:
         self.options.limits.check_frame(str(self.page.file.path), frame)
         return frame
 
-    def leave(self, what: str, reason: str) -> None:
-        """Note an instance that cannot be painted and is left alone."""
-        self.unsupported.append(Skipped(what, reason))
+    def leave_out(self, omitted: Omitted, count: int = 1) -> None:
+        """Count annotations of which nothing is read."""
+        self.declared += count
+        self._omit(omitted, count)
+
+    def _omit(self, omitted: Omitted, count: int = 1) -> None:
+        if count:
+            self.left_out[omitted.reason] += count
+        if omitted.what:
+            self.unsupported.append(Skipped(omitted.what, omitted.text))
+
+    def take(
+        self, where: str, make: Callable[P, Made], *args: P.args, **kwargs: P.kwargs
+    ) -> Iterator[Instance]:
+        """The instance that `make` gives for one annotation, if it is any; a malformed one is refused."""
+        self.declared += 1
+        made = self.refusals.catch(where, make, *args, **kwargs)
+        if isinstance(made, Instance):
+            yield made
+        elif made is None:
+            self.left_out[INVALID] += 1
+        else:
+            self._omit(made)
 
     def each(
-        self, rows: msgspec.Raw, kind: type[T], where: str, make: Callable[[int, T], Instance | None]
+        self, rows: msgspec.Raw, kind: type[T], where: str, make: Callable[[int, T], Made]
     ) -> tuple[Instance, ...]:
         """The instances that `make` gives for the rows of a JSON list at a place in the page.
 
         Malformed rows are refused with their place.
         """
         place = self.page.where + where.removeprefix("$")
-        made = [
-            self.refusals.catch(f"{place}[{index}]", _placed, make, index, row)
-            for index, row in self.refusals.rows(rows, kind, place)
-        ]
-        return tuple(instance for instance in made if instance is not None)
+        before = len(self.refusals.skipped)
+        found = self.refusals.rows(rows, kind, place)
+        if refused := len(self.refusals.skipped) - before:
+            self.declared += refused
+            self.left_out[INVALID] += refused
+        return tuple(
+            instance
+            for index, row in found
+            for instance in self.take(f"{place}[{index}]", _placed, make, index, row)
+        )
 
 
-def _placed(make: Callable[[int, T], Instance | None], index: int, row: T) -> Instance | None:
+def _placed(make: Callable[[int, T], Made], index: int, row: T) -> Made:
     with inside("$"):
         return make(index, row)
 
@@ -100,7 +130,7 @@ Parse = Callable[[Page, Notes], ImageRecord]
 Categories = Sequence[tuple[str, int | None]]
 
 
-def gather(
+def gather(  # noqa: PLR0913 - what formats differ in
     content: Content,
     options: ReadOptions,
     pages: Iterable[Page],
@@ -108,17 +138,19 @@ def gather(
     format: str,  # noqa: A002 - the word of the flag
     parse: Parse,
     categories: Categories | None = None,
+    declares: Callable[[Page], int] = lambda _: 0,
     skipped: Iterable[Skipped] = (),
     keep_originals: bool = False,
 ) -> Annotations:
     """Check every page and give the annotations, which parse a page again when its image is asked for.
 
     Without `categories` the labels are those that occur, sorted by name; `skipped` was left out
-    before. Raises `FormatError` for the first malformed record, unless such are to be left out.
+    before. `declares` counts the annotations of a page that is refused as a whole. Raises
+    `FormatError` for the first malformed record, unless such are to be left out.
     """
     reader = _Reader(content, options, parse)
     for page in pages:
-        reader.check(page)
+        reader.check(page, declares)
     if not reader.names and not reader.skipped:
         raise FormatError(f"{content.path}: no annotations of the format {format} in it")
     return Annotations(
@@ -129,7 +161,7 @@ def gather(
         decode=reader.record,
         used=dict(reader.used),
         skipped=(*skipped, *reader.skipped),
-        unsegmented=reader.unsegmented,
+        ledger=reader.ledger,
         unsupported=tuple(reader.unsupported),
         original=reader.original if keep_originals else None,
     )
@@ -140,6 +172,7 @@ class _Reader:
 
     def __init__(self, content: Content, options: ReadOptions, parse: Parse) -> None:
         self.options, self.parse = options, parse
+        self.ledger = Ledger()
         self.pictures = Pictures(content.place, options.images)
         self.pages: list[Page] = []
         self.refused: list[int] = []
@@ -147,21 +180,27 @@ class _Reader:
         self.used: Counter[str] = Counter()
         self.skipped: list[Skipped] = []
         self.unsupported: list[Skipped] = []
-        self.unsegmented = 0
         self.many = not content.place.is_file
 
-    def check(self, page: Page) -> None:
+    def check(self, page: Page, declares: Callable[[Page], int]) -> None:
         """Parse a page for the first time."""
         notes = Notes(page, self.options, Refusals(page.file.path, skip=self.options.skip_invalid))
         record = self._parsed(page, notes)
         self.skipped += [self._placed(page, one) for one in notes.refusals.skipped]
-        if record is not None:
+        if record is None:
+            self.ledger.add_invalid(_counted(page, declares))
+        else:
             self.options.limits.check_record(f"{page.file.path}: {page.where}", record)
             self.pages.append(page)
             self.refused.append(len(notes.refusals.skipped))
             self.names.append(record.name)
             self.used.update(instance.label for instance in record.instances)
-            self.unsegmented += notes.unsegmented
+            self.ledger.add_image(
+                declared=notes.declared,
+                instances=len(record.instances),
+                joined=notes.joined,
+                left_out=notes.left_out,
+            )
             self.unsupported += [
                 Skipped(record.name, f"{one.name}: {one.reason}") for one in notes.unsupported
             ]
@@ -197,6 +236,14 @@ class _Reader:
         return record
 
 
+def _counted(page: Page, declares: Callable[[Page], int]) -> int:
+    """How many annotations a page has that is refused as a whole, as far as it can be told."""
+    try:
+        return declares(page)
+    except (FormatError, Malformed, msgspec.MsgspecError, RecursionError):
+        return 0
+
+
 def json_pages(content: Content, *, pattern: str = "*.json") -> Iterator[Page]:
     """One page for each JSON file whose name matches."""
     for file in files(content, pattern):
@@ -211,10 +258,32 @@ def files(content: Content, pattern: str) -> list[File]:
     return [place.file(name) for name in place.names if PurePosixPath(name).match(pattern)]
 
 
+def rows_at(*path: str) -> Callable[[Page], int]:
+    """Counts the rows of a list, or the members of an object, at a path of keys in a page; `*` is each."""
+    return lambda page: _rows_below(page.json, path)
+
+
+def _rows_below(text: bytes | msgspec.Raw, path: Sequence[str]) -> int:
+    values = _values(text)
+    if not path:
+        return len(values)
+    below = [values[path[0]]] if path[0] in values else list(values.values()) if path[0] == "*" else []
+    return sum(_rows_below(value, path[1:]) for value in below)
+
+
+def _values(text: bytes | msgspec.Raw) -> Mapping[str, msgspec.Raw]:
+    """The members of an object, or the elements of a list by their numbers; none of anything else."""
+    value = _container.decode(text)
+    if isinstance(value, list):
+        return {str(number): element for number, element in enumerate(value)}
+    return value if isinstance(value, dict) else {}
+
+
 def listed_pages(file: File, text: bytes | msgspec.Raw, *, at: str = "$") -> list[Page]:
     """One page for each row of the JSON list at a place in a file; raises `FormatError` where it is none."""
     rows = Refusals(file.path, skip=False).required(text, _rows, at)
     return [Page(file, f"{at}[{index}]", row) for index, row in enumerate(rows)]
 
 
+_container: Any = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw] | str | float | bool | None)
 _rows = msgspec.json.Decoder(list[msgspec.Raw])

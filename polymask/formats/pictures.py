@@ -43,14 +43,21 @@ def frame_of_bytes(data: bytes, path: Location) -> Frame:
     return _frame_of(BytesIO(data), path)
 
 
-def _frame_of(opened: BinaryIO, path: Location) -> Frame:
+def orientation_of(picture: "Image.Image") -> int:
+    """How a picture has still to be turned, as an EXIF orientation; Pillow turns TIFFs by itself."""
     from PIL import Image
 
+    if picture.format == "TIFF":
+        return 1
+    # PNG's own getexif would decode the pixels
+    return int(Image.Image.getexif(picture).get(EXIF_ORIENTATION, 1))
+
+
+def _frame_of(opened: BinaryIO, path: Location) -> Frame:
     try:
         with opened_picture(opened, header=True) as picture:
             width, height = picture.size
-            # PNG's own getexif would decode the pixels
-            orientation = Image.Image.getexif(picture).get(EXIF_ORIENTATION, 1)
+            orientation = orientation_of(picture)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return (width, height) if orientation in (5, 6, 7, 8) else (height, width)

@@ -7,11 +7,12 @@ README and Kirillov et al., "Segment Anything", 2023.
 import msgspec
 
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.coco_shapes import check_segmentation, shapes_of
+from polymask.formats.coco_shapes import box_ring, check_segmentation, has_box, shapes_of
 from polymask.formats.content import Content, members
 from polymask.formats.facts import Facts
-from polymask.formats.per_image import Notes, Page, gather, json_pages
+from polymask.formats.per_image import Made, Notes, Page, gather, json_pages, rows_at
 from polymask.formats.refusals import Malformed, inside
+from polymask.ledger import BOX, EMPTY
 from polymask.model import ImageRecord, Instance
 
 MANY = True
@@ -26,8 +27,9 @@ FACTS = Facts(
         ("image.file_name, height, width", "the image and its frame"),
         ("image.image_id", "the record's id"),
         ("annotations[].id, segmentation", "runs, compressed or not; rings are read too"),
+        ("annotations[].bbox", "painted with `--boxes`, where there is no segmentation"),
     ),
-    ignored="`area`, `bbox`, `predicted_iou`, `stability_score`, `crop_box`, `point_coords`.",
+    ignored="`area`, `predicted_iou`, `stability_score`, `crop_box`, `point_coords`.",
     rings="Masks are runs.",
     order="File order. Masks lie in one another: `--overlap smallest` shows the parts with `--instances`.",
     labels="There are none: every mask is an `object`, or what `--default-label` says.",
@@ -50,6 +52,7 @@ class _File(msgspec.Struct):
 
 class _Annotation(msgspec.Struct):
     segmentation: msgspec.Raw
+    bbox: msgspec.Raw = msgspec.Raw(b"null")
     id: int | str | None = None
 
 
@@ -65,7 +68,13 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each file."""
     label = options.default_label or LABEL
     return gather(
-        content, options, json_pages(content), format="sa1b", parse=_parse, categories=[(label, None)]
+        content,
+        options,
+        json_pages(content),
+        format="sa1b",
+        parse=_parse,
+        categories=[(label, None)],
+        declares=rows_at("annotations"),
     )
 
 
@@ -77,10 +86,13 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
         frame = notes.told_frame(file.image.height, file.image.width)
     label = notes.options.default_label or LABEL
 
-    def make(index: int, row: _Annotation) -> Instance | None:
+    def make(index: int, row: _Annotation) -> Made:
         if not check_segmentation(row.segmentation, frame):
-            notes.unsegmented += 1
-            return None
+            if not has_box(row.bbox):
+                return EMPTY
+            if not notes.options.boxes:
+                return BOX
+            row.segmentation = box_ring(row.bbox)
         (shape,) = shapes_of([row.segmentation], frame)
         return Instance(index if row.id is None else row.id, label, shape)
 

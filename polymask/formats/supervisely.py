@@ -8,22 +8,24 @@ Source: Supervisely's documentation, "Supervisely format: images".
 import zlib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
+from typing import Any
 
 import msgspec
 
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content, members
 from polymask.formats.facts import Facts
-from polymask.formats.per_image import Categories, Notes, Page, files, gather
+from polymask.formats.per_image import Categories, Made, Notes, Page, files, gather, rows_at
 from polymask.formats.place import SMALL, File
 from polymask.formats.refusals import Malformed, Refusals, inside
-from polymask.formats.shapes import Point, crop_runs, decoded, png_mask, polygon
+from polymask.formats.shapes import Point, crop_runs, decoded, png_mask, polygon, rectangle
+from polymask.ledger import BOX, Omitted
 from polymask.limits import Limits
 from polymask.model import Frame, ImageRecord, Instance, Shape
 
 MANY = True
 META, FOLDER = "meta.json", "ann"
-_NO_REGION = ("rectangle", "point", "graph", "cuboid")
+_NO_REGION = ("point", "graph", "cuboid")
 
 FACTS = Facts(
     title="Supervisely",
@@ -37,13 +39,14 @@ FACTS = Facts(
         ("objects[].bitmap.data, origin", "a PNG (zlib, base64) and the pixel of its upper left corner"),
         ("meta.json: classes[].title, id", "the labels and their ids"),
     ),
-    ignored="`tags`, `description`, `labelerLogin`, dates.",
+    ignored="`tags` of objects, `description`, `labelerLogin`, dates.",
     rings="Interiors are holes in the exterior.",
     order="File order.",
     labels="In the order of `meta.json`, with its ids; without it, sorted by name.",
     frame="As the file says.",
     limits=(
-        "Rectangles, points, graphs and cuboids are no segmentation: they paint nothing, and are counted.",
+        "Rectangles (but with `--boxes`), points, graphs, cuboids and tags of images are no segmentation: "
+        "they paint nothing, and are counted.",
         "Lines are left alone and listed, and the run exits 1.",
     ),
     sample="supervisely/harbor/ann/boat.png.json",
@@ -58,6 +61,7 @@ class _Size(msgspec.Struct):
 class _File(msgspec.Struct):
     size: _Size
     objects: msgspec.Raw
+    tags: list[Any] | None = None
 
 
 class _Points(msgspec.Struct):
@@ -102,7 +106,15 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each annotation file."""
     pages = [Page(file) for file in _annotation_files(content)]
     categories = _categories(content)
-    return gather(content, options, pages, format="supervisely", parse=_parse, categories=categories)
+    return gather(
+        content,
+        options,
+        pages,
+        format="supervisely",
+        parse=_parse,
+        categories=categories,
+        declares=lambda page: rows_at("objects")(page) + rows_at("tags")(page),
+    )
 
 
 def _annotation_files(content: Content) -> list[File]:
@@ -130,17 +142,18 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     with inside("$.size"):
         frame = notes.told_frame(file.size.height, file.size.width)
 
-    def make(index: int, row: _Object) -> Instance | None:
+    def make(index: int, row: _Object) -> Made:
         key = index if row.id is None else row.id
         kind = row.geometryType or ("bitmap" if row.bitmap else "polygon")
+        if kind == "rectangle" and not notes.options.boxes:
+            return BOX
         if kind in _NO_REGION:
-            notes.unsegmented += 1
-            return None
+            return Omitted("unsegmented", f"a {kind}")
         if kind == "line":
-            notes.leave(f"object {key}", "a line encloses nothing")
-            return None
+            return Omitted("unsupported", "a line encloses nothing", f"object {key}")
         return Instance(key, row.classTitle, _shape(row, kind, frame, notes.options.limits))
 
+    notes.leave_out(Omitted("tag", "a tag of the whole image"), len(file.tags or ()))
     name = image_name(page.file.name)
     return ImageRecord(
         PurePosixPath(name).stem, name, frame, notes.each(file.objects, _Object, "$.objects", make)
@@ -162,6 +175,11 @@ def _shape(row: _Object, kind: str, frame: Frame, limits: Limits) -> Shape:
     if kind == "polygon" and row.points:
         with inside("$.points"):
             return (polygon(row.points.exterior, row.points.interior),)
+    if kind == "rectangle" and row.points:
+        with inside("$.points.exterior"):
+            if len(row.points.exterior) != 2:
+                raise Malformed("$", f"a rectangle has 2 corners, not {len(row.points.exterior)}")
+            return (rectangle(*row.points.exterior),)
     if kind == "bitmap" and row.bitmap:
         with inside("$.bitmap.data"):
             mask = png_mask(_inflated(decoded(row.bitmap.data), limits), limits)

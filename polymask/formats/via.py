@@ -18,9 +18,10 @@ from polymask.errors import InputError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.content import Content, members
 from polymask.formats.facts import Facts
-from polymask.formats.per_image import Notes, Page, files, gather
+from polymask.formats.per_image import Made, Notes, Page, files, gather, rows_at
 from polymask.formats.refusals import Malformed, Refusals, inside
 from polymask.formats.shapes import ellipse, polygon, rectangle
+from polymask.ledger import Omitted
 from polymask.model import Frame, ImageRecord, Instance, Shape
 
 MANY = True
@@ -93,7 +94,8 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each image."""
     pages = [page for file in files(content, "*.json") for page in _pages(Content(file))]
     attribute = _attribute(content, pages, options)
-    return gather(content, options, pages, format="via", parse=partial(_parse, attribute=attribute))
+    parse = partial(_parse, attribute=attribute)
+    return gather(content, options, pages, format="via", parse=parse, declares=rows_at("regions"))
 
 
 def _pages(content: Content) -> Iterator[Page]:
@@ -155,11 +157,10 @@ def _parse(page: Page, notes: Notes, attribute: str | None) -> ImageRecord:
         raise Malformed("$.filename", "the name is empty")
     frame = notes.frame(image.filename)
 
-    def make(index: int, row: _Region) -> Instance | None:
+    def make(index: int, row: _Region) -> Made:
         kind = row.shape_attributes.name
         if kind in UNSUPPORTED and not _is_closed(row.shape_attributes):
-            notes.leave(f"region {index}", f"a {kind} encloses nothing")
-            return None
+            return Omitted("unsupported", f"a {kind} encloses nothing", f"region {index}")
         label = _label(row, attribute, notes.options.default_label)
         with inside("$.shape_attributes"):
             return Instance(index, label, _shape(row.shape_attributes, frame))

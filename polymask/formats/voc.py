@@ -175,6 +175,7 @@ def _parse(page: Page, notes: Notes, labels: _Labels) -> ImageRecord:
         for value in np.unique(values).tolist()
         if (name := labels.name(value, palette))
     ]
+    notes.declared += len(instances)
     path = PurePosixPath(page.file.name)
     name = str(PurePosixPath(*(part for part in path.parts if part != FOLDER)))
     return ImageRecord(path.stem, name, (height, width), tuple(instances))

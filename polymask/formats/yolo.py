@@ -5,7 +5,7 @@ needed. Parts that were stitched by bridges of no width are one ring, which even
 were. Source: Ultralytics' documentation, "Instance segmentation datasets overview".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
@@ -21,6 +21,7 @@ from polymask.formats.per_image import Notes, Page, gather
 from polymask.formats.pictures import SUFFIXES, Pictures
 from polymask.formats.place import File, Place
 from polymask.formats.refusals import Malformed, inside
+from polymask.formats.shapes import rectangle
 from polymask.model import Frame, ImageRecord, Instance, Polygon
 
 MANY = True
@@ -45,7 +46,7 @@ FACTS = Facts(
     frame="That of the picture as it is shown (EXIF orientation taken into account). An image whose picture "
     "is not there fails; the others are done.",
     limits=(
-        "A row of 5 numbers is a box, and refused.",
+        "A row of 5 numbers is a box, and refused; `--boxes` paints it.",
         "A picture without a label file is not converted.",
     ),
     sample="yolo/labels/train/boat.txt",
@@ -81,7 +82,9 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     pictures = Pictures(place, options.images)
     parse = partial(_parse, names=names, pictures=pictures)
     inner = Content(place.path, place.limits)
-    annotations = gather(inner, options, pages, format="yolo", parse=parse, categories=_categories(names))
+    annotations = gather(
+        inner, options, pages, format="yolo", parse=parse, categories=_categories(names), declares=_declared
+    )
     return replace(annotations, path=content.path)
 
 
@@ -133,17 +136,27 @@ def _parse(page: Page, notes: Notes, names: Mapping[int, str], pictures: Picture
     if notes.pictures is not None and found is None:
         raise InputError(f"{page.file.path}: no picture for it, and only it tells the size; add --images DIR")
     frame = notes.frame(found or "")
-    content = Content(page.file)
-    lines = content.text.splitlines() if content.data.strip() else []  # an empty file: nothing is in it
-    made = [
-        notes.refusals.catch(f"line {number}", _instance, line, number, names, frame)
-        for number, line in enumerate(lines, 1)
-        if line.strip()
+    instances = [
+        instance
+        for number, line in _lines(page)
+        for instance in notes.take(
+            f"line {number}", _instance, line, number, names, frame, boxes=notes.options.boxes
+        )
     ]
     path = PurePosixPath(_without(page.file.name))
     suffix = PurePosixPath(found or ".jpg").suffix or ".jpg"
-    instances = tuple(instance for instance in made if instance)
-    return ImageRecord(path.stem, str(path.with_suffix(suffix)), frame, instances)
+    return ImageRecord(path.stem, str(path.with_suffix(suffix)), frame, tuple(instances))
+
+
+def _lines(page: Page) -> list[tuple[int, bytes]]:
+    """The rows with their numbers; none of an empty file."""
+    content = Content(page.file)
+    lines = content.text.splitlines() if content.data.strip() else []
+    return [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _declared(page: Page) -> int:
+    return len(_lines(page))
 
 
 def _without(name: str, instead: tuple[str, ...] = ()) -> str:
@@ -162,7 +175,9 @@ def _picture(name: str, pictures: Pictures) -> str | None:
     return None
 
 
-def _instance(line: bytes, index: int, names: Mapping[int, str], frame: Frame) -> Instance:
+def _instance(
+    line: bytes, index: int, names: Mapping[int, str], frame: Frame, *, boxes: bool = False
+) -> Instance:
     parts = line.split()
     try:
         key, numbers = int(parts[0]), [float(part) for part in parts[1:]]
@@ -170,10 +185,22 @@ def _instance(line: bytes, index: int, names: Mapping[int, str], frame: Frame) -
         raise Malformed("", f"not `class x y x y …`: {line[:60].decode(errors='replace')!r}") from None
     if key not in names:
         raise Malformed("", f"no name in data.yaml has the id {key}")
+    height, width = frame
+    if len(numbers) == 4 and boxes:
+        with inside(""):
+            return Instance(index, names[key], (_box(numbers, frame),))
     if len(numbers) == 4:
-        raise Malformed("", "a box, not a polygon: 4 numbers after the class")
+        raise Malformed("", "a box, not a polygon: 4 numbers after the class (--boxes paints boxes)")
     if len(numbers) < 6 or len(numbers) % 2:
         raise Malformed("", f"{len(numbers)} numbers after the class are no 3 or more pairs of x and y")
-    height, width = frame
     with inside(""), np.errstate(over="ignore"):  # what becomes infinite is refused
         return Instance(index, names[key], (Polygon(np.array(numbers).reshape(-1, 2) * (width, height)),))
+
+
+def _box(numbers: Sequence[float], frame: Frame) -> Polygon:
+    """The box with a center and a size, in parts of the picture."""
+    x, y, across, down = numbers
+    height, width = frame
+    left, right = (x - across / 2) * width, (x + across / 2) * width
+    top, bottom = (y - down / 2) * height, (y + down / 2) * height
+    return rectangle((left, top), (right, bottom))

@@ -10,16 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.colors import colored, label_colors
-from polymask.digest import pixels_sha256
+from polymask.colors import Color, colored, label_colors
+from polymask.digest import PixelDigest
 from polymask.errors import InputError
-from polymask.formats.pictures import opened_picture
+from polymask.formats.pixels import upright
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
 from polymask.layouts.reading import Folder, MaskFolder, masks_below
 from polymask.model import Frame, IndexMask
-from polymask.png import decode_color, encode_color
+from polymask.png import decode_color, encode_color, encode_color_strips
 from polymask.semantic import Painting
+from polymask.strips import rows_of
 
 IMAGES = "images"
 INDEX = True
@@ -29,6 +30,7 @@ GRAY = 110
 THUMBNAIL = 160  # px, the longer side
 COLUMNS, ROWS = 8, 12  # of a contact sheet
 _CAPTION = 14
+STRIP_PIXELS = 1 << 17  # that are blended together: some 70 bytes each
 
 Pixels = NDArray[np.uint8]
 
@@ -40,7 +42,11 @@ FACTS = Facts(
         ("contact-sheet-<n>.png", "all images of the folder, small, by name"),
     ),
     values=(("pixels", "colors, of --palette safe (color-blind-safe) or voc; no label values"),),
-    limits=("For people: nothing reads labels out of it.", "Without --images the masks lie on gray."),
+    limits=(
+        "For people: nothing reads labels out of it.",
+        "Without --images the masks lie on gray.",
+        "Pictures lie upright; of more than 8 bits the least value is black, the largest white.",
+    ),
     read_back="Not as masks; `verify` proves that the pixels are still those that were written.",
 )
 
@@ -59,15 +65,43 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     """The mask over the picture; the digest is that of the overlay's pixels."""
     (path,) = paths(painting.record.name, options)
     data = options.picture() if options.picture else None
-    below = _picture(data, painting.record.frame, painting.record.name)
-    pixels = blended(below, painting.index, painting.owners, label_colors(options.label_map, options.palette))
+    below = _Below(data, painting.record.frame, painting.record.name)
+    digest, small = PixelDigest(), _Small(painting.record.frame)
+
+    def strips() -> Iterator[Pixels]:
+        for strip in _strips(painting, below, label_colors(options.label_map, options.palette)):
+            digest.update(strip)
+            small.add(strip)
+            yield strip
+
+    png = encode_color_strips(strips(), painting.record.frame)
     return Drawn(
         name=painting.record.name,
         mask=path,
-        pixels_sha256=pixels_sha256(pixels),
-        files=((path, encode_color(pixels)),),
-        row=_thumbnail(pixels),
+        pixels_sha256=digest.hexdigest(),
+        files=((path, png),),
+        row=small.png(),
     )
+
+
+def _strips(painting: Painting, below: "_Below", colors: dict[int, Color]) -> Iterator[Pixels]:
+    """The overlay in strips of whole rows; each sees a row above and below it, for the outlines."""
+    height, width = painting.record.frame
+    rows = max(1, STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        above, under = min(top, 1), min(height - bottom, 1)
+        index, owners = _rows(painting, top - above, bottom + under)
+        mixed = blended(below.rows(top - above, bottom + under), index, owners, colors)
+        yield mixed[above : above + bottom - top]
+
+
+def _rows(painting: Painting, top: int, bottom: int) -> tuple[IndexMask, NDArray[np.int32]]:
+    """Mask and owners of some rows. A void border looks at all rows."""
+    if painting.rules.border:
+        return painting.index[top:bottom], painting.owners[top:bottom]
+    rows = rows_of(painting, top, bottom)
+    return rows.index, rows.owners
 
 
 def blended(
@@ -100,20 +134,49 @@ def _edges(owners: NDArray[np.int32]) -> NDArray[np.bool_]:
     return edges
 
 
-def _picture(data: bytes | None, frame: Frame, name: str) -> Pixels:
-    """The picture's pixels at the mask's size; gray where there is none."""
-    from PIL import ImageOps
+class _Below:
+    """A picture at the mask's size, from which rows are taken; gray where there is none."""
 
-    height, width = frame
-    if data is None:
-        return np.full((height, width, 3), GRAY, np.uint8)
-    try:
-        with opened_picture(BytesIO(data)) as opened:
-            fits = (opened.width > opened.height) == (width > height)
-            shown = (opened if fits else ImageOps.exif_transpose(opened)).convert("RGB")
-    except InputError as error:
-        raise InputError(f"{name}: {error}; leave --images out for gray") from None
-    return np.array(shown if shown.size == (width, height) else shown.resize((width, height)))
+    def __init__(self, data: bytes | None, frame: Frame, name: str) -> None:
+        self.frame = frame
+        try:
+            self.picture = upright(BytesIO(data), frame) if data is not None else None
+        except InputError as error:
+            raise InputError(f"{name}: {error}; leave --images out for gray") from None
+
+    def rows(self, top: int, bottom: int) -> Pixels:
+        """(bottom - top, width, 3) uint8."""
+        width = self.frame[1]
+        if self.picture is None:
+            return np.full((bottom - top, width, 3), GRAY, np.uint8)
+        return np.array(self.picture.crop((0, top, width, bottom)).convert("RGB"))
+
+
+class _Small:
+    """The overlay's thumbnail, from strips: the averages of blocks, which are then made smaller."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.step = max(1, max(frame) // (4 * THUMBNAIL))
+        self.blocks: list[Pixels] = []
+        self.rest = np.zeros((0, frame[1], 3), np.uint8)
+
+    def add(self, strip: Pixels) -> None:
+        """Take the next rows in; those that fill no block wait for more."""
+        rows = np.concatenate([self.rest, strip])
+        whole = len(rows) // self.step * self.step
+        self.rest = rows[whole:].copy()
+        if whole:
+            self.blocks.append(self._reduced(rows[:whole]))
+
+    def _reduced(self, rows: Pixels) -> Pixels:
+        from PIL import Image
+
+        return np.array(Image.fromarray(rows).reduce(self.step))
+
+    def png(self) -> bytes:
+        """The thumbnail of all rows."""
+        last = [self._reduced(self.rest)] if len(self.rest) else []
+        return _thumbnail(np.concatenate([*self.blocks, *last]))
 
 
 def overlays(folder: Folder) -> MaskFolder:

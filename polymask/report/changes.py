@@ -23,7 +23,7 @@ from polymask.reconcile import Decision
 from polymask.report.html import Preview, preview_of, require_jinja, write
 from polymask.report.pictures import Pictures
 from polymask.report.shots import before_of
-from polymask.report.survey import Facts, Survey, contested_pixels
+from polymask.report.survey import Facts, Survey, View, sampled
 from polymask.report_model import Report
 from polymask.seams import Item, Reading, Stored
 from polymask.semantic import Rules
@@ -105,11 +105,9 @@ class Changes(Survey):
             return replace(facts, differing=after.size)
         return replace(facts, differing=int((before != after).sum()))
 
-    def view(self, index: int) -> Any:
+    def view(self, index: int, step: int = 1) -> View:
         """The image as it would be."""
-        painting = self.painting(index)
-        contested = contested_pixels(painting) if painting.contested_pixels else None
-        return painting.record, painting.index, contested
+        return self.drawn(index, step)
 
     def what(self, index: int) -> list[str]:
         """What would be done to an image, in words; nothing where nothing would."""
@@ -121,12 +119,12 @@ class Changes(Survey):
             return ["the mask changes its size"]
         return ["the mask changes"] if (before != after).any() else []
 
-    def more(self, index: int) -> dict[str, Any]:
+    def more(self, index: int, step: int = 1) -> dict[str, Any]:
         """What would be done, and the mask as it is."""
         before, after = self.stored(index), self.painting(index).index
         if before is None or before.shape != after.shape:
             before = np.full_like(after, self.label_map.background)
-        return {"changes": self.what(index), **before_of(before)}
+        return {"changes": self.what(index), **before_of(sampled(before, step))}
 
     def rows(self, facts: Sequence[Facts]) -> list[dict[str, Any]]:
         """The images that would change, those with most pixels first."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from polymask._version import __version__
+from polymask.checks import of_source
 from polymask.colors import label_colors
 from polymask.errors import InputError
 from polymask.files import Root
@@ -21,7 +22,6 @@ from polymask.options import Progress
 from polymask.report import page
 from polymask.report.sample import choose
 from polymask.report.shots import (
-    MOST_PIXELS,
     Read,
     Shot,
     add_pictures,
@@ -29,6 +29,7 @@ from polymask.report.shots import (
     plain_finding,
     shot_of,
     size_of,
+    step_of,
     within,
 )
 from polymask.report.survey import Facts, Survey, open_survey
@@ -47,7 +48,8 @@ _WITHOUT_PICTURES = 0.6  # of the bytes, where there are pictures too
 class Preview:
     """What a report shows: its title, the facts of all images, and the shots of some.
 
-    `changes` are the rows of a before and after.
+    `changes` are the rows of a before and after; `notes` tell of images that cannot be shown,
+    `unshown` of pictures.
     """
 
     title: str
@@ -60,6 +62,7 @@ class Preview:
     palette: str = "safe"
     changes: Sequence[dict[str, Any]] | None = None
     notes: list[str] = field(default_factory=list)
+    unshown: list[str] = field(default_factory=list)
 
 
 def preview(
@@ -122,8 +125,8 @@ def preview_of(
             progress.advance(len(chunk))
     chosen = choose(facts, limit)
     drawn = partial(_shot, survey=survey, facts=facts, chosen=chosen)
-    shots = [shot for chunk in run_chunks(drawn, list(chosen), workers) for shot in chunk if shot]
-    shots, pictures = fit(shots, _reader(survey), max_mb)
+    shots = [shot for chunk in run_chunks(drawn, list(chosen), workers) for shot in chunk]
+    shots, pictures, unshown = fit(shots, _reader(survey), max_mb)
     findings = [*_of_file(survey), *(finding for one in facts for finding in one.findings)]
     return Preview(
         title=title,
@@ -134,15 +137,14 @@ def preview_of(
         counts_instances=survey.annotations is not None,
         pictures=pictures,
         palette=palette,
+        unshown=unshown,
         notes=[f"{one.name}: {one.problem}" for one in facts if one.problem],
     )
 
 
-def _shot(index: int, *, survey: Survey, facts: Sequence[Facts], chosen: dict[int, str]) -> Shot | None:
-    one = facts[index]
-    if one.frame[0] * one.frame[1] > MOST_PIXELS:
-        return None
-    record, mask, contested = survey.view(index)
+def _shot(index: int, *, survey: Survey, facts: Sequence[Facts], chosen: dict[int, str]) -> Shot:
+    one, step = facts[index], step_of(facts[index].frame)
+    record, mask, contested = survey.view(index, step)
     shot = shot_of(record, mask, contested, label_map=survey.label_map)
     return shot | {
         "at": index,
@@ -152,7 +154,8 @@ def _shot(index: int, *, survey: Survey, facts: Sequence[Facts], chosen: dict[in
         "pixels": one.pixels,
         "conflicts": [plain_conflict(conflict) for conflict in one.conflicts],
         "findings": [plain_finding(finding) for finding in one.findings],
-        **survey.more(index),
+        **({"step": step, "full": one.frame} if step > 1 else {}),
+        **survey.more(index, step),
     }
 
 
@@ -165,15 +168,18 @@ def _reader(survey: Survey) -> Read:
     return read
 
 
-def fit(shots: Sequence[Shot], read: Read, max_mb: float) -> tuple[list[Shot], int]:
-    """The shots that fit into so many megabytes, with pictures as large as the rest allows."""
+def fit(shots: Sequence[Shot], read: Read, max_mb: float) -> tuple[list[Shot], int, list[str]]:
+    """The shots that fit into so many megabytes, with pictures as large as the rest allows.
+
+    Returns also how many have a picture, and what is wrong with pictures that cannot be shown.
+    """
     budget = int(max_mb * 1e6) - _RESERVE
     if budget <= 0:
         raise InputError(f"--max-mb {max_mb:g} leaves no room for images; allow 1 or more")
     with_pictures = any(read(shot["name"]) for shot in shots[:5])
     kept = within(shots, int(budget * _WITHOUT_PICTURES) if with_pictures else budget)
     left = budget - sum(map(size_of, kept))
-    return kept, add_pictures(kept, read, left) if with_pictures else 0
+    return kept, *(add_pictures(kept, read, left) if with_pictures else (0, []))
 
 
 def _of_file(survey: Survey) -> list[Finding]:
@@ -183,8 +189,7 @@ def _of_file(survey: Survey) -> list[Finding]:
     skipped = [
         Finding("invalid", "", None, f"{one.name}: {one.reason}") for one in survey.annotations.skipped
     ]
-    left = [Finding("unsupported", one.name, None, one.reason) for one in survey.annotations.unsupported]
-    return [*skipped, *survey.annotations.findings, *left]
+    return [*skipped, *survey.annotations.findings, *of_source(survey.annotations)]
 
 
 def require_jinja() -> None:

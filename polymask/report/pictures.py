@@ -1,15 +1,17 @@
 """Pictures for a report: found by name, and made small enough for one file."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from polymask.errors import InputError
 from polymask.formats import Annotations
-from polymask.formats.pictures import SUFFIXES, opened_picture
+from polymask.formats.pictures import SUFFIXES
+from polymask.formats.pixels import reduced
 from polymask.layouts import stem
 from polymask.model import Frame
 from polymask.urls import Location, in_order, name_below
@@ -70,31 +72,27 @@ class Pictures:
         return next((path for path in tried if path.is_file()), None)
 
 
-def small_jpeg(data: bytes, frame: Frame, size: tuple[int, int]) -> bytes | None:
-    """A picture as it is annotated, at most `size[0]` px long, as JPEG; None for what is no picture."""
-    side, quality = size
-    try:
-        with opened_picture(BytesIO(data)) as picture:
-            picture.draft("RGB", (side, side))
-            shown = picture if _fits(picture.size, frame) else ImageOps.exif_transpose(picture)
-            shown = shown.convert("RGB")
-            shown.thumbnail((side, side), Image.Resampling.LANCZOS)
-            out = BytesIO()
-            shown.save(out, "JPEG", quality=quality, subsampling=0 if quality > 90 else 2)
-            return out.getvalue()
-    except InputError:
-        return None
+def small_jpeg(data: bytes, frame: Frame, size: tuple[int, int]) -> bytes:
+    """A picture as it is annotated, at most `size[0]` px long, as JPEG; `InputError` for what is none."""
+    return _jpeg(reduced(BytesIO(data), frame, size[0]), size)
 
 
-def _fits(size: tuple[int, int], frame: Frame) -> bool:
-    """Whether a (width, height) lies as the frame does; drafts are smaller."""
-    return (size[0] > size[1]) == (frame[1] > frame[0])
+def _jpeg(picture: Image.Image, size: tuple[int, int]) -> bytes:
+    (side, quality), out = size, BytesIO()
+    shown = picture.copy()
+    shown.thumbnail((side, side), Image.Resampling.LANCZOS)
+    shown.save(out, "JPEG", quality=quality, subsampling=0 if quality > 90 else 2)
+    return out.getvalue()
 
 
 def best_size(examples: Sequence[tuple[bytes, Frame]], count: int, budget: int) -> tuple[int, int] | None:
     """The largest of `SIZES` at which `count` pictures like the examples fit; None where none does."""
+    shown = []
+    for data, frame in examples:
+        with suppress(InputError):  # told when its turn comes
+            shown.append(reduced(BytesIO(data), frame, SIZES[0][0]))
     for size in SIZES:
-        made = [len(small_jpeg(data, frame, size) or b"") for data, frame in examples]
+        made = [len(_jpeg(picture, size)) for picture in shown]
         if made and sum(made) / len(made) * count * 4 / 3 <= budget:
             return size
     return None

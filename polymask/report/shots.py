@@ -1,5 +1,6 @@
 """The images that a report shows, each as a small JSON value with its mask, outlines and picture."""
 
+import math
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -7,13 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polymask.errors import InputError
 from polymask.labels import VOID_8, LabelMap
 from polymask.model import Conflict, Finding, Frame, ImageRecord, IndexMask
 from polymask.outlines import path_of
 from polymask.png import encode_color, encode_png
-from polymask.report.pictures import best_size, small_jpeg
+from polymask.report.pictures import SIZES, best_size, small_jpeg
 
 MOST_PIXELS = 1 << 26  # a canvas of more is beyond what phones open
+SHOWN_PIXELS = 1 << 24  # of an image above it, reduced
 EXAMPLES = 8
 _JSON_ROUND = 4 / 3  # base64
 
@@ -94,20 +97,38 @@ def within(shots: Sequence[Shot], budget: int) -> list[Shot]:
     return kept
 
 
-def add_pictures(shots: Sequence[Shot], read: Read, budget: int) -> int:
-    """Give shots their pictures, as large as fits into the bytes; returns how many have one."""
+def step_of(frame: Frame) -> int:
+    """Every how many pixels an image is shown: 1, but for images that are too large.
+
+    >>> step_of((8000, 8000)), step_of((20000, 15000))
+    (1, 5)
+    """
+    pixels = frame[0] * frame[1]
+    return 1 if pixels <= MOST_PIXELS else math.ceil(math.sqrt(pixels / SHOWN_PIXELS))
+
+
+def add_pictures(shots: Sequence[Shot], read: Read, budget: int) -> tuple[int, list[str]]:
+    """Give shots their pictures, as large as fits into the bytes.
+
+    Returns how many have one, and what is wrong with those that cannot be shown.
+    """
     step = max(1, len(shots) // EXAMPLES)
     examples = [(data, _frame(shot)) for shot in shots[::step] if (data := read(shot["name"]))]
     size = best_size(examples, len(shots), budget)
-    count = 0
-    for shot in shots if size else ():
-        data = read(shot["name"])
-        made = small_jpeg(data, _frame(shot), size) if data and size else None
-        if made and (cost := int(len(made) * _JSON_ROUND) + 40) <= budget:
+    count, problems = 0, []
+    for shot in shots:
+        if (data := read(shot["name"])) is None:
+            continue
+        try:
+            made = small_jpeg(data, _frame(shot), size or SIZES[-1])
+        except InputError as error:
+            problems.append(f"{shot['name']}: {error}")
+            continue
+        if size and (cost := int(len(made) * _JSON_ROUND) + 40) <= budget:
             shot["picture"] = _uri("jpeg", made)
             budget -= cost
             count += 1
-    return count
+    return count, problems
 
 
 def _frame(shot: Shot) -> Frame:

@@ -142,7 +142,8 @@ function tellPixel(pixel) {
     const before = stage.scene.before ? ` (before: ${stage.scene.before.values[at]})` : "";
     const claims = claimsAt(pixel).map(([place, id]) => `${place < 0 ? "?" : data.labels[place].name} #${id}`);
     const claimed = claims.length > 1 ? ` · claimed by ${claims.join(", ")}` : "";
-    out.textContent = `x ${pixel[0]}, y ${pixel[1]} · value ${value} · ${nameOfValue(value)}${before}${claimed}`;
+    const [x, y] = pixel.map((at) => at * (stage.scene.shot.step || 1));
+    out.textContent = `x ${x}, y ${y} · value ${value} · ${nameOfValue(value)}${before}${claimed}`;
   }
   drawStage();
 }

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from polymask.ledger import told
 from polymask.model import Finding, Skipped
 from polymask.report_model import Report
 
@@ -60,10 +61,13 @@ def _conflicts(report: Report) -> list[str]:
 
 
 def _left_out(report: Report) -> list[str]:
-    told = (report.unsegmented, report.notes, report.skipped, report.unsupported, report.failures)
-    lines = [""] if any(told) else []
-    if report.unsegmented:
-        lines.append(f"{report.unsegmented:,} annotations have no segmentation and paint nothing.")
+    counted = told(report.left_out)
+    lines = [""] if any((counted, report.notes, report.skipped, report.unsupported, report.failures)) else []
+    if counted:
+        joined = f" ({report.joined:,} as parts of others)" if report.joined else ""
+        painted = f"{report.painted + report.joined:,} of {report.declared:,}"
+        lines.append(f"Painted are {painted} annotations{joined}; the others are not:")
+        lines += [f"  {line}" for line in counted]
     lines += _listed("Noted", report.notes)
     lines += _listed("Left out", _told(report.skipped))
     lines += _listed("Not supported, left alone", _told(report.unsupported))

@@ -17,10 +17,15 @@ from polymask.layouts import stem
 from polymask.limits import Limits
 from polymask.masks import MaskSet, matched, open_mask_folder, open_masks
 from polymask.model import Conflict, Finding, Frame, ImageRecord, IndexMask
+from polymask.raster.resize import resized
 from polymask.raster.spans import paint
 from polymask.report.pictures import Pictures
 from polymask.semantic import Painting, Rules
+from polymask.strips import painting as striped
 from polymask.urls import Location, listed_once, located
+
+View = tuple[ImageRecord, IndexMask, NDArray[np.bool_] | None]
+_BLOCK = 1 << 22  # pixels that are counted together
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ class Survey:
             self.names[index],
             painting.record.frame,
             dict(Counter(named[value] for value in painting.values if value in named)),
-            self._pixels(painting.index),
+            {label.name: n for label in self.label_map.labels if (n := painting.pixels.get(label.value))},
             conflicts,
             painting.contested_pixels,
             tuple(findings_of(self.annotations, index, self.images, limits=self.limits)),
@@ -120,7 +125,11 @@ class Survey:
         return replace(facts, frame=(height, width), pixels=self._pixels(mask), differing=differing)
 
     def _pixels(self, mask: IndexMask) -> dict[str, int]:
-        counts = np.bincount(mask.reshape(-1), minlength=VOID_16 + 1)
+        rows = max(1, _BLOCK // mask.shape[1])
+        blocks = (mask[top : top + rows] for top in range(0, mask.shape[0], rows))
+        counts = np.zeros(VOID_16 + 1, np.int64)
+        for block in blocks:
+            counts += np.bincount(block.reshape(-1), minlength=VOID_16 + 1)
         return {
             label.name: int(counts[label.value]) for label in self.label_map.labels if counts[label.value]
         }
@@ -130,26 +139,50 @@ class Survey:
         assert self.annotations is not None
         record = self.annotations.decode(index)
         kept = tuple(one for one in record.instances if one.label in self.label_map)
-        return Painting(replace(record, instances=kept), self.label_map, self.rules)
+        return striped(replace(record, instances=kept), self.label_map, self.rules)
 
     def stored(self, index: int) -> IndexMask | None:
         """The folder's mask of an image, if it has one."""
         name = self._stored.get(self.names[index])
         return self.masks.decode(name) if self.masks and name is not None else None
 
-    def more(self, index: int) -> dict[str, Any]:  # noqa: ARG002 - for those that know more
+    def more(self, index: int, step: int = 1) -> dict[str, Any]:  # noqa: ARG002 - for those that know more
         """What else the page is told of an image."""
         return {}
 
-    def view(self, index: int) -> tuple[ImageRecord, IndexMask, NDArray[np.bool_] | None]:
-        """What is shown of an image: its instances, its mask, and where labels contest pixels."""
+    def view(self, index: int, step: int = 1) -> View:
+        """What is shown of an image: its instances, its mask, and where labels contest pixels.
+
+        With a `step` it is reduced: one of so many rows and columns is shown.
+        """
         mask = self.stored(index)
         if self.annotations is None:
             assert mask is not None
+            mask = sampled(mask, step)
             return ImageRecord(index, self.names[index], (mask.shape[0], mask.shape[1])), mask, None
+        view = self.drawn(index, step)
+        return view if mask is None else (view[0], sampled(mask, step), view[2])
+
+    def drawn(self, index: int, step: int) -> View:
+        """An image as it would be painted."""
         painting = self.painting(index)
+        if step > 1:
+            height, width = painting.record.frame
+            small = resized(painting.record, (-(-height // step), -(-width // step)))
+            painting = Painting(small, self.label_map, self.rules)
         contested = contested_pixels(painting) if painting.contested_pixels else None
-        return painting.record, painting.index if mask is None else mask, contested
+        return painting.record, painting.index, contested
+
+
+def sampled(mask: IndexMask, step: int) -> IndexMask:
+    """The mask with one of `step` rows and columns, those in the middle."""
+    if step == 1:
+        return mask
+    rows, columns = (
+        (2 * np.arange(-(-size // step)) + 1) * size // (2 * -(-size // step)) for size in mask.shape
+    )
+    shown: IndexMask = mask[rows[:, None], columns]
+    return shown
 
 
 def contested_pixels(painting: Painting) -> NDArray[np.bool_]:

@@ -1,12 +1,17 @@
 // The dialog around the stage: pointers, keys, the image's labels, conflicts and findings.
 const viewer = { list: [], at: 0, rows: [], pointers: new Map(), dragging: null };
 
+function sizeOf(shot) {
+  const [h, w] = shot.full || [shot.h, shot.w];
+  return `${number(w)} × ${number(h)} px${shot.step ? `, shown at 1 : ${shot.step}` : ""}`;
+}
+
 async function showShot(list, at, contested = false) {
   viewer.list = list;
   viewer.at = (at + list.length) % list.length;
   const shot = list[viewer.at];
   $("viewer-name").textContent = shot.name;
-  $("viewer-size").textContent = `${number(shot.w)} × ${number(shot.h)} px · ${viewer.at + 1} of ${list.length}`;
+  $("viewer-size").textContent = `${sizeOf(shot)} · ${viewer.at + 1} of ${list.length}`;
   if (!$("viewer").open) $("viewer").showModal();
   const scene = await opened(shot);
   if (viewer.list[viewer.at] !== shot) return;

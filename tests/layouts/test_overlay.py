@@ -1,13 +1,17 @@
 """Overlays: pictures for people, with masks over them that can be told apart."""
 
+import json
+import tracemalloc
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from polymask import InputError, LabelMap, ProofError, convert, verify
 from polymask.colors import label_colors, safe_color
+from polymask.layouts import overlay
 from polymask.layouts.overlay import ALPHA, GRAY
-from tests.conftest import SAMPLE, tree
+from tests.conftest import SAMPLE, coco, tree
 from tests.layouts.drawn import picture
 
 
@@ -77,3 +81,73 @@ def test_a_changed_overlay_is_found(tmp_path):
     Image.new("RGB", (160, 120)).save(tmp_path / "out/overlay/empty.png")
     with pytest.raises(ProofError, match="empty"):
         verify(tmp_path / "out")
+
+
+@pytest.mark.parametrize("overlap", ["last", "first", "smallest", "void"])
+@pytest.mark.parametrize("border", [0, 1])
+def test_strips_show_what_the_whole_does(tmp_path, monkeypatch, overlap, border):
+    """Outlines go on from strip to strip; thumbnails too."""
+    options = {"to": "overlay", "images": SAMPLE.parent / "images", "overlap": overlap, "border": border}
+    convert(SAMPLE, tmp_path / "whole", **options)
+    monkeypatch.setattr(overlay, "STRIP_PIXELS", 7 * 160)
+    convert(SAMPLE, tmp_path / "strips", **options)
+    for name in ("harbor", "meadow", "empty"):
+        whole, strips = (
+            picture(tmp_path / f"{where}/overlay/{name}.png")[1] for where in ("whole", "strips")
+        )
+        assert (whole == strips).all()
+    assert (tmp_path / "whole/manifest.jsonl").read_bytes() == (
+        tmp_path / "strips/manifest.jsonl"
+    ).read_bytes()
+
+
+def test_a_thumbnail_is_made_of_blocks_that_strips_may_cut(monkeypatch):
+    """However the rows come, the same small picture."""
+    monkeypatch.setattr(overlay, "THUMBNAIL", 5)
+    pixels = np.random.default_rng(0).integers(0, 255, (103, 61, 3), np.uint8)
+    made = []
+    for rows in (1, 4, 7, 103):
+        small = overlay._Small((103, 61))
+        for top in range(0, 103, rows):
+            small.add(pixels[top : top + rows])
+        made.append(small.png())
+    assert set(made) == {made[0]}
+
+
+def test_an_overlay_takes_few_bytes_a_pixel(tmp_path):
+    """Mask, picture and PNG; nothing of the blending is as large as the frame."""
+    side = 2048
+    ring = [float(at) for point in [(9, 9), (2000, 30), (1500, 1990)] for at in point]
+    annotation = {"id": 1, "image_id": 1, "category_id": 3, "segmentation": [ring]}
+    image = {"id": 1, "file_name": "a.png", "height": side, "width": side}
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(coco(images=[image], annotations=[annotation])))
+    Image.new("RGB", (side, side), (9, 99, 199)).save(tmp_path / "a.png")
+    convert(path, tmp_path / "warm", to="overlay", images=tmp_path)
+    tracemalloc.start()
+    convert(path, tmp_path / "out", to="overlay", images=tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak / side**2 < 8 - 4, "Pillow itself holds 4 bytes a pixel, which are not traced"
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_a_turned_picture_is_upright_below_its_mask(coco_file, tmp_path, orientation):
+    """White above, black below, as it is shown."""
+    shown = np.zeros((6, 8, 3), np.uint8)
+    shown[:3] = 255
+    stored = {1: shown, 3: np.rot90(shown, 2), 6: np.rot90(shown)}[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "a.jpg", "PNG", exif=exif)
+    convert(coco_file(annotations=[]), tmp_path / "out", to="overlay", images=tmp_path)
+    assert (picture(tmp_path / "out/overlay/a.png")[1] == shown).all()
+
+
+def test_many_bits_are_seen_from_black_to_white(coco_file, tmp_path):
+    """A picture of 12 bits in 16 is neither white nor black."""
+    values = np.linspace(100, 4000, 48).astype(np.uint16).reshape(6, 8)
+    Image.fromarray(values).save(tmp_path / "a.jpg", "PNG")
+    convert(coco_file(annotations=[]), tmp_path / "out", to="overlay", images=tmp_path)
+    gray = picture(tmp_path / "out/overlay/a.png")[1][..., 0]
+    assert (gray.min(), gray.max(), len(np.unique(gray))) == (0, 255, 48)

@@ -2,12 +2,15 @@
 
 import json
 import re
+import shutil
+import tracemalloc
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from polymask import InputError, NotFound, convert
+from polymask.formats.pixels import reduced
 from polymask.png import decode_color, decode_png
 from polymask.report.changes import convert_with_preview
 from polymask.report.html import preview
@@ -160,3 +163,79 @@ def test_before_and_after_of_a_local_run(tmp_path):
 def test_a_preview_of_changes_is_for_dry_runs(tmp_path):
     with pytest.raises(InputError, match="add --dry-run"):
         convert_with_preview(SAMPLE, tmp_path / "out", tmp_path / "r.html")
+
+
+def test_images_too_large_for_a_canvas_are_shown_reduced(tmp_path, monkeypatch):
+    """One of 160 × 120 px at 1 : 3, with its mask, its shapes and its picture; all pixels are counted."""
+    whole = preview(SAMPLE, tmp_path / "whole.html")
+    monkeypatch.setattr("polymask.report.shots.MOST_PIXELS", 160 * 120 - 1)
+    monkeypatch.setattr("polymask.report.shots.SHOWN_PIXELS", 160 * 120 / 9)
+    made = preview(SAMPLE, tmp_path / "r.html")
+    assert made.facts == whole.facts
+    shot = next(shot for shot in data_of(tmp_path / "r.html")["shots"] if shot["name"] == "harbor.png")
+    assert (shot["h"], shot["w"], shot["step"], shot["full"]) == (40, 54, 3, [120, 160])
+    assert made.pictures == 3
+    convert(SAMPLE, tmp_path / "out")
+    both = preview([tmp_path / "out", SAMPLE], tmp_path / "b.html")
+    alone = preview(tmp_path / "out", tmp_path / "a.html")
+    assert [(one["h"], one["w"]) for one in (*both.shots, *alone.shots)] == [(40, 54)] * 6
+
+
+def test_facts_of_large_frames_are_those_of_small_ones(tmp_path, monkeypatch):
+    """Counted in strips, and in blocks."""
+    convert(SAMPLE, tmp_path / "out", overlap="first")
+    whole = preview([tmp_path / "out", SAMPLE], tmp_path / "whole.html").facts
+    monkeypatch.setattr("polymask.strips.STRIP_PIXELS", 1000)
+    monkeypatch.setattr("polymask.report.survey._BLOCK", 1000)
+    assert preview([tmp_path / "out", SAMPLE], tmp_path / "strips.html").facts == whole
+
+
+def test_a_picture_that_cannot_be_shown_is_told(tmp_path, monkeypatch):
+    """Damaged, or too large for a kind that is decoded whole; its mask is on gray."""
+    pictures = shutil.copytree(SAMPLE.parent / "images", tmp_path / "images")
+    (pictures / "harbor.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    made = preview(SAMPLE, tmp_path / "r.html", images=pictures)
+    assert (made.pictures, len(made.unshown)) == (2, 1)
+    assert "1 picture could not be shown" in (tmp_path / "r.html").read_text()
+    monkeypatch.setattr("polymask.formats.pixels.MOST_DECODED", 160 * 120 - 1)
+    large = preview(SAMPLE, tmp_path / "r.html", images=pictures)
+    assert large.pictures == 0
+    assert any("160 × 120 px are too many for a PNG picture" in reason for reason in large.unshown)
+
+
+def test_a_large_jpeg_is_reduced_while_it_is_read(tmp_path):
+    """A picture that Pillow takes for a bomb is shown; turned ones are upright."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.new("L", (12_000, 8_000), 90) as large:
+        large.paste(250, (0, 0, 6_000, 8_000))
+        large.save(tmp_path / "a.jpg", exif=exif, quality=20)
+    tracemalloc.start()
+    with (tmp_path / "a.jpg").open("rb") as source:
+        small = reduced(source, (12_000, 8_000), 300)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (small.size, small.mode) == ((200, 300), "RGB")
+    assert peak < 5_000_000
+    assert small.getpixel((100, 20))[0] > 240
+    assert small.getpixel((100, 280))[0] < 100
+
+
+def test_bars_are_as_long_as_their_shares(coco_file, tmp_path):
+    """12 px of 48 are a quarter of the track, whatever the largest label has."""
+    annotations = [
+        {"id": 1, "image_id": 1, "category_id": 3, "segmentation": [[0, 0, 6, 0, 6, 6, 0, 6]]},
+        {"id": 2, "image_id": 1, "category_id": 7, "segmentation": [[6, 0, 8, 0, 8, 6, 6, 6]]},
+    ]
+    preview(coco_file(annotations=annotations), tmp_path / "r.html")
+    widths = re.findall(
+        r'class="track".*?class="bar" style="width:([\d.]+)%', (tmp_path / "r.html").read_text()
+    )
+    assert widths == ["75.00", "25.00"]
+
+
+def test_what_is_not_painted_is_among_the_findings(coco_file, tmp_path):
+    """Boxes that have no segmentation, by reason."""
+    box = {"id": 1, "image_id": 1, "category_id": 3, "segmentation": [], "bbox": [1, 1, 2, 2]}
+    made = preview(coco_file(annotations=[box]), tmp_path / "r.html")
+    assert [finding.kind for finding in made.findings] == ["not-painted", "nothing-painted"]

@@ -1,0 +1,181 @@
+"""The one place that counts annotations: each that a source declares is painted, or left out with a reason.
+
+Readers report to a `Ledger` what a source declares and what becomes of it; it refuses sums that do
+not add up. `KINDS` are the kinds of reasons, each with the way out that it leaves.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from polymask.errors import PolymaskError
+
+KINDS = {
+    "box": "paint boxes with --boxes",
+    "unsegmented": "draw them as polygons or masks, and export again",
+    "tag": "draw what they name as polygons or masks, and export again",
+    "unsupported": "draw them as polygons or masks, and export again",
+    "invalid": "correct what `polymask check` lists as invalid",
+    "prediction": "accept them as annotations in the tool that made them, and export again",
+    "withdrawn": "take their deletion or cancellation back in the tool that made them, and export again",
+    "undrawn": "name them otherwise: the format draws no such label",
+    "label": "add their labels to the --labels file, or leave --labels out",
+    "only": "leave --only out, or name labels that these images have",
+    "crowd": "leave --crowd skip out",
+    "background": "give their labels a name or a value other than the background's",
+    "void": "give their labels a name or a value other than void",
+    "empty": "compare their coordinates with the size of the images: `polymask check`",
+    "where": "choose other images with --where",
+    "failed": "",
+}
+
+
+class Reason(NamedTuple):
+    """Why annotations are not painted: one of `KINDS`, and a text that they have in common."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Omitted:
+    """An annotation that is no instance; `what` names one that cannot be painted and is listed by itself."""
+
+    kind: str
+    text: str
+    what: str = ""
+
+    @property
+    def reason(self) -> Reason:
+        """What it has in common with others."""
+        return Reason(self.kind, self.text)
+
+
+BOX = Omitted("box", "a box without segmentation")
+EMPTY = Omitted("unsegmented", "no segmentation")
+INVALID = Reason("invalid", "malformed")
+
+
+class Ledger:
+    """How many annotations a source declares, and what becomes of those of each image.
+
+    Images are counted in the order of the source's names. `joined` annotations are painted as parts
+    of another's instance.
+
+    >>> ledger = Ledger()
+    >>> ledger.add_image(declared=3, instances=1, left_out=Counter({BOX.reason: 2}))
+    >>> ledger.add_invalid(1)
+    >>> ledger.declared, ledger.declared_of(0), ledger.instances
+    (4, 3, 1)
+    """
+
+    def __init__(self) -> None:
+        self.declared = 0
+        self.of_image: list[int] = []  # instances
+        self.joined_in: dict[int, int] = {}
+        self.left_out: dict[Reason, dict[int, int]] = {}
+        self.invalid = 0  # of no image
+
+    def add_image(
+        self, *, declared: int, instances: int, joined: int = 0, left_out: Mapping[Reason, int]
+    ) -> None:
+        """Count the next image; raises `PolymaskError` where what it declares is not what becomes of it."""
+        _check(declared, instances + joined + sum(left_out.values()))
+        self.declared += declared
+        if joined:
+            self.joined_in[len(self.of_image)] = joined
+        for reason, count in left_out.items():
+            self.leave_out(reason, len(self.of_image), count)
+        self.of_image.append(instances)
+
+    def leave_out(self, reason: Reason, image: int, count: int = 1) -> None:
+        """Count what is left out of an image."""
+        counts = self.left_out.setdefault(reason, {})
+        counts[image] = counts.get(image, 0) + count
+
+    def add_invalid(self, count: int) -> None:
+        """Count malformed annotations that belong to no image that is read."""
+        self.declared += count
+        self.invalid += count
+
+    def close(self, *, declared: int, of_image: Iterable[int], invalid: int) -> None:
+        """Count all images at once, where annotations come in any order and are left out as they come.
+
+        Raises `PolymaskError` where what is declared is not what becomes of it.
+        """
+        self.declared, self.of_image, self.invalid = declared, list(of_image), invalid
+        _check(declared, self.instances + self.joined + sum(self.omitted.values()))
+
+    @property
+    def instances(self) -> int:
+        """How many instances there are."""
+        return sum(self.of_image)
+
+    @property
+    def joined(self) -> int:
+        """How many annotations are parts of another's instance."""
+        return sum(self.joined_in.values())
+
+    @property
+    def omitted(self) -> Counter[Reason]:
+        """What is left out, by reason."""
+        counts = Counter({reason: sum(images.values()) for reason, images in self.left_out.items()})
+        return counts + self.of_no_image
+
+    @property
+    def of_no_image(self) -> Counter[Reason]:
+        """What is left out and belongs to no image that is read, by reason."""
+        return Counter({INVALID: self.invalid})
+
+    def declared_of(self, image: int) -> int:
+        """How many annotations an image declares."""
+        omitted = sum(images.get(image, 0) for images in self.left_out.values())
+        return self.of_image[image] + self.joined_in.get(image, 0) + omitted
+
+    def count(self, *kinds: str) -> int:
+        """How many annotations are left out for reasons of some kinds."""
+        return sum(count for reason, count in self.omitted.items() if reason.kind in kinds)
+
+
+def _check(declared: int, counted: int) -> None:
+    if declared != counted:
+        raise PolymaskError(
+            f"{declared} annotations are declared, but {counted} are accounted for; please report this"
+        )
+
+
+def by_count(left_out: Mapping[Reason, int]) -> list[tuple[Reason, int]]:
+    """The reasons that there are, the most frequent first."""
+    ordered = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
+    return [(reason, count) for reason, count in ordered if count]
+
+
+def told(left_out: Mapping[Reason, int]) -> list[str]:
+    """Reasons with their counts, the most frequent first.
+
+    >>> told({BOX.reason: 1200, EMPTY.reason: 1})
+    ['1,200 × a box without segmentation', '1 × no segmentation']
+    """
+    return [f"{count:,} × {reason.text}" for reason, count in by_count(left_out)]
+
+
+def ways_out(left_out: Mapping[Reason, int]) -> str:
+    """What can be done so that something is painted, for each kind of reason that there is.
+
+    >>> ways_out({BOX.reason: 3})
+    'paint boxes with --boxes'
+    """
+    kinds = {reason.kind for reason, count in left_out.items() if count}
+    return "; or ".join(way for kind, way in KINDS.items() if kind in kinds and way)
+
+
+def nothing_painted(declared: int, left_out: Mapping[Reason, int]) -> str:
+    """The message of a run that painted nothing, with the ways out.
+
+    >>> nothing_painted(1, {BOX.reason: 1})
+    'nothing was painted of 1 annotation (1 × a box without segmentation); paint boxes with --boxes'
+    """
+    what = f"{declared:,} annotation{'' if declared == 1 else 's'}"
+    ways = ways_out(left_out)
+    return f"nothing was painted of {what} ({', '.join(told(left_out))})" + (f"; {ways}" if ways else "")

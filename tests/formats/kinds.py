@@ -1,0 +1,541 @@
+"""Every kind of annotation that each format knows, and what becomes of it: drawn by hand, counted here.
+
+A `Scene` writes images, each a list of kinds, as a source of its format. `OUTCOMES` names for every
+kind what becomes of it; a pair is without and with `--boxes`.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tests.formats.common import FIXTURES, written
+
+H, W = 8, 12
+RING = [[1, 1], [5, 1], [5, 5], [1, 5]]
+FLAT = [float(number) for point in RING for number in point]
+XY = [{"x": x, "y": y} for x, y in RING]
+FIXTURE = json.loads((FIXTURES / "labelme/boat.json").read_text())
+RUNS = {"size": [H, W], "counts": [9, 4, H * W - 13]}
+BRUSH = [0, 0, 0, 4, 57, 27, 252, 127, 224]  # four bytes: of a picture of 1 px
+
+Images = Sequence[Sequence[str]]
+Outcome = str | tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A format's kinds with what becomes of each, and how images of such kinds are written."""
+
+    format: str
+    outcomes: dict[str, Outcome]
+    write: Callable[[Path, Images], Path]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def name(image: int) -> str:
+    return f"i{image}.png"
+
+
+def picture(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (W, H)).save(path)
+
+
+# --- COCO
+
+COCO: dict[str, dict[str, Any] | int] = {
+    "polygon": {"segmentation": [FLAT]},
+    "runs": {"segmentation": RUNS},
+    "crowd": {"segmentation": RUNS, "iscrowd": 1},
+    "box": {"segmentation": [], "bbox": [1, 1, 4, 4]},
+    "box without a word": {"bbox": [1, 1, 4, 4]},
+    "keypoints": {"keypoints": [1, 1, 2], "num_keypoints": 1},
+    "null": {"segmentation": None},
+    "no such category": {"segmentation": [FLAT], "category_id": 99},
+    "no such image": {"segmentation": [FLAT], "image_id": 999},
+    "odd ring": {"segmentation": [FLAT[:5]]},
+    "a number": 7,
+}
+COCO_OUTCOMES: dict[str, Outcome] = {
+    "polygon": "painted",
+    "runs": "painted",
+    "crowd": "painted",
+    "box": ("box", "painted"),
+    "box without a word": ("box", "painted"),
+    "keypoints": "unsegmented",
+    "null": "unsegmented",
+    "no such category": "invalid",
+    "no such image": "invalid",
+    "odd ring": "invalid",
+    "a number": "invalid",
+}
+
+
+def coco(path: Path, images: Images) -> Path:
+    rows = []
+    for image, kinds in enumerate(images):
+        for kind in kinds:
+            row = COCO[kind]
+            shared = {"id": len(rows) + 1, "image_id": image, "category_id": 1}
+            rows.append(shared | row if isinstance(row, dict) else row)
+    return written(
+        path / "a.json",
+        {
+            "images": [{"id": i, "file_name": name(i), "height": H, "width": W} for i in range(len(images))],
+            "categories": [{"id": 1, "name": "cat"}],
+            "annotations": rows,
+        },
+    )
+
+
+RESULTS: dict[str, Any] = {
+    "runs": {"segmentation": RUNS},
+    "rings": {"segmentation": [FLAT]},
+    "box": {"bbox": [1, 1, 4, 4]},
+}
+
+
+def results(path: Path, images: Images) -> Path:
+    rows = [
+        {"image_id": image, "category_id": 1, "score": 0.5} | RESULTS[kind]
+        for image, kinds in enumerate(images)
+        for kind in ["runs", *kinds]
+    ]
+    return written(path / "a.json", rows)
+
+
+PANOPTIC = {"segment": 1, "segment without pixels": 2}
+
+
+def panoptic(path: Path, images: Images) -> Path:
+    rows = []
+    for image, kinds in enumerate(images):
+        segments = [
+            {"id": 10 * at + PANOPTIC.get(kind, 3), "category_id": 1} for at, kind in enumerate(kinds)
+        ]
+        ids = np.zeros((H, W, 3), np.uint8)
+        for at, (kind, segment) in enumerate(zip(kinds, segments, strict=True)):
+            if kind == "segment":
+                ids[at % H, :, 0], ids[at % H, :, 1] = segment["id"] % 256, segment["id"] // 256
+        (path / "a").mkdir(exist_ok=True)
+        Image.fromarray(ids).save(path / "a" / name(image))
+        lost = {"image_id": 999} if "of no image" in kinds else {}
+        rows.append({"image_id": image, "file_name": name(image), "segments_info": segments} | lost)
+    return written(
+        path / "a.json",
+        {
+            "images": [{"id": i, "file_name": name(i), "height": H, "width": W} for i in range(len(images))],
+            "categories": [{"id": 1, "name": "cat"}],
+            "annotations": rows,
+        },
+    )
+
+
+# --- a file an image
+
+LABELME: dict[str, Any] = {
+    "polygon": {"points": RING, "shape_type": "polygon"},
+    "rectangle": {"points": [[1, 1], [5, 5]], "shape_type": "rectangle"},
+    "circle": {"points": [[4, 4], [6, 4]], "shape_type": "circle"},
+    "line": {"points": [[1, 1], [5, 5]], "shape_type": "line"},
+    "points": {"points": [[3, 3]], "shape_type": "points"},
+    "mask": next(shape for shape in FIXTURE["shapes"] if shape["shape_type"] == "mask"),
+    "grouped": {"points": RING, "shape_type": "polygon", "group_id": 7},
+    "ignored": {"points": RING, "label": "__ignore__"},
+    "background": {"points": RING, "label": "_background_"},
+    "cuboid": {"points": RING, "shape_type": "cuboid"},
+    "a text": "x",
+}
+
+
+def labelme(path: Path, images: Images) -> Path:
+    for image, kinds in enumerate(images):
+        shapes = [
+            {"label": "cat"} | LABELME[kind] if isinstance(LABELME[kind], dict) else LABELME[kind]
+            for kind in kinds
+        ]
+        document = {"shapes": shapes, "imagePath": name(image), "imageHeight": H, "imageWidth": W}
+        if "of no size" in kinds:
+            document["imageHeight"] = 0.5
+        written(path / f"i{image}.json", document)
+    return path
+
+
+GTFINE: dict[str, Any] = {
+    "polygon": {"label": "car"},
+    "group": {"label": "cargroup"},
+    "unlabeled": {"label": "unlabeled"},
+    "license plate": {"label": "license plate"},
+    "deleted": {"label": "car", "deleted": 1},
+    "two points": {"label": "car", "polygon": RING[:2]},
+    "letters": {"label": "car", "polygon": "x"},
+}
+
+
+def gtfine(path: Path, images: Images) -> Path:
+    for image, kinds in enumerate(images):
+        objects = [{"polygon": RING} | GTFINE[kind] for kind in kinds]
+        document = {"imgHeight": H, "imgWidth": W, "objects": objects}
+        written(path / f"i{image}_gtFine_polygons.json", document)
+    return path
+
+
+DATALOOP: dict[str, Any] = {
+    "segment": {"type": "segment", "coordinates": [XY]},
+    "binary": {
+        "type": "binary",
+        "coordinates": json.loads((FIXTURES / "dataloop/json/boat.json").read_text())["annotations"][2][
+            "coordinates"
+        ],
+    },
+    "box": {"type": "box", "coordinates": [XY[0], XY[2]]},
+    "turned box": {"type": "box", "coordinates": [XY[0], XY[2]], "angle": 30},
+    "point": {"type": "point", "coordinates": XY[0]},
+    "polyline": {"type": "polyline", "coordinates": [XY]},
+    "ellipse": {"type": "ellipse", "coordinates": {}},
+    "cube": {"type": "cube", "coordinates": {}},
+    "class": {"type": "class", "coordinates": None},
+    "video": {"type": "segment", "coordinates": [XY], "metadata": {"system": {"frame": 3}}},
+    "no rings": {"type": "segment", "coordinates": []},
+    "no label": {"type": "segment", "coordinates": [XY], "label": ""},
+}
+
+
+def dataloop(path: Path, images: Images) -> Path:
+    system = {"width": W, "height": H}
+    for image, kinds in enumerate(images):
+        rows = [{"id": f"{image}-{at}", "label": "cat"} | DATALOOP[kind] for at, kind in enumerate(kinds)]
+        document = {"filename": f"/{name(image)}", "metadata": {"system": system}, "annotations": rows}
+        written(path / f"i{image}.json", document)
+    return path
+
+
+CVAT = {
+    "polygon": '<polygon label="cat" points="1,1;5,1;5,5"/>',
+    "box": '<box label="cat" xtl="1" ytl="1" xbr="4" ybr="3"/>',
+    "ellipse": '<ellipse label="cat" cx="4" cy="4" rx="2" ry="2"/>',
+    "mask": '<mask label="cat" rle="0, 4" left="1" top="1" width="2" height="2"/>',
+    "polyline": '<polyline label="cat" points="1,1;5,1"/>',
+    "points": '<points label="cat" points="1,1;5,1"/>',
+    "cuboid": '<cuboid label="cat" xtl1="1"/>',
+    "skeleton": '<skeleton label="cat"><points label="1" points="1,1"/></skeleton>',
+    "tag": '<tag label="cat"/>',
+    "no label": '<polygon points="1,1;5,1;5,5"/>',
+    "no such shape": '<blob label="cat"/>',
+}
+
+
+def cvat(path: Path, images: Images) -> Path:
+    rows = []
+    for image, kinds in enumerate(images):
+        width = "x" if "of no size" in kinds else W
+        shapes = "".join(CVAT[kind] for kind in kinds)
+        rows.append(f'<image id="{image}" name="{name(image)}" width="{width}" height="{H}">{shapes}</image>')
+    return written(path / "a.xml", f"<annotations><version>1.1</version>{''.join(rows)}</annotations>")
+
+
+YOLO = {
+    "polygon": "0 0.1 0.1 0.5 0.1 0.5 0.5",
+    "box": "0 0.5 0.5 0.2 0.2",
+    "no such class": "9 0.1 0.1 0.5 0.1 0.5 0.5",
+    "odd": "0 0.1 0.1 0.5 0.1 0.5 0.5 0.5",
+    "letters": "cat 0.1 0.1",
+}
+
+
+def yolo(path: Path, images: Images) -> Path:
+    written(path / "data.yaml", "names: [cat]\n")
+    for image, kinds in enumerate(images):
+        picture(path / "images" / name(image))
+        written(path / f"labels/i{image}.txt", "".join(f"{YOLO[kind]}\n\n" for kind in kinds))
+    return path
+
+
+SUPERVISELY: dict[str, Any] = {
+    "polygon": {"geometryType": "polygon", "points": {"exterior": RING, "interior": []}},
+    "bitmap": json.loads((FIXTURES / "supervisely/harbor/ann/boat.png.json").read_text())["objects"][2],
+    "rectangle": {"geometryType": "rectangle", "points": {"exterior": [[1, 1], [5, 5]], "interior": []}},
+    "point": {"geometryType": "point", "points": {"exterior": [[1, 1]], "interior": []}},
+    "graph": {"geometryType": "graph", "nodes": {}},
+    "cuboid": {"geometryType": "cuboid"},
+    "line": {"geometryType": "line", "points": {"exterior": RING[:2], "interior": []}},
+    "no such shape": {"geometryType": "blob"},
+}
+
+
+def supervisely(path: Path, images: Images) -> Path:
+    for image, kinds in enumerate(images):
+        objects = [
+            {"classTitle": "cat", "id": at} | SUPERVISELY[kind]
+            for at, kind in enumerate(kinds)
+            if kind != "tag"
+        ]
+        tags = [{"name": "sunny"} for kind in kinds if kind == "tag"]
+        document = {"size": {"height": H, "width": W}, "objects": objects, "tags": tags}
+        written(path / f"ds/ann/{name(image)}.json", document)
+    return path
+
+
+# --- a list of images
+
+STUDIO: dict[str, Any] = {
+    "polygon": {"type": "polygonlabels", "value": {"points": [[10, 10], [50, 10], [50, 50]]}},
+    "rectangle": {"type": "rectanglelabels", "value": {"x": 10, "y": 10, "width": 30, "height": 30}},
+    "ellipse": {"type": "ellipselabels", "value": {"x": 50, "y": 50, "radiusX": 20, "radiusY": 20}},
+    "keypoint": {"type": "keypointlabels", "value": {"x": 50, "y": 50}},
+    "video": {"type": "videorectangle", "value": {"sequence": []}},
+    "vector": {"type": "vectorlabels", "value": {}},
+    "turned": {"type": "rectanglelabels", "value": {"x": 10, "y": 10}, "image_rotation": 90},
+    "choices": {"type": "choices", "value": {"choices": ["sunny"]}},
+    "text": {"type": "textarea", "value": {"text": ["a"]}},
+    "relation": {"type": "relation", "from_id": "a", "to_id": "b"},
+    "no label": {
+        "type": "polygonlabels",
+        "value": {"points": [[10, 10], [50, 10], [50, 50]], "polygonlabels": []},
+    },
+}
+_ELSEWHERE = {"cancelled": "polygon", "predicted": "polygon"}
+
+
+def labelstudio(path: Path, images: Images) -> Path:
+    def rows(kinds: Sequence[str]) -> list[dict[str, Any]]:
+        size = {"original_width": W, "original_height": H}
+        made = []
+        for kind in kinds:
+            row = STUDIO[kind]
+            made.append(size | row | {"value": {row["type"]: ["cat"]} | row.get("value", {})})
+        return made
+
+    tasks = []
+    for image, kinds in enumerate(images):
+        picture(path / "pictures" / name(image))
+        plain = [kind for kind in kinds if kind in STUDIO]
+        apart = {key: [of] * list(kinds).count(key) for key, of in _ELSEWHERE.items()}
+        annotations = [
+            {"result": rows(plain)},
+            {"result": rows(apart["cancelled"]), "was_cancelled": True},
+        ]
+        predictions: list[Any] = [{"result": rows(apart["predicted"]), "score": 0.5}, 17]
+        tasks.append(
+            {
+                "id": image,
+                "annotations": annotations,
+                "predictions": predictions,
+                "data": {"image": f"/data/upload/1/{name(image)}"},
+            }
+        )
+    return written(path / "a.json", tasks)
+
+
+DATUMARO: dict[str, Any] = {
+    "polygon": {"type": "polygon", "points": FLAT},
+    "mask": {"type": "mask", "rle": RUNS},
+    "ellipse": {"type": "ellipse", "points": [1, 1, 5, 5]},
+    "bbox": {"type": "bbox", "bbox": [1, 1, 4, 4]},
+    "points": {"type": "points", "points": [1, 1]},
+    "cuboid": {"type": "cuboid_3d"},
+    "label": {"type": "label"},
+    "caption": {"type": "caption"},
+    "polyline": {"type": "polyline", "points": [1, 1, 5, 5]},
+    "no such label": {"type": "polygon", "points": FLAT, "label_id": 9},
+    "no runs": {"type": "mask"},
+}
+
+
+def datumaro(path: Path, images: Images) -> Path:
+    items = [
+        {
+            "id": f"i{image}",
+            "annotations": [{"label_id": 0} | DATUMARO[kind] for kind in kinds],
+            "image": {"path": name(image), "size": [H, W]},
+        }
+        for image, kinds in enumerate(images)
+    ]
+    return written(path / "a.json", {"categories": {"label": {"labels": [{"name": "cat"}]}}, "items": items})
+
+
+LABELBOX: dict[str, Any] = {
+    "polygon": {"annotation_kind": "ImagePolygon", "polygon": XY},
+    "box": {
+        "annotation_kind": "ImageBoundingBox",
+        "bounding_box": {"top": 1, "left": 1, "height": 4, "width": 4},
+    },
+    "mask": {"annotation_kind": "ImageSegmentationMask", "mask": {"url": "https://x/1"}},
+    "line": {"annotation_kind": "ImageLine", "line": XY},
+    "point": {"annotation_kind": "ImagePoint", "point": XY[0]},
+    "no name": {"annotation_kind": "ImagePolygon", "polygon": XY, "name": ""},
+}
+
+
+def labelbox(path: Path, images: Images) -> Path:
+    rows = []
+    for image, kinds in enumerate(images):
+        objects = [{"name": "cat"} | LABELBOX[kind] for kind in kinds if kind in LABELBOX]
+        count = list(kinds).count
+        annotations = {
+            "objects": objects,
+            "classifications": [{"name": "weather"}] * count("classification"),
+            "relationships": [{"name": "on"}] * count("relationship"),
+            "frames": {
+                str(at): {"objects": {"k1": {"name": "cat"}}, "classifications": []}
+                for at in range(count("frame"))
+            },
+        }
+        row = {
+            "data_row": {"id": f"r{image}", "external_id": name(image)},
+            "media_attributes": {"height": H, "width": W},
+            "projects": {"p": {"labels": [{"annotations": annotations}]}},
+        }
+        rows.append(json.dumps(row))
+    return written(path / "a.ndjson", "\n".join(rows) + "\n")
+
+
+SA1B: dict[str, Any] = {
+    "runs": {"segmentation": RUNS},
+    "rings": {"segmentation": [FLAT]},
+    "box": {"segmentation": [], "bbox": [1, 1, 4, 4]},
+    "nothing": {"segmentation": None},
+    "odd ring": {"segmentation": [FLAT[:5]]},
+}
+
+
+def sa1b(path: Path, images: Images) -> Path:
+    for image, kinds in enumerate(images):
+        head = {"image_id": image, "file_name": name(image), "height": H, "width": W}
+        rows = [{"id": at} | SA1B[kind] for at, kind in enumerate(kinds)]
+        written(path / f"i{image}.json", {"image": head, "annotations": rows})
+    return path
+
+
+def masks(path: Path, images: Images) -> Path:
+    """A mask holds a label once, so kinds that come again are no other annotation."""
+    values = {"label": 1, "another": 2, "void": 255}
+    for image, kinds in enumerate(images):
+        mask = np.zeros((H, W), np.uint8)
+        for at, kind in enumerate(dict.fromkeys(kinds)):
+            mask[at] = values[kind]
+        (path / "SegmentationClass").mkdir(exist_ok=True)
+        palette = Image.fromarray(mask, "P")
+        palette.putpalette(bytes(range(256)) * 3)
+        palette.save(path / "SegmentationClass" / name(image))
+    return path
+
+
+VIA: dict[str, Any] = {
+    "polygon": {"name": "polygon", "all_points_x": [1, 5, 5], "all_points_y": [1, 1, 5]},
+    "rect": {"name": "rect", "x": 1, "y": 1, "width": 3, "height": 3},
+    "circle": {"name": "circle", "cx": 4, "cy": 4, "r": 2},
+    "ellipse": {"name": "ellipse", "cx": 4, "cy": 4, "rx": 2, "ry": 2},
+    "closed": {"name": "polyline", "all_points_x": [1, 5, 5, 1], "all_points_y": [1, 1, 5, 1]},
+    "polyline": {"name": "polyline", "all_points_x": [1, 5], "all_points_y": [1, 1]},
+    "point": {"name": "point", "cx": 1, "cy": 1},
+    "no such shape": {"name": "blob"},
+}
+
+
+def via(path: Path, images: Images) -> Path:
+    document = {}
+    for image, kinds in enumerate(images):
+        picture(path / name(image))
+        regions = [{"shape_attributes": VIA[kind], "region_attributes": {"label": "cat"}} for kind in kinds]
+        document[name(image)] = {"filename": name(image), "regions": regions}
+    return written(path / "a.json", document)
+
+
+def outcomes(table: dict[str, Any], **others: str | tuple[str, str]) -> dict[str, Outcome]:
+    """What becomes of the kinds of a table: painted, but for the others."""
+    given = {key.replace("_", " "): value for key, value in others.items()}
+    return {kind: given.get(kind, "painted") for kind in {**table, **given}}
+
+
+SCENES = {
+    "coco": Scene("coco", COCO_OUTCOMES, coco),
+    "coco results": Scene(
+        "coco", outcomes(RESULTS, rings="painted", box=("box", "painted")), results, {"from_": "coco"}
+    ),
+    "coco-panoptic": Scene("coco-panoptic", outcomes(PANOPTIC, of_no_image="spoils"), panoptic),
+    "labelme": Scene(
+        "labelme", outcomes(LABELME, grouped="grouped", cuboid="invalid", a_text="invalid"), labelme
+    ),
+    "cityscapes": Scene(
+        "cityscapes",
+        outcomes(
+            GTFINE, license_plate="undrawn", deleted="withdrawn", two_points="unsegmented", letters="invalid"
+        ),
+        gtfine,
+    ),
+    "idd": Scene(
+        "idd",
+        outcomes(GTFINE, deleted="withdrawn", two_points="unsegmented", letters="invalid"),
+        gtfine,
+        {"from_": "idd"},
+    ),
+    "dataloop": Scene(
+        "dataloop",
+        outcomes(
+            DATALOOP, box=("box", "painted"), turned_box="unsegmented", point="unsegmented",
+            polyline="unsegmented", ellipse="unsegmented", cube="unsegmented", video="unsupported",
+            no_rings="invalid", no_label="invalid", **{"class": "tag"},
+        ),
+        dataloop,
+    ),
+    "cvat": Scene(
+        "cvat",
+        outcomes(
+            CVAT, polyline="unsupported", points="unsupported", cuboid="unsupported", skeleton="unsupported",
+            tag="tag", no_label="invalid", no_such_shape="invalid",
+        ),
+        cvat,
+    ),
+    "yolo": Scene(
+        "yolo",
+        outcomes(YOLO, box=("invalid", "painted"), no_such_class="invalid", odd="invalid", letters="invalid"),
+        yolo,
+    ),
+    "supervisely": Scene(
+        "supervisely",
+        outcomes(
+            SUPERVISELY, rectangle=("box", "painted"), point="unsegmented", graph="unsegmented",
+            cuboid="unsegmented", line="unsupported", no_such_shape="invalid", tag="tag",
+        ),
+        supervisely,
+    ),
+    "labelstudio": Scene(
+        "labelstudio",
+        outcomes(
+            STUDIO, keypoint="unsupported", video="unsupported", vector="unsupported", turned="unsupported",
+            choices="tag", text="tag", relation="tag", no_label="invalid",
+            cancelled="withdrawn", predicted="prediction",
+        ),
+        labelstudio,
+        {"images": "pictures"},
+    ),
+    "datumaro": Scene(
+        "datumaro",
+        outcomes(
+            DATUMARO, bbox=("box", "painted"), points="unsegmented", cuboid="unsegmented", label="tag",
+            caption="tag", polyline="unsupported", no_such_label="invalid", no_runs="invalid",
+        ),
+        datumaro,
+    ),
+    "labelbox": Scene(
+        "labelbox",
+        outcomes(
+            LABELBOX, box=("box", "painted"), mask="unsupported", line="unsupported", point="unsupported",
+            no_name="invalid", classification="tag", relationship="tag", frame="unsupported",
+        ),
+        labelbox,
+    ),
+    "sa1b": Scene(
+        "sa1b", outcomes(SA1B, box=("box", "painted"), nothing="unsegmented", odd_ring="invalid"), sa1b
+    ),
+    "voc": Scene("voc", {"label": "once", "another": "once", "void": "once"}, masks),
+    "via": Scene(
+        "via", outcomes(VIA, polyline="unsupported", point="unsupported", no_such_shape="invalid"), via
+    ),
+}  # fmt: skip
