@@ -13,6 +13,7 @@ from typing import Protocol, cast
 
 from polymask.errors import FormatError, InputError, unknown
 from polymask.files import disk_error
+from polymask.formats.choice import Choice, different
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
 from polymask.limits import Limits
@@ -44,7 +45,7 @@ class ReadOptions:
 
     `images` is where the pictures are, for formats that do not tell their size; the label is
     that of `label_attribute`, and `default_label` where there is none, for formats that have
-    no field for it.
+    no field for it. `choice` is which of a dataset's annotations are taken.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -52,6 +53,7 @@ class ReadOptions:
     images: Location | None = None
     label_attribute: str | None = None
     default_label: str | None = None
+    choice: Choice = field(default_factory=Choice)
 
     @classmethod
     def of(cls, *, images: str | Location | None, limits: Limits | None) -> "ReadOptions":
@@ -67,7 +69,8 @@ class Annotations:
     `decode(i)` gives the record of the image `names[i]`; `used` counts the instances by
     label. `skipped` are the malformed
     records that were left out, `unsegmented` counts those that paint nothing,
-    `unsupported` are instances that polymask cannot paint and leaves alone, and
+    `unsupported` are instances that polymask cannot paint and leaves alone, `left_out` those
+    that were not chosen, `images_left_out` whole images, `notes` more that is worth telling, and
     `findings` are oddities that do no harm. `picture(i)`, where the source has them itself,
     gives a picture's own bytes, `original(i)` its record as the source wrote it.
     `without(goes)`, where polygons can be taken out, gives the file's bytes without those of
@@ -83,6 +86,9 @@ class Annotations:
     skipped: tuple[Skipped, ...] = ()
     unsegmented: int = 0
     unsupported: tuple[Skipped, ...] = ()
+    left_out: tuple[Skipped, ...] = ()
+    images_left_out: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     picture: Callable[[int], bytes] | None = None
     original: Callable[[int], bytes] | None = None
@@ -127,6 +133,10 @@ def open_annotations(
         annotations = _read(Content(path, options.limits), module, options, named=format)
     except OSError as error:
         raise disk_error(error, path) from None
+    if annotations.format != "dataloop" and (flags := different(options.choice)):
+        raise InputError(
+            f"{annotations.path}: {' and '.join(flags)} choose among Dataloop's annotations; leave them out"
+        )
     labels = len({*annotations.used, *(name for name, _ in annotations.categories)})
     options.limits.check("max_labels", labels, str(annotations.path), f"{labels} labels")
     return annotations

@@ -7,19 +7,29 @@ beside is a part. The platform does not document what they mean; its studio draw
 Source: Dataloop's documentation, "Image annotation - JSON"; dtlpy for `binary`.
 """
 
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
 
 from polymask.formats import Annotations, ReadOptions
+from polymask.formats.choice import FLAGGED, origin_of, origins_of
 from polymask.formats.content import Content
+from polymask.formats.dataloop_rows import (
+    PAINTED,
+    Annotation,
+    instance_of,
+    is_of_frame,
+    is_picture,
+    polygon_ids,
+    says_nothing_new,
+)
 from polymask.formats.facts import Facts
-from polymask.formats.per_image import Notes, Page, files, gather, listed_pages
+from polymask.formats.per_image import NOT_SEEN, Notes, Page, files, gather, listed_pages
 from polymask.formats.place import File
 from polymask.formats.refusals import Malformed, inside
-from polymask.formats.shapes import crop_runs, decoded, png_mask, polygon
-from polymask.model import Frame, ImageRecord, Instance, Shape
+from polymask.model import Frame, ImageRecord, Instance
 
 MANY = True
 
@@ -54,6 +64,7 @@ FACTS = Facts(
 )
 
 _TURNED = (5, 6, 7, 8)
+OPEN_ISSUE = "{count} annotations have an open QA issue and are painted; choose with --status"
 
 
 class _System(msgspec.Struct):
@@ -75,35 +86,7 @@ class _Item(msgspec.Struct):
     id: str | None = None
 
 
-class _FrameSystem(msgspec.Struct):
-    frame: float | None = None
-    snapshots_: list[Any] | None = None
-
-
-class _FrameMetadata(msgspec.Struct):
-    system: _FrameSystem | None = None
-
-
-class _Annotation(msgspec.Struct):
-    type: str
-    id: str | None = None
-    label: str | None = None
-    coordinates: msgspec.Raw = msgspec.Raw(b"null")
-    metadata: _FrameMetadata | None = None
-
-
-class _XY(msgspec.Struct):
-    x: float
-    y: float
-
-
-class _Data(msgspec.Struct):
-    data: str
-
-
 _item = msgspec.json.Decoder(_Item)
-_polygon = msgspec.json.Decoder(list[list[_XY]])
-_png = msgspec.json.Decoder(str | _Data)
 
 
 def sniff(content: Content) -> bool:
@@ -116,7 +99,7 @@ def sniff(content: Content) -> bool:
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each item."""
     pages = [page for file in files(content, "*.json") for page in _pages(file)]
-    return gather(content, options, pages, format="dataloop", parse=_parse, keep_originals=True)
+    return gather(content, options, pages, format="dataloop", parse=parse, keep_originals=True)
 
 
 def _pages(file: File) -> list[Page]:
@@ -126,33 +109,57 @@ def _pages(file: File) -> list[Page]:
     return listed_pages(file, content.json)
 
 
-def _parse(page: Page, notes: Notes) -> ImageRecord:
+def parse(page: Page, notes: Notes) -> ImageRecord | None:
+    """One item's record; None for an item that is left out, which the notes tell."""
     item = page.decode(_item)
     if item.filename is None and item.metadata is None and item.itemMetadata is None and page.where != "$":
         raise Malformed("$.filename", "an item without a name")
     name = (item.filename or str(PurePosixPath(page.file.name).with_suffix(".jpg"))).lstrip("/")
     system = next((m.system for m in (item.metadata, item.itemMetadata) if m and m.system), _System())
-    frame = _frame(system, name, notes)
-    video = (system.mimetype or "").startswith("video")
+    notes.image, picture = name, is_picture(system.mimetype, item.filename)
+    frame = NOT_SEEN if picture is False else _frame(system, name, notes)
+    make = _Maker(notes, frame, picture, item.annotations)
+    instances = notes.each(item.annotations, Annotation, "$.annotations", make.instance)
+    if picture is False:
+        return notes.leave_image(f"no picture ({system.mimetype or 'by its name'})")
+    if notes.options.choice.annotated_only and not instances:
+        return notes.leave_image("nothing to paint (--annotated-only)")
+    return ImageRecord(item.id or name, name, frame, instances)
 
-    def make(index: int, row: _Annotation) -> Instance | None:
-        key = row.id or index
+
+class _Maker:
+    """Makes instances of an item's annotations, and notes what becomes of the others."""
+
+    def __init__(self, notes: Notes, frame: Frame, picture: bool | None, rows: msgspec.Raw) -> None:  # noqa: FBT001
+        self.notes, self.frame, self.picture, self.rows = notes, frame, picture, rows
+
+    @cached_property
+    def polygons(self) -> frozenset[str]:
+        return polygon_ids(self.rows)
+
+    def instance(self, index: int, row: Annotation) -> Instance | None:
+        key, notes = row.id or index, self.notes
         if row.type == "file":
             raise Malformed("$", "an item among annotations; take the list of items out of what is around it")
-        if row.type not in ("segment", "binary"):
+        if row.type not in PAINTED:
             notes.unsegmented += 1
             return None
-        if video or _is_in_video(row):
+        if reason := self._refusal(row):
+            notes.leave_out(f"annotation {key}", reason)
+            return None
+        if is_of_frame(row, picture=self.picture):
             notes.leave(f"annotation {key}", "an annotation of a video frame; only pictures are converted")
             return None
-        if not row.label:
-            raise Malformed("$.label", "an annotation without a label")
-        with inside("$.coordinates"):
-            return Instance(key, row.label, _shape(row, frame, notes))
+        if origin_of(row.creator, row.metadata).status == FLAGGED and not notes.options.choice.status:
+            notes.remarks[OPEN_ISSUE] += 1
+        return instance_of(row, key, self.frame, notes.options.limits, unseen=notes.unseen)
 
-    return ImageRecord(
-        item.id or name, name, frame, notes.each(item.annotations, _Annotation, "$.annotations", make)
-    )
+    def _refusal(self, row: Annotation) -> str | None:
+        if row.type == "binary" and says_nothing_new(row, self.polygons):
+            return "a mask of ours whose polygons are all there"
+        choice = self.notes.options.choice
+        refusals = map(choice.refusal, origins_of(row.creator, row.metadata))
+        return next((reason for reason in refusals if reason), None)
 
 
 def _frame(system: _System, name: str, notes: Notes) -> Frame:
@@ -162,22 +169,3 @@ def _frame(system: _System, name: str, notes: Notes) -> Frame:
         height, width = notes.told_frame(system.height, system.width)
     turned = (system.exif or {}).get("Orientation") in _TURNED
     return (width, height) if turned else (height, width)
-
-
-def _is_in_video(row: _Annotation) -> bool:
-    system = row.metadata.system if row.metadata else None
-    return bool(system and (system.frame or system.snapshots_))
-
-
-def _shape(row: _Annotation, frame: Frame, notes: Notes) -> Shape:
-    if row.type == "binary":
-        png = Page(notes.page.file, text=row.coordinates).decode(_png)
-        mask = png_mask(decoded(png if isinstance(png, str) else png.data), notes.options.limits)
-        if mask.shape != frame and not notes.unseen:
-            raise Malformed("$", f"a mask of {mask.shape} px in an image of {frame}")
-        return crop_runs(mask, (0, 0), frame)
-    rings = Page(notes.page.file, text=row.coordinates).decode(_polygon)
-    points = [[(point.x, point.y) for point in ring] for ring in rings if ring]
-    if not points:
-        raise Malformed("$", "a polygon without points")
-    return (polygon(points[0], points[1:]),)

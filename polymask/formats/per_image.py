@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -19,6 +19,7 @@ from polymask.formats.pictures import Pictures
 from polymask.formats.place import File
 from polymask.formats.refusals import Malformed, Refusals, decode_json, inside
 from polymask.model import Frame, ImageRecord, Instance, Skipped
+from polymask.urls import Location
 
 T = TypeVar("T")
 NOT_SEEN = (1, 1)  # the frame of a picture, while records are only checked
@@ -49,10 +50,14 @@ class Notes:
     page: Page
     options: ReadOptions
     refusals: Refusals
-    pictures: Pictures | None = None
+    pictures: "Frames | None" = None
     unsupported: list[Skipped] = field(default_factory=list)
+    left_out: list[Skipped] = field(default_factory=list)
+    remarks: Counter[str] = field(default_factory=Counter)
     unsegmented: int = 0
     unseen: bool = False
+    image: str = ""
+    image_left_out: str = ""
 
     def frame(self, name: str) -> Frame:
         """The frame of a picture; a stand-in while records are only checked, which `unseen` tells."""
@@ -76,6 +81,14 @@ class Notes:
         """Note an instance that cannot be painted and is left alone."""
         self.unsupported.append(Skipped(what, reason))
 
+    def leave_out(self, what: str, reason: str) -> None:
+        """Note an annotation that is left out by choice."""
+        self.left_out.append(Skipped(what, reason))
+
+    def leave_image(self, reason: str) -> None:
+        """Note that the whole image is left out; for a parser to return."""
+        self.image_left_out = reason
+
     def each(
         self, rows: msgspec.Raw, kind: type[T], where: str, make: Callable[[int, T], Instance | None]
     ) -> tuple[Instance, ...]:
@@ -96,7 +109,7 @@ def _placed(make: Callable[[int, T], Instance | None], index: int, row: T) -> In
         return make(index, row)
 
 
-Parse = Callable[[Page, Notes], ImageRecord]
+Parse = Callable[[Page, Notes], ImageRecord | None]
 Categories = Sequence[tuple[str, int | None]]
 
 
@@ -116,55 +129,82 @@ def gather(
     Without `categories` the labels are those that occur, sorted by name; `skipped` was left out
     before. Raises `FormatError` for the first malformed record, unless such are to be left out.
     """
-    reader = _Reader(content, options, parse)
+    reader = Reader(content.path, Pictures(content.place, options.images), options, parse)
+    reader.many = not content.place.is_file
     for page in pages:
         reader.check(page)
-    if not reader.names and not reader.skipped:
+    if not (reader.names or reader.skipped or reader.images_left_out):
         raise FormatError(f"{content.path}: no annotations of the format {format} in it")
-    return Annotations(
-        path=content.path,
-        format=format,
-        categories=tuple(categories if categories is not None else [(n, None) for n in sorted(reader.used)]),
-        names=reader.names,
-        decode=reader.record,
-        used=dict(reader.used),
-        skipped=(*skipped, *reader.skipped),
-        unsegmented=reader.unsegmented,
-        unsupported=tuple(reader.unsupported),
-        original=reader.original if keep_originals else None,
+    annotations = reader.annotations(format, keep_originals=keep_originals)
+    return replace(
+        annotations,
+        categories=tuple(categories) if categories is not None else annotations.categories,
+        skipped=(*skipped, *annotations.skipped),
     )
 
 
-class _Reader:
+class Frames(Protocol):
+    """Where frames come from that records do not tell."""
+
+    def frame(self, name: str, *, beside: str) -> Frame: ...  # noqa: D102
+
+
+class Reader:
     """The pages that can be used, and what was noted about them."""
 
-    def __init__(self, content: Content, options: ReadOptions, parse: Parse) -> None:
-        self.options, self.parse = options, parse
-        self.pictures = Pictures(content.place, options.images)
+    def __init__(self, path: Location, pictures: Frames, options: ReadOptions, parse: Parse) -> None:
+        self.path, self.pictures, self.options, self.parse = path, pictures, options, parse
         self.pages: list[Page] = []
         self.refused: list[int] = []
         self.names: list[str] = []
         self.used: Counter[str] = Counter()
         self.skipped: list[Skipped] = []
         self.unsupported: list[Skipped] = []
+        self.left_out: list[Skipped] = []
+        self.images_left_out: list[Skipped] = []
+        self.remarks: Counter[str] = Counter()
         self.unsegmented = 0
-        self.many = not content.place.is_file
+        self.many = True
+
+    def annotations(self, format: str, *, keep_originals: bool = False) -> Annotations:  # noqa: A002
+        """What was read; the labels are those that occur, sorted by name."""
+        return Annotations(
+            path=self.path,
+            format=format,
+            categories=tuple((name, None) for name in sorted(self.used)),
+            names=self.names,
+            decode=self.record,
+            used=dict(self.used),
+            skipped=tuple(self.skipped),
+            unsegmented=self.unsegmented,
+            unsupported=tuple(self.unsupported),
+            left_out=tuple(self.left_out),
+            images_left_out=tuple(self.images_left_out),
+            notes=tuple(text.format(count=count) for text, count in self.remarks.items()),
+            original=self.original if keep_originals else None,
+        )
 
     def check(self, page: Page) -> None:
         """Parse a page for the first time."""
         notes = Notes(page, self.options, Refusals(page.file.path, skip=self.options.skip_invalid))
         record = self._parsed(page, notes)
         self.skipped += [self._placed(page, one) for one in notes.refusals.skipped]
+        if record is not None or notes.image_left_out:
+            self._take_notes(notes, record.name if record else notes.image)
         if record is not None:
             self.options.limits.check_record(f"{page.file.path}: {page.where}", record)
             self.pages.append(page)
             self.refused.append(len(notes.refusals.skipped))
             self.names.append(record.name)
             self.used.update(instance.label for instance in record.instances)
-            self.unsegmented += notes.unsegmented
-            self.unsupported += [
-                Skipped(record.name, f"{one.name}: {one.reason}") for one in notes.unsupported
-            ]
+
+    def _take_notes(self, notes: Notes, image: str) -> None:
+        self.unsegmented += notes.unsegmented
+        self.unsupported += [Skipped(image, f"{one.name}: {one.reason}") for one in notes.unsupported]
+        self.left_out += [Skipped(image, f"{one.name}: {one.reason}") for one in notes.left_out]
+        self.remarks.update(notes.remarks)
+        if notes.image_left_out:
+            self.images_left_out.append(Skipped(image, notes.image_left_out))
 
     def _parsed(self, page: Page, notes: Notes) -> ImageRecord | None:
         try:
@@ -191,6 +231,8 @@ class _Reader:
             record = self.parse(page, notes)
         except Malformed as error:  # the file has changed since it was checked
             raise FormatError(f"{page.file.path}: {error}") from None
+        if record is None:
+            raise FormatError(f"{page.file.path}: {notes.image} has become an image to be left out")
         if len(notes.refusals.skipped) > self.refused[index]:  # only the picture's size told
             wrong = notes.refusals.skipped[-1]
             raise FormatError(f"{page.file.path}: {wrong.name}: {wrong.reason}")
