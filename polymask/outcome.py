@@ -24,6 +24,7 @@ class Outcome:
     retracted: int = 0
     deleted: int = 0
     unsupported: Sequence[Skipped] = ()
+    skipped: Sequence[Skipped] = ()
     failure: PolymaskError | None = None
 
     @property
@@ -52,6 +53,7 @@ class Tally:
         report = self.report
         report.images += 1
         report.unsupported.extend(outcome.unsupported)
+        report.skipped.extend(outcome.skipped)
         report.deleted += outcome.deleted
         if outcome.failure is not None:
             report.failures.append(Skipped(outcome.name, str(outcome.failure)))
@@ -91,7 +93,7 @@ class Tally:
 
 
 _NUMBERS = ("images", "instances", "written", "unchanged", "deleted", "conflict_pixels", "labeled_pixels")
-_LISTS = ("unsupported", "failures")
+_LISTS = ("unsupported", "skipped", "failures")
 
 
 def _exit_code(failure: PolymaskError) -> int:

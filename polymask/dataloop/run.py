@@ -3,18 +3,20 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from polymask.dataloop.client import Client, Json, connect
 from polymask.dataloop.matched import MatchedSource
+from polymask.dataloop.recipe import Recipe
 from polymask.dataloop.sink import DataloopSink
-from polymask.dataloop.source import DataloopItem, DataloopSource, original_id
+from polymask.dataloop.source import DataloopItem, DataloopSource, refuse_missing_folder
 from polymask.dataloop.target import Target
 from polymask.errors import InputError, NotFound, PolymaskError
 from polymask.formats import Annotations
+from polymask.formats.choice import Choice, original_id
 from polymask.journal import Journal, default_folder, open_existing, own_folder
 from polymask.limits import Limits
 from polymask.model import Skipped
@@ -40,7 +42,13 @@ class Dataset:
         """The platform's id of it."""
         return str(self.raw["id"])
 
-    def source(self, *, query: str | Path | None = None, check_images: bool = False) -> DataloopSource:
+    def source(
+        self,
+        *,
+        query: str | Path | None = None,
+        check_images: bool = False,
+        choice: Choice | None = None,
+    ) -> DataloopSource:
         """Its items that have polygons, or those that a query file selects."""
         return DataloopSource(
             self.client,
@@ -48,11 +56,12 @@ class Dataset:
             query=read_query(query) if query else None,
             folder=self.target.folder,
             check_images=check_images,
+            choice=choice,
         )
 
-    def sink(self, source: DataloopSource, limits: Limits) -> DataloopSink:
-        """Where its masks go, in its recipe's colors."""
-        return DataloopSink(self.client, source, self.client.colors(self.raw), limits=limits)
+    def recipe(self, options: ProvenOptions) -> Recipe:
+        """Its labels and their colors; those that it lacks are added if a run may."""
+        return Recipe(self.client, self.raw, adds=options.add_labels and not options.dry_run)
 
     def journal_folder(self, given: str | Path | None) -> Path:
         """Where the journal lies: as given, or by the dataset's id in the user's state folder."""
@@ -109,16 +118,18 @@ def convert_connected(
     watch: Watch | None = None,
 ) -> Report:
     """Convert a dataset in place; see `convert_in_place`."""
-    source = dataset.source(query=query, check_images=options.check_images)
+    source = dataset.source(query=query, check_images=options.check_images, choice=choice_of(options))
     items = chosen(source.items(), where, shard=options.shard)
     writes_journal = options.delete_source and not options.dry_run
     kept = Journal(own_folder(dataset.journal_folder(journal), options.shard)) if writes_journal else None
     if start:
         start(len(items))
-    sink = dataset.sink(source, options.limits)
+    recipe = dataset.recipe(options)
+    sink = DataloopSink(dataset.client, source, recipe, limits=options.limits)
     job = ProvenJob(source, sink, kept, options, sleep=dataset.client.sleep)
     job.watch = watch
     report = job.run(items, advance=advance)
+    tell_of_labels(report, recipe)
     if kept:
         report.notes.append(f"journal and backup: {kept.path}")
     return report
@@ -150,10 +161,16 @@ def upload(
     )
     source = MatchedSource(annotations, everything, folder=dataset.target.folder)
     items = chosen(source.items(), where, shard=options.shard)
+    if dataset.target.folder and len(source.unmatched) == len(annotations.names):
+        refuse_missing_folder(dataset.target.folder.strip("/"), dataset.client.folders(dataset.id))
     if start:
         start(len(items))
-    sink = dataset.sink(everything, options.limits)
+    recipe = dataset.recipe(options)
+    sink = DataloopSink(dataset.client, everything, recipe, limits=options.limits)
     report = ProvenJob(source, sink, None, options, sleep=dataset.client.sleep).run(items, advance=advance)
+    tell_of_labels(report, recipe)
+    report.skipped += annotations.left_out
+    report.notes += annotations.notes
     for name in source.unmatched:
         if options.shard and not options.shard.takes(name):
             continue
@@ -233,15 +250,31 @@ def convert_item(
     """Convert the polygons of one `dl.Item`, as an app's node or function does.
 
     `options` are those of `polymask.proven.ProvenOptions`: `pixel_rule`, `only`, `max_delete`,
-    `check_images`, `dry_run`, `limits`. Safe to call any number of times.
+    `check_images`, `dry_run`, `limits`, `choice`, `add_labels`. Safe to call any number of times.
     """
     client = connect()
     dataset = Dataset(client, client.call("GET", f"/datasets/{item.dataset_id}", safe=True), Target("", ""))
     chosen_options = ProvenOptions(delete_source=delete_source, **options)
-    source = dataset.source(check_images=chosen_options.check_images)
+    source = dataset.source(check_images=chosen_options.check_images, choice=choice_of(chosen_options))
     raw = client.call("GET", f"/items/{item.id}", safe=True)
     one = DataloopItem(str(raw["id"]), str(raw["filename"]).lstrip("/"), raw)
     writes_journal = delete_source and not chosen_options.dry_run
     kept = Journal(dataset.journal_folder(journal)) if writes_journal else None
-    sink = dataset.sink(source, chosen_options.limits)
-    return ProvenJob(source, sink, kept, chosen_options, sleep=client.sleep).run([one])
+    recipe = dataset.recipe(chosen_options)
+    sink = DataloopSink(client, source, recipe, limits=chosen_options.limits)
+    report = ProvenJob(source, sink, kept, chosen_options, sleep=client.sleep).run([one])
+    tell_of_labels(report, recipe)
+    return report
+
+
+def choice_of(options: ProvenOptions) -> Choice:
+    """Which polygons a run takes: where it deletes, none that QA has an open issue with, unless asked to."""
+    return replace(options.choice, flagged=not options.delete_source)
+
+
+def tell_of_labels(report: Report, recipe: Recipe) -> None:
+    """Note labels of painted masks that the recipe lacks, or add those that no new mask asked for."""
+    if recipe.adds:
+        recipe.add(report.labels)
+    if note := recipe.note(report.labels):
+        report.notes.append(note)

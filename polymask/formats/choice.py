@@ -98,9 +98,7 @@ class Choice:
 
 def different(choice: Choice) -> list[str]:
     """The flags of a choice that is another than the default one."""
-    return [
-        f"--{f.name.replace('_', '-')}" for f in fields(Choice) if getattr(choice, f.name) != f.default
-    ]
+    return [f"--{f.name.replace('_', '-')}" for f in fields(Choice) if getattr(choice, f.name) != f.default]
 
 
 def origin_of(creator: Any, metadata: Any) -> Origin:

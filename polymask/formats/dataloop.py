@@ -121,10 +121,10 @@ def parse(page: Page, notes: Notes) -> ImageRecord | None:
     make = _Maker(notes, frame, picture, item.annotations)
     instances = notes.each(item.annotations, Annotation, "$.annotations", make.instance)
     if picture is False:
-        return notes.leave_image(f"no picture ({system.mimetype or 'by its name'})")
-    if notes.options.choice.annotated_only and not instances:
-        return notes.leave_image("nothing to paint (--annotated-only)")
-    return ImageRecord(item.id or name, name, frame, instances)
+        notes.image_left_out = f"no picture ({system.mimetype or 'by its name'})"
+    elif notes.options.choice.annotated_only and not instances:
+        notes.image_left_out = "nothing to paint (--annotated-only)"
+    return None if notes.image_left_out else ImageRecord(item.id or name, name, frame, instances)
 
 
 class _Maker:

@@ -45,7 +45,11 @@ class Page:
 
 @dataclass(slots=True)
 class Notes:
-    """What a parser may ask for, and what it notes on its way through one page."""
+    """What a parser may ask for, and what it notes on its way through one page.
+
+    A parser that gives no record says in `image_left_out` why, and in `image` of which image.
+    `remarks` count what is worth telling once, as texts with a `{count}`.
+    """
 
     page: Page
     options: ReadOptions
@@ -84,10 +88,6 @@ class Notes:
     def leave_out(self, what: str, reason: str) -> None:
         """Note an annotation that is left out by choice."""
         self.left_out.append(Skipped(what, reason))
-
-    def leave_image(self, reason: str) -> None:
-        """Note that the whole image is left out; for a parser to return."""
-        self.image_left_out = reason
 
     def each(
         self, rows: msgspec.Raw, kind: type[T], where: str, make: Callable[[int, T], Instance | None]
