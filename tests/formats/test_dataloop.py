@@ -78,12 +78,13 @@ def test_without_a_size_the_picture_tells_it(tmp_path: Path) -> None:
 
 
 def test_other_types_are_counted_and_videos_left_alone(tmp_path: Path) -> None:
-    """A box paints nothing; a polygon of a later frame is unsupported."""
+    """A box paints nothing; where the item has no type, a polygon of a later frame is unsupported."""
     later = segment(ring(0, 0, 1, 1), metadata={"system": {"frame": 7, "snapshots_": []}})
-    moving = segment(ring(0, 0, 1, 1), metadata={"system": {"frame": 0, "snapshots_": [{}]}})
+    moving = segment(ring(0, 0, 1, 1), metadata={"system": {"frame": 0, "snapshots_": [{}, {}]}})
     box = {"type": "box", "label": "cat", "coordinates": ring(0, 0, 1, 1)[::2]}
     kind = {"type": "class", "label": "cat", "coordinates": None}
-    path = written(tmp_path / "a.json", item(later, moving, box, kind, segment(ring(0, 0, 2, 2))))
+    rows = (later, moving, box, kind, segment(ring(0, 0, 2, 2)))
+    path = written(tmp_path / "a.json", item(*rows, system={"width": 8, "height": 6}, filename="/a"))
     annotations = open_annotations(path)
     assert (annotations.unsegmented, len(annotations.unsupported), annotations.used) == (2, 2, {"cat": 1})
 
