@@ -6,10 +6,12 @@ that memory holds one item's annotations at a time, all of them wait in a file w
 
 import os
 import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 import msgspec
 
@@ -102,24 +104,27 @@ class Spool:
     """The JSON of all annotations of some items, in a file that is gone when the last one is done with it."""
 
     def __init__(self, client: Client, dataset_id: str, items: Sequence[DataloopItem]) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it is read as long as the annotations are
         self._places: dict[str, list[tuple[int, int]]] = {item.id: [] for item in items}
-        for ids in _batches(list(self._places)):
-            query = {"filter": {"$and": [{"itemId": {"$in": ids}}]}}
-            for row in client.pages(dataset_id, "annotations", query, keep=self._kept):
-                self._places[row["item"]].append(row["place"])
-        self._file.flush()
-
-    def _kept(self, row: Json) -> Json:
-        """Write a row down, and keep where."""
-        at = self._file.tell()
-        length = self._file.write(msgspec.json.encode(row))
-        return {"id": row["id"], "item": row.get("itemId"), "place": (at, length)}
+        with tempfile.TemporaryFile() as file:
+            for ids in _batches(list(self._places)):
+                query = {"filter": {"$and": [{"itemId": {"$in": ids}}]}}
+                for row in client.pages(dataset_id, "annotations", query, keep=partial(_kept, file)):
+                    self._places[row["item"]].append(row["place"])
+            file.flush()
+            self._descriptor = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._descriptor)
 
     def export_of(self, item: DataloopItem) -> bytes:
         """An item's JSON with its annotations."""
-        rows = (os.pread(self._file.fileno(), length, at) for at, length in self._places[item.id])
+        rows = (os.pread(self._descriptor, length, at) for at, length in self._places[item.id])
         return msgspec.json.encode(_needed(item) | {"annotations": [msgspec.Raw(row) for row in rows]})
+
+
+def _kept(file: IO[bytes], row: Json) -> Json:
+    """Write a row down, and keep where."""
+    at = file.tell()
+    length = file.write(msgspec.json.encode(row))
+    return {"id": row["id"], "item": row.get("itemId"), "place": (at, length)}
 
 
 def _needed(item: DataloopItem) -> dict[str, Any]:

@@ -183,7 +183,9 @@ def test_projects_and_datasets_are_found_by_name_and_id(fixed: Fixed, harbor: Ha
         fixed.client.dataset(project, "bay")
 
 
-@pytest.mark.parametrize(("status", "error"), [(403, Denied), (401, Denied), (400, NotFound), (404, NotFound)])
+@pytest.mark.parametrize(
+    ("status", "error"), [(403, Denied), (401, Denied), (400, NotFound), (404, NotFound)]
+)
 def test_a_name_with_a_number_in_it_is_no_status(
     fixed: Fixed, harbor: Harbor, status: int, error: type[BackendError]
 ) -> None:
