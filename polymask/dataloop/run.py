@@ -26,6 +26,7 @@ from polymask.seams import Item, Stored
 from polymask.shards import Shard
 from polymask.workers import Watcher, watched
 
+ASKED = ("predictions", "min_confidence", "creator", "status")  # of `convert_item`, as of `convert`
 Advance = Callable[[int], None]
 
 
@@ -274,11 +275,13 @@ def convert_item(
     """Convert the polygons of one `dl.Item`, as an app's node or function does.
 
     `options` are those of `polymask.proven.ProvenOptions`: `pixel_rule`, `only`, `max_delete`,
-    `check_images`, `dry_run`, `limits`, `choice`, `add_labels`. Safe to call any number of times.
+    `check_images`, `dry_run`, `limits`, `add_labels`, and what chooses annotations: `predictions`,
+    `min_confidence`, `creator`, `status`. Safe to call any number of times.
     """
     client = connect()
     dataset = Dataset(client, client.call("GET", f"/datasets/{item.dataset_id}", safe=True), Target("", ""))
-    chosen_options = ProvenOptions(delete_source=delete_source, **options)
+    choice = {name: options.pop(name) for name in ASKED if name in options}
+    chosen_options = ProvenOptions(delete_source=delete_source, choice=Choice(**choice), **options)
     source = dataset.source(check_images=chosen_options.check_images, choice=choice_of(chosen_options))
     raw = client.call("GET", f"/items/{item.id}", safe=True)
     one = DataloopItem(str(raw["id"]), str(raw["filename"]).lstrip("/"), raw)
