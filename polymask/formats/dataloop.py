@@ -46,20 +46,38 @@ FACTS = Facts(
             "the frame (`itemMetadata` in some exports); EXIF orientations 5 to 8 "
             "swap them; where missing, that of the picture below `--images`",
         ),
+        (
+            "metadata.system.mimetype",
+            "tells pictures from videos, else the name does; items that are no pictures are left out",
+        ),
         ("annotations[].type", "`segment` and `binary` are painted"),
         ("annotations[].label", "the label"),
         ("annotations[].coordinates", "rings of x, y in pixels; of `binary` a PNG in base64"),
         (
-            "annotations[].metadata.system",
-            "`frame` and `snapshots_` tell video annotations, which are left alone",
+            "annotations[].creator, metadata.system.status",
+            "whose it is, and what QA says of it: `--creator`, `--status`",
+        ),
+        (
+            "annotations[].metadata.user.model, metadata.system.model",
+            "a model with a name, an id or a confidence: a prediction (`--predictions`, `--min-confidence`)",
+        ),
+        (
+            "annotations[].metadata.user.polymask",
+            "a mask of ours: left out where all its polygons are there, painted below the others elsewhere",
         ),
     ),
-    ignored="Attributes, `objectId`, `creator`, dates, `parentId`, model data.",
+    ignored="Attributes, `objectId`, dates, `parentId`; `frame` and `snapshots_`, unless nothing tells the "
+    "item's type; `automated`, which the SDK sets for whatever a script uploads.",
     rings="Extra rings are filled even-odd with the first: inside it they are holes, beside it parts.",
     order="File order; the platform has no other.",
-    labels="Sorted by name; there are no ids in an export.",
+    labels="Sorted by name: an export has neither ids nor the recipe, so that a dataset read from "
+    "`dataloop://…`, which has the recipe's order, numbers them differently; `--labels` makes both the same.",
     frame="As the item says.",
-    limits=("Boxes, points, polylines and classes paint nothing, and are counted.",),
+    limits=(
+        "Boxes, points, polylines and classes paint nothing, and are counted.",
+        "Of a mask, pixels with an alpha above 127 count, as in dtlpy.",
+        "Predictions are left out and listed, unless --predictions asks for them.",
+    ),
     sample="dataloop/json/boat.json",
 )
 
