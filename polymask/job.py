@@ -214,7 +214,7 @@ class Job:
         report.labels = {name: report.labels.get(name, nothing) for name in self.label_map.names}
         annotations = self.annotations
         report.kernel, report.unsegmented = KERNEL, annotations.unsegmented
-        report.skipped = [*self.skipped, *self._wanted(annotations.left_out)]
+        report.skipped = [*self.skipped, *self._wanted(annotations.unchosen)]
         report.unsupported = list(self._wanted(annotations.unsupported))
         report.notes = [f"{f.image}: instance {f.instance}: {f.message}" for f in annotations.findings]
         left_out = self._wanted(annotations.images_left_out)

@@ -170,7 +170,7 @@ def upload(
     sink = DataloopSink(dataset.client, everything, recipe, limits=options.limits)
     report = ProvenJob(source, sink, None, options, sleep=dataset.client.sleep).run(items, advance=advance)
     tell_of_labels(report, recipe)
-    report.skipped += annotations.left_out
+    report.skipped += annotations.unchosen
     report.notes += annotations.notes
     for name in source.unmatched:
         if options.shard and not options.shard.takes(name):

@@ -88,15 +88,17 @@ class DataloopSource:
 
     def read(self, item: Item) -> Reading:
         """The chosen polygons of an item, every ring kept; others, and those in video, are left alone."""
-        polygons = [row for row in self.annotations(item) if row.get("type") == "segment"]
+        rows = self.annotations(item)
+        polygons = [row for row in rows if row.get("type") == "segment"]
         read = _Polygons(item)
         for row in polygons:
             read.take(row, self.choice)
         # Only where something is drawn: a video's frame is not to be had, and nobody asks for it.
         frame = self.frame(item) if read.instances else (1, 1)
         record = ImageRecord(item.id, item.name, frame, tuple(read.instances), etag_of(polygons))
+        others = frozenset(original_id(row) or str(row.get("id")) for row in rows)
         return Reading(
-            record, read.raw, read.details, read.unsupported, read.skipped, frozenset(read.untaken)
+            record, read.raw, read.details, read.unsupported, others - read.raw.keys(), read.skipped
         )
 
     def frame(self, item: Item) -> Frame:
@@ -204,14 +206,12 @@ class _Polygons:
         self.details: dict[str, Json] = {}
         self.unsupported: list[Skipped] = []
         self.skipped: list[Skipped] = []
-        self.untaken: set[str] = set()
 
     def take(self, row: Json, choice: Choice) -> None:
         """Take in a row, if it is chosen and can be drawn."""
         what, known = f"annotation {row.get('id')}", original_id(row) or str(row["id"])
         if reason := choice.refusal(origin_of(row.get("creator"), row.get("metadata"))):
             self.skipped.append(Skipped(self.item.name, f"{what}: {reason}"))
-            self.untaken.add(known)
             return
         try:
             instance = polygon_of(row, self.item)
@@ -260,7 +260,7 @@ def details_of(row: Json) -> Json:
         "attributes1": row.get("attributes") or None,
         "objectId": system.get("objectId"),
         "parentId": system.get("parentId"),
-        "model": origin_of(None, metadata).model,
+        "model": user.get("model") or system.get("model"),
         "creator": row.get("creator"),
         "status": system.get("status"),
         "description": row.get("description") or system.get("description") or None,

@@ -69,7 +69,7 @@ class Annotations:
     `decode(i)` gives the record of the image `names[i]`; `used` counts the instances by
     label. `skipped` are the malformed
     records that were left out, `unsegmented` counts those that paint nothing,
-    `unsupported` are instances that polymask cannot paint and leaves alone, `left_out` those
+    `unsupported` are instances that polymask cannot paint and leaves alone, `unchosen` those
     that were not chosen, `images_left_out` whole images, `notes` more that is worth telling, and
     `findings` are oddities that do no harm. `picture(i)`, where the source has them itself,
     gives a picture's own bytes, `original(i)` its record as the source wrote it.
@@ -86,7 +86,7 @@ class Annotations:
     skipped: tuple[Skipped, ...] = ()
     unsegmented: int = 0
     unsupported: tuple[Skipped, ...] = ()
-    left_out: tuple[Skipped, ...] = ()
+    unchosen: tuple[Skipped, ...] = ()
     images_left_out: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()

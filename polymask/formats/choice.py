@@ -103,7 +103,9 @@ def different(choice: Choice) -> list[str]:
 
 def origin_of(creator: Any, metadata: Any) -> Origin:
     """Who made an annotation, by its `creator` and `metadata`."""
-    return _origin(creator, part(metadata, "system").get("status"), _model(metadata))
+    system, user = part(metadata, "system"), part(metadata, "user")
+    told = {name: value for name, value in part(user, "model").items() if value is not None}
+    return _origin(creator, system.get("status"), _model(part(system, "model") | told))
 
 
 def origins_of(creator: Any, metadata: Any) -> Iterator[Origin]:
@@ -112,7 +114,7 @@ def origins_of(creator: Any, metadata: Any) -> Iterator[Origin]:
     if not sources:
         yield origin_of(creator, metadata)
     for source in sources:
-        yield _origin(source.get("creator", creator), source.get("status"), part(source, "model") or None)
+        yield _origin(source.get("creator", creator), source.get("status"), _model(part(source, "model")))
 
 
 def _origin(creator: Any, status: Any, model: Mapping[str, Any] | None) -> Origin:
@@ -120,11 +122,8 @@ def _origin(creator: Any, status: Any, model: Mapping[str, Any] | None) -> Origi
     return Origin(str(creator or ""), NONE if word in _NO_STATUS else word, model)
 
 
-def _model(metadata: Any) -> Mapping[str, Any] | None:
-    """What is told of the model that predicted an annotation; the user's part wins."""
-    told = part(metadata, "system", "model") | {
-        name: value for name, value in part(metadata, "user", "model").items() if value is not None
-    }
+def _model(told: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The model that predicted an annotation, if what is told names one."""
     named = any(told.get(name) is not None for name in ("name", "model_id", "confidence"))
     return told if named else None
 

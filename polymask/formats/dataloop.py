@@ -163,7 +163,7 @@ class _Maker:
             notes.unsegmented += 1
             return None
         if reason := self._refusal(row):
-            notes.leave_out(f"annotation {key}", reason)
+            notes.pass_over(f"annotation {key}", reason)
             return None
         if is_of_frame(row, picture=self.picture):
             notes.leave(f"annotation {key}", "an annotation of a video frame; only pictures are converted")

@@ -56,7 +56,7 @@ class Notes:
     refusals: Refusals
     pictures: "Frames | None" = None
     unsupported: list[Skipped] = field(default_factory=list)
-    left_out: list[Skipped] = field(default_factory=list)
+    unchosen: list[Skipped] = field(default_factory=list)
     remarks: Counter[str] = field(default_factory=Counter)
     unsegmented: int = 0
     unseen: bool = False
@@ -85,9 +85,9 @@ class Notes:
         """Note an instance that cannot be painted and is left alone."""
         self.unsupported.append(Skipped(what, reason))
 
-    def leave_out(self, what: str, reason: str) -> None:
-        """Note an annotation that is left out by choice."""
-        self.left_out.append(Skipped(what, reason))
+    def pass_over(self, what: str, reason: str) -> None:
+        """Note an annotation that was not chosen."""
+        self.unchosen.append(Skipped(what, reason))
 
     def each(
         self, rows: msgspec.Raw, kind: type[T], where: str, make: Callable[[int, T], Instance | None]
@@ -160,7 +160,7 @@ class Reader:
         self.used: Counter[str] = Counter()
         self.skipped: list[Skipped] = []
         self.unsupported: list[Skipped] = []
-        self.left_out: list[Skipped] = []
+        self.unchosen: list[Skipped] = []
         self.images_left_out: list[Skipped] = []
         self.remarks: Counter[str] = Counter()
         self.unsegmented = 0
@@ -178,7 +178,7 @@ class Reader:
             skipped=tuple(self.skipped),
             unsegmented=self.unsegmented,
             unsupported=tuple(self.unsupported),
-            left_out=tuple(self.left_out),
+            unchosen=tuple(self.unchosen),
             images_left_out=tuple(self.images_left_out),
             notes=tuple(text.format(count=count) for text, count in self.remarks.items()),
             original=self.original if keep_originals else None,
@@ -201,7 +201,7 @@ class Reader:
     def _take_notes(self, notes: Notes, image: str) -> None:
         self.unsegmented += notes.unsegmented
         self.unsupported += [Skipped(image, f"{one.name}: {one.reason}") for one in notes.unsupported]
-        self.left_out += [Skipped(image, f"{one.name}: {one.reason}") for one in notes.left_out]
+        self.unchosen += [Skipped(image, f"{one.name}: {one.reason}") for one in notes.unchosen]
         self.remarks.update(notes.remarks)
         if notes.image_left_out:
             self.images_left_out.append(Skipped(image, notes.image_left_out))

@@ -49,7 +49,7 @@ def taken(world: World, tmp_path: Path, **choice: Any) -> tuple[set[str], dict[s
 
 def told(annotations: Annotations) -> tuple[set[str], dict[str, str]]:
     ids = {str(instance.id) for record in annotations for instance in record.instances}
-    reasons = (one.reason.removeprefix("annotation ").split(": ", 1) for one in annotations.left_out)
+    reasons = (one.reason.removeprefix("annotation ").split(": ", 1) for one in annotations.unchosen)
     return ids, dict(reasons)
 
 
@@ -261,4 +261,4 @@ def test_a_choice_that_changes_makes_the_mask_follow(world: World, ids: dict[str
         source = run.open_dataset(URL).source(choice=run.choice_of(ProvenOptions(delete_source=True)))
         (item,) = source.items()
         reading = source.read(item)
-    assert reading.untaken == {ids[name] for name in ("flagged", "sure", "unsure", "untold")}
+    assert reading.others == {ids[name] for name in ("flagged", "sure", "unsure", "untold")}

@@ -115,7 +115,7 @@ def test_a_mask_beside_its_polygons_changes_nothing(world: World, journal: Path)
     world.convert(delete_source=False)
     after = read(world)
     assert [one.instances for one in after] == [one.instances for one in before]
-    assert [one.reason.partition(": ")[2] for one in after.left_out] == [
+    assert [one.reason.partition(": ")[2] for one in after.unchosen] == [
         "a mask of ours whose polygons are all there"
     ] * 2
 
@@ -149,7 +149,7 @@ def test_what_is_unsupported_or_left_out_is_reported(world: World, tmp_path: Pat
     assert (part.unsupported, part.notes) == ([], [])
 
 
-def test_items_with_nothing_to_paint_can_be_left_out(world: World, tmp_path: Path) -> None:
+def test_items_with_nothing_to_paint_can_be_unchosen(world: World, tmp_path: Path) -> None:
     """Those without annotations, and those of which none is taken; each is noted."""
     world.add_item("/a.png", ACROSS)
     world.add_item("/boxed.png", box())
@@ -188,7 +188,7 @@ def test_the_label_map_is_the_whole_recipe_in_its_order(world: World) -> None:
     assert [name for name, _ in read(world, f"{URL}/val").categories] == [*known, "ash"]
 
 
-def test_malformed_annotations_are_refused_or_left_out(world: World) -> None:
+def test_malformed_annotations_are_refused_or_unchosen(world: World) -> None:
     """As in an export: with the item and the place, and --skip-invalid as the way out."""
     world.add_item("/sub/a.png", ACROSS, segment("cat", [{"x": 1, "y": 1}]))
     with pytest.raises(FormatError, match=r"sub/a\.png: \$\.annotations\[1\]\.coordinates: .*--skip-invalid"):
@@ -335,7 +335,7 @@ def facts(one: Annotations) -> Any:
         dict(one.used),
         one.unsegmented,
         one.unsupported,
-        one.left_out,
+        one.unchosen,
         one.images_left_out,
         sorted(one.notes),
         [record.instances for record in one],
@@ -362,7 +362,7 @@ def test_a_dataset_is_its_export_pixel_by_pixel(
             len(fresh.emulator.annotations(one["id"])) for one in fresh.emulator.items(fresh.dataset["id"])
         )
         # an image that is left out paints nothing, so all its annotations are among the listed ones
-        listed = live.unsegmented + len(live.unsupported) + len(live.left_out) + len(live.skipped)
+        listed = live.unsegmented + len(live.unsupported) + len(live.unchosen) + len(live.skipped)
         assert declared == sum(live.used.values()) + listed
 
 

@@ -130,7 +130,7 @@ def test_a_mask_of_ours_is_painted_below_what_is_there(tmp_path: Path) -> None:
     for rows in ((first, second), (first, restored)):
         there = open_annotations(written(tmp_path / "b.json", item(*rows, ours("1", "2"))))
         assert [one.label for one in there.decode(0).instances] == ["dog", "cat"]
-        assert [one.name for one in there.left_out] == ["pets/a.png"]
+        assert [one.name for one in there.unchosen] == ["pets/a.png"]
 
 
 def test_masks_of_ours_are_left_out_by_what_they_were_made_of(tmp_path: Path) -> None:
