@@ -78,3 +78,23 @@ def as_names(what: str, given: Any) -> tuple[str, ...]:
         if not isinstance(name, str):
             raise InputError(f"{what} takes texts, not {name!r}")
     return names
+
+
+def part(row: Any, *names: str) -> dict[str, Any]:
+    """An object within objects; empty where it is missing, null or something else.
+
+    >>> part({"metadata": {"system": {"width": 8}}}, "metadata", "system"), part({"metadata": 5}, "metadata")
+    ({'width': 8}, {})
+    """
+    for name in names:
+        row = row.get(name) if isinstance(row, dict) else None
+    return row if isinstance(row, dict) else {}
+
+
+def listed(value: Any) -> list[Any]:
+    """A list; empty where it is something else.
+
+    >>> listed([1]), listed(None)
+    ([1], [])
+    """
+    return value if isinstance(value, list) else []

@@ -72,9 +72,10 @@ class LimitError(InputError):
 
 
 class BackendError(PolymaskError, OSError):
-    """The service or the disk failed (exit 3)."""
+    """The service or the disk failed (exit 3); `status` is the HTTP status, where a service answered."""
 
     exit_code = 3
+    status: int | None = None
     way_out = "run the same command again: what is done stays done"
 
 

@@ -8,6 +8,7 @@ import click
 
 from polymask.colors import PALETTES
 from polymask.formats import FORMATS
+from polymask.formats.choice import PREDICTIONS
 from polymask.layouts import LAYOUTS
 from polymask.limits import LIMITS, Limits
 from polymask.model import Frame
@@ -235,6 +236,26 @@ _FLAGS = [
     BOXES,
     *_LIMIT_FLAGS,
     click.option("--filter", metavar="FILE", help="A query (DQL, JSON) that chooses a dataset's items."),
+    click.option(
+        "--predictions",
+        type=click.Choice(PREDICTIONS),
+        default="skip",
+        show_default=True,
+        help="What becomes of a dataset's annotations that a model made.",
+    ),
+    click.option(
+        "--min-confidence", type=click.FloatRange(0, 1), metavar="F", help="Leave out predictions below it."
+    ),
+    click.option("--creator", multiple=True, metavar="NAME", help="Take what they made only; repeatable."),
+    click.option(
+        "--status",
+        multiple=True,
+        metavar="STATUS",
+        help="Take annotations of this QA status only: issue, review, approved, none or any; repeatable."
+        "  [default: any; with --delete-source, all but issue]",
+    ),
+    click.option("--annotated-only", is_flag=True, help="Leave out items with nothing to paint."),
+    click.option("--add-labels", is_flag=True, help="Add labels of masks to a recipe that lacks them."),
     click.option("--check-images", is_flag=True, help="Download every picture and compare its size."),
     click.option("--delete-source", is_flag=True, help="Delete the polygons that proven masks account for."),
     click.option(

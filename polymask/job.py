@@ -7,7 +7,7 @@ that each image stands alone: one that fails is reported, and the others are don
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import asdict, replace
@@ -132,14 +132,21 @@ class Job:
 
     def _chosen_images(self) -> list[int]:
         names, globs = self.annotations.names, self.options.where
-        chosen = [
-            i for i, name in enumerate(names) if not globs or any(fnmatchcase(name, glob) for glob in globs)
-        ]
+        chosen = [i for i, name in enumerate(names) if self._is_named(name)]
         if globs and not chosen:
             raise InputError(f"--where {' --where '.join(globs)} matches none of {len(names)} images")
         if part := self.options.part:
             chosen = [i for i in chosen if part.takes(names[i])]
         return chosen
+
+    def _is_named(self, name: str) -> bool:
+        globs = self.options.where
+        return not globs or any(fnmatchcase(name, glob) for glob in globs)
+
+    def _wanted(self, many: Iterable[Skipped]) -> Iterator[Skipped]:
+        """Of things that are listed by image, those of images that this run is for."""
+        part = self.options.part
+        return (one for one in many if self._is_named(one.name) and (not part or part.takes(one.name)))
 
     def _label_map(self) -> LabelMap:
         if self.options.ids not in ("contiguous", "source"):
@@ -213,18 +220,16 @@ class Job:
         report = tally.finished()
         nothing = {"instances": 0, "pixels": 0}
         report.labels = {name: report.labels.get(name, nothing) for name in self.label_map.names}
-        report.kernel, report.skipped, report.unsegmented = KERNEL, self.skipped, self.annotations.unsegmented
-        names = {self.annotations.names[index] for index in self.indices}
-        report.unsupported = [one for one in self.annotations.unsupported if one.name in names]
-        close(
-            report,
-            self.annotations,
-            self.indices,
-            shows_void=self.layout.INDEX,
-            part=self.options.part is not None,
-        )
-        told = (f"{f.image}: instance {f.instance}: {f.message}" for f in self.annotations.findings)
-        report.notes = [*self.annotations.notes, *told]
+        annotations = self.annotations
+        report.kernel, report.unsegmented = KERNEL, annotations.unsegmented
+        report.skipped = [*self.skipped, *self._wanted(annotations.unchosen)]
+        report.unsupported = list(self._wanted(annotations.unsupported))
+        is_part = self.options.part is not None
+        close(report, annotations, self.indices, shows_void=self.layout.INDEX, part=is_part)
+        report.notes = [f"{f.image}: instance {f.instance}: {f.message}" for f in annotations.findings]
+        left_out = self._wanted(annotations.images_left_out)
+        report.notes += [f"{one.name}: left out: {one.reason}" for one in left_out]
+        report.notes += annotations.notes
         return report
 
     def convert_images(self, indices: Sequence[int]) -> Made:

@@ -17,6 +17,8 @@ KINDS = {
     "tag": "draw what they name as polygons or masks, and export again",
     "unsupported": "draw them as polygons or masks, and export again",
     "invalid": "correct what `polymask check` lists as invalid",
+    "choice": "choose them with --predictions, --min-confidence, --creator or --status",
+    "ours": "",
     "prediction": "accept them as annotations in the tool that made them, and export again",
     "withdrawn": "take their deletion or cancellation back in the tool that made them, and export again",
     "undrawn": "name them otherwise: the format draws no such label",
@@ -29,6 +31,9 @@ KINDS = {
     "where": "choose other images with --where",
     "failed": "",
 }
+
+
+UNCHOSEN = ("choice", "ours")  # left out on purpose, and listed as such
 
 
 class Reason(NamedTuple):
@@ -75,7 +80,7 @@ class Ledger:
         self.of_image: list[int] = []  # instances
         self.joined_in: dict[int, int] = {}
         self.left_out: dict[Reason, dict[int, int]] = {}
-        self.invalid = 0  # of no image
+        self.of_no_image: Counter[Reason] = Counter()  # of no image that is read
 
     def add_image(
         self, *, declared: int, instances: int, joined: int = 0, left_out: Mapping[Reason, int]
@@ -97,14 +102,21 @@ class Ledger:
     def add_invalid(self, count: int) -> None:
         """Count malformed annotations that belong to no image that is read."""
         self.declared += count
-        self.invalid += count
+        self.of_no_image[INVALID] += count
+
+    def add_image_left_out(self, *, declared: int, left_out: Mapping[Reason, int]) -> None:
+        """Count the annotations of an image that is no image of the source; checked as `add_image` does."""
+        _check(declared, sum(left_out.values()))
+        self.declared += declared
+        self.of_no_image.update(left_out)
 
     def close(self, *, declared: int, of_image: Iterable[int], invalid: int) -> None:
         """Count all images at once, where annotations come in any order and are left out as they come.
 
         Raises `PolymaskError` where what is declared is not what becomes of it.
         """
-        self.declared, self.of_image, self.invalid = declared, list(of_image), invalid
+        self.declared, self.of_image = declared, list(of_image)
+        self.of_no_image = Counter({INVALID: invalid})
         _check(declared, self.instances + self.joined + sum(self.omitted.values()))
 
     @property
@@ -122,11 +134,6 @@ class Ledger:
         """What is left out, by reason."""
         counts = Counter({reason: sum(images.values()) for reason, images in self.left_out.items()})
         return counts + self.of_no_image
-
-    @property
-    def of_no_image(self) -> Counter[Reason]:
-        """What is left out and belongs to no image that is read, by reason."""
-        return Counter({INVALID: self.invalid})
 
     def declared_of(self, image: int) -> int:
         """How many annotations an image declares."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from polymask.coerce import as_frame, as_names, whole
 from polymask.errors import InputError, unknown
 from polymask.formats import ReadOptions
+from polymask.formats.choice import Choice
 from polymask.limits import LIMITS, Limits
 from polymask.model import Frame
 from polymask.semantic import Rules
@@ -20,8 +21,8 @@ class ConvertOptions(Limits):
     """The flags of `polymask convert`, with underscores; `from_` is `--from`.
 
     Those of `Limits` are among them. `size` is (height, width) in pixels. `only` and `where`
-    choose labels and images; one text is one of them. `shard` is one part of several, as "2/4".
-    Whole numbers may be numpy's. Raises
+    choose labels and images, `creator` and `status` a dataset's annotations; one text is one of
+    them. `shard` is one part of several, as "2/4". Whole numbers may be numpy's. Raises
     `InputError` for values of another kind.
 
     >>> ConvertOptions(only="sea", size=[60, 80]).only
@@ -64,12 +65,18 @@ class ConvertOptions(Limits):
     filter: str | Path | None = None
     journal: str | Path | None = None
     check_images: bool = False
+    predictions: str = "skip"
+    min_confidence: float | None = None
+    creator: Sequence[str] = ()
+    status: Sequence[str] = ()
+    annotated_only: bool = False
+    add_labels: bool = False
 
     def __post_init__(self) -> None:
         for name in ("to", "ids", "overlap", "pixel_rule", "crowd", "split"):
             if not isinstance(given := getattr(self, name), str):
                 raise InputError(f"{name} is the name of one, not {given!r}")
-        for name in ("only", "where", "priority", "stuff"):
+        for name in ("only", "where", "priority", "stuff", "creator", "status"):
             object.__setattr__(self, name, as_names(name, getattr(self, name)))
         for name, least in _LEAST.items():
             object.__setattr__(self, name, _number(name, getattr(self, name), least))
@@ -81,6 +88,7 @@ class ConvertOptions(Limits):
             object.__setattr__(self, "size", as_frame(self.size, where="size: "))
         if not isinstance(self.split_ratio, str | None):
             object.__setattr__(self, "split_ratio", tuple(float(share) for share in self.split_ratio))
+        _ = self.choice  # which refuses values that are none
 
     @property
     def limits(self) -> Limits:
@@ -93,6 +101,17 @@ class ConvertOptions(Limits):
         return Shard.parse(self.shard) if self.shard is not None else None
 
     @property
+    def choice(self) -> Choice:
+        """Which of a dataset's annotations are taken."""
+        return Choice(
+            predictions=self.predictions,
+            min_confidence=self.min_confidence,
+            creator=self.creator,
+            status=self.status,
+            annotated_only=self.annotated_only,
+        )
+
+    @property
     def reading(self) -> ReadOptions:
         """The part that a reader of annotations is asked."""
         return ReadOptions(
@@ -102,6 +121,7 @@ class ConvertOptions(Limits):
             label_attribute=self.label_attribute,
             default_label=self.default_label,
             boxes=self.boxes,
+            choice=self.choice,
         )
 
     def rules(self) -> Rules:

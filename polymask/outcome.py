@@ -28,6 +28,7 @@ class Outcome:
     unsupported: Sequence[Skipped] = ()
     painted: int = 0
     left_out: Counter[Reason] = field(default_factory=Counter)
+    skipped: Sequence[Skipped] = ()
     failure: PolymaskError | None = None
 
     @property
@@ -56,6 +57,7 @@ class Tally:
         report = self.report
         report.images += 1
         report.unsupported.extend(outcome.unsupported)
+        report.skipped.extend(outcome.skipped)
         report.deleted += outcome.deleted
         if outcome.failure is not None:
             report.failures.append(Skipped(outcome.name, str(outcome.failure)))
@@ -100,7 +102,7 @@ class Tally:
 _NUMBERS = (
     "images", "instances", "painted", "written", "unchanged", "deleted", "conflict_pixels", "labeled_pixels",
 )  # fmt: skip
-_LISTS = ("unsupported", "failures")
+_LISTS = ("unsupported", "skipped", "failures")
 
 
 def _exit_code(failure: PolymaskError) -> int:

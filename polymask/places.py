@@ -25,6 +25,7 @@ Place = str | Path
 
 # What makes sense where every label keeps a mask of its own, at the picture's size.
 _WITH_DATALOOP = {
+    "add_labels", "annotated_only", "creator", "min_confidence", "predictions", "status",
     "boxes", "check_images", "default_label", "delete_source", "dry_run", "filter", "from_", "images",
     "journal", "label_attribute", "max_delete", "only", "overwrite", "pixel_rule", "skip_invalid", "to",
     "shard", "where", "workers", *LIMITS,
@@ -78,7 +79,7 @@ def convert(
 def _local(
     source: Place, dest: Place, options: ConvertOptions, executor: Executor | None, progress: Progress | None
 ) -> Report:
-    for name in ("filter", "check_images", "journal"):
+    for name in ("filter", "check_images", "journal", "add_labels"):
         if getattr(options, name):
             raise InputError(f"--{name.replace('_', '-')} is for datasets (dataloop://…)")
     return Job(source, dest, options).run(executor=executor, progress=progress)
@@ -106,12 +107,16 @@ def in_place_options(options: ConvertOptions) -> "ProvenOptions":
         shard=options.part,
         workers=options.workers,
         limits=options.limits,
+        choice=options.choice,
+        add_labels=options.add_labels,
     )
 
 
 def _in_place(url: str, options: ConvertOptions, progress: Progress | None) -> Report:
     from polymask.dataloop.run import convert_in_place
 
+    if options.annotated_only:
+        raise InputError("in place, only items with polygons are read: leave --annotated-only out")
     return convert_in_place(
         url,
         in_place_options(options),
@@ -145,9 +150,12 @@ def _download(url: str, dest: Place, options: ConvertOptions, progress: Progress
 
     if options.delete_source:
         raise InputError("--delete-source deletes in place: leave DEST out")
+    if options.add_labels:
+        raise InputError("--add-labels is for masks that go to a dataset: leave it out")
     dataset = open_dataset(url, workers=options.workers)
-    source = dataset.source(query=options.filter, check_images=options.check_images)
-    annotations = annotations_of(dataset, source, limits=options.limits)
+    annotations = annotations_of(
+        dataset, options.reading, query=options.filter, check_images=options.check_images
+    )
     with ThreadPoolExecutor(options.workers) as threads:
         return Job(annotations, dest, options).run(executor=threads, progress=progress)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from polymask.claims import Mask
 from polymask.errors import PolymaskError, ProofError, SourceChanged
+from polymask.formats.choice import Choice
 from polymask.journal import Journal
 from polymask.labels import LabelMap
 from polymask.limits import Limits
@@ -47,6 +48,8 @@ class ProvenOptions:
     workers: int = 1
     shard: Shard | None = None
     limits: Limits = field(default_factory=Limits)
+    choice: Choice = field(default_factory=Choice)
+    add_labels: bool = False
 
 
 class ProvenJob:
@@ -97,7 +100,7 @@ class ProvenJob:
 
     def _convert(self, item: Item, outcome: Outcome) -> None:
         reading = self.source.read(item)
-        outcome.unsupported = reading.unsupported
+        outcome.unsupported, outcome.skipped = reading.unsupported, reading.skipped
         drawn = self._drawn(reading)
         self._count(reading, drawn, outcome)
         stored = self.sink.proofs(item)

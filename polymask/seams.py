@@ -26,13 +26,17 @@ class Reading:
 
     `raw` maps an instance's id to the source's own JSON, which is what a backup keeps;
     `details` to what a mask shall keep of it beside its geometry. `unsupported` are
-    instances that cannot be painted, and stay where they are.
+    instances that cannot be painted, and `skipped` those that were not chosen: both stay where they
+    are. `others` are the ids of what the item has beside the record's instances: not to be
+    painted, yet there.
     """
 
     record: ImageRecord
     raw: Mapping[str, Mapping[str, Any]]
     details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     unsupported: Sequence[Skipped] = ()
+    others: frozenset[str] = frozenset()
+    skipped: Sequence[Skipped] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,9 +1,13 @@
 """What an answer of the platform means."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
+from polymask.coerce import listed, part
 from polymask.errors import BackendError, Denied, NotFound, Unavailable
+
+__all__ = ["LOG_IN", "Passing", "as_bytes", "as_json", "folders_of", "is_page", "listed", "part", "refusal"]
 
 LOG_IN = "log in with dtlpy, or set DATALOOP_TOKEN"
 
@@ -32,15 +36,19 @@ def refusal(method: str, path: str, response: Any) -> BackendError:
     """The error for a status; passing ones say when to come back."""
     status = response.status_code
     message = f"Dataloop: {method} {path}: {status} {_message(response)}".rstrip()
+    error = _of_status(status, message)
+    error.status = status
+    if isinstance(error, Passing):
+        error.retry_after = _seconds(response.headers.get("Retry-After"))
+    return error
+
+
+def _of_status(status: int, message: str) -> BackendError:
     if status == 404:
         return NotFound(message)
     if status in (401, 403):
         return Denied(f"{message}; {LOG_IN}")
-    if status < 500 and status not in (408, 429):
-        return Unavailable(message)
-    error = Passing(message)
-    error.retry_after = _seconds(response.headers.get("Retry-After"))
-    return error
+    return Unavailable(message) if status < 500 and status not in (408, 429) else Passing(message)
 
 
 def _message(response: Any) -> str:
@@ -64,21 +72,14 @@ def is_page(answer: Any) -> bool:
     return isinstance(rows, list) and all(isinstance(part(row).get("id"), str) for row in rows)
 
 
-def part(row: Any, *names: str) -> dict[str, Any]:
-    """An object within objects; empty where it is missing, null or something else.
+def folders_of(tree: Any) -> Iterator[str]:
+    """The folders of a directory tree, outer ones first, without a leading `/`.
 
-    >>> part({"metadata": {"system": {"width": 8}}}, "metadata", "system"), part({"metadata": 5}, "metadata")
-    ({'width': 8}, {})
+    >>> list(folders_of({"value": {"filename": "/"}, "children": [{"value": {"filename": "/val"}}]}))
+    ['val']
     """
-    for name in names:
-        row = row.get(name) if isinstance(row, dict) else None
-    return row if isinstance(row, dict) else {}
-
-
-def listed(value: Any) -> list[Any]:
-    """A list; empty where it is something else.
-
-    >>> listed([1]), listed(None)
-    ([1], [])
-    """
-    return value if isinstance(value, list) else []
+    name = str(part(tree, "value").get("filename") or "").strip("/")
+    if name:
+        yield name
+    for child in listed(part(tree).get("children")):
+        yield from folders_of(child)

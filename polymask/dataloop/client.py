@@ -19,8 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from polymask.coerce import whole
-from polymask.dataloop.answers import LOG_IN, Passing, as_bytes, as_json, is_page, listed, part, refusal
-from polymask.dataloop.colors import label_colors
+from polymask.dataloop.answers import (
+    LOG_IN,
+    Passing,
+    as_bytes,
+    as_json,
+    folders_of,
+    is_page,
+    listed,
+    part,
+    refusal,
+)
 from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
 from polymask.journal import make_private
 
@@ -146,8 +155,9 @@ class Client:
         """A project by name or id."""
         from urllib.parse import quote
 
+        path = quote(name, safe="")
         try:
-            found = self.call("GET", f"/projects/{quote(name, safe='')}/name", safe=True)
+            found = self.call("GET", f"/projects/{path}/name", safe=True)
         except NotFound:
             found = []
         found = [one for one in listed(found) if isinstance(one, dict)]
@@ -155,10 +165,12 @@ class Client:
             raise InputError(f"{len(found)} projects are named '{name}'; use the id")
         if found:
             return dict(found[0])
-        return dict(self._named("project", name, f"/projects/{quote(name, safe='')}"))
+        return dict(self._named("project", name, f"/projects/{path}"))
 
     def dataset(self, project: Json, name: str) -> Json:
         """A dataset of a project by name or id."""
+        from urllib.parse import quote
+
         body = {
             "filter": {"$and": [{"name": name}]},
             "page": 0,
@@ -172,26 +184,28 @@ class Client:
         found = page["items"]
         if len(found) > 1:
             raise InputError(f"{len(found)} datasets are named '{name}'; use the id")
-        return dict(found[0] if found else self._named("dataset", name, f"/datasets/{name}"))
+        return dict(found[0] if found else self._named("dataset", name, f"/datasets/{quote(name, safe='')}"))
 
     def _named(self, what: str, name: str, path: str) -> Any:
         try:
             return self.call("GET", path, safe=True)
         except BackendError as error:
-            if isinstance(error, NotFound) or "400" in str(error):
+            if error.status in (400, 404):  # what is no id at all is refused, not looked for
                 raise NotFound(f"Dataloop: no {what} has the name or id '{name}'") from None
             raise
 
-    def colors(self, dataset: Json) -> dict[str, tuple[int, int, int]]:
-        """The labels' colors, (red, green, blue), as the dataset's recipes have them."""
-        colors: dict[str, tuple[int, int, int]] = {}
-        for recipe_id in listed(part(dataset, "metadata", "system").get("recipes")):
-            recipe = part(self.call("GET", f"/recipes/{recipe_id}", safe=True))
-            for ontology_id in listed(recipe.get("ontologyIds")):
-                ontology = self.call("GET", f"/ontologies/{ontology_id}", safe=True)
-                for label, color in label_colors(part(ontology).get("roots")):
-                    colors.setdefault(label, color)
-        return colors
+    def ontologies(self, dataset: Json) -> list[Json]:
+        """The ontologies of a dataset's recipes, which hold the labels."""
+        recipes = [
+            part(self.call("GET", f"/recipes/{recipe_id}", safe=True))
+            for recipe_id in listed(part(dataset, "metadata", "system").get("recipes"))
+        ]
+        ids = dict.fromkeys(str(key) for recipe in recipes for key in listed(recipe.get("ontologyIds")))
+        return [part(self.call("GET", f"/ontologies/{key}", safe=True)) | {"id": key} for key in ids]
+
+    def folders(self, dataset_id: str) -> list[str]:
+        """The folders of a dataset in which items lie, as paths without a leading `/`."""
+        return list(folders_of(self.call("GET", f"/datasets/{dataset_id}/directoryTree", safe=True)))
 
     def delete(self, annotation_id: str) -> None:
         """Delete one annotation by its id; one that is gone is gone."""

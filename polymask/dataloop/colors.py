@@ -1,22 +1,29 @@
-"""The colors of labels, as recipes write them."""
+"""The labels of recipes: their names, nested ones by their path, and their colors."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from polymask.dataloop.answers import listed, part
 
+Color = tuple[int, int, int]
 
-def label_colors(roots: Any, prefix: str = "") -> Iterator[tuple[str, tuple[int, int, int]]]:
-    """Every label of an ontology that has a color, with it; nested ones by their path."""
+
+def labels_of(roots: Any, prefix: str = "") -> Iterator[tuple[str, Color | None]]:
+    """Every label of an ontology in its order, a parent before its children, with its color if it has one.
+
+    >>> cat = {"value": {"tag": "cat", "color": "#ff0000"}, "children": [{"value": {"tag": "paw"}}]}
+    >>> list(labels_of([cat]))
+    [('cat', (255, 0, 0)), ('cat.paw', None)]
+    """
     for root in listed(roots):
         value = part(root, "value")
         name = prefix + str(value.get("tag", ""))
-        if color := parse_color(value.get("color")):
-            yield name, color
-        yield from label_colors(part(root).get("children"), f"{name}.")
+        if name:
+            yield name, parse_color(value.get("color"))
+            yield from labels_of(part(root).get("children"), f"{name}.")
 
 
-def parse_color(value: Any) -> tuple[int, int, int] | None:
+def parse_color(value: Any) -> Color | None:
     """`#rrggbb`, `rgb(r,g,b)` or a list, as (red, green, blue); None for anything else.
 
     >>> parse_color("#ff8000"), parse_color("rgb(1, 2, 3)"), parse_color("red")

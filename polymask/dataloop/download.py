@@ -1,63 +1,143 @@
-"""A dataset's polygons as annotations that any layout can be made of, like those of a local file."""
+"""A dataset as annotations that any layout can be made of: read as its export on disk would be.
 
-from collections import Counter
-from collections.abc import Sequence
+Every item becomes the JSON that an export has of it, and the format's own reader does the rest. So
+that memory holds one item's annotations at a time, all of them wait in a file without a name.
+"""
+
+import os
+import tempfile
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import IO, Any, cast
 
-from polymask.dataloop.client import Json
-from polymask.dataloop.run import Dataset
-from polymask.dataloop.source import DataloopItem, DataloopSource, instance_of
-from polymask.errors import GeometryError
-from polymask.formats import Annotations
-from polymask.limits import Limits
-from polymask.model import ImageRecord, Instance, Skipped
+import msgspec
+
+from polymask.coerce import whole
+from polymask.dataloop.answers import part
+from polymask.dataloop.client import Client, Json
+from polymask.dataloop.recipe import Recipe
+from polymask.dataloop.run import Dataset, read_query
+from polymask.dataloop.source import DataloopItem, DataloopSource
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.dataloop import parse
+from polymask.formats.per_image import Page, Reader
+from polymask.formats.place import File, Place
+from polymask.model import Frame, ImageRecord
+
+EVERY_PICTURE: Json = {"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
+ITEMS_A_CALL = 200  # whose annotations are asked for together
 
 
-def annotations_of(dataset: Dataset, source: DataloopSource, *, limits: Limits) -> Annotations:
-    """The polygons of all items that the source selects, listed once.
+def annotations_of(
+    dataset: Dataset,
+    options: ReadOptions,
+    *,
+    query: str | Path | None = None,
+    check_images: bool = False,
+) -> Annotations:
+    """The annotations of all items, or of those that a query file selects, listed once.
 
-    Labels are in the recipe's order; those that it does not know come after, by name.
+    Labels are the recipe's, all of them and in its order; those that it does not know come after,
+    by name. Raises `FormatError` for malformed annotations, unless such are to be left out.
     """
-    items = [item for item in source.items() if isinstance(item, DataloopItem)]
-    rows = dataset.client.pages(dataset.id, "annotations", {"filter": {"$and": [{"type": "segment"}]}})
-    by_item: dict[str, list[Json]] = {item.id: [] for item in items}
-    for row in rows:
-        if row.get("itemId") in by_item:
-            by_item[row["itemId"]].append(row)
-    instances, unsupported = _instances(items, by_item)
-    used = Counter(instance.label for many in instances.values() for instance in many)
-    known = [name for name in dataset.client.colors(dataset.raw) if "." not in name or name in used]
+    source = DataloopSource(
+        dataset.client,
+        dataset.id,
+        query=read_query(query) if query else EVERY_PICTURE,
+        folder=dataset.target.folder,
+        check_images=check_images,
+    )
+    items = {item.name: item for item in source.items() if isinstance(item, DataloopItem)}
+    spool = Spool(dataset.client, dataset.id, list(items.values()))
+    reader = Reader(Path(dataset.target.dataset), _Pictures(source, items), options, parse)
+    for item in items.values():
+        reader.check(_ItemPage(_file(item), item=item, spool=spool))
+    annotations = reader.annotations("dataloop", keep_originals=True)
+    names = dict.fromkeys([*Recipe(dataset.client, dataset.raw).labels, *sorted(annotations.used)])
+    options.limits.check("max_labels", len(names), dataset.target.dataset, f"{len(names)} labels")
 
     def decode(index: int) -> ImageRecord:
-        item = items[index]
-        record = ImageRecord(item.id, item.name, source.frame(item), instances[item.id])
-        limits.check_frame(item.name, record.frame)
-        limits.check_record(item.name, record)
-        return record
+        if check_images:
+            source.frame(items[annotations.names[index]])  # raises where the picture has another
+        return annotations.decode(index)
 
-    return Annotations(
-        path=Path(dataset.target.dataset),
-        format="dataloop",
-        categories=tuple((name, None) for name in dict.fromkeys([*known, *sorted(used)])),
-        names=[item.name for item in items],
+    return replace(
+        annotations,
+        categories=tuple((name, None) for name in names),
         decode=decode,
-        used=dict(used),
-        unsupported=tuple(unsupported),
-        picture=lambda index: source.image(items[index]),
+        picture=lambda index: source.image(items[annotations.names[index]]),
     )
 
 
-def _instances(
-    items: Sequence[DataloopItem], by_item: dict[str, list[Json]]
-) -> tuple[dict[str, tuple[Instance, ...]], list[Skipped]]:
-    drawn: dict[str, tuple[Instance, ...]] = {}
-    left = []
-    for item in items:
-        kept = []
-        for row in by_item[item.id]:
-            try:
-                kept.append(instance_of(row, item))
-            except GeometryError as error:
-                left.append(Skipped(item.name, f"annotation {row.get('id')}: {error}"))
-        drawn[item.id] = tuple(kept)
-    return drawn, left
+def _file(item: DataloopItem) -> File:
+    return File(Path(item.name), item.name, cast("Place", None))  # its text is not read from a place
+
+
+@dataclass(frozen=True, slots=True)
+class _Pictures:
+    """The frames of items whose metadata do not tell them: their pictures are downloaded."""
+
+    source: DataloopSource
+    items: dict[str, DataloopItem]
+
+    def frame(self, name: str, *, beside: str) -> Frame:
+        return self.source.frame(self.items[beside])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ItemPage(Page):
+    """An item as an export has it: what is needed of its own JSON, and its annotations."""
+
+    item: DataloopItem
+    spool: "Spool"
+
+    @property
+    def json(self) -> bytes:
+        """The JSON text."""
+        return self.spool.export_of(self.item)
+
+
+class Spool:
+    """The JSON of all annotations of some items, in a file that is gone when the last one is done with it."""
+
+    def __init__(self, client: Client, dataset_id: str, items: Sequence[DataloopItem]) -> None:
+        self._places: dict[str, list[tuple[int, int]]] = {item.id: [] for item in items}
+        with tempfile.TemporaryFile() as file:
+            for ids in _batches(list(self._places)):
+                query = {"filter": {"$and": [{"itemId": {"$in": ids}}]}}
+                for row in client.pages(dataset_id, "annotations", query, keep=partial(_kept, file)):
+                    self._places[row["item"]].append(row["place"])
+            file.flush()
+            self._descriptor = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._descriptor)
+
+    def export_of(self, item: DataloopItem) -> bytes:
+        """An item's JSON with its annotations."""
+        rows = (os.pread(self._descriptor, length, at) for at, length in self._places[item.id])
+        return msgspec.json.encode(_needed(item) | {"annotations": [msgspec.Raw(row) for row in rows]})
+
+
+def _kept(file: IO[bytes], row: Json) -> Json:
+    """Write a row down, and keep where."""
+    at = file.tell()
+    length = file.write(msgspec.json.encode(row))
+    return {"id": row["id"], "item": row.get("itemId"), "place": (at, length)}
+
+
+def _needed(item: DataloopItem) -> dict[str, Any]:
+    """An item as an export has it; sides that are no whole number of pixels are for the picture to tell."""
+    system = dict(part(item.raw, "metadata", "system"))
+    for name in ("width", "height"):
+        side = system.pop(name, None)
+        pixels = int(side) if isinstance(side, float) and side.is_integer() else whole(side)
+        if pixels is not None and pixels > 0:
+            system[name] = pixels
+    return {"id": item.id, "filename": f"/{item.name}", "metadata": {"system": system}}
+
+
+def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), ITEMS_A_CALL):
+        yield ids[start : start + ITEMS_A_CALL]

@@ -3,18 +3,20 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from polymask.dataloop.client import Client, Json, connect
 from polymask.dataloop.matched import MatchedSource
+from polymask.dataloop.recipe import Recipe
 from polymask.dataloop.sink import DataloopSink
-from polymask.dataloop.source import DataloopItem, DataloopSource, original_id
+from polymask.dataloop.source import DataloopItem, DataloopSource, refuse_missing_folder
 from polymask.dataloop.target import Target
 from polymask.errors import InputError, NotFound, PolymaskError
 from polymask.formats import Annotations
+from polymask.formats.choice import Choice, original_id
 from polymask.journal import Journal, default_folder, open_existing, own_folder
 from polymask.limits import Limits
 from polymask.model import Skipped
@@ -24,6 +26,7 @@ from polymask.seams import Item, Stored
 from polymask.shards import Shard
 from polymask.workers import Watcher, watched
 
+ASKED = ("predictions", "min_confidence", "creator", "status")  # of `convert_item`, as of `convert`
 Advance = Callable[[int], None]
 
 
@@ -40,7 +43,13 @@ class Dataset:
         """The platform's id of it."""
         return str(self.raw["id"])
 
-    def source(self, *, query: str | Path | None = None, check_images: bool = False) -> DataloopSource:
+    def source(
+        self,
+        *,
+        query: str | Path | None = None,
+        check_images: bool = False,
+        choice: Choice | None = None,
+    ) -> DataloopSource:
         """Its items that have polygons, or those that a query file selects."""
         return DataloopSource(
             self.client,
@@ -48,11 +57,12 @@ class Dataset:
             query=read_query(query) if query else None,
             folder=self.target.folder,
             check_images=check_images,
+            choice=choice,
         )
 
-    def sink(self, source: DataloopSource, limits: Limits) -> DataloopSink:
-        """Where its masks go, in its recipe's colors."""
-        return DataloopSink(self.client, source, self.client.colors(self.raw), limits=limits)
+    def recipe(self, options: ProvenOptions) -> Recipe:
+        """Its labels and their colors; those that it lacks are added if a run may."""
+        return Recipe(self.client, self.raw, adds=options.add_labels and not options.dry_run)
 
     def journal_folder(self, given: str | Path | None) -> Path:
         """Where the journal lies: as given, or by the dataset's id in the user's state folder."""
@@ -109,16 +119,18 @@ def convert_connected(
     watch: Watch | None = None,
 ) -> Report:
     """Convert a dataset in place; see `convert_in_place`."""
-    source = dataset.source(query=query, check_images=options.check_images)
+    source = dataset.source(query=query, check_images=options.check_images, choice=choice_of(options))
     items = chosen(source.items(), where, shard=options.shard)
     writes_journal = options.delete_source and not options.dry_run
     kept = Journal(own_folder(dataset.journal_folder(journal), options.shard)) if writes_journal else None
     if start:
         start(len(items))
-    sink = dataset.sink(source, options.limits)
+    recipe = dataset.recipe(options)
+    sink = DataloopSink(dataset.client, source, recipe, limits=options.limits)
     job = ProvenJob(source, sink, kept, options, sleep=dataset.client.sleep)
     job.watch = watch
     report = job.run(items, advance=advance)
+    tell_of_labels(report, recipe)
     if kept:
         report.notes.append(f"journal and backup: {kept.path}")
     return report
@@ -150,10 +162,16 @@ def upload(
     )
     source = MatchedSource(annotations, everything, folder=dataset.target.folder)
     items = chosen(source.items(), where, shard=options.shard)
+    if dataset.target.folder and len(source.unmatched) == len(annotations.names):
+        refuse_missing_folder(dataset.target.folder.strip("/"), dataset.client.folders(dataset.id))
     if start:
         start(len(items))
-    sink = dataset.sink(everything, options.limits)
+    recipe = dataset.recipe(options)
+    sink = DataloopSink(dataset.client, everything, recipe, limits=options.limits)
     report = ProvenJob(source, sink, None, options, sleep=dataset.client.sleep).run(items, advance=advance)
+    tell_of_labels(report, recipe)
+    report.skipped += annotations.unchosen
+    report.notes += annotations.notes
     for name in source.unmatched:
         if options.shard and not options.shard.takes(name):
             continue
@@ -175,26 +193,50 @@ def examine(
     query = {"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
     source = DataloopSource(dataset.client, dataset.id, query=query, folder=dataset.target.folder)
     sink = DataloopSink(dataset.client, source, {}, limits=limits)
-    report, items = Report(), list(source.items())
+    report, items, ways_out = Report(), list(source.items()), dict[str, None]()
     for (item,) in watched(([item] for item in items), len(items), progress):
         stored = sink.proofs(item)
         for proof in stored:
             if proof.mask is None:
                 sink.limits.check_frame(f"{item.name}: '{proof.label}'", proof.frame or (0, 0))
         report.images += bool(stored)
-        report.unchanged += sum(proof.sound for proof in stored)
-        report.failures += [Skipped(item.name, reason) for reason in _wrong(stored)]
+        report.unchanged += sum(_is_as_stored(proof) for proof in stored)
+        wrong = list(_wrong(stored))
+        report.failures += [Skipped(item.name, reason) for reason, _ in wrong]
+        ways_out.update(dict.fromkeys(way_out.format(url=url) for _, way_out in wrong))
+    report.notes += ways_out
     return report
 
 
-def _wrong(stored: Sequence[Stored]) -> Iterator[str]:
-    """What is wrong with an item's masks."""
+CHANGED = (
+    "A mask that is not what was stored: delete it in the studio, after `polymask restore {url}` "
+    "where its polygons are gone, and `polymask convert {url}` again."
+)
+RELABELED = (
+    "A mask with another label: give it its first label back in the studio. For the new one to stay, "
+    "`polymask restore {url}` where its polygons are gone; then delete the mask and give its polygons the "
+    "new label in the studio, and `polymask convert {url}` again."
+)
+DOUBLED = "A label with several masks: `polymask convert {url}` again makes them one."
+
+
+def _is_as_stored(proof: Stored) -> bool:
+    """Whether a mask has its pixels and its label; a server may change the label's case."""
+    first = str(proof.claim.get("label", proof.label))
+    return proof.sound and first.strip().casefold() == proof.label.strip().casefold()
+
+
+def _wrong(stored: Sequence[Stored]) -> Iterator[tuple[str, str]]:
+    """What is wrong with an item's masks, and the way out."""
     for proof in stored:
+        first = str(proof.claim.get("label", proof.label))
         if not proof.sound:
-            yield f"'{proof.label}' ({proof.location}): not what was stored"
+            yield f"'{proof.label}' ({proof.location}): not what was stored", CHANGED
+        elif not _is_as_stored(proof):
+            yield f"'{proof.label}' ({proof.location}): stored as '{first}', and relabeled", RELABELED
     for label, masks in sorted(Counter(proof.label for proof in stored).items()):
         if masks > 1:
-            yield f"'{label}' has {masks} masks"
+            yield f"'{label}' has {masks} masks", DOUBLED
 
 
 def restore(url: str, *, journal: str | Path | None = None) -> Report:
@@ -233,15 +275,33 @@ def convert_item(
     """Convert the polygons of one `dl.Item`, as an app's node or function does.
 
     `options` are those of `polymask.proven.ProvenOptions`: `pixel_rule`, `only`, `max_delete`,
-    `check_images`, `dry_run`, `limits`. Safe to call any number of times.
+    `check_images`, `dry_run`, `limits`, `add_labels`, and what chooses annotations: `predictions`,
+    `min_confidence`, `creator`, `status`. Safe to call any number of times.
     """
     client = connect()
     dataset = Dataset(client, client.call("GET", f"/datasets/{item.dataset_id}", safe=True), Target("", ""))
-    chosen_options = ProvenOptions(delete_source=delete_source, **options)
-    source = dataset.source(check_images=chosen_options.check_images)
+    choice = {name: options.pop(name) for name in ASKED if name in options}
+    chosen_options = ProvenOptions(delete_source=delete_source, choice=Choice(**choice), **options)
+    source = dataset.source(check_images=chosen_options.check_images, choice=choice_of(chosen_options))
     raw = client.call("GET", f"/items/{item.id}", safe=True)
     one = DataloopItem(str(raw["id"]), str(raw["filename"]).lstrip("/"), raw)
     writes_journal = delete_source and not chosen_options.dry_run
     kept = Journal(dataset.journal_folder(journal)) if writes_journal else None
-    sink = dataset.sink(source, chosen_options.limits)
-    return ProvenJob(source, sink, kept, chosen_options, sleep=client.sleep).run([one])
+    recipe = dataset.recipe(chosen_options)
+    sink = DataloopSink(client, source, recipe, limits=chosen_options.limits)
+    report = ProvenJob(source, sink, kept, chosen_options, sleep=client.sleep).run([one])
+    tell_of_labels(report, recipe)
+    return report
+
+
+def choice_of(options: ProvenOptions) -> Choice:
+    """Which polygons a run takes: where it deletes, none that QA has an open issue with, unless asked to."""
+    return replace(options.choice, flagged=not options.delete_source)
+
+
+def tell_of_labels(report: Report, recipe: Recipe) -> None:
+    """Note labels of painted masks that the recipe lacks, or add those that no new mask asked for."""
+    if recipe.adds:
+        recipe.add(report.labels)
+    if note := recipe.note(report.labels):
+        report.notes.append(note)

@@ -4,19 +4,31 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
 
 from polymask.coerce import whole
 from polymask.dataloop.answers import part
 from polymask.dataloop.client import Client, Json
-from polymask.errors import BackendError, GeometryError, InputError, SourceChanged, Unavailable
+from polymask.errors import (
+    BackendError,
+    GeometryError,
+    InputError,
+    SourceChanged,
+    Unavailable,
+    nearest,
+)
+from polymask.formats.choice import Choice, origin_of, original_id
+from polymask.formats.dataloop_rows import annotation_of, instance_of, is_of_frame, is_picture
+from polymask.formats.per_image import NOT_SEEN
 from polymask.formats.pictures import frame_of_bytes
-from polymask.model import Frame, ImageRecord, Instance, Polygon, Skipped
+from polymask.formats.refusals import Malformed
+from polymask.limits import Limits
+from polymask.model import Frame, ImageRecord, Instance, Skipped
 from polymask.seams import Item, Reading
 
 TRIES = 4  # of posting one polygon again
+MOST_FOLDERS = 10  # told where one is not there
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 # The platform's tutorial: files that have polygons.
@@ -36,10 +48,9 @@ class DataloopItem(Item):
     raw: Json
 
     @property
-    def is_image(self) -> bool:
-        """Whether it is a picture, by its type or, lacking that, its name."""
-        kind = part(self.raw, "metadata", "system").get("mimetype") or guess_type(self.name)[0]
-        return str(kind).startswith("image/")
+    def is_image(self) -> bool | None:
+        """Whether it is a picture, by its type or, lacking that, its name; None where neither tells."""
+        return is_picture(part(self.raw, "metadata", "system").get("mimetype"), self.name)
 
 
 class DataloopSource:
@@ -53,18 +64,22 @@ class DataloopSource:
         query: Json | None = None,
         folder: str = "",
         check_images: bool = False,
+        choice: Choice | None = None,
     ) -> None:
         self.client, self.dataset_id, self.check_images = client, dataset_id, check_images
+        self.choice, self.folder = choice or Choice(), folder.strip("/")
         self.query = dict(query or DEFAULT_QUERY)
         if self.query.get("resource", "items") != "items":
             raise InputError("the filter asks for something else than items")
-        if folder:
-            clauses = {"filename": f"/{folder.strip('/')}/**"}
+        if self.folder:
+            clauses = {"filename": f"/{self.folder}/**"}
             self.query["filter"] = {"$and": [clauses, *_and(self.query.get("filter", {}))]}
 
     def items(self) -> Iterator[Item]:
         """All items, listed before the first is handed out, so that deleting cannot shift pages."""
         rows = self.client.pages(self.dataset_id, "items", self.query, keep=_needed)
+        if self.folder and not rows:
+            refuse_missing_folder(self.folder, self.client.folders(self.dataset_id))
         return iter([DataloopItem(row["id"], _name(row), row) for row in rows])
 
     def annotations(self, item: Item) -> list[Json]:
@@ -72,24 +87,19 @@ class DataloopSource:
         return self.client.pages(self.dataset_id, "annotations", {"filter": {"$and": [{"itemId": item.id}]}})
 
     def read(self, item: Item) -> Reading:
-        """The item's polygons, every ring kept; others, and polygons in video, are left alone."""
-        polygons = [row for row in self.annotations(item) if row.get("type") == "segment"]
-        instances, raw, details, left = [], {}, {}, []
+        """The chosen polygons of an item, every ring kept; others, and those in video, are left alone."""
+        rows = self.annotations(item)
+        polygons = [row for row in rows if row.get("type") == "segment"]
+        read = _Polygons(item)
         for row in polygons:
-            try:
-                instance = instance_of(row, item)
-            except GeometryError as error:
-                left.append(Skipped(item.name, f"annotation {row.get('id')}: {error}"))
-                continue
-            if instance.id in raw:  # put back twice: the second is a polygon of its own
-                instance = replace(instance, id=str(row["id"]))
-            instances.append(instance)
-            raw[str(instance.id)] = row
-            details[str(instance.id)] = details_of(row)
+            read.take(row, self.choice)
         # Only where something is drawn: a video's frame is not to be had, and nobody asks for it.
-        frame = self.frame(item) if instances else (1, 1)
-        record = ImageRecord(item.id, item.name, frame, tuple(instances), etag_of(polygons))
-        return Reading(record, raw, details, tuple(left))
+        frame = self.frame(item) if read.instances else (1, 1)
+        record = ImageRecord(item.id, item.name, frame, tuple(read.instances), etag_of(polygons))
+        others = frozenset(original_id(row) or str(row.get("id")) for row in rows)
+        return Reading(
+            record, read.raw, read.details, read.unsupported, others - read.raw.keys(), read.skipped
+        )
 
     def frame(self, item: Item) -> Frame:
         """(height, width) of the picture as it is shown, which polygons are drawn on.
@@ -186,42 +196,75 @@ def _pixels(value: Any) -> int | None:
     return int(value) if isinstance(value, float) and value.is_integer() else whole(value)
 
 
-def instance_of(row: Json, item: Item) -> Instance:
-    """A `segment` annotation as an instance; its rings are filled even-odd together.
+class _Polygons:
+    """The polygons of one item: those that are taken, and what becomes of the others."""
 
-    Raises `GeometryError` for one that cannot be drawn, or belongs to a video.
+    def __init__(self, item: Item) -> None:
+        self.item = item
+        self.instances: list[Instance] = []
+        self.raw: dict[str, Json] = {}
+        self.details: dict[str, Json] = {}
+        self.unsupported: list[Skipped] = []
+        self.skipped: list[Skipped] = []
+
+    def take(self, row: Json, choice: Choice) -> None:
+        """Take in a row, if it is chosen and can be drawn."""
+        what, known = f"annotation {row.get('id')}", original_id(row) or str(row["id"])
+        if reason := choice.refusal(origin_of(row.get("creator"), row.get("metadata"))):
+            self.skipped.append(Skipped(self.item.name, f"{what}: {reason}"))
+            return
+        try:
+            instance = polygon_of(row, self.item)
+        except (Malformed, GeometryError) as error:
+            self.unsupported.append(Skipped(self.item.name, f"{what}: {error}; it is left alone"))
+            return
+        if known in self.raw:  # put back twice: the second is a polygon of its own
+            instance = replace(instance, id=str(row["id"]))
+        self.instances.append(instance)
+        self.raw[str(instance.id)] = row
+        self.details[str(instance.id)] = details_of(row)
+
+
+def polygon_of(row: Json, item: Item) -> Instance:
+    """A `segment` annotation as an instance, known by the id that it had first.
+
+    Raises `Malformed` for one that cannot be drawn, `GeometryError` for one that belongs to a video.
     """
-    system = part(row, "metadata", "system")
-    if not getattr(item, "is_image", True) or system.get("snapshots_"):
-        raise GeometryError("a polygon in a video; only pictures are converted, it is left alone")
-    rings = row.get("coordinates")
-    try:
-        first, *others = [[(point["x"], point["y"]) for point in ring] for ring in rings]  # type: ignore[union-attr]
-    except (TypeError, KeyError, ValueError):
-        raise GeometryError("coordinates that are no rings; it is left alone") from None
-    if len(first) < 3:
-        raise GeometryError(f"a ring of {len(first)} points; it is left alone")
-    if not isinstance(row.get("label"), str) or not row["label"]:
-        raise GeometryError("no label; it is left alone")
-    return Instance(original_id(row) or str(row["id"]), row["label"], (Polygon(first, others),))
+    annotation = annotation_of(row)
+    if is_of_frame(annotation, picture=getattr(item, "is_image", True)):
+        raise GeometryError("a polygon in a video; only pictures are converted")
+    # A polygon is drawn without knowing the picture's size.
+    instance = instance_of(annotation, str(row["id"]), NOT_SEEN, Limits(), unseen=True)
+    return replace(instance, id=original_id(row) or instance.id, order=0.0)
 
 
-def original_id(row: Mapping[str, Any]) -> str | None:
-    """The id that a restored polygon had before it was deleted."""
-    restored = part(row, "metadata", "user", "polymask").get("restored")
-    return str(restored) if restored else None
+def refuse_missing_folder(folder: str, folders: Sequence[str]) -> None:
+    """Raise `InputError` for a folder in which no item lies, naming the nearest in which some do."""
+    if folder in folders:
+        return
+    near = nearest(folder, folders)
+    known = ", ".join(folders[:MOST_FOLDERS]) or "none"
+    there = f"{near} There are: {known}" if near else f"there are: {known}"
+    raise InputError(f"no item lies in the folder '{folder}' of the dataset; {there}")
 
 
 def details_of(row: Json) -> Json:
-    """What a mask keeps of a polygon: attributes, object, parent and model, where there are any."""
+    """What a mask keeps of a polygon beside its pixels, where it is told.
+
+    Attributes, object, parent and model; who made it, its QA status, description and the user's metadata.
+    """
     metadata = part(row, "metadata")
-    system = part(metadata, "system")
+    system, user = part(metadata, "system"), part(metadata, "user")
     kept = {
         "attributes": system.get("attributes") or None,
         "attributes1": row.get("attributes") or None,
         "objectId": system.get("objectId"),
         "parentId": system.get("parentId"),
-        "model": part(metadata, "user").get("model"),
+        "model": user.get("model") or system.get("model"),
+        "creator": row.get("creator"),
+        "status": system.get("status"),
+        "description": row.get("description") or system.get("description") or None,
+        "user": {name: value for name, value in user.items() if name not in ("model", "polymask")} or None,
     }
     return {name: value for name, value in kept.items() if value is not None}
 

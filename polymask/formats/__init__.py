@@ -13,6 +13,7 @@ from typing import Protocol, cast
 
 from polymask.errors import FormatError, InputError, unknown
 from polymask.files import disk_error
+from polymask.formats.choice import Choice, different
 from polymask.formats.content import Content
 from polymask.formats.facts import Facts
 from polymask.ledger import Ledger
@@ -46,6 +47,7 @@ class ReadOptions:
     `images` is where the pictures are, for formats that do not tell their size; the label is
     that of `label_attribute`, and `default_label` where there is none, for formats that have
     no field for it. With `boxes`, boxes that have no segmentation are painted as rectangles.
+    `choice` is which of a dataset's annotations are taken.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -54,6 +56,7 @@ class ReadOptions:
     label_attribute: str | None = None
     default_label: str | None = None
     boxes: bool = False
+    choice: Choice = field(default_factory=Choice)
 
     @classmethod
     def of(cls, *, images: str | Location | None, limits: Limits | None) -> "ReadOptions":
@@ -69,7 +72,8 @@ class Annotations:
     `decode(i)` gives the record of the image `names[i]`; `used` counts the instances by
     label. `ledger` tells what becomes of every annotation that is declared; None where nobody
     counted. `skipped` are the malformed records that were left out,
-    `unsupported` are instances that polymask cannot paint and leaves alone, and
+    `unsupported` are instances that polymask cannot paint and leaves alone, `unchosen` those
+    that were not chosen, `images_left_out` whole images, and
     `findings` are oddities that do no harm, `notes` what else a report tells of the source.
     `picture(i)`, where the source has them itself, gives a picture's own bytes, `original(i)` its
     record as the source wrote it.
@@ -86,6 +90,8 @@ class Annotations:
     ledger: Ledger | None = None
     skipped: tuple[Skipped, ...] = ()
     unsupported: tuple[Skipped, ...] = ()
+    unchosen: tuple[Skipped, ...] = ()
+    images_left_out: tuple[Skipped, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     picture: Callable[[int], bytes] | None = None
@@ -136,6 +142,10 @@ def open_annotations(
         annotations = _read(Content(path, options.limits), module, options, named=format)
     except OSError as error:
         raise disk_error(error, path) from None
+    if annotations.format != "dataloop" and (flags := different(options.choice)):
+        raise InputError(
+            f"{annotations.path}: {' and '.join(flags)} choose among Dataloop's annotations; leave them out"
+        )
     labels = len({*annotations.used, *(name for name, _ in annotations.categories)})
     options.limits.check("max_labels", labels, str(annotations.path), f"{labels} labels")
     return annotations

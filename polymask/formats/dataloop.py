@@ -7,20 +7,30 @@ beside is a part. The platform does not document what they mean; its studio draw
 Source: Dataloop's documentation, "Image annotation - JSON"; dtlpy for `binary`.
 """
 
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
 
 from polymask.formats import Annotations, ReadOptions
+from polymask.formats.choice import FLAGGED, origin_of, origins_of
 from polymask.formats.content import Content
+from polymask.formats.dataloop_rows import (
+    PAINTED,
+    Annotation,
+    instance_of,
+    is_of_frame,
+    is_picture,
+    polygon_ids,
+    says_nothing_new,
+)
 from polymask.formats.facts import Facts
-from polymask.formats.per_image import Made, Notes, Page, files, gather, listed_pages, rows_at
+from polymask.formats.per_image import NOT_SEEN, Made, Notes, Page, files, gather, listed_pages, rows_at
 from polymask.formats.place import File
 from polymask.formats.refusals import Malformed, inside
-from polymask.formats.shapes import crop_runs, decoded, png_mask, polygon, rectangle
 from polymask.ledger import BOX, Omitted
-from polymask.model import Frame, ImageRecord, Instance, Shape
+from polymask.model import Frame, ImageRecord
 
 MANY = True
 
@@ -37,24 +47,43 @@ FACTS = Facts(
             "the frame (`itemMetadata` in some exports); EXIF orientations 5 to 8 "
             "swap them; where missing, that of the picture below `--images`",
         ),
+        (
+            "metadata.system.mimetype",
+            "tells pictures from videos, else the name does; items that are no pictures are left out",
+        ),
         ("annotations[].type", "`segment` and `binary` are painted"),
         ("annotations[].label", "the label"),
         ("annotations[].coordinates", "rings of x, y in pixels; of `binary` a PNG in base64"),
         (
-            "annotations[].metadata.system",
-            "`frame` and `snapshots_` tell video annotations, which are left alone",
+            "annotations[].creator, metadata.system.status",
+            "whose it is, and what QA says of it: `--creator`, `--status`",
+        ),
+        (
+            "annotations[].metadata.user.model, metadata.system.model",
+            "a model with a name, an id or a confidence: a prediction (`--predictions`, `--min-confidence`)",
+        ),
+        (
+            "annotations[].metadata.user.polymask",
+            "a mask of ours: left out where all its polygons are there, painted below the others elsewhere",
         ),
     ),
-    ignored="Attributes, `objectId`, `creator`, dates, `parentId`, model data.",
+    ignored="Attributes, `objectId`, dates, `parentId`; `frame` and `snapshots_`, unless nothing tells the "
+    "item's type; `automated`, which the SDK sets for whatever a script uploads.",
     rings="Extra rings are filled even-odd with the first: inside it they are holes, beside it parts.",
     order="File order; the platform has no other.",
-    labels="Sorted by name; there are no ids in an export.",
+    labels="Sorted by name: an export has neither ids nor the recipe, so that a dataset read from "
+    "`dataloop://…`, which has the recipe's order, numbers them differently; `--labels` makes both the same.",
     frame="As the item says.",
-    limits=("Boxes (but with `--boxes`), points, polylines and classes paint nothing, and are counted.",),
+    limits=(
+        "Boxes (but with `--boxes`), points, polylines and classes paint nothing, and are counted.",
+        "Of a mask, pixels with an alpha above 127 count, as in dtlpy.",
+        "Predictions are left out and listed, unless --predictions asks for them.",
+    ),
     sample="dataloop/json/boat.json",
 )
 
 _TURNED = (5, 6, 7, 8)
+OPEN_ISSUE = "{count} annotations have an open QA issue and are painted; choose with --status"
 
 
 class _System(msgspec.Struct):
@@ -76,37 +105,7 @@ class _Item(msgspec.Struct):
     id: str | None = None
 
 
-class _FrameSystem(msgspec.Struct):
-    frame: float | None = None
-    snapshots_: list[Any] | None = None
-
-
-class _FrameMetadata(msgspec.Struct):
-    system: _FrameSystem | None = None
-
-
-class _Annotation(msgspec.Struct):
-    type: str
-    id: str | None = None
-    label: str | None = None
-    coordinates: msgspec.Raw = msgspec.Raw(b"null")
-    angle: float | None = None
-    metadata: _FrameMetadata | None = None
-
-
-class _XY(msgspec.Struct):
-    x: float
-    y: float
-
-
-class _Data(msgspec.Struct):
-    data: str
-
-
 _item = msgspec.json.Decoder(_Item)
-_polygon = msgspec.json.Decoder(list[list[_XY]])
-_corners = msgspec.json.Decoder(tuple[_XY, _XY])
-_png = msgspec.json.Decoder(str | _Data)
 
 
 def sniff(content: Content) -> bool:
@@ -124,7 +123,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         options,
         pages,
         format="dataloop",
-        parse=_parse,
+        parse=parse,
         declares=rows_at("annotations"),
         keep_originals=True,
     )
@@ -137,34 +136,58 @@ def _pages(file: File) -> list[Page]:
     return listed_pages(file, content.json)
 
 
-def _parse(page: Page, notes: Notes) -> ImageRecord:
+def parse(page: Page, notes: Notes) -> ImageRecord | None:
+    """One item's record; None for an item that is left out, which the notes tell."""
     item = page.decode(_item)
     if item.filename is None and item.metadata is None and item.itemMetadata is None and page.where != "$":
         raise Malformed("$.filename", "an item without a name")
     name = (item.filename or str(PurePosixPath(page.file.name).with_suffix(".jpg"))).lstrip("/")
     system = next((m.system for m in (item.metadata, item.itemMetadata) if m and m.system), _System())
-    frame = _frame(system, name, notes)
-    video = (system.mimetype or "").startswith("video")
+    notes.image, picture = name, is_picture(system.mimetype, item.filename)
+    frame = NOT_SEEN if picture is False else _frame(system, name, notes)
+    make = _Maker(notes, frame, picture, item.annotations)
+    instances = notes.each(item.annotations, Annotation, "$.annotations", make.instance)
+    if picture is False:
+        notes.image_left_out = f"no picture ({system.mimetype or 'by its name'})"
+    elif notes.options.choice.annotated_only and not instances:
+        notes.image_left_out = "nothing to paint (--annotated-only)"
+    return None if notes.image_left_out else ImageRecord(item.id or name, name, frame, instances)
 
-    def make(index: int, row: _Annotation) -> Made:
-        key = row.id or index
+
+class _Maker:
+    """Makes instances of an item's annotations, and notes what becomes of the others."""
+
+    def __init__(self, notes: Notes, frame: Frame, picture: bool | None, rows: msgspec.Raw) -> None:  # noqa: FBT001
+        self.notes, self.frame, self.picture, self.rows = notes, frame, picture, rows
+
+    @cached_property
+    def polygons(self) -> frozenset[str]:
+        return polygon_ids(self.rows)
+
+    def instance(self, index: int, row: Annotation) -> Made:
+        key, notes = row.id or index, self.notes
         if row.type == "file":
             raise Malformed("$", "an item among annotations; take the list of items out of what is around it")
         if row.type == "box" and not (notes.options.boxes or row.angle):
             return BOX
-        if row.type not in ("segment", "binary", "box") or row.angle:
+        if row.type not in (*PAINTED, "box") or row.angle:
             return Omitted("tag" if row.type == "class" else "unsegmented", f"type '{row.type}'")
-        if video or _is_in_video(row):
-            reason = "an annotation of a video frame; only pictures are converted"
-            return Omitted("unsupported", reason, f"annotation {key}")
-        if not row.label:
-            raise Malformed("$.label", "an annotation without a label")
-        with inside("$.coordinates"):
-            return Instance(key, row.label, _shape(row, frame, notes))
+        if omitted := self._omitted(row, f"annotation {key}"):
+            return omitted
+        if origin_of(row.creator, row.metadata).status == FLAGGED and not notes.options.choice.status:
+            notes.remarks[OPEN_ISSUE] += 1
+        return instance_of(row, key, self.frame, notes.options.limits, unseen=notes.unseen)
 
-    return ImageRecord(
-        item.id or name, name, frame, notes.each(item.annotations, _Annotation, "$.annotations", make)
-    )
+    def _omitted(self, row: Annotation, what: str) -> Omitted | None:
+        if row.type == "binary" and says_nothing_new(row, self.polygons):
+            return Omitted("ours", "a mask of ours whose polygons are all there", what)
+        choice = self.notes.options.choice
+        refusals = map(choice.refusal, origins_of(row.creator, row.metadata))
+        if reason := next((reason for reason in refusals if reason), None):
+            return Omitted("choice", reason, what)
+        if is_of_frame(row, picture=self.picture):
+            return Omitted("unsupported", "an annotation of a video frame; only pictures are converted", what)
+        return None
 
 
 def _frame(system: _System, name: str, notes: Notes) -> Frame:
@@ -174,25 +197,3 @@ def _frame(system: _System, name: str, notes: Notes) -> Frame:
         height, width = notes.told_frame(system.height, system.width)
     turned = (system.exif or {}).get("Orientation") in _TURNED
     return (width, height) if turned else (height, width)
-
-
-def _is_in_video(row: _Annotation) -> bool:
-    system = row.metadata.system if row.metadata else None
-    return bool(system and (system.frame or system.snapshots_))
-
-
-def _shape(row: _Annotation, frame: Frame, notes: Notes) -> Shape:
-    if row.type == "binary":
-        png = Page(notes.page.file, text=row.coordinates).decode(_png)
-        mask = png_mask(decoded(png if isinstance(png, str) else png.data), notes.options.limits)
-        if mask.shape != frame and not notes.unseen:
-            raise Malformed("$", f"a mask of {mask.shape} px in an image of {frame}")
-        return crop_runs(mask, (0, 0), frame)
-    if row.type == "box":
-        corners = Page(notes.page.file, text=row.coordinates).decode(_corners)
-        return (rectangle(*((corner.x, corner.y) for corner in corners)),)
-    rings = Page(notes.page.file, text=row.coordinates).decode(_polygon)
-    points = [[(point.x, point.y) for point in ring] for ring in rings if ring]
-    if not points:
-        raise Malformed("$", "a polygon without points")
-    return (polygon(points[0], points[1:]),)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import msgspec
 
@@ -18,8 +18,9 @@ from polymask.formats.content import Content
 from polymask.formats.pictures import Pictures
 from polymask.formats.place import File
 from polymask.formats.refusals import Malformed, Refusals, decode_json, inside
-from polymask.ledger import INVALID, Ledger, Omitted, Reason
+from polymask.ledger import INVALID, UNCHOSEN, Ledger, Omitted, Reason
 from polymask.model import Frame, ImageRecord, Instance, Skipped
+from polymask.urls import Location
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -47,17 +48,25 @@ class Page:
 
 @dataclass(slots=True)
 class Notes:
-    """What a parser may ask for, and what it notes on its way through one page."""
+    """What a parser may ask for, and what it notes on its way through one page.
+
+    A parser that gives no record says in `image_left_out` why, and in `image` of which image.
+    `remarks` count what is worth telling once, as texts with a `{count}`.
+    """
 
     page: Page
     options: ReadOptions
     refusals: Refusals
-    pictures: Pictures | None = None
+    pictures: "Frames | None" = None
     unsupported: list[Skipped] = field(default_factory=list)
+    unchosen: list[Skipped] = field(default_factory=list)
+    remarks: Counter[str] = field(default_factory=Counter)
     declared: int = 0
     joined: int = 0
     left_out: Counter[Reason] = field(default_factory=Counter)
     unseen: bool = False
+    image: str = ""
+    image_left_out: str = ""
 
     def frame(self, name: str) -> Frame:
         """The frame of a picture; a stand-in while records are only checked, which `unseen` tells."""
@@ -86,7 +95,8 @@ class Notes:
         if count:
             self.left_out[omitted.reason] += count
         if omitted.what:
-            self.unsupported.append(Skipped(omitted.what, omitted.text))
+            listed = self.unchosen if omitted.kind in UNCHOSEN else self.unsupported
+            listed.append(Skipped(omitted.what, omitted.text))
 
     def take(
         self, where: str, make: Callable[P, Made], *args: P.args, **kwargs: P.kwargs
@@ -126,7 +136,7 @@ def _placed(make: Callable[[int, T], Made], index: int, row: T) -> Made:
         return make(index, row)
 
 
-Parse = Callable[[Page, Notes], ImageRecord]
+Parse = Callable[[Page, Notes], ImageRecord | None]
 Categories = Sequence[tuple[str, int | None]]
 
 
@@ -148,62 +158,94 @@ def gather(  # noqa: PLR0913 - what formats differ in
     before. `declares` counts the annotations of a page that is refused as a whole. Raises
     `FormatError` for the first malformed record, unless such are to be left out.
     """
-    reader = _Reader(content, options, parse)
+    reader = Reader(content.path, Pictures(content.place, options.images), options, parse)
+    reader.many = not content.place.is_file
     for page in pages:
         reader.check(page, declares)
-    if not reader.names and not reader.skipped:
+    if not (reader.names or reader.skipped or reader.images_left_out):
         raise FormatError(f"{content.path}: no annotations of the format {format} in it")
-    return Annotations(
-        path=content.path,
-        format=format,
-        categories=tuple(categories if categories is not None else [(n, None) for n in sorted(reader.used)]),
-        names=reader.names,
-        decode=reader.record,
-        used=dict(reader.used),
-        skipped=(*skipped, *reader.skipped),
-        ledger=reader.ledger,
-        unsupported=tuple(reader.unsupported),
-        original=reader.original if keep_originals else None,
+    annotations = reader.annotations(format, keep_originals=keep_originals)
+    return replace(
+        annotations,
+        categories=tuple(categories) if categories is not None else annotations.categories,
+        skipped=(*skipped, *annotations.skipped),
     )
 
 
-class _Reader:
+class Frames(Protocol):
+    """Where frames come from that records do not tell."""
+
+    def frame(self, name: str, *, beside: str) -> Frame: ...  # noqa: D102
+
+
+class Reader:
     """The pages that can be used, and what was noted about them."""
 
-    def __init__(self, content: Content, options: ReadOptions, parse: Parse) -> None:
-        self.options, self.parse = options, parse
+    def __init__(self, path: Location, pictures: Frames, options: ReadOptions, parse: Parse) -> None:
+        self.path, self.pictures, self.options, self.parse = path, pictures, options, parse
         self.ledger = Ledger()
-        self.pictures = Pictures(content.place, options.images)
         self.pages: list[Page] = []
         self.refused: list[int] = []
         self.names: list[str] = []
         self.used: Counter[str] = Counter()
         self.skipped: list[Skipped] = []
         self.unsupported: list[Skipped] = []
-        self.many = not content.place.is_file
+        self.unchosen: list[Skipped] = []
+        self.images_left_out: list[Skipped] = []
+        self.remarks: Counter[str] = Counter()
+        self.many = True
 
-    def check(self, page: Page, declares: Callable[[Page], int]) -> None:
+    def annotations(self, format: str, *, keep_originals: bool = False) -> Annotations:  # noqa: A002
+        """What was read; the labels are those that occur, sorted by name."""
+        return Annotations(
+            path=self.path,
+            format=format,
+            categories=tuple((name, None) for name in sorted(self.used)),
+            names=self.names,
+            decode=self.record,
+            used=dict(self.used),
+            ledger=self.ledger,
+            skipped=tuple(self.skipped),
+            unsupported=tuple(self.unsupported),
+            unchosen=tuple(self.unchosen),
+            images_left_out=tuple(self.images_left_out),
+            notes=tuple(text.format(count=count) for text, count in self.remarks.items()),
+            original=self.original if keep_originals else None,
+        )
+
+    def check(self, page: Page, declares: Callable[[Page], int] = lambda _: 0) -> None:
         """Parse a page for the first time."""
         notes = Notes(page, self.options, Refusals(page.file.path, skip=self.options.skip_invalid))
         record = self._parsed(page, notes)
         self.skipped += [self._placed(page, one) for one in notes.refusals.skipped]
-        if record is None:
-            self.ledger.add_invalid(_counted(page, declares))
-        else:
+        if record is not None:
+            self._take_notes(notes, record.name)
             self.options.limits.check_record(f"{page.file.path}: {page.where}", record)
             self.pages.append(page)
             self.refused.append(len(notes.refusals.skipped))
             self.names.append(record.name)
             self.used.update(instance.label for instance in record.instances)
-            self.ledger.add_image(
-                declared=notes.declared,
-                instances=len(record.instances),
-                joined=notes.joined,
-                left_out=notes.left_out,
-            )
-            self.unsupported += [
-                Skipped(record.name, f"{one.name}: {one.reason}") for one in notes.unsupported
-            ]
+            self._count(notes, record)
+        elif notes.image_left_out:
+            self._take_notes(notes, notes.image)
+            self.ledger.add_image_left_out(declared=notes.declared, left_out=notes.left_out)
+        else:
+            self.ledger.add_invalid(_counted(page, declares))
+
+    def _count(self, notes: Notes, record: ImageRecord) -> None:
+        self.ledger.add_image(
+            declared=notes.declared,
+            instances=len(record.instances),
+            joined=notes.joined,
+            left_out=notes.left_out,
+        )
+
+    def _take_notes(self, notes: Notes, image: str) -> None:
+        self.unsupported += [Skipped(image, f"{one.name}: {one.reason}") for one in notes.unsupported]
+        self.unchosen += [Skipped(image, f"{one.name}: {one.reason}") for one in notes.unchosen]
+        self.remarks.update(notes.remarks)
+        if notes.image_left_out:
+            self.images_left_out.append(Skipped(image, notes.image_left_out))
 
     def _parsed(self, page: Page, notes: Notes) -> ImageRecord | None:
         try:
@@ -230,6 +272,8 @@ class _Reader:
             record = self.parse(page, notes)
         except Malformed as error:  # the file has changed since it was checked
             raise FormatError(f"{page.file.path}: {error}") from None
+        if record is None:
+            raise FormatError(f"{page.file.path}: {notes.image} has become an image to be left out")
         if len(notes.refusals.skipped) > self.refused[index]:  # only the picture's size told
             wrong = notes.refusals.skipped[-1]
             raise FormatError(f"{page.file.path}: {wrong.name}: {wrong.reason}")

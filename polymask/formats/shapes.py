@@ -161,15 +161,15 @@ def decoded(text: str) -> bytes:
         raise Malformed("$", "not base64") from None
 
 
-def png_mask(data: bytes, limits: Limits) -> BoolMask:
-    """The (height, width) bool mask in a PNG: what is not transparent, or not 0 where all is opaque.
+def png_mask(data: bytes, limits: Limits, *, above: int = 0) -> BoolMask:
+    """The (height, width) bool mask in a PNG: alpha `above` a value, or what is not 0 where all is opaque.
 
     Raises `Malformed` for other bytes, `LimitError`, before memory is taken, for a PNG too large.
     """
     try:
         with opened_png(data, limits) as picture:
             if "transparency" in picture.info or picture.mode in ("LA", "RGBA"):
-                return np.array(picture.convert("RGBA"))[..., 3] > 0
+                return np.array(picture.convert("RGBA"))[..., 3] > above
             pixels = np.array(picture)
             return np.array(pixels.any(axis=2) if pixels.ndim == 3 else pixels > 0, bool)
     except FormatError as error:

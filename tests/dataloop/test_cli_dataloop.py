@@ -72,7 +72,7 @@ def test_a_dataset_becomes_a_training_set(command: Command, sample: Emulator, tm
     """Masks, lists and the pictures' own bytes."""
     done = command("convert", URL, tmp_path / "out", "--to", "voc", "--copy-images", "--json")
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "out/ImageSets/Segmentation/train.txt").read_text() == "harbor\nmeadow\n"
+    assert (tmp_path / "out/ImageSets/Segmentation/train.txt").read_text() == "empty\nharbor\nmeadow\n"
     picture = (SAMPLE.parent / "images" / "harbor.png").read_bytes()
     assert (tmp_path / "out/JPEGImages/harbor.png").read_bytes() == picture
 

@@ -9,7 +9,8 @@ from polymask.dataloop import client as client_module
 from polymask.dataloop.client import ALL_WAITS, ATTEMPTS, LONGEST_WAIT, Client, connect
 from polymask.dataloop.colors import parse_color
 from polymask.dataloop.emulator import Fault, fake_token
-from polymask.errors import Denied, InputError, NotFound, Unavailable
+from polymask.dataloop.recipe import Recipe
+from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
 
 from .conftest import Harbor, polygon
 
@@ -182,6 +183,21 @@ def test_projects_and_datasets_are_found_by_name_and_id(fixed: Fixed, harbor: Ha
         fixed.client.dataset(project, "bay")
 
 
+@pytest.mark.parametrize(
+    ("status", "error"), [(403, Denied), (401, Denied), (400, NotFound), (404, NotFound)]
+)
+def test_a_name_with_a_number_in_it_is_no_status(
+    fixed: Fixed, harbor: Harbor, status: int, error: type[BackendError]
+) -> None:
+    """What an answer means is told by its status, whatever digits the name of the project has."""
+    harbor.emulator.faults.add(Fault("GET", "/projects/boats-400", "status", status=status))
+    with pytest.raises(error) as caught:
+        fixed.client.project("boats-400")
+    assert ("no project has the name" in str(caught.value)) == (error is NotFound)
+    if error is Denied:
+        assert caught.value.status == status
+
+
 def test_two_of_a_name_need_an_id(fixed: Fixed, harbor: Harbor) -> None:
     """A name that several have is refused."""
     harbor.emulator.add_project("boats")
@@ -190,7 +206,7 @@ def test_two_of_a_name_need_an_id(fixed: Fixed, harbor: Harbor) -> None:
 
 
 def test_colors_come_from_the_recipes(fixed: Fixed, harbor: Harbor, api: Any) -> None:
-    """Every label of every ontology, nested ones by their path; odd colors are left out."""
+    """Every label of every ontology, nested ones by their path; odd colors are none."""
     recipe = api("GET", f"/recipes/{harbor.dataset['metadata']['system']['recipes'][0]}").json()
     roots = [
         {
@@ -200,7 +216,9 @@ def test_colors_come_from_the_recipes(fixed: Fixed, harbor: Harbor, api: Any) ->
         {"value": {"tag": "dog", "color": "fuchsia"}, "children": []},
     ]
     api("PUT", f"/ontologies/{recipe['ontologyIds'][0]}", {"roots": roots})
-    assert fixed.client.colors(harbor.dataset) == {"cat": (16, 32, 48), "cat.paw": (1, 2, 3)}
+    found = Recipe(fixed.client, harbor.dataset)
+    assert dict(found) == {"cat": (16, 32, 48), "cat.paw": (1, 2, 3)}
+    assert list(found.labels) == ["cat", "cat.paw", "dog"]
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_a_dataset_of_25_items(world: World, journal: Path, pages_of_ten: None) 
 
     assert (report.failures, report.deleted, report.written) == ([], len(world.originals) - 1, 23)
     assert [one.name for one in report.unsupported] == ["video.mp4"]
-    assert report.notes == [f"journal and backup: {journal}"]
+    assert report.notes[-1] == f"journal and backup: {journal}"
     assert world.of_type("segment") == videos
     ours = [row for row in world.of_type("binary") if isinstance(claim(row), dict)]
     assert [
@@ -217,13 +217,13 @@ MALFORMED = [
     {**segment("cat"), "coordinates": None},
     segment("cat", [{"x": "one", "y": 1}] * 3),
     segment("cat", [{"x": None, "y": 1}] * 3),
-    segment("cat", ring(1, 1, 5, 5), snapshots_=[{"frame": 2}]),
+    segment("cat", [*ring(1, 1, 5, 5)], [{"x": 2, "y": 2}]),
     {"type": "segment", "coordinates": [ring(1, 1, 5, 5)]},
 ]
 
 
 def test_what_cannot_be_painted_is_left_alone(world: World, journal: Path) -> None:
-    """Malformed polygons, those in videos and those without a label stay, and are reported one by one."""
+    """Malformed polygons and those without a label stay, and are reported one by one."""
     item = world.add_item("/0.png", RING_WITH_HOLE, *MALFORMED)
     before = [strip(row) for row in world.of_type("segment")[1:]]
     report = world.convert(journal)

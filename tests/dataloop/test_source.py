@@ -77,7 +77,7 @@ def test_three_points_are_a_polygon(world: World) -> None:
     reading = source.read(item)
     assert len(reading.record.instances) == 1
     assert [one.reason.partition(": ")[2] for one in reading.unsupported] == [
-        "a ring of 2 points; it is left alone"
+        "$.coordinates: a ring has at least 3 points, not 2; it is left alone"
     ]
 
 

@@ -1,5 +1,7 @@
 """The masks of a dataset, proven again: what is counted, and what is told where one is wrong."""
 
+from pathlib import Path
+
 import pytest
 
 from polymask.dataloop import run
@@ -7,7 +9,7 @@ from polymask.errors import LimitError
 from polymask.limits import Limits
 from polymask.report_model import Report
 
-from .world import ACROSS, HEIGHT, RING_WITH_HOLE, URL, WIDTH, World
+from .world import ACROSS, HEIGHT, RING_WITH_HOLE, URL, WIDTH, World, expected, same_masks
 
 
 def examined(world: World, url: str = URL, limits: Limits | None = None) -> Report:
@@ -55,3 +57,62 @@ def test_a_frame_above_the_limit_is_told(world: World, items: list[str]) -> None
     assert examined(world, limits=Limits(max_pixels=WIDTH * HEIGHT)).unchanged == 3
     with pytest.raises(LimitError, match=r"a\.png: '(cat|dog)': 16 × 24 px are more"):
         examined(world, limits=Limits(max_pixels=WIDTH * HEIGHT - 1))
+
+
+def test_a_relabeled_mask_is_told_with_ways_out_that_work(world: World, journal: Path) -> None:
+    """Its first label back in the studio; or the new one for its polygons, which come back before."""
+    item = world.add_item("/a.png", RING_WITH_HOLE)
+    world.convert(journal)
+    (mask,) = world.of_type("binary")
+    world.emulator.edit_annotation(mask["id"], label="dog")
+    report = examined(world)
+    assert [one.reason for one in report.failures] == [
+        f"'dog' ({mask['id']}): stored as 'cat', and relabeled"
+    ]
+    assert report.unchanged == 0
+    assert report.notes == [run.RELABELED.format(url=URL)]
+    world.emulator.edit_annotation(mask["id"], label="cat")
+    assert examined(world).failures == []
+
+    world.emulator.edit_annotation(mask["id"], label="dog")
+    assert world.restore(journal).written == 1
+    world.emulator.remove_annotation(mask["id"])
+    (polygon,) = world.of_type("segment")
+    world.emulator.edit_annotation(polygon["id"], label="dog")
+    assert world.convert(journal).deleted == 1
+    assert examined(world).failures == []
+    assert same_masks(world.masks(item), {"dog": expected([RING_WITH_HOLE])["cat"]})
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_changed_mask_is_told_with_a_way_out_that_works(world: World, journal: Path, deleted: bool) -> None:
+    """Polygons back where they are gone, the mask deleted, converted again."""
+    item = world.add_item("/a.png", RING_WITH_HOLE)
+    other = world.add_item("/b.png", ACROSS)
+    world.convert(journal, delete_source=deleted)
+    (mask,) = world.of_type("binary", item)
+    (foreign,) = world.of_type("binary", other)
+    world.emulator.edit_annotation(mask["id"], coordinates=foreign["coordinates"])
+    assert examined(world).notes == [run.CHANGED.format(url=URL)]
+    if deleted:
+        world.restore(journal)
+    world.emulator.remove_annotation(mask["id"])
+    assert world.convert(journal, delete_source=deleted).failures == []
+    assert examined(world).failures == []
+    assert same_masks(world.masks(item), expected([RING_WITH_HOLE]))
+
+
+def test_a_doubled_mask_is_told_with_a_way_out_that_works(world: World, items: list[str]) -> None:
+    """Converted again, one is left."""
+    (mask,) = world.of_type("binary", items[1])
+    world.add(items[1], mask)
+    assert examined(world).notes == [run.DOUBLED.format(url=URL)]
+    world.convert(delete_source=False)
+    assert examined(world).failures == []
+
+
+def test_a_server_may_change_the_case_of_a_label(world: World, items: list[str]) -> None:
+    """That makes it no other label."""
+    (mask,) = world.of_type("binary", items[1])
+    world.emulator.edit_annotation(mask["id"], label="Dog")
+    assert examined(world).failures == []

@@ -11,6 +11,7 @@ from PIL import Image
 
 from polymask import FormatError
 from polymask.formats import ReadOptions, open_annotations
+from polymask.formats.choice import Choice
 from tests.formats.common import masks, written
 from tests.oracles import drawn
 
@@ -78,12 +79,13 @@ def test_without_a_size_the_picture_tells_it(tmp_path: Path) -> None:
 
 
 def test_other_types_are_counted_and_videos_left_alone(tmp_path: Path) -> None:
-    """A box paints nothing; a polygon of a later frame is unsupported."""
+    """A box paints nothing; where the item has no type, a polygon of a later frame is unsupported."""
     later = segment(ring(0, 0, 1, 1), metadata={"system": {"frame": 7, "snapshots_": []}})
-    moving = segment(ring(0, 0, 1, 1), metadata={"system": {"frame": 0, "snapshots_": [{}]}})
+    moving = segment(ring(0, 0, 1, 1), metadata={"system": {"frame": 0, "snapshots_": [{}, {}]}})
     box = {"type": "box", "label": "cat", "coordinates": ring(0, 0, 1, 1)[::2]}
     kind = {"type": "class", "label": "cat", "coordinates": None}
-    path = written(tmp_path / "a.json", item(later, moving, box, kind, segment(ring(0, 0, 2, 2))))
+    rows = (later, moving, box, kind, segment(ring(0, 0, 2, 2)))
+    path = written(tmp_path / "a.json", item(*rows, system={"width": 8, "height": 6}, filename="/a"))
     annotations = open_annotations(path)
     assert (annotations.unsegmented, len(annotations.unsupported), annotations.used) == (2, 2, {"cat": 1})
 
@@ -104,3 +106,37 @@ def test_malformed_annotations_are_refused(tmp_path: Path, one: dict[str, Any], 
     """With file and place."""
     with pytest.raises(FormatError, match=rf"a\.json: .*{message}"):
         open_annotations(written(tmp_path / "a.json", item(one)))
+
+
+def ours(*sources: str, label: str = "cat") -> dict[str, Any]:
+    """A mask of ours, of the whole picture, made of these polygons."""
+    data = BytesIO()
+    Image.new("RGBA", (8, 6), (9, 9, 9, 255)).save(data, "PNG")
+    url = "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
+    claim = {"sources": [{"id": source, "sha256": ""} for source in sources]}
+    metadata = {"user": {"polymask": claim}}
+    return {"id": "m", "type": "binary", "label": label, "coordinates": url, "metadata": metadata}
+
+
+def test_a_mask_of_ours_is_painted_below_what_is_there(tmp_path: Path) -> None:
+    """Where a polygon of it is gone; where all are there, also under new ids, they alone are painted."""
+    first, second = segment(ring(0, 0, 2, 2), id="1", label="dog"), segment(ring(4, 4, 6, 6), id="2")
+    restored = {**second, "id": "9", "metadata": {"user": {"polymask": {"restored": "2"}}}}
+    gone = open_annotations(written(tmp_path / "a.json", item(first, second, ours("2", "3"))))
+    assert [(one.id, one.order) for one in gone.decode(0).instances] == [("1", 0), ("2", 0), ("m", -1)]
+    found = masks(tmp_path / "a.json")["pets/a.png"]
+    assert (found[:2, :2] == 2).all()  # the dog, though the mask comes later in the file
+    assert (found[2:] == 1).all()
+    for rows in ((first, second), (first, restored)):
+        there = open_annotations(written(tmp_path / "b.json", item(*rows, ours("1", "2"))))
+        assert [one.label for one in there.decode(0).instances] == ["dog", "cat"]
+        assert [one.name for one in there.unchosen] == ["pets/a.png"]
+
+
+def test_masks_of_ours_are_left_out_by_what_they_were_made_of(tmp_path: Path) -> None:
+    """One that holds a prediction is taken with the predictions, however its other sources came to be."""
+    mask = ours("1", "2")
+    mask["metadata"]["user"]["polymask"]["sources"][1]["model"] = {"name": "yolo"}
+    path = written(tmp_path / "a.json", item(mask))
+    assert open_annotations(path).used == {}
+    assert open_annotations(path, options=ReadOptions(choice=Choice(predictions="keep"))).used == {"cat": 1}
