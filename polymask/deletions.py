@@ -76,12 +76,17 @@ class Log:
 
     @property
     def lost(self) -> str:
-        """What to say of a journal that was missing when a run began; nothing where none was."""
+        """What to say of a journal that was missing when a run began; nothing where none was.
+
+        Nor where each backup that it left is one of a deletion that was noted since: it is told of again.
+        """
         lines = [line for line in self.lines if line["event"] == "lost"]
         if not lines:
             return ""
         named = {deletion.before for deletion in self.deletions}
         backups = dict.fromkeys(name for line in lines for name in line["backups"] if name not in named)
+        if not backups and all(line["backups"] for line in lines):
+            return ""
         kept = ", ".join(str(self.root.path / BACKUP / f"{name}.json") for name in backups)
         told = f"put back by hand: {kept}" if kept else "put back what you have a copy of"
         return f"an earlier journal is missing, and what it told of stays deleted; {told}"

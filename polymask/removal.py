@@ -83,9 +83,7 @@ def rehearse(path: Location, dest: Location) -> str:
     if real.is_relative_to((dest / WORK).resolve()):
         raise InputError(f"{path} lies in {dest / WORK}, which is polymask's own; move it elsewhere first")
     if not os.access(real.parent, os.W_OK | os.X_OK):
-        raise Denied(
-            f"{real.parent} cannot be written to, so {path} cannot be replaced; check the permissions"
-        )
+        raise Denied(f"{real.parent} cannot be written to, so {path} cannot be replaced")
     data = read_whole(path)
     if not is_restorable(data):
         raise FormatError(

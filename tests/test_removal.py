@@ -256,8 +256,9 @@ def test_an_erased_polygon_keeps_the_others_of_an_image_that_was_not_deleted_yet
     path.write_text(json.dumps(document))
     report = convert(path, tmp_path / "out", delete_source=True)
     assert [failure.reason for failure in report.failures] == [
-        f"a.jpg lacks instances that its mask was made of, and has others; if they were deleted, run "
-        f"`polymask restore {tmp_path / 'out'}` first, or choose another DEST"
+        f"a.jpg lacks instances that its mask was made of, and has others; if they were deleted, choose "
+        f"another DEST for what is there now, or put them back first: `polymask restore {tmp_path / 'out'}` "
+        "does, or names the backup to merge by hand if the file was edited since"
     ]
     assert (report.deleted, kept(path)) == (0, [2])
 

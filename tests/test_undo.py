@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from polymask import InputError, NotFound, ProofError, convert, removal, restore
+from polymask import InputError, NotFound, ProofError, SourceChanged, convert, removal, restore
 from polymask.deletions import BACKUP, JOURNAL
 from tests.conftest import Run, coco, square, tree
 
@@ -134,8 +134,10 @@ def test_a_damaged_or_missing_journal_is_told_and_never_restores_less_in_silence
     convert(path, out, delete_source=True)
     with pytest.raises(ProofError, match="an earlier journal is missing"):
         restore(out)
-    for backup in (out / BACKUP).glob("*.json"):  # as the message says
-        assert backup.read_bytes() == before
+    for backup in (out / BACKUP).glob("*.json"):
+        path.write_bytes(backup.read_bytes())  # as the message says
+        assert convert(path, out, delete_source=True).deleted == 2
+        assert (restore(out).written, path.read_bytes()) == (1, before)
 
 
 def test_a_run_that_was_killed_before_it_deleted_leaves_nothing_to_restore(
@@ -151,6 +153,22 @@ def test_a_run_that_was_killed_before_it_deleted_leaves_nothing_to_restore(
         patch.setattr(removal, "replace_file", dies)
         convert(path, out, delete_source=True)
     assert (restore(out).unchanged, ids(path)) == (1, [1, 2])
+
+
+def test_new_instances_join_the_deleted_ones_as_the_message_says(coco_file: Write, tmp_path: Path) -> None:
+    """In another DEST; or merged by hand with the backup that restore names, and overwritten."""
+    path, out = coco_file(), tmp_path / "out"
+    convert(path, out, delete_source=True)
+    drawn = {"id": 5, "image_id": 1, "category_id": 3, "segmentation": [square(5, 0, 2)]}
+    path.write_text(json.dumps(coco(annotations=[drawn])))
+    assert "choose another DEST" in convert(path, out, delete_source=True).failures[0].reason
+    assert convert(path, tmp_path / "other").failed == 0
+    with pytest.raises(SourceChanged, match="by hand") as refusal:
+        restore(out)
+    backup = json.loads(Path(str(refusal.value).split("merge it with ")[1].split(" by hand")[0]).read_text())
+    path.write_text(json.dumps(backup | {"annotations": [*backup["annotations"], drawn]}))
+    report = convert(path, out, delete_source=True, overwrite=True)
+    assert (report.deleted, ids(path), report.failed) == (3, [], 0)
 
 
 def test_what_others_have_in_dest_is_theirs(coco_file: Write, tmp_path: Path) -> None:
