@@ -278,5 +278,6 @@ def _from_ids(ids: IndexMask, label_map: LabelMap, table: _Table) -> IndexMask:
     official = table.ids[label_map.void] == 0
     back = {} if official else {number: number for number in range(256)}
     back |= {number: value for value, number in table.ids.items() if number}
-    values: IndexMask = lookup(back | {0: label_map.background}, default=label_map.void, dtype=np.uint8)[ids]
+    back |= {0: label_map.background}
+    values: IndexMask = lookup(back, default=label_map.void, dtype=label_map.dtype)[ids]
     return values

@@ -16,7 +16,7 @@ from polymask.errors import FormatError
 from polymask.labels import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
-from polymask.layouts.reading import Folder, MaskFolder, stored_labels
+from polymask.layouts.reading import Folder, MaskFolder, in_file, stored_labels
 from polymask.layouts.splits import split_lists
 from polymask.layouts.tables import ID2LABEL, id2label, painted
 from polymask.manifest import MANIFEST
@@ -140,12 +140,17 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     images = _images(_decoded(folder.read(FILE), folder / FILE), label_map, folder / FILE)
     for path, image in images.items():
         folder.limits.check_frame(f"{folder / path}", image.frame)
+
+    def labels_of(path: str) -> dict[str, IndexMask]:
+        with in_file(folder / FILE):
+            return _masks(_at(images, path))
+
     return MaskFolder(
         layout="coco",
         label_map=label_map,
         masks={stem(path.partition("#")[2]): path for path in images},
-        decode=lambda path: painted(_masks(images, path), label_map, frame=_at(images, path).frame),
-        labels_of=lambda path: _masks(images, path),
+        decode=lambda path: painted(labels_of(path), label_map, frame=_at(images, path).frame),
+        labels_of=labels_of,
     )
 
 
@@ -204,8 +209,7 @@ def _at(images: Mapping[str, _Image], path: str) -> _Image:
     return images[path]
 
 
-def _masks(images: Mapping[str, _Image], path: str) -> dict[str, IndexMask]:
-    image = _at(images, path)
+def _masks(image: _Image) -> dict[str, IndexMask]:
     masks = {}
     for label, counts in image.labels.items():
         masks[label] = np.zeros(image.frame, np.uint8)

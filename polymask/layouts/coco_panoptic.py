@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.digest import pixels_sha256
-from polymask.errors import FormatError, LabelError
+from polymask.errors import FormatError, LabelError, NotFound
 from polymask.labels import LabelMap, unknown_label
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.facts import Facts
@@ -258,7 +258,10 @@ def _decode(
 ) -> IndexMask:
     if path not in segments:
         raise FormatError(f"{folder / FILE} says nothing of {path}")
-    pixels = folder.colors(path).astype(np.int64)
+    try:
+        pixels = folder.colors(path).astype(np.int64)
+    except NotFound:
+        raise FormatError(f"{folder / path}: missing, and {FILE} names it") from None
     ids, where = np.unique(pixels @ np.array([1, 256, 65536]), return_inverse=True)
     values = {segment.id: segment.category_id for segment in segments[path]}
     if strange := [number for number in ids.tolist() if number and number not in values]:

@@ -117,9 +117,11 @@ def in_line(path: Location, number: int, expected: str) -> Iterator[None]:
 
 @contextmanager
 def in_file(path: Location) -> Iterator[None]:
-    """Tell the file in which something is wrong."""
+    """Tell the file in which something is wrong, in a `FormatError`, or in a `LimitError` of its own."""
     try:
         yield
+    except LimitError as error:
+        raise LimitError(f"{path}: {error}") from None
     except InputError as error:
         raise FormatError(f"{path}: {error}") from None
 

@@ -200,7 +200,7 @@ DATALOOP: dict[str, Any] = {
     "ellipse": {"type": "ellipse", "coordinates": {}},
     "cube": {"type": "cube", "coordinates": {}},
     "class": {"type": "class", "coordinates": None},
-    "video": {"type": "segment", "coordinates": [XY], "metadata": {"system": {"frame": 3}}},
+    "frame of a picture": {"type": "segment", "coordinates": [XY], "metadata": {"system": {"frame": 3}}},
     "no rings": {"type": "segment", "coordinates": []},
     "no label": {"type": "segment", "coordinates": [XY], "label": ""},
 }
@@ -479,7 +479,7 @@ SCENES = {
         "dataloop",
         outcomes(
             DATALOOP, box=("box", "painted"), turned_box="unsegmented", point="unsegmented",
-            polyline="unsegmented", ellipse="unsegmented", cube="unsegmented", video="unsupported",
+            polyline="unsegmented", ellipse="unsegmented", cube="unsegmented",
             no_rings="invalid", no_label="invalid", **{"class": "tag"},
         ),
         dataloop,

@@ -29,7 +29,7 @@ from polymask.labels_files import from_text
 from polymask.png import decode_color, decode_rgba, encode_color, encode_rgba
 from polymask.proofs import examine
 from polymask.undo import restore_folder
-from tests.fuzz import kernels
+from tests.fuzz import kernels, tables
 from tests.fuzz.mutations import (
     Mutation,
     damaged_bytes,
@@ -390,4 +390,6 @@ TARGETS: dict[str, Target] = {
     "painting": Target(_SHAPES, BYTES, kernels.painting),
     "runs": Target(_SHAPES, BYTES, kernels.runs),
     "rings": Target(_RINGS, (*BYTES, *WORDS), kernels.rings),
+    **{f"table-{name}": Target((sample,), JSON if name.endswith(".json") else WORDS, tables.damaged(name))
+       for name, (sample, _) in tables.TABLES.items()},
 }  # fmt: skip
