@@ -21,10 +21,13 @@ from polymask.dataloop.client import Client, Json
 from polymask.dataloop.recipe import Recipe
 from polymask.dataloop.run import Dataset, read_query
 from polymask.dataloop.source import DataloopItem, DataloopSource
+from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.dataloop import parse
+from polymask.formats.dataloop_rows import text_of
 from polymask.formats.per_image import Page, Reader
 from polymask.formats.place import File, Place
+from polymask.formats.refusals import Malformed
 from polymask.model import Frame, ImageRecord
 
 EVERY_PICTURE: Json = {"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
@@ -50,7 +53,7 @@ def annotations_of(
         folder=dataset.target.folder,
         check_images=check_images,
     )
-    items = {item.name: item for item in source.items() if isinstance(item, DataloopItem)}
+    items = _by_name(source)
     spool = Spool(dataset.client, dataset.id, list(items.values()))
     reader = Reader(Path(dataset.target.dataset), _Pictures(source, items), options, parse)
     for item in items.values():
@@ -70,6 +73,15 @@ def annotations_of(
         decode=decode,
         picture=lambda index: source.image(items[annotations.names[index]]),
     )
+
+
+def _by_name(source: DataloopSource) -> dict[str, DataloopItem]:
+    """The items by their names; raises `InputError` where two have the same."""
+    items: dict[str, DataloopItem] = {}
+    for item in source.items():
+        if isinstance(item, DataloopItem) and items.setdefault(item.name, item) is not item:
+            raise InputError(f"two items of the dataset are named '{item.name}'; rename one")
+    return items
 
 
 def _file(item: DataloopItem) -> File:
@@ -109,7 +121,7 @@ class Spool:
             for ids in _batches(list(self._places)):
                 query = {"filter": {"$and": [{"itemId": {"$in": ids}}]}}
                 for row in client.pages(dataset_id, "annotations", query, keep=partial(_kept, file)):
-                    self._places[row["item"]].append(row["place"])
+                    self._places.get(row["item"], []).append(row["place"])
             file.flush()
             self._descriptor = os.dup(file.fileno())
         weakref.finalize(self, os.close, self._descriptor)
@@ -123,8 +135,11 @@ class Spool:
 def _kept(file: IO[bytes], row: Json) -> Json:
     """Write a row down, and keep where."""
     at = file.tell()
-    length = file.write(msgspec.json.encode(row))
-    return {"id": row["id"], "item": row.get("itemId"), "place": (at, length)}
+    try:
+        length = file.write(text_of(row))
+    except Malformed as error:
+        raise FormatError(f"annotation {row['id']}: {error}; correct it on the platform") from None
+    return {"id": row["id"], "item": str(row.get("itemId")), "place": (at, length)}
 
 
 def _needed(item: DataloopItem) -> dict[str, Any]:

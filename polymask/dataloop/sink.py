@@ -5,7 +5,6 @@ else's, and is never touched.
 """
 
 import base64
-from binascii import Error as Base64Error
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -111,7 +110,7 @@ def claim_of(row: Json) -> Json | None:
     claim = user.get("polymask") if isinstance(user, dict) else None
     try:
         msgspec.convert(claim, _Claim)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):
         return None  # whatever it says, it is not what a run of ours wrote
     return claim if isinstance(claim, dict) else None
 
@@ -137,5 +136,5 @@ def png_of(row: Json) -> bytes:
         raise FormatError("a mask that is no PNG in a data URI")
     try:
         return base64.b64decode(text[len(PREFIX) :], validate=True)
-    except Base64Error:
+    except ValueError:
         raise FormatError("a mask that is no base64") from None

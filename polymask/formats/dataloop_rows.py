@@ -56,7 +56,15 @@ _annotation = msgspec.json.Decoder(Annotation)
 
 def annotation_of(row: Mapping[str, Any]) -> Annotation:
     """A row that was decoded already; raises `Malformed` for one that is no annotation."""
-    return decode_json(msgspec.json.encode(row), _annotation)
+    return decode_json(text_of(row), _annotation)
+
+
+def text_of(row: Mapping[str, Any]) -> bytes:
+    """A row's JSON; raises `Malformed` for text that no file can hold."""
+    try:
+        return msgspec.json.encode(row)
+    except UnicodeEncodeError:
+        raise Malformed("$", "a text that holds half a character, which no file can") from None
 
 
 def instance_of(

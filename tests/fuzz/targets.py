@@ -18,8 +18,12 @@ import numpy as np
 from polymask import InputError, LabelMap, Limits, PolymaskError, decode_png, encode_png, index_mask
 from polymask.dataloop.answers import as_json, is_page, refusal
 from polymask.dataloop.client import Client
+from polymask.dataloop.download import annotations_of
+from polymask.dataloop.recipe import Recipe
+from polymask.dataloop.run import Dataset
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopItem, DataloopSource
+from polymask.dataloop.target import Target as Place
 from polymask.files import Root
 from polymask.folder import read_manifest
 from polymask.formats import FORMATS, Annotations, ReadOptions, open_annotations
@@ -231,7 +235,13 @@ def _answers(data: bytes, _: Path) -> bool:
     for one in stored:
         assert isinstance(one.sound, bool)
         assert isinstance(one.sources, dict)
-    _one(client.colors, page if isinstance(page, dict) else {})
+    raw = {"id": "d"} | (page if isinstance(page, dict) else {})
+    _one(lambda given: dict(Recipe(client, given)), raw)
+    dataset = Dataset(client, raw, Place("p", "d"))
+    _one(lambda options: list(annotations_of(dataset, options)), ReadOptions(limits=LIMITS))
+    _one(
+        lambda options: list(annotations_of(dataset, options)), ReadOptions(limits=LIMITS, skip_invalid=True)
+    )
     return bool(stored)
 
 
@@ -285,13 +295,13 @@ _ENTRY = {
     "split": "train", "priority": ["a"], "border": 0,
 }  # fmt: skip
 _ROW = {
-    "id": "a1", "type": "segment", "label": "boat", "itemId": "i", "filename": "/a.png",
+    "id": "a1", "type": "segment", "label": "boat", "itemId": "a1", "filename": "/a.png",
     "coordinates": [[{"x": 1, "y": 1}, {"x": 5, "y": 1}, {"x": 5, "y": 5}]],
     "metadata": {"system": {"width": 8, "height": 6, "attributes": {"a": 1}, "recipes": ["r"], "mimetype": "image/png", "exif": {"Orientation": 6}},
                  "user": {"polymask": {"restored": "x"}}},
 }  # fmt: skip
 _BINARY = _ROW | {
-    "id": "b1", "type": "binary", "coordinates": "data:image/png;base64," + base64.b64encode(_RGBA[0]).decode(),
+    "id": "b1", "filename": "/b.png", "type": "binary", "coordinates": "data:image/png;base64," + base64.b64encode(_RGBA[0]).decode(),
     "metadata": {"user": {"polymask": {"key": "k", "sources": [{"id": "a1", "sha256": "ab"}], "pixels_sha256": "0", "frame": [6, 8], "pixel_rule": "center"}}},
 }  # fmt: skip
 _PAGE = {"items": [_ROW, _BINARY], "hasNextPage": False, "totalItemsCount": 2, "ontologyIds": ["o"],
