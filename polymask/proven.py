@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from polymask.claims import Mask
-from polymask.errors import PolymaskError, ProofError, SourceChanged
+from polymask.errors import ConflictError, PolymaskError, ProofError, SourceChanged
 from polymask.journal import Journal
 from polymask.labels import LabelMap
 from polymask.limits import Limits
@@ -183,16 +183,20 @@ class ProvenJob:
     def _decide(
         self, reading: Reading, drawn: dict[str, list[Drawn]], stored: Sequence[Stored]
     ) -> dict[str, Decision]:
-        labels = dict.fromkeys([*drawn, *(proof.label for proof in stored)])
+        masks: dict[str, list[Stored]] = {label: [] for label in drawn}
+        for proof in stored:
+            masks.setdefault(proof.made_for_one_of(drawn), []).append(proof)
         return {
             label: decide(
                 label,
                 drawn.get(label, []),
-                [proof for proof in stored if proof.label == label],
+                proofs,
                 frame=reading.record.frame,
                 pixel_rule=self.options.pixel_rule,
+                present=reading.present,
+                deletes=self.options.delete_source,
             )
-            for label in labels
+            for label, proofs in masks.items()
             if not self.options.only or label in self.options.only
         }
 
@@ -286,4 +290,5 @@ def _quoted(labels: Sequence[str]) -> str:
 def _raise_problems(decisions: dict[str, Decision]) -> None:
     problems = [decision.problem for decision in decisions.values() if decision.problem]
     if problems:
-        raise ProofError("; ".join(problems))
+        ours = any(decision.problem and not decision.changed for decision in decisions.values())
+        raise (ProofError if ours else ConflictError)("; ".join(problems))

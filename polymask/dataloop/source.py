@@ -73,7 +73,8 @@ class DataloopSource:
 
     def read(self, item: Item) -> Reading:
         """The item's polygons, every ring kept; others, and polygons in video, are left alone."""
-        polygons = [row for row in self.annotations(item) if row.get("type") == "segment"]
+        rows = self.annotations(item)
+        polygons = [row for row in rows if row.get("type") == "segment"]
         instances, raw, details, left = [], {}, {}, []
         for row in polygons:
             try:
@@ -89,7 +90,8 @@ class DataloopSource:
         # Only where something is drawn: a video's frame is not to be had, and nobody asks for it.
         frame = self.frame(item) if instances else (1, 1)
         record = ImageRecord(item.id, item.name, frame, tuple(instances), etag_of(polygons))
-        return Reading(record, raw, details, tuple(left))
+        others = frozenset(original_id(row) or str(row.get("id")) for row in rows)
+        return Reading(record, raw, details, tuple(left), others)
 
     def frame(self, item: Item) -> Frame:
         """(height, width) of the picture as it is shown, which polygons are drawn on.
@@ -213,15 +215,18 @@ def original_id(row: Mapping[str, Any]) -> str | None:
 
 
 def details_of(row: Json) -> Json:
-    """What a mask keeps of a polygon: attributes, object, parent and model, where there are any."""
+    """What a mask keeps of a polygon beside its geometry: only what there is, and nothing of our own."""
     metadata = part(row, "metadata")
-    system = part(metadata, "system")
+    system, user = part(metadata, "system"), part(metadata, "user")
     kept = {
         "attributes": system.get("attributes") or None,
         "attributes1": row.get("attributes") or None,
         "objectId": system.get("objectId"),
         "parentId": system.get("parentId"),
-        "model": part(metadata, "user").get("model"),
+        "model": user.get("model"),
+        "status": system.get("status"),
+        "description": row.get("description") or system.get("description") or None,
+        "user": {name: value for name, value in user.items() if name not in ("polymask", "model")} or None,
     }
     return {name: value for name, value in kept.items() if value is not None}
 
