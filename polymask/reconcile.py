@@ -19,8 +19,9 @@ that a stored mask proves. The rules:
 - A mask that somebody drew into or relabeled is told, and its label left alone.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ from polymask.model import Frame
 from polymask.raster.packed import set_pixels
 from polymask.seams import Stored
 
-__all__ = ["Decision", "Drawn", "decide"]
+__all__ = ["Decision", "Drawn", "decide", "decide_all"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,8 +39,8 @@ class Decision:
     """What one label of one item needs.
 
     `write` is a mask to be stored, `retract` are masks to be removed once that is proven (at
-    once, where nothing is to be written), `accounted` the ids of the polygons that stored masks
-    prove. `problem` tells why nothing may be done; `changed` that it is somebody's edit of a mask.
+    once, where nothing is to be written), `accounted` the ids of the polygons that may go: a stored
+    mask proves them, and says that it deletes. `problem` tells why nothing may be done; `changed` that it is somebody's edit of a mask.
     """
 
     write: Mask | None = None
@@ -88,6 +89,20 @@ def decide(
     return _with_polygons(wanted, drawn, holdings, unique) if drawn else _without(wanted, holdings, unique)
 
 
+def decide_all(
+    drawn: Mapping[str, Sequence[Drawn]], stored: Sequence[Stored], *, only: frozenset[str], **wanted: Any
+) -> dict[str, Decision]:
+    """The decisions for an item's labels, or some of them; `wanted` as for `decide`."""
+    masks: dict[str, list[Stored]] = {label: [] for label in drawn}
+    for proof in stored:
+        masks.setdefault(proof.made_for_one_of(drawn), []).append(proof)
+    return {
+        label: decide(label, drawn.get(label, []), proofs, **wanted)
+        for label, proofs in masks.items()
+        if not only or label in only
+    }
+
+
 def _with_polygons(
     wanted: Wanted, drawn: Sequence[Drawn], holdings: list[Holding], unique: list[Holding]
 ) -> Decision:
@@ -98,7 +113,8 @@ def _with_polygons(
     for best in sorted(holders, key=lambda one: (not one.proof.deletes, -len(one.proof.told))):
         if all(supersedes(best, other) for other in unique):
             others = _proofs(one for one in holdings if one is not best)
-            return Decision(retract=others, accounted=tuple(one.id for one in drawn))
+            accounted = tuple(one.id for one in drawn) if best.proof.deletes else ()
+            return Decision(retract=others, accounted=accounted)
     return _write(wanted, drawn, unique, retract=holdings)
 
 
