@@ -40,7 +40,8 @@ class Decision:
 
     `write` is a mask to be stored, `retract` are masks to be removed once that is proven (at
     once, where nothing is to be written), `accounted` the ids of the polygons that may go: a stored
-    mask proves them, and says that it deletes. `problem` tells why nothing may be done; `changed` that it is somebody's edit of a mask.
+    mask proves them, and says that it deletes. `problem` tells why nothing may be done; `changed`
+    that it is somebody's edit of a mask.
     """
 
     write: Mask | None = None
@@ -95,7 +96,7 @@ def decide_all(
     """The decisions for an item's labels, or some of them; `wanted` as for `decide`."""
     masks: dict[str, list[Stored]] = {label: [] for label in drawn}
     for proof in stored:
-        masks.setdefault(proof.made_for_one_of(drawn), []).append(proof)
+        masks.setdefault(proof.made_for_one_of([*drawn, *only]), []).append(proof)
     return {
         label: decide(label, drawn.get(label, []), proofs, **wanted)
         for label, proofs in masks.items()
