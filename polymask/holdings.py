@@ -55,6 +55,11 @@ class Holding:
         """Whether all that it holds was deleted on its account."""
         return len(self.kept) == len(self.proof.told)
 
+    @property
+    def pixel_rule(self) -> str:
+        """The rule that its polygons were drawn by."""
+        return str(self.proof.claim["pixel_rule"])
+
     def holds(self, drawn: Drawn) -> bool:
         """Whether it accounts for an instance: its id, geometry and details, and all its pixels."""
         proof = self.proof
@@ -64,7 +69,7 @@ class Holding:
         if not same_details(source, drawn.instance.label, drawn.details):
             return False
         try:
-            return are_set(proof.mask, drawn.flat(str(proof.claim["pixel_rule"])))
+            return are_set(proof.mask, drawn.flat(self.pixel_rule))
         except InputError:
             return False  # a rule of another version: drawn anew under ours, it joins the new mask
 

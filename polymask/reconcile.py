@@ -20,7 +20,7 @@ that a stored mask proves. The rules:
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -108,14 +108,16 @@ def _with_polygons(
     wanted: Wanted, drawn: Sequence[Drawn], holdings: list[Holding], unique: list[Holding]
 ) -> Decision:
     """One mask of all polygons and of all that is kept: a stored one, or a new one."""
-    holders = [one for one in unique if _is_right(one, drawn, deletes=wanted.deletes)]
     # In one order for everybody, so that two runs at once keep the same mask; and the one that
     # says that it deletes, for the other run may be about to.
-    for best in sorted(holders, key=lambda one: (not one.proof.deletes, -len(one.proof.told))):
-        if all(supersedes(best, other) for other in unique):
-            others = _proofs(one for one in holdings if one is not best)
-            accounted = tuple(one.id for one in drawn) if best.proof.deletes else ()
-            return Decision(retract=others, accounted=accounted)
+    for best in sorted(unique, key=lambda one: (not one.proof.deletes, -len(one.proof.told))):
+        if not _is_right(best, drawn) or not all(supersedes(best, other) for other in unique):
+            continue
+        if wanted.deletes and not best.proof.deletes:  # the same mask, with another claim
+            return _write(replace(wanted, pixel_rule=best.pixel_rule), drawn, unique, retract=holdings)
+        others = _proofs(one for one in holdings if one is not best)
+        accounted = tuple(one.id for one in drawn) if best.proof.deletes else ()
+        return Decision(retract=others, accounted=accounted)
     return _write(wanted, drawn, unique, retract=holdings)
 
 
@@ -128,17 +130,14 @@ def _without(wanted: Wanted, holdings: list[Holding], unique: list[Holding]) -> 
     ]
     if not keeping:
         return Decision(retract=_proofs(loose))
-    first = keeping[0].proof
-    frame, pixel_rule = first.frame or wanted.frame, str(first.claim["pixel_rule"])
+    frame = keeping[0].proof.frame or wanted.frame
     alike = [one for one in keeping if one.proof.frame == frame]
-    bare = Wanted(label=wanted.label, frame=frame, pixel_rule=pixel_rule, deletes=True)
+    bare = replace(wanted, frame=frame, pixel_rule=keeping[0].pixel_rule, deletes=True)
     return _write(bare, [], alike, retract=loose)
 
 
-def _is_right(holding: Holding, drawn: Sequence[Drawn], *, deletes: bool) -> bool:
+def _is_right(holding: Holding, drawn: Sequence[Drawn]) -> bool:
     """Whether a mask is what is wanted: it holds all polygons as they are, what it keeps, and no more."""
-    if deletes and not holding.proof.deletes:
-        return False
     ids = holding.kept | {one.id for one in drawn}
     return holding.proof.told.keys() == ids and all(holding.holds(one) for one in drawn)
 
