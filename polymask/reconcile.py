@@ -16,7 +16,8 @@ that a stored mask proves. The rules:
 - A run that deletes needs a mask that says so. One that does not is written anew before anything goes.
 - A mask of a label that has no polygons, and that keeps all it holds, is finished: it is never
   rewritten. Only a double, with the same sources and pixels, is retracted: the later one.
-- A mask that somebody drew into or relabeled is told, and its label left alone.
+- A mask that somebody drew into or relabeled is told, and its label left alone. It is theirs where no
+  polygon of its label is there and none was deleted for it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -79,8 +80,11 @@ def decide(
     if present is None:
         present = frozenset(one.id for one in drawn)
     holdings = [Holding(proof, present) for proof in sorted(stored, key=lambda proof: proof.location)]
-    if changed := [one for one in holdings if one.proof.brushed or one.proof.relabeled]:
-        return Decision(problem=_changed(label, changed), changed=True)
+    changed = [one for one in holdings if one.proof.brushed or one.proof.relabeled]
+    if told := [one for one in changed if drawn or one.kept]:
+        return Decision(problem=_changed(label, told), changed=True)
+    # Others are somebody's own by now: none of the label's polygons is there, and none was deleted for them.
+    holdings = [one for one in holdings if one not in changed]
     # Where nothing is drawn, nobody looked up the frame: the picture may even be gone.
     usable = [one for one in holdings if one.proof.sound and not (drawn and one.proof.frame != frame)]
     if broken := [one for one in holdings if one not in usable and one.kept]:

@@ -8,7 +8,7 @@ import pytest
 from polymask.digest import mask_sha256
 from polymask.seams import Stored
 
-from .test_reconcile import ask, drawn, locations, of, stored, union, written
+from .test_reconcile import ask, damaged, drawn, locations, of, stored, union, written
 
 
 def test_an_erased_polygon_leaves_the_mask() -> None:
@@ -69,6 +69,13 @@ def test_a_plain_run_keeps_the_mask_that_says_that_it_deletes() -> None:
     masks = of("p1", deletes=False, location="m1"), of("p1", location="m2")
     assert locations(ask(drawn("p1"), *masks, deletes=False)) == ["m1"]
     assert ask(drawn("p1"), of("p1"), deletes=False).write is None
+
+
+@pytest.mark.parametrize("how", ["pixels", "relabeled"])
+def test_a_changed_mask_is_theirs_once_they_deleted_its_polygons(how: str) -> None:
+    """Nothing was deleted on its account, and nothing of its label is left: it stays, and is not told."""
+    decision = ask([], damaged(of("p1", "p2", deletes=False), how), of("p1", deletes=False, location="m2"))
+    assert (decision.problem, decision.write, locations(decision)) == ("", None, ["m2"])
 
 
 @pytest.mark.parametrize("deletes", [False, True])

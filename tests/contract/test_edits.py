@@ -128,8 +128,8 @@ class Edits(RuleBasedStateMachine):
 
     @rule(at=which, how=st.sampled_from(["brush", "relabel"]))
     def touch(self, at: int, how: str) -> None:
-        there = [mask for mask in self.masks() if mask["id"] not in self.touched]
-        if there:
+        there = [mask for mask in self.masks() if mask["mask"].shape == FRAME]
+        if there := [mask for mask in there if mask["id"] not in self.touched]:
             mask = there[at % len(there)]
             self.touched[mask["id"]] = deepcopy(mask)
             mask |= {"mask": ~mask["mask"]} if how == "brush" else {"label": "a boat"}
@@ -139,6 +139,22 @@ class Edits(RuleBasedStateMachine):
     def undo(self) -> None:
         for mask in self.masks():
             mask |= self.touched.pop(mask["id"], {})
+
+    @rule(at=which)
+    def double(self, at: int) -> None:
+        """A lost reply, and the mask is stored twice."""
+        there = [mask for mask in self.masks() if mask["id"] not in self.touched]
+        if there:
+            copy = deepcopy(there[at % len(there)])
+            self.memory.add(ITEM, **{name: value for name, value in copy.items() if name != "id"})
+
+    @rule(at=which)
+    def spoil(self, at: int) -> None:
+        """A mask whose polygons are there comes back as another picture's."""
+        names = {self.name(row) for row in self.polygons()}
+        there = [m for m in self.masks() if {one["id"] for one in m["claim"]["sources"]} <= names]
+        if there := [mask for mask in there if mask["id"] not in self.touched]:
+            there[at % len(there)]["mask"] = np.ones(FRAME[::-1], bool)
 
     # What runs do.
 
@@ -246,7 +262,7 @@ class Edits(RuleBasedStateMachine):
             assert key in kept
             masks = [self.touched.get(mask["id"], mask) for mask in self.masks()]
             listing = [m for m in masks if key in {source["id"] for source in m["claim"]["sources"]}]
-            assert any(mask["mask"][pixels].all() for mask in listing)
+            assert any(mask["mask"].shape == FRAME and mask["mask"][pixels].all() for mask in listing)
 
     @invariant()
     def what_is_not_ours_is_untouched(self) -> None:
