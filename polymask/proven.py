@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from polymask.claims import Mask
-from polymask.errors import PolymaskError, ProofError, SourceChanged
+from polymask.errors import ConflictError, PolymaskError, ProofError, SourceChanged
 from polymask.formats.choice import Choice
 from polymask.journal import Journal
 from polymask.labels import LabelMap
 from polymask.limits import Limits
 from polymask.outcome import Outcome, Tally
-from polymask.reconcile import Decision, Drawn, decide
+from polymask.reconcile import Decision, Drawn, decide_all
 from polymask.report_model import Report
 from polymask.seams import Item, Reading, Sink, Source, Stored
 from polymask.semantic import Painting, Rules
@@ -117,6 +117,8 @@ class ProvenJob:
         self._retract(item, reading, decisions, outcome)
         if self.options.delete_source:
             outcome.deleted = self._delete(item, reading, decisions)
+            if not outcome.deleted and not self._may_delete(drawn):
+                self._reserve(item, _number(drawn))
         _raise_problems(decisions)
 
     def _settled(
@@ -186,18 +188,15 @@ class ProvenJob:
     def _decide(
         self, reading: Reading, drawn: dict[str, list[Drawn]], stored: Sequence[Stored]
     ) -> dict[str, Decision]:
-        labels = dict.fromkeys([*drawn, *(proof.label for proof in stored)])
-        return {
-            label: decide(
-                label,
-                drawn.get(label, []),
-                [proof for proof in stored if proof.label == label],
-                frame=reading.record.frame,
-                pixel_rule=self.options.pixel_rule,
-            )
-            for label in labels
-            if not self.options.only or label in self.options.only
-        }
+        return decide_all(
+            drawn,
+            stored,
+            only=self.options.only,
+            frame=reading.record.frame,
+            pixel_rule=self.options.pixel_rule,
+            present=reading.present,
+            deletes=self._may_delete(drawn),
+        )
 
     def _proven(
         self, item: Item, reading: Reading, drawn: dict[str, list[Drawn]], masks: Sequence[Mask]
@@ -233,6 +232,11 @@ class ProvenJob:
         self._see_them_gone(item, ids)
         self.journal.note("deleted", item.id, ids=known)
         return len(ids)
+
+    def _may_delete(self, drawn: dict[str, list[Drawn]]) -> bool:
+        """Whether the item's polygons are to go; above the limit, its masks do not say that they delete."""
+        within = self._allowance is None or _number(drawn) <= self._allowance
+        return self.options.delete_source and within
 
     def _reserve(self, item: Item, count: int) -> None:
         with self._lock:
@@ -282,6 +286,10 @@ def _wanted(decisions: dict[str, Decision]) -> list[str]:
     return [label for label, decision in decisions.items() if decision.write]
 
 
+def _number(drawn: dict[str, list[Drawn]]) -> int:
+    return sum(map(len, drawn.values()))
+
+
 def _quoted(labels: Sequence[str]) -> str:
     return ", ".join(f"'{label}'" for label in labels)
 
@@ -289,4 +297,5 @@ def _quoted(labels: Sequence[str]) -> str:
 def _raise_problems(decisions: dict[str, Decision]) -> None:
     problems = [decision.problem for decision in decisions.values() if decision.problem]
     if problems:
-        raise ProofError("; ".join(problems))
+        ours = any(decision.problem and not decision.changed for decision in decisions.values())
+        raise (ProofError if ours else ConflictError)("; ".join(problems))

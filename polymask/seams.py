@@ -4,11 +4,11 @@ A source and a sink speak of the same items. Whatever either says may be lost, l
 doubled, so nothing is believed that was not read back.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from polymask.claims import Mask
+from polymask.claims import Mask, digest_of, key_of, same_label
 from polymask.model import BoolMask, Frame, ImageRecord, Proof, Skipped
 
 
@@ -38,6 +38,11 @@ class Reading:
     others: frozenset[str] = frozenset()
     skipped: Sequence[Skipped] = ()
 
+    @property
+    def present(self) -> frozenset[str]:
+        """The ids of all that the item has, under any label."""
+        return self.others | {str(instance.id) for instance in self.record.instances}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stored(Proof):
@@ -53,7 +58,23 @@ class Stored(Proof):
     @property
     def sources(self) -> dict[str, str]:
         """The ids of the instances it holds, each with the digest of its geometry."""
-        return {str(source["id"]): str(source["sha256"]) for source in self.claim.get("sources", ())}
+        return {key: str(source["sha256"]) for key, source in self.told.items()}
+
+    @property
+    def told(self) -> dict[str, Mapping[str, Any]]:
+        """What it says of each instance it holds, by id."""
+        return {str(source["id"]): source for source in self.claim.get("sources", ())}
+
+    @property
+    def made_for(self) -> str:
+        """The label it was made for; `label` is the one it has now."""
+        return str(self.claim.get("label", self.label))
+
+    def made_for_one_of(self, labels: Iterable[str]) -> str:
+        """The label it was made for, also where a server changed its case in the claim: the key tells."""
+        alike = [label for label in labels if same_label(label, self.made_for)]
+        keyed = (label for label in alike if key_of({**self.claim, "label": label}) == self.key)
+        return self.made_for if self.made_for in alike else next(keyed, self.made_for)
 
     @property
     def frame(self) -> Frame | None:
@@ -62,11 +83,32 @@ class Stored(Proof):
         return (height, width) if height and width else None
 
     @property
+    def deletes(self) -> bool:
+        """Whether polygons may have been deleted on its account, as claims of earlier builds left open."""
+        told = self.claim.get("deletes")
+        return told is None or bool(told)
+
+    def kept(self, present: frozenset[str]) -> frozenset[str]:
+        """The instances that were deleted on its account, given those that are present: it keeps them."""
+        gone = {key: source for key, source in self.told.items() if key not in present}
+        return frozenset(key for key, source in gone.items() if self.deletes or source.get("deleted"))
+
+    @property
     def sound(self) -> bool:
         """Whether it decodes to the pixels it claims, in the frame it claims."""
         if self.mask is None or self.mask.shape != self.frame:  # the digest does not tell rows from columns
             return False
-        return self.digest == self.claim.get("pixels_sha256")
+        return self.digest == digest_of(self.claim)
+
+    @property
+    def brushed(self) -> bool:
+        """Whether somebody drew into it: it decodes, in its frame, to other pixels than it claims."""
+        return self.mask is not None and self.mask.shape == self.frame and not self.sound
+
+    @property
+    def relabeled(self) -> bool:
+        """Whether somebody gave it another label; a change of case or space is a server's."""
+        return not same_label(self.label, self.made_for)
 
 
 class Source(Protocol):

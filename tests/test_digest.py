@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from polymask import ImageRecord, Instance, Polygon, digest
-from polymask.digest import pixels_sha256
+from polymask.digest import mask_sha256, pixels_sha256
 
 SIXTEEN = [[1, 256], [65535, 2]]
 
@@ -19,6 +19,22 @@ def test_sixteen_bits_are_little_endian_row_by_row(dtype: str) -> None:
     assert expected == "5d292b37331a21340698c2361fb30829e1a73852dade422c1338fdd9326ef667"
     mask = np.array(SIXTEEN, dtype)
     assert pixels_sha256(mask) == pixels_sha256(np.asfortranarray(mask)) == expected
+
+
+def test_a_masks_digest_is_of_its_frame_and_runs() -> None:
+    """Written out: two zeros, two sevens over the end of a row, two zeros, each run as eight bytes."""
+    mask = np.array([[0, 0, 7], [7, 0, 0]], np.uint8)
+    runs = "0200000000000000 0200000000000700 0200000000000000"
+    expected = hashlib.sha256(b"2 3\n" + bytes.fromhex(runs)).hexdigest()
+    assert (
+        mask_sha256(mask)
+        == mask_sha256(mask.astype(">u2"))
+        == mask_sha256(np.asfortranarray(mask))
+        == expected
+    )
+    assert mask_sha256(mask > 0) != expected
+    assert mask_sha256(mask.reshape(3, 2)) != expected
+    assert mask_sha256(np.zeros((0, 3), np.uint8)) == hashlib.sha256(b"0 3\n").hexdigest()
 
 
 @pytest.mark.parametrize("together", [1, 2, 100])

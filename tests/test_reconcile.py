@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from polymask.claims import new_mask
 from polymask.digest import pixels_sha256
 from polymask.model import BoolMask, Instance, Polygon
-from polymask.reconcile import Decision, Drawn, decide, new_mask
+from polymask.reconcile import Decision, Drawn, decide
 from polymask.seams import Mask, Stored
 
 FRAME = (3, 6)
@@ -57,18 +58,26 @@ def stored(mask: Mask, location: str = "m1", *, pixels: BoolMask | None = None) 
     return Stored(mask.key, pixels_sha256(held), location, mask.label, mask.claim, held)
 
 
-def written(many: Sequence[Drawn], *given: Stored, rule: str = "center") -> Mask:
-    mask = decide("cat", many, given, frame=FRAME, pixel_rule=rule).write
+def written(many: Sequence[Drawn], *given: Stored, **options: Any) -> Mask:
+    mask = ask(many, *given, **options).write
     assert mask is not None
     return mask
 
 
-def of(*names: str, location: str = "m1") -> Stored:
-    return stored(written(drawn(*names)), location)
+def of(*names: str, location: str = "m1", **options: Any) -> Stored:
+    return stored(written(drawn(*names), **options), location)
 
 
-def ask(many: Sequence[Drawn], *given: Stored, rule: str = "center") -> Decision:
-    return decide("cat", many, given, frame=FRAME, pixel_rule=rule)
+def ask(
+    many: Sequence[Drawn],
+    *given: Stored,
+    rule: str = "center",
+    deletes: bool = True,
+    elsewhere: Sequence[str] = (),
+) -> Decision:
+    """What a deleting run decides, or a plain one; `elsewhere` are ids that other labels of the item have."""
+    present = frozenset(elsewhere) | {one.id for one in many}
+    return decide("cat", many, given, frame=FRAME, pixel_rule=rule, present=present, deletes=deletes)
 
 
 def locations(decision: Decision) -> list[str]:
@@ -161,21 +170,36 @@ def test_masks_of_gone_polygons_are_joined_with_the_next() -> None:
     assert locations(decision) == ["m1", "m2"]
 
 
-@pytest.mark.parametrize("damage", ["pixels", "undecodable", "turned"])
+@pytest.mark.parametrize("damage", ["undecodable", "turned"])
 def test_a_damaged_mask_is_regenerated_while_its_polygons_are_there(damage: str) -> None:
-    """A mask that is not what it says is written anew from its polygons, and retracted."""
+    """A mask that cannot be read, or not in its frame, is written anew from its polygons, and retracted."""
     decision = ask(drawn("p1", "p2"), damaged(of("p1", "p2"), damage))
     assert decision.write is not None
     assert np.array_equal(decision.write.mask, union("p1", "p2"))
     assert (locations(decision), decision.accounted) == (["m1"], ())
 
 
-@pytest.mark.parametrize("damage", ["pixels", "undecodable", "turned"])
+@pytest.mark.parametrize("damage", ["undecodable", "turned"])
 @pytest.mark.parametrize("left", [(), ("p2",), ("p3",)])
 def test_a_damaged_mask_of_gone_polygons_stops_its_label(left: tuple[str, ...], damage: str) -> None:
     """Where its polygons are gone, even one of them, nothing is written, retracted or accounted for."""
     decision = ask(drawn(*left), damaged(of("p1", "p2"), damage))
     assert "restore" in decision.problem
+    assert not decision.changed
+    assert (decision.write, decision.retract, decision.accounted) == (None, (), ())
+
+
+@pytest.mark.parametrize("deletes", [False, True])
+@pytest.mark.parametrize("left", [(), ("p2",), ("p1", "p2"), ("p1", "p2", "p3")])
+@pytest.mark.parametrize("how", ["pixels", "relabeled"])
+def test_a_mask_that_somebody_changed_is_told_and_left_alone(
+    left: tuple[str, ...], how: str, deletes: bool
+) -> None:
+    """Brushed or given another label: it is neither replaced nor retracted, and no reason to delete."""
+    decision = ask(drawn(*left), damaged(of("p1", "p2"), how), of("p1", "p2", location="m2"), deletes=deletes)
+    assert decision.changed
+    assert "m1" in decision.problem
+    assert ("restore" in decision.problem) == (not {"p1", "p2"} <= set(left))
     assert (decision.write, decision.retract, decision.accounted) == (None, (), ())
 
 
@@ -183,6 +207,8 @@ def damaged(proof: Stored, how: str) -> Stored:
     if how == "undecodable":
         return replace(proof, mask=None, digest="")
     assert proof.mask is not None
+    if how == "relabeled":
+        return replace(proof, label="dog")
     if how == "turned":  # the same bytes in another frame
         return replace(proof, mask=proof.mask.reshape(FRAME[::-1]))
     pixels = proof.mask.copy()
@@ -193,7 +219,9 @@ def damaged(proof: Stored, how: str) -> Stored:
 def test_a_mask_that_lists_a_polygon_without_its_pixels_does_not_account_for_it() -> None:
     """Id and digest are not enough: every pixel of the polygon must be set."""
     (one,) = drawn("p1")
-    liar = new_mask("cat", union("p3"), [{"id": one.id, "sha256": one.sha256}], pixel_rule="center")
+    liar = new_mask(
+        "cat", union("p3"), [{"id": one.id, "sha256": one.sha256}], pixel_rule="center", deletes=True
+    )
     decision = ask([one], stored(liar))
     assert decision.accounted == ()
     assert decision.write is not None

@@ -10,10 +10,9 @@ from typing import Any
 
 import msgspec
 
-from polymask.claims import Mask
+from polymask.claims import DIGESTS, Mask, recomputed, values
 from polymask.dataloop.client import Client, Json
 from polymask.dataloop.source import DataloopSource
-from polymask.digest import pixels_sha256
 from polymask.errors import BackendError, FormatError, LimitError
 from polymask.layouts.dataloop import PREFIX, WHITE, binary_annotation
 from polymask.limits import Limits
@@ -76,7 +75,7 @@ class DataloopSink:
     def _stored(self, row: Json, claim: Json) -> Stored:
         try:
             mask = decode_rgba(png_of(row), limits=self.limits)
-            digest = pixels_sha256(mask)
+            digest = recomputed(claim, mask)
         except (FormatError, LimitError):
             mask, digest = None, ""
         return Stored(str(claim["key"]), digest, str(row["id"]), str(row.get("label")), claim, mask)
@@ -91,7 +90,7 @@ def batches(rows: Sequence[tuple[str, Json]]) -> Iterator[list[tuple[str, Json]]
     batch: list[tuple[str, Json]] = []
     size = 0
     for key, row in rows:
-        length = len(row["coordinates"])
+        length = len(row["coordinates"]) + len(str(row.get("metadata", "")))
         if batch and (len(batch) == MOST_MASKS or size + length > MOST_BYTES):
             yield batch
             batch, size = [], 0
@@ -102,17 +101,17 @@ def batches(rows: Sequence[tuple[str, Json]]) -> Iterator[list[tuple[str, Json]]
 
 
 def claim_of(row: Json) -> Json | None:
-    """What a mask of ours says of itself; None for everybody else's annotations."""
+    """What a mask of ours says of itself, by value; None for everybody else's annotations."""
     if row.get("type") != "binary":
         return None
     metadata: Any = row.get("metadata")
     user = metadata.get("user") if isinstance(metadata, dict) else None
-    claim = user.get("polymask") if isinstance(user, dict) else None
     try:
+        claim = values(user.get("polymask")) if isinstance(user, dict) else None
         msgspec.convert(claim, _Claim)
-    except (msgspec.ValidationError, UnicodeEncodeError):
+    except (msgspec.ValidationError, UnicodeEncodeError, RecursionError):
         return None  # whatever it says, it is not what a run of ours wrote
-    return claim if isinstance(claim, dict) else None
+    return claim if isinstance(claim, dict) and any(claim.get(name) for name in DIGESTS) else None
 
 
 class _ClaimedSource(msgspec.Struct):
@@ -123,8 +122,10 @@ class _ClaimedSource(msgspec.Struct):
 class _Claim(msgspec.Struct):
     key: str
     sources: list[_ClaimedSource]
-    pixels_sha256: str
     pixel_rule: str
+    label: str = ""
+    pixels_sha256: str = ""
+    mask_sha256: str = ""
     frame: tuple[int, int] | None = None
 
 

@@ -31,14 +31,21 @@ TRIES = 4  # of posting one polygon again
 MOST_FOLDERS = 10  # told where one is not there
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
-# The platform's tutorial: files that have polygons.
-DEFAULT_QUERY: Json = {
-    "filter": {"$and": [{"hidden": False}, {"type": "file"}]},
-    "join": {
-        "on": {"resource": "annotations", "local": "itemId", "forigen": "id"},
-        "filter": {"$and": [{"type": "segment"}]},
-    },
-}
+
+def _files_that_have(annotation: Json) -> Json:
+    join = {"on": {"resource": "annotations", "local": "itemId", "forigen": "id"}}
+    return {
+        "filter": {"$and": [{"hidden": False}, {"type": "file"}]},
+        "join": join | {"filter": {"$and": [annotation]}},
+    }
+
+
+# The platform's tutorial: files that have polygons. And those with masks of ours that no polygon was
+# deleted for: where all of an item's polygons were erased, its masks must follow.
+_MASKS = {"metadata.user.polymask.deletes": {"$in": [False, 0]}}
+DEFAULT_QUERY = _files_that_have({"$or": [{"type": "segment"}, _MASKS]})
+# Where a service takes no such filter: more files than need be looked at.
+PLAIN_QUERY = _files_that_have({"type": {"$in": ["segment", "binary"]}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +75,25 @@ class DataloopSource:
     ) -> None:
         self.client, self.dataset_id, self.check_images = client, dataset_id, check_images
         self.choice, self.folder = choice or Choice(), folder.strip("/")
-        self.query = dict(query or DEFAULT_QUERY)
+        self.query = _below(self.folder, query or DEFAULT_QUERY)
+        self._otherwise = None if query else _below(self.folder, PLAIN_QUERY)
         if self.query.get("resource", "items") != "items":
             raise InputError("the filter asks for something else than items")
-        if self.folder:
-            clauses = {"filename": f"/{self.folder}/**"}
-            self.query["filter"] = {"$and": [clauses, *_and(self.query.get("filter", {}))]}
 
     def items(self) -> Iterator[Item]:
         """All items, listed before the first is handed out, so that deleting cannot shift pages."""
-        rows = self.client.pages(self.dataset_id, "items", self.query, keep=_needed)
+        rows = self._listed()
         if self.folder and not rows:
             refuse_missing_folder(self.folder, self.client.folders(self.dataset_id))
         return iter([DataloopItem(row["id"], _name(row), row) for row in rows])
+
+    def _listed(self) -> list[Json]:
+        try:
+            return self.client.pages(self.dataset_id, "items", self.query, keep=_needed)
+        except Unavailable as error:
+            if self._otherwise is None or self.client.may_pass(error):
+                raise
+        return self.client.pages(self.dataset_id, "items", self._otherwise, keep=_needed)
 
     def annotations(self, item: Item) -> list[Json]:
         """Every annotation of an item, of whatever type, as the platform has it."""
@@ -172,6 +185,14 @@ class DataloopSource:
             if posted(double) == posted(put_back[0]):
                 self.client.delete(str(double["id"]))
         return bool(there)
+
+
+def _below(folder: str, query: Json) -> Json:
+    """A query for items in a folder, if one is given."""
+    if not folder:
+        return dict(query)
+    clauses = [{"filename": f"/{folder}/**"}, *_and(query.get("filter", {}))]
+    return query | {"filter": {"$and": clauses}}
 
 
 def _and(given: Json) -> list[Json]:

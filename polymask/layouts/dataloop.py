@@ -66,7 +66,7 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     """The item's JSON as the source has it, and the masks."""
     original = options.original(painting.record.name)
     document = json.loads(original or _plain(painting))
-    masks = list(_masks(painting, polygons_only=original is not None))
+    masks = list(_masks(painting, options, polygons_only=original is not None))
     colors = {label.name: label.color for label in options.label_map.labels}
     gone = _held(painting) if options.delete_source else frozenset()
     rows = [row for row in document.get("annotations") or [] if not _is_polygon_of(row, gone)]
@@ -89,7 +89,7 @@ def _plain(painting: Painting) -> str:
     return json.dumps({"filename": f"/{painting.record.name}", "metadata": {"system": system}})
 
 
-def _masks(painting: Painting, *, polygons_only: bool) -> Iterator[Mask]:
+def _masks(painting: Painting, options: LayoutOptions, *, polygons_only: bool) -> Iterator[Mask]:
     """The union of each label's instances; in an export, masks are there already."""
     names = {label.value: label.name for label in painting.label_map.labels}
     grouped: dict[str, list[tuple[dict[str, Any], Spans]]] = {}
@@ -101,7 +101,8 @@ def _masks(painting: Painting, *, polygons_only: bool) -> Iterator[Mask]:
         mask = np.zeros(painting.record.frame, bool)
         paint(mask, merge([spans for _, spans in grouped[label]], painting.record.frame), 1)
         sources = [source for source, _ in grouped[label]]
-        yield new_mask(label, mask, sources, pixel_rule=painting.rules.pixel_rule)
+        rule, deletes = painting.rules.pixel_rule, options.delete_source
+        yield new_mask(label, mask, sources, pixel_rule=rule, deletes=deletes)
 
 
 def _held(painting: Painting) -> frozenset[str]:

@@ -162,7 +162,8 @@ def seen(
             before[proof.label] = np.maximum(mask, before.get(proof.label, mask))
     what = [line for label in sorted(decisions) for line in _told(label, decisions[label])]
     going = sum(len(decision.accounted) for decision in decisions.values())
-    going += sum(len(one.write.claim["sources"]) for one in decisions.values() if one.write)
+    sources = [source for one in decisions.values() if one.write for source in one.write.claim["sources"]]
+    going += sum(not source.get("deleted") for source in sources)
     if deletes and going:
         what.append(f"delete {going} polygons once their masks are proven")
     return Seen(item, reading, {label: encode_png(mask) for label, mask in before.items()}, what)

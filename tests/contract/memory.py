@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from itertools import count
 from typing import Any
 
-from polymask.claims import Mask
-from polymask.digest import pixels_sha256
+from polymask.claims import Mask, recomputed, values
 from polymask.errors import NotFound, SourceChanged
 from polymask.model import ImageRecord, Instance, Polygon
 from polymask.seams import Item, Reading, Stored
@@ -17,11 +16,16 @@ Row = dict[str, Any]
 
 
 class Memory:
-    """Rows of annotations by item; polygons have `rings`, masks of ours a `claim`, others neither."""
+    """Rows of annotations by item; polygons have `rings`, masks of ours a `claim`, others neither.
 
-    def __init__(self, frame: tuple[int, int]) -> None:
-        self.frame = frame
+    `before_change` is called before each change of a run; where it raises, the run dies there. A memory
+    that `rewrites` keeps what masks say of themselves in its own words, as servers do.
+    """
+
+    def __init__(self, frame: tuple[int, int], *, rewrites: bool = False) -> None:
+        self.frame, self.rewrites = frame, rewrites
         self.rows: dict[str, list[Row]] = {}
+        self.before_change: Callable[[str], None] = lambda _what: None
         self._ids = count(1)
 
     def add(self, item_id: str, **row: Any) -> str:
@@ -43,7 +47,8 @@ class Memory:
             for key, row in raw.items()
         ]
         etag = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
-        return Reading(ImageRecord(item.id, item.name, self.frame, tuple(instances), etag), raw)
+        details = {key: row.get("details", {}) for key, row in raw.items()}
+        return Reading(ImageRecord(item.id, item.name, self.frame, tuple(instances), etag), raw, details)
 
     def image(self, item: Item) -> bytes:
         raise NotFound(f"{item.name}: memory holds no pictures")
@@ -52,8 +57,13 @@ class Memory:
         reading = self.read(item)
         if reading.record.etag != etag:
             raise SourceChanged(f"{item.name}: the annotations changed meanwhile; run again")
-        gone = {reading.raw[key]["id"] for key in instance_ids}
-        self.rows[item.id] = [row for row in self.rows[item.id] if row["id"] not in gone]
+        for key in instance_ids:
+            self.before_change("delete")
+            self.remove(item.id, reading.raw[key]["id"])
+
+    def remove(self, item_id: str, key: str) -> None:
+        """Take a row away."""
+        self.rows[item_id] = [row for row in self.rows[item_id] if row["id"] != key]
 
     def restore(self, item: Item, backup: Mapping[str, Any]) -> bool:
         wanted = str(backup.get("restored", backup["id"]))
@@ -66,16 +76,19 @@ class Memory:
 
     def write(self, item: Item, masks: Sequence[Mask]) -> None:
         for mask in masks:
-            self.add(item.id, label=mask.label, claim=dict(mask.claim), mask=mask.mask.copy())
+            self.before_change("write")
+            row = {"label": mask.label, "claim": deepcopy(dict(mask.claim))}
+            row = rewritten(row) | {"label": f" {mask.label.upper()}"} if self.rewrites else row
+            self.add(item.id, **row, mask=mask.mask.copy())
 
     def proofs(self, item: Item) -> tuple[Stored, ...]:
         return tuple(
             Stored(
                 row["claim"]["key"],
-                pixels_sha256(row["mask"]),
+                recomputed(row["claim"], row["mask"]),
                 row["id"],
                 row["label"],
-                row["claim"],
+                values(row["claim"]),
                 row["mask"],
             )
             for row in self.rows[item.id]
@@ -83,4 +96,14 @@ class Memory:
         )
 
     def retract(self, item: Item, proof: Stored) -> None:
-        self.rows[item.id] = [row for row in self.rows[item.id] if row["id"] != proof.location]
+        self.before_change("retract")
+        self.remove(item.id, proof.location)
+
+
+def rewritten(told: Any) -> Any:
+    """What a server may make of JSON: 1 is 1.0, keys are in another order, a row's label in another case."""
+    if isinstance(told, dict):
+        return {key: rewritten(told[key]) for key in sorted(told, reverse=True)}
+    if isinstance(told, list):
+        return [rewritten(one) for one in told]
+    return float(told) if isinstance(told, int) and not isinstance(told, bool) else told

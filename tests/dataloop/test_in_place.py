@@ -101,12 +101,15 @@ def test_without_deletion_masks_join_the_polygons(world: World) -> None:
 
 
 def test_a_run_that_deletes_finishes_one_that_did_not(world: World, journal: Path) -> None:
-    """Masks of an earlier run are proof enough: nothing is uploaded, the polygons go."""
+    """Its masks say that they delete, and take the place of the earlier run's, before a polygon goes."""
     item = world.add_item("/0.png", RING_WITH_HOLE, ACROSS)
     world.convert(delete_source=False)
     calls = len(world.emulator.audit)
     assert world.convert(journal).deleted == 2
-    assert {entry.method for entry in world.writes(calls)} == {"DELETE"}
+    changes = [change for entry in world.writes(calls) for change in entry.changes]
+    assert [verb for verb, _, _ in changes] == ["create"] * 2 + ["delete"] * 4
+    assert {key for _, _, key in changes[4:]} == world.originals.keys()
+    assert [claim(row)["deletes"] for row in world.of_type("binary")] == [True, True]
     assert same_masks(world.masks(item), expected([RING_WITH_HOLE, ACROSS]))
 
 
@@ -127,6 +130,7 @@ def test_max_delete_stops_the_deleting(world: World, journal: Path) -> None:
     assert (report.deleted, [one.name for one in report.failures]) == (2, ["1.png", "2.png"])
     assert [len(world.of_type("segment", item)) for item in (first, *others)] == [0, 2, 2]
     assert len(world.masks()) == 3
+    assert [claim(row)["deletes"] for row in world.of_type("binary")] == [True, False, False]
     assert world.convert(journal).deleted == 4
 
 

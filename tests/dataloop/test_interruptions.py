@@ -1,12 +1,13 @@
 """Runs that stop half-way, and what others do to a dataset between two runs and during one."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from polymask.dataloop.sink import PREFIX
+from polymask.dataloop.sink import PREFIX, claim_of
 from polymask.errors import ProofError
 
 from .world import (
@@ -72,7 +73,8 @@ def test_a_polygon_drawn_after_a_conversion(
     world.add(item, LATE)
     assert world.convert(journal, delete_source=delete_then).failures == []
     assert same_masks(world.masks(item), expected([*ALL, LATE]))
-    assert [row["id"] for row in world.of_type("binary") if row["label"] == "dog"] == dog
+    kept = [row["id"] for row in world.of_type("binary") if row["label"] == "dog"] == dog
+    assert kept == (delete_first or not delete_then)  # a run that deletes needs a mask that says so
     left = [] if delete_then else [LATE] if delete_first else [*ALL, LATE]
     assert len(world.of_type("segment")) == len(left)
     calls = len(world.emulator.audit)
@@ -143,8 +145,8 @@ def test_edited_before_an_old_mask_is_taken_away(world: World, item: str, journa
     assert world.convert(journal).failures
     assert [entry for entry in world.emulator.audit[calls:] if entry.method == "DELETE"] == []
     assert world.convert(journal).failures == []
-    # What it looked like before the edit is in one mask with polygons that are gone, and stays.
-    assert same_masks(world.masks(item), expected([*ALL, LATE, segment("cat", ring(0, 0, 3, 3))]))
+    # Nothing of what it looked like before the edit, though that was in one mask with polygons that are gone.
+    assert same_masks(world.masks(item), expected([*ALL, segment("cat", ring(0, 0, 3, 3))]))
 
 
 def test_deleted_by_somebody_else_meanwhile(world: World, item: str, journal: Path) -> None:
@@ -183,7 +185,8 @@ def test_a_mask_deleted_by_hand_and_still_seen_once(world: World, item: str, jou
     """One outdated answer that still shows the mask is not enough to delete its polygons."""
     from polymask.dataloop.emulator import Fault
 
-    world.convert(delete_source=False)
+    with stopped_before("DELETE", 1):
+        world.convert(journal)
     (mask,) = [row["id"] for row in world.of_type("binary") if row["label"] == "dog"]
     world.emulator.remove_annotation(mask)
     world.emulator.faults.add(Fault("POST", "**/query", "stale", resource="annotations", times=2))
@@ -207,28 +210,46 @@ def tamper(world: World, label: str) -> None:
     world.emulator.edit_annotation(row["id"], coordinates=PREFIX + png)
 
 
-def test_a_mask_tampered_with_while_its_polygons_are_there(world: World, item: str, journal: Path) -> None:
-    """It is regenerated, and only then the polygons go."""
+def relabel(world: World, label: str) -> None:
+    """Give a mask of ours another label, as in the studio."""
+    (row,) = [row for row in world.of_type("binary") if row["label"] == label]
+    world.emulator.edit_annotation(row["id"], label="boat")
+
+
+@pytest.mark.parametrize("change", [tamper, relabel])
+def test_a_mask_that_somebody_changed_while_its_polygons_are_there(
+    world: World, item: str, journal: Path, change: Callable[[World, str], None]
+) -> None:
+    """It is told with exit code 4, and neither it nor its label's polygons go; what is advised mends it."""
     world.convert(delete_source=False)
-    tamper(world, "dog")
+    change(world, "dog")
+    (theirs,) = [row for row in world.of_type("binary") if (claim_of(row) or {}).get("label") == "dog"]
+    report = world.convert(journal)
+    assert (report.exit_code, report.deleted) == (4, 2)
+    assert "delete the mask and run again" in report.failures[0].reason
+    assert theirs in world.of_type("binary")
+    assert [row["label"] for row in world.of_type("segment")] == ["dog"]
+    world.emulator.remove_annotation(theirs["id"])
     watch = Watch(world, journal)
-    assert world.convert(journal).deleted == 3
+    assert world.convert(journal).deleted == 1
     watch.look()
     assert watch.lost == []
     assert same_masks(world.masks(item), expected(ALL))
 
 
 def test_a_mask_tampered_with_after_its_polygons_went(world: World, item: str, journal: Path) -> None:
-    """The item fails with a proof's exit code, and nothing of it is touched; restoring mends it."""
+    """The item fails with exit code 4, and nothing of it is touched; what is advised mends it."""
     world.convert(journal)
     tamper(world, "cat")
     world.add(item, LATE)
     before, calls = world.state(), len(world.emulator.audit)
     report = world.convert(journal)
-    assert report.exit_code == ProofError.exit_code
-    assert "restore" in report.failures[0].reason
+    assert report.exit_code == 4
+    assert "restore its polygons, delete the mask and run again" in report.failures[0].reason
     assert (world.state(), world.writes(calls)) == (before, [])
     world.restore(journal)
+    (mask,) = [row["id"] for row in world.of_type("binary") if row["label"] == "cat"]
+    world.emulator.remove_annotation(mask)
     assert world.convert(journal).failures == []
     assert same_masks(world.masks(item), expected([*ALL, LATE]))
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from polymask.claims import Mask, new_mask
 from polymask.dataloop import sink as sink_module
 from polymask.dataloop.client import connect
 from polymask.dataloop.emulator import Fault
@@ -13,8 +14,7 @@ from polymask.dataloop.sink import DataloopSink, batches, claim_of, png_of
 from polymask.dataloop.source import DataloopSource
 from polymask.errors import BackendError, FormatError
 from polymask.limits import Limits
-from polymask.reconcile import new_mask
-from polymask.seams import Item, Mask
+from polymask.seams import Item
 
 from .world import World, faults_of_order
 
