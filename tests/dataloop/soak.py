@@ -157,7 +157,7 @@ class LongWatch(Watch):
 
     def _read_backup(self) -> None:
         for line in self._backup.lines():
-            with suppress(ValueError):  # a line that a kill cut off, and the next run closed
+            with suppress(KeyError):  # a seal
                 row = json.loads(line)["instance"]
                 same = row == self.world.originals[row["id"]]
                 (self._kept.add if same else self._kept.discard)(row["id"])

@@ -201,7 +201,8 @@ class Watch:
 def backed_up(journal: Path) -> dict[str, Json]:
     path = journal / "backup.jsonl"
     lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-    return {row["id"]: row for row in (json.loads(line)["instance"] for line in lines if line)}
+    rows = [json.loads(line) for line in lines if line]
+    return {row["instance"]["id"]: row["instance"] for row in rows if "instance" in row}
 
 
 def faults_of_order(world: World) -> list[str]:

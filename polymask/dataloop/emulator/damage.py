@@ -85,6 +85,7 @@ _BEFORE: dict[str, Callable[[Fault, Call], Call]] = {
     "partial-error": _trim,
     "repeat-page": _shift(-1),
     "lose-page": _shift(1),
+    "ignore-clause": lambda fault, call: call.without_clause(fault.clause or ""),
 }
 _AFTER: dict[str, Callable[[Fault, Call, Answer], Answer]] = {
     "status-after": lambda fault, _call, _given: refusal(fault),
