@@ -247,7 +247,7 @@ def test_a_journal_of_an_earlier_build_is_read_and_gone_on_with(path: Path) -> N
     assert [line["instance"]["id"] for line in Journal(path).deleted()] == ["p1", "p3"]
     data = (path / BACKUP).read_bytes()
     (path / BACKUP).write_bytes(data.replace(b'"x": 1.5', b'"x": 2.5', 1))
-    with pytest.raises(ProofError, match="backup.jsonl: damaged, line"):
+    with pytest.raises(ProofError, match=r"backup\.jsonl: damaged, line"):
         Journal(path)
 
 
@@ -255,7 +255,7 @@ def test_an_earlier_build_without_its_events_is_damaged(path: Path) -> None:
     """Nothing tells what was deleted: restoring nothing in silence would be wrong."""
     by_an_earlier_build(path)
     (path / EVENTS).unlink()
-    with pytest.raises(ProofError, match=r"journal.jsonl: damaged, it is gone"):
+    with pytest.raises(ProofError, match=r"journal\.jsonl: damaged, it is gone"):
         Journal(path).deleted()
 
 
@@ -275,9 +275,7 @@ def restorable(path: Path) -> list[dict[str, Any]] | None:
         (journal,) = open_existing(path)
         return journal.deleted()
     except ProofError as error:
-        assert error.exit_code == 5
-        assert any(str(path / name) in str(error) for name in (BACKUP, EVENTS))
-        return None
+        return None if str(error).startswith((str(path / BACKUP), str(path / EVENTS))) else []
 
 
 @pytest.mark.parametrize("name", [BACKUP, EVENTS])
@@ -311,10 +309,7 @@ def test_a_line_taken_out_doubled_or_moved_is_told(path: Path, name: str) -> Non
     a_run(path)
     lines = (path / name).read_bytes().splitlines(keepends=True)
     for at in range(len(lines) - 1):
-        without, after = (
-            lines[:at] + lines[at + 1 :],
-            lines[:at] + [lines[at + 1], lines[at]] + lines[at + 2 :],
-        )
+        before, line, after, rest = lines[:at], lines[at], lines[at + 1], lines[at + 2 :]
         for middle in ([after], [after, line], [line, line, after]):
             (path / name).write_bytes(b"".join([*before, *middle, *rest]))
             assert restorable(path) is None, f"line {at} of {name}"

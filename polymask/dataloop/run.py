@@ -10,8 +10,9 @@ from typing import Any
 
 from polymask.dataloop.client import Client, Json, connect
 from polymask.dataloop.matched import MatchedSource
+from polymask.dataloop.restoring import Deleted, deleted, which
 from polymask.dataloop.sink import DataloopSink
-from polymask.dataloop.source import DataloopItem, DataloopSource, original_id
+from polymask.dataloop.source import DataloopItem, DataloopSource
 from polymask.dataloop.target import Target
 from polymask.errors import InputError, NotFound, PolymaskError
 from polymask.formats import Annotations
@@ -197,34 +198,44 @@ def _wrong(stored: Sequence[Stored]) -> Iterator[str]:
             yield f"'{label}' has {masks} masks"
 
 
-def restore(url: str, *, journal: str | Path | None = None) -> Report:
-    """Put back every polygon that a run deleted, all rings; those that are there stay as they are."""
+def restore(url: str, *, journal: str | Path | None = None, dry_run: bool = False) -> Report:
+    """Put back every polygon that a run deleted, all rings; those that are there stay as they are.
+
+    A dry run tells how many that would be.
+    """
     dataset = open_dataset(url)
-    journals = open_existing(dataset.journal_folder(journal))
-    source, report = dataset.source(), Report()
-    lines = [(one, line) for one in journals for line in one.deleted()]
-    for kept, line in _once_each(lines):
-        item = Item(line["item"], line["name"])
+    polygons, meant = deleted(open_existing(dataset.journal_folder(journal)))
+    putting, report = dataset.source().putting_back, Report(dry_run=dry_run)
+    now: dict[tuple[str, str], str] = {}
+    for one in polygons:
         report.images += 1
+        parent = now.get(meant.get(one.parent, ("", "")))
         try:
-            done = source.restore(item, line["instance"])
+            if dry_run:
+                dataset.client.call("GET", f"/items/{one.item.id}", safe=True)
+                now[one.place] = which(putting.polygons(one.item), one.key)
+                done = not now[one.place]
+            else:
+                done, now[one.place] = putting.run(one.item, one.backup, one.key, parent=parent)
         except PolymaskError as error:  # its picture may be gone; the others can be put back
-            report.failures.append(Skipped(item.name, str(error)))
+            report.failures.append(Skipped(one.item.name, str(error)))
             report.exit_code = max(report.exit_code, error.exit_code)
             continue
-        if done:
-            kept.note("restored", item.id, ids=[line["instance"]["id"]])
+        if done and not dry_run:
+            one.journal.note("restored", one.item.id, ids=[one.backup["id"]], now=[now[one.place]])
         report.written += done
         report.unchanged += not done
+        if done:
+            report.notes += _not_put_back(one, linked=parent is not None or one.parent not in meant)
     return report
 
 
-def _once_each(lines: Sequence[tuple[Journal, Json]]) -> list[tuple[Journal, Json]]:
-    """One line a polygon, its last: one that was restored and deleted again is still the same polygon."""
-    latest = {
-        original_id(line["instance"]) or str(line["instance"]["id"]): (kept, line) for kept, line in lines
-    }
-    return list(latest.values())
+def _not_put_back(one: Deleted, *, linked: bool) -> Iterator[str]:
+    """What of a polygon is in the backup only."""
+    if one.unfit:
+        yield f"{one.item.name}: the metadata of polygon {one.key} is no object; it stays in the backup"
+    if not linked:
+        yield f"{one.item.name}: polygon {one.key} is linked to its parent's old id: that was not put back"
 
 
 def convert_item(

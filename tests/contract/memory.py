@@ -55,8 +55,8 @@ class Memory:
         gone = {reading.raw[key]["id"] for key in instance_ids}
         self.rows[item.id] = [row for row in self.rows[item.id] if row["id"] not in gone]
 
-    def restore(self, item: Item, backup: Mapping[str, Any]) -> bool:
-        wanted = str(backup.get("restored", backup["id"]))
+    def restore(self, item: Item, backup: Mapping[str, Any], *, instance_id: str | None = None) -> bool:
+        wanted = instance_id or str(backup.get("restored", backup["id"]))
         if wanted in self.read(item).raw:
             return False
         self.add(

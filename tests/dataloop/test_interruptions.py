@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from polymask.dataloop.emulator import Fault
 from polymask.dataloop.sink import PREFIX
 from polymask.errors import ProofError
 
@@ -37,8 +38,16 @@ def item(world: World) -> str:
 ALL = [RING_WITH_HOLE, BESIDE, ACROSS]
 
 
+def refused(world: World) -> Fault:
+    """A service that takes no condition on when a polygon was changed."""
+    fault = Fault("POST", "**/query", "status", status=400, clause="updatedAt", times=None)
+    world.emulator.faults.add(fault)
+    return fault
+
+
 def test_stopped_between_two_deletions(world: World, item: str, journal: Path) -> None:
     """A run that stops with one of two polygons deleted is finished by the next, without an upload."""
+    refused(world)
     with stopped_before("DELETE", 2):
         world.convert(journal)
     assert len(world.of_type("segment")) == 2
@@ -150,6 +159,7 @@ def test_edited_before_an_old_mask_is_taken_away(world: World, item: str, journa
 def test_deleted_by_somebody_else_meanwhile(world: World, item: str, journal: Path) -> None:
     """A polygon that somebody deletes between our deletions is no failure."""
     last = list(world.originals)[-1]
+    refused(world)
     world.before("DELETE", "", 2, lambda: world.emulator.remove_annotation(last))
     report = world.convert(journal)
     assert report.failures == []
@@ -181,8 +191,6 @@ def test_a_mask_deleted_by_hand(world: World, item: str, journal: Path) -> None:
 
 def test_a_mask_deleted_by_hand_and_still_seen_once(world: World, item: str, journal: Path) -> None:
     """One outdated answer that still shows the mask is not enough to delete its polygons."""
-    from polymask.dataloop.emulator import Fault
-
     world.convert(delete_source=False)
     (mask,) = [row["id"] for row in world.of_type("binary") if row["label"] == "dog"]
     world.emulator.remove_annotation(mask)

@@ -148,7 +148,10 @@ def test_an_item_that_is_gone_does_not_hold_up_the_others(world: World, item: st
 def test_a_stopped_run_is_restored_as_well(world: World, item: str, journal: Path) -> None:
     """Polygons that a run deleted before it stopped come back beside those it had not deleted yet."""
     before = unmarked(world)
-    world.emulator.faults.add(Fault("DELETE", "**", "status", status=403, skip=1, times=None))
+    world.emulator.faults.add(
+        Fault("POST", "**/query", "status", status=400, clause="updatedAt", times=None),
+        Fault("DELETE", "**", "status", status=403, skip=1, times=None),
+    )
     assert world.convert(journal).failures
     world.emulator.faults.clear()
     assert world.restore(journal).written == 1

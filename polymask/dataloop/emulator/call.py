@@ -160,22 +160,22 @@ class _Peek(msgspec.Struct):
 
 
 def _fields(query: Any) -> Iterator[str]:
-    for field, condition in query.items() if isinstance(query, dict) else ():
-        if field in ("$and", "$or"):
-            yield from (name for part in condition for name in _fields(part))
+    for name, condition in query.items() if isinstance(query, dict) else ():
+        if name in ("$and", "$or"):
+            yield from (below for part in condition for below in _fields(part))
         else:
-            yield field
+            yield name
 
 
-def _without(query: Any, field: str) -> Any:
+def _without(query: Any, gone: str) -> Any:
     if isinstance(query, list):
-        return [part for part in (_without(one, field) for one in query) if part]
+        return [part for part in (_without(one, gone) for one in query) if part]
     if not isinstance(query, dict):
         return query
     return {
-        name: _without(condition, field) if name in ("$and", "$or") else condition
+        name: _without(condition, gone) if name in ("$and", "$or") else condition
         for name, condition in query.items()
-        if name != field
+        if name != gone
     }
 
 

@@ -1,0 +1,166 @@
+"""Deleted polygons put back: each once, known by its item and the id that it had.
+
+A polygon that is put back gets a new id from the platform, and a mark of ours that says which it was:
+`{"restored": ID, "item": ITEM}`, in `metadata.user.polymask`, or in `metadata.polymask` where somebody
+keeps something else there. A copy of the item carries the mark along: there it means nothing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from polymask.dataloop.answers import listed, part
+from polymask.dataloop.client import Client, Json
+from polymask.errors import BackendError, Unavailable
+from polymask.journal import Journal
+from polymask.seams import Item
+
+TRIES = 4  # of posting one polygon again
+GIVEN = ("id", "url", "item", "dataset", "hash", "createdAt", "updatedAt", "updatedBy", "creator")
+"""What the platform gives an annotation itself."""
+
+
+class PuttingBack:
+    """Puts polygons back into the items of one dataset."""
+
+    def __init__(self, client: Client, dataset_id: str) -> None:
+        self.client, self.dataset_id = client, dataset_id
+
+    def polygons(self, item: Item) -> list[Json]:
+        """The polygons that an item has."""
+        query = {"filter": {"$and": [{"itemId": item.id}, {"type": "segment"}]}}
+        return self.client.pages(self.dataset_id, "annotations", query)
+
+    def run(
+        self, item: Item, backup: Mapping[str, Any], key: str, *, parent: str | None = None
+    ) -> tuple[bool, str]:
+        """Post a polygon again unless it is there; whether that was done, and the id that it has now.
+
+        `key` is the id under which it was first known, `parent` the id that its parent has by now.
+        Whether it arrived is read back, not believed; it is not sent again before that.
+        """
+        rows = self.polygons(item)
+        if there := which(rows, key):
+            return False, there
+        before, row, made = {str(one["id"]) for one in rows}, posted(backup, item.id, key, parent=parent), ""
+        for attempt in range(1, TRIES + 1):
+            failure: BackendError = Unavailable(f"{item.name}: polygon {key} cannot be read back; run again")
+            try:
+                answer = self.client.call("POST", f"/items/{item.id}/annotations", [row], safe=False)
+                made = next((str(part(one).get("id", "")) for one in listed(answer)), made)
+            except BackendError as error:
+                if not self.client.may_pass(error):
+                    raise
+                failure = error
+            if there := self._arrived(item, key, made, before):
+                return True, there
+            if attempt < TRIES:
+                self.client.pause(failure, attempt)
+                if there := self._arrived(item, key, made, before):  # it may only have been late
+                    return True, there
+        raise failure
+
+    def _arrived(self, item: Item, key: str, made: str, before: set[str]) -> str:
+        """The id of a polygon that was put back; of equal ones that came just now, one is kept."""
+        fresh = [row for row in self.polygons(item) if str(row["id"]) not in before]
+        marked = [row for row in fresh if original_id(row) == key]
+        for double in marked[1:]:  # both replies were lost, and the first look was outdated
+            if _content(double) == _content(marked[0]):
+                self.client.delete(str(double["id"]))
+        # Not by the id that it had: who sees that now sees what was before it was deleted.
+        arrived = marked or [row for row in fresh if str(row["id"]) == made]
+        return str(arrived[0]["id"]) if arrived else ""
+
+
+def which(rows: Sequence[Json], key: str) -> str:
+    """The id that a polygon has now, as itself or put back; nothing where it is not there."""
+    return next((str(row["id"]) for row in rows if key in (str(row["id"]), original_id(row))), "")
+
+
+def original_id(row: Mapping[str, Any]) -> str | None:
+    """The id that a restored polygon had in this item before it was deleted."""
+    mark = _mark(row)
+    # A mark of an earlier build names no item: it is taken to be of the one that it is on.
+    if not mark or mark.get("item", row.get("itemId")) != row.get("itemId", mark.get("item")):
+        return None
+    return str(mark["restored"])
+
+
+def _mark(row: Mapping[str, Any]) -> Json:
+    metadata = part(row, "metadata")
+    for place in (part(metadata, "user"), metadata):
+        if (mark := part(place, "polymask")).get("restored"):
+            return mark
+    return {}
+
+
+def posted(backup: Mapping[str, Any], item_id: str, key: str, *, parent: str | None = None) -> Json:
+    """A backed-up polygon as it is posted again: without what the platform gives itself, and marked."""
+    row = {name: value for name, value in backup.items() if name not in GIVEN}
+    metadata, mark = part(row, "metadata"), {"polymask": {"restored": key, "item": item_id}}
+    if parent:
+        metadata = metadata | {"system": part(metadata, "system") | {"parentId": parent}}
+    user = metadata.get("user")
+    if user is None:
+        user = {}
+    # Whatever somebody keeps where the mark would go stays there, and the mark goes beside it.
+    free = isinstance(user, dict) and ("polymask" not in user or part(user, "polymask").get("restored"))
+    return row | {"metadata": metadata | ({"user": user | mark} if free else mark)}
+
+
+def _content(row: Json) -> Json:
+    return {name: value for name, value in row.items() if name not in GIVEN}
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A polygon that a run set out to delete: its backup, and the id under which it was first known."""
+
+    journal: Journal
+    item: Item
+    backup: Json
+    key: str
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """What it is known by, however often it was deleted and put back."""
+        return self.item.id, self.key
+
+    @property
+    def parent(self) -> tuple[str, str]:
+        """The item and the id that its parent had when it was backed up."""
+        return self.item.id, str(part(self.backup, "metadata", "system").get("parentId") or "")
+
+    @property
+    def unfit(self) -> bool:
+        """Whether its metadata is no object, and so cannot hold our mark."""
+        return not isinstance(self.backup.get("metadata", {}), dict | None)
+
+
+def deleted(journals: Sequence[Journal]) -> tuple[list[Deleted], dict[tuple[str, str], tuple[str, str]]]:
+    """Every polygon that was deleted, its last version, parents first; and what each id stood for.
+
+    One that was restored and deleted again is still the same polygon.
+    """
+    every = [_deleted(journal, line) for journal in journals for line in journal.deleted()]
+    meant = {(one.item.id, str(one.backup["id"])): one.place for one in every}
+    latest = {one.place: one for one in every}
+    return list(_parents_first(latest, meant)), meant
+
+
+def _deleted(journal: Journal, line: Json) -> Deleted:
+    backup, item = line["instance"], Item(str(line["item"]), line["name"])
+    return Deleted(journal, item, backup, str(line.get("id") or original_id(backup) or backup["id"]))
+
+
+def _parents_first(
+    latest: Mapping[tuple[str, str], Deleted], meant: Mapping[tuple[str, str], tuple[str, str]]
+) -> Iterator[Deleted]:
+    done: set[tuple[str, str]] = set()
+    for one in latest.values():
+        line = []
+        while one.place not in done:
+            done.add(one.place)
+            line.append(one)
+            one = latest.get(meant.get(one.parent, one.place), one)  # noqa: PLW2901 - up to the eldest
+        yield from reversed(line)
