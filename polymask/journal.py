@@ -56,8 +56,7 @@ class Journal:
             {"item": item, "name": name, "instance": dict(instance)} for instance in instances
         ]
         for row, key in zip(rows, ids, strict=False):
-            if key != str(row["instance"]["id"]):
-                row["id"] = key
+            row["id"] = key
         with self._alone():
             fresh = [(body, row) for row in rows if not self._kept.holds(body := body_of(row), row)]
             self._append(self._backup, [row for _, row in fresh])

@@ -25,11 +25,23 @@ class PuttingBack:
 
     def __init__(self, client: Client, dataset_id: str) -> None:
         self.client, self.dataset_id = client, dataset_id
+        self._listed: tuple[str, list[Json]] = "", []
 
-    def polygons(self, item: Item) -> list[Json]:
-        """The polygons that an item has."""
-        query = {"filter": {"$and": [{"itemId": item.id}, {"type": "segment"}]}}
+    def polygons(self, item: Item, *clauses: Json) -> list[Json]:
+        """The polygons that an item has, or those of them that meet the clauses."""
+        query = {"filter": {"$and": [{"itemId": item.id}, {"type": "segment"}, *clauses]}}
         return self.client.pages(self.dataset_id, "annotations", query)
+
+    def there(self, item: Item, key: str) -> str:
+        """The id that a polygon has now, as itself or put back; nothing where it is not there.
+
+        An item is listed once for all its polygons, and again after those of another.
+        """
+        if self._listed[0] != item.id:
+            self._listed = item.id, self.polygons(item)
+        return next(
+            (str(row["id"]) for row in self._listed[1] if key in (str(row["id"]), original_id(row))), ""
+        )
 
     def run(
         self, item: Item, backup: Mapping[str, Any], key: str, *, parent: str | None = None
@@ -39,42 +51,39 @@ class PuttingBack:
         `key` is the id under which it was first known, `parent` the id that its parent has by now.
         Whether it arrived is read back, not believed; it is not sent again before that.
         """
-        rows = self.polygons(item)
-        if there := which(rows, key):
+        if there := self.there(item, key):
             return False, there
-        before, row, made = {str(one["id"]) for one in rows}, posted(backup, item.id, key, parent=parent), ""
+        row, made, lost = posted(backup, item.id, key, parent=parent), "", False
         for attempt in range(1, TRIES + 1):
             failure: BackendError = Unavailable(f"{item.name}: polygon {key} cannot be read back; run again")
             try:
                 answer = self.client.call("POST", f"/items/{item.id}/annotations", [row], safe=False)
-                made = next((str(part(one).get("id", "")) for one in listed(answer)), made)
+                made = next((str(part(one).get("id", "")) for one in listed(answer)), "")
             except BackendError as error:
                 if not self.client.may_pass(error):
                     raise
-                failure = error
-            if there := self._arrived(item, key, made, before):
-                return True, there
+                failure, lost = error, True
+            if arrived := self._arrived(item, key, made, lost=lost or attempt > 1):
+                return True, arrived
             if attempt < TRIES:
                 self.client.pause(failure, attempt)
-                if there := self._arrived(item, key, made, before):  # it may only have been late
-                    return True, there
+                if arrived := self._arrived(item, key, made, lost=True):  # it may only have been late
+                    return True, arrived
         raise failure
 
-    def _arrived(self, item: Item, key: str, made: str, before: set[str]) -> str:
+    def _arrived(self, item: Item, key: str, made: str, *, lost: bool) -> str:
         """The id of a polygon that was put back; of equal ones that came just now, one is kept."""
-        fresh = [row for row in self.polygons(item) if str(row["id"]) not in before]
+        before = {str(row["id"]) for row in self._listed[1]}
+        rows = self.polygons(item, *([] if lost or not made else [{"id": made}]))
+        fresh = [row for row in rows if str(row["id"]) not in before]
         marked = [row for row in fresh if original_id(row) == key]
         for double in marked[1:]:  # both replies were lost, and the first look was outdated
             if _content(double) == _content(marked[0]):
                 self.client.delete(str(double["id"]))
         # Not by the id that it had: who sees that now sees what was before it was deleted.
-        arrived = marked or [row for row in fresh if str(row["id"]) == made]
+        arrived = (marked or [row for row in fresh if str(row["id"]) == made])[:1]
+        self._listed[1].extend(arrived)
         return str(arrived[0]["id"]) if arrived else ""
-
-
-def which(rows: Sequence[Json], key: str) -> str:
-    """The id that a polygon has now, as itself or put back; nothing where it is not there."""
-    return next((str(row["id"]) for row in rows if key in (str(row["id"]), original_id(row))), "")
 
 
 def original_id(row: Mapping[str, Any]) -> str | None:

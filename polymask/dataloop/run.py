@@ -10,7 +10,7 @@ from typing import Any
 
 from polymask.dataloop.client import Client, Json, connect
 from polymask.dataloop.matched import MatchedSource
-from polymask.dataloop.restoring import Deleted, deleted, which
+from polymask.dataloop.restoring import Deleted, PuttingBack, deleted
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopItem, DataloopSource
 from polymask.dataloop.target import Target
@@ -205,7 +205,7 @@ def restore(url: str, *, journal: str | Path | None = None, dry_run: bool = Fals
     """
     dataset = open_dataset(url)
     polygons, meant = deleted(open_existing(dataset.journal_folder(journal)))
-    putting, report = dataset.source().putting_back, Report(dry_run=dry_run)
+    putting, report = PuttingBack(dataset.client, dataset.id), Report(dry_run=dry_run)
     now: dict[tuple[str, str], str] = {}
     for one in polygons:
         report.images += 1
@@ -213,7 +213,7 @@ def restore(url: str, *, journal: str | Path | None = None, dry_run: bool = Fals
         try:
             if dry_run:
                 dataset.client.call("GET", f"/items/{one.item.id}", safe=True)
-                now[one.place] = which(putting.polygons(one.item), one.key)
+                now[one.place] = putting.there(one.item, one.key)
                 done = not now[one.place]
             else:
                 done, now[one.place] = putting.run(one.item, one.backup, one.key, parent=parent)

@@ -57,7 +57,6 @@ class DataloopSource:
     ) -> None:
         self.client, self.dataset_id, self.check_images = client, dataset_id, check_images
         self._deletion = DeletionByFilter(client, dataset_id)
-        self.putting_back = PuttingBack(client, dataset_id)
         self.query = dict(query or DEFAULT_QUERY)
         if self.query.get("resource", "items") != "items":
             raise InputError("the filter asks for something else than items")
@@ -133,7 +132,7 @@ class DataloopSource:
     def restore(self, item: Item, backup: Mapping[str, Any], *, instance_id: str | None = None) -> bool:
         """Post a deleted polygon again, all rings and metadata; False where it is there."""
         key = instance_id or original_id(backup) or str(backup["id"])
-        return self.putting_back.run(item, backup, key)[0]
+        return PuttingBack(self.client, self.dataset_id).run(item, backup, key)[0]
 
 
 def _and(given: Json) -> list[Json]:

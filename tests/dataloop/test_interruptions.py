@@ -18,6 +18,7 @@ from .world import (
     WIDTH,
     Watch,
     World,
+    brushed,
     expected,
     faults_of_order,
     ring,
@@ -206,13 +207,8 @@ def test_a_mask_deleted_by_hand_and_still_seen_once(world: World, item: str, jou
 
 def tamper(world: World, label: str) -> None:
     """Paint over a mask of ours, as an annotator with a brush would."""
-    import base64
-
-    from polymask.png import encode_rgba
-
     (row,) = [row for row in world.of_type("binary") if row["label"] == label]
-    png = base64.b64encode(encode_rgba(np.ones((HEIGHT, WIDTH), bool), (9, 9, 9))).decode()
-    world.emulator.edit_annotation(row["id"], coordinates=PREFIX + png)
+    world.emulator.edit_annotation(row["id"], coordinates=PREFIX + brushed(np.ones((HEIGHT, WIDTH), bool)))
 
 
 def test_a_mask_tampered_with_while_its_polygons_are_there(world: World, item: str, journal: Path) -> None:

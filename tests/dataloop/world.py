@@ -1,5 +1,6 @@
 """A dataset to convert, conversions that wait for nothing, and what must be true of them at any moment."""
 
+import base64
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +17,7 @@ from polymask.dataloop.client import Client, connect
 from polymask.dataloop.emulator import Emulator, fake_token, point_sdk_at
 from polymask.dataloop.sink import png_of
 from polymask.model import BoolMask, Frame, Polygon
-from polymask.png import decode_rgba
+from polymask.png import decode_rgba, encode_rgba
 from polymask.proven import ProvenOptions
 from polymask.report_model import Report
 
@@ -117,9 +118,9 @@ class World:
             chosen = ProvenOptions(delete_source=delete_source, **options)
             return run.convert_in_place(URL, chosen, journal=journal, **where)
 
-    def restore(self, journal: Path) -> Report:
+    def restore(self, journal: Path, *, dry_run: bool = False) -> Report:
         with self.connected():
-            return run.restore(URL, journal=journal)
+            return run.restore(URL, journal=journal, dry_run=dry_run)
 
     def of_type(self, kind: str, item_id: str | None = None) -> list[Json]:
         return [one for one in self.emulator.annotations(item_id) if one["type"] == kind]
@@ -239,6 +240,11 @@ def faults_of_order(world: World) -> list[str]:
             elif verb == "delete":
                 proven.pop(key, None)
     return wrong
+
+
+def brushed(mask: BoolMask) -> str:
+    """A mask's PNG in base64, as somebody with a brush leaves it."""
+    return base64.b64encode(encode_rgba(mask, (9, 9, 9))).decode()
 
 
 class Stopped(BaseException):
