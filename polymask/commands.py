@@ -13,7 +13,7 @@ from polymask.flags import FROM, IMAGES, JSON, LABELS, NO_BAR, QUIET, WORKERS, l
 from polymask.labels import LabelMap
 from polymask.places import examine, restore
 from polymask.report.tables import comparison_text, statistics_text
-from polymask.terminal import Bar, emphasized
+from polymask.terminal import Bar, emphasized, styled
 from polymask.workers import available
 
 
@@ -213,23 +213,40 @@ def preview_command(
 @click.command("restore")
 @click.argument("dest")
 @click.option("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
+@click.option("--dry-run", is_flag=True, help="Only tell how many polygons of a dataset would be put back.")
 @JSON
-def restore_command(dest: str, *, journal: str | None, as_json: bool) -> None:
+def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: bool) -> None:
     """Put back the polygons that --delete-source deleted.
 
     \b
     polymask restore masks/
-    polymask restore dataloop://project/dataset
+    polymask restore dataloop://project/dataset --dry-run
 
     DEST is the folder of masks or the dataset that was converted. What is there already
     stays as it is, so that it can be run again.
     """
-    report = restore(dest, journal=journal)
+    report = restore(dest, journal=journal, dry_run=dry_run)
     if as_json:
-        _print_json({"restored": report.written, "there": report.unchanged})
+        _print_json(
+            {
+                "restored": report.written,
+                "there": report.unchanged,
+                "failures": [{"name": one.name, "reason": one.reason} for one in report.failures],
+                "notes": report.notes,
+                "dry_run": dry_run,
+            }
+        )
     else:
         what = "polygons" if is_dataloop(dest) else "annotation files"
-        click.echo(f"{report.written:,} {what} put back, {report.unchanged:,} were there.")
+        done = "would be put back (dry run: nothing was written)" if dry_run else "put back"
+        click.echo(f"{report.written:,} {what} {done}, {report.unchanged:,} were there.")
+        for note in report.notes:
+            click.echo(note)
+    if report.failures:
+        first, count = report.failures[0], f"{report.failed:,} of {report.images:,}"
+        said = f"{count} could not be put back: {first.name}: {first.reason}; run the same command again"
+        click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {said}", err=True)
+        sys.exit(report.exit_code or 1)
 
 
 @click.command("emulate")

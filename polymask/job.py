@@ -206,6 +206,7 @@ class Job:
         nothing = {"instances": 0, "pixels": 0}
         report.labels = {name: report.labels.get(name, nothing) for name in self.label_map.names}
         report.kernel, report.skipped, report.unsegmented = KERNEL, self.skipped, self.annotations.unsegmented
+        report.dry_run = self.options.dry_run
         names = {self.annotations.names[index] for index in self.indices}
         report.unsupported = [one for one in self.annotations.unsupported if one.name in names]
         report.notes = [f"{f.image}: instance {f.instance}: {f.message}" for f in self.annotations.findings]

@@ -117,6 +117,7 @@ def _in_place(url: str, options: ConvertOptions, progress: Progress | None) -> R
         where=options.where,
         start=progress.start if progress else None,
         advance=progress.advance if progress else None,
+        tell=getattr(progress, "tell", None),  # what only counts need not have it
     )
 
 
@@ -197,8 +198,10 @@ def examine(
     return proofs.examine(dest, source=source, limits=limits, progress=progress, **asked)
 
 
-def restore(dest: Place, *, journal: Place | None = None) -> Report:
+def restore(dest: Place, *, journal: Place | None = None, dry_run: bool = False) -> Report:
     """Put back what `delete_source` deleted: into a dataset, or the annotation file of a folder of masks.
+
+    A dry run, of a dataset, tells how many polygons that would be.
 
     Raises `NotFound` where there is no backup, `SourceChanged` where the file was
     changed since.
@@ -208,7 +211,9 @@ def restore(dest: Place, *, journal: Place | None = None) -> Report:
     polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
     """
     if not is_dataloop(dest):
+        if dry_run:
+            raise InputError("--dry-run is for datasets (dataloop://…): leave it out")
         return restore_folder(located(dest))
     from polymask.dataloop.run import restore as restore_dataset
 
-    return restore_dataset(str(dest), journal=journal)
+    return restore_dataset(str(dest), journal=journal, dry_run=dry_run)

@@ -18,6 +18,7 @@ from polymask.journal import Journal
 from polymask.labels import LabelMap
 from polymask.limits import Limits
 from polymask.outcome import Outcome, Tally
+from polymask.raster import KERNEL
 from polymask.reconcile import Decision, Drawn, decide
 from polymask.report_model import Report
 from polymask.seams import Item, Reading, Sink, Source, Stored
@@ -73,7 +74,8 @@ class ProvenJob:
             if advance:
                 advance(1)
         report = tally.finished()
-        report.seconds = time.perf_counter() - began
+        report.seconds, report.kernel = time.perf_counter() - began, KERNEL
+        report.dry_run = self.options.dry_run
         return report
 
     def _outcomes(self, items: Sequence[Item]) -> Iterator[Outcome]:

@@ -1,19 +1,22 @@
 """Runs with a Dataloop dataset at one end or both."""
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from polymask.dataloop.answers import listed
 from polymask.dataloop.client import Client, Json, connect
 from polymask.dataloop.matched import MatchedSource
 from polymask.dataloop.restoring import Deleted, PuttingBack, deleted
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopItem, DataloopSource
-from polymask.dataloop.target import Target
+from polymask.dataloop.target import SCHEME, Target
 from polymask.errors import InputError, NotFound, PolymaskError
 from polymask.formats import Annotations
 from polymask.journal import Journal, default_folder, open_existing, own_folder
@@ -40,6 +43,12 @@ class Dataset:
     def id(self) -> str:
         """The platform's id of it."""
         return str(self.raw["id"])
+
+    @property
+    def url(self) -> str:
+        """What names it on a command line."""
+        project = self.target.project or (listed(self.raw.get("projects")) or ["PROJECT"])[0]
+        return f"{SCHEME}{quote(str(project), safe='')}/{quote(self.target.dataset or self.id, safe='')}"
 
     def source(self, *, query: str | Path | None = None, check_images: bool = False) -> DataloopSource:
         """Its items that have polygons, or those that a query file selects."""
@@ -90,11 +99,12 @@ def convert_in_place(
     where: Sequence[str] = (),
     start: Callable[[int], None] | None = None,
     advance: Advance | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Report:
     """Replace the polygons of the dataset at a URL by masks, or add masks beside them."""
     dataset = open_dataset(url, workers=options.workers)
     return convert_connected(
-        dataset, options, query=query, journal=journal, where=where, start=start, advance=advance
+        dataset, options, query=query, journal=journal, where=where, start=start, advance=advance, tell=tell
     )
 
 
@@ -107,13 +117,16 @@ def convert_connected(
     where: Sequence[str] = (),
     start: Callable[[int], None] | None = None,
     advance: Advance | None = None,
+    tell: Callable[[str], None] | None = None,
     watch: Watch | None = None,
 ) -> Report:
-    """Convert a dataset in place; see `convert_in_place`."""
+    """Convert a dataset in place; see `convert_in_place`. `tell` is told where the journal lies."""
     source = dataset.source(query=query, check_images=options.check_images)
     items = chosen(source.items(), where, shard=options.shard)
     writes_journal = options.delete_source and not options.dry_run
     kept = Journal(own_folder(dataset.journal_folder(journal), options.shard)) if writes_journal else None
+    if kept and tell:
+        tell(f"journal and backup: {kept.path}")
     if start:
         start(len(items))
     sink = dataset.sink(source, options.limits)
@@ -122,6 +135,10 @@ def convert_connected(
     report = job.run(items, advance=advance)
     if kept:
         report.notes.append(f"journal and backup: {kept.path}")
+    if kept and report.deleted:
+        where = f" --journal {shlex.quote(str(journal))}" if journal else ""
+        undo = f"polymask restore {shlex.quote(dataset.url)}{where}"
+        report.notes.append(f"{report.deleted:,} polygons deleted; `{undo}` undoes it")
     return report
 
 
