@@ -115,9 +115,7 @@ def _in_place(url: str, options: ConvertOptions, progress: Progress | None) -> R
         query=options.filter,
         journal=options.journal,
         where=options.where,
-        start=progress.start if progress else None,
-        advance=progress.advance if progress else None,
-        tell=getattr(progress, "tell", None),  # what only counts need not have it
+        progress=progress,
     )
 
 

@@ -97,15 +97,11 @@ def convert_in_place(
     query: str | Path | None = None,
     journal: str | Path | None = None,
     where: Sequence[str] = (),
-    start: Callable[[int], None] | None = None,
-    advance: Advance | None = None,
-    tell: Callable[[str], None] | None = None,
+    progress: Watcher | None = None,
 ) -> Report:
     """Replace the polygons of the dataset at a URL by masks, or add masks beside them."""
     dataset = open_dataset(url, workers=options.workers)
-    return convert_connected(
-        dataset, options, query=query, journal=journal, where=where, start=start, advance=advance, tell=tell
-    )
+    return convert_connected(dataset, options, query=query, journal=journal, where=where, progress=progress)
 
 
 def convert_connected(
@@ -115,24 +111,22 @@ def convert_connected(
     query: str | Path | None = None,
     journal: str | Path | None = None,
     where: Sequence[str] = (),
-    start: Callable[[int], None] | None = None,
-    advance: Advance | None = None,
-    tell: Callable[[str], None] | None = None,
+    progress: Watcher | None = None,
     watch: Watch | None = None,
 ) -> Report:
-    """Convert a dataset in place; see `convert_in_place`. `tell` is told where the journal lies."""
+    """Convert a dataset in place; see `convert_in_place`."""
     source = dataset.source(query=query, check_images=options.check_images)
     items = chosen(source.items(), where, shard=options.shard)
     writes_journal = options.delete_source and not options.dry_run
     kept = Journal(own_folder(dataset.journal_folder(journal), options.shard)) if writes_journal else None
-    if kept and tell:
+    if kept and (tell := getattr(progress, "tell", None)):  # what only counts need not have it
         tell(f"journal and backup: {kept.path}")
-    if start:
-        start(len(items))
+    if progress:
+        progress.start(len(items))
     sink = dataset.sink(source, options.limits)
     job = ProvenJob(source, sink, kept, options, sleep=dataset.client.sleep)
     job.watch = watch
-    report = job.run(items, advance=advance)
+    report = job.run(items, advance=progress.advance if progress else None)
     if kept:
         report.notes.append(f"journal and backup: {kept.path}")
     if kept and report.deleted:
