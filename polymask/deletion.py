@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from polymask.errors import BackendError, PolymaskError, ProofError, SourceChanged
 from polymask.journal import Journal
@@ -109,3 +110,36 @@ def readings(sleep: Callable[[float], None]) -> Iterator[int]:
         if attempt:
             sleep(WAIT * 2 ** (attempt - 1))
         yield attempt
+
+
+def finish(source: Source, sink: Sink, journal: Journal) -> list[str]:
+    """Look at the masks of what a killed run deleted last, before it could; what was done, item by item.
+
+    What is in no mask, and not in the source, is put back.
+    """
+    by_item: dict[Item, list[dict[str, Any]]] = {}
+    for line in journal.unfinished():
+        by_item.setdefault(Item(str(line["item"]), str(line["name"])), []).append(line)
+    told = []
+    for item, lines in by_item.items():
+        try:
+            count = _finish(source, sink, journal, item, lines)
+        except PolymaskError as error:  # its picture may be gone; the others can be looked at
+            told.append(f"{item.name}: what a stopped run deleted cannot be looked at: {error}")
+            continue
+        if count:
+            told.append(f"{item.name}: {count} polygons put back, whose mask went after a run was stopped")
+    return told
+
+
+def _finish(source: Source, sink: Sink, journal: Journal, item: Item, lines: Sequence[dict[str, Any]]) -> int:
+    held = {key for proof in sink.proofs(item) if proof.sound for key in proof.sources}
+    put_back = 0
+    for line in lines:
+        key, instance = line.get("id"), line["instance"]
+        if str(key or instance["id"]) in held:
+            journal.note("seen", item.id, ids=[instance["id"]])
+        elif source.restore(item, instance, instance_id=key):
+            journal.note("restored", item.id, ids=[instance["id"]])
+            put_back += 1
+    return put_back

@@ -90,6 +90,21 @@ class Journal:
             raise damaged(self.path / BACKUP, f"lacks {', '.join(lost)}")
         return [line for key, line in latest.items() if key in ids]
 
+    def unfinished(self) -> list[dict[str, Any]]:
+        """Of `deleted`, those of which no run has seen since that their masks are still there.
+
+        A run that ends notes it (`deleted`, or `restored`); one that was killed did not.
+        """
+        pending: set[tuple[str, str]] = set()
+        for _, row in _read(Chain(self.path / EVENTS)):
+            ids = {(str(row["item"]), str(key)) for key in row.get("ids", ())}
+            pending = pending | ids if row["event"] == "deleting" else pending - ids
+        if not pending:
+            return []
+        return [
+            line for line in self.deleted() if (str(line["item"]), str(line["instance"]["id"])) in pending
+        ]
+
     def _examine(self) -> None:
         """Read both files, and see that each has come as far as the other says."""
         witness = seal = START

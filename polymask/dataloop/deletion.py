@@ -98,9 +98,12 @@ class DeletionByFilter:
         """Whether listings by our filter show what they should; None where that may have other reasons."""
         matching = self._listed(_matching(item, batch))
         later = self._listed([*_of(item, batch), {"updatedAt": {"$gt": _latest(batch)}}])
-        if matching is None or later is None or any(row in batch for row in later):
+        if matching is None or later is None:
             return False
-        return True if not later and sorted(map(_id, matching)) == sorted(_ids(batch)) else None
+        as_read = all(row in batch for row in later)  # listed as later than they are
+        if later:
+            return False if as_read else None
+        return True if sorted(map(_id, matching)) == sorted(_ids(batch)) else None
 
     def _listed(self, clauses: Sequence[Json]) -> list[Any] | None:
         """The rows that a filter selects; None where the service refuses it."""

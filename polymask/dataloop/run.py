@@ -17,6 +17,7 @@ from polymask.dataloop.restoring import Deleted, PuttingBack, deleted
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopItem, DataloopSource
 from polymask.dataloop.target import SCHEME, Target
+from polymask.deletion import finish
 from polymask.errors import InputError, NotFound, PolymaskError
 from polymask.formats import Annotations
 from polymask.journal import Journal, default_folder, open_existing, own_folder
@@ -116,17 +117,19 @@ def convert_connected(
 ) -> Report:
     """Convert a dataset in place; see `convert_in_place`."""
     source = dataset.source(query=query, check_images=options.check_images)
-    items = chosen(source.items(), where, shard=options.shard)
+    sink = dataset.sink(source, options.limits)
     writes_journal = options.delete_source and not options.dry_run
     kept = Journal(own_folder(dataset.journal_folder(journal), options.shard)) if writes_journal else None
+    looked_at = finish(source, sink, kept) if kept else []  # what is put back is among the items then
+    items = chosen(source.items(), where, shard=options.shard)
     if kept and (tell := getattr(progress, "tell", None)):  # what only counts need not have it
         tell(f"journal and backup: {kept.path}")
     if progress:
         progress.start(len(items))
-    sink = dataset.sink(source, options.limits)
     job = ProvenJob(source, sink, kept, options, sleep=dataset.client.sleep)
     job.watch = watch
     report = job.run(items, advance=progress.advance if progress else None)
+    report.notes += looked_at
     if kept:
         report.notes.append(f"journal and backup: {kept.path}")
     if kept and report.deleted:
@@ -266,4 +269,6 @@ def convert_item(
     writes_journal = delete_source and not chosen_options.dry_run
     kept = Journal(dataset.journal_folder(journal)) if writes_journal else None
     sink = dataset.sink(source, chosen_options.limits)
+    if kept:
+        finish(source, sink, kept)
     return ProvenJob(source, sink, kept, chosen_options, sleep=client.sleep).run([one])

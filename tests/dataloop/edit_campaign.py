@@ -167,7 +167,7 @@ def staged(emulator: Emulator, mode: str) -> Scene:
     world = World(emulator)
     item = world.add_item("/0.png", RING_WITH_HOLE, BESIDE, ACROSS)
     if MODES[mode]:
-        emulator.faults.add(Fault("POST", "**/query", clause="updatedAt", times=None, **MODES[mode]))
+        emulator.faults.add(of_mode(mode))
     return Scene(world, item, dict(world.originals))
 
 
@@ -188,7 +188,7 @@ def disturbed(case: Case) -> list[str]:
             scene.world.sleep = lambda _seconds: do()
             busy = Fault("*", "**", "status", status=429, headers={"Retry-After": LONG}, call=number)
             emulator.faults.clear()
-            emulator.faults.add(busy, *([_of(mode)] if MODES[mode] else []))
+            emulator.faults.add(busy, *([of_mode(mode)] if MODES[mode] else []))
         wrong = _run(scene, journal)
         wrong += [f"lost: {name}" for name in scene.lost()]
         scene.world.sleep = lambda _seconds: None
@@ -197,7 +197,8 @@ def disturbed(case: Case) -> list[str]:
         return wrong + [f"lost in the end: {name}" for name in scene.lost()]
 
 
-def _of(mode: str) -> Fault:
+def of_mode(mode: str) -> Fault:
+    """How the service treats our filter."""
     return Fault("POST", "**/query", clause="updatedAt", times=None, **MODES[mode])
 
 

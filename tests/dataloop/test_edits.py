@@ -20,7 +20,7 @@ from polymask.errors import ProofError, SourceChanged
 from polymask.journal import Journal
 
 from . import edit_campaign as campaign
-from .world import ACROSS, BESIDE, RING_WITH_HOLE, World, expected, ring, same_masks, segment
+from .world import ACROSS, BESIDE, RING_WITH_HOLE, World, expected, ring, same_masks, segment, stopped_before
 
 ALL = [RING_WITH_HOLE, BESIDE, ACROSS]
 MOVED = [ring(2, 12, 8, 16)]
@@ -192,3 +192,19 @@ def test_many_polygons_go_in_batches(world: World, journal: Path, monkeypatch: p
     assert [row["id"] for row in world.of_type("segment")] == keys[3:]
     assert world.restore(journal).written == 3
     assert len(Journal(journal).deleted()) == 8
+
+
+@pytest.mark.parametrize("mode", campaign.MODES)
+def test_a_mask_that_goes_after_a_run_was_killed(world: World, journal: Path, mode: str) -> None:
+    """Killed at any call, then a mask is taken away, then the same command: all polygons end in masks."""
+    for nth in range(9, len(campaign.undisturbed(mode)) + 1):
+        scene = campaign.Scene(world, world.add_item(f"/{nth}.png", *ALL), {})
+        world.emulator.faults.clear()
+        if campaign.MODES[mode]:
+            world.emulator.faults.add(campaign.of_mode(mode))
+        with stopped_before("*", nth):
+            world.convert(journal)
+        scene.take_mask()
+        assert world.convert(journal).failures == []
+        assert same_masks(world.masks(scene.item), expected(ALL)), nth
+    assert world.of_type("segment") == []

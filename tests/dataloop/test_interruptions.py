@@ -28,7 +28,7 @@ from .world import (
 )
 
 LATE = segment("cat", ring(15, 10, 22, 15))
-CALLS = 16  # of a run over one item with three polygons of two labels
+CALLS = 15  # of a run over one item with three polygons of two labels
 
 
 @pytest.fixture

@@ -228,7 +228,7 @@ def faults_of_order(world: World) -> list[str]:
                 claim = row.get("metadata", {}).get("user", {}).get("polymask", {})
                 sources[mask] = {source["id"] for source in claim.get("sources", ())}
                 unread.setdefault(item, set()).add(mask)
-        elif isinstance(body, dict) and body.get("resource") == "annotations" and entry.status == 200:
+        elif isinstance(body, dict) and _shows_all(body) and entry.status == 200:
             item = next((clause["itemId"] for clause in body["filter"]["$and"] if "itemId" in clause), "")
             posted = {one for one in posted if one[0] != item}
             for mask in unread.pop(item, set()) if entry.fault in ("", "slow", "wrong-total") else ():
@@ -240,6 +240,13 @@ def faults_of_order(world: World) -> list[str]:
             elif verb == "delete":
                 proven.pop(key, None)
     return wrong
+
+
+def _shows_all(body: Json) -> bool:
+    """Whether a query lists all annotations of an item, its masks among them."""
+    if body.get("resource") != "annotations" or body.get("delete"):
+        return False
+    return {name for clause in body["filter"]["$and"] for name in clause} <= {"itemId", "id"}
 
 
 def brushed(mask: BoolMask) -> str:

@@ -18,7 +18,8 @@ KINDS = {
     "invalid-json": "does the work, then answers 200 with text that is no JSON",
     "slow": "waits `seconds`, then does the work",
     "slow-after": "does the work, then waits `seconds` before it answers",
-    "partial": "stores the first `keep` elements of a batch (half of it by default) and answers success",
+    "partial": "stores the first `keep` elements of a batch (half of it by default), or deletes the first of "
+    "those named by their ids, and answers success",
     "partial-error": "stores the first `keep` elements; the others are answered as error objects",
     "short-page": "leaves rows out of a page, sending the first `keep` (half by default); totals stay true",
     "wrong-total": "claims `keep` rows in total (one too many by default)",
