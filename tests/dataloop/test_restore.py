@@ -194,6 +194,19 @@ def test_a_clone_gets_its_own_polygons_back(world: World, journal: Path, rounds:
     assert world.restore(journal).written == 0
 
 
+def test_a_clone_with_the_marks_of_an_earlier_build_gets_its_own_back(world: World, journal: Path) -> None:
+    """Those named no item, so that a clone's polygons are known by the same id: both items get theirs."""
+    item = world.add_item("/0.png", ACROSS)
+    world.convert(journal)
+    world.restore(journal)
+    (row,) = world.of_type("segment")
+    world.emulator.edit_annotation(row["id"], metadata={"user": {"polymask": {"item": None}}})
+    copy = clone(world, item, "/copy.png")
+    assert world.convert(journal).failures == []
+    assert world.restore(journal).written == 2
+    assert [len(world.of_type("segment", each)) for each in (item, copy)] == [1, 1]
+
+
 def test_a_clone_from_before_a_restoration_gets_its_own_back(world: World, journal: Path) -> None:
     """Also one that was cloned with its polygons never deleted."""
     item = world.add_item("/0.png", ACROSS)
