@@ -215,14 +215,14 @@ def preview_command(
 @click.command("restore")
 @click.argument("dest")
 @click.option("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
-@click.option("--dry-run", is_flag=True, help="Tell what a folder's restore would do; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Tell what would be put back; write nothing.")
 @JSON
 def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: bool) -> None:
     """Put back the polygons that --delete-source deleted.
 
     \b
     polymask restore masks/
-    polymask restore dataloop://project/dataset
+    polymask restore dataloop://project/dataset --dry-run
 
     DEST is the folder of masks or the dataset that was converted. What is there already
     stays as it is, so that it can be run again. A file that was changed since is told and left

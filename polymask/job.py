@@ -222,6 +222,7 @@ class Job:
         report.labels = {name: report.labels.get(name, nothing) for name in self.label_map.names}
         annotations = self.annotations
         report.kernel, report.unsegmented = KERNEL, annotations.unsegmented
+        report.dry_run = self.options.dry_run
         report.skipped = [*self.skipped, *self._wanted(annotations.unchosen)]
         report.unsupported = list(self._wanted(annotations.unsupported))
         is_part = self.options.part is not None

@@ -4,9 +4,13 @@ A journal is a private folder (0700) with two files that are only ever appended 
 `backup.jsonl`, every instance as the source wrote it, before anything of its item is deleted;
 and `journal.jsonl`, what was proven and deleted. It is evidence and undo, never the only truth:
 a run without its journal costs time, not data.
+
+Each line carries a digest of itself and of all before it (`polymask.chain`), and each file tells how far
+the other had come: a deletion is noted with the digest of the backup's last line, and then the backup
+is sealed with the digest of that note. So a line, or a file, that is damaged or missing is an
+error, and never fewer polygons.
 """
 
-import json
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +20,8 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
-from polymask.errors import FormatError, NotFound, Unavailable
+from polymask.chain import START, Chain, Line, alone, body_of, damaged
+from polymask.errors import NotFound, Unavailable
 from polymask.files import disk_error
 from polymask.shards import FOLDERS, Shard
 
@@ -25,7 +30,10 @@ EVENTS = "journal.jsonl"
 
 
 class Journal:
-    """An append-only journal in a folder, which is made where it is not there; safe to share by threads."""
+    """An append-only journal in a folder, which is made where it is not there; safe to share by threads.
+
+    Several processes may add to it at once. Raises `ProofError` where it is damaged.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -33,77 +41,122 @@ class Journal:
         self._named: set[str] = set()
         make_private(self.path)
         self._kept = _Kept()
-        self._kept.add(self._read(BACKUP))
+        self._backup, self._events = Chain(self.path / BACKUP), Chain(self.path / EVENTS)
+        self._examine()
 
-    def back_up(self, item: str, name: str, instances: Sequence[Mapping[str, Any]]) -> None:
+    def back_up(
+        self, item: str, name: str, instances: Sequence[Mapping[str, Any]], *, ids: Sequence[str] = ()
+    ) -> None:
         """Keep instances as the source wrote them; what is kept already is not kept twice.
 
-        The last line of an instance is its last version, also where an edit was taken back.
+        `ids` are those under which they were read, where these may be others than their own. The
+        last line of an instance is its last version, also where an edit was taken back.
         """
-        rows = [{"item": item, "name": name, "instance": dict(instance)} for instance in instances]
-        with self._lock:
-            fresh = [(line, row) for row in rows if not self._kept.holds(line := _line(row), row)]
-            self._append(BACKUP, [line for line, _ in fresh])
+        rows: list[dict[str, Any]] = [
+            {"item": item, "name": name, "instance": dict(instance)} for instance in instances
+        ]
+        for row, key in zip(rows, ids, strict=False):
+            row["id"] = key
+        with self._alone():
+            fresh = [(body, row) for row in rows if not self._kept.holds(body := body_of(row), row)]
+            self._append(self._backup, [row for _, row in fresh])
             self._kept.add(fresh)
 
     def note(self, event: str, item: str, **facts: Any) -> None:
-        """Add a line of evidence."""
-        with self._lock:
-            self._append(EVENTS, [_line({"event": event, "item": item, **facts})])
+        """Add a line of evidence; one of a deletion is there once this returns, or the error says so."""
+        row = {"event": event, "item": item, **facts}
+        with self._alone():
+            if event != "deleting":
+                self._append(self._events, [row])
+                return
+            self._append(self._events, [row | {"backup": self._backup.tip}])
+            self._append(self._backup, [{"sealed": self._events.tip}])
 
     def backups(self) -> Iterator[dict[str, Any]]:
         """Every instance that was backed up, in order."""
-        return (value for _, value in self._read(BACKUP))
+        return (row for _, row in _read(Chain(self.path / BACKUP)) if "instance" in row)
 
     def deleted(self) -> list[dict[str, Any]]:
         """The backups of the instances that a run set out to delete, the last version of each.
 
-        Raises `FormatError` where one is not in the backup.
+        Raises `ProofError` where one is not in the backup, or nothing tells what was deleted.
         """
-        deletions = (row for _, row in self._read(EVENTS) if row["event"] == "deleting")
-        ids = {str(key) for row in deletions for key in row["ids"]}
-        latest = {str(line["instance"]["id"]): line for line in self.backups()}
-        if lost := sorted(ids - latest.keys()):
-            raise FormatError(f"{self.path / BACKUP}: damaged, lacks {', '.join(lost)}")
+        if self._backup.lines and not self._backup.signed and not self._events.path.exists():
+            raise damaged(self._events.path, "it is gone")
+        deletions = (row for _, row in _read(Chain(self.path / EVENTS)) if row["event"] == "deleting")
+        ids = {(str(row["item"]), str(key)) for row in deletions for key in row["ids"]}
+        latest = {(str(line["item"]), str(line["instance"]["id"])): line for line in self.backups()}
+        if lost := sorted(key for _, key in ids - latest.keys()):
+            raise damaged(self.path / BACKUP, f"lacks {', '.join(lost)}")
         return [line for key, line in latest.items() if key in ids]
 
-    def _append(self, name: str, lines: Sequence[bytes]) -> None:
-        if not (data := b"".join(lines)):
-            return
-        path = self.path / name
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
-            try:
-                _write_whole(descriptor, data)
-            finally:
-                os.close(descriptor)
-            if name not in self._named:  # a run before may have died between making the file and this
-                sync_folder(self.path)
-                self._named.add(name)
-        except OSError as error:
-            raise disk_error(error, path) from None
+    def unfinished(self) -> list[dict[str, Any]]:
+        """Of `deleted`, those of which no run has seen since that their masks are still there.
 
-    def _read(self, name: str) -> Iterator[tuple[bytes, dict[str, Any]]]:
-        """The whole lines of a file and what they say; a last one that a crash cut off is none."""
-        try:
-            with (self.path / name).open("rb") as file:
-                for line in file:
-                    # What a crash cut off was never acted upon: each line is synced before its deed.
-                    if not line.endswith(b"\n"):
-                        return
-                    try:
-                        value = json.loads(line)
-                    except ValueError:
-                        continue
-                    except RecursionError:
-                        value = None
-                    if not _IS_LINE[name](value):
-                        raise FormatError(f"{self.path / name}: damaged, holds a line of something else")
-                    yield line, value
-        except FileNotFoundError:
+        A run that ends notes it (`deleted`, or `restored`); one that was killed did not.
+        """
+        pending: set[tuple[str, str]] = set()
+        for _, row in _read(Chain(self.path / EVENTS)):
+            ids = {(str(row["item"]), str(key)) for key in row.get("ids", ())}
+            pending = pending | ids if row["event"] == "deleting" else pending - ids
+        if not pending:
+            return []
+        return [
+            line for line in self.deleted() if (str(line["item"]), str(line["instance"]["id"])) in pending
+        ]
+
+    def _examine(self) -> None:
+        """Read both files, and see that each has come as far as the other says."""
+        witness = seal = START
+        for _, row in _read(Chain(self._events.path)):
+            witness = row.get("backup", witness)
+        seen = witness == START
+        for body, row in _read(self._backup):
+            seal = row.get("sealed", seal)
+            seen |= self._backup.tip == witness
+            self._keep(body, row)
+        if not seen:
+            raise damaged(self._backup.path, f"lacks lines that {EVENTS} speaks of")
+        seen = seal == START
+        for _ in _read(self._events):
+            seen |= self._events.tip == seal
+        if not seen:
+            raise damaged(self._events.path, f"lacks lines that {BACKUP} speaks of")
+
+    def _keep(self, body: bytes, row: Mapping[str, Any]) -> None:
+        if "instance" in row:
+            self._kept.add([(body, row)])
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other thread or process adds lines in this block, and all that others added were read."""
+        with self._lock, alone(self._backup.path):
+            for body, row in _read(self._backup):
+                self._keep(body, row)
+            for _ in _read(self._events):
+                pass
+            yield
+
+    def _append(self, chain: Chain, rows: Sequence[Mapping[str, Any]]) -> None:
+        if not rows:
             return
-        except OSError as error:
-            raise disk_error(error, self.path / name) from None
+        chain.append(rows)
+        if chain.path.name not in self._named:  # a run before may have died between making the file and this
+            try:
+                sync_folder(self.path)
+            except OSError as error:
+                raise disk_error(error, self.path) from None
+            self._named.add(chain.path.name)
+
+
+def _read(chain: Chain) -> Iterator[Line]:
+    """The lines behind those that were read, each of the kind that its file holds."""
+    for body, row in chain.unread():
+        if row is None:
+            continue
+        if not _IS_LINE[chain.path.name](row):
+            raise damaged(chain.path, "holds a line of something else")
+        yield body, row
 
 
 class _Kept:
@@ -142,6 +195,8 @@ class _Kept:
 
 
 def _is_backup(value: Any) -> bool:
+    if isinstance(value, dict) and value.keys() == {"sealed"}:
+        return isinstance(value["sealed"], str)
     if not isinstance(value, dict) or not {"item", "name", "instance"} <= value.keys():
         return False
     return isinstance(value["instance"], dict) and "id" in value["instance"]
@@ -154,17 +209,6 @@ def _is_event(value: Any) -> bool:
 
 
 _IS_LINE = {BACKUP: _is_backup, EVENTS: _is_event}
-
-
-def _write_whole(descriptor: int, data: bytes) -> None:
-    """Append and sync; a line that a crash cut off before is closed first."""
-    size = os.fstat(descriptor).st_size
-    if size and os.pread(descriptor, 1, size - 1) != b"\n":
-        data = b"\n" + data
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-    os.fsync(descriptor)
 
 
 def sync_folder(path: Path) -> None:
@@ -185,11 +229,6 @@ def make_private(path: Path) -> None:
             sync_folder(folder.parent)
     except OSError as error:
         raise disk_error(error, path) from None
-
-
-def _line(row: Mapping[str, Any]) -> bytes:
-    """A row as it is written: with its keys in order, so that it is known by its bytes."""
-    return json.dumps(row, sort_keys=True).encode() + b"\n"
 
 
 def _place(row: Mapping[str, Any]) -> bytes:
@@ -216,7 +255,11 @@ def open_existing(path: Path) -> list[Journal]:
 
     Raises `NotFound` where there is none.
     """
-    found = [folder for folder in (path, *path.glob(f"{FOLDERS}*")) if (folder / BACKUP).exists()]
+    found = [
+        folder
+        for folder in (path, *path.glob(f"{FOLDERS}*"))
+        if (folder / BACKUP).exists() or (folder / EVENTS).exists()
+    ]
     if not found:
         raise NotFound(f"{path}: no journal with a backup; name its folder with --journal")
     return [Journal(folder) for folder in sorted(found, key=_last_written)]

@@ -60,7 +60,8 @@ class Tally:
         report.skipped.extend(outcome.skipped)
         report.deleted += outcome.deleted
         if outcome.failure is not None:
-            report.failures.append(Skipped(outcome.name, str(outcome.failure)))
+            reason = str(outcome.failure).removeprefix(f"{outcome.name}: ")  # it is told beside its name
+            report.failures.append(Skipped(outcome.name, reason))
             report.exit_code = max(report.exit_code, _exit_code(outcome.failure))
             report.written += outcome.changed
             return

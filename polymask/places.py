@@ -123,8 +123,7 @@ def _in_place(url: str, options: ConvertOptions, progress: Progress | None) -> R
         query=options.filter,
         journal=options.journal,
         where=options.where,
-        start=progress.start if progress else None,
-        advance=progress.advance if progress else None,
+        progress=progress,
     )
 
 
@@ -214,6 +213,8 @@ def examine(
 def restore(dest: Place, *, journal: Place | None = None, dry_run: bool = False) -> Report:
     """Put back what `delete_source` deleted: into a dataset, or the annotation files of a folder of masks.
 
+    With `dry_run`, only tell how much that would be.
+
     Of several files, those that cannot be put back are the report's `failures`. Raises `NotFound`
     where nothing was deleted, `SourceChanged` where the one file was changed since, `ProofError`
     where the journal or the backup is damaged or missing.
@@ -224,8 +225,6 @@ def restore(dest: Place, *, journal: Place | None = None, dry_run: bool = False)
     """
     if not is_dataloop(dest):
         return restore_folder(located(dest), dry_run=dry_run)
-    if dry_run:
-        raise InputError("--dry-run of restore is for folders; leave it out for a dataset")
     from polymask.dataloop.run import restore as restore_dataset
 
-    return restore_dataset(str(dest), journal=journal)
+    return restore_dataset(str(dest), journal=journal, dry_run=dry_run)

@@ -2,23 +2,24 @@
 
 For each item: back up the source (fsync) → write → read back and decide anew → note what is proven
 and about to go (fsync) → re-read the source, compare its etag, delete by explicit ids → read back
-that they are gone → note it. Every step may be the last one that happens; the next run decides from
-what is really there. A mask goes only when everything wanted is stored, and only if the source is
-still what was read: somebody else's run may know better.
+that they are gone and their masks are not → note it (`polymask.deletion`). Every step may be the last
+one that happens; the next run decides from what is really there. A mask goes only when everything
+wanted is stored, and only if the source is still what was read: somebody else's run may know better.
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from polymask.claims import Mask
+from polymask.deletion import Allowance, Deletion, readings
 from polymask.errors import ConflictError, PolymaskError, ProofError, SourceChanged
 from polymask.formats.choice import Choice
 from polymask.journal import Journal
 from polymask.labels import LabelMap
 from polymask.limits import Limits
 from polymask.outcome import Outcome, Tally
+from polymask.raster import KERNEL
 from polymask.reconcile import Decision, Drawn, decide_all
 from polymask.report_model import Report
 from polymask.seams import Item, Reading, Sink, Source, Stored
@@ -26,8 +27,6 @@ from polymask.semantic import Painting, Rules
 from polymask.shards import Shard
 from polymask.workers import in_threads
 
-READ_BACKS = 6  # a service may show what was written a little later
-WAIT = 0.2  # seconds before the second reading; doubled each time
 ROUNDS = 3  # of writing what is wanted; more means that somebody else works against this run
 
 
@@ -67,8 +66,7 @@ class ProvenJob:
         self.source, self.sink, self.journal, self.options = source, sink, journal, options
         self._sleep = sleep
         self.watch: Watch | None = None
-        self._allowance = options.max_delete
-        self._lock = threading.Lock()
+        self._allowance = Allowance(options.max_delete)
 
     def run(self, items: Sequence[Item], *, advance: Callable[[int], None] | None = None) -> Report:
         """Convert the items, `workers` of them at a time, and sum up in their order."""
@@ -79,7 +77,8 @@ class ProvenJob:
             if advance:
                 advance(1)
         report = tally.finished()
-        report.seconds = time.perf_counter() - began
+        report.seconds, report.kernel = time.perf_counter() - began, KERNEL
+        report.dry_run = self.options.dry_run
         return report
 
     def _outcomes(self, items: Sequence[Item]) -> Iterator[Outcome]:
@@ -116,9 +115,9 @@ class ProvenJob:
         decisions = self._settled(item, reading, drawn, decisions, outcome)
         self._retract(item, reading, decisions, outcome)
         if self.options.delete_source:
-            outcome.deleted = self._delete(item, reading, decisions)
+            self._delete(item, reading, drawn, decisions, outcome)
             if not outcome.deleted and not self._may_delete(drawn):
-                self._reserve(item, _number(drawn))
+                self._allowance.take(_number(drawn), item.name)
         _raise_problems(decisions)
 
     def _settled(
@@ -202,11 +201,7 @@ class ProvenJob:
         self, item: Item, reading: Reading, drawn: dict[str, list[Drawn]], masks: Sequence[Mask]
     ) -> dict[str, Decision]:
         """Read back until every mask is there, and decide anew from what is."""
-        wait = WAIT
-        for attempt in range(READ_BACKS):
-            if attempt:
-                self._sleep(wait)
-                wait *= 2
+        for _ in readings(self._sleep):
             stored = self.sink.proofs(item)
             keys = {proof.key for proof in stored if proof.sound}
             if all(mask.key in keys for mask in masks):
@@ -218,47 +213,26 @@ class ProvenJob:
         if self.journal is None:
             raise ProofError("nothing is deleted without a journal")
         ids = [one.id for many in drawn.values() for one in many]
-        self.journal.back_up(item.id, item.name, [reading.raw[key] for key in ids])
+        self.journal.back_up(item.id, item.name, [reading.raw[key] for key in ids], ids=ids)
 
-    def _delete(self, item: Item, reading: Reading, decisions: dict[str, Decision]) -> int:
+    def _delete(
+        self,
+        item: Item,
+        reading: Reading,
+        drawn: dict[str, list[Drawn]],
+        decisions: dict[str, Decision],
+        outcome: Outcome,
+    ) -> None:
         """Delete what is accounted for, if the source is still what was read."""
-        ids = [key for decision in decisions.values() for key in decision.accounted if not decision.write]
-        if not ids or self.journal is None:
-            return 0
-        self._reserve(item, len(ids))
-        known = [reading.raw[key]["id"] for key in ids]
-        self.journal.note("deleting", item.id, ids=known, etag=reading.record.etag)
-        self.source.delete(item, ids, reading.record.etag)
-        self._see_them_gone(item, ids)
-        self.journal.note("deleted", item.id, ids=known)
-        return len(ids)
+        ids = {key for decision in decisions.values() for key in decision.accounted if not decision.write}
+        going = [one for many in drawn.values() for one in many if one.id in ids]
+        if going and self.journal is not None:
+            self._allowance.take(len(going), item.name)
+            Deletion(self.source, self.sink, self.journal, self._sleep).run(item, reading, going, outcome)
 
     def _may_delete(self, drawn: dict[str, list[Drawn]]) -> bool:
         """Whether the item's polygons are to go; above the limit, its masks do not say that they delete."""
-        within = self._allowance is None or _number(drawn) <= self._allowance
-        return self.options.delete_source and within
-
-    def _reserve(self, item: Item, count: int) -> None:
-        with self._lock:
-            if self._allowance is None:
-                return
-            if count > self._allowance:
-                self._allowance = 0  # what is above the limit stops the deleting, not only this item's
-                limit = self.options.max_delete
-                raise PolymaskError(
-                    f"{item.name}: {count} more would be deleted than --max-delete {limit} allows"
-                )
-            self._allowance -= count
-
-    def _see_them_gone(self, item: Item, ids: Sequence[str]) -> None:
-        wait = WAIT
-        for _ in range(READ_BACKS):
-            left = set(ids) & set(self.source.read(item).raw)
-            if not left:
-                return
-            self._sleep(wait)
-            wait *= 2
-        raise ProofError(f"{item.name}: {len(left)} instances were deleted but are still there; run again")
+        return self.options.delete_source and self._allowance.suffices(_number(drawn))
 
     def _would_delete(self, decisions: dict[str, Decision], drawn: dict[str, list[Drawn]]) -> int:
         if not self.options.delete_source:

@@ -47,6 +47,7 @@ class Report:
     exit_code: int = 0
     seconds: float = 0.0
     kernel: str = "numpy"
+    dry_run: bool = False
 
     @property
     def failed(self) -> int:
@@ -91,6 +92,7 @@ class Report:
             "written": self.written,
             "unchanged": self.unchanged,
             "deleted": self.deleted,
+            "dry_run": self.dry_run,
             "seconds": round(self.seconds, 3),
             "kernel": self.kernel,
         }

@@ -126,8 +126,11 @@ class Source(Protocol):
     def delete(self, item: Item, instance_ids: Sequence[str], etag: str) -> None:
         """Delete these instances and no others, only if the record is unchanged since it was read."""
 
-    def restore(self, item: Item, backup: Mapping[str, Any]) -> bool:
-        """Put a deleted instance back, once; False where it is there."""
+    def restore(self, item: Item, backup: Mapping[str, Any], *, instance_id: str | None = None) -> bool:
+        """Put a deleted instance back, once; False where it is there.
+
+        `instance_id` is the id under which it was read, where that is another than its own.
+        """
 
 
 class Sink(Protocol):

@@ -32,6 +32,11 @@ class Bar:
 
             self._bar = tqdm(total=images, unit=f" {self.unit}", file=sys.stderr, leave=False, delay=SHORT)
 
+    def tell(self, text: str) -> None:
+        """Something that a person should know before it begins."""
+        if not self.quiet:
+            click.echo(f"polymask: {text}", err=True)
+
     def advance(self, images: int) -> None:
         """So many more are done."""
         self._done += images

@@ -6,12 +6,13 @@ import os
 import stat
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from polymask.errors import FormatError, NotFound, PolymaskError, Unavailable
+from polymask.errors import NotFound, PolymaskError, ProofError, Unavailable
 from polymask.journal import BACKUP, EVENTS, Journal, default_folder, make_private, open_existing, own_folder
 from polymask.shards import Shard
 
@@ -73,7 +74,7 @@ def test_an_edit_that_was_taken_back_is_kept_again(path: Path) -> None:
     assert [line["instance"] for line in Journal(path).deleted()] == [polygon("p1", 1)]
 
 
-@pytest.mark.parametrize("cut", [1, 5, 20])
+@pytest.mark.parametrize("cut", [2, 5, 20])
 def test_a_line_that_a_crash_cut_off_is_none(path: Path, cut: int) -> None:
     """A torn last line is not read, and what is appended after it is."""
     journal = Journal(path)
@@ -83,8 +84,16 @@ def test_a_line_that_a_crash_cut_off_is_none(path: Path, cut: int) -> None:
     again = Journal(path)
     assert [line["instance"]["id"] for line in again.backups()] == ["p1"]
     again.back_up("item", "a.png", [polygon("p2"), polygon("p3")])
-    found = [line["instance"]["id"] for line in Journal(path).backups()]
-    assert list(dict.fromkeys(found)) == ["p1", "p2", "p3"]
+    assert [line["instance"]["id"] for line in Journal(path).backups()] == ["p1", "p2", "p3"]
+
+
+def test_a_line_that_lacks_only_its_break_is_whole(path: Path) -> None:
+    """All of it was written: it counts, and what is appended begins a line of its own."""
+    Journal(path).back_up("item", "a.png", [polygon("p1")])
+    (path / BACKUP).write_bytes((path / BACKUP).read_bytes()[:-1])
+    for keys in (["p1"], ["p1", "p2"]):
+        Journal(path).back_up("item", "a.png", [polygon(key) for key in keys])
+        assert [line["instance"]["id"] for line in Journal(path).backups()] == keys
 
 
 def test_a_lost_backup_is_told(path: Path) -> None:
@@ -92,7 +101,7 @@ def test_a_lost_backup_is_told(path: Path) -> None:
     journal = Journal(path)
     journal.back_up("item", "a.png", [polygon("p1")])
     deleting(journal, "p1", "p2")
-    with pytest.raises(FormatError, match="lacks p2"):
+    with pytest.raises(ProofError, match="lacks p2"):
         journal.deleted()
 
 
@@ -102,7 +111,7 @@ def test_a_file_of_something_else_is_refused(path: Path, line: str) -> None:
     Journal(path).back_up("item", "a.png", [polygon("p1")])
     with (path / BACKUP).open("a") as file:
         file.write(line + "\n")
-    with pytest.raises(FormatError, match="damaged"):
+    with pytest.raises(ProofError, match="damaged"):
         Journal(path)
 
 
@@ -143,7 +152,7 @@ def test_every_line_is_on_the_disk_before_the_next_step(path: Path, monkeypatch:
     assert synced == [BACKUP, "one"]
     deleting(journal, "p1")
     deleting(journal, "p1")
-    assert synced == [BACKUP, "one", EVENTS, "one", EVENTS]
+    assert synced == [BACKUP, "one", EVENTS, "one", BACKUP, EVENTS, BACKUP]
 
 
 def test_a_link_in_its_place_is_not_followed(path: Path, tmp_path: Path) -> None:
@@ -201,17 +210,132 @@ def test_lines_are_plain_json(path: Path) -> None:
     """Anybody can read a journal without polymask."""
     journal = Journal(path)
     journal.note("deleted", "item", ids=["p1"])
-    assert json.loads((path / EVENTS).read_text()) == {"event": "deleted", "item": "item", "ids": ["p1"]}
+    row = json.loads((path / EVENTS).read_text())
+    assert row == {"event": "deleted", "item": "item", "ids": ["p1"], "sha256": row["sha256"]}
 
 
-def test_a_torn_line_between_others_is_passed_over(path: Path) -> None:
-    """What a crash tore was never acted upon; the lines before and after it count once each."""
+def test_anybody_can_check_the_digests(path: Path) -> None:
+    """Over the digest of the line before and the bytes up to the line's own, as the module says."""
     journal = Journal(path)
     journal.back_up("item", "a.png", [polygon("p1")])
-    with (path / BACKUP).open("ab") as file:
-        file.write(b'{"item": "it\n')
-    journal.back_up("item", "a.png", [polygon("p2")])
-    assert [line["instance"]["id"] for line in Journal(path).backups()] == ["p1", "p2"]
+    deleting(journal, "p1")
+    for name in (BACKUP, EVENTS):
+        tip = "0" * 64
+        for line in (path / name).read_bytes().splitlines():
+            body = line[: line.rindex(b', "sha256"')]
+            tip = sha256(tip.encode() + body).hexdigest()
+            assert json.loads(line)["sha256"] == tip
+
+
+def by_an_earlier_build(path: Path) -> None:
+    """A journal without digests: two polygons of which one was deleted, and a line that a crash tore."""
+    make_private(path)
+    rows = [{"item": "item", "name": "a.png", "instance": polygon(key)} for key in ("p1", "p2")]
+    first, second = (json.dumps(row, sort_keys=True) + "\n" for row in rows)
+    (path / BACKUP).write_text(first + '{"item": "it\n' + second)
+    event = {"event": "deleting", "item": "item", "ids": ["p1"], "etag": "e"}
+    (path / EVENTS).write_text(json.dumps(event, sort_keys=True) + "\n")
+
+
+def test_a_journal_of_an_earlier_build_is_read_and_gone_on_with(path: Path) -> None:
+    """Its lines have no digest; those that are appended have one, of all before them."""
+    by_an_earlier_build(path)
+    journal = Journal(path)
+    assert [line["instance"]["id"] for line in journal.deleted()] == ["p1"]
+    journal.back_up("item", "a.png", [polygon("p2"), polygon("p3")])
+    deleting(journal, "p3")
+    assert [line["instance"]["id"] for line in Journal(path).deleted()] == ["p1", "p3"]
+    data = (path / BACKUP).read_bytes()
+    (path / BACKUP).write_bytes(data.replace(b'"x": 1.5', b'"x": 2.5', 1))
+    with pytest.raises(ProofError, match=r"backup\.jsonl: damaged, line"):
+        Journal(path)
+
+
+def test_an_earlier_build_without_its_events_is_damaged(path: Path) -> None:
+    """Nothing tells what was deleted: restoring nothing in silence would be wrong."""
+    by_an_earlier_build(path)
+    (path / EVENTS).unlink()
+    with pytest.raises(ProofError, match=r"journal\.jsonl: damaged, it is gone"):
+        Journal(path).deleted()
+
+
+def a_run(path: Path) -> list[dict[str, Any]]:
+    """A journal of two items, three polygons deleted; what of them is to be restored."""
+    for item, keys in (("a", ["p1", "p2"]), ("b", ["p3"])):
+        journal = Journal(path)
+        journal.back_up(item, f"{item}.png", [polygon(key) for key in keys])
+        journal.note("deleting", item, ids=keys, etag="e")
+        journal.note("deleted", item, ids=keys)
+    return Journal(path).deleted()
+
+
+def restorable(path: Path) -> list[dict[str, Any]] | None:
+    """What a journal restores; None where it is refused as damaged, by the name of a file of it."""
+    try:
+        (journal,) = open_existing(path)
+        return journal.deleted()
+    except ProofError as error:
+        return None if str(error).startswith((str(path / BACKUP), str(path / EVENTS))) else []
+
+
+@pytest.mark.parametrize("name", [BACKUP, EVENTS])
+@pytest.mark.parametrize(("flip", "step"), [(0x01, 2), (0x20, 5), (0x80, 11)])
+def test_any_changed_byte_is_told(path: Path, name: str, flip: int, step: int) -> None:
+    """Whichever byte of either file changes, the journal is refused."""
+    whole = a_run(path)
+    data = (path / name).read_bytes()
+    for at in {*range(flip % step, len(data), step), len(data) - 1}:
+        (path / name).write_bytes(data[:at] + bytes([data[at] ^ flip]) + data[at + 1 :])
+        assert restorable(path) is None, f"byte {at} of {name}"
+    (path / name).write_bytes(data)
+    assert restorable(path) == whole
+
+
+@pytest.mark.parametrize("name", [BACKUP, EVENTS])
+def test_however_short_a_file_is_cut_nothing_is_missing(path: Path, name: str) -> None:
+    """A file that lost its end, or is gone, is refused, unless it lost nothing that a restoration needs."""
+    whole = a_run(path)
+    data = (path / name).read_bytes()
+    for end in range(len(data)):
+        (path / name).write_bytes(data[:end])
+        assert restorable(path) in (None, whole), f"cut at byte {end} of {name}"
+    (path / name).unlink()
+    assert restorable(path) is None
+
+
+@pytest.mark.parametrize("name", [BACKUP, EVENTS])
+def test_a_line_taken_out_doubled_or_moved_is_told(path: Path, name: str) -> None:
+    """Each line vouches for those before it."""
+    a_run(path)
+    lines = (path / name).read_bytes().splitlines(keepends=True)
+    for at in range(len(lines) - 1):
+        before, line, after, rest = lines[:at], lines[at], lines[at + 1], lines[at + 2 :]
+        for middle in ([after], [after, line], [line, line, after]):
+            (path / name).write_bytes(b"".join([*before, *middle, *rest]))
+            assert restorable(path) is None, f"line {at} of {name}"
+
+
+def test_two_journals_of_one_folder_take_turns(path: Path) -> None:
+    """Two runs at once append to one chain, and what one kept the other does not keep again."""
+    one, other = Journal(path), Journal(path)
+    for journal, key in ((one, "p1"), (other, "p2"), (one, "p2"), (other, "p3")):
+        journal.back_up("item", "a.png", [polygon(key)])
+        deleting(journal, key)
+    lines = Journal(path).deleted()
+    assert [line["instance"]["id"] for line in lines] == ["p1", "p2", "p3"]
+    assert len(list(one.backups())) == 3
+
+
+def test_the_same_id_in_another_item_is_another_polygon(path: Path) -> None:
+    """An instance is known by its item and its id."""
+    journal = Journal(path)
+    for number, item in enumerate("ab"):
+        journal.back_up(item, f"{item}.png", [polygon("p", number)])
+        journal.note("deleting", item, ids=["p"])
+    assert [(line["item"], line["instance"]) for line in Journal(path).deleted()] == [
+        ("a", polygon("p", 0)),
+        ("b", polygon("p", 1)),
+    ]
 
 
 WHOLE = {"item": "i", "name": "n", "instance": {"id": "p"}}
@@ -234,7 +358,7 @@ def test_a_whole_line_of_something_else_is_refused(path: Path, name: str, line: 
     """A line that is JSON and not ours is damage, which is told; it is not passed over."""
     journal = Journal(path)
     (path / name).write_text(json.dumps(line) + "\n")
-    with pytest.raises(FormatError, match="damaged, holds a line of something else"):
+    with pytest.raises(ProofError, match="damaged, holds a line of something else"):
         journal.deleted()
 
 

@@ -49,13 +49,11 @@ class ServiceRunner(dl.BaseServiceRunner):  # type: ignore[misc, name-defined]
         client = connect(workers=WORKERS)
         raw = client.call("GET", f"/datasets/{dataset.id}", safe=True)
         options = ProvenOptions(pixel_rule=pixel_rule, delete_source=delete_source, workers=WORKERS)
-        told = _Told(progress)
         report = convert_connected(
             Dataset(client, raw, Target("", raw["name"])),
             options,
             journal=_journal(journal, delete_source),
-            start=told.start,
-            advance=told.advance,
+            progress=_Told(progress),
         )
         _raise_failure(report)
         return dataset

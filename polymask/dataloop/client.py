@@ -14,6 +14,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -209,11 +210,16 @@ class Client:
 
     def delete(self, annotation_id: str) -> None:
         """Delete one annotation by its id; one that is gone is gone."""
-        try:
-            body = {"username": _email(self._api)}
-            self._attempts("DELETE", f"/annotations/{annotation_id}", body, safe=True, read=lambda _: None)
-        except NotFound:
-            return
+        with suppress(NotFound):
+            self._delete(annotation_id, safe=True)
+
+    def delete_once(self, annotation_id: str) -> None:
+        """Delete one annotation without waiting for anything; raises `NotFound` where it is gone."""
+        self._delete(annotation_id, safe=False)
+
+    def _delete(self, annotation_id: str, *, safe: bool) -> None:
+        body = {"username": _email(self._api)}
+        self._attempts("DELETE", f"/annotations/{annotation_id}", body, safe=safe, read=lambda _: None)
 
 
 def _sent(api: Any, method: str, path: str, body: Any) -> Any:

@@ -57,6 +57,6 @@ class MatchedSource:
         """Local polygons are never deleted from here."""
         raise InputError(f"{item.name}: local polygons are kept")
 
-    def restore(self, item: Item, backup: Mapping[str, Any]) -> bool:
+    def restore(self, item: Item, backup: Mapping[str, Any], *, instance_id: str | None = None) -> bool:
         """Nothing was deleted, so nothing can be restored."""
         raise InputError(f"{item.name}: local polygons were kept")

@@ -1,22 +1,27 @@
 """Runs with a Dataloop dataset at one end or both."""
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from polymask.dataloop.answers import listed
 from polymask.dataloop.client import Client, Json, connect
 from polymask.dataloop.matched import MatchedSource
 from polymask.dataloop.recipe import Recipe
+from polymask.dataloop.restoring import Deleted, PuttingBack, deleted
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopItem, DataloopSource, refuse_missing_folder
-from polymask.dataloop.target import Target
+from polymask.dataloop.target import SCHEME, Target
+from polymask.deletion import finish
 from polymask.errors import InputError, NotFound, PolymaskError
 from polymask.formats import Annotations
-from polymask.formats.choice import Choice, original_id
+from polymask.formats.choice import Choice
 from polymask.journal import Journal, default_folder, open_existing, own_folder
 from polymask.limits import Limits
 from polymask.model import Skipped
@@ -42,6 +47,12 @@ class Dataset:
     def id(self) -> str:
         """The platform's id of it."""
         return str(self.raw["id"])
+
+    @property
+    def url(self) -> str:
+        """What names it on a command line."""
+        project = self.target.project or (listed(self.raw.get("projects")) or ["PROJECT"])[0]
+        return f"{SCHEME}{quote(str(project), safe='')}/{quote(self.target.dataset or self.id, safe='')}"
 
     def source(
         self,
@@ -97,14 +108,11 @@ def convert_in_place(
     query: str | Path | None = None,
     journal: str | Path | None = None,
     where: Sequence[str] = (),
-    start: Callable[[int], None] | None = None,
-    advance: Advance | None = None,
+    progress: Watcher | None = None,
 ) -> Report:
     """Replace the polygons of the dataset at a URL by masks, or add masks beside them."""
     dataset = open_dataset(url, workers=options.workers)
-    return convert_connected(
-        dataset, options, query=query, journal=journal, where=where, start=start, advance=advance
-    )
+    return convert_connected(dataset, options, query=query, journal=journal, where=where, progress=progress)
 
 
 def convert_connected(
@@ -114,25 +122,32 @@ def convert_connected(
     query: str | Path | None = None,
     journal: str | Path | None = None,
     where: Sequence[str] = (),
-    start: Callable[[int], None] | None = None,
-    advance: Advance | None = None,
+    progress: Watcher | None = None,
     watch: Watch | None = None,
 ) -> Report:
     """Convert a dataset in place; see `convert_in_place`."""
     source = dataset.source(query=query, check_images=options.check_images, choice=choice_of(options))
-    items = chosen(source.items(), where, shard=options.shard)
-    writes_journal = options.delete_source and not options.dry_run
-    kept = Journal(own_folder(dataset.journal_folder(journal), options.shard)) if writes_journal else None
-    if start:
-        start(len(items))
     recipe = dataset.recipe(options)
     sink = DataloopSink(dataset.client, source, recipe, limits=options.limits)
+    writes_journal = options.delete_source and not options.dry_run
+    kept = Journal(own_folder(dataset.journal_folder(journal), options.shard)) if writes_journal else None
+    looked_at = finish(source, sink, kept) if kept else []  # what is put back is among the items then
+    items = chosen(source.items(), where, shard=options.shard)
+    if kept and (tell := getattr(progress, "tell", None)):  # what only counts need not have it
+        tell(f"journal and backup: {kept.path}")
+    if progress:
+        progress.start(len(items))
     job = ProvenJob(source, sink, kept, options, sleep=dataset.client.sleep)
     job.watch = watch
-    report = job.run(items, advance=advance)
+    report = job.run(items, advance=progress.advance if progress else None)
     tell_of_labels(report, recipe)
+    report.notes += looked_at
     if kept:
         report.notes.append(f"journal and backup: {kept.path}")
+    if kept and report.deleted:
+        where = f" --journal {shlex.quote(str(journal))}" if journal else ""
+        undo = f"polymask restore {shlex.quote(dataset.url)}{where}"
+        report.notes.append(f"{report.deleted:,} polygons deleted; `{undo}` undoes it")
     return report
 
 
@@ -239,34 +254,44 @@ def _wrong(stored: Sequence[Stored]) -> Iterator[tuple[str, str]]:
             yield f"'{label}' has {masks} masks", DOUBLED
 
 
-def restore(url: str, *, journal: str | Path | None = None) -> Report:
-    """Put back every polygon that a run deleted, all rings; those that are there stay as they are."""
+def restore(url: str, *, journal: str | Path | None = None, dry_run: bool = False) -> Report:
+    """Put back every polygon that a run deleted, all rings; those that are there stay as they are.
+
+    A dry run tells how many that would be.
+    """
     dataset = open_dataset(url)
-    journals = open_existing(dataset.journal_folder(journal))
-    source, report = dataset.source(), Report()
-    lines = [(one, line) for one in journals for line in one.deleted()]
-    for kept, line in _once_each(lines):
-        item = Item(line["item"], line["name"])
+    polygons, meant = deleted(open_existing(dataset.journal_folder(journal)))
+    putting, report = PuttingBack(dataset.client, dataset.id), Report(dry_run=dry_run)
+    now: dict[tuple[str, str], str] = {}
+    for one in polygons:
         report.images += 1
+        parent = now.get(meant.get(one.parent, ("", "")))
         try:
-            done = source.restore(item, line["instance"])
+            if dry_run:
+                dataset.client.call("GET", f"/items/{one.item.id}", safe=True)
+                now[one.place] = putting.there(one.item, one.key)
+                done = not now[one.place]
+            else:
+                done, now[one.place] = putting.run(one.item, one.backup, one.key, parent=parent)
         except PolymaskError as error:  # its picture may be gone; the others can be put back
-            report.failures.append(Skipped(item.name, str(error)))
+            report.failures.append(Skipped(one.item.name, str(error)))
             report.exit_code = max(report.exit_code, error.exit_code)
             continue
-        if done:
-            kept.note("restored", item.id, ids=[line["instance"]["id"]])
+        if done and not dry_run:
+            one.journal.note("restored", one.item.id, ids=[one.backup["id"]], now=[now[one.place]])
         report.written += done
         report.unchanged += not done
+        if done:
+            report.notes += _not_put_back(one, linked=parent is not None or one.parent not in meant)
     return report
 
 
-def _once_each(lines: Sequence[tuple[Journal, Json]]) -> list[tuple[Journal, Json]]:
-    """One line a polygon, its last: one that was restored and deleted again is still the same polygon."""
-    latest = {
-        original_id(line["instance"]) or str(line["instance"]["id"]): (kept, line) for kept, line in lines
-    }
-    return list(latest.values())
+def _not_put_back(one: Deleted, *, linked: bool) -> Iterator[str]:
+    """What of a polygon is in the backup only."""
+    if one.unfit:
+        yield f"{one.item.name}: the metadata of polygon {one.key} is no object; it stays in the backup"
+    if not linked:
+        yield f"{one.item.name}: polygon {one.key} is linked to its parent's old id: that was not put back"
 
 
 def convert_item(
@@ -289,6 +314,8 @@ def convert_item(
     kept = Journal(dataset.journal_folder(journal)) if writes_journal else None
     recipe = dataset.recipe(chosen_options)
     sink = DataloopSink(client, source, recipe, limits=chosen_options.limits)
+    if kept:
+        finish(source, sink, kept)
     report = ProvenJob(source, sink, kept, chosen_options, sleep=client.sleep).run([one])
     tell_of_labels(report, recipe)
     return report

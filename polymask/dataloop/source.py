@@ -10,14 +10,9 @@ from typing import Any
 from polymask.coerce import whole
 from polymask.dataloop.answers import part
 from polymask.dataloop.client import Client, Json
-from polymask.errors import (
-    BackendError,
-    GeometryError,
-    InputError,
-    SourceChanged,
-    Unavailable,
-    nearest,
-)
+from polymask.dataloop.deletion import DeletionByFilter
+from polymask.dataloop.restoring import PuttingBack
+from polymask.errors import GeometryError, InputError, SourceChanged, Unavailable, nearest
 from polymask.formats.choice import Choice, origin_of, original_id
 from polymask.formats.dataloop_rows import annotation_of, instance_of, is_of_frame, is_picture
 from polymask.formats.per_image import NOT_SEEN
@@ -27,7 +22,6 @@ from polymask.limits import Limits
 from polymask.model import Frame, ImageRecord, Instance, Skipped
 from polymask.seams import Item, Reading
 
-TRIES = 4  # of posting one polygon again
 MOST_FOLDERS = 10  # told where one is not there
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
@@ -74,6 +68,7 @@ class DataloopSource:
         choice: Choice | None = None,
     ) -> None:
         self.client, self.dataset_id, self.check_images = client, dataset_id, check_images
+        self._deletion = DeletionByFilter(client, dataset_id)
         self.choice, self.folder = choice or Choice(), folder.strip("/")
         self.query = _below(self.folder, query or DEFAULT_QUERY)
         self._otherwise = None if query else _below(self.folder, PLAIN_QUERY)
@@ -144,47 +139,16 @@ class DataloopSource:
         return data
 
     def delete(self, item: Item, instance_ids: Sequence[str], etag: str) -> None:
-        """Delete these polygons, one by one; raises `SourceChanged` where the record is another now."""
+        """Delete these polygons; raises `SourceChanged` where the record, or one of them, is another now."""
         reading = self.read(item)
         if reading.record.etag != etag:
             raise SourceChanged(f"{item.name}: the annotations changed meanwhile; run again")
-        for instance_id in instance_ids:
-            self.client.delete(str(reading.raw[instance_id]["id"]))
+        self._deletion.run(item, [dict(reading.raw[instance_id]) for instance_id in instance_ids])
 
-    def restore(self, item: Item, backup: Mapping[str, Any]) -> bool:
-        """Post a deleted polygon again, all rings and metadata; False where it is there.
-
-        Whether it arrived is read back, not believed; it is not sent again before that.
-        """
-        wanted = original_id(backup) or str(backup["id"])
-        if self._has(item, wanted):
-            return False
-        for attempt in range(1, TRIES + 1):
-            failure: BackendError = Unavailable(
-                f"{item.name}: polygon {wanted} cannot be read back; run again"
-            )
-            try:
-                self.client.call("POST", f"/items/{item.id}/annotations", [posted(backup)], safe=False)
-            except BackendError as error:
-                if not self.client.may_pass(error):
-                    raise
-                failure = error
-            if self._has(item, wanted):
-                return True
-            if attempt < TRIES:
-                self.client.pause(failure, attempt)
-                if self._has(item, wanted):  # it may only have been late
-                    return True
-        raise failure
-
-    def _has(self, item: Item, wanted: str) -> bool:
-        """Whether a polygon is there, as itself or put back; of equal ones put back, one is left."""
-        there = [row for row in self.annotations(item) if wanted in (str(row.get("id")), original_id(row))]
-        put_back = [row for row in there if original_id(row) == wanted]
-        for double in put_back[1:]:  # both replies were lost, and the first look was outdated
-            if posted(double) == posted(put_back[0]):
-                self.client.delete(str(double["id"]))
-        return bool(there)
+    def restore(self, item: Item, backup: Mapping[str, Any], *, instance_id: str | None = None) -> bool:
+        """Post a deleted polygon again, all rings and metadata; False where it is there."""
+        key = instance_id or original_id(backup) or str(backup["id"])
+        return PuttingBack(self.client, self.dataset_id).run(item, backup, key)[0]
 
 
 def _below(folder: str, query: Json) -> Json:
@@ -288,16 +252,6 @@ def details_of(row: Json) -> Json:
         "user": {name: value for name, value in user.items() if name not in ("model", "polymask")} or None,
     }
     return {name: value for name, value in kept.items() if value is not None}
-
-
-def posted(backup: Mapping[str, Any]) -> Json:
-    """A backed-up polygon as it is posted again: without what the platform gives itself, and marked."""
-    own = ("id", "url", "item", "dataset", "hash", "createdAt", "updatedAt", "updatedBy", "creator")
-    row = {name: value for name, value in backup.items() if name not in own}
-    metadata = part(row, "metadata")
-    user = dict(part(metadata, "user"))
-    user["polymask"] = {"restored": original_id(backup) or backup["id"]}
-    return row | {"metadata": metadata | {"user": user}}
 
 
 def etag_of(polygons: Sequence[Json]) -> str:

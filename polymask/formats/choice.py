@@ -138,6 +138,17 @@ def sources_of(metadata: Any) -> list[dict[str, Any]]:
 
 
 def original_id(row: Mapping[str, Any]) -> str | None:
-    """The id that a restored polygon had before it was deleted."""
-    restored = part(row, "metadata", "user", "polymask").get("restored")
-    return str(restored) if restored else None
+    """The id that a restored polygon had in this item before it was deleted."""
+    mark = _mark(row)
+    # A mark of an earlier build names no item: it is taken to be of the one that it is on.
+    if not mark or mark.get("item", row.get("itemId")) != row.get("itemId", mark.get("item")):
+        return None
+    return str(mark["restored"])
+
+
+def _mark(row: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = part(row, "metadata")
+    for place in (part(metadata, "user"), metadata):
+        if (mark := part(place, "polymask")).get("restored"):
+            return mark
+    return {}

@@ -35,6 +35,7 @@ class Named(msgspec.Struct):
 
     type: Any = None
     id: Any = None
+    item_id: Any = msgspec.field(default=None, name="itemId")
     metadata: Any = None
 
 
@@ -137,7 +138,12 @@ def polygon_ids(rows: msgspec.Raw) -> frozenset[str]:
         return frozenset()  # what is wrong with a row is told when it is read
     polygons = [row for row in named if row.type == "segment"]
     ids = {str(row.id) for row in polygons if row.id}
-    return frozenset(ids | {old for row in polygons if (old := original_id({"metadata": row.metadata}))})
+    return frozenset(ids | {before for row in polygons if (before := original_id(_marked(row)))})
+
+
+def _marked(row: Named) -> dict[str, Any]:
+    """What tells which polygon a restored one was."""
+    return {"metadata": row.metadata} | ({"itemId": row.item_id} if row.item_id else {})
 
 
 def says_nothing_new(row: Annotation, polygons: frozenset[str]) -> bool:

@@ -200,8 +200,7 @@ def _of_dataset(url: str, preview: Place, progress: Progress | None, options: di
         query=chosen.filter,
         journal=chosen.journal,
         where=chosen.where,
-        start=progress.start if progress else None,
-        advance=progress.advance if progress else None,
+        progress=progress,
         watch=watch,
     )
     read = dataset.source().image

@@ -18,6 +18,10 @@ def summary(report: Report, dest: object) -> str:
         f"{report.written:,} written, {report.unchanged:,} unchanged, {report.failed:,} failed "
         f"in {report.seconds:.1f} s ({rate:,.0f} images/s, {report.kernel} kernel)",
     ]
+    if report.dry_run:
+        lines.append(f"Dry run: nothing was written; {report.deleted:,} polygons would be deleted.")
+    elif report.deleted:
+        lines.append(f"{report.deleted:,} polygons were deleted; how to undo it is noted below.")
     if report.images and report.unchanged == report.images:
         lines.append("Nothing to do: every mask is there already.")
     return "\n".join([*lines, *_labels(report), *_conflicts(report), *_left_out(report)])

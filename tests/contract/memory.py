@@ -65,8 +65,8 @@ class Memory:
         """Take a row away."""
         self.rows[item_id] = [row for row in self.rows[item_id] if row["id"] != key]
 
-    def restore(self, item: Item, backup: Mapping[str, Any]) -> bool:
-        wanted = str(backup.get("restored", backup["id"]))
+    def restore(self, item: Item, backup: Mapping[str, Any], *, instance_id: str | None = None) -> bool:
+        wanted = instance_id or str(backup.get("restored", backup["id"]))
         if wanted in self.read(item).raw:
             return False
         self.add(

@@ -61,6 +61,8 @@ FAULTS: dict[str, tuple[Options, ...]] = {
     "none in total": ({"kind": "wrong-total", "keep": 0},),
     "page repeated": ({"kind": "repeat-page"},),
     "page lost": ({"kind": "lose-page"},),
+    "condition refused": ({"kind": "status", "status": 400, "clause": "updatedAt"},),
+    "condition not heeded": ({"kind": "ignore-clause", "clause": "updatedAt"},),
 }
 
 
@@ -104,8 +106,10 @@ def undisturbed() -> tuple[tuple[AuditEntry, ...], tuple[str, ...]]:
 def applies(options: Options, call: AuditEntry) -> bool:
     """Whether a kind of fault can do anything to a call."""
     kind, query = options["kind"], call.path.endswith("/query")
+    if options.get("clause", "").encode() not in call.raw:
+        return False
     if kind.startswith("partial"):
-        return isinstance(call.body, list)
+        return isinstance(call.body, list) or (kind == "partial" and bool((call.body or {}).get("delete")))
     if kind in ("short-page", "wrong-total", "repeat-page", "lose-page"):
         return query
     return kind != "stale" or query or call.method == "GET"

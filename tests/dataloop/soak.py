@@ -157,7 +157,7 @@ class LongWatch(Watch):
 
     def _read_backup(self) -> None:
         for line in self._backup.lines():
-            with suppress(ValueError):  # a line that a kill cut off, and the next run closed
+            with suppress(KeyError):  # a seal
                 row = json.loads(line)["instance"]
                 same = row == self.world.originals[row["id"]]
                 (self._kept.add if same else self._kept.discard)(row["id"])
@@ -239,7 +239,7 @@ def _audited(world: World, watch: Watch, journal: Path, result: Soak) -> None:
     """The end of it: the calls, the state, the journal."""
     result.calls = len(world.emulator.audit)
     result.faults = sum(bool(entry.fault) for entry in world.emulator.audit)
-    per_item = (len(undisturbed()[0]) - 5) / 5  # five find the dataset and its items, the others convert
+    per_item = (len(undisturbed()[0]) - 7) / 5  # five find the dataset and its items, two try the filter
     result.undisturbed_calls = round(per_item * result.items)
     watch.look()
     result.lost = len(set(watch.lost))

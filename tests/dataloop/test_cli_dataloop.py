@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from polymask.dataloop.emulator import Emulator, cookie, fake_token
+from polymask.dataloop.emulator import Emulator, Fault, cookie, fake_token
 from tests.conftest import ROOT, SAMPLE
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -66,6 +67,52 @@ def test_a_dataset_there_and_back(command: Command, sample: Emulator) -> None:
     assert "5 masks on 2 items" in command("verify", URL).stdout
     assert "9 polygons put back" in command("restore", URL).stdout
     assert kinds(sample)["segment"] == before["segment"]
+
+
+def test_a_deletion_is_told_and_undone_as_it_says(command: Command, sample: Emulator) -> None:
+    """The journal's place at the start, how many polygons went, and the command that puts them back."""
+    before = kinds(sample)
+    done = command("convert", URL, "--delete-source", "--journal", "my journal")
+    assert "polymask: journal and backup: my journal\n" in done.stderr
+    assert "9 polygons were deleted" in done.stdout
+    (undo,) = re.findall(r"`polymask (restore [^`]*)`", done.stdout)
+    dry = command(*shlex.split(undo), "--dry-run")
+    assert (dry.returncode, "9 polygons would be put back" in dry.stdout) == (0, True)
+    assert "segment" not in kinds(sample)
+    assert json.loads(command(*shlex.split(undo), "--json").stdout)["restored"] == 9
+    assert kinds(sample)["segment"] == before["segment"]
+
+
+def test_a_dry_run_says_that_it_was_one(command: Command) -> None:
+    """For a person, and as a document."""
+    assert (
+        "Dry run: nothing was written; 9 polygons would be deleted."
+        in command("convert", URL, "--delete-source", "--dry-run").stdout
+    )
+    assert json.loads(command("convert", URL, "--dry-run", "--json").stdout)["dry_run"] is True
+
+
+def test_a_failure_names_its_item_once(command: Command, sample: Emulator) -> None:
+    """In the summary and on stderr."""
+    sample.faults.add(Fault("POST", "/items/*/annotations", "status", status=400, times=None))
+    done = command("convert", URL)
+    assert done.returncode == 3
+    name = sample.items()[0]["name"]
+    assert f"{name}: Dataloop: POST" in done.stderr
+    assert f"{name}: {name}:" not in done.stdout + done.stderr
+
+
+def test_polygons_that_cannot_be_put_back_fail_the_command(
+    command: Command, sample: Emulator, tmp_path: Path
+) -> None:
+    """The others come back; the exit code and stderr tell of those, and a damaged journal is exit 5."""
+    assert command("convert", URL, "--delete-source", "--journal", "kept").returncode == 0
+    sample.remove_item(sample.items()[0]["id"])
+    done = command("restore", URL, "--journal", "kept")
+    assert (done.returncode, "could not be put back" in done.stderr) == (3, True)
+    (tmp_path / "kept" / "journal.jsonl").unlink()
+    done = command("restore", URL, "--journal", "kept")
+    assert (done.returncode, "kept/journal.jsonl: damaged" in done.stderr) == (5, True)
 
 
 def test_a_dataset_becomes_a_training_set(command: Command, sample: Emulator, tmp_path: Path) -> None:

@@ -251,3 +251,41 @@ def test_faults_strike_before_anybody_is_asked_for_a_token(dataloop_emulator: Em
     dataloop_emulator.faults.add(Fault("GET", "/projects", "status", status=503))
     assert requests.get(f"{dataloop_emulator.url}/projects", timeout=5).status_code == 503
     assert requests.get(f"{dataloop_emulator.url}/projects", timeout=5).status_code == 401
+
+
+def deletion(ids: list[str], **clauses: Any) -> dict[str, Any]:
+    """The SDK's deletion of several annotations, and further clauses."""
+    every = [{"annotationId": {"$in": ids}}, *({name: clause} for name, clause in clauses.items())]
+    return {"resource": "annotations", "filter": {"$and": every}, "delete": True}
+
+
+def test_many_are_deleted_by_id_where_nobody_edited_them(harbor: Harbor, api: Api) -> None:
+    """The condition is compared with the last edit of each; the audit names what went."""
+    ids = harbor.add_polygons(3)
+    latest = harbor.emulator.annotations()[-1]["updatedAt"]
+    edited = harbor.emulator.edit_annotation(ids[0], label="dog")
+    assert edited["updatedAt"] > latest
+    body = deletion(ids, updatedAt={"$lte": latest}, itemId=harbor.item_id)
+    assert api("POST", f"/datasets/{harbor.dataset_id}/query", body).status_code == 200
+    assert [one["id"] for one in harbor.emulator.annotations()] == [ids[0]]
+    assert [key for _, _, key in harbor.emulator.audit[-1].changes] == ids[1:]
+
+
+def test_a_filter_may_be_refused_or_not_heeded(harbor: Harbor, api: Api) -> None:
+    """By the field of one of its clauses; queries without it go through."""
+    ids = harbor.add_polygons(2)
+    path, body = f"/datasets/{harbor.dataset_id}/query", deletion(ids, updatedAt={"$lt": "1970"})
+    harbor.emulator.faults.add(Fault("POST", "**/query", "status", status=400, clause="updatedAt"))
+    assert api("POST", path, deletion(ids[:1])).status_code == 200
+    assert api("POST", path, body).status_code == 400
+    harbor.emulator.faults.add(Fault("POST", "**/query", "ignore-clause", clause="updatedAt"))
+    assert api("POST", path, body).status_code == 200
+    assert harbor.emulator.annotations() == []
+
+
+def test_a_deletion_of_many_may_be_carried_out_in_part(harbor: Harbor, api: Api) -> None:
+    """It is answered as if it had been."""
+    ids = harbor.add_polygons(4)
+    harbor.emulator.faults.add(Fault("POST", "**/query", "partial"))
+    assert api("POST", f"/datasets/{harbor.dataset_id}/query", deletion(ids)).status_code == 200
+    assert [one["id"] for one in harbor.emulator.annotations()] == ids[2:]

@@ -10,6 +10,7 @@ import pytest
 from polymask.dataloop import client as client_module
 from polymask.dataloop import run
 from polymask.dataloop.emulator import Fault
+from polymask.raster import KERNEL
 
 from .conftest import png
 from .world import (
@@ -62,7 +63,10 @@ def test_a_dataset_of_25_items(world: World, journal: Path, pages_of_ten: None) 
 
     assert (report.failures, report.deleted, report.written) == ([], len(world.originals) - 1, 23)
     assert [one.name for one in report.unsupported] == ["video.mp4"]
-    assert report.notes[-1] == f"journal and backup: {journal}"
+    assert report.notes[-2] == f"journal and backup: {journal}"
+    undo = f"`polymask restore dataloop://boats/harbor --journal {journal}`"
+    assert report.notes[-1] == f"{report.deleted} polygons deleted; {undo} undoes it"
+    assert (report.kernel, report.dry_run) == (KERNEL, False)
     assert world.of_type("segment") == videos
     ours = [row for row in world.of_type("binary") if isinstance(claim(row), dict)]
     assert [
@@ -119,6 +123,7 @@ def test_a_dry_run_writes_nothing(world: World, journal: Path, delete_source: bo
     world.add_item("/0.png", RING_WITH_HOLE, BESIDE, ACROSS)
     report = world.convert(journal, delete_source=delete_source, dry_run=True)
     assert (report.written, report.deleted) == (1, 3 if delete_source else 0)
+    assert report.to_dict()["dry_run"] is True
     assert world.writes() == []
     assert not journal.exists()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from polymask.dataloop.emulator import Fault
 from polymask.dataloop.sink import PREFIX, claim_of
 from polymask.errors import ProofError
 
@@ -18,6 +19,7 @@ from .world import (
     WIDTH,
     Watch,
     World,
+    brushed,
     expected,
     faults_of_order,
     ring,
@@ -27,7 +29,7 @@ from .world import (
 )
 
 LATE = segment("cat", ring(15, 10, 22, 15))
-CALLS = 16  # of a run over one item with three polygons of two labels
+CALLS = 15  # of a run over one item with three polygons of two labels
 
 
 @pytest.fixture
@@ -38,8 +40,16 @@ def item(world: World) -> str:
 ALL = [RING_WITH_HOLE, BESIDE, ACROSS]
 
 
+def refused(world: World) -> Fault:
+    """A service that takes no condition on when a polygon was changed."""
+    fault = Fault("POST", "**/query", "status", status=400, clause="updatedAt", times=None)
+    world.emulator.faults.add(fault)
+    return fault
+
+
 def test_stopped_between_two_deletions(world: World, item: str, journal: Path) -> None:
     """A run that stops with one of two polygons deleted is finished by the next, without an upload."""
+    refused(world)
     with stopped_before("DELETE", 2):
         world.convert(journal)
     assert len(world.of_type("segment")) == 2
@@ -152,6 +162,7 @@ def test_edited_before_an_old_mask_is_taken_away(world: World, item: str, journa
 def test_deleted_by_somebody_else_meanwhile(world: World, item: str, journal: Path) -> None:
     """A polygon that somebody deletes between our deletions is no failure."""
     last = list(world.originals)[-1]
+    refused(world)
     world.before("DELETE", "", 2, lambda: world.emulator.remove_annotation(last))
     report = world.convert(journal)
     assert report.failures == []
@@ -183,8 +194,6 @@ def test_a_mask_deleted_by_hand(world: World, item: str, journal: Path) -> None:
 
 def test_a_mask_deleted_by_hand_and_still_seen_once(world: World, item: str, journal: Path) -> None:
     """One outdated answer that still shows the mask is not enough to delete its polygons."""
-    from polymask.dataloop.emulator import Fault
-
     with stopped_before("DELETE", 1):
         world.convert(journal)
     (mask,) = [row["id"] for row in world.of_type("binary") if row["label"] == "dog"]
@@ -201,13 +210,8 @@ def test_a_mask_deleted_by_hand_and_still_seen_once(world: World, item: str, jou
 
 def tamper(world: World, label: str) -> None:
     """Paint over a mask of ours, as an annotator with a brush would."""
-    import base64
-
-    from polymask.png import encode_rgba
-
     (row,) = [row for row in world.of_type("binary") if row["label"] == label]
-    png = base64.b64encode(encode_rgba(np.ones((HEIGHT, WIDTH), bool), (9, 9, 9))).decode()
-    world.emulator.edit_annotation(row["id"], coordinates=PREFIX + png)
+    world.emulator.edit_annotation(row["id"], coordinates=PREFIX + brushed(np.ones((HEIGHT, WIDTH), bool)))
 
 
 def relabel(world: World, label: str) -> None:

@@ -17,7 +17,7 @@ from tests.crash.stops import SIGNALS
 
 from .kill_campaign import MOMENTS, Runs, Strike, judged, killed
 
-A_POST, A_DELETION = 8, 20  # by number, of the calls of a conversion
+A_POST, A_DELETION = 8, 13  # by number, of the calls of a conversion
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from polymask.dataloop.emulator import Fault
-from polymask.errors import NotFound
+from polymask.errors import NotFound, ProofError
 from polymask.journal import EVENTS
 
-from .world import ACROSS, BESIDE, World, expected, ring, same_masks, segment, strip
+from .world import ACROSS, BESIDE, World, box, expected, ring, same_masks, segment, strip
 
 RICH = segment(
     "cat",
@@ -148,7 +148,10 @@ def test_an_item_that_is_gone_does_not_hold_up_the_others(world: World, item: st
 def test_a_stopped_run_is_restored_as_well(world: World, item: str, journal: Path) -> None:
     """Polygons that a run deleted before it stopped come back beside those it had not deleted yet."""
     before = unmarked(world)
-    world.emulator.faults.add(Fault("DELETE", "**", "status", status=403, skip=1, times=None))
+    world.emulator.faults.add(
+        Fault("POST", "**/query", "status", status=400, clause="updatedAt", times=None),
+        Fault("DELETE", "**", "status", status=403, skip=1, times=None),
+    )
     assert world.convert(journal).failures
     world.emulator.faults.clear()
     assert world.restore(journal).written == 1
@@ -163,3 +166,142 @@ def test_restored_polygons_keep_their_name(world: World, item: str, journal: Pat
     world.restore(journal)
     marks = {row["metadata"]["user"]["polymask"]["restored"] for row in world.of_type("segment")}
     assert marks == set(world.originals)
+
+
+def clone(world: World, item: str, path: str) -> str:
+    """An item copied with all that is on it, as the platform clones one: new ids, the old metadata."""
+    rows = [
+        {name: row[name] for name in ("type", "label", "coordinates", "metadata", "attributes")}
+        for row in world.emulator.annotations(item)
+    ]
+    return world.add_item(path, *rows)
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_a_clone_gets_its_own_polygons_back(world: World, journal: Path, rounds: int) -> None:
+    """A clone of an item whose polygons were restored has the same marks: both items get theirs."""
+    item = world.add_item("/0.png", ACROSS)
+    world.convert(journal)
+    world.restore(journal)
+    copies = [clone(world, item, f"/copy {number}.png") for number in range(2)]
+    for _ in range(rounds):
+        assert (world.convert(journal).failures, world.of_type("segment")) == ([], [])
+        report = world.restore(journal)
+        assert (report.written, report.failures) == (3, [])
+        for each in (item, *copies):
+            (row,) = world.of_type("segment", each)
+            assert row["coordinates"] == ACROSS["coordinates"]
+    assert world.restore(journal).written == 0
+
+
+def test_a_clone_with_the_marks_of_an_earlier_build_gets_its_own_back(world: World, journal: Path) -> None:
+    """Those named no item, so that a clone's polygons are known by the same id: both items get theirs."""
+    item = world.add_item("/0.png", ACROSS)
+    world.convert(journal)
+    world.restore(journal)
+    (row,) = world.of_type("segment")
+    world.emulator.edit_annotation(row["id"], metadata={"user": {"polymask": {"item": None}}})
+    copy = clone(world, item, "/copy.png")
+    assert world.convert(journal).failures == []
+    assert world.restore(journal).written == 2
+    assert [len(world.of_type("segment", each)) for each in (item, copy)] == [1, 1]
+
+
+def test_a_clone_from_before_a_restoration_gets_its_own_back(world: World, journal: Path) -> None:
+    """Also one that was cloned with its polygons never deleted."""
+    item = world.add_item("/0.png", ACROSS)
+    copy = clone(world, item, "/copy.png")
+    world.convert(journal)
+    assert world.restore(journal).written == 2
+    assert [len(world.of_type("segment", each)) for each in (item, copy)] == [1, 1]
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_a_copy_within_an_item_comes_back_too(world: World, journal: Path, rounds: int) -> None:
+    """Somebody copies a restored polygon, mark and all, and moves the copy: it is one of its own."""
+    item = world.add_item("/0.png", ACROSS)
+    world.convert(journal)
+    world.restore(journal)
+    (row,) = world.of_type("segment")
+    moved = {name: row[name] for name in ("type", "label", "metadata")} | {"coordinates": [ring(0, 0, 3, 3)]}
+    world.emulator.add_annotation(item, moved)
+    for _ in range(rounds):
+        assert world.convert(journal).failures == []
+        assert world.restore(journal).written == 2
+        found = sorted(str(one["coordinates"]) for one in world.of_type("segment"))
+        assert found == sorted(str(one["coordinates"]) for one in (ACROSS, moved))
+    assert world.restore(journal).written == 0
+
+
+def with_parent(row: dict[str, object], parent: str) -> dict[str, object]:
+    metadata = row["metadata"]
+    assert isinstance(metadata, dict)
+    return row | {"metadata": metadata | {"system": metadata["system"] | {"parentId": parent}}}
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_children_are_linked_to_their_parents_new_ids(world: World, journal: Path, rounds: int) -> None:
+    """Over three generations, the child listed before its parent; a link to what was kept stays."""
+    item = world.add_item("/0.png", box())
+    (kept,) = world.emulator.annotations(item)
+    child, parent, eldest = (world.add(item, row) for row in (BESIDE, ACROSS, with_parent(RICH, kept["id"])))
+    for below, above in ((child, parent), (parent, eldest)):
+        world.emulator.edit_annotation(below, metadata={"system": {"parentId": above}})
+    for _ in range(rounds):
+        world.convert(journal)
+        assert world.restore(journal).notes == []
+    by_label = {str(row["coordinates"]): row for row in world.of_type("segment")}
+    child_row, parent_row, eldest_row = (by_label[str(row["coordinates"])] for row in (BESIDE, ACROSS, RICH))
+    links = [row["metadata"]["system"]["parentId"] for row in (child_row, parent_row, eldest_row)]
+    assert links == [parent_row["id"], eldest_row["id"], kept["id"]]
+
+
+def test_a_circle_of_parents_comes_back(world: World, journal: Path) -> None:
+    """Nobody draws one, but a service may hold it: all come back, and what cannot be linked is told."""
+    item = world.add_item("/0.png")
+    first, second = world.add(item, BESIDE), world.add(item, ACROSS)
+    for below, above in ((first, second), (second, first)):
+        world.emulator.edit_annotation(below, metadata={"system": {"parentId": above}})
+    world.convert(journal)
+    report = world.restore(journal)
+    assert (report.written, len(report.notes)) == (2, 1)
+    assert "linked to its parent's old id" in report.notes[0]
+
+
+def test_a_dry_run_tells_what_would_be_put_back(world: World, item: str, journal: Path) -> None:
+    """It changes neither the dataset nor the journal."""
+    gone = world.add_item("/1.png", ACROSS)
+    world.convert(journal)
+    world.emulator.remove_item(gone)
+    before, calls = (journal / EVENTS).read_bytes(), len(world.emulator.audit)
+    report = world.restore(journal, dry_run=True)
+    assert (report.written, report.unchanged, report.dry_run) == (3, 0, True)
+    assert [one.name for one in report.failures] == ["1.png"]
+    assert (world.writes(calls), (journal / EVENTS).read_bytes()) == ([], before)
+    world.restore(journal)
+    assert world.restore(journal, dry_run=True).unchanged == 3
+
+
+def test_a_damaged_journal_restores_nothing_and_says_so(world: World, item: str, journal: Path) -> None:
+    """One changed letter in what was deleted, or no such file: an error that names it, exit code 5."""
+    world.convert(journal)
+    data = (journal / EVENTS).read_bytes()
+    (journal / EVENTS).write_bytes(data.replace(b"deleting", b"deletinG"))
+    for _ in range(2):
+        with pytest.raises(ProofError, match=r"journal\.jsonl: damaged") as raised:
+            world.restore(journal)
+        assert raised.value.exit_code == 5
+        (journal / EVENTS).unlink(missing_ok=True)
+    assert world.of_type("segment") == []
+    (journal / EVENTS).write_bytes(data)
+    assert world.restore(journal).written == 3
+
+
+def test_many_polygons_cost_two_calls_each(world: World, journal: Path) -> None:
+    """An item is listed once; each polygon is then posted, and read back by its new id."""
+    world.add_item("/0.png", *(segment("cat", ring(n, n, n + 3, n + 3)) for n in range(8)))
+    world.convert(journal)
+    calls = len(world.emulator.audit)
+    world.restore(journal)
+    asked = [entry.path for entry in world.emulator.audit[calls:] if "/datasets/query" not in entry.path]
+    assert len([path for path in asked if path.endswith(("/query", "/annotations"))]) == 1 + 2 * 8

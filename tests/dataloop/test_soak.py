@@ -24,7 +24,7 @@ def test_a_polygon_without_a_backup_is_lost(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is deleted without having been kept is told by the next look."""
-    monkeypatch.setattr(Journal, "back_up", lambda *_: None)
+    monkeypatch.setattr(Journal, "back_up", lambda *_, **__: None)
     world.add_item("/a.png", RING_WITH_HOLE, BESIDE)
     watch = LongWatch(world, tmp_path / "journal")
     world.convert(tmp_path / "journal")

@@ -9,8 +9,9 @@ import pytest
 
 from polymask.dataloop.client import connect
 from polymask.dataloop.emulator import Fault
+from polymask.dataloop.restoring import original_id, posted
 from polymask.dataloop.run import read_query
-from polymask.dataloop.source import DataloopItem, DataloopSource, details_of, etag_of, posted
+from polymask.dataloop.source import DataloopItem, DataloopSource, details_of, etag_of
 from polymask.dataloop.target import Target, is_dataloop
 from polymask.errors import BackendError, InputError, NotFound, SourceChanged
 from polymask.seams import Item
@@ -156,7 +157,10 @@ def test_odd_metadata_do_no_harm(metadata: Any) -> None:
     """Whatever an importer put there, a polygon is read, and posted again with our mark."""
     row = {**ACROSS, "id": "p1", "metadata": metadata}
     assert details_of(row) == {}
-    assert posted(row)["metadata"]["user"]["polymask"] == {"restored": "p1"}
+    again = posted(row, "i", "p1") | {"itemId": "i"}
+    assert original_id(again) == "p1"
+    kept = metadata.get("user") if isinstance(metadata, dict) else None
+    assert again["metadata"]["user"] == (kept or {"polymask": {"restored": "p1", "item": "i"}})
 
 
 def test_a_mask_keeps_what_was_said_of_a_polygon() -> None:
@@ -275,11 +279,33 @@ def test_a_polygon_that_is_late_is_waited_for(world: World) -> None:
     assert source.restore(item, backup) is False
 
 
-def test_only_an_equal_double_is_taken_away(world: World) -> None:
-    """Of polygons that were put back twice, one that was edited since stays."""
+def test_copies_that_were_there_before_stay(world: World) -> None:
+    """Somebody may have copied a polygon that was put back; what came just now can be a double of ours."""
     source, item, backup = put_back(world)
-    row = posted(backup)
-    first, edited, double = (world.add(item.id, one) for one in (row, row | {"label": "dog 2"}, row))
+    row = posted(backup, item.id, "p1")
+    many = [world.add(item.id, one) for one in (row, row | {"label": "dog 2"}, row)]
     assert source.restore(item, backup) is False
-    assert [one["id"] for one in world.of_type("segment")] == [first, edited]
-    assert double not in (first, edited)
+    assert [one["id"] for one in world.of_type("segment")] == many
+
+
+def test_a_mark_is_of_its_item(world: World) -> None:
+    """A copy of an item carries the marks of its polygons along; there they name nothing."""
+    _, item, backup = put_back(world)
+    row = posted(backup, item.id, "p1")
+    assert original_id(row | {"itemId": item.id}) == "p1"
+    assert original_id(row | {"itemId": "another"}) is None
+    of_an_earlier_build = {"itemId": "another", "metadata": {"user": {"polymask": {"restored": "p1"}}}}
+    assert original_id(of_an_earlier_build) == "p1"
+
+
+@pytest.mark.parametrize(
+    "user", ["a text", ["a", "list"], 7, {"polymask": "a hobby"}, {"polymask": {"no": "mark"}}]
+)
+def test_what_somebody_keeps_where_the_mark_would_go_stays(world: World, user: Any) -> None:
+    """The mark goes beside it, and the polygon is known by it all the same."""
+    source, item, backup = put_back(world)
+    backup = backup | {"metadata": {"system": {"attributes": {}}, "user": user}}
+    assert [source.restore(item, backup) for _ in range(2)] == [True, False]
+    (row,) = world.of_type("segment")
+    assert row["metadata"]["user"] == user
+    assert original_id(row) == "p1"

@@ -1,5 +1,6 @@
 """A dataset to convert, conversions that wait for nothing, and what must be true of them at any moment."""
 
+import base64
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +17,7 @@ from polymask.dataloop.client import Client, connect
 from polymask.dataloop.emulator import Emulator, fake_token, point_sdk_at
 from polymask.dataloop.sink import png_of
 from polymask.model import BoolMask, Frame, Polygon
-from polymask.png import decode_rgba
+from polymask.png import decode_rgba, encode_rgba
 from polymask.proven import ProvenOptions
 from polymask.report_model import Report
 
@@ -117,9 +118,9 @@ class World:
             chosen = ProvenOptions(delete_source=delete_source, **options)
             return run.convert_in_place(URL, chosen, journal=journal, **where)
 
-    def restore(self, journal: Path) -> Report:
+    def restore(self, journal: Path, *, dry_run: bool = False) -> Report:
         with self.connected():
-            return run.restore(URL, journal=journal)
+            return run.restore(URL, journal=journal, dry_run=dry_run)
 
     def of_type(self, kind: str, item_id: str | None = None) -> list[Json]:
         return [one for one in self.emulator.annotations(item_id) if one["type"] == kind]
@@ -201,7 +202,8 @@ class Watch:
 def backed_up(journal: Path) -> dict[str, Json]:
     path = journal / "backup.jsonl"
     lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-    return {row["id"]: row for row in (json.loads(line)["instance"] for line in lines if line)}
+    rows = [json.loads(line) for line in lines if line]
+    return {row["instance"]["id"]: row["instance"] for row in rows if "instance" in row}
 
 
 def faults_of_order(world: World) -> list[str]:
@@ -226,7 +228,7 @@ def faults_of_order(world: World) -> list[str]:
                 claim = row.get("metadata", {}).get("user", {}).get("polymask", {})
                 sources[mask] = {source["id"] for source in claim.get("sources", ())}
                 unread.setdefault(item, set()).add(mask)
-        elif isinstance(body, dict) and body.get("resource") == "annotations" and entry.status == 200:
+        elif isinstance(body, dict) and _shows_all(body) and entry.status == 200:
             item = next((clause["itemId"] for clause in body["filter"]["$and"] if "itemId" in clause), "")
             posted = {one for one in posted if one[0] != item}
             for mask in unread.pop(item, set()) if entry.fault in ("", "slow", "wrong-total") else ():
@@ -238,6 +240,18 @@ def faults_of_order(world: World) -> list[str]:
             elif verb == "delete":
                 proven.pop(key, None)
     return wrong
+
+
+def _shows_all(body: Json) -> bool:
+    """Whether a query lists all annotations of an item, its masks among them."""
+    if body.get("resource") != "annotations" or body.get("delete"):
+        return False
+    return {name for clause in body["filter"]["$and"] for name in clause} <= {"itemId", "id"}
+
+
+def brushed(mask: BoolMask) -> str:
+    """A mask's PNG in base64, as somebody with a brush leaves it."""
+    return base64.b64encode(encode_rgba(mask, (9, 9, 9))).decode()
 
 
 class Stopped(BaseException):

@@ -78,6 +78,9 @@ PUSH: dict[str, Part] = {
     "contract": partial(passing, "contract of sources and sinks", "tests/contract"),
     "calls": partial(calls, sample=20),
     "http": partial(passing, "HTTP faults with the real SDK, a tenth", "tests/dataloop/test_faults.py"),
+    "edits": partial(
+        passing, "edits at moments of a deletion", "tests/dataloop/test_edits_during_deletion.py"
+    ),
     **program("tests.fuzz", "fuzz: 500 inputs a target", "--runs", "500"),
 }
 
@@ -94,6 +97,7 @@ NIGHTLY: dict[str, Part] = {
     "contract": partial(passing, "contract of sources and sinks", "tests/contract"),
     "calls": partial(calls, starts=60),
     **program("tests.dataloop.fault_campaign", "HTTP: every fault at every call, and 200 kills"),
+    **program("tests.dataloop.edit_campaign", "edits and masks taken away at every moment of a run"),
     **program("tests.exact_campaign", "100,000 polygons against exact arithmetic", "100000"),
     **program("tests.fuzz", "fuzz: 10,000 inputs a target", "--runs", "10000"),
     **program("tests.seeded", "seeded bugs"),

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -76,6 +76,15 @@ class Call:
         return _peek(self.raw).resource
 
     @property
+    def clauses(self) -> frozenset[str]:
+        """The fields that a query's filter has clauses on, read from the body without judging it."""
+        return frozenset(_fields(_peek(self.raw).filter))
+
+    def without_clause(self, field: str) -> "Call":
+        """Return the same call as if its filter had no clause on a field."""
+        return self.with_body(self.body | {"filter": _without(self.body["filter"], field)})
+
+    @property
     def reads(self) -> bool:
         """Whether the call changes nothing."""
         # The platform queries, changes and deletes through one path.
@@ -147,6 +156,27 @@ class _Peek(msgspec.Struct):
     resource: str | None = None
     delete: bool | None = None
     update: Any = None
+    filter: Any = None
+
+
+def _fields(query: Any) -> Iterator[str]:
+    for name, condition in query.items() if isinstance(query, dict) else ():
+        if name in ("$and", "$or"):
+            yield from (below for part in condition for below in _fields(part))
+        else:
+            yield name
+
+
+def _without(query: Any, gone: str) -> Any:
+    if isinstance(query, list):
+        return [part for part in (_without(one, gone) for one in query) if part]
+    if not isinstance(query, dict):
+        return query
+    return {
+        name: _without(condition, gone) if name in ("$and", "$or") else condition
+        for name, condition in query.items()
+        if name != gone
+    }
 
 
 def _peek(raw: bytes) -> _Peek:

@@ -41,9 +41,25 @@ def _batch(call: Call) -> list[Any] | None:
 
 
 def _trim(fault: Fault, call: Call) -> Call:
-    batch = _batch(call)
-    # A single object cannot be stored in part.
-    return call if batch is None else call.with_body(batch[: _kept(fault, batch)])
+    body = call.body
+    if isinstance(body, list):
+        return call.with_body(body[: _kept(fault, body)])
+    # A single object cannot be stored in part, but many can be deleted in part.
+    if isinstance(body, dict) and body.get("delete"):
+        return call.with_body(body | {"filter": _of_fewer(fault, body.get("filter"))})
+    return call
+
+
+def _of_fewer(fault: Fault, query: Any) -> Any:
+    """A filter whose lists of values are shortened."""
+    if isinstance(query, list):
+        return [_of_fewer(fault, part) for part in query]
+    if not isinstance(query, dict):
+        return query
+    return {
+        name: part[: _kept(fault, part)] if name == "$in" else _of_fewer(fault, part)
+        for name, part in query.items()
+    }
 
 
 def _shift(pages: int) -> Callable[[Fault, Call], Call]:
@@ -85,6 +101,7 @@ _BEFORE: dict[str, Callable[[Fault, Call], Call]] = {
     "partial-error": _trim,
     "repeat-page": _shift(-1),
     "lose-page": _shift(1),
+    "ignore-clause": lambda fault, call: call.without_clause(fault.clause or ""),
 }
 _AFTER: dict[str, Callable[[Fault, Call, Answer], Answer]] = {
     "status-after": lambda fault, _call, _given: refusal(fault),

@@ -18,13 +18,15 @@ KINDS = {
     "invalid-json": "does the work, then answers 200 with text that is no JSON",
     "slow": "waits `seconds`, then does the work",
     "slow-after": "does the work, then waits `seconds` before it answers",
-    "partial": "stores the first `keep` elements of a batch (half of it by default) and answers success",
+    "partial": "stores the first `keep` elements of a batch (half of it by default), or deletes the first of "
+    "those named by their ids, and answers success",
     "partial-error": "stores the first `keep` elements; the others are answered as error objects",
     "short-page": "leaves rows out of a page, sending the first `keep` (half by default); totals stay true",
     "wrong-total": "claims `keep` rows in total (one too many by default)",
     "repeat-page": "answers with the page before the one that was asked for",
     "lose-page": "answers with the page after the one that was asked for",
     "stale": "answers from the state before the last write",
+    "ignore-clause": "does the work as if the filter had no clause on the field `clause`",
 }
 """Every kind of fault and what it does."""
 
@@ -48,6 +50,9 @@ class Fault:
         Match the call of this number only, counted from 1 over all calls.
     resource
         Match only bodies whose `resource` is this, to tell queries apart.
+    clause
+        Match only bodies whose filter has a clause on this field: a service that refuses it, with
+        the kind `status`, or does not heed it, with `ignore-clause`.
 
     Raises
     ------
@@ -69,6 +74,7 @@ class Fault:
     keep: int | None = field(default=None, kw_only=True)
     call: int | None = field(default=None, kw_only=True)
     resource: str | None = field(default=None, kw_only=True)
+    clause: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -81,6 +87,7 @@ class Fault:
             and self.call in (None, call.number)
             and self._pattern().match(call.path) is not None
             and self.resource in (None, call.resource)
+            and (self.clause is None or self.clause in call.clauses)
             # A write on top of an outdated state would be lost with it.
             and (self.kind != "stale" or call.reads)
         )

@@ -3,7 +3,7 @@
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Platform:
         self.store = store
         self.pictures = pictures
         self.url = ""
+        self._latest = ""
 
     @contextmanager
     def write(self) -> Iterator[list[Change]]:
@@ -53,7 +54,7 @@ class Platform:
         """Create a document: the given fields, an id, and who made it when."""
         # The SDK posts back links of where a document was read from.
         kept = {name: value for name, value in fields.items() if name not in DERIVED[kind]}
-        return self.store.put(kind, _encode(kept | {"id": self.store.new_id()} | _made_by(user)))
+        return self.store.put(kind, _encode(kept | {"id": self.store.new_id()} | self._made_by(user)))
 
     def add_project(self, name: str, user: str = USER) -> Document:
         """Create a project, and the hidden dataset that its code and exports go to."""
@@ -176,7 +177,9 @@ class Platform:
         new = {name: _merged(old.get(name), value) for name, value in changed.items()}
         if kind == "item" and "filename" in new:
             self._check_move(key, old["datasetId"], new["filename"])
-        return self.store.put(kind, _encode(old | new | {"updatedBy": user, "updatedAt": _now()}))
+        return self.store.put(
+            kind, _encode(old | new | {"updatedBy": user, "updatedAt": self._now(later=True)})
+        )
 
     def remove(self, kind: str, key: str) -> None:
         """Delete a document and all that hangs on it: datasets, their items, their annotations."""
@@ -209,6 +212,18 @@ class Platform:
         fields |= {"itemId": item.id, "hash": "_".join(map(str, identity))}
         return self.add("annotation", fields, user)
 
+    def _made_by(self, user: str) -> dict[str, str]:
+        now = self._now()
+        return {"creator": user, "createdAt": now, "updatedBy": user, "updatedAt": now}
+
+    def _now(self, *, later: bool = False) -> str:
+        """The time as it is written; `later` than all that was written before, as an edit must be."""
+        now = max(_stamp(datetime.now(UTC)), self._latest)
+        if later and now == self._latest:
+            now = _stamp(datetime.fromisoformat(now) + timedelta(milliseconds=1))
+        self._latest = now
+        return now
+
     def _check_move(self, key: str, dataset_id: str, path: Any) -> None:
         if not isinstance(path, str) or self.store.at_path(dataset_id, path) not in (None, key):
             raise ConflictError(f"item already exists: {path}")
@@ -237,13 +252,8 @@ def _merged(old: Any, new: Any) -> Any:
     return {name: value for name, value in result.items() if value is not None or name not in new}
 
 
-def _made_by(user: str) -> dict[str, str]:
-    now = _now()
-    return {"creator": user, "createdAt": now, "updatedBy": user, "updatedAt": now}
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+def _stamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 def _encode(fields: dict[str, Any]) -> bytes:

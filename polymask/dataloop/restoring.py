@@ -1,0 +1,159 @@
+"""Deleted polygons put back: each once, known by its item and the id that it had.
+
+A polygon that is put back gets a new id from the platform, and a mark of ours that says which it was:
+`{"restored": ID, "item": ITEM}`, in `metadata.user.polymask`, or in `metadata.polymask` where somebody
+keeps something else there. A copy of the item carries the mark along: there it means nothing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from polymask.dataloop.answers import listed, part
+from polymask.dataloop.client import Client, Json
+from polymask.errors import BackendError, Unavailable
+from polymask.formats.choice import original_id
+from polymask.journal import Journal
+from polymask.seams import Item
+
+TRIES = 4  # of posting one polygon again
+GIVEN = ("id", "url", "item", "dataset", "hash", "createdAt", "updatedAt", "updatedBy", "creator")
+"""What the platform gives an annotation itself."""
+
+
+class PuttingBack:
+    """Puts polygons back into the items of one dataset."""
+
+    def __init__(self, client: Client, dataset_id: str) -> None:
+        self.client, self.dataset_id = client, dataset_id
+        self._listed: tuple[str, list[Json]] = "", []
+
+    def polygons(self, item: Item, *clauses: Json) -> list[Json]:
+        """The polygons that an item has, or those of them that meet the clauses."""
+        query = {"filter": {"$and": [{"itemId": item.id}, {"type": "segment"}, *clauses]}}
+        return self.client.pages(self.dataset_id, "annotations", query)
+
+    def there(self, item: Item, key: str) -> str:
+        """The id that a polygon has now, as itself or put back; nothing where it is not there.
+
+        An item is listed once for all its polygons, and again after those of another.
+        """
+        if self._listed[0] != item.id:
+            self._listed = item.id, self.polygons(item)
+        return next(
+            (str(row["id"]) for row in self._listed[1] if key in (str(row["id"]), original_id(row))), ""
+        )
+
+    def run(
+        self, item: Item, backup: Mapping[str, Any], key: str, *, parent: str | None = None
+    ) -> tuple[bool, str]:
+        """Post a polygon again unless it is there; whether that was done, and the id that it has now.
+
+        `key` is the id under which it was first known, `parent` the id that its parent has by now.
+        Whether it arrived is read back, not believed; it is not sent again before that.
+        """
+        if there := self.there(item, key):
+            return False, there
+        row, made, lost = posted(backup, item.id, key, parent=parent), "", False
+        for attempt in range(1, TRIES + 1):
+            failure: BackendError = Unavailable(f"{item.name}: polygon {key} cannot be read back; run again")
+            try:
+                answer = self.client.call("POST", f"/items/{item.id}/annotations", [row], safe=False)
+                made = next((str(part(one).get("id", "")) for one in listed(answer)), "")
+            except BackendError as error:
+                if not self.client.may_pass(error):
+                    raise
+                failure, lost = error, True
+            if arrived := self._arrived(item, key, made, lost=lost or attempt > 1):
+                return True, arrived
+            if attempt < TRIES:
+                self.client.pause(failure, attempt)
+                if arrived := self._arrived(item, key, made, lost=True):  # it may only have been late
+                    return True, arrived
+        raise failure
+
+    def _arrived(self, item: Item, key: str, made: str, *, lost: bool) -> str:
+        """The id of a polygon that was put back; of equal ones that came just now, one is kept."""
+        before = {str(row["id"]) for row in self._listed[1]}
+        rows = self.polygons(item, *([] if lost or not made else [{"id": made}]))
+        fresh = [row for row in rows if str(row["id"]) not in before]
+        marked = [row for row in fresh if original_id(row) == key]
+        for double in marked[1:]:  # both replies were lost, and the first look was outdated
+            if _content(double) == _content(marked[0]):
+                self.client.delete(str(double["id"]))
+        # Not by the id that it had: who sees that now sees what was before it was deleted.
+        arrived = (marked or [row for row in fresh if str(row["id"]) == made])[:1]
+        self._listed[1].extend(arrived)
+        return str(arrived[0]["id"]) if arrived else ""
+
+
+def posted(backup: Mapping[str, Any], item_id: str, key: str, *, parent: str | None = None) -> Json:
+    """A backed-up polygon as it is posted again: without what the platform gives itself, and marked."""
+    row = {name: value for name, value in backup.items() if name not in GIVEN}
+    metadata, mark = part(row, "metadata"), {"polymask": {"restored": key, "item": item_id}}
+    if parent:
+        metadata = metadata | {"system": part(metadata, "system") | {"parentId": parent}}
+    user = metadata.get("user")
+    if user is None:
+        user = {}
+    # Whatever somebody keeps where the mark would go stays there, and the mark goes beside it.
+    free = isinstance(user, dict) and ("polymask" not in user or part(user, "polymask").get("restored"))
+    return row | {"metadata": metadata | ({"user": user | mark} if free else mark)}
+
+
+def _content(row: Json) -> Json:
+    return {name: value for name, value in row.items() if name not in GIVEN}
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A polygon that a run set out to delete: its backup, and the id under which it was first known."""
+
+    journal: Journal
+    item: Item
+    backup: Json
+    key: str
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """What it is known by, however often it was deleted and put back."""
+        return self.item.id, self.key
+
+    @property
+    def parent(self) -> tuple[str, str]:
+        """The item and the id that its parent had when it was backed up."""
+        return self.item.id, str(part(self.backup, "metadata", "system").get("parentId") or "")
+
+    @property
+    def unfit(self) -> bool:
+        """Whether its metadata is no object, and so cannot hold our mark."""
+        return not isinstance(self.backup.get("metadata", {}), dict | None)
+
+
+def deleted(journals: Sequence[Journal]) -> tuple[list[Deleted], dict[tuple[str, str], tuple[str, str]]]:
+    """Every polygon that was deleted, its last version, parents first; and what each id stood for.
+
+    One that was restored and deleted again is still the same polygon.
+    """
+    every = [_deleted(journal, line) for journal in journals for line in journal.deleted()]
+    meant = {(one.item.id, str(one.backup["id"])): one.place for one in every}
+    latest = {one.place: one for one in every}
+    return list(_parents_first(latest, meant)), meant
+
+
+def _deleted(journal: Journal, line: Json) -> Deleted:
+    backup, item = line["instance"], Item(str(line["item"]), line["name"])
+    return Deleted(journal, item, backup, str(line.get("id") or original_id(backup) or backup["id"]))
+
+
+def _parents_first(
+    latest: Mapping[tuple[str, str], Deleted], meant: Mapping[tuple[str, str], tuple[str, str]]
+) -> Iterator[Deleted]:
+    done: set[tuple[str, str]] = set()
+    for one in latest.values():
+        line = []
+        while one.place not in done:
+            done.add(one.place)
+            line.append(one)
+            one = latest.get(meant.get(one.parent, one.place), one)  # noqa: PLW2901 - up to the eldest
+        yield from reversed(line)
