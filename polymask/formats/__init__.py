@@ -34,6 +34,7 @@ FORMATS = {
     "labelbox": "Labelbox NDJSON export (v2): polygons",
     "sa1b": "SA-1B (Segment Anything) JSON: runs without labels; a file an image",
     "voc": "existing palette, gray or RGB masks, to be laid out again",
+    "scale": "Scale: polygon tasks, segmentation tasks (PNG and legend), Nucleus lines",
     "via": "VIA 1.x and 2.x: polygons, rectangles, circles, ellipses; needs the pictures",
 }
 
@@ -150,7 +151,10 @@ def _looks_like(content: Content, format: str | None) -> str:
 
 
 # a folder holds pictures and other things too: annotations are looked for in this order
-_SUFFIXES = (".json", ".ndjson", ".jsonl", ".xml", ".yaml", ".yml", ".txt", ".png")
+_SUFFIXES = (
+    ".json", ".ndjson", ".jsonl", ".geojson", ".xml", ".yaml", ".yml", ".txt", ".csv", ".seg", ".mat",
+    ".parquet", ".roi", ".dcm", ".png",
+)  # fmt: skip
 _MOST_LOOKED_AT = 64
 
 

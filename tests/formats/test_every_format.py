@@ -30,6 +30,9 @@ SCENES = {
     "coco-stuff": "coco",
     "coco-panoptic": "coco-panoptic",
     "rectlabel": "coco",
+    "scale": "scale",
+    "scale-segments": "scale",
+    "scale-nucleus": "scale",
 }
 FILES = {
     path: name
@@ -43,7 +46,12 @@ FILES = {
     for path in sorted((FIXTURES / folder).rglob("*"))
     if path.is_file() and (path.suffix != ".png" or "SegmentationClass" in path.parts)
 }
-PHOTOS = ("via/boat.png", "yolo/images/train/boat.png", "coco-panoptic/panoptic/boat.png")
+PHOTOS = (
+    "via/boat.png",
+    "scale/bucket/boat.png",
+    "yolo/images/train/boat.png",
+    "coco-panoptic/panoptic/boat.png",
+)
 
 
 @pytest.mark.parametrize("folder", SCENES)
@@ -118,6 +126,7 @@ WHOLE_FILES = [
     "labelbox/export.ndjson",
     "coco-panoptic/panoptic.json",
     "coco-stuff/stuff.json",
+    "scale/tasks.json",
 ]
 
 

@@ -334,6 +334,7 @@ _FILES = {
     "datumaro": ("datumaro/annotations/default.json",),
     "labelbox": ("labelbox/export.ndjson",),
     "voc": ("voc/SegmentationClass/boat.png", "voc-rgb/SegmentationClass/boat.png"),
+    "scale": ("scale/tasks.json", "scale-segments/tasks.json", "scale-nucleus/annotations.jsonl"),
     "via": ("via/via_region_data.json", "via-1/via_region_data.json"),
 }  # fmt: skip
 
