@@ -4,7 +4,7 @@ What many tools export in place of polygons. A pixel's code is its gray value or
 the bytes of its color; 0 (black, and whatever is transparent) is background unless the legend names it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -70,12 +70,26 @@ def color_code(text: str) -> int:
         raise Malformed("$", f"a color is #rrggbb, not {text!r}") from None
 
 
+def legend_of(rows: Iterable[tuple[int, str]]) -> dict[int, str]:
+    """The labels by code; raises `Malformed` for a code that is negative, or there twice."""
+    legend: dict[int, str] = {}
+    for code, label in rows:
+        if code in legend or code < 0:
+            raise Malformed("$", f"the value {code} is " + ("there twice" if code in legend else "negative"))
+        legend[code] = label
+    return legend
+
+
+def frame_of(codes: Codes) -> Frame:
+    """The (height, width) of a mask."""
+    return codes.shape[0], codes.shape[1]
+
+
 def painted(codes: Codes, legend: Mapping[int, str], notes: Notes) -> Iterator[Instance]:
     """An instance for each code of the legend, in ascending order; those without a pixel are counted.
 
     Raises `Malformed` for a code that is neither 0 nor in the legend, with its first pixel.
     """
-    frame = codes.shape[0], codes.shape[1]
     runs = dict(runs_by_code(codes))
     for code in sorted({0} & legend.keys() | runs.keys()):
         if code and code not in legend:
@@ -84,7 +98,7 @@ def painted(codes: Codes, legend: Mapping[int, str], notes: Notes) -> Iterator[I
             raise Malformed("$", f"the value {told} at row {row}, column {column} is not in the legend")
     notes.unsegmented += len(legend.keys() - runs.keys())
     for code in sorted(legend.keys() & runs.keys()):
-        yield Instance(code, legend[code], Runs(runs[code], frame))
+        yield Instance(code, legend[code], Runs(runs[code], frame_of(codes)))
 
 
 def runs_by_code(codes: Codes) -> Iterator[tuple[int, NDArray[np.int64]]]:

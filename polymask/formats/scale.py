@@ -8,8 +8,8 @@ read where every index fits 8 bits, else the extended one, whose index is red + 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import msgspec
 
@@ -17,7 +17,16 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.addresses import image_name, picture_of
 from polymask.formats.content import Content, members
 from polymask.formats.facts import Facts
-from polymask.formats.legend import RED_LOW, Codes, check_same, codes_of, linked_png, painted
+from polymask.formats.legend import (
+    RED_LOW,
+    Codes,
+    check_same,
+    codes_of,
+    frame_of,
+    legend_of,
+    linked_png,
+    painted,
+)
 from polymask.formats.lines import json_lines
 from polymask.formats.per_image import Notes, Page, files, gather, listed_pages
 from polymask.formats.pictures import Pictures
@@ -38,8 +47,7 @@ FACTS = Facts(
     sniffed="objects with `task_id`, or rows with `reference_id` and `type`",
     read=(
         ("params.attachment", "the image's name: the path of the address"),
-        ("response.annotations[].label", "the label"),
-        ("response.annotations[].vertices", "one ring of x, y in pixels"),
+        ("response.annotations[].label, vertices", "the label, and one ring of x, y in pixels"),
         ("response.labelMapping", "the legend of a segmentation task: labels, and an index each or several"),
         (
             "response.annotations.combined.indexedImage, extendedIndexedImage",
@@ -58,7 +66,7 @@ FACTS = Facts(
         "Lines, points and ellipses are left alone and listed, and the run exits 1.",
         "Boxes and cuboids are no segmentation: they paint nothing, and are counted; so does a segment "
         "without pixels.",
-        "A task without a response is left out and listed.",
+        "A task without a response has no mask; it is listed, and the run exits 1.",
         "An index that the legend does not name is refused, with its first pixel; 0 is background.",
     ),
     sample="scale/tasks.json",
@@ -133,7 +141,6 @@ _task = msgspec.json.Decoder(_Task)
 _response = msgspec.json.Decoder(_Response)
 _masks = msgspec.json.Decoder(_Masks)
 _segments = msgspec.json.Decoder(list[_Segment])
-_segment = msgspec.json.Decoder(_Segment)
 _lines = msgspec.json.Decoder(list[_Line])
 _row = msgspec.json.Decoder(_Row)
 
@@ -141,22 +148,25 @@ _row = msgspec.json.Decoder(_Row)
 def sniff(content: Content) -> bool:
     """Whether the file is of tasks or of Nucleus lines."""
     if _DOCS in content.keys:
-        rows = bytes(content.top[_DOCS]).lstrip()
-        return rows.startswith(b"[") and b'"task_id"' in rows
+        return b'"task_id"' in bytes(content.top[_DOCS])
     return {"task_id", "params"} <= content.keys or {"reference_id", "type"} <= content.keys
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each task, or for each item of Nucleus lines."""
     skipped: list[Skipped] = []
+    waiting: list[Skipped] = []
     found = [Content(file) for file in files(content, "*.*json*")]
-    pages = [page for inner in found for page in _pages(inner, options, skipped)]
+    pages = [page for inner in found for page in _pages(inner, options, skipped, waiting)]
     pictures = Pictures(content.place, options.images)
     parse = partial(_parse, pictures=pictures)
-    return gather(content, options, pages, format="scale", parse=parse, skipped=skipped)
+    annotations = gather(content, options, pages, format="scale", parse=parse, skipped=skipped)
+    return replace(annotations, unsupported=(*waiting, *annotations.unsupported))
 
 
-def _pages(content: Content, options: ReadOptions, skipped: list[Skipped]) -> Iterator[Page]:
+def _pages(
+    content: Content, options: ReadOptions, skipped: list[Skipped], waiting: list[Skipped]
+) -> Iterator[Page]:
     file = content.place.file(content.name)
     if "reference_id" in content.keys:
         yield from _items(content, file, options, skipped)
@@ -164,7 +174,7 @@ def _pages(content: Content, options: ReadOptions, skipped: list[Skipped]) -> It
     for page in _tasks(content, file):
         answer = members(page.json)
         if "task_id" in answer and bytes(answer.get("response", b"null")) in (b"null", b"{}"):
-            skipped.append(Skipped(f"{file.name}: {page.where}", "the task has no response yet"))
+            waiting.append(Skipped(f"{file.name}: {page.where}", "the task has no response yet"))
         else:
             yield page
 
@@ -237,30 +247,24 @@ def _drawn(key: int | str, kind: str, label: str, vertices: list[_XY], notes: No
 def _segmented(task: _Task, name: str, response: _Response, notes: Notes) -> ImageRecord:
     assert response.labelMapping is not None
     with inside("$.response.labelMapping"):
-        legend = dict(_mapped(response.labelMapping))
+        legend = legend_of(_indices(response.labelMapping))
     with inside("$.response.annotations"):
         images = decode_json(response.annotations, _masks).combined
         fits = max(legend, default=0) <= 255 and images.indexedImage is not None
         address = images.indexedImage if fits else images.extendedIndexedImage
         if address is None:
             raise Malformed("$.combined", "no indexedImage that holds every index, nor an extended one")
-        data = linked_png(address, notes)
-        codes = codes_of(data, notes.options.limits, shifts=RED_LOW)
+        codes = codes_of(linked_png(address, notes), notes.options.limits, shifts=RED_LOW)
         instances = tuple(painted(codes, legend, notes))
-    return ImageRecord(task.task_id, name, _frame(codes), instances)
+    return ImageRecord(task.task_id, name, frame_of(codes), instances)
 
 
-def _mapped(mapping: dict[str, msgspec.Raw]) -> Iterator[tuple[int, str]]:
-    seen: set[int] = set()
+def _indices(mapping: dict[str, msgspec.Raw]) -> Iterator[tuple[int, str]]:
     for label, text in mapping.items():
-        listed = bytes(memoryview(text)[:1]) == b"["
+        rows = bytes(text) if bytes(memoryview(text)[:1]) == b"[" else b"[%b]" % bytes(text)
         with inside(f"$.{label}"):
-            rows: list[Any] = decode_json(text, _segments) if listed else [decode_json(text, _segment)]
-            for row in rows:
-                if row.index in seen or row.index < 0:
-                    raise Malformed("$.index", f"{row.index} is negative, or there twice")
-                seen.add(row.index)
-                yield row.index, label
+            segments = decode_json(rows, _segments)
+        yield from ((segment.index, label) for segment in segments)
 
 
 def _item(page: Page, notes: Notes, pictures: Pictures) -> ImageRecord:
@@ -272,7 +276,7 @@ def _item(page: Page, notes: Notes, pictures: Pictures) -> ImageRecord:
         if row.mask_url is not None:
             codes = notes.refusals.catch(f"line {number}: $.mask_url", _mask, row.mask_url, masks, notes)
             masks |= {} if codes is None else {number: codes}
-    frame = next((_frame(codes) for codes in masks.values()), None) or notes.frame(name)
+    frame = next((frame_of(codes) for codes in masks.values()), None) or notes.frame(name)
     instances: list[Instance] = []
     for number, row in rows:
         if row.mask_url is None or number in masks:
@@ -284,20 +288,18 @@ def _item(page: Page, notes: Notes, pictures: Pictures) -> ImageRecord:
 def _mask(address: str, others: dict[int, Codes], notes: Notes) -> Codes:
     codes = codes_of(linked_png(address, notes), notes.options.limits, shifts=RED_LOW)
     for other in others.values():
-        check_same(_frame(other), codes, "an image")
+        check_same(frame_of(other), codes, "an image")
     return codes
 
 
 def _made(row: _Row, number: int, codes: Codes | None, notes: Notes) -> list[Instance]:
     if codes is not None:
-        return list(painted(codes, {one.index: one.label for one in row.annotations}, notes))
+        with inside("$.annotations"):
+            legend = legend_of((entry.index, entry.label) for entry in row.annotations)
+        return list(painted(codes, legend, notes))
     if row.type in NO_SHAPE:
         return []
     key = row.annotation_id or number
     with inside("$.geometry"):
         made = _drawn(key, row.type, row.label, row.geometry.vertices, notes)
     return [made] if made else []
-
-
-def _frame(codes: Codes) -> tuple[int, int]:
-    return codes.shape[0], codes.shape[1]

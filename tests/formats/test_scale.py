@@ -58,7 +58,7 @@ def test_a_task_without_a_response_is_listed(tmp_path: Path) -> None:
     path = written(tmp_path / "tasks.json", [task({"annotations": []}), task(None, status="pending")])
     annotations = open_annotations(path)
     assert len(annotations.names) == 1
-    assert [one.name for one in annotations.skipped] == ["tasks.json: $[1]"]
+    assert [one.name for one in annotations.unsupported] == ["tasks.json: $[1]"]
 
 
 def test_a_label_may_have_several_segments(tmp_path: Path) -> None:
@@ -87,9 +87,13 @@ def test_large_indices_come_from_the_extended_mask(tmp_path: Path) -> None:
     [
         ({"a": {"index": 1}}, {"indexedImage": "https://s/x.png"}, "beside this file, as 'x.png'"),
         ({"a": {"index": 1}}, {"indexedImage": URL}, r"value 2 \(#000002\) at row 0, column 2 is not in the"),
-        ({"a": {"index": 1}, "b": {"index": 1}}, {"indexedImage": URL}, r"labelMapping\.b\.index: 1 is neg"),
+        (
+            {"a": {"index": 1}, "b": {"index": 1}},
+            {"indexedImage": URL},
+            "the value 1 is there twice",
+        ),
         ({"a": {"index": 300}}, {"indexedImage": URL}, "no indexedImage that holds every index"),
-        ({"a": {"index": "x"}}, {"indexedImage": URL}, r"labelMapping\.a\.index: Expected `int`"),
+        ({"a": {"index": "x"}}, {"indexedImage": URL}, r"labelMapping\.a\[0\]\.index: Expected `int`"),
     ],
 )
 def test_masks_that_do_not_fit_are_refused(tmp_path: Path, mapping: Any, combined: Any, message: str) -> None:
