@@ -34,6 +34,7 @@ FOLDERS = {
     "supervisely": "supervisely",
     "dataloop": "dataloop/json",
     "scale": "scale",
+    "playment": "playment",
 }
 
 

@@ -35,6 +35,8 @@ FORMATS = {
     "sa1b": "SA-1B (Segment Anything) JSON: runs without labels; a file an image",
     "voc": "existing palette, gray or RGB masks, to be laid out again",
     "scale": "Scale: polygon tasks, segmentation tasks (PNG and legend), Nucleus lines",
+    "playment": "Playment: polygons as shares of the picture, raster masks with a legend",
+    "rectlabel": "RectLabel XML: polygons, cubic Bézier outlines, pixels; a file an image",
     "via": "VIA 1.x and 2.x: polygons, rectangles, circles, ellipses; needs the pictures",
 }
 

@@ -51,10 +51,12 @@ FACTS = Facts(
         ("response.labelMapping", "the legend of a segmentation task: labels, and an index each or several"),
         (
             "response.annotations.combined.indexedImage, extendedIndexedImage",
-            "the mask: its value is the index; looked for beside the export by the address's last parts",
+            "the mask: its value is the index; looked for by the address's last parts",
         ),
-        ("reference_id", "Nucleus: the item's id, which is the picture's name without its suffix"),
-        ("label, geometry.vertices", "Nucleus: a polygon"),
+        (
+            "reference_id, label, geometry",
+            "Nucleus: the picture's name, less its suffix; a polygon",
+        ),
         ("mask_url, annotations[].label, index", "Nucleus: a mask, looked for as above, and its legend"),
     ),
     ignored="Attributes, metadata, colors, single masks of a label, categories.",
@@ -66,7 +68,7 @@ FACTS = Facts(
         "Lines, points and ellipses are left alone and listed, and the run exits 1.",
         "Boxes and cuboids are no segmentation: they paint nothing, and are counted; so does a segment "
         "without pixels.",
-        "A task without a response has no mask; it is listed, and the run exits 1.",
+        "A task without a response is listed, and the run exits 1.",
         "An index that the legend does not name is refused, with its first pixel; 0 is background.",
     ),
     sample="scale/tasks.json",
@@ -113,11 +115,6 @@ class _Segment(msgspec.Struct):
     index: int
 
 
-class _Line(msgspec.Struct):
-    line: int
-    row: msgspec.Raw
-
-
 class _Geometry(msgspec.Struct):
     vertices: list[_XY] = []
 
@@ -141,7 +138,7 @@ _task = msgspec.json.Decoder(_Task)
 _response = msgspec.json.Decoder(_Response)
 _masks = msgspec.json.Decoder(_Masks)
 _segments = msgspec.json.Decoder(list[_Segment])
-_lines = msgspec.json.Decoder(list[_Line])
+_lines = msgspec.json.Decoder(list[tuple[int, msgspec.Raw]])
 _row = msgspec.json.Decoder(_Row)
 
 
@@ -154,12 +151,10 @@ def sniff(content: Content) -> bool:
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each task, or for each item of Nucleus lines."""
-    skipped: list[Skipped] = []
-    waiting: list[Skipped] = []
+    skipped, waiting = list[Skipped](), list[Skipped]()
     found = [Content(file) for file in files(content, "*.*json*")]
     pages = [page for inner in found for page in _pages(inner, options, skipped, waiting)]
-    pictures = Pictures(content.place, options.images)
-    parse = partial(_parse, pictures=pictures)
+    parse = partial(_parse, pictures=Pictures(content.place, options.images))
     annotations = gather(content, options, pages, format="scale", parse=parse, skipped=skipped)
     return replace(annotations, unsupported=(*waiting, *annotations.unsupported))
 
@@ -194,10 +189,10 @@ def _tasks(content: Content, file: File) -> Iterator[Page]:
 def _items(content: Content, file: File, options: ReadOptions, skipped: list[Skipped]) -> Iterator[Page]:
     """A page for each item: its lines, which may stand anywhere in the file."""
     refusals = Refusals(file.path, skip=options.skip_invalid)
-    groups: dict[str, list[_Line]] = {}
+    groups: dict[str, list[tuple[int, msgspec.Raw]]] = {}
     for number, line in _rows(content, refusals):
         if row := refusals.catch(f"line {number}: $", decode_json, line, _row):
-            groups.setdefault(row.reference_id, []).append(_Line(number, msgspec.Raw(line)))
+            groups.setdefault(row.reference_id, []).append((number, msgspec.Raw(line)))
     skipped += refusals.skipped
     for key, lines in groups.items():
         yield Page(file, f"item {key!r}", msgspec.json.encode(lines))
@@ -268,7 +263,7 @@ def _indices(mapping: dict[str, msgspec.Raw]) -> Iterator[tuple[int, str]]:
 
 
 def _item(page: Page, notes: Notes, pictures: Pictures) -> ImageRecord:
-    rows = [(line.line, decode_json(line.row, _row)) for line in page.decode(_lines)]
+    rows = [(number, decode_json(line, _row)) for number, line in page.decode(_lines)]
     key = rows[0][1].reference_id
     name = picture_of(key, pictures, beside=page.file.name) or image_name(key)
     masks: dict[int, Codes] = {}

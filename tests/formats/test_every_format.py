@@ -33,6 +33,9 @@ SCENES = {
     "scale": "scale",
     "scale-segments": "scale",
     "scale-nucleus": "scale",
+    "playment": "playment",
+    "playment-raster": "playment",
+    "rectlabel-xml": "rectlabel",
 }
 FILES = {
     path: name
@@ -127,6 +130,8 @@ WHOLE_FILES = [
     "coco-panoptic/panoptic.json",
     "coco-stuff/stuff.json",
     "scale/tasks.json",
+    "playment/jobs.json",
+    "rectlabel-xml/empty.xml",
 ]
 
 

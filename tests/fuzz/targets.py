@@ -335,17 +335,32 @@ _FILES = {
     "labelbox": ("labelbox/export.ndjson",),
     "voc": ("voc/SegmentationClass/boat.png", "voc-rgb/SegmentationClass/boat.png"),
     "scale": ("scale/tasks.json", "scale-segments/tasks.json", "scale-nucleus/annotations.jsonl"),
+    "playment": ("playment/jobs.json", "playment-raster/job.json"),
+    "rectlabel": ("rectlabel-xml/boat.xml",),
     "via": ("via/via_region_data.json", "via-1/via_region_data.json"),
 }  # fmt: skip
+
+_BESIDE = {
+    "rectlabel": ["rectlabel-xml/boat_pixels0.png"],
+    "scale": ["scale-segments/indexed.png"],
+    "playment": ["playment-raster/mask.png"],
+}
 
 
 def _format(name: str) -> Target:
     samples, file = _samples(*_FILES[name]), Path(_FILES[name][0]).name
-    mutations = {"cvat": XML, "yolo": WORDS, "voc": PNG}.get(name, JSON)
-    run = _read
+    mutations = {"cvat": XML, "rectlabel": XML, "yolo": WORDS, "voc": PNG}.get(name, JSON)
+    run = _with_others if name in _BESIDE else _read
     if name == "yolo":
         run = _yolo
     return Target(samples, mutations, partial(run, format=name, name=file))
+
+
+def _with_others(data: bytes, folder: Path, *, format: str, name: str) -> bool:
+    """Read a file that names others, which lie beside it."""
+    for other in _BESIDE[format]:
+        (folder / Path(other).name).write_bytes((FIXTURES / other).read_bytes())
+    return _read(data, folder, format=format, name=name)
 
 
 def _yolo(data: bytes, folder: Path, *, format: str, name: str) -> bool:
