@@ -49,6 +49,7 @@ def check(
     limits: Limits | None = None,
     label_attribute: str | None = None,
     default_label: str | None = None,
+    annotator: str | None = None,
     progress: Watcher | None = None,
 ) -> list[Finding]:
     """Everything odd about an annotation file, image by image; with `images`, about its pictures too.
@@ -67,6 +68,7 @@ def check(
         images=pictures,
         label_attribute=label_attribute,
         default_label=default_label,
+        annotator=annotator,
     )
     annotations = open_annotations(source, format=from_, options=options)
     return list(findings(annotations, pictures, options.limits, progress=progress))

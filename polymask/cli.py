@@ -161,6 +161,9 @@ def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
 @click.option(
     "--default-label", metavar="NAME", help="The label of regions that have none, in VIA and SA-1B files."
 )
+@click.option(
+    "--annotator", metavar="NAME", help="Whose drawing is read where several people drew an image (BSDS)."
+)
 @limit_flags
 @NO_BAR
 @JSON

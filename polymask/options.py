@@ -52,6 +52,7 @@ class ConvertOptions(Limits):
     skip_invalid: bool = False
     label_attribute: str | None = None
     default_label: str | None = None
+    annotator: str | None = None
     workers: int = 1
     scheduler: str | None = None
     palette: str = "safe"
@@ -99,6 +100,7 @@ class ConvertOptions(Limits):
             images=located(self.images) if self.images is not None else None,
             label_attribute=self.label_attribute,
             default_label=self.default_label,
+            annotator=self.annotator,
         )
 
     def rules(self) -> Rules:

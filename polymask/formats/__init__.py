@@ -37,6 +37,7 @@ FORMATS = {
     "scale": "Scale: polygon tasks, segmentation tasks (PNG and legend), Nucleus lines",
     "playment": "Playment: polygons as shares of the picture, raster masks with a legend",
     "rectlabel": "RectLabel XML: polygons, cubic Bézier outlines, pixels; a file an image",
+    "bsds": "Berkeley segmentation data: .seg and .mat; each segment its number",
     "via": "VIA 1.x and 2.x: polygons, rectangles, circles, ellipses; needs the pictures",
 }
 
@@ -47,7 +48,7 @@ class ReadOptions:
 
     `images` is where the pictures are, for formats that do not tell their size; the label is
     that of `label_attribute`, and `default_label` where there is none, for formats that have
-    no field for it.
+    no field for it; `annotator` is whose drawing is read, where several people drew one image.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -55,6 +56,7 @@ class ReadOptions:
     images: Location | None = None
     label_attribute: str | None = None
     default_label: str | None = None
+    annotator: str | None = None
 
     @classmethod
     def of(cls, *, images: str | Location | None, limits: Limits | None) -> "ReadOptions":

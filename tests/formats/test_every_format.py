@@ -45,6 +45,8 @@ FILES = {
         "idd": "idd",
         "coco-results": "coco",
         "sa1b": "sa1b",
+        "bsds": "bsds",
+        "bsds-500": "bsds",
     }.items()
     for path in sorted((FIXTURES / folder).rglob("*"))
     if path.is_file() and (path.suffix != ".png" or "SegmentationClass" in path.parts)
@@ -162,7 +164,7 @@ def test_every_format_refuses_every_other_formats_file(name: str) -> None:
                 list(open_annotations(FIXTURES / name, format=other))
 
 
-@pytest.mark.parametrize("folder", [*SCENES, "cityscapes", "idd"])
+@pytest.mark.parametrize("folder", [*SCENES, "cityscapes", "idd", "bsds"])
 def test_records_can_be_sent_to_another_process(folder: str) -> None:
     """Executors pickle what decodes: it works on, without what was open."""
     annotations = open_annotations(FIXTURES / folder)
