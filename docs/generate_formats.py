@@ -87,14 +87,12 @@ def _page(name: str, facts: Facts) -> str:
 
 def _example(name: str, facts: Facts) -> str:
     path = ROOT / "fixtures" / facts.sample
-    text = path.read_text()
-    shown = text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN].rpartition("\n")[0] + "\n…\n"
     source = f"fixtures/{FOLDERS.get(name, facts.sample)}"
     lines = [f"{r.name} {r.frame} {_labels(r)}" for r in open_annotations(ROOT / source)]
     return "\n".join(
         [
             f"## Example\n\n`fixtures/{facts.sample}`:\n",
-            f"```{FENCES[path.suffix]}\n{shown.rstrip()}\n```\n",
+            *_shown(path),
             "```pycon",
             ">>> import polymask",
             f'>>> for record in polymask.read("{source}"):',
@@ -103,6 +101,14 @@ def _example(name: str, facts: Facts) -> str:
             "\n```\n",
         ]
     )
+
+
+def _shown(path: Path) -> Iterator[str]:
+    """A sample's text, or its beginning; of a file that is no text nothing."""
+    if path.suffix in FENCES:
+        text = path.read_text()
+        shown = text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN].rpartition("\n")[0] + "\n…\n"
+        yield f"```{FENCES[path.suffix]}\n{shown.rstrip()}\n```\n"
 
 
 def _labels(record: object) -> str:

@@ -38,6 +38,7 @@ FORMATS = {
     "playment": "Playment: polygons as shares of the picture, raster masks with a legend",
     "rectlabel": "RectLabel XML: polygons, cubic Bézier outlines, pixels; a file an image",
     "bsds": "Berkeley segmentation data: .seg and .mat; each segment its number",
+    "waymo": "Waymo Open Dataset v2: camera segmentation in Parquet; needs the extra `waymo`",
     "via": "VIA 1.x and 2.x: polygons, rectangles, circles, ellipses; needs the pictures",
 }
 

@@ -47,6 +47,7 @@ FILES = {
         "sa1b": "sa1b",
         "bsds": "bsds",
         "bsds-500": "bsds",
+        "waymo": "waymo",
     }.items()
     for path in sorted((FIXTURES / folder).rglob("*"))
     if path.is_file() and (path.suffix != ".png" or "SegmentationClass" in path.parts)
@@ -164,7 +165,7 @@ def test_every_format_refuses_every_other_formats_file(name: str) -> None:
                 list(open_annotations(FIXTURES / name, format=other))
 
 
-@pytest.mark.parametrize("folder", [*SCENES, "cityscapes", "idd", "bsds"])
+@pytest.mark.parametrize("folder", [*SCENES, "cityscapes", "idd", "bsds", "waymo"])
 def test_records_can_be_sent_to_another_process(folder: str) -> None:
     """Executors pickle what decodes: it works on, without what was open."""
     annotations = open_annotations(FIXTURES / folder)

@@ -340,6 +340,7 @@ _FILES = {
     "playment": ("playment/jobs.json", "playment-raster/job.json"),
     "rectlabel": ("rectlabel-xml/boat.xml",),
     "bsds": ("bsds/1102/boat.seg", "bsds-500/groundTruth/test/boat.mat",),
+    "waymo": ("waymo/camera_segmentation/harbor.parquet",),
     "via": ("via/via_region_data.json", "via-1/via_region_data.json"),
 }  # fmt: skip
 
@@ -352,7 +353,9 @@ _BESIDE = {
 
 def _format(name: str) -> Target:
     samples, file = _samples(*_FILES[name]), Path(_FILES[name][0]).name
-    mutations = {"cvat": XML, "bsds": WORDS, "rectlabel": XML, "yolo": WORDS, "voc": PNG}.get(name, JSON)
+    mutations = {"cvat": XML, "waymo": BYTES, "bsds": WORDS, "rectlabel": XML, "yolo": WORDS, "voc": PNG}.get(
+        name, JSON
+    )
     run = _with_others if name in _BESIDE else _read
     if name == "yolo":
         run = _yolo
