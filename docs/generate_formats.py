@@ -26,7 +26,15 @@ All files are checked before anything is written, and each is parsed again when 
 memory holds one image at a time. Pictures are opened only by formats that do not tell their size, and
 only their headers are read.
 """
-FENCES = {".json": "json", ".ndjson": "json", ".xml": "xml", ".txt": "text", ".jsonl": "json", ".seg": "text"}
+FENCES = {
+    ".json": "json",
+    ".ndjson": "json",
+    ".xml": "xml",
+    ".txt": "text",
+    ".jsonl": "json",
+    ".geojson": "json",
+    ".seg": "text",
+}
 # what is read is what a user would name: of these formats, a folder
 FOLDERS = {
     "yolo": "yolo",
@@ -34,6 +42,7 @@ FOLDERS = {
     "supervisely": "supervisely",
     "dataloop": "dataloop/json",
     "scale": "scale",
+    "geojson": "geojson",
     "playment": "playment",
 }
 

@@ -39,6 +39,7 @@ FORMATS = {
     "rectlabel": "RectLabel XML: polygons, cubic Bézier outlines, pixels; a file an image",
     "bsds": "Berkeley segmentation data: .seg and .mat; each segment its number",
     "waymo": "Waymo Open Dataset v2: camera segmentation in Parquet; needs the extra `waymo`",
+    "geojson": "GeoJSON in pixels (QuPath): polygons with holes by classification; needs the pictures",
     "via": "VIA 1.x and 2.x: polygons, rectangles, circles, ellipses; needs the pictures",
 }
 

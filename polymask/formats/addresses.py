@@ -8,9 +8,11 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from polymask.errors import InputError
+from polymask.formats.per_image import Notes
 from polymask.formats.pictures import SUFFIXES, Pictures
 from polymask.formats.place import File, Place
 from polymask.formats.refusals import Malformed
+from polymask.model import Frame
 from polymask.names import safe_path
 
 
@@ -65,3 +67,16 @@ def picture_of(stem: str, pictures: Pictures, *, beside: str = "") -> str | None
     names = (stem + suffix for suffix in (*SUFFIXES, *(suffix.upper() for suffix in SUFFIXES)))
     candidates = (stem, *names) if PurePosixPath(stem).suffix.lower() in SUFFIXES else names
     return next((name for name in candidates if pictures.find(name, beside=beside)), None)
+
+
+def picture_frame(stem: str, pictures: Pictures, notes: Notes) -> tuple[str, Frame]:
+    """The name and the frame of the picture of that stem, which alone tells the size.
+
+    Raises `InputError` where there is none, but not while records are only checked.
+    """
+    beside = notes.page.file.name
+    found = picture_of(stem, pictures, beside=beside)
+    if found is None and notes.pictures is not None:
+        told = f"{notes.page.file.path}: no picture '{stem}' with a picture's suffix for it"
+        raise InputError(f"{told}, and only it tells the size; add --images DIR")
+    return found or stem, notes.frame(found or stem)

@@ -36,6 +36,7 @@ SCENES = {
     "playment": "playment",
     "playment-raster": "playment",
     "rectlabel-xml": "rectlabel",
+    "geojson": "geojson",
 }
 FILES = {
     path: name
@@ -135,6 +136,7 @@ WHOLE_FILES = [
     "scale/tasks.json",
     "playment/jobs.json",
     "rectlabel-xml/empty.xml",
+    "geojson/boat.geojson",
 ]
 
 

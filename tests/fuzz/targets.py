@@ -341,6 +341,7 @@ _FILES = {
     "rectlabel": ("rectlabel-xml/boat.xml",),
     "bsds": ("bsds/1102/boat.seg", "bsds-500/groundTruth/test/boat.mat",),
     "waymo": ("waymo/camera_segmentation/harbor.parquet",),
+    "geojson": ("geojson/boat.geojson", "geojson/empty.geojson",),
     "via": ("via/via_region_data.json", "via-1/via_region_data.json"),
 }  # fmt: skip
 
