@@ -42,6 +42,7 @@ FOLDERS = {
     "supervisely": "supervisely",
     "dataloop": "dataloop/json",
     "scale": "scale",
+    "mapillary": "mapillary",
     "geojson": "geojson",
     "playment": "playment",
 }

@@ -40,6 +40,8 @@ FORMATS = {
     "bsds": "Berkeley segmentation data: .seg and .mat; each segment its number",
     "waymo": "Waymo Open Dataset v2: camera segmentation in Parquet; needs the extra `waymo`",
     "geojson": "GeoJSON in pixels (QuPath): polygons with holes by classification; needs the pictures",
+    "mapillary": "Mapillary Vistas 2.0 polygon JSON; a file an image",
+    "bdd100k": "BDD100K and Scalabel: poly2d outlines with Bézier sides, runs",
     "via": "VIA 1.x and 2.x: polygons, rectangles, circles, ellipses; needs the pictures",
 }
 

@@ -37,6 +37,9 @@ SCENES = {
     "playment-raster": "playment",
     "rectlabel-xml": "rectlabel",
     "geojson": "geojson",
+    "mapillary": "mapillary",
+    "bdd100k": "bdd100k",
+    "bdd100k-old": "bdd100k",
 }
 FILES = {
     path: name
@@ -137,6 +140,9 @@ WHOLE_FILES = [
     "playment/jobs.json",
     "rectlabel-xml/empty.xml",
     "geojson/boat.geojson",
+    "mapillary/training/v2.0/polygons/boat.json",
+    "bdd100k/labels.json",
+    "bdd100k-old/boat.json",
 ]
 
 

@@ -342,6 +342,8 @@ _FILES = {
     "bsds": ("bsds/1102/boat.seg", "bsds-500/groundTruth/test/boat.mat",),
     "waymo": ("waymo/camera_segmentation/harbor.parquet",),
     "geojson": ("geojson/boat.geojson", "geojson/empty.geojson",),
+    "mapillary": ("mapillary/training/v2.0/polygons/boat.json", "mapillary/config_v2.0.json",),
+    "bdd100k": ("bdd100k/labels.json", "bdd100k-old/boat.json",),
     "via": ("via/via_region_data.json", "via-1/via_region_data.json"),
 }  # fmt: skip
 
