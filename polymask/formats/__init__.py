@@ -42,6 +42,9 @@ FORMATS = {
     "geojson": "GeoJSON in pixels (QuPath): polygons with holes by classification; needs the pictures",
     "mapillary": "Mapillary Vistas 2.0 polygon JSON; a file an image",
     "bdd100k": "BDD100K and Scalabel: poly2d outlines with Bézier sides, runs",
+    "darwin": "V7 Darwin JSON 2.0 and 1.0: polygons, ellipses, raster layers; a file an image",
+    "encord": "Encord label rows: polygons as shares of the picture, bitmasks",
+    "isat": "ISAT JSON: polygons by layer; a file an image",
     "via": "VIA 1.x and 2.x: polygons, rectangles, circles, ellipses; needs the pictures",
 }
 

@@ -40,6 +40,9 @@ SCENES = {
     "mapillary": "mapillary",
     "bdd100k": "bdd100k",
     "bdd100k-old": "bdd100k",
+    "darwin": "darwin",
+    "darwin-1": "darwin",
+    "encord": "encord",
 }
 FILES = {
     path: name
@@ -52,6 +55,7 @@ FILES = {
         "bsds": "bsds",
         "bsds-500": "bsds",
         "waymo": "waymo",
+        "isat": "isat",
     }.items()
     for path in sorted((FIXTURES / folder).rglob("*"))
     if path.is_file() and (path.suffix != ".png" or "SegmentationClass" in path.parts)
@@ -143,6 +147,10 @@ WHOLE_FILES = [
     "mapillary/training/v2.0/polygons/boat.json",
     "bdd100k/labels.json",
     "bdd100k-old/boat.json",
+    "darwin/boat.json",
+    "darwin-1/boat.json",
+    "encord/labels.json",
+    "isat/boat.json",
 ]
 
 

@@ -344,6 +344,9 @@ _FILES = {
     "geojson": ("geojson/boat.geojson", "geojson/empty.geojson",),
     "mapillary": ("mapillary/training/v2.0/polygons/boat.json", "mapillary/config_v2.0.json",),
     "bdd100k": ("bdd100k/labels.json", "bdd100k-old/boat.json",),
+    "darwin": ("darwin/boat.json", "darwin/empty.json", "darwin-1/boat.json",),
+    "encord": ("encord/labels.json",),
+    "isat": ("isat/boat.json", "isat/empty.json",),
     "via": ("via/via_region_data.json", "via-1/via_region_data.json"),
 }  # fmt: skip
 
