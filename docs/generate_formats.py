@@ -42,6 +42,8 @@ FOLDERS = {
     "supervisely": "supervisely",
     "dataloop": "dataloop/json",
     "scale": "scale",
+    "dicom": "dicom",
+    "imagej": "imagej",
     "mapillary": "mapillary",
     "geojson": "geojson",
     "playment": "playment",

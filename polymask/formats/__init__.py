@@ -45,6 +45,8 @@ FORMATS = {
     "darwin": "V7 Darwin JSON 2.0 and 1.0: polygons, ellipses, raster layers; a file an image",
     "encord": "Encord label rows: polygons as shares of the picture, bitmasks",
     "isat": "ISAT JSON: polygons by layer; a file an image",
+    "imagej": "ImageJ ROIs: .roi files and zips; needs the pictures and the extra `imagej`",
+    "dicom": "DICOM RTSTRUCT: contours on the slices of a series; needs the extra `dicom`",
     "via": "VIA 1.x and 2.x: polygons, rectangles, circles, ellipses; needs the pictures",
 }
 
@@ -164,7 +166,7 @@ def _looks_like(content: Content, format: str | None) -> str:
 # a folder holds pictures and other things too: annotations are looked for in this order
 _SUFFIXES = (
     ".json", ".ndjson", ".jsonl", ".geojson", ".xml", ".yaml", ".yml", ".txt", ".csv", ".seg", ".mat",
-    ".parquet", ".roi", ".dcm", ".png",
+    ".parquet", ".roi", ".zip", ".dcm", ".png",
 )  # fmt: skip
 _MOST_LOOKED_AT = 64
 

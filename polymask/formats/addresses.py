@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from polymask.errors import InputError
 from polymask.formats.per_image import Notes
-from polymask.formats.pictures import SUFFIXES, Pictures
+from polymask.formats.pictures import SUFFIXES, Pictures, frame_of
 from polymask.formats.place import File, Place
 from polymask.formats.refusals import Malformed
 from polymask.model import Frame
@@ -76,7 +76,12 @@ def picture_frame(stem: str, pictures: Pictures, notes: Notes) -> tuple[str, Fra
     """
     beside = notes.page.file.name
     found = picture_of(stem, pictures, beside=beside)
-    if found is None and notes.pictures is not None:
+    if notes.pictures is None:
+        return found or stem, notes.frame(stem)
+    file = pictures.find(found, beside=beside) if found else None
+    if file is None:
         told = f"{notes.page.file.path}: no picture '{stem}' with a picture's suffix for it"
         raise InputError(f"{told}, and only it tells the size; add --images DIR")
-    return found or stem, notes.frame(found or stem)
+    frame = frame_of(file)
+    notes.options.limits.check_frame(str(file.path), frame)
+    return found or stem, frame

@@ -1,9 +1,16 @@
 """Libraries that only one format needs: imported when it is read, asked for by the name of their extra."""
 
+import struct
 from importlib import import_module
 from typing import Any
 
 from polymask.errors import InputError
+
+# what they and their like raise for bytes that they cannot make sense of
+DAMAGE: tuple[type[Exception], ...] = (
+    ValueError, TypeError, LookupError, OSError, EOFError, AttributeError, ArithmeticError, AssertionError,
+    RuntimeError, struct.error,
+)  # fmt: skip
 
 
 def library(name: str, *, extra: str, what: str) -> Any:

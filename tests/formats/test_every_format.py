@@ -43,6 +43,7 @@ SCENES = {
     "darwin": "darwin",
     "darwin-1": "darwin",
     "encord": "encord",
+    "imagej/boat.zip": "imagej",
 }
 FILES = {
     path: name
@@ -56,6 +57,7 @@ FILES = {
         "bsds-500": "bsds",
         "waymo": "waymo",
         "isat": "isat",
+        "dicom": "dicom",
     }.items()
     for path in sorted((FIXTURES / folder).rglob("*"))
     if path.is_file() and (path.suffix != ".png" or "SegmentationClass" in path.parts)
@@ -181,7 +183,7 @@ def test_every_format_refuses_every_other_formats_file(name: str) -> None:
                 list(open_annotations(FIXTURES / name, format=other))
 
 
-@pytest.mark.parametrize("folder", [*SCENES, "cityscapes", "idd", "bsds", "waymo"])
+@pytest.mark.parametrize("folder", [*SCENES, "cityscapes", "idd", "bsds", "waymo", "dicom"])
 def test_records_can_be_sent_to_another_process(folder: str) -> None:
     """Executors pickle what decodes: it works on, without what was open."""
     annotations = open_annotations(FIXTURES / folder)

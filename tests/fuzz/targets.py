@@ -66,7 +66,7 @@ def _read(data: bytes, folder: Path, *, format: str, name: str) -> bool:
     """Read a file of a format, strictly and leniently, and draw what is in it."""
     path = folder / name
     path.write_bytes(data)
-    images = FIXTURES / "via"
+    images = FIXTURES / ("dicom" if format == "dicom" else "via")
     annotator = "1" if format == "bsds" and sum(data[-9:]) % 2 else None
     strict = partial(ReadOptions, limits=LIMITS, images=images, annotator=annotator)
     lenient = partial(strict, skip_invalid=True, default_label="x")
@@ -347,6 +347,8 @@ _FILES = {
     "darwin": ("darwin/boat.json", "darwin/empty.json", "darwin-1/boat.json",),
     "encord": ("encord/labels.json",),
     "isat": ("isat/boat.json", "isat/empty.json",),
+    "imagej": ("imagej/boat.zip",),
+    "dicom": ("dicom/rs.dcm",),
     "via": ("via/via_region_data.json", "via-1/via_region_data.json"),
 }  # fmt: skip
 
@@ -359,9 +361,16 @@ _BESIDE = {
 
 def _format(name: str) -> Target:
     samples, file = _samples(*_FILES[name]), Path(_FILES[name][0]).name
-    mutations = {"cvat": XML, "waymo": BYTES, "bsds": WORDS, "rectlabel": XML, "yolo": WORDS, "voc": PNG}.get(
-        name, JSON
-    )
+    mutations = {
+        "cvat": XML,
+        "dicom": BYTES,
+        "imagej": BYTES,
+        "waymo": BYTES,
+        "bsds": WORDS,
+        "rectlabel": XML,
+        "yolo": WORDS,
+        "voc": PNG,
+    }.get(name, JSON)
     run = _with_others if name in _BESIDE else _read
     if name == "yolo":
         run = _yolo
