@@ -32,6 +32,7 @@ FENCES = {
     ".xml": "xml",
     ".txt": "text",
     ".jsonl": "json",
+    ".csv": "text",
     ".geojson": "json",
     ".seg": "text",
 }
@@ -42,6 +43,7 @@ FOLDERS = {
     "supervisely": "supervisely",
     "dataloop": "dataloop/json",
     "scale": "scale",
+    "labelme-xml": "labelme-xml",
     "dicom": "dicom",
     "imagej": "imagej",
     "mapillary": "mapillary",

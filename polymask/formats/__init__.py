@@ -47,6 +47,8 @@ FORMATS = {
     "isat": "ISAT JSON: polygons by layer; a file an image",
     "imagej": "ImageJ ROIs: .roi files and zips; needs the pictures and the extra `imagej`",
     "dicom": "DICOM RTSTRUCT: contours on the slices of a series; needs the extra `dicom`",
+    "labelme-xml": "LabelMe XML (MIT's, CVAT's): polygons, masks; a file an image",
+    "via-csv": "VIA CSV: as VIA, a row a region; needs the pictures",
     "via": "VIA 1.x and 2.x: polygons, rectangles, circles, ellipses; needs the pictures",
 }
 

@@ -49,15 +49,14 @@ FACTS = Facts(
             "of the slices: where their pixels lie",
         ),
     ),
-    ignored="Pixels, doses, observations, colors.",
+    ignored="Pixels, doses, colors.",
     rings="The contours of a region on a slice are filled even-odd: one inside another is a hole.",
     order="The order of `ROIContourSequence`; later regions are painted over earlier ones.",
     labels="In the order of `StructureSetROISequence`, with the numbers of the regions as ids.",
     frame="`Rows` and `Columns` of the slice. Every slice of the series gets a mask.",
     limits=(
         "Points, open contours and those whose slice is not there are listed, and the run exits 1.",
-        "Two structure sets of one series are refused: name one of them.",
-        "Deflated files are refused.",
+        "Two structure sets of one series are refused (name one of them), and so are deflated files.",
     ),
     sample="dicom/rs.dcm",
 )
@@ -116,8 +115,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         raise InputError(
             f"{content.path}: no slice is beside it, and only they tell the pixels; add --images DIR"
         )
-    strays: list[Skipped] = []
-    pages: list[Page] = []
+    strays, pages = list[Skipped](), list[Page]()
     labels: dict[str, int] = {}
     for file, data in sets:
         pages += _pages(file, data, slices, labels, strays)
@@ -149,7 +147,7 @@ def _dataset(file: File) -> Any:
     """A file's elements, and with them pydicom; raises `FormatError` for what is no DICOM."""
     pydicom = library("pydicom", extra="dicom", what="DICOM")
     with (
-        _understood(file, "no DICOM that can be read", pydicom.errors.InvalidDicomError),
+        _understood(file, "no DICOM that can be read"),
         file.open() as opened,
     ):
         if _DEFLATED in opened.read(1024):
@@ -159,15 +157,16 @@ def _dataset(file: File) -> Any:
 
 
 @contextmanager
-def _understood(file: File, otherwise: str, *errors: type[Exception]) -> Iterator[None]:
+def _understood(file: File, otherwise: str) -> Iterator[None]:
     """Values become what they are only when they are asked for: what is wrong then is `FormatError`."""
+    broken = library("pydicom.errors", extra="dicom", what="DICOM")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of values that are odd, and read all the same
             yield
     except FormatError:
         raise
-    except DAMAGE + errors as error:
+    except (*DAMAGE, broken.InvalidDicomError, broken.BytesLengthException) as error:
         raise FormatError(f"{file.path}: {otherwise}: {error}") from None
 
 
@@ -207,7 +206,7 @@ def _numbers(values: Any, count: int) -> list[float]:
 def _pages(
     file: File, data: Any, slices: dict[str, _Slice], labels: dict[str, int], strays: list[Skipped]
 ) -> Iterator[Page]:
-    """A page for each slice of the series that have contours, the others of the series too."""
+    """A page for each slice of the series that have contours."""
     drawn: dict[str, list[_Contour]] = {}
     with _understood(file, "a structure set that cannot be read"):
         names = {int(region.ROINumber): str(region.ROIName) for region in data.StructureSetROISequence}
@@ -215,7 +214,7 @@ def _pages(
             labels.setdefault(name, number)
         for key, contour in _contours(data, names, slices, strays, file):
             drawn.setdefault(key, []).append(contour)
-    series = {slices[key].series for key in drawn if slices[key].series}
+    series = {slices[key].series for key in drawn} - {""}
     for key, part in slices.items():
         if key in drawn or part.series in series:
             text = msgspec.json.encode(_Drawn(part, drawn.get(key, [])))
@@ -237,9 +236,8 @@ def _contours(
             if kind not in _CLOSED:
                 strays.append(Skipped(file.name, f"{where} ('{label}'): {kind or 'a contour'} is no area"))
             elif key is None:
-                strays.append(
-                    Skipped(file.name, f"{where} ('{label}'): its slice is not there; add --images DIR")
-                )
+                told = f"{where} ('{label}'): its slice is not there; add --images DIR"
+                strays.append(Skipped(file.name, told))
             else:
                 yield key, _Contour(number, label, points, where)
 

@@ -44,6 +44,8 @@ SCENES = {
     "darwin-1": "darwin",
     "encord": "encord",
     "imagej/boat.zip": "imagej",
+    "labelme-xml": "labelme-xml",
+    "via-csv": "via-csv",
 }
 FILES = {
     path: name
@@ -153,6 +155,7 @@ WHOLE_FILES = [
     "darwin-1/boat.json",
     "encord/labels.json",
     "isat/boat.json",
+    "labelme-xml/empty.xml",
 ]
 
 

@@ -349,11 +349,14 @@ _FILES = {
     "isat": ("isat/boat.json", "isat/empty.json",),
     "imagej": ("imagej/boat.zip",),
     "dicom": ("dicom/rs.dcm",),
+    "labelme-xml": ("labelme-xml/boat.xml",),
+    "via-csv": ("via-csv/via_export_csv.csv",),
     "via": ("via/via_region_data.json", "via-1/via_region_data.json"),
 }  # fmt: skip
 
 _BESIDE = {
     "rectlabel": ["rectlabel-xml/boat_pixels0.png"],
+    "labelme-xml": ["labelme-xml/boat_mask_0.png"],
     "scale": ["scale-segments/indexed.png"],
     "playment": ["playment-raster/mask.png"],
 }
@@ -363,6 +366,8 @@ def _format(name: str) -> Target:
     samples, file = _samples(*_FILES[name]), Path(_FILES[name][0]).name
     mutations = {
         "cvat": XML,
+        "labelme-xml": XML,
+        "via-csv": WORDS,
         "dicom": BYTES,
         "imagej": BYTES,
         "waymo": BYTES,
