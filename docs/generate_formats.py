@@ -26,9 +26,30 @@ All files are checked before anything is written, and each is parsed again when 
 memory holds one image at a time. Pictures are opened only by formats that do not tell their size, and
 only their headers are read.
 """
-FENCES = {".json": "json", ".ndjson": "json", ".xml": "xml", ".txt": "text"}
+FENCES = {
+    ".json": "json",
+    ".ndjson": "json",
+    ".xml": "xml",
+    ".txt": "text",
+    ".jsonl": "json",
+    ".csv": "text",
+    ".geojson": "json",
+    ".seg": "text",
+}
 # what is read is what a user would name: of these formats, a folder
-FOLDERS = {"yolo": "yolo", "voc": "voc", "supervisely": "supervisely", "dataloop": "dataloop/json"}
+FOLDERS = {
+    "yolo": "yolo",
+    "voc": "voc",
+    "supervisely": "supervisely",
+    "dataloop": "dataloop/json",
+    "scale": "scale",
+    "labelme-xml": "labelme-xml",
+    "dicom": "dicom",
+    "imagej": "imagej",
+    "mapillary": "mapillary",
+    "geojson": "geojson",
+    "playment": "playment",
+}
 
 
 def pages() -> Iterator[tuple[str, str]]:
@@ -80,14 +101,12 @@ def _page(name: str, facts: Facts) -> str:
 
 def _example(name: str, facts: Facts) -> str:
     path = ROOT / "fixtures" / facts.sample
-    text = path.read_text()
-    shown = text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN].rpartition("\n")[0] + "\n…\n"
     source = f"fixtures/{FOLDERS.get(name, facts.sample)}"
     lines = [f"{r.name} {r.frame} {_labels(r)}" for r in open_annotations(ROOT / source)]
     return "\n".join(
         [
             f"## Example\n\n`fixtures/{facts.sample}`:\n",
-            f"```{FENCES[path.suffix]}\n{shown.rstrip()}\n```\n",
+            *_shown(path),
             "```pycon",
             ">>> import polymask",
             f'>>> for record in polymask.read("{source}"):',
@@ -96,6 +115,14 @@ def _example(name: str, facts: Facts) -> str:
             "\n```\n",
         ]
     )
+
+
+def _shown(path: Path) -> Iterator[str]:
+    """A sample's text, or its beginning; of a file that is no text nothing."""
+    if path.suffix in FENCES:
+        text = path.read_text()
+        shown = text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN].rpartition("\n")[0] + "\n…\n"
+        yield f"```{FENCES[path.suffix]}\n{shown.rstrip()}\n```\n"
 
 
 def _labels(record: object) -> str:

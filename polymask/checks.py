@@ -50,6 +50,7 @@ def check(
     label_attribute: str | None = None,
     default_label: str | None = None,
     boxes: bool = False,
+    annotator: str | None = None,
     progress: Watcher | None = None,
 ) -> list[Finding]:
     """Everything odd about an annotation file, image by image; with `images`, about its pictures too.
@@ -69,6 +70,7 @@ def check(
         label_attribute=label_attribute,
         default_label=default_label,
         boxes=boxes,
+        annotator=annotator,
     )
     annotations = open_annotations(source, format=from_, options=options)
     return list(findings(annotations, pictures, options.limits, progress=progress))

@@ -164,6 +164,9 @@ def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
     "--default-label", metavar="NAME", help="The label of regions that have none, in VIA and SA-1B files."
 )
 @BOXES
+@click.option(
+    "--annotator", metavar="NAME", help="Whose drawing is read where several people drew an image (BSDS)."
+)
 @limit_flags
 @NO_BAR
 @JSON

@@ -227,6 +227,11 @@ _FLAGS = [
         "--default-label", metavar="NAME", help="The label of regions that have none, in VIA and SA-1B files."
     ),
     click.option(
+        "--annotator",
+        metavar="NAME",
+        help="Whose drawing is read where several people drew an image (BSDS).",
+    ),
+    click.option(
         "--split-ratio",
         metavar="A,B,C",
         help="Shares of train, val and test, e.g. 0.8,0.1,0.1, instead of --split.",

@@ -29,7 +29,7 @@ def as_ring(points: ArrayLike) -> Ring:
     (3, 2)
     """
     try:
-        ring = np.array(points, dtype=np.float64)
+        ring = np.array(points, dtype=np.float64, order="C")
     except (TypeError, ValueError, OverflowError) as error:
         raise GeometryError(f"a ring is a list of (x, y) pairs: {error}") from None
     if ring.size == 0:

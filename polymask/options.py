@@ -55,6 +55,7 @@ class ConvertOptions(Limits):
     label_attribute: str | None = None
     default_label: str | None = None
     boxes: bool = False
+    annotator: str | None = None
     workers: int = 1
     scheduler: str | None = None
     palette: str = "safe"
@@ -122,6 +123,7 @@ class ConvertOptions(Limits):
             default_label=self.default_label,
             boxes=self.boxes,
             choice=self.choice,
+            annotator=self.annotator,
         )
 
     def rules(self) -> Rules:

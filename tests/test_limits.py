@@ -16,6 +16,10 @@ from tests.conftest import Run, coco
 from tests.formats.common import FIXTURES
 
 Write = Callable[..., Path]
+SERVICES = (
+    "scale", "playment", "geojson", "mapillary", "bdd100k", "darwin", "encord", "isat", "imagej/boat.zip",
+    "dicom", "labelme-xml", "via-csv",
+)  # fmt: skip
 PLACES = {
     "max_pixels": r"\$\.images\[0\]: 6 × 8 px",
     "max_vertices": r"\$\.annotations\[0\]: 4 points",
@@ -39,7 +43,7 @@ def test_each_limit_tells_the_place_and_the_flag(coco_file: Write, tmp_path: Pat
     assert convert(path, tmp_path / "out", **{name: path.stat().st_size}).written == 1
 
 
-@pytest.mark.parametrize("path", ["labelme", "dataloop", "cvat", "yolo", "labelbox", "datumaro"])
+@pytest.mark.parametrize("path", ["labelme", "dataloop", "cvat", "yolo", "labelbox", "datumaro", *SERVICES])
 def test_other_formats_are_held_to_points_and_instances(path: str) -> None:
     """A record of any format, not COCO's alone."""
     for name in ("max_vertices", "max_instances"):

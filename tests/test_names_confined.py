@@ -46,7 +46,26 @@ def _labelme(name: str) -> str:
     return json.dumps({"shapes": [], "imagePath": name, "imageHeight": 6, "imageWidth": 8})
 
 
+def _encord(name: str) -> str:
+    unit = {"data_title": name, "width": 8, "height": 6, "labels": {"objects": []}}
+    return json.dumps([{"data_units": {"u": unit}}])
+
+
+def _darwin(name: str) -> str:
+    slot = {"slot_name": "0", "width": 8, "height": 6}
+    return json.dumps({"item": {"name": name, "path": "/", "slots": [slot]}, "annotations": []})
+
+
+def _isat(name: str) -> str:
+    return json.dumps({"info": {"name": name, "width": 8, "height": 6}, "objects": []})
+
+
+def _bdd100k(name: str) -> str:
+    return json.dumps([{"name": name, "labels": [], "size": {"width": 8, "height": 6}}])
+
+
 FORMATS: dict[str, Callable[[str], str]] = {
+    "encord": _encord, "darwin": _darwin, "isat": _isat, "bdd100k": _bdd100k,
     "coco": _coco, "dataloop": _dataloop, "cvat": _cvat, "datumaro": _datumaro, "labelbox": _labelbox, "labelme": _labelme,
 }  # fmt: skip
 

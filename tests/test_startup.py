@@ -7,7 +7,7 @@ import pytest
 
 import polymask
 
-HEAVY = ("cv2", "dtlpy", "skimage", "scipy", "pycocotools", "matplotlib", "pandas")
+HEAVY = ("cv2", "dtlpy", "skimage", "scipy", "pyarrow", "pycocotools", "matplotlib", "pandas")
 
 
 def loaded_by(*command: str) -> set[str]:

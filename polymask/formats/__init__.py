@@ -36,6 +36,21 @@ FORMATS = {
     "labelbox": "Labelbox NDJSON export (v2): polygons",
     "sa1b": "SA-1B (Segment Anything) JSON: runs without labels; a file an image",
     "voc": "existing palette, gray or RGB masks, to be laid out again",
+    "scale": "Scale: polygon tasks, segmentation tasks (PNG and legend), Nucleus lines",
+    "playment": "Playment: polygons as shares of the picture, raster masks with a legend",
+    "rectlabel": "RectLabel XML: polygons, cubic Bézier outlines, pixels; a file an image",
+    "bsds": "Berkeley segmentation data: .seg and .mat; each segment its number",
+    "waymo": "Waymo Open Dataset v2: camera segmentation in Parquet; needs the extra `waymo`",
+    "geojson": "GeoJSON in pixels (QuPath): polygons with holes by classification; needs the pictures",
+    "mapillary": "Mapillary Vistas 2.0 polygon JSON; a file an image",
+    "bdd100k": "BDD100K and Scalabel: poly2d outlines with Bézier sides, runs",
+    "darwin": "V7 Darwin JSON 2.0 and 1.0: polygons, ellipses, raster layers; a file an image",
+    "encord": "Encord label rows: polygons as shares of the picture, bitmasks",
+    "isat": "ISAT JSON: polygons by layer; a file an image",
+    "imagej": "ImageJ ROIs: .roi files and zips; needs the pictures and the extra `imagej`",
+    "dicom": "DICOM RTSTRUCT: contours on the slices of a series; needs the extra `dicom`",
+    "labelme-xml": "LabelMe XML (MIT's, CVAT's): polygons, masks; a file an image",
+    "via-csv": "VIA CSV: as VIA, a row a region; needs the pictures",
     "via": "VIA 1.x and 2.x: polygons, rectangles, circles, ellipses; needs the pictures",
 }
 
@@ -46,8 +61,9 @@ class ReadOptions:
 
     `images` is where the pictures are, for formats that do not tell their size; the label is
     that of `label_attribute`, and `default_label` where there is none, for formats that have
-    no field for it. With `boxes`, boxes that have no segmentation are painted as rectangles.
-    `choice` is which of a dataset's annotations are taken.
+    no field for it; `annotator` is whose drawing is read, where several people drew one image. With
+    `boxes`, boxes that have no segmentation are painted as rectangles. `choice` is which of a
+    dataset's annotations are taken.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -57,6 +73,7 @@ class ReadOptions:
     default_label: str | None = None
     boxes: bool = False
     choice: Choice = field(default_factory=Choice)
+    annotator: str | None = None
 
     @classmethod
     def of(cls, *, images: str | Location | None, limits: Limits | None) -> "ReadOptions":
@@ -169,7 +186,10 @@ def _looks_like(content: Content, format: str | None) -> str:
 
 
 # a folder holds pictures and other things too: annotations are looked for in this order
-_SUFFIXES = (".json", ".ndjson", ".jsonl", ".xml", ".yaml", ".yml", ".txt", ".png")
+_SUFFIXES = (
+    ".json", ".ndjson", ".jsonl", ".geojson", ".xml", ".yaml", ".yml", ".txt", ".csv", ".seg", ".mat",
+    ".parquet", ".roi", ".zip", ".dcm", ".png",
+)  # fmt: skip
 _MOST_LOOKED_AT = 64
 
 

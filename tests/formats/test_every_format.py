@@ -30,6 +30,22 @@ SCENES = {
     "coco-stuff": "coco",
     "coco-panoptic": "coco-panoptic",
     "rectlabel": "coco",
+    "scale": "scale",
+    "scale-segments": "scale",
+    "scale-nucleus": "scale",
+    "playment": "playment",
+    "playment-raster": "playment",
+    "rectlabel-xml": "rectlabel",
+    "geojson": "geojson",
+    "mapillary": "mapillary",
+    "bdd100k": "bdd100k",
+    "bdd100k-old": "bdd100k",
+    "darwin": "darwin",
+    "darwin-1": "darwin",
+    "encord": "encord",
+    "imagej/boat.zip": "imagej",
+    "labelme-xml": "labelme-xml",
+    "via-csv": "via-csv",
 }
 FILES = {
     path: name
@@ -39,11 +55,21 @@ FILES = {
         "idd": "idd",
         "coco-results": "coco",
         "sa1b": "sa1b",
+        "bsds": "bsds",
+        "bsds-500": "bsds",
+        "waymo": "waymo",
+        "isat": "isat",
+        "dicom": "dicom",
     }.items()
     for path in sorted((FIXTURES / folder).rglob("*"))
     if path.is_file() and (path.suffix != ".png" or "SegmentationClass" in path.parts)
 }
-PHOTOS = ("via/boat.png", "yolo/images/train/boat.png", "coco-panoptic/panoptic/boat.png")
+PHOTOS = (
+    "via/boat.png",
+    "scale/bucket/boat.png",
+    "yolo/images/train/boat.png",
+    "coco-panoptic/panoptic/boat.png",
+)
 
 
 @pytest.mark.parametrize("folder", SCENES)
@@ -118,6 +144,18 @@ WHOLE_FILES = [
     "labelbox/export.ndjson",
     "coco-panoptic/panoptic.json",
     "coco-stuff/stuff.json",
+    "scale/tasks.json",
+    "playment/jobs.json",
+    "rectlabel-xml/empty.xml",
+    "geojson/boat.geojson",
+    "mapillary/training/v2.0/polygons/boat.json",
+    "bdd100k/labels.json",
+    "bdd100k-old/boat.json",
+    "darwin/boat.json",
+    "darwin-1/boat.json",
+    "encord/labels.json",
+    "isat/boat.json",
+    "labelme-xml/empty.xml",
 ]
 
 
@@ -148,7 +186,7 @@ def test_every_format_refuses_every_other_formats_file(name: str) -> None:
                 list(open_annotations(FIXTURES / name, format=other))
 
 
-@pytest.mark.parametrize("folder", [*SCENES, "cityscapes", "idd"])
+@pytest.mark.parametrize("folder", [*SCENES, "cityscapes", "idd", "bsds", "waymo", "dicom"])
 def test_records_can_be_sent_to_another_process(folder: str) -> None:
     """Executors pickle what decodes: it works on, without what was open."""
     annotations = open_annotations(FIXTURES / folder)

@@ -70,11 +70,13 @@ def _read(data: bytes, folder: Path, *, format: str, name: str) -> bool:
     """Read a file of a format, strictly and leniently, and draw what is in it."""
     path = folder / name
     path.write_bytes(data)
-    images = FIXTURES / "via"
-    lenient = partial(ReadOptions, limits=LIMITS, skip_invalid=True, images=images, default_label="x")
+    images = FIXTURES / ("dicom" if format == "dicom" else "via")
+    annotator = "1" if format == "bsds" and sum(data[-9:]) % 2 else None
+    strict = partial(ReadOptions, limits=LIMITS, images=images, annotator=annotator)
+    lenient = partial(strict, skip_invalid=True, default_label="x")
     told = format if sum(data[-8:]) % 4 else None  # sometimes it has to be found out
     try:
-        _draw(open_annotations(path, format=told, options=ReadOptions(limits=LIMITS, images=images)))
+        _draw(open_annotations(path, format=told, options=strict()))
     except PolymaskError:
         annotations = open_annotations(path, format=told, options=lenient())
         _draw(annotations)
@@ -344,17 +346,57 @@ _FILES = {
     "datumaro": ("datumaro/annotations/default.json",),
     "labelbox": ("labelbox/export.ndjson",),
     "voc": ("voc/SegmentationClass/boat.png", "voc-rgb/SegmentationClass/boat.png"),
+    "scale": ("scale/tasks.json", "scale-segments/tasks.json", "scale-nucleus/annotations.jsonl"),
+    "playment": ("playment/jobs.json", "playment-raster/job.json"),
+    "rectlabel": ("rectlabel-xml/boat.xml",),
+    "bsds": ("bsds/1102/boat.seg", "bsds-500/groundTruth/test/boat.mat",),
+    "waymo": ("waymo/camera_segmentation/harbor.parquet",),
+    "geojson": ("geojson/boat.geojson", "geojson/empty.geojson",),
+    "mapillary": ("mapillary/training/v2.0/polygons/boat.json", "mapillary/config_v2.0.json",),
+    "bdd100k": ("bdd100k/labels.json", "bdd100k-old/boat.json",),
+    "darwin": ("darwin/boat.json", "darwin/empty.json", "darwin-1/boat.json",),
+    "encord": ("encord/labels.json",),
+    "isat": ("isat/boat.json", "isat/empty.json",),
+    "imagej": ("imagej/boat.zip",),
+    "dicom": ("dicom/rs.dcm",),
+    "labelme-xml": ("labelme-xml/boat.xml",),
+    "via-csv": ("via-csv/via_export_csv.csv",),
     "via": ("via/via_region_data.json", "via-1/via_region_data.json"),
 }  # fmt: skip
+
+_BESIDE = {
+    "rectlabel": ["rectlabel-xml/boat_pixels0.png"],
+    "labelme-xml": ["labelme-xml/boat_mask_0.png"],
+    "scale": ["scale-segments/indexed.png"],
+    "playment": ["playment-raster/mask.png"],
+}
 
 
 def _format(name: str) -> Target:
     samples, file = _samples(*_FILES[name]), Path(_FILES[name][0]).name
-    mutations = {"cvat": XML, "yolo": WORDS, "voc": PNG}.get(name, JSON)
-    run = _read
+    mutations = {
+        "cvat": XML,
+        "labelme-xml": XML,
+        "via-csv": WORDS,
+        "dicom": BYTES,
+        "imagej": BYTES,
+        "waymo": BYTES,
+        "bsds": WORDS,
+        "rectlabel": XML,
+        "yolo": WORDS,
+        "voc": PNG,
+    }.get(name, JSON)
+    run = _with_others if name in _BESIDE else _read
     if name == "yolo":
         run = _yolo
     return Target(samples, mutations, partial(run, format=name, name=file))
+
+
+def _with_others(data: bytes, folder: Path, *, format: str, name: str) -> bool:
+    """Read a file that names others, which lie beside it."""
+    for other in _BESIDE[format]:
+        (folder / Path(other).name).write_bytes((FIXTURES / other).read_bytes())
+    return _read(data, folder, format=format, name=name)
 
 
 def _yolo(data: bytes, folder: Path, *, format: str, name: str) -> bool:

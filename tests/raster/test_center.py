@@ -157,3 +157,9 @@ def test_a_ring_of_many_long_edges_takes_little_memory() -> None:
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 2**29
+
+
+def test_a_ring_may_lie_in_memory_as_it_likes() -> None:
+    """Libraries hand over points column by column, too."""
+    ring = np.asfortranarray([(1.0, 1.0), (3.0, 1.0), (3.0, 3.0)])
+    assert (rasterize(Polygon(ring), (4, 4)) == rasterize(Polygon(ring.tolist()), (4, 4))).all()

@@ -1,0 +1,219 @@
+"""BDD100K and Scalabel: closed `poly2d` outlines, with cubic Bézier sides, and COCO's runs.
+
+`types` has a letter a vertex: at an L the outline goes on straight; a C begins a curve, whose
+control points are it and the next, and whose end is the one after that (the first vertex comes
+after the last). A curve is flattened to corners at most 1/64 px off. Source: BDD100K's
+documentation, "Label format", and Scalabel's.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.addresses import image_name
+from polymask.formats.coco_shapes import is_rle, rle_size, shapes_of
+from polymask.formats.content import Content, members
+from polymask.formats.curves import flattened
+from polymask.formats.facts import Facts
+from polymask.formats.per_image import Notes, Page, files, gather, listed_pages
+from polymask.formats.refusals import Malformed, decode_json, inside
+from polymask.formats.shapes import Point, polygon
+from polymask.model import Frame, ImageRecord, Instance, Shape
+
+MANY = True
+FRAMES, LANE = "frames", "lane/"
+
+FACTS = Facts(
+    title="BDD100K",
+    source="BDD100K's documentation, “Label format”, and Scalabel's",
+    files="A JSON list of frames, Scalabel's `{frames, config}`, or the older JSON of one image.",
+    sniffed="objects with `name` and `labels`, or `frames` of such or with `objects`",
+    read=(
+        ("name", "the image's name"),
+        ("labels[].category", "the label"),
+        (
+            "labels[].poly2d[].vertices, types, closed",
+            "rings of x, y in pixels, united; `C` in `types` marks a curve's control points",
+        ),
+        ("labels[].rle", "COCO's runs"),
+        ("frames[].objects[].poly2d", "older files: x, y and L or C, a vertex each"),
+        ("size, config.imageSize", "the frame"),
+    ),
+    ignored="Attributes, `videoName`, scores, camera data; `bitmasks` PNGs.",
+    rings="The outlines of a label are united: the format has no holes.",
+    order="File order; later labels are painted over earlier ones.",
+    labels="Sorted by name; there are no numeric ids.",
+    frame="As the file says; else that of the picture, in the same folder or below `--images`.",
+    limits=(
+        "Labels with an outline that is not closed (lanes; in older files those named `lane/…`), and graphs, "
+        "are left alone and listed, and the run exits 1.",
+        "Boxes, cuboids and labels without a shape are no segmentation: they paint nothing, and are counted.",
+        "Curves are flattened to corners that are at most 1/64 px off.",
+    ),
+    sample="bdd100k/labels.json",
+)
+
+
+_NULL = msgspec.Raw(b"null")
+
+
+class _Size(msgspec.Struct):
+    width: float
+    height: float
+
+
+class _Config(msgspec.Struct):
+    imageSize: _Size | None = None  # noqa: N815 - the format's own word
+
+
+class _Frame(msgspec.Struct):
+    name: str
+    labels: msgspec.Raw = _NULL
+    size: _Size | None = None
+
+
+class _Poly(msgspec.Struct):
+    vertices: list[Point]
+    types: str | None = None
+    closed: bool = True
+
+
+class _Label(msgspec.Struct):
+    category: str | None = None
+    id: int | str | None = None
+    poly2d: msgspec.Raw = _NULL
+    rle: msgspec.Raw = _NULL
+    graph: Any = None
+
+
+_frame = msgspec.json.Decoder(_Frame)
+_config = msgspec.json.Decoder(_Config)
+_polys = msgspec.json.Decoder(list[_Poly])
+_older = msgspec.json.Decoder(list[tuple[float, float, str]])
+
+
+def sniff(content: Content) -> bool:
+    """Whether the file is of frames and their labels."""
+    if FRAMES not in content.keys:
+        return {"name", "labels"} <= content.keys
+    keys = members(_first(content.top[FRAMES])).keys()
+    return {"name", "labels"} <= keys or ("name" in content.keys and "objects" in keys)
+
+
+def _first(rows: msgspec.Raw) -> bytes | msgspec.Raw:
+    try:
+        return next(iter(msgspec.json.decode(rows, type=list[msgspec.Raw])), b"")
+    except msgspec.DecodeError:
+        return b""
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """A record for each frame."""
+    pages = [page for file in files(content, "*.json") for page in _pages(Content(file))]
+    return gather(content, options, pages, format="bdd100k", parse=_parse)
+
+
+def _pages(content: Content) -> Iterator[Page]:
+    file = content.place.file(content.name)
+    if content.is_list:
+        yield from listed_pages(file, content.json)
+    elif FRAMES in content.keys and "name" in members(_first(content.top[FRAMES])):
+        config = content.top.get("config", b"{}")
+        for page in listed_pages(file, content.top[FRAMES], at=f"$.{FRAMES}"):
+            yield Page(file, page.where, _with_size(page, config))
+    else:
+        yield Page(file, "$", content.json)
+
+
+def _with_size(page: Page, config: bytes | msgspec.Raw) -> bytes | msgspec.Raw:
+    """The frame's text, with the size of the configuration where it has none itself."""
+    frame, size = dict(members(page.json)), members(config).get("imageSize")
+    if not frame or size is None or bytes(frame.get("size", b"null")) != b"null":
+        return page.json
+    return msgspec.json.encode(frame | {"size": size})
+
+
+def _parse(page: Page, notes: Notes) -> ImageRecord:
+    older = members(page.json).get(FRAMES)
+    row = page.decode(_frame)
+    with inside("$.name"):
+        name = image_name(row.name)
+    if row.size is not None:
+        with inside("$.size"):
+            frame = notes.told_frame(row.size.height, row.size.width)
+    else:
+        frame = notes.frame(name)
+
+    def make(index: int, label: _Label) -> Instance | None:
+        return _instance(index if label.id is None else label.id, label, frame, notes)
+
+    if older is None:
+        made = notes.each(row.labels if row.labels != _NULL else msgspec.Raw(b"[]"), _Label, "$.labels", make)
+        return ImageRecord(name, name, frame, made)
+    instances: list[Instance] = []
+    for number, text in enumerate(msgspec.json.decode(older, type=list[msgspec.Raw])):
+        objects = members(text).get("objects", msgspec.Raw(b"[]"))
+        instances += notes.each(objects, _Label, f"$.{FRAMES}[{number}].objects", make)
+    return ImageRecord(name, name, frame, tuple(instances))
+
+
+def _instance(key: int | str, label: _Label, frame: Frame, notes: Notes) -> Instance | None:
+    shape: Shape | None = None
+    if label.poly2d != _NULL:
+        with inside("$.poly2d"):
+            polys = _outlines(label)
+            if not all(poly.closed for poly in polys):
+                notes.leave(f"label {key}", f"an outline (label '{label.category}') that is not closed")
+                return None
+            shape = tuple(polygon(_ring(poly, at)) for at, poly in enumerate(polys))
+    elif label.rle != _NULL:
+        with inside("$.rle"):
+            shape = _runs(label.rle, frame, notes)
+    elif label.graph is not None:
+        notes.leave(f"label {key}", f"a graph (label '{label.category}') encloses nothing")
+        return None
+    if not shape:
+        notes.unsegmented += 1
+        return None
+    if not label.category:
+        raise Malformed("$.category", "there is none, or it is empty")
+    return Instance(key, label.category, shape)
+
+
+def _runs(rle: msgspec.Raw, frame: Frame, notes: Notes) -> Shape:
+    if not is_rle(rle):
+        raise Malformed("$", "not an object with size and counts")
+    if notes.unseen:  # the picture is not opened yet: what the runs say has to do
+        frame = notes.told_frame(*rle_size(rle))
+    return shapes_of([rle], frame)[0]
+
+
+def _outlines(label: _Label) -> Sequence[_Poly]:
+    """The outlines, those of older files too, which are one, and closed where they are no lane."""
+    if bytes(label.poly2d).replace(b" ", b"").replace(b"\n", b"")[:2] != b"[[":
+        return decode_json(label.poly2d, _polys)
+    rows = decode_json(label.poly2d, _older)
+    closed = not (label.category or "").startswith(LANE)
+    return [_Poly([(x, y) for x, y, _ in rows], "".join(kind for _, _, kind in rows), closed)]
+
+
+def _ring(poly: _Poly, at: int) -> list[Point]:
+    """The outline's corners, its curves flattened."""
+    vertices, types = poly.vertices, poly.types or "L" * len(poly.vertices)
+    if len(types) != len(vertices) or set(types) - {"L", "C"}:
+        raise Malformed(f"$[{at}].types", f"a letter a vertex, L or C, not {types[:40]!r}")
+    if not vertices:
+        raise Malformed(f"$[{at}].vertices", "there are none")
+    closed, points, index = [*vertices, vertices[0]], [vertices[0]], 1
+    while index < len(vertices):
+        if types[index] == "L":
+            points.append(vertices[index])
+            index += 1
+        elif index + 2 < len(closed):
+            points += flattened(closed[index - 1], *closed[index : index + 3])
+            index += 3
+        else:
+            raise Malformed(f"$[{at}].types", "a curve without two control points and an end")
+    return points

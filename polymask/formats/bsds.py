@@ -1,0 +1,190 @@
+"""Berkeley segmentation data sets: `.seg` files (BSDS300) and `.mat` files (BSDS500).
+
+Segments have no classes: each is labeled, and by default painted, with its number. Segment 0, which
+`.seg` files have, is what background is in a mask: value 0. Several people drew each image:
+`--annotator` chooses whose segments are read. Source: the data sets' `seg-format.txt` and their
+description of `groundTruth`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from polymask.errors import InputError
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.content import Content
+from polymask.formats.facts import Facts
+from polymask.formats.legend import Codes, frame_of, runs_by_code
+from polymask.formats.matlab import MAGIC, variables
+from polymask.formats.per_image import Notes, Page, files, gather
+from polymask.formats.refusals import Malformed
+from polymask.limits import Limits
+from polymask.model import ImageRecord, Instance, Runs
+
+MANY = True
+SUFFIX = ".jpg"  # of the data sets' pictures
+VARIABLE, FIELD, FOLDER = "groundTruth", "Segmentation", "groundTruth"
+_HEAD = b"format ascii cr"
+_LONGEST_HEAD = 4096
+_TURNED = ("invert", "flipflop")
+
+FACTS = Facts(
+    title="BSDS",
+    source="the Berkeley data sets' `seg-format.txt`, and their description of `groundTruth`",
+    files="A `.seg` or `.mat` file, or a folder of them (`color/1102/*.seg`, `groundTruth/test/*.mat`).",
+    sniffed="`format ascii cr`, or a MATLAB 5 file",
+    read=(
+        (".seg: image, user", "the image's name, and who drew it"),
+        (".seg: width, height", "the frame"),
+        (".seg: data", "rows of segment, row, first column, last column (inclusive)"),
+        (".mat: groundTruth{n}.Segmentation", "the segment of each pixel, as the n-th person drew it"),
+    ),
+    ignored="Dates, `gray`, `Boundaries`.",
+    rings="None: segments are pixels.",
+    order="Segments do not overlap.",
+    labels="The numbers of the segments, each painted with its own number; 0 is the background's value.",
+    frame="As the file says.",
+    limits=(
+        "Where several people drew an image, choose with `--annotator`: the user of `.seg` files (1102), "
+        "the place in `.mat` files (1, 2 …).",
+        "Pixels in no segment or in two, and segments drawn on a turned picture, are refused.",
+        "MATLAB 7.3 files (HDF5) are refused: save them with `-v7`.",
+    ),
+    sample="bsds/1102/boat.seg",
+)
+
+
+def sniff(content: Content) -> bool:
+    """Whether the file is a `.seg` file or a MATLAB 5 file."""
+    return content.data.startswith((_HEAD, MAGIC))
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """A record for each image, as the chosen person drew it."""
+    named = [file for file in files(content, "*.*") if PurePosixPath(file.name).suffix in (".seg", ".mat")]
+    found = [page for file in named for page in _pages(Content(file), options)]
+    pages = _chosen(found, content, options)
+    annotations = gather(content, options, pages, format="bsds", parse=_parse)
+    most = max(map(int, annotations.used), default=0)
+    options.limits.check("max_labels", most, str(content.path), f"{most} segments")
+    return replace(annotations, categories=tuple((str(number), number) for number in range(1, most + 1)))
+
+
+def _pages(content: Content, options: ReadOptions) -> Iterator[Page]:
+    """A page for each person, whose text says who; of a file that cannot be read, one that nobody drew."""
+    file = content.place.file(content.name)
+    try:
+        people = _people(content.data, options.limits)
+    except Malformed:  # told when the page is parsed
+        yield Page(file, "")
+        return
+    for number, person in enumerate(people, 1):
+        where = f"{VARIABLE}{{{number}}}" if content.data.startswith(MAGIC) else ""
+        yield Page(file, where, person.encode())
+
+
+def _people(data: bytes, limits: Limits) -> list[str]:
+    if data.startswith(MAGIC):
+        return [str(number) for number, _ in enumerate(_drawings(data, limits), 1)]
+    return [_split(data)[0]["user"]]
+
+
+def _chosen(pages: list[Page], content: Content, options: ReadOptions) -> Iterator[Page]:
+    """The pages of the annotator; all where no image has two. Raises `InputError` where it is not told."""
+    names = {bytes(page.text).decode() for page in pages if page.text is not None}
+    people = sorted(names, key=lambda name: (len(name), name))
+    told = ", ".join(people[:20])
+    if options.annotator is not None:
+        if options.annotator not in people:
+            raise InputError(f"{content.path}: no annotator '{options.annotator}'; there are: {told}")
+        pages = [page for page in pages if page.text in (None, options.annotator.encode())]
+    counts = Counter(_name(page) for page in pages if page.text is not None)
+    if doubled := next((name for name, count in counts.items() if count > 1), None):
+        raise InputError(
+            f"{content.path}: several people drew '{doubled}' ({told}); choose with --annotator NAME"
+        )
+    yield from pages
+
+
+def _drawings(data: bytes, limits: Limits) -> list[object]:
+    for name, value in variables(data, limits):
+        if name == VARIABLE and isinstance(value, list):
+            return value
+    raise Malformed("", f"no cell array '{VARIABLE}' in it")
+
+
+def _name(page: Page) -> str:
+    """The image's name: of a `.mat` file that of its path, of a `.seg` file without whose it is."""
+    path = PurePosixPath(page.file.name)
+    if path.suffix == ".seg":
+        return f"{path.stem}{SUFFIX}"
+    return str(PurePosixPath(*(part for part in path.parent.parts if part != FOLDER), path.stem + SUFFIX))
+
+
+def _parse(page: Page, notes: Notes) -> ImageRecord:
+    data, limits = Content(page.file).data, notes.options.limits
+    codes = _matlab(data, page, notes) if data.startswith(MAGIC) else _seg(data, notes)
+    instances = (
+        Instance(code, str(code), Runs(counts, frame_of(codes)))
+        for code, counts in runs_by_code(codes)
+        if code
+    )
+    limits.check_frame(str(page.file.path), frame_of(codes))
+    name = _name(page)
+    return ImageRecord(PurePosixPath(name).stem, name, frame_of(codes), tuple(instances))
+
+
+def _matlab(data: bytes, page: Page, notes: Notes) -> Codes:
+    drawing = _drawings(data, notes.options.limits)[int(page.text or b"1") - 1]
+    values = drawing.get(FIELD) if isinstance(drawing, dict) else None
+    if not isinstance(values, np.ndarray) or values.ndim != 2 or not values.size:
+        raise Malformed("", f"no matrix '{FIELD}' in it")
+    whole = values.astype(np.int64) if values.dtype.kind in "iu" else np.rint(values)
+    if (whole != values).any() or whole.min() < 0 or whole.max() > 2**31:
+        raise Malformed(f".{FIELD}", "segments are whole numbers from 0")
+    return whole.astype(np.uint32)
+
+
+def _split(data: bytes) -> tuple[dict[str, str], bytes]:
+    """The head's keys and values, and the rows below `data`."""
+    before, found, rows = data.replace(b"\r", b"\n").partition(b"\ndata\n")
+    if not found or len(before) > _LONGEST_HEAD:
+        raise Malformed("", "no head that ends with `data`")
+    pairs = (line.partition(" ") for line in before.decode("latin-1").splitlines())
+    head = {key: value.strip() for key, _, value in pairs}
+    if missing := {"width", "height", "user"} - head.keys():
+        raise Malformed("", f"the head has no `{min(missing)}`")
+    return head, rows
+
+
+def _seg(data: bytes, notes: Notes) -> Codes:
+    head, text = _split(data)
+    for key in _TURNED:
+        if head.get(key, "0") != "0":
+            raise Malformed(key, f"the picture was turned when it was drawn on ({key} {head[key]})")
+    try:
+        frame = notes.told_frame(float(head["height"]), float(head["width"]))
+        rows = np.array(text.split(), np.int64).reshape(-1, 4)
+    except (ValueError, OverflowError):
+        raise Malformed("data", "expected rows of four whole numbers") from None
+    return _laid(rows, frame)
+
+
+def _laid(rows: "np.ndarray[tuple[int, int], np.dtype[np.int64]]", frame: tuple[int, int]) -> Codes:
+    """The segments' pixels; raises `Malformed` where they are not exactly those of the frame."""
+    height, width = frame
+    segment, row, first, last = rows.T
+    bad = (segment < 0) | (segment > 2**31) | (row < 0) | (row >= height)
+    bad |= (first < 0) | (last < first) | (last >= width)
+    if bad.any():
+        at = int(np.argmax(bad))
+        raise Malformed(f"data, row {at + 1}", f"{rows[at].tolist()} does not lie in {height} × {width} px")
+    order = np.argsort(row * width + first)
+    starts = (row * width + first)[order]
+    lengths = (last - first + 1)[order]
+    if starts.size == 0 or (np.append(starts[1:], height * width) != starts + lengths).any() or starts[0]:
+        raise Malformed("data", "a pixel lies in no segment, or in two")
+    return np.repeat(segment[order], lengths).astype(np.uint32).reshape(frame)

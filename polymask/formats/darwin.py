@@ -1,0 +1,259 @@
+"""V7 Darwin JSON (2.0, and 1.0): polygons with several paths, ellipses, and the masks of a raster layer.
+
+All paths of a polygon are filled even-odd together. A raster layer holds runs, along the rows, of
+numbers that its mapping gives to `mask` annotations. Source: V7's documentation, "Darwin JSON".
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.addresses import image_name
+from polymask.formats.content import Content, members
+from polymask.formats.facts import Facts
+from polymask.formats.legend import Codes, runs_by_code
+from polymask.formats.per_image import Notes, Page, gather, json_pages
+from polymask.formats.refusals import Malformed, inside
+from polymask.formats.shapes import ellipse, polygon
+from polymask.model import Frame, ImageRecord, Instance, Runs, Shape
+
+MANY = True
+NO_SHAPE = ("tag",)
+UNSUPPORTED = (
+    "line", "keypoint", "skeleton", "graph", "cuboid", "table", "eye", "link", "simple_table", "string",
+)  # fmt: skip
+_LARGEST = 2**31
+
+FACTS = Facts(
+    title="V7 Darwin",
+    source="V7's documentation, “Darwin JSON” 2.0 and 1.0",
+    files="A `.json` file an image; a folder is read with all the `.json` files below it.",
+    sniffed="an object with `item` (2.0) or `image` (1.0) and `annotations`",
+    read=(
+        ("item.name, path", "the image's name and its folder"),
+        ("item.slots[0].height, width", "the frame"),
+        ("annotations[].name", "the label"),
+        ("annotations[].polygon.paths", "rings of x, y in pixels"),
+        ("annotations[].ellipse", "center and radii; the pixels whose centers are in it"),
+        ("annotations[].mask", "the pixels of the raster layer that have the annotation's number"),
+        (
+            "annotations[].raster_layer.dense_rle, mask_annotation_ids_mapping",
+            "number and length of each run along the rows; the number of each mask's id",
+        ),
+        ("image, polygon.path, additional_paths, complex_polygon.path", "the same in version 1.0"),
+    ),
+    ignored="Tags, attributes, texts, boxes beside another shape, reviewers.",
+    rings="The paths of a polygon are filled even-odd: a path inside another is a hole.",
+    order="File order; later annotations are painted over earlier ones.",
+    labels="Sorted by name; there are no numeric ids.",
+    frame="As the file says; else that of the picture, in the same folder or below `--images`.",
+    limits=(
+        "Lines, keypoints, skeletons, cuboids, turned ellipses, frames of a video and what lies in a second "
+        "slot are left alone and listed, and the run exits 1.",
+        "Boxes, and masks that the raster layer does not name, paint nothing, and are counted.",
+    ),
+    sample="darwin/boat.json",
+)
+
+
+class _XY(msgspec.Struct):
+    x: float
+    y: float
+
+
+class _Slot(msgspec.Struct):
+    slot_name: str = ""
+    width: float | None = None
+    height: float | None = None
+
+
+class _Item(msgspec.Struct):
+    name: str
+    path: str = "/"
+    slots: list[_Slot] = []
+
+
+class _Image(msgspec.Struct):
+    filename: str
+    path: str | None = None
+    width: float | None = None
+    height: float | None = None
+
+
+class _File(msgspec.Struct):
+    annotations: msgspec.Raw
+    item: _Item | None = None
+    image: _Image | None = None
+
+
+class _Polygon(msgspec.Struct):
+    paths: list[list[_XY]] = []
+    path: list[_XY] = []
+    additional_paths: list[list[_XY]] = []
+
+
+class _Complex(msgspec.Struct):
+    path: list[list[_XY]]
+
+
+class _Ellipse(msgspec.Struct):
+    center: _XY
+    radius: _XY
+    angle: float = 0
+
+
+class _Raster(msgspec.Struct):
+    dense_rle: list[int]
+    mask_annotation_ids_mapping: dict[str, int]
+
+
+class _Annotation(msgspec.Struct):
+    name: str
+    id: str | None = None
+    slot_names: list[str] = []
+    frames: Any = None
+    polygon: _Polygon | None = None
+    complex_polygon: _Complex | None = None
+    ellipse: _Ellipse | None = None
+    mask: Any = None
+    raster_layer: _Raster | None = None
+    bounding_box: Any = None
+
+
+_file = msgspec.json.Decoder(_File)
+_raw = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def sniff(content: Content) -> bool:
+    """Whether the file is of one item and its annotations."""
+    if "annotations" not in content.keys or content.is_list:
+        return False
+    item = members(content.top.get("item", b"")).keys()
+    image = members(content.top.get("image", b"")).keys()
+    return {"name", "slots"} <= item or {"filename", "url"} <= image
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """A record for each file."""
+    return gather(content, options, json_pages(content), format="darwin", parse=_parse)
+
+
+def _parse(page: Page, notes: Notes) -> ImageRecord:
+    file = page.decode(_file)
+    name, slot = _named(file)
+    if slot.height is not None and slot.width is not None:
+        with inside("$.item.slots[0]" if file.item else "$.image"):
+            frame = notes.told_frame(slot.height, slot.width)
+    else:
+        frame = notes.frame(name)
+    place = f"{page.where}.annotations"
+    rows = notes.refusals.rows(file.annotations, _Annotation, place)
+    layer: dict[str, Runs] = {}
+    for index, row in rows:
+        if row.raster_layer is not None and not _left(row, slot):
+            where = f"{place}[{index}].raster_layer"
+            layer |= notes.refusals.catch(where, _masks, row.raster_layer, frame, notes) or {}
+    keys = [members(text).keys() for text in _raw.decode(file.annotations)]
+    instances = []
+    for index, row in rows:
+        where = f"{place}[{index}]"
+        made = notes.refusals.catch(where, _instance, index, row, keys[index], slot, layer, frame, notes)
+        instances += [made] if made else []
+    return ImageRecord(name, name, frame, tuple(instances))
+
+
+def _named(file: _File) -> tuple[str, _Slot]:
+    """The image's name, and its first slot; of version 1.0 the image as a slot without a name."""
+    if file.item is not None:
+        with inside("$.item.name"):
+            name = image_name(f"{file.item.path}/{file.item.name}")
+        return name, file.item.slots[0] if file.item.slots else _Slot()
+    if file.image is None:
+        raise Malformed("$", "neither an item nor an image")
+    with inside("$.image.filename"):
+        name = image_name(f"{file.image.path or ''}/{file.image.filename}")
+    return name, _Slot("", file.image.width, file.image.height)
+
+
+def _left(row: _Annotation, slot: _Slot) -> str | None:
+    """Why an annotation is no part of the picture: it is a video's, or in another slot."""
+    if row.frames is not None:
+        return "the frames of a video are not read"
+    if row.slot_names and slot.slot_name and slot.slot_name not in row.slot_names:
+        return f"it lies in the slot {row.slot_names[0]}, not in the first"
+    return None
+
+
+def _masks(raster: _Raster, frame: Frame, notes: Notes) -> dict[str, Runs]:
+    """The runs of each mask's id; raises `Malformed` for pixels that no mask's number tells of."""
+    if notes.unseen:  # the picture is not opened yet: what the runs say has to do
+        frame = notes.told_frame(1, sum(raster.dense_rle[1::2]))
+    codes = _codes(raster.dense_rle, frame)
+    runs = dict(runs_by_code(codes))
+    ids = {number: key for key, number in raster.mask_annotation_ids_mapping.items()}
+    if len(ids) < len(raster.mask_annotation_ids_mapping) or 0 in ids:
+        raise Malformed("$.mask_annotation_ids_mapping", "a number is there twice, or 0")
+    if strays := sorted(runs.keys() - ids.keys() - {0}):
+        raise Malformed("$.dense_rle", f"the number {strays[0]} is no mask's")
+    return {ids[number]: Runs(counts, frame) for number, counts in runs.items() if number}
+
+
+def _codes(dense_rle: list[int], frame: Frame) -> Codes:
+    numbers, lengths = dense_rle[::2], dense_rle[1::2]
+    height, width = frame
+    if len(numbers) != len(lengths) or min(dense_rle, default=0) < 0 or max(numbers, default=0) > _LARGEST:
+        raise Malformed("$.dense_rle", "expected pairs of a number and a length")
+    if sum(lengths) != height * width:
+        raise Malformed("$.dense_rle", f"runs of {sum(lengths)} px in an image of {height} × {width}")
+    return np.repeat(np.array(numbers, np.uint32), lengths).reshape(frame)
+
+
+def _instance(
+    index: int,
+    row: _Annotation,
+    keys: Collection[str],
+    slot: _Slot,
+    layer: Mapping[str, Runs],
+    frame: Frame,
+    notes: Notes,
+) -> Instance | None:
+    if row.raster_layer is not None or any(kind in keys for kind in NO_SHAPE):
+        return None
+    key = row.id or index
+    reason = _left(row, slot) or next((f"a {kind} is no area" for kind in UNSUPPORTED if kind in keys), None)
+    if row.ellipse is not None and row.ellipse.angle:
+        reason = "a turned ellipse: the unit of its angle is not documented"
+    if reason:
+        notes.leave(f"annotation {key}", f"{reason} (label '{row.name}')")
+        return None
+    if not row.name:
+        raise Malformed("$.name", "the label is empty")
+    shape = _shape(row, layer, frame)
+    if shape is not None:
+        return Instance(key, row.name, shape)
+    if row.mask is None and row.bounding_box is None:
+        raise Malformed("$", f"no shape that is read: {', '.join(sorted(keys))}")
+    notes.unsegmented += 1
+    return None
+
+
+def _shape(row: _Annotation, layer: Mapping[str, Runs], frame: Frame) -> Shape | None:
+    if row.polygon is not None or row.complex_polygon is not None:
+        with inside("$.polygon" if row.polygon else "$.complex_polygon"):
+            first, *others = [[(point.x, point.y) for point in path] for path in _paths(row)] or [[]]
+            return (polygon(first, others),)
+    if row.ellipse is not None:
+        center, radius = row.ellipse.center, row.ellipse.radius
+        with inside("$.ellipse"):
+            return ellipse((center.x, center.y), (radius.x, radius.y), frame)
+    return layer.get(row.id or "") if row.mask is not None else None
+
+
+def _paths(row: _Annotation) -> list[list[_XY]]:
+    if row.polygon is None:
+        return row.complex_polygon.path if row.complex_polygon else []
+    first = [row.polygon.path] if row.polygon.path else []
+    return [*row.polygon.paths, *first, *row.polygon.additional_paths]

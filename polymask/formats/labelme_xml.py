@@ -1,0 +1,107 @@
+"""LabelMe XML, of MIT's LabelMe and of CVAT's "LabelMe 3.0": polygons, and masks in PNGs.
+
+Not to be confused with labelme's JSON (`labelme`). Source: MIT LabelMe's documentation, "XML
+annotation file", and CVAT's, "LabelMe".
+"""
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.addresses import image_name, named_file
+from polymask.formats.content import Content
+from polymask.formats.facts import Facts
+from polymask.formats.markup import head, number_of, numbered, root_of, text_of
+from polymask.formats.per_image import Notes, Page, files, gather
+from polymask.formats.refusals import Malformed, inside
+from polymask.formats.shapes import png_mask, polygon
+from polymask.model import Frame, ImageRecord, Instance, Shape
+from polymask.raster.runs import to_runs
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+MANY = True
+BOX = "bounding_box"
+
+FACTS = Facts(
+    title="LabelMe XML",
+    source="MIT LabelMe's documentation, “XML annotation file”, and CVAT's, “LabelMe”",
+    files="An `.xml` file an image; a folder is read with all the `.xml` files below it.",
+    sniffed="XML whose root is `annotation`, with `imagesize`",
+    read=(
+        ("filename", "the image's name; of a file in a folder, that folder leads it"),
+        ("imagesize: nrows, ncols", "the frame"),
+        ("object/name", "the label"),
+        ("object/polygon/pt: x, y", "one ring, in pixels"),
+        ("object/segm/mask", "a PNG as large as the image, found by its name, whose pixels above 0 are it"),
+        ("object/deleted", "1: as if it were not there"),
+    ),
+    ignored="Attributes, parts, dates, `verified`, `occluded`, users.",
+    rings="A polygon is one ring.",
+    order="File order; later objects are painted over earlier ones.",
+    labels="Sorted by name; there are no ids.",
+    frame="As the file says.",
+    limits=("Objects of the type `bounding_box` are no segmentation: they paint nothing, and are counted.",),
+    sample="labelme-xml/boat.xml",
+)
+
+
+def sniff(content: Content) -> bool:
+    """Whether the file is XML of an image, its size and its objects."""
+    start = head(content)
+    return b"<annotation>" in start and b"<imagesize>" in start
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """A record for each file."""
+    pages = [Page(file, "") for file in files(content, "*.xml")]
+    return gather(content, options, pages, format="labelme-xml", parse=_parse)
+
+
+def _parse(page: Page, notes: Notes) -> ImageRecord:
+    root = root_of(Content(page.file))
+    size = root.find("imagesize")
+    if size is None:
+        raise Malformed("/imagesize", "there is none")
+    with inside("/filename"):
+        picture = PurePosixPath(image_name(text_of(root, "filename"))).name
+    with inside("/imagesize"):
+        frame = notes.told_frame(number_of(size, "nrows"), number_of(size, "ncols"))
+    instances = []
+    for index, (where, element) in enumerate(numbered(root, "object")):
+        if (element.findtext("deleted") or "").strip() != "1":
+            made = notes.refusals.catch(where, _instance, index, element, frame, notes)
+            instances += [made] if made else []
+    name = str(PurePosixPath(page.file.name).parent / picture)
+    return ImageRecord(PurePosixPath(picture).stem, name, frame, tuple(instances))
+
+
+def _instance(index: int, element: "Element", frame: Frame, notes: Notes) -> Instance | None:
+    label = text_of(element, "name")
+    if (element.findtext("type") or "").strip() == BOX:
+        notes.unsegmented += 1
+        return None
+    if (mask := element.find("segm")) is not None:
+        with inside("/segm"):
+            return Instance(index, label, _pixels(text_of(mask, "mask"), frame, notes))
+    ring = element.find("polygon")
+    if ring is None:
+        raise Malformed("", "neither a polygon nor a segm")
+    points = []
+    for where, point in numbered(ring, "pt"):
+        with inside(f"/polygon{where}"):
+            points.append((number_of(point, "x"), number_of(point, "y")))
+    with inside("/polygon"):
+        return Instance(index, label, (polygon(points),))
+
+
+def _pixels(name: str, frame: Frame, notes: Notes) -> Shape:
+    file = notes.page.file
+    found = named_file(file.place, name, beside=file.name)
+    if found is None:
+        raise Malformed("/mask", f"no {name!r} beside the file")
+    mask = png_mask(found.read(), notes.options.limits)
+    if mask.shape != frame:
+        raise Malformed("/mask", f"{name!r} is {mask.shape[0]} × {mask.shape[1]} px, the image {frame}")
+    return to_runs(mask)

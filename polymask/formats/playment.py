@@ -1,0 +1,183 @@
+"""Playment: polygons as shares of the picture, or a raster mask with a legend of colors.
+
+A raster's legend names instances as `label # number`. Its mask is told by an address: polymask
+opens none, and looks for the file by the address's last parts beside the export. Source:
+Playment's documentation, "Image annotation" and "Semantic segmentation", results.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.addresses import image_name
+from polymask.formats.content import Content
+from polymask.formats.facts import Facts
+from polymask.formats.legend import codes_of, color_code, frame_of, legend_of, linked_png, painted
+from polymask.formats.per_image import Notes, Page, files, gather, listed_pages
+from polymask.formats.refusals import Malformed, decode_json, inside
+from polymask.formats.scaling import in_pixels
+from polymask.formats.shapes import polygon
+from polymask.model import ImageRecord, Instance
+
+MANY = True
+NO_REGION = ("rectangles", "cuboids")
+RESPONSE, RASTER, POLYGONS = "maker_response", "raster", "polygons"
+
+FACTS = Facts(
+    title="Playment",
+    source="Playment's documentation, the results of “Image annotation” and “Semantic segmentation”",
+    files="The JSON file of a job, or a list of them.",
+    sniffed="objects with `maker_response`",
+    read=(
+        ("image_url", "the image's name: the path of the address"),
+        ("maker_response.polygons.data[].label", "the label"),
+        (
+            "maker_response.polygons.data[].points.p1, p2 …",
+            "one ring of x, y as shares of the picture's width and height, 0 to 1",
+        ),
+        ("maker_response.raster.data.url", "a mask, looked for beside the file by the address's last parts"),
+        (
+            "maker_response.raster.data.legend",
+            "labels by color; ` # 2` at a label's end numbers its instance",
+        ),
+    ),
+    ignored="Attributes, edges, states; job and batch ids.",
+    rings="A polygon is one ring.",
+    order="File order; the segments of a mask do not overlap.",
+    labels="Sorted by name; there are no numeric ids.",
+    frame="That of the mask; else that of the picture, in the same folder or below `--images`.",
+    limits=(
+        "Rectangles and cuboids are no segmentation: they paint nothing, and are counted; so does a color "
+        "of the legend without pixels.",
+        "Whatever else a response holds (lines, landmarks) is left alone and listed, and the run exits 1.",
+        "Numbers far from 0…1 are refused: they are pixels.",
+        "A color that the legend does not name is refused, with its first pixel; black is background.",
+    ),
+    sample="playment/jobs.json",
+)
+
+
+class _Job(msgspec.Struct):
+    image_url: str
+    maker_response: dict[str, msgspec.Raw]
+
+
+class _XY(msgspec.Struct):
+    x: float
+    y: float
+
+
+class _Polygon(msgspec.Struct):
+    label: str
+    points: dict[str, _XY]
+    id: str | None = msgspec.field(default=None, name="_id")
+
+
+class _Drawn(msgspec.Struct):
+    data: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class _Mask(msgspec.Struct):
+    url: str
+    legend: dict[str, str]
+
+
+class _Raster(msgspec.Struct):
+    data: _Mask
+
+
+_job = msgspec.json.Decoder(_Job)
+_drawn = msgspec.json.Decoder(_Drawn)
+_raster = msgspec.json.Decoder(_Raster)
+_rows = msgspec.json.Decoder(list[Any])
+
+
+def sniff(content: Content) -> bool:
+    """Whether the file is of jobs."""
+    return RESPONSE in content.keys
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """A record for each job."""
+    pages = [page for file in files(content, "*.json") for page in _pages(Content(file))]
+    return gather(content, options, pages, format="playment", parse=_parse)
+
+
+def _pages(content: Content) -> Iterator[Page]:
+    file = content.place.file(content.name)
+    if content.is_list:
+        yield from listed_pages(file, content.json)
+    else:
+        yield Page(file, "$", content.json)
+
+
+def _parse(page: Page, notes: Notes) -> ImageRecord:
+    job = page.decode(_job)
+    with inside("$.image_url"):
+        name = image_name(job.image_url)
+    answer = dict(job.maker_response)
+    if RASTER in answer:
+        with inside(f"$.{RESPONSE}.{RASTER}"):
+            raster = decode_json(answer.pop(RASTER), _raster).data
+            frame, instances = _masked(raster, notes)
+    else:
+        frame, instances = notes.frame(name), ()
+    for kind, text in answer.items():
+        where = f"$.{RESPONSE}.{kind}"
+        with inside(where):
+            drawn = decode_json(text, _drawn)
+        if kind == POLYGONS:
+            instances += notes.each(
+                drawn.data, _Polygon, f"{where}.data", lambda i, row: _ring(i, row, frame)
+            )
+        else:
+            _note(kind, drawn, f"{where}.data", notes)
+    return ImageRecord(name, name, frame, instances)
+
+
+def _masked(mask: _Mask, notes: Notes) -> tuple[tuple[int, int], tuple[Instance, ...]]:
+    with inside("$.data.url"):
+        codes = codes_of(linked_png(mask.url, notes), notes.options.limits)
+    with inside("$.data.legend"):
+        legend = legend_of((color_code(color), _class(label)) for color, label in mask.legend.items())
+        return frame_of(codes), tuple(painted(codes, legend, notes))
+
+
+def _class(label: str) -> str:
+    """The label without the number of its instance.
+
+    >>> _class("boat # 2"), _class("boat #a")
+    ('boat', 'boat #a')
+    """
+    return re.sub(r"\s*#\s*\d+$", "", label)
+
+
+def _ring(index: int, row: _Polygon, frame: tuple[int, int]) -> Instance:
+    if not row.label:
+        raise Malformed("$.label", "the label is empty")
+    with inside("$.points"):
+        ordered = sorted(row.points, key=_number)
+        points = [(row.points[key].x, row.points[key].y) for key in ordered]
+        return Instance(row.id or index, row.label, (polygon(in_pixels(points, frame)),))
+
+
+def _number(key: str) -> int:
+    """The number of a point: p10 comes after p9, wherever it stands."""
+    digits = key.removeprefix("p")
+    if not (digits.isascii() and digits.isdecimal() and len(digits) < 10):
+        raise Malformed("$", f"points are p1, p2 …, not {key!r}")
+    return int(digits)
+
+
+def _note(kind: str, drawn: _Drawn, where: str, notes: Notes) -> None:
+    """Count or list what a response holds besides polygons."""
+    with inside(where):
+        rows = decode_json(drawn.data, _rows)
+    if kind in NO_REGION:
+        notes.unsegmented += len(rows)
+        return
+    for index in range(len(rows)):
+        notes.leave(f"{kind}[{index}]", f"'{kind}' are no polygons")

@@ -1,0 +1,151 @@
+"""RectLabel's own XML: polygons, cubic Bézier outlines, and pixels in a PNG beside it.
+
+A curve's point j has two handles: c1 leads on to the next point, c2 comes from the one before. It
+is flattened to corners at most 1/64 px off. The pixels of an object with `<id>n</id>` are the PNG
+`<image>_pixels<n>.png` beside the XML. Its index PNGs are read as masks (`voc`), its COCO files as
+`coco`. Source: RectLabel's documentation and the files of its support page.
+"""
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.addresses import image_name, named_file
+from polymask.formats.content import Content
+from polymask.formats.curves import flattened
+from polymask.formats.facts import Facts
+from polymask.formats.markup import head, number_of, numbered, root_of, text_of
+from polymask.formats.per_image import Notes, Page, files, gather
+from polymask.formats.refusals import Malformed, inside
+from polymask.formats.shapes import Point, png_mask, polygon
+from polymask.model import Frame, ImageRecord, Instance, Shape
+from polymask.raster.runs import to_runs
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+MANY = True
+NO_REGION = "bndbox"
+UNSUPPORTED = ("line", "points", "keypoints", "cuboid")
+
+FACTS = Facts(
+    title="RectLabel",
+    source="RectLabel's documentation, and the files of its support page",
+    files="An `.xml` file an image, with `*_pixels<n>.png` beside it; a folder is read with all below it.",
+    sniffed="XML whose root is `annotation`, with `filename` and `size`",
+    read=(
+        ("filename", "the image's name; of a file in a folder, that folder leads it"),
+        ("size/height, width", "the frame"),
+        ("object/name", "the label"),
+        ("object/polygon: x1, y1, x2, y2 …", "one ring of x, y in pixels"),
+        (
+            "object/cubic_bezier: x1, y1, x1_c1, y1_c1, x1_c2, y1_c2 …",
+            "a closed curve: c1 is the handle to the next point, c2 that from the one before",
+        ),
+        (
+            "object/pixels/id",
+            "the n of `<image>_pixels<n>.png`, whose pixels above 0 are the object's",
+        ),
+    ),
+    ignored="`bndbox` beside another shape; pose, truncated, occluded, difficult, attributes.",
+    rings="A polygon or curve is one ring.",
+    order="File order; later objects are painted over earlier ones.",
+    labels="Sorted by name; there are no ids.",
+    frame="As the file says.",
+    limits=(
+        "Objects with a `bndbox` alone are no segmentation: they paint nothing, and are counted. PASCAL VOC "
+        "files of boxes have nothing else.",
+        "Lines, keypoints and cuboids are left alone and listed, and the run exits 1.",
+        "Curves are flattened to corners that are at most 1/64 px off.",
+        "Index PNGs are masks: name `--from voc`.",
+    ),
+    sample="rectlabel-xml/boat.xml",
+)
+
+
+def sniff(content: Content) -> bool:
+    """Whether the file is XML of an image and its objects."""
+    start = head(content)
+    return b"<annotation>" in start and b"<filename>" in start and b"<size>" in start
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """A record for each file."""
+    pages = [Page(file, "") for file in files(content, "*.xml")]
+    return gather(content, options, pages, format="rectlabel", parse=_parse)
+
+
+def _parse(page: Page, notes: Notes) -> ImageRecord:
+    root = root_of(Content(page.file))
+    if root.tag != "annotation":
+        raise Malformed(f"/{root.tag}", "the root is not `annotation`")
+    with inside("/filename"):
+        picture = PurePosixPath(image_name(text_of(root, "filename"))).name
+    size = root.find("size")
+    if size is None:
+        raise Malformed("/size", "there is none")
+    with inside("/size"):
+        frame = notes.told_frame(number_of(size, "height"), number_of(size, "width"))
+    instances = []
+    for index, (where, element) in enumerate(numbered(root, "object")):
+        made = notes.refusals.catch(where, _instance, index, element, picture, frame, notes)
+        instances += [made] if made else []
+    name = str(PurePosixPath(page.file.name).parent / picture)
+    return ImageRecord(PurePosixPath(picture).stem, name, frame, tuple(instances))
+
+
+def _instance(index: int, element: "Element", picture: str, frame: Frame, notes: Notes) -> Instance | None:
+    label = text_of(element, "name")
+    for kind in UNSUPPORTED:
+        if element.find(kind) is not None:
+            notes.leave(f"object[{index}]", f"a {kind} (label '{label}') encloses nothing")
+            return None
+    shape = _shape(element, picture, frame, notes)
+    if shape is not None:
+        return Instance(index, label, shape)
+    if element.find(NO_REGION) is None:
+        raise Malformed("", "no shape that is read: no polygon, cubic_bezier, pixels or bndbox")
+    notes.unsegmented += 1
+    return None
+
+
+def _shape(element: "Element", picture: str, frame: Frame, notes: Notes) -> Shape | None:
+    if (ring := element.find("polygon")) is not None:
+        with inside("/polygon"):
+            return (polygon(list(_points(ring, ""))),)
+    if (curve := element.find("cubic_bezier")) is not None:
+        with inside("/cubic_bezier"):
+            return (polygon(_outline(curve)),)
+    if (pixels := element.find("pixels")) is not None:
+        with inside("/pixels"):
+            return _pixels(text_of(pixels, "id"), picture, frame, notes)
+    return None
+
+
+def _points(element: "Element", handle: str) -> Iterator[Point]:
+    """x1, y1, x2, y2 … to the last there is, or their handles of a name; none may be left out."""
+    count = sum(child.tag[:1] == "x" and child.tag[1:].isdigit() for child in element)
+    for number in range(1, count + 1):
+        yield number_of(element, f"x{number}{handle}"), number_of(element, f"y{number}{handle}")
+
+
+def _outline(curve: "Element") -> list[Point]:
+    corners, onward, back = (list(_points(curve, handle)) for handle in ("", "_c1", "_c2"))
+    points: list[Point] = []
+    for at, corner in enumerate(corners):
+        after = (at + 1) % len(corners)
+        points += flattened(corner, onward[at], back[after], corners[after])
+    return points
+
+
+def _pixels(number: str, picture: str, frame: Frame, notes: Notes) -> Shape:
+    file = notes.page.file
+    name = f"{PurePosixPath(picture).stem}_pixels{number}.png"
+    found = named_file(file.place, name, beside=file.name)
+    if found is None:
+        raise Malformed("/id", f"no '{name}' beside the file")
+    mask = png_mask(found.read(), notes.options.limits)
+    if mask.shape != frame:
+        raise Malformed("/id", f"'{name}' is {mask.shape[0]} × {mask.shape[1]} px, the image {frame}")
+    return to_runs(mask)

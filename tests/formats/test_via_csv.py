@@ -1,0 +1,76 @@
+"""VIA's CSV: rows of one image together, as VIA's JSON."""
+
+import csv
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from polymask import FormatError, InputError, encode_png
+from polymask.formats import open_annotations
+from tests.formats.common import masks, written
+from tests.oracles import drawn
+
+COLUMNS = ["filename", "file_size", "region_shape_attributes", "region_attributes"]
+POLYGON = {"name": "polygon", "all_points_x": [1, 6, 6, 1], "all_points_y": [1, 1, 5, 5]}
+
+
+def rows(*regions: tuple[Any, Any], columns: list[str] = COLUMNS, name: str = "a.png") -> str:
+    text = StringIO()
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    for shape, labels in regions:
+        writer.writerow(
+            [name, 1, *(cell if isinstance(cell, str) else json.dumps(cell) for cell in (shape, labels))]
+        )
+    return text.getvalue()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    written(tmp_path / "a.png", encode_png(np.zeros((6, 8), np.uint8)))
+    return tmp_path
+
+
+@pytest.mark.parametrize("head", ["", "#"])
+def test_rows_of_an_image_are_its_regions(folder: Path, head: str) -> None:
+    """Older files begin with `#`; a row without a shape is an image alone; long cells are read."""
+    far = {"name": "rect", "x": 6, "y": 5, "width": 2, "height": 1}
+    fine = POLYGON | {"all_points_x": [1, 6, 6, *[1] * 99_999], "all_points_y": [1, 1, *[5] * 100_000]}
+    text = head + rows((fine, {"kind": "cat"}), (far, {"kind": "dog"}), ({}, {}))
+    found = masks(written(folder / "via.csv", text))["a.png"]
+    assert (found == drawn("........", *[".11111.."] * 4, "......22")).all()
+
+
+def test_labels_and_shapes_follow_via(folder: Path) -> None:
+    """Several attributes have to be chosen from; points are listed."""
+    point = {"name": "point", "cx": 1, "cy": 1}
+    path = written(folder / "via.csv", rows((POLYGON, {"kind": "cat"}), (point, {"kind": "dog"})))
+    annotations = open_annotations(path)
+    assert (annotations.used, len(annotations.unsupported)) == ({"cat": 1}, 1)
+    path = written(folder / "via.csv", rows((POLYGON, {"kind": "cat", "size": "big"})))
+    with pytest.raises(InputError, match="--label-attribute"):
+        open_annotations(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (rows(("{", {})), r"line 2: '\{'"),
+        (rows((POLYGON, "[]")), r"line 2: '\[\]'"),
+        (rows() + "a.png,1\n", "line 2: fewer cells than columns"),
+        (rows() + 'a.png,"1', "not CSV"),
+        (rows((POLYGON | {"all_points_x": [1]}, {"kind": "cat"})), "not as many x as y"),
+        (
+            rows(columns=["filename", "region_attributes", "x_region_shape_attributes"]),
+            "no column 'region_sh",
+        ),
+    ],
+)
+def test_malformed_rows_are_refused(folder: Path, text: str, message: str) -> None:
+    """With the line."""
+    with pytest.raises(FormatError, match=message):
+        open_annotations(written(folder / "via.csv", text))
