@@ -205,11 +205,8 @@ static inline void add_unit(Block *k, uint32_t literal, uint32_t length, uint32_
     k->match[kind][length] += times;
 }
 
-static int length_symbol(int length) {
-    int s = 28;
-    while (LENGTH_BASE[s] > length) s--;
-    return s;
-}
+/* Behind the last of the lengths that a symbol tells; 258 has one of its own. */
+static int length_end(int symbol) { return symbol < 28 ? LENGTH_BASE[symbol + 1] : LONGEST + 1; }
 
 static int distance_symbol(uint32_t distance) {
     int s = DISTANCES - 1;
@@ -223,15 +220,16 @@ static uint64_t fit(const Block *k, Codes *c) {
     uint64_t bits = 0;
     memcpy(literal, k->literal, 256 * sizeof *literal);
     literal[END_OF_BLOCK] = 1;
-    for (int kind = 0; kind < KINDS; kind++)
-        for (int length = 3; length <= LONGEST; length++) {
-            int64_t times = k->match[kind][length];
-            if (!times) continue;
-            int l = length_symbol(length), d = distance_symbol(k->distance[kind]);
+    for (int kind = 0; kind < KINDS; kind++) {
+        int d = distance_symbol(k->distance[kind]);
+        for (int l = 0; l < 29; l++) {
+            int64_t times = 0;
+            for (int length = LENGTH_BASE[l]; length < length_end(l); length++) times += k->match[kind][length];
             literal[257 + l] += times;
             distance[d] += times;
             bits += (uint64_t)times * (uint64_t)(LENGTH_BITS[l] + DISTANCE_BITS[d]);
         }
+    }
     int codes = 0;
     for (int s = 0; s < DISTANCES; s++) codes += distance[s] != 0;
     for (int s = 0; codes < 2; s++) /* a complete code, for every reader */
@@ -251,17 +249,14 @@ static uint64_t fit(const Block *k, Codes *c) {
 static void match_pieces(const Block *k, const Codes *c, uint64_t *piece) {
     for (int kind = 0; kind < KINDS; kind++) {
         int d = distance_symbol(k->distance[kind]);
+        uint64_t far = c->distance[d] | (uint64_t)(k->distance[kind] - DISTANCE_BASE[d]) << c->distance_bits[d];
         piece[kind << 9] = 0;
-        for (int length = 3; length <= LONGEST; length++) {
-            if (!k->match[kind][length]) continue;
-            int l = length_symbol(length);
-            uint32_t n = c->literal_bits[257 + l];
-            uint64_t bits = c->literal[257 + l] | (uint64_t)(length - LENGTH_BASE[l]) << n;
-            n += LENGTH_BITS[l];
-            bits |= (uint64_t)c->distance[d] << n;
-            n += c->distance_bits[d];
-            bits |= (uint64_t)(k->distance[kind] - DISTANCE_BASE[d]) << n;
-            piece[kind << 9 | length] = PIECE(bits, n + DISTANCE_BITS[d]);
+        for (int l = 0; l < 29; l++) {
+            uint32_t n = c->literal_bits[257 + l], bits = n + LENGTH_BITS[l];
+            for (int length = LENGTH_BASE[l]; n && length < length_end(l); length++) {
+                uint64_t code = c->literal[257 + l] | (uint64_t)(length - LENGTH_BASE[l]) << n;
+                piece[kind << 9 | length] = PIECE(code | far << bits, bits + c->distance_bits[d] + DISTANCE_BITS[d]);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 /* Painted spans and what is made of them: a PNG's stream, the runs of a digest; and back from a mask. */
 #include "_scanlines.h"
-#include "_sweep.h"
+#include "_merge.h"
 
 /* Whether painted spans are sorted and disjoint, inside the frame, and of values below `values`. */
 static int painted_fits(const Painted *p, int64_t height, int64_t width, int64_t values) {

@@ -10,7 +10,6 @@
 #define WINDOW 32768
 #define PIECES (1 << 18)     /* of a block */
 #define ADLER 65521          /* RFC 1950 */
-#define ADLER_PIXELS 1048576 /* at once, so that no sum overflows */
 
 typedef struct { int32_t *stop; uint16_t *value; Py_ssize_t size, room; } Row;
 typedef struct { uint64_t a, b; } Adler;
@@ -167,28 +166,26 @@ static int all_zero(const Scanlines *s, const Row *row) {
     return !bytes[0] && all_one_byte(bytes, s->pixel);
 }
 
-/* The sums of n pixels of one value behind others. */
-static void sum_pixels(Adler *sum, const uint8_t *bytes, int p, int64_t n) {
-    uint64_t plain = 0, weighted = 0;
-    for (int i = 0; i < p; i++) { plain += bytes[i]; weighted += (uint64_t)(p - i) * bytes[i]; }
-    while (n > 0) {
-        uint64_t some = n < ADLER_PIXELS ? (uint64_t)n : ADLER_PIXELS;
-        if ((sum->b | sum->a << 30) >> 62) { sum->a %= ADLER; sum->b %= ADLER; }
-        sum->b += some * (uint64_t)p * sum->a + some * weighted + (uint64_t)p * plain * (some * (some - 1) / 2);
-        sum->a += some * plain;
-        n -= (int64_t)some;
+/* The sums of a row's bytes: plain, and each as often as there are bytes from it to the row's end. */
+static Adler row_sums(const Scanlines *s) {
+    const Row *row = &s->here;
+    Adler sum = {0, 0};
+    int32_t at = 0;
+    for (Py_ssize_t i = 0; i < row->size; at = row->stop[i++]) {
+        uint8_t bytes[4];
+        uint64_t plain = 0, last = 0, n = (uint64_t)(row->stop[i] - at), behind = (uint64_t)(s->width - at - 1);
+        pixel_bytes(s, row->value[i], bytes);
+        for (int k = 0; k < s->pixel; k++) { plain += bytes[k]; last += (uint64_t)(s->pixel - k) * bytes[k]; }
+        if (!plain) continue;
+        sum.a += n * plain;
+        sum.b += plain * (uint64_t)s->pixel * ((n * behind - n * (n - 1) / 2) % ADLER) + n * last;
     }
+    return sum;
 }
 
 /* The checksum goes on over this row, `times` times. */
 static void sum_row(Scanlines *s, uint64_t times) {
-    Adler row = {0, 0};
-    uint8_t bytes[4];
-    int32_t at = 0;
-    for (Py_ssize_t i = 0; i < s->here.size; at = s->here.stop[i++]) {
-        pixel_bytes(s, s->here.value[i], bytes);
-        sum_pixels(&row, bytes, s->pixel, s->here.stop[i] - at);
-    }
+    Adler row = row_sums(s);
     row.a %= ADLER;
     row.b %= ADLER;
     uint64_t stride = (uint64_t)s->stride % ADLER, n = times % ADLER;

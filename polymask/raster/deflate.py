@@ -78,8 +78,8 @@ def code_lengths(often: Mapping[int, int], *, most: int) -> dict[int, int]:
         count[most] -= 1
         count[bits] -= 1
         count[bits + 1] += 2
-    bits = chain.from_iterable([bits] * count[bits] for bits in range(most, 0, -1))
-    return dict(zip(symbols, bits, strict=True))
+    lengths = chain.from_iterable([bits] * count[bits] for bits in range(most, 0, -1))
+    return dict(zip(symbols, lengths, strict=True))
 
 
 def _huffman(weights: Sequence[int], most: int) -> list[int]:

@@ -17,7 +17,9 @@ LONGEST_RUN = 2**48 - 1  # pixels, which a run's length holds
 
 
 def mask_sha256(mask: PaintedSpans | IndexMask | BoolMask) -> str:
-    r"""SHA-256 of a mask's frame and runs: of painted spans, or of a (height, width) bool, uint8 or uint16 array.
+    r"""SHA-256 of a mask's frame and runs.
+
+    The mask is painted spans or a (height, width) bool, uint8 or uint16 array.
 
     What is hashed is the ASCII text `"H W\n"`, then the maximal runs of equal pixels in row-major
     order over the whole frame (a run goes on from one row to the next), each as a little-endian
@@ -26,9 +28,10 @@ def mask_sha256(mask: PaintedSpans | IndexMask | BoolMask) -> str:
     >>> mask = np.array([[0, 0, 7], [7, 7, 0]], np.uint8)
     >>> flat = mask.reshape(-1)
     >>> starts = np.flatnonzero(np.concatenate([[True], flat[1:] != flat[:-1]]))
-    >>> lengths = np.diff(starts, append=flat.size).astype("<u8")
-    >>> runs = flat[starts].astype("<u8") << np.uint64(48) | lengths
-    >>> hashlib.sha256(b"%d %d\n" % mask.shape + runs.tobytes()).hexdigest() == mask_sha256(mask)
+    >>> lengths = np.diff(starts, append=flat.size).astype(np.uint64)
+    >>> runs = flat[starts].astype(np.uint64) << np.uint64(48) | lengths
+    >>> text = b"%d %d\n" % mask.shape
+    >>> hashlib.sha256(text + runs.astype("<u8").tobytes()).hexdigest() == mask_sha256(mask)
     True
 
     Raises `LimitError` for a frame of 2⁴⁸ pixels or more.
@@ -38,7 +41,8 @@ def mask_sha256(mask: PaintedSpans | IndexMask | BoolMask) -> str:
         return _sha256(mask.frame, runs_of_painted(mask))
     height, width = mask.shape
     _check((height, width))
-    return _sha256((height, width), runs_of_mask(np.ascontiguousarray(mask)))
+    pixels = mask if mask.flags.c_contiguous else mask.copy()
+    return _sha256((height, width), runs_of_mask(pixels))
 
 
 def _check(frame: Frame) -> None:
@@ -90,5 +94,7 @@ def _mask_runs(mask: IndexMask | BoolMask) -> bytes:
 def _packed(value: NDArray[np.int64], begin: NDArray[np.int64], pixels: int) -> bytes:
     """Runs by their values and where they begin; neighbors of one value are one run."""
     first = np.concatenate([[True], value[1:] != value[:-1]])
-    lengths = np.diff(begin[first], append=pixels).astype("<u8")
-    return (value[first].astype("<u8") << np.uint64(48) | lengths).tobytes()
+    lengths = np.diff(begin[first], append=pixels).astype(np.uint64)
+    runs = value[first].astype(np.uint64) << np.uint64(48) | lengths
+    packed: bytes = runs.astype("<u8").tobytes()
+    return packed

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from polymask.model import BoolMask, Frame, IndexMask
 from polymask.raster import kernel
-from polymask.raster.spans import Int64
 
 Int32 = NDArray[np.int32]
 UInt16 = NDArray[np.uint16]
@@ -75,11 +74,8 @@ def _scanned(mask: IndexMask | BoolMask, background: int) -> PaintedSpans:
     kept = value != background
     row, start = np.divmod(begin[kept], width)
     stop = end[kept] - row * width
-    return PaintedSpans(*_int32(row, start, stop), value[kept], (height, width), background)
-
-
-def _int32(*arrays: Int64) -> tuple[Int32, ...]:
-    return tuple(array.astype(np.int32) for array in arrays)
+    ints = [array.astype(np.int32) for array in (row, start, stop)]
+    return PaintedSpans(ints[0], ints[1], ints[2], value[kept], (height, width), background)
 
 
 def fill(painted: PaintedSpans, dtype: type[np.unsignedinteger[Any]] = np.uint8) -> IndexMask:

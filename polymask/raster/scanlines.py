@@ -56,7 +56,8 @@ def _rows(painted: PaintedSpans) -> Iterator[tuple[Row, int]]:
     height, width = painted.frame
     blank = [(width, painted.background)]
     below = 0
-    for row, group in groupby(zip(*map(np.ndarray.tolist, painted.arrays), strict=True), lambda span: span[0]):
+    columns = [array.tolist() for array in painted.arrays]
+    for row, group in groupby(zip(*columns, strict=True), lambda span: span[0]):
         if row > below:
             yield blank, row - below
         yield _filled(list(group), width, painted.background), 1

@@ -8,7 +8,7 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +102,7 @@ Piece = tuple[int, int, int, int]
 """Row, start, stop and value."""
 
 
-class _TooMany(Exception):  # noqa: N818
+class _TooMany(Exception):
     """More sets of labels than can be counted."""
 
 
@@ -121,9 +121,7 @@ def swept(spans: SpanTable, scene: Scene, most: int) -> Merged | None:
     sizes = (table[:, 2] - table[:, 1]).astype(np.float64)
     largest = max([scene.background, *scene.values, -1 if scene.void is None else scene.void])
     return Merged(
-        painted=PaintedSpans(
-            row, start, stop, table[:, 3].astype(np.uint16), scene.frame, scene.background
-        ),
+        painted=PaintedSpans(row, start, stop, table[:, 3].astype(np.uint16), scene.frame, scene.background),
         labeled=sweep.labeled,
         contested=sweep.contested,
         shares=shares,
@@ -140,7 +138,7 @@ def _rows(spans: SpanTable, order: Sequence[int]) -> Iterator[tuple[int, NDArray
     row = table[by_row, 0]
     held = np.stack([table[by_row, 1], table[by_row, 2], owner[by_row]], axis=1)
     cuts = [0, *(np.flatnonzero(np.diff(row)) + 1).tolist(), len(row)]
-    for begin, end in zip(cuts, cuts[1:], strict=False):
+    for begin, end in pairwise(cuts):
         if end > begin:
             yield int(row[begin]), held[begin:end]
 
