@@ -67,8 +67,6 @@ static PyObject *drawn(const Drawing *d, Py_ssize_t shapes) {
     Py_END_ALLOW_THREADS
     if (outcome == DONE)
         result = Py_BuildValue("(y#O)", out.at ? (char *)out.at : "", out.size * (Py_ssize_t)sizeof(Span), cuts);
-    else if (outcome == UNDECIDED)
-        result = Py_NewRef(Py_None);
     else
         PyErr_NoMemory();
     PyMem_RawFree(out.at);
