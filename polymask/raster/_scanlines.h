@@ -52,7 +52,7 @@ static int open_piece(Scanlines *s, int64_t bytes) {
         s->pieces = 0;
     }
     s->pieces++;
-    int64_t units = bytes / (LONGEST * MOST_REPEATS) + 16;
+    int64_t units = (bytes >> 20) + 16; /* a unit tells more than 2 ** 20 bytes of a long match */
     if (units > k->room - k->size) {
         if (units > PY_SSIZE_T_MAX / 16) s->failed = 1;
         Py_ssize_t room = s->failed ? 0 : 2 * k->room + (Py_ssize_t)units + 4096;
@@ -186,6 +186,11 @@ static Adler row_sums(const Scanlines *s) {
 /* The checksum goes on over this row, `times` times. */
 static void sum_row(Scanlines *s, uint64_t times) {
     Adler row = row_sums(s);
+    if (times == 1) {
+        s->sum.b = (s->sum.b + (uint64_t)s->stride * s->sum.a + row.b) % ADLER;
+        s->sum.a = (s->sum.a + row.a) % ADLER;
+        return;
+    }
     row.a %= ADLER;
     row.b %= ADLER;
     uint64_t stride = (uint64_t)s->stride % ADLER, n = times % ADLER;

@@ -113,7 +113,7 @@ def _exact(start: Float64, end: Float64, row: Int64, *, width: int) -> Int64:
     column = np.empty(len(row), np.int64)
     column[whole] = _exact_on_grid(start[whole], end[whole], row[whole])
     ends = zip(*(side[~whole].tolist() for side in (start, end, row)), strict=True)
-    exact = (_exact_anywhere(*lower, *upper, center_row) for lower, upper, center_row in ends)
+    exact = (_exact_anywhere(lower, upper, center_row) for lower, upper, center_row in ends)
     column[~whole] = [min(max(number, 0), width) for number in exact]
     return column
 
@@ -127,9 +127,9 @@ def _exact_on_grid(start: Float64, end: Float64, row: Int64) -> Int64:
     return ceiling
 
 
-def _exact_anywhere(x0: float, y0: float, x1: float, y1: float, row: int) -> int:
+def _exact_anywhere(start: list[float], end: list[float], row: int) -> int:
     """The same for any finite coordinates, on whole numbers of a unit that fits all four."""
-    unit, (left, top, right, bottom) = _whole((x0, y0, x1, y1))
+    unit, (left, top, right, bottom) = _whole((*start, *end))
     numerator = ((2 * row + 1) * (unit // 2) - top) * (right - left) + (left - unit // 2) * (bottom - top)
     return -(-numerator // ((bottom - top) * unit))
 
