@@ -33,6 +33,7 @@ def frame(rng: random.Random) -> tuple[int, int]:
             (rng.randint(1, 60), rng.randint(1, 90)),
             (1, rng.choice([rng.randint(1, 900), WINDOW + around, 65_535, 70_000])),
             (rng.choice([rng.randint(1, 900), 65_535]), 1),
+            (rng.randint(400, 900), rng.randint(300, 900)),
             (rng.randint(2, 3), WINDOW // rng.choice([1, 2, 3, 4]) + around),
             (
                 rng.randint(1, 5),
@@ -53,7 +54,9 @@ def mask_of(rng: random.Random, frame: tuple[int, int], most: int) -> Mask:
     if kind == 1:
         return shades[np.add.outer(np.arange(height), np.arange(width)) % min(2, len(shades))]
     if kind == 2:
-        return np.full(frame, rng.choice([0, int(shades[0])]))
+        mask = np.full(frame, rng.choice([0, int(shades[0])]))
+        mask[height // 2, width // 2 :] = shades[0]
+        return mask
     tall, wide = rng.randint(1, 9), rng.choice([1, 3, 15, 16, 17, 300])
     blocks = shades[values.integers(0, len(shades), (height // tall + 1, width // wide + 1))]
     mask = np.repeat(np.repeat(blocks, tall, 0), wide, 1)[:height, :width]

@@ -11,7 +11,7 @@
 #define LONGEST 258 /* bytes of a match */
 #define END_OF_BLOCK 256
 #define NO_LITERAL 256
-#define KINDS 3 /* of distances: one byte, one pixel, one row */
+#define KINDS 4 /* of distances: one byte, one pixel, one row, four bytes */
 
 static const uint16_t LENGTH_BASE[29] = {3,  4,  5,  6,  7,  8,  9,  10, 11,  13,  15,  17,  19,  23, 27,
                                          31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
@@ -261,8 +261,8 @@ static void match_pieces(const Block *k, const Codes *c, uint64_t *piece) {
     }
 }
 
-/* The block goes out, and is empty again. A literal and a match are 15 + 20 + 15 bits at most, for
- * distances have three codes, which are of two bits at most. */
+/* The block goes out, and is empty again. A literal and a match are 15 + 20 + 16 bits at most, for
+ * distances have four codes, which are of three bits at most. */
 static int put_block(Bits *b, Block *k, int last) {
     Codes c;
     uint64_t literal[257], piece[KINDS << 9], bits = fit(k, &c);

@@ -51,6 +51,7 @@ static PyObject *py_scanlines(PyObject *Py_UNUSED(self), PyObject *args) {
             s->block.distance[0] = 1;
             s->block.distance[1] = (uint32_t)s->pixel;
             s->block.distance[2] = s->copies ? (uint32_t)s->stride : 1;
+            s->block.distance[3] = FOUR;
             int failed;
             Py_BEGIN_ALLOW_THREADS
             failed = add_all(s, &p);

@@ -8,6 +8,9 @@
 
 #define COPIED 16            /* bytes from which on a copy of the row above decodes faster than runs */
 #define WINDOW 32768
+#define LONG_RUN 516         /* bytes of a run from which on it is told four by four, which decodes faster */
+#define FOUR 4
+#define BLANK (1 << 18)      /* bytes of rows of zeros from which on copies would take more room than zeros */
 #define PIECES (1 << 18)     /* of a block */
 #define ADLER 65521          /* RFC 1950 */
 
@@ -80,7 +83,10 @@ static void add_match(Block *k, uint32_t literal, int64_t bytes, uint32_t kind) 
 static void flush(Scanlines *s) {
     if (s->pending == NOTHING || open_piece(s, s->n)) { s->pending = NOTHING; return; }
     if (s->pending == COPY) add_match(&s->block, NO_LITERAL, s->n, 2);
-    else if (s->n > 3) add_match(&s->block, s->byte, s->n - 1, 0);
+    else if (s->n > LONG_RUN) {
+        add_match(&s->block, s->byte, FOUR - 1, 0);
+        add_match(&s->block, NO_LITERAL, s->n - FOUR, 3);
+    } else if (s->n > 3) add_match(&s->block, s->byte, s->n - 1, 0);
     else for (int64_t i = 0; i < s->n; i++) add_unit(&s->block, s->byte, 0, 0, 1);
     s->pending = NOTHING;
 }
@@ -207,8 +213,9 @@ static void add_row(Scanlines *s, int64_t times) {
     else if (s->copies && same_rows(&s->above, &s->here)) same = times;
     else if (s->copies) add_changed(s);
     else { add_bytes(s, 0, 1); add_runs(s, 0, 0, s->width); }
-    if (same && s->copies) add_copy(s, same * s->stride);
-    else if (same && all_zero(s, &s->here)) add_bytes(s, 0, same * s->stride);
+    int64_t bytes = same * s->stride;
+    if (same && (bytes >= BLANK || !s->copies) && all_zero(s, &s->here)) add_bytes(s, 0, bytes);
+    else if (same && s->copies) add_copy(s, bytes);
     else for (; same && !s->failed; same--) { add_bytes(s, 0, 1); add_runs(s, 0, 0, s->width); }
     Row swap = s->above;
     s->above = s->here;

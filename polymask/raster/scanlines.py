@@ -2,7 +2,7 @@
 
 Every row is a filter type (0, None) and its pixels. What equals the row above is copied from
 there (a whole row, or a stretch of `COPIED` bytes and more); the rest is told as runs: a pixel, and
-a match of the pixel before. Only rows of up to 32,768 bytes reach the row above.
+a match of the pixel before. Many rows of zeros are one run. Only rows of up to 32,768 bytes reach the row above.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,6 +17,8 @@ from polymask.raster.painted import PaintedSpans
 
 COPIED = 16  # bytes from which on a copy of the row above decodes faster than runs
 WINDOW = 32768
+LONG_RUN = 516  # bytes of a run from which on it is told four by four, which decodes faster
+BLANK = 1 << 18  # bytes of rows of zeros from which on copies would take more room than zeros
 PIECES = 1 << 18  # of a block
 _ADLER = 65521  # RFC 1950
 
@@ -115,10 +117,12 @@ class _Scanlines:
             self._add_changed(row)
         else:
             self._add_whole(row)
-        if same and self.copies:
-            self._add_bytes(None, same * self.stride)
-        elif same and not any(self.bytes_of(row[0][1])) and len(row) == 1:
-            self._add_bytes(0, same * self.stride)
+        size = same * self.stride
+        blank = len(row) == 1 and not any(self.bytes_of(row[0][1]))
+        if same and blank and (size >= BLANK or not self.copies):
+            self._add_bytes(0, size)
+        elif same and self.copies:
+            self._add_bytes(None, size)
         else:
             for _ in range(same):
                 self._add_whole(row)
@@ -192,7 +196,10 @@ class _Scanlines:
             return
         for _ in range(1 if n > 3 else n):
             self.block.literal(self.byte)
-        if n > 3:
+        if n > LONG_RUN:
+            self.block.match(3, 1)
+            self.block.match(n - 4, 4)
+        elif n > 3:
             self.block.match(n - 1, 1)
 
     def _open(self) -> None:
