@@ -2,7 +2,8 @@
 
 Every row is a filter type (0, None) and its pixels. What equals the row above is copied from
 there (a whole row, or a stretch of `COPIED` bytes and more); the rest is told as runs: a pixel, and
-a match of the pixel before. Many rows of zeros are one run. Only rows of up to 32,768 bytes reach the row above.
+a match of the pixel before. Many rows of zeros are one run. Only rows of up to 32,768 bytes reach
+the row above.
 """
 
 from collections.abc import Iterator, Sequence

@@ -95,6 +95,7 @@ NIGHTLY: dict[str, Part] = {
     "calls": partial(calls, starts=60),
     **program("tests.dataloop.fault_campaign", "HTTP: every fault at every call, and 200 kills"),
     **program("tests.exact_campaign", "100,000 polygons against exact arithmetic", "100000"),
+    **program("tests.png_campaign", "10,000 nasty masks through three decoders", "10000"),
     **program("tests.fuzz", "fuzz: 10,000 inputs a target", "--runs", "10000"),
     **program("tests.seeded", "seeded bugs"),
 }
