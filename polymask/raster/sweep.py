@@ -20,8 +20,8 @@ from polymask.raster.painted import PaintedSpans, from_buffers
 from polymask.raster.spans import Int64, SpanTable
 
 NOBODY = -1
-MOST_SHARES = 250_000
-"""Pairs of labels by owner that one image may have: some 700 labels all over one another."""
+MOST_SHARES = 1_000_000
+"""Pairs of labels by owner that one image may have: some 1,400 labels on one pixel, or 120 in every way."""
 MOST_PAIRS_COUNTED = 1 << 28  # in all sets together: some two seconds
 
 
