@@ -99,7 +99,7 @@ static void *joined(PyObject *list, int64_t *size, Py_ssize_t *n) {
         }
         if (b.len % 16) bad("a ring of other than pairs of float64");
         else if (bytes + (size_t)b.len > points.room) PyErr_NoMemory();
-        else memcpy((char *)points.at + bytes, b.buf, (size_t)b.len);
+        else if (b.len) memcpy((char *)points.at + bytes, b.buf, (size_t)b.len);
         size[i] = b.len / 16;
         bytes += (size_t)b.len;
         PyBuffer_Release(&b);

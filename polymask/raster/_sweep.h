@@ -68,8 +68,8 @@ static int add_painted(Merge *m, int32_t row, int32_t start, int32_t stop, int32
     PaintedList *out = &m->out;
     if (value == m->background) return 0;
     if (m->pixels) m->pixels[value] += stop - start;
-    PaintedSpan *last = out->at + out->size - 1;
-    if (out->size && last->row == row && last->stop == start && last->value == value) { last->stop = stop; return 0; }
+    PaintedSpan *last = out->size ? out->at + out->size - 1 : NULL;
+    if (last && last->row == row && last->stop == start && last->value == value) { last->stop = stop; return 0; }
     if (out->size == out->room) {
         Py_ssize_t room = out->room ? 2 * out->room : 4096;
         PaintedSpan *at = PyMem_RawRealloc(out->at, (size_t)room * sizeof *at);
