@@ -17,6 +17,7 @@ from tests.oracles import exact_mask
 FRAME = (6, 7)
 BATCH = 500  # shapes rasterized in one call
 HOSTILE = [0.1, 0.5, 2.5, 3.1, 4.5, 0.5 + 2**-53, 0.5 - 2**-54, 1e-300, -1e-300, 1e15, -1e15, 1e300, -1e300]
+HOSTILE += [5e-324, 2.0**46, -(2.0**46), 1e18 / 3, -1e18, 1.7e308, -1.7e308]
 
 
 def random_rings(rng: random.Random, number: int) -> list[list[tuple[float, float]]]:

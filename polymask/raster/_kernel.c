@@ -67,8 +67,6 @@ static PyObject *drawn(const Drawing *d, Py_ssize_t shapes) {
     Py_END_ALLOW_THREADS
     if (outcome == DONE)
         result = Py_BuildValue("(y#O)", out.at ? (char *)out.at : "", out.size * (Py_ssize_t)sizeof(Span), cuts);
-    else if (outcome == UNDECIDED)
-        result = Py_NewRef(Py_None);
     else
         PyErr_NoMemory();
     PyMem_RawFree(out.at);
@@ -101,7 +99,7 @@ static void *joined(PyObject *list, int64_t *size, Py_ssize_t *n) {
         }
         if (b.len % 16) bad("a ring of other than pairs of float64");
         else if (bytes + (size_t)b.len > points.room) PyErr_NoMemory();
-        else memcpy((char *)points.at + bytes, b.buf, (size_t)b.len);
+        else if (b.len) memcpy((char *)points.at + bytes, b.buf, (size_t)b.len);
         size[i] = b.len / 16;
         bytes += (size_t)b.len;
         PyBuffer_Release(&b);
@@ -246,11 +244,21 @@ static PyObject *py_tally(PyObject *Py_UNUSED(self), PyObject *args) {
     return why ? bad(why) : Py_NewRef(Py_None);
 }
 
+#include "_painted.h"
+
 static PyMethodDef methods[] = {
     {"spans", py_spans, METH_VARARGS, "spans(rings, polygon of each, shape of each polygon, shapes, height, width)"},
     {"paint", py_paint, METH_VARARGS, "paint(mask, table, cuts, order, values, counts)"},
     {"claims", py_claims, METH_VARARGS, "claims(table, cuts, groups, group count, height)"},
     {"tally", py_tally, METH_VARARGS, "tally(mask, pieces, places, counts, per_kind)"},
+    {"merge", py_merge, METH_VARARGS,
+     "merge(table, cuts, order, values, groups, height, width, background, void, owned, most shares)"},
+    {"scanlines", py_scanlines, METH_VARARGS,
+     "scanlines(row, start, stop, value, height, width, bytes of a pixel, table, background) -> zlib stream"},
+    {"painted_runs", py_painted_runs, METH_VARARGS,
+     "painted_runs(row, start, stop, value, height, width, background) -> runs for a digest"},
+    {"mask_runs", py_mask_runs, METH_O, "mask_runs(mask) -> runs for a digest"},
+    {"scan", py_scan, METH_VARARGS, "scan(mask, background) -> row, start, stop, value"},
     {"runs", py_runs, METH_VARARGS, "runs(counts, height, width, first row, row behind the last) -> spans, or None"},
     {"counts", py_counts, METH_O, "counts(compressed text) -> counts, or None where it is none"},
     {"rings", py_rings, METH_O, "rings(texts) -> (points, ring sizes, rings of each text), or None"},

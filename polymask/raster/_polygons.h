@@ -1,8 +1,9 @@
-/* Polygons -> spans, under the `center` rule: float64 where it safely decides, exact signs elsewhere.
+/* Polygons -> spans, under the `center` rule: float64 where it safely decides, exact signs elsewhere,
+ * whatever finite numbers the coordinates are.
  * Source of the exact sign: J. R. Shewchuk, "Adaptive Precision Floating-Point Arithmetic
  * and Fast Robust Geometric Predicates", 1997 (two-sum, two-product, growing expansions).
  */
-#include "_common.h"
+#include "_wide.h"
 
 #define TOLERANCE 0x1p-49 /* center.py's: twice what eight roundings can do */
 #define REACH 0x1p46      /* beyond, the tolerance is no small part of a pixel */
@@ -10,6 +11,7 @@
 #define MOST_CROSSINGS 4194304
 #endif
 #define SMALL 0x1p-400    /* below, a product's rounding error may underflow */
+#define FINITE 0x1p900    /* beyond, differences and slopes may overflow */
 
 typedef struct { double x0, y0, slope, x1, y1; int32_t top, bottom; } Edge;
 
@@ -48,38 +50,77 @@ static int crosses_right(const Edge *e, double x, double y) {
 
 static int tame(double v) { return fabs(v) < REACH && (v == 0 || fabs(v) > SMALL); }
 
-static Outcome column_of(const Edge *e, int32_t row, int32_t width, double tolerance, int32_t *column) {
+/* The same for any finite coordinates. */
+static int crosses_right_anywhere(const Edge *e, double x, double y) {
+    Wide sum = {{0}};
+    add_product(&sum, e->x0, e->y1);
+    add_product(&sum, -x, e->y1);
+    add_product(&sum, x, e->y0);
+    add_product(&sum, y, e->x1);
+    add_product(&sum, -y, e->x0);
+    add_product(&sum, -e->y0, e->x1);
+    return is_positive(&sum);
+}
+
+static int32_t column_of(const Edge *e, int32_t row, int32_t width, double tolerance) {
     double left = e->x0 + (row + 0.5 - e->y0) * e->slope - 0.5;
-    if (left <= -0.5) { *column = 0; return DONE; }
-    if (left >= width - 0.5) { *column = width; return DONE; }
+    if (left <= -0.5) return 0;
+    if (left >= width - 0.5) return width;
     int32_t nearest = (int32_t)(left + 0.5);
     double apart = left - nearest;
-    if (fabs(apart) > tolerance) {
-        *column = nearest + (apart > 0);
-    } else {
-        if (!(tame(e->x0) && tame(e->y0) && tame(e->x1) && tame(e->y1))) return UNDECIDED;
-        *column = nearest + crosses_right(e, nearest + 0.5, row + 0.5);
+    if (fabs(apart) > tolerance) return nearest + (apart > 0);
+    if (tame(e->x0) && tame(e->y0) && tame(e->x1) && tame(e->y1))
+        return nearest + crosses_right(e, nearest + 0.5, row + 0.5);
+    return nearest + crosses_right_anywhere(e, nearest + 0.5, row + 0.5);
+}
+
+/* The column between two, found from that end where it is expected, in steps that double. */
+static int32_t search_column(const Edge *e, int32_t row, int32_t low, int32_t high) {
+    int rising = e->x1 > e->x0, near = 1;
+    for (int64_t step = 1; low < high; step *= 2) {
+        int64_t middle = rising ? low + step - 1 : high - step;
+        if (!near || middle < low || middle >= high) middle = low + (high - low) / 2;
+        int right = crosses_right_anywhere(e, (double)middle + 0.5, row + 0.5);
+        if (right) low = (int32_t)middle + 1;
+        else high = (int32_t)middle;
+        near = near && right == rising;
     }
-    if (*column > width) *column = width;
-    return DONE;
+    return low;
+}
+
+/* The columns where float64 tells little, or nothing; from row to row they go one way. */
+static void cross_far(const Edge *e, int32_t width, double tolerance, Py_ssize_t *place, int32_t first, int32_t *columns) {
+    int32_t before = e->x1 > e->x0 ? 0 : width;
+    for (int32_t row = e->top; row < e->bottom; row++) {
+        double left = e->x0 + (row + 0.5 - e->y0) * e->slope - 0.5;
+        int32_t low = e->x1 > e->x0 ? before : 0, high = e->x1 > e->x0 ? width : before;
+        if (left - tolerance > low) low = left - tolerance < high ? (int32_t)(left - tolerance) : high;
+        if (left + tolerance < high) high = left + tolerance >= low ? (int32_t)(left + tolerance) + 1 : low;
+        before = search_column(e, row, low, high);
+        columns[place[row - first]++] = before;
+    }
+}
+
+static int below(const Edge *e, double reach) {
+    return fabs(e->x0) < reach && fabs(e->x1) < reach && fabs(e->y0) < reach && fabs(e->y1) < reach;
 }
 
 /* The edge's columns, written where each of its rows has its next free place. */
-static Outcome cross(const Edge *e, int32_t width, Py_ssize_t *place, int32_t first, int32_t *columns) {
+static void cross(const Edge *e, int32_t width, Py_ssize_t *place, int32_t first, int32_t *columns) {
     if (e->x0 == e->x1) {
         double left = ceil(e->x0 - 0.5);
         int32_t column = left > 0 ? (left < width ? (int32_t)left : width) : 0;
         for (int32_t row = e->top; row < e->bottom; row++) columns[place[row - first]++] = column;
-        return DONE;
+        return;
     }
-    if (!(fabs(e->x0) < REACH && fabs(e->x1) < REACH && fabs(e->y0) < REACH && fabs(e->y1) < REACH))
-        return UNDECIDED;
     double tolerance = TOLERANCE * (fabs(e->x0) + fabs(e->x1) + 1);
-    for (int32_t row = e->top; row < e->bottom; row++) {
-        Outcome outcome = column_of(e, row, width, tolerance, &columns[place[row - first]++]);
-        if (outcome != DONE) return outcome;
+    if (below(e, REACH)) {
+        for (int32_t row = e->top; row < e->bottom; row++)
+            columns[place[row - first]++] = column_of(e, row, width, tolerance);
+        return;
     }
-    return DONE;
+    if (!below(e, FINITE)) tolerance = INFINITY;
+    cross_far(e, width, tolerance, place, first, columns);
 }
 
 static int by_number(const void *a, const void *b) {
@@ -144,8 +185,7 @@ static Outcome band_spans(const Edge *edges, Py_ssize_t n, int32_t width, int32_
         Edge e = edges[i];
         if (e.top < top) e.top = top;
         if (e.bottom > bottom) e.bottom = bottom;
-        Outcome outcome = cross(&e, width, place, top, columns);
-        if (outcome != DONE) return outcome;
+        cross(&e, width, place, top, columns);
     }
     for (Py_ssize_t r = 0, begin = 0; r < bottom - top; begin = place[r++])
         if (emit(out, top + (int32_t)r, columns + begin, place[r] - begin, width, turns)) return NO_MEMORY;

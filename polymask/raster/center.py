@@ -7,13 +7,12 @@ that share an edge neither overlap nor leave a gap.
 An edge crosses row r when its lower end is at or above r + ½ and its upper end
 below it, at x = x0 + (r + ½ - y0) · (x1 - x0) / (y1 - y0); every pixel whose
 center is at or right of x changes sides. float64 gives the first such column
-unless x - ½ is too near a whole number to call: those few are decided exactly,
-on whole numbers where the coordinates lie on a 1/1024 px grid, else on fractions.
+unless x - ½ is too near a whole number to call: those few are decided exactly, on
+whole numbers, which are of 64 bits where the coordinates lie on a 1/1024 px grid.
 """
 
 from collections.abc import Iterator
-from fractions import Fraction
-from math import ceil
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,8 +97,10 @@ def _columns(start: Float64, end: Float64, row: Int64, *, width: int) -> Int64:
     (x0, y0), (x1, y1) = start.T, end.T
     with np.errstate(over="ignore", invalid="ignore"):
         left = x0 + (row + 0.5 - y0) / (y1 - y0) * (x1 - x0) - 0.5
-        near = ~(np.abs(left - np.rint(left)) > TOLERANCE * (np.abs(x0) + np.abs(x1) + 1))
-        near |= np.isinf(y1 - y0)  # the quotient is lost, and the crossing with it
+        apart = TOLERANCE * (np.abs(x0) + np.abs(x1) + 1)
+        first, last = (np.ceil(np.clip(side, -1, width)) for side in (left - apart, left + apart))
+        near = ~(first == last)
+        near |= np.isinf(y1 - y0) | np.isinf(x1 - x0)  # the crossing is lost
         column: Int64 = np.ceil(np.clip(np.nan_to_num(left), 0, width)).astype(np.int64)
     near &= x0 != x1  # on a vertical edge the crossing is x0 itself, and ceil(x0 - ½) is exact
     if near.any():
@@ -111,9 +112,9 @@ def _exact(start: Float64, end: Float64, row: Int64, *, width: int) -> Int64:
     whole = on_grid(start) & on_grid(end)
     column = np.empty(len(row), np.int64)
     column[whole] = _exact_on_grid(start[whole], end[whole], row[whole])
-    for index in np.flatnonzero(~whole):
-        exact = _exact_fraction(start[index].tolist(), end[index].tolist(), int(row[index]))
-        column[index] = min(max(exact, 0), width)
+    ends = zip(*(side[~whole].tolist() for side in (start, end, row)), strict=True)
+    exact = (_exact_anywhere(lower, upper, center_row) for lower, upper, center_row in ends)
+    column[~whole] = [min(max(number, 0), width) for number in exact]
     return column
 
 
@@ -126,7 +127,16 @@ def _exact_on_grid(start: Float64, end: Float64, row: Int64) -> Int64:
     return ceiling
 
 
-def _exact_fraction(start: list[float], end: list[float], row: int) -> int:
-    (x0, y0), (x1, y1) = (map(Fraction, point) for point in (start, end))
-    half = Fraction(1, 2)
-    return ceil(x0 + (row + half - y0) * (x1 - x0) / (y1 - y0) - half)
+def _exact_anywhere(start: list[float], end: list[float], row: int) -> int:
+    """The same for any finite coordinates, on whole numbers of a unit that fits all four."""
+    unit, (left, top, right, bottom) = _whole((*start, *end))
+    numerator = ((2 * row + 1) * (unit // 2) - top) * (right - left) + (left - unit // 2) * (bottom - top)
+    return -(-numerator // ((bottom - top) * unit))
+
+
+@lru_cache(64)
+def _whole(numbers: tuple[float, ...]) -> tuple[int, list[int]]:
+    """Numbers as multiples of one power of two, of which this many, an even number, are 1."""
+    ratios = [number.as_integer_ratio() for number in numbers]
+    unit = 2 * max(denominator for _, denominator in ratios)
+    return unit, [numerator * (unit // denominator) for numerator, denominator in ratios]

@@ -58,16 +58,9 @@ class Outlines:
 
 def center_spans(outlines: Outlines, frame: Frame) -> SpanTable:
     """Each shape's spans under the `center` rule, in a (height, width) frame."""
-    drawn = _drawn(outlines, frame) if _compiled else None
-    return drawn or united(center.intervals(outlines.rings, outlines.polygons, frame), outlines, frame)
-
-
-def _drawn(outlines: Outlines, frame: Frame) -> SpanTable | None:
-    """The compiled answer; None where a coordinate is beyond what it decides exactly."""
-    answer = _compiled.spans(outlines.rings, outlines.polygons, outlines.shapes, outlines.count, *frame)
-    if answer is None:
-        return None
-    table, cuts = answer
+    if not _compiled:
+        return united(center.intervals(outlines.rings, outlines.polygons, frame), outlines, frame)
+    table, cuts = _compiled.spans(outlines.rings, outlines.polygons, outlines.shapes, outlines.count, *frame)
     return SpanTable(np.frombuffer(table, np.int32).reshape(-1, 3), np.frombuffer(cuts, np.int64))
 
 

@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -117,12 +118,43 @@ def test_many_random_polygons_are_the_same(digits: int) -> None:
     assert_same(kernel.center_spans(what, (60, 64)), reference(what, (60, 64)))
 
 
-@compiled
-def test_coordinates_beyond_its_reach_go_to_the_reference() -> None:
-    """The compiled kernel says so instead of guessing."""
-    wild = outlines([[[np.array([[0.5, 0.5], [1e300, 3], [0, 1e300]])]]])
-    assert kernel._drawn(wild, (4, 4)) is None
-    assert_same(kernel.center_spans(wild, (4, 4)), reference(wild, (4, 4)))
+magnitudes = st.sampled_from([5e-324, 1e-300, 2.0**-54, 1e13, 2.0**46, 1e15, 1e16, 1e18, 1e300, 1.7e308])
+wild = st.one_of(
+    halves,
+    st.builds(lambda size, part: size * part, magnitudes, st.sampled_from([-1, -0.3, 0.1, 0.7, 1])),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
+wild_rings = st.lists(st.tuples(wild, wild), min_size=2, max_size=5).map(
+    lambda points: np.array(points, np.float64).reshape(-1, 2)
+)
+
+
+@settings(max_examples=300)
+@given(wild_rings, frames)
+@example(np.array([[-1.7e308, -1.7e308], [1.7e308, 1.7e308], [0, 9]]), (9, 9))
+@example(np.array([[0.5, 0.5], [1e300, 3], [0, 1e300]]), (4, 4))
+@example(np.array([[-1e300, 0.5 - 2.0**-54], [1e300, 0.5], [3, 9]]), (9, 9))
+@example(np.array([[-1e15, -3e15], [1e15 + 1, 3e15], [5, 8]]), (18, 18))
+def test_coordinates_of_any_size_are_decided_exactly(ring: Ring, frame: tuple[int, int]) -> None:
+    """From the least to the largest float64, by either kernel."""
+    what = outlines([[[ring]]])
+    table = kernel.center_spans(what, frame)
+    assert_same(table, reference(what, frame))
+    mask = np.zeros(frame, np.uint8)
+    kernel.paint_all(mask, table, order=[0], values=[1])
+    np.testing.assert_array_equal(mask.astype(bool), exact_mask([ring], frame))
+
+
+@pytest.mark.parametrize("size", [1e15, 1e18, 1e300, 1.7e308])
+def test_coordinates_of_any_size_are_decided_in_a_moment(size: float) -> None:
+    """A few hundred bytes of JSON must not take minutes: many edges through all rows of a tall frame."""
+    angles = [(side, 0.1 + number / 5) for number in range(7) for side in (1, -1)]
+    points = [(side * size * np.cos(angle), side * size * np.sin(angle)) for side, angle in angles]
+    rows = 30_000 if kernel._compiled else 2_000
+    before = time.process_time()
+    table = kernel.center_spans(outlines([[[np.array(points)]]]), (rows, 30_000))
+    assert len(table.table) > rows / 2
+    assert time.process_time() - before < 20
 
 
 @compiled

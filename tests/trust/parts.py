@@ -99,6 +99,7 @@ NIGHTLY: dict[str, Part] = {
     **program("tests.dataloop.fault_campaign", "HTTP: every fault at every call, and 200 kills"),
     **program("tests.dataloop.edit_campaign", "edits and masks taken away at every moment of a run"),
     **program("tests.exact_campaign", "100,000 polygons against exact arithmetic", "100000"),
+    **program("tests.png_campaign", "10,000 nasty masks through three decoders", "10000"),
     **program("tests.fuzz", "fuzz: 10,000 inputs a target", "--runs", "10000"),
     **program("tests.seeded", "seeded bugs"),
 }

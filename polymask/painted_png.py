@@ -1,0 +1,84 @@
+"""Painted spans → PNG bytes, without pixels in between.
+
+The bytes depend on the mask alone: not on the kernel, the machine or the version of a library.
+Source: PNG (Portable Network Graphics) Specification, third edition, W3C.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polymask.errors import FormatError
+from polymask.raster.painted import PaintedSpans
+from polymask.raster.scanlines import zlib_stream
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+GRAY, COLOR, INDEXED, RGBA = 0, 2, 3, 6
+_MOST = 1 << 30  # bytes of a chunk, which may have 2**31 - 1
+
+
+def encode(painted: PaintedSpans, *, depth: int = 8, palette: NDArray[np.uint8] | None = None) -> bytes:
+    """A mask as the bytes of a gray PNG of 8 or 16 bits, or of a palette PNG.
+
+    `palette`, (n, 3) uint8 with n ≤ 256, makes an 8-bit mask a palette PNG (Pillow's mode P); its pixel
+    values stay. Raises `FormatError` for a palette with 16 bits, and for values that the depth, or
+    the palette, does not hold.
+
+    >>> from polymask.raster.painted import scan
+    >>> encode(scan(np.array([[0, 3]], np.uint8)))[:4]
+    b'\x89PNG'
+    """
+    if depth not in (8, 16) or (palette is not None and depth != 8):
+        raise FormatError("a mask's PNG is 8 or 16 bits deep, one with a palette 8")
+    _check(painted, 1 << depth if palette is None else len(palette))
+    stream = zlib_stream(painted, pixel=depth // 8)
+    if palette is None:
+        return _file(painted, (depth, GRAY), stream)
+    colors = np.ascontiguousarray(palette, np.uint8).tobytes()
+    return _file(painted, (depth, INDEXED), stream, _chunk(b"PLTE", colors))
+
+
+def encode_colors(painted: PaintedSpans, colors: NDArray[np.uint8]) -> bytes:
+    """A mask as the bytes of a PNG in color: `colors[value]` is what a value looks like.
+
+    `colors` is (n, 3) uint8, red, green, blue, or (n, 4), with alpha. Raises `FormatError` for
+    another shape and for values that have no color.
+
+    >>> from polymask.raster.painted import scan
+    >>> len(encode_colors(scan(np.array([[0, 1]], np.uint8)), np.array([[0] * 4, [9] * 4], np.uint8))) < 90
+    True
+    """
+    if colors.ndim != 2 or colors.shape[1] not in (3, 4) or colors.dtype != np.uint8:
+        raise FormatError(f"colors are (n, 3) or (n, 4) uint8, not {colors.dtype} of shape {colors.shape}")
+    _check(painted, len(colors))
+    bands = colors.shape[1]
+    stream = zlib_stream(painted, pixel=bands, table=np.ascontiguousarray(colors))
+    return _file(painted, (8, COLOR if bands == 3 else RGBA), stream)
+
+
+def _check(painted: PaintedSpans, values: int) -> None:
+    largest = max(painted.background, int(painted.value.max(initial=0)))
+    if largest >= values:
+        raise FormatError(f"the mask has a value {largest}; this PNG holds 0 to {values - 1}")
+
+
+def _file(painted: PaintedSpans, kind: tuple[int, int], stream: bytes, *chunks: bytes) -> bytes:
+    """A whole file: bit depth and color type, further chunks, and the compressed scanlines."""
+    height, width = painted.frame
+    header = struct.pack(">IIBBBBB", width, height, *kind, 0, 0, 0)
+    parts = [SIGNATURE, _chunk(b"IHDR", header), *chunks, *_data(stream), _chunk(b"IEND", b"")]
+    return b"".join(parts)
+
+
+def _data(stream: bytes) -> Iterator[bytes]:
+    for at in range(0, len(stream), _MOST):
+        yield _chunk(b"IDAT", stream[at : at + _MOST])
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return b"".join(
+        [struct.pack(">I", len(data)), kind, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))]
+    )

@@ -1,0 +1,76 @@
+/* The spans of many instances in order of their rows, and in paint order within each: a radix sort. */
+#ifndef POLYMASK_HELD_H
+#define POLYMASK_HELD_H
+
+#include "_common.h"
+
+#define ROW_DIGIT 65536
+
+typedef struct { int32_t row, start, stop, value, label; } Held;
+
+typedef struct {
+    const Span *at;
+    const int64_t *cuts, *order, *value;
+    const int32_t *label;
+    Py_ssize_t painted;
+    int32_t height;
+} Scene;
+
+/* Where each of the digits begins, of how many there are. */
+static void add_up(Py_ssize_t *place, int32_t digits) {
+    Py_ssize_t total = 0;
+    for (int32_t digit = 0; digit < digits; digit++) {
+        Py_ssize_t here = place[digit];
+        place[digit] = total;
+        total += here;
+    }
+}
+
+/* The spans in paint order, sorted by the low digit of their rows, each with its instance's value and label. */
+static int hold_all(const Scene *s, Held *to, int32_t digits) {
+    Py_ssize_t *place = PyMem_RawCalloc((size_t)digits, sizeof *place);
+    if (!place) return -1;
+    for (Py_ssize_t p = 0; p < s->painted; p++)
+        for (int64_t k = s->cuts[s->order[p]]; k < s->cuts[s->order[p] + 1]; k++) place[s->at[k].row % ROW_DIGIT]++;
+    add_up(place, digits);
+    for (Py_ssize_t p = 0; p < s->painted; p++) {
+        int64_t i = s->order[p];
+        for (int64_t k = s->cuts[i]; k < s->cuts[i + 1]; k++) {
+            const Span *span = &s->at[k];
+            to[place[span->row % ROW_DIGIT]++] =
+                (Held){span->row, span->start, span->stop, (int32_t)s->value[i], s->label[i]};
+        }
+    }
+    PyMem_RawFree(place);
+    return 0;
+}
+
+/* The same for the high digit, what is equal staying in order. */
+static int sort_high(const Held *from, Held *to, Py_ssize_t n, int32_t digits) {
+    Py_ssize_t *place = PyMem_RawCalloc((size_t)digits, sizeof *place);
+    if (!place) return -1;
+    for (Py_ssize_t i = 0; i < n; i++) place[from[i].row / ROW_DIGIT]++;
+    add_up(place, digits);
+    for (Py_ssize_t i = 0; i < n; i++) to[place[from[i].row / ROW_DIGIT]++] = from[i];
+    PyMem_RawFree(place);
+    return 0;
+}
+
+/* All spans sorted by row, in paint order within each; NULL for want of memory. */
+static Held *held_by_row(const Scene *s, Py_ssize_t total) {
+    int tall = s->height > ROW_DIGIT;
+    Held *held = PyMem_RawMalloc(((size_t)total + 1) * sizeof *held), *sorted = NULL;
+    if (held && !hold_all(s, held, tall ? ROW_DIGIT : s->height)) {
+        if (!tall) return held;
+        sorted = PyMem_RawMalloc(((size_t)total + 1) * sizeof *sorted);
+        if (sorted && !sort_high(held, sorted, total, s->height / ROW_DIGIT + 1)) {
+            PyMem_RawFree(held);
+            return sorted;
+        }
+    }
+    PyMem_RawFree(held);
+    PyMem_RawFree(sorted);
+    return NULL;
+}
+
+#endif

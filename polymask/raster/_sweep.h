@@ -1,0 +1,163 @@
+/* Spans of many instances -> the painted spans of their merge, and who claims what: sweep.py's twin.
+ *
+ * One radix sort by row; then each row's ends from left to right. The owner of a pixel is the open
+ * span that comes last in paint order: the highest bit that is set in a tree of 64-bit words.
+ */
+#ifndef POLYMASK_SWEEP_H
+#define POLYMASK_SWEEP_H
+
+#include "_held.h"
+
+#include "_shares.h"
+
+typedef struct { int32_t row, start, stop; uint16_t value; } PaintedSpan;
+typedef struct { PaintedSpan *at; Py_ssize_t size, room; } PaintedList;
+typedef struct { int32_t at, held; } End; /* `held` opens, ~`held` closes */
+
+#define LEVELS 6 /* 64 ** 6 spans in a row are more than there can be */
+
+typedef struct {
+    uint64_t *word[LEVELS];
+    int levels;
+    End *ends;
+    Py_ssize_t n, room;         /* spans of the row above, whose order of ends is a good guess; how many fit */
+    int32_t background, void_;  /* `void_` -1: contested pixels keep their owner's value */
+    int owned;                  /* whether contested pixels have owners */
+    Claiming claiming;
+    PaintedList out;
+    int64_t labeled, contested, *pixels;
+} Merge;
+
+/* What a row of n spans needs: its ends, and the words of the tree, all zero. */
+static int row_room(Merge *m, Py_ssize_t n) {
+    Py_ssize_t words[LEVELS], total = 0, here = n *= 2;
+    for (int level = 0; level < LEVELS; level++) total += here = words[level] = (here - 1) / 64 + 1;
+    PyMem_RawFree(m->ends);
+    PyMem_RawFree(m->word[0]);
+    m->ends = PyMem_RawMalloc(2 * (size_t)n * sizeof *m->ends);
+    m->word[0] = PyMem_RawCalloc((size_t)total, sizeof *m->word[0]);
+    if (!m->ends || !m->word[0]) return -1;
+    for (int level = 1; level < LEVELS; level++) m->word[level] = m->word[level - 1] + words[level - 1];
+    m->room = n;
+    m->n = 0;
+    return 0;
+}
+
+static void set_open(Merge *m, Py_ssize_t i) {
+    for (int level = 0; level < m->levels; level++, i >>= 6) {
+        uint64_t before = m->word[level][i >> 6];
+        m->word[level][i >> 6] = before | UINT64_C(1) << (i & 63);
+        if (before) return;
+    }
+}
+
+static void set_closed(Merge *m, Py_ssize_t i) {
+    for (int level = 0; level < m->levels; level++, i >>= 6)
+        if (m->word[level][i >> 6] &= ~(UINT64_C(1) << (i & 63))) return;
+}
+
+/* The last in paint order of the spans that are open; -1 for none. */
+static inline Py_ssize_t topmost(const Merge *m) {
+    Py_ssize_t i = 0;
+    if (!m->word[m->levels - 1][0]) return -1;
+    for (int level = m->levels - 1; level >= 0; level--) i = 64 * i + 63 - __builtin_clzll(m->word[level][i]);
+    return i;
+}
+
+static int add_painted(Merge *m, int32_t row, int32_t start, int32_t stop, int32_t value) {
+    PaintedList *out = &m->out;
+    if (value == m->background) return 0;
+    if (m->pixels) m->pixels[value] += stop - start;
+    PaintedSpan *last = out->size ? out->at + out->size - 1 : NULL;
+    if (last && last->row == row && last->stop == start && last->value == value) { last->stop = stop; return 0; }
+    if (out->size == out->room) {
+        Py_ssize_t room = out->room ? 2 * out->room : 4096;
+        PaintedSpan *at = PyMem_RawRealloc(out->at, (size_t)room * sizeof *at);
+        if (!at) return -1;
+        out->at = at;
+        out->room = room;
+    }
+    out->at[out->size++] = (PaintedSpan){row, start, stop, (uint16_t)value};
+    return 0;
+}
+
+static int by_end(const void *a, const void *b) {
+    const End *x = a, *y = b;
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+/* A row's ends from left to right; those of the row above are nearly in order already. */
+static void sort_ends(Merge *m, const Held *h, Py_ssize_t n) {
+    End *e = m->ends;
+    if (n != m->n)
+        for (Py_ssize_t i = 0; i < n; i++) { e[2 * i].held = (int32_t)i; e[2 * i + 1].held = ~(int32_t)i; }
+    m->n = n;
+    for (Py_ssize_t k = 0; k < 2 * n; k++) e[k].at = e[k].held >= 0 ? h[e[k].held].start : h[~e[k].held].stop;
+    Py_ssize_t moves = 0;
+    for (Py_ssize_t i = 1; i < 2 * n; i++) {
+        if (e[i - 1].at <= e[i].at) continue;
+        End end = e[i];
+        Py_ssize_t j = i;
+        for (; j && e[j - 1].at > end.at; j--) e[j] = e[j - 1];
+        e[j] = end;
+        if ((moves += i - j) > 16 * n + 64) { qsort(e, 2 * (size_t)n, sizeof *e, by_end); return; }
+    }
+}
+
+/* The pixels from `start` to `stop`, under the spans that are open. */
+static Outcome paint_piece(Merge *m, const Held *h, int32_t start, int32_t stop) {
+    Py_ssize_t top = topmost(m);
+    if (top < 0) return DONE;
+    int32_t value = h[top].value, claiming = m->claiming.size;
+    if (claiming) m->labeled += stop - start;
+    if (claiming > 1) {
+        m->contested += stop - start;
+        Outcome outcome = claim_together(&m->claiming, m->owned ? h[top].label : NOBODY, stop - start);
+        if (outcome != DONE) return outcome;
+        if (m->void_ >= 0 && value != m->background) value = m->void_; /* a background on top still cuts its hole */
+    }
+    return add_painted(m, h->row, start, stop, value) ? NO_MEMORY : DONE;
+}
+
+static Outcome sweep_row(Merge *m, const Held *h, Py_ssize_t n) {
+    if (n > m->room && row_room(m, n)) return NO_MEMORY;
+    sort_ends(m, h, n);
+    int32_t at = m->ends[0].at;
+    m->levels = 1;
+    for (Py_ssize_t words = (n - 1) >> 6; words; words >>= 6) m->levels++;
+    for (Py_ssize_t k = 0; k < 2 * n; k++) {
+        int32_t here = m->ends[k].at, opens = m->ends[k].held >= 0, i = opens ? m->ends[k].held : ~m->ends[k].held;
+        if (here > at) {
+            Outcome outcome = paint_piece(m, h, at, here);
+            if (outcome != DONE) return outcome;
+            at = here;
+        }
+        if (opens) set_open(m, i); else set_closed(m, i);
+        if (h[i].label >= 0) change_claim(&m->claiming, h[i].label, opens ? 1 : -1);
+    }
+    return DONE;
+}
+
+static Outcome sweep_all(Merge *m, const Held *held, Py_ssize_t total) {
+    for (Py_ssize_t begin = 0, end; begin < total; begin = end) {
+        const Held *h = held + begin;
+        for (end = begin + 1; end < total && held[end].row == h->row; end++) {}
+        if (end - begin > 1) {
+            Outcome outcome = sweep_row(m, h, end - begin);
+            if (outcome != DONE) return outcome;
+        } else {
+            if (h->label >= 0) m->labeled += h->stop - h->start;
+            if (add_painted(m, h->row, h->start, h->stop, h->value)) return NO_MEMORY;
+        }
+    }
+    return DONE;
+}
+
+static Outcome merge_spans(const Scene *s, Py_ssize_t total, Merge *m) {
+    Held *held = held_by_row(s, total);
+    Outcome outcome = held ? sweep_all(m, held, total) : NO_MEMORY;
+    PyMem_RawFree(held);
+    return outcome;
+}
+
+#endif

@@ -1,0 +1,236 @@
+"""The merge of an image's instances, row by row from left to right: spans in, painted spans out.
+
+Cost follows the spans, never the pixels: O(spans · log spans) for who owns what. Contested pixels
+are counted by the set of labels that claim them and by who owns them, and told by pair once.
+"""
+
+from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polymask.errors import LimitError
+from polymask.model import Conflict, Frame
+from polymask.raster import kernel
+from polymask.raster.painted import PaintedSpans, from_buffers
+from polymask.raster.spans import Int64, SpanTable
+
+NOBODY = -1
+MOST_SHARES = 1_000_000
+"""Pairs of labels by owner that one image may have: some 1,400 labels on one pixel, or 120 in every way."""
+MOST_PAIRS_COUNTED = 1 << 28  # in all sets together: some two seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Merged:
+    """A merged mask, and who claims it.
+
+    `labeled` is how many pixels any label claims, `contested` how many two or more do, each counted
+    once. `shares` are (n, 4) int64 rows of label, label, owner and pixels, ascending: the pixels that
+    a pair of labels claims by who owns them, -1 for nobody. `pixels[value]` is how many pixels a
+    value has; the background's are not counted.
+    """
+
+    painted: PaintedSpans
+    labeled: int
+    contested: int
+    shares: Int64
+    pixels: Int64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What is merged: `order` are instances, the last on top, each with a value to paint and a label.
+
+    `labels[i]` is instance i's number, or -1 where it claims nothing (background, void). Where `void`
+    is a value, contested pixels have it, except where background is on top. Without `owned`
+    nobody owns them in the counts.
+    """
+
+    order: Sequence[int]
+    values: Sequence[int]
+    labels: Sequence[int]
+    frame: Frame
+    background: int = 0
+    void: int | None = None
+    owned: bool = True
+
+
+def merge(spans: SpanTable, scene: Scene, *, most: int = MOST_SHARES) -> Merged:
+    """The merge of instances' spans.
+
+    Raises `LimitError`, before the memory is taken, where more than `most` pairs of labels by owner
+    claim pixels together, or labels overlap in more ways than can be counted in some seconds.
+
+    >>> table = SpanTable(np.array([[0, 0, 4], [0, 3, 6]], np.int32), np.array([0, 1, 2]))
+    >>> merged = merge(table, Scene(order=[0, 1], values=[7, 8], labels=[0, 1], frame=(1, 8)))
+    >>> merged.painted.stop.tolist(), merged.labeled, merged.contested, merged.shares.tolist()
+    ([3, 6], 6, 1, [[0, 1, 1, 1]])
+    """
+    merged = _compiled(spans, scene, most) if kernel._compiled else swept(spans, scene, most)
+    if merged is None:
+        raise LimitError(
+            f"hundreds of labels claim the same pixels: more than {most:,} pairs of them, or overlaps of too "
+            "many kinds; leave labels out with --only, or convert to a layout of one mask a label"
+        )
+    return merged
+
+
+def _compiled(spans: SpanTable, scene: Scene, most: int) -> Merged | None:
+    whole = (np.array(numbers, np.int64) for numbers in (scene.order, scene.values, scene.labels))
+    void = NOBODY if scene.void is None else scene.void
+    answer = kernel._compiled.merge(
+        spans.table, spans.cuts, *whole, *scene.frame, scene.background, void, scene.owned, most
+    )
+    if answer is None:
+        return None
+    buffers, labeled, contested, shares, pixels = answer
+    return Merged(
+        painted=from_buffers(buffers, scene.frame, scene.background),
+        labeled=labeled,
+        contested=contested,
+        shares=np.frombuffer(shares, np.int64).reshape(-1, 4),
+        pixels=np.frombuffer(pixels, np.int64),
+    )
+
+
+Piece = tuple[int, int, int, int]
+"""Row, start, stop and value."""
+
+
+class _TooMany(Exception):
+    """More sets of labels than can be counted."""
+
+
+def swept(spans: SpanTable, scene: Scene, most: int) -> Merged | None:
+    """The twin of the compiled sweep, in Python; None beyond `most`."""
+    sweep = _Sweep(scene)
+    try:
+        pieces = [piece for row, held in _rows(spans, scene.order) for piece in sweep.row(row, held)]
+    except _TooMany:
+        return None
+    shares = _pairs(sweep.claimed, most)
+    if shares is None:
+        return None
+    table = np.array(_joined(pieces, scene.background), np.int64).reshape(-1, 4)
+    row, start, stop = (table[:, i].astype(np.int32) for i in range(3))
+    sizes = (table[:, 2] - table[:, 1]).astype(np.float64)
+    largest = max([scene.background, *scene.values, -1 if scene.void is None else scene.void])
+    return Merged(
+        painted=PaintedSpans(row, start, stop, table[:, 3].astype(np.uint16), scene.frame, scene.background),
+        labeled=sweep.labeled,
+        contested=sweep.contested,
+        shares=shares,
+        pixels=np.bincount(table[:, 3], sizes, largest + 1).astype(np.int64),
+    )
+
+
+def _rows(spans: SpanTable, order: Sequence[int]) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Each row's (n, 3) spans in paint order: start, stop and instance."""
+    parts = [np.zeros((0, 3), np.int32), *(spans.rows(i) for i in order)]
+    table = np.concatenate(parts).astype(np.int64)
+    owner = np.repeat(np.array(order, np.int64), [len(part) for part in parts[1:]])
+    by_row = np.argsort(table[:, 0], kind="stable")
+    row = table[by_row, 0]
+    held = np.stack([table[by_row, 1], table[by_row, 2], owner[by_row]], axis=1)
+    cuts = [0, *(np.flatnonzero(np.diff(row)) + 1).tolist(), len(row)]
+    for begin, end in pairwise(cuts):
+        if end > begin:
+            yield int(row[begin]), held[begin:end]
+
+
+class _Sweep:
+    """Rows swept one after another, and what is counted on the way."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.labeled = self.contested = self.work = 0
+        self.claimed: Counter[tuple[tuple[int, ...], int]] = Counter()
+
+    def row(self, row: int, held: NDArray[np.int64]) -> Iterator[Piece]:
+        """The pieces of a row, between any two ends of its spans."""
+        spans = held.tolist()
+        ends = sorted((side[i], k) for k, side in enumerate(spans) for i in (0, 1))
+        shown: list[int] = []  # the spans that are open, in paint order
+        claiming: Counter[int] = Counter()
+        before = 0
+        for at, k in ends:
+            if shown and at > before:
+                yield row, before, at, self._piece(spans[shown[-1]][2], +claiming, at - before)
+            before = at
+            place = bisect_left(shown, k)
+            opens = place == len(shown) or shown[place] != k
+            if opens:
+                insort(shown, k)
+            else:
+                del shown[place]
+            if (label := self.scene.labels[spans[k][2]]) >= 0:
+                claiming[label] += 1 if opens else -1
+
+    def _piece(self, top: int, claiming: Mapping[int, int], pixels: int) -> int:
+        """The value of pixels whose topmost instance is given."""
+        value = self.scene.values[top]
+        self.labeled += pixels if claiming else 0
+        if len(claiming) < 2:
+            return value
+        self.contested += pixels
+        kind = tuple(sorted(claiming)), self.scene.labels[top] if self.scene.owned else NOBODY
+        if kind not in self.claimed:
+            self.work += len(claiming) * (len(claiming) - 1) // 2
+            if self.work > MOST_PAIRS_COUNTED:
+                raise _TooMany
+        self.claimed[kind] += pixels
+        void = self.scene.void
+        return value if void is None or value == self.scene.background else void
+
+
+def _pairs(claimed: Mapping[tuple[tuple[int, ...], int], int], most: int) -> Int64 | None:
+    shares: Counter[tuple[int, int, int]] = Counter()
+    for (labels, owner), pixels in claimed.items():
+        for low, high in combinations(labels, 2):
+            shares[low, high, owner] += pixels
+            if len(shares) > most:
+                return None
+    return np.array([(*share, shares[share]) for share in sorted(shares)], np.int64).reshape(-1, 4)
+
+
+def _joined(pieces: Sequence[Piece], background: int) -> list[Piece]:
+    """Pieces that touch and have one value as one; no background."""
+    joined: list[Piece] = []
+    for row, start, stop, value in pieces:
+        if value == background:
+            continue
+        if joined and (joined[-1][0], joined[-1][2], joined[-1][3]) == (row, start, value):
+            joined[-1] = (row, joined[-1][1], stop, value)
+        else:
+            joined.append((row, start, stop, value))
+    return joined
+
+
+def conflicts(shares: Int64, names: Sequence[str]) -> tuple[Conflict, ...]:
+    """The conflicts of every pair of labels, in the order of `names`; `shares` are a `Merged`'s.
+
+    Where two own equally many pixels, the first of `names` is the winner.
+
+    >>> conflicts(np.array([[0, 1, -1, 2], [0, 1, 1, 3]]), ["cat", "dog"])
+    (Conflict(labels=('cat', 'dog'), pixels=5, winner='dog', won={'dog': 3}),)
+    """
+    totals: dict[tuple[int, int], int] = {}
+    won: dict[tuple[int, int], dict[str, int]] = {}
+    for low, high, owner, pixels in shares.tolist():
+        totals[low, high] = totals.get((low, high), 0) + pixels
+        owners = won.setdefault((low, high), {})
+        if owner != NOBODY:
+            owners[names[owner]] = pixels
+    return tuple(
+        Conflict((names[low], names[high]), pixels, _most(won[low, high]), won[low, high])
+        for (low, high), pixels in totals.items()
+    )
+
+
+def _most(won: Mapping[str, int]) -> str | None:
+    return max(won, key=won.__getitem__) if won else None
