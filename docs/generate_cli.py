@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from polymask.cli import cli
+from polymask.cli.app import cli
 
 AFTER = """
 ## Exit status

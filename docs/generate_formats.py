@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from polymask.formats import FORMATS, module_named, open_annotations
-from polymask.formats.facts import Facts
+from polymask.formats.reading.facts import Facts
 
 HERE = Path(__file__).parent / "formats"
 ROOT = HERE.parent.parent

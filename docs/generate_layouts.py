@@ -10,7 +10,7 @@ from pathlib import Path
 
 from polymask import convert
 from polymask.layouts import LAYOUTS, layout_named
-from polymask.layouts.facts import Facts
+from polymask.layouts.common.facts import Facts
 
 HERE = Path(__file__).parent / "layouts"
 SAMPLE = "fixtures/shapes/instances.json"

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from polymask._version import __version__
 
 if TYPE_CHECKING:
-    from polymask.checks import check
-    from polymask.comparison import compare
-    from polymask.counts import stats
+    from polymask.analysis.check import check
+    from polymask.analysis.compare import compare
+    from polymask.analysis.stats import stats
+    from polymask.api import convert, restore, verify
+    from polymask.codecs.png import decode_png, encode_png
     from polymask.errors import (
         BackendError,
         ConflictError,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from polymask.formats import read
-    from polymask.labels import LabelMap
+    from polymask.labels.label_map import LabelMap
     from polymask.limits import Limits
     from polymask.model import (
         Conflict,
@@ -48,11 +50,9 @@ if TYPE_CHECKING:
         Runs,
         Spans,
     )
-    from polymask.places import convert, restore, verify
-    from polymask.png import decode_png, encode_png
+    from polymask.painting.painting import conflicts, index_mask, label_masks
     from polymask.raster import rasterize
-    from polymask.report_model import Report
-    from polymask.semantic import conflicts, index_mask, label_masks
+    from polymask.results import Report
 
 __all__ = [
     "BackendError",
@@ -99,9 +99,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "checks": ("check",),
-    "comparison": ("compare",),
-    "counts": ("stats",),
+    "analysis.check": ("check",),
+    "analysis.compare": ("compare",),
+    "analysis.stats": ("stats",),
     "errors": (
         "BackendError",
         "ConflictError",
@@ -119,7 +119,7 @@ _HOMES = {
         "Unavailable",
     ),
     "formats": ("read",),
-    "labels": ("LabelMap",),
+    "labels.label_map": ("LabelMap",),
     "limits": ("Limits",),
     "model": (
         "Conflict",
@@ -133,11 +133,11 @@ _HOMES = {
         "Runs",
         "Spans",
     ),
-    "places": ("convert", "restore", "verify"),
-    "png": ("decode_png", "encode_png"),
+    "api": ("convert", "restore", "verify"),
+    "codecs.png": ("decode_png", "encode_png"),
     "raster": ("rasterize",),
-    "report_model": ("Report",),
-    "semantic": ("conflicts", "index_mask", "label_masks"),
+    "results": ("Report",),
+    "painting.painting": ("conflicts", "index_mask", "label_masks"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -24,7 +24,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _leave)
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as a shell has it for the background
         signal.signal(signal.SIGINT, _leave)
-    from polymask import cli, interrupts
+    from polymask.cli import app as cli
+    from polymask.cli import signals as interrupts
 
     try:
         try:

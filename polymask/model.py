@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from polymask.coerce import as_color, as_frame, as_value
 from polymask.errors import GeometryError, LabelError
+from polymask.validation import as_color, as_frame, as_value
 
 Frame = tuple[int, int]
 Ring = NDArray[np.float64]
@@ -176,7 +176,7 @@ class ImageRecord:
 
     def _repr_html_(self) -> str:
         """A drawing of the instances, as notebooks show it."""
-        from polymask.notebook import record_html  # floors above, and only in a notebook
+        from polymask.report.notebook import record_html  # floors above, and only in a notebook
 
         return record_html(self)
 

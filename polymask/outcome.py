@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from polymask.contested import ConflictSum
 from polymask.errors import InputError, PolymaskError
 from polymask.ledger import Reason
-from polymask.manifest import Lines
 from polymask.model import Conflict, Skipped
-from polymask.report_model import Report
+from polymask.painting.conflicts import ConflictSum
+from polymask.results import Report
+from polymask.storage.manifest import Lines
 
 
 @dataclass(slots=True)

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.counts import Statistics
+from polymask.analysis.mask_sets import MaskSet, matched, open_masks
+from polymask.analysis.stats import Statistics
+from polymask.codecs.pictures import SUFFIXES
+from polymask.codecs.pixels import read_picture
 from polymask.errors import InputError, LabelError, NotFound
-from polymask.formats.pictures import SUFFIXES
-from polymask.formats.pixels import read_picture
-from polymask.labels import VOID_8, LabelMap, voc_colors
+from polymask.labels.label_map import VOID_8, LabelMap, voc_colors
 from polymask.layouts import stem
-from polymask.layouts.tables import BACKGROUND
+from polymask.layouts.common.lookup import BACKGROUND
 from polymask.limits import Limits
-from polymask.masks import MaskSet, matched, open_masks
 from polymask.model import Frame, IndexMask
-from polymask.urls import Location, in_order, listed_once, located, name_below
+from polymask.storage.urls import Location, in_order, listed_once, located, name_below
 
 __all__ = [
     "MaskDataset",

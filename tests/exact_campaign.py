@@ -12,7 +12,7 @@ import numpy as np
 from polymask.model import Polygon
 from polymask.raster import spans_of
 from polymask.raster.spans import paint
-from tests.oracles import exact_mask
+from tests.support.oracles import exact_mask
 
 FRAME = (6, 7)
 BATCH = 500  # shapes rasterized in one call

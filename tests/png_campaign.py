@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from polymask.labels import voc_colors
+from polymask.labels.label_map import voc_colors
 from polymask.painted_png import encode, encode_colors
 from polymask.raster import kernel, scanlines
 from polymask.raster.painted import PaintedSpans, scan

@@ -13,7 +13,7 @@ from polymask import FormatError, LimitError, Limits, convert, encode_png, read
 from polymask.formats import open_annotations
 from polymask.limits import LIMITS
 from tests.conftest import Run, coco
-from tests.formats.common import FIXTURES
+from tests.support.formats import FIXTURES
 
 Write = Callable[..., Path]
 SERVICES = (

@@ -8,12 +8,12 @@ import pytest
 
 import polymask
 from polymask import errors
-from polymask.checks import KINDS
-from polymask.cli import cli
+from polymask.analysis.check import KINDS
+from polymask.cli.app import cli
 from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
+from polymask.painting.painting import OVERLAP_RULES
 from polymask.raster import PIXEL_RULES
-from polymask.semantic import OVERLAP_RULES
 
 ROOT = Path(__file__).parent.parent
 DOCS = "\n".join(path.read_text() for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))])

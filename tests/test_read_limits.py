@@ -19,10 +19,10 @@ from polymask import (
     stats,
     verify,
 )
+from polymask.analysis.mask_sets import open_masks
+from polymask.analysis.verify import examine
+from polymask.codecs.png import encode_color
 from polymask.layouts import LAYOUTS, layout_named
-from polymask.masks import open_masks
-from polymask.png import encode_color
-from polymask.proofs import examine
 from polymask.report.changes import convert_with_preview
 from polymask.report.html import preview
 from polymask.training import MaskDataset
@@ -210,8 +210,8 @@ def test_conflicts_beyond_counting_do_not_stop_a_preview(
     coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No flag raises that limit, so it is told of the one image."""
-    monkeypatch.setattr("polymask.contested._MOST", 0)
-    monkeypatch.setattr("polymask.contested._FEW", 0)
+    monkeypatch.setattr("polymask.painting.conflicts._MOST", 0)
+    monkeypatch.setattr("polymask.painting.conflicts._FEW", 0)
     made = preview(coco_file(), tmp_path / "report.html")
     assert [one.partition(":")[0] for one in made.notes] == ["a.jpg"]
     assert "labels claim the same pixel" in made.notes[0]

@@ -22,7 +22,7 @@ FORBIDDEN_IMPORTS = {
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "yaml.load", "yaml.unsafe_load",
                    "yaml.full_load", "tempfile.mktemp"}  # fmt: skip
 # What an executor is sent comes from the process that made it, as with any executor.
-ALLOWED = {"polymask/engines.py"}
+ALLOWED = {"polymask/conversion/executors.py"}
 EMULATOR = ROOT / "polymask" / "dataloop" / "emulator"
 
 
@@ -102,7 +102,7 @@ def test_pillows_limit_is_not_moved() -> None:
 
 def test_no_secret_is_taken_from_the_command_line() -> None:
     """Others on the host read it there: no flag takes a token or a password."""
-    from polymask.cli import cli
+    from polymask.cli.app import cli
 
     flags = [flag for command in cli.commands.values() for option in command.params for flag in option.opts]
     assert [

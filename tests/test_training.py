@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from polymask import InputError, LabelError, LabelMap, LimitError, Limits, NotFound, convert, stats
-from polymask.formats.pictures import frame_of_bytes
+from polymask.codecs.pictures import frame_of_bytes
 from polymask.training import (
     MaskDataset,
     class_values,
@@ -179,7 +179,7 @@ def test_iou_leaves_out_what_is_no_class_in_the_truth():
 def test_importing_polymask_imports_neither_training_nor_torch():
     """A quick start is a promise."""
     heavy = ("torch", "jinja2", "polymask.training", "polymask.report.html")
-    told = f"import sys, polymask.cli; print([n for n in {heavy} if n in sys.modules])"
+    told = f"import sys, polymask.cli.app; print([n for n in {heavy} if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 

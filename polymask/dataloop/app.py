@@ -10,7 +10,7 @@ from typing import Any
 from polymask.dataloop.client import connect, import_dtlpy
 from polymask.dataloop.run import convert_item
 from polymask.errors import InputError, PolymaskError
-from polymask.report_model import Report
+from polymask.results import Report
 
 dl = import_dtlpy()
 
@@ -44,7 +44,7 @@ class ServiceRunner(dl.BaseServiceRunner):  # type: ignore[misc, name-defined]
         """Convert every item of a dataset that has polygons, and return the dataset."""
         from polymask.dataloop.run import Dataset, convert_connected
         from polymask.dataloop.target import Target
-        from polymask.proven import ProvenOptions
+        from polymask.in_place.job import ProvenOptions
 
         client = connect(workers=WORKERS)
         raw = client.call("GET", f"/datasets/{dataset.id}", safe=True)

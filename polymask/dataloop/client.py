@@ -19,8 +19,7 @@ from copy import copy
 from pathlib import Path
 from typing import Any
 
-from polymask.coerce import whole
-from polymask.dataloop.answers import (
+from polymask.dataloop.responses import (
     LOG_IN,
     Passing,
     as_bytes,
@@ -32,7 +31,8 @@ from polymask.dataloop.answers import (
     refusal,
 )
 from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
-from polymask.journal import make_private
+from polymask.in_place.journal import make_private
+from polymask.validation import whole
 
 Json = dict[str, Any]
 

@@ -15,20 +15,20 @@ from typing import IO, Any, cast
 
 import msgspec
 
-from polymask.coerce import whole
-from polymask.dataloop.answers import part
 from polymask.dataloop.client import Client, Json
 from polymask.dataloop.recipe import Recipe
+from polymask.dataloop.responses import part
 from polymask.dataloop.run import Dataset, read_query
 from polymask.dataloop.source import DataloopItem, DataloopSource
 from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.dataloop import parse
-from polymask.formats.dataloop_rows import text_of
-from polymask.formats.per_image import Page, Reader
-from polymask.formats.place import File, Place
-from polymask.formats.refusals import Malformed
+from polymask.formats.reading.dataloop_rows import text_of
+from polymask.formats.reading.records import Page, Reader
+from polymask.formats.reading.refusals import Malformed
 from polymask.model import Frame, ImageRecord
+from polymask.storage.source_files import File, Place
+from polymask.validation import whole
 
 EVERY_PICTURE: Json = {"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
 ITEMS_A_CALL = 200  # whose annotations are asked for together

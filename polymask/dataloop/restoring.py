@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from polymask.dataloop.answers import listed, part
 from polymask.dataloop.client import Client, Json
+from polymask.dataloop.responses import listed, part
 from polymask.errors import BackendError, Unavailable
-from polymask.formats.choice import original_id
-from polymask.journal import Journal
-from polymask.seams import Item
+from polymask.formats.reading.choice import original_id
+from polymask.in_place.journal import Journal
+from polymask.in_place.protocols import Item
 
 TRIES = 4  # of posting one polygon again
 GIVEN = ("id", "url", "item", "dataset", "hash", "createdAt", "updatedAt", "updatedBy", "creator")

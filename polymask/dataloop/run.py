@@ -10,26 +10,26 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from polymask.dataloop.answers import listed
 from polymask.dataloop.client import Client, Json, connect
-from polymask.dataloop.matched import MatchedSource
+from polymask.dataloop.local_source import MatchedSource
 from polymask.dataloop.recipe import Recipe
+from polymask.dataloop.responses import listed
 from polymask.dataloop.restoring import Deleted, PuttingBack, deleted
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopItem, DataloopSource, refuse_missing_folder
 from polymask.dataloop.target import SCHEME, Target
-from polymask.deletion import finish
 from polymask.errors import InputError, NotFound, PolymaskError
 from polymask.formats import Annotations
-from polymask.formats.choice import Choice
-from polymask.journal import Journal, default_folder, open_existing, own_folder
+from polymask.formats.reading.choice import Choice
+from polymask.in_place.deletion import finish
+from polymask.in_place.job import ProvenJob, ProvenOptions, Watch
+from polymask.in_place.journal import Journal, default_folder, open_existing, own_folder
+from polymask.in_place.protocols import Item, Stored
 from polymask.limits import Limits
 from polymask.model import Skipped
-from polymask.proven import ProvenJob, ProvenOptions, Watch
-from polymask.report_model import Report
-from polymask.seams import Item, Stored
-from polymask.shards import Shard
-from polymask.workers import Watcher, watched
+from polymask.parallel.pool import Watcher, watched
+from polymask.parallel.shards import Shard
+from polymask.results import Report
 
 ASKED = ("predictions", "min_confidence", "creator", "status")  # of `convert_item`, as of `convert`
 Advance = Callable[[int], None]
@@ -299,7 +299,7 @@ def convert_item(
 ) -> Report:
     """Convert the polygons of one `dl.Item`, as an app's node or function does.
 
-    `options` are those of `polymask.proven.ProvenOptions`: `pixel_rule`, `only`, `max_delete`,
+    `options` are those of `polymask.in_place.job.ProvenOptions`: `pixel_rule`, `only`, `max_delete`,
     `check_images`, `dry_run`, `limits`, `add_labels`, and what chooses annotations: `predictions`,
     `min_confidence`, `creator`, `status`. Safe to call any number of times.
     """

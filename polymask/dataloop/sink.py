@@ -10,14 +10,14 @@ from typing import Any
 
 import msgspec
 
-from polymask.claims import DIGESTS, Mask, recomputed, values
+from polymask.codecs.png import decode_rgba
 from polymask.dataloop.client import Client, Json
 from polymask.dataloop.source import DataloopSource
 from polymask.errors import BackendError, FormatError, LimitError
+from polymask.in_place.protocols import Item, Stored
 from polymask.layouts.dataloop import PREFIX, WHITE, binary_annotation
 from polymask.limits import Limits
-from polymask.png import decode_rgba
-from polymask.seams import Item, Stored
+from polymask.provenance.claims import DIGESTS, Mask, recomputed, values
 
 MOST_MASKS = 50  # in one upload
 MOST_BYTES = 8 << 20

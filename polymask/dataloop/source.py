@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from polymask.coerce import whole
-from polymask.dataloop.answers import part
+from polymask.codecs.pictures import frame_of_bytes
+from polymask.dataloop.bulk_deletion import DeletionByFilter
 from polymask.dataloop.client import Client, Json
-from polymask.dataloop.deletion import DeletionByFilter
+from polymask.dataloop.responses import part
 from polymask.dataloop.restoring import PuttingBack
 from polymask.errors import GeometryError, InputError, SourceChanged, Unavailable, nearest
-from polymask.formats.choice import Choice, origin_of, original_id
-from polymask.formats.dataloop_rows import annotation_of, instance_of, is_of_frame, is_picture
-from polymask.formats.per_image import NOT_SEEN
-from polymask.formats.pictures import frame_of_bytes
-from polymask.formats.refusals import Malformed
+from polymask.formats.reading.choice import Choice, origin_of, original_id
+from polymask.formats.reading.dataloop_rows import annotation_of, instance_of, is_of_frame, is_picture
+from polymask.formats.reading.records import NOT_SEEN
+from polymask.formats.reading.refusals import Malformed
+from polymask.in_place.protocols import Item, Reading
 from polymask.limits import Limits
 from polymask.model import Frame, ImageRecord, Instance, Skipped
-from polymask.seams import Item, Reading
+from polymask.validation import whole
 
 MOST_FOLDERS = 10  # told where one is not there
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from polymask.errors import FormatError, InputError, unknown
-from polymask.files import disk_error
-from polymask.formats.choice import Choice, different
-from polymask.formats.content import Content
-from polymask.formats.facts import Facts
+from polymask.formats.reading.choice import Choice, different
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.facts import Facts
 from polymask.ledger import Ledger
 from polymask.limits import Limits
 from polymask.model import Finding, ImageRecord, Skipped
-from polymask.urls import Location, located
+from polymask.storage.local import disk_error
+from polymask.storage.urls import Location, located
 
 FORMATS = {
     "coco": "COCO instances, stuff and results lists: polygons, compressed and uncompressed RLE",

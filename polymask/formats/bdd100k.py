@@ -12,14 +12,14 @@ from typing import Any
 import msgspec
 
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.addresses import image_name
-from polymask.formats.coco_shapes import is_rle, rle_size, shapes_of
-from polymask.formats.content import Content, members
-from polymask.formats.curves import flattened
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import Notes, Page, files, gather, listed_pages
-from polymask.formats.refusals import Malformed, decode_json, inside
-from polymask.formats.shapes import Point, polygon
+from polymask.formats.coco.segmentations import is_rle, rle_size, shapes_of
+from polymask.formats.drawing.curves import flattened
+from polymask.formats.drawing.shapes import Point, polygon
+from polymask.formats.reading.addresses import image_name
+from polymask.formats.reading.content import Content, members
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Notes, Page, files, gather, listed_pages
+from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.model import Frame, ImageRecord, Instance, Shape
 
 MANY = True

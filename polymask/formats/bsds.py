@@ -15,12 +15,12 @@ import numpy as np
 
 from polymask.errors import InputError
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.content import Content
-from polymask.formats.facts import Facts
-from polymask.formats.legend import Codes, frame_of, runs_by_code
-from polymask.formats.matlab import MAGIC, variables
-from polymask.formats.per_image import Notes, Page, files, gather
-from polymask.formats.refusals import Malformed
+from polymask.formats.drawing.legend import Codes, frame_of, runs_by_code
+from polymask.formats.parsing.matlab import MAGIC, variables
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Notes, Page, files, gather
+from polymask.formats.reading.refusals import Malformed
 from polymask.limits import Limits
 from polymask.model import ImageRecord, Instance, Runs
 

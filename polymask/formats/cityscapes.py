@@ -13,15 +13,15 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from polymask.cityscapes_labels import IDD, KNOWN, UNLABELED
 from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.content import Content
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import Made, Notes, Page, files, gather, rows_at
-from polymask.formats.refusals import inside
-from polymask.formats.shapes import Point, polygon
-from polymask.labels import BACKGROUND_NAMES
+from polymask.formats.drawing.shapes import Point, polygon
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Made, Notes, Page, files, gather, rows_at
+from polymask.formats.reading.refusals import inside
+from polymask.labels.cityscapes import IDD, KNOWN, UNLABELED
+from polymask.labels.label_map import BACKGROUND_NAMES
 from polymask.ledger import Omitted
 from polymask.model import ImageRecord, Instance
 

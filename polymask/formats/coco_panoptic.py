@@ -14,17 +14,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from polymask.codecs.png import opened_png
 from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.content import Content
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import Notes, Page, gather, listed_pages
-from polymask.formats.place import File, Place
-from polymask.formats.refusals import Malformed, Refusals, inside
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Notes, Page, gather, listed_pages
+from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.model import Frame, ImageRecord, Instance, Shape
-from polymask.names import safe_path
-from polymask.png import opened_png
 from polymask.raster.runs import to_runs
+from polymask.storage.safe_names import safe_path
+from polymask.storage.source_files import File, Place
 
 MANY = False
 VOID = 0

@@ -17,11 +17,11 @@ import numpy as np
 
 from polymask.errors import FormatError, LimitError
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.content import Content
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import Made, Notes, Page, files, gather
-from polymask.formats.refusals import Malformed, inside
-from polymask.formats.shapes import Point, crop_runs, ellipse, polygon, rectangle, turned
+from polymask.formats.drawing.shapes import Point, crop_runs, ellipse, polygon, rectangle, turned
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Made, Notes, Page, files, gather
+from polymask.formats.reading.refusals import Malformed, inside
 from polymask.ledger import Omitted
 from polymask.model import Frame, ImageRecord, Instance, Shape
 

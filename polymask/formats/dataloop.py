@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.choice import FLAGGED, origin_of, origins_of
-from polymask.formats.content import Content
-from polymask.formats.dataloop_rows import (
+from polymask.formats.reading.choice import FLAGGED, origin_of, origins_of
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.dataloop_rows import (
     PAINTED,
     Annotation,
     instance_of,
@@ -25,12 +25,12 @@ from polymask.formats.dataloop_rows import (
     polygon_ids,
     says_nothing_new,
 )
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import NOT_SEEN, Made, Notes, Page, files, gather, listed_pages, rows_at
-from polymask.formats.place import File
-from polymask.formats.refusals import Malformed, inside
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import NOT_SEEN, Made, Notes, Page, files, gather, listed_pages, rows_at
+from polymask.formats.reading.refusals import Malformed, inside
 from polymask.ledger import BOX, Omitted
 from polymask.model import Frame, ImageRecord
+from polymask.storage.source_files import File
 
 MANY = True
 

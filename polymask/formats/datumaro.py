@@ -12,11 +12,11 @@ import numpy as np
 
 from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.content import Content
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import Made, Notes, Page, files, gather, listed_pages, rows_at
-from polymask.formats.refusals import Malformed, Refusals, inside
-from polymask.formats.shapes import ellipse, rectangle
+from polymask.formats.drawing.shapes import ellipse, rectangle
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Made, Notes, Page, files, gather, listed_pages, rows_at
+from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.ledger import BOX, Omitted
 from polymask.model import Frame, ImageRecord, Instance, Polygon, Runs, Shape
 from polymask.raster.kernel import run_counts

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.content import Content
-from polymask.formats.extras import DAMAGE, library
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import Notes, Page, gather
-from polymask.formats.place import File, Place
-from polymask.formats.refusals import Malformed, inside
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.extras import DAMAGE, library
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Notes, Page, gather
+from polymask.formats.reading.refusals import Malformed, inside
 from polymask.model import ImageRecord, Instance, Polygon, Skipped
+from polymask.storage.source_files import File, Place
 
 MANY = True
 MAGIC, MAGIC_AT = b"DICM", 128

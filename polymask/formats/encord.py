@@ -13,13 +13,13 @@ import msgspec
 import numpy as np
 
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.addresses import image_name
-from polymask.formats.content import Content, members
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import Notes, Page, files, gather, listed_pages
-from polymask.formats.refusals import Malformed, Refusals, inside
-from polymask.formats.scaling import in_pixels
-from polymask.formats.shapes import Point, crop_runs, polygon
+from polymask.formats.drawing.scaling import in_pixels
+from polymask.formats.drawing.shapes import Point, crop_runs, polygon
+from polymask.formats.reading.addresses import image_name
+from polymask.formats.reading.content import Content, members
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Notes, Page, files, gather, listed_pages
+from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.model import Frame, ImageRecord, Instance, Polygon, Shape, Skipped
 from polymask.raster.runs import counts_from_string
 

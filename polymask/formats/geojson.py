@@ -12,14 +12,14 @@ from typing import Any
 
 import msgspec
 
+from polymask.codecs.pictures import Pictures
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.addresses import picture_frame
-from polymask.formats.content import Content
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import Notes, Page, files, gather
-from polymask.formats.pictures import Pictures
-from polymask.formats.refusals import Malformed, decode_json, inside
-from polymask.formats.shapes import polygon
+from polymask.formats.drawing.shapes import polygon
+from polymask.formats.reading.addresses import picture_frame
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Notes, Page, files, gather
+from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.model import ImageRecord, Instance, Polygon
 
 MANY = True

@@ -7,9 +7,9 @@ Source: the label table of AutoNUE's public code, `helpers/anue_labels.py` (name
 
 from dataclasses import replace
 
-from polymask.cityscapes_labels import IDD, UNLABELED
 from polymask.formats import Annotations, ReadOptions, cityscapes
-from polymask.formats.content import Content
+from polymask.formats.reading.content import Content
+from polymask.labels.cityscapes import IDD, UNLABELED
 
 MANY = True
 

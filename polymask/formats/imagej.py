@@ -14,18 +14,18 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from polymask.codecs.pictures import Pictures
 from polymask.errors import InputError, NotFound
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.addresses import picture_frame
-from polymask.formats.content import Content
-from polymask.formats.extras import DAMAGE, library
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import Notes, Page, gather
-from polymask.formats.pictures import Pictures
-from polymask.formats.place import File, Place
-from polymask.formats.refusals import Malformed, inside
-from polymask.formats.shapes import ellipse, rectangle
+from polymask.formats.drawing.shapes import ellipse, rectangle
+from polymask.formats.reading.addresses import picture_frame
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.extras import DAMAGE, library
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Notes, Page, gather
+from polymask.formats.reading.refusals import Malformed, inside
 from polymask.model import Frame, ImageRecord, Instance, Polygon, Shape
+from polymask.storage.source_files import File, Place
 
 MANY = True
 MAGIC, LABEL = b"Iout", "object"

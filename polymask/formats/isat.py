@@ -9,12 +9,12 @@ from pathlib import PurePosixPath
 import msgspec
 
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.addresses import image_name
-from polymask.formats.content import Content, members
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import Notes, Page, gather, json_pages
-from polymask.formats.refusals import Malformed, inside
-from polymask.formats.shapes import Point, polygon
+from polymask.formats.drawing.shapes import Point, polygon
+from polymask.formats.reading.addresses import image_name
+from polymask.formats.reading.content import Content, members
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Notes, Page, gather, json_pages
+from polymask.formats.reading.refusals import Malformed, inside
 from polymask.model import ImageRecord, Instance
 
 MANY = True

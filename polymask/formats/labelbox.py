@@ -12,14 +12,14 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.content import Content
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import Made, Notes, Page, files, gather, listed_pages, rows_at
-from polymask.formats.place import File
-from polymask.formats.refusals import Malformed, Refusals, inside
-from polymask.formats.shapes import polygon, rectangle
+from polymask.formats.drawing.shapes import polygon, rectangle
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Made, Notes, Page, files, gather, listed_pages, rows_at
+from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.ledger import BOX, Omitted
 from polymask.model import ImageRecord, Instance, Skipped
+from polymask.storage.source_files import File
 
 MANY = True
 

@@ -16,13 +16,9 @@ from typing import Any
 
 import msgspec
 
+from polymask.codecs.pictures import frame_of_bytes
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.content import Content
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import Notes, Page, gather, json_pages, rows_at
-from polymask.formats.pictures import frame_of_bytes
-from polymask.formats.refusals import Malformed, inside
-from polymask.formats.shapes import (
+from polymask.formats.drawing.shapes import (
     Point,
     crop_runs,
     decoded,
@@ -33,6 +29,10 @@ from polymask.formats.shapes import (
     stroke,
     united,
 )
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Notes, Page, gather, json_pages, rows_at
+from polymask.formats.reading.refusals import Malformed, inside
 from polymask.limits import Limits
 from polymask.model import Frame, ImageRecord, Instance, Shape
 

@@ -8,13 +8,13 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.addresses import image_name, named_file
-from polymask.formats.content import Content
-from polymask.formats.facts import Facts
-from polymask.formats.markup import head, number_of, numbered, root_of, text_of
-from polymask.formats.per_image import Notes, Page, files, gather
-from polymask.formats.refusals import Malformed, inside
-from polymask.formats.shapes import png_mask, polygon
+from polymask.formats.drawing.shapes import png_mask, polygon
+from polymask.formats.parsing.markup import head, number_of, numbered, root_of, text_of
+from polymask.formats.reading.addresses import image_name, named_file
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Notes, Page, files, gather
+from polymask.formats.reading.refusals import Malformed, inside
 from polymask.model import Frame, ImageRecord, Instance, Shape
 from polymask.raster.runs import to_runs
 

@@ -14,13 +14,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from polymask.codecs.pictures import SUFFIXES
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.content import Content, members
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import Made, Notes, Page, files, gather, listed_pages, rows_at
-from polymask.formats.pictures import SUFFIXES
-from polymask.formats.refusals import Malformed, decode_json, inside
-from polymask.formats.shapes import Point, crop_runs, ellipse, polygon, rectangle, turned
+from polymask.formats.drawing.shapes import Point, crop_runs, ellipse, polygon, rectangle, turned
+from polymask.formats.reading.content import Content, members
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Made, Notes, Page, files, gather, listed_pages, rows_at
+from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.ledger import Omitted
 from polymask.model import Frame, ImageRecord, Instance, Shape
 

@@ -8,13 +8,13 @@ from pathlib import PurePosixPath
 import msgspec
 
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.content import Content, members
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import Categories, Notes, Page, files, gather
-from polymask.formats.place import File
-from polymask.formats.refusals import Malformed, Refusals, inside
-from polymask.formats.shapes import Point, polygon
+from polymask.formats.drawing.shapes import Point, polygon
+from polymask.formats.reading.content import Content, members
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Categories, Notes, Page, files, gather
+from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.model import ImageRecord, Instance
+from polymask.storage.source_files import File
 
 MANY = True
 CONFIG, SUFFIX = "config_v2.0.json", ".jpg"

@@ -12,14 +12,14 @@ from typing import Any
 import msgspec
 
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.addresses import image_name
-from polymask.formats.content import Content
-from polymask.formats.facts import Facts
-from polymask.formats.legend import codes_of, color_code, frame_of, legend_of, linked_png, painted
-from polymask.formats.per_image import Notes, Page, files, gather, listed_pages
-from polymask.formats.refusals import Malformed, decode_json, inside
-from polymask.formats.scaling import in_pixels
-from polymask.formats.shapes import polygon
+from polymask.formats.drawing.legend import codes_of, color_code, frame_of, legend_of, linked_png, painted
+from polymask.formats.drawing.scaling import in_pixels
+from polymask.formats.drawing.shapes import polygon
+from polymask.formats.reading.addresses import image_name
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Notes, Page, files, gather, listed_pages
+from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.model import ImageRecord, Instance
 
 MANY = True

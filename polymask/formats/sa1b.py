@@ -7,11 +7,11 @@ README and Kirillov et al., "Segment Anything", 2023.
 import msgspec
 
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.coco_shapes import box_ring, check_segmentation, has_box, shapes_of
-from polymask.formats.content import Content, members
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import Made, Notes, Page, gather, json_pages, rows_at
-from polymask.formats.refusals import Malformed, inside
+from polymask.formats.coco.segmentations import box_ring, check_segmentation, has_box, shapes_of
+from polymask.formats.reading.content import Content, members
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Made, Notes, Page, gather, json_pages, rows_at
+from polymask.formats.reading.refusals import Malformed, inside
 from polymask.ledger import BOX, EMPTY
 from polymask.model import ImageRecord, Instance
 

@@ -13,11 +13,9 @@ from functools import partial
 
 import msgspec
 
+from polymask.codecs.pictures import Pictures
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.addresses import image_name, picture_of
-from polymask.formats.content import Content, members
-from polymask.formats.facts import Facts
-from polymask.formats.legend import (
+from polymask.formats.drawing.legend import (
     RED_LOW,
     Codes,
     check_same,
@@ -27,13 +25,15 @@ from polymask.formats.legend import (
     linked_png,
     painted,
 )
-from polymask.formats.lines import json_lines
-from polymask.formats.per_image import Notes, Page, files, gather, listed_pages
-from polymask.formats.pictures import Pictures
-from polymask.formats.place import File
-from polymask.formats.refusals import Malformed, Refusals, decode_json, inside
-from polymask.formats.shapes import polygon
+from polymask.formats.drawing.shapes import polygon
+from polymask.formats.parsing.lines import json_lines
+from polymask.formats.reading.addresses import image_name, picture_of
+from polymask.formats.reading.content import Content, members
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Notes, Page, files, gather, listed_pages
+from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
 from polymask.model import ImageRecord, Instance, Skipped
+from polymask.storage.source_files import File
 
 MANY = True
 NO_REGION = ("box", "boundingbox", "cuboid")

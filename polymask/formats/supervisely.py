@@ -13,15 +13,15 @@ from typing import Any
 import msgspec
 
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.content import Content, members
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import Categories, Made, Notes, Page, files, gather, rows_at
-from polymask.formats.place import SMALL, File
-from polymask.formats.refusals import Malformed, Refusals, inside
-from polymask.formats.shapes import Point, crop_runs, decoded, png_mask, polygon, rectangle
+from polymask.formats.drawing.shapes import Point, crop_runs, decoded, png_mask, polygon, rectangle
+from polymask.formats.reading.content import Content, members
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Categories, Made, Notes, Page, files, gather, rows_at
+from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.ledger import BOX, Omitted
 from polymask.limits import Limits
 from polymask.model import Frame, ImageRecord, Instance, Shape
+from polymask.storage.source_files import SMALL, File
 
 MANY = True
 META, FOLDER = "meta.json", "ann"

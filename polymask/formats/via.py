@@ -16,11 +16,11 @@ import msgspec
 
 from polymask.errors import InputError
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.content import Content, members
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import Made, Notes, Page, files, gather, rows_at
-from polymask.formats.refusals import Malformed, Refusals, inside
-from polymask.formats.shapes import ellipse, polygon, rectangle
+from polymask.formats.drawing.shapes import ellipse, polygon, rectangle
+from polymask.formats.reading.content import Content, members
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Made, Notes, Page, files, gather, rows_at
+from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.ledger import Omitted
 from polymask.model import Frame, ImageRecord, Instance, Shape
 

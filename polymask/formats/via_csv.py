@@ -12,9 +12,9 @@ import msgspec
 
 from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions, via
-from polymask.formats.content import Content
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import Page, files, gather
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Page, files, gather
 
 MANY = True
 NAME, SHAPE, LABELS = "filename", "region_shape_attributes", "region_attributes"

@@ -14,17 +14,17 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from polymask.codecs.png import INDEXED, SIGNATURE, opened_png
 from polymask.errors import FormatError, LabelError
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.content import Content
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import Categories, Notes, Page, files, gather
-from polymask.formats.refusals import Malformed
-from polymask.labels import VOID_8, LabelMap, voc_colors
-from polymask.labels_files import from_text
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Categories, Notes, Page, files, gather
+from polymask.formats.reading.refusals import Malformed
+from polymask.labels.label_files import from_text
+from polymask.labels.label_map import VOID_8, LabelMap, voc_colors
 from polymask.limits import Limits
 from polymask.model import ImageRecord, Instance
-from polymask.png import INDEXED, SIGNATURE, opened_png
 from polymask.raster.runs import to_runs
 
 MANY = True

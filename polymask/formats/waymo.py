@@ -13,12 +13,12 @@ import msgspec
 
 from polymask.errors import LimitError
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.content import Content
-from polymask.formats.extras import library
-from polymask.formats.facts import Facts
-from polymask.formats.legend import codes_of, frame_of, runs_by_code
-from polymask.formats.per_image import Notes, Page, files, gather
-from polymask.formats.refusals import Malformed, Refusals, inside
+from polymask.formats.drawing.legend import codes_of, frame_of, runs_by_code
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.extras import library
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Notes, Page, files, gather
+from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.limits import Limits
 from polymask.model import ImageRecord, Instance, Runs
 

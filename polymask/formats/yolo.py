@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from polymask.codecs.pictures import SUFFIXES, Pictures
 from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.content import Content
-from polymask.formats.facts import Facts
-from polymask.formats.per_image import Notes, Page, gather
-from polymask.formats.pictures import SUFFIXES, Pictures
-from polymask.formats.place import File, Place
-from polymask.formats.refusals import Malformed, inside
-from polymask.formats.shapes import rectangle
+from polymask.formats.drawing.shapes import rectangle
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Notes, Page, gather
+from polymask.formats.reading.refusals import Malformed, inside
 from polymask.model import Frame, ImageRecord, Instance, Polygon
+from polymask.storage.source_files import File, Place
 
 MANY = True
 _YAML = (".yaml", ".yml")

@@ -23,8 +23,8 @@ from importlib import import_module
 from typing import Any, Protocol, cast
 
 from polymask.errors import InputError, unknown
-from polymask.labels import LabelMap
-from polymask.semantic import Painting
+from polymask.labels.label_map import LabelMap
+from polymask.painting.painting import Painting
 
 LAYOUTS = {
     "index": "masks/<name>.png: one 8 or 16 bit index mask an image, and labels.json",

@@ -9,20 +9,10 @@ Source: the SceneParsing benchmark's toolkit (CSAILVision/sceneparsing), `object
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from polymask.labels import LabelMap
+from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.facts import Facts
-from polymask.layouts.reading import (
-    Folder,
-    MaskFolder,
-    in_file,
-    in_line,
-    masks_by_split,
-    png_folder,
-    read_text,
-)
-from polymask.layouts.splits import lines
-from polymask.layouts.tables import (
+from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.lookup import (
     BACKGROUND,
     ID2LABEL,
     gray_mask,
@@ -32,8 +22,18 @@ from polymask.layouts.tables import (
     require_8_bits,
     require_one_line,
 )
-from polymask.semantic import Painting
-from polymask.urls import Location, in_order
+from polymask.layouts.common.read_back import (
+    Folder,
+    MaskFolder,
+    in_file,
+    in_line,
+    masks_by_split,
+    png_folder,
+    read_text,
+)
+from polymask.layouts.common.splits import lines
+from polymask.painting.painting import Painting
+from polymask.storage.urls import Location, in_order
 
 IMAGES = "images"
 INDEX = True

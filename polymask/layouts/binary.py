@@ -7,19 +7,19 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from polymask.digest import combined_sha256, pixels_sha256
+from polymask.codecs.png import encode_png
 from polymask.errors import InputError, LabelError
-from polymask.labels import LabelMap
+from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.facts import Facts
-from polymask.layouts.reading import Folder, MaskFolder, masks_below, stored_labels
-from polymask.layouts.splits import split_lists
-from polymask.layouts.tables import painted
+from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.lookup import painted
+from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, stored_labels
+from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask
-from polymask.names import refuse_collisions, safe_path
-from polymask.png import encode_png
+from polymask.painting.painting import Painting
+from polymask.provenance.digest import combined_sha256, pixels_sha256
 from polymask.raster.spans import paint
-from polymask.semantic import Painting
+from polymask.storage.safe_names import refuse_collisions, safe_path
 
 IMAGES = "images"
 INDEX = False

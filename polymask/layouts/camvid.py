@@ -14,12 +14,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.digest import pixels_sha256
+from polymask.codecs.png import encode_color
 from polymask.errors import FormatError, LabelError
-from polymask.labels import VOID_8, LabelMap, voc_colors
+from polymask.labels.label_map import VOID_8, LabelMap, voc_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.facts import Facts
-from polymask.layouts.reading import (
+from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.lookup import BACKGROUND, require_one_line
+from polymask.layouts.common.read_back import (
     Folder,
     MaskFolder,
     in_file,
@@ -29,12 +30,11 @@ from polymask.layouts.reading import (
     require_labels,
     stored_labels,
 )
-from polymask.layouts.splits import lines
-from polymask.layouts.tables import BACKGROUND, require_one_line
+from polymask.layouts.common.splits import lines
 from polymask.model import IndexMask, Label
-from polymask.png import encode_color
-from polymask.semantic import Painting
-from polymask.urls import Location
+from polymask.painting.painting import Painting
+from polymask.provenance.digest import pixels_sha256
+from polymask.storage.urls import Location
 
 IMAGES = "{split}"
 INDEX = True

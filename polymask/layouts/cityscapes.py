@@ -18,15 +18,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from polymask.cityscapes_labels import CITYSCAPES, IGNORED, KNOWN, UNLABELED, Row
-from polymask.digest import pixels_sha256
+from polymask.codecs.png import encode_color, encode_png
 from polymask.errors import LabelError, LimitError
-from polymask.labels import LabelMap
+from polymask.labels.cityscapes import CITYSCAPES, IGNORED, KNOWN, UNLABELED, Row
+from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.facts import Facts
-from polymask.layouts.reading import Folder, MaskFolder, masks_below, stored_labels
-from polymask.layouts.splits import split_lists
-from polymask.layouts.tables import (
+from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.lookup import (
     BACKGROUND,
     ID2LABEL,
     id2label,
@@ -34,9 +32,11 @@ from polymask.layouts.tables import (
     lookup,
     require_8_bits,
 )
+from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, stored_labels
+from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask, Label
-from polymask.png import encode_color, encode_png
-from polymask.semantic import Painting
+from polymask.painting.painting import Painting
+from polymask.provenance.digest import pixels_sha256
 
 IMAGES = "leftImg8bit"
 INDEX = True

@@ -11,19 +11,19 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from polymask.digest import combined_sha256, pixels_sha256
 from polymask.errors import FormatError
-from polymask.labels import LabelMap
+from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.facts import Facts
-from polymask.layouts.reading import Folder, MaskFolder, in_file, stored_labels
-from polymask.layouts.splits import split_lists
-from polymask.layouts.tables import ID2LABEL, id2label, painted
-from polymask.manifest import MANIFEST
+from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.lookup import ID2LABEL, id2label, painted
+from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, stored_labels
+from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask, Runs
+from polymask.painting.painting import Painting
+from polymask.provenance.digest import combined_sha256, pixels_sha256
 from polymask.raster.kernel import paint_all, run_counts, run_spans
 from polymask.raster.spans import SpanTable, paint
-from polymask.semantic import Painting
+from polymask.storage.manifest import MANIFEST
 
 IMAGES = "images"
 INDEX = False

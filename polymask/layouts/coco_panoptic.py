@@ -15,20 +15,20 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.digest import pixels_sha256
+from polymask.codecs.png import encode_color
 from polymask.errors import FormatError, LabelError, NotFound
-from polymask.labels import LabelMap, unknown_label
+from polymask.labels.label_map import LabelMap, unknown_label
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.facts import Facts
-from polymask.layouts.reading import Folder, MaskFolder, in_file, stored_labels
-from polymask.layouts.splits import split_lists
-from polymask.layouts.tables import ID2LABEL, id2label, without_void
-from polymask.manifest import MANIFEST
+from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.lookup import ID2LABEL, id2label, without_void
+from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, stored_labels
+from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask, Label, Spans
-from polymask.names import safe_path
-from polymask.png import encode_color
-from polymask.semantic import Painting
-from polymask.urls import Location
+from polymask.painting.painting import Painting
+from polymask.provenance.digest import pixels_sha256
+from polymask.storage.manifest import MANIFEST
+from polymask.storage.safe_names import safe_path
+from polymask.storage.urls import Location
 
 IMAGES = "images"
 INDEX = True

@@ -9,12 +9,21 @@ from functools import partial
 
 import numpy as np
 
-from polymask.digest import pixels_sha256
+from polymask.codecs.png import encode_png
 from polymask.errors import LabelError
-from polymask.labels import VOID_8, LabelMap
+from polymask.labels.label_map import VOID_8, LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.facts import Facts
-from polymask.layouts.reading import (
+from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.lookup import (
+    ID2LABEL,
+    id2label,
+    in_value_order,
+    lookup,
+    require_8_bits,
+    require_one_line,
+    without_void,
+)
+from polymask.layouts.common.read_back import (
     LABELS,
     Folder,
     MaskFolder,
@@ -25,20 +34,11 @@ from polymask.layouts.reading import (
     require_labels,
     stored_labels,
 )
-from polymask.layouts.splits import lines, split_lists
-from polymask.layouts.tables import (
-    ID2LABEL,
-    id2label,
-    in_value_order,
-    lookup,
-    require_8_bits,
-    require_one_line,
-    without_void,
-)
+from polymask.layouts.common.splits import lines, split_lists
 from polymask.model import IndexMask
-from polymask.png import encode_png
-from polymask.semantic import Painting
-from polymask.urls import Location
+from polymask.painting.painting import Painting
+from polymask.provenance.digest import pixels_sha256
+from polymask.storage.urls import Location
 
 IMAGES = "images"
 INDEX = True

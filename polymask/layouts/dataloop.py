@@ -13,20 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from polymask.accounted import deletable, unaccounted
-from polymask.claims import Mask, new_mask
-from polymask.digest import combined_sha256, geometry_sha256, pixels_sha256
+from polymask.codecs.png import decode_rgba, encode_rgba
 from polymask.errors import FormatError, LimitError
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.facts import Facts
-from polymask.layouts.reading import Folder, MaskFolder, masks_below, stored_labels
-from polymask.layouts.splits import split_lists
-from polymask.layouts.tables import painted
+from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.lookup import painted
+from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, stored_labels
+from polymask.layouts.common.splits import split_lists
 from polymask.limits import Limits
 from polymask.model import IndexMask, Runs, Spans
-from polymask.png import decode_rgba, encode_rgba
+from polymask.painting.accounted import deletable, unaccounted
+from polymask.painting.painting import Painting
+from polymask.provenance.claims import Mask, new_mask
+from polymask.provenance.digest import combined_sha256, geometry_sha256, pixels_sha256
 from polymask.raster.spans import merge, paint
-from polymask.semantic import Painting
 
 IMAGES = "items"
 INDEX = False

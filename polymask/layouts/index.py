@@ -8,15 +8,15 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from polymask.digest import PixelDigest
-from polymask.labels import VOID_16
+from polymask.codecs.png import encode_png, encode_strips
+from polymask.labels.label_map import VOID_16
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.facts import Facts
-from polymask.layouts.reading import Folder, MaskFolder, masks_below, png_folder
-from polymask.layouts.splits import split_lists
+from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, png_folder
+from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask
-from polymask.png import encode_png, encode_strips
-from polymask.semantic import Painting
+from polymask.painting.painting import Painting
+from polymask.provenance.digest import PixelDigest
 
 IMAGES = "images"
 INDEX = True

@@ -11,10 +11,10 @@ import json
 from collections.abc import Iterable, Iterator
 
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.facts import Facts
-from polymask.layouts.reading import Folder, MaskFolder, masks_by_split, png_folder
-from polymask.layouts.tables import classes_to, gray_mask, palette_of, require_8_bits
-from polymask.semantic import Painting
+from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.lookup import classes_to, gray_mask, palette_of, require_8_bits
+from polymask.layouts.common.read_back import Folder, MaskFolder, masks_by_split, png_folder
+from polymask.painting.painting import Painting
 
 IMAGES = "img_dir/{split}"
 INDEX = True

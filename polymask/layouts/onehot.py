@@ -14,23 +14,23 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.digest import pixels_sha256
+from polymask.codecs.zip import zipped
 from polymask.errors import FormatError, LimitError
-from polymask.labels import LabelMap
+from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.facts import Facts
-from polymask.layouts.reading import (
+from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.lookup import names_by_value
+from polymask.layouts.common.read_back import (
     Folder,
     MaskFolder,
     masks_below,
     require_labels,
     stored_labels,
 )
-from polymask.layouts.splits import split_lists
-from polymask.layouts.tables import names_by_value
-from polymask.layouts.zipped import zipped
+from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask
-from polymask.semantic import Painting
+from polymask.painting.painting import Painting
+from polymask.provenance.digest import pixels_sha256
 
 IMAGES = "images"
 INDEX = True

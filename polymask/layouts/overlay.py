@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.colors import Color, colored, label_colors
-from polymask.digest import PixelDigest
+from polymask.codecs.pixels import upright
+from polymask.codecs.png import decode_color, encode_color, encode_color_strips
 from polymask.errors import InputError
-from polymask.formats.pixels import upright
+from polymask.labels.palettes import Color, colored, label_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.facts import Facts
-from polymask.layouts.reading import Folder, MaskFolder, masks_below
+from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below
 from polymask.model import Frame, IndexMask
-from polymask.png import decode_color, encode_color, encode_color_strips
-from polymask.semantic import Painting
-from polymask.strips import rows_of
+from polymask.painting.painting import Painting
+from polymask.painting.strips import rows_of
+from polymask.provenance.digest import PixelDigest
 
 IMAGES = "images"
 INDEX = True

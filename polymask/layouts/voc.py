@@ -9,16 +9,16 @@ Source: PASCAL VOC 2012 development kit, section 4; CVAT's `labelmap.txt`.
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from polymask.digest import pixels_sha256
+from polymask.codecs.png import encode_png
 from polymask.errors import LabelError
-from polymask.labels import VOID_8, VOID_16, LabelMap, voc_colors
+from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, voc_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.facts import Facts
-from polymask.layouts.reading import Folder, MaskFolder, masks_below, png_folder
-from polymask.layouts.splits import by_split, lines
-from polymask.layouts.tables import require_8_bits
-from polymask.png import encode_png
-from polymask.semantic import Painting
+from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.lookup import require_8_bits
+from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, png_folder
+from polymask.layouts.common.splits import by_split, lines
+from polymask.painting.painting import Painting
+from polymask.provenance.digest import pixels_sha256
 
 IMAGES = "JPEGImages"
 INDEX = True

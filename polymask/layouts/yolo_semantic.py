@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from polymask.labels import LabelMap
+from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.facts import Facts
-from polymask.layouts.reading import (
+from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.lookup import classes_to, gray_mask, require_8_bits
+from polymask.layouts.common.read_back import (
     Folder,
     MaskFolder,
     in_file,
@@ -23,10 +24,9 @@ from polymask.layouts.reading import (
     read_bytes,
     read_text,
 )
-from polymask.layouts.splits import by_split, lines
-from polymask.layouts.tables import classes_to, gray_mask, require_8_bits
-from polymask.semantic import Painting
-from polymask.urls import Location, in_order
+from polymask.layouts.common.splits import by_split, lines
+from polymask.painting.painting import Painting
+from polymask.storage.urls import Location, in_order
 
 IMAGES = "images/{split}"
 INDEX = True

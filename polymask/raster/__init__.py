@@ -6,12 +6,16 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
-from polymask.coerce import as_frame
 from polymask.errors import GeometryError, InputError, unknown
 from polymask.model import BoolMask, Frame, Polygon, Ring, Runs, Shape
-from polymask.raster import center, coco, fill_poly, pil, skimage
 from polymask.raster.kernel import KERNEL, Outlines, center_spans, run_spans, united
+from polymask.raster.rules import center
+from polymask.raster.rules import opencv as fill_poly
+from polymask.raster.rules import pillow as pil
+from polymask.raster.rules import pycocotools as coco
+from polymask.raster.rules import scikit_image as skimage
 from polymask.raster.spans import Int64, SpanTable, paint
+from polymask.validation import as_frame
 
 __all__ = ["KERNEL", "PIXEL_RULES", "pixel_rule_named", "rasterize", "rule_versions", "spans_of"]
 

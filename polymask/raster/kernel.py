@@ -15,10 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from polymask.errors import InputError
+from polymask.formats.parsing import nesting as places
+from polymask.formats.parsing.nesting import Nesting
 from polymask.model import Frame, IndexMask, Ring, Runs
-from polymask.raster import center, claims, places, runs
-from polymask.raster.claims import Claims
-from polymask.raster.places import Nesting
+from polymask.raster import overlaps as claims
+from polymask.raster import runs
+from polymask.raster.overlaps import Claims
+from polymask.raster.rules import center
 from polymask.raster.spans import Int64, SpanTable, paint, split, union
 
 
@@ -29,7 +32,7 @@ def _load(wanted: str) -> Any:
     if wanted == "numpy":
         return None
     try:
-        from polymask.raster import _kernel  # type: ignore[attr-defined]
+        from polymask.native import _kernel  # type: ignore[attr-defined]
     except ImportError as error:
         if wanted:
             raise InputError(

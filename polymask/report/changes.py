@@ -8,26 +8,26 @@ from typing import Any
 
 import numpy as np
 
+from polymask.analysis.mask_sets import open_mask_folder, open_masks
+from polymask.api import convert
+from polymask.codecs.png import decode_png, encode_png
+from polymask.conversion.job import Job
+from polymask.conversion.options import Progress, chosen_options
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError, PolymaskError
 from polymask.formats import Annotations
-from polymask.job import Job
-from polymask.labels import LabelMap
-from polymask.layouts.tables import painted
-from polymask.masks import open_mask_folder, open_masks
+from polymask.in_place.protocols import Item, Reading, Stored
+from polymask.in_place.reconcile import Decision
+from polymask.labels.label_map import LabelMap
+from polymask.layouts.common.lookup import painted
 from polymask.model import IndexMask
-from polymask.options import Progress, chosen_options
-from polymask.places import convert
-from polymask.png import decode_png, encode_png
-from polymask.reconcile import Decision
+from polymask.painting.painting import Rules
 from polymask.report.html import Preview, preview_of, require_jinja, write
 from polymask.report.pictures import Pictures
 from polymask.report.shots import before_of
 from polymask.report.survey import Facts, Survey, View, sampled
-from polymask.report_model import Report
-from polymask.seams import Item, Reading, Stored
-from polymask.semantic import Rules
-from polymask.urls import listed_once, located
+from polymask.results import Report
+from polymask.storage.urls import listed_once, located
 
 Place = str | Path
 
@@ -179,8 +179,8 @@ def _told(label: str, decision: Decision) -> list[str]:
 
 
 def _of_dataset(url: str, preview: Place, progress: Progress | None, options: dict[str, Any]) -> Report:
+    from polymask.api import in_place_options
     from polymask.dataloop.run import convert_connected, open_dataset
-    from polymask.places import in_place_options
 
     chosen = chosen_options(options)
     dataset = open_dataset(url, workers=chosen.workers)

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from polymask._version import __version__
-from polymask.checks import of_source
-from polymask.colors import label_colors
+from polymask.analysis.check import of_source
+from polymask.conversion.options import Progress
 from polymask.errors import InputError
-from polymask.files import Root
-from polymask.labels import LabelMap
+from polymask.labels.label_map import LabelMap
+from polymask.labels.palettes import label_colors
 from polymask.limits import Limits
 from polymask.model import Finding
-from polymask.options import Progress
+from polymask.painting.painting import Rules
+from polymask.parallel.pool import run_chunks
 from polymask.report import page
 from polymask.report.sample import choose
 from polymask.report.shots import (
@@ -33,9 +34,8 @@ from polymask.report.shots import (
     within,
 )
 from polymask.report.survey import Facts, Survey, open_survey
-from polymask.semantic import Rules
-from polymask.urls import located
-from polymask.workers import run_chunks
+from polymask.storage.local import Root
+from polymask.storage.urls import located
 
 LIMIT = 1200  # images that a phone still scrolls through
 MAX_MB = 24.0

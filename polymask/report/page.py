@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 from typing import Any
 
-from polymask.checks import KINDS
-from polymask.contested import ConflictSum
-from polymask.labels import LabelMap
+from polymask.analysis.check import KINDS
+from polymask.labels.label_map import LabelMap
 from polymask.model import Conflict, Finding
+from polymask.painting.conflicts import ConflictSum
 from polymask.report.survey import Facts
 
 MOST_ROWS = 200  # of conflicts and images; what is beyond is counted

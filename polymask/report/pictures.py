@@ -8,13 +8,13 @@ from pathlib import Path
 
 from PIL import Image
 
+from polymask.codecs.pictures import SUFFIXES
+from polymask.codecs.pixels import reduced
 from polymask.errors import InputError
 from polymask.formats import Annotations
-from polymask.formats.pictures import SUFFIXES
-from polymask.formats.pixels import reduced
 from polymask.layouts import stem
 from polymask.model import Frame
-from polymask.urls import Location, in_order, name_below
+from polymask.storage.urls import Location, in_order, name_below
 
 # (longest side, JPEG quality), from what a big screen shows to a postage stamp
 SIZES = (

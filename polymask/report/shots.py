@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polymask.codecs.png import encode_color, encode_png
 from polymask.errors import InputError
-from polymask.labels import VOID_8, LabelMap
+from polymask.labels.label_map import VOID_8, LabelMap
 from polymask.model import Conflict, Finding, Frame, ImageRecord, IndexMask
-from polymask.outlines import path_of
-from polymask.png import encode_color, encode_png
 from polymask.report.pictures import SIZES, best_size, small_jpeg
+from polymask.report.svg import path_of
 
 MOST_PIXELS = 1 << 26  # a canvas of more is beyond what phones open
 SHOWN_PIXELS = 1 << 24  # of an image above it, reduced

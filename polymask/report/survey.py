@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.checks import findings_of
+from polymask.analysis.check import findings_of
+from polymask.analysis.mask_sets import MaskSet, matched, open_mask_folder, open_masks
 from polymask.errors import InputError, LimitError, NotFound, PolymaskError
 from polymask.formats import Annotations, ReadOptions, open_annotations
-from polymask.labels import VOID_16, LabelMap, from_categories
+from polymask.labels.label_map import VOID_16, LabelMap, from_categories
 from polymask.layouts import stem
 from polymask.limits import Limits
-from polymask.masks import MaskSet, matched, open_mask_folder, open_masks
 from polymask.model import Conflict, Finding, Frame, ImageRecord, IndexMask
+from polymask.painting.painting import Painting, Rules
+from polymask.painting.strips import painting as striped
 from polymask.raster.resize import resized
 from polymask.raster.spans import paint
 from polymask.report.pictures import Pictures
-from polymask.semantic import Painting, Rules
-from polymask.strips import painting as striped
-from polymask.urls import Location, listed_once, located
+from polymask.storage.urls import Location, listed_once, located
 
 View = tuple[ImageRecord, IndexMask, NDArray[np.bool_] | None]
 _BLOCK = 1 << 22  # pixels that are counted together

@@ -16,7 +16,7 @@ from PIL import Image
 
 from polymask.dataloop.emulator import Emulator, fake_token, point_sdk_at
 from polymask.dataloop.run import convert_in_place
-from polymask.proven import ProvenOptions
+from polymask.in_place.job import ProvenOptions
 from tests.dataloop.fault_campaign import folder
 from tests.dataloop.home import private_home
 from tests.dataloop.world import ACROSS, RING_WITH_HOLE, URL, World

@@ -12,11 +12,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from polymask.digest import pixels_sha256, record_sha256
-from polymask.job import ConvertOptions, Job
+from polymask.codecs.png import encode_png, encode_rgba
+from polymask.conversion.job import ConvertOptions, Job
 from polymask.model import ImageRecord, Instance, Polygon
-from polymask.png import encode_png, encode_rgba
-from polymask.semantic import Painting, label_masks
+from polymask.painting.painting import Painting, label_masks
+from polymask.provenance.digest import pixels_sha256, record_sha256
 from tests.benchmarks.generator import ring, write_coco
 from tests.benchmarks.running import (
     SCRATCH,

@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as pycocotools_mask
 
-from polymask.job import Job
+from polymask.codecs.png import decode_rgba, encode_rgba
+from polymask.conversion.job import Job
+from polymask.conversion.options import ConvertOptions
 from polymask.model import ImageRecord, Instance, Polygon
-from polymask.options import ConvertOptions
 from polymask.outcome import Made
-from polymask.png import decode_rgba, encode_rgba
-from polymask.semantic import label_masks
+from polymask.painting.painting import label_masks
 from tests.benchmarks.__main__ import renew
 from tests.benchmarks.generator import annotation, write_coco
 from tests.benchmarks.measures import environment

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.workers import CHUNK
+from polymask.parallel.pool import CHUNK
 
 MACHINE = 16  # cores; above that, several machines each convert a shard
 Floats = NDArray[np.float64]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.places import DataloopPlace, FolderPlace, MemoryPlace, Place
 from tests.dataloop.conftest import (  # noqa: F401
     allow_third_party,
     dataloop_emulator,
@@ -12,8 +13,6 @@ from tests.dataloop.conftest import (  # noqa: F401
     sdk,
     world,
 )
-
-from .places import DataloopPlace, FolderPlace, MemoryPlace, Place
 
 SEAMS = ("memory", "dataloop")
 PLACES = (*SEAMS, "folder of index masks", "folder of label masks")

@@ -7,10 +7,10 @@ from copy import deepcopy
 from itertools import count
 from typing import Any
 
-from polymask.claims import Mask, recomputed, values
 from polymask.errors import NotFound, SourceChanged
+from polymask.in_place.protocols import Item, Reading, Stored
 from polymask.model import ImageRecord, Instance, Polygon
-from polymask.seams import Item, Reading, Stored
+from polymask.provenance.claims import Mask, recomputed, values
 
 Row = dict[str, Any]
 

@@ -12,18 +12,17 @@ from typing import Any, Protocol
 import numpy as np
 
 from polymask import convert, restore
+from polymask.codecs.png import decode_png
 from polymask.dataloop.client import connect
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
-from polymask.journal import Journal
-from polymask.labels import LabelMap
-from polymask.png import decode_png
-from polymask.proven import ProvenJob, ProvenOptions
-from polymask.report_model import Report
-from polymask.seams import Sink, Source
+from polymask.in_place.job import ProvenJob, ProvenOptions
+from polymask.in_place.journal import Journal
+from polymask.in_place.protocols import Sink, Source
+from polymask.labels.label_map import LabelMap
+from polymask.results import Report
+from tests.contract.memory import Memory
 from tests.dataloop.world import HEIGHT, WIDTH, World, box, segment
-
-from .memory import Memory
 
 FRAME = (HEIGHT, WIDTH)
 Ring = list[tuple[float, float]]

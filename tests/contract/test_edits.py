@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from polymask import rasterize
-from polymask.digest import geometry_sha256
-from polymask.journal import Journal
+from polymask.in_place.job import ProvenJob, ProvenOptions
+from polymask.in_place.journal import Journal
 from polymask.model import BoolMask, Polygon
-from polymask.proven import ProvenJob, ProvenOptions
-from polymask.report_model import Report
+from polymask.provenance.digest import geometry_sha256
+from polymask.results import Report
+from tests.contract.memory import Memory, Row
 from tests.dataloop.world import backed_up
-
-from .memory import Memory, Row
 
 FRAME = (6, 8)
 ITEM = "a.png"

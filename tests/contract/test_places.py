@@ -7,9 +7,8 @@ import pytest
 
 from polymask import PolymaskError, rasterize
 from polymask.model import Polygon
-from polymask.report_model import Report
-
-from .places import FRAME, MOVED, Place, Ring, Shape
+from polymask.results import Report
+from tests.contract.places import FRAME, MOVED, Place, Ring, Shape
 
 
 def ring(left: float, top: float, right: float, bottom: float) -> Ring:
@@ -127,7 +126,8 @@ def test_names_of_any_script(place: Place) -> None:
 
 def _before_the_proof(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
     """Have something happen once, between the writing of masks and the reading back."""
-    from polymask import proven, removal
+    from polymask.conversion import delete_source as removal
+    from polymask.in_place import job as proven
 
     done = []
 

@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polymask.claims import new_mask
 from polymask.errors import SourceChanged
-from polymask.seams import Item
-
-from .places import FRAME
-from .test_places import ALL, CAT, DOG, ring
+from polymask.in_place.protocols import Item
+from polymask.provenance.claims import new_mask
+from tests.contract.places import FRAME
+from tests.contract.test_places import ALL, CAT, DOG, ring
 
 HOLE = ("cat", [ring(1.5, 1.5, 9, 9), ring(3, 3, 6, 6)])
 

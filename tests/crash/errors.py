@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from .kills import Case, Stand, stands
-from .nursery import ROOT, Ended
-from .scene import LAYOUTS, Scene
-from .tally import Tally, Verdict, tallied
-from .traces import MUTATING, READING, Call, touching, traced
+from tests.crash.kills import Case, Stand, stands
+from tests.crash.nursery import ROOT, Ended
+from tests.crash.scene import LAYOUTS, Scene
+from tests.crash.tally import Tally, Verdict, tallied
+from tests.crash.traces import MUTATING, READING, Call, touching, traced
 
 ERRNOS = ("ENOSPC", "EIO", "EDQUOT", "EACCES", "EMFILE", "EROFS", "EINTR")
 SMALL = 64 << 10

@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from polymask.deletions import JOURNAL
+from polymask.conversion.deletion_journal import JOURNAL
+from tests.crash.nursery import Ended, Nursery
+from tests.crash.scene import LAYOUTS, Scene
+from tests.crash.tally import Tally, Verdict, tallied
+from tests.crash.traces import Call, boundaries, traced
 from tests.dataloop.fault_campaign import folder
-
-from .nursery import Ended, Nursery
-from .scene import LAYOUTS, Scene
-from .tally import Tally, Verdict, tallied
-from .traces import Call, boundaries, traced
 
 KILLED = -9
 COMMANDS = ("convert", "restore")

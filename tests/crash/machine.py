@@ -23,14 +23,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from polymask import PolymaskError, convert, restore
-from polymask.deletions import BACKUP, JOURNAL
+from polymask.codecs.png import decode_png
+from polymask.conversion.deletion_journal import BACKUP, JOURNAL
 from polymask.errors import FormatError, Locked, NotFound
-from polymask.files import Root
-from polymask.png import decode_png
+from polymask.storage.local import Root
 from tests.conftest import square
-
-from .scene import LAYOUTS, Scene, is_polygon, mask_name, shown
-from .tally import Tally, Verdict, tallied
+from tests.crash.scene import LAYOUTS, Scene, is_polygon, mask_name, shown
+from tests.crash.tally import Tally, Verdict, tallied
 
 CHANGING = ("open", "mkdir", "write", "fsync", "rename", "replace", "unlink", "rmdir", "fchmod", "sync")
 LATEST = 90  # calls; a run makes fewer

@@ -11,8 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from polymask import files, removal
-from polymask.deletions import BACKUP, JOURNAL
+from polymask.conversion import delete_source as removal
+from polymask.conversion.deletion_journal import BACKUP, JOURNAL
+from polymask.storage import local as files
 
 FORGETFUL = {
     "no fsync of files below DEST": ("_write_new", "file"),

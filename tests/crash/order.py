@@ -8,7 +8,7 @@ file's bytes at `fsync` of the file, a folder's names at `fsync` of the folder, 
 from collections.abc import Iterable
 from pathlib import Path
 
-from .traces import Call
+from tests.crash.traces import Call
 
 WORK, JOURNAL, BACKUP = ".polymask", "journal.jsonl", "backup"
 

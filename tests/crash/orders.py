@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from .kills import Case, Stand, stands
-from .mutants import MUTANTS
-from .order import violations
-from .tally import Tally, Verdict, tallied
-from .traces import Call, traced
+from tests.crash.kills import Case, Stand, stands
+from tests.crash.mutants import MUTANTS
+from tests.crash.order import violations
+from tests.crash.tally import Tally, Verdict, tallied
+from tests.crash.traces import Call, traced
 
 
 def order_of(stand: Stand, arguments: tuple[object, ...]) -> list[str]:

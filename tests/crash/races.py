@@ -9,12 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 
+from tests.crash.kills import Case, Stand
+from tests.crash.nursery import Ended, Nursery
+from tests.crash.scene import LAYOUTS
+from tests.crash.tally import Tally, Verdict, tallied
 from tests.dataloop.fault_campaign import folder
-
-from .kills import Case, Stand
-from .nursery import Ended, Nursery
-from .scene import LAYOUTS
-from .tally import Tally, Verdict, tallied
 
 SOON = 1.0  # seconds
 HELD = 4

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from polymask import convert
-from polymask.deletions import BACKUP, JOURNAL
-from polymask.png import decode_png
+from polymask.codecs.png import decode_png
+from polymask.conversion.deletion_journal import BACKUP, JOURNAL
 from tests.conftest import square, tree
 
 LAYOUTS = ("index", "binary")

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 
-from .kills import Case, Stand, stands
-from .nursery import ROOT, Ended
-from .tally import Tally, Verdict, tallied
-from .traces import Call, traced
+from tests.crash.kills import Case, Stand, stands
+from tests.crash.nursery import ROOT, Ended
+from tests.crash.tally import Tally, Verdict, tallied
+from tests.crash.traces import Call, traced
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PROMPT = 2.0  # seconds

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from .order import violations
-from .traces import boundaries, parse
+from tests.crash.order import violations
+from tests.crash.traces import boundaries, parse
 
 DEST, SOURCE = Path("/j/out"), Path("/j/a.json")
 MASK = [

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .nursery import Ended, Nursery
+from tests.crash.nursery import Ended, Nursery
 
 MUTATING = [
     "openat",

@@ -6,7 +6,7 @@ from functools import partial
 from io import StringIO
 from pathlib import Path
 
-from polymask.cli import cli
+from polymask.cli.app import cli
 from tests.crash.scene import LAYOUTS, write_source
 
 

@@ -16,8 +16,7 @@ import requests
 from PIL import Image
 
 from polymask.dataloop.emulator import Emulator, dataloop_emulator, fake_token, point_sdk_at
-
-from .world import World
+from tests.dataloop.world import World
 
 __all__ = ["dataloop_emulator"]
 

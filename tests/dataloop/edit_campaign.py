@@ -25,16 +25,15 @@ from typing import Any
 import numpy as np
 
 from polymask import rasterize
+from polymask.codecs.png import decode_rgba
 from polymask.dataloop.emulator import AuditEntry, Emulator, Fault
 from polymask.dataloop.restoring import original_id
 from polymask.dataloop.sink import png_of
 from polymask.errors import PolymaskError
 from polymask.layouts.dataloop import PREFIX
-from polymask.png import decode_rgba
-
-from .fault_campaign import folder
-from .home import private_home
-from .world import (
+from tests.dataloop.fault_campaign import folder
+from tests.dataloop.home import private_home
+from tests.dataloop.world import (
     ACROSS,
     BESIDE,
     HEIGHT,

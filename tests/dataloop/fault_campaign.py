@@ -25,9 +25,8 @@ from typing import Any
 
 from polymask.dataloop.emulator import AuditEntry, Emulator, Fault
 from polymask.errors import PolymaskError
-
-from .home import private_home
-from .world import Watch, World, faults_of_order, short_patience
+from tests.dataloop.home import private_home
+from tests.dataloop.world import Watch, World, faults_of_order, short_patience
 
 ITEMS = 5
 PATIENCE, SLOWNESS, NAP = 0.15, 0.3, 0.4  # a slow call is done before anybody looks for its effect
@@ -174,13 +173,13 @@ def main() -> int:
     asked = parser.parse_args()
     with private_home():
         if asked.sdk:
-            from .sdk_contrast import table
+            from tests.dataloop.sdk_contrast import table
 
             print(table())
             return 0
         wrong = _faults(asked.only)
         if asked.kills and not asked.only:
-            from .kill_campaign import kills
+            from tests.dataloop.kill_campaign import kills
 
             wrong += kills(asked.kills, asked.seed)
     return 1 if wrong else 0

@@ -27,10 +27,9 @@ from polymask.dataloop.emulator import Emulator, Fault
 from tests.crash.nursery import Ended, Nursery
 from tests.crash.stops import SIGNALS, hear_interrupts, stopped
 from tests.crash.tally import Tally, Verdict, tallied, told
-
-from . import fault_campaign as faults
-from .home import logged_in, private_home
-from .world import URL, Watch, World
+from tests.dataloop import fault_campaign as faults
+from tests.dataloop.home import logged_in, private_home
+from tests.dataloop.world import URL, Watch, World
 
 LATEST = 0.012  # seconds after a call began, at most; it takes some 5 ms
 SOON = 0.004  # seconds after an answer, at most

@@ -12,9 +12,8 @@ from unittest.mock import patch
 import numpy as np
 
 from polymask.dataloop.emulator import Emulator, Fault, fake_token, point_sdk_at
-
-from .fault_campaign import FAULTS
-from .world import HEIGHT, WIDTH, World
+from tests.dataloop.fault_campaign import FAULTS
+from tests.dataloop.world import HEIGHT, WIDTH, World
 
 MASKS = 3
 NOT_FOR_UPLOADS = ("slow", "short-page", "wrong-total", "repeat-page", "lose-page", "stale")

@@ -23,19 +23,18 @@ from pathlib import Path
 from typing import Any
 
 from polymask.dataloop.emulator import Emulator
-from polymask.shards import Shard
-
-from .fault_campaign import folder
-from .home import logged_in, private_home
-from .world import URL, World, backed_up, expected, faults_of_order, same_masks
+from polymask.parallel.shards import Shard
+from tests.dataloop.fault_campaign import folder
+from tests.dataloop.home import logged_in, private_home
+from tests.dataloop.world import URL, World, backed_up, expected, faults_of_order, same_masks
 
 # Reads `PARTS JOURNAL` a line, runs all parts at once in forked processes, and tells ids and statuses.
 TEAM = f"""
 import os, sys
 import dtlpy
 from polymask.dataloop.run import convert_in_place
-from polymask.proven import ProvenOptions
-from polymask.shards import Shard
+from polymask.in_place.job import ProvenOptions
+from polymask.parallel.shards import Shard
 for line in sys.stdin:
     parts, journal = line.strip().split(" ", 1)
     children = []

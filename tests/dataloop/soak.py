@@ -30,12 +30,11 @@ from pathlib import Path
 import numpy as np
 
 from polymask.dataloop.emulator import Emulator, Fault
-from polymask.journal import Journal
-
-from .fault_campaign import Options, folder, undisturbed
-from .home import ROOT, private_home
-from .kill_campaign import Runs
-from .world import ACROSS, BESIDE, RING_WITH_HOLE, Watch, World, expected, same_masks
+from polymask.in_place.journal import Journal
+from tests.dataloop.fault_campaign import Options, folder, undisturbed
+from tests.dataloop.home import ROOT, private_home
+from tests.dataloop.kill_campaign import Runs
+from tests.dataloop.world import ACROSS, BESIDE, RING_WITH_HOLE, Watch, World, expected, same_masks
 
 LIVES = 10_000
 PAGE = ROOT / "docs" / "trust.md"

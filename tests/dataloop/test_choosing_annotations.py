@@ -12,13 +12,12 @@ from polymask.dataloop import run
 from polymask.dataloop.download import annotations_of
 from polymask.dataloop.emulator import Emulator
 from polymask.formats import Annotations, ReadOptions, open_annotations
-from polymask.formats.choice import Choice, Origin, origin_of
-from polymask.proven import ProvenOptions
-from polymask.report_model import Report
+from polymask.formats.reading.choice import Choice, Origin, origin_of
+from polymask.in_place.job import ProvenOptions
+from polymask.results import Report
 from tests.conftest import SAMPLE
-
-from .test_download import exported
-from .world import ACROSS, URL, Json, World, expected, ring, same_masks, segment
+from tests.dataloop.test_download import exported
+from tests.dataloop.world import ACROSS, URL, Json, World, expected, ring, same_masks, segment
 
 ANN, BOB = "ann@example.org", "bob@example.org"
 PEOPLE = segment("cat", ring(1, 1, 6, 6))

@@ -11,8 +11,7 @@ from polymask.dataloop.colors import parse_color
 from polymask.dataloop.emulator import Fault, fake_token
 from polymask.dataloop.recipe import Recipe
 from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
-
-from .conftest import Harbor, polygon
+from tests.dataloop.conftest import Harbor, polygon
 
 READ = ("GET", "/items/*")
 

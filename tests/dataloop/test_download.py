@@ -16,18 +16,29 @@ from PIL import Image
 
 import polymask
 from polymask import FormatError, InputError, label_masks
+from polymask.codecs.png import encode_rgba
 from polymask.dataloop import run
 from polymask.dataloop.download import annotations_of
 from polymask.formats import Annotations, ReadOptions, open_annotations
-from polymask.formats.choice import Choice
+from polymask.formats.reading.choice import Choice
+from polymask.in_place.job import ProvenOptions
 from polymask.layouts.dataloop import PREFIX
-from polymask.png import encode_rgba
-from polymask.proven import ProvenOptions
 from tests.conftest import SAMPLE
-from tests.oracles import drawn
-
-from .conftest import png
-from .world import ACROSS, HEIGHT, RING_WITH_HOLE, URL, WIDTH, Json, World, box, expected, ring, segment
+from tests.dataloop.conftest import png
+from tests.dataloop.world import (
+    ACROSS,
+    HEIGHT,
+    RING_WITH_HOLE,
+    URL,
+    WIDTH,
+    Json,
+    World,
+    box,
+    expected,
+    ring,
+    segment,
+)
+from tests.support.oracles import drawn
 
 PICTURES: Json = {"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
 

@@ -9,8 +9,17 @@ import pytest
 from polymask.dataloop.emulator import Fault
 from polymask.dataloop.sink import claim_of
 from tests.contract.memory import rewritten
-
-from .world import ACROSS, BESIDE, RING_WITH_HOLE, World, box, expected, ring, same_masks, segment
+from tests.dataloop.world import (
+    ACROSS,
+    BESIDE,
+    RING_WITH_HOLE,
+    World,
+    box,
+    expected,
+    ring,
+    same_masks,
+    segment,
+)
 
 Json = dict[str, Any]
 Edit = Callable[[World, str], list[Json]]  # of the dog's polygon; the polygons that there are then

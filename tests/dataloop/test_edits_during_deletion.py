@@ -13,14 +13,23 @@ from unittest.mock import patch
 
 import pytest
 
-from polymask.dataloop import deletion
+from polymask.dataloop import bulk_deletion as deletion
 from polymask.dataloop.client import Client
 from polymask.dataloop.emulator import Fault
 from polymask.errors import ProofError, SourceChanged
-from polymask.journal import Journal
-
-from . import edit_campaign as campaign
-from .world import ACROSS, BESIDE, RING_WITH_HOLE, World, expected, ring, same_masks, segment, stopped_before
+from polymask.in_place.journal import Journal
+from tests.dataloop import edit_campaign as campaign
+from tests.dataloop.world import (
+    ACROSS,
+    BESIDE,
+    RING_WITH_HOLE,
+    World,
+    expected,
+    ring,
+    same_masks,
+    segment,
+    stopped_before,
+)
 
 ALL = [RING_WITH_HOLE, BESIDE, ACROSS]
 MOVED = [ring(2, 12, 8, 16)]

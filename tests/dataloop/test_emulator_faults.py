@@ -8,8 +8,7 @@ import requests
 
 from polymask.dataloop.emulator import KINDS, Emulator, Fault
 from polymask.errors import InputError
-
-from .conftest import Api, Harbor, polygon
+from tests.dataloop.conftest import Api, Harbor, polygon
 
 CREATE = ("POST", "/items/*/annotations")
 QUERY = ("POST", "/datasets/*/query")

@@ -9,12 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polymask.dataloop.emulator import Emulator
+from polymask.dataloop.emulator.database.query import Query, page_of, select
+from polymask.dataloop.emulator.database.store import Store
 from polymask.dataloop.emulator.pictures import Pictures
 from polymask.dataloop.emulator.platform import Platform
-from polymask.dataloop.emulator.query import Query, page_of, select
-from polymask.dataloop.emulator.store import Store
-
-from .conftest import Api, Harbor, polygon
+from tests.dataloop.conftest import Api, Harbor, polygon
 
 JOIN = {
     "on": {"resource": "annotations", "local": "itemId", "forigen": "id"},

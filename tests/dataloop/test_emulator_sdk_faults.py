@@ -8,8 +8,7 @@ import pytest
 import requests
 
 from polymask.dataloop.emulator import Fault, fake_token
-
-from .conftest import Harbor, polygon
+from tests.dataloop.conftest import Harbor, polygon
 
 CREATE = ("POST", "/items/*/annotations")
 QUERY = ("POST", "/datasets/*/query")

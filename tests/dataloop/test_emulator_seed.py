@@ -12,8 +12,7 @@ from PIL import Image
 
 from polymask.dataloop.emulator import Emulator
 from polymask.errors import FormatError, InputError
-
-from .conftest import TRIANGLE, png, polygon
+from tests.dataloop.conftest import TRIANGLE, png, polygon
 
 SQUARE = [1.0, 1.5, 9.0, 1.5, 9.0, 9.25, 1.0, 9.25]
 COCO: dict[str, Any] = {

@@ -13,8 +13,7 @@ from PIL import Image
 
 from polymask.dataloop.emulator import Emulator, cookie, instructions, serve
 from polymask.errors import NotFound, Unavailable
-
-from .conftest import TRIANGLE, Api, Harbor, png, polygon
+from tests.dataloop.conftest import TRIANGLE, Api, Harbor, png, polygon
 
 
 def test_any_bearer_will_do_and_none_will_not(dataloop_emulator: Emulator) -> None:

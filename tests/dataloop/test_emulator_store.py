@@ -10,8 +10,7 @@ import pytest
 
 from polymask.dataloop.emulator import Emulator
 from polymask.errors import FormatError, Locked
-
-from .conftest import Api, Harbor, png, polygon
+from tests.dataloop.conftest import Api, Harbor, png, polygon
 
 
 def state(emulator: Emulator) -> list[list[dict[str, object]]]:

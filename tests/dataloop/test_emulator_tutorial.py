@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from polymask.dataloop.emulator import Emulator
-
-from .conftest import HOLE, TRIANGLE, Harbor, named, png, polygon
+from tests.dataloop.conftest import HOLE, TRIANGLE, Harbor, named, png, polygon
 
 
 def open_dataset(sdk: ModuleType) -> Any:

@@ -10,8 +10,7 @@ import pytest
 
 from polymask.dataloop.client import ALL_WAITS
 from polymask.dataloop.emulator import KINDS
-
-from .fault_campaign import FAULTS, applies, disturbed, undisturbed
+from tests.dataloop.fault_campaign import FAULTS, applies, disturbed, undisturbed
 
 
 def a_tenth(name: str) -> list[int]:

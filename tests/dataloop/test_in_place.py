@@ -11,9 +11,8 @@ from polymask.dataloop import client as client_module
 from polymask.dataloop import run
 from polymask.dataloop.emulator import Fault
 from polymask.raster import KERNEL
-
-from .conftest import png
-from .world import (
+from tests.dataloop.conftest import png
+from tests.dataloop.world import (
     ACROSS,
     BESIDE,
     HEIGHT,

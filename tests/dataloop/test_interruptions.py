@@ -10,8 +10,7 @@ import pytest
 from polymask.dataloop.emulator import Fault
 from polymask.dataloop.sink import PREFIX, claim_of
 from polymask.errors import ProofError
-
-from .world import (
+from tests.dataloop.world import (
     ACROSS,
     BESIDE,
     HEIGHT,

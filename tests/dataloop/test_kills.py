@@ -14,8 +14,7 @@ import pytest
 
 from polymask.dataloop.emulator import Emulator
 from tests.crash.stops import SIGNALS
-
-from .kill_campaign import MOMENTS, Runs, Strike, judged, killed
+from tests.dataloop.kill_campaign import MOMENTS, Runs, Strike, judged, killed
 
 A_POST, A_DELETION = 8, 13  # by number, of the calls of a conversion
 

@@ -7,14 +7,13 @@ import pytest
 
 import polymask
 from polymask import InputError
+from polymask.codecs.png import decode_color
 from polymask.dataloop import run
 from polymask.dataloop.recipe import Recipe
 from polymask.dataloop.sink import png_of
-from polymask.png import decode_color
-from polymask.report_model import Report
-
-from .test_download import ontology, root
-from .world import ACROSS, RING_WITH_HOLE, URL, World, ring, segment
+from polymask.results import Report
+from tests.dataloop.test_download import ontology, root
+from tests.dataloop.world import ACROSS, RING_WITH_HOLE, URL, World, ring, segment
 
 LACKS = "the recipe lacks 'cat', 'dog', so that their masks are white; --add-labels adds them"
 WHITE = (255, 255, 255)

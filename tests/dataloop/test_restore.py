@@ -7,9 +7,8 @@ import pytest
 
 from polymask.dataloop.emulator import Fault
 from polymask.errors import NotFound, ProofError
-from polymask.journal import EVENTS
-
-from .world import ACROSS, BESIDE, World, box, expected, ring, same_masks, segment, strip
+from polymask.in_place.journal import EVENTS
+from tests.dataloop.world import ACROSS, BESIDE, World, box, expected, ring, same_masks, segment, strip
 
 RICH = segment(
     "cat",

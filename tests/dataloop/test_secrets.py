@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from polymask.dataloop.emulator import Emulator, Fault, cookie
-
-from .home import ROOT
-from .world import ACROSS, RING_WITH_HOLE, URL, World
+from tests.dataloop.home import ROOT
+from tests.dataloop.world import ACROSS, RING_WITH_HOLE, URL, World
 
 # Converts, fails, restores, and looks at its own title, as the command line does.
 PROGRAM = f"""
@@ -22,7 +21,7 @@ import logging, sys, traceback
 from pathlib import Path
 logging.basicConfig(level="DEBUG", stream=sys.stderr)
 from polymask.dataloop.run import convert_in_place, restore
-from polymask.proven import ProvenOptions
+from polymask.in_place.job import ProvenOptions
 for step in (
     lambda: convert_in_place("{URL}", ProvenOptions(delete_source=True)),
     lambda: restore("{URL}"),

@@ -6,10 +6,9 @@ from types import ModuleType
 import pytest
 
 from polymask import NotFound
-from polymask.shards import Shard
-
-from .shards import shared
-from .world import RING_WITH_HOLE, World, backed_up
+from polymask.parallel.shards import Shard
+from tests.dataloop.shards import shared
+from tests.dataloop.world import RING_WITH_HOLE, World, backed_up
 
 
 @pytest.mark.parametrize("kill", [False, True])

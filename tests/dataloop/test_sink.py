@@ -6,17 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polymask.claims import Mask, new_mask
 from polymask.dataloop import sink as sink_module
 from polymask.dataloop.client import connect
 from polymask.dataloop.emulator import Fault
 from polymask.dataloop.sink import DataloopSink, batches, claim_of, png_of
 from polymask.dataloop.source import DataloopSource
 from polymask.errors import BackendError, FormatError
+from polymask.in_place.protocols import Item
 from polymask.limits import Limits
-from polymask.seams import Item
-
-from .world import World, faults_of_order
+from polymask.provenance.claims import Mask, new_mask
+from tests.dataloop.world import World, faults_of_order
 
 FRAME = (3, 4)
 

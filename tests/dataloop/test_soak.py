@@ -6,10 +6,9 @@ from types import ModuleType
 import pytest
 
 from polymask.dataloop.client import connect
-from polymask.journal import Journal
-
-from .soak import LongWatch, soak
-from .world import BESIDE, RING_WITH_HOLE, World
+from polymask.in_place.journal import Journal
+from tests.dataloop.soak import LongWatch, soak
+from tests.dataloop.world import BESIDE, RING_WITH_HOLE, World
 
 
 def test_a_short_soak_ends_as_it_must(dtlpy: ModuleType, no_noise: None) -> None:

@@ -14,10 +14,9 @@ from polymask.dataloop.run import read_query
 from polymask.dataloop.source import DataloopItem, DataloopSource, details_of, etag_of
 from polymask.dataloop.target import Target, is_dataloop
 from polymask.errors import BackendError, InputError, NotFound, SourceChanged
-from polymask.seams import Item
-
-from .conftest import png, polygon
-from .world import ACROSS, RING_WITH_HOLE, World, segment
+from polymask.in_place.protocols import Item
+from tests.dataloop.conftest import png, polygon
+from tests.dataloop.world import ACROSS, RING_WITH_HOLE, World, segment
 
 
 def source_of(world: World, **options: Any) -> DataloopSource:

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from polymask.dataloop import run
-from polymask.proven import ProvenOptions
-
-from .test_interruptions import ALL, everything
-from .world import URL, Watch, World, expected, same_masks
+from polymask.in_place.job import ProvenOptions
+from tests.dataloop.test_interruptions import ALL, everything
+from tests.dataloop.world import URL, Watch, World, expected, same_masks
 
 
 def test_two_runs_at_once(world: World, journal: Path) -> None:

@@ -10,12 +10,11 @@ from polymask import rasterize
 from polymask.dataloop import run
 from polymask.errors import InputError
 from polymask.formats import open_annotations
+from polymask.in_place.job import ProvenOptions
 from polymask.model import Polygon
-from polymask.proven import ProvenOptions
-from polymask.report_model import Report
-from polymask.shards import Shard
-
-from .world import ACROSS, URL, World, expected, same_masks
+from polymask.parallel.shards import Shard
+from polymask.results import Report
+from tests.dataloop.world import ACROSS, URL, World, expected, same_masks
 
 SQUARE = [1, 1, 5, 1, 5, 4, 1, 4]
 TRIANGLE = [2, 0, 7, 5, 0, 5]

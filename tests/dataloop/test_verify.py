@@ -7,9 +7,8 @@ import pytest
 from polymask.dataloop import run
 from polymask.errors import LimitError
 from polymask.limits import Limits
-from polymask.report_model import Report
-
-from .world import ACROSS, HEIGHT, RING_WITH_HOLE, URL, WIDTH, World, expected, same_masks
+from polymask.results import Report
+from tests.dataloop.world import ACROSS, HEIGHT, RING_WITH_HOLE, URL, WIDTH, World, expected, same_masks
 
 
 def examined(world: World, url: str = URL, limits: Limits | None = None) -> Report:

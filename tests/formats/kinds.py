@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tests.formats.common import FIXTURES, written
+from tests.support.formats import FIXTURES, written
 
 H, W = 8, 12
 RING = [[1, 1], [5, 1], [5, 5], [1, 5]]

@@ -8,8 +8,8 @@ import pytest
 
 from polymask import FormatError, encode_png
 from polymask.formats import ReadOptions, open_annotations
-from tests.formats.common import masks, written
-from tests.oracles import drawn
+from tests.support.formats import masks, written
+from tests.support.oracles import drawn
 
 BOX = [[1, 1], [6, 1], [6, 5], [1, 5]]
 EMPTY = {"counts": [48], "size": [6, 8]}

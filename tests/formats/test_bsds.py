@@ -9,12 +9,12 @@ import pytest
 
 from polymask import FormatError, InputError, LabelMap, convert, decode_png, index_mask
 from polymask.formats import ReadOptions, open_annotations
-from polymask.formats.matlab import variables
-from polymask.formats.refusals import Malformed
+from polymask.formats.parsing.matlab import variables
+from polymask.formats.reading.refusals import Malformed
 from polymask.limits import Limits
 from tests.conftest import Run
-from tests.formats.common import FIXTURES, written
-from tests.oracles import drawn
+from tests.support.formats import FIXTURES, written
+from tests.support.oracles import drawn
 
 HEAD = "format ascii cr\nimage a\nuser {user}\nwidth 4\nheight 2\n{more}data\n"
 ROWS = "0 0 0 1\n2 0 2 3\n3 1 0 3\n"

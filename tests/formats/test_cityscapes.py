@@ -8,8 +8,8 @@ import pytest
 
 from polymask import FormatError, LabelError, convert, decode_png
 from polymask.formats import cityscapes, idd, open_annotations
-from tests.formats.common import FIXTURES, written
-from tests.oracles import drawn
+from tests.support.formats import FIXTURES, written
+from tests.support.oracles import drawn
 
 
 def document(*objects: tuple[str, list] | dict[str, Any]) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from pycocotools import mask as pycocotools_mask
 
 from polymask import FormatError, InputError, LimitError, Limits, NotFound, Runs, index_mask, read
 from polymask.formats import ReadOptions, open_annotations
-from polymask.labels import from_categories
+from polymask.labels.label_map import from_categories
 from tests.conftest import coco, square
-from tests.oracles import drawn
+from tests.support.oracles import drawn
 
 Write = Callable[..., Path]
 RLE = {"size": [6, 8], "counts": [0, 6, 42]}
@@ -293,7 +293,7 @@ def test_a_list_that_is_there_twice_is_refused(
 ) -> None:
     """A reader takes one of the two: what is in the other would be neither painted nor told."""
     if large:
-        monkeypatch.setattr("polymask.formats.content.LARGE", 0)
+        monkeypatch.setattr("polymask.formats.reading.content.LARGE", 0)
     path = coco_file()
     text = path.read_text()
     for second in (f'"{key}"', '"' + "".join(f"\\u{ord(letter):04x}" for letter in key) + '"'):
@@ -314,7 +314,7 @@ def test_a_record_that_says_something_twice_is_refused(
 ) -> None:
     """Or left out and listed; a key of the same name deeper within is none."""
     if large:
-        monkeypatch.setattr("polymask.formats.content.LARGE", 0)
+        monkeypatch.setattr("polymask.formats.reading.content.LARGE", 0)
     path = coco_file(annotations=[a | {"attributes": {key: 1}} for a in coco()["annotations"]])
     text = path.read_text()
     assert sum(open_annotations(path).used.values()) == 2

@@ -18,19 +18,16 @@ import numpy as np
 import pytest
 
 from polymask import ConflictError, PolymaskError, convert
-from polymask.formats import (
-    Annotations,
-    ReadOptions,
-    coco_columns,
-    content,
-    index_store,
-    open_annotations,
-    outline,
-)
-from polymask.formats.outline import outline_of
-from polymask.formats.ranges import Ranges
-from polymask.raster import kernel, places
-from polymask.raster.places import Nesting
+from polymask.formats import Annotations, ReadOptions, open_annotations
+from polymask.formats.coco import columns as coco_columns
+from polymask.formats.coco import index_cache as index_store
+from polymask.formats.parsing import nesting as places
+from polymask.formats.parsing import outline
+from polymask.formats.parsing.byte_ranges import Ranges
+from polymask.formats.parsing.nesting import Nesting
+from polymask.formats.parsing.outline import outline_of
+from polymask.formats.reading import content
+from polymask.raster import kernel
 from tests.benchmarks.generator import write_coco
 from tests.conftest import coco, square
 from tests.formats.test_coco import GOOD, REFUSED, RLE, annotation

@@ -11,7 +11,7 @@ from PIL import Image
 
 from polymask import FormatError, InputError, convert
 from polymask.formats import ReadOptions, open_annotations
-from tests.formats.common import FIXTURES, LABELS, SCENE, masks
+from tests.support.formats import FIXTURES, LABELS, SCENE, masks
 
 
 @pytest.fixture

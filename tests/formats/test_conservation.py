@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polymask import PolymaskError, convert
-from polymask.formats import FORMATS, Annotations, ReadOptions, content, open_annotations
+from polymask.formats import FORMATS, Annotations, ReadOptions, open_annotations
+from polymask.formats.reading import content
 from polymask.ledger import BOX, Ledger
-from polymask.urls import located
-from tests.formats.common import FIXTURES, written
+from polymask.storage.urls import located
 from tests.formats.kinds import SCENES, Images, Scene
+from tests.support.formats import FIXTURES, written
 
 DECLARED = {  # records, counted by hand
     "labelme": 4, "dataloop": 4, "cvat": 4, "cvat.zip": 4, "yolo": 3, "via": 3, "via-1": 3, "supervisely": 3,

@@ -7,8 +7,8 @@ import pytest
 
 from polymask import FormatError, LabelMap
 from polymask.formats import ReadOptions, open_annotations
-from tests.formats.common import masks, written
-from tests.oracles import drawn
+from tests.support.formats import masks, written
+from tests.support.oracles import drawn
 
 HEAD = '<?xml version="1.0" encoding="utf-8"?>\n<annotations><version>1.1</version>'
 

@@ -11,8 +11,8 @@ import pytest
 
 from polymask import PolymaskError
 from polymask.formats import ReadOptions, open_annotations
-from tests.formats.common import FIXTURES, written
 from tests.formats.test_every_format import FILES, WHOLE_FILES
+from tests.support.formats import FIXTURES, written
 
 VALUES = [None, True, -1, 1.5, 1e308, 10**30, "", "x", "../x", [], {}, [[]], [1], {"a": 1}, [[1, 2], [3, 4]]]
 DAMAGED = [*WHOLE_FILES, "via-1/via_region_data.json", "voc/SegmentationClass/boat.png", "cvat.zip"]

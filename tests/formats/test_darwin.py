@@ -8,8 +8,8 @@ import pytest
 
 from polymask import FormatError, encode_png
 from polymask.formats import ReadOptions, open_annotations
-from tests.formats.common import masks, written
-from tests.oracles import drawn
+from tests.support.formats import masks, written
+from tests.support.oracles import drawn
 
 BOX = [{"x": x, "y": y} for x, y in ((1, 1), (6, 1), (6, 5), (1, 5))]
 HOLE = [{"x": x, "y": y} for x, y in ((2, 2), (4, 2), (4, 4), (2, 4))]

@@ -11,9 +11,9 @@ from PIL import Image
 
 from polymask import FormatError
 from polymask.formats import ReadOptions, open_annotations
-from polymask.formats.choice import Choice
-from tests.formats.common import masks, written
-from tests.oracles import drawn
+from polymask.formats.reading.choice import Choice
+from tests.support.formats import masks, written
+from tests.support.oracles import drawn
 
 
 def ring(left: float, top: float, right: float, bottom: float) -> list[dict[str, float]]:

@@ -9,8 +9,8 @@ from pycocotools import mask as pycocotools_mask
 
 from polymask import FormatError
 from polymask.formats import ReadOptions, open_annotations
-from tests.formats.common import masks, written
-from tests.oracles import drawn
+from tests.support.formats import masks, written
+from tests.support.oracles import drawn
 
 
 def one(kind: str = "polygon", **more: Any) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import pytest
 
 from polymask import FormatError, InputError, index_mask
 from polymask.formats import open_annotations
-from tests.formats.common import FIXTURES, LABELS, SCENE, masks, written
-from tests.oracles import drawn
+from tests.support.formats import FIXTURES, LABELS, SCENE, masks, written
+from tests.support.oracles import drawn
 
 pydicom = pytest.importorskip("pydicom")
 CT, SETS = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.481.3"

@@ -7,8 +7,8 @@ import pytest
 
 from polymask import FormatError
 from polymask.formats import ReadOptions, open_annotations
-from tests.formats.common import masks, written
-from tests.oracles import drawn
+from tests.support.formats import masks, written
+from tests.support.oracles import drawn
 
 BOX = [1 / 8, 1 / 6, 6 / 8, 1 / 6, 6 / 8, 5 / 6, 1 / 8, 5 / 6]
 HOLE = [2 / 8, 2 / 6, 4 / 8, 2 / 6, 4 / 8, 4 / 6, 2 / 8, 4 / 6]

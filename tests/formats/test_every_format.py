@@ -9,9 +9,9 @@ import pytest
 
 from polymask import FormatError, InputError, LabelMap, NotFound, convert, index_mask
 from polymask.formats import FORMATS, ReadOptions, module_named, open_annotations, sniffed
-from polymask.formats.content import Content
+from polymask.formats.reading.content import Content
 from tests.conftest import Run
-from tests.formats.common import FIXTURES, LABELS, SCENE, masks, written
+from tests.support.formats import FIXTURES, LABELS, SCENE, masks, written
 
 SCENES = {
     "labelme": "labelme",

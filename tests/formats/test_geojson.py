@@ -8,8 +8,8 @@ import pytest
 
 from polymask import FormatError, InputError, encode_png
 from polymask.formats import ReadOptions, open_annotations
-from tests.formats.common import masks, written
-from tests.oracles import drawn
+from tests.support.formats import masks, written
+from tests.support.oracles import drawn
 
 BOX = [[1, 1], [6, 1], [6, 5], [1, 5], [1, 1]]
 HOLE = [[2, 2], [2, 4], [4, 4], [4, 2], [2, 2]]

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polymask.formats.addresses import image_name, local_name, named_file
-from polymask.formats.curves import TOLERANCE, flattened
-from polymask.formats.legend import color_code, runs_by_code
-from polymask.formats.place import Place
-from polymask.formats.refusals import Malformed
-from polymask.formats.scaling import in_pixels
+from polymask.formats.drawing.curves import TOLERANCE, flattened
+from polymask.formats.drawing.legend import color_code, runs_by_code
+from polymask.formats.drawing.scaling import in_pixels
+from polymask.formats.reading.addresses import image_name, local_name, named_file
+from polymask.formats.reading.refusals import Malformed
 from polymask.raster.runs import to_runs
-from tests.formats.common import written
+from polymask.storage.source_files import Place
+from tests.support.formats import written
 
 NUMBERS = st.floats(-1e4, 1e4)
 POINTS = st.tuples(NUMBERS, NUMBERS)

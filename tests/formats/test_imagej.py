@@ -9,8 +9,8 @@ import pytest
 
 from polymask import FormatError, InputError, encode_png
 from polymask.formats import ReadOptions, open_annotations
-from tests.formats.common import masks, written
-from tests.oracles import drawn
+from tests.support.formats import masks, written
+from tests.support.oracles import drawn
 
 roifile = pytest.importorskip("roifile")
 BOX = [(1, 1), (6, 1), (6, 5), (1, 5)]

@@ -7,7 +7,7 @@ import pytest
 
 from polymask import FormatError, index_mask
 from polymask.formats import ReadOptions, open_annotations
-from tests.formats.common import FIXTURES, LABELS, SCENE, written
+from tests.support.formats import FIXTURES, LABELS, SCENE, written
 
 BOX = [[1, 1], [6, 1], [6, 5], [1, 5]]
 

@@ -8,8 +8,8 @@ import pytest
 
 from polymask import FormatError
 from polymask.formats import ReadOptions, open_annotations
-from tests.formats.common import masks, written
-from tests.oracles import drawn
+from tests.support.formats import masks, written
+from tests.support.oracles import drawn
 
 POINTS = [{"x": x, "y": y} for x, y in ((1, 1), (4, 1), (4, 3), (1, 3))]
 

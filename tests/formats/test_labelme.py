@@ -11,8 +11,8 @@ from PIL import Image
 
 from polymask import FormatError, LabelMap, read
 from polymask.formats import ReadOptions, open_annotations
-from tests.formats.common import masks, written
-from tests.oracles import drawn
+from tests.support.formats import masks, written
+from tests.support.oracles import drawn
 
 
 def shape(kind: str | None, points: list, label: str = "a", **more: Any) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import pytest
 from polymask import FormatError
 from polymask.formats import ReadOptions, open_annotations
 from polymask.formats.labelstudio import image_name
-from tests.formats.common import masks, written
-from tests.oracles import drawn
+from tests.support.formats import masks, written
+from tests.support.oracles import drawn
 
 
 def result(kind: str, label: str = "cat", **value: Any) -> dict[str, Any]:

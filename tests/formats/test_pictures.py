@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from polymask import InputError, LimitError, Limits, read
-from polymask.formats.pictures import EXIF_ORIENTATION, PICTURES, frame_of_bytes, opened_picture
-from polymask.png import encode_png
+from polymask.codecs.pictures import EXIF_ORIENTATION, PICTURES, frame_of_bytes, opened_picture
+from polymask.codecs.png import encode_png
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -9,9 +9,9 @@ import pytest
 
 from polymask import FormatError, LimitError
 from polymask.formats import open_annotations
-from polymask.formats.place import Place
 from polymask.limits import Limits
-from tests.formats.common import FIXTURES
+from polymask.storage.source_files import Place
+from tests.support.formats import FIXTURES
 
 BOAT = (FIXTURES / "labelme/boat.json").read_bytes()
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from polymask import FormatError, encode_png
+from polymask.codecs.png import encode_color
 from polymask.formats import ReadOptions, open_annotations
-from polymask.png import encode_color
-from tests.formats.common import masks, written
-from tests.oracles import drawn
+from tests.support.formats import masks, written
+from tests.support.oracles import drawn
 
 SQUARE = {"p1": (0.25, 0.25), "p2": (0.75, 0.25), "p3": (0.75, 0.75), "p4": (0.25, 0.75)}
 COLORS = np.array([(0, 0, 0), (1, 2, 3), (4, 5, 6), (7, 8, 9)], np.uint8)

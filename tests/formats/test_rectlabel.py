@@ -7,8 +7,8 @@ import pytest
 
 from polymask import FormatError, encode_png
 from polymask.formats import ReadOptions, open_annotations
-from tests.formats.common import masks, written
-from tests.oracles import drawn
+from tests.support.formats import masks, written
+from tests.support.oracles import drawn
 
 SIZE = "<size><width>8</width><height>6</height><depth>3</depth></size>"
 SQUARE = ((1, 1), (5, 1), (5, 4), (1, 4))

@@ -8,7 +8,7 @@ import pytest
 
 from polymask import FormatError, LabelMap
 from polymask.formats import ReadOptions, open_annotations
-from tests.formats.common import FIXTURES, SCENE, masks, written
+from tests.support.formats import FIXTURES, SCENE, masks, written
 
 BOAT = FIXTURES / "sa1b/boat.json"
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from polymask import FormatError, encode_png
+from polymask.codecs.png import encode_color
 from polymask.formats import ReadOptions, open_annotations
-from polymask.png import encode_color
-from tests.formats.common import masks, written
-from tests.oracles import drawn
+from tests.support.formats import masks, written
+from tests.support.oracles import drawn
 
 POINTS = [{"x": x, "y": y} for x, y in ((1, 1), (4, 1), (4, 3), (1, 3))]
 INDEX = drawn("1122", "1122", "4444").astype(np.uint8)

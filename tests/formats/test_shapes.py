@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polymask.formats.refusals import Malformed
-from polymask.formats.shapes import crop_runs, ellipse, stroke
+from polymask.formats.drawing.shapes import crop_runs, ellipse, stroke
+from polymask.formats.reading.refusals import Malformed
 from polymask.model import Frame, Runs
 from polymask.raster.runs import from_runs
 from polymask.raster.spans import paint

@@ -9,8 +9,8 @@ from PIL import Image
 from polymask import FormatError, InputError, convert
 from polymask.formats import ReadOptions, open_annotations
 from tests.conftest import Run
-from tests.formats.common import FIXTURES, masks, written
-from tests.oracles import drawn
+from tests.support.formats import FIXTURES, masks, written
+from tests.support.oracles import drawn
 
 
 def region(name: str, attributes: dict[str, Any] | None = None, **shape: Any) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import pytest
 
 from polymask import FormatError, InputError, encode_png
 from polymask.formats import open_annotations
-from tests.formats.common import masks, written
-from tests.oracles import drawn
+from tests.support.formats import masks, written
+from tests.support.oracles import drawn
 
 COLUMNS = ["filename", "file_size", "region_shape_attributes", "region_attributes"]
 POLYGON = {"name": "polygon", "all_points_x": [1, 6, 6, 1], "all_points_y": [1, 1, 5, 5]}

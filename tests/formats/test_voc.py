@@ -9,9 +9,9 @@ from PIL import Image
 
 from polymask import FormatError, LabelMap, LimitError, Limits, convert, decode_png, encode_png
 from polymask.formats import ReadOptions, open_annotations
-from polymask.labels import voc_colors
-from tests.formats.common import FIXTURES, masks, written
-from tests.oracles import drawn
+from polymask.labels.label_map import voc_colors
+from tests.support.formats import FIXTURES, masks, written
+from tests.support.oracles import drawn
 
 VALUES = drawn("11..", "1v22", "..22")
 

@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from polymask import FormatError, InputError, LimitError, Limits, convert, decode_png, encode_png
 from polymask.formats import ReadOptions, open_annotations
-from tests.formats.common import FIXTURES, SCENE, written
+from tests.support.formats import FIXTURES, SCENE, written
 
 COMPONENT = "[CameraSegmentationLabelComponent]."
 

@@ -8,8 +8,8 @@ from PIL import Image
 from polymask import FormatError, InputError, convert
 from polymask.formats import ReadOptions, open_annotations
 from tests.conftest import Run
-from tests.formats.common import masks, written
-from tests.oracles import drawn
+from tests.support.formats import masks, written
+from tests.support.oracles import drawn
 
 ROW = "0 0.125 0.25 0.5 0.25 0.5 0.75 0.125 0.75"
 

@@ -9,7 +9,9 @@ import msgspec
 import numpy as np
 
 from polymask import Runs
-from polymask.raster import center, claims, kernel
+from polymask.raster import kernel
+from polymask.raster import overlaps as claims
+from polymask.raster.rules import center
 from polymask.raster.runs import from_runs
 from polymask.raster.spans import SpanTable, paint
 

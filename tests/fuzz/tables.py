@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from polymask import PolymaskError, encode_png, stats
+from polymask.codecs.png import encode_color
 from polymask.limits import Limits
-from polymask.png import encode_color
 
 MASK = np.array([[0, 1, 1], [2, 2, 255]], np.uint8)
 _PAINTED = encode_color(

@@ -16,23 +16,23 @@ from typing import Any
 import numpy as np
 
 from polymask import InputError, LabelMap, Limits, PolymaskError, decode_png, encode_png, index_mask
-from polymask.dataloop.answers import as_json, is_page, refusal
+from polymask.analysis.verify import examine
+from polymask.codecs.pictures import frame_of_bytes
+from polymask.codecs.png import decode_color, decode_rgba, encode_color, encode_rgba
+from polymask.conversion.folder_sink import read_manifest
+from polymask.conversion.restore import restore_folder
 from polymask.dataloop.client import Client
 from polymask.dataloop.download import annotations_of
 from polymask.dataloop.recipe import Recipe
+from polymask.dataloop.responses import as_json, is_page, refusal
 from polymask.dataloop.run import Dataset
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopItem, DataloopSource
 from polymask.dataloop.target import Target as Place
-from polymask.files import Root
-from polymask.folder import read_manifest
 from polymask.formats import FORMATS, Annotations, ReadOptions, open_annotations
-from polymask.formats.pictures import frame_of_bytes
-from polymask.journal import Journal
-from polymask.labels_files import from_text
-from polymask.png import decode_color, decode_rgba, encode_color, encode_rgba
-from polymask.proofs import examine
-from polymask.undo import restore_folder
+from polymask.in_place.journal import Journal
+from polymask.labels.label_files import from_text
+from polymask.storage.local import Root
 from tests.fuzz import kernels, tables
 from tests.fuzz.mutations import (
     Mutation,

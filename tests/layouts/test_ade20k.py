@@ -1,8 +1,8 @@
 """ADE20K: annotations by split, and a table of objects."""
 
 from polymask import convert
-from polymask.masks import open_masks
-from tests.layouts.drawn import INDEX, picture
+from polymask.analysis.mask_sets import open_masks
+from tests.support.layouts import INDEX, picture
 
 
 def test_masks_lie_below_the_splits_long_name(coco_file, tmp_path):

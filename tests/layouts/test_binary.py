@@ -9,7 +9,7 @@ import pytest
 
 from polymask import InputError, LabelError, convert, decode_png
 from tests.conftest import coco, square, tree
-from tests.oracles import drawn
+from tests.support.oracles import drawn
 
 Write = Callable[..., Path]
 

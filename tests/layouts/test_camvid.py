@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from polymask import FormatError, LabelError, convert
-from polymask.masks import open_masks
-from polymask.png import encode_color
-from tests.layouts.drawn import INDEX, picture
+from polymask.analysis.mask_sets import open_masks
+from polymask.codecs.png import encode_color
+from tests.support.layouts import INDEX, picture
 
 
 def test_masks_are_in_the_labels_colors(coco_file, tmp_path):

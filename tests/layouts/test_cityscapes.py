@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from polymask import LabelError, LabelMap, convert
-from polymask.cityscapes_labels import CITYSCAPES
-from polymask.masks import open_masks
+from polymask.analysis.mask_sets import open_masks
+from polymask.labels.cityscapes import CITYSCAPES
 from tests.conftest import coco, square
-from tests.layouts.drawn import INDEX, picture
+from tests.support.layouts import INDEX, picture
 
 STEM = "gtFine/train/aachen/aachen_000001_000019_gtFine"
 

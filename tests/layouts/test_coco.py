@@ -8,8 +8,8 @@ import numpy as np
 from pycocotools.coco import COCO
 
 from polymask import LabelMap, convert, label_masks, read
+from polymask.painting.painting import Painting, Rules
 from polymask.raster.spans import paint
-from polymask.semantic import Painting, Rules
 from tests.conftest import SAMPLE
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from polymask import FormatError, InputError, LabelError, convert
+from polymask.analysis.mask_sets import open_masks
 from polymask.layouts import LAYOUTS
-from polymask.masks import open_masks
 from tests.conftest import coco, square, tree
-from tests.layouts.drawn import INDEX, picture
+from tests.support.layouts import INDEX, picture
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import numpy as np
 
 from polymask import convert
-from polymask.masks import open_masks
-from tests.layouts.drawn import INDEX, picture
+from polymask.analysis.mask_sets import open_masks
+from tests.support.layouts import INDEX, picture
 
 
 def test_pixels_are_ids_minus_one(coco_file, tmp_path):

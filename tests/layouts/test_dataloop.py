@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from polymask import convert, read, verify
-from polymask.png import decode_rgba
+from polymask.codecs.png import decode_rgba
 from tests.conftest import SAMPLE, tree
 
 EXPORT = "fixtures/dataloop/json"

@@ -10,7 +10,7 @@ from PIL import Image
 from polymask import convert, decode_png
 from polymask.layouts import stem
 from tests.conftest import SAMPLE, tree
-from tests.oracles import drawn
+from tests.support.oracles import drawn
 
 Write = Callable[..., Path]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from polymask import convert
 from tests.conftest import coco
-from tests.layouts.drawn import INDEX, picture
+from tests.support.layouts import INDEX, picture
 
 
 def test_masks_and_pictures_mirror_each_other(coco_file, tmp_path):

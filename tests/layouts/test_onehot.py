@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from polymask import FormatError, convert
-from polymask.masks import open_masks
-from tests.layouts.drawn import INDEX
+from polymask.analysis.mask_sets import open_masks
+from tests.support.layouts import INDEX
 
 
 def test_channels_are_background_and_labels_in_value_order(coco_file, tmp_path):

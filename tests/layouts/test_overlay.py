@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from polymask import InputError, LabelMap, ProofError, convert, verify
-from polymask.colors import label_colors, safe_color
+from polymask.labels.palettes import label_colors, safe_color
 from polymask.layouts import overlay
 from polymask.layouts.overlay import ALPHA, GRAY
 from tests.conftest import SAMPLE, coco, tree
-from tests.layouts.drawn import picture
+from tests.support.layouts import picture
 
 
 def test_a_mask_lies_see_through_on_gray_with_pure_outlines(coco_file, tmp_path):

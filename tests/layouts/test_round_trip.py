@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polymask import LabelError, LabelMap, convert, index_mask, read
+from polymask.analysis.mask_sets import open_masks
 from polymask.layouts import LAYOUTS, layout_named
-from polymask.masks import open_masks
 from tests.conftest import SAMPLE, coco, tree
 
 READABLE = [name for name in LAYOUTS if hasattr(layout_named(name), "open_folder")]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polymask import InputError, convert
-from polymask.layouts.splits import assign, parse_ratio
+from polymask.layouts.common.splits import assign, parse_ratio
 from tests.conftest import SAMPLE, coco, tree
 
 MANY = [{"id": n, "file_name": f"{n:03}.jpg", "height": 2, "width": 2} for n in range(20)]

@@ -9,7 +9,7 @@ import pytest
 from polymask import InputError, convert
 from polymask.layouts import LAYOUTS
 from tests.conftest import coco
-from tests.layouts.drawn import picture
+from tests.support.layouts import picture
 
 # the sample's cat is at (1, 1), its dog at row 3, column 4, and nothing at (0, 0)
 CAT, DOG, NONE = (1, 1), (3, 4), (0, 0)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from polymask import LabelError, convert, decode_png, index_mask, read
-from polymask.labels import LabelMap, voc_colors
+from polymask.labels.label_map import LabelMap, voc_colors
 from tests.conftest import SAMPLE, coco, square
 
 

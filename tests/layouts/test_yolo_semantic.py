@@ -4,9 +4,9 @@ import pytest
 import yaml
 
 from polymask import convert
-from polymask.masks import open_masks
+from polymask.analysis.mask_sets import open_masks
 from tests.conftest import coco
-from tests.layouts.drawn import INDEX, picture
+from tests.support.layouts import INDEX, picture
 
 
 def test_masks_mirror_images(coco_file, tmp_path):

@@ -14,12 +14,12 @@ from PIL import Image, ImageDraw
 from pycocotools.coco import COCO
 
 from polymask import ImageRecord, LabelMap, Runs, label_masks, read
-from polymask.cityscapes_labels import CITYSCAPES, IGNORED
 from polymask.formats import cityscapes, open_annotations
 from polymask.formats.labelstudio import unpacked
+from polymask.labels.cityscapes import CITYSCAPES, IGNORED
 from polymask.raster.runs import from_runs
 from polymask.raster.spans import paint
-from tests.formats.common import FIXTURES, LABELS, SCENE, written
+from tests.support.formats import FIXTURES, LABELS, SCENE, written
 
 pytestmark = [pytest.mark.peers, pytest.mark.filterwarnings("ignore")]
 

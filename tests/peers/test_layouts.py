@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from polymask import compare, convert
-from polymask.cityscapes_labels import CITYSCAPES
+from polymask.labels.cityscapes import CITYSCAPES
 
 pytestmark = [pytest.mark.peers, pytest.mark.filterwarnings("ignore")]
 NAMES = [name for name, row in CITYSCAPES.items() if row.id > 0]

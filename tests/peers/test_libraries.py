@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from polymask import index_mask
 from polymask.formats import ReadOptions, open_annotations
-from polymask.formats.matlab import variables
+from polymask.formats.parsing.matlab import variables
 from polymask.limits import Limits
-from tests.formats.common import FIXTURES, LABELS, SCENE
+from tests.support.formats import FIXTURES, LABELS, SCENE
 
 pytestmark = [pytest.mark.peers, pytest.mark.filterwarnings("ignore")]
 NUMBERS = {"boat": 1, "sea": 2, "sun": 3}

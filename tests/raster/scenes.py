@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from polymask import ImageRecord, Instance, LabelMap, Polygon
+from polymask.painting.painting import Painting
+from polymask.painting.rules import OVERLAP_RULES, Rules
 from polymask.raster.sweep import Scene
-from polymask.rules import OVERLAP_RULES, Rules
-from polymask.semantic import Painting
 
 NAMES = ("a", "b", "c", "d", "e")
 MAPS = (

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polymask import GeometryError, InputError, Polygon, rasterize
-from polymask.raster import center, spans_of
+from polymask.raster import spans_of
+from polymask.raster.rules import center
 from tests.exact_campaign import differing
-from tests.oracles import drawn, exact_mask, exact_union
+from tests.support.oracles import drawn, exact_mask, exact_union
 
 FRAME = (6, 8)
 halves = st.integers(-4, 20).map(lambda n: n / 2)

@@ -4,7 +4,7 @@ from hypothesis import given
 from pycocotools import mask as pycocotools_mask
 
 from polymask import GeometryError, Polygon
-from tests.raster.shapes import FRAME, drawn, empty, parts, picture, rings
+from tests.support.shapes import FRAME, drawn, empty, parts, picture, rings
 
 # pycocotools' decode, not polymask, speaks an old dialect of numpy.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from polymask import GeometryError, Polygon
-from tests.raster.shapes import FRAME, drawn, empty, parts, picture, rings
+from tests.support.shapes import FRAME, drawn, empty, parts, picture, rings
 
 WHOLE = {"cv2-trunc": np.trunc, "cv2-round": np.round}
 both = pytest.mark.parametrize("rule", list(WHOLE))

@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 
 from polymask.errors import GeometryError
 from polymask.model import Runs
-from polymask.raster import center, claims, kernel
+from polymask.raster import kernel
+from polymask.raster import overlaps as claims
 from polymask.raster.kernel import Outlines
+from polymask.raster.rules import center
 from polymask.raster.runs import counts_from_string, from_runs
 from polymask.raster.spans import Int64, SpanTable
 

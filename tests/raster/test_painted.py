@@ -13,7 +13,7 @@ from polymask import LimitError
 from polymask.raster import kernel, mask_digest, painted
 from polymask.raster.mask_digest import mask_sha256
 from polymask.raster.painted import PaintedSpans, fill, pixels_by_value, scan
-from tests.oracles import drawn
+from tests.support.oracles import drawn
 
 compiled = pytest.mark.skipif(
     kernel._compiled is None, reason="the compiled kernel is not built or not wanted"

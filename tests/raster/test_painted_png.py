@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from polymask import FormatError, decode_png, painted_png
-from polymask.labels import voc_colors
+from polymask.labels.label_map import voc_colors
 from polymask.painted_png import encode, encode_colors
 from polymask.raster import deflate, kernel, scanlines
 from polymask.raster.painted import PaintedSpans, scan
-from tests.oracles import drawn
 from tests.png_campaign import campaign, check
+from tests.support.oracles import drawn
 
 compiled = pytest.mark.skipif(
     kernel._compiled is None, reason="the compiled kernel is not built or not wanted"

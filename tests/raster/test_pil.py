@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from polymask import GeometryError, Polygon
 from polymask.raster import rule_versions
-from tests.raster.shapes import FRAME, drawn, empty, parts, picture, rings
+from tests.support.shapes import FRAME, drawn, empty, parts, picture, rings
 
 
 def peer(ring, frame=FRAME, **options):

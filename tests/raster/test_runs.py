@@ -13,7 +13,7 @@ from polymask import GeometryError, Runs
 from polymask.raster import spans_of
 from polymask.raster.runs import counts_from_string, from_mask, from_runs, to_runs
 from polymask.raster.spans import paint
-from tests.oracles import drawn
+from tests.support.oracles import drawn
 
 masks = arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=12))
 

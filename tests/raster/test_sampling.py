@@ -7,7 +7,7 @@ from polymask import ImageRecord, Instance
 from polymask.raster.resize import resized
 from polymask.raster.runs import from_runs, to_runs
 from polymask.raster.spans import paint
-from tests.oracles import drawn
+from tests.support.oracles import drawn
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import skimage.draw
 from hypothesis import given
 
 from polymask import GeometryError, InputError, Polygon
-from tests.raster.shapes import FRAME, drawn, empty, parts, picture, rings
+from tests.support.shapes import FRAME, drawn, empty, parts, picture, rings
 
 
 def peer(ring, frame=FRAME):
@@ -45,7 +45,7 @@ def test_what_lies_outside_paints_nothing():
 
 
 def test_without_scikit_image_the_error_names_the_extra(monkeypatch):
-    monkeypatch.setattr("polymask.raster.skimage.find_spec", lambda name: None)
+    monkeypatch.setattr("polymask.raster.rules.scikit_image.find_spec", lambda name: None)
     assert importlib.util.find_spec("skimage")
     with pytest.raises(InputError, match=r"polymask\[parity\]"):
         drawn("skimage", [Polygon([(0, 0), (3, 0), (0, 3)])])

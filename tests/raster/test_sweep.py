@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from polymask import LabelError, LimitError
+from polymask.painting.painting import Painting
 from polymask.raster import kernel, sweep
 from polymask.raster.painted import fill, pixels_by_value
 from polymask.raster.spans import SpanTable
 from polymask.raster.sweep import Merged, Scene, merge
-from polymask.semantic import Painting
 from tests.raster.scenes import ByPixel, random_painting, random_paintings, scene_of
 
 compiled = pytest.mark.skipif(

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from polymask import InputError, NotFound, convert
-from polymask.formats import pixels
-from polymask.png import decode_color, decode_png
+from polymask.codecs import pixels
+from polymask.codecs.png import decode_color, decode_png
 from polymask.report.changes import convert_with_preview
 from polymask.report.html import preview
 from polymask.report.sample import choose
@@ -184,7 +184,7 @@ def test_facts_of_large_frames_are_those_of_small_ones(tmp_path, monkeypatch):
     """Counted in strips, and in blocks."""
     convert(SAMPLE, tmp_path / "out", overlap="first")
     whole = preview([tmp_path / "out", SAMPLE], tmp_path / "whole.html").facts
-    monkeypatch.setattr("polymask.strips.STRIP_PIXELS", 1000)
+    monkeypatch.setattr("polymask.painting.strips.STRIP_PIXELS", 1000)
     monkeypatch.setattr("polymask.report.survey._BLOCK", 1000)
     assert preview([tmp_path / "out", SAMPLE], tmp_path / "strips.html").facts == whole
 
@@ -196,7 +196,7 @@ def test_a_picture_that_cannot_be_shown_is_told(tmp_path, monkeypatch):
     made = preview(SAMPLE, tmp_path / "r.html", images=pictures)
     assert (made.pictures, len(made.unshown)) == (2, 1)
     assert "1 picture could not be shown" in (tmp_path / "r.html").read_text()
-    monkeypatch.setattr("polymask.formats.pixels.MOST_DECODED", 160 * 120 - 1)
+    monkeypatch.setattr("polymask.codecs.pixels.MOST_DECODED", 160 * 120 - 1)
     large = preview(SAMPLE, tmp_path / "r.html", images=pictures)
     assert large.pictures == 0
     assert any("160 × 120 px are too many for a PNG picture" in reason for reason in large.unshown)

@@ -4,18 +4,18 @@ A mutant is named as `python -m tests.seeded.mutants` prints it.
 """
 
 EQUIVALENT: dict[str, dict[str, str]] = {
-    "files.py": {
+    "storage/local.py": {
         "number + 1: 64 in: MOST_FOLDERS = 64  # kept open at once": "how many are open is a matter of taste",
         "Gt → GtE: len(self._folders) > MOST_FOLDERS in: if len(self._folders) > MOST_FOLDERS:": "likewise",
         "number + 1: 4 in: self._token = os.urandom(4).hex()  # of two machines, two processes may have one number": "longer by a byte",
         """True ↔ False: False in: os.rmdir(WORK, dir_fd=self._folder("", create=False))""": "the root itself is never made by `_folder`",
     },
-    "journal.py": {
+    "in_place/journal.py": {
         r"""number + 1: 1 in: if size and os.pread(descriptor, 1, size - 1) != b"\n":""": "at the last byte, there is one",
         "number + 1: 16 in: return blake2b(line, digest_size=16).digest()": "digests are only compared with each other",
         "statement gone: self._table.close() in: self._table.close()": "before Python 3.13 an open table is closed without a word",
     },
-    "reconcile.py": {
+    "in_place/reconcile.py": {
         "number + 1: 1 in: return bool(mask.reshape(-1)[flat_indices(line + spans.start, line + spans.stop)].all())": "NumPy takes any negative length for the one it works out",
         "True ↔ False: False in: @dataclass(frozen=True, slots=True, eq=False)": "decisions are not compared",
         "True ↔ False: True in: @dataclass(frozen=True, slots=True, eq=False)": "nothing sets their fields",
@@ -29,7 +29,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "dataloop/source.py": {
         "True ↔ False: True (2) in: @dataclass(frozen=True, slots=True)": "nothing sets new fields",
     },
-    "job.py": {
+    "conversion/job.py": {
         "return None: return all(map(self._is_painted, self.annotations.used)) in: return all(map(self._is_painted, self.annotations.used))": "then each instance is asked, and all of them stay",
         'True ↔ False: False in: if not (has and getattr(self.layout, "PICTURES", False)):': "a layout that shows no picture does not ask for it",
     },

@@ -27,22 +27,22 @@ PAGE = ROOT / "docs" / "trust.md"
 HEADER = "| module | mutants | run | killed | equivalent | survived | score | date |\n|---|--:|--:|--:|--:|--:|--:|--:|"
 
 TESTS = {
-    "files.py": ("tests/test_files.py", "tests/test_folder.py", "tests/storage/test_roots.py"),
-    "names.py": ("tests/test_files.py", "tests/test_names_confined.py"),
-    "journal.py": ("tests/test_journal.py",),
-    "reconcile.py": ("tests/test_reconcile.py", "tests/test_reconcile_properties.py"),
-    "accounted.py": ("tests/test_accounted.py", "tests/test_removal.py"),
-    "durable.py": ("tests/test_removal.py", "tests/test_undo.py"),
-    "deletions.py": ("tests/test_removal.py", "tests/test_undo.py"),
-    "undo.py": ("tests/test_removal.py", "tests/test_undo.py"),
-    "removal.py": ("tests/test_removal.py", "tests/test_undo.py", "tests/fuzz/test_fuzz.py::test_hostile_input_is_a_result_or_an_error_of_ours[folder-journal]"),
-    "folder.py": ("tests/test_folder.py", "tests/test_verify.py", "tests/test_removal.py"),
-    "job.py": (
-        "tests/test_job.py", "tests/test_choosing.py", "tests/test_removal.py", "tests/test_options.py",
+    "storage/local.py": ("tests/storage/test_local.py", "tests/conversion/test_folder_sink.py", "tests/storage/test_roots.py"),
+    "storage/safe_names.py": ("tests/storage/test_local.py", "tests/storage/test_names_confined.py"),
+    "in_place/journal.py": ("tests/in_place/test_journal.py",),
+    "in_place/reconcile.py": ("tests/in_place/test_reconcile.py", "tests/in_place/test_reconcile_properties.py"),
+    "painting/accounted.py": ("tests/painting/test_accounted.py", "tests/conversion/test_delete_source.py"),
+    "storage/durable.py": ("tests/conversion/test_delete_source.py", "tests/conversion/test_restore.py"),
+    "conversion/deletion_journal.py": ("tests/conversion/test_delete_source.py", "tests/conversion/test_restore.py"),
+    "conversion/restore.py": ("tests/conversion/test_delete_source.py", "tests/conversion/test_restore.py"),
+    "conversion/delete_source.py": ("tests/conversion/test_delete_source.py", "tests/conversion/test_restore.py", "tests/fuzz/test_fuzz.py::test_hostile_input_is_a_result_or_an_error_of_ours[folder-journal]"),
+    "conversion/folder_sink.py": ("tests/conversion/test_folder_sink.py", "tests/analysis/test_verify.py", "tests/conversion/test_delete_source.py"),
+    "conversion/job.py": (
+        "tests/conversion/test_job.py", "tests/conversion/test_choosing.py", "tests/conversion/test_delete_source.py", "tests/conversion/test_options.py",
         "tests/layouts/test_binary.py", "tests/layouts/test_dataloop.py", "tests/layouts/test_overlay.py",
-        "tests/test_shards.py", "tests/test_folder.py", "tests/test_stopped.py",
+        "tests/parallel/test_shards.py", "tests/conversion/test_folder_sink.py", "tests/cli/test_stopped.py",
     ),
-    "proven.py": ("tests/dataloop/test_in_place.py", "tests/dataloop/test_cli_dataloop.py"),
+    "in_place/job.py": ("tests/dataloop/test_in_place.py", "tests/dataloop/test_cli_dataloop.py"),
     "limits.py": ("tests/test_limits.py",),
     "dataloop/sink.py": ("tests/dataloop/test_sink.py", "tests/dataloop/test_upload.py"),
     "dataloop/source.py": ("tests/dataloop/test_source.py", "tests/dataloop/test_in_place.py", "tests/dataloop/test_restore.py"),
@@ -52,7 +52,7 @@ TESTS = {
         "tests/dataloop/test_shards.py::test_restoring_finds_the_journals_of_all_parts",
     ),
     "dataloop/client.py": ("tests/dataloop/test_client.py",),
-    "dataloop/answers.py": ("tests/dataloop/test_client.py",),
+    "dataloop/responses.py": ("tests/dataloop/test_client.py",),
 }  # fmt: skip
 _OTHER: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,

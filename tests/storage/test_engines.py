@@ -17,11 +17,13 @@ from typing import Any
 import pytest
 
 import polymask
-from polymask import InputError, SourceChanged, Unavailable, cluster, engines
-from polymask.job import Job
-from polymask.options import ConvertOptions
-from polymask.report_model import Report
-from polymask.urls import Url
+from polymask import InputError, SourceChanged, Unavailable
+from polymask.conversion import executors as engines
+from polymask.conversion.job import Job
+from polymask.conversion.options import ConvertOptions
+from polymask.parallel import dask_cluster as cluster
+from polymask.results import Report
+from polymask.storage.urls import Url
 from tests.conftest import Run, tree
 from tests.storage.conftest import put, stored
 

@@ -12,10 +12,11 @@ from time import monotonic, sleep
 
 import pytest
 
-from polymask import BackendError, InputError, Locked, NotFound, ProofError, objects
-from polymask.files import Root
-from polymask.objects import ObjectRoot, open_root
-from polymask.urls import Url
+from polymask import BackendError, InputError, Locked, NotFound, ProofError
+from polymask.storage import object_store as objects
+from polymask.storage.local import Root
+from polymask.storage.object_store import ObjectRoot, open_root
+from polymask.storage.urls import Url
 from tests.storage.conftest import put, stored
 
 AnyRoot = Root | ObjectRoot

@@ -20,8 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.crash.tally import COLUMNS, HEADER, Tally
-
-from .parts import LIMITS, ROOT, TIERS, Part
+from tests.trust.parts import LIMITS, ROOT, TIERS, Part
 
 PAGE = ROOT / "docs" / "trust.md"
 

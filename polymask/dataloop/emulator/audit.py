@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from polymask.dataloop.emulator.store import Change
+from polymask.dataloop.emulator.database.store import Change
 
 DROPPED = 0
 """The status of a call that got no answer."""

@@ -11,15 +11,15 @@ from typing import Any, Self
 import msgspec
 
 from polymask.dataloop.emulator.audit import Audit, AuditEntry
-from polymask.dataloop.emulator.changelog import ChangeLog
-from polymask.dataloop.emulator.document import Document
-from polymask.dataloop.emulator.faults import Faults
+from polymask.dataloop.emulator.database.changelog import ChangeLog
+from polymask.dataloop.emulator.database.document import Document
+from polymask.dataloop.emulator.database.store import Store
+from polymask.dataloop.emulator.faults.plan import Faults
+from polymask.dataloop.emulator.http.server import PREFIX, Hook, Server
 from polymask.dataloop.emulator.pictures import Pictures, describe_blank
 from polymask.dataloop.emulator.platform import Platform
 from polymask.dataloop.emulator.sdk import instructions
-from polymask.dataloop.emulator.seed import Seeded, seed_platform
-from polymask.dataloop.emulator.server import PREFIX, Hook, Server
-from polymask.dataloop.emulator.store import Store
+from polymask.dataloop.emulator.seeding.seed import Seeded, seed_platform
 
 PathLike = str | Path
 
@@ -32,7 +32,7 @@ class Emulator:
     Parameters
     ----------
     seed
-        A COCO file or a folder to begin with; see `polymask.dataloop.emulator.seed`. Left out
+        A COCO file or a folder to begin with; see `polymask.dataloop.emulator.seeding.seed`. Left out
         where `store` holds something already.
     images
         The folder of the pictures that a COCO file names; those not found there are blank.

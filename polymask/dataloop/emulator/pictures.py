@@ -8,8 +8,8 @@ from typing import Any
 
 from PIL import Image
 
+from polymask.codecs.pictures import opened_picture
 from polymask.errors import InputError
-from polymask.formats.pictures import opened_picture
 
 _ORIENTATION = 0x0112
 # Anything but JPEG is served as PNG, which has every size and orientation.

@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from polymask.dataloop.emulator.document import Document
+from polymask.dataloop.emulator.database.document import Document
+from polymask.dataloop.emulator.database.store import Change, Store
+from polymask.dataloop.emulator.http.view import DERIVED, view
 from polymask.dataloop.emulator.pictures import Pictures, describe, guess_mimetype
-from polymask.dataloop.emulator.store import Change, Store
-from polymask.dataloop.emulator.view import DERIVED, view
 from polymask.errors import ConflictError, InputError
 
 USER = "you@emulator.local"

@@ -1,0 +1,205 @@
+"""What is odd about annotations, found before it costs anything.
+
+`KINDS` is the table of findings; none of them stops a conversion but `invalid`, which
+`convert` refuses unless told to leave such records out.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from polymask.codecs.pictures import opened_picture, orientation_of
+from polymask.codecs.png import DAMAGE
+from polymask.errors import InputError
+from polymask.formats import Annotations, ReadOptions, open_annotations
+from polymask.layouts import stem
+from polymask.ledger import nothing_painted
+from polymask.limits import Limits
+from polymask.model import Finding, Frame, ImageRecord, Instance, Runs, Spans
+from polymask.parallel.pool import Watcher, watched
+from polymask.raster import spans_of
+from polymask.raster.geometry import area, outside, repeats, self_contact
+from polymask.storage.safe_names import refuse_collisions, safe_path
+from polymask.storage.urls import Location, listed_once, located
+
+KINDS = {
+    "invalid": "a record that cannot be used; `convert` refuses it, or leaves it out with --skip-invalid",
+    "unsupported": "an instance that cannot be painted; `convert` leaves it alone, and exits 1",
+    "not-painted": "annotations that paint nothing (boxes, tags, predictions…); `convert` counts them",
+    "nothing-painted": "no annotation can be painted; `convert` writes empty masks, and exits 1",
+    "duplicate-id": "an annotation id that occurs more than once; all are painted",
+    "self-intersection": "two edges of a ring properly cross; the doubly enclosed part is outside (even-odd)",
+    "self-touch": "a ring meets itself without crossing",
+    "duplicate-point": "a point repeats the one before it",
+    "out-of-frame": "points lie outside the image; what lies outside is clipped",
+    "zero-area": "a ring encloses nothing, and paints nothing",
+    "tiny-part": "a ring encloses no pixel center, and paints nothing",
+    "overlapping-parts": "parts of an instance overlap or nest: `--holes union` and `even-odd` differ",
+    "missing-image": "the picture is not there, or cannot be read",
+    "size-mismatch": "the picture has another size than the annotations say",
+    "exif-rotated": "the picture is stored turned or mirrored: it may be annotated as shown, or as stored",
+}
+_SIDEWAYS = (5, 6, 7, 8)
+_SAME_SIZE = {2: "mirrored", 3: "upside down", 4: "mirrored, upside down"}  # EXIF's other orientations
+
+
+def check(
+    source: str | Location,
+    *,
+    images: str | Location | None = None,
+    from_: str | None = None,
+    limits: Limits | None = None,
+    label_attribute: str | None = None,
+    default_label: str | None = None,
+    boxes: bool = False,
+    annotator: str | None = None,
+    progress: Watcher | None = None,
+) -> list[Finding]:
+    """Everything odd about an annotation file, image by image; with `images`, about its pictures too.
+
+    Raises `FormatError` where the file as a whole cannot be read.
+
+    >>> for finding in check("fixtures/odd/instances.json"):
+    ...     print(finding.kind, finding.image, finding.instance)
+    self-intersection bowtie.png 1
+    out-of-frame bowtie.png 2
+    """
+    pictures = listed_once(located(images)) if images is not None else None
+    options = ReadOptions(
+        limits=limits or Limits(),
+        skip_invalid=True,
+        images=pictures,
+        label_attribute=label_attribute,
+        default_label=default_label,
+        boxes=boxes,
+        annotator=annotator,
+    )
+    annotations = open_annotations(source, format=from_, options=options)
+    return list(findings(annotations, pictures, options.limits, progress=progress))
+
+
+def findings(
+    annotations: Annotations,
+    images: Location | None,
+    limits: Limits | None = None,
+    *,
+    progress: Watcher | None = None,
+) -> Iterator[Finding]:
+    """The findings of a file that has been opened; invalid records first."""
+    for skipped in annotations.skipped:
+        yield Finding("invalid", "", None, f"{skipped.name}: {skipped.reason}")
+    yield from _of_names(annotations.names)
+    yield from annotations.findings
+    yield from of_source(annotations)
+    chunks = ([index] for index in range(len(annotations.names)))
+    for (index,) in watched(chunks, len(annotations.names), progress):
+        yield from findings_of(annotations, index, images, limits=limits)
+
+
+def of_source(annotations: Annotations) -> Iterator[Finding]:
+    """What of a source cannot be painted, or is not: each unsupported instance, the others by reason."""
+    for left in annotations.unsupported:
+        yield Finding("unsupported", left.name, None, left.reason)
+    if (ledger := annotations.ledger) is None:
+        return
+    for reason, images in sorted(ledger.left_out.items()):
+        if reason.kind not in ("unsupported", "invalid"):
+            first = annotations.names[min(images)]
+            where = f"in {len(images):,} images, e.g. {first}" if len(images) > 1 else f"in {first}"
+            yield Finding("not-painted", "", None, f"{sum(images.values()):,} × {reason.text}, {where}")
+    if ledger.declared and not ledger.instances:
+        yield Finding("nothing-painted", "", None, nothing_painted(ledger.declared, ledger.omitted))
+
+
+def findings_of(
+    annotations: Annotations, index: int, images: Location | None, *, limits: Limits | None = None
+) -> Iterator[Finding]:
+    """The findings of one image of a file that has been opened."""
+    try:
+        record = annotations.decode(index)
+    except InputError as error:  # of formats whose pictures tell the size
+        yield Finding("missing-image", annotations.names[index], None, str(error))
+        return
+    for instance in record.instances:
+        yield from _of_instance(record, instance)
+    if images is not None:
+        yield from _of_picture(record, images, limits or Limits())
+
+
+def _of_instance(record: ImageRecord, instance: Instance) -> Iterator[Finding]:
+    if isinstance(instance.shape, Runs):
+        return
+    rings = [ring for polygon in instance.shape for ring in polygon.rings]
+    drawn = spans_of([(polygon,) for polygon in instance.shape], record.frame)
+    for number, ring in enumerate(rings):
+        where = f"ring {number}"
+        contact = self_contact(ring)
+        told = {
+            "self-intersection": (contact == "crossing", f"{where} crosses itself"),
+            "self-touch": (contact == "touch", f"{where} touches itself"),
+            "duplicate-point": (repeats(ring) > 0, f"{where} repeats {repeats(ring)} points"),
+            "out-of-frame": (outside(ring, record.frame), f"{where} reaches outside the image"),
+            "zero-area": (area(ring) == 0 and contact != "crossing", f"{where} encloses nothing"),
+        }
+        for kind, (found, message) in told.items():
+            if found:
+                yield Finding(kind, record.name, instance.id, message)
+    yield from _of_parts(record, instance, drawn)
+
+
+def _of_parts(record: ImageRecord, instance: Instance, drawn: Sequence[Spans]) -> Iterator[Finding]:
+    polygons = instance.shape if isinstance(instance.shape, tuple) else ()
+    for number, (polygon, spans) in enumerate(zip(polygons, drawn, strict=True)):
+        inside = not outside(polygon.exterior, record.frame)
+        if not len(spans) and inside and area(polygon.exterior) != 0:
+            yield Finding("tiny-part", record.name, instance.id, f"part {number} encloses no pixel center")
+    united = spans_of([polygons], record.frame)[0].pixels
+    twice = sum(spans.pixels for spans in drawn) - united
+    if twice:
+        yield Finding("overlapping-parts", record.name, instance.id, f"parts share {twice} px")
+
+
+def _of_picture(record: ImageRecord, images: Location, limits: Limits) -> Iterator[Finding]:
+    path = images / record.name
+    try:
+        (height, width), orientation = _stored(images, record.name)
+        limits.check_frame(str(path), (height, width))
+    except InputError as error:
+        yield Finding("missing-image", record.name, None, str(error))
+        return
+    stored, annotated = f"{height} × {width}", "{} × {}".format(*record.frame)
+    if orientation in _SIDEWAYS and {(height, width), (width, height)} >= {record.frame}:
+        as_what = "shown" if record.frame == (width, height) else "stored"
+        message = f"stored as {stored} px and shown turned; annotated as {as_what}"
+        yield Finding("exif-rotated", record.name, None, message)
+    elif record.frame != (height, width):
+        message = f"the picture is {stored} px, the annotations say {annotated}"
+        yield Finding("size-mismatch", record.name, None, message)
+    elif orientation in _SAME_SIZE:
+        shown = _SAME_SIZE[orientation]
+        message = f"stored as {stored} px and shown {shown}; the size does not tell which was annotated"
+        yield Finding("exif-rotated", record.name, None, message)
+
+
+def _stored(images: Location, name: str) -> tuple[Frame, int]:
+    """A picture's (height, width) as it is stored, and its EXIF orientation; raises `InputError`."""
+    path = images / safe_path(name)
+    try:
+        if not path.is_file():  # a pipe would never end
+            raise InputError(f"{path}: " + ("not a file" if path.exists() else "no such file"))
+        with path.open("rb") as opened, opened_picture(opened, header=True) as picture:
+            return picture.size[::-1], orientation_of(picture)
+    except DAMAGE as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _of_names(names: Sequence[str]) -> Iterator[Finding]:
+    """Names that no mask can be written under, and those whose masks would be one file."""
+    paths: list[tuple[str, str]] = []
+    for name in names:
+        try:
+            paths.append((f"{stem(safe_path(name))}.png", name))
+        except InputError as error:
+            yield Finding("invalid", name, None, str(error))
+    try:
+        refuse_collisions(lambda: paths)
+    except InputError as error:  # the first of them, as `convert` tells it
+        yield Finding("invalid", "", None, str(error))

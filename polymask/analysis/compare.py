@@ -1,0 +1,278 @@
+"""Two sets of masks, pixel by pixel: IoU and counts by label, worst images, who is mistaken for whom."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polymask.analysis.mask_sets import MaskSet, matched, open_masks
+from polymask.errors import InputError, LimitError, PolymaskError
+from polymask.labels.label_map import VOID_8, VOID_16, LabelMap
+from polymask.layouts.common.lookup import BACKGROUND, VOID
+from polymask.limits import Limits
+from polymask.model import IndexMask, Skipped
+from polymask.parallel.pool import Watcher, run_chunks, watched
+from polymask.storage.urls import Location, Url
+
+WORST = 10
+
+Masks = str | Location | NDArray[np.integer] | Sequence[NDArray[np.integer]]
+Pairs = dict[tuple[int, int], int]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScore:
+    """One label's agreement: intersection over union, and pixels, those void in TRUTH left out."""
+
+    iou: float
+    intersection: int
+    union: int
+    truth_pixels: int
+    other_pixels: int
+
+
+@dataclass(slots=True)
+class Comparison(Mapping[str, float]):
+    """The IoU by label of two mask sets, for the labels that either has.
+
+    `confusion` counts pixels by (label in TRUTH, label in OTHER), void in TRUTH left out.
+    `images` holds each image's mean IoU. `only_in_truth` and `only_in_other` are images that
+    have no counterpart, `failures` those that could not be compared.
+    """
+
+    labels: dict[str, LabelScore] = field(default_factory=dict)
+    confusion: dict[tuple[str, str], int] = field(default_factory=dict)
+    images: dict[str, float] = field(default_factory=dict)
+    differing_pixels: int = 0
+    only_in_truth: tuple[str, ...] = ()
+    only_in_other: tuple[str, ...] = ()
+    failures: list[Skipped] = field(default_factory=list)
+
+    def __getitem__(self, name: str) -> float:
+        return self.labels[name].iou
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.labels)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def mean_iou(self) -> float:
+        """The mean over the labels that either set has; 1 where there are none."""
+        return _mean(self.values())
+
+    @property
+    def worst(self) -> list[tuple[str, float]]:
+        """The images with the lowest mean IoU, those that agree wholly left out."""
+        ordered = sorted(self.images.items(), key=lambda item: (item[1], item[0]))
+        return [(name, iou) for name, iou in ordered[:WORST] if iou < 1]
+
+    @property
+    def mistaken(self) -> list[tuple[str, str, int]]:
+        """Pixels that are one label in TRUTH and another in OTHER, most first."""
+        apart = [(*pair, pixels) for pair, pixels in self.confusion.items() if pair[0] != pair[1]]
+        return sorted(apart, key=lambda row: (-row[2], row[0], row[1]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values: what `--json` prints."""
+        rows: dict[str, dict[str, int]] = {}
+        for (truth, other), pixels in self.confusion.items():
+            rows.setdefault(truth, {})[other] = pixels
+        return {
+            "mean_iou": self.mean_iou,
+            "labels": {
+                name: {part: getattr(score, part) for part in LabelScore.__slots__}
+                for name, score in self.labels.items()
+            },
+            "images": len(self.images),
+            "differing_pixels": self.differing_pixels,
+            "worst": [{"name": name, "mean_iou": iou} for name, iou in self.worst],
+            "confusion": rows,
+            "only_in_truth": list(self.only_in_truth),
+            "only_in_other": list(self.only_in_other),
+            "failures": [{"name": failure.name, "reason": failure.reason} for failure in self.failures],
+        }
+
+
+def compare(
+    truth: Masks,
+    other: Masks,
+    labels: LabelMap | Iterable[str] | None = None,
+    *,
+    with_background: bool = False,
+    from_: str | None = None,
+    images: str | Location | None = None,
+    limits: Limits | None = None,
+    workers: int = 1,
+    progress: Watcher | None = None,
+) -> Comparison:
+    """The agreement of two sets of masks: the IoU of each label that either has.
+
+    Each set is a folder of masks in any layout, an annotation file, a (height, width) index
+    mask, or a list of those. `labels` names the values where the sets do not: a label map,
+    or names for the values from 1 on; `from_` is the format of annotations whose content does not tell
+    it, `images` where their pictures are. Pixels that are void in `truth` are left out, and what the
+    scorers of its layout do not evaluate (Cityscapes, ADE20K: unlabeled), so that the score is theirs;
+    background has no score unless asked for. Labels are matched by name.
+
+    Raises `InputError` where the sets have no image in common, `LimitError` above `limits`.
+
+    >>> truth = np.array([[1, 1, 2, 255]], np.uint8)
+    >>> score = compare(truth, np.array([[1, 0, 2, 2]], np.uint8), ["cat", "dog"])
+    >>> dict(score), score.mean_iou
+    ({'cat': 0.5, 'dog': 1.0}, 0.75)
+    """
+    label_map = labels if labels is None or isinstance(labels, LabelMap) else LabelMap.from_names(labels)
+    asked: Any = {"labels": label_map, "from_": from_, "images": images, "limits": limits}
+    sets = _opened(truth, **asked), _opened(other, **asked)
+    pairs = matched(sets[0].names, sets[1].names)
+    if not pairs:
+        raise InputError(
+            f"{sets[0].path} and {sets[1].path} have no image in common; masks are matched by image name "
+            "without suffix"
+        )
+    partners = set(pairs.values())
+    maps, unscored = (sets[0].label_map, sets[1].label_map), sets[0].unscored
+    names = _Names(*maps, with_background=with_background, unscored=unscored)
+    result = Comparison(
+        only_in_truth=tuple(name for name in sets[0].names if name not in pairs),
+        only_in_other=tuple(name for name in sets[1].names if name not in partners),
+    )
+    listed = list(pairs.items())
+
+    def one(index: int) -> Pairs | str:
+        return _image_pairs(sets, listed[index])
+
+    chunks = watched(run_chunks(one, range(len(listed)), workers), len(listed), progress)
+    total: Counter[tuple[str, str]] = Counter()
+    for (name, _), counts in zip(listed, (one for chunk in chunks for one in chunk), strict=True):
+        if isinstance(counts, str):
+            result.failures.append(Skipped(name, counts))
+            continue
+        confusion = names.confusion(counts)
+        result.images[name] = _mean(score.iou for score in _scores(confusion, names).values())
+        total.update(confusion)
+    result.confusion, result.labels = dict(total), _scores(total, names)
+    result.differing_pixels = sum(pixels for *_, pixels in result.mistaken)
+    return result
+
+
+def _opened(masks: Masks, *, labels: LabelMap | None, **asked: Any) -> MaskSet:
+    if isinstance(masks, str | Path | Url):
+        return open_masks(masks, labels=labels, **asked)
+    arrays = [masks] if isinstance(masks, np.ndarray) else list(masks)
+    named = {f"{index}": _as_index(array) for index, array in enumerate(arrays)}
+    return MaskSet(
+        path=Path("arrays"), kind="arrays", label_map=labels, names=tuple(named), decode=named.__getitem__
+    )
+
+
+def _as_index(array: NDArray[np.integer]) -> IndexMask:
+    if array.ndim != 2 or array.dtype.kind not in "iub" or (array.size and array.min() < 0):
+        raise InputError(f"an index mask is (height, width) whole numbers, not {array.dtype} {array.shape}")
+    wide = array.size and array.max() > VOID_8
+    if wide and array.max() > VOID_16:
+        raise InputError(f"a mask holds values up to {VOID_16}, not {array.max()}")
+    kept = array.dtype == np.uint16
+    index: IndexMask = array.astype(np.uint16 if wide or kept else np.uint8, copy=False)
+    return index
+
+
+def _image_pairs(sets: tuple[MaskSet, MaskSet], names: tuple[str, str]) -> Pairs | str:
+    """How often each pair of values meets, or why that cannot be told."""
+    try:
+        truth, other = (masks.decode(name) for masks, name in zip(sets, names, strict=True))
+    except LimitError:
+        raise
+    except PolymaskError as error:
+        return str(error)
+    if truth.shape != other.shape:
+        (h, w), (height, width) = truth.shape, other.shape
+        return f"{h} × {w} px in TRUTH, {height} × {width} px in OTHER"
+    return count_pairs(truth, other)
+
+
+def count_pairs(truth: IndexMask, other: IndexMask) -> Pairs:
+    """How many pixels hold each pair of values in two masks of one size.
+
+    >>> count_pairs(np.array([[1, 1, 2]], np.uint8), np.array([[1, 0, 0]], np.uint8))
+    {(1, 0): 1, (1, 1): 1, (2, 0): 1}
+    """
+    sides = [np.flatnonzero(np.bincount(mask.reshape(-1))) for mask in (truth, other)]
+    places = []
+    for mask, values in zip((truth, other), sides, strict=True):
+        table = np.zeros(VOID_16 + 1, np.int64)
+        table[values] = range(len(values))
+        places.append(table[mask.reshape(-1)])
+    width = len(sides[1])
+    counts = np.bincount(places[0] * width + places[1], minlength=len(sides[0]) * width)
+    found = np.flatnonzero(counts)
+    return {(int(sides[0][at // width]), int(sides[1][at % width])): int(counts[at]) for at in found.tolist()}
+
+
+class _Names:
+    """What values are called on each side: by its own label map, else the other's, else by number."""
+
+    def __init__(
+        self,
+        truth: LabelMap | None,
+        other: LabelMap | None,
+        *,
+        with_background: bool,
+        unscored: frozenset[str],
+    ) -> None:
+        self.maps = (truth or other, other or truth)
+        self.unscored = {VOID, *unscored} - ({BACKGROUND} if with_background else set())
+        self.with_background = with_background
+        self._named = [self._of_map(label_map) for label_map in self.maps]
+        self.order = [BACKGROUND, *dict.fromkeys(name for one in self.maps if one for name in one.names)]
+
+    @staticmethod
+    def _of_map(label_map: LabelMap | None) -> dict[int, str]:
+        if label_map is None:
+            return {0: BACKGROUND, VOID_8: VOID, VOID_16: VOID}
+        own = {label_map.background: BACKGROUND, label_map.void: VOID}
+        return own | {label.value: label.name for label in label_map.labels}
+
+    def name(self, side: int, value: int) -> str:
+        unnamed = f"{value}" if self.maps[side] is None else f"value {value}"
+        return self._named[side].setdefault(value, unnamed)
+
+    def confusion(self, pairs: Pairs) -> dict[tuple[str, str], int]:
+        """Pixels by pair of names, without those that do not count in TRUTH."""
+        named: Counter[tuple[str, str]] = Counter()
+        for (truth, other), pixels in pairs.items():
+            if (name := self.name(0, truth)) not in self.unscored:
+                named[name, self.name(1, other)] += pixels
+        return dict(named)
+
+    def counted(self, name: str) -> bool:
+        return name not in self.unscored and (name != BACKGROUND or self.with_background)
+
+
+def _scores(confusion: Mapping[tuple[str, str], int], names: _Names) -> dict[str, LabelScore]:
+    truth, other, both = Counter[str](), Counter[str](), Counter[str]()
+    for (of_truth, of_other), pixels in confusion.items():
+        truth[of_truth] += pixels
+        other[of_other] += pixels
+        both[of_truth] += pixels * (of_truth == of_other)
+    found = {name for name in (*truth, *other) if names.counted(name)}
+    ordered = [name for name in names.order if name in found]
+    return {
+        name: _score(truth[name], other[name], both[name]) for name in [*ordered, *sorted(found - {*ordered})]
+    }
+
+
+def _score(truth: int, other: int, both: int) -> LabelScore:
+    union = truth + other - both
+    return LabelScore(both / union, both, union, truth, other)
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return float(np.mean(listed)) if listed else 1.0

@@ -1,0 +1,229 @@
+"""Why a mask differs from its annotations: each likely cause is tried, and named if it explains most.
+
+A trial changes the record, the rules or the stored mask as one mistake would have, and paints
+again. The trial that leaves the fewest differing pixels is taken, if it halves them at least;
+then others are tried on top of it, for mistakes come together.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polymask.errors import PolymaskError
+from polymask.labels.label_map import LabelMap
+from polymask.layouts.common.lookup import lookup, painted
+from polymask.model import ImageRecord, IndexMask, Polygon, Ring, Runs
+from polymask.painting.borders import border
+from polymask.painting.painting import Painting, Rules
+from polymask.raster import PIXEL_RULES
+from polymask.raster.resize import resized
+from polymask.raster.spans import paint
+
+MOST_CAUSES = 3
+ENOUGH = 0.5  # a cause that leaves more than this share of the pixels explains nothing
+STEPS = ((0.5, 0.5), (-0.5, -0.5), (0.5, 0.0), (0.0, 0.5), (-0.5, 0.0), (0.0, -0.5))
+WHOLE_STEPS = ((1.0, 1.0), (-1.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))
+NEAR = 3  # pixels: how far interpolation smears a boundary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A stored mask, and what it should be: a record painted under rules.
+
+    With `by_label` the stored mask was made of label masks, later labels on top.
+    """
+
+    record: ImageRecord
+    label_map: LabelMap
+    rules: Rules
+    stored: IndexMask
+    by_label: bool = False
+
+    def expected(self) -> IndexMask:
+        """The mask that the record gives."""
+        painting = Painting(self.record, self.label_map, self.rules)
+        if not self.by_label:
+            return painting.index
+        masks: dict[str, IndexMask] = {}
+        for name, spans in painting.label_spans.items():
+            masks[name] = np.zeros(self.record.frame, np.uint8)
+            paint(masks[name], spans, 1)
+        return painted(masks, self.label_map, frame=self.record.frame)
+
+    def differing(self) -> int:
+        """How many pixels differ; all of them where the sizes do."""
+        if self.stored.shape != self.record.frame:
+            return int(self.stored.size)
+        return int((self.stored != self.expected()).sum())
+
+
+Trial = Iterator[tuple[str, Case]]
+
+
+def likely_causes(case: Case) -> tuple[list[str], int]:
+    """The causes that explain most of the differing pixels, and how many they leave."""
+    causes: list[str] = []
+    left = case.differing()
+    while left and len(causes) < MOST_CAUSES:
+        best, name, after = case, "", left
+        for told, trial in _trials(case):
+            pixels = _differing(trial)
+            if pixels < after:
+                best, name, after = trial, told, pixels
+            if not after:
+                break
+        if not name or after > ENOUGH * left:
+            break
+        causes.append(name)
+        case, left = best, after
+    return causes, left
+
+
+def _differing(case: Case) -> int:
+    try:
+        return case.differing()
+    except PolymaskError:  # e.g. a pixel rule that does not reach as far as the coordinates
+        return int(case.stored.size)
+
+
+def _trials(case: Case) -> Trial:
+    """In this order, for the first of equals is named."""
+    if case.stored.shape != case.record.frame:
+        yield from _turned(case)
+        yield from _other_size(case)
+        return
+    for trials in TRIALS:
+        yield from trials(case)
+
+
+def _turned(case: Case) -> Trial:
+    """The eight EXIF orientations but the upright one."""
+    for turns in range(4):
+        for flipped in (False, True):
+            stored = np.rot90(case.stored, turns)
+            stored = np.ascontiguousarray(np.fliplr(stored) if flipped else stored)
+            if (turns or flipped) and stored.shape == case.record.frame:
+                how = f"{'mirrored' if flipped else ''}{' and ' if flipped and turns else ''}"
+                how += f"turned by {90 * turns}°" if turns else ""
+                yield f"EXIF-rotated: the mask is {how}", replace(case, stored=stored)
+
+
+def _other_size(case: Case) -> Trial:
+    height, width = case.stored.shape
+    told = "resized: the mask is {} × {} px, the image {} × {}".format(*case.stored.shape, *case.record.frame)
+    yield told, replace(case, record=resized(case.record, (height, width)))
+
+
+def _wrong_ids(case: Case) -> Trial:
+    """Where each expected value was stored as another one, by majority."""
+    expected = case.expected()
+    back: dict[int, int] = {}
+    for value in np.unique(expected).tolist():
+        seen = np.bincount(case.stored[expected == value])
+        back.setdefault(int(seen.argmax()), value)
+    moved = {old: new for old, new in back.items() if old != new}
+    if not moved:
+        return
+    identity = {value: value for value in np.unique(case.stored).tolist()}
+    stored = lookup(identity | back, default=0, dtype=case.stored.dtype)[case.stored]
+    told = ", ".join(f"{old} for {new}" for old, new in sorted(moved.items())[:3])
+    yield f"wrong ids: {told}{' …' if len(moved) > 3 else ''}", replace(case, stored=stored)
+
+
+def _interpolated(case: Case) -> Trial:
+    """Values that the image should not hold, all of them near a boundary."""
+    expected = case.expected()
+    known = [*np.unique(expected).tolist(), case.label_map.void]
+    strange = ~np.isin(case.stored, known)
+    near = border(expected.astype(np.int32), NEAR)
+    if strange.any() and not (strange & ~near).any():
+        told = f"interpolated resize: {strange.sum()} px at boundaries hold values between those of labels"
+        yield told, replace(case, stored=np.where(near, expected, case.stored))
+
+
+def _void_border(case: Case) -> Trial:
+    expected = case.expected()
+    void = (case.stored == case.label_map.void) & (expected != case.label_map.void)
+    if void.any():
+        yield (
+            "void laid on top, as a border or for conflicts",
+            replace(case, stored=np.where(void, expected, case.stored)),
+        )
+
+
+def _other_pixel_rule(case: Case) -> Trial:
+    for rule in PIXEL_RULES:
+        if rule != case.rules.pixel_rule and (rule != "skimage" or find_spec("skimage")):
+            yield f"other pixel rule: `{rule}`", replace(case, rules=replace(case.rules, pixel_rule=rule))
+
+
+def _half_pixel(case: Case) -> Trial:
+    for dx, dy in STEPS:
+        yield f"off by half a pixel: x {dx:+}, y {dy:+}", _moved(case, dx, dy)
+
+
+def _whole_pixel(case: Case) -> Trial:
+    for dx, dy in WHOLE_STEPS:
+        yield f"off by one pixel: x {dx:+}, y {dy:+}", _moved(case, dx, dy)
+
+
+def _moved(case: Case, dx: float, dy: float) -> Case:
+    return _with_rings(case, lambda ring: ring + np.array((dx, dy)))
+
+
+def _rounded(case: Case) -> Trial:
+    yield "rounded coordinates: to the nearest whole number", _with_rings(case, np.round)
+    yield "rounded coordinates: cut to whole numbers", _with_rings(case, np.trunc)
+
+
+def _with_rings(case: Case, change: Callable[[Ring], NDArray[np.float64]]) -> Case:
+    instances = tuple(
+        instance
+        if isinstance(instance.shape, Runs)
+        else replace(
+            instance,
+            shape=tuple(
+                Polygon(change(p.exterior), [change(hole) for hole in p.holes]) for p in instance.shape
+            ),
+        )
+        for instance in case.record.instances
+    )
+    return replace(case, record=replace(case.record, instances=instances))
+
+
+def _draw_order(case: Case) -> Trial:
+    for overlap in ("first", "smallest", "void", "last"):
+        if overlap != case.rules.overlap:
+            rules = replace(case.rules, overlap=overlap, priority=())
+            yield f"other draw order: `--overlap {overlap}`", replace(case, rules=rules)
+    by_name = sorted(case.record.instances, key=lambda instance: instance.label)
+    ordered = tuple(replace(instance, order=0) for instance in by_name)
+    yield "other draw order: by label name", replace(case, record=replace(case.record, instances=ordered))
+
+
+def _other_parts(case: Case) -> Trial:
+    for holes in ("union", "even-odd"):
+        yield (
+            f"other reading of holes: `--holes {holes}`",
+            replace(case, rules=replace(case.rules, holes=holes)),
+        )
+    for crowd in ("skip", "void", "keep"):
+        if crowd != case.rules.crowd:
+            yield f"crowd regions: `--crowd {crowd}`", replace(case, rules=replace(case.rules, crowd=crowd))
+
+
+TRIALS: tuple[Callable[[Case], Trial], ...] = (
+    _draw_order,
+    _other_parts,
+    _wrong_ids,
+    _void_border,
+    _interpolated,
+    _half_pixel,
+    _whole_pixel,
+    _rounded,
+    _other_pixel_rule,
+    _turned,
+)

@@ -1,0 +1,169 @@
+"""Sets of masks, whoever made them: folders of any layout, bare PNGs, or annotations painted on the fly."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any, cast
+
+import numpy as np
+
+from polymask.errors import FormatError, InputError, LimitError, NotFound
+from polymask.formats import Annotations, ReadOptions, open_annotations
+from polymask.labels.label_map import LabelMap, from_categories
+from polymask.layouts import LAYOUTS, layout_named, stem
+from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, masks_below, png_folder
+from polymask.limits import Limits
+from polymask.model import IndexMask
+from polymask.painting.painting import Painting, Rules
+from polymask.storage.manifest import MANIFEST, read_manifest
+from polymask.storage.object_store import open_root
+from polymask.storage.safe_names import safe_path
+from polymask.storage.urls import Location, listed_once, located
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskSet:
+    """Index masks by image name without suffix.
+
+    `label_map` is None where nothing names the values. `decode` takes a name from `names`
+    and gives a (height, width) mask of the label map's values. `kind` is the layout or format;
+    `by_label` tells that there is a mask for each label, later labels on top; `unscored` are the names
+    that the layout's own scorers leave out where they are the truth.
+    """
+
+    path: Location
+    kind: str
+    label_map: LabelMap | None
+    names: tuple[str, ...]
+    decode: Callable[[str], IndexMask]
+    by_label: bool = False
+    unscored: frozenset[str] = frozenset()
+
+
+def open_masks(
+    path: str | Location,
+    *,
+    labels: LabelMap | None = None,
+    from_: str | None = None,
+    images: str | Location | None = None,
+    limits: Limits | None = None,
+) -> MaskSet:
+    """The masks of a folder in any layout that can be read back, or of an annotation file.
+
+    `labels` names the values of a folder that does not. Annotations are of the format `from_`, else
+    of what their content tells, have their pictures in `images` where only those tell the size, and
+    are painted with the default rules. Raises `NotFound` for no such path, `FormatError` for none of
+    these; what is above `limits` is a `LimitError`, here or when its mask is decoded.
+
+    >>> masks = open_masks("fixtures/shapes/instances.json")
+    >>> masks.kind, masks.names
+    ('coco', ('harbor', 'meadow', 'empty'))
+    """
+    path = located(path)
+    if not path.exists():
+        raise NotFound(f"{path}: no such file or folder")
+    limits = limits or Limits()
+    if path.is_dir() and (folder := open_mask_folder(path := listed_once(path), limits)) is not None:
+        return _of_folder(Folder(path, limits), folder, labels)
+    options = ReadOptions.of(images=images, limits=limits)
+    return of_annotations(open_annotations(path, format=from_, options=options), labels=labels)
+
+
+def open_mask_folder(path: Location, limits: Limits | None = None) -> MaskFolder | None:
+    """The masks of a folder, by the layout that it shows; None where there are none.
+
+    The layouts that show themselves most clearly stand last in the table, and are asked first.
+    """
+    folder = Folder(path, limits or Limits())
+    for name in reversed(LAYOUTS):
+        reader = getattr(layout_named(name), "open_folder", None)
+        if reader is not None and (found := reader(folder)) is not None:
+            return cast("MaskFolder", found)
+    return _bare(folder)
+
+
+def _bare(folder: Folder) -> MaskFolder | None:
+    """A folder of gray or palette PNGs and nothing that explains them; pictures are no masks."""
+    masks = masks_below(folder, ".")
+    try:
+        for first in list(masks.values())[:1]:
+            folder.mask(first)
+    except LimitError:
+        raise
+    except InputError:
+        return None
+    return png_folder(folder, "png", masks)
+
+
+def _of_folder(place: Folder, folder: MaskFolder, labels: LabelMap | None) -> MaskSet:
+    entries = {stem(name): entry for name, entry in read_manifest(open_root(place.path)).items()}
+    listed = {name: entry["mask"] for name, entry in entries.items() if isinstance(entry.get("mask"), str)}
+    for mask in listed.values():
+        with in_file(place / MANIFEST):  # which may come from anywhere
+            safe_path(mask.partition("#")[0])
+    places = listed or folder.masks
+    return MaskSet(
+        path=place.path,
+        kind=folder.layout,
+        label_map=folder.label_map or labels,
+        names=tuple(places),
+        decode=partial(_decode, place=place, folder=folder, places=places, entries=entries),
+        by_label=folder.labels_of is not None,
+        unscored=folder.unscored,
+    )
+
+
+def _decode(
+    name: str,
+    *,
+    place: Folder,
+    folder: MaskFolder,
+    places: Mapping[str, str],
+    entries: Mapping[str, Mapping[str, Any]],
+) -> IndexMask:
+    entry = entries.get(name, {})
+    if folder.label_map is not None and entry.get("labels") == {}:
+        frame = (entry["height"], entry["width"])
+        place.limits.check_frame(f"{place / MANIFEST}: {name}", frame)
+        return np.full(frame, folder.label_map.background, folder.label_map.dtype)
+    try:
+        return folder.decode(places[name])
+    except NotFound as error:
+        if not entry:
+            raise
+        raise FormatError(
+            f"{error}, and {place / MANIFEST} lists it; convert again, or take its line out there"
+        ) from None
+
+
+def of_annotations(
+    annotations: Annotations, *, labels: LabelMap | None = None, rules: Rules | None = None
+) -> MaskSet:
+    """The masks that annotations become, each painted when it is asked for."""
+    label_map = labels or from_categories(annotations.categories)
+    places = {stem(name): index for index, name in enumerate(annotations.names)}
+    painted_with = rules or Rules()
+    return MaskSet(
+        path=annotations.path,
+        kind=annotations.format,
+        label_map=label_map,
+        names=tuple(places),
+        decode=lambda name: Painting(annotations.decode(places[name]), label_map, painted_with).index,
+    )
+
+
+def matched(truth: tuple[str, ...], other: tuple[str, ...]) -> dict[str, str]:
+    """The names that both sets have, by name; where they share none, by the last part of the name.
+
+    >>> matched(("a", "b"), ("val/a", "val/c"))
+    {'a': 'val/a'}
+    """
+    common = set(truth) & set(other)
+    if common:
+        return {name: name for name in truth if name in common}
+    last = {PurePosixPath(name).name: name for name in other}
+    unique = len(last) == len(other)
+    return {
+        name: last[PurePosixPath(name).name] for name in truth if unique and PurePosixPath(name).name in last
+    }

@@ -1,0 +1,169 @@
+"""What a set of annotations or masks holds: instances and painted pixels by label, image by image."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from polymask.analysis.mask_sets import MaskSet, open_mask_folder, open_masks
+from polymask.errors import NotFound
+from polymask.formats import Annotations, ReadOptions, open_annotations
+from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, from_categories
+from polymask.layouts.common.lookup import BACKGROUND, VOID
+from polymask.limits import Limits
+from polymask.model import Frame, IndexMask
+from polymask.painting.painting import Painting, Rules
+from polymask.parallel.pool import Watcher, run_chunks, watched
+from polymask.storage.urls import Location, listed_once, located
+
+
+@dataclass(frozen=True, slots=True)
+class ImageCounts:
+    """One image's painted pixels by label, and its instances where they are known.
+
+    `pixels` holds background and void too, if the image has any.
+    """
+
+    name: str
+    frame: Frame
+    pixels: dict[str, int]
+    instances: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Instances and painted pixels by label: a pixel counts for the label that is on top.
+
+    `instances` is None for masks, which do not tell them apart. `names` are all labels, used or not.
+    """
+
+    names: tuple[str, ...]
+    images: list[ImageCounts] = field(default_factory=list)
+    counts_instances: bool = True
+
+    @property
+    def labels(self) -> dict[str, dict[str, int | None]]:
+        """Each label's instances, painted pixels and images."""
+        pixels, instances, images = Counter[str](), Counter[str](), Counter[str]()
+        for image in self.images:
+            pixels.update(image.pixels)
+            instances.update(image.instances)
+            images.update(dict.fromkeys({**image.pixels, **image.instances}, 1))
+        found = [name for name in pixels if name not in (*self.names, BACKGROUND, VOID)]
+        return {
+            name: {
+                "instances": instances[name] if self.counts_instances else None,
+                "pixels": pixels[name],
+                "images": images[name],
+            }
+            for name in [*self.names, *sorted(found)]
+        }
+
+    def pixels_of(self, name: str) -> int:
+        """A label's painted pixels in all images; also of `background` and `__ignore__`."""
+        return sum(image.pixels.get(name, 0) for image in self.images)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values: what `--json` prints."""
+        counted = self.counts_instances
+        return {
+            "images": len(self.images),
+            "instances": sum(sum(image.instances.values()) for image in self.images) if counted else None,
+            "labels": self.labels,
+            "background": self.pixels_of(BACKGROUND),
+            "void": self.pixels_of(VOID),
+            "per_image": [
+                {
+                    "name": image.name,
+                    "height": image.frame[0],
+                    "width": image.frame[1],
+                    "labels": {
+                        name: {
+                            "instances": image.instances.get(name, 0) if counted else None,
+                            "pixels": pixels,
+                        }
+                        for name, pixels in _labels_of(image).items()
+                    },
+                }
+                for image in self.images
+            ],
+        }
+
+
+def _labels_of(image: ImageCounts) -> dict[str, int]:
+    names = dict.fromkeys([*image.pixels, *image.instances])
+    return {name: image.pixels.get(name, 0) for name in names if name not in (BACKGROUND, VOID)}
+
+
+def stats(
+    path: str | Location,
+    *,
+    from_: str | None = None,
+    images: str | Location | None = None,
+    labels: LabelMap | None = None,
+    rules: Rules | None = None,
+    limits: Limits | None = None,
+    workers: int = 1,
+    progress: Watcher | None = None,
+) -> Statistics:
+    """Instances and painted pixels by label of annotations, or painted pixels of a folder of masks.
+
+    Overlaps count once, for the label on top under `rules` (default: the later instance).
+    Raises `NotFound` and `FormatError` for what cannot be read, `LimitError` above `limits`.
+
+    >>> stats("fixtures/shapes/instances.json").labels["boat"]["instances"]
+    3
+    """
+    path = located(path)
+    if not path.exists():
+        raise NotFound(f"{path}: no such file or folder")
+    if from_ is None and path.is_dir() and open_mask_folder(path := listed_once(path), limits) is not None:
+        return _of_masks(open_masks(path, labels=labels, limits=limits), workers, progress)
+    options = ReadOptions.of(images=images, limits=limits)
+    annotations = open_annotations(path, format=from_, options=options)
+    label_map = labels or from_categories(annotations.categories)
+    count = partial(_of_record, annotations=annotations, label_map=label_map, rules=rules or Rules())
+    chunks = watched(
+        run_chunks(count, range(len(annotations.names)), workers), len(annotations.names), progress
+    )
+    return Statistics(label_map.names, [one for chunk in chunks for one in chunk])
+
+
+def _of_record(index: int, *, annotations: Annotations, label_map: LabelMap, rules: Rules) -> ImageCounts:
+    record = annotations.decode(index)
+    painting = Painting(record, label_map, rules)
+    named = {label.value: label.name for label in label_map.labels}
+    instances = Counter(named[value] for value in painting.values if value in named)
+    return ImageCounts(record.name, record.frame, _pixels(painting.index, label_map), dict(instances))
+
+
+def _of_masks(masks: MaskSet, workers: int, progress: Watcher | None) -> Statistics:
+    def count(index: int) -> ImageCounts:
+        mask = masks.decode(masks.names[index])
+        height, width = mask.shape
+        return ImageCounts(masks.names[index], (height, width), _pixels(mask, masks.label_map), {})
+
+    chunks = watched(run_chunks(count, range(len(masks.names)), workers), len(masks.names), progress)
+    names = masks.label_map.names if masks.label_map else ()
+    return Statistics(names, [one for chunk in chunks for one in chunk], counts_instances=False)
+
+
+def _pixels(mask: IndexMask, label_map: LabelMap | None) -> dict[str, int]:
+    counts = np.bincount(mask.reshape(-1))
+    return {_name(value, label_map): int(counts[value]) for value in np.flatnonzero(counts).tolist()}
+
+
+def _name(value: int, label_map: LabelMap | None) -> str:
+    if label_map is None:
+        return {0: BACKGROUND, VOID_8: VOID, VOID_16: VOID}.get(value, f"{value}")
+    return dict(_named(label_map)).get(value, f"value {value}")
+
+
+def _named(label_map: LabelMap) -> Iterator[tuple[int, str]]:
+    yield label_map.background, BACKGROUND
+    yield label_map.void, VOID
+    for label in label_map.labels:
+        yield label.value, label.name

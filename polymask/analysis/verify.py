@@ -1,0 +1,234 @@
+"""Prove stored masks again: against the manifest's digests, or against the annotations."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from polymask.analysis.diagnose import Case, likely_causes
+from polymask.analysis.mask_sets import MaskSet, matched, open_mask_folder, open_masks
+from polymask.errors import (
+    BackendError,
+    FormatError,
+    InputError,
+    LimitError,
+    NotFound,
+    PolymaskError,
+    ProofError,
+)
+from polymask.formats import Annotations, ReadOptions, open_annotations
+from polymask.labels.label_map import LabelMap, from_categories
+from polymask.layouts import stem
+from polymask.layouts.common.read_back import Folder, MaskFolder
+from polymask.layouts.overlay import overlays
+from polymask.limits import Limits
+from polymask.model import Skipped
+from polymask.painting.painting import Rules
+from polymask.parallel.pool import Watcher, watched
+from polymask.provenance.digest import combined_sha256, pixels_sha256
+from polymask.results import Report
+from polymask.storage.manifest import MANIFEST, read_manifest
+from polymask.storage.object_store import open_root
+from polymask.storage.safe_names import safe_path
+from polymask.storage.urls import Location, listed_once, located
+
+MOST_DIAGNOSED = 20  # each takes some thirty paintings
+MOST_TOLD = 5
+
+
+def told(report: Report, dest: str | Location) -> str:
+    """A failed report in some lines: which masks, and why."""
+    listed = [f"  {failure.name}: {failure.reason}" for failure in report.failures[:MOST_TOLD]]
+    more = report.failed - len(listed)
+    rest = [f"  … and {more} more (all with --json)"] if more > 0 else []
+    masks = report.unchanged + report.failed
+    head = f"{report.failed} of {masks} masks in {dest} are not what they should be:"
+    return "\n".join([head, *listed, *rest, *report.notes])
+
+
+def examine(
+    dest: str | Location,
+    *,
+    source: str | Location | None = None,
+    from_: str | None = None,
+    images: str | Location | None = None,
+    labels: LabelMap | None = None,
+    rules: Rules | None = None,
+    limits: Limits | None = None,
+    progress: Watcher | None = None,
+) -> Report:
+    """Look whether the masks in a folder are what its manifest claims, or what the annotations give.
+
+    Without `source`, each mask that manifest.jsonl lists is decoded, and its pixels' digest
+    compared. With `source`, an annotation file, masks that any tool made are compared with
+    the annotations, painted under the manifest's rules if there is one, else under `rules`
+    (default: the pixel rule `center`, later instances on top).
+
+    Masks that are damaged, missing or different are the report's `failures`, and for the latter
+    the likely causes its `notes`. Raises `InputError` where there is nothing to prove, `LimitError`
+    for what is above `limits`.
+    """
+    folder = located(dest)
+    if not folder.is_dir():
+        raise NotFound(f"{folder}: no such folder")
+    folder = listed_once(folder)
+    limits = limits or Limits()
+    if source is None:
+        return _against_manifest(Folder(folder, limits), progress)
+    options = ReadOptions.of(images=images, limits=limits)
+    annotations = open_annotations(source, format=from_, options=options)
+    masks = open_masks(folder, labels=labels, limits=limits)
+    return _against_source(masks, annotations, rules, progress)
+
+
+def _against_manifest(place: Folder, progress: Watcher | None) -> Report:
+    path = place.path
+    entries = read_manifest(open_root(path))
+    if not entries:
+        raise InputError(
+            f"{path / MANIFEST}: no such file, or an empty one; masks of other tools are verified against "
+            "the annotations, with --source"
+        )
+    report = Report(images=len(entries))
+    first = next(iter(entries.values()))
+    try:
+        folder = _stored(place, first["mask"])
+    except LimitError:
+        raise
+    except PolymaskError as error:
+        report.failures = [Skipped(name, str(error)) for name in entries]
+        return report
+    for ((name, entry),) in watched(([one] for one in entries.items()), len(entries), progress):
+        try:
+            reason = damage(path, folder, entry)
+        except BackendError as error:
+            reason = str(error)
+        if reason:
+            report.failures.append(Skipped(name, reason))
+        else:
+            report.unchanged += 1
+    return report
+
+
+def _stored(place: Folder, mask: str) -> MaskFolder | None:
+    return overlays(place) if mask.startswith("overlay/") else open_mask_folder(place.path, place.limits)
+
+
+def damage(path: Location, folder: MaskFolder | None, entry: Mapping[str, Any]) -> str:
+    """What is wrong with a stored mask; nothing where its digest is the manifest's.
+
+    Raises `BackendError` where the disk does not let it be read, and `LimitError` where it is too
+    large, which say nothing about the mask.
+    """
+    try:
+        mask, claimed = str(entry["mask"]), entry["pixels_sha256"]
+        safe_path(mask.partition("#")[0])
+    except (KeyError, InputError):
+        return "its line in the manifest is damaged"
+    if entry.get("labels") == {}:
+        return ""
+    if folder is None:
+        there = (path / mask.partition("#")[0]).is_file()
+        return f"{mask}: {'not of a layout that polymask reads back' if there else 'missing'}"
+    try:
+        same = _digest(folder, mask, entry.get("labels")) == claimed
+    except (NotFound, KeyError):
+        return f"{mask}: missing"
+    except LimitError:
+        raise
+    except (InputError, ProofError) as error:
+        return str(error)
+    return "" if same else f"{mask}: its pixels are not those of the manifest"
+
+
+def _digest(folder: MaskFolder, mask: str, labels: Mapping[str, str] | None) -> str:
+    """Of the index mask, or of the masks of the labels that the manifest lists."""
+    if folder.labels_of is None or labels is None:
+        return pixels_sha256(folder.decode(mask))
+    stored = {label: pixels_sha256(one) for label, one in folder.labels_of(mask).items() if label in labels}
+    wrong = [label for label, digest in labels.items() if stored.get(label) != digest]
+    if wrong:
+        raise ProofError(f"{mask}: damaged or missing: {', '.join(wrong)}")
+    return combined_sha256(stored)
+
+
+def _against_source(
+    masks: MaskSet,
+    annotations: Annotations,
+    rules: Rules | None,
+    progress: Watcher | None,
+) -> Report:
+    label_map = masks.label_map or from_categories(annotations.categories)
+    entries = {stem(name): entry for name, entry in read_manifest(open_root(masks.path)).items()}
+    places = {stem(name): index for index, name in enumerate(annotations.names)}
+    pairs = matched(tuple(places), masks.names)
+    report, diagnosis = Report(images=len(places)), _Diagnosis()
+    for ((name, stored),) in watched(([one] for one in pairs.items()), len(pairs), progress):
+        try:
+            own = _rules_of(entries.get(name, {})) or rules or Rules()
+            case = Case(
+                record=annotations.decode(places[name]),
+                label_map=label_map,
+                rules=own,
+                stored=masks.decode(stored),
+                by_label=masks.by_label,
+            )
+            wrong = diagnosis.of(case)
+        except LimitError:
+            raise
+        except PolymaskError as error:
+            wrong = str(error)
+        if wrong:
+            report.failures.append(Skipped(name, wrong))
+        else:
+            report.unchanged += 1
+    report.failures += [Skipped(name, "no mask") for name in places if name not in pairs]
+    report.notes = [*diagnosis.notes(), *_surplus(set(masks.names) - set(pairs.values()))]
+    return report
+
+
+class _Diagnosis:
+    """The likely causes of the first masks that differ, counted."""
+
+    def __init__(self) -> None:
+        self.causes, self.masks = Counter[str](), 0
+        self.examples: dict[str, str] = {}
+
+    def of(self, case: Case) -> str:
+        """How a mask differs, and why; nothing where it does not."""
+        pixels = case.differing()
+        if not pixels or self.masks == MOST_DIAGNOSED:
+            return f"{pixels} px differ" if pixels else ""
+        causes, left = likely_causes(case)
+        self.masks += 1
+        for cause in causes or ["none that polymask knows"]:
+            kind, _, detail = cause.partition(": ")
+            self.causes[kind] += 1
+            self.examples.setdefault(kind, detail)
+        if not causes:
+            return f"{pixels} px differ"
+        rest = f", which leaves {left} px" if left else ""
+        return f"{pixels} px differ; likely {'; and '.join(causes)}{rest}"
+
+    def notes(self) -> list[str]:
+        """The causes, the most frequent first, each with its first example."""
+        return [
+            f"likely cause: {kind} ({times} of {self.masks} masks)"
+            + (f", e.g. {self.examples[kind]}" if self.examples[kind] else "")
+            for kind, times in self.causes.most_common()
+        ]
+
+
+def _surplus(extra: set[str]) -> list[str]:
+    return [f"{len(extra)} masks belong to no image of the source, e.g. {min(extra)}"] if extra else []
+
+
+def _rules_of(entry: Mapping[str, Any]) -> Rules | None:
+    """The rules that a manifest's line names."""
+    if "pixel_rule" not in entry:
+        return None
+    names = ("pixel_rule", "overlap", "crowd", "border", "holes")
+    given = {name: entry[name] for name in names if name in entry}
+    try:
+        return Rules(**given, priority=tuple(entry.get("priority", ())))
+    except InputError as error:
+        raise FormatError(f"{MANIFEST}: {entry['name']}: {error}") from None

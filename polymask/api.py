@@ -1,0 +1,230 @@
+"""Which job a SOURCE and a DEST call for: local folders, Dataloop datasets, or both."""
+
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from polymask.conversion.conservation import refuse_nothing
+from polymask.conversion.job import Job
+from polymask.conversion.options import ConvertOptions, Progress, chosen_options
+from polymask.conversion.restore import restore_folder
+from polymask.dataloop.target import is_dataloop
+from polymask.errors import InputError, ProofError
+from polymask.formats import open_annotations
+from polymask.labels.label_map import LabelMap
+from polymask.limits import LIMITS, Limits
+from polymask.painting.painting import Rules
+from polymask.results import Report
+from polymask.storage.urls import located
+
+if TYPE_CHECKING:
+    from polymask.in_place.job import ProvenOptions
+
+Place = str | Path
+
+# What makes sense where every label keeps a mask of its own, at the picture's size.
+_WITH_DATALOOP = {
+    "add_labels", "annotated_only", "creator", "min_confidence", "predictions", "status",
+    "boxes", "check_images", "default_label", "delete_source", "dry_run", "filter", "from_", "images",
+    "journal", "label_attribute", "max_delete", "only", "overwrite", "pixel_rule", "skip_invalid", "to",
+    "shard", "where", "workers", *LIMITS,
+}  # fmt: skip
+
+
+def convert(
+    source: Place,
+    dest: Place | None = None,
+    *,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Report:
+    """Convert polygon annotations to masks; the options are the flags of the command, with underscores.
+
+    `source` and `dest` are paths, URLs such as `s3://bucket/folder`, or
+    `dataloop://PROJECT/DATASET[/folder]`. A dataset without `dest` is converted in place. With an
+    `executor` of any library, its processes open the source themselves.
+
+    Raises `InputError` (nothing was written) for input that cannot be used, `BackendError` where
+    the disk or the service fails, `Locked` where another run holds DEST. What fails alone is in
+    the report's `failures`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as dest:
+    ...     report = convert("fixtures/shapes/instances.json", dest, overlap="smallest")
+    >>> report.images, report.written, report.failed
+    (3, 3, 0)
+    """
+    chosen = chosen_options(options)
+    if is_dataloop(source) and chosen.boxes:
+        raise InputError("--boxes paints the boxes of files; a dataset's stay as they are: leave --boxes out")
+    if is_dataloop(source) and (dest is None or str(dest) == str(source)):
+        return _in_place(str(source), chosen, progress)
+    if dest is None:
+        raise InputError(
+            "DEST is missing: name a folder for the masks (only a dataset is converted in place)"
+        )
+    if is_dataloop(source) and is_dataloop(dest):
+        raise InputError(
+            "from one dataset to another there is a folder in between: convert to a folder first"
+        )
+    if is_dataloop(dest):
+        return _upload(source, str(dest), chosen, progress)
+    if is_dataloop(source):
+        return _download(str(source), dest, chosen, progress)
+    return _local(source, dest, chosen, executor, progress)
+
+
+def _local(
+    source: Place, dest: Place, options: ConvertOptions, executor: Executor | None, progress: Progress | None
+) -> Report:
+    for name in ("filter", "check_images", "journal", "add_labels"):
+        if getattr(options, name):
+            raise InputError(f"--{name.replace('_', '-')} is for datasets (dataloop://…)")
+    return Job(source, dest, options).run(executor=executor, progress=progress)
+
+
+def in_place_options(options: ConvertOptions) -> "ProvenOptions":
+    """The options of a run on a dataset; raises `InputError` for flags that do not go with one."""
+    from polymask.in_place.job import ProvenOptions
+
+    for f in fields(ConvertOptions):
+        if f.name not in _WITH_DATALOOP and getattr(options, f.name) != f.default:
+            flag = f.name.rstrip("_").replace("_", "-")
+            raise InputError(
+                f"--{flag} does not go with a dataset as DEST: there, each label has its own mask"
+            )
+    if options.to not in ("index", "dataloop"):
+        raise InputError("a dataset takes masks of its own kind only: leave --to out")
+    return ProvenOptions(
+        pixel_rule=options.pixel_rule,
+        only=frozenset(options.only),
+        delete_source=options.delete_source,
+        max_delete=options.max_delete,
+        check_images=options.check_images,
+        dry_run=options.dry_run,
+        shard=options.part,
+        workers=options.workers,
+        limits=options.limits,
+        choice=options.choice,
+        add_labels=options.add_labels,
+    )
+
+
+def _in_place(url: str, options: ConvertOptions, progress: Progress | None) -> Report:
+    from polymask.dataloop.run import convert_in_place
+
+    if options.annotated_only:
+        raise InputError("in place, only items with polygons are read: leave --annotated-only out")
+    return convert_in_place(
+        url,
+        in_place_options(options),
+        query=options.filter,
+        journal=options.journal,
+        where=options.where,
+        progress=progress,
+    )
+
+
+def _upload(source: Place, url: str, options: ConvertOptions, progress: Progress | None) -> Report:
+    from polymask.dataloop.run import upload
+
+    annotations = open_annotations(source, format=options.from_, options=options.reading)
+    report = upload(
+        annotations,
+        url,
+        in_place_options(options),
+        where=options.where,
+        start=progress.start if progress else None,
+        advance=progress.advance if progress else None,
+    )
+    refuse_nothing(report, annotations)
+    return report
+
+
+def _download(url: str, dest: Place, options: ConvertOptions, progress: Progress | None) -> Report:
+    from polymask.dataloop.download import annotations_of
+    from polymask.dataloop.run import open_dataset
+
+    if options.delete_source:
+        raise InputError("--delete-source deletes in place: leave DEST out")
+    if options.add_labels:
+        raise InputError("--add-labels is for masks that go to a dataset: leave it out")
+    dataset = open_dataset(url, workers=options.workers)
+    annotations = annotations_of(
+        dataset, options.reading, query=options.filter, check_images=options.check_images
+    )
+    with ThreadPoolExecutor(options.workers) as threads:
+        return Job(annotations, dest, options).run(executor=threads, progress=progress)
+
+
+def verify(
+    dest: Place,
+    *,
+    source: Place | None = None,
+    from_: str | None = None,
+    images: Place | None = None,
+    labels: LabelMap | None = None,
+    rules: Rules | None = None,
+    limits: Limits | None = None,
+) -> Report:
+    """Prove stored masks again, in a folder (see `polymask.analysis.verify.examine`) or a dataset.
+
+    Raises `ProofError` naming the masks that are damaged, missing, doubled or different;
+    `LimitError` for what is above `limits`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as dest:
+    ...     _ = convert("fixtures/shapes/instances.json", dest)
+    ...     verify(dest).unchanged
+    3
+    """
+    from polymask.analysis.verify import told
+
+    report = examine(
+        dest, source=source, from_=from_, images=images, labels=labels, rules=rules, limits=limits
+    )
+    if report.failed:
+        raise ProofError(told(report, dest))
+    return report
+
+
+def examine(
+    dest: Place,
+    *,
+    source: Place | None = None,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+    **asked: Any,
+) -> Report:
+    """As `verify`, with what failed in the report's `failures`, and causes in its `notes`."""
+    if is_dataloop(dest):
+        if source is not None:
+            raise InputError("a dataset's masks tell themselves what they are of; leave --source out")
+        from polymask.dataloop.run import examine as examine_dataset
+
+        return examine_dataset(str(dest), limits=limits, progress=progress)
+    from polymask.analysis import verify as proofs
+
+    return proofs.examine(dest, source=source, limits=limits, progress=progress, **asked)
+
+
+def restore(dest: Place, *, journal: Place | None = None, dry_run: bool = False) -> Report:
+    """Put back what `delete_source` deleted: into a dataset, or the annotation files of a folder of masks.
+
+    With `dry_run`, only tell how much that would be.
+
+    Of several files, those that cannot be put back are the report's `failures`. Raises `NotFound`
+    where nothing was deleted, `SourceChanged` where the one file was changed since, `ProofError`
+    where the journal or the backup is damaged or missing.
+
+    >>> restore("fixtures/shapes")
+    Traceback (most recent call last):
+    polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
+    """
+    if not is_dataloop(dest):
+        return restore_folder(located(dest), dry_run=dry_run)
+    from polymask.dataloop.run import restore as restore_dataset
+
+    return restore_dataset(str(dest), journal=journal, dry_run=dry_run)

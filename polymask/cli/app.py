@@ -1,0 +1,289 @@
+"""The command line: commands, flags, progress and exit codes; no logic."""
+
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from io import TextIOWrapper
+from typing import Any, NoReturn, TextIO
+
+import click
+
+import polymask
+from polymask.cli import signals as interrupts
+from polymask.cli.commands import (
+    compare_command,
+    emulate_command,
+    preview_command,
+    restore_command,
+    stats_command,
+    verify_command,
+)
+from polymask.cli.flags import BOXES, JSON, NO_BAR, convert_flags, limit_flags
+from polymask.cli.summary import findings_text, summary
+from polymask.cli.terminal import Bar, emphasized, styled, with_way_out
+from polymask.errors import PolymaskError, Unavailable, nearest
+from polymask.formats import FORMATS
+from polymask.layouts import LAYOUTS
+from polymask.painting.painting import OVERLAP_RULES
+from polymask.parallel.pool import available
+from polymask.raster import KERNEL, PIXEL_RULES
+from polymask.results import Report
+
+
+class _Group(click.Group):
+    """Commands in the order of a day's work, and errors as one line with the right exit code."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands and (near := nearest(args[0], self.commands)):
+            raise click.UsageError(f"no command '{args[0]}'; {near}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PolymaskError as error:
+            _fail(with_way_out(error), error.exit_code)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    with _telling():
+        click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {message}", err=True)
+    sys.exit(code)
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Tell something on stderr; where it takes no more, a full disk say, the exit code still does."""
+    try:
+        yield
+        sys.stderr.flush()
+    except OSError:
+        _drop(sys.stderr)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(polymask.__version__, prog_name="polymask")
+def cli() -> None:
+    """Polygons in, one mask per label out.
+
+    \b
+    polymask convert instances.json masks/            index masks, labels.json, manifest.jsonl
+    polymask convert instances.json out/ --to voc     a PASCAL VOC folder
+    polymask check instances.json                     what is odd about the annotations
+    polymask compare truth/ other/                    IoU by label between two mask sets
+    polymask preview instances.json -o report.html    look at it in a browser
+
+    Exit codes: 0 done, 1 some items failed or nothing could be painted, 2 your input, 3 the service
+    or the disk, 4 somebody else holds it or changed it, 5 a proof failed, 130 or 143 interrupted.
+    """
+
+
+@cli.command("convert")
+@click.argument("source")
+@click.argument("dest", required=False)
+@convert_flags
+def convert_command(
+    source: str, dest: str | None, *, as_json: bool, quiet: bool, max_conflict: float | None, **options: Any
+) -> None:
+    """Convert polygon annotations to masks.
+
+    \b
+    polymask convert instances.json masks/
+    polymask convert instances.json out/ --to voc --images pictures/ --copy-images
+    polymask convert dataloop://project/dataset --delete-source --dry-run --preview changes.html
+
+    SOURCE and DEST are files and folders, URLs such as s3://bucket/folder, or
+    dataloop://PROJECT/DATASET[/folder]. A dataset without DEST is converted in place: masks
+    are added, and with --delete-source the polygons go once their masks are proven.
+    """
+    options["priority"] = _split_priority(options["priority"])
+    options["workers"] = options["workers"] or available()
+    preview = options.pop("preview")
+    with Bar(quiet=quiet) as bar:
+        if preview:
+            from polymask.report.changes import convert_with_preview
+
+            report = convert_with_preview(source, dest, preview, progress=bar, **options)
+        else:
+            report = polymask.convert(source, dest, progress=bar, **options)
+    if as_json:
+        click.echo(json.dumps(report.to_dict(), ensure_ascii=False))
+    elif not quiet:
+        where = dest or source
+        where = f"{where} (dry run: nothing was written)" if options["dry_run"] else where
+        click.echo(emphasized(summary(report, where)))
+        if preview:
+            click.echo(f"\nBefore and after: {preview}")
+    if max_conflict is not None and report.conflict_percent > max_conflict:
+        _fail(
+            f"conflicts on {report.conflict_percent:.3f} % of the labeled pixels, more than --max-conflict "
+            f"{max_conflict:g}; look at the pairs above, or choose an --overlap rule and raise the limit",
+            1,
+        )
+    _tell_of_failures(report)
+
+
+def _tell_of_failures(report: Report) -> None:
+    """Exit as the worst of the failures asks, telling of the first."""
+    if report.failed:
+        first = report.failures[0]
+        message = f"{report.failed} of {report.images} images failed: {first.name}: {first.reason}"
+        _fail(message, report.exit_code or 1)
+    if report.nothing_painted:
+        _fail(report.nothing_painted, 1)
+    if report.unsupported:
+        first = report.unsupported[0]
+        count = len(report.unsupported)
+        _fail(f"{count} instances are not supported and were left alone: {first.name}: {first.reason}", 1)
+
+
+def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
+    """One value is a list with commas; of several, each is one label, commas and all."""
+    return tuple(label.strip() for label in given[0].split(",")) if len(given) == 1 else given
+
+
+@cli.command("check")
+@click.argument("source")
+@click.option(
+    "--from", "from_", metavar="FORMAT", help="The source's format, where its content does not tell."
+)
+@click.option("--images", metavar="DIR", help="Where the pictures are: compares their sizes.")
+@click.option(
+    "--label-attribute", metavar="NAME", help="The region attribute that tells the label, in VIA files."
+)
+@click.option(
+    "--default-label", metavar="NAME", help="The label of regions that have none, in VIA and SA-1B files."
+)
+@BOXES
+@click.option(
+    "--annotator", metavar="NAME", help="Whose drawing is read where several people drew an image (BSDS)."
+)
+@limit_flags
+@NO_BAR
+@JSON
+def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) -> None:
+    """Find what is wrong with the annotations before it costs anything.
+
+    \b
+    polymask check instances.json
+    polymask check instances.json --images pictures/ --json
+
+    Exits 2 where `convert` would refuse records, else 0.
+    """
+    with Bar(quiet=quiet) as bar:
+        found = polymask.check(source, progress=bar, **options)
+    counts = Counter(finding.kind for finding in found)
+    if as_json:
+        from polymask.analysis.check import KINDS
+
+        document = {
+            "findings": [asdict(finding) for finding in found],
+            "counts": {kind: counts[kind] for kind in KINDS if counts[kind]},
+        }
+        click.echo(json.dumps(document, ensure_ascii=False))
+    else:
+        click.echo(findings_text(found))
+    if counts["invalid"]:
+        sys.exit(2)
+
+
+for _command in (
+    stats_command,
+    compare_command,
+    preview_command,
+    verify_command,
+    restore_command,
+    emulate_command,
+):
+    cli.add_command(_command)
+
+
+@cli.command("formats")
+@JSON
+def formats_command(*, as_json: bool) -> None:
+    """List what can be read and written, and by which rules.
+
+    \b
+    polymask formats
+    polymask formats --json
+    """
+    tables = {
+        "formats": FORMATS,
+        "layouts": LAYOUTS,
+        "pixel_rules": {name: rule[0] for name, rule in PIXEL_RULES.items()},
+        "overlap_rules": OVERLAP_RULES,
+    }
+    if as_json:
+        document: dict[str, Any] = {
+            title: [{"name": name, "summary": told} for name, told in table.items()]
+            for title, table in tables.items()
+        }
+        click.echo(json.dumps(document | {"kernel": KERNEL}, ensure_ascii=False))
+        return
+    for title, table in tables.items():
+        click.echo(title.replace("_", " "))
+        for name, told in table.items():
+            click.echo(f"  {name:<13} {told}")
+    click.echo(f"kernel: {KERNEL}")
+
+
+def main() -> None:
+    """The `polymask` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # names may hold what a terminal's encoding does not
+            stream.reconfigure(errors="backslashreplace")  # cut in two, it would leave no stream at all
+    try:
+        interrupts.listen(connected=any("://" in argument for argument in sys.argv))
+        _run()
+    except BaseException as error:
+        # An import makes a `RuntimeError` of it, where it comes while a class is made.
+        if isinstance(error, KeyboardInterrupt) or interrupts.received():
+            _stop()
+        raise
+
+
+def _run() -> None:
+    try:
+        cli.main(prog_name="polymask", standalone_mode=False)
+    except click.exceptions.Abort:
+        _stop()
+    except click.ClickException as error:
+        with _telling():
+            error.show()
+        sys.exit(error.exit_code)
+    except UnicodeEncodeError as error:
+        if error.encoding == "utf-8":
+            raise
+        _fail(f"{error.object!r} cannot be a file name in this locale; set PYTHONUTF8=1", 2)
+    except OSError as error:  # stdout, full: what was to be done is done
+        _drop(sys.stdout)
+        _fail(f"{error.filename or 'stdout'}: {error.strerror or error}", Unavailable.exit_code)
+
+
+def _drop(stream: TextIO) -> None:
+    """Let what a stream could not take go nowhere, or the interpreter would fail on it once more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def _stop() -> NoReturn:
+    """Leave at once: calls under way must not hold the process, and the next run finishes what they did."""
+    with _telling():
+        click.echo(interrupts.WORD, err=True)
+    with suppress(OSError):
+        sys.stdout.flush()
+    interrupts.end()
+
+
+if __name__ == "__main__":
+    main()

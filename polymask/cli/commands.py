@@ -1,0 +1,264 @@
+"""Commands beside convert and check: they look at masks, put back, or emulate."""
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from polymask.api import examine, restore
+from polymask.cli.flags import FROM, IMAGES, JSON, LABELS, NO_BAR, QUIET, WORKERS, limit_flags, rule_flags
+from polymask.cli.tables import comparison_text, statistics_text
+from polymask.cli.terminal import Bar, emphasized, styled
+from polymask.dataloop.target import is_dataloop
+from polymask.errors import ProofError
+from polymask.labels.label_map import LabelMap
+from polymask.labels.palettes import PALETTES
+from polymask.parallel.pool import available
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    click.echo(json.dumps(document, ensure_ascii=False))
+
+
+def _label_map(path: str | None) -> LabelMap | None:
+    return LabelMap.load(path) if path else None
+
+
+@click.command("compare")
+@click.argument("truth")
+@click.argument("other")
+@FROM
+@IMAGES
+@LABELS
+@click.option("--with-background", is_flag=True, help="Count background as a label.")
+@limit_flags
+@WORKERS
+@NO_BAR
+@JSON
+def compare_command(
+    truth: str,
+    other: str,
+    *,
+    labels: str | None,
+    workers: int | None,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """IoU by label between two mask sets: folders of any layout, or annotation files.
+
+    \b
+    polymask compare truth/ predicted/
+    polymask compare instances.json masks/ --json
+
+    Images are matched by name without suffix, labels by name. Pixels that are void in
+    TRUTH are left out, and what the scorers of its layout do not evaluate. Exits 1 where images
+    of TRUTH could not be compared.
+    """
+    from polymask.analysis.compare import compare
+
+    with Bar(quiet=quiet) as bar:
+        result = compare(
+            truth, other, _label_map(labels), workers=workers or available(), progress=bar, **options
+        )
+    if as_json:
+        _print_json(result.to_dict())
+    else:
+        click.echo(emphasized(comparison_text(result)))
+    if result.failures or result.only_in_truth:
+        sys.exit(1)
+
+
+@click.command("verify")
+@click.argument("dest")
+@click.option("--source", metavar="SOURCE", help="Annotations to verify any tool's masks against.")
+@FROM
+@IMAGES
+@LABELS
+@rule_flags("with --source, where no manifest tells: ")
+@limit_flags
+@NO_BAR
+@JSON
+def verify_command(
+    dest: str,
+    *,
+    source: str | None,
+    labels: str | None,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Prove stored masks again: against their manifest, or with --source against annotations.
+
+    \b
+    polymask verify masks/
+    polymask verify theirs/ --source instances.json
+
+    With --source the masks may be any tool's; where they differ, likely causes are named.
+    Exits 5 where a mask is damaged, missing or different.
+    """
+    from polymask.analysis.verify import told
+
+    with Bar(quiet=quiet) as bar:
+        report = examine(dest, source=source, labels=_label_map(labels), progress=bar, **options)
+    if as_json:
+        failures = [{"name": failure.name, "reason": failure.reason} for failure in report.failures]
+        _print_json(
+            {
+                "images": report.images,
+                "proven": report.unchanged,
+                "failed": report.failed,
+                "failures": failures,
+                "notes": report.notes,
+            }
+        )
+    if report.failed:
+        raise ProofError(told(report, dest))
+    if is_dataloop(dest) and not as_json:
+        click.echo(f"{report.unchanged:,} masks on {report.images:,} items are what they claim to be.")
+    elif not as_json:
+        against = "annotations give" if source else "manifest says"
+        click.echo("\n".join([f"{report.images:,} masks are what the {against}.", *report.notes]))
+
+
+@click.command("stats")
+@click.argument("path")
+@FROM
+@IMAGES
+@LABELS
+@limit_flags
+@WORKERS
+@NO_BAR
+@JSON
+def stats_command(
+    path: str, *, labels: str | None, workers: int | None, as_json: bool, quiet: bool, **options: Any
+) -> None:
+    """Count instances and painted pixels by label, of annotations or of a folder of masks.
+
+    \b
+    polymask stats instances.json
+    polymask stats masks/ --json
+    """
+    from polymask.analysis.stats import stats
+
+    with Bar(quiet=quiet) as bar:
+        found = stats(
+            path, labels=_label_map(labels), workers=workers or available(), progress=bar, **options
+        )
+    if as_json:
+        _print_json(found.to_dict())
+    else:
+        click.echo(emphasized(statistics_text(found)))
+
+
+@click.command("preview")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("-o", "--output", required=True, metavar="FILE", help="The HTML file to write.")
+@FROM
+@click.option("--images", metavar="DIR", help="Where the pictures are, if not beside; else all is on gray.")
+@LABELS
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=1200,
+    show_default=True,
+    metavar="N",
+    help="The most images to show; the others are counted.",
+)
+@click.option(
+    "--max-mb",
+    type=click.FloatRange(min=0, min_open=True),
+    default=24.0,
+    show_default=True,
+    metavar="N",
+    help="The largest file, in megabytes.",
+)
+@click.option(
+    "--palette",
+    type=click.Choice(list(PALETTES)),
+    default="safe",
+    show_default=True,
+    help="Colors to begin with: color-blind safe, or the label map's own.",
+)
+@rule_flags()
+@limit_flags
+@WORKERS
+@QUIET
+def preview_command(
+    paths: tuple[str, ...],
+    *,
+    output: str,
+    workers: int | None,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Look at it: an HTML report of annotations, of converted masks, or of both.
+
+    \b
+    polymask preview instances.json -o report.html
+    polymask preview instances.json masks/ --images pictures/ -o report.html
+
+    One file that opens from disk, offline, on a phone: a gallery with polygons and mask on a
+    slider, labels to switch, conflicts, and what `check` finds. Needs polymask[report].
+    """
+    from polymask.report.html import preview
+
+    with Bar(quiet=quiet) as bar:
+        made = preview(paths, output, workers=workers or available(), progress=bar, **options)
+    if not quiet:
+        shown = f"{len(made.shots):,} of {len(made.facts):,} images"
+        click.echo(f"{shown}, {made.pictures:,} with their picture → {output}")
+
+
+@click.command("restore")
+@click.argument("dest")
+@click.option("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
+@click.option("--dry-run", is_flag=True, help="Tell what would be put back; write nothing.")
+@JSON
+def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: bool) -> None:
+    """Put back the polygons that --delete-source deleted.
+
+    \b
+    polymask restore masks/
+    polymask restore dataloop://project/dataset --dry-run
+
+    DEST is the folder of masks or the dataset that was converted. What is there already
+    stays as it is, so that it can be run again. A file that was changed since is told and left
+    alone; the others are put back.
+    """
+    report = restore(dest, journal=journal, dry_run=dry_run)
+    if as_json:
+        failures = [asdict(failure) for failure in report.failures]
+        told = {"restored": report.written, "there": report.unchanged, "failures": failures}
+        _print_json(told | {"notes": report.notes, "dry_run": dry_run})
+    else:
+        what = "polygons" if is_dataloop(dest) else "annotation files"
+        done = "would be put back (dry run: nothing was written)" if dry_run else "put back"
+        click.echo(f"{report.written:,} {what} {done}, {report.unchanged:,} were there.")
+        for note in report.notes:
+            click.echo(note)
+    for failure in report.failures:
+        click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {failure.reason}", err=True)
+    if report.exit_code:
+        sys.exit(report.exit_code)
+
+
+@click.command("emulate")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: a free one.")
+@click.option("--seed", metavar="COCO_OR_FOLDER", help="A COCO file or a folder of pictures to begin with.")
+@click.option("--images", metavar="DIR", help="The pictures of the COCO file.")
+@click.option("--store", metavar="DIR", help="Keep everything here, to go on with later.")
+def emulate_command(*, port: int, seed: str | None, images: str | None, store: str | None) -> None:
+    """Run a local Dataloop on loopback, to try and to test against.
+
+    \b
+    polymask emulate --port 8000 --seed instances.json --images pictures/
+
+    Prints its base URL and how to point dtlpy and polymask at it; takes any bearer token.
+    Ctrl-C stops it.
+    """
+    from polymask.dataloop.emulator import serve
+
+    serve(port, seed, images=images, store=store, ready=click.echo)

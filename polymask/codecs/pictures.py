@@ -1,0 +1,134 @@
+"""Pictures, opened for their size: only their headers are read.
+
+A picture's frame is that of the picture as it is shown: EXIF orientations 5 to 8 swap height
+and width. That is what the formats that need it (VIA, YOLO, Label Studio, Dataloop) draw on.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, BinaryIO
+
+from polymask.codecs.png import DAMAGE
+from polymask.errors import InputError, PolymaskError
+from polymask.model import Frame
+from polymask.storage.safe_names import safe_path
+from polymask.storage.source_files import File, Place
+from polymask.storage.urls import Location
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+PICTURES = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+EXIF_ORIENTATION = 0x0112
+
+
+def frame_of(file: File) -> Frame:
+    """The (height, width) of a picture as it is shown.
+
+    Raises `InputError` for a file that is no picture.
+    """
+    try:
+        with file.open() as opened:
+            return _frame_of(opened, file.path)
+    except OSError as error:
+        raise InputError(f"{file.path}: the picture cannot be read: {error}") from None
+
+
+def frame_of_bytes(data: bytes, path: Location) -> Frame:
+    """The (height, width) of a picture that is held in the file at a path."""
+    return _frame_of(BytesIO(data), path)
+
+
+def orientation_of(picture: "Image.Image") -> int:
+    """How a picture has still to be turned, as an EXIF orientation; Pillow turns TIFFs by itself."""
+    from PIL import Image
+
+    if picture.format == "TIFF":
+        return 1
+    # PNG's own getexif would decode the pixels
+    return int(Image.Image.getexif(picture).get(EXIF_ORIENTATION, 1))
+
+
+def _frame_of(opened: BinaryIO, path: Location) -> Frame:
+    try:
+        with opened_picture(opened, header=True) as picture:
+            width, height = picture.size
+            orientation = orientation_of(picture)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
+
+
+@contextmanager
+def opened_picture(source: BinaryIO, *, header: bool = False) -> "Iterator[Image.Image]":
+    """A picture of a kind that is read; what goes wrong with it, while decoding too, is `InputError`.
+
+    What Pillow warns of as a decompression bomb is refused, but where only the `header` is wanted:
+    how large a frame may be is for `--max-pixels` to say.
+    """
+    from PIL import Image, UnidentifiedImageError  # formats that know their frames come here never
+
+    bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with _identified(source) if header else Image.open(source, formats=PICTURES) as opened:
+                yield opened
+    except PolymaskError:
+        raise
+    except UnidentifiedImageError:
+        raise InputError(f"no picture of a kind that is read ({', '.join(PICTURES)})") from None
+    except (*DAMAGE, *bombs) as error:
+        raise InputError(f"the picture cannot be read: {error}") from None
+
+
+def _identified(source: BinaryIO) -> "Image.Image":
+    """A picture as `PIL.Image.open` finds its kind, without a look at how large it is."""
+    from PIL import Image, UnidentifiedImageError
+
+    Image.preinit()  # the usual kinds; the others take longer to load
+    prefix = source.read(16)
+    for kind in PICTURES:
+        if kind not in Image.OPEN:
+            Image.init()
+        factory, accepts = Image.OPEN[kind]
+        source.seek(0)
+        if accepts is None or accepts(prefix) is True:
+            with suppress(*DAMAGE):
+                return factory(source, "")
+    raise UnidentifiedImageError
+
+
+class Pictures:
+    """Where the pictures of a source are: below `images`, else beside the annotations."""
+
+    def __init__(self, place: Place, images: Location | None) -> None:
+        self.place = Place(images, place.limits) if images is not None else place
+        self.given = images is not None
+
+    def find(self, name: str, *, beside: str = "") -> File | None:
+        """The picture of a name; `beside` is the annotation file's own name."""
+        return next((file for at in self._candidates(name, beside) if (file := self.place.find(at))), None)
+
+    def _candidates(self, name: str, beside: str) -> Iterator[str]:
+        safe_path(name)
+        folder = PurePosixPath(beside).parent
+        yield name
+        if not self.given:
+            yield from (str(folder / name), str(folder / PurePosixPath(name).name))
+        yield PurePosixPath(name).name
+
+    def frame(self, name: str, *, beside: str = "") -> Frame:
+        """The (height, width) of a picture as it is shown; raises `InputError` where it is not there."""
+        file = self.find(name, beside=beside)
+        if file is None:
+            hint = "" if self.given else "; add --images DIR"
+            raise InputError(
+                f"{name}: no such picture in {self.place.root}, and only it tells the size{hint}"
+            )
+        return frame_of(file)

@@ -1,0 +1,134 @@
+"""Pictures' pixels, upright as they are annotated: for learning as they are, for people reduced while read.
+
+Annotations lie on a picture as it is shown, turned as its EXIF orientation tells. Only where the
+annotated frame is that of the picture as it is stored, and not as shown, it stays as stored.
+Source: Exif 2.32, tag 0x0112.
+"""
+
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polymask.codecs.pictures import opened_picture, orientation_of
+from polymask.errors import InputError, LimitError
+from polymask.limits import Limits
+from polymask.model import Frame
+from polymask.storage.urls import Location
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+DEEP = {"I;16": np.uint16, "I;16L": np.uint16, "I;16B": np.uint16, "I": np.int32, "F": np.float32}
+MOST_DECODED = 1 << 27  # pixels of a picture that has to be decoded whole to be reduced: 0.5 GB
+MOST_REDUCED = 1 << 30  # of one that is reduced while it is read
+_SIDEWAYS = (5, 6, 7, 8)
+
+
+def read_picture(path: Location, frame: Frame, *, limits: Limits | None = None) -> NDArray[Any]:
+    """A picture's (height, width, 3) pixels, upright as its annotations in a frame; uint8 if it has 8 bits.
+
+    Pictures of more bits (gray) keep their values: uint16, int32 or float32, three times the same.
+    Raises `InputError` for what is no picture, `LimitError` above `limits`.
+    """
+    try:
+        with path.open("rb") as source, opened_picture(source, header=True) as picture:
+            (limits or Limits()).check_frame(str(path), (picture.height, picture.width))
+            return _pixels(_upright(picture, turned=is_turned(picture, frame)))
+    except LimitError:
+        raise
+    except InputError as error:
+        raise InputError(f"{path}: {error}; replace it, or leave it out") from None
+
+
+def _pixels(picture: "Image.Image") -> NDArray[Any]:
+    if picture.mode in DEEP:
+        gray = np.array(picture).astype(DEEP[picture.mode])
+        return np.repeat(gray[..., None], 3, axis=2)
+    return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))
+
+
+def is_turned(picture: "Image.Image", frame: Frame) -> bool:
+    """Whether a picture has to be turned, as EXIF tells, to lie as a (height, width) frame does."""
+    orientation = orientation_of(picture)
+    if orientation in _SIDEWAYS:
+        (width, height), (h, w) = picture.size, frame
+        as_stored = width != height and (width > height, height > width) == (w > h, h > w)
+        return not as_stored
+    return orientation != 1
+
+
+def _upright(picture: "Image.Image", *, turned: bool) -> "Image.Image":
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(picture) if turned else picture
+
+
+def upright(source: BinaryIO, frame: Frame) -> "Image.Image":
+    """A picture as people see it, at the size of a (height, width) frame; not RGB where fewer bytes hold it.
+
+    Raises `InputError` for what is no picture.
+    """
+    with opened_picture(source, header=True) as picture:
+        _refuse_large(picture, max(MOST_DECODED, frame[0] * frame[1]))
+        shown = _upright(picture, turned=is_turned(picture, frame))
+        shown.load()  # what is wrong with it is told now
+        if shown.mode in DEEP:
+            shown = for_people(np.asarray(shown))
+        size = frame[1], frame[0]
+        return shown if shown.size == size else shown.convert("RGB").resize(size)
+
+
+def reduced(source: BinaryIO, frame: Frame, side: int) -> "Image.Image":
+    """A picture as people see it: RGB, upright, `side` px long at most.
+
+    It is reduced while it is read, where its kind allows it; so are the values of more than 8 bits,
+    whose least becomes black and whose largest white. Raises `InputError` for what is no
+    picture, and for one that is too large to be decoded whole.
+    """
+    from PIL import Image
+
+    with opened_picture(source, header=True) as picture:
+        turned = is_turned(picture, frame)
+        _refuse_large(picture, MOST_REDUCED if _is_reduced_while_read(picture) else MOST_DECODED)
+        picture.draft("RGB", (side, side))
+        small = _upright(_smaller(picture, side), turned=turned)
+        small.thumbnail((side, side), Image.Resampling.LANCZOS)
+        return small
+
+
+def _is_reduced_while_read(picture: "Image.Image") -> bool:
+    """Of a progressive JPEG all coefficients are in memory before the first pixel is."""
+    return picture.format == "JPEG" and "progressive" not in picture.info
+
+
+def _refuse_large(picture: "Image.Image", most: int) -> None:
+    if picture.width * picture.height > most:
+        raise InputError(
+            f"{picture.width:,} × {picture.height:,} px are too many for a {picture.format} picture to be "
+            f"shown, at most {most:,}; save it smaller, or as baseline JPEG, which is reduced while read"
+        )
+
+
+def _smaller(picture: "Image.Image", side: int) -> "Image.Image":
+    """The picture as RGB, still twice as large as wanted where it is larger: never twice in memory."""
+    factor = max(1, max(picture.size) // (2 * side))
+    if picture.mode in DEEP:
+        return for_people(np.asarray(picture)[::factor, ::factor])
+    if factor > 1 and picture.mode in ("L", "RGB", "RGBA", "CMYK"):
+        return picture.reduce(factor).convert("RGB")
+    return picture.convert("RGB")
+
+
+def for_people(values: NDArray[Any]) -> "Image.Image":
+    """(height, width) values of more than 8 bits as an RGB picture: the least black, the largest white.
+
+    >>> for_people(np.array([[0, 2000, 4000]], np.uint16)).getpixel((1, 0))
+    (128, 128, 128)
+    """
+    from PIL import Image
+
+    known = values[np.isfinite(values)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    scaled = np.clip((values.astype(np.float32) - low) * (255 / ((high - low) or 1.0)), 0, 255)
+    return Image.fromarray(np.rint(np.nan_to_num(scaled)).astype(np.uint8)).convert("RGB")

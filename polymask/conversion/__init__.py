@@ -1,0 +1,1 @@
+"""The local job: annotations in, a folder of masks out."""

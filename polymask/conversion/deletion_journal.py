@@ -1,0 +1,251 @@
+"""What a local run deletes, as DEST/.polymask keeps it: a sealed journal, and the files as they were.
+
+Every line of `journal.jsonl` carries a digest of itself and of the line before, and the last one
+says how many there are: it is replaced as a whole, so a line that is changed or missing shows.
+A backup is named by its digest. The journal is there before a manifest or a backup is that speaks
+of a deletion; where it is not, it was lost. Earlier builds kept both in DEST itself, unsealed.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from polymask.errors import FormatError, InputError, ProofError
+from polymask.storage.local import Root
+from polymask.storage.manifest import read_manifest
+from polymask.storage.safe_names import WORK, safe_path
+
+JOURNAL = f"{WORK}/journal.jsonl"
+BACKUP = f"{WORK}/backup"
+EARLIER_JOURNAL, EARLIER_BACKUP = "journal.jsonl", "backup"
+END = "end"
+
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """That polygons were taken out of a file: its digests before and after, and where its bytes are kept."""
+
+    source: str
+    backup: str
+    before: str
+    after: str
+    undone: bool = False
+
+    @property
+    def edge(self) -> tuple[str, str, str]:
+        """What it is known by."""
+        return self.source, self.before, self.after
+
+
+class _Deleting(msgspec.Struct):
+    """What a line that tells of a deletion must hold."""
+
+    source: str
+    backup: str
+    before: str
+    after: str
+
+
+class Log:
+    """The journal of a folder: its lines without their digests, in order."""
+
+    def __init__(self, root: Root, lines: Sequence[Line]) -> None:
+        self.root, self.lines = root, list(lines)
+
+    def note(self, event: str, **facts: Any) -> None:
+        """Add a line, durably."""
+        self.lines.append({"event": event, **facts})
+        self.root.write(JOURNAL, _sealed(self.lines), durable=True)
+
+    @property
+    def deletions(self) -> list[Deletion]:
+        """What these lines tell of, in order."""
+        return _deletions(self.lines)
+
+    @property
+    def all_deletions(self) -> list[Deletion]:
+        """Those of earlier builds too, which come first; raises `ProofError` where theirs are damaged."""
+        return _deletions([*_earlier_lines(self.root), *self.lines])
+
+    @property
+    def lost(self) -> str:
+        """What to say of a journal that was missing when a run began; nothing where none was.
+
+        Nor where each backup that it left is one of a deletion that was noted since: it is told of again.
+        """
+        lines = [line for line in self.lines if line["event"] == "lost"]
+        if not lines:
+            return ""
+        named = {deletion.before for deletion in self.deletions}
+        backups = dict.fromkeys(name for line in lines for name in line["backups"] if name not in named)
+        if not backups and all(line["backups"] for line in lines):
+            return ""
+        kept = ", ".join(str(self.root.path / BACKUP / f"{name}.json") for name in backups)
+        told = f"put back by hand: {kept}" if kept else "put back what you have a copy of"
+        return f"an earlier journal is missing, and what it told of stays deleted; {told}"
+
+
+def _deletions(lines: Iterable[Line]) -> list[Deletion]:
+    """The deletions that lines tell of, each once, however often it was noted."""
+    known: dict[tuple[str, str, str], Deletion] = {}
+    for line in lines:
+        if line["event"] == "deleting":
+            fresh = Deletion(line["source"], line["backup"], line["before"], line["after"])
+            known.pop(fresh.edge, None)
+            known[fresh.edge] = fresh
+        elif line["event"] == "restored":
+            edge = line["source"], line["before"], line["after"]
+            if edge in known:
+                known[edge] = replace(known[edge], undone=True)
+    return list(known.values())
+
+
+def read_log(root: Root) -> Log | None:
+    """The journal of a folder, or None where there is none; raises `ProofError` where it is damaged."""
+    data = root.read(JOURNAL)
+    if data is None:
+        return None
+    try:
+        return Log(root, _unsealed(data))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ProofError(
+            f"{root.path / JOURNAL} is damaged; the files as they were are in {root.path / BACKUP}: "
+            "put them back by hand, then move the journal away"
+        ) from None
+
+
+def begin(root: Root) -> None:
+    """Have a journal before anything speaks of deletions; where an earlier one is missing, it says so."""
+    if read_log(root) is None:
+        lost = {"event": "lost", "backups": backups_in(root)}
+        log = Log(root, [lost] if speaks_of_deletions(root) else [])
+        log.note("begun")
+
+
+def speaks_of_deletions(root: Root) -> bool:
+    """Whether a folder does so beside its journal: by a backup, or in a line of its manifest."""
+    if backups_in(root):
+        return True
+    try:
+        entries = read_manifest(root)
+        return any("remaining_sha256" in entries[name] for name in entries)
+    except FormatError:
+        return False
+
+
+def backups_in(root: Root) -> list[str]:
+    """The digests of the backups below `.polymask`."""
+    return [
+        name.removesuffix(".json") for name in root.names(BACKUP) if _is_digest(name.removesuffix(".json"))
+    ]
+
+
+def _is_digest(text: object) -> bool:
+    return isinstance(text, str) and len(text) == 64 and set(text) <= set("0123456789abcdef")
+
+
+def _sealed(lines: Iterable[Line]) -> bytes:
+    """Lines, each with its digest, and one that tells their number."""
+    lines, digest, sealed = list(lines), "", b""
+    for line in [*lines, {"event": END, "lines": len(lines)}]:
+        digest = _digest(digest, line)
+        sealed += json.dumps({**line, "sha256": digest}).encode() + b"\n"
+    return sealed
+
+
+def _digest(before: str, line: Line) -> str:
+    return sha256(f"{before} {json.dumps(line, sort_keys=True)}".encode()).hexdigest()
+
+
+def _unsealed(data: bytes) -> list[Line]:
+    """The lines of a journal; raises `ValueError`, `KeyError` or `TypeError` where one is not as written."""
+    lines = [dict(json.loads(line)) for line in data.splitlines()]
+    digest = ""
+    for line in lines:
+        claimed = line.pop("sha256")
+        digest = _digest(digest, line)
+        if claimed != digest:
+            raise ValueError(line)
+        _check(line)
+    if not lines or lines[-1] != {"event": END, "lines": len(lines) - 1}:
+        raise ValueError(data)
+    return lines[:-1]
+
+
+def _check(line: Line) -> None:
+    """Raise `ValueError` or `TypeError` for a line that no run writes; the folder may come from elsewhere."""
+    if line["event"] in ("deleting", "restored"):
+        _check_deletion(line, line.get("backup", ""), below=BACKUP)
+    if line["event"] == "lost" and not all(map(_is_digest, line["backups"])):
+        raise ValueError(line)
+
+
+def _check_deletion(line: Line, backup: str, *, below: str) -> None:
+    deletion = msgspec.convert({"backup": "", **line}, _Deleting)
+    if "\0" in deletion.source or not (_is_digest(deletion.before) and _is_digest(deletion.after)):
+        raise ValueError(line)
+    if backup:
+        safe_path(backup.removeprefix(f"{below}/"))
+
+
+def _earlier_lines(root: Root) -> list[Line]:
+    """The lines of a journal that an earlier build kept in DEST itself; none where the file is another's.
+
+    Raises `ProofError` where it is ours and damaged, or missing beside backups of ours.
+    """
+    data = root.read(EARLIER_JOURNAL)
+    lines = [_earlier_line(line) for line in (data or b"").splitlines()]
+    ours = any(lines) or _has_earlier_backups(root)
+    if not ours or (data == b"" and not _has_earlier_backups(root)):
+        return []
+    if not lines or None in lines:
+        raise ProofError(
+            f"{root.path / EARLIER_JOURNAL} is {'missing' if data is None else 'damaged'}; the files as they "
+            f"were are in {root.path / EARLIER_BACKUP}: put them back by hand, then move that folder away"
+        )
+    return [line for line in lines if line]
+
+
+def _earlier_line(text: bytes) -> Line | None:
+    """A line of an earlier build's journal, or None for what is none."""
+    try:
+        line = dict(json.loads(text))
+        _check_deletion(line, line["backup"], below=EARLIER_BACKUP)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InputError):
+        return None
+    return {"event": "deleting", **line}
+
+
+def _has_earlier_backups(root: Root) -> bool:
+    """Whether files lie in DEST/backup that are named by the digest of what they hold, as only ours are."""
+    names = (name for name in root.names(EARLIER_BACKUP) if _is_digest(name.removesuffix(".json")))
+    return any(
+        sha256(root.read(f"{EARLIER_BACKUP}/{name}") or b"").hexdigest() == name.removesuffix(".json")
+        for name in names
+    )
+
+
+def temporary_name(root: Root, source: Path, before: str, after: str) -> str:
+    """The name beside a source under which its new bytes are written first.
+
+    Only a run on this DEST, for this very change, makes such a name: what lies there is ours.
+    """
+    told = "\0".join((str(root.path.resolve()), str(source), before, after))
+    return f".polymask-{sha256(told.encode(errors='surrogateescape')).hexdigest()[:32]}.tmp"
+
+
+def clear_stale(root: Root, deletions: Iterable[Deletion]) -> None:
+    """Remove what killed runs left that were replacing a source; a living one would hold the root."""
+    for deletion in deletions:
+        source = Path(deletion.source)
+        for edge in ((deletion.before, deletion.after), (deletion.after, deletion.before)):
+            path = source.with_name(temporary_name(root, source, *edge))
+            if path.is_file() and not path.is_symlink():
+                path.unlink(missing_ok=True)

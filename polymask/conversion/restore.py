@@ -1,0 +1,145 @@
+"""Putting annotation files back as they were before polygons were deleted from them, byte for byte."""
+
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+
+from polymask.conversion.delete_source import is_restorable
+from polymask.conversion.deletion_journal import (
+    JOURNAL,
+    Deletion,
+    Log,
+    clear_stale,
+    read_log,
+    speaks_of_deletions,
+    temporary_name,
+)
+from polymask.errors import FormatError, InputError, NotFound, PolymaskError, ProofError, SourceChanged
+from polymask.model import Skipped
+from polymask.results import Report
+from polymask.storage.durable import make_lasting, read_whole, replace_file
+from polymask.storage.local import Root
+from polymask.storage.safe_names import WORK
+from polymask.storage.urls import Location, Url
+
+
+def restore_folder(dest: Location, *, dry_run: bool = False) -> Report:
+    """Put annotation files back as they were before polygons were deleted from them.
+
+    Several deletions from one file are undone from the last to the first. A file that cannot be put
+    back does not keep the others from it: it is one of the report's `failures`, and where there is
+    no other, its error is raised: `SourceChanged` where the file is neither what was left nor what
+    was there before, `NotFound` where it is gone, `ProofError` where its backup is damaged or missing.
+
+    Raises `NotFound` where nothing was deleted, `ProofError` where the journal is damaged or
+    missing, `Locked` while a run holds the folder.
+    """
+    if isinstance(dest, Url):
+        raise InputError(
+            f"{dest}: nothing is deleted from a store, so nothing can be restored; name a folder"
+        )
+    root = Root(dest)
+    if not dest.is_dir():
+        raise NotFound(f"{dest}: nothing was deleted from here")
+    with root.held():
+        return _Undo(root, _log_of(root), dry_run=dry_run).report()
+
+
+def _log_of(root: Root) -> Log:
+    """The journal; an empty one where only earlier builds kept one."""
+    log = read_log(root)
+    if log is None and speaks_of_deletions(root):
+        raise ProofError(
+            f"{root.path / JOURNAL} is missing, though polygons may have been deleted from here; the files "
+            f"as they were are in {root.path / WORK / 'backup'}, if they are: put them back by hand"
+        )
+    return log or Log(root, [])
+
+
+class _Undo:
+    """The undoing of all deletions of a folder, a source after another."""
+
+    def __init__(self, root: Root, log: Log, *, dry_run: bool) -> None:
+        self.root, self.log, self.dry_run, self.notes = root, log, dry_run, list[str]()
+        self.deletions = log.all_deletions
+        if not self.deletions and not log.lost:
+            raise NotFound(f"{root.path}: nothing was deleted from here")
+
+    def report(self) -> Report:
+        """Undo them; what went wrong with a source is told when all others are done."""
+        report = Report()
+        if not self.dry_run:
+            self.root.clear_temporaries()
+        errors = dict(self._undone(report))
+        if self.log.lost:
+            errors[str(self.root.path / JOURNAL)] = ProofError(self.log.lost)
+        if len(errors) == 1 and not (report.written or report.unchanged):
+            raise next(iter(errors.values()))
+        report.notes = self.notes
+        report.failures = [Skipped(source, str(error)) for source, error in errors.items()]
+        report.exit_code = max((error.exit_code for error in errors.values()), default=0)
+        return report
+
+    def _undone(self, report: Report) -> Iterable[tuple[str, PolymaskError]]:
+        for source in dict.fromkeys(deletion.source for deletion in reversed(self.deletions)):
+            report.images += 1
+            try:
+                changed = self._undo([one for one in self.deletions if one.source == source])
+            except PolymaskError as error:
+                yield source, error
+            else:
+                report.written += changed
+                report.unchanged += not changed
+
+    def _undo(self, deletions: list[Deletion]) -> bool:
+        """Undo the deletions from one file, the last first; whether that changed anything."""
+        if not self.dry_run:
+            clear_stale(self.root, deletions)
+        changed, there = False, self._digest(deletions)
+        for deletion in reversed(deletions):
+            if there == deletion.after:
+                self._put_back(deletion)
+                there, changed = deletion.before, True
+            elif there == deletion.before and not self.dry_run:
+                make_lasting(Path(deletion.source))  # a restore before may have died on the way
+            elif there != deletion.before and not deletion.undone:
+                raise SourceChanged(
+                    f"{deletion.source} was changed since its polygons were deleted; "
+                    f"merge it with {self.root.path / deletion.backup} by hand"
+                )
+            self._note(deletion)
+        return changed
+
+    def _digest(self, deletions: list[Deletion]) -> str:
+        """Of the file that is there; of nothing where all was undone before, whatever became of it."""
+        path = Path(deletions[-1].source)
+        try:
+            return sha256(read_whole(path)).hexdigest()
+        except NotFound as error:
+            if all(deletion.undone for deletion in deletions):
+                return ""
+            backup = self.root.path / deletions[-1].backup
+            raise NotFound(f"{error}; as it was, it is {backup}: copy it there") from None
+
+    def _put_back(self, deletion: Deletion) -> None:
+        path, backup = Path(deletion.source), self.root.read(deletion.backup)
+        if backup is None or sha256(backup).hexdigest() != deletion.before:
+            raise ProofError(
+                f"{self.root.path / deletion.backup} is missing or damaged, and {path} was left as it is; "
+                "put it back from a copy of your own (its name is its SHA-256)"
+            )
+        data = read_whole(path)
+        if self.dry_run:
+            return
+        if not (is_restorable(data) and is_restorable(backup)):  # a folder from elsewhere may name any file
+            raise FormatError(f"{path} is no annotation file, but the journal names it; it was left as it is")
+        if sha256(data).hexdigest() != deletion.after:
+            raise SourceChanged(f"{path} was changed meanwhile; it was left as it is, run again")
+        name = temporary_name(self.root, path, deletion.after, deletion.before)
+        for what in replace_file(path, backup, temporary=name):
+            self.notes.append(f"{path} was put back, but {what} could not be kept")
+
+    def _note(self, deletion: Deletion) -> None:
+        """That a deletion is undone, so that nothing is expected of its file any more."""
+        if not (self.dry_run or deletion.undone):
+            self.log.note("restored", source=deletion.source, before=deletion.before, after=deletion.after)

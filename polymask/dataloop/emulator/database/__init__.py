@@ -1,0 +1,1 @@
+"""The emulator's documents: stored, found, queried."""

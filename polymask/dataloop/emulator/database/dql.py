@@ -1,0 +1,183 @@
+"""The platform's query language: a filter in, a question to each document out."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from polymask.dataloop.emulator.database.document import Document
+from polymask.errors import InputError
+
+Look = Callable[[Document, str], Any]
+Matches = Callable[[Document], bool]
+
+MISSING: Final = object()
+"""What a look for an absent field gives; no value, not even null, equals it."""
+
+# Elsewhere a star is a star: labels and tags may hold one.
+_GLOBBED = ("filename", "dir", "name")
+_RANGES = ("$gt", "$gte", "$lt", "$lte")
+
+
+def clauses(query: Any) -> list[tuple[str, Any]]:
+    """Flatten a filter to the (field, condition) pairs that must all hold.
+
+    Raises
+    ------
+    InputError
+        The filter is no object, or `$and` holds no list.
+
+    >>> clauses({"$and": [{"hidden": False}, {"type": "file"}], "name": "a.png"})
+    [('hidden', False), ('type', 'file'), ('name', 'a.png')]
+    """
+    if not isinstance(query, dict):
+        raise InputError(f"a filter is an object, not {query!r}")
+    flat: list[tuple[str, Any]] = []
+    for field, condition in query.items():
+        # Flat, so that cursors and indexed fields are seen wherever the SDK puts them.
+        if field == "$and":
+            flat += [pair for part in _parts(condition) for pair in clauses(part)]
+        else:
+            flat.append((field, condition))
+    return flat
+
+
+def compile_clauses(pairs: Iterable[tuple[str, Any]], look: Look) -> Matches:
+    """Return the question whether a document meets every pair.
+
+    Raises
+    ------
+    InputError
+        An operator that the query language does not have.
+
+    >>> cat = Document("annotation", "1", "", "box", "cat", b"{}")
+    >>> compile_clauses([("label", {"$in": ["cat", "dog"]})], lambda one, field: one.name)(cat)
+    True
+    """
+    tests = [_test(field, condition, look) for field, condition in pairs]
+    return lambda one: all(test(one) for test in tests)
+
+
+def is_range(condition: Any) -> bool:
+    """Tell whether a condition only bounds a text from below or above, as an id cursor does."""
+    return isinstance(condition, dict) and all(
+        operator in _RANGES and isinstance(bound, str) for operator, bound in condition.items()
+    )
+
+
+def _parts(listed: Any) -> Sequence[Any]:
+    if not isinstance(listed, list):
+        raise InputError(f"$and and $or hold lists, not {listed!r}")
+    return listed
+
+
+def _test(field: str, condition: Any, look: Look) -> Matches:
+    if field == "$or":
+        choices = [compile_clauses(clauses(part), look) for part in _parts(condition)]
+        return lambda one: any(choice(one) for choice in choices)
+    if field.startswith("$"):
+        raise InputError(f"unknown operator {field}")
+    checks = [_check(operator, wanted, field) for operator, wanted in _conditions(condition)]
+    # Nearly every clause; and it runs for each document of a dataset.
+    if len(checks) == 1:
+        check = checks[0]
+        return lambda one: check(look(one, field))
+    return lambda one: all(check(look(one, field)) for check in checks)
+
+
+def _conditions(condition: Any) -> list[tuple[str, Any]]:
+    if isinstance(condition, dict) and any(key.startswith("$") for key in condition):
+        return list(condition.items())
+    # The SDK writes a bare list where it means one of these.
+    return [("$in" if isinstance(condition, list) else "$eq", condition)]
+
+
+def _check(operator: str, wanted: Any, field: str) -> Callable[[Any], bool]:
+    if operator not in _CHECKS:
+        raise InputError(f"unknown operator {operator}")
+    if operator in ("$in", "$nin") and not isinstance(wanted, list):
+        raise InputError(f"{operator} takes a list, not {wanted!r}")
+    return _CHECKS[operator](wanted, field.rpartition(".")[2] in _GLOBBED and "." not in field)
+
+
+def _equal(wanted: Any, globbed: bool) -> Callable[[Any], bool]:  # noqa: FBT001 - one of a table's rows
+    if globbed and isinstance(wanted, str) and "*" in wanted:
+        pattern = glob(wanted)
+        return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+    return lambda value: (
+        _same(value, wanted) or (isinstance(value, list) and any(_same(one, wanted) for one in value))
+    )
+
+
+def _same(value: Any, wanted: Any) -> bool:
+    # Python holds True equal to 1, JSON does not.
+    return bool(value == wanted) and isinstance(value, bool) == isinstance(wanted, bool)
+
+
+def _in(wanted: list[Any], globbed: bool) -> Callable[[Any], bool]:  # noqa: FBT001
+    if not globbed and all(isinstance(one, str) for one in wanted):
+        # Deletion by ids asks for a thousand of them at once.
+        texts = frozenset(wanted)
+        return lambda value: any(
+            isinstance(one, str) and one in texts for one in (value if isinstance(value, list) else (value,))
+        )
+    checks = [_equal(one, globbed) for one in wanted]
+    return lambda value: any(check(value) for check in checks)
+
+
+def _not(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: not check(value)
+
+
+def _compare(holds: Callable[[Any, Any], bool]) -> Callable[[Any, bool], Callable[[Any], bool]]:
+    def row(wanted: Any, _globbed: bool) -> Callable[[Any], bool]:  # noqa: FBT001
+        return lambda value: _comparable(value, wanted) and holds(value, wanted)
+
+    return row
+
+
+def _comparable(value: Any, wanted: Any) -> bool:
+    # JSON has no order between true and a number; Python would find one.
+    if isinstance(value, bool) or isinstance(wanted, bool):
+        return False
+    numbers = isinstance(value, int | float) and isinstance(wanted, int | float)
+    return numbers or (isinstance(value, str) and isinstance(wanted, str))
+
+
+def _exists(wanted: Any, _globbed: bool) -> Callable[[Any], bool]:  # noqa: FBT001
+    return lambda value: (value is not MISSING) == bool(wanted)
+
+
+def _match(wanted: Any, _globbed: bool) -> Callable[[Any], bool]:  # noqa: FBT001
+    text = str(wanted).lower()
+    return lambda value: isinstance(value, str) and text in value.lower()
+
+
+@lru_cache(256)
+def glob(pattern: str) -> re.Pattern[str]:
+    """Return a pattern where `*` stands for a part of one path segment and `**` for any path.
+
+    >>> bool(glob("/a/*").fullmatch("/a/b.png")), bool(glob("/a/*").fullmatch("/a/b/c.png"))
+    (True, False)
+    >>> bool(glob("/a/**").fullmatch("/a/b/c.png"))
+    True
+    """
+    parts = re.split(r"(\*+)", pattern)
+    wild = {"*": "[^/]*"}
+    return re.compile(
+        "".join(wild.get(part, ".*") if part.startswith("*") else re.escape(part) for part in parts), re.S
+    )
+
+
+_CHECKS: dict[str, Callable[[Any, bool], Callable[[Any], bool]]] = {
+    "$eq": _equal,
+    "$ne": lambda wanted, globbed: _not(_equal(wanted, globbed)),
+    "$in": _in,
+    "$nin": lambda wanted, globbed: _not(_in(wanted, globbed)),
+    "$gt": _compare(lambda value, wanted: value > wanted),
+    "$gte": _compare(lambda value, wanted: value >= wanted),
+    "$lt": _compare(lambda value, wanted: value < wanted),
+    "$lte": _compare(lambda value, wanted: value <= wanted),
+    "$exists": _exists,
+    "$match": _match,
+}

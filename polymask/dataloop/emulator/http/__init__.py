@@ -1,0 +1,1 @@
+"""From HTTP requests to calls, and the handlers of each kind of call."""

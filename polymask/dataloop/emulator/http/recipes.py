@@ -1,0 +1,82 @@
+"""Calls about recipes and ontologies: which labels a dataset knows."""
+
+from typing import Any
+
+from polymask.dataloop.emulator.database.query import Query
+from polymask.dataloop.emulator.http.call import Answer, Call, Handler, Route
+from polymask.dataloop.emulator.http.projects import change_one, get_one, page, remove_one
+from polymask.dataloop.emulator.platform import Platform
+from polymask.dataloop.emulator.seeding.seed import label_root
+from polymask.errors import InputError, NotFound
+
+
+def listing(kind: str) -> Handler:
+    """Return a handler that lists a kind by `projects` and `ids`, comma-separated."""
+
+    def handler(platform: Platform, call: Call) -> Answer:
+        projects, ids = (
+            set(filter(None, call.query.get(name, "").split(","))) for name in ("projects", "ids")
+        )
+        found = [
+            one
+            for one in platform.store.all(kind)
+            if (not ids or one.id in ids)
+            and (not projects or projects & set(one.json().get("projectIds") or ()))
+        ]
+        query = Query(
+            page=int(call.query.get("pageOffset", 0)), page_size=int(call.query.get("pageSize", 1000))
+        )
+        return page(platform, found, query)
+
+    return handler
+
+
+def create(kind: str) -> Handler:
+    """Return a handler that stores what is posted."""
+    return lambda platform, call: Answer(
+        platform.view(platform.add(kind, _defaults(kind) | call.fields, call.user)), 201
+    )
+
+
+def change_labels(platform: Platform, call: Call) -> Answer:
+    """Change labels of an ontology, or add them with `upsert`; `parent.child` names a nested one."""
+    nodes = call.fields.get("labelsNode")
+    if not isinstance(nodes, list) or not all(isinstance(node, dict) and "tag" in node for node in nodes):
+        raise InputError("labelsNode must be a list of labels with tags")
+    roots = platform.store.get("ontology", call.params["id"]).json()["roots"]
+    for node in nodes:
+        place = _place(roots, str(node["tag"]).split("."), upsert=bool(call.fields.get("upsert")))
+        # The tag was the way to it, `parent.child`; the label itself has the last part only.
+        place["value"] |= {**node, "tag": place["value"]["tag"]}
+    return Answer(
+        platform.view(platform.merge("ontology", call.params["id"], {"roots": roots}, user=call.user))
+    )
+
+
+def _place(roots: list[dict[str, Any]], tags: list[str], *, upsert: bool) -> dict[str, Any]:
+    found = next((root for root in roots if root["value"]["tag"] == tags[0]), None)
+    if found is None:
+        if not upsert:
+            raise NotFound(f"label not found: {tags[0]}")
+        found = label_root(tags[0], len(roots))
+        roots.append(found)
+    return _place(found["children"], tags[1:], upsert=upsert) if tags[1:] else found
+
+
+def _defaults(kind: str) -> dict[str, object]:
+    return {"ontologyIds": []} if kind == "recipe" else {"roots": [], "attributes": []}
+
+
+ROUTES = (
+    Route("GET", "/recipes", listing("recipe")),
+    Route("POST", "/recipes", create("recipe")),
+    Route("GET", "/recipes/{id}", get_one("recipe")),
+    Route("PATCH", "/recipes/{id}", change_one("recipe")),
+    Route("DELETE", "/recipes/{id}", remove_one("recipe")),
+    Route("GET", "/ontologies", listing("ontology")),
+    Route("POST", "/ontologies", create("ontology")),
+    Route("GET", "/ontologies/{id}", get_one("ontology")),
+    Route("PUT", "/ontologies/{id}", change_one("ontology")),
+    Route("DELETE", "/ontologies/{id}", remove_one("ontology")),
+    Route("PATCH", "/ontologies/{id}/labels", change_labels),
+)

@@ -1,0 +1,162 @@
+"""What is kept of a large COCO file: a few numbers for each annotation, in columns."""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from polymask.formats.coco.index_cache import Stored
+from polymask.formats.coco.rows import Annotation, Image, Key, whole
+from polymask.formats.coco.segmentations import omission
+from polymask.formats.parsing.outline import Rows, decode_plain
+from polymask.ledger import Reason
+from polymask.model import Finding, Frame, Skipped
+
+Whole = NDArray[np.integer[Any]]
+
+_MOST = 1 << 62
+AT_ONCE = 4096  # annotations
+_annotations = msgspec.json.Decoder(list[Annotation])
+
+
+def read_rows(rows: Rows, numbers: Whole) -> list[Annotation]:
+    """Annotations by their places in the list, ascending; neighbours are read together."""
+    if not len(numbers):
+        return []
+    text = b"[%b]" % b",".join(rows.texts(numbers))
+    try:
+        found = _annotations.decode(text)
+    except msgspec.DecodeError:
+        found = _annotations.decode(decode_plain(text))
+    for number, annotation in zip(numbers.tolist(), found, strict=False):
+        if annotation.id is None:
+            annotation.id = f"annotations[{number}]"
+    return found
+
+
+class Images(Mapping[Key, Frame]):
+    """Frames by image id; `place` is where an image stands among those that are kept."""
+
+    def __init__(self, images: Iterable[Image]) -> None:
+        self.place: dict[Key, int] = {}
+        self.names: list[str] = []
+        self.frames: list[Frame] = []
+        same: dict[Frame, Frame] = {}
+        for image in images:
+            self.place[image.id] = len(self.names)
+            self.names.append(image.file_name)
+            self.frames.append(same.setdefault(image.frame, image.frame))
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.place
+
+    def __getitem__(self, key: Key) -> Frame:
+        return self.frames[self.place[key]]
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self.place)
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+
+class Columns:
+    """What is kept of each annotation that paints: a few numbers."""
+
+    def __init__(self, images: Images, names: dict[Key, str], *, boxes: bool = False) -> None:
+        self.images, self.names, self.boxes = images, names, boxes
+        self.codes = {key: code for code, key in enumerate(names)}
+        self.image, self.code, self.row, self.id = array("I"), array("I"), array("I"), array("q")
+        self.left_out: dict[Reason, Counter[int]] = {}
+
+    def add(self, index: int, annotation: Annotation) -> None:
+        """Take an annotation in; raises `Malformed` where it cannot be used."""
+        place_of = self.images.place
+        if omitted := omission(annotation, index, self.images, self.names, boxes=self.boxes):
+            self.left_out.setdefault(omitted.reason, Counter())[place_of[annotation.image_id]] += 1
+            return
+        self.image.append(place_of[annotation.image_id])
+        self.code.append(self.codes[annotation.category_id])
+        self.row.append(index)
+        self.id.append(_as_number(annotation.id))
+
+    def stored(self, marks: Rows, *, skipped: tuple[Skipped, ...], declared: int, invalid: int) -> Stored:
+        """The columns in order of the images, and what is told of them."""
+        findings = tuple(self._duplicates(marks))
+        self.id = array("q")  # large, and no longer needed
+        image = np.frombuffer(self.image, np.uint32)
+        order = np.argsort(image, kind="stable")
+        cuts = np.zeros(len(self.images) + 1, np.int64)
+        np.cumsum(np.bincount(image, minlength=len(self.images)), out=cuts[1:])
+        return Stored(
+            marks=marks.marks,
+            order=np.frombuffer(self.row, np.uint32)[order],
+            cuts=cuts,
+            names=self.images.names,
+            ids=list(self.images.place),
+            frames=np.array(self.images.frames, np.int64).reshape(-1, 2),
+            categories=list(self.names.items()),
+            used=self._used(np.frombuffer(self.code, np.uint32)[order]),
+            skipped=skipped,
+            declared=declared,
+            invalid=invalid,
+            left_out=[(*reason, dict(counts)) for reason, counts in self.left_out.items()],
+            findings=findings,
+        )
+
+    def _used(self, codes: Whole) -> dict[str, int]:
+        """Instances by label, in the order in which the images show them."""
+        counts = np.bincount(codes, minlength=len(self.names)).tolist()
+        first = {int(codes[at]): None for at in _firsts(codes, counts)}
+        keys, used = list(self.names), Counter[str]()
+        for code in first:
+            used[self.names[keys[code]]] += counts[code]
+        return dict(used)
+
+    def _duplicates(self, marks: Rows) -> Iterator[Finding]:
+        """One finding for each annotation whose id occurs more than once, in order of the images."""
+        ids = np.frombuffer(self.id, np.int64)
+        ascending = np.sort(ids)
+        several = np.unique(ascending[1:][ascending[1:] == ascending[:-1]])
+        if not len(several):
+            return
+        del ascending
+        at = np.flatnonzero(np.isin(ids, several))
+        places = np.frombuffer(self.image, np.uint32)[at]
+        order = np.argsort(places, kind="stable")
+        numbers = np.frombuffer(self.row, np.uint32)[at[order]]
+        keys = [key for part in parts_of(numbers) for key in _ids(marks, part)]
+        times = Counter(keys)  # numbers may agree where ids do not
+        for place, key in zip(places[order].tolist(), keys, strict=True):
+            if times[key] > 1:
+                name = self.images.names[place]
+                yield Finding("duplicate-id", name, whole(key), f"{times[key]} annotations have this id")
+
+
+def _firsts(codes: Whole, counts: list[int]) -> list[int]:
+    """Where each code that occurs does so first, ascending."""
+    return sorted(int(np.argmax(codes == code)) for code, count in enumerate(counts) if count)
+
+
+def _as_number(key: Key | None) -> int:
+    """Equal for equal ids, and nearly always different for others."""
+    return key if isinstance(key, int) and -_MOST <= key < _MOST else hash(key)
+
+
+def parts_of(numbers: Whole) -> Iterator[Whole]:
+    """The numbers, as many at a time as are read together."""
+    for start in range(0, len(numbers), AT_ONCE):
+        yield numbers[start : start + AT_ONCE]
+
+
+def _ids(marks: Rows, numbers: Whole) -> list[Key]:
+    """The ids of annotations, in the order of their numbers."""
+    order = np.argsort(numbers)
+    found: list[Key] = [0] * len(numbers)
+    for place, annotation in zip(order.tolist(), read_rows(marks, numbers[order]), strict=True):
+        found[place] = annotation.id or 0
+    return found

@@ -1,0 +1,49 @@
+"""Taking rows out of a list of a JSON file; every other byte stays as it is written."""
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from itertools import pairwise
+
+import msgspec
+
+from polymask.errors import FormatError
+from polymask.formats.parsing.byte_ranges import Ranges
+from polymask.formats.parsing.outline import NotJson, Outline, Rows, outline_of
+
+
+def without_rows(data: bytes, key: str, numbers: Sequence[int]) -> bytes:
+    """The bytes of a JSON object without some rows of its list `key`, by their ascending numbers.
+
+    NaN, which JSON does not know, a byte order mark and white space around what stays are left alone.
+
+    >>> without_rows(b'{"rows": [1, NaN, 3], "more": 4}', "rows", [0, 2])
+    b'{"rows": [ NaN], "more": 4}'
+    """
+    rows = rows_of(data, key)
+    marks = rows.marks.tolist()
+    edges = [-1, *numbers, len(marks) - 1]
+    kept = [data[marks[a + 1] + 1 : marks[b]] for a, b in pairwise(edges) if b > a + 1]
+    return b"".join((data[: marks[0] + 1], b",".join(kept), data[marks[-1] :]))
+
+
+def rows_of(data: bytes, key: str) -> Rows:
+    """Where the rows of a list of a JSON object lie; raises `FormatError` where there is no such list."""
+    outline = outline_in_memory(data)
+    section = sections_of(outline).get(key)
+    rows = outline.rows(section) if section is not None else None
+    if rows is None or not rows.closed:
+        raise FormatError(f"no list of {key} in it")
+    return rows
+
+
+def outline_in_memory(data: bytes) -> Outline:
+    """The outline of a JSON object that is in memory."""
+    return outline_of(Ranges("", size=len(data), open_file=lambda _: BytesIO(data)))
+
+
+def sections_of(outline: Outline) -> Mapping[str, msgspec.Raw]:
+    """The members of the outermost object, its lists by their numbers; raises `FormatError` for no object."""
+    try:
+        return msgspec.json.decode(outline.text, type=dict[str, msgspec.Raw])
+    except (NotJson, msgspec.DecodeError, RecursionError):
+        raise FormatError("no JSON object") from None

@@ -1,0 +1,222 @@
+"""A large COCO file, read by parts: an index of where each image's annotations lie.
+
+The file is read twice, a block at a time: for its outline, and to check every record as
+`polymask.formats.coco.whole` does. What is kept is where each annotation lies and which image it is of;
+a record's annotations are read again when it is asked for. The index is kept for the next run.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from polymask.errors import FormatError, InputError, SourceChanged
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.coco import whole as coco
+from polymask.formats.coco.columns import Columns, Images, Whole, parts_of, read_rows
+from polymask.formats.coco.index_cache import Stamp, Stored, is_stored, load, save
+from polymask.formats.coco.rows import (
+    Annotation,
+    Category,
+    Image,
+    Key,
+    T,
+    category_id,
+    category_names,
+    positions_of,
+    refuse_doubled,
+    refuse_doubled_rows,
+    sections_decoder,
+    whole,
+)
+from polymask.formats.coco.segmentations import omission, refuse_large
+from polymask.formats.coco.whole import instances_of
+from polymask.formats.parsing.byte_ranges import Ranges
+from polymask.formats.parsing.outline import NotJson, Rows, decode_plain
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.refusals import Refusals
+from polymask.limits import Limits
+from polymask.model import Frame, ImageRecord, Instance
+
+_HEAD = 100_000  # bytes of the annotations that tell panoptic files
+
+
+def sniff(content: Content) -> bool:
+    """Whether a large file has COCO's lists, and no panoptic segments in them."""
+    assert isinstance(content.path, Path)
+    if is_stored(content.path):
+        return True
+    outline = content.outline
+    members = msgspec.json.decode(outline.text, type=dict[str, msgspec.Raw])
+    if not {"images", "annotations"} <= members.keys():
+        return False
+    rows = outline.rows(members["annotations"])
+    if rows is None:
+        return True
+    start, stop = int(rows.marks[0]), int(rows.marks[-1])
+    return b'"segments_info"' not in rows.file.read(start, min(stop, start + _HEAD))
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """As `coco.read`, with the same checks and the same refusals in the same order."""
+    outlined = content.ranges
+    assert outlined
+    assert isinstance(content.path, Path)
+    asked: dict[str, Any] = {
+        "skip_invalid": options.skip_invalid,
+        "max_pixels": options.limits.max_pixels,
+        "boxes": options.boxes,
+    }
+    stamp = Stamp.of(content.path, **asked)
+    stored = load(stamp)
+    if stored is None:
+        stored = _stored(content, options)
+        if Stamp.of(content.path, **asked) != stamp:
+            raise SourceChanged(f"{content.path} was changed while it was read; run again")
+        stored = save(stamp, stored)
+    most = int(np.diff(stored.cuts).max(initial=0))
+    options.limits.check_instances(f"{content.path}: an image", most)
+    index = Index(outlined, stored, options.limits, options.boxes)
+    return Annotations(
+        path=content.path,
+        format="coco",
+        categories=tuple((name, category_id(key)) for key, name in stored.categories),
+        names=stored.names,
+        decode=index.record,
+        used=dict(stored.used),
+        skipped=stored.skipped,
+        ledger=stored.ledger,
+        findings=stored.findings,
+        without=partial(_without, content, options),
+    )
+
+
+def _without(
+    content: Content, options: ReadOptions, data: bytes, gone: Mapping[int, Collection[int]]
+) -> bytes:
+    """As a whole, in memory: what is left of the file is as large as the file."""
+    without = coco.read_whole(content, options).without
+    assert without
+    return without(data, gone)
+
+
+@dataclass(eq=False)
+class Index:
+    """Where the annotations of each image lie in a file."""
+
+    file: Ranges
+    stored: Stored
+    limits: Limits
+    boxes: bool = False
+
+    def __post_init__(self) -> None:
+        self.rows, self.names = Rows(self.file, self.stored.marks), dict(self.stored.categories)
+
+    def __reduce__(self) -> tuple[type["Index"], tuple[Ranges, Stored, Limits, bool]]:
+        return Index, (self.file, self.stored, self.limits, self.boxes)
+
+    def record(self, index: int) -> ImageRecord:
+        """The record of the i-th image, read anew; raises `SourceChanged` where the file is another."""
+        key, (height, width) = self.stored.ids[index], self.stored.frames[index].tolist()
+        start, stop = self.stored.cuts[index : index + 2].tolist()
+        instances: list[Instance] = []
+        for numbers in parts_of(self.stored.order[start:stop]):
+            found = self._annotations(numbers, key, (height, width))
+            instances += instances_of(found, (height, width), self.names)
+        return ImageRecord(whole(key), self.stored.names[index], (height, width), tuple(instances))
+
+    def _annotations(self, numbers: Whole, key: Key, frame: Frame) -> list[Annotation]:
+        """Some annotations of the image that has the key."""
+        try:
+            found = read_rows(self.rows, numbers)
+        except (NotJson, msgspec.DecodeError):
+            found = []
+        if len(found) != len(numbers) or any(
+            a.image_id != key or a.category_id not in self.names for a in found
+        ):
+            raise SourceChanged(f"{self.file.path} was changed while it was converted; run again")
+        for annotation in found if self.boxes else ():
+            omission(annotation, 0, {key: frame}, self.names, boxes=True)
+        refuse_large([a.segmentation for a in found], self.limits, f"{self.file.path}: image {key!r}")
+        return found
+
+
+def _stored(content: Content, options: ReadOptions) -> Stored:
+    try:
+        return _Reading(content, options).stored()
+    except (InputError, NotJson, RecursionError) as error:
+        # Of several things that are wrong, the one is told that a reader of the whole file comes upon first.
+        content.outline.check()
+        _Reading(content, options).check_types()
+        if isinstance(error, InputError):
+            raise
+        raise FormatError(f"{content.path}: not JSON: {error}") from None
+
+
+class _Reading:
+    """One look at every record of a file."""
+
+    def __init__(self, content: Content, options: ReadOptions) -> None:
+        self.outline, self.options = content.outline, options
+        self.types = Refusals(content.path, skip=options.skip_invalid)
+        self.values = Refusals(content.path, skip=options.skip_invalid)
+        refuse_doubled(content.path, self.outline.text)
+        self.sections = self.types.required(self.outline.text, sections_decoder)
+
+    def stored(self) -> Stored:
+        """What the index keeps."""
+        images = list(self._rows(self.sections.images, Image, "$.images"))
+        categories = list(self._rows(self.sections.categories, Category, "$.categories"))
+        positions = positions_of(images, self.values, self.options)
+        some = len(images)
+        kept = Images(image for index, image in images if positions.get(image.id) == index)
+        del images, positions  # large, and no longer needed
+        names = category_names(categories, self.values)
+        columns = Columns(kept, names, boxes=self.options.boxes)
+        earlier = len(self.types.skipped) + len(self.values.skipped)
+        rows = self._rows(self.sections.annotations, Annotation, "$.annotations")
+        self.values.each("$.annotations", rows, columns.add)
+        self._refuse_none(some or self.types.skipped)
+        sections = self.sections.annotations, self.sections.images, self.sections.categories
+        marks, *others = [found for one in sections if (found := self.outline.rows(one)) is not None]
+        self.outline.check(but=[marks, *others])
+        skipped = (*self.types.skipped, *self.values.skipped)
+        declared = len(Rows(marks.file, marks.marks))
+        return columns.stored(marks, skipped=skipped, declared=declared, invalid=len(skipped) - earlier)
+
+    def check_types(self) -> None:
+        """Raise `FormatError` for the first record that has another type than it should."""
+        images = self._rows(self.sections.images, Image, "$.images")
+        some = sum(1 for _ in images)
+        for section, kind, where in (
+            (self.sections.categories, Category, "$.categories"),
+            (self.sections.annotations, Annotation, "$.annotations"),
+        ):
+            for _ in self._rows(section, kind, where):
+                pass
+        self._refuse_none(some or self.types.skipped)
+
+    def _refuse_none(self, there: object) -> None:
+        if not there:
+            raise FormatError(f"{self.types.path}: the file has no images")
+
+    def _rows(self, section: msgspec.Raw, kind: type[T], where: str) -> Iterator[tuple[int, T]]:
+        rows = self.outline.rows(section)
+        if rows is None:
+            self.types.rows(section, kind, where)  # raises: it is no list
+            return
+        for start, stop in rows.blocks():
+            text = b"[%b]" % rows.text(start, stop)
+            try:
+                found = self.types.rows(text, kind, where, first=start)
+            except msgspec.DecodeError:
+                text = decode_plain(text)
+                found = self.types.rows(text, kind, where, first=start)
+            found = refuse_doubled_rows(text, found, where, self.types, first=start)
+            if not found and not text[1:-1].strip():
+                raise NotJson("nothing between two commas")
+            yield from found

@@ -1,0 +1,159 @@
+"""The rows of a COCO file: images, categories and annotations as they are written, and what each must be."""
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from polymask.errors import FormatError
+from polymask.formats import ReadOptions
+from polymask.formats.coco.doubled_keys import doubled_in_rows, doubled_key
+from polymask.formats.reading.refusals import Malformed, Refusals
+from polymask.model import Frame
+from polymask.storage.urls import Location
+
+Number = int | float
+Key = int | float | str  # 7, 7.0 and 7e0 are one key: they are equal, and hash equal
+
+
+class Image(msgspec.Struct, gc=False):
+    """A row of `images`."""
+
+    id: Key
+    file_name: str
+    height: Number
+    width: Number
+
+    @property
+    def frame(self) -> Frame:
+        """(height, width), which are whole numbers once they are checked."""
+        return int(self.height), int(self.width)
+
+
+class Category(msgspec.Struct, gc=False):
+    """A row of `categories`."""
+
+    id: Key
+    name: str
+
+
+class Annotation(msgspec.Struct, gc=False):
+    """A row of `annotations`, its segmentation and its box undecoded."""
+
+    image_id: Key
+    category_id: Key
+    id: Key | None = None
+    segmentation: msgspec.Raw = msgspec.Raw(b"null")
+    iscrowd: Number | bool | None = None
+    bbox: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class File(msgspec.Struct):
+    """The lists that a file must have, undecoded."""
+
+    images: msgspec.Raw
+    annotations: msgspec.Raw
+    categories: msgspec.Raw
+
+
+sections_decoder = msgspec.json.Decoder(File)
+
+
+Row = Image | Category | Annotation
+T = TypeVar("T", bound=Row)
+_DEFAULTS = {
+    kind: {field.name: field.default for field in msgspec.structs.fields(kind)}
+    for kind in (Image, Category, Annotation)
+}
+_TWICE = "the key '{}' is there twice"
+
+
+def refuse_doubled(path: Location | str, text: bytes) -> None:
+    """Raise `FormatError` where a file has one of its lists twice: a reader sees one of the two only."""
+    if key := doubled_key(text, File.__struct_fields__):
+        raise FormatError(f"{path}: $.{key}: {_TWICE.format(key)}; join the two, or take one out")
+
+
+def refuse_doubled_rows(
+    text: bytes | msgspec.Raw,
+    rows: list[tuple[int, T]],
+    where: str,
+    refusals: Refusals,
+    *,
+    first: int = 0,
+) -> list[tuple[int, T]]:
+    """The rows that have no key twice of those that are read; the others are refused."""
+    written = bytes(text) if rows else b""
+    if not any(written.count(b'"%b"' % key.encode()) > there for key, there in _there(rows)):
+        return rows  # no more keys are written than were read
+    doubled = dict(doubled_in_rows(written, type(rows[0][1]).__struct_fields__))
+    for number, _ in rows:
+        if key := doubled.get(number - first):
+            refusals.refuse(f"{where}[{number}].{key}", _TWICE.format(key))
+    return [(number, row) for number, row in rows if number - first not in doubled]
+
+
+def _there(rows: Sequence[tuple[int, Row]]) -> Iterator[tuple[str, int]]:
+    """How many rows have each key that is read, as far as can be told."""
+    for key, default in _DEFAULTS[type(rows[0][1])].items() if rows else ():
+        if default is msgspec.NODEFAULT:
+            yield key, len(rows)
+        else:
+            yield key, sum(getattr(row, key) != default for _, row in rows)
+
+
+def positions_of(
+    images: Sequence[tuple[int, Image]], refusals: Refusals, options: ReadOptions
+) -> dict[Key, int]:
+    """Where each image id stands in the list; images that cannot be used are refused."""
+    positions: dict[Key, int] = {}
+    for index, image in images:
+        if refusals.catch(f"$.images[{index}]", _check_image, image, positions):
+            options.limits.check_frame(f"{refusals.path}: $.images[{index}]", image.frame)
+            positions[image.id] = index
+    return positions
+
+
+def _check_image(image: Image, seen: dict[Key, int]) -> bool:
+    for side in ("height", "width"):
+        check_side(f"$.{side}", getattr(image, side))
+    if not image.file_name:
+        raise Malformed("$.file_name", "the name is empty")
+    if image.id in seen:
+        raise Malformed("$.id", f"$.images[{seen[image.id]}] has the id {image.id!r} as well")
+    return True
+
+
+def category_names(categories: Sequence[tuple[int, Category]], refusals: Refusals) -> dict[Key, str]:
+    """Category ids to names, in ascending order of id."""
+    names: dict[Key, str] = {}
+    for index, category in categories:
+        refusals.catch(f"$.categories[{index}]", _add_category, category, names)
+    return dict(sorted(names.items(), key=lambda item: (isinstance(item[0], str), item[0])))
+
+
+def _add_category(category: Category, names: dict[Key, str]) -> None:
+    if category.id in names:
+        raise Malformed("$.id", f"category '{names[category.id]}' has the id {category.id!r} as well")
+    if not category.name:
+        raise Malformed("$.name", "the name is empty")
+    names[category.id] = category.name
+
+
+def check_side(where: str, size: Number) -> None:
+    """Raise `Malformed` for a side that is no whole number above 0."""
+    if size <= 0 or size != int(size):
+        raise Malformed(where, f"an image is a whole number of pixels large, not {size}")
+
+
+def category_id(key: Key) -> int | None:
+    """The id as a number that a label can have, or None."""
+    number = whole(key)
+    return number if isinstance(number, int) else None
+
+
+def whole(key: Key) -> int | str:
+    """The key as a record has it: a whole number, or a text."""
+    if isinstance(key, float):
+        return int(key) if key.is_integer() else str(key)
+    return key

@@ -1,0 +1,137 @@
+"""COCO's segmentations: rings or runs, told by their type; checked first, decoded when they are drawn."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from polymask.formats.coco.rows import Annotation, Key, Number
+from polymask.formats.reading.refusals import Malformed, decode_json, inside
+from polymask.ledger import BOX, EMPTY, Omitted
+from polymask.limits import Limits
+from polymask.model import Frame, Polygon, Runs, Shape
+from polymask.raster.kernel import is_plain, plain_rings, run_counts
+
+
+class _Rle(msgspec.Struct):
+    size: tuple[Number, Number]
+    counts: list[int] | str
+
+
+_rings = msgspec.json.Decoder(list[list[float]])
+_rle = msgspec.json.Decoder(_Rle)
+_box = msgspec.json.Decoder(tuple[float, float, float, float])
+_LEAST_BOX = len("null")  # bytes; four numbers in brackets are longer
+_NULL = msgspec.Raw(b"null")
+_LEAST_TEXT = 4  # bytes of JSON for a point: two digits, two commas
+
+
+def is_rle(segmentation: msgspec.Raw) -> bool:
+    """Whether a segmentation is runs."""
+    return bytes(memoryview(segmentation)[:1]) == b"{"
+
+
+def rle_size(segmentation: msgspec.Raw) -> tuple[Number, Number]:
+    """The height and width that runs tell, as they are written; raises `Malformed` for other things."""
+    return decode_json(segmentation, _rle).size
+
+
+def omission(
+    annotation: Annotation,
+    index: int,
+    frames: Mapping[Key, Frame],
+    names: Mapping[Key, str],
+    *,
+    boxes: bool = False,
+) -> Omitted | None:
+    """Why an annotation is not painted, or None; raises `Malformed` where it cannot be used.
+
+    With `boxes`, the box of one without segmentation becomes its segmentation.
+    """
+    if annotation.image_id not in frames:
+        raise Malformed("$.image_id", f"no image has the id {annotation.image_id!r}")
+    if annotation.category_id not in names:
+        raise Malformed("$.category_id", f"no category has the id {annotation.category_id!r}")
+    if annotation.id is None:
+        annotation.id = f"annotations[{index}]"
+    if check_segmentation(annotation.segmentation, frames[annotation.image_id]):
+        return None
+    if not has_box(annotation.bbox):
+        return EMPTY
+    if not boxes:
+        return BOX
+    annotation.segmentation = box_ring(annotation.bbox)
+    return None
+
+
+def has_box(bbox: msgspec.Raw) -> bool:
+    """Whether there is a box."""
+    return len(memoryview(bbox)) > _LEAST_BOX
+
+
+def box_ring(bbox: msgspec.Raw) -> msgspec.Raw:
+    """The segmentation of a box (x, y, width, height): one ring; raises `Malformed` for other things."""
+    with inside("$.bbox"):
+        x, y, width, height = decode_json(bbox, _box)
+        right, bottom = x + width, y + height
+        if not (math.isfinite(right) and math.isfinite(bottom)):
+            raise Malformed("$", "a box that reaches beyond all numbers")
+    return msgspec.Raw(msgspec.json.encode([[x, y, right, y, right, bottom, x, bottom]]))
+
+
+def check_segmentation(segmentation: msgspec.Raw, frame: Frame) -> bool:
+    """Whether there is one; raises `Malformed` where it cannot be drawn."""
+    if is_plain(segmentation):
+        return True
+    with inside("$.segmentation"):
+        if is_rle(segmentation):
+            _runs(segmentation, frame)
+            return True
+        return bool(_checked_rings(segmentation))
+
+
+def refuse_large(segmentations: Sequence[msgspec.Raw], limits: Limits, where: str) -> None:
+    """Raise `LimitError` where the rings of a segmentation have more points than are allowed."""
+    least = _LEAST_TEXT * limits.max_vertices
+    for index, segmentation in enumerate(segmentations):
+        if len(memoryview(segmentation)) > least and not is_rle(segmentation):
+            limits.check_points(f"{where}[{index}]", bytes(segmentation).count(b",") // 2 + 1)
+
+
+def shapes_of(segmentations: list[msgspec.Raw], frame: Frame) -> list[Shape]:
+    """The polygons or the runs of an image's segmentations, which were checked."""
+    rings = plain_rings(segmentations)
+    if rings is None:
+        return [_shape_of(one, frame) for one in segmentations]
+    return [tuple([Polygon.trusted(ring) for ring in parts]) for parts in rings]
+
+
+def _shape_of(segmentation: msgspec.Raw, frame: Frame) -> Shape:
+    if is_rle(segmentation):
+        return _runs(segmentation, frame)
+    if is_plain(segmentation):
+        return shapes_of([segmentation], frame)[0]
+    return tuple(Polygon(np.array(ring).reshape(-1, 2)) for ring in _rings.decode(segmentation))
+
+
+def _checked_rings(segmentation: msgspec.Raw) -> list[list[float]]:
+    if segmentation == _NULL:
+        return []
+    rings = decode_json(segmentation, _rings)
+    for index, ring in enumerate(rings):
+        if len(ring) % 2:
+            raise Malformed(f"$[{index}]", f"{len(ring)} numbers are no pairs of x and y")
+        if len(ring) < 6:
+            raise Malformed(f"$[{index}]", f"a ring has at least 3 points, not {len(ring) // 2}")
+    return rings
+
+
+def _runs(segmentation: msgspec.Raw, frame: Frame) -> Runs:
+    rle = decode_json(segmentation, _rle)
+    if rle.size != frame:
+        raise Malformed(
+            "$.size", f"runs of {rle.size[0]} × {rle.size[1]} px in an image of {frame[0]} × {frame[1]}"
+        )
+    with inside("$.counts"):
+        return Runs(run_counts(rle.counts) if isinstance(rle.counts, str) else rle.counts, frame)

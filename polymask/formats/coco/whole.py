@@ -1,0 +1,255 @@
+"""COCO instances JSON, and COCO results lists.
+
+Read: `images` (`id`, `file_name`, `height`, `width`), `categories` (`id`, `name`),
+`annotations` (`id`, `image_id`, `category_id`, `segmentation`, `iscrowd`); other keys
+are ignored. A segmentation is told by its type, never by `iscrowd`: a list of rings,
+whose parts are united; an object whose `counts` are a list (uncompressed RLE) or a
+string (compressed). Segmentations stay undecoded until their image is asked for.
+Source: cocodataset.org, "Data format"; pycocotools `maskApi.h` for runs.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+
+import msgspec
+
+from polymask.errors import FormatError, SourceChanged
+from polymask.formats import Annotations, ReadOptions, coco_panoptic
+from polymask.formats.coco.cutting import without_rows
+from polymask.formats.coco.rows import (
+    Annotation,
+    Category,
+    File,
+    Image,
+    Key,
+    Number,
+    T,
+    category_id,
+    category_names,
+    check_side,
+    positions_of,
+    refuse_doubled,
+    refuse_doubled_rows,
+    sections_decoder,
+    whole,
+)
+from polymask.formats.coco.segmentations import is_rle, omission, refuse_large, rle_size, shapes_of
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.refusals import Malformed, Refusals, inside
+from polymask.ledger import Ledger
+from polymask.model import Finding, Frame, ImageRecord, Instance
+
+MANY = False
+
+FACTS = Facts(
+    title="COCO instances, stuff and results",
+    source="cocodataset.org, “Data format”; pycocotools `maskApi.h` for runs",
+    files="A `.json` file; RectLabel's and CVAT's COCO exports are the same.",
+    sniffed="an object with `images` and `annotations`, without `segments_info`; or a list of results",
+    read=(
+        ("images[].id, file_name, height, width", "the image and its frame"),
+        ("categories[].id, name", "the labels and their ids"),
+        ("annotations[].image_id, category_id, id, iscrowd", "whose instance it is; `--crowd`"),
+        ("annotations[].segmentation", "rings, or runs: told by the type, never by `iscrowd`"),
+        ("annotations[].bbox", "painted with `--boxes`, where there is no segmentation"),
+    ),
+    ignored="`area`, `score`, `keypoints`, `supercategory`, `licenses`, `info`, `attributes`.",
+    rings="Parts, which are united; COCO has no holes but in runs. `--holes even-odd` overrides.",
+    order="File order.",
+    labels="In ascending order of id, with their ids. A results list has no names: they are the ids.",
+    frame="As the file says; of a results list that of the runs.",
+    limits=(
+        "A results list of polygons tells no image size, and is refused.",
+        "A list, or a key of a record, that is there twice is refused.",
+        "An annotation without segmentation (a box, keypoints) paints nothing, and is counted.",
+        "Of 256 MiB and more, a file is read by parts: see [Large inputs](../scale.md).",
+    ),
+    sample="coco-stuff/stuff.json",
+)
+
+
+def sniff(content: Content) -> bool:
+    """Whether the file has COCO's lists, or is a list of results."""
+    if content.ranges:
+        from polymask.formats.coco import indexed as coco_index
+
+        return coco_index.sniff(content)
+    if {"images", "annotations"} <= content.keys:
+        return not coco_panoptic.sniff(content)
+    return content.is_json and content.is_list and "image_id" in content.keys
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """Every record is checked here; `decode` then cannot fail on them."""
+    if content.ranges:
+        from polymask.formats.coco import indexed as coco_index
+
+        return coco_index.read(content, options)
+    return read_whole(content, options)
+
+
+def read_whole(content: Content, options: ReadOptions) -> Annotations:
+    """The file, in memory as a whole."""
+    refusals = Refusals(content.path, skip=options.skip_invalid)
+    others = 0  # records that are refused and are no annotations
+    if content.is_list:
+        annotations = _rows(content.json, Annotation, "$", refusals)
+        images, categories, annotations = _from_results(annotations, refusals)
+        where = "$"
+    else:
+        sections = _sections_of(content, refusals)
+        images = _rows(sections.images, Image, "$.images", refusals)
+        categories = _rows(sections.categories, Category, "$.categories", refusals)
+        others = len(refusals.skipped)
+        annotations = _rows(sections.annotations, Annotation, "$.annotations", refusals)
+        where = "$.annotations"
+    if not images and not refusals.skipped:
+        raise FormatError(f"{content.path}: the file has no images")
+    declared = len(annotations) + len(refusals.skipped) - others
+    before = len(refusals.skipped)
+    positions = positions_of(images, refusals, options)
+    kept = [image for index, image in images if positions.get(image.id) == index]
+    names = category_names(categories, refusals)
+    others += len(refusals.skipped) - before
+    reader = _Reader(kept, names, boxes=options.boxes)
+    refusals.each(where, annotations, reader.add)
+    refuse_large([a.segmentation for _, a in annotations], options.limits, f"{content.path}: {where}")
+    for key, group in reader.of_image.items():
+        options.limits.check_instances(f"{content.path}: the image {key!r}", len(group))
+    return Annotations(
+        path=content.path,
+        format="coco",
+        categories=tuple((name, category_id(key)) for key, name in names.items()),
+        names=[image.file_name for image in kept],
+        decode=reader.record,
+        used=reader.used(),
+        skipped=tuple(refusals.skipped),
+        ledger=reader.closed(declared, invalid=len(refusals.skipped) - others),
+        findings=tuple(reader.duplicate_ids()),
+        without=None if content.is_list else partial(_without, content, reader, annotations),
+    )
+
+
+def _rows(text: bytes | msgspec.Raw, kind: type[T], where: str, refusals: Refusals) -> list[tuple[int, T]]:
+    return refuse_doubled_rows(text, refusals.rows(text, kind, where), where, refusals)
+
+
+def _sections_of(content: Content, refusals: Refusals) -> File:
+    refuse_doubled(content.path, content.json)  # all of the text: `top` may be its first line only
+    try:
+        return msgspec.convert(content.top, File)
+    except msgspec.ValidationError:
+        return refusals.required(content.json, sections_decoder)  # which says what is missing
+
+
+def _without(
+    content: Content,
+    reader: "_Reader",
+    annotations: Sequence[tuple[int, Annotation]],
+    data: bytes,
+    gone: Mapping[int, Collection[int]],
+) -> bytes:
+    """The file's bytes without some instances: by the image's place, their positions in its record.
+
+    Everything else stays as it is written. Raises `SourceChanged` where `data` is not what was read.
+    """
+    if data != content.data:
+        raise SourceChanged(f"{content.path} was changed while it was read; run again")
+    numbers = {id(annotation): number for number, annotation in annotations}
+    groups = ((reader.of_image[reader.images[place].id], chosen) for place, chosen in gone.items())
+    rows = sorted(numbers[id(group[position])] for group, chosen in groups for position in chosen)
+    return without_rows(data, "annotations", rows)
+
+
+def instances_of(annotations: Sequence[Annotation], frame: Frame, names: Mapping[Key, str]) -> list[Instance]:
+    """The instances that checked annotations of an image are."""
+    shapes = shapes_of([annotation.segmentation for annotation in annotations], frame)
+    return [
+        Instance(whole(a.id or 0), names[a.category_id], shape, crowd=bool(a.iscrowd))
+        for a, shape in zip(annotations, shapes, strict=True)
+    ]
+
+
+class _Reader:
+    """Annotations by image, their segmentations checked but not kept decoded."""
+
+    def __init__(self, images: Sequence[Image], names: dict[Key, str], *, boxes: bool = False) -> None:
+        self.images, self.names, self.boxes, self.ledger = images, names, boxes, Ledger()
+        self.places = {image.id: place for place, image in enumerate(images)}
+        self.of_image: dict[Key, list[Annotation]] = {image.id: [] for image in images}
+        self.frames = {image.id: image.frame for image in images}
+
+    def add(self, index: int, annotation: Annotation) -> None:
+        """Take an annotation in; raises `Malformed` where it cannot be used."""
+        omitted = omission(annotation, index, self.frames, self.names, boxes=self.boxes)
+        if omitted is None:
+            self.of_image[annotation.image_id].append(annotation)
+        else:
+            self.ledger.leave_out(omitted.reason, self.places[annotation.image_id])
+
+    def closed(self, declared: int, *, invalid: int) -> Ledger:
+        """The ledger of all images, of which so many annotations are declared and refused."""
+        self.ledger.close(declared=declared, of_image=map(len, self.of_image.values()), invalid=invalid)
+        return self.ledger
+
+    def record(self, index: int) -> ImageRecord:
+        """The record of the i-th image."""
+        image = self.images[index]
+        instances = instances_of(self.of_image[image.id], image.frame, self.names)
+        return ImageRecord(whole(image.id), image.file_name, image.frame, tuple(instances))
+
+    def used(self) -> dict[str, int]:
+        """How many instances each category has, by name."""
+        keys = Counter(annotation.category_id for group in self.of_image.values() for annotation in group)
+        used: Counter[str] = Counter()
+        for key, instances in keys.items():
+            used[self.names[key]] += instances
+        return dict(used)
+
+    def duplicate_ids(self) -> list[Finding]:
+        """One finding for each annotation id that occurs more than once."""
+        ids = Counter(annotation.id for group in self.of_image.values() for annotation in group)
+        twice = {key for key, times in ids.items() if times > 1}
+        return [
+            Finding(
+                "duplicate-id", image.file_name, whole(a.id or 0), f"{ids[a.id]} annotations have this id"
+            )
+            for image in (self.images if twice else ())
+            for a in self.of_image[image.id]
+            if a.id in twice
+        ]
+
+
+def _from_results(
+    rows: Sequence[tuple[int, Annotation]], refusals: Refusals
+) -> tuple[list[tuple[int, Image]], list[tuple[int, Category]], list[tuple[int, Annotation]]]:
+    """The images that the results' runs tell the size of, categories named by id, and the good rows."""
+    images: dict[Key, Image] = {}
+    good: list[tuple[int, Annotation]] = []
+    for index, row in rows:
+        if row.image_id not in images:
+            size = refusals.catch(f"$[{index}]", _result_size, row)
+            if size is None:
+                continue
+            images[row.image_id] = Image(row.image_id, str(row.image_id), *size)
+        good.append((index, row))
+    categories = dict.fromkeys(row.category_id for _, row in good)
+    named = [Category(key, str(key)) for key in categories]
+    return list(enumerate(images.values())), list(enumerate(named)), good
+
+
+def _result_size(annotation: Annotation) -> tuple[Number, Number]:
+    """The size that a result's runs tell, of whole numbers above 0."""
+    if not is_rle(annotation.segmentation):
+        raise Malformed(
+            "$.segmentation",
+            "a results list tells no image size unless it holds runs; "
+            "put these results under `annotations` of a file that has `images`",
+        )
+    with inside("$.segmentation"):
+        size = rle_size(annotation.segmentation)
+        for side in size:
+            check_side("$.size", side)
+    return size

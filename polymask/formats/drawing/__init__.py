@@ -1,0 +1,1 @@
+"""Shapes that several formats have: curves, shares of a picture, pixels with a legend."""

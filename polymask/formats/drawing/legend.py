@@ -1,0 +1,124 @@
+"""PNG and legend: a mask whose values or colors are told apart by a table beside it.
+
+What many tools export in place of polygons. A pixel's code is its gray value or palette index, or
+the bytes of its color; 0 (black, and whatever is transparent) is background unless the legend names it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polymask.codecs.png import opened_png
+from polymask.errors import FormatError
+from polymask.formats.reading.addresses import local_name, named_file
+from polymask.formats.reading.records import Notes
+from polymask.formats.reading.refusals import Malformed
+from polymask.limits import Limits
+from polymask.model import Frame, Instance, Runs
+
+Codes = NDArray[np.unsignedinteger[Any]]
+RED_HIGH, RED_LOW = (16, 8, 0), (0, 8, 16)  # how far red, green and blue are shifted
+_GRAY = ("1", "L", "P", "I", "I;16")
+
+
+def linked_png(address: str, notes: Notes) -> bytes:
+    """The bytes of the PNG that an address names, from the source's own folder; raises `Malformed`."""
+    file = named_file(notes.page.file.place, address, beside=notes.page.file.name)
+    if file is None:
+        name = local_name(address).rpartition("/")[2]
+        raise Malformed("$", f"polymask opens no address: put the mask beside this file, as {name!r}")
+    return file.read()
+
+
+def codes_of(data: bytes, limits: Limits, *, shifts: tuple[int, int, int] = RED_HIGH) -> Codes:
+    """The (height, width) codes of a PNG: gray values and palette indices as they are, colors packed.
+
+    `shifts` tell where the three bytes of a color go. Raises `Malformed` for other bytes,
+    `LimitError`, before memory is taken, for a PNG too large.
+    """
+    try:
+        with opened_png(data, limits) as picture:
+            if picture.mode in _GRAY:
+                return np.array(picture).astype(np.uint32)
+            return _packed(np.array(picture.convert("RGBA")), shifts)
+    except FormatError as error:
+        raise Malformed("$", str(error)) from None
+
+
+def _packed(rgba: NDArray[np.uint8], shifts: tuple[int, int, int]) -> Codes:
+    codes = np.zeros(rgba.shape[:2], np.uint32)
+    for channel, shift in enumerate(shifts):
+        codes |= rgba[..., channel].astype(np.uint32) << shift
+    codes[rgba[..., 3] == 0] = 0
+    return codes
+
+
+def color_code(text: str) -> int:
+    """The code of a color as it is written, `#rrggbb`; raises `Malformed` for other text.
+
+    >>> color_code("#000102")
+    258
+    """
+    digits = text.removeprefix("#")
+    try:
+        if len(digits) != 6:
+            raise ValueError
+        return int.from_bytes(bytes.fromhex(digits))
+    except ValueError:
+        raise Malformed("$", f"a color is #rrggbb, not {text!r}") from None
+
+
+def legend_of(rows: Iterable[tuple[int, str]]) -> dict[int, str]:
+    """The labels by code; raises `Malformed` for a code that is negative, or there twice."""
+    legend: dict[int, str] = {}
+    for code, label in rows:
+        if code in legend or code < 0:
+            raise Malformed("$", f"the value {code} is " + ("there twice" if code in legend else "negative"))
+        legend[code] = label
+    return legend
+
+
+def frame_of(codes: Codes) -> Frame:
+    """The (height, width) of a mask."""
+    return codes.shape[0], codes.shape[1]
+
+
+def painted(codes: Codes, legend: Mapping[int, str], notes: Notes) -> Iterator[Instance]:
+    """An instance for each code of the legend, in ascending order; those without a pixel are counted.
+
+    Raises `Malformed` for a code that is neither 0 nor in the legend, with its first pixel.
+    """
+    runs = dict(runs_by_code(codes))
+    for code in sorted({0} & legend.keys() | runs.keys()):
+        if code and code not in legend:
+            row, column = (int(at[0]) for at in np.nonzero(codes == code))
+            told = f"{code} (#{code:06x})"
+            raise Malformed("$", f"the value {told} at row {row}, column {column} is not in the legend")
+    notes.unsegmented += len(legend.keys() - runs.keys())
+    for code in sorted(legend.keys() & runs.keys()):
+        yield Instance(code, legend[code], Runs(runs[code], frame_of(codes)))
+
+
+def runs_by_code(codes: Codes) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Each code that occurs with its run counts, down the columns; in one pass over the frame.
+
+    >>> [(code, counts.tolist()) for code, counts in runs_by_code(np.array([[7, 0], [7, 0]], np.uint32))]
+    [(0, [2, 2, 0]), (7, [0, 2, 2])]
+    """
+    flat = codes.T.reshape(-1)
+    starts = np.concatenate(([0], np.flatnonzero(flat[1:] != flat[:-1]) + 1))
+    stops = np.append(starts[1:], flat.size)
+    values = flat[starts]
+    order = np.argsort(values, kind="stable")
+    found, firsts = np.unique(values[order], return_index=True)
+    for code, places in zip(found.tolist(), np.split(order, firsts[1:]), strict=True):
+        edges = np.column_stack((starts[places], stops[places])).reshape(-1)
+        yield code, np.diff(np.concatenate(([0], edges, [flat.size])))
+
+
+def check_same(frame: Frame, codes: Codes, what: str) -> None:
+    """Raise `Malformed` where a mask is not as large as the image that is told of."""
+    if codes.shape != frame:
+        raise Malformed("$", f"a mask of {codes.shape[0]} × {codes.shape[1]} px for {what} of {frame}")

@@ -1,0 +1,1 @@
+"""Texts and files that several formats are written in, read strictly."""

@@ -1,0 +1,76 @@
+"""A file of which parts are read: opened once in each process, and again where it was sent to."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from io import FileIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from polymask.errors import SourceChanged
+from polymask.storage.local import disk_error
+
+CHUNK = 1 << 22  # bytes read at once when all of a file is looked at
+
+
+class Ranges:
+    """Byte ranges of a seekable file. Forked workers and threads may share it; it can be pickled.
+
+    `open_file` gives the file, opened for reading; what it is called with is the path. It has
+    to be picklable where the `Ranges` are.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        size: int | None = None,
+        open_file: "Callable[[Any], BinaryIO] | None" = None,
+    ) -> None:
+        self.path, self._open_file = path, open_file or _open
+        self._opened: dict[tuple[int, int], BinaryIO] = {}
+        self.size = os.stat(path).st_size if size is None else size  # noqa: PTH116
+
+    def read(self, start: int, stop: int) -> bytes:
+        """The bytes of a half-open range; raises `SourceChanged` where the file ends before."""
+        try:
+            data = self._read(self._file, start, stop - start)
+        except OSError as error:
+            raise disk_error(error, self.path) from None
+        if len(data) != stop - start:
+            raise SourceChanged(f"{self.path} became shorter while it was read; run again")
+        return data
+
+    def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
+        """All of the file, a part at a time."""
+        for start in range(0, self.size, size):
+            yield self.read(start, min(start + size, self.size))
+
+    @staticmethod
+    def _read(file: BinaryIO, start: int, size: int) -> bytes:
+        if isinstance(file, FileIO):
+            return os.pread(file.fileno(), size, start)
+        file.seek(start)
+        data = file.read(size)
+        while len(data) < size and (more := file.read(size - len(data))):
+            data += more
+        return data
+
+    @property
+    def _file(self) -> BinaryIO:
+        """The file as this thread of this process opened it: a position must not be shared."""
+        key = os.getpid(), threading.get_ident()
+        if key not in self._opened:
+            self._opened[key] = self._open_file(self.path)
+        return self._opened[key]
+
+    def __del__(self) -> None:
+        for file in getattr(self, "_opened", {}).values():
+            file.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_opened": {}}
+
+
+def _open(path: str | Path) -> BinaryIO:
+    return Path(path).open("rb", buffering=0)

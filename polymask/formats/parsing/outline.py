@@ -1,0 +1,237 @@
+"""The outline of a large JSON object: where its lists lie and where each list's elements part.
+
+Found in one pass over the file, a chunk at a time; the lists' elements are never in memory
+together. What stands outside the lists, the skeleton, is small and is kept. Whether all of it
+is JSON is told by decoding every list a block at a time: errors name the byte, as those of a
+JSON library do that was given the whole text.
+"""
+
+import json
+import re
+from bisect import bisect_right
+from codecs import getincrementaldecoder
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from polymask.errors import FormatError
+from polymask.formats.parsing.byte_ranges import Ranges
+from polymask.formats.parsing.nesting import Nesting
+from polymask.raster.kernel import places_in
+
+BLOCK = 1 << 20  # bytes of a list decoded at once
+BOM = b"\xef\xbb\xbf"
+_raw = msgspec.json.Decoder(msgspec.Raw)
+_BYTE = re.compile(r"\(byte (\d+)\)")
+_CONSTANT = re.compile(rb'("(?:[^"\\]|\\.)*")|(-?Infinity|NaN)', re.DOTALL)
+_DEEP = "nested too deep"
+
+
+class NotJson(Exception):
+    """What a JSON library says of a text, and at which byte, as far as it tells."""
+
+    def __init__(self, message: str, byte: float = float("inf")) -> None:
+        super().__init__(message)
+        self.byte = byte
+
+    @classmethod
+    def of(cls, error: msgspec.DecodeError) -> "NotJson":
+        """What msgspec says, the byte a number of its own."""
+        found = _BYTE.search(str(error))
+        return cls(str(error), int(found[1])) if found else cls(str(error))
+
+    def told(self, before: int) -> str:
+        """The message with the byte of the whole text, of which so many bytes do not count."""
+        return _BYTE.sub(f"(byte {self.byte - before:.0f})", self.args[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """A JSON list in a file: element i lies between `marks[i]` and `marks[i + 1]`."""
+
+    file: Ranges
+    marks: NDArray[np.int64]
+    closed: bool = True
+
+    def __len__(self) -> int:
+        parts = len(self.marks) - 1
+        if parts == 1 and not self.file.read(int(self.marks[0]) + 1, int(self.marks[1])).strip():
+            return 0
+        return parts
+
+    def text(self, start: int, stop: int) -> bytes:
+        """Elements, as they are written, with the commas between."""
+        return self.file.read(int(self.marks[start]) + 1, int(self.marks[stop])) if start < stop else b""
+
+    def texts(self, numbers: NDArray[np.integer[Any]]) -> list[bytes]:
+        """Elements by their ascending numbers; neighbours are read together, with the commas between."""
+        parts: list[list[int]] = []
+        starts, stops = (self.marks[numbers] + 1).tolist(), self.marks[numbers + 1].tolist()
+        for start, stop in zip(starts, stops, strict=True):
+            if parts and parts[-1][1] + 1 == start:
+                parts[-1][1] = stop
+            else:
+                parts.append([start, stop])
+        return [self.file.read(start, stop) for start, stop in parts]
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """Half-open ranges of elements, each of about a block's bytes."""
+        start, total = 0, len(self)
+        while start < total:
+            stop = int(np.searchsorted(self.marks, self.marks[start] + BLOCK, side="right")) - 1
+            stop = min(max(stop, start + 1), total)
+            yield start, stop
+            start = stop
+
+
+@dataclass(eq=False)
+class Outline:
+    """A JSON object in a file: its lists, and the text around them in which `[n]` stands for list n."""
+
+    file: Ranges
+    lists: list[Rows] = field(default_factory=list)
+    skeleton: bytes = b""
+    pieces: list[tuple[int, int]] = field(default_factory=list)  # places in the skeleton and in the file
+    bom: int = 0
+
+    def rows(self, section: bytes | msgspec.Raw) -> Rows | None:
+        """The list that stands for itself in the skeleton; None where there is another kind of value."""
+        text = bytes(section)
+        return self.lists[int(text[1:-1])] if text[:1] == b"[" else None
+
+    @cached_property
+    def text(self) -> bytes:
+        """The skeleton, NaN and Infinity as strings; raises `FormatError` where it is no JSON."""
+        try:
+            return decode_plain(self.skeleton)
+        except (NotJson, RecursionError):
+            self.check()
+            raise
+
+    def check(self, but: Collection[Rows] = ()) -> None:
+        """Raise `FormatError` where the text is no JSON; lists that were decoded need no look."""
+        flaws = [flaw for rows in self.lists if rows not in but and (flaw := _flaw(rows))]
+        if flaw := self._flaw_around():
+            flaws.append(flaw)
+        if not flaws:
+            return
+        first = min(flaws, key=lambda flaw: flaw.byte)
+        if first.args[0] == _DEEP:
+            raise FormatError(f"{self.file.path}: not JSON that can be read: {_DEEP}")
+        raise FormatError(f"{self.file.path}: not JSON: {first.told(self.bom)}")
+
+    def _flaw_around(self) -> NotJson | None:
+        try:
+            decode_plain(self.skeleton)
+        except NotJson as flaw:
+            if flaw.byte < float("inf"):
+                places = [place for place, _ in self.pieces]
+                place, origin = self.pieces[bisect_right(places, flaw.byte) - 1]
+                flaw.byte += origin - place
+            return flaw
+        except RecursionError:
+            return NotJson(_DEEP)
+        return None
+
+
+def outline_of(file: Ranges) -> Outline:
+    """The outline of the JSON object in a file; raises `FormatError` where it is no UTF-8."""
+    events, kinds = _events(file)
+    outline = Outline(file)
+    outline.bom = len(BOM) if file.read(0, min(3, file.size)) == BOM else 0
+    at, text = outline.bom, bytearray()
+    for first, last in _lists(kinds):
+        closed = last < len(events)
+        marks = events[first : last + 1] if closed else np.append(events[first:last], file.size)
+        _take(outline, text, at, int(marks[0]) + 1)
+        text += b"%d" % len(outline.lists)
+        outline.lists.append(Rows(file, np.ascontiguousarray(marks), closed))
+        at = int(marks[-1])
+    _take(outline, text, at, file.size)
+    outline.skeleton = bytes(text)
+    return outline
+
+
+def _take(outline: Outline, text: bytearray, start: int, stop: int) -> None:
+    outline.pieces.append((len(text), start))
+    text += outline.file.read(start, stop)
+
+
+def _lists(kinds: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
+    """Where in the events the outermost object's lists open and close; beyond the end where one does not."""
+    brackets = np.flatnonzero(kinds != ord(","))  # few: those of the elements are no events
+    depth, opened = 0, -1
+    for place, kind in zip(brackets.tolist(), kinds[brackets].tolist(), strict=True):
+        depth += 1 if kind in b"[{" else -1
+        if kind == ord("[") and depth == 2:
+            opened = place
+        elif depth == 1 and opened >= 0:
+            yield opened, place
+            opened = -1
+    if opened >= 0:
+        yield opened, len(kinds)
+
+
+def _events(file: Ranges) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Every bracket and comma down to the elements of the outermost object's lists, and which it is."""
+    check, nesting, at = getincrementaldecoder("utf-8")(), Nesting(), 0
+    events, kinds = [np.zeros(0, np.int64)], [np.zeros(0, np.uint8)]
+    for chunk in file.chunks():
+        try:
+            check.decode(chunk, final=at + len(chunk) >= file.size)
+        except UnicodeDecodeError as error:
+            raise FormatError(f"{file.path}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
+        places, nesting = places_in(chunk, nesting, most=2)
+        events.append(places.astype(np.int64) + at)
+        kinds.append(np.frombuffer(chunk, np.uint8)[places])
+        at += len(chunk)
+    return np.concatenate(events), np.concatenate(kinds)
+
+
+def decode_plain(text: bytes) -> bytes:
+    """JSON text in which NaN and Infinity have become strings; raises `NotJson` for other text."""
+    try:
+        _raw.decode(text)
+    except msgspec.DecodeError as error:
+        if b"NaN" not in text and b"Infinity" not in text:
+            raise NotJson.of(error) from None
+    else:
+        return text
+    try:
+        return quoted_constants(text)
+    except ValueError as error:
+        raise NotJson(str(error), getattr(error, "pos", float("inf"))) from None
+
+
+def quoted_constants(text: bytes) -> bytes:
+    """JSON text in which NaN and Infinity have become strings; all else is as it was written.
+
+    Raises `ValueError` where it is no JSON but for those.
+
+    >>> quoted_constants(b'{"NaN": [NaN, -Infinity, 1e999, 1.50]}')
+    b'{"NaN": ["NaN", "-Infinity", 1e999, 1.50]}'
+    """
+    json.loads(text)
+    return _CONSTANT.sub(lambda match: match[1] or b'"%b"' % match[2], text)
+
+
+def _flaw(rows: Rows) -> NotJson | None:
+    """The first place where a list's elements are no JSON."""
+    total = len(rows)
+    for start, stop in rows.blocks():
+        before = b"[0," if start else b"["
+        after = b",0]" if stop < total else b"]"
+        text = before + rows.text(start, stop) + (after if rows.closed or stop < total else b"")
+        try:
+            decode_plain(text)
+        except NotJson as flaw:
+            flaw.byte += int(rows.marks[start]) + 1 - len(before)
+            return flaw
+        except RecursionError:
+            return NotJson(_DEEP)
+    return None

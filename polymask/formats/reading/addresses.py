@@ -1,0 +1,87 @@
+"""Names and files that annotations tell by an address: a URL, a path of another machine, a bare stem.
+
+No address is ever opened: what it names is looked for below the source's own folder.
+"""
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from polymask.codecs.pictures import SUFFIXES, Pictures, frame_of
+from polymask.errors import InputError
+from polymask.formats.reading.records import Notes
+from polymask.formats.reading.refusals import Malformed
+from polymask.model import Frame
+from polymask.storage.safe_names import safe_path
+from polymask.storage.source_files import File, Place
+
+
+def local_name(address: str) -> str:
+    r"""The relative path that an address names: without scheme, host, drive, query, `.` and `..`.
+
+    >>> local_name("https://host/bucket/a%20b.png?token=1"), local_name(r"C:\data\a.png")
+    ('bucket/a b.png', 'data/a.png')
+    """
+    text = address.replace("\\", "/")
+    if "://" in text:
+        try:
+            text = unquote(urlsplit(text).path)
+        except ValueError:  # of brackets in what should be the host
+            text = text.partition("://")[2].partition("/")[2]
+    elif text[1:2] == ":":
+        text = text[2:]
+    return "/".join(part for part in text.split("/") if part not in ("", ".", ".."))
+
+
+def image_name(address: str) -> str:
+    """The image's name: `local_name`; raises `Malformed` where nothing is left of it."""
+    if not (name := local_name(address)):
+        raise Malformed("$", f"no image's name is in {address!r}")
+    return name
+
+
+def named_file(place: Place, address: str, *, beside: str) -> File | None:
+    """The file of the place that an address names by its last parts, as many of them as there are.
+
+    `beside` is the name of the annotation file, in whose folder is looked first.
+    """
+    return next((file for name in _candidates(address, beside) if (file := place.find(name))), None)
+
+
+def _candidates(address: str, beside: str) -> Iterator[str]:
+    parts, folder = local_name(address).split("/"), PurePosixPath(beside).parent
+    for at in range(len(parts)):
+        for name in dict.fromkeys((str(folder / "/".join(parts[at:])), "/".join(parts[at:]))):
+            try:
+                yield safe_path(name)
+            except InputError:
+                continue
+
+
+def picture_of(stem: str, pictures: Pictures, *, beside: str = "") -> str | None:
+    """The name of the picture of that stem, with its suffix; None where there is none."""
+    try:
+        safe_path(stem)
+    except InputError as error:
+        raise Malformed("$", str(error)) from None
+    names = (stem + suffix for suffix in (*SUFFIXES, *(suffix.upper() for suffix in SUFFIXES)))
+    candidates = (stem, *names) if PurePosixPath(stem).suffix.lower() in SUFFIXES else names
+    return next((name for name in candidates if pictures.find(name, beside=beside)), None)
+
+
+def picture_frame(stem: str, pictures: Pictures, notes: Notes) -> tuple[str, Frame]:
+    """The name and the frame of the picture of that stem, which alone tells the size.
+
+    Raises `InputError` where there is none, but not while records are only checked.
+    """
+    beside = notes.page.file.name
+    found = picture_of(stem, pictures, beside=beside)
+    if notes.pictures is None:
+        return found or stem, notes.frame(stem)
+    file = pictures.find(found, beside=beside) if found else None
+    if file is None:
+        told = f"{notes.page.file.path}: no picture '{stem}' with a picture's suffix for it"
+        raise InputError(f"{told}, and only it tells the size; add --images DIR")
+    frame = frame_of(file)
+    notes.options.limits.check_frame(str(file.path), frame)
+    return found or stem, frame

@@ -1,0 +1,170 @@
+"""What lies at a source path, read once and shared by the formats that look at it."""
+
+from codecs import getincrementaldecoder
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cached_property
+from types import MappingProxyType
+
+import msgspec
+
+from polymask.errors import FormatError
+from polymask.formats.parsing.byte_ranges import Ranges
+from polymask.formats.parsing.outline import Outline, outline_of, quoted_constants
+from polymask.limits import Limits
+from polymask.storage.source_files import File, Place
+from polymask.storage.urls import Location
+
+_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
+_BOM = b"\xef\xbb\xbf"
+_PART = 1 << 20
+LARGE = 256 << 20  # bytes above which a format that can, reads a file by parts
+_NONE: Mapping[str, msgspec.Raw] = MappingProxyType({})
+
+
+class Content:
+    """A file's bytes, its text without a byte order mark, and its outermost JSON keys.
+
+    Of a folder, a glob or a zip it is the `place` only; `Content(file)` is one file in it.
+    """
+
+    def __init__(self, source: Location | File, limits: Limits | None = None) -> None:
+        self.place = source.place if isinstance(source, File) else Place(source, limits or Limits())
+        self.path = source.path if isinstance(source, File) else source
+        self.name = source.name
+
+    @cached_property
+    def data(self) -> bytes:
+        """The file's bytes as they are."""
+        return self.place.read(self.name)
+
+    @cached_property
+    def text(self) -> bytes:
+        """The file's bytes, if they are UTF-8; raises `FormatError` where they are not."""
+        if self.problem:
+            raise FormatError(f"{self.path}: {self.problem}")
+        data = self.data.removeprefix(_BOM)
+        if data.isascii():
+            return data
+        check = getincrementaldecoder("utf-8")()
+        try:  # a part at a time: as text it would take the memory again
+            for at in range(0, len(data), _PART):
+                check.decode(data[at : at + _PART], final=at + _PART >= len(data))
+        except UnicodeDecodeError as error:
+            raise FormatError(f"{self.path}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
+        return data
+
+    @cached_property
+    def ranges(self) -> Ranges | None:
+        """The file by parts, where it is a JSON object too large to be read at once."""
+        path = self.place.on_disk(self.name) if self.place.is_file else None
+        if path is None or path.stat().st_size < LARGE:
+            return None
+        file = Ranges(path)
+        head = file.read(0, min(_PART, file.size)).removeprefix(_BOM).lstrip()
+        line, _, more = head.partition(b"\n")
+        lines = bool(more.strip()) and line.rstrip()[-1:] == b"}" and _is_object(line)
+        return file if head[:1] == b"{" and head[1:2] != b"\0" and not lines else None
+
+    @cached_property
+    def outline(self) -> Outline:
+        """The outline of `ranges`; raises `FormatError` where it is no UTF-8."""
+        assert self.ranges
+        return outline_of(self.ranges)
+
+    @cached_property
+    def problem(self) -> str | None:
+        """What is wrong with the file whatever its format may be: it is empty, or UTF-16."""
+        data = self.data.removeprefix(_BOM)
+        encoding = _BOMS.get(data[:2]) or ("UTF-16" if data[1:2] == b"\0" else None)
+        if encoding:
+            return f"{encoding} text; save it as UTF-8"
+        return None if data[:_PART].strip() or data.strip() else "the file is empty"
+
+    @cached_property
+    def json(self) -> bytes:
+        """JSON text in which NaN and Infinity, which JSON does not know, have become strings.
+
+        So the place they stand in can be named. Raises `FormatError` for other text.
+        """
+        try:
+            _ = self._outermost
+        except msgspec.DecodeError as error:
+            if b"NaN" in self.text or b"Infinity" in self.text:
+                return self._without_constants()
+            raise FormatError(f"{self.path}: not JSON: {error}") from None
+        except RecursionError:
+            raise FormatError(f"{self.path}: not JSON that can be read: nested too deep") from None
+        self.place.limits.check_depth(self.path, self.text)
+        return self.text
+
+    @cached_property
+    def _outermost(self) -> Mapping[str, msgspec.Raw]:
+        """The members of the outermost JSON object, undecoded; none of another value."""
+        if self.text.lstrip()[:1] == b"{":
+            with suppress(msgspec.DecodeError):  # what is wrong is told better below
+                return msgspec.json.decode(self.text, type=dict[str, msgspec.Raw])
+        msgspec.json.decode(self.text, type=msgspec.Raw)
+        return _NONE
+
+    def _without_constants(self) -> bytes:
+        self.place.limits.check_depth(self.path, self.text)
+        try:
+            return quoted_constants(self.text)
+        except (ValueError, RecursionError) as error:
+            raise FormatError(f"{self.path}: not JSON: {error}") from None
+
+    @cached_property
+    def top(self) -> Mapping[str, msgspec.Raw]:
+        """The outermost JSON object, or a JSON list's first one, or that of a first line: undecoded."""
+        if not self.is_json:
+            return _NONE
+        if self.is_list:
+            rows = msgspec.json.decode(self.json, type=list[msgspec.Raw])
+            return members(rows[0]) if rows else _NONE
+        if self.is_lines:
+            return members(self.first_line)
+        return self._outermost if self.json is self.text else members(self.json)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys of `top`."""
+        return frozenset(self.top)
+
+    @cached_property
+    def is_json(self) -> bool:
+        """Whether the file begins as JSON does."""
+        return self.data.removeprefix(_BOM).lstrip()[:1] in (b"{", b"[")
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the outermost JSON value is a list."""
+        return self.text.lstrip()[:1] == b"["
+
+    @property
+    def first_line(self) -> bytes:
+        """The text up to its first line break; nothing where there is none."""
+        text = self.text.lstrip()
+        return text[: max(0, text.find(b"\n"))].rstrip()
+
+    @cached_property
+    def is_lines(self) -> bool:
+        """Whether each line is a JSON object of its own (NDJSON)."""
+        line = self.first_line
+        return line.startswith(b"{") and line.endswith(b"}") and _is_object(line)
+
+
+def members(text: bytes | msgspec.Raw) -> Mapping[str, msgspec.Raw]:
+    """The members of a JSON object, undecoded; none where it is no object."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, RecursionError):
+        return _NONE
+
+
+def _is_object(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,152 @@
+"""One annotation of a Dataloop item → an instance: the same for a dataset and for its export on disk."""
+
+from collections.abc import Mapping
+from mimetypes import guess_type
+from typing import Any
+
+import msgspec
+
+from polymask.formats.drawing.shapes import crop_runs, decoded, png_mask, polygon, rectangle
+from polymask.formats.reading.choice import original_id, sources_of
+from polymask.formats.reading.refusals import Malformed, decode_json, inside
+from polymask.limits import Limits
+from polymask.model import Frame, Instance, Shape
+from polymask.validation import listed, part
+
+PAINTED = ("segment", "binary")
+OPAQUE = 127  # alpha above which a pixel is in a mask; source: dtlpy, `Segmentation.from_coordinates`
+BELOW = -1.0  # the paint order of our masks, which hold what was drawn before the rest
+
+
+class Annotation(msgspec.Struct):
+    """What is read of an annotation; its coordinates are decoded when they are drawn."""
+
+    type: str
+    id: str | None = None
+    label: str | None = None
+    creator: Any = None
+    coordinates: msgspec.Raw = msgspec.Raw(b"null")
+    metadata: Any = None
+    angle: float | None = None
+
+
+class Named(msgspec.Struct):
+    """What tells whether an annotation is a polygon, and which."""
+
+    type: Any = None
+    id: Any = None
+    item_id: Any = msgspec.field(default=None, name="itemId")
+    metadata: Any = None
+
+
+class _XY(msgspec.Struct):
+    x: float
+    y: float
+
+
+class _Data(msgspec.Struct):
+    data: str
+
+
+_rings = msgspec.json.Decoder(list[list[_XY]])
+_corners = msgspec.json.Decoder(tuple[_XY, _XY])
+_png = msgspec.json.Decoder(str | _Data)
+_named = msgspec.json.Decoder(list[Named])
+_annotation = msgspec.json.Decoder(Annotation)
+
+
+def annotation_of(row: Mapping[str, Any]) -> Annotation:
+    """A row that was decoded already; raises `Malformed` for one that is no annotation."""
+    return decode_json(text_of(row), _annotation)
+
+
+def text_of(row: Mapping[str, Any]) -> bytes:
+    """A row's JSON; raises `Malformed` for text that no file can hold."""
+    try:
+        return msgspec.json.encode(row)
+    except UnicodeEncodeError:
+        raise Malformed("$", "a text that holds half a character, which no file can") from None
+
+
+def instance_of(
+    row: Annotation, key: int | str, frame: Frame, limits: Limits, *, unseen: bool = False
+) -> Instance:
+    """A `segment`, `binary` or `box` annotation of a picture as an instance.
+
+    Every ring of a polygon counts: those after the first are filled even-odd with it. A mask
+    has the frame's size; while that is `unseen`, it is not compared. Raises `Malformed` for what
+    cannot be drawn.
+    """
+    if not row.label:
+        raise Malformed("$.label", "an annotation without a label")
+    with inside("$.coordinates"):
+        if row.type == "binary":
+            shape = _mask(row, frame, limits, unseen=unseen)
+        else:
+            shape = _box(row) if row.type == "box" else _polygon(row)
+    return Instance(key, row.label, shape, BELOW if sources_of(row.metadata) else 0.0)
+
+
+def _polygon(row: Annotation) -> Shape:
+    rings = decode_json(row.coordinates, _rings)
+    points = [[(point.x, point.y) for point in ring] for ring in rings if ring]
+    if not points:
+        raise Malformed("$", "a polygon without points")
+    return (polygon(points[0], points[1:]),)
+
+
+def _box(row: Annotation) -> Shape:
+    corners = decode_json(row.coordinates, _corners)
+    return (rectangle(*((corner.x, corner.y) for corner in corners)),)
+
+
+def _mask(row: Annotation, frame: Frame, limits: Limits, *, unseen: bool) -> Shape:
+    png = decode_json(row.coordinates, _png)
+    mask = png_mask(decoded(png if isinstance(png, str) else png.data), limits, above=OPAQUE)
+    if mask.shape != frame and not unseen:
+        raise Malformed("$", f"a mask of {mask.shape} px in an image of {frame}")
+    return crop_runs(mask, (0, 0), frame)
+
+
+def is_picture(mimetype: Any, name: str | None) -> bool | None:
+    """Whether an item is a picture, by its type or, lacking that, its name; None where neither tells.
+
+    >>> is_picture("video/mp4", "a.png"), is_picture(None, "a.png"), is_picture(None, "a")
+    (False, True, None)
+    """
+    kind = mimetype or guess_type(name or "")[0]
+    return str(kind).startswith("image/") if kind else None
+
+
+def is_of_frame(row: Annotation, *, picture: bool | None) -> bool:
+    """Whether an annotation belongs to a frame of a video.
+
+    The item's type tells. Only where that is unknown, the annotation does: by a later frame, or
+    by several snapshots; annotations of pictures have one too, in the platform's own example.
+    """
+    if picture is not None:
+        return not picture
+    system = part(row.metadata, "system")
+    return bool(system.get("frame")) or len(listed(system.get("snapshots_"))) > 1
+
+
+def polygon_ids(rows: msgspec.Raw) -> frozenset[str]:
+    """The ids of an item's polygons, those too that restored ones had before."""
+    try:
+        named = _named.decode(rows)
+    except msgspec.DecodeError:
+        return frozenset()  # what is wrong with a row is told when it is read
+    polygons = [row for row in named if row.type == "segment"]
+    ids = {str(row.id) for row in polygons if row.id}
+    return frozenset(ids | {before for row in polygons if (before := original_id(_marked(row)))})
+
+
+def _marked(row: Named) -> dict[str, Any]:
+    """What tells which polygon a restored one was."""
+    return {"metadata": row.metadata} | ({"itemId": row.item_id} if row.item_id else {})
+
+
+def says_nothing_new(row: Annotation, polygons: frozenset[str]) -> bool:
+    """Whether it is a mask of ours whose polygons are all there: they are painted themselves."""
+    sources = sources_of(row.metadata)
+    return bool(sources) and all(str(source["id"]) in polygons for source in sources)

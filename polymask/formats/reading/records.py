@@ -1,0 +1,333 @@
+"""What formats with one record an image have in common, be it a file each or a list in one file.
+
+Every record is parsed twice: once to check all of them before anything is written, and again
+when its image is asked for. So memory holds one image's instances at a time.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+import msgspec
+
+from polymask.codecs.pictures import Pictures
+from polymask.errors import FormatError
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
+from polymask.ledger import INVALID, UNCHOSEN, Ledger, Omitted, Reason
+from polymask.model import Frame, ImageRecord, Instance, Skipped
+from polymask.storage.source_files import File
+from polymask.storage.urls import Location
+
+T = TypeVar("T")
+P = ParamSpec("P")
+Made = Instance | Omitted  # what becomes of an annotation, unless it is refused
+NOT_SEEN = (1, 1)  # the frame of a picture, while records are only checked
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One image's annotations: the file, where in it, and their text; None is the whole file's."""
+
+    file: File
+    where: str = "$"
+    text: bytes | msgspec.Raw | None = None
+
+    @property
+    def json(self) -> bytes | msgspec.Raw:
+        """The JSON text."""
+        return Content(self.file).json if self.text is None else self.text
+
+    def decode(self, decoder: "msgspec.json.Decoder[T]") -> T:
+        """The JSON text, decoded; raises `Malformed`."""
+        return decode_json(self.json, decoder)
+
+
+@dataclass(slots=True)
+class Notes:
+    """What a parser may ask for, and what it notes on its way through one page.
+
+    A parser that gives no record says in `image_left_out` why, and in `image` of which image.
+    `remarks` count what is worth telling once, as texts with a `{count}`.
+    """
+
+    page: Page
+    options: ReadOptions
+    refusals: Refusals
+    pictures: "Frames | None" = None
+    unsupported: list[Skipped] = field(default_factory=list)
+    unchosen: list[Skipped] = field(default_factory=list)
+    remarks: Counter[str] = field(default_factory=Counter)
+    declared: int = 0
+    joined: int = 0
+    left_out: Counter[Reason] = field(default_factory=Counter)
+    unseen: bool = False
+    image: str = ""
+    image_left_out: str = ""
+
+    def frame(self, name: str) -> Frame:
+        """The frame of a picture; a stand-in while records are only checked, which `unseen` tells."""
+        if self.pictures is None:
+            self.unseen = True
+            return NOT_SEEN
+        frame = self.pictures.frame(name, beside=self.page.file.name)
+        self.options.limits.check_frame(name, frame)
+        return frame
+
+    def told_frame(self, height: float, width: float) -> Frame:
+        """The frame that a record tells; raises `Malformed` where it is no whole number of pixels."""
+        for size in (height, width):
+            if size <= 0 or size != int(size):
+                raise Malformed("$", f"an image is a whole number of pixels large, not {height} × {width}")
+        frame = int(height), int(width)
+        self.options.limits.check_frame(str(self.page.file.path), frame)
+        return frame
+
+    def leave_out(self, omitted: Omitted, count: int = 1) -> None:
+        """Count annotations of which nothing is read."""
+        self.declared += count
+        self._omit(omitted, count)
+
+    def _omit(self, omitted: Omitted, count: int = 1) -> None:
+        if count:
+            self.left_out[omitted.reason] += count
+        if omitted.what:
+            listed = self.unchosen if omitted.kind in UNCHOSEN else self.unsupported
+            listed.append(Skipped(omitted.what, omitted.text))
+
+    def take(
+        self, where: str, make: Callable[P, Made], *args: P.args, **kwargs: P.kwargs
+    ) -> Iterator[Instance]:
+        """The instance that `make` gives for one annotation, if it is any; a malformed one is refused."""
+        self.declared += 1
+        made = self.refusals.catch(where, make, *args, **kwargs)
+        if isinstance(made, Instance):
+            yield made
+        elif made is None:
+            self.left_out[INVALID] += 1
+        else:
+            self._omit(made)
+
+    def each(
+        self, rows: msgspec.Raw, kind: type[T], where: str, make: Callable[[int, T], Made]
+    ) -> tuple[Instance, ...]:
+        """The instances that `make` gives for the rows of a JSON list at a place in the page.
+
+        Malformed rows are refused with their place.
+        """
+        place = self.page.where + where.removeprefix("$")
+        before = len(self.refusals.skipped)
+        found = self.refusals.rows(rows, kind, place)
+        if refused := len(self.refusals.skipped) - before:
+            self.declared += refused
+            self.left_out[INVALID] += refused
+        return tuple(
+            instance
+            for index, row in found
+            for instance in self.take(f"{place}[{index}]", _placed, make, index, row)
+        )
+
+
+def _placed(make: Callable[[int, T], Made], index: int, row: T) -> Made:
+    with inside("$"):
+        return make(index, row)
+
+
+Parse = Callable[[Page, Notes], ImageRecord | None]
+Categories = Sequence[tuple[str, int | None]]
+
+
+def gather(  # noqa: PLR0913 - what formats differ in
+    content: Content,
+    options: ReadOptions,
+    pages: Iterable[Page],
+    *,
+    format: str,  # noqa: A002 - the word of the flag
+    parse: Parse,
+    categories: Categories | None = None,
+    declares: Callable[[Page], int] = lambda _: 0,
+    skipped: Iterable[Skipped] = (),
+    keep_originals: bool = False,
+) -> Annotations:
+    """Check every page and give the annotations, which parse a page again when its image is asked for.
+
+    Without `categories` the labels are those that occur, sorted by name; `skipped` was left out
+    before. `declares` counts the annotations of a page that is refused as a whole. Raises
+    `FormatError` for the first malformed record, unless such are to be left out.
+    """
+    reader = Reader(content.path, Pictures(content.place, options.images), options, parse)
+    reader.many = not content.place.is_file
+    for page in pages:
+        reader.check(page, declares)
+    if not (reader.names or reader.skipped or reader.images_left_out):
+        raise FormatError(f"{content.path}: no annotations of the format {format} in it")
+    annotations = reader.annotations(format, keep_originals=keep_originals)
+    return replace(
+        annotations,
+        categories=tuple(categories) if categories is not None else annotations.categories,
+        skipped=(*skipped, *annotations.skipped),
+    )
+
+
+class Frames(Protocol):
+    """Where frames come from that records do not tell."""
+
+    def frame(self, name: str, *, beside: str) -> Frame: ...  # noqa: D102
+
+
+class Reader:
+    """The pages that can be used, and what was noted about them."""
+
+    def __init__(self, path: Location, pictures: Frames, options: ReadOptions, parse: Parse) -> None:
+        self.path, self.pictures, self.options, self.parse = path, pictures, options, parse
+        self.ledger = Ledger()
+        self.pages: list[Page] = []
+        self.refused: list[int] = []
+        self.names: list[str] = []
+        self.used: Counter[str] = Counter()
+        self.skipped: list[Skipped] = []
+        self.unsupported: list[Skipped] = []
+        self.unchosen: list[Skipped] = []
+        self.images_left_out: list[Skipped] = []
+        self.remarks: Counter[str] = Counter()
+        self.many = True
+
+    def annotations(self, format: str, *, keep_originals: bool = False) -> Annotations:  # noqa: A002
+        """What was read; the labels are those that occur, sorted by name."""
+        return Annotations(
+            path=self.path,
+            format=format,
+            categories=tuple((name, None) for name in sorted(self.used)),
+            names=self.names,
+            decode=self.record,
+            used=dict(self.used),
+            ledger=self.ledger,
+            skipped=tuple(self.skipped),
+            unsupported=tuple(self.unsupported),
+            unchosen=tuple(self.unchosen),
+            images_left_out=tuple(self.images_left_out),
+            notes=tuple(text.format(count=count) for text, count in self.remarks.items()),
+            original=self.original if keep_originals else None,
+        )
+
+    def check(self, page: Page, declares: Callable[[Page], int] = lambda _: 0) -> None:
+        """Parse a page for the first time."""
+        notes = Notes(page, self.options, Refusals(page.file.path, skip=self.options.skip_invalid))
+        record = self._parsed(page, notes)
+        self.skipped += [self._placed(page, one) for one in notes.refusals.skipped]
+        if record is not None:
+            self._take_notes(notes, record.name)
+            self.options.limits.check_record(f"{page.file.path}: {page.where}", record)
+            self.pages.append(page)
+            self.refused.append(len(notes.refusals.skipped))
+            self.names.append(record.name)
+            self.used.update(instance.label for instance in record.instances)
+            self._count(notes, record)
+        elif notes.image_left_out:
+            self._take_notes(notes, notes.image)
+            self.ledger.add_image_left_out(declared=notes.declared, left_out=notes.left_out)
+        else:
+            self.ledger.add_invalid(_counted(page, declares))
+
+    def _count(self, notes: Notes, record: ImageRecord) -> None:
+        self.ledger.add_image(
+            declared=notes.declared,
+            instances=len(record.instances),
+            joined=notes.joined,
+            left_out=notes.left_out,
+        )
+
+    def _take_notes(self, notes: Notes, image: str) -> None:
+        self.unsupported += [Skipped(image, f"{one.name}: {one.reason}") for one in notes.unsupported]
+        self.unchosen += [Skipped(image, f"{one.name}: {one.reason}") for one in notes.unchosen]
+        self.remarks.update(notes.remarks)
+        if notes.image_left_out:
+            self.images_left_out.append(Skipped(image, notes.image_left_out))
+
+    def _parsed(self, page: Page, notes: Notes) -> ImageRecord | None:
+        try:
+            return notes.refusals.catch(page.where, self.parse, page, notes)
+        except FormatError as error:
+            if not (self.many and self.options.skip_invalid):
+                raise
+            notes.refusals.skipped.append(Skipped("", str(error).removeprefix(f"{page.file.path}: ")))
+            return None
+
+    def _placed(self, page: Page, skipped: Skipped) -> Skipped:
+        parts = [page.file.name] if self.many else []
+        return replace(skipped, name=": ".join([*parts, *([skipped.name] if skipped.name else [])]))
+
+    def original(self, index: int) -> bytes:
+        """The i-th image's JSON as it is written."""
+        return bytes(self.pages[index].json)
+
+    def record(self, index: int) -> ImageRecord:
+        """The record of the i-th image, what was refused left out."""
+        page = self.pages[index]
+        notes = Notes(page, self.options, Refusals(page.file.path, skip=True), self.pictures)
+        try:
+            record = self.parse(page, notes)
+        except Malformed as error:  # the file has changed since it was checked
+            raise FormatError(f"{page.file.path}: {error}") from None
+        if record is None:
+            raise FormatError(f"{page.file.path}: {notes.image} has become an image to be left out")
+        if len(notes.refusals.skipped) > self.refused[index]:  # only the picture's size told
+            wrong = notes.refusals.skipped[-1]
+            raise FormatError(f"{page.file.path}: {wrong.name}: {wrong.reason}")
+        return record
+
+
+def _counted(page: Page, declares: Callable[[Page], int]) -> int:
+    """How many annotations a page has that is refused as a whole, as far as it can be told."""
+    try:
+        return declares(page)
+    except (FormatError, Malformed, msgspec.MsgspecError, RecursionError):
+        return 0
+
+
+def json_pages(content: Content, *, pattern: str = "*.json") -> Iterator[Page]:
+    """One page for each JSON file whose name matches."""
+    for file in files(content, pattern):
+        yield Page(file)
+
+
+def files(content: Content, pattern: str) -> list[File]:
+    """The files to read: the single file itself, else those whose names match, in order."""
+    place = content.place
+    if place.is_file or place.is_glob:
+        return [place.file(name) for name in place.names]
+    return [place.file(name) for name in place.names if PurePosixPath(name).match(pattern)]
+
+
+def rows_at(*path: str) -> Callable[[Page], int]:
+    """Counts the rows of a list, or the members of an object, at a path of keys in a page; `*` is each."""
+    return lambda page: _rows_below(page.json, path)
+
+
+def _rows_below(text: bytes | msgspec.Raw, path: Sequence[str]) -> int:
+    values = _values(text)
+    if not path:
+        return len(values)
+    below = [values[path[0]]] if path[0] in values else list(values.values()) if path[0] == "*" else []
+    return sum(_rows_below(value, path[1:]) for value in below)
+
+
+def _values(text: bytes | msgspec.Raw) -> Mapping[str, msgspec.Raw]:
+    """The members of an object, or the elements of a list by their numbers; none of anything else."""
+    value = _container.decode(text)
+    if isinstance(value, list):
+        return {str(number): element for number, element in enumerate(value)}
+    return value if isinstance(value, dict) else {}
+
+
+def listed_pages(file: File, text: bytes | msgspec.Raw, *, at: str = "$") -> list[Page]:
+    """One page for each row of the JSON list at a place in a file; raises `FormatError` where it is none."""
+    rows = Refusals(file.path, skip=False).required(text, _rows, at)
+    return [Page(file, f"{at}[{index}]", row) for index, row in enumerate(rows)]
+
+
+_container: Any = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw] | str | float | bool | None)
+_rows = msgspec.json.Decoder(list[msgspec.Raw])

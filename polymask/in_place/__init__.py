@@ -1,0 +1,1 @@
+"""The job that deletes: write masks, prove them, delete what they account for."""

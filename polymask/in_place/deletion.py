@@ -1,0 +1,150 @@
+"""The last step of the in-place job: proven polygons go, and what they went for is looked at again.
+
+Note what is about to go (fsync) → delete by explicit ids, if the source is still what was read → read
+back that they are gone → read back that their masks are not → note it. A mask that somebody took
+away or changed meanwhile leaves its polygons nowhere: they are put back.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from polymask.errors import BackendError, PolymaskError, ProofError, SourceChanged
+from polymask.in_place.holdings import Drawn, Holding
+from polymask.in_place.journal import Journal
+from polymask.in_place.protocols import Item, Reading, Sink, Source
+from polymask.outcome import Outcome
+
+READ_BACKS = 6  # a service may show what was written a little later
+WAIT = 0.2  # seconds before the second reading; doubled each time
+
+
+class Allowance:
+    """How many polygons a run may delete yet; threads share it."""
+
+    def __init__(self, most: int | None) -> None:
+        self.most, self._left = most, most
+        self._lock = threading.Lock()
+
+    def suffices(self, count: int) -> bool:
+        """Whether so many may be deleted yet."""
+        return self._left is None or count <= self._left
+
+    def take(self, count: int, name: str) -> None:
+        """Use up so much of it; raises `PolymaskError` where that is more than there is."""
+        with self._lock:
+            if self._left is None:
+                return
+            if count > self._left:
+                self._left = 0  # what is above the limit stops the deleting, not only this item's
+                raise PolymaskError(
+                    f"{name}: {count} more would be deleted than --max-delete {self.most} allows"
+                )
+            self._left -= count
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """Deletes instances that stored masks account for."""
+
+    source: Source
+    sink: Sink
+    journal: Journal
+    sleep: Callable[[float], None]
+
+    def run(self, item: Item, reading: Reading, going: Sequence[Drawn], outcome: Outcome) -> None:
+        """Delete instances of an item as it was read; `outcome` tells how many went.
+
+        Raises `SourceChanged` where somebody changed one meanwhile, which stays, and `ProofError` where
+        their mask went meanwhile: then they are put back.
+        """
+        ids = [reading.raw[one.id]["id"] for one in going]
+        self.journal.note("deleting", item.id, ids=ids, etag=reading.record.etag)
+        try:
+            self.source.delete(item, [one.id for one in going], reading.record.etag)
+            self._see_them_gone(item, reading, going)
+        except PolymaskError:
+            with suppress(BackendError):  # this error is told; what is gone must have its mask all the same
+                self._see_masks(item, reading, self._gone(item, going), outcome)
+            raise
+        self._see_masks(item, reading, going, outcome)
+        self.journal.note("deleted", item.id, ids=ids)
+
+    def _gone(self, item: Item, going: Sequence[Drawn]) -> list[Drawn]:
+        there = self.source.read(item).raw
+        return [one for one in going if one.id not in there]
+
+    def _see_them_gone(self, item: Item, reading: Reading, going: Sequence[Drawn]) -> None:
+        for _ in readings(self.sleep):
+            raw = self.source.read(item).raw
+            still = [one.id for one in going if one.id in raw]
+            if not still:
+                return
+            if any(raw[key] != reading.raw[key] for key in still):
+                raise SourceChanged(f"{item.name}: a polygon was changed meanwhile, and stays; run again")
+        raise ProofError(f"{item.name}: {len(still)} instances were deleted but are still there; run again")
+
+    def _see_masks(self, item: Item, reading: Reading, gone: Sequence[Drawn], outcome: Outcome) -> None:
+        """What was deleted must be in a mask still; where that went meanwhile, put it back."""
+        outcome.deleted = len(gone)
+        for _ in readings(self.sleep):
+            lost = self._in_no_mask(item, reading, gone)
+            if not lost:
+                return
+        for one in lost:
+            outcome.deleted -= self.source.restore(item, reading.raw[one.id], instance_id=one.id)
+            self.journal.note("restored", item.id, ids=[reading.raw[one.id]["id"]])
+        labels = ", ".join(f"'{label}'" for label in sorted({one.instance.label for one in lost}))
+        raise ProofError(
+            f"{item.name}: the mask of {labels} was taken away or changed during the deletion; "
+            f"{len(lost)} polygons were put back, run again"
+        )
+
+    def _in_no_mask(self, item: Item, reading: Reading, gone: Sequence[Drawn]) -> list[Drawn]:
+        sound = [proof for proof in self.sink.proofs(item) if proof.sound]
+        fitting = [proof for proof in sound if proof.frame == reading.record.frame]
+        holdings = [Holding(proof, reading.present) for proof in fitting]
+        return [one for one in gone if not any(holding.holds(one) for holding in holdings)]
+
+
+def readings(sleep: Callable[[float], None]) -> Iterator[int]:
+    """So many times a thing may be read back, with longer and longer waits in between."""
+    for attempt in range(READ_BACKS):
+        if attempt:
+            sleep(WAIT * 2 ** (attempt - 1))
+        yield attempt
+
+
+def finish(source: Source, sink: Sink, journal: Journal) -> list[str]:
+    """Look at the masks of what a killed run deleted last, before it could; what was done, item by item.
+
+    What is in no mask, and not in the source, is put back.
+    """
+    by_item: dict[Item, list[dict[str, Any]]] = {}
+    for line in journal.unfinished():
+        by_item.setdefault(Item(str(line["item"]), str(line["name"])), []).append(line)
+    told = []
+    for item, lines in by_item.items():
+        try:
+            count = _finish(source, sink, journal, item, lines)
+        except PolymaskError as error:  # its picture may be gone; the others can be looked at
+            told.append(f"{item.name}: what a stopped run deleted cannot be looked at: {error}")
+            continue
+        if count:
+            told.append(f"{item.name}: {count} polygons put back, whose mask went after a run was stopped")
+    return told
+
+
+def _finish(source: Source, sink: Sink, journal: Journal, item: Item, lines: Sequence[dict[str, Any]]) -> int:
+    held = {key for proof in sink.proofs(item) if proof.sound for key in proof.sources}
+    put_back = 0
+    for line in lines:
+        key, instance = line.get("id"), line["instance"]
+        if str(key or instance["id"]) in held:
+            journal.note("seen", item.id, ids=[instance["id"]])
+        elif source.restore(item, instance, instance_id=key):
+            journal.note("restored", item.id, ids=[instance["id"]])
+            put_back += 1
+    return put_back

@@ -1,0 +1,275 @@
+"""The in-place job: write masks, prove them, and only then delete what they account for.
+
+For each item: back up the source (fsync) → write → read back and decide anew → note what is proven
+and about to go (fsync) → re-read the source, compare its etag, delete by explicit ids → read back
+that they are gone and their masks are not → note it (`deletion`). Every step may be the last
+one that happens; the next run decides from what is really there. A mask goes only when everything
+wanted is stored, and only if the source is still what was read: somebody else's run may know better.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from polymask.errors import ConflictError, PolymaskError, ProofError, SourceChanged
+from polymask.formats.reading.choice import Choice
+from polymask.in_place.deletion import Allowance, Deletion, readings
+from polymask.in_place.journal import Journal
+from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
+from polymask.in_place.reconcile import Decision, Drawn, decide_all
+from polymask.labels.label_map import LabelMap
+from polymask.limits import Limits
+from polymask.outcome import Outcome, Tally
+from polymask.painting.painting import Painting, Rules
+from polymask.parallel.pool import in_threads
+from polymask.parallel.shards import Shard
+from polymask.provenance.claims import Mask
+from polymask.raster import KERNEL
+from polymask.results import Report
+
+ROUNDS = 3  # of writing what is wanted; more means that somebody else works against this run
+
+
+# what a dry run tells of each item: what was read, what it would do to each label, what is stored
+Watch = Callable[[Item, Reading, Mapping[str, Decision], Sequence[Stored]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvenOptions:
+    """What an in-place run may do. Without `delete_source`, nothing but surplus masks is deleted."""
+
+    pixel_rule: str = "center"
+    only: frozenset[str] = frozenset()
+    delete_source: bool = False
+    max_delete: int | None = None
+    check_images: bool = False
+    dry_run: bool = False
+    workers: int = 1
+    shard: Shard | None = None
+    limits: Limits = field(default_factory=Limits)
+    choice: Choice = field(default_factory=Choice)
+    add_labels: bool = False
+
+
+class ProvenJob:
+    """One run over a source's items; the source and the sink may be one dataset."""
+
+    def __init__(
+        self,
+        source: Source,
+        sink: Sink,
+        journal: Journal | None,
+        options: ProvenOptions,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.source, self.sink, self.journal, self.options = source, sink, journal, options
+        self._sleep = sleep
+        self.watch: Watch | None = None
+        self._allowance = Allowance(options.max_delete)
+
+    def run(self, items: Sequence[Item], *, advance: Callable[[int], None] | None = None) -> Report:
+        """Convert the items, `workers` of them at a time, and sum up in their order."""
+        began = time.perf_counter()
+        tally = Tally()
+        for outcome in self._outcomes(items):
+            tally.add(outcome)
+            if advance:
+                advance(1)
+        report = tally.finished()
+        report.seconds, report.kernel = time.perf_counter() - began, KERNEL
+        report.dry_run = self.options.dry_run
+        return report
+
+    def _outcomes(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        if self.options.workers == 1:
+            return map(self.convert, items)
+        return in_threads(self.convert, items, self.options.workers)
+
+    def convert(self, item: Item) -> Outcome:
+        """Convert one item. What is wrong with it alone is told in the outcome."""
+        outcome = Outcome(item.name)
+        try:
+            self._convert(item, outcome)
+        except PolymaskError as error:
+            outcome.failure = error
+        except Exception as error:  # noqa: BLE001 - the boundary: an item's bug must not stop the others
+            outcome.failure = PolymaskError(f"{type(error).__name__}: {error}; please report this")
+        return outcome
+
+    def _convert(self, item: Item, outcome: Outcome) -> None:
+        reading = self.source.read(item)
+        outcome.unsupported, outcome.skipped = reading.unsupported, reading.skipped
+        drawn = self._drawn(reading)
+        self._count(reading, drawn, outcome)
+        stored = self.sink.proofs(item)
+        decisions = self._decide(reading, drawn, stored)
+        if self.options.dry_run:
+            outcome.written = _wanted(decisions)
+            if self.watch:
+                self.watch(item, reading, decisions, stored)
+            outcome.deleted = self._would_delete(decisions, drawn)
+            return
+        if self.options.delete_source:
+            self._back_up(item, reading, drawn)
+        decisions = self._settled(item, reading, drawn, decisions, outcome)
+        self._retract(item, reading, decisions, outcome)
+        if self.options.delete_source:
+            self._delete(item, reading, drawn, decisions, outcome)
+            if not outcome.deleted and not self._may_delete(drawn):
+                self._allowance.take(_number(drawn), item.name)
+        _raise_problems(decisions)
+
+    def _settled(
+        self,
+        item: Item,
+        reading: Reading,
+        drawn: dict[str, list[Drawn]],
+        decisions: dict[str, Decision],
+        outcome: Outcome,
+    ) -> dict[str, Decision]:
+        """Write until nothing is wanted: what was late to be read may still have to join."""
+        for _ in range(ROUNDS):
+            masks = [decision.write for decision in decisions.values() if decision.write]
+            if not masks:
+                return self._seen_twice(item, reading, drawn, decisions, outcome)
+            self.sink.write(item, masks)
+            outcome.written = list(dict.fromkeys(outcome.written + _wanted(decisions)))
+            decisions = self._proven(item, reading, drawn, masks)
+        if wanted := _wanted(decisions):
+            raise ProofError(
+                f"{item.name}: the masks of {_quoted(wanted)} keep changing; nothing was deleted"
+            )
+        return decisions
+
+    def _seen_twice(
+        self,
+        item: Item,
+        reading: Reading,
+        drawn: dict[str, list[Drawn]],
+        decisions: dict[str, Decision],
+        outcome: Outcome,
+    ) -> dict[str, Decision]:
+        """Before deleting for masks of an earlier run, read them again: one answer may be outdated."""
+        due = self.options.delete_source and any(decision.accounted for decision in decisions.values())
+        if outcome.written or not due:
+            return decisions
+        again = self._decide(reading, drawn, self.sink.proofs(item))
+        if wanted := _wanted(again):
+            raise ProofError(
+                f"{item.name}: the mask of {_quoted(wanted)} is gone; nothing was deleted, run again"
+            )
+        return again
+
+    def _retract(
+        self, item: Item, reading: Reading, decisions: dict[str, Decision], outcome: Outcome
+    ) -> None:
+        surplus = [proof for decision in decisions.values() for proof in decision.retract]
+        # A mask that is surplus to what was read may be another run's mask of a later edit.
+        if surplus and self.source.read(item).record.etag != reading.record.etag:
+            raise SourceChanged(f"{item.name}: the annotations changed meanwhile; run again")
+        for proof in surplus:
+            self.sink.retract(item, proof)
+            outcome.retracted += 1
+
+    def _drawn(self, reading: Reading) -> dict[str, list[Drawn]]:
+        """The instances by label, in the record's order."""
+        record, only = reading.record, self.options.only
+        self.options.limits.check_frame(record.name, record.frame)
+        self.options.limits.check_record(record.name, record)
+        by_label: dict[str, list[Drawn]] = {}
+        for instance in record.instances:
+            if not only or instance.label in only:
+                details = reading.details.get(str(instance.id), {})
+                by_label.setdefault(instance.label, []).append(Drawn(instance, record.frame, details))
+        return by_label
+
+    def _decide(
+        self, reading: Reading, drawn: dict[str, list[Drawn]], stored: Sequence[Stored]
+    ) -> dict[str, Decision]:
+        return decide_all(
+            drawn,
+            stored,
+            only=self.options.only,
+            frame=reading.record.frame,
+            pixel_rule=self.options.pixel_rule,
+            present=reading.present,
+            deletes=self._may_delete(drawn),
+        )
+
+    def _proven(
+        self, item: Item, reading: Reading, drawn: dict[str, list[Drawn]], masks: Sequence[Mask]
+    ) -> dict[str, Decision]:
+        """Read back until every mask is there, and decide anew from what is."""
+        for _ in readings(self._sleep):
+            stored = self.sink.proofs(item)
+            keys = {proof.key for proof in stored if proof.sound}
+            if all(mask.key in keys for mask in masks):
+                return self._decide(reading, drawn, stored)
+        labels = _quoted([mask.label for mask in masks])
+        raise ProofError(f"{item.name}: the stored mask of {labels} cannot be read back; nothing was deleted")
+
+    def _back_up(self, item: Item, reading: Reading, drawn: dict[str, list[Drawn]]) -> None:
+        if self.journal is None:
+            raise ProofError("nothing is deleted without a journal")
+        ids = [one.id for many in drawn.values() for one in many]
+        self.journal.back_up(item.id, item.name, [reading.raw[key] for key in ids], ids=ids)
+
+    def _delete(
+        self,
+        item: Item,
+        reading: Reading,
+        drawn: dict[str, list[Drawn]],
+        decisions: dict[str, Decision],
+        outcome: Outcome,
+    ) -> None:
+        """Delete what is accounted for, if the source is still what was read."""
+        ids = {key for decision in decisions.values() for key in decision.accounted if not decision.write}
+        going = [one for many in drawn.values() for one in many if one.id in ids]
+        if going and self.journal is not None:
+            self._allowance.take(len(going), item.name)
+            Deletion(self.source, self.sink, self.journal, self._sleep).run(item, reading, going, outcome)
+
+    def _may_delete(self, drawn: dict[str, list[Drawn]]) -> bool:
+        """Whether the item's polygons are to go; above the limit, its masks do not say that they delete."""
+        return self.options.delete_source and self._allowance.suffices(_number(drawn))
+
+    def _would_delete(self, decisions: dict[str, Decision], drawn: dict[str, list[Drawn]]) -> int:
+        if not self.options.delete_source:
+            return 0
+        return sum(len(drawn.get(label, ())) for label, decision in decisions.items() if not decision.problem)
+
+    def _count(self, reading: Reading, drawn: dict[str, list[Drawn]], outcome: Outcome) -> None:
+        instances = [one.instance for many in drawn.values() for one in many]
+        if not instances:
+            return
+        record = type(reading.record)(
+            reading.record.id, reading.record.name, reading.record.frame, tuple(instances)
+        )
+        painting = Painting(
+            record, LabelMap.from_names(drawn), Rules(pixel_rule=self.options.pixel_rule, overlap="void")
+        )
+        outcome.instances = len(instances)
+        outcome.conflicts = painting.conflicts
+        outcome.contested, outcome.labeled = painting.contested_pixels, painting.labeled_pixels
+        for label, spans in painting.label_spans.items():
+            outcome.labels[label] = (len(drawn[label]), spans.pixels)
+
+
+def _wanted(decisions: dict[str, Decision]) -> list[str]:
+    return [label for label, decision in decisions.items() if decision.write]
+
+
+def _number(drawn: dict[str, list[Drawn]]) -> int:
+    return sum(map(len, drawn.values()))
+
+
+def _quoted(labels: Sequence[str]) -> str:
+    return ", ".join(f"'{label}'" for label in labels)
+
+
+def _raise_problems(decisions: dict[str, Decision]) -> None:
+    problems = [decision.problem for decision in decisions.values() if decision.problem]
+    if problems:
+        ours = any(decision.problem and not decision.changed for decision in decisions.values())
+        raise (ProofError if ours else ConflictError)("; ".join(problems))

@@ -1,0 +1,270 @@
+"""Fsynced evidence of an in-place run, and the backup of what it deletes.
+
+A journal is a private folder (0700) with two files that are only ever appended to:
+`backup.jsonl`, every instance as the source wrote it, before anything of its item is deleted;
+and `journal.jsonl`, what was proven and deleted. It is evidence and undo, never the only truth:
+a run without its journal costs time, not data.
+
+Each line carries a digest of itself and of all before it (`provenance.chain`), and each file tells how far
+the other had come: a deletion is noted with the digest of the backup's last line, and then the backup
+is sealed with the digest of that note. So a line, or a file, that is damaged or missing is an
+error, and never fewer polygons.
+"""
+
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+
+from polymask.errors import NotFound, Unavailable
+from polymask.parallel.shards import FOLDERS, Shard
+from polymask.provenance.chain import START, Chain, Line, alone, body_of, damaged
+from polymask.storage.local import disk_error
+
+BACKUP = "backup.jsonl"
+EVENTS = "journal.jsonl"
+
+
+class Journal:
+    """An append-only journal in a folder, which is made where it is not there; safe to share by threads.
+
+    Several processes may add to it at once. Raises `ProofError` where it is damaged.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._lock = threading.Lock()
+        self._named: set[str] = set()
+        make_private(self.path)
+        self._kept = _Kept()
+        self._backup, self._events = Chain(self.path / BACKUP), Chain(self.path / EVENTS)
+        self._examine()
+
+    def back_up(
+        self, item: str, name: str, instances: Sequence[Mapping[str, Any]], *, ids: Sequence[str] = ()
+    ) -> None:
+        """Keep instances as the source wrote them; what is kept already is not kept twice.
+
+        `ids` are those under which they were read, where these may be others than their own. The
+        last line of an instance is its last version, also where an edit was taken back.
+        """
+        rows: list[dict[str, Any]] = [
+            {"item": item, "name": name, "instance": dict(instance)} for instance in instances
+        ]
+        for row, key in zip(rows, ids, strict=False):
+            row["id"] = key
+        with self._alone():
+            fresh = [(body, row) for row in rows if not self._kept.holds(body := body_of(row), row)]
+            self._append(self._backup, [row for _, row in fresh])
+            self._kept.add(fresh)
+
+    def note(self, event: str, item: str, **facts: Any) -> None:
+        """Add a line of evidence; one of a deletion is there once this returns, or the error says so."""
+        row = {"event": event, "item": item, **facts}
+        with self._alone():
+            if event != "deleting":
+                self._append(self._events, [row])
+                return
+            self._append(self._events, [row | {"backup": self._backup.tip}])
+            self._append(self._backup, [{"sealed": self._events.tip}])
+
+    def backups(self) -> Iterator[dict[str, Any]]:
+        """Every instance that was backed up, in order."""
+        return (row for _, row in _read(Chain(self.path / BACKUP)) if "instance" in row)
+
+    def deleted(self) -> list[dict[str, Any]]:
+        """The backups of the instances that a run set out to delete, the last version of each.
+
+        Raises `ProofError` where one is not in the backup, or nothing tells what was deleted.
+        """
+        if self._backup.lines and not self._backup.signed and not self._events.path.exists():
+            raise damaged(self._events.path, "it is gone")
+        deletions = (row for _, row in _read(Chain(self.path / EVENTS)) if row["event"] == "deleting")
+        ids = {(str(row["item"]), str(key)) for row in deletions for key in row["ids"]}
+        latest = {(str(line["item"]), str(line["instance"]["id"])): line for line in self.backups()}
+        if lost := sorted(key for _, key in ids - latest.keys()):
+            raise damaged(self.path / BACKUP, f"lacks {', '.join(lost)}")
+        return [line for key, line in latest.items() if key in ids]
+
+    def unfinished(self) -> list[dict[str, Any]]:
+        """Of `deleted`, those of which no run has seen since that their masks are still there.
+
+        A run that ends notes it (`deleted`, or `restored`); one that was killed did not.
+        """
+        pending: set[tuple[str, str]] = set()
+        for _, row in _read(Chain(self.path / EVENTS)):
+            ids = {(str(row["item"]), str(key)) for key in row.get("ids", ())}
+            pending = pending | ids if row["event"] == "deleting" else pending - ids
+        if not pending:
+            return []
+        return [
+            line for line in self.deleted() if (str(line["item"]), str(line["instance"]["id"])) in pending
+        ]
+
+    def _examine(self) -> None:
+        """Read both files, and see that each has come as far as the other says."""
+        witness = seal = START
+        for _, row in _read(Chain(self._events.path)):
+            witness = row.get("backup", witness)
+        seen = witness == START
+        for body, row in _read(self._backup):
+            seal = row.get("sealed", seal)
+            seen |= self._backup.tip == witness
+            self._keep(body, row)
+        if not seen:
+            raise damaged(self._backup.path, f"lacks lines that {EVENTS} speaks of")
+        seen = seal == START
+        for _ in _read(self._events):
+            seen |= self._events.tip == seal
+        if not seen:
+            raise damaged(self._events.path, f"lacks lines that {BACKUP} speaks of")
+
+    def _keep(self, body: bytes, row: Mapping[str, Any]) -> None:
+        if "instance" in row:
+            self._kept.add([(body, row)])
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other thread or process adds lines in this block, and all that others added were read."""
+        with self._lock, alone(self._backup.path):
+            for body, row in _read(self._backup):
+                self._keep(body, row)
+            for _ in _read(self._events):
+                pass
+            yield
+
+    def _append(self, chain: Chain, rows: Sequence[Mapping[str, Any]]) -> None:
+        if not rows:
+            return
+        chain.append(rows)
+        if chain.path.name not in self._named:  # a run before may have died between making the file and this
+            try:
+                sync_folder(self.path)
+            except OSError as error:
+                raise disk_error(error, self.path) from None
+            self._named.add(chain.path.name)
+
+
+def _read(chain: Chain) -> Iterator[Line]:
+    """The lines behind those that were read, each of the kind that its file holds."""
+    for body, row in chain.unread():
+        if row is None:
+            continue
+        if not _IS_LINE[chain.path.name](row):
+            raise damaged(chain.path, "holds a line of something else")
+        yield body, row
+
+
+class _Kept:
+    """The digest of each instance's last line: a table that goes to a temporary file when it is large."""
+
+    def __init__(self) -> None:
+        import sqlite3  # only a run that deletes needs it
+
+        self._error = sqlite3.Error
+        self._table = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._table.execute("PRAGMA cache_size = -256")  # KiB
+        self._table.execute("CREATE TABLE kept (place BLOB PRIMARY KEY, digest BLOB) WITHOUT ROWID")
+
+    def holds(self, line: bytes, row: Mapping[str, Any]) -> bool:
+        """Whether a line is the last one of its instance."""
+        asked = "SELECT digest FROM kept WHERE place = ?"
+        with self._typed():
+            found = self._table.execute(asked, [_place(row)]).fetchone()
+        return bool(found == (_digest(line),))
+
+    def add(self, lines: Iterable[tuple[bytes, Mapping[str, Any]]]) -> None:
+        """Take in lines and what they say, later ones in place of earlier ones."""
+        rows = ((_place(row), _digest(line)) for line, row in lines)
+        with self._typed():
+            self._table.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", rows)
+
+    @contextmanager
+    def _typed(self) -> Iterator[None]:
+        try:
+            yield
+        except self._error as error:
+            raise Unavailable(f"{gettempdir()}: {error}") from None
+
+    def __del__(self) -> None:
+        self._table.close()
+
+
+def _is_backup(value: Any) -> bool:
+    if isinstance(value, dict) and value.keys() == {"sealed"}:
+        return isinstance(value["sealed"], str)
+    if not isinstance(value, dict) or not {"item", "name", "instance"} <= value.keys():
+        return False
+    return isinstance(value["instance"], dict) and "id" in value["instance"]
+
+
+def _is_event(value: Any) -> bool:
+    if not isinstance(value, dict) or not {"event", "item"} <= value.keys():
+        return False
+    return value["event"] != "deleting" or isinstance(value.get("ids"), list)
+
+
+_IS_LINE = {BACKUP: _is_backup, EVENTS: _is_event}
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder last."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_private(path: Path) -> None:
+    """Make a folder and those above it that are missing, each for this user only, and lasting."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        for folder in reversed(missing):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(folder.parent)
+    except OSError as error:
+        raise disk_error(error, path) from None
+
+
+def _place(row: Mapping[str, Any]) -> bytes:
+    return f"{row['item']}\0{row['instance']['id']}".encode(errors="surrogatepass")
+
+
+def _digest(line: bytes) -> bytes:
+    return blake2b(line, digest_size=16).digest()
+
+
+def default_folder(dataset_id: str) -> Path:
+    """Where the journal of a dataset lies unless told otherwise: the user's state folder."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "polymask" / "journals" / dataset_id
+
+
+def own_folder(path: Path, shard: Shard | None) -> Path:
+    """Where in a journal's folder a part of a run has its own journal: parts do not write to one file."""
+    return path / shard.folder if shard else path
+
+
+def open_existing(path: Path) -> list[Journal]:
+    """The journals of earlier runs and their parts, the one last written to last.
+
+    Raises `NotFound` where there is none.
+    """
+    found = [
+        folder
+        for folder in (path, *path.glob(f"{FOLDERS}*"))
+        if (folder / BACKUP).exists() or (folder / EVENTS).exists()
+    ]
+    if not found:
+        raise NotFound(f"{path}: no journal with a backup; name its folder with --journal")
+    return [Journal(folder) for folder in sorted(found, key=_last_written)]
+
+
+def _last_written(folder: Path) -> tuple[float, str]:
+    name = EVENTS if (folder / EVENTS).exists() else BACKUP
+    return (folder / name).stat().st_mtime, folder.name

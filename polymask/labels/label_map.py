@@ -1,0 +1,274 @@
+"""Label maps: names ↔ pixel values ↔ colors; `labels_files` parses the files that people have."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from polymask.errors import LabelError, nearest
+from polymask.limits import Limits
+from polymask.model import ImageRecord, Label
+from polymask.storage.local import disk_error
+from polymask.storage.urls import Location, located
+from polymask.validation import as_value
+
+BACKGROUND_NAMES = frozenset({"_background_", "__background__", "background"})
+VOID_NAMES = frozenset({"__ignore__"})
+VOID_8, VOID_16 = 255, 65535
+
+
+def voc_colors(n: int = 256) -> NDArray[np.uint8]:
+    """The PASCAL VOC palette: (n, 3) uint8 rows of red, green, blue, n ≤ 256.
+
+    The bits of the value, three at a time, become the colors' bits from the top.
+    Source: PASCAL VOC development kit, `VOClabelcolormap`.
+
+    >>> voc_colors(4).tolist()
+    [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
+    """
+    values = np.arange(n)[:, None]
+    colors = np.zeros((n, 3), np.uint8)
+    for bit in range(8):
+        colors |= (((values >> (3 * bit + np.arange(3))) & 1) << (7 - bit)).astype(np.uint8)
+    return colors
+
+
+def default_color(value: int) -> tuple[int, int, int]:
+    """The VOC color of a value; above 255 the palette starts over at 1.
+
+    >>> default_color(1)
+    (128, 0, 0)
+    """
+    wrapped = value if value < VOID_8 else 1 + (value - 1) % (VOID_8 - 1)
+    red, green, blue = voc_colors()[wrapped].tolist()
+    return red, green, blue
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """Ordered labels, the values of background and void, and names that stand for others.
+
+    Values are whole numbers from 0 to 65535; `background` is painted where no
+    instance is, `void` where no label shall count. `aliases` maps a source's name to
+    the label it is painted as. Raises `LabelError` for two labels of one name or
+    value, and for a value that is the background's or the void's, or that no mask holds.
+
+    >>> labels = LabelMap.from_names(["cat", "dog"])
+    >>> labels.value_of("dog"), labels.value_of("_background_"), labels.value_of("__ignore__")
+    (2, 0, 255)
+    """
+
+    labels: tuple[Label, ...]
+    background: int = 0
+    void: int = VOID_8
+    aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", tuple(self.labels))
+        for name in ("background", "void"):
+            object.__setattr__(self, name, as_value(name, getattr(self, name)))
+        if self.background == self.void:
+            raise LabelError(f"background and void are both {self.void}")
+        seen = {self.background: "the background", self.void: "void"}
+        names: set[str] = set()
+        for label in self.labels:
+            if label.value in seen:
+                raise LabelError(
+                    f"label '{label.name}' has value {label.value}, which is that of {seen[label.value]}"
+                )
+            if label.name in names:
+                raise LabelError(f"label '{label.name}' is there twice")
+            seen[label.value] = f"'{label.name}'"
+            names.add(label.name)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The labels' names in order."""
+        return tuple(label.name for label in self.labels)
+
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
+        """Each pixel value's place in `labels`, (65536,) int64; behind the end for values of no label."""
+        places = np.full(VOID_16 + 1, len(self.labels), np.int64)
+        places[[label.value for label in self.labels]] = range(len(self.labels))
+        return places
+
+    @cached_property
+    def dtype(self) -> DTypeLike:
+        """uint8 while all values and void fit, else uint16."""
+        largest = max([self.background, self.void, *(label.value for label in self.labels)])
+        return np.uint8 if largest <= VOID_8 else np.uint16
+
+    @cached_property
+    def _values(self) -> dict[str, int]:
+        values = dict.fromkeys(BACKGROUND_NAMES, self.background)
+        values |= dict.fromkeys(VOID_NAMES, self.void)
+        values |= {label.name: label.value for label in self.labels}
+        return values
+
+    def name_of(self, name: str) -> str:
+        """The label that a source's name is painted as."""
+        return self.aliases.get(name, name)
+
+    def value_of(self, name: str) -> int:
+        """The pixel value of a source's label.
+
+        Raises `LabelError` for a name that is not in the map.
+        """
+        try:
+            return self._values[self.name_of(name)]
+        except KeyError:
+            raise LabelError(unknown_label(name, self.names)) from None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "aliases": dict(self.aliases)}  # a mapping proxy cannot be sent anywhere
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.name_of(name) in self._values
+
+    def palette(self) -> NDArray[np.uint8]:
+        """A (256, 3) uint8 palette for 8-bit masks: each label's color, black for the background.
+
+        Other values have VOC's colors.
+        """
+        colors = voc_colors()
+        if self.background <= VOID_8:
+            colors[self.background] = 0
+        for label in self.labels:
+            if label.value <= VOID_8:
+                colors[label.value] = label.color
+        return colors
+
+    @classmethod
+    def from_names(cls, names: Iterable[str], *, aliases: Mapping[str, str] | None = None) -> "LabelMap":
+        """Names to values 1 … n in their order, with VOC colors; 16 bit from 255 labels on.
+
+        Names of the background (`_background_`, `background`) and void (`__ignore__`) take
+        no number. A name that occurs twice is taken once. Raises `LabelError` for one text
+        instead of several names.
+
+        >>> [label.value for label in LabelMap.from_names(["__ignore__", "_background_", "cat"]).labels]
+        [1]
+        """
+        if isinstance(names, str):
+            raise LabelError(f"names are a list, e.g. [{names!r}], not one text")
+        kept = [name for name in dict.fromkeys(names) if name not in BACKGROUND_NAMES | VOID_NAMES]
+        return cls.from_values({name: value for value, name in enumerate(kept, 1)}, aliases=aliases)
+
+    @classmethod
+    def from_values(
+        cls, values: Mapping[str, int], *, aliases: Mapping[str, str] | None = None
+    ) -> "LabelMap":
+        """Names with values of their own, e.g. a source's category ids, and VOC colors.
+
+        Void is 255 while all values fit into 8 bits, else 65535. Raises `LabelError`
+        for values that collide with background or void, or that no mask holds.
+        """
+        values = {name: as_value(f"label '{name}'", value) for name, value in values.items()}
+        drawn = {n: v for n, v in values.items() if n not in BACKGROUND_NAMES | VOID_NAMES}
+        background = next((v for n, v in values.items() if n in BACKGROUND_NAMES), 0)
+        wide = max(drawn.values(), default=0) > VOID_8 or len(drawn) >= VOID_8
+        void = next((v for n, v in values.items() if n in VOID_NAMES), VOID_16 if wide else VOID_8)
+        colors = {0: default_color(background)}  # black is the background's, whatever its value
+        labels = tuple(Label(n, v, colors.get(v) or default_color(v)) for n, v in drawn.items())
+        return cls(labels, background, void, MappingProxyType(dict(aliases or {})))
+
+    @classmethod
+    def from_records(cls, records: Iterable[ImageRecord]) -> "LabelMap":
+        """The labels that occur in the records, sorted by name, numbered from 1.
+
+        >>> LabelMap.from_records([]).names
+        ()
+        """
+        return cls.from_names(sorted({instance.label for record in records for instance in record.instances}))
+
+    @classmethod
+    def from_source(
+        cls, path: str | Path, *, ids: str = "contiguous", limits: Limits | None = None
+    ) -> "LabelMap":
+        """The label map of an annotation file or folder, in the source's own order.
+
+        `ids="source"` keeps the source's category ids. Raises `LabelError` where they
+        collide with background or void, `FormatError` for a file that cannot be read, `LimitError`
+        above `limits`.
+        """
+        from polymask.formats import ReadOptions, open_annotations  # a floor above, and only here
+
+        annotations = open_annotations(path, options=ReadOptions(limits=limits or Limits()))
+        return from_categories(annotations.categories, ids=ids)
+
+    @classmethod
+    def load(cls, path: str | Location) -> "LabelMap":
+        """Read any of the four kinds of label file.
+
+        Raises `LabelError` naming the file and the line or key, `NotFound` for no file,
+        another `BackendError` for what cannot be read as one.
+        """
+        from polymask.labels.label_files import from_text  # a floor above, and only here
+
+        path = located(path)
+        try:
+            return from_text(path.read_bytes().decode("utf-8-sig"))
+        except UnicodeDecodeError:
+            raise LabelError(f"{path}: not UTF-8 text; save it as UTF-8") from None
+        except OSError as error:
+            raise disk_error(error, path) from None
+        except LabelError as error:
+            raise LabelError(f"{path}: {error}") from None
+
+    def save(self, path: str | Path) -> None:
+        """Write `labels.json`, which `load` reads back; raises `BackendError` where the disk refuses."""
+        try:
+            Path(path).write_bytes(self.to_json())
+        except OSError as error:
+            raise disk_error(error, path) from None
+
+    def to_json(self) -> bytes:
+        """The bytes of `labels.json`: names, values and colors (`#rrggbb`), background and void."""
+        labels = [
+            {"name": label.name, "value": label.value, "color": "#{:02x}{:02x}{:02x}".format(*label.color)}
+            for label in self.labels
+        ]
+        document: dict[str, Any] = {"labels": labels, "background": self.background, "void": self.void}
+        if self.aliases:
+            document["aliases"] = dict(self.aliases)
+        return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def unknown_label(name: str, known: Sequence[str]) -> str:
+    """The sentence for a label that is not in the map, with the nearest name that is."""
+    return f"label '{name}' is not in the label map" + (f"; {hint}" if (hint := nearest(name, known)) else "")
+
+
+def from_categories(categories: Sequence[tuple[str, int | None]], *, ids: str = "contiguous") -> LabelMap:
+    """A label map of a source's (name, category id) pairs, numbered anew or by those ids.
+
+    >>> from_categories([("cat", 7), ("dog", 9)], ids="source").value_of("dog")
+    9
+    """
+    names = [name for name, _ in categories]
+    if ids == "contiguous":
+        return LabelMap.from_names(names)
+    if None in (number for _, number in categories):
+        raise LabelError("this source has no category ids of its own; use `--ids contiguous`")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise LabelError(f"label '{twice}' has two category ids; use `--ids contiguous`")
+    with way_out("use `--ids contiguous`"):
+        return LabelMap.from_values({name: number for name, number in categories if number is not None})
+
+
+@contextmanager
+def way_out(told: str) -> Iterator[None]:
+    """Add what to do about it to a `LabelError` from within."""
+    try:
+        yield
+    except LabelError as error:
+        raise LabelError(f"{error}; {told}") from None

@@ -1,0 +1,128 @@
+"""What several layouts write: names by value, `id2label.json`, lookup tables, plain gray masks."""
+
+import json
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from polymask.codecs.png import encode_png
+from polymask.errors import FormatError, LabelError
+from polymask.labels.label_map import VOID_16, LabelMap
+from polymask.layouts import Drawn, LayoutOptions
+from polymask.model import Frame, IndexMask, Label
+from polymask.painting.painting import Painting
+from polymask.provenance.digest import pixels_sha256
+
+ID2LABEL = "id2label.json"
+BACKGROUND = "background"
+VOID = "__ignore__"  # like `background`, the name of no label
+
+
+def names_by_value(label_map: LabelMap) -> dict[int, str]:
+    """Background and labels in ascending order of value; void is none of them.
+
+    >>> names_by_value(LabelMap.from_names(["cat"]))
+    {0: 'background', 1: 'cat'}
+    """
+    names = {label.value: label.name for label in label_map.labels}
+    return dict(sorted({label_map.background: BACKGROUND, **names}.items()))
+
+
+def in_value_order(label_map: LabelMap) -> list[Label]:
+    """The labels in ascending order of value."""
+    return sorted(label_map.labels, key=lambda label: label.value)
+
+
+def id2label(names: Mapping[int, str]) -> bytes:
+    """Names by value as Hugging Face's models read them, in ascending order of value."""
+    texts = {str(value): name for value, name in sorted(names.items())}
+    return (json.dumps(texts, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def value_tables(layout: object, options: LayoutOptions) -> dict[str, bytes]:
+    """The files that name the values of a layout's masks: `id2label.json`, or what the layout says.
+
+    They depend on nothing but the labels, so they are the same for all masks of a folder.
+    """
+    tables: Callable[[LayoutOptions], dict[str, bytes]] | None = getattr(layout, "tables", None)
+    return tables(options) if tables else {ID2LABEL: id2label(names_by_value(options.label_map))}
+
+
+def classes_to(label_map: LabelMap) -> list[str]:
+    """A name for every value from 0 to the largest, for readers that number classes without gaps."""
+    names = names_by_value(label_map)
+    return [names.get(value, f"unused-{value}") for value in range(max(names) + 1)]
+
+
+def palette_of(label_map: LabelMap, count: int) -> list[list[int]]:
+    """The colors of values 0 … count - 1."""
+    colors: list[list[int]] = label_map.palette()[:count].tolist()
+    return colors
+
+
+def require_8_bits(label_map: LabelMap, layout: str) -> None:
+    """Raise `LabelError` for a label map whose values need 16 bits."""
+    if label_map.dtype is not np.uint8:
+        raise LabelError(
+            f"the layout `{layout}` holds values up to 255; use `--ids contiguous`, or `--to index`"
+        )
+
+
+def require_one_line(label_map: LabelMap, file: str, *, barred: str = "") -> None:
+    """Raise `LabelError` for a label that a line of a text file cannot hold; `barred` are its separators."""
+    for name in label_map.names:
+        if name.strip().splitlines() != [name] or not set(barred).isdisjoint(name):
+            also = "".join(f", no {character!r}" for character in barred)
+            raise LabelError(
+                f"label {name!r} cannot stand in {file} (no line break, no outer spaces{also}); "
+                "rename it in a --labels file (`old -> new`)"
+            )
+
+
+def lookup(values: Mapping[int, int], *, default: int, dtype: DTypeLike) -> NDArray[np.unsignedinteger]:
+    """A table of 65536 entries that turns a mask of old values into one of new values.
+
+    >>> lookup({1: 7}, default=0, dtype=np.uint8)[np.array([0, 1, 2])].tolist()
+    [0, 7, 0]
+    """
+    table = np.full(VOID_16 + 1, default, dtype)
+    for old, new in values.items():
+        table[old] = new
+    return table
+
+
+def without_void(index: IndexMask, label_map: LabelMap) -> IndexMask:
+    """The mask as layouts with one word for background and void hold it: void becomes background."""
+    void = index == label_map.void
+    if not void.any():
+        return index
+    mask = index.copy()
+    mask[void] = label_map.background
+    return mask
+
+
+def painted(labels: Mapping[str, IndexMask], label_map: LabelMap, *, frame: Frame | None = None) -> IndexMask:
+    """One index mask of label masks, later labels of the map on top.
+
+    `frame` is needed where there is no label mask. Raises `FormatError` for masks of different sizes.
+
+    >>> masks = {"dog": np.array([[1, 1, 0]], np.uint8), "cat": np.array([[0, 1, 1]], np.uint8)}
+    >>> painted(masks, LabelMap.from_names(["dog", "cat"])).tolist()
+    [[1, 2, 2]]
+    """
+    sizes = {mask.shape for mask in labels.values()} | ({frame} if frame else set())
+    if len(sizes) != 1:
+        raise FormatError(f"the masks of an image's labels are of {len(sizes)} sizes: {sorted(sizes)}")
+    index: IndexMask = np.full(sizes.pop(), label_map.background, label_map.dtype)
+    for label in label_map.labels:
+        if label.name in labels:
+            index[labels[label.name] > 0] = label.value
+    return index
+
+
+def gray_mask(painting: Painting, path: str) -> Drawn:
+    """An image whose only file is its index mask, as gray PNG at a path."""
+    digest = pixels_sha256(painting.index)
+    files = ((path, encode_png(painting.index)),)
+    return Drawn(name=painting.record.name, mask=path, pixels_sha256=digest, files=files)

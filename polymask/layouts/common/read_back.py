@@ -1,0 +1,177 @@
+"""Masks read back from a folder: where they lie, what their values mean, and how to decode them."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from stat import S_ISDIR
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polymask.codecs.png import decode_color, decode_png
+from polymask.errors import FormatError, InputError, LimitError, NotFound
+from polymask.labels.label_map import LabelMap
+from polymask.layouts.common.lookup import ID2LABEL
+from polymask.limits import Limits
+from polymask.model import IndexMask
+from polymask.storage.local import disk_error
+from polymask.storage.urls import Location, Url, in_order, name_below
+
+LABELS = "labels.json"
+Pixels = TypeVar("Pixels", bound=NDArray[np.unsignedinteger])
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that masks are read back from, and how large they may be."""
+
+    path: Location
+    limits: Limits = field(default_factory=Limits)
+
+    def __truediv__(self, name: str) -> Location:
+        return self.path / name
+
+    def glob(self, pattern: str) -> Iterable[Location]:
+        """The files and folders right below it whose names match."""
+        return self.path.glob(pattern)
+
+    def read(self, name: str) -> bytes:
+        """A file's bytes; raises `LimitError` for too many, `NotFound` and other `BackendError`s."""
+        path = self.path / name
+        self.limits.check_bytes(path, _size(path))
+        return read_bytes(path)
+
+    def mask(self, name: str) -> IndexMask:
+        """A gray or palette PNG's mask; raises `FormatError` and `LimitError` naming the file."""
+        return self._decoded(name, decode_png)
+
+    def colors(self, name: str) -> NDArray[np.uint8]:
+        """A PNG's (height, width, 3) pixels; raises as `mask` does."""
+        return self._decoded(name, decode_color)
+
+    def _decoded(self, name: str, decode: Callable[..., Pixels]) -> Pixels:
+        data = self.read(name)
+        try:
+            return decode(data, limits=self.limits)
+        except (FormatError, LimitError) as error:
+            raise type(error)(f"{self.path / name}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskFolder:
+    """The index masks of a folder.
+
+    `masks` tells the path of each by the image's name without suffix; `decode` turns such a
+    path into a (height, width) mask of `label_map`'s values. `label_map` is None where
+    nothing in the folder names the values. `labels_of`, where there is a mask for each label,
+    gives those of a path, by label. `unscored` are the names that the layout's own scorers leave out
+    where they are the truth.
+    """
+
+    layout: str
+    label_map: LabelMap | None
+    masks: Mapping[str, str]
+    decode: Callable[[str], IndexMask]
+    labels_of: Callable[[str], Mapping[str, IndexMask]] | None = None
+    unscored: frozenset[str] = frozenset()
+
+
+def _size(path: Location) -> int:
+    if isinstance(path, Url):
+        stored = path.stored()
+        return stored.size if stored else 0  # reading it tells that it is not there
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise disk_error(error, path) from None
+    if S_ISDIR(status.st_mode):
+        raise FormatError(f"{path}: a folder, where a mask should be")
+    return status.st_size
+
+
+def read_bytes(path: Location) -> bytes:
+    """A file's bytes; raises `NotFound` and other `BackendError`s."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise disk_error(error, path) from None
+
+
+def read_text(path: Location) -> str:
+    """A text file's content; raises `FormatError` for what is no UTF-8."""
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise FormatError(f"{path}: not UTF-8 text; save it as UTF-8") from None
+
+
+@contextmanager
+def in_line(path: Location, number: int, expected: str) -> Iterator[None]:
+    """Tell where a line is not what is expected: `FormatError` with the file and the line."""
+    try:
+        yield
+    except (ValueError, IndexError):
+        raise FormatError(f"{path}: line {number}: {expected}") from None
+
+
+@contextmanager
+def in_file(path: Location) -> Iterator[None]:
+    """Tell the file in which something is wrong, in a `FormatError`, or in a `LimitError` of its own."""
+    try:
+        yield
+    except LimitError as error:
+        raise LimitError(f"{path}: {error}") from None
+    except InputError as error:
+        raise FormatError(f"{path}: {error}") from None
+
+
+def stored_labels(folder: Folder, names: Sequence[str] = (LABELS, ID2LABEL)) -> LabelMap | None:
+    """The label map that polymask, or a Hugging Face export, left in the folder."""
+    for name in names:
+        path = folder / name
+        if path.is_file():
+            if not read_text(path).lstrip().startswith(("{", "[")):
+                raise FormatError(f"{path}: damaged, or no JSON; put another copy there, or remove it")
+            return LabelMap.load(path)
+    return None
+
+
+def masks_below(folder: Folder, root: str, *, ending: str = ".png") -> dict[str, str]:
+    """The files below `folder/root` with such an ending: paths in `folder`, by their names below root."""
+    top = folder / root
+    found = in_order(path for path in top.rglob(f"*{ending}") if path.is_file())
+    return {name_below(path, top).removesuffix(ending): name_below(path, folder.path) for path in found}
+
+
+def masks_by_split(folder: Folder, root: str) -> dict[str, str]:
+    """As `masks_below`, where the first folder below root is the split, which is no part of a name."""
+    masks: dict[str, str] = {}
+    for split in sorted(path.name for path in (folder / root).iterdir() if path.is_dir()):
+        masks |= masks_below(folder, f"{root}/{split}")
+    return masks
+
+
+def png_folder(
+    folder: Folder,
+    layout: str,
+    masks: Mapping[str, str],
+    *,
+    named: Callable[[], LabelMap | None] | None = None,
+    unscored: frozenset[str] = frozenset(),
+) -> MaskFolder | None:
+    """A folder whose PNGs are index masks already; None where it has none.
+
+    `named` reads the layout's own table, where nothing of polymask's names the values.
+    """
+    if not masks:
+        return None
+    label_map = stored_labels(folder) or (named() if named else None)
+    return MaskFolder(layout=layout, label_map=label_map, masks=masks, decode=folder.mask, unscored=unscored)
+
+
+def require_labels(folder: Folder, label_map: LabelMap | None) -> LabelMap:
+    """The label map; raises `NotFound` where a layout cannot be read without one."""
+    if label_map is None:
+        raise NotFound(f"{folder / LABELS}: no such file; nothing else there names the labels")
+    return label_map

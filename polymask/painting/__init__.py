@@ -1,0 +1,1 @@
+"""Spans to masks: overlap rules, conflicts, borders."""

@@ -1,0 +1,1 @@
+"""Several images at once: on this machine, on a cluster, in shards."""

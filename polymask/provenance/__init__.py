@@ -1,0 +1,1 @@
+"""Digests, and what a stored mask says of itself."""

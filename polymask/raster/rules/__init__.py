@@ -1,0 +1,1 @@
+"""Pixel rules: one file a rule."""

@@ -1,0 +1,335 @@
+"""Writing below one folder and nowhere else: whole files, one run at a time.
+
+A file appears under its name only when it is complete (temporary, then rename).
+Folders are opened component by component and never through a symbolic link, so a
+link planted in the destination leads nowhere. Work in progress lies in `.polymask/`
+below the root; it goes when the run is done.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import re
+import stat
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from polymask.errors import BackendError, Denied, InputError, Locked, NotFound, Unavailable
+from polymask.storage.safe_names import WORK
+from polymask.storage.urls import Location, Url
+
+RUN = "run.json"
+MOST_FOLDERS = 64  # kept open at once
+_TEMPORARY = re.compile(r"\d+-(?:[0-9a-f]{8}-)?\d+\.tmp").fullmatch  # as `Root.write` names them
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not be waited for
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def disk_error(error: OSError, path: str | Location) -> BackendError:
+    """The polymask error for an `OSError` at a path; one that is one already stays."""
+    if isinstance(error, BackendError):
+        return error
+    message = f"{path}: {os.strerror(error.errno) if error.errno else error}"
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return NotFound(message)
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return Denied(f"{message}; check the permissions")
+    return Unavailable(f"{message}; nothing half-written was left under its name")
+
+
+class Root:
+    """A folder below which files are written whole, or not at all.
+
+    Paths are relative, with forward slashes, and safe (see `safe_path`). Disk errors
+    come as `NotFound`, `Denied` or `Unavailable`, each naming the path.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._opened = threading.local()
+        self._numbers = count()
+        self._token = os.urandom(4).hex()  # of two machines, two processes may have one number
+
+    def __reduce__(self) -> tuple[type["Root"], tuple[Path]]:
+        return Root, (self.path,)  # descriptors stay with their process
+
+    @property
+    def _folders(self) -> dict[str, int]:
+        """The folders that this thread has open; another's may be closed while they are used."""
+        if not hasattr(self._opened, "folders"):
+            self._opened.folders = _Folders()
+        folders: dict[str, int] = self._opened.folders
+        return folders
+
+    def read(self, relative: str) -> bytes | None:
+        """A regular file's bytes, or None where there is none."""
+        try:
+            parent = self._folder(_parent(relative), create=False)
+            descriptor = os.open(_name(relative), _READ, dir_fd=parent)
+        except (NotFound, FileNotFoundError):
+            return None
+        except OSError as error:
+            raise self._refusal(error, relative) from None
+        return _read_regular(descriptor, self.path / relative)
+
+    def holds(self, relative: str) -> bool:
+        """Whether a file is there; raises `InputError` for a link or another kind of thing in its way."""
+        try:
+            parent = self._folder(_parent(relative), create=False)
+            mode = os.stat(_name(relative), dir_fd=parent, follow_symlinks=False).st_mode
+        except (NotFound, FileNotFoundError):
+            return False
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise InputError(f"{self.path / relative} is in the way: it is no regular file; remove it")
+        return stat.S_ISREG(mode)
+
+    def names(self, relative: str) -> list[str]:
+        """What is in a folder, sorted; nothing where there is none."""
+        try:
+            return sorted(os.listdir(self._folder(relative, create=False)))
+        except (NotFound, InputError):
+            return []
+        except OSError as error:
+            raise self._refusal(error, relative) from None
+
+    def is_empty(self) -> bool:
+        """Whether nothing is there, not even what a run left; the root itself need not be."""
+        try:
+            with os.scandir(self.path) as entries:
+                return next(entries, None) is None
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            raise self._refusal(error, "") from None
+
+    def same(self, relative: str, other: Location) -> bool:
+        """Whether a path below the root is another file that is there."""
+        there = self.path / relative
+        return isinstance(other, Path) and there.is_file() and other.is_file() and there.samefile(other)
+
+    def write(
+        self,
+        relative: str,
+        data: bytes | Iterable[bytes],
+        *,
+        durable: bool = False,
+        mode: int | None = None,
+    ) -> None:
+        """Put a whole file, or its parts, at the path, replacing what is there.
+
+        `durable`, it is synced to disk; with `mode` it has these permissions at any moment, or fewer.
+        """
+        work = self._folder(WORK, create=True)
+        temporary = f"{os.getpid()}-{self._token}-{next(self._numbers)}.tmp"
+        try:
+            parent = self._folder(_parent(relative), create=True)
+            self._write_new(temporary, data, work, durable=durable, mode=mode)
+            os.rename(temporary, _name(relative), src_dir_fd=work, dst_dir_fd=parent)
+            if durable:
+                os.fsync(parent)
+        except OSError as error:
+            with suppress(OSError):
+                os.unlink(temporary, dir_fd=work)
+            raise self._refusal(error, relative) from None
+
+    @staticmethod
+    def _write_new(
+        name: str, data: bytes | Iterable[bytes], folder: int, *, durable: bool, mode: int | None
+    ) -> None:
+        descriptor = os.open(name, _NEW, 0o666 if mode is None else 0o600, dir_fd=folder)
+        try:
+            if mode is not None:
+                os.fchmod(descriptor, mode)
+            for part in (data,) if isinstance(data, bytes) else data:
+                view = memoryview(part)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+            if durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def sync(self) -> None:
+        """Make everything written so far durable."""
+        os.sync()
+
+    def remove(self, relative: str) -> None:
+        """Remove a file, if it is there."""
+        try:
+            os.unlink(_name(relative), dir_fd=self._folder(_parent(relative), create=False))
+        except (FileNotFoundError, NotFound):
+            return
+        except OSError as error:
+            raise self._refusal(error, relative) from None
+
+    @contextmanager
+    def run(
+        self, options: dict[str, Any], *, look: Callable[[], None] = lambda: None
+    ) -> Iterator[dict[str, Any] | None]:
+        """Hold the root for one run; yields the options of a run that did not finish, or None.
+
+        `look` may refuse what it finds, once nobody else can change it. While the run lasts,
+        `.polymask/run.json` tells the options, the process and the host. It stays when the run
+        fails, so that the next one knows what it finds. Raises as `held` does.
+        """
+        self._create_root()
+        with self.held():
+            look()
+            unfinished = self.unfinished()
+            self.clear_temporaries()
+            holder = {"options": options, "process": os.getpid(), "host": os.uname().nodename}
+            self.write(f"{WORK}/{RUN}", json.dumps(holder).encode(), durable=True)
+            yield unfinished
+            self.remove(f"{WORK}/{RUN}")
+            self.clear_temporaries()
+            with suppress(OSError):
+                os.rmdir(WORK, dir_fd=self._folder("", create=False))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other runs out; raises `Locked` where one holds the root. A dead process holds nothing."""
+        descriptor = self._folder_of_its_own()
+        try:
+            self._lock(descriptor)
+            self.close()  # what was opened before may since have been removed by the holder before
+            yield
+        finally:
+            os.close(descriptor)
+            self.close()
+
+    def _create_root(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise InputError(f"{self.path} is a file; DEST is a folder") from None
+        except OSError as error:
+            raise disk_error(error, self.path) from None
+
+    def _lock(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Locked(f"{self.path} is held by {self._holder()}; wait for it, or stop it") from None
+        except OSError as error:
+            raise disk_error(error, self.path) from None
+
+    def _folder_of_its_own(self) -> int:
+        try:
+            return os.open(self.path, _FOLDER & ~os.O_NOFOLLOW)
+        except OSError as error:
+            raise disk_error(error, self.path) from None
+
+    def _holder(self) -> str:
+        try:
+            run = json.loads(self.read(f"{WORK}/{RUN}") or b"")
+            return f"process {run['process']} on {run['host']}"
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return "another run"
+
+    def unfinished(self) -> dict[str, Any] | None:
+        """The options of a run that did not finish, or None."""
+        data = self.read(f"{WORK}/{RUN}")
+        try:
+            return dict(json.loads(data)["options"]) if data else None
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return {}
+
+    def clear_temporaries(self) -> None:
+        """Remove what killed runs left half written; only who holds the root may."""
+        for name in self.names(WORK):
+            if _TEMPORARY(name):
+                self.remove(f"{WORK}/{name}")
+
+    def _folder(self, relative: str, *, create: bool) -> int:
+        """A descriptor of a folder below the root, opened without following links."""
+        if relative in self._folders:
+            return self._folders[relative]
+        if relative and any(part in ("", ".", "..") for part in relative.split("/")):
+            raise InputError(f"{relative!r} leads out of {self.path}")
+        try:
+            if not relative:
+                descriptor = os.open(self.path, _FOLDER & ~os.O_NOFOLLOW)
+            else:
+                parent = self._folder(_parent(relative), create=create)
+                descriptor = self._open_below(parent, _name(relative), create=create)
+        except OSError as error:
+            raise self._refusal(error, relative) from None
+        if len(self._folders) > MOST_FOLDERS:
+            self._close(next(folder for folder in self._folders if folder not in ("", WORK)))
+        self._folders[relative] = descriptor
+        return descriptor
+
+    @staticmethod
+    def _open_below(parent: int, name: str, *, create: bool) -> int:
+        if create:
+            with suppress(FileExistsError):
+                os.mkdir(name, dir_fd=parent)
+        return os.open(name, _FOLDER, dir_fd=parent)
+
+    def _refusal(self, error: OSError, relative: str) -> Exception:
+        if isinstance(error, BackendError):
+            return error
+        path = self.path / relative
+        if error.errno in (errno.ELOOP, errno.ENOTDIR) and path.is_symlink():
+            return InputError(f"{path} is a symbolic link; polymask follows none below DEST, remove it")
+        if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY):
+            return InputError(f"{path} is in the way: it is not of the kind that goes there")
+        return disk_error(error, path)
+
+    def _close(self, relative: str) -> None:
+        if relative in self._folders:
+            os.close(self._folders.pop(relative))
+
+    def close(self) -> None:
+        """Let go of all folders; they are opened anew when needed."""
+        for relative in list(self._folders):
+            self._close(relative)
+
+
+def _parent(relative: str) -> str:
+    return relative.rpartition("/")[0]
+
+
+def _name(relative: str) -> str:
+    name = relative.rpartition("/")[2]
+    if name in ("", ".", ".."):
+        raise InputError(f"{relative!r} is no file's path")
+    return name
+
+
+class _Folders(dict[str, int]):
+    """Descriptors by folder, closed when their thread or their root goes."""
+
+    def __del__(self) -> None:
+        with suppress(OSError, AttributeError, TypeError):  # at the end of a process, much is gone already
+            for descriptor in self.values():
+                os.close(descriptor)
+
+
+def regular(path: Location) -> bytes:
+    """A regular file's bytes, or an object's; raises `BackendError`, or `InputError` for another thing."""
+    if isinstance(path, Url):
+        return path.read_bytes()
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise disk_error(error, path) from None
+    return _read_regular(descriptor, path)
+
+
+def _read_regular(descriptor: int, path: Path) -> bytes:
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise InputError(f"{path} is in the way: it is no regular file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    except OSError as error:
+        raise disk_error(error, path) from None
+    finally:
+        os.close(descriptor)

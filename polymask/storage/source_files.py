@@ -1,0 +1,248 @@
+"""Where a source's files lie: a file, a folder, a glob or a zip, all listed and read the same way.
+
+Files are named relative to the place, with forward slashes. A zip is read in place: nothing
+is extracted, its names are checked, and what a member unpacks to is bounded.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from glob import has_magic
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from polymask.errors import FormatError, InputError, NotFound
+from polymask.limits import Limits
+from polymask.storage.safe_names import safe_path
+from polymask.storage.urls import Location, Url
+
+if TYPE_CHECKING:
+    import zipfile
+
+SMALL = 1 << 20  # below this, a ratio of sizes says nothing
+_ZIP = b"PK\x03\x04"
+_NOT_OURS = ("__MACOSX",)  # what the Finder adds to a zip
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a place: its path as messages tell it, its name below the place."""
+
+    path: Location
+    name: str
+    place: "Place" = field(repr=False, compare=False)
+
+    def read(self) -> bytes:
+        """All its bytes."""
+        return self.place.read(self.name)
+
+    def open(self) -> BinaryIO:
+        """The file, opened for reading from its start."""
+        return self.place.open(self.name)
+
+
+class Place:
+    """The files at a source path."""
+
+    def __init__(self, path: Location, limits: Limits | None = None) -> None:
+        self.path, self.limits = path, limits or Limits()
+        there, one = path.exists(), path.is_file()
+        self.is_glob = not there and isinstance(path, Path) and has_magic(str(path))
+        self._stream = self._once() if there and not (one or path.is_dir()) else None
+        self.is_file = self._stream is not None or (one and not self._is_zip())
+        if not there and not self.is_glob:
+            raise NotFound(f"{path}: no such file or folder")
+        if isinstance(path, Url) and not one:
+            self.path = path.snapshot()  # so that nothing below it is asked for one by one
+
+    def _once(self) -> bytes:
+        """What a pipe gives; it can be read only once. Raises `FormatError` for a zip."""
+        with self.path.open("rb") as file:
+            data = file.read(self.limits.max_bytes + 1)
+        self.limits.check_bytes(self.path, len(data))
+        if data[:4] == _ZIP:
+            raise FormatError(f"{self.path}: a zip is read in place, so it has to be a file")
+        return data
+
+    def _is_zip(self) -> bool:
+        with self.path.open("rb") as file:
+            return file.read(4) == _ZIP
+
+    @cached_property
+    def zip(self) -> "Zip | None":
+        """The archive, where the place is one."""
+        return Zip(self.path, self.limits) if self.path.is_file() and not self.is_file else None
+
+    @cached_property
+    def root(self) -> Location:
+        """The folder that names are relative to."""
+        if self.is_glob and isinstance(self.path, Path):
+            return _fixed(self.path)
+        return self.path.parent if self.is_file else self.path
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Every file's name, sorted; of a single file, its own."""
+        if self.is_file:
+            return (self.path.name,)
+        if self.zip:
+            return tuple(sorted(filter(_is_visible, self.zip.sizes)))
+        found = sorted(_matches(self.path, self.root) if self.is_glob else _below(self.root))
+        if not found:
+            raise NotFound(f"{self.path}: no file " + ("matches" if self.is_glob else "in it"))
+        return tuple(found)
+
+    @property
+    def stamp(self) -> str:
+        """What changes when a file of the place does: names with sizes and times, or a store's tags."""
+        if self._stream is not None:
+            return sha256(self._stream).hexdigest()
+        if self.is_file or self.zip:
+            return _stamp(self.path)
+        told = (f"{name} {_stamp(self.root / name)}\n".encode() for name in self.names)
+        return sha256(b"".join(told)).hexdigest()
+
+    def file(self, name: str) -> File:
+        """The file of a name, there or not."""
+        return File(self.root / name, name, self)
+
+    def find(self, name: str) -> File | None:
+        """The file of a name, if it is there; it need not be among `names`."""
+        there = name in self.zip.sizes if self.zip else (self.root / name).is_file()
+        return self.file(name) if there else None
+
+    def read(self, name: str) -> bytes:
+        """A file's bytes."""
+        if self._stream is not None and name == self.path.name:
+            return self._stream
+        if self.zip:
+            return self.zip.read(name)
+        path = self.root / name
+        self.limits.check_bytes(path, _size(path))
+        return path.read_bytes()
+
+    def on_disk(self, name: str) -> Path | None:
+        """Where a file lies that can be read by parts; None for what comes from a pipe, a zip or a store."""
+        there = self.root / name
+        return there if isinstance(there, Path) and self._stream is None and not self.zip else None
+
+    def open(self, name: str) -> BinaryIO:
+        """A file, opened; a zip's member is unpacked into memory first."""
+        return BytesIO(self.zip.read(name)) if self.zip else (self.root / name).open("rb")
+
+
+def _stamp(path: Location) -> str:
+    if isinstance(path, Path):
+        told = path.stat()
+        return f"{told.st_size} {told.st_mtime_ns}"
+    stored = path.stored()
+    return f"{stored.size} {stored.stamp}" if stored else ""
+
+
+def _fixed(pattern: Path) -> Path:
+    """The part of a glob before its first wildcard."""
+    parts = pattern.parts
+    plain = next((at for at, part in enumerate(parts) if has_magic(part)), len(parts))
+    return Path(*parts[:plain])
+
+
+def _matches(pattern: Location, root: Location) -> Iterator[str]:
+    assert isinstance(pattern, Path)
+    assert isinstance(root, Path)
+    for path in root.glob(str(pattern.relative_to(root))):
+        if path.is_file():
+            yield path.relative_to(root).as_posix()
+
+
+def _below(root: Location) -> Iterator[str]:
+    """Visible files below a folder; links to folders are not followed, for they may lead round."""
+    if isinstance(root, Url):
+        yield from filter(_is_visible, root.listed.files)
+        return
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if _is_visible(name)]
+        for name in filter(_is_visible, files):
+            yield (Path(folder) / name).relative_to(root).as_posix()
+
+
+def _is_visible(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    return not any(part.startswith(".") or part in _NOT_OURS for part in parts)
+
+
+def _size(path: Location) -> int:
+    if isinstance(path, Path):
+        return path.stat().st_size
+    return int((path.info() or {}).get("size") or 0)
+
+
+class Zip:
+    """A zip archive, read in place.
+
+    Raises `FormatError` for a damaged or encrypted one and for a name that would leave the
+    archive or is there twice, `LimitError` for a member that unpacks to too much.
+    """
+
+    def __init__(self, path: Location, limits: Limits) -> None:
+        self.path, self.limits = path, limits
+        self.sizes: dict[str, int] = {}
+        self._opened: dict[int, zipfile.ZipFile] = {}
+        for member in self._archive().infolist():
+            if not member.filename.endswith("/"):  # `is_dir` fails on a member without a name
+                self._check(member)
+                self.sizes[member.filename] = member.file_size
+        # members may share packed bytes, so their ratios do not tell that of the whole
+        self._check_ratio(path, _size(path), sum(self.sizes.values()))
+
+    def _check(self, member: "zipfile.ZipInfo") -> None:
+        try:
+            safe_path(member.filename)
+        except InputError as error:
+            raise FormatError(f"{self.path}: {error}") from None
+        where = f"{self.path}/{member.filename}"
+        if member.filename in self.sizes:
+            raise FormatError(f"{where}: the archive has this name twice")
+        if member.flag_bits & 1:
+            raise FormatError(f"{where}: encrypted; unpack it first")
+        self.limits.check_bytes(where, member.file_size)
+        self._check_ratio(where, member.compress_size, member.file_size)
+
+    def _check_ratio(self, where: object, packed: int, size: int) -> None:
+        ratio = max(0, size - SMALL) // max(packed, 1)
+        self.limits.check(
+            "max_zip_ratio",
+            ratio,
+            str(where),
+            f"{packed} bytes that unpack to {size}, {ratio} times as many,",
+        )
+
+    def _archive(self) -> "zipfile.ZipFile":
+        """The archive opened in this process: forked workers must not share a file position."""
+        import zipfile  # most sources are none
+
+        if os.getpid() not in self._opened:
+            try:
+                source = self.path if isinstance(self.path, Path) else self.path.open("rb")
+                self._opened[os.getpid()] = zipfile.ZipFile(source)
+            except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+                raise FormatError(f"{self.path}: a damaged zip: {error}") from None
+        return self._opened[os.getpid()]
+
+    def read(self, name: str) -> bytes:
+        """A member's bytes; never more than the size it was checked with."""
+        import zipfile
+
+        try:
+            with self._archive().open(name) as member:
+                data = member.read(self.sizes[name] + 1)
+        except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+            raise FormatError(f"{self.path}/{name}: a damaged zip: {error}") from None
+        if len(data) != self.sizes[name]:
+            raise FormatError(f"{self.path}/{name}: unpacks to another size than it says")
+        return data
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "limits": self.limits, "sizes": self.sizes, "_opened": {}}

@@ -1,0 +1,53 @@
+"""Digests: the same on any machine."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from polymask import ImageRecord, Instance, Polygon
+from polymask.provenance import digest
+from polymask.provenance.digest import mask_sha256, pixels_sha256
+
+SIXTEEN = [[1, 256], [65535, 2]]
+
+
+@pytest.mark.parametrize("dtype", ["<u2", ">u2"])
+def test_sixteen_bits_are_little_endian_row_by_row(dtype: str) -> None:
+    """A mask of four pixels has the digest of these eight bytes, however it lies in memory."""
+    expected = hashlib.sha256(bytes.fromhex("0100 0001 ffff 0200")).hexdigest()
+    assert expected == "5d292b37331a21340698c2361fb30829e1a73852dade422c1338fdd9326ef667"
+    mask = np.array(SIXTEEN, dtype)
+    assert pixels_sha256(mask) == pixels_sha256(np.asfortranarray(mask)) == expected
+
+
+def test_a_masks_digest_is_of_its_frame_and_runs() -> None:
+    """Written out: two zeros, two sevens over the end of a row, two zeros, each run as eight bytes."""
+    mask = np.array([[0, 0, 7], [7, 0, 0]], np.uint8)
+    runs = "0200000000000000 0200000000000700 0200000000000000"
+    expected = hashlib.sha256(b"2 3\n" + bytes.fromhex(runs)).hexdigest()
+    assert (
+        mask_sha256(mask)
+        == mask_sha256(mask.astype(">u2"))
+        == mask_sha256(np.asfortranarray(mask))
+        == expected
+    )
+    assert mask_sha256(mask > 0) != expected
+    assert mask_sha256(mask.reshape(3, 2)) != expected
+    assert mask_sha256(np.zeros((0, 3), np.uint8)) == hashlib.sha256(b"0 3\n").hexdigest()
+
+
+@pytest.mark.parametrize("together", [1, 2, 100])
+@pytest.mark.parametrize("count", [0, 1, 4, 5])
+def test_a_records_digest_is_of_its_words_then_of_its_numbers(
+    together: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JSON of all but the coordinates, then those of all instances; however many are taken in at once."""
+    monkeypatch.setattr(digest, "_TOGETHER", together)
+    rings = [np.array([(n, 0), (4, 0), (4, 4.5)], float) for n in range(count)]
+    instances = [Instance(n, "cat", Polygon(ring)) for n, ring in enumerate(rings)]
+    words = ["é.jpg", [6, 8], [[n, "cat", 0, False, [[3]]] for n in range(count)]]
+    said = json.dumps(words, separators=(",", ":"), ensure_ascii=False).encode()
+    expected = hashlib.sha256(said + b"".join(ring.tobytes() for ring in rings)).hexdigest()
+    assert digest.record_sha256(ImageRecord(1, "é.jpg", (6, 8), instances)) == expected
