@@ -24,17 +24,16 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _leave)
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as a shell has it for the background
         signal.signal(signal.SIGINT, _leave)
-    from polymask.cli import app as cli
-    from polymask.cli import signals as interrupts
+    from polymask.cli import app, signals
 
     try:
         try:
-            cli.main()
+            app.main()
         finally:  # all is done or told; the interpreter is not to be asked what it makes of an interrupt
-            for number in interrupts.STOPS:
-                signal.signal(number, interrupts.leave)
+            for number in signals.STOPS:
+                signal.signal(number, signals.leave)
     except KeyboardInterrupt:  # just before that
-        interrupts.end()
+        signals.end()
 
 
 if __name__ == "__main__":

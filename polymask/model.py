@@ -6,6 +6,7 @@ are (height, width). Arrays held here are read-only.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -176,9 +177,8 @@ class ImageRecord:
 
     def _repr_html_(self) -> str:
         """A drawing of the instances, as notebooks show it."""
-        from polymask.report.notebook import record_html  # floors above, and only in a notebook
-
-        return record_html(self)
+        notebook = import_module("polymask.report.notebook")  # floors above, and only in a notebook
+        return str(notebook.record_html(self))
 
 
 def _is_text(name: str) -> bool:

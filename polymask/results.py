@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 from polymask.ledger import Reason, by_count
@@ -61,9 +62,8 @@ class Report:
 
     def _repr_html_(self) -> str:
         """Tables of labels and conflicts, as notebooks show them."""
-        from polymask.report.notebook import report_html  # floors above, and only in a notebook
-
-        return report_html(self)
+        notebook = import_module("polymask.report.notebook")  # floors above, and only in a notebook
+        return str(notebook.report_html(self))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, dicts, numbers and strings, in a fixed order."""

@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from polymask import native
 from polymask.labels.label_map import voc_colors
 from polymask.painted_png import encode, encode_colors
-from polymask.raster import kernel, scanlines
+from polymask.raster import scanlines
 from polymask.raster.painted import PaintedSpans, scan
 
 Mask = np.ndarray[Any, Any]
@@ -94,7 +95,7 @@ def check(painted: PaintedSpans, data: bytes, pixels: Mask, table: Mask | None =
     assert zlib.decompress(stream) == scanlines_of(pixels)
     for seen in decoded(data):
         np.testing.assert_array_equal(seen, pixels)
-    if kernel._compiled and len(painted) <= TWIN_SPANS:
+    if native.compiled and len(painted) <= TWIN_SPANS:
         assert scanlines.written(painted, pixel=pixel, table=table) == stream
 
 

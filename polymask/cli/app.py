@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TextIO
 import click
 
 import polymask
-from polymask.cli import signals as interrupts
+from polymask.cli import signals
 from polymask.cli.commands import (
     compare_command,
     emulate_command,
@@ -242,11 +242,11 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):  # names may hold what a terminal's encoding does not
             stream.reconfigure(errors="backslashreplace")  # cut in two, it would leave no stream at all
     try:
-        interrupts.listen(connected=any("://" in argument for argument in sys.argv))
+        signals.listen(connected=any("://" in argument for argument in sys.argv))
         _run()
     except BaseException as error:
         # An import makes a `RuntimeError` of it, where it comes while a class is made.
-        if isinstance(error, KeyboardInterrupt) or interrupts.received():
+        if isinstance(error, KeyboardInterrupt) or signals.received():
             _stop()
         raise
 
@@ -279,10 +279,10 @@ def _drop(stream: TextIO) -> None:
 def _stop() -> NoReturn:
     """Leave at once: calls under way must not hold the process, and the next run finishes what they did."""
     with _telling():
-        click.echo(interrupts.WORD, err=True)
+        click.echo(signals.WORD, err=True)
     with suppress(OSError):
         sys.stdout.flush()
-    interrupts.end()
+    signals.end()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Label files, told apart by content: four kinds of text → a label map.
+"""Label files, told apart by content: four kinds of text → rows, which a label map is made of.
 
 Plain names, one a line (labelme's `labels.txt`, with `__ignore__` and `_background_`;
 `car -> vehicle` paints one label as another); CVAT's `labelmap.txt`
@@ -7,24 +7,42 @@ Plain names, one a line (labelme's `labels.txt`, with `__ignore__` and `_backgro
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from polymask.errors import LabelError
-from polymask.labels.label_map import VOID_8, LabelMap, way_out
-from polymask.model import Label
 
 Lines = Sequence[tuple[int, str]]
 UNLABELED = ("unlabeled", 0)  # what Cityscapes calls the background
+Color = tuple[int, int, int]
 LONGEST_ID = 9  # digits, and no more than a message can show
 
 
-def from_text(text: str) -> LabelMap:
-    r"""The label map in the text of any of the four kinds of label file; raises `LabelError`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelRows:
+    """What a label file says, not yet checked as a whole.
 
-    >>> from_text('{"1": "cat", "2": "dog"}').value_of("dog")
-    2
+    `names` are the labels in the file's order, numbered unless `values` has theirs. `complete` rows
+    set every value and color themselves, `background` and `void` too; `advice` is the way out where
+    the rows make no label map.
+    """
+
+    names: Sequence[str]
+    values: Mapping[str, int] = field(default_factory=dict)
+    colors: Mapping[str, Color] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    complete: bool = False
+    background: int = 0
+    void: int = 255
+    advice: str = ""
+
+
+def parse(text: str) -> LabelRows:
+    r"""The rows in the text of any of the four kinds of label file; raises `LabelError`.
+
+    >>> parse('{"1": "cat", "2": "dog"}').values
+    {'cat': 1, 'dog': 2}
     """
     stripped = text.lstrip()
     if stripped.startswith(("{", "[")):
@@ -38,7 +56,7 @@ def from_text(text: str) -> LabelMap:
     return _parse_names(lines)
 
 
-def _parse_names(lines: Lines) -> LabelMap:
+def _parse_names(lines: Lines) -> LabelRows:
     """Each name's target is the label it is painted as: itself, or what an arrow points at."""
     targets: dict[str, str] = {}
     for number, line in lines:
@@ -50,7 +68,7 @@ def _parse_names(lines: Lines) -> LabelMap:
             raise LabelError(f"line {number}: '{name}' is painted as '{targets[name]}' already")
     _refuse_chains(targets, lines)
     aliases = {name: target for name, target in targets.items() if name != target}
-    return LabelMap.from_names(targets.values(), aliases=aliases)
+    return LabelRows(names=list(targets.values()), aliases=aliases)
 
 
 def _refuse_chains(targets: dict[str, str], lines: Lines) -> None:
@@ -62,9 +80,9 @@ def _refuse_chains(targets: dict[str, str], lines: Lines) -> None:
             )
 
 
-def _parse_labelmap(lines: Iterable[tuple[int, str]]) -> LabelMap:
+def _parse_labelmap(lines: Iterable[tuple[int, str]]) -> LabelRows:
     """CVAT's `name:r,g,b:parts:actions`, numbered from 1 in the lines' order."""
-    rows: list[tuple[str, tuple[int, int, int]]] = []
+    rows: list[tuple[str, Color]] = []
     for number, line in lines:
         if not line or line.startswith("#"):
             continue
@@ -76,13 +94,10 @@ def _parse_labelmap(lines: Iterable[tuple[int, str]]) -> LabelMap:
                 f"line {number}: a line is `name:r,g,b:parts:actions`, colors from 0 to 255"
             ) from None
         rows.append((name, (red, green, blue)))
-    plain = LabelMap.from_names([name for name, _ in rows])
-    colors = dict(rows)
-    labels = tuple(Label(label.name, label.value, colors[label.name]) for label in plain.labels)
-    return LabelMap(labels, plain.background, plain.void)
+    return LabelRows(names=[name for name, _ in rows], colors=dict(rows))
 
 
-def _parse_json(text: str) -> LabelMap:
+def _parse_json(text: str) -> LabelRows:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -90,7 +105,7 @@ def _parse_json(text: str) -> LabelMap:
     if isinstance(document, dict) and isinstance(document.get("labels"), list):
         return _parse_own(document)
     if isinstance(document, list) and all(isinstance(name, str) for name in document):
-        return LabelMap.from_names(document)
+        return LabelRows(names=document)
     if not isinstance(document, dict):
         raise LabelError("expected a list of names, an id2label object, or polymask's labels.json")
     inner = document.get("id2label") or document.get("label2id") or document
@@ -107,7 +122,7 @@ def _pair(key: str, value: Any) -> tuple[str, int]:
     raise LabelError(f'$.{key[:40]}: expected {{"1": "name"}} or {{"name": 1}}')
 
 
-def _from_pairs(pairs: Sequence[tuple[str, int]]) -> LabelMap:
+def _from_pairs(pairs: Sequence[tuple[str, int]]) -> LabelRows:
     """The first name of a value is the label; the value's other names are painted as it."""
     first: dict[int, str] = {}
     aliases: dict[str, str] = {}
@@ -116,18 +131,20 @@ def _from_pairs(pairs: Sequence[tuple[str, int]]) -> LabelMap:
             aliases[name] = "background"
         elif first.setdefault(value, name) != name:
             aliases[name] = first[value]
-    with way_out("number its labels from 1"):
-        return LabelMap.from_values({name: value for value, name in first.items()}, aliases=aliases)
+    values = {name: value for value, name in first.items()}
+    return LabelRows(names=list(values), values=values, aliases=aliases, advice="number its labels from 1")
 
 
-def _parse_own(document: dict[str, Any]) -> LabelMap:
-    labels = []
+def _parse_own(document: dict[str, Any]) -> LabelRows:
+    names: list[str] = []
+    values: dict[str, Any] = {}
+    colors: dict[str, Color] = {}
     for index, entry in enumerate(document["labels"]):
         try:
+            name = str(entry["name"])
             red, green, blue = bytes.fromhex(entry["color"].removeprefix("#"))
-            labels.append(Label(str(entry["name"]), entry["value"], (red, green, blue)))
-        except LabelError as error:
-            raise LabelError(f"$.labels[{index}]: {error}") from None
+            names.append(name)
+            values[name], colors[name] = entry["value"], (red, green, blue)
         except (AttributeError, KeyError, TypeError, ValueError):
             raise LabelError(
                 f'$.labels[{index}]: expected {{"name": "cat", "value": 1, "color": "#800000"}}'
@@ -135,6 +152,13 @@ def _parse_own(document: dict[str, Any]) -> LabelMap:
     aliases = document.get("aliases", {})
     if not isinstance(aliases, dict) or not all(isinstance(name, str) for name in aliases.values()):
         raise LabelError("$.aliases: expected names to names")
-    with way_out("give each label, the background and void a name and a value of its own"):
-        background, void = document.get("background", 0), document.get("void", VOID_8)
-        return LabelMap(tuple(labels), background, void, MappingProxyType(aliases))
+    return LabelRows(
+        names=names,
+        values=values,
+        colors=colors,
+        aliases=aliases,
+        complete=True,
+        background=document.get("background", 0),
+        void=document.get("void", 255),
+        advice="give each label, the background and void a name and a value of its own",
+    )

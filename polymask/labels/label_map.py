@@ -1,10 +1,11 @@
-"""Label maps: names ↔ pixel values ↔ colors; `labels_files` parses the files that people have."""
+"""Label maps: names ↔ pixel values ↔ colors; `label_files` parses the files that people have."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from polymask.errors import LabelError, nearest
+from polymask.labels.label_files import LabelRows, parse
 from polymask.limits import Limits
 from polymask.model import ImageRecord, Label
 from polymask.storage.local import disk_error
@@ -199,10 +201,9 @@ class LabelMap:
         collide with background or void, `FormatError` for a file that cannot be read, `LimitError`
         above `limits`.
         """
-        from polymask.formats import ReadOptions, open_annotations  # a floor above, and only here
-
-        annotations = open_annotations(path, options=ReadOptions(limits=limits or Limits()))
-        return from_categories(annotations.categories, ids=ids)
+        formats = import_module("polymask.formats")  # a floor above, and only here
+        options = formats.ReadOptions(limits=limits or Limits())
+        return from_categories(formats.open_annotations(path, options=options).categories, ids=ids)
 
     @classmethod
     def load(cls, path: str | Location) -> "LabelMap":
@@ -211,8 +212,6 @@ class LabelMap:
         Raises `LabelError` naming the file and the line or key, `NotFound` for no file,
         another `BackendError` for what cannot be read as one.
         """
-        from polymask.labels.label_files import from_text  # a floor above, and only here
-
         path = located(path)
         try:
             return from_text(path.read_bytes().decode("utf-8-sig"))
@@ -240,6 +239,38 @@ class LabelMap:
         if self.aliases:
             document["aliases"] = dict(self.aliases)
         return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def from_text(text: str) -> LabelMap:
+    """The label map in the text of any of the four kinds of label file; raises `LabelError`.
+
+    >>> from_text('{"1": "cat", "2": "dog"}').value_of("dog")
+    2
+    """
+    return _of_rows(parse(text))
+
+
+def _of_rows(rows: LabelRows) -> LabelMap:
+    """The label map of a file's rows; raises `LabelError` where they make none."""
+    with way_out(rows.advice):
+        if rows.complete:
+            labels = tuple(_label(index, rows) for index in range(len(rows.names)))
+            return LabelMap(labels, rows.background, rows.void, MappingProxyType(dict(rows.aliases)))
+        if rows.values:
+            return LabelMap.from_values(rows.values, aliases=rows.aliases)
+    plain = LabelMap.from_names(rows.names, aliases=rows.aliases)
+    if not rows.colors:
+        return plain
+    labels = tuple(replace(label, color=rows.colors[label.name]) for label in plain.labels)
+    return replace(plain, labels=labels)
+
+
+def _label(index: int, rows: LabelRows) -> Label:
+    name = rows.names[index]
+    try:
+        return Label(name, rows.values[name], rows.colors[name])
+    except LabelError as error:
+        raise LabelError(f"$.labels[{index}]: {error}") from None
 
 
 def unknown_label(name: str, known: Sequence[str]) -> str:
@@ -271,4 +302,4 @@ def way_out(told: str) -> Iterator[None]:
     try:
         yield
     except LabelError as error:
-        raise LabelError(f"{error}; {told}") from None
+        raise LabelError(f"{error}; {told}" if told else f"{error}") from None

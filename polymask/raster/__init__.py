@@ -8,12 +8,9 @@ from numpy.typing import NDArray
 
 from polymask.errors import GeometryError, InputError, unknown
 from polymask.model import BoolMask, Frame, Polygon, Ring, Runs, Shape
-from polymask.raster.kernel import KERNEL, Outlines, center_spans, run_spans, united
-from polymask.raster.rules import center
-from polymask.raster.rules import opencv as fill_poly
-from polymask.raster.rules import pillow as pil
-from polymask.raster.rules import pycocotools as coco
-from polymask.raster.rules import scikit_image as skimage
+from polymask.native import KERNEL
+from polymask.raster.kernel import Outlines, center_spans, run_spans, united
+from polymask.raster.rules import center, opencv, pillow, pycocotools, scikit_image
 from polymask.raster.spans import Int64, SpanTable, paint
 from polymask.validation import as_frame
 
@@ -23,14 +20,14 @@ Intervals = Callable[[list[Ring], list[int], Frame], tuple[Int64, Int64]]
 
 PIXEL_RULES: dict[str, tuple[str, Intervals]] = {
     "center": ("a pixel whose center is inside; exact, half-open, even-odd", center.intervals),
-    "coco": ("pycocotools: COCO, Datumaro, CVAT, torchvision, detectron2", coco.intervals),
-    "pil": ("Pillow's polygon: labelme, cityscapesScripts, IDD", pil.intervals),
+    "coco": ("pycocotools: COCO, Datumaro, CVAT, torchvision, detectron2", pycocotools.intervals),
+    "pil": ("Pillow's polygon: labelme, cityscapesScripts, IDD", pillow.intervals),
     "cv2-trunc": (
         "OpenCV on truncated points: dtlpy from_polygon, supervision, Ultralytics, Labelbox",
-        fill_poly.truncated,
+        opencv.truncated,
     ),
-    "cv2-round": ("OpenCV on rounded points: imantics, dtlpy show", fill_poly.rounded),
-    "skimage": ("scikit-image's polygon as it is: notebooks; needs polymask[parity]", skimage.intervals),
+    "cv2-round": ("OpenCV on rounded points: imantics, dtlpy show", opencv.rounded),
+    "skimage": ("scikit-image's polygon as it is: notebooks; needs polymask[parity]", scikit_image.intervals),
 }
 
 
@@ -42,7 +39,7 @@ def pixel_rule_named(name: str) -> Intervals:
     if name not in PIXEL_RULES:
         raise InputError(unknown("pixel rule", name, PIXEL_RULES))
     if name == "skimage":
-        skimage.require()
+        scikit_image.require()
     return PIXEL_RULES[name][1]
 
 

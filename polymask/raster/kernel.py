@@ -1,49 +1,22 @@
 """The kernel: what takes the time, compiled where it could be built, and its numpy twin elsewhere.
 
 The numpy twin is the reference; both give the same answers, bit for bit.
-`POLYMASK_KERNEL=numpy` or `compiled` in the environment asks for one of them.
 """
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from polymask.errors import InputError
-from polymask.formats.parsing import nesting as places
-from polymask.formats.parsing.nesting import Nesting
 from polymask.model import Frame, IndexMask, Ring, Runs
-from polymask.raster import overlaps as claims
-from polymask.raster import runs
+from polymask.native import compiled
+from polymask.raster import overlaps, runs
 from polymask.raster.overlaps import Claims
 from polymask.raster.rules import center
 from polymask.raster.spans import Int64, SpanTable, paint, split, union
-
-
-def _load(wanted: str) -> Any:
-    """The compiled module, or None for numpy."""
-    if wanted not in ("", "numpy", "compiled"):
-        raise InputError(f"POLYMASK_KERNEL is 'numpy' or 'compiled', not '{wanted}'")
-    if wanted == "numpy":
-        return None
-    try:
-        from polymask.native import _kernel  # type: ignore[attr-defined]
-    except ImportError as error:
-        if wanted:
-            raise InputError(
-                f"the compiled kernel is not here ({error}); install with a C compiler"
-            ) from None
-        return None
-    return _kernel
-
-
-_compiled = _load(os.environ.get("POLYMASK_KERNEL", ""))
-KERNEL = "compiled" if _compiled else "numpy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +34,9 @@ class Outlines:
 
 def center_spans(outlines: Outlines, frame: Frame) -> SpanTable:
     """Each shape's spans under the `center` rule, in a (height, width) frame."""
-    if not _compiled:
+    if not compiled:
         return united(center.intervals(outlines.rings, outlines.polygons, frame), outlines, frame)
-    table, cuts = _compiled.spans(outlines.rings, outlines.polygons, outlines.shapes, outlines.count, *frame)
+    table, cuts = compiled.spans(outlines.rings, outlines.polygons, outlines.shapes, outlines.count, *frame)
     return SpanTable(np.frombuffer(table, np.int32).reshape(-1, 3), np.frombuffer(cuts, np.int64))
 
 
@@ -78,7 +51,7 @@ def united(intervals: tuple[Int64, Int64], outlines: Outlines, frame: Frame) -> 
 
 def run_counts(text: str) -> ArrayLike:
     """The counts in a compressed COCO RLE text; see `runs.counts_from_string`."""
-    counts = _compiled.counts(text) if _compiled else None
+    counts = compiled.counts(text) if compiled else None
     return runs.counts_from_string(text) if counts is None else np.frombuffer(counts, np.int64)
 
 
@@ -86,7 +59,7 @@ def run_spans(given: Runs, *, rows: tuple[int, int] | None = None) -> NDArray[np
     """The (n, 3) rows of a span table for a run-length encoding; see `runs.from_runs`."""
     height, width = given.frame
     first, last = rows or (0, height)
-    table = _compiled.runs(given.counts, height, width, first, last) if _compiled else None
+    table = compiled.runs(given.counts, height, width, first, last) if compiled else None
     if table is None:
         spans = runs.from_runs(given, rows=rows)
         return np.stack([spans.row, spans.start, spans.stop], axis=1)
@@ -97,7 +70,7 @@ def paint_all(
     mask: IndexMask | NDArray[np.int32], spans: SpanTable, *, order: Sequence[int], values: Sequence[int]
 ) -> None:
     """Paint `values[i]` for each instance i of `order` into a C-contiguous (height, width) mask, in place."""
-    if _compiled:
+    if compiled:
         _paint(mask, spans, order, values, None)
         return
     for index in order:
@@ -106,7 +79,7 @@ def paint_all(
 
 def paint_blank(mask: IndexMask, spans: SpanTable, *, order: Sequence[int], values: Sequence[int]) -> Int64:
     """Paint into a mask of one value, as `paint_all` does; returns how many pixels each value has."""
-    if not _compiled:
+    if not compiled:
         paint_all(mask, spans, order=order, values=values)
         return np.bincount(mask.reshape(-1))
     background = int(mask[0, 0])
@@ -120,15 +93,15 @@ def _paint(
     mask: NDArray[Any], spans: SpanTable, order: Sequence[int], values: Sequence[int], counts: Int64 | None
 ) -> None:
     whole = np.array(order, np.int64), np.array(values, np.int64)
-    _compiled.paint(mask, spans.table, spans.cuts, *whole, counts)
+    compiled.paint(mask, spans.table, spans.cuts, *whole, counts)
 
 
 def find_claims(spans: SpanTable, groups: Sequence[int], *, frame: Frame) -> Claims:
     """Which pixels two or more groups claim; `groups[i]` is instance i's, or -1 where it claims nothing."""
-    if not _compiled:
-        return claims.find(spans, groups, frame=frame)
+    if not compiled:
+        return overlaps.find(spans, groups, frame=frame)
     most = max(groups, default=0) + 1
-    labeled, contested, pieces, sets, size = _compiled.claims(
+    labeled, contested, pieces, sets, size = compiled.claims(
         spans.table, spans.cuts, np.array(groups, np.int64), most, frame[0]
     )
     members = [_members(sets[at : at + size]) for at in range(0, len(sets), size)]
@@ -151,45 +124,8 @@ def _members(bits: bytes) -> tuple[int, ...]:
 
 def tally(mask: IndexMask, found: Claims, *, places: Int64, owners: int) -> Int64:
     """(sets, owners) int64: contested pixels by set of claiming groups and by `places[pixel value]`."""
-    if not _compiled:
-        return claims.tally(mask, found, places=places, owners=owners)
+    if not compiled:
+        return overlaps.tally(mask, found, places=places, owners=owners)
     counts = np.zeros((len(found.sets), owners), np.int64)
-    _compiled.tally(mask, found.pieces, places, counts, owners)
+    compiled.tally(mask, found.pieces, places, counts, owners)
     return counts
-
-
-def plain_rings(texts: Sequence[bytes]) -> list[list[Ring]] | None:
-    """The rings in each of some JSON texts; None where a JSON library has to look at one of them.
-
-    Only lists of rings of three points or more, of plain numbers, are read, and each number is
-    rounded as JSON libraries round it.
-    """
-    answer = _compiled.rings(list(texts)) if _compiled else None
-    if answer is None:
-        return None
-    points, sizes, counts = answer
-    whole = np.frombuffer(points, np.float64).reshape(-1, 2)
-    stops = list(accumulate(np.frombuffer(sizes, np.int64).tolist()))
-    rings = [whole[start:stop] for start, stop in zip([0, *stops], stops, strict=False)]
-    ends = list(accumulate(counts))
-    return [rings[end - count : end] for end, count in zip(ends, counts, strict=True)]
-
-
-def _is_never_plain(_: bytes) -> bool:
-    return False
-
-
-is_plain: Callable[[bytes], bool] = _compiled.plain if _compiled else _is_never_plain
-"""Whether `plain_rings` reads a JSON text, and finds a ring in it."""
-
-
-def places_in(chunk: bytes, nesting: Nesting, *, most: int) -> tuple[NDArray[np.int32], Nesting]:
-    """Where a chunk of JSON text nests: brackets and commas outside strings, at depths up to `most`.
-
-    A bracket counts at the depth inside it. The nesting is that before the chunk; returned is
-    that behind it.
-    """
-    if not _compiled:
-        return places.find(chunk, nesting, most=most)
-    found, *after = _compiled.places(chunk, most, *nesting)
-    return np.frombuffer(found, np.int32), Nesting(*after)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from polymask.errors import LimitError
 from polymask.model import BoolMask, Frame, IndexMask
-from polymask.raster import kernel
+from polymask.native import compiled
 from polymask.raster.painted import PaintedSpans
 
 LONGEST_RUN = 2**48 - 1  # pixels, which a run's length holds
@@ -59,16 +59,16 @@ def _sha256(frame: Frame, runs: bytes) -> str:
 
 def runs_of_painted(painted: PaintedSpans) -> bytes:
     """A mask's runs, as they are hashed, of its painted spans."""
-    if kernel._compiled:
-        runs: bytes = kernel._compiled.painted_runs(*painted.arrays, *painted.frame, painted.background)
+    if compiled:
+        runs: bytes = compiled.painted_runs(*painted.arrays, *painted.frame, painted.background)
         return runs
     return _painted_runs(painted)
 
 
 def runs_of_mask(mask: IndexMask | BoolMask) -> bytes:
     """The same, of its pixels."""
-    if kernel._compiled:
-        runs: bytes = kernel._compiled.mask_runs(mask)
+    if compiled:
+        runs: bytes = compiled.mask_runs(mask)
         return runs
     return _mask_runs(mask)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.model import BoolMask, Frame, IndexMask
-from polymask.raster import kernel
+from polymask.native import compiled
 
 Int32 = NDArray[np.int32]
 UInt16 = NDArray[np.uint16]
@@ -58,8 +58,8 @@ def scan(mask: IndexMask | BoolMask, *, background: int = 0) -> PaintedSpans:
     (2, 0)
     """
     height, width = mask.shape
-    if kernel._compiled:
-        return from_buffers(kernel._compiled.scan(mask, background), (height, width), background)
+    if compiled:
+        return from_buffers(compiled.scan(mask, background), (height, width), background)
     return _scanned(mask, background)
 
 

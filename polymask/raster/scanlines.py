@@ -12,7 +12,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.raster import kernel
+from polymask.native import compiled
 from polymask.raster.deflate import Bits, Block, put_block
 from polymask.raster.painted import PaintedSpans
 
@@ -38,10 +38,8 @@ def zlib_stream(painted: PaintedSpans, *, pixel: int, table: NDArray[np.uint8] |
     >>> list(zlib.decompress(zlib_stream(painted, pixel=1)))
     [0, 0, 7, 7, 0, 0, 0, 0, 0, 0]
     """
-    if kernel._compiled:
-        stream: bytes = kernel._compiled.scanlines(
-            *painted.arrays, *painted.frame, pixel, table, painted.background
-        )
+    if compiled:
+        stream: bytes = compiled.scanlines(*painted.arrays, *painted.frame, pixel, table, painted.background)
         return stream
     return written(painted, pixel=pixel, table=table)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from polymask.errors import LimitError
 from polymask.model import Conflict, Frame
-from polymask.raster import kernel
+from polymask.native import compiled
 from polymask.raster.painted import PaintedSpans, from_buffers
 from polymask.raster.spans import Int64, SpanTable
 
@@ -71,7 +71,7 @@ def merge(spans: SpanTable, scene: Scene, *, most: int = MOST_SHARES) -> Merged:
     >>> merged.painted.stop.tolist(), merged.labeled, merged.contested, merged.shares.tolist()
     ([3, 6], 6, 1, [[0, 1, 1, 1]])
     """
-    merged = _compiled(spans, scene, most) if kernel._compiled else swept(spans, scene, most)
+    merged = _compiled(spans, scene, most) if compiled else swept(spans, scene, most)
     if merged is None:
         raise LimitError(
             f"hundreds of labels claim the same pixels: more than {most:,} pairs of them, or overlaps of too "
@@ -83,7 +83,7 @@ def merge(spans: SpanTable, scene: Scene, *, most: int = MOST_SHARES) -> Merged:
 def _compiled(spans: SpanTable, scene: Scene, most: int) -> Merged | None:
     whole = (np.array(numbers, np.int64) for numbers in (scene.order, scene.values, scene.labels))
     void = NOBODY if scene.void is None else scene.void
-    answer = kernel._compiled.merge(
+    answer = compiled.merge(
         spans.table, spans.cuts, *whole, *scene.frame, scene.background, void, scene.owned, most
     )
     if answer is None:

@@ -27,7 +27,6 @@ from polymask.formats.parsing.byte_ranges import Ranges
 from polymask.formats.parsing.nesting import Nesting
 from polymask.formats.parsing.outline import outline_of
 from polymask.formats.reading import content
-from polymask.raster import kernel
 from tests.benchmarks.generator import write_coco
 from tests.conftest import coco, square
 from tests.formats.test_coco import GOOD, REFUSED, RLE, annotation
@@ -331,7 +330,7 @@ def test_both_kernels_find_the_same_places(size: int) -> None:
         twin = compiled = Nesting()
         for at in range(0, len(text), size):
             one, twin = places.find(text[at : at + size], twin, most=2)
-            other, compiled = kernel.places_in(text[at : at + size], compiled, most=2)
+            other, compiled = places.places_in(text[at : at + size], compiled, most=2)
             assert one.tolist() == other.tolist()
             assert twin == compiled
 

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from polymask import Runs
+from polymask import Runs, native
+from polymask.formats.coco import native_json
 from polymask.raster import kernel
 from polymask.raster import overlaps as claims
 from polymask.raster.rules import center
@@ -48,7 +49,7 @@ def _number(two: bytes) -> float:
 
 def rasterize(data: bytes, _: Path) -> bool:
     """The kernel and its numpy twin give the same spans."""
-    if len(data) < 3 or kernel._compiled is None:
+    if len(data) < 3 or native.compiled is None:
         return False
     what, frame = _outlines(data)
     fast = kernel.center_spans(what, frame)
@@ -60,7 +61,7 @@ def rasterize(data: bytes, _: Path) -> bool:
 
 def painting(data: bytes, _: Path) -> bool:
     """Painting, claims and tallies: the kernel and its numpy twin agree."""
-    if len(data) < 8 or kernel._compiled is None:
+    if len(data) < 8 or native.compiled is None:
         return False
     frame = (data[0] % 6 + 1, data[1] % 30 + 1)
     rows = np.frombuffer(data[2 : 2 + (len(data) - 2) // 4 * 4], np.uint8).reshape(-1, 4).astype(np.int64)
@@ -99,7 +100,7 @@ def _same_painting(
 
 def runs(data: bytes, _: Path) -> bool:
     """Runs: the kernel and its numpy twin give the same spans, of all rows and of some."""
-    if len(data) < 4 or kernel._compiled is None:
+    if len(data) < 4 or native.compiled is None:
         return False
     height, counts = data[0] % 40 + 1, list(data[3:])
     width = sum(counts) // height + 1
@@ -113,7 +114,7 @@ def runs(data: bytes, _: Path) -> bool:
 
 def rings(data: bytes, _: Path) -> bool:
     """Rings that the kernel reads in JSON are those that the JSON library reads."""
-    found = kernel.plain_rings([data])
+    found = native_json.plain_rings([data])
     try:
         msgspec.json.decode(data, type=msgspec.Raw)
     except msgspec.DecodeError:

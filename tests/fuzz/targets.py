@@ -31,7 +31,7 @@ from polymask.dataloop.source import DataloopItem, DataloopSource
 from polymask.dataloop.target import Target as Place
 from polymask.formats import FORMATS, Annotations, ReadOptions, open_annotations
 from polymask.in_place.journal import Journal
-from polymask.labels.label_files import from_text
+from polymask.labels.label_map import from_text
 from polymask.storage.local import Root
 from tests.fuzz import kernels, tables
 from tests.fuzz.mutations import (

@@ -17,7 +17,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from polymask import native
 from polymask.errors import GeometryError
+from polymask.formats.coco import native_json
 from polymask.model import Runs
 from polymask.raster import kernel
 from polymask.raster import overlaps as claims
@@ -27,7 +29,7 @@ from polymask.raster.runs import counts_from_string, from_runs
 from polymask.raster.spans import Int64, SpanTable
 
 compiled = pytest.mark.skipif(
-    kernel._compiled is None, reason="the compiled kernel is not built or not wanted"
+    native.compiled is None, reason="the compiled kernel is not built or not wanted"
 )
 
 Ring = NDArray[np.float64]
@@ -152,7 +154,7 @@ def test_coordinates_of_any_size_are_decided_in_a_moment(size: float) -> None:
     """A few hundred bytes of JSON must not take minutes: many edges through all rows of a tall frame."""
     angles = [(side, 0.1 + number / 5) for number in range(7) for side in (1, -1)]
     points = [(side * size * np.cos(angle), side * size * np.sin(angle)) for side, angle in angles]
-    rows = 30_000 if kernel._compiled else 2_000
+    rows = 30_000 if native.compiled else 2_000
     before = time.process_time()
     table = kernel.center_spans(outlines([[[np.array(points)]]]), (rows, 30_000))
     assert len(table.table) > rows / 2
@@ -164,7 +166,7 @@ def test_buffers_that_do_not_fit_together_are_refused() -> None:
     """A wrong call raises; it never reads or writes outside the arrays."""
     ints = lambda *values: np.array(values, np.int64)  # noqa: E731
     table = np.array([[0, 0, 9]], np.int32)
-    module: Any = kernel._compiled
+    module: Any = native.compiled
     with pytest.raises(ValueError, match="do not fit"):
         module.spans([np.zeros((2, 2))], [0, 0], [0], 1, 4, 4)
     with pytest.raises(ValueError, match="do not fit"):
@@ -203,7 +205,7 @@ def test_compiled_spans_of_runs_are_those_of_the_reference(
 @example("0\0")
 def test_compiled_counts_are_those_of_the_reference(text: str) -> None:
     """What is no compressed RLE, or counts beyond any frame, the reference tells."""
-    module: Any = kernel._compiled
+    module: Any = native.compiled
     try:
         expected = counts_from_string(text)
     except GeometryError:
@@ -221,7 +223,7 @@ def test_compiled_counts_are_those_of_the_reference(text: str) -> None:
 def test_runs_of_very_many_rows_go_to_the_reference() -> None:
     """The compiled kernel takes memory for each row, so it leaves a frame of 2**25 rows alone."""
     tall = Runs([3, 2, 2**25 - 5], (2**25, 1))
-    module: Any = kernel._compiled
+    module: Any = native.compiled
     assert module.runs(tall.counts, *tall.frame, 0, 2**25) is None
     assert kernel.run_spans(tall).tolist() == [[3, 0, 1], [4, 0, 1]]
 
@@ -230,7 +232,7 @@ def test_runs_of_very_many_rows_go_to_the_reference() -> None:
 @pytest.mark.parametrize("counts", [[5, 0], [1, 2], [-1, 5], [2**62, 2**62, 2**62]])
 def test_counts_that_do_not_fit_the_frame_are_refused(counts: list[int]) -> None:
     """A wrong call raises; it never writes outside the frame."""
-    module: Any = kernel._compiled
+    module: Any = native.compiled
     with pytest.raises(ValueError, match="do not fit"):
         module.runs(np.array(counts, np.int64), 2, 2, 0, 2)
     with pytest.raises(ValueError, match="rows outside"):
@@ -298,8 +300,8 @@ numbers = st.one_of(
 def test_plain_rings_are_read_as_the_json_library_reads_them(texts: list[list[str]], comma: str) -> None:
     """What is not plain, or not JSON, is left to it."""
     text = ("[" + comma.join("[" + comma.join(ring) + "]" for ring in texts) + "]").encode()
-    found = kernel.plain_rings([text, b"[[0,1,2,3,4,5]]", text])
-    assert kernel.is_plain(text) == bool(found and found[0])
+    found = native_json.plain_rings([text, b"[[0,1,2,3,4,5]]", text])
+    assert native_json.is_plain(text) == bool(found and found[0])
     if found is not None:
         expected = [np.array(ring).reshape(-1, 2).tolist() for ring in msgspec.json.decode(text)]
         assert [[ring.tolist() for ring in rings] for rings in found] == [
@@ -312,7 +314,7 @@ def test_plain_rings_are_read_as_the_json_library_reads_them(texts: list[list[st
 @compiled
 def test_ordinary_rings_are_read_by_the_kernel() -> None:
     """Two decimals, as COCO has them, with whatever white space."""
-    found = kernel.plain_rings([b" [ [510.66,423.01 , -5, 424.0, 1,1],[1,2,3,4,5,6]]\n"])
+    found = native_json.plain_rings([b" [ [510.66,423.01 , -5, 424.0, 1,1],[1,2,3,4,5,6]]\n"])
     assert [[ring.tolist() for ring in rings] for rings in found or []] == [
         [[[510.66, 423.01], [-5.0, 424.0], [1.0, 1.0]], [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]]
     ]
@@ -322,8 +324,8 @@ def test_ordinary_rings_are_read_by_the_kernel() -> None:
 def test_rings_that_cannot_be_drawn_are_left_to_the_json_library() -> None:
     """Two points are no ring, and five numbers are no points."""
     for text in (b"[[1,2,3,4]]", b"[[1,2,3,4,5,6,7]]", b"[[1,2,3,4,5,6],[]]"):
-        assert kernel.plain_rings([text]) is None
-        assert not kernel.is_plain(text)
+        assert native_json.plain_rings([text]) is None
+        assert not native_json.is_plain(text)
 
 
 @pytest.mark.parametrize(
@@ -331,8 +333,8 @@ def test_rings_that_cannot_be_drawn_are_left_to_the_json_library() -> None:
 )
 def test_what_is_no_plain_list_of_rings_is_left_alone(text: bytes) -> None:
     """Cut off, empty, or with anything else in it."""
-    assert kernel.plain_rings([text]) is None
-    assert not kernel.is_plain(text)
+    assert native_json.plain_rings([text]) is None
+    assert not native_json.is_plain(text)
 
 
 def asked_for(wanted: str) -> subprocess.CompletedProcess[str]:
@@ -349,7 +351,7 @@ def test_the_environment_chooses_the_kernel() -> None:
     assert "not 'fast'" in asked_for("fast").stderr
 
 
-@pytest.mark.skipif(kernel._compiled is None, reason="this already is the numpy kernel")
+@pytest.mark.skipif(native.compiled is None, reason="this already is the numpy kernel")
 def test_the_reference_passes_the_same_tests() -> None:
     """The raster and kernel tests hold under `POLYMASK_KERNEL=numpy` too."""
     run = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", str(Path(__file__).parent)]

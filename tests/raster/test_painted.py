@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from polymask import LimitError
-from polymask.raster import kernel, mask_digest, painted
+from polymask import LimitError, native
+from polymask.raster import mask_digest, painted
 from polymask.raster.mask_digest import mask_sha256
 from polymask.raster.painted import PaintedSpans, fill, pixels_by_value, scan
 from tests.support.oracles import drawn
 
 compiled = pytest.mark.skipif(
-    kernel._compiled is None, reason="the compiled kernel is not built or not wanted"
+    native.compiled is None, reason="the compiled kernel is not built or not wanted"
 )
 shapes = array_shapes(min_dims=2, max_dims=2, max_side=40)
 flat = st.sampled_from([0, 1, 2, 255])
@@ -126,7 +126,7 @@ def test_a_value_that_does_not_fit_is_refused() -> None:
 )
 def test_spans_that_are_not_sorted_in_the_frame_are_refused(spans: list[tuple[int, ...]]) -> None:
     """A wrong call raises; it never reads or writes outside the arrays."""
-    module: Any = kernel._compiled
+    module: Any = native.compiled
     row, start, stop, value = np.array(spans, np.int32).T.copy()
     arrays = row, start, stop, value.astype(np.uint16)
     with pytest.raises(ValueError, match="sorted"):
@@ -138,7 +138,7 @@ def test_spans_that_are_not_sorted_in_the_frame_are_refused(spans: list[tuple[in
 @compiled
 def test_pixels_without_bytes_are_refused() -> None:
     """A value beyond 8 bits, or beyond the table, and a table that is no multiple of a pixel."""
-    module: Any = kernel._compiled
+    module: Any = native.compiled
     ints = [np.array([number], np.int32) for number in (0, 0, 1)]
     for value, pixel, table, background in [
         (256, 1, None, 0),

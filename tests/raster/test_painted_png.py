@@ -12,22 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from polymask import FormatError, decode_png, painted_png
+from polymask import FormatError, decode_png, native, painted_png
 from polymask.labels.label_map import voc_colors
 from polymask.painted_png import encode, encode_colors
-from polymask.raster import deflate, kernel, scanlines
+from polymask.raster import deflate, scanlines
 from polymask.raster.painted import PaintedSpans, scan
 from tests.png_campaign import campaign, check
 from tests.support.oracles import drawn
 
 compiled = pytest.mark.skipif(
-    kernel._compiled is None, reason="the compiled kernel is not built or not wanted"
+    native.compiled is None, reason="the compiled kernel is not built or not wanted"
 )
 
 
 def test_nasty_masks_are_read_by_others_as_they_are() -> None:
     """1 × N, N × 1, rows around 32,768 bytes, noise, checkerboards, 8 and 16 bit, palette and color."""
-    campaign(200 if kernel._compiled else 40, 1)
+    campaign(200 if native.compiled else 40, 1)
 
 
 def test_the_bytes_of_a_png_stay_what_they_are() -> None:
@@ -119,7 +119,7 @@ def test_large_frames_cost_their_spans(frame: tuple[int, int]) -> None:
     stream = zlib.decompressobj()
     pixels = 0
     data = scanlines.zlib_stream(painted, pixel=1)
-    if kernel._compiled:
+    if native.compiled:
         assert scanlines.written(painted, pixel=1) == data
     while not stream.eof:  # which checks the checksum
         pixels += len(stream.decompress(data, 1 << 24))
@@ -140,7 +140,7 @@ def test_fibonacci_s_frequencies_need_no_code_beyond_15_bits() -> None:
     mask = values.astype(np.uint8)[None]
     painted = scan(mask)
     check(painted, encode(painted), mask)
-    if kernel._compiled:
+    if native.compiled:
         assert scanlines.written(painted, pixel=1) == scanlines.zlib_stream(painted, pixel=1)
 
 

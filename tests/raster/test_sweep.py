@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polymask import LabelError, LimitError
+from polymask import LabelError, LimitError, native
 from polymask.painting.painting import Painting
-from polymask.raster import kernel, sweep
+from polymask.raster import sweep
 from polymask.raster.painted import fill, pixels_by_value
 from polymask.raster.spans import SpanTable
 from polymask.raster.sweep import Merged, Scene, merge
 from tests.raster.scenes import ByPixel, random_painting, random_paintings, scene_of
 
 compiled = pytest.mark.skipif(
-    kernel._compiled is None, reason="the compiled kernel is not built or not wanted"
+    native.compiled is None, reason="the compiled kernel is not built or not wanted"
 )
 
 
@@ -164,7 +164,7 @@ def over_one_another(labels: int) -> tuple[SpanTable, Scene]:
 @pytest.mark.parametrize("labels", [2000, 4000, 20_000])
 def test_thousands_of_labels_on_one_pixel_are_refused_before_memory_is_taken(labels: int) -> None:
     """A small file must not take minutes and gigabytes: refused in less than a few seconds."""
-    if kernel._compiled is None and labels > 2000:
+    if native.compiled is None and labels > 2000:
         pytest.skip("the twin is slower, and as frugal")
     spans, scene = over_one_another(labels)
     same = [(0, 1)] * labels
@@ -235,7 +235,7 @@ def test_spans_that_do_not_fit_are_refused(
     spans: list[list[int]], cuts: list[int], numbers: tuple[list[int], ...], frame: tuple[int, int]
 ) -> None:
     """A wrong call raises; it never reads or writes outside the arrays."""
-    module: Any = kernel._compiled
+    module: Any = native.compiled
     whole = (np.array(part, np.int64) for part in numbers)
     with pytest.raises(ValueError, match="do not fit"):
         module.merge(np.array(spans, np.int32), np.array(cuts, np.int64), *whole, *frame, 0, -1, True, 9)

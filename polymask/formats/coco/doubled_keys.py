@@ -6,8 +6,7 @@ from typing import Any
 
 import msgspec
 
-from polymask.formats.parsing.nesting import Nesting
-from polymask.raster.kernel import places_in
+from polymask.formats.parsing.nesting import Nesting, places_in
 
 _PART = 1 << 24  # bytes looked at together
 

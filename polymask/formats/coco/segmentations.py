@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
+from polymask.formats.coco.native_json import is_plain, plain_rings
 from polymask.formats.coco.rows import Annotation, Key, Number
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.ledger import BOX, EMPTY, Omitted
 from polymask.limits import Limits
 from polymask.model import Frame, Polygon, Runs, Shape
-from polymask.raster.kernel import is_plain, plain_rings, run_counts
+from polymask.raster.kernel import run_counts
 
 
 class _Rle(msgspec.Struct):

@@ -1,9 +1,11 @@
-"""Where JSON text nests, found a chunk at a time: the numpy twin of `_json.h`."""
+"""Where JSON text nests, found a chunk at a time: by the compiled kernel, or by its numpy twin."""
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from polymask.native import compiled
 
 
 class Nesting(NamedTuple):
@@ -56,3 +58,15 @@ def _real_quotes(text: NDArray[np.uint8], *, escaped: bool) -> tuple[NDArray[np.
     if taken:
         quotes = quotes[~np.isin(quotes, np.fromiter(taken, np.int64))]
     return quotes, len(text) in taken
+
+
+def places_in(chunk: bytes, nesting: Nesting, *, most: int) -> tuple[NDArray[np.int32], Nesting]:
+    """Where a chunk of JSON text nests: brackets and commas outside strings, at depths up to `most`.
+
+    A bracket counts at the depth inside it. The nesting is that before the chunk; returned is
+    that behind it.
+    """
+    if not compiled:
+        return find(chunk, nesting, most=most)
+    found, *after = compiled.places(chunk, most, *nesting)
+    return np.frombuffer(found, np.int32), Nesting(*after)

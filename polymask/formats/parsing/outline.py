@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 
 from polymask.errors import FormatError
 from polymask.formats.parsing.byte_ranges import Ranges
-from polymask.formats.parsing.nesting import Nesting
-from polymask.raster.kernel import places_in
+from polymask.formats.parsing.nesting import Nesting, places_in
 
 BLOCK = 1 << 20  # bytes of a list decoded at once
 BOM = b"\xef\xbb\xbf"
