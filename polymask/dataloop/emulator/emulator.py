@@ -19,7 +19,8 @@ from polymask.dataloop.emulator.http.server import PREFIX, Hook, Server
 from polymask.dataloop.emulator.pictures import Pictures, describe_blank
 from polymask.dataloop.emulator.platform import Platform
 from polymask.dataloop.emulator.sdk import instructions
-from polymask.dataloop.emulator.seeding.seed import Seeded, seed_platform
+from polymask.dataloop.emulator.seeding.dataset import Seeded
+from polymask.dataloop.emulator.seeding.seed import seed_platform
 
 PathLike = str | Path
 

@@ -1,5 +1,6 @@
 """What can be done on the platform, whoever asks: a request, a seed or a test."""
 
+import colorsys
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,8 +12,8 @@ import msgspec
 
 from polymask.dataloop.emulator.database.document import Document
 from polymask.dataloop.emulator.database.store import Change, Store
-from polymask.dataloop.emulator.http.view import DERIVED, view
 from polymask.dataloop.emulator.pictures import Pictures, describe, guess_mimetype
+from polymask.dataloop.emulator.view import DERIVED, view
 from polymask.errors import ConflictError, InputError
 
 USER = "you@emulator.local"
@@ -242,6 +243,18 @@ def mimetype_of(item: Document) -> str:
     """Return the mimetype of an item's bytes."""
     system = item.json().get("metadata", {}).get("system", {})
     return str(system.get("mimetype") or guess_mimetype(item.name))
+
+
+def label_root(label: str, number: int) -> dict[str, Any]:
+    """Return an ontology's entry for a label, with a color of its own.
+
+    >>> label_root("cat", 0)["value"]["color"]
+    '#e63737'
+    """
+    # The golden ratio spreads any number of hues without knowing how many will come.
+    red, green, blue = colorsys.hsv_to_rgb(number * 0.618034 % 1, 0.76, 0.9)
+    color = f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
+    return {"value": {"tag": label, "color": color, "attributes": [], "displayLabel": label}, "children": []}
 
 
 def _merged(old: Any, new: Any) -> Any:

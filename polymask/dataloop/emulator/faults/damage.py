@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from polymask.dataloop.emulator.faults.plan import Fault
-from polymask.dataloop.emulator.http.call import Answer, Call, answer, failure
+from polymask.dataloop.emulator.call import Answer, Call, answer, failure
+from polymask.dataloop.emulator.faults.fault import Fault
 
 UNANSWERED = ("drop-before", "drop-after")
 """Kinds that close the connection instead of answering."""

@@ -1,8 +1,8 @@
 """Calls about published apps."""
 
+from polymask.dataloop.emulator.call import Answer, Call, Route
 from polymask.dataloop.emulator.database.dql import clauses
 from polymask.dataloop.emulator.database.query import matcher
-from polymask.dataloop.emulator.http.call import Answer, Call, Route
 from polymask.dataloop.emulator.http.projects import change_one, convert_query, get_one, page, remove_one
 from polymask.dataloop.emulator.platform import Platform
 from polymask.errors import InputError

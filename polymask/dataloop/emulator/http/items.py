@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from polymask.dataloop.emulator.http.call import Answer, Call, Route, answer
+from polymask.dataloop.emulator.call import Answer, Call, Route, answer
 from polymask.dataloop.emulator.http.projects import change_one, get_one, many, remove_one
 from polymask.dataloop.emulator.platform import Platform, clean, mimetype_of
 from polymask.errors import InputError

@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
+from polymask.dataloop.emulator.call import Answer, Call, Handler, Route, answer
 from polymask.dataloop.emulator.database.document import Document
 from polymask.dataloop.emulator.database.dql import clauses
 from polymask.dataloop.emulator.database.query import Query, matcher, page_of
-from polymask.dataloop.emulator.http.call import Answer, Call, Handler, Route, answer
 from polymask.dataloop.emulator.platform import Platform
 from polymask.errors import ConflictError, InputError, NotFound
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from polymask.dataloop.emulator.call import Answer, Call, Route, answer
 from polymask.dataloop.emulator.database.document import Document
 from polymask.dataloop.emulator.database.dql import Matches, clauses
 from polymask.dataloop.emulator.database.query import Page, Query, matcher, page_of, previous_page, select
-from polymask.dataloop.emulator.http.call import Answer, Call, Route, answer
 from polymask.dataloop.emulator.http.projects import convert_query, get_one
-from polymask.dataloop.emulator.http.view import item_with_annotations
 from polymask.dataloop.emulator.platform import Platform
+from polymask.dataloop.emulator.view import item_with_annotations
 
 
 def query(platform: Platform, call: Call) -> Answer:

@@ -2,11 +2,10 @@
 
 from typing import Any
 
+from polymask.dataloop.emulator.call import Answer, Call, Handler, Route
 from polymask.dataloop.emulator.database.query import Query
-from polymask.dataloop.emulator.http.call import Answer, Call, Handler, Route
 from polymask.dataloop.emulator.http.projects import change_one, get_one, page, remove_one
-from polymask.dataloop.emulator.platform import Platform
-from polymask.dataloop.emulator.seeding.seed import label_root
+from polymask.dataloop.emulator.platform import Platform, label_root
 from polymask.errors import InputError, NotFound
 
 

@@ -13,11 +13,12 @@ import msgspec
 from aiohttp import web
 
 from polymask.dataloop.emulator.audit import DROPPED, Audit, AuditEntry
+from polymask.dataloop.emulator.call import Answer, Call, Handler, Upload, failure
 from polymask.dataloop.emulator.database.store import Change
 from polymask.dataloop.emulator.faults import damage
-from polymask.dataloop.emulator.faults.plan import Fault, Faults
+from polymask.dataloop.emulator.faults.fault import Fault
+from polymask.dataloop.emulator.faults.plan import Faults
 from polymask.dataloop.emulator.http import access, apps, items, projects, queries, recipes
-from polymask.dataloop.emulator.http.call import Answer, Call, Handler, Upload, failure
 from polymask.dataloop.emulator.platform import Platform
 from polymask.errors import ConflictError, Denied, InputError, NotFound, PolymaskError, Unavailable
 

@@ -15,7 +15,7 @@ from pycocotools import mask as coco_mask
 
 from polymask.dataloop.emulator.pictures import describe_blank
 from polymask.dataloop.emulator.platform import Platform, clean
-from polymask.dataloop.emulator.seeding.seed import Seeded, add_dataset
+from polymask.dataloop.emulator.seeding.dataset import Seeded, add_dataset
 from polymask.errors import FormatError, InputError
 
 _SHOWN = 20

@@ -7,7 +7,7 @@ import msgspec
 
 from polymask.dataloop.emulator.pictures import describe_blank, guess_mimetype
 from polymask.dataloop.emulator.platform import Platform, clean
-from polymask.dataloop.emulator.seeding.seed import Seeded, add_dataset
+from polymask.dataloop.emulator.seeding.dataset import Seeded, add_dataset
 from polymask.errors import FormatError, InputError
 
 
