@@ -28,7 +28,8 @@ def test_any_bearer_will_do_and_none_will_not(dataloop_emulator: Emulator) -> No
     ("method", "path", "body", "status"),
     [
         ("GET", "/items/nobody", None, 404),
-        ("GET", "/nowhere", None, 404),
+        ("GET", "/nowhere", None, 501),
+        ("PATCH", "/annotations/nobody", {}, 501),
         ("GET", "/projects/nobody/name", None, 404),
         ("POST", "/items/nobody/annotations", [], 404),
         ("DELETE", "/annotations/nobody", {}, 404),
@@ -42,6 +43,34 @@ def test_refusals_are_json(api: Api, harbor: Harbor, method: str, path: str, bod
     answer = api(method, path, body)
     assert (answer.status_code, answer.json()["statusCode"]) == (status, status)
     assert answer.json()["message"]
+
+
+def test_a_call_that_is_lacking_is_named(api: Api, harbor: Harbor) -> None:
+    """What the platform may have and the emulator has not is 501, with method and path, and audited."""
+    answer = api("POST", "/models/query", {})
+    assert (answer.status_code, harbor.emulator.audit[-1].status) == (501, 501)
+    assert "POST /models/query" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "10.0.0.1", "[", ""]
+)
+@pytest.mark.parametrize("path", ["/api/v1/projects", "/token", "/nowhere"])
+def test_only_the_names_of_loopback_are_answered(dataloop_emulator: Emulator, host: str, path: str) -> None:
+    """A page whose name was rebound to loopback reads and changes nothing: its Host gives it away."""
+    headers = {"Authorization": "Bearer x", "Host": host}
+    url = dataloop_emulator.gate_url + path
+    answer = requests.post(url, json={"name": "boats"}, headers=headers, timeout=5)
+    assert (answer.status_code, answer.json()["statusCode"]) == (421, 421)
+    assert dataloop_emulator.projects() == []
+    assert dataloop_emulator.calls == 0
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:8888", "[::1]:8888"])
+def test_loopback_may_be_called_by_any_of_its_names(dataloop_emulator: Emulator, host: str) -> None:
+    """Names and ports of loopback are answered, as behind a forwarded port."""
+    headers = {"Authorization": "Bearer x", "Host": host}
+    assert requests.get(f"{dataloop_emulator.url}/projects", headers=headers, timeout=5).json() == []
 
 
 @pytest.mark.parametrize("body", [b"{", b'{"a": NaN}', b"\xff"])

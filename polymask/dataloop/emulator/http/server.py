@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
@@ -26,6 +27,7 @@ PREFIX = "/api/v1"
 ROUTES = (*access.ROUTES, *projects.ROUTES, *recipes.ROUTES, *items.ROUTES, *queries.ROUTES, *apps.ROUTES)
 
 _LARGEST_BODY = 2**31
+_HOSTS = ("127.0.0.1", "localhost", "::1")
 _LOGINS = {route.path for route in access.GATE_ROUTES}
 _STATUS: dict[type[PolymaskError], int] = {InputError: 400, Denied: 401, NotFound: 404, ConflictError: 409}
 
@@ -96,7 +98,7 @@ class Server:
         await runner.cleanup()
 
     def _app(self) -> web.Application:
-        app = web.Application(client_max_size=_LARGEST_BODY)
+        app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_only_loopback])
         for route in ROUTES:
             app.router.add_route(route.method, PREFIX + route.path, self._endpoint(route.handler))
         for route in access.GATE_ROUTES:
@@ -186,6 +188,27 @@ def _bind(port: int) -> socket.socket:
         raise Unavailable(f"port {port} of 127.0.0.1: {error.strerror or error}") from error
 
 
+@web.middleware
+async def _only_loopback(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    # A web page whose name was made to resolve to loopback still sends that name.
+    if _hostname(request.host) in _HOSTS:
+        return await handler(request)
+    return _response(
+        failure(
+            421, f"this emulator answers to {' and '.join(_HOSTS)}, not to {request.host!r} (header Host)"
+        )
+    )
+
+
+def _hostname(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
+
+
 async def _received(request: web.Request, number: int) -> Call:
     call = Call(
         number,
@@ -218,7 +241,7 @@ def _for_bearers(handler: Handler) -> Handler:
 
 
 def _unknown(_platform: Platform, call: Call) -> Answer:
-    raise NotFound(f"the emulator does not know {call.method} {call.path}")
+    return failure(501, f"the emulator does not have the call {call.method} {call.path}")
 
 
 def _recordable(call: Call) -> bytes:
