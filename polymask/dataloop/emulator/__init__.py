@@ -1,6 +1,6 @@
 """A local Dataloop: the platform's API on loopback, good enough for dtlpy as it is.
 
-Try polymask without an account, or test against it. It keeps what it is given, writes
+Try polymask without an account, or test against it. It keeps what it receives, writes
 down every call, and lets calls go wrong on purpose.
 
 >>> with Emulator() as emulator:

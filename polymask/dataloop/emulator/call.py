@@ -138,7 +138,7 @@ def failure(status: int, message: str, headers: Mapping[str, str] | None = None)
 
 
 def email_in(authorization: str) -> str:
-    """Return the email claim of a bearer token, or the emulator's own user."""
+    """Return the email claim of a bearer token, or the emulator's user."""
     claims = authorization.removeprefix("Bearer ").split(".")
     try:
         # Tokens leave base64 padding out; Python wants it.
@@ -169,7 +169,7 @@ def _fields(query: Any) -> Iterator[str]:
 
 def _without(query: Any, gone: str) -> Any:
     if isinstance(query, list):
-        return [part for part in (_without(one, gone) for one in query) if part]
+        return [part for part in (_without(part, gone) for part in query) if part]
     if not isinstance(query, dict):
         return query
     return {

@@ -21,9 +21,9 @@ KINDS = {
     "those named by their ids, and answers success",
     "partial-error": "stores the first `keep` elements; the others are answered as error objects",
     "short-page": "leaves rows out of a page, sending the first `keep` (half by default); totals stay true",
-    "wrong-total": "claims `keep` rows in total (one too many by default)",
-    "repeat-page": "answers with the page before the one that was asked for",
-    "lose-page": "answers with the page after the one that was asked for",
+    "wrong-total": "claims `keep` rows in total (a row too many by default)",
+    "repeat-page": "answers with the page before the page that was asked for",
+    "lose-page": "answers with the page after the page that was asked for",
     "stale": "answers from the state before the last write",
     "ignore-clause": "does the work as if the filter had no clause on the field `clause`",
 }
@@ -38,7 +38,7 @@ class Fault:
     ----------
     method, path_pattern
         Which calls: an HTTP method or `*`, and a path after /api/v1, in which `*` stands for
-        one segment and `**` for any; a pattern that starts with `^` is a regular expression.
+        a segment and `**` for any path; a pattern that starts with `^` is a regular expression.
     kind
         One of `KINDS`.
     skip, times
@@ -48,7 +48,7 @@ class Fault:
     call
         Match the call of this number only, counted from 1 over all calls.
     resource
-        Match only bodies whose `resource` is this, to tell queries apart.
+        Match only bodies whose `resource` is this, to keep queries apart.
     clause
         Match only bodies whose filter has a clause on this field: a service that refuses it, with
         the kind `status`, or does not heed it, with `ignore-clause`.
@@ -80,7 +80,7 @@ class Fault:
             raise InputError(f"unknown kind of fault {self.kind!r}; there are {', '.join(KINDS)}")
 
     def matches(self, call: Call) -> bool:
-        """Tell whether a call is one of those that this fault is for; only reads can be stale."""
+        """Say whether this fault is for a call; only reads can be stale."""
         return (
             self.method in ("*", call.method)
             and self.call in (None, call.number)

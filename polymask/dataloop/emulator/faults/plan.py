@@ -18,7 +18,7 @@ class Faults:
     """
 
     def __init__(self) -> None:
-        # Tests add faults from their own thread while calls come in.
+        # Tests add faults from a thread of theirs while calls come in.
         self._lock = threading.Lock()
         self._seen: dict[Fault, int] = {}
 

@@ -36,7 +36,7 @@ Hook = Callable[[int, str, str], None]
 
 @dataclass(slots=True)
 class Hooks:
-    """What runs just before calls: `at` by call number, `on_request` before every one."""
+    """What runs just before calls: `at` by call number, `on_request` before every call."""
 
     at: dict[int, list[Callable[[], None]]] = field(default_factory=dict)
     on_request: Hook | None = None
@@ -49,7 +49,7 @@ class Hooks:
 
 
 class Server:
-    """Serves a platform from a thread of its own, one call at a time."""
+    """Serves a platform from a separate thread, one call at a time."""
 
     def __init__(self, platform: Platform, audit: Audit, *, port: int, latency: float) -> None:
         self.faults = Faults()
@@ -137,17 +137,17 @@ class Server:
         fault = self.faults.strike(call)
         if fault and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
-        given, changes = self._work(call, handler, fault)
+        reply, changes = self._work(call, handler, fault)
         dropped = fault is not None and fault.kind in damage.UNANSWERED
         # Before a byte is sent: who has an answer must find it in the audit.
-        self._record(call, DROPPED if dropped else given.status, changes, fault)
+        self._record(call, DROPPED if dropped else reply.status, changes, fault)
         if fault and fault.kind == "slow-after":
             await asyncio.sleep(fault.seconds)
         if dropped:
             return _hang_up(request)
         if fault and fault.kind == "truncate":
-            return await _send_half(request, given)
-        return _response(given)
+            return await _send_half(request, reply)
+        return _response(reply)
 
     def _work(self, call: Call, handler: Handler, fault: Fault | None) -> tuple[Answer, list[Change]]:
         if fault is None:
@@ -157,19 +157,19 @@ class Server:
         view = self._platform.store.before_last_write() if fault.kind == "stale" else contextlib.nullcontext()
         # Held around both, or another call could see the past.
         with self._platform.store.lock, view:
-            given, changes = self._handle(damage.before(fault, call), handler)
-        return damage.after(fault, call, given), changes
+            reply, changes = self._handle(damage.before(fault, call), handler)
+        return damage.after(fault, call, reply), changes
 
     def _handle(self, call: Call, handler: Handler) -> tuple[Answer, list[Change]]:
         try:
             with self._platform.store.lock, self._platform.write() as changes:
-                given = handler(self._platform, call)
+                reply = handler(self._platform, call)
         except PolymaskError as error:
             # The write was undone as a whole, so it changed nothing.
             return failure(_status_of(error), str(error)), []
         except msgspec.ValidationError as error:
             return failure(400, str(error)), []
-        return given, changes
+        return reply, changes
 
     def _record(self, call: Call, status: int, changes: list[Change], fault: Fault | None) -> None:
         query = "&".join(f"{name}={value}" for name, value in call.query.items())
@@ -257,9 +257,9 @@ def _status_of(error: PolymaskError) -> int:
     return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
 
 
-def _response(given: Answer) -> web.Response:
+def _response(reply: Answer) -> web.Response:
     return web.Response(
-        body=given.body, status=given.status, headers={"Content-Type": given.content_type, **given.headers}
+        body=reply.body, status=reply.status, headers={"Content-Type": reply.content_type, **reply.headers}
     )
 
 
@@ -270,13 +270,13 @@ def _hang_up(request: web.Request) -> web.Response:
     return web.Response()
 
 
-async def _send_half(request: web.Request, given: Answer) -> web.StreamResponse:
-    headers = {"Content-Type": given.content_type, **given.headers}
-    response = web.StreamResponse(status=given.status, headers=headers)
+async def _send_half(request: web.Request, reply: Answer) -> web.StreamResponse:
+    headers = {"Content-Type": reply.content_type, **reply.headers}
+    response = web.StreamResponse(status=reply.status, headers=headers)
     # The length of all of it, so that the client knows that it was cut off.
-    response.content_length = len(given.body)
+    response.content_length = len(reply.body)
     await response.prepare(request)
-    await response.write(given.body[: len(given.body) // 2])
+    await response.write(reply.body[: len(reply.body) // 2])
     if request.transport:
         request.transport.close()
     return response
