@@ -74,7 +74,7 @@ def test_a_slow_answer_outlasts_the_clients_patience(api: Api, harbor: Harbor, k
 
 @pytest.mark.parametrize(("keep", "kept"), [(None, 2), (0, 0), (1, 1)])
 def test_a_partial_store_looks_like_success(api: Api, harbor: Harbor, keep: int | None, kept: int) -> None:
-    """Only the first elements are stored and answered, half of them unless told."""
+    """Only the first elements are stored and answered, half of them by default."""
     harbor.emulator.faults.add(Fault(*CREATE, "partial", keep=keep))
     answer = create(api, harbor, 4)
     assert (answer.status_code, len(answer.json()), stored(harbor)) == (200, kept, kept)
@@ -84,7 +84,7 @@ def test_partial_errors_are_told_within_the_answer(api: Api, harbor: Harbor) -> 
     """What was not stored is answered as error objects in its place."""
     harbor.emulator.faults.add(Fault(*CREATE, "partial-error", keep=2, status=422))
     answer = create(api, harbor, 3)
-    assert [one.get("statusCode") for one in answer.json()] == [None, None, 422]
+    assert [record.get("statusCode") for record in answer.json()] == [None, None, 422]
     assert stored(harbor) == 2
 
 
@@ -98,22 +98,22 @@ def pages(api: Api, harbor: Harbor, *, keyset: bool) -> list[list[str]]:
             page = api.query(harbor.dataset_id, *cursor, pageSize=2)
         else:
             page = api.query(harbor.dataset_id, page=len(seen), pageSize=2)
-        seen.append([one["id"] for one in page["items"]])
+        seen.append([record["id"] for record in page["items"]])
         more = page["hasNextPage"]
     return seen
 
 
 @pytest.mark.parametrize("keyset", [False, True])
 def test_pages_repeat_or_get_lost(api: Api, harbor: Harbor, *, keyset: bool) -> None:
-    """A repeated page is the one before, a lost page is passed over, by offset and by cursor alike."""
+    """A repeated page is the page before, a lost page is passed over, by offset and by cursor alike."""
     ids = [harbor.item_id] + [harbor.add_item(f"/{number}.png")["id"] for number in range(5)]
-    one, two, three = ids[:2], ids[2:4], ids[4:]
-    assert pages(api, harbor, keyset=keyset) == [one, two, three]
+    first, second, third = ids[:2], ids[2:4], ids[4:]
+    assert pages(api, harbor, keyset=keyset) == [first, second, third]
     harbor.emulator.faults.add(Fault(*QUERY, "repeat-page", skip=1))
-    expected = [one, one, two, three] if keyset else [one, one, three]
+    expected = [first, first, second, third] if keyset else [first, first, third]
     assert pages(api, harbor, keyset=keyset) == expected
     harbor.emulator.faults.add(Fault(*QUERY, "lose-page", skip=1))
-    assert pages(api, harbor, keyset=keyset) == [one, three]
+    assert pages(api, harbor, keyset=keyset) == [first, third]
 
 
 def test_a_short_page_keeps_true_totals(api: Api, harbor: Harbor) -> None:
@@ -139,13 +139,13 @@ def test_stale_reads_show_the_state_before_the_last_write(api: Api, harbor: Harb
     """So many reads miss the last write, whatever else is asked in between; then all is there."""
     harbor.add_polygons(1)
     harbor.emulator.faults.add(Fault("*", "**", "stale", times=3))
-    made = create(api, harbor, 2).json()
+    created = create(api, harbor, 2).json()
     ask = {"resource": "annotations"}
     assert len(api.query(harbor.dataset_id, {"itemId": harbor.item_id}, **ask)["items"]) == 1
     assert len(api.query(harbor.dataset_id, {"type": "segment"}, **ask)["items"]) == 1
-    assert api("GET", f"/annotations/{made[0]['id']}").status_code == 404
+    assert api("GET", f"/annotations/{created[0]['id']}").status_code == 404
     assert len(api.query(harbor.dataset_id, {"type": "segment"}, **ask)["items"]) == 3
-    assert api("GET", f"/annotations/{made[0]['id']}").status_code == 200
+    assert api("GET", f"/annotations/{created[0]['id']}").status_code == 200
     assert stored(harbor) == 3
 
 
@@ -162,7 +162,7 @@ def test_stale_reads_show_what_was_deleted(api: Api, harbor: Harbor) -> None:
 def test_stale_never_strikes_a_write(api: Api, harbor: Harbor) -> None:
     """A write that matches a stale fault goes through and does not use it up."""
     harbor.emulator.faults.add(Fault("*", "**", "stale"))
-    (key,) = [one["id"] for one in create(api, harbor).json()]
+    (key,) = [record["id"] for record in create(api, harbor).json()]
     body = {"resource": "annotations", "filter": {"id": key}, "delete": True}
     api("POST", f"/datasets/{harbor.dataset_id}/query", body)
     assert stored(harbor) == 0
@@ -200,13 +200,13 @@ def test_a_fault_can_name_a_call_by_its_number(api: Api, harbor: Harbor) -> None
 def test_paths_are_matched_by_glob_or_regular_expression(
     api: Api, harbor: Harbor, pattern: str, *, struck: bool
 ) -> None:
-    """`*` is one segment, `**` any, and what starts with ^ is a regular expression."""
+    """`*` is a segment, `**` any, and what starts with ^ is a regular expression."""
     harbor.emulator.faults.add(Fault("GET", pattern, "status"))
     assert (api("GET", f"/items/{harbor.item_id}/stream").status_code == 500) == struck
 
 
 def test_a_fault_can_name_the_resource_of_a_query(api: Api, harbor: Harbor) -> None:
-    """Queries go to one path; `resource` tells those for annotations from those for items."""
+    """Queries all go to the same path; `resource` separates annotations from items."""
     harbor.emulator.faults.add(Fault(*QUERY, "short-page", keep=0, resource="annotations"))
     harbor.add_polygons(1)
     assert len(api.query(harbor.dataset_id)["items"]) == 1
@@ -266,12 +266,12 @@ def test_many_are_deleted_by_id_where_nobody_edited_them(harbor: Harbor, api: Ap
     assert edited["updatedAt"] > latest
     body = deletion(ids, updatedAt={"$lte": latest}, itemId=harbor.item_id)
     assert api("POST", f"/datasets/{harbor.dataset_id}/query", body).status_code == 200
-    assert [one["id"] for one in harbor.emulator.annotations()] == [ids[0]]
+    assert [record["id"] for record in harbor.emulator.annotations()] == [ids[0]]
     assert [key for _, _, key in harbor.emulator.audit[-1].changes] == ids[1:]
 
 
 def test_a_filter_may_be_refused_or_not_heeded(harbor: Harbor, api: Api) -> None:
-    """By the field of one of its clauses; queries without it go through."""
+    """By the field of any of its clauses; queries without it go through."""
     ids = harbor.add_polygons(2)
     path, body = f"/datasets/{harbor.dataset_id}/query", deletion(ids, updatedAt={"$lt": "1970"})
     harbor.emulator.faults.add(Fault("POST", "**/query", "status", status=400, clause="updatedAt"))
@@ -287,4 +287,4 @@ def test_a_deletion_of_many_may_be_carried_out_in_part(harbor: Harbor, api: Api)
     ids = harbor.add_polygons(4)
     harbor.emulator.faults.add(Fault("POST", "**/query", "partial"))
     assert api("POST", f"/datasets/{harbor.dataset_id}/query", deletion(ids)).status_code == 200
-    assert [one["id"] for one in harbor.emulator.annotations()] == ids[2:]
+    assert [record["id"] for record in harbor.emulator.annotations()] == ids[2:]

@@ -26,8 +26,8 @@ def shape(page: dict[str, Any]) -> tuple[int, int, int, bool]:
 
 
 def fill(harbor: Harbor, count: int) -> list[str]:
-    made = [harbor.add_item(f"/{number:03d}.png")["id"] for number in range(count - 1)]
-    return [harbor.item_id, *made]
+    keys = [harbor.add_item(f"/{number:03d}.png")["id"] for number in range(count - 1)]
+    return [harbor.item_id, *keys]
 
 
 def test_offset_pages_count_all_rows(api: Api, harbor: Harbor) -> None:
@@ -43,7 +43,7 @@ def test_keyset_pages_count_what_is_left(api: Api, harbor: Harbor) -> None:
     seen, shapes, cursor = [], [], []
     while not shapes or shapes[-1][3]:
         page = api.query(harbor.dataset_id, {"type": "file"}, *cursor, pageSize=10)
-        seen += [one["id"] for one in page["items"]]
+        seen += [record["id"] for record in page["items"]]
         shapes.append(shape(page))
         cursor = [{"id": {"$gt": seen[-1]}}]
     assert seen == keys
@@ -72,20 +72,20 @@ def test_deleting_while_paging_by_offset_skips_rows(api: Api, harbor: Harbor) ->
     for item in first:
         assert api("DELETE", f"/items/{item['id']}").status_code == 200
     second = api.query(harbor.dataset_id, page=1, pageSize=2)["items"]
-    assert [one["filename"] for one in second] == ["/003.png", "/004.png"]
+    assert [record["filename"] for record in second] == ["/003.png", "/004.png"]
 
 
 def test_join_selects_items_by_any_annotation(api: Api, harbor: Harbor) -> None:
-    """An item is selected when one of its annotations matches, and no longer when that one is gone."""
+    """An item is selected when any of its annotations matches, and no longer when that annotation is gone."""
     other = harbor.add_item("/b.png")["id"]
     harbor.emulator.add_annotation(other, polygon() | {"type": "box"})
     (key,) = harbor.add_polygons(1)
     ask = {"join": JOIN, "pageSize": 10}
-    assert [one["id"] for one in api.query(harbor.dataset_id, **ask)["items"]] == [harbor.item_id]
+    assert [record["id"] for record in api.query(harbor.dataset_id, **ask)["items"]] == [harbor.item_id]
     harbor.emulator.edit_annotation(key, type="binary")
     assert api.query(harbor.dataset_id, **ask)["items"] == []
     harbor.add_polygons(1, other)
-    assert [one["id"] for one in api.query(harbor.dataset_id, **ask)["items"]] == [other]
+    assert [record["id"] for record in api.query(harbor.dataset_id, **ask)["items"]] == [other]
 
 
 def test_join_selects_annotations_by_their_item(api: Api, harbor: Harbor) -> None:
@@ -97,8 +97,8 @@ def test_join_selects_annotations_by_their_item(api: Api, harbor: Harbor) -> Non
         "on": {"resource": "items", "local": "id", "forigen": "itemId"},
         "filter": {"$and": [{"dir": "/sub"}]},
     }
-    found = api.query(harbor.dataset_id, resource="annotations", join=join)["items"]
-    assert [one["id"] for one in found] == [wanted]
+    rows = api.query(harbor.dataset_id, resource="annotations", join=join)["items"]
+    assert [record["id"] for record in rows] == [wanted]
 
 
 @pytest.mark.parametrize(
@@ -134,8 +134,8 @@ def test_operators(api: Api, harbor: Harbor, clause: dict[str, Any], expected: l
     harbor.emulator.add_item(harbor.dataset_id, "/x/b.jpg", width=50, height=30)
     third = harbor.emulator.add_item(harbor.dataset_id, "/x/y/c.png", width=40, height=30)["id"]
     harbor.emulator.edit_item(third, metadata={"user": {"tag": ["red", "tall"], "note": "say hello"}})
-    found = api.query(harbor.dataset_id, {"hidden": False}, clause)["items"]
-    assert [one["filename"] for one in found] == expected
+    rows = api.query(harbor.dataset_id, {"hidden": False}, clause)["items"]
+    assert [record["filename"] for record in rows] == expected
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_rows_are_sorted_as_asked(api: Api, harbor: Harbor) -> None:
         harbor.add_item(path)
 
     def names(**sort: str) -> list[str]:
-        return [one["filename"] for one in api.query(harbor.dataset_id, sort=sort)["items"]]
+        return [record["filename"] for record in api.query(harbor.dataset_id, sort=sort)["items"]]
 
     assert names(filename="ascending") == ["/a.png", "/b.png", "/c.png"]
     assert names(id="descending") == ["/b.png", "/c.png", "/a.png"]
@@ -183,14 +183,16 @@ def test_bulk_writes_reach_beyond_a_page(api: Api, harbor: Harbor) -> None:
         "resource": "annotations",
     }
     assert api("POST", path, some | {"update": {"metadata": {"user": {"seen": 1}}}}).status_code == 200
-    assert [one["metadata"]["user"] for one in harbor.emulator.annotations()] == [{"seen": 1}] * 4 + [{}]
+    assert [record["metadata"]["user"] for record in harbor.emulator.annotations()] == [{"seen": 1}] * 4 + [
+        {}
+    ]
     assert api("POST", path, some | {"delete": True}).status_code == 200
-    assert [one["id"] for one in harbor.emulator.annotations()] == keys[4:]
+    assert [record["id"] for record in harbor.emulator.annotations()] == keys[4:]
     assert [change[0] for change in harbor.emulator.audit[-1].changes] == ["delete"] * 4
 
 
 def test_datasets_do_not_see_each_other(api: Api, harbor: Harbor) -> None:
-    """A query selects from its own dataset, also by the ids of another's documents."""
+    """A query selects from a single dataset, also by the ids of another's documents."""
     other = harbor.emulator.add_dataset(harbor.project["id"], "other")["id"]
     (key,) = harbor.add_polygons(1)
     for clause in ({"itemId": harbor.item_id}, {"id": {"$in": [key]}}, {"type": "segment"}):
@@ -231,8 +233,8 @@ def test_listings_follow_every_write(actions: list[tuple[str, int]]) -> None:
 
 def _act(platform: Platform, dataset: str, name: str, number: int) -> None:
     store, chance = platform.store, random.Random(number)
-    items = [one.id for one in store.all("item")]
-    annotations = [one.id for one in store.all("annotation")]
+    items = [record.id for record in store.all("item")]
+    annotations = [record.id for record in store.all("annotation")]
     if name == "item":
         platform.add_item(dataset, f"/{len(items)}-{number}-{store.new_id()}", {})
     elif name == "annotate" and items:
@@ -250,14 +252,14 @@ def _act(platform: Platform, dataset: str, name: str, number: int) -> None:
 
 def _expected(platform: Platform, dataset: str, query: Query) -> list[str]:
     store = platform.store
-    segments = [one.json() for one in store.all("annotation") if one.json()["type"] == "segment"]
+    segments = [record.json() for record in store.all("annotation") if record.json()["type"] == "segment"]
     if query.resource == "annotations":
-        return [one["id"] for one in segments]
-    marked = {one["itemId"] for one in segments}
+        return [record["id"] for record in segments]
+    marked = {record["itemId"] for record in segments}
     return [
-        one.id
-        for one in store.all("item")
-        if not one.json()["hidden"] and (not query.join or one.id in marked)
+        record.id
+        for record in store.all("item")
+        if not record.json()["hidden"] and (not query.join or record.id in marked)
     ]
 
 

@@ -128,7 +128,7 @@ def test_a_refused_listing_is_an_empty_one(item: Any, harbor: Harbor) -> None:
 def test_other_refused_listings_raise(
     item: Any, sdk: ModuleType, harbor: Harbor, status: int, error: str
 ) -> None:
-    """Every other status of a listing has an exception of its own."""
+    """Every other status of a listing has a separate exception."""
     harbor.emulator.faults.add(Fault(*QUERY, "status", status=status))
     with pytest.raises(getattr(sdk.exceptions, error)):
         item.annotations.list()
@@ -152,8 +152,8 @@ def test_deleting_while_iterating_skips_items_under_offsets(
     """By id cursor all 25 items are visited; sorted by name, ten of them never are."""
     for number in range(24):
         harbor.add_item(f"/{number:02}.png")
-    for one in harbor.emulator.items():
-        harbor.add_polygons(1, one["id"])
+    for row in harbor.emulator.items():
+        harbor.add_polygons(1, row["id"])
     filters = sdk.Filters()
     filters.add_join(field="type", values="segment")
     filters.page_size = 10
@@ -161,9 +161,9 @@ def test_deleting_while_iterating_skips_items_under_offsets(
         filters.sort_by(field="filename")
     seen = 0
     for page in sdk.datasets.get(dataset_id=harbor.dataset_id).items.list(filters=filters):
-        for one in page:
+        for row in page:
             seen += 1
-            for annotation in harbor.emulator.annotations(one.id):
+            for annotation in harbor.emulator.annotations(row.id):
                 harbor.emulator.remove_annotation(annotation["id"])
     assert seen == visited
 
@@ -183,7 +183,7 @@ def test_a_deletion_whose_answer_is_lost_raises_not_found(item: Any, sdk: Module
 
 
 def test_a_failed_deletion_raises(item: Any, sdk: ModuleType, harbor: Harbor) -> None:
-    """A 500 on a deletion is told as one."""
+    """A 500 on a deletion is reported as a failure."""
     run = delete(sdk, harbor)
     harbor.emulator.faults.add(Fault("DELETE", "/annotations/*", "status"))
     with pytest.raises(sdk.exceptions.InternalServerError):
@@ -217,7 +217,7 @@ def test_a_download_that_fails_is_none(
 def test_a_session_that_does_not_retry_posts_makes_no_copies(
     item: Any, sdk: ModuleType, harbor: Harbor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a session of our own, which the SDK accepts, a lost answer is an error and no copy."""
+    """With a session of ours, which the SDK accepts, a lost answer is an error and no copy."""
     with requests.Session() as session:
         monkeypatch.setattr(sdk.client_api, "session", session)
         harbor.emulator.faults.add(Fault(*CREATE, "drop-after"))

@@ -44,16 +44,22 @@ def coco(tmp_path: Path) -> Path:
 def test_a_coco_file_becomes_a_dataset(coco: Path) -> None:
     """Images become items of their size, in a project and dataset of known names."""
     with Emulator(seed=coco) as emulator:
-        assert [one["name"] for one in emulator.projects()] == ["emulator"]
-        assert [one["name"] for one in emulator.datasets()] == ["harbor"]
+        assert [record["name"] for record in emulator.projects()] == ["emulator"]
+        assert [record["name"] for record in emulator.datasets()] == ["harbor"]
         items = emulator.items()
-        sizes = [(one["metadata"]["system"]["width"], one["metadata"]["system"]["height"]) for one in items]
-        assert [one["filename"] for one in items] == ["/a.jpg", "/sub/b.png"]
+        sizes = [
+            (record["metadata"]["system"]["width"], record["metadata"]["system"]["height"])
+            for record in items
+        ]
+        assert [record["filename"] for record in items] == ["/a.jpg", "/sub/b.png"]
         assert sizes == [(20, 10), (40, 30)]
-        for one in items:
-            picture = Image.open(io.BytesIO(emulator.picture(one["id"])))
-            assert picture.size == (one["metadata"]["system"]["width"], one["metadata"]["system"]["height"])
-            assert len(emulator.picture(one["id"])) == one["metadata"]["system"]["size"]
+        for record in items:
+            picture = Image.open(io.BytesIO(emulator.picture(record["id"])))
+            assert picture.size == (
+                record["metadata"]["system"]["width"],
+                record["metadata"]["system"]["height"],
+            )
+            assert len(emulator.picture(record["id"])) == record["metadata"]["system"]["size"]
 
 
 def test_all_rings_of_a_coco_object_are_one_annotation(coco: Path) -> None:
@@ -88,18 +94,18 @@ def test_what_cannot_be_drawn_is_reported(coco: Path) -> None:
 
 
 def test_labels_of_a_seed_have_colors(coco: Path) -> None:
-    """The ontology knows every category, each with a color of its own."""
+    """The ontology knows every category, each with another color."""
     with Emulator(seed=coco, project="boats") as emulator:
         store = emulator._platform.store
-        (ontology,) = [one.json() for one in store.all("ontology")]
+        (ontology,) = [record.json() for record in store.all("ontology")]
         assert emulator.projects()[0]["name"] == "boats"
     values = [root["value"] for root in ontology["roots"]]
-    assert [one["tag"] for one in values] == ["cat", "dog"]
-    assert len({one["color"] for one in values}) == 2
+    assert [record["tag"] for record in values] == ["cat", "dog"]
+    assert len({record["color"] for record in values}) == 2
 
 
 def test_pictures_are_taken_from_their_folder(coco: Path, tmp_path: Path) -> None:
-    """A picture that is there is served as it is; its own size counts. Others are blank."""
+    """A picture that is there is served as it is; its size counts. Others are blank."""
     (tmp_path / "images" / "sub").mkdir(parents=True)
     (tmp_path / "images" / "sub" / "b.png").write_bytes(png(41, 31))
     with Emulator(seed=coco, images=tmp_path / "images") as emulator:
@@ -161,7 +167,7 @@ def test_a_folder_of_pictures_becomes_a_dataset(tmp_path: Path) -> None:
     (tmp_path / "sub" / "b.png").write_bytes(png(8, 8))
     (tmp_path / "notes.txt").write_text("no picture")
     with Emulator(seed=tmp_path) as emulator:
-        assert [one["filename"] for one in emulator.items()] == ["/a.png", "/sub/b.png"]
+        assert [record["filename"] for record in emulator.items()] == ["/a.png", "/sub/b.png"]
         assert emulator.datasets()[0]["name"] == tmp_path.name
 
 

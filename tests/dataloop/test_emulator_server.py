@@ -28,7 +28,8 @@ def test_any_bearer_will_do_and_none_will_not(dataloop_emulator: Emulator) -> No
     ("method", "path", "body", "status"),
     [
         ("GET", "/items/nobody", None, 404),
-        ("GET", "/nowhere", None, 404),
+        ("GET", "/nowhere", None, 501),
+        ("PATCH", "/annotations/nobody", {}, 501),
         ("GET", "/projects/nobody/name", None, 404),
         ("POST", "/items/nobody/annotations", [], 404),
         ("DELETE", "/annotations/nobody", {}, 404),
@@ -42,6 +43,34 @@ def test_refusals_are_json(api: Api, harbor: Harbor, method: str, path: str, bod
     answer = api(method, path, body)
     assert (answer.status_code, answer.json()["statusCode"]) == (status, status)
     assert answer.json()["message"]
+
+
+def test_a_call_that_is_lacking_is_named(api: Api, harbor: Harbor) -> None:
+    """What the platform may have and the emulator has not is 501, with method and path, and audited."""
+    answer = api("POST", "/models/query", {})
+    assert (answer.status_code, harbor.emulator.audit[-1].status) == (501, 501)
+    assert "POST /models/query" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "10.0.0.1", "[", ""]
+)
+@pytest.mark.parametrize("path", ["/api/v1/projects", "/token", "/nowhere"])
+def test_only_the_names_of_loopback_are_answered(dataloop_emulator: Emulator, host: str, path: str) -> None:
+    """A page whose name was rebound to loopback reads and changes nothing: its Host gives it away."""
+    headers = {"Authorization": "Bearer x", "Host": host}
+    url = dataloop_emulator.gate_url + path
+    answer = requests.post(url, json={"name": "boats"}, headers=headers, timeout=5)
+    assert (answer.status_code, answer.json()["statusCode"]) == (421, 421)
+    assert dataloop_emulator.projects() == []
+    assert dataloop_emulator.calls == 0
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:8888", "[::1]:8888"])
+def test_loopback_may_be_called_by_any_of_its_names(dataloop_emulator: Emulator, host: str) -> None:
+    """Names and ports of loopback are answered, as through a forwarded port."""
+    headers = {"Authorization": "Bearer x", "Host": host}
+    assert requests.get(f"{dataloop_emulator.url}/projects", headers=headers, timeout=5).json() == []
 
 
 @pytest.mark.parametrize("body", [b"{", b'{"a": NaN}', b"\xff"])
@@ -62,8 +91,8 @@ def test_a_batch_is_stored_whole_or_not_at_all(api: Api, harbor: Harbor) -> None
 
 def test_one_annotation_is_answered_as_one(api: Api, harbor: Harbor) -> None:
     """A single object is stored too, and answered as an object."""
-    made = api("POST", f"/items/{harbor.item_id}/annotations", polygon()).json()
-    assert made == harbor.emulator.annotations()[0]
+    stored = api("POST", f"/items/{harbor.item_id}/annotations", polygon()).json()
+    assert stored == harbor.emulator.annotations()[0]
 
 
 def test_what_is_posted_is_kept_and_completed(api: Api, harbor: Harbor) -> None:
@@ -76,25 +105,25 @@ def test_what_is_posted_is_kept_and_completed(api: Api, harbor: Harbor) -> None:
         "extra": [1, {"a": None}],
         "metadata": {"user": {"polymask": {"v": 1}}, "system": {"objectId": "5"}},
     }
-    (made,) = api("POST", f"/items/{harbor.item_id}/annotations", [posted]).json()
-    assert made["id"] != "mine"
-    assert (made["creator"], made["updatedBy"]) == ("ann@example.org", "ann@example.org")
-    assert (made["itemId"], made["datasetId"]) == (harbor.item_id, harbor.dataset_id)
-    assert (made["extra"], made["metadata"]) == (posted["extra"], posted["metadata"])
-    assert made["coordinates"] == [TRIANGLE]
-    assert None not in (made["hash"], made["url"], made["createdAt"], made["updatedAt"])
+    (stored,) = api("POST", f"/items/{harbor.item_id}/annotations", [posted]).json()
+    assert stored["id"] != "mine"
+    assert (stored["creator"], stored["updatedBy"]) == ("ann@example.org", "ann@example.org")
+    assert (stored["itemId"], stored["datasetId"]) == (harbor.item_id, harbor.dataset_id)
+    assert (stored["extra"], stored["metadata"]) == (posted["extra"], posted["metadata"])
+    assert stored["coordinates"] == [TRIANGLE]
+    assert None not in (stored["hash"], stored["url"], stored["createdAt"], stored["updatedAt"])
 
 
 def test_a_change_merges_and_null_removes_metadata(api: Api, harbor: Harbor) -> None:
     """A PUT changes what it names: objects merge, lists are replaced, null within metadata removes."""
-    made = harbor.emulator.add_annotation(
+    stored = harbor.emulator.add_annotation(
         harbor.item_id, polygon() | {"metadata": {"user": {"a": 1, "b": [1, 2]}}}
     )
     diff = {"label": "dog", "id": "other", "metadata": {"user": {"a": None, "b": [3], "c": {"d": 4}}}}
-    changed = api("PUT", f"/annotations/{made['id']}?system=true", diff).json()
-    assert (changed["id"], changed["label"]) == (made["id"], "dog")
+    changed = api("PUT", f"/annotations/{stored['id']}?system=true", diff).json()
+    assert (changed["id"], changed["label"]) == (stored["id"], "dog")
     assert changed["metadata"]["user"] == {"b": [3], "c": {"d": 4}}
-    assert (changed["creator"], changed["updatedBy"]) == (made["creator"], "ann@example.org")
+    assert (changed["creator"], changed["updatedBy"]) == (stored["creator"], "ann@example.org")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +141,7 @@ def test_streams_serve_ranges(
 
 
 def test_a_range_beyond_the_end_is_refused(api: Api, harbor: Harbor) -> None:
-    """There is no part behind the last byte."""
+    """There is no part after the last byte."""
     assert (
         api("GET", f"/items/{harbor.item_id}/stream", headers={"Range": "bytes=999999-"}).status_code == 416
     )
@@ -121,11 +150,11 @@ def test_a_range_beyond_the_end_is_refused(api: Api, harbor: Harbor) -> None:
 @pytest.mark.parametrize(("path", "maker"), [("/b.png", "PNG"), ("/b.jpg", "JPEG")])
 def test_blank_items_are_real_pictures(api: Api, harbor: Harbor, path: str, maker: str) -> None:
     """An item made without bytes streams a picture of its recorded size, type and orientation."""
-    made = harbor.emulator.add_item(harbor.dataset_id, path, width=31, height=17, exif_orientation=6)
-    data = api("GET", f"/items/{made['id']}/stream").content
+    stored = harbor.emulator.add_item(harbor.dataset_id, path, width=31, height=17, exif_orientation=6)
+    data = api("GET", f"/items/{stored['id']}/stream").content
     picture = Image.open(io.BytesIO(data))
     assert (picture.size, picture.format, picture.getexif()[0x0112]) == ((31, 17), maker, 6)
-    system = made["metadata"]["system"]
+    system = stored["metadata"]["system"]
     assert (system["size"], system["width"], system["exif"]) == (len(data), 31, {"Orientation": 6})
 
 
@@ -148,16 +177,16 @@ def test_directories_are_listed_as_a_tree(api: Api, harbor: Harbor) -> None:
 
 def test_every_call_is_audited_before_it_is_answered(api: Api, harbor: Harbor) -> None:
     """The audit tells number, method, path, body, status and changes, refusals included."""
-    (made,) = api("POST", f"/items/{harbor.item_id}/annotations", [polygon()]).json()
-    api("PUT", f"/annotations/{made['id']}?system=true", {"label": "dog"})
-    api("DELETE", f"/annotations/{made['id']}", {"username": "ann"})
-    api("DELETE", f"/annotations/{made['id']}", {"username": "ann"})
-    one, two, three, four = harbor.emulator.audit
-    assert (one.number, one.method, one.status, one.body) == (1, "POST", 200, [polygon()])
-    assert (two.path, two.query) == (f"/annotations/{made['id']}", "system=true")
-    steps = [entry.changes for entry in (one, two, three, four)]
-    assert steps == [((verb, "annotation", made["id"]),) for verb in ("create", "update", "delete")] + [()]
-    assert (four.status, harbor.emulator.calls) == (404, 4)
+    (stored,) = api("POST", f"/items/{harbor.item_id}/annotations", [polygon()]).json()
+    api("PUT", f"/annotations/{stored['id']}?system=true", {"label": "dog"})
+    api("DELETE", f"/annotations/{stored['id']}", {"username": "ann"})
+    api("DELETE", f"/annotations/{stored['id']}", {"username": "ann"})
+    posted, changed, deleted, refused = harbor.emulator.audit
+    assert (posted.number, posted.method, posted.status, posted.body) == (1, "POST", 200, [polygon()])
+    assert (changed.path, changed.query) == (f"/annotations/{stored['id']}", "system=true")
+    steps = [entry.changes for entry in (posted, changed, deleted, refused)]
+    assert steps == [((verb, "annotation", stored["id"]),) for verb in ("create", "update", "delete")] + [()]
+    assert (refused.status, harbor.emulator.calls) == (404, 4)
 
 
 def test_deleting_an_item_audits_all_that_went(api: Api, harbor: Harbor) -> None:
@@ -183,7 +212,7 @@ def test_hooks_may_call_the_server_themselves(api: Api, harbor: Harbor) -> None:
 
 
 def test_every_request_can_be_watched(api: Api, harbor: Harbor) -> None:
-    """`on_request` is told number, method and path of each call."""
+    """`on_request` receives number, method and path of each call."""
     seen: list[tuple[int, str, str]] = []
     harbor.emulator.on_request = lambda *facts: seen.append(facts)
     api("GET", "/projects")
@@ -222,13 +251,13 @@ def test_calls_at_once_are_all_counted(harbor: Harbor) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len({one["id"] for one in harbor.emulator.annotations()}) == 160
+    assert len({record["id"] for record in harbor.emulator.annotations()}) == 160
     assert harbor.emulator.items()[0]["annotationsCount"] == 160
     assert sorted(entry.number for entry in harbor.emulator.audit) == list(range(1, 161))
 
 
 def test_a_taken_port_is_said_to_be_taken(dataloop_emulator: Emulator) -> None:
-    """Two emulators cannot have one port."""
+    """Two emulators cannot share a port."""
     port = int(dataloop_emulator.gate_url.rpartition(":")[2])
     with pytest.raises(Unavailable, match=str(port)):
         Emulator(port=port)
@@ -252,10 +281,10 @@ def test_a_cookie_points_an_unchanged_program_at_it(harbor: Harbor, tmp_path: Pa
 
 def test_serving_tells_how_to_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """`serve` hands over its instructions once it listens, and ends when interrupted."""
-    told: list[str] = []
+    texts: list[str] = []
 
     def ready(text: str) -> None:
-        told.append(text)
+        texts.append(text)
         url = text.split()[3]
         assert requests.get(f"{url}/projects", headers={"Authorization": "Bearer x"}, timeout=5).json() == []
         assert text.startswith(instructions(url))
@@ -263,7 +292,7 @@ def test_serving_tells_how_to_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         serve(ready=ready)
-    assert len(told) == 1
+    assert len(texts) == 1
 
 
 def test_credentials_are_in_no_record(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ def state(emulator: Emulator) -> list[list[dict[str, object]]]:
     """Everything but links, which hold the port."""
     kinds = (emulator.projects(), emulator.datasets(), emulator.items(), emulator.annotations())
     return [
-        [{k: v for k, v in one.items() if emulator.gate_url not in str(v)} for one in kind] for kind in kinds
+        [{k: v for k, v in record.items() if emulator.gate_url not in str(v)} for record in kind]
+        for kind in kinds
     ]
 
 
@@ -36,10 +37,10 @@ def test_everything_survives_a_restart(tmp_path: Path) -> None:
         assert emulator.annotations()[0]["label"] == "dog"
         assert emulator.add_annotation(harbor.item_id, polygon())["id"] > kept
     calls = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
-    assert [(one["method"], one["status"]) for one in calls] == [("DELETE", 200), ("PUT", 200)]
+    assert [(record["method"], record["status"]) for record in calls] == [("DELETE", 200), ("PUT", 200)]
 
 
-def test_deleted_ids_are_never_given_again(tmp_path: Path) -> None:
+def test_deleted_ids_are_never_used_again(tmp_path: Path) -> None:
     """Also the newest id, if its document is gone, stays used after a restart."""
     with Emulator(store=tmp_path) as emulator:
         harbor = Harbor(emulator)
@@ -66,7 +67,7 @@ def test_a_torn_last_line_is_as_if_it_was_never_written(tmp_path: Path) -> None:
         emulator.add_project("later")
         emulator.close()
         again = Emulator(store=tmp_path)
-        assert "later" in [one["name"] for one in again.projects()]
+        assert "later" in [record["name"] for record in again.projects()]
         again.close()
 
 
@@ -81,13 +82,13 @@ def test_a_line_that_is_no_change_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_store_has_one_owner(tmp_path: Path) -> None:
-    """A second emulator on the same folder is told so, and the first is not disturbed."""
+    """A second emulator on the same folder is refused, and the first is not disturbed."""
     with Emulator(store=tmp_path) as emulator:
         with pytest.raises(Locked, match="another emulator"):
             Emulator(store=tmp_path)
         emulator.add_project("boats")
     with Emulator(store=tmp_path) as emulator:
-        assert [one["name"] for one in emulator.projects()] == ["boats"]
+        assert [record["name"] for record in emulator.projects()] == ["boats"]
 
 
 def test_a_seed_is_sown_once(tmp_path: Path) -> None:
@@ -121,4 +122,4 @@ def test_killed_it_has_lost_nothing(tmp_path: Path) -> None:
     run = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], capture_output=True, check=False)
     assert (run.returncode, run.stdout) == (-signal.SIGKILL, b"done\n"), run.stderr
     with Emulator(store=tmp_path) as emulator:
-        assert [one["label"] for one in emulator.annotations()] == [str(number) for number in range(50)]
+        assert [record["label"] for record in emulator.annotations()] == [str(number) for number in range(50)]

@@ -35,7 +35,7 @@ def test_the_tutorial_replaces_polygons_by_masks(sdk: ModuleType, harbor: Harbor
                 builder.add(annotation_definition=mask)
                 item.annotations.upload(annotations=builder)
     stored = harbor.emulator.annotations(harbor.item_id)
-    assert [(one["type"], one["label"]) for one in stored] == [("binary", "cat"), ("binary", "dog")]
+    assert [(record["type"], record["label"]) for record in stored] == [("binary", "cat"), ("binary", "dog")]
     assert dataset.items.list(filters=filters).items_count == 0
 
 
@@ -115,11 +115,11 @@ def test_every_ring_is_kept(sdk: ModuleType, harbor: Harbor) -> None:
 
 def test_annotations_are_deleted_singly_by_ids_and_by_filter(sdk: ModuleType, harbor: Harbor) -> None:
     """Each way of deleting takes exactly what it names."""
-    one, two, three, four = harbor.add_polygons(4)
+    first, second, third, fourth = harbor.add_polygons(4)
     item = open_dataset(sdk).items.get(item_id=harbor.item_id)
-    assert item.annotations.get(annotation_id=one).delete()
-    item.annotations.delete(annotation_id=[two, three])
-    assert [a["id"] for a in harbor.emulator.annotations()] == [four]
+    assert item.annotations.get(annotation_id=first).delete()
+    item.annotations.delete(annotation_id=[second, third])
+    assert [a["id"] for a in harbor.emulator.annotations()] == [fourth]
     harbor.emulator.add_annotation(harbor.item_id, polygon("dog"))
     filters = sdk.Filters(resource=sdk.FiltersResource.ANNOTATION, field="label", values="cat")
     item.annotations.delete(filters=filters)
@@ -158,8 +158,8 @@ def test_projects_datasets_and_labels_are_made(sdk: ModuleType, dataloop_emulato
     dataset.add_label(label_name="dog", color=(0, 0, 255))
     again = sdk.projects.get(project_id=project.id).datasets.get(dataset_id=dataset.id)
     assert sorted(again.labels_flat_dict) == ["cat", "dog"]
-    assert [one.name for one in sdk.projects.list()] == ["new"]
-    assert [one["name"] for one in dataloop_emulator.datasets()] == ["set"]
+    assert [record.name for record in sdk.projects.list()] == ["new"]
+    assert [record["name"] for record in dataloop_emulator.datasets()] == ["set"]
     (recipe,) = again.recipes.list()
     assert recipe.ontologies.list()[0].id == recipe.ontology_ids[0]
     assert again.ontologies.list()[0].id == recipe.ontology_ids[0]
@@ -177,7 +177,7 @@ def test_annotations_are_exported(sdk: ModuleType, harbor: Harbor, tmp_path: Pat
     assert record["annotations"][0]["coordinates"] == [TRIANGLE, HOLE]
     assert (tmp_path / "json" / "sub" / "b.json").exists()
     whole = json.loads(Path(dataset.export(local_path=str(tmp_path), include_annotations=True)).read_text())
-    assert [one["filename"] for one in whole] == ["/a.png", "/sub/b.png"]
+    assert [record["filename"] for record in whole] == ["/a.png", "/sub/b.png"]
 
 
 def test_apps_are_published(sdk: ModuleType, harbor: Harbor, tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_apps_are_published(sdk: ModuleType, harbor: Harbor, tmp_path: Path) -> 
     assert (app.name, app.version) == ("masks", "0.1.0")
     assert project.dpks.get(dpk_id=app.id).codebase.item_id == app.codebase.item_id
     assert project.dpks.get(dpk_name="masks").id == app.id
-    assert [one["filename"] for one in harbor.emulator.items()] == ["/a.png"]
+    assert [record["filename"] for record in harbor.emulator.items()] == ["/a.png"]
 
 
 def test_logins_are_accepted(sdk: ModuleType, dataloop_emulator: Emulator) -> None:

@@ -1,6 +1,6 @@
 """A local Dataloop: the platform's API on loopback, good enough for dtlpy as it is.
 
-Try polymask without an account, or test against it. It keeps what it is given, writes
+Try polymask without an account, or test against it. It keeps what it receives, writes
 down every call, and lets calls go wrong on purpose.
 
 >>> with Emulator() as emulator:
@@ -15,9 +15,10 @@ from typing import Any
 
 from polymask.dataloop.emulator.audit import AuditEntry
 from polymask.dataloop.emulator.emulator import Emulator, serve
-from polymask.dataloop.emulator.faults.plan import KINDS, Fault, Faults
+from polymask.dataloop.emulator.faults.fault import KINDS, Fault
+from polymask.dataloop.emulator.faults.plan import Faults
 from polymask.dataloop.emulator.sdk import cookie, fake_token, instructions, point_sdk_at
-from polymask.dataloop.emulator.seeding.seed import Seeded
+from polymask.dataloop.emulator.seeding.dataset import Seeded
 
 __all__ = [
     "KINDS",

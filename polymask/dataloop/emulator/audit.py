@@ -33,7 +33,7 @@ class AuditEntry(msgspec.Struct, frozen=True):
         return msgspec.json.decode(self.raw) if self.raw else None
 
     def line(self) -> bytes:
-        """Return the entry as one line of JSON."""
+        """Return the entry as a line of JSON."""
         body = msgspec.Raw(self.raw or b"null")
         # In the order that a person reads a line.
         shown = {"number": self.number, "method": self.method, "path": self.path, "query": self.query}
@@ -64,6 +64,6 @@ class Audit:
             self._file.write(entry.line() + b"\n")
 
     def close(self) -> None:
-        """Close the file, if there is one."""
+        """Close the file, if there is any."""
         if self._file:
             self._file.close()

@@ -19,7 +19,8 @@ from polymask.dataloop.emulator.http.server import PREFIX, Hook, Server
 from polymask.dataloop.emulator.pictures import Pictures, describe_blank
 from polymask.dataloop.emulator.platform import Platform
 from polymask.dataloop.emulator.sdk import instructions
-from polymask.dataloop.emulator.seeding.seed import Seeded, seed_platform
+from polymask.dataloop.emulator.seeding.dataset import Seeded
+from polymask.dataloop.emulator.seeding.seed import seed_platform
 
 PathLike = str | Path
 
@@ -35,11 +36,11 @@ class Emulator:
         A COCO file or a folder to begin with; see `polymask.dataloop.emulator.seeding.seed`. Left out
         where `store` holds something already.
     images
-        The folder of the pictures that a COCO file names; those not found there are blank.
+        The folder of the pictures that a COCO file names; those that are not there are blank.
     store
         A folder to keep everything in: changes, pictures, and the audit as JSON lines.
     port
-        0 takes a free one.
+        0 takes a free port.
     latency
         Seconds that every call waits before it is handled.
     project
@@ -61,7 +62,7 @@ class Emulator:
     ...     project = emulator.add_project("boats")
     ...     dataset = emulator.add_dataset(project["id"], "harbor")
     ...     item = emulator.add_item(dataset["id"], "/a.png", width=8, height=6)
-    ...     [one["filename"] for one in emulator.items()]
+    ...     [item["filename"] for item in emulator.items()]
     ['/a.png']
     """
 
@@ -128,7 +129,7 @@ class Emulator:
     def at_call(self, number: int, callback: Callable[[], None]) -> None:
         """Run `callback` just before the call of this number, counted from 1, is handled.
 
-        It runs in a thread of its own and may change the emulator or send requests to it. What
+        It runs in a separate thread and may change the emulator or send requests to it. What
         hooks raise is raised again when the emulator's block ends.
         """
         self._server.hooks.at.setdefault(number, []).append(callback)
@@ -141,7 +142,7 @@ class Emulator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-        # A failing test must show its own error first.
+        # A failing test must show the error of the test first.
         if error is None and self._server.hooks.errors:
             raise self._server.hooks.errors[0]
 
@@ -157,15 +158,15 @@ class Emulator:
         return self._read(lambda: self._store.all("project"))
 
     def datasets(self) -> list[dict[str, Any]]:
-        """Return every dataset that is not the system's own."""
-        return self._read(lambda: [one for one in self._store.all("dataset") if not one.hidden])
+        """Return every dataset but the system's."""
+        return self._read(lambda: [dataset for dataset in self._store.all("dataset") if not dataset.hidden])
 
     def items(self, dataset_id: str | None = None) -> list[dict[str, Any]]:
-        """Return the items of a dataset, or of all that are not the system's own."""
-        keys = [dataset_id] if dataset_id else [one["id"] for one in self.datasets()]
+        """Return the items of a dataset, or of every dataset but the system's."""
+        keys = [dataset_id] if dataset_id else [dataset["id"] for dataset in self.datasets()]
         store = self._store
         return self._read(
-            lambda: [store.get("item", one) for key in keys for one in store.children("item", key)]
+            lambda: [store.get("item", child) for key in keys for child in store.children("item", key)]
         )
 
     def annotations(self, item_id: str | None = None) -> list[dict[str, Any]]:
@@ -202,7 +203,7 @@ class Emulator:
         mimetype: str | None = None,
         exif_orientation: int | None = None,
     ) -> dict[str, Any]:
-        """Create an item with these bytes, or else a blank one; width and height are in stored pixels."""
+        """Create an item with these bytes, or else a blank picture; width and height are in stored pixels."""
         if data is not None:
             return self._change(lambda: self._platform.upload(dataset_id, path, data, mimetype=mimetype))
         name = path.rpartition("/")[2]
@@ -240,19 +241,18 @@ class Emulator:
 
     def _read(self, find: Callable[[], list[Document]]) -> list[dict[str, Any]]:
         with self._store.lock:
-            return [self._shown(one) for one in find()]
+            return [self._shown(record) for record in find()]
 
     def _change(self, make: Callable[[], Document]) -> dict[str, Any]:
         with self._store.lock, self._platform.write():
-            made = make()
-        return self._shown(made)
+            return self._shown(make())
 
     def _remove(self, kind: str, key: str) -> None:
         with self._store.lock, self._platform.write():
             self._platform.remove(kind, key)
 
-    def _shown(self, one: Document) -> dict[str, Any]:
-        return dict(msgspec.json.decode(self._platform.view(one)))
+    def _shown(self, record: Document) -> dict[str, Any]:
+        return dict(msgspec.json.decode(self._platform.view(record)))
 
 
 def serve(

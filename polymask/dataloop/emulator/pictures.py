@@ -20,7 +20,7 @@ class Pictures:
     """The bytes of every item, by item id.
 
     With a folder they are files in it; without, they stay in memory. An item
-    whose bytes were never given has a blank picture of its recorded size.
+    without bytes has a blank picture of its recorded size.
 
     >>> pictures = Pictures()
     >>> pictures.save("1", b"abc")
@@ -53,7 +53,7 @@ class Pictures:
             (self._folder / item_id).symlink_to(path.resolve())
 
     def load(self, item_id: str, system: dict[str, Any]) -> bytes:
-        """Return an item's bytes; `system` is its `metadata.system`, for a blank one."""
+        """Return an item's bytes; `system` is its `metadata.system`, for a blank picture."""
         if item_id in self._memory:
             return self._memory[item_id]
         # A linked file may have gone since; blank is then all there is.
@@ -71,8 +71,8 @@ class Pictures:
 def describe(name: str, data: bytes) -> dict[str, Any]:
     """Return what `metadata.system` says of bytes: size, mimetype, and a picture's stored size.
 
-    Width and height are those of the stored pixels; an EXIF orientation is told
-    beside them, not applied.
+    Width and height are those of the stored pixels; an EXIF orientation is
+    named beside them, not applied.
 
     >>> describe("note.txt", b"hello")
     {'originalname': 'note.txt', 'size': 5, 'encoding': '7bit', 'mimetype': 'text/plain'}

@@ -1,5 +1,6 @@
 """What can be done on the platform, whoever asks: a request, a seed or a test."""
 
+import colorsys
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,8 +12,8 @@ import msgspec
 
 from polymask.dataloop.emulator.database.document import Document
 from polymask.dataloop.emulator.database.store import Change, Store
-from polymask.dataloop.emulator.http.view import DERIVED, view
 from polymask.dataloop.emulator.pictures import Pictures, describe, guess_mimetype
+from polymask.dataloop.emulator.view import DERIVED, view
 from polymask.errors import ConflictError, InputError
 
 USER = "you@emulator.local"
@@ -46,12 +47,12 @@ class Platform:
             if (verb, kind) == ("delete", "item"):
                 self.pictures.remove(key)
 
-    def view(self, one: Document) -> bytes:
+    def view(self, record: Document) -> bytes:
         """Return a document's JSON as the API shows it."""
-        return view(self.store, self.url, one)
+        return view(self.store, self.url, record)
 
     def add(self, kind: str, fields: dict[str, Any], user: str = USER) -> Document:
-        """Create a document: the given fields, an id, and who made it when."""
+        """Create a document: the fields, an id, and who made it when."""
         # The SDK posts back links of where a document was read from.
         kept = {name: value for name, value in fields.items() if name not in DERIVED[kind]}
         return self.store.put(kind, _encode(kept | {"id": self.store.new_id()} | self._made_by(user)))
@@ -72,7 +73,7 @@ class Platform:
             The project has a dataset of this name.
         """
         name = str(fields.get("name"))
-        if any(one.name == name for one in self.datasets(project_id)):
+        if any(record.name == name for record in self.datasets(project_id)):
             raise ConflictError(f"dataset already exists: {name}")
         recipes = (
             [self.add_recipe(project_id, name, user=user).id]
@@ -93,11 +94,11 @@ class Platform:
 
     def datasets(self, project_id: str) -> list[Document]:
         """Return the datasets of a project."""
-        return [one for one in self.store.all("dataset") if project_id in one.json()["projects"]]
+        return [record for record in self.store.all("dataset") if project_id in record.json()["projects"]]
 
     def binaries(self, project_id: str) -> Document:
         """Return the project's hidden dataset for code and exports."""
-        return next(one for one in self.datasets(project_id) if one.hidden)
+        return next(record for record in self.datasets(project_id) if record.hidden)
 
     def add_item(self, dataset_id: str, path: str, system: dict[str, Any], **fields: Any) -> Document:
         """Create an item; `system` is its `metadata.system`.
@@ -115,20 +116,20 @@ class Platform:
         metadata = {"user": {}, **(fields.pop("metadata", None) or {})}
         # What was measured wins over what an upload claims.
         metadata["system"] = {**(metadata.get("system") or {}), **system}
-        own = {
+        defaults = {
             "datasetId": dataset_id,
             "filename": path,
             "type": "file",
             "hidden": False,
             "metadata": metadata,
         }
-        return self.add("item", own | fields, user)
+        return self.add("item", defaults | fields, user)
 
     def upload(self, dataset_id: str, path: str, data: bytes, **fields: Any) -> Document:
         """Create an item with these bytes."""
         # Measured, not believed: the SDK deletes an item whose size is not what it sent.
         system = describe(posixpath.basename(path), data)
-        # A test may want a video without having one.
+        # A test may want a video without having any.
         if fields.get("mimetype"):
             system["mimetype"] = fields["mimetype"]
         fields.pop("mimetype", None)
@@ -159,7 +160,7 @@ class Platform:
             One of them is no object or has no type; none is stored.
         """
         item = self.store.get("item", item_id)
-        return [self._add_annotation(item, one, user) for one in annotations]
+        return [self._add_annotation(item, posted, user) for posted in annotations]
 
     def merge(self, kind: str, key: str, diff: Any, *, user: str = USER) -> Document:
         """Change a document by a diff: objects merge, all else replaces, null within metadata removes.
@@ -191,10 +192,10 @@ class Platform:
 
     def _below(self, kind: str, key: str) -> list[tuple[str, str]]:
         if kind == "project":
-            return [("dataset", one.id) for one in self.datasets(key)]
+            return [("dataset", record.id) for record in self.datasets(key)]
         child = {"dataset": "item", "item": "annotation"}.get(kind)
-        # A list of its own: the index shrinks while it is walked.
-        return [(child, one) for one in self.store.children(child, key)] if child else []
+        # A copy: the index shrinks while it is walked.
+        return [(child, below) for below in self.store.children(child, key)] if child else []
 
     def _add_annotation(self, item: Document, posted: Any, user: str) -> Document:
         if not isinstance(posted, dict) or not isinstance(posted.get("type"), str):
@@ -242,6 +243,18 @@ def mimetype_of(item: Document) -> str:
     """Return the mimetype of an item's bytes."""
     system = item.json().get("metadata", {}).get("system", {})
     return str(system.get("mimetype") or guess_mimetype(item.name))
+
+
+def label_root(label: str, number: int) -> dict[str, Any]:
+    """Return an ontology's entry for a label, with a color that differs from the others.
+
+    >>> label_root("cat", 0)["value"]["color"]
+    '#e63737'
+    """
+    # The golden ratio spreads any number of hues without knowing how many will come.
+    red, green, blue = colorsys.hsv_to_rgb(number * 0.618034 % 1, 0.76, 0.9)
+    color = f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
+    return {"value": {"tag": label, "color": color, "attributes": [], "displayLabel": label}, "children": []}
 
 
 def _merged(old: Any, new: Any) -> Any:

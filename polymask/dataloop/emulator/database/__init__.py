@@ -1,1 +1,1 @@
-"""The emulator's documents: stored, found, queried."""
+"""The emulator's documents: stored, looked up, queried."""

@@ -1,6 +1,6 @@
-"""Persistence: a file that only grows, one line a write.
+"""Persistence: a file that only grows, a line for each write.
 
-A write of many documents is one line, so that a process killed at any moment
+A write of many documents is a single line, so that a process killed at any moment
 leaves whole writes and at most one torn last line, which the next start cuts off.
 Lines reach the operating system before the answer is sent; they are not synced
 to the disk, so a power cut may lose the last of them.
@@ -44,12 +44,12 @@ class ChangeLog:
         self._cut_torn_line()
 
     def append(self, changes: Sequence[tuple[str, str, bytes | None]]) -> None:
-        """Add one write."""
+        """Add a write."""
         line = [(kind, key, msgspec.Raw(_NULL if body is None else body)) for kind, key, body in changes]
         data = msgspec.json.encode(line) + b"\n"
         end = self._file.seek(0, 2)
         if self._file.write(data) != len(data):
-            # Half a line followed by a whole one would be read as one broken line.
+            # Half a line followed by a whole line would be read as a single broken line.
             self._file.truncate(end)
             raise Unavailable(f"{self._path}: the disk took only a part of a change")
 
@@ -59,9 +59,9 @@ class ChangeLog:
         Raises
         ------
         FormatError
-            A line that is no write: the file was edited or is not ours.
+            A line that is no write: the file was edited or is somebody else's.
         """
-        # Read through a handle of its own; the other one stays at the end.
+        # Read through a separate handle; the other stays at the end.
         with self._path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 yield from self._changes(line, number)

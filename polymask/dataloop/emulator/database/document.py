@@ -5,7 +5,6 @@ without being encoded again, and, since nothing changes in place, make undoing a
 write a matter of putting the former document back.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,7 +14,7 @@ KINDS = ("project", "dataset", "recipe", "ontology", "item", "annotation", "comm
 
 
 class Document(msgspec.Struct, frozen=True, gc=False):
-    """One record: its JSON as `body`, and what queries ask for most beside it."""
+    """A record: its JSON as `body`, and what queries ask for most beside it."""
 
     kind: str
     id: str
@@ -35,29 +34,30 @@ class Document(msgspec.Struct, frozen=True, gc=False):
 
 
 # Only what indexes and the commonest filters need: msgspec skips the rest unbuilt.
-class _ItemHead(msgspec.Struct, rename="camel"):
+class _Item(msgspec.Struct):
     id: str
-    dataset_id: str
-    filename: str
+    parent: str = msgspec.field(name="datasetId")
+    name: str = msgspec.field(name="filename")
     type: str = "file"
     hidden: bool | None = False
 
 
-class _AnnotationHead(msgspec.Struct, rename="camel"):
+class _Annotation(msgspec.Struct):
     id: str
-    item_id: str
+    parent: str = msgspec.field(name="itemId")
     type: str = ""
-    label: str | None = None
+    name: str | None = msgspec.field(name="label", default=None)
 
 
-class _DatasetHead(msgspec.Struct, rename="camel"):
+class _Dataset(msgspec.Struct):
     id: str
     name: str
+    # The platform lets projects share a dataset, so it has no single parent.
     projects: list[str]
-    system_space: bool = False
+    hidden: bool = msgspec.field(name="systemSpace", default=False)
 
 
-class _PlainHead(msgspec.Struct):
+class _Plain(msgspec.Struct):
     id: str
     name: str | None = None
     type: str | None = None
@@ -69,38 +69,16 @@ def document(kind: str, body: bytes) -> Document:
     >>> document("annotation", b'{"id":"2","itemId":"1","type":"segment","label":"cat"}').name
     'cat'
     """
-    return _HEADS.get(kind, _plain)(kind, body)
-
-
-def _item(kind: str, body: bytes) -> Document:
-    head = _ITEM.decode(body)
-    return Document(kind, head.id, head.dataset_id, head.type, head.filename, body, bool(head.hidden))
-
-
-def _annotation(kind: str, body: bytes) -> Document:
-    head = _ANNOTATION.decode(body)
-    return Document(kind, head.id, head.item_id, head.type, head.label or "", body)
-
-
-def _dataset(kind: str, body: bytes) -> Document:
-    head = _DATASET.decode(body)
-    # The platform lets projects share a dataset; its home is the first.
-    parent = head.projects[0] if head.projects else ""
-    return Document(kind, head.id, parent, "", head.name, body, head.system_space)
-
-
-def _plain(kind: str, body: bytes) -> Document:
-    head = _PLAIN.decode(body)
-    return Document(kind, head.id, "", head.type or "", head.name or "", body)
+    head = _HEADS.get(kind, _PLAIN).decode(body)
+    parent, type_ = getattr(head, "parent", ""), getattr(head, "type", None)
+    hidden = bool(getattr(head, "hidden", False))
+    return Document(kind, head.id, parent, type_ or "", head.name or "", body, hidden)
 
 
 # Made once: building a decoder costs more than most documents do.
-_ITEM = msgspec.json.Decoder(_ItemHead)
-_ANNOTATION = msgspec.json.Decoder(_AnnotationHead)
-_DATASET = msgspec.json.Decoder(_DatasetHead)
-_PLAIN = msgspec.json.Decoder(_PlainHead)
-_HEADS: dict[str, Callable[[str, bytes], Document]] = {
-    "item": _item,
-    "annotation": _annotation,
-    "dataset": _dataset,
+_PLAIN: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Plain)
+_HEADS: dict[str, msgspec.json.Decoder[Any]] = {
+    "item": msgspec.json.Decoder(_Item),
+    "annotation": msgspec.json.Decoder(_Annotation),
+    "dataset": msgspec.json.Decoder(_Dataset),
 }

@@ -12,9 +12,9 @@ Look = Callable[[Document, str], Any]
 Matches = Callable[[Document], bool]
 
 MISSING: Final = object()
-"""What a look for an absent field gives; no value, not even null, equals it."""
+"""The value of an absent field; no value, not even null, equals it."""
 
-# Elsewhere a star is a star: labels and tags may hold one.
+# Elsewhere a star is a star: labels and tags may hold a star.
 _GLOBBED = ("filename", "dir", "name")
 _RANGES = ("$gt", "$gte", "$lt", "$lte")
 
@@ -51,11 +51,11 @@ def compile_clauses(pairs: Iterable[tuple[str, Any]], look: Look) -> Matches:
         An operator that the query language does not have.
 
     >>> cat = Document("annotation", "1", "", "box", "cat", b"{}")
-    >>> compile_clauses([("label", {"$in": ["cat", "dog"]})], lambda one, field: one.name)(cat)
+    >>> compile_clauses([("label", {"$in": ["cat", "dog"]})], lambda record, field: record.name)(cat)
     True
     """
     tests = [_test(field, condition, look) for field, condition in pairs]
-    return lambda one: all(test(one) for test in tests)
+    return lambda record: all(test(record) for test in tests)
 
 
 def is_range(condition: Any) -> bool:
@@ -74,21 +74,21 @@ def _parts(listed: Any) -> Sequence[Any]:
 def _test(field: str, condition: Any, look: Look) -> Matches:
     if field == "$or":
         choices = [compile_clauses(clauses(part), look) for part in _parts(condition)]
-        return lambda one: any(choice(one) for choice in choices)
+        return lambda record: any(choice(record) for choice in choices)
     if field.startswith("$"):
         raise InputError(f"unknown operator {field}")
     checks = [_check(operator, wanted, field) for operator, wanted in _conditions(condition)]
     # Nearly every clause; and it runs for each document of a dataset.
     if len(checks) == 1:
         check = checks[0]
-        return lambda one: check(look(one, field))
-    return lambda one: all(check(look(one, field)) for check in checks)
+        return lambda record: check(look(record, field))
+    return lambda record: all(check(look(record, field)) for check in checks)
 
 
 def _conditions(condition: Any) -> list[tuple[str, Any]]:
     if isinstance(condition, dict) and any(key.startswith("$") for key in condition):
         return list(condition.items())
-    # The SDK writes a bare list where it means one of these.
+    # The SDK writes a bare list where it means any of these.
     return [("$in" if isinstance(condition, list) else "$eq", condition)]
 
 
@@ -100,12 +100,12 @@ def _check(operator: str, wanted: Any, field: str) -> Callable[[Any], bool]:
     return _CHECKS[operator](wanted, field.rpartition(".")[2] in _GLOBBED and "." not in field)
 
 
-def _equal(wanted: Any, globbed: bool) -> Callable[[Any], bool]:  # noqa: FBT001 - one of a table's rows
+def _equal(wanted: Any, globbed: bool) -> Callable[[Any], bool]:  # noqa: FBT001 - a row of a table
     if globbed and isinstance(wanted, str) and "*" in wanted:
         pattern = glob(wanted)
         return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
     return lambda value: (
-        _same(value, wanted) or (isinstance(value, list) and any(_same(one, wanted) for one in value))
+        _same(value, wanted) or (isinstance(value, list) and any(_same(element, wanted) for element in value))
     )
 
 
@@ -115,13 +115,14 @@ def _same(value: Any, wanted: Any) -> bool:
 
 
 def _in(wanted: list[Any], globbed: bool) -> Callable[[Any], bool]:  # noqa: FBT001
-    if not globbed and all(isinstance(one, str) for one in wanted):
+    if not globbed and all(isinstance(choice, str) for choice in wanted):
         # Deletion by ids asks for a thousand of them at once.
         texts = frozenset(wanted)
         return lambda value: any(
-            isinstance(one, str) and one in texts for one in (value if isinstance(value, list) else (value,))
+            isinstance(element, str) and element in texts
+            for element in (value if isinstance(value, list) else (value,))
         )
-    checks = [_equal(one, globbed) for one in wanted]
+    checks = [_equal(choice, globbed) for choice in wanted]
     return lambda value: any(check(value) for check in checks)
 
 
@@ -137,7 +138,7 @@ def _compare(holds: Callable[[Any, Any], bool]) -> Callable[[Any, bool], Callabl
 
 
 def _comparable(value: Any, wanted: Any) -> bool:
-    # JSON has no order between true and a number; Python would find one.
+    # JSON has no order between true and a number; Python would see an order.
     if isinstance(value, bool) or isinstance(wanted, bool):
         return False
     numbers = isinstance(value, int | float) and isinstance(wanted, int | float)

@@ -29,7 +29,7 @@ class Listing:
 
     def current(self) -> list[str]:
         """Return the matching ids as of now; the list belongs to the listing."""
-        # Asked only now, so that a hundred writes between two pages cost one look.
+        # Asked only now, so that a hundred writes between two pages cost a single look.
         touched, self._touched = self._touched, set()
         # Inserting into the middle of a long list moves its tail each time.
         if len(touched) > _FEW:

@@ -89,10 +89,16 @@ def matcher(store: Store, kind: str, pairs: Sequence[tuple[str, Any]]) -> Matche
     return compile_clauses(pairs, _looks(store, kind))
 
 
-def previous_page(store: Store, dataset_id: str, query: Query) -> Page:
-    """Return the page before the one asked for, totals and all, as its own query got it.
+def filtered(store: Store, kind: str, conditions: Any) -> list[Document]:
+    """Return all documents of a kind that meet a filter, oldest first."""
+    meets = matcher(store, kind, clauses(conditions))
+    return [record for record in store.all(kind) if meets(record)]
 
-    With an id cursor those are the rows behind the cursor, else the page of the number before.
+
+def previous_page(store: Store, dataset_id: str, query: Query) -> Page:
+    """Return the page before the page asked for, totals and all, as the query for it got it.
+
+    With an id cursor those are the rows before the cursor, else the page of the number before.
     """
     pairs = _pairs(query)
     # A page number wins over a cursor: with both, the number moves.
@@ -143,8 +149,8 @@ def _matching(store: Store, dataset_id: str, query: Query, pairs: list[tuple[str
 
     def matches(key: str) -> bool:
         # A listing asks about deleted ids too.
-        one = store.find(kind, key)
-        return one is not None and _dataset_of(store, one) == dataset_id and question(one)
+        record = store.find(kind, key)
+        return record is not None and _dataset_of(store, record) == dataset_id and question(record)
 
     # Most queries are for one item; those need no listing.
     few = _candidates(store, dataset_id, kind, pairs)
@@ -154,22 +160,22 @@ def _matching(store: Store, dataset_id: str, query: Query, pairs: list[tuple[str
 
 
 def _question(store: Store, query: Query, pairs: list[tuple[str, Any]]) -> Matches:
-    own = matcher(store, query.kind, pairs)
+    meets = matcher(store, query.kind, pairs)
     if not query.join:
-        return own
+        return meets
     joined = _joined(store, query)
-    return lambda one: own(one) and joined(one)
+    return lambda record: meets(record) and joined(record)
 
 
 def _joined(store: Store, query: Query) -> Matches:
-    wanted = clauses((query.join or {}).get("filter", {}))
+    pairs = clauses((query.join or {}).get("filter", {}))
     if query.kind == "item":
-        annotation = matcher(store, "annotation", [(_ALIASES.get(f, f), c) for f, c in wanted])
-        return lambda one: any(
-            annotation(store.get("annotation", key)) for key in store.children("annotation", one.id)
+        annotation = matcher(store, "annotation", [(_ALIASES.get(f, f), c) for f, c in pairs])
+        return lambda record: any(
+            annotation(store.get("annotation", key)) for key in store.children("annotation", record.id)
         )
-    item = matcher(store, "item", wanted)
-    return lambda one: item(store.get("item", one.parent))
+    item = matcher(store, "item", pairs)
+    return lambda record: item(store.get("item", record.parent))
 
 
 def _candidates(
@@ -184,8 +190,8 @@ def _candidates(
             if named is not None:
                 return named
         if field == "filename" and kind == "item" and isinstance(condition, str) and "*" not in condition:
-            found = store.at_path(dataset_id, condition)
-            return [found] if found else []
+            item_id = store.at_path(dataset_id, condition)
+            return [item_id] if item_id else []
     return None
 
 
@@ -195,8 +201,8 @@ def _named(condition: Any) -> list[str] | None:
     return sorted({key for key in keys if isinstance(key, str)}) if isinstance(keys, list) else None
 
 
-def _dataset_of(store: Store, one: Document) -> str:
-    return one.parent if one.kind == "item" else store.get("item", one.parent).parent
+def _dataset_of(store: Store, record: Document) -> str:
+    return record.parent if record.kind == "item" else store.get("item", record.parent).parent
 
 
 def _sorted(store: Store, ids: Sequence[str], query: Query) -> Sequence[str]:
@@ -226,8 +232,8 @@ def _rank(store: Store, kind: str, field: str, look: Look) -> Callable[[str], tu
 def _looks(store: Store, kind: str) -> Look:
     quick = _quick(store)[kind]
 
-    def look(one: Document, field: str) -> Any:
-        return quick[field](one) if field in quick else _dig(one.json(), field)
+    def look(record: Document, field: str) -> Any:
+        return quick[field](record) if field in quick else _dig(record.json(), field)
 
     return look
 
@@ -244,23 +250,23 @@ def _quick(store: Store) -> dict[str, dict[str, Callable[[Document], Any]]]:
     """The fields that need no decoding, and those that are worked out."""
     return {
         "item": {
-            "id": lambda one: one.id,
-            "datasetId": lambda one: one.parent,
-            "type": lambda one: one.type,
-            "hidden": lambda one: one.hidden,
-            "filename": lambda one: one.name,
-            "dir": lambda one: posixpath.dirname(one.name),
-            "name": lambda one: posixpath.basename(one.name),
-            "annotated": lambda one: bool(store.children("annotation", one.id)),
-            "annotationsCount": lambda one: len(store.children("annotation", one.id)),
+            "id": lambda record: record.id,
+            "datasetId": lambda record: record.parent,
+            "type": lambda record: record.type,
+            "hidden": lambda record: record.hidden,
+            "filename": lambda record: record.name,
+            "dir": lambda record: posixpath.dirname(record.name),
+            "name": lambda record: posixpath.basename(record.name),
+            "annotated": lambda record: bool(store.children("annotation", record.id)),
+            "annotationsCount": lambda record: len(store.children("annotation", record.id)),
         },
         "annotation": {
-            "id": lambda one: one.id,
-            "itemId": lambda one: one.parent,
-            "datasetId": lambda one: _dataset_of(store, one),
-            "type": lambda one: one.type,
-            "label": lambda one: one.name,
+            "id": lambda record: record.id,
+            "itemId": lambda record: record.parent,
+            "datasetId": lambda record: _dataset_of(store, record),
+            "type": lambda record: record.type,
+            "label": lambda record: record.name,
         },
-        "dataset": {"id": lambda one: one.id, "name": lambda one: one.name},
-        "app": {"id": lambda one: one.id, "name": lambda one: one.name},
+        "dataset": {"id": lambda record: record.id, "name": lambda record: record.name},
+        "app": {"id": lambda record: record.id, "name": lambda record: record.name},
     }

@@ -1,4 +1,4 @@
-"""All documents, found by id, by parent and by path; every write can be undone."""
+"""All documents, looked up by id, by parent and by path; every write can be undone."""
 
 import threading
 from bisect import bisect_left, insort
@@ -44,25 +44,25 @@ class Store:
             self._replay(log)
 
     def get(self, kind: str, key: str) -> Document:
-        """Return one document.
+        """Return a document.
 
         Raises
         ------
         NotFound
             There is none of this kind and id.
         """
-        found = self._documents[kind].get(key)
-        if found is None:
+        present = self._documents[kind].get(key)
+        if present is None:
             raise NotFound(f"{kind} not found: {key}")
-        return found
+        return present
 
     def find(self, kind: str, key: str) -> Document | None:
-        """Return one document, or None."""
+        """Return a document, or None."""
         return self._documents[kind].get(key)
 
     def all(self, kind: str) -> list[Document]:
         """Return every document of a kind, oldest first."""
-        return sorted(self._documents[kind].values(), key=lambda one: one.id)
+        return sorted(self._documents[kind].values(), key=lambda record: record.id)
 
     def children(self, kind: str, parent: str) -> list[str]:
         """Return the ascending ids of a dataset's items or an item's annotations; do not change the list."""
@@ -98,18 +98,18 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[list[Change]]:
-        """Group changes: logged together at the end, undone together if an error comes between."""
+        """Group changes: logged as a whole at the end, undone as a whole if an error comes between."""
         changes: list[Change] = []
         self._undo = []
         try:
             yield changes
-            # Worked out before the log is written, so that both tell the same.
+            # Worked out before the log is written, so that both say the same.
             changes += [self._change(*step) for step in self._undo]
             self._record()
         except BaseException:
             self._swap(self._undo)
             raise
-        # A read is a write of nothing; it must not hide the last real one.
+        # A read is a write of nothing; it must not hide the last real write.
         if self._undo:
             self._last_write = self._undo
         self._undo = []
@@ -118,11 +118,11 @@ class Store:
     def before_last_write(self) -> Iterator[None]:
         """Show everything as it was before the last write, for as long as the block runs."""
         # Nothing was copied: going back costs as much as the write did.
-        present = self._swap(self._last_write)
+        way_back = self._swap(self._last_write)
         try:
             yield
         finally:
-            self._swap(present)
+            self._swap(way_back)
 
     def listing(self, kind: str, dataset_id: str, *, key: bytes, matches: Callable[[str], bool]) -> list[str]:
         """Return the ascending ids of a dataset's documents that match; `key` names the question."""
@@ -148,12 +148,12 @@ class Store:
         self._last_write = []
 
     def close(self) -> None:
-        """Close the log, if there is one."""
+        """Close the log, if there is any."""
         if self._log:
             self._log.close()
 
     def _change(self, kind: str, key: str, old: Document | None) -> Change:
-        # Told by what was there before and what is there now.
+        # It follows from what was there before and what is there now.
         if old is None:
             return ("create", kind, key)
         return ("update" if key in self._documents[kind] else "delete", kind, key)
@@ -161,7 +161,7 @@ class Store:
     def _record(self) -> None:
         if self._log and self._undo:
             documents = self._documents
-            # Only the outcome is logged, so replaying needs no order within a write but this one.
+            # Only the outcome is logged, so replaying needs no other order within a write.
             touched = dict.fromkeys((kind, key) for kind, key, _ in self._undo)
             self._log.append([(k, i, d.body if (d := documents[k].get(i)) else None) for k, i in touched])
 

@@ -1,1 +1,1 @@
-"""What can be made to go wrong on the way."""
+"""Faults: what can be made to go wrong with a call and its answer."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from polymask.dataloop.emulator.faults.plan import Fault
-from polymask.dataloop.emulator.http.call import Answer, Call, answer, failure
+from polymask.dataloop.emulator.call import Answer, Call, answer, failure
+from polymask.dataloop.emulator.faults.fault import Fault
 
 UNANSWERED = ("drop-before", "drop-after")
 """Kinds that close the connection instead of answering."""
@@ -21,9 +21,9 @@ def before(fault: Fault, call: Call) -> Call:
     return _BEFORE[fault.kind](fault, call) if fault.kind in _BEFORE else call
 
 
-def after(fault: Fault, call: Call, given: Answer) -> Answer:
+def after(fault: Fault, call: Call, reply: Answer) -> Answer:
     """Return the answer as the client will see it; `call` is the call as it was sent."""
-    return _AFTER[fault.kind](fault, call, given) if fault.kind in _AFTER else given
+    return _AFTER[fault.kind](fault, call, reply) if fault.kind in _AFTER else reply
 
 
 def refusal(fault: Fault) -> Answer:
@@ -66,33 +66,33 @@ def _shift(pages: int) -> Callable[[Fault, Call], Call]:
     return lambda _fault, call: replace(call, shift=pages)
 
 
-def _append_errors(fault: Fault, call: Call, given: Answer) -> Answer:
+def _append_errors(fault: Fault, call: Call, reply: Answer) -> Answer:
     batch = _batch(call)
     # A refused batch has no elements to report on.
-    if batch is None or given.status >= 300:
-        return given
+    if batch is None or reply.status >= 300:
+        return reply
     errors = [{"message": "injected fault", "statusCode": fault.status} for _ in batch[_kept(fault, batch) :]]
-    return replace(given, body=msgspec.json.encode(msgspec.json.decode(given.body) + errors))
+    return replace(reply, body=msgspec.json.encode(msgspec.json.decode(reply.body) + errors))
 
 
-def _shorten(fault: Fault, _call: Call, given: Answer) -> Answer:
-    page = _page(given)
+def _shorten(fault: Fault, _call: Call, reply: Answer) -> Answer:
+    page = _page(reply)
     if page is None:
-        return given
+        return reply
     # Everything else stays true: only who counts can notice.
     return answer(page | {"items": page["items"][: _kept(fault, page["items"])]})
 
 
-def _miscount(fault: Fault, _call: Call, given: Answer) -> Answer:
-    page = _page(given)
+def _miscount(fault: Fault, _call: Call, reply: Answer) -> Answer:
+    page = _page(reply)
     if page is None:
-        return given
+        return reply
     total = page["totalItemsCount"] + 1 if fault.keep is None else fault.keep
     return answer(page | {"totalItemsCount": total})
 
 
-def _page(given: Answer) -> dict[str, Any] | None:
-    page = msgspec.json.decode(given.body) if given.status == 200 else None
+def _page(reply: Answer) -> dict[str, Any] | None:
+    page = msgspec.json.decode(reply.body) if reply.status == 200 else None
     return page if isinstance(page, dict) and "totalItemsCount" in page else None
 
 
@@ -104,8 +104,8 @@ _BEFORE: dict[str, Callable[[Fault, Call], Call]] = {
     "ignore-clause": lambda fault, call: call.without_clause(fault.clause or ""),
 }
 _AFTER: dict[str, Callable[[Fault, Call, Answer], Answer]] = {
-    "status-after": lambda fault, _call, _given: refusal(fault),
-    "invalid-json": lambda _fault, _call, given: replace(given, body=b'{"items": [', status=200),
+    "status-after": lambda fault, _call, _reply: refusal(fault),
+    "invalid-json": lambda _fault, _call, reply: replace(reply, body=b'{"items": [', status=200),
     "partial-error": _append_errors,
     "short-page": _shorten,
     "wrong-total": _miscount,

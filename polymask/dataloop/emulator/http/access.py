@@ -1,6 +1,6 @@
 """Who is calling: logins and tokens, none of which are verified."""
 
-from polymask.dataloop.emulator.http.call import Answer, Call, Route, answer
+from polymask.dataloop.emulator.call import Answer, Call, Route, answer
 from polymask.dataloop.emulator.platform import Platform
 from polymask.dataloop.emulator.sdk import fake_token
 

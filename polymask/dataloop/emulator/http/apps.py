@@ -1,8 +1,7 @@
 """Calls about published apps."""
 
-from polymask.dataloop.emulator.database.dql import clauses
-from polymask.dataloop.emulator.database.query import matcher
-from polymask.dataloop.emulator.http.call import Answer, Call, Route
+from polymask.dataloop.emulator.call import Answer, Call, Route
+from polymask.dataloop.emulator.database.query import filtered
 from polymask.dataloop.emulator.http.projects import change_one, convert_query, get_one, page, remove_one
 from polymask.dataloop.emulator.platform import Platform
 from polymask.errors import InputError
@@ -20,8 +19,7 @@ def publish(platform: Platform, call: Call) -> Answer:
 def query_apps(platform: Platform, call: Call) -> Answer:
     """Return the apps that match a filter."""
     query = convert_query(call.fields)
-    matches = matcher(platform.store, "app", clauses(query.filter))
-    return page(platform, [one for one in platform.store.all("app") if matches(one)], query)
+    return page(platform, filtered(platform.store, "app", query.filter), query)
 
 
 ROUTES = (

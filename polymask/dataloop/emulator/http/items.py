@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from polymask.dataloop.emulator.http.call import Answer, Call, Route, answer
+from polymask.dataloop.emulator.call import Answer, Call, Route, answer
 from polymask.dataloop.emulator.http.projects import change_one, get_one, many, remove_one
 from polymask.dataloop.emulator.platform import Platform, clean, mimetype_of
 from polymask.errors import InputError
@@ -34,12 +34,12 @@ def stream(platform: Platform, call: Call) -> Answer:
 
 
 def create_annotations(platform: Platform, call: Call) -> Answer:
-    """Store one annotation, or a list of them all together."""
+    """Store an annotation, or a list of them as a whole."""
     body = call.body
     batch = body if isinstance(body, list) else [body]
     # One write for the batch: all of it or nothing.
-    made = platform.add_annotations(call.params["id"], batch, user=call.user)
-    return many(platform, made) if isinstance(body, list) else Answer(platform.view(made[0]))
+    created = platform.add_annotations(call.params["id"], batch, user=call.user)
+    return many(platform, created) if isinstance(body, list) else Answer(platform.view(created[0]))
 
 
 def list_annotations(platform: Platform, call: Call) -> Answer:

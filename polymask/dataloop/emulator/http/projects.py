@@ -5,10 +5,9 @@ from typing import Any
 
 import msgspec
 
+from polymask.dataloop.emulator.call import Answer, Call, Handler, Route, answer
 from polymask.dataloop.emulator.database.document import Document
-from polymask.dataloop.emulator.database.dql import clauses
-from polymask.dataloop.emulator.database.query import Query, matcher, page_of
-from polymask.dataloop.emulator.http.call import Answer, Call, Handler, Route, answer
+from polymask.dataloop.emulator.database.query import Query, filtered, page_of
 from polymask.dataloop.emulator.platform import Platform
 from polymask.errors import ConflictError, InputError, NotFound
 
@@ -21,34 +20,31 @@ def list_projects(platform: Platform, _call: Call) -> Answer:
 def create_project(platform: Platform, call: Call) -> Answer:
     """Create a project; names are unique."""
     name = _name(call.fields.get("name"))
-    if any(one.name == name for one in platform.store.all("project")):
+    if any(record.name == name for record in platform.store.all("project")):
         raise ConflictError(f"project already exists: {name}")
     return Answer(platform.view(platform.add_project(name, call.user)), 201)
 
 
 def projects_by_name(platform: Platform, call: Call) -> Answer:
-    """Return the projects of a name, which is one or a refusal."""
-    found = [one for one in platform.store.all("project") if one.name == call.params["name"]]
-    if not found:
+    """Return the projects of a name, which is a list of a single project, or a refusal."""
+    projects = [record for record in platform.store.all("project") if record.name == call.params["name"]]
+    if not projects:
         raise NotFound(f"project not found: {call.params['name']}")
-    return many(platform, found)
+    return many(platform, projects)
 
 
 def query_datasets(platform: Platform, call: Call) -> Answer:
     """Return the datasets that match; those of the system only if `systemSpace` is asked for."""
     query = convert_query(call.fields)
     projects = (call.fields.get("context") or {}).get("projects")
-    # The dataset for code and exports must not turn up among people's own.
+    # The dataset for code and exports must not turn up among people's datasets.
     system = bool(call.fields.get("systemSpace"))
-    matches = matcher(platform.store, "dataset", clauses(query.filter))
-    found = [
-        one
-        for one in platform.store.all("dataset")
-        if one.hidden <= system
-        and (not projects or set(projects) & set(one.json()["projects"]))
-        and matches(one)
+    datasets = [
+        record
+        for record in filtered(platform.store, "dataset", query.filter)
+        if record.hidden <= system and (not projects or set(projects) & set(record.json()["projects"]))
     ]
-    return page(platform, found, query)
+    return page(platform, datasets, query)
 
 
 def create_dataset(platform: Platform, call: Call) -> Answer:
@@ -73,19 +69,19 @@ def directory_tree(platform: Platform, call: Call) -> Answer:
 
 
 def get_one(kind: str) -> Handler:
-    """Return a handler that shows one document of a kind."""
+    """Return a handler that shows a document of a kind."""
     return lambda platform, call: Answer(platform.view(platform.store.get(kind, call.params["id"])))
 
 
 def change_one(kind: str) -> Handler:
-    """Return a handler that merges the body into one document of a kind."""
+    """Return a handler that merges the body into a document of a kind."""
     return lambda platform, call: Answer(
         platform.view(platform.merge(kind, call.params["id"], call.fields, user=call.user))
     )
 
 
 def remove_one(kind: str) -> Handler:
-    """Return a handler that deletes one document of a kind, and what hangs on it."""
+    """Return a handler that deletes a document of a kind, and what hangs on it."""
 
     def handler(platform: Platform, call: Call) -> Answer:
         platform.remove(kind, call.params["id"])
@@ -100,8 +96,8 @@ def many(platform: Platform, documents: list[Document]) -> Answer:
 
 
 def page(platform: Platform, documents: list[Document], query: Query) -> Answer:
-    """Return one page of documents."""
-    by_id = {one.id: one for one in documents}
+    """Return a page of documents."""
+    by_id = {record.id: record for record in documents}
     cut = page_of(list(by_id), query)
     rows = [msgspec.Raw(platform.view(by_id[key])) for key in cut.ids]
     return answer(

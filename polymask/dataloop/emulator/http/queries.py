@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from polymask.dataloop.emulator.call import Answer, Call, Route, answer
 from polymask.dataloop.emulator.database.document import Document
 from polymask.dataloop.emulator.database.dql import Matches, clauses
 from polymask.dataloop.emulator.database.query import Page, Query, matcher, page_of, previous_page, select
-from polymask.dataloop.emulator.http.call import Answer, Call, Route, answer
 from polymask.dataloop.emulator.http.projects import convert_query, get_one
-from polymask.dataloop.emulator.http.view import item_with_annotations
 from polymask.dataloop.emulator.platform import Platform
+from polymask.dataloop.emulator.view import item_with_annotations
 
 
 def query(platform: Platform, call: Call) -> Answer:
@@ -32,8 +32,8 @@ def export(platform: Platform, call: Call) -> Answer:
     items = select(
         platform.store, dataset.id, convert_query({**(body.get("itemsQuery") or {}), "sort": None})
     )
-    wanted = clauses((body.get("annotationsQuery") or {}).get("filter", {}))
-    data = _exported(platform, items, matcher(platform.store, "annotation", wanted))
+    wanted = (body.get("annotationsQuery") or {}).get("filter", {})
+    data = _exported(platform, items, matcher(platform.store, "annotation", clauses(wanted)))
     project_id = dataset.json()["projects"][0]
     path = f"/exports/{platform.store.new_id()}.json"
     # Out of sight, or exporting would change what is exported.
@@ -73,8 +73,8 @@ def _exported(platform: Platform, items: Sequence[str], wanted: Matches) -> byte
     store = platform.store
     rows = []
     for key in items:
-        annotations = [store.get("annotation", one) for one in store.children("annotation", key)]
-        kept: list[Document] = [one for one in annotations if wanted(one)]
+        annotations = [store.get("annotation", child) for child in store.children("annotation", key)]
+        kept: list[Document] = [annotation for annotation in annotations if wanted(annotation)]
         rows.append(item_with_annotations(store, platform.url, store.get("item", key), kept))
     return b"[" + b",".join(rows) + b"]"
 

@@ -2,11 +2,10 @@
 
 from typing import Any
 
+from polymask.dataloop.emulator.call import Answer, Call, Handler, Route
 from polymask.dataloop.emulator.database.query import Query
-from polymask.dataloop.emulator.http.call import Answer, Call, Handler, Route
 from polymask.dataloop.emulator.http.projects import change_one, get_one, page, remove_one
-from polymask.dataloop.emulator.platform import Platform
-from polymask.dataloop.emulator.seeding.seed import label_root
+from polymask.dataloop.emulator.platform import Platform, label_root
 from polymask.errors import InputError, NotFound
 
 
@@ -17,16 +16,16 @@ def listing(kind: str) -> Handler:
         projects, ids = (
             set(filter(None, call.query.get(name, "").split(","))) for name in ("projects", "ids")
         )
-        found = [
-            one
-            for one in platform.store.all(kind)
-            if (not ids or one.id in ids)
-            and (not projects or projects & set(one.json().get("projectIds") or ()))
+        records = [
+            record
+            for record in platform.store.all(kind)
+            if (not ids or record.id in ids)
+            and (not projects or projects & set(record.json().get("projectIds") or ()))
         ]
         query = Query(
             page=int(call.query.get("pageOffset", 0)), page_size=int(call.query.get("pageSize", 1000))
         )
-        return page(platform, found, query)
+        return page(platform, records, query)
 
     return handler
 
@@ -39,7 +38,7 @@ def create(kind: str) -> Handler:
 
 
 def change_labels(platform: Platform, call: Call) -> Answer:
-    """Change labels of an ontology, or add them with `upsert`; `parent.child` names a nested one."""
+    """Change labels of an ontology, or add them with `upsert`; `parent.child` names a nested label."""
     nodes = call.fields.get("labelsNode")
     if not isinstance(nodes, list) or not all(isinstance(node, dict) and "tag" in node for node in nodes):
         raise InputError("labelsNode must be a list of labels with tags")
@@ -54,13 +53,13 @@ def change_labels(platform: Platform, call: Call) -> Answer:
 
 
 def _place(roots: list[dict[str, Any]], tags: list[str], *, upsert: bool) -> dict[str, Any]:
-    found = next((root for root in roots if root["value"]["tag"] == tags[0]), None)
-    if found is None:
+    label = next((root for root in roots if root["value"]["tag"] == tags[0]), None)
+    if label is None:
         if not upsert:
             raise NotFound(f"label not found: {tags[0]}")
-        found = label_root(tags[0], len(roots))
-        roots.append(found)
-    return _place(found["children"], tags[1:], upsert=upsert) if tags[1:] else found
+        label = label_root(tags[0], len(roots))
+        roots.append(label)
+    return _place(label["children"], tags[1:], upsert=upsert) if tags[1:] else label
 
 
 def _defaults(kind: str) -> dict[str, object]:

@@ -8,16 +8,18 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
 
 from polymask.dataloop.emulator.audit import DROPPED, Audit, AuditEntry
+from polymask.dataloop.emulator.call import Answer, Call, Handler, Upload, failure
 from polymask.dataloop.emulator.database.store import Change
 from polymask.dataloop.emulator.faults import damage
-from polymask.dataloop.emulator.faults.plan import Fault, Faults
+from polymask.dataloop.emulator.faults.fault import Fault
+from polymask.dataloop.emulator.faults.plan import Faults
 from polymask.dataloop.emulator.http import access, apps, items, projects, queries, recipes
-from polymask.dataloop.emulator.http.call import Answer, Call, Handler, Upload, failure
 from polymask.dataloop.emulator.platform import Platform
 from polymask.errors import ConflictError, Denied, InputError, NotFound, PolymaskError, Unavailable
 
@@ -25,6 +27,7 @@ PREFIX = "/api/v1"
 ROUTES = (*access.ROUTES, *projects.ROUTES, *recipes.ROUTES, *items.ROUTES, *queries.ROUTES, *apps.ROUTES)
 
 _LARGEST_BODY = 2**31
+_HOSTS = ("127.0.0.1", "localhost", "::1")
 _LOGINS = {route.path for route in access.GATE_ROUTES}
 _STATUS: dict[type[PolymaskError], int] = {InputError: 400, Denied: 401, NotFound: 404, ConflictError: 409}
 
@@ -33,7 +36,7 @@ Hook = Callable[[int, str, str], None]
 
 @dataclass(slots=True)
 class Hooks:
-    """What runs just before calls: `at` by call number, `on_request` before every one."""
+    """What runs just before calls: `at` by call number, `on_request` before every call."""
 
     at: dict[int, list[Callable[[], None]]] = field(default_factory=dict)
     on_request: Hook | None = None
@@ -46,7 +49,7 @@ class Hooks:
 
 
 class Server:
-    """Serves a platform from a thread of its own, one call at a time."""
+    """Serves a platform from a separate thread, one call at a time."""
 
     def __init__(self, platform: Platform, audit: Audit, *, port: int, latency: float) -> None:
         self.faults = Faults()
@@ -95,7 +98,7 @@ class Server:
         await runner.cleanup()
 
     def _app(self) -> web.Application:
-        app = web.Application(client_max_size=_LARGEST_BODY)
+        app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_only_loopback])
         for route in ROUTES:
             app.router.add_route(route.method, PREFIX + route.path, self._endpoint(route.handler))
         for route in access.GATE_ROUTES:
@@ -134,17 +137,17 @@ class Server:
         fault = self.faults.strike(call)
         if fault and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
-        given, changes = self._work(call, handler, fault)
+        reply, changes = self._work(call, handler, fault)
         dropped = fault is not None and fault.kind in damage.UNANSWERED
         # Before a byte is sent: who has an answer must find it in the audit.
-        self._record(call, DROPPED if dropped else given.status, changes, fault)
+        self._record(call, DROPPED if dropped else reply.status, changes, fault)
         if fault and fault.kind == "slow-after":
             await asyncio.sleep(fault.seconds)
         if dropped:
             return _hang_up(request)
         if fault and fault.kind == "truncate":
-            return await _send_half(request, given)
-        return _response(given)
+            return await _send_half(request, reply)
+        return _response(reply)
 
     def _work(self, call: Call, handler: Handler, fault: Fault | None) -> tuple[Answer, list[Change]]:
         if fault is None:
@@ -154,19 +157,19 @@ class Server:
         view = self._platform.store.before_last_write() if fault.kind == "stale" else contextlib.nullcontext()
         # Held around both, or another call could see the past.
         with self._platform.store.lock, view:
-            given, changes = self._handle(damage.before(fault, call), handler)
-        return damage.after(fault, call, given), changes
+            reply, changes = self._handle(damage.before(fault, call), handler)
+        return damage.after(fault, call, reply), changes
 
     def _handle(self, call: Call, handler: Handler) -> tuple[Answer, list[Change]]:
         try:
             with self._platform.store.lock, self._platform.write() as changes:
-                given = handler(self._platform, call)
+                reply = handler(self._platform, call)
         except PolymaskError as error:
             # The write was undone as a whole, so it changed nothing.
             return failure(_status_of(error), str(error)), []
         except msgspec.ValidationError as error:
             return failure(400, str(error)), []
-        return given, changes
+        return reply, changes
 
     def _record(self, call: Call, status: int, changes: list[Change], fault: Fault | None) -> None:
         query = "&".join(f"{name}={value}" for name, value in call.query.items())
@@ -183,6 +186,27 @@ def _bind(port: int) -> socket.socket:
         return socket.create_server(("127.0.0.1", port))
     except OSError as error:
         raise Unavailable(f"port {port} of 127.0.0.1: {error.strerror or error}") from error
+
+
+@web.middleware
+async def _only_loopback(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    # A web page whose name was made to resolve to loopback still sends that name.
+    if _hostname(request.host) in _HOSTS:
+        return await handler(request)
+    return _response(
+        failure(
+            421, f"this emulator answers to {' and '.join(_HOSTS)}, not to {request.host!r} (header Host)"
+        )
+    )
+
+
+def _hostname(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 async def _received(request: web.Request, number: int) -> Call:
@@ -217,7 +241,7 @@ def _for_bearers(handler: Handler) -> Handler:
 
 
 def _unknown(_platform: Platform, call: Call) -> Answer:
-    raise NotFound(f"the emulator does not know {call.method} {call.path}")
+    return failure(501, f"the emulator does not have the call {call.method} {call.path}")
 
 
 def _recordable(call: Call) -> bytes:
@@ -233,9 +257,9 @@ def _status_of(error: PolymaskError) -> int:
     return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
 
 
-def _response(given: Answer) -> web.Response:
+def _response(reply: Answer) -> web.Response:
     return web.Response(
-        body=given.body, status=given.status, headers={"Content-Type": given.content_type, **given.headers}
+        body=reply.body, status=reply.status, headers={"Content-Type": reply.content_type, **reply.headers}
     )
 
 
@@ -246,13 +270,13 @@ def _hang_up(request: web.Request) -> web.Response:
     return web.Response()
 
 
-async def _send_half(request: web.Request, given: Answer) -> web.StreamResponse:
-    headers = {"Content-Type": given.content_type, **given.headers}
-    response = web.StreamResponse(status=given.status, headers=headers)
+async def _send_half(request: web.Request, reply: Answer) -> web.StreamResponse:
+    headers = {"Content-Type": reply.content_type, **reply.headers}
+    response = web.StreamResponse(status=reply.status, headers=headers)
     # The length of all of it, so that the client knows that it was cut off.
-    response.content_length = len(given.body)
+    response.content_length = len(reply.body)
     await response.prepare(request)
-    await response.write(given.body[: len(given.body) // 2])
+    await response.write(reply.body[: len(reply.body) // 2])
     if request.transport:
         request.transport.close()
     return response

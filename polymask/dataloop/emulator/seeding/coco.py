@@ -15,7 +15,7 @@ from pycocotools import mask as coco_mask
 
 from polymask.dataloop.emulator.pictures import describe_blank
 from polymask.dataloop.emulator.platform import Platform, clean
-from polymask.dataloop.emulator.seeding.seed import Seeded, add_dataset
+from polymask.dataloop.emulator.seeding.dataset import Seeded, add_dataset
 from polymask.errors import FormatError, InputError
 
 _SHOWN = 20
@@ -78,8 +78,8 @@ def fill(platform: Platform, project_id: str, file: Path, *, images: Path | None
     objects = _by_image(instances, labels, file)
     for image in instances.images:
         item_id = _add_item(platform, dataset_id, image, images=images)
-        made = [_annotation(one, labels, done.left_out) for one in objects[image.id]]
-        stored = platform.add_annotations(item_id, [one for one in made if one])
+        annotations = [_annotation(annotation, labels, done.left_out) for annotation in objects[image.id]]
+        stored = platform.add_annotations(item_id, filter(None, annotations))
         done.annotations += len(stored)
     done.left_out[_SHOWN:] = (
         [f"and {len(done.left_out) - _SHOWN} more"] if len(done.left_out) > _SHOWN else []
@@ -93,7 +93,7 @@ def read(file: Path) -> Instances:
     Raises
     ------
     FormatError
-        It is not one.
+        The file is something else.
     """
     try:
         return msgspec.json.decode(file.read_bytes(), type=Instances)
@@ -109,12 +109,14 @@ def _by_image(
     _check_unique(instances.images, file)
     images = {image.id for image in instances.images}
     objects: defaultdict[int | str, list[Annotation]] = defaultdict(list)
-    for place, one in enumerate(instances.annotations):
-        if one.image_id not in images:
-            raise FormatError(f"{file}: $.annotations[{place}].image_id: no image {one.image_id}")
-        if one.category_id not in labels:
-            raise FormatError(f"{file}: $.annotations[{place}].category_id: no category {one.category_id}")
-        objects[one.image_id].append(one)
+    for place, annotation in enumerate(instances.annotations):
+        if annotation.image_id not in images:
+            raise FormatError(f"{file}: $.annotations[{place}].image_id: no image {annotation.image_id}")
+        if annotation.category_id not in labels:
+            raise FormatError(
+                f"{file}: $.annotations[{place}].category_id: no category {annotation.category_id}"
+            )
+        objects[annotation.image_id].append(annotation)
     return objects
 
 
@@ -138,14 +140,16 @@ def _add_item(platform: Platform, dataset_id: str, image: Image, *, images: Path
     ).id
 
 
-def _annotation(one: Annotation, labels: dict[int, str], left_out: list[str]) -> dict[str, Any] | None:
-    shape = _shape(one.segmentation)
+def _annotation(annotation: Annotation, labels: dict[int, str], left_out: list[str]) -> dict[str, Any] | None:
+    shape = _shape(annotation.segmentation)
     if shape is None:
-        left_out.append(f"annotation {one.id}: no segmentation that can be drawn")
+        left_out.append(f"annotation {annotation.id}: no segmentation that can be drawn")
         return None
-    user = {"coco": {"id": one.id, "category_id": one.category_id, "iscrowd": one.iscrowd}}
+    user = {
+        "coco": {"id": annotation.id, "category_id": annotation.category_id, "iscrowd": annotation.iscrowd}
+    }
     metadata = {"user": user, "system": {"automated": False}}
-    return {"label": labels[one.category_id], "metadata": metadata, "source": "seed", **shape}
+    return {"label": labels[annotation.category_id], "metadata": metadata, "source": "seed", **shape}
 
 
 def _shape(segmentation: list[list[float]] | Runs | None) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ import msgspec
 
 from polymask.dataloop.emulator.pictures import describe_blank, guess_mimetype
 from polymask.dataloop.emulator.platform import Platform, clean
-from polymask.dataloop.emulator.seeding.seed import Seeded, add_dataset
+from polymask.dataloop.emulator.seeding.dataset import Seeded, add_dataset
 from polymask.errors import FormatError, InputError
 
 
@@ -26,7 +26,9 @@ def fill(platform: Platform, project_id: str, folder: Path) -> Seeded:
     records = _records(folder / "json", pictures)
     if not pictures and not records:
         raise InputError(f"{folder}: no pictures in this folder")
-    labels = sorted({str(one.get("label")) for record in records.values() for one in record["annotations"]})
+    labels = sorted(
+        {str(annotation.get("label")) for record in records.values() for annotation in record["annotations"]}
+    )
     dataset_id = add_dataset(platform, project_id, folder.resolve().name, labels)
     return _fill(platform, dataset_id, pictures, records)
 
@@ -76,7 +78,8 @@ def _record(file: Path) -> dict[str, Any]:
     if not isinstance(record, dict) or not isinstance(record.get("annotations"), list):
         raise FormatError(f"{file}: $.annotations: missing; this is no Dataloop annotation file")
     if any(
-        not isinstance(one, dict) or not isinstance(one.get("type"), str) for one in record["annotations"]
+        not isinstance(annotation, dict) or not isinstance(annotation.get("type"), str)
+        for annotation in record["annotations"]
     ):
         raise FormatError(f"{file}: $.annotations: an annotation without a type")
     return record

@@ -31,64 +31,64 @@ DERIVED = {
 """Fields of each kind that are never stored, since they follow from the rest."""
 
 
-def view(store: Store, base: str, one: Document) -> bytes:
+def view(store: Store, base: str, record: Document) -> bytes:
     """Return the JSON of a document with its derived fields; `base` is the URL that links start with."""
     # Spliced as text: decoding and encoding a large mask for each answer would cost most of it.
-    derived = msgspec.json.encode(_DERIVE.get(one.kind, _plain)(store, base, one))
-    return derived[:-1] + b"," + one.body[1:]
+    derived = msgspec.json.encode(_DERIVE.get(record.kind, _plain)(store, base, record))
+    return derived[:-1] + b"," + record.body[1:]
 
 
 def view_all(store: Store, base: str, documents: list[Document]) -> bytes:
     """Return the JSON array of several documents."""
-    return b"[" + b",".join(view(store, base, one) for one in documents) + b"]"
+    return b"[" + b",".join(view(store, base, record) for record in documents) + b"]"
 
 
-def item_with_annotations(store: Store, base: str, one: Document, annotations: list[Document]) -> bytes:
+def item_with_annotations(store: Store, base: str, record: Document, annotations: list[Document]) -> bytes:
     """Return an item as an export holds it: its annotations within."""
     whole = b'{"annotations":' + view_all(store, base, annotations) + b","
-    shown = dict(msgspec.json.decode(view(store, base, one)))
+    shown = dict(msgspec.json.decode(view(store, base, record)))
     # In an export the annotations stand where the link to them stood.
     del shown["annotations"]
     return whole + msgspec.json.encode(shown)[1:]
 
 
-def _item(store: Store, base: str, one: Document) -> dict[str, Any]:
-    count = len(store.children("annotation", one.id))
-    url = f"{base}/items/{one.id}"
+def _item(store: Store, base: str, record: Document) -> dict[str, Any]:
+    count = len(store.children("annotation", record.id))
+    url = f"{base}/items/{record.id}"
     return {
         "url": url,
-        "dataset": f"{base}/datasets/{one.parent}",
+        "dataset": f"{base}/datasets/{record.parent}",
         "stream": f"{url}/stream",
         "thumbnail": f"{url}/thumbnail",
         "annotations": f"{url}/annotations",
-        "name": posixpath.basename(one.name),
-        "dir": posixpath.dirname(one.name),
+        "name": posixpath.basename(record.name),
+        "dir": posixpath.dirname(record.name),
         "annotated": count > 0,
         "annotationsCount": count,
     }
 
 
-def _annotation(store: Store, base: str, one: Document) -> dict[str, Any]:
-    dataset_id = store.get("item", one.parent).parent
+def _annotation(store: Store, base: str, record: Document) -> dict[str, Any]:
+    dataset_id = store.get("item", record.parent).parent
     return {
-        "url": f"{base}/annotations/{one.id}",
-        "item": f"{base}/items/{one.parent}",
+        "url": f"{base}/annotations/{record.id}",
+        "item": f"{base}/items/{record.parent}",
         "dataset": f"{base}/datasets/{dataset_id}",
         "datasetId": dataset_id,
     }
 
 
-def _dataset(store: Store, base: str, one: Document) -> dict[str, Any]:
+def _dataset(store: Store, base: str, record: Document) -> dict[str, Any]:
     return {
-        "url": f"{base}/datasets/{one.id}",
-        "items": f"{base}/datasets/{one.id}/items",
-        "itemsCount": len(store.children("item", one.id)),
-        "annotationsCount": store.annotations_in(one.id),
+        "url": f"{base}/datasets/{record.id}",
+        "items": f"{base}/datasets/{record.id}/items",
+        "itemsCount": len(store.children("item", record.id)),
+        "annotationsCount": store.annotations_in(record.id),
     }
 
 
-def _plain(_store: Store, base: str, one: Document) -> dict[str, Any]:
-    return {"url": f"{base}/{_PLURALS.get(one.kind, one.kind + 's')}/{one.id}"}
+def _plain(_store: Store, base: str, record: Document) -> dict[str, Any]:
+    return {"url": f"{base}/{_PLURALS.get(record.kind, record.kind + 's')}/{record.id}"}
 
 
 _PLURALS = {"ontology": "ontologies", "app": "app-registry"}

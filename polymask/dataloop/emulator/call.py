@@ -138,7 +138,7 @@ def failure(status: int, message: str, headers: Mapping[str, str] | None = None)
 
 
 def email_in(authorization: str) -> str:
-    """Return the email claim of a bearer token, or the emulator's own user."""
+    """Return the email claim of a bearer token, or the emulator's user."""
     claims = authorization.removeprefix("Bearer ").split(".")
     try:
         # Tokens leave base64 padding out; Python wants it.
@@ -167,15 +167,15 @@ def _fields(query: Any) -> Iterator[str]:
             yield name
 
 
-def _without(query: Any, gone: str) -> Any:
+def _without(query: Any, field: str) -> Any:
     if isinstance(query, list):
-        return [part for part in (_without(one, gone) for one in query) if part]
+        return [part for part in (_without(part, field) for part in query) if part]
     if not isinstance(query, dict):
         return query
     return {
-        name: _without(condition, gone) if name in ("$and", "$or") else condition
+        name: _without(condition, field) if name in ("$and", "$or") else condition
         for name, condition in query.items()
-        if name != gone
+        if name != field
     }
 
 
