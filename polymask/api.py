@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from polymask.conversion.conservation import refuse_nothing
 from polymask.conversion.job import Job
-from polymask.conversion.options import ConvertOptions, Progress, chosen_options
+from polymask.conversion.options import ConvertOptions, chosen_options
 from polymask.conversion.restore import restore_folder
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError, ProofError
@@ -15,6 +15,7 @@ from polymask.formats import open_annotations
 from polymask.labels.label_map import LabelMap
 from polymask.limits import LIMITS, Limits
 from polymask.painting.painting import Rules
+from polymask.parallel.progress import Progress
 from polymask.results import Report
 from polymask.storage.urls import located
 

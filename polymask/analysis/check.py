@@ -14,7 +14,7 @@ from polymask.layouts import stem
 from polymask.ledger import nothing_painted
 from polymask.limits import Limits
 from polymask.model import Finding, Frame, ImageRecord, Instance, Runs, Spans
-from polymask.parallel.pool import Watcher, watched
+from polymask.parallel.progress import Progress, reported
 from polymask.raster import spans_of
 from polymask.raster.geometry import area, outside, repeats, self_contact
 from polymask.storage.safe_names import refuse_collisions, safe_path
@@ -51,7 +51,7 @@ def check(
     default_label: str | None = None,
     boxes: bool = False,
     annotator: str | None = None,
-    progress: Watcher | None = None,
+    progress: Progress | None = None,
 ) -> list[Finding]:
     """Everything odd about an annotation file, image by image; with `images`, about its pictures too.
 
@@ -81,7 +81,7 @@ def findings(
     images: Location | None,
     limits: Limits | None = None,
     *,
-    progress: Watcher | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Finding]:
     """The findings of a file that has been opened; invalid records first."""
     for skipped in annotations.skipped:
@@ -90,7 +90,7 @@ def findings(
     yield from annotations.findings
     yield from of_source(annotations)
     chunks = ([index] for index in range(len(annotations.names)))
-    for (index,) in watched(chunks, len(annotations.names), progress):
+    for (index,) in reported(chunks, len(annotations.names), progress):
         yield from findings_of(annotations, index, images, limits=limits)
 
 

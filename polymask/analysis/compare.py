@@ -15,7 +15,8 @@ from polymask.labels.label_map import VOID_8, VOID_16, LabelMap
 from polymask.layouts.common.lookup import BACKGROUND, VOID
 from polymask.limits import Limits
 from polymask.model import IndexMask, Skipped
-from polymask.parallel.pool import Watcher, run_chunks, watched
+from polymask.parallel.pool import run_chunks
+from polymask.parallel.progress import Progress, reported
 from polymask.storage.urls import Location, Url
 
 WORST = 10
@@ -109,7 +110,7 @@ def compare(
     images: str | Location | None = None,
     limits: Limits | None = None,
     workers: int = 1,
-    progress: Watcher | None = None,
+    progress: Progress | None = None,
 ) -> Comparison:
     """The agreement of two sets of masks: the IoU of each label that either has.
 
@@ -148,7 +149,7 @@ def compare(
     def one(index: int) -> Pairs | str:
         return _image_pairs(sets, listed[index])
 
-    chunks = watched(run_chunks(one, range(len(listed)), workers), len(listed), progress)
+    chunks = reported(run_chunks(one, range(len(listed)), workers), len(listed), progress)
     total: Counter[tuple[str, str]] = Counter()
     for (name, _), counts in zip(listed, (one for chunk in chunks for one in chunk), strict=True):
         if isinstance(counts, str):

@@ -16,7 +16,8 @@ from polymask.layouts.common.lookup import BACKGROUND, VOID
 from polymask.limits import Limits
 from polymask.model import Frame, IndexMask
 from polymask.painting.painting import Painting, Rules
-from polymask.parallel.pool import Watcher, run_chunks, watched
+from polymask.parallel.pool import run_chunks
+from polymask.parallel.progress import Progress, reported
 from polymask.storage.urls import Location, listed_once, located
 
 
@@ -107,7 +108,7 @@ def stats(
     rules: Rules | None = None,
     limits: Limits | None = None,
     workers: int = 1,
-    progress: Watcher | None = None,
+    progress: Progress | None = None,
 ) -> Statistics:
     """Instances and painted pixels by label of annotations, or painted pixels of a folder of masks.
 
@@ -126,7 +127,7 @@ def stats(
     annotations = open_annotations(path, format=from_, options=options)
     label_map = labels or from_categories(annotations.categories)
     count = partial(_of_record, annotations=annotations, label_map=label_map, rules=rules or Rules())
-    chunks = watched(
+    chunks = reported(
         run_chunks(count, range(len(annotations.names)), workers), len(annotations.names), progress
     )
     return Statistics(label_map.names, [one for chunk in chunks for one in chunk])
@@ -140,13 +141,13 @@ def _of_record(index: int, *, annotations: Annotations, label_map: LabelMap, rul
     return ImageCounts(record.name, record.frame, _pixels(painting.index, label_map), dict(instances))
 
 
-def _of_masks(masks: MaskSet, workers: int, progress: Watcher | None) -> Statistics:
+def _of_masks(masks: MaskSet, workers: int, progress: Progress | None) -> Statistics:
     def count(index: int) -> ImageCounts:
         mask = masks.decode(masks.names[index])
         height, width = mask.shape
         return ImageCounts(masks.names[index], (height, width), _pixels(mask, masks.label_map), {})
 
-    chunks = watched(run_chunks(count, range(len(masks.names)), workers), len(masks.names), progress)
+    chunks = reported(run_chunks(count, range(len(masks.names)), workers), len(masks.names), progress)
     names = masks.label_map.names if masks.label_map else ()
     return Statistics(names, [one for chunk in chunks for one in chunk], counts_instances=False)
 

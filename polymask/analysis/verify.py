@@ -23,7 +23,7 @@ from polymask.layouts.overlay import overlays
 from polymask.limits import Limits
 from polymask.model import Skipped
 from polymask.painting.painting import Rules
-from polymask.parallel.pool import Watcher, watched
+from polymask.parallel.progress import Progress, reported
 from polymask.provenance.digest import combined_sha256, pixels_sha256
 from polymask.results import Report
 from polymask.storage.manifest import MANIFEST, read_manifest
@@ -54,7 +54,7 @@ def examine(
     labels: LabelMap | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
-    progress: Watcher | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Look whether the masks in a folder are what its manifest claims, or what the annotations give.
 
@@ -80,7 +80,7 @@ def examine(
     return _against_source(masks, annotations, rules, progress)
 
 
-def _against_manifest(place: Folder, progress: Watcher | None) -> Report:
+def _against_manifest(place: Folder, progress: Progress | None) -> Report:
     path = place.path
     entries = read_manifest(open_root(path))
     if not entries:
@@ -97,7 +97,7 @@ def _against_manifest(place: Folder, progress: Watcher | None) -> Report:
     except PolymaskError as error:
         report.failures = [Skipped(name, str(error)) for name in entries]
         return report
-    for ((name, entry),) in watched(([one] for one in entries.items()), len(entries), progress):
+    for ((name, entry),) in reported(([one] for one in entries.items()), len(entries), progress):
         try:
             reason = damage(path, folder, entry)
         except BackendError as error:
@@ -155,14 +155,14 @@ def _against_source(
     masks: MaskSet,
     annotations: Annotations,
     rules: Rules | None,
-    progress: Watcher | None,
+    progress: Progress | None,
 ) -> Report:
     label_map = masks.label_map or from_categories(annotations.categories)
     entries = {stem(name): entry for name, entry in read_manifest(open_root(masks.path)).items()}
     places = {stem(name): index for index, name in enumerate(annotations.names)}
     pairs = matched(tuple(places), masks.names)
     report, diagnosis = Report(images=len(places)), _Diagnosis()
-    for ((name, stored),) in watched(([one] for one in pairs.items()), len(pairs), progress):
+    for ((name, stored),) in reported(([one] for one in pairs.items()), len(pairs), progress):
         try:
             own = _rules_of(entries.get(name, {})) or rules or Rules()
             case = Case(

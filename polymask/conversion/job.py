@@ -20,7 +20,7 @@ from polymask.conversion.conservation import account, close
 from polymask.conversion.delete_source import begin_deleting, delete_accounted, refuse_undeletable, rehearse
 from polymask.conversion.executors import workplace
 from polymask.conversion.folder_sink import FolderSink
-from polymask.conversion.options import ConvertOptions, Progress
+from polymask.conversion.options import ConvertOptions
 from polymask.errors import BackendError, InputError, LabelError, PolymaskError, unknown
 from polymask.formats import Annotations, open_annotations
 from polymask.labels.label_map import LabelMap, from_categories, unknown_label
@@ -33,6 +33,7 @@ from polymask.painting.accounted import unaccounted, without
 from polymask.painting.conflicts import without_winners
 from polymask.painting.painting import Painting
 from polymask.painting.strips import painting as striped
+from polymask.parallel.progress import Progress
 from polymask.provenance.digest import record_sha256
 from polymask.raster import KERNEL
 from polymask.raster.resize import resized

@@ -12,7 +12,7 @@ from polymask.analysis.mask_sets import open_mask_folder, open_masks
 from polymask.api import convert
 from polymask.codecs.png import decode_png, encode_png
 from polymask.conversion.job import Job
-from polymask.conversion.options import Progress, chosen_options
+from polymask.conversion.options import chosen_options
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError, PolymaskError
 from polymask.formats import Annotations
@@ -22,6 +22,7 @@ from polymask.labels.label_map import LabelMap
 from polymask.layouts.common.lookup import painted
 from polymask.model import IndexMask
 from polymask.painting.painting import Rules
+from polymask.parallel.progress import Progress
 from polymask.report.html import Preview, preview_of, require_jinja, write
 from polymask.report.pictures import Pictures
 from polymask.report.shots import before_of

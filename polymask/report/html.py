@@ -12,7 +12,6 @@ from typing import Any
 
 from polymask._version import __version__
 from polymask.analysis.check import of_source
-from polymask.conversion.options import Progress
 from polymask.errors import InputError
 from polymask.labels.label_map import LabelMap
 from polymask.labels.palettes import label_colors
@@ -20,6 +19,7 @@ from polymask.limits import Limits
 from polymask.model import Finding
 from polymask.painting.painting import Rules
 from polymask.parallel.pool import run_chunks
+from polymask.parallel.progress import Progress
 from polymask.report import page
 from polymask.report.sample import choose
 from polymask.report.shots import (
