@@ -19,6 +19,7 @@ from polymask.ledger import Ledger
 from polymask.limits import Limits
 from polymask.model import Finding, ImageRecord, Skipped
 from polymask.storage.local import disk_error
+from polymask.storage.source_files import Place, Tree
 from polymask.storage.urls import Location, located
 
 FORMATS = {
@@ -152,11 +153,21 @@ def open_annotations(
     Raises `NotFound` for no file, `InputError` for an unknown format, `FormatError`
     for content that is not what the format says.
     """
-    path = located(path)
+    return annotations_at(located(path), format=format, options=options)
+
+
+def annotations_at(
+    path: Location,
+    *,
+    format: str | None = None,
+    options: ReadOptions | None = None,
+    tree: Tree | None = None,
+) -> Annotations:
+    """As `open_annotations`, at a place that has been resolved, and whose `tree` may have been looked at."""
     module = module_named(format) if format else None
     try:
         options = options or ReadOptions()
-        annotations = _read(Content(path, options.limits), module, options, named=format)
+        annotations = _read(Content(Place(path, options.limits, tree=tree)), module, options, named=format)
     except OSError as error:
         raise disk_error(error, path) from None
     if annotations.format != "dataloop" and (flags := different(options.choice)):

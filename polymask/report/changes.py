@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polymask.analysis.mask_sets import open_mask_folder, open_masks
+from polymask.analysis.mask_sets import masks_in
 from polymask.api import convert
 from polymask.codecs.png import decode_png, encode_png
 from polymask.conversion.job import Job
@@ -68,8 +68,7 @@ def _of_folder(source: Place, dest: Place, options: dict[str, Any]) -> Preview:
         decode=lambda at: job.chosen(job.annotations.decode(job.indices[at])),
         picture=None,
     )
-    there = folder.is_dir() and open_mask_folder(folder, chosen.limits) is not None
-    masks = open_masks(folder, labels=job.label_map, limits=chosen.limits) if there else None
+    masks = masks_in(folder, labels=job.label_map, limits=chosen.limits)
     images = listed_once(located(chosen.images)) if chosen.images else None
     survey = Changes(annotations, masks, label_map=job.label_map, rules=job.rules, images=images)
     survey.pictures = _Own(job, survey.pictures)

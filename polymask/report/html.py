@@ -93,12 +93,12 @@ def preview(
     (3, 3)
     """
     require_jinja()
-    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    places = [located(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
     label_map = LabelMap.load(labels) if labels else None
-    survey = open_survey(given, from_=from_, images=images, labels=label_map, rules=rules, limits=limits)
+    survey = open_survey(places, from_=from_, images=images, labels=label_map, rules=rules, limits=limits)
     if progress:
         progress.start(len(survey.names))
-    title = " and ".join(located(path).name or str(path) for path in given)
+    title = " and ".join(place.name or str(place) for place in places)
     made = preview_of(
         survey, title, limit=limit, max_mb=max_mb, palette=palette, workers=workers, progress=progress
     )
