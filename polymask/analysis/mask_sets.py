@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from polymask.errors import FormatError, InputError, LimitError, NotFound
-from polymask.formats import Annotations, ReadOptions, annotations_at
+from polymask.formats import Annotations, ReadOptions, annotations_at, require_pictures
 from polymask.labels.label_map import LabelMap, from_categories
 from polymask.layouts import LAYOUTS, layout_named, stem
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, masks_below, png_folder
@@ -115,7 +115,10 @@ def open_masks(
 
 def mask_set(opened: MaskSet | Annotations, *, labels: LabelMap | None = None) -> MaskSet:
     """Masks as they are; annotations as the masks that they become under the default rules."""
-    return opened if isinstance(opened, MaskSet) else painted_masks(opened, labels=labels)
+    if isinstance(opened, MaskSet):
+        return opened
+    require_pictures(opened, every=False)
+    return painted_masks(opened, labels=labels)
 
 
 def open_mask_folder(folder: Folder) -> MaskFolder | None:

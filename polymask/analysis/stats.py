@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polymask.analysis.mask_sets import MaskSet, open_sources
-from polymask.formats import Annotations, ReadOptions
+from polymask.formats import Annotations, ReadOptions, require_pictures
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, from_categories
 from polymask.layouts.common.lookup import BACKGROUND, VOID
 from polymask.limits import Limits
@@ -121,6 +121,7 @@ def stats(
     (opened,) = open_sources([located(path)], options=options, from_=from_, labels=labels)
     if isinstance(opened, MaskSet):
         return _of_masks(opened, workers, progress)
+    require_pictures(opened)
     return _of_annotations(opened, labels or from_categories(opened.categories), rules, workers, progress)
 
 

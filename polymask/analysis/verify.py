@@ -15,7 +15,7 @@ from polymask.errors import (
     PolymaskError,
     ProofError,
 )
-from polymask.formats import Annotations, ReadOptions, open_annotations
+from polymask.formats import Annotations, ReadOptions, open_annotations, require_pictures
 from polymask.labels.label_map import LabelMap, from_categories
 from polymask.layouts import stem
 from polymask.layouts.common.read_back import Folder, MaskFolder
@@ -74,6 +74,7 @@ def examine(
         return _against_manifest(Folder(listed_once(folder), limits), progress)
     options = ReadOptions.of(images=images, limits=limits)
     annotations = open_annotations(source, format=from_, options=options)
+    require_pictures(annotations, every=False)
     masks = masks_in(folder, labels=labels, limits=limits)
     if masks is None:
         raise InputError(f"{folder}: no masks that can be read back; name the folder that holds them")

@@ -22,7 +22,7 @@ from polymask.conversion.executors import workplace
 from polymask.conversion.folder_sink import FolderSink
 from polymask.conversion.options import ConvertOptions
 from polymask.errors import BackendError, InputError, LabelError, PolymaskError, unknown
-from polymask.formats import Annotations, open_annotations
+from polymask.formats import Annotations, open_annotations, require_pictures
 from polymask.labels.label_map import LabelMap, from_categories, unknown_label
 from polymask.layouts import Layout, LayoutOptions, layout_named, picture_path, refuse_without_effect
 from polymask.layouts.common.splits import split_options
@@ -73,6 +73,8 @@ class Job:
             if resumes is None:
                 self.source_sha256 = rehearse(self.annotations.path, located(dest))
         self.indices = self._chosen_images()
+        if resumes is None:
+            require_pictures(self.annotations, indices=self._indices_with_picture(), every=False)
         self.label_map = self._label_map()
         self.only = self._chosen_labels()
         self.skipped = [*self.annotations.skipped, *self._unknown_labels()]
@@ -104,6 +106,13 @@ class Job:
         inputs = [self.annotations.path, *([located(options.labels)] if options.labels else [])]
         names = [self.annotations.names[index] for index in self.indices]
         self.sink.plan(names, self.fingerprint, inputs=inputs)
+
+    def _indices_with_picture(self) -> list[int]:
+        """The images that cannot be done without their picture."""
+        if self.options.copy_images:
+            return self.indices if self.annotations.picture is None else []
+        needed = set(self.annotations.sized_by_pictures)
+        return [index for index in self.indices if index in needed]
 
     @property
     def layout(self) -> Layout:
@@ -297,9 +306,11 @@ class Job:
         place = picture_path(self.layout, name, self.layout_options)
         if self.annotations.picture is not None:
             return place, self.annotations.picture(index)
-        path = located(self.options.images or "") / safe_path(name)
+        file = self.annotations.picture_file(index)
+        if file is None:
+            raise InputError(f"{name}: no such picture; the picture is needed to copy it")
         try:
-            return place, regular(path)
+            return place, file.read() if file.place.zip else regular(file.path)
         except BackendError as error:
             raise InputError(f"{error}; the picture is needed to copy it") from None
 

@@ -24,7 +24,6 @@ from polymask.model import IndexMask
 from polymask.painting.painting import Rules
 from polymask.parallel.progress import Progress
 from polymask.report.html import Preview, preview_of, require_jinja, write
-from polymask.report.pictures import Pictures
 from polymask.report.shots import before_of
 from polymask.report.survey import Facts, Survey, View, sampled
 from polymask.results import Report
@@ -66,27 +65,14 @@ def _of_folder(source: Place, dest: Place, options: dict[str, Any]) -> Preview:
         job.annotations,
         names=[job.annotations.names[index] for index in job.indices],
         decode=lambda at: job.chosen(job.annotations.decode(job.indices[at])),
-        picture=None,
+        picture=(lambda at: picture(job.indices[at])) if (picture := job.annotations.picture) else None,
+        picture_file=lambda at: job.annotations.picture_file(job.indices[at]),
     )
     masks = masks_in(folder, labels=job.label_map, limits=chosen.limits)
     images = listed_once(located(chosen.images)) if chosen.images else None
     survey = Changes(annotations, masks, label_map=job.label_map, rules=job.rules, images=images)
-    survey.pictures = _Own(job, survey.pictures)
     made = preview_of(survey, f"{located(source).name} → {folder.name}", workers=chosen.workers)
     return replace(made, changes=survey.rows(made.facts))
-
-
-class _Own(Pictures):
-    """The job's own pictures, where its source has them."""
-
-    def __init__(self, job: Job, others: Pictures) -> None:
-        self.job, self.others = job, others
-
-    def read(self, name: str, index: int | None) -> bytes | None:
-        own = self.job.annotations.picture
-        if own is None or index is None:
-            return self.others.read(name, index)
-        return own(self.job.indices[index])
 
 
 class Changes(Survey):

@@ -160,10 +160,10 @@ def _shot(index: int, *, survey: Survey, facts: Sequence[Facts], chosen: dict[in
 
 
 def _reader(survey: Survey) -> Read:
-    places = {name: index for index, name in enumerate(survey.names)}
+    indices = {name: index for index, name in enumerate(survey.names)}
 
     def read(name: str) -> bytes | None:
-        return survey.pictures.read(name, places[name] if survey.annotations else None)
+        return survey.pictures.read(name, indices[name])
 
     return read
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from polymask.analysis.check import findings_of
 from polymask.analysis.mask_sets import MaskSet, matched, open_sources
 from polymask.errors import InputError, LimitError, PolymaskError
-from polymask.formats import Annotations, ReadOptions
+from polymask.formats import Annotations, ReadOptions, require_pictures
 from polymask.labels.label_map import VOID_16, LabelMap, from_categories
 from polymask.layouts import stem
 from polymask.limits import Limits
@@ -21,7 +21,7 @@ from polymask.painting.painting import Painting, Rules
 from polymask.painting.strips import painting as striped
 from polymask.raster.resize import resized
 from polymask.raster.spans import paint
-from polymask.report.pictures import Pictures
+from polymask.report.pictures import ReportPictures
 from polymask.storage.urls import Location, listed_once, located
 
 View = tuple[ImageRecord, IndexMask, NDArray[np.bool_] | None]
@@ -67,7 +67,7 @@ class Survey:
         self.annotations, self.masks, self.label_map = annotations, masks, label_map
         self.rules = rules or Rules()
         self.images, self.limits = images, limits
-        self.pictures = Pictures(images, [one.path for one in (annotations, masks) if one], annotations)
+        self.pictures = ReportPictures(annotations, masks.path if masks else None, images)
         self.names: Sequence[str] = annotations.names if annotations else masks.names if masks else ()
 
     @cached_property
@@ -220,7 +220,7 @@ def open_survey(
         if isinstance(opened, MaskSet):
             masks = opened
         else:
-            annotations = opened
+            require_pictures(annotations := opened, every=False)
     label_map = labels or (masks.label_map if masks else None)
     if label_map is None:
         label_map = from_categories(annotations.categories) if annotations else _numbered(masks)
