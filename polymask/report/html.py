@@ -33,7 +33,7 @@ from polymask.report.shots import (
     step_of,
     within,
 )
-from polymask.report.survey import Facts, Survey, open_survey
+from polymask.report.survey import ImageFacts, Survey, open_survey
 from polymask.storage.local import Root
 from polymask.storage.urls import located
 
@@ -54,7 +54,7 @@ class Preview:
 
     title: str
     label_map: LabelMap
-    facts: Sequence[Facts]
+    facts: Sequence[ImageFacts]
     shots: Sequence[Shot]
     findings: Sequence[Finding] = ()
     counts_instances: bool = True
@@ -118,7 +118,7 @@ def preview_of(
 ) -> Preview:
     """What the report of a survey shows; nothing is written."""
     label_colors(survey.label_map, palette)
-    facts: list[Facts] = []
+    facts: list[ImageFacts] = []
     for chunk in run_chunks(survey.look, range(len(survey.names)), workers):
         facts += chunk
         if progress:
@@ -142,7 +142,7 @@ def preview_of(
     )
 
 
-def _shot(index: int, *, survey: Survey, facts: Sequence[Facts], chosen: dict[int, str]) -> Shot:
+def _shot(index: int, *, survey: Survey, facts: Sequence[ImageFacts], chosen: dict[int, str]) -> Shot:
     one, step = facts[index], step_of(facts[index].frame)
     record, mask, contested = survey.view(index, step)
     shot = shot_of(record, mask, contested, label_map=survey.label_map)

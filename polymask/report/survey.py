@@ -29,7 +29,7 @@ _BLOCK = 1 << 22  # pixels that are counted together
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ImageFacts:
     """One image: instances and painted pixels by label, conflicts, findings, or why it cannot be read.
 
     `differing` are the pixels in which a stored mask is not what the annotations give.
@@ -82,26 +82,26 @@ class Survey:
         )
         return {stems[name]: own for name, own in matched(tuple(stems), self.masks.names).items()}
 
-    def look(self, index: int) -> Facts:
+    def look(self, index: int) -> ImageFacts:
         """The facts of an image; what is wrong with it alone is told in them."""
         name = self.names[index]
         try:
-            facts = self._of_record(index) if self.annotations else Facts(name)
+            facts = self._of_record(index) if self.annotations else ImageFacts(name)
             return facts if self.masks is None else self._of_mask(facts, index)
         except LimitError:
             raise
         except PolymaskError as error:
-            return Facts(name, problem=str(error))
+            return ImageFacts(name, problem=str(error))
 
-    def _of_record(self, index: int) -> Facts:
+    def _of_record(self, index: int) -> ImageFacts:
         assert self.annotations is not None
         painting = self.painting(index)
         named = {label.value: label.name for label in self.label_map.labels}
         try:
             conflicts = painting.conflicts
         except LimitError as error:  # one that no flag raises: it is about this image alone
-            return Facts(self.names[index], painting.record.frame, problem=str(error))
-        return Facts(
+            return ImageFacts(self.names[index], painting.record.frame, problem=str(error))
+        return ImageFacts(
             self.names[index],
             painting.record.frame,
             dict(Counter(named[value] for value in painting.values if value in named)),
@@ -111,7 +111,7 @@ class Survey:
             tuple(findings_of(self.annotations, index, self.images, limits=self.limits)),
         )
 
-    def _of_mask(self, facts: Facts, index: int) -> Facts:
+    def _of_mask(self, facts: ImageFacts, index: int) -> ImageFacts:
         mask = self.stored(index)
         if mask is None:
             return replace(facts, problem="has no mask in the folder; convert again")
