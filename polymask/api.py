@@ -1,13 +1,15 @@
 """Which job a SOURCE and a DEST call for: local folders, Dataloop datasets, or both."""
 
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polymask.conversion.conservation import refuse_nothing
 from polymask.conversion.job import Job
-from polymask.conversion.options import ConvertOptions, Progress, chosen_options
+from polymask.conversion.options import ConvertOptions, chosen_options
 from polymask.conversion.restore import restore_folder
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError, ProofError
@@ -15,6 +17,7 @@ from polymask.formats import open_annotations
 from polymask.labels.label_map import LabelMap
 from polymask.limits import LIMITS, Limits
 from polymask.painting.painting import Rules
+from polymask.parallel.progress import Progress
 from polymask.results import Report
 from polymask.storage.urls import located
 
@@ -38,6 +41,7 @@ def convert(
     *,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    preview: Place | None = None,
     **options: Any,
 ) -> Report:
     """Convert polygon annotations to masks; the options are the flags of the command, with underscores.
@@ -57,10 +61,12 @@ def convert(
     (3, 3, 0)
     """
     chosen = chosen_options(options)
+    if preview is not None:
+        _refuse_preview(source, dest, chosen)
     if is_dataloop(source) and chosen.boxes:
         raise InputError("--boxes paints the boxes of files; a dataset's stay as they are: leave --boxes out")
     if is_dataloop(source) and (dest is None or str(dest) == str(source)):
-        return _in_place(str(source), chosen, progress)
+        return _in_place(str(source), chosen, progress, preview)
     if dest is None:
         raise InputError(
             "DEST is missing: name a folder for the masks (only a dataset is converted in place)"
@@ -73,16 +79,40 @@ def convert(
         return _upload(source, str(dest), chosen, progress)
     if is_dataloop(source):
         return _download(str(source), dest, chosen, progress)
-    return _local(source, dest, chosen, executor, progress)
+    return _local(source, dest, chosen, executor, progress, preview)
+
+
+def _refuse_preview(source: Place, dest: Place | None, options: ConvertOptions) -> None:
+    """Raise `InputError` where there is no before and after to be shown."""
+    from polymask.report.html import require_jinja
+
+    require_jinja()
+    if not options.dry_run:
+        raise InputError("--preview shows what a run would change: add --dry-run")
+    in_place = is_dataloop(source) and (dest is None or str(dest) == str(source))
+    if not in_place and (dest is None or is_dataloop(source) or is_dataloop(dest)):
+        raise InputError("--preview is for folders, and for datasets in place; leave it out here")
 
 
 def _local(
-    source: Place, dest: Place, options: ConvertOptions, executor: Executor | None, progress: Progress | None
+    source: Place,
+    dest: Place,
+    options: ConvertOptions,
+    executor: Executor | None,
+    progress: Progress | None,
+    preview: Place | None,
 ) -> Report:
     for name in ("filter", "check_images", "journal", "add_labels"):
         if getattr(options, name):
             raise InputError(f"--{name.replace('_', '-')} is for datasets (dataloop://…)")
-    return Job(source, dest, options).run(executor=executor, progress=progress)
+    job = Job(source, dest, options)
+    report = job.run(executor=executor, progress=progress)
+    if preview is not None:
+        from polymask.conversion.dry_run import preview_of_job
+        from polymask.report.html import write
+
+        write(preview_of_job(job, located(dest)), preview)
+    return report
 
 
 def in_place_options(options: ConvertOptions) -> "ProvenOptions":
@@ -112,14 +142,19 @@ def in_place_options(options: ConvertOptions) -> "ProvenOptions":
     )
 
 
-def _in_place(url: str, options: ConvertOptions, progress: Progress | None) -> Report:
+def _in_place(url: str, options: ConvertOptions, progress: Progress | None, preview: Place | None) -> Report:
     from polymask.dataloop.run import convert_in_place
 
     if options.annotated_only:
         raise InputError("in place, only items with polygons are read: leave --annotated-only out")
-    return convert_in_place(
+    run: Callable[..., Report] = convert_in_place
+    if preview is not None:
+        from polymask.dataloop.dry_run import convert_with_preview
+
+        run = partial(convert_with_preview, output=preview)
+    return run(
         url,
-        in_place_options(options),
+        options=in_place_options(options),
         query=options.filter,
         journal=options.journal,
         where=options.where,

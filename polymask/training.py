@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.analysis.mask_sets import MaskSet, matched, open_masks
+from polymask.analysis.mask_sets import MaskSet, open_masks
 from polymask.analysis.stats import Statistics
-from polymask.codecs.pictures import SUFFIXES
+from polymask.codecs.picture_files import PictureFinder
 from polymask.codecs.pixels import read_picture
 from polymask.errors import InputError, LabelError, NotFound
 from polymask.labels.label_map import VOID_8, LabelMap, voc_colors
-from polymask.layouts import stem
 from polymask.layouts.common.lookup import BACKGROUND
 from polymask.limits import Limits
 from polymask.model import Frame, IndexMask
-from polymask.storage.urls import Location, in_order, listed_once, located, name_below
+from polymask.storage.source_files import Place
+from polymask.storage.urls import listed_once, located
 
 __all__ = [
     "MaskDataset",
@@ -71,16 +71,18 @@ class MaskDataset(Sequence[Any]):
     ) -> None:
         self.images, self.dest = listed_once(located(images)), listed_once(located(dest))
         self._labels, self._limits, self.transform = labels, limits, transform
-        found = _pictures(self.images)
-        pairs = matched(self._masks.names, tuple(found))
-        missing = [name for name in self._masks.names if name not in pairs]
+        if not self.images.is_dir():
+            raise NotFound(f"{self.images}: no such folder; name the one that holds the pictures")
+        finder = PictureFinder(Place(self.images, limits), self.images)
+        pictures = {name: finder.find_stem(name) for name in sorted(self._masks.names)}
+        missing = [name for name, picture in pictures.items() if picture is None]
         if missing:
             raise NotFound(
                 f"{self.images}: no picture of {len(missing)} masks, e.g. '{missing[0]}'; "
                 "name the folder that holds the pictures"
             )
-        self.names = tuple(sorted(pairs))
-        self._paths = tuple(found[pairs[name]] for name in self.names)
+        self.names = tuple(pictures)
+        self._paths = tuple(picture.path for picture in pictures.values() if picture)
 
     @cached_property
     def _masks(self) -> MaskSet:
@@ -113,14 +115,6 @@ class MaskDataset(Sequence[Any]):
 
     def __iter__(self) -> Iterator[Any]:
         return map(self.__getitem__, range(len(self)))
-
-
-def _pictures(folder: Location) -> dict[str, Location]:
-    """The pictures below a folder, by name without suffix."""
-    if not folder.is_dir():
-        raise NotFound(f"{folder}: no such folder; name the one that holds the pictures")
-    files = (path for path in in_order(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
-    return {stem(name_below(path, folder)): path for path in files}
 
 
 def random_crop(image: Pixels, mask: IndexMask, size: Frame, *, rng: np.random.Generator) -> Pair:

@@ -23,7 +23,6 @@ from polymask.analysis.mask_sets import open_masks
 from polymask.analysis.verify import examine
 from polymask.codecs.png import encode_color
 from polymask.layouts import LAYOUTS, layout_named
-from polymask.report.changes import convert_with_preview
 from polymask.report.html import preview
 from polymask.training import MaskDataset
 from tests.conftest import Run, square
@@ -191,7 +190,7 @@ def test_a_preview_of_a_run_keeps_its_limits(coco_file: Write, tmp_path: Path, l
     """What `convert --dry-run --preview` reads again is held to the flags of `convert`."""
     options = {"to": layout, "max_pixels": PIXELS}
     convert(coco_file(), tmp_path / "out", **options)
-    convert_with_preview(coco_file(), tmp_path / "out", tmp_path / "report.html", dry_run=True, **options)
+    convert(coco_file(), tmp_path / "out", preview=tmp_path / "report.html", dry_run=True, **options)
     page = (tmp_path / "report.html").read_text()
     assert "a.jpg" in page
     assert "--max-pixels" not in page

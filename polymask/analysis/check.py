@@ -14,10 +14,11 @@ from polymask.layouts import stem
 from polymask.ledger import nothing_painted
 from polymask.limits import Limits
 from polymask.model import Finding, Frame, ImageRecord, Instance, Runs, Spans
-from polymask.parallel.pool import Watcher, watched
+from polymask.parallel.progress import Progress, reported
 from polymask.raster import spans_of
 from polymask.raster.geometry import area, outside, repeats, self_contact
 from polymask.storage.safe_names import refuse_collisions, safe_path
+from polymask.storage.source_files import File
 from polymask.storage.urls import Location, listed_once, located
 
 KINDS = {
@@ -51,7 +52,7 @@ def check(
     default_label: str | None = None,
     boxes: bool = False,
     annotator: str | None = None,
-    progress: Watcher | None = None,
+    progress: Progress | None = None,
 ) -> list[Finding]:
     """Everything odd about an annotation file, image by image; with `images`, about its pictures too.
 
@@ -81,7 +82,7 @@ def findings(
     images: Location | None,
     limits: Limits | None = None,
     *,
-    progress: Watcher | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Finding]:
     """The findings of a file that has been opened; invalid records first."""
     for skipped in annotations.skipped:
@@ -90,7 +91,7 @@ def findings(
     yield from annotations.findings
     yield from of_source(annotations)
     chunks = ([index] for index in range(len(annotations.names)))
-    for (index,) in watched(chunks, len(annotations.names), progress):
+    for (index,) in reported(chunks, len(annotations.names), progress):
         yield from findings_of(annotations, index, images, limits=limits)
 
 
@@ -121,7 +122,7 @@ def findings_of(
     for instance in record.instances:
         yield from _of_instance(record, instance)
     if images is not None:
-        yield from _of_picture(record, images, limits or Limits())
+        yield from _of_picture(annotations, index, record, limits or Limits())
 
 
 def _of_instance(record: ImageRecord, instance: Instance) -> Iterator[Finding]:
@@ -157,11 +158,15 @@ def _of_parts(record: ImageRecord, instance: Instance, drawn: Sequence[Spans]) -
         yield Finding("overlapping-parts", record.name, instance.id, f"parts share {twice} px")
 
 
-def _of_picture(record: ImageRecord, images: Location, limits: Limits) -> Iterator[Finding]:
-    path = images / record.name
+def _of_picture(
+    annotations: Annotations, index: int, record: ImageRecord, limits: Limits
+) -> Iterator[Finding]:
     try:
-        (height, width), orientation = _stored(images, record.name)
-        limits.check_frame(str(path), (height, width))
+        file = annotations.picture_file(index)
+        if file is None:
+            raise InputError(f"{record.name}: no such picture, or not a file")
+        (height, width), orientation = _size_and_orientation(file)
+        limits.check_frame(str(file.path), (height, width))
     except InputError as error:
         yield Finding("missing-image", record.name, None, str(error))
         return
@@ -179,16 +184,15 @@ def _of_picture(record: ImageRecord, images: Location, limits: Limits) -> Iterat
         yield Finding("exif-rotated", record.name, None, message)
 
 
-def _stored(images: Location, name: str) -> tuple[Frame, int]:
+def _size_and_orientation(file: File) -> tuple[Frame, int]:
     """A picture's (height, width) as it is stored, and its EXIF orientation; raises `InputError`."""
-    path = images / safe_path(name)
     try:
-        if not path.is_file():  # a pipe would never end
-            raise InputError(f"{path}: " + ("not a file" if path.exists() else "no such file"))
-        with path.open("rb") as opened, opened_picture(opened, header=True) as picture:
+        with file.open() as opened, opened_picture(opened, header=True) as picture:
             return picture.size[::-1], orientation_of(picture)
     except DAMAGE as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{file.path}: {error}") from None
+    except InputError as error:
+        raise InputError(f"{file.path}: {error}") from None
 
 
 def _of_names(names: Sequence[str]) -> Iterator[Finding]:

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.analysis.mask_sets import MaskSet, matched, open_masks
+from polymask.analysis.mask_sets import MaskSet, mask_set, matched, open_sources
 from polymask.errors import InputError, LimitError, PolymaskError
+from polymask.formats import ReadOptions
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap
 from polymask.layouts.common.lookup import BACKGROUND, VOID
 from polymask.limits import Limits
 from polymask.model import IndexMask, Skipped
-from polymask.parallel.pool import Watcher, run_chunks, watched
-from polymask.storage.urls import Location, Url
+from polymask.parallel.pool import run_chunks
+from polymask.parallel.progress import Progress, reported
+from polymask.storage.urls import Location, Url, located
 
 WORST = 10
 
@@ -109,7 +111,7 @@ def compare(
     images: str | Location | None = None,
     limits: Limits | None = None,
     workers: int = 1,
-    progress: Watcher | None = None,
+    progress: Progress | None = None,
 ) -> Comparison:
     """The agreement of two sets of masks: the IoU of each label that either has.
 
@@ -128,8 +130,8 @@ def compare(
     ({'cat': 0.5, 'dog': 1.0}, 0.75)
     """
     label_map = labels if labels is None or isinstance(labels, LabelMap) else LabelMap.from_names(labels)
-    asked: Any = {"labels": label_map, "from_": from_, "images": images, "limits": limits}
-    sets = _opened(truth, **asked), _opened(other, **asked)
+    options = ReadOptions.of(images=images, limits=limits)
+    sets = _mask_sets((truth, other), label_map, from_=from_, options=options)
     pairs = matched(sets[0].names, sets[1].names)
     if not pairs:
         raise InputError(
@@ -148,7 +150,7 @@ def compare(
     def one(index: int) -> Pairs | str:
         return _image_pairs(sets, listed[index])
 
-    chunks = watched(run_chunks(one, range(len(listed)), workers), len(listed), progress)
+    chunks = reported(run_chunks(one, range(len(listed)), workers), len(listed), progress)
     total: Counter[tuple[str, str]] = Counter()
     for (name, _), counts in zip(listed, (one for chunk in chunks for one in chunk), strict=True):
         if isinstance(counts, str):
@@ -162,9 +164,20 @@ def compare(
     return result
 
 
-def _opened(masks: Masks, *, labels: LabelMap | None, **asked: Any) -> MaskSet:
-    if isinstance(masks, str | Path | Url):
-        return open_masks(masks, labels=labels, **asked)
+def _mask_sets(
+    sides: tuple[Masks, Masks], labels: LabelMap | None, *, from_: str | None, options: ReadOptions
+) -> tuple[MaskSet, MaskSet]:
+    """TRUTH and OTHER; annotations are painted with the default rules."""
+    paths = [located(side) for side in sides if isinstance(side, str | Path | Url)]
+    opened = iter(open_sources(paths, options=options, from_=from_, labels=labels, alone=False))
+    truth, other = (
+        mask_set(next(opened), labels=labels) if isinstance(side, str | Path | Url) else _arrays(side, labels)
+        for side in sides
+    )
+    return truth, other
+
+
+def _arrays(masks: NDArray[np.integer] | Sequence[NDArray[np.integer]], labels: LabelMap | None) -> MaskSet:
     arrays = [masks] if isinstance(masks, np.ndarray) else list(masks)
     named = {f"{index}": _as_index(array) for index, array in enumerate(arrays)}
     return MaskSet(

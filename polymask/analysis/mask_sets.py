@@ -1,7 +1,7 @@
 """Sets of masks, whoever made them: folders of any layout, bare PNGs, or annotations painted on the fly."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, cast
@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from polymask.errors import FormatError, InputError, LimitError, NotFound
-from polymask.formats import Annotations, ReadOptions, open_annotations
+from polymask.formats import Annotations, ReadOptions, annotations_at, require_pictures
 from polymask.labels.label_map import LabelMap, from_categories
 from polymask.layouts import LAYOUTS, layout_named, stem
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, masks_below, png_folder
@@ -19,6 +19,7 @@ from polymask.painting.painting import Painting, Rules
 from polymask.storage.manifest import MANIFEST, read_manifest
 from polymask.storage.object_store import open_root
 from polymask.storage.safe_names import safe_path
+from polymask.storage.source_files import Tree
 from polymask.storage.urls import Location, listed_once, located
 
 
@@ -29,7 +30,8 @@ class MaskSet:
     `label_map` is None where nothing names the values. `decode` takes a name from `names`
     and gives a (height, width) mask of the label map's values. `kind` is the layout or format;
     `by_label` tells that there is a mask for each label, later labels on top; `unscored` are the names
-    that the layout's own scorers leave out where they are the truth.
+    that the layout's own scorers leave out where they are the truth. `entries` are the manifest's, by
+    image name without suffix.
     """
 
     path: Location
@@ -39,6 +41,52 @@ class MaskSet:
     decode: Callable[[str], IndexMask]
     by_label: bool = False
     unscored: frozenset[str] = frozenset()
+    entries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def open_sources(
+    paths: Sequence[Location],
+    *,
+    options: ReadOptions,
+    from_: str | None = None,
+    labels: LabelMap | None = None,
+    alone: bool = True,
+) -> list[MaskSet | Annotations]:
+    """What lies at each path: the masks of a folder in any layout, else annotations.
+
+    Here, and nowhere else, it is decided which of the two a path holds. `from_` is the format of the
+    annotations: one path that is `alone` holds them then, while of two the other may be masks. `labels`
+    names the values of masks that do not. Raises `NotFound` for no such path, `FormatError` for neither,
+    and `LimitError` above the limits of `options`.
+    """
+    is_annotations = from_ is not None and alone and len(paths) == 1
+    opened: list[MaskSet | Annotations] = []
+    for path in map(_existing, paths):
+        tree = Tree(path) if path.is_dir() else None
+        masks = None if is_annotations else masks_in(path, labels=labels, limits=options.limits, tree=tree)
+        opened.append(masks or annotations_at(path, format=from_, options=options, tree=tree))
+    return opened
+
+
+def _existing(path: Location) -> Location:
+    if not path.exists():
+        raise NotFound(f"{path}: no such file or folder; name annotations, or a folder of masks")
+    return listed_once(path) if path.is_dir() else path
+
+
+def masks_in(
+    path: Location,
+    *,
+    labels: LabelMap | None = None,
+    limits: Limits | None = None,
+    tree: Tree | None = None,
+) -> MaskSet | None:
+    """The masks of a folder in any layout that can be read back; None where there are none."""
+    if not path.is_dir():
+        return None
+    folder = Folder(listed_once(path), limits, tree=tree)
+    masks = open_mask_folder(folder)
+    return _of_folder(folder, masks, labels) if masks else None
 
 
 def open_masks(
@@ -60,26 +108,28 @@ def open_masks(
     >>> masks.kind, masks.names
     ('coco', ('harbor', 'meadow', 'empty'))
     """
-    path = located(path)
-    if not path.exists():
-        raise NotFound(f"{path}: no such file or folder")
-    limits = limits or Limits()
-    if path.is_dir() and (folder := open_mask_folder(path := listed_once(path), limits)) is not None:
-        return _of_folder(Folder(path, limits), folder, labels)
     options = ReadOptions.of(images=images, limits=limits)
-    return of_annotations(open_annotations(path, format=from_, options=options), labels=labels)
+    (opened,) = open_sources([located(path)], options=options, from_=from_, labels=labels, alone=False)
+    return mask_set(opened, labels=labels)
 
 
-def open_mask_folder(path: Location, limits: Limits | None = None) -> MaskFolder | None:
+def mask_set(opened: MaskSet | Annotations, *, labels: LabelMap | None = None) -> MaskSet:
+    """Masks as they are; annotations as the masks that they become under the default rules."""
+    if isinstance(opened, MaskSet):
+        return opened
+    require_pictures(opened, every=False)
+    return painted_masks(opened, labels=labels)
+
+
+def open_mask_folder(folder: Folder) -> MaskFolder | None:
     """The masks of a folder, by the layout that it shows; None where there are none.
 
     The layouts that show themselves most clearly stand last in the table, and are asked first.
     """
-    folder = Folder(path, limits or Limits())
     for name in reversed(LAYOUTS):
         reader = getattr(layout_named(name), "open_folder", None)
-        if reader is not None and (found := reader(folder)) is not None:
-            return cast("MaskFolder", found)
+        if reader is not None and (masks := reader(folder)) is not None:
+            return cast("MaskFolder", masks)
     return _bare(folder)
 
 
@@ -96,60 +146,61 @@ def _bare(folder: Folder) -> MaskFolder | None:
     return png_folder(folder, "png", masks)
 
 
-def _of_folder(place: Folder, folder: MaskFolder, labels: LabelMap | None) -> MaskSet:
-    entries = {stem(name): entry for name, entry in read_manifest(open_root(place.path)).items()}
+def _of_folder(folder: Folder, masks: MaskFolder, labels: LabelMap | None) -> MaskSet:
+    entries = {stem(name): entry for name, entry in read_manifest(open_root(folder.path)).items()}
     listed = {name: entry["mask"] for name, entry in entries.items() if isinstance(entry.get("mask"), str)}
     for mask in listed.values():
-        with in_file(place / MANIFEST):  # which may come from anywhere
+        with in_file(folder / MANIFEST):  # which may come from anywhere
             safe_path(mask.partition("#")[0])
-    places = listed or folder.masks
+    paths = listed or masks.masks
     return MaskSet(
-        path=place.path,
-        kind=folder.layout,
-        label_map=folder.label_map or labels,
-        names=tuple(places),
-        decode=partial(_decode, place=place, folder=folder, places=places, entries=entries),
-        by_label=folder.labels_of is not None,
-        unscored=folder.unscored,
+        path=folder.path,
+        kind=masks.layout,
+        label_map=masks.label_map or labels,
+        names=tuple(paths),
+        decode=partial(_decode, folder=folder, masks=masks, paths=paths, entries=entries),
+        by_label=masks.labels_of is not None,
+        unscored=masks.unscored,
+        entries=entries,
     )
 
 
 def _decode(
     name: str,
     *,
-    place: Folder,
-    folder: MaskFolder,
-    places: Mapping[str, str],
+    folder: Folder,
+    masks: MaskFolder,
+    paths: Mapping[str, str],
     entries: Mapping[str, Mapping[str, Any]],
 ) -> IndexMask:
     entry = entries.get(name, {})
-    if folder.label_map is not None and entry.get("labels") == {}:
+    if masks.label_map is not None and entry.get("labels") == {}:
         frame = (entry["height"], entry["width"])
-        place.limits.check_frame(f"{place / MANIFEST}: {name}", frame)
-        return np.full(frame, folder.label_map.background, folder.label_map.dtype)
+        folder.limits.check_frame(f"{folder / MANIFEST}: {name}", frame)
+        return np.full(frame, masks.label_map.background, masks.label_map.dtype)
     try:
-        return folder.decode(places[name])
+        return masks.decode(paths[name])
     except NotFound as error:
         if not entry:
             raise
         raise FormatError(
-            f"{error}, and {place / MANIFEST} lists it; convert again, or take its line out there"
+            f"{error}, and {folder / MANIFEST} lists it; convert again, or take its line out there"
         ) from None
 
 
-def of_annotations(
+def painted_masks(
     annotations: Annotations, *, labels: LabelMap | None = None, rules: Rules | None = None
 ) -> MaskSet:
     """The masks that annotations become, each painted when it is asked for."""
     label_map = labels or from_categories(annotations.categories)
-    places = {stem(name): index for index, name in enumerate(annotations.names)}
+    indices = {stem(name): index for index, name in enumerate(annotations.names)}
     painted_with = rules or Rules()
     return MaskSet(
         path=annotations.path,
         kind=annotations.format,
         label_map=label_map,
-        names=tuple(places),
-        decode=lambda name: Painting(annotations.decode(places[name]), label_map, painted_with).index,
+        names=tuple(indices),
+        decode=lambda name: Painting(annotations.decode(indices[name]), label_map, painted_with).index,
     )
 
 

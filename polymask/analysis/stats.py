@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from polymask.analysis.mask_sets import MaskSet, open_mask_folder, open_masks
-from polymask.errors import NotFound
-from polymask.formats import Annotations, ReadOptions, open_annotations
+from polymask.analysis.mask_sets import MaskSet, open_sources
+from polymask.formats import Annotations, ReadOptions, require_pictures
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, from_categories
 from polymask.layouts.common.lookup import BACKGROUND, VOID
 from polymask.limits import Limits
 from polymask.model import Frame, IndexMask
 from polymask.painting.painting import Painting, Rules
-from polymask.parallel.pool import Watcher, run_chunks, watched
-from polymask.storage.urls import Location, listed_once, located
+from polymask.parallel.pool import run_chunks
+from polymask.parallel.progress import Progress, reported
+from polymask.storage.urls import Location, located
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,14 @@ class Statistics:
             pixels.update(image.pixels)
             instances.update(image.instances)
             images.update(dict.fromkeys({**image.pixels, **image.instances}, 1))
-        found = [name for name in pixels if name not in (*self.names, BACKGROUND, VOID)]
+        unnamed = [name for name in pixels if name not in (*self.names, BACKGROUND, VOID)]
         return {
             name: {
                 "instances": instances[name] if self.counts_instances else None,
                 "pixels": pixels[name],
                 "images": images[name],
             }
-            for name in [*self.names, *sorted(found)]
+            for name in [*self.names, *sorted(unnamed)]
         }
 
     def pixels_of(self, name: str) -> int:
@@ -107,7 +107,7 @@ def stats(
     rules: Rules | None = None,
     limits: Limits | None = None,
     workers: int = 1,
-    progress: Watcher | None = None,
+    progress: Progress | None = None,
 ) -> Statistics:
     """Instances and painted pixels by label of annotations, or painted pixels of a folder of masks.
 
@@ -117,19 +117,26 @@ def stats(
     >>> stats("fixtures/shapes/instances.json").labels["boat"]["instances"]
     3
     """
-    path = located(path)
-    if not path.exists():
-        raise NotFound(f"{path}: no such file or folder")
-    if from_ is None and path.is_dir() and open_mask_folder(path := listed_once(path), limits) is not None:
-        return _of_masks(open_masks(path, labels=labels, limits=limits), workers, progress)
     options = ReadOptions.of(images=images, limits=limits)
-    annotations = open_annotations(path, format=from_, options=options)
-    label_map = labels or from_categories(annotations.categories)
+    (opened,) = open_sources([located(path)], options=options, from_=from_, labels=labels)
+    if isinstance(opened, MaskSet):
+        return _of_masks(opened, workers, progress)
+    require_pictures(opened)
+    return _of_annotations(opened, labels or from_categories(opened.categories), rules, workers, progress)
+
+
+def _of_annotations(
+    annotations: Annotations,
+    label_map: LabelMap,
+    rules: Rules | None,
+    workers: int,
+    progress: Progress | None,
+) -> Statistics:
     count = partial(_of_record, annotations=annotations, label_map=label_map, rules=rules or Rules())
-    chunks = watched(
+    chunks = reported(
         run_chunks(count, range(len(annotations.names)), workers), len(annotations.names), progress
     )
-    return Statistics(label_map.names, [one for chunk in chunks for one in chunk])
+    return Statistics(label_map.names, [image for chunk in chunks for image in chunk])
 
 
 def _of_record(index: int, *, annotations: Annotations, label_map: LabelMap, rules: Rules) -> ImageCounts:
@@ -140,15 +147,15 @@ def _of_record(index: int, *, annotations: Annotations, label_map: LabelMap, rul
     return ImageCounts(record.name, record.frame, _pixels(painting.index, label_map), dict(instances))
 
 
-def _of_masks(masks: MaskSet, workers: int, progress: Watcher | None) -> Statistics:
+def _of_masks(masks: MaskSet, workers: int, progress: Progress | None) -> Statistics:
     def count(index: int) -> ImageCounts:
         mask = masks.decode(masks.names[index])
         height, width = mask.shape
         return ImageCounts(masks.names[index], (height, width), _pixels(mask, masks.label_map), {})
 
-    chunks = watched(run_chunks(count, range(len(masks.names)), workers), len(masks.names), progress)
+    chunks = reported(run_chunks(count, range(len(masks.names)), workers), len(masks.names), progress)
     names = masks.label_map.names if masks.label_map else ()
-    return Statistics(names, [one for chunk in chunks for one in chunk], counts_instances=False)
+    return Statistics(names, [image for chunk in chunks for image in chunk], counts_instances=False)
 
 
 def _pixels(mask: IndexMask, label_map: LabelMap | None) -> dict[str, int]:

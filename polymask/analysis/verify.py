@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from polymask.analysis.diagnose import Case, likely_causes
-from polymask.analysis.mask_sets import MaskSet, matched, open_mask_folder, open_masks
+from polymask.analysis.mask_sets import MaskSet, masks_in, matched, open_mask_folder
 from polymask.errors import (
     BackendError,
     FormatError,
@@ -15,7 +15,7 @@ from polymask.errors import (
     PolymaskError,
     ProofError,
 )
-from polymask.formats import Annotations, ReadOptions, open_annotations
+from polymask.formats import Annotations, ReadOptions, open_annotations, require_pictures
 from polymask.labels.label_map import LabelMap, from_categories
 from polymask.layouts import stem
 from polymask.layouts.common.read_back import Folder, MaskFolder
@@ -23,7 +23,7 @@ from polymask.layouts.overlay import overlays
 from polymask.limits import Limits
 from polymask.model import Skipped
 from polymask.painting.painting import Rules
-from polymask.parallel.pool import Watcher, watched
+from polymask.parallel.progress import Progress, reported
 from polymask.provenance.digest import combined_sha256, pixels_sha256
 from polymask.results import Report
 from polymask.storage.manifest import MANIFEST, read_manifest
@@ -54,7 +54,7 @@ def examine(
     labels: LabelMap | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
-    progress: Watcher | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Look whether the masks in a folder are what its manifest claims, or what the annotations give.
 
@@ -70,18 +70,19 @@ def examine(
     folder = located(dest)
     if not folder.is_dir():
         raise NotFound(f"{folder}: no such folder")
-    folder = listed_once(folder)
-    limits = limits or Limits()
     if source is None:
-        return _against_manifest(Folder(folder, limits), progress)
+        return _against_manifest(Folder(listed_once(folder), limits), progress)
     options = ReadOptions.of(images=images, limits=limits)
     annotations = open_annotations(source, format=from_, options=options)
-    masks = open_masks(folder, labels=labels, limits=limits)
+    require_pictures(annotations, every=False)
+    masks = masks_in(folder, labels=labels, limits=limits)
+    if masks is None:
+        raise InputError(f"{folder}: no masks that can be read back; name the folder that holds them")
     return _against_source(masks, annotations, rules, progress)
 
 
-def _against_manifest(place: Folder, progress: Watcher | None) -> Report:
-    path = place.path
+def _against_manifest(folder: Folder, progress: Progress | None) -> Report:
+    path = folder.path
     entries = read_manifest(open_root(path))
     if not entries:
         raise InputError(
@@ -91,15 +92,15 @@ def _against_manifest(place: Folder, progress: Watcher | None) -> Report:
     report = Report(images=len(entries))
     first = next(iter(entries.values()))
     try:
-        folder = _stored(place, first["mask"])
+        masks = _stored(folder, first["mask"])
     except LimitError:
         raise
     except PolymaskError as error:
         report.failures = [Skipped(name, str(error)) for name in entries]
         return report
-    for ((name, entry),) in watched(([one] for one in entries.items()), len(entries), progress):
+    for ((name, entry),) in reported(([one] for one in entries.items()), len(entries), progress):
         try:
-            reason = damage(path, folder, entry)
+            reason = damage(path, masks, entry)
         except BackendError as error:
             reason = str(error)
         if reason:
@@ -109,8 +110,8 @@ def _against_manifest(place: Folder, progress: Watcher | None) -> Report:
     return report
 
 
-def _stored(place: Folder, mask: str) -> MaskFolder | None:
-    return overlays(place) if mask.startswith("overlay/") else open_mask_folder(place.path, place.limits)
+def _stored(folder: Folder, mask: str) -> MaskFolder | None:
+    return overlays(folder) if mask.startswith("overlay/") else open_mask_folder(folder)
 
 
 def damage(path: Location, folder: MaskFolder | None, entry: Mapping[str, Any]) -> str:
@@ -155,18 +156,17 @@ def _against_source(
     masks: MaskSet,
     annotations: Annotations,
     rules: Rules | None,
-    progress: Watcher | None,
+    progress: Progress | None,
 ) -> Report:
     label_map = masks.label_map or from_categories(annotations.categories)
-    entries = {stem(name): entry for name, entry in read_manifest(open_root(masks.path)).items()}
-    places = {stem(name): index for index, name in enumerate(annotations.names)}
-    pairs = matched(tuple(places), masks.names)
-    report, diagnosis = Report(images=len(places)), _Diagnosis()
-    for ((name, stored),) in watched(([one] for one in pairs.items()), len(pairs), progress):
+    indices = {stem(name): index for index, name in enumerate(annotations.names)}
+    pairs = matched(tuple(indices), masks.names)
+    report, diagnosis = Report(images=len(indices)), _Diagnosis()
+    for ((name, stored),) in reported(([one] for one in pairs.items()), len(pairs), progress):
         try:
-            own = _rules_of(entries.get(name, {})) or rules or Rules()
+            own = _rules_of(masks.entries.get(name, {})) or rules or Rules()
             case = Case(
-                record=annotations.decode(places[name]),
+                record=annotations.decode(indices[name]),
                 label_map=label_map,
                 rules=own,
                 stored=masks.decode(stored),
@@ -181,7 +181,7 @@ def _against_source(
             report.failures.append(Skipped(name, wrong))
         else:
             report.unchanged += 1
-    report.failures += [Skipped(name, "no mask") for name in places if name not in pairs]
+    report.failures += [Skipped(name, "no mask") for name in indices if name not in pairs]
     report.notes = [*diagnosis.notes(), *_surplus(set(masks.names) - set(pairs.values()))]
     return report
 

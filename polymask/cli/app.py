@@ -109,12 +109,7 @@ def convert_command(
     options["workers"] = options["workers"] or available()
     preview = options.pop("preview")
     with Bar(quiet=quiet) as bar:
-        if preview:
-            from polymask.report.changes import convert_with_preview
-
-            report = convert_with_preview(source, dest, preview, progress=bar, **options)
-        else:
-            report = polymask.convert(source, dest, progress=bar, **options)
+        report = polymask.convert(source, dest, progress=bar, preview=preview, **options)
     if as_json:
         click.echo(json.dumps(report.to_dict(), ensure_ascii=False))
     elif not quiet:

@@ -8,14 +8,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
 from polymask.codecs.png import DAMAGE
 from polymask.errors import InputError, PolymaskError
 from polymask.model import Frame
-from polymask.storage.safe_names import safe_path
-from polymask.storage.source_files import File, Place
+from polymask.storage.source_files import File
 from polymask.storage.urls import Location
 
 if TYPE_CHECKING:
@@ -102,33 +100,3 @@ def _identified(source: BinaryIO) -> "Image.Image":
             with suppress(*DAMAGE):
                 return factory(source, "")
     raise UnidentifiedImageError
-
-
-class Pictures:
-    """Where the pictures of a source are: below `images`, else beside the annotations."""
-
-    def __init__(self, place: Place, images: Location | None) -> None:
-        self.place = Place(images, place.limits) if images is not None else place
-        self.given = images is not None
-
-    def find(self, name: str, *, beside: str = "") -> File | None:
-        """The picture of a name; `beside` is the annotation file's own name."""
-        return next((file for at in self._candidates(name, beside) if (file := self.place.find(at))), None)
-
-    def _candidates(self, name: str, beside: str) -> Iterator[str]:
-        safe_path(name)
-        folder = PurePosixPath(beside).parent
-        yield name
-        if not self.given:
-            yield from (str(folder / name), str(folder / PurePosixPath(name).name))
-        yield PurePosixPath(name).name
-
-    def frame(self, name: str, *, beside: str = "") -> Frame:
-        """The (height, width) of a picture as it is shown; raises `InputError` where it is not there."""
-        file = self.find(name, beside=beside)
-        if file is None:
-            hint = "" if self.given else "; add --images DIR"
-            raise InputError(
-                f"{name}: no such picture in {self.place.root}, and only it tells the size{hint}"
-            )
-        return frame_of(file)

@@ -29,7 +29,7 @@ from polymask.conversion.deletion_journal import (
 from polymask.errors import Denied, FormatError, InputError, PolymaskError, ProofError, SourceChanged
 from polymask.formats import Annotations, open_annotations
 from polymask.formats.coco.cutting import outline_in_memory, rows_of, sections_of
-from polymask.layouts.common.read_back import MaskFolder
+from polymask.layouts.common.read_back import Folder, MaskFolder
 from polymask.model import ImageRecord, Runs, Skipped
 from polymask.painting.accounted import BEFORE, deletable, unaccounted, without
 from polymask.painting.strips import painting as striped
@@ -145,7 +145,7 @@ def _proven(job: "Job", annotations: Annotations, report: Report) -> dict[int, l
 
     Each stored mask equals one painted from the file as it is. What stays is told in the report.
     """
-    folder = open_mask_folder(job.sink.root.path, job.options.limits)
+    folder = open_mask_folder(Folder(job.sink.root.path, job.options.limits))
     lines = job.sink.written
     proven: dict[int, list[int]] = {}
     for index in job.indices:

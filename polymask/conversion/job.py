@@ -20,9 +20,9 @@ from polymask.conversion.conservation import account, close
 from polymask.conversion.delete_source import begin_deleting, delete_accounted, refuse_undeletable, rehearse
 from polymask.conversion.executors import workplace
 from polymask.conversion.folder_sink import FolderSink
-from polymask.conversion.options import ConvertOptions, Progress
+from polymask.conversion.options import ConvertOptions
 from polymask.errors import BackendError, InputError, LabelError, PolymaskError, unknown
-from polymask.formats import Annotations, open_annotations
+from polymask.formats import Annotations, open_annotations, require_pictures
 from polymask.labels.label_map import LabelMap, from_categories, unknown_label
 from polymask.layouts import Layout, LayoutOptions, layout_named, picture_path, refuse_without_effect
 from polymask.layouts.common.splits import split_options
@@ -33,6 +33,7 @@ from polymask.painting.accounted import unaccounted, without
 from polymask.painting.conflicts import without_winners
 from polymask.painting.painting import Painting
 from polymask.painting.strips import painting as striped
+from polymask.parallel.progress import Progress
 from polymask.provenance.digest import record_sha256
 from polymask.raster import KERNEL
 from polymask.raster.resize import resized
@@ -72,6 +73,8 @@ class Job:
             if resumes is None:
                 self.source_sha256 = rehearse(self.annotations.path, located(dest))
         self.indices = self._chosen_images()
+        if resumes is None:
+            require_pictures(self.annotations, indices=self._indices_with_picture(), every=False)
         self.label_map = self._label_map()
         self.only = self._chosen_labels()
         self.skipped = [*self.annotations.skipped, *self._unknown_labels()]
@@ -103,6 +106,13 @@ class Job:
         inputs = [self.annotations.path, *([located(options.labels)] if options.labels else [])]
         names = [self.annotations.names[index] for index in self.indices]
         self.sink.plan(names, self.fingerprint, inputs=inputs)
+
+    def _indices_with_picture(self) -> list[int]:
+        """The images that cannot be done without their picture."""
+        if self.options.copy_images:
+            return self.indices if self.annotations.picture is None else []
+        needed = set(self.annotations.sized_by_pictures)
+        return [index for index in self.indices if index in needed]
 
     @property
     def layout(self) -> Layout:
@@ -296,9 +306,11 @@ class Job:
         place = picture_path(self.layout, name, self.layout_options)
         if self.annotations.picture is not None:
             return place, self.annotations.picture(index)
-        path = located(self.options.images or "") / safe_path(name)
+        file = self.annotations.picture_file(index)
+        if file is None:
+            raise InputError(f"{name}: no such picture; the picture is needed to copy it")
         try:
-            return place, regular(path)
+            return place, file.read() if file.place.zip else regular(file.path)
         except BackendError as error:
             raise InputError(f"{error}; the picture is needed to copy it") from None
 

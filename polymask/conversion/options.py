@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from polymask.errors import InputError, unknown
 from polymask.formats import ReadOptions
@@ -147,13 +147,6 @@ def _number(name: str, given: Any, least: int | None) -> int:
         above = "" if least is None else f", {least} or more"
         raise InputError(f"{name} is a whole number{above}, not {given!r}")
     return number
-
-
-class Progress(Protocol):
-    """What is told of a run while it goes on, e.g. by a bar."""
-
-    def start(self, images: int) -> None: ...  # noqa: D102
-    def advance(self, images: int) -> None: ...  # noqa: D102
 
 
 def chosen_options(given: dict[str, Any]) -> ConvertOptions:

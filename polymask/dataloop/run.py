@@ -27,7 +27,7 @@ from polymask.in_place.journal import Journal, default_folder, open_existing, ow
 from polymask.in_place.protocols import Item, Stored
 from polymask.limits import Limits
 from polymask.model import Skipped
-from polymask.parallel.pool import Watcher, watched
+from polymask.parallel.progress import Progress, reported
 from polymask.parallel.shards import Shard
 from polymask.results import Report
 
@@ -108,7 +108,7 @@ def convert_in_place(
     query: str | Path | None = None,
     journal: str | Path | None = None,
     where: Sequence[str] = (),
-    progress: Watcher | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Replace the polygons of the dataset at a URL by masks, or add masks beside them."""
     dataset = open_dataset(url, workers=options.workers)
@@ -122,7 +122,7 @@ def convert_connected(
     query: str | Path | None = None,
     journal: str | Path | None = None,
     where: Sequence[str] = (),
-    progress: Watcher | None = None,
+    progress: Progress | None = None,
     watch: Watch | None = None,
 ) -> Report:
     """Convert a dataset in place; see `convert_in_place`."""
@@ -197,7 +197,7 @@ def upload(
 
 
 def examine(
-    url: str, *, workers: int = 1, limits: Limits | None = None, progress: Watcher | None = None
+    url: str, *, workers: int = 1, limits: Limits | None = None, progress: Progress | None = None
 ) -> Report:
     """Prove every mask of ours in a dataset again; those that fail are the report's `failures`.
 
@@ -209,7 +209,7 @@ def examine(
     source = DataloopSource(dataset.client, dataset.id, query=query, folder=dataset.target.folder)
     sink = DataloopSink(dataset.client, source, {}, limits=limits)
     report, items, ways_out = Report(), list(source.items()), dict[str, None]()
-    for (item,) in watched(([item] for item in items), len(items), progress):
+    for (item,) in reported(([item] for item in items), len(items), progress):
         stored = sink.proofs(item)
         for proof in stored:
             if proof.mask is None:

@@ -6,11 +6,13 @@ of this format, and `read(content, options)`, which gives an `Annotations`.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
+from polymask.codecs.picture_files import PictureFinder
 from polymask.errors import FormatError, InputError, unknown
 from polymask.formats.reading.choice import Choice, different
 from polymask.formats.reading.content import Content
@@ -19,8 +21,10 @@ from polymask.ledger import Ledger
 from polymask.limits import Limits
 from polymask.model import Finding, ImageRecord, Skipped
 from polymask.storage.local import disk_error
+from polymask.storage.source_files import File, Place, Tree
 from polymask.storage.urls import Location, located
 
+MOST_NAMED = 5  # images in a refusal
 FORMATS = {
     "coco": "COCO instances, stuff and results lists: polygons, compressed and uncompressed RLE",
     "coco-panoptic": "COCO panoptic: segments in JSON, their pixels in PNGs",
@@ -81,6 +85,10 @@ class ReadOptions:
         return cls(limits=limits or Limits(), images=located(images) if images is not None else None)
 
 
+def no_picture_file(index: int) -> None:
+    """No picture is found: what stands where nobody looks for them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotations:
     """What a format found in a file: the images it declares, each decoded when asked for.
@@ -93,7 +101,8 @@ class Annotations:
     that were not chosen, `images_left_out` whole images, and
     `findings` are oddities that do no harm, `notes` what else a report tells of the source.
     `picture(i)`, where the source has them itself, gives a picture's own bytes, `original(i)` its
-    record as the source wrote it.
+    record as the source wrote it. `picture_file(i)` is where the picture lies, None where it is not
+    found; `sized_by_pictures` are the images whose size only their picture tells.
     `without(data, gone)`, where polygons can be taken out, gives the file's bytes, which are `data`,
     without those of `gone`: for an image's place in `names`, positions among its record's instances.
     """
@@ -113,6 +122,8 @@ class Annotations:
     notes: tuple[str, ...] = ()
     picture: Callable[[int], bytes] | None = None
     original: Callable[[int], bytes] | None = None
+    picture_file: Callable[[int], File | None] = no_picture_file
+    sized_by_pictures: Sequence[int] = ()
     without: Callable[[bytes, Mapping[int, Collection[int]]], bytes] | None = None
 
     @property
@@ -152,11 +163,21 @@ def open_annotations(
     Raises `NotFound` for no file, `InputError` for an unknown format, `FormatError`
     for content that is not what the format says.
     """
-    path = located(path)
+    return annotations_at(located(path), format=format, options=options)
+
+
+def annotations_at(
+    path: Location,
+    *,
+    format: str | None = None,
+    options: ReadOptions | None = None,
+    tree: Tree | None = None,
+) -> Annotations:
+    """As `open_annotations`, at a place that has been resolved, and whose `tree` may have been looked at."""
     module = module_named(format) if format else None
     try:
         options = options or ReadOptions()
-        annotations = _read(Content(path, options.limits), module, options, named=format)
+        annotations = _read(Content(Place(path, options.limits, tree=tree)), module, options, named=format)
     except OSError as error:
         raise disk_error(error, path) from None
     if annotations.format != "dataloop" and (flags := different(options.choice)):
@@ -165,7 +186,48 @@ def open_annotations(
         )
     labels = len({*annotations.used, *(name for name, _ in annotations.categories)})
     options.limits.check("max_labels", labels, str(annotations.path), f"{labels} labels")
+    if annotations.picture_file is no_picture_file:
+        pictures = _PictureFiles(path, options, annotations.names)
+        annotations = replace(annotations, picture_file=pictures.file)
     return annotations
+
+
+class _PictureFiles:
+    """The pictures of images that are named relative to an annotation file, looked for when asked for."""
+
+    def __init__(self, path: Location, options: ReadOptions, names: Sequence[str]) -> None:
+        self.path, self.options, self.names = path, options, names
+
+    @cached_property
+    def finder(self) -> PictureFinder:
+        return PictureFinder(Place(self.path, self.options.limits), self.options.images)
+
+    def file(self, index: int) -> File | None:
+        return self.finder.find(self.names[index])
+
+
+def require_pictures(
+    annotations: Annotations, *, indices: Sequence[int] | None = None, every: bool = True
+) -> None:
+    """Refuse images whose picture is needed and not found, all at once, before any work is done.
+
+    Those are `indices`, else the images that only their picture tells the size of. Unless `every` one
+    is needed, they are refused only where none has its picture: some may fail alone then.
+    Raises `InputError` with how many there are and the names of the first.
+    """
+    needed = annotations.sized_by_pictures if indices is None else indices
+    missing = []
+    for index in needed:
+        if annotations.picture_file(index) is None:
+            missing.append(annotations.names[index])
+        elif not every:
+            return
+    if missing:
+        shown = ", ".join(missing[:MOST_NAMED]) + (", …" if len(missing) > MOST_NAMED else "")
+        raise InputError(
+            f"{annotations.path}: {len(missing):,} of {len(annotations.names):,} images have no picture "
+            f"({shown}), and it is needed; name the folder that holds them with --images DIR"
+        )
 
 
 def _read(content: Content, module: Format | None, options: ReadOptions, *, named: str | None) -> Annotations:

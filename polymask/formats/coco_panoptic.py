@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from polymask.codecs.picture_files import PictureFinder
 from polymask.codecs.png import opened_png
 from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
@@ -24,7 +25,7 @@ from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.model import Frame, ImageRecord, Instance, Shape
 from polymask.raster.runs import to_runs
 from polymask.storage.safe_names import safe_path
-from polymask.storage.source_files import File, Place
+from polymask.storage.source_files import File
 
 MANY = False
 VOID = 0
@@ -111,7 +112,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     for index, row in refusals.rows(sections.annotations, _Annotation, "$.annotations"):
         if refusals.catch(f"$.annotations[{index}]", _check, row, names, annotations, images):
             annotations[row.image_id] = row
-    parse = partial(_parse, names=names, annotations=annotations, pngs=_pngs(content, options))
+    parse = partial(_parse, names=names, annotations=annotations, pngs=_Pngs(content, options))
     file = content.place.file(content.name)
     pages = listed_pages(file, sections.images, at="$.images")
     categories: list[tuple[str, int | None]] = [(name, key) for key, name in sorted(names.items())]
@@ -174,11 +175,24 @@ def _check(
     return True
 
 
-def _pngs(content: Content, options: ReadOptions) -> tuple[Place, str]:
-    """Where the PNGs are: the place, and the folder in it."""
-    if options.images is not None:
-        return Place(options.images, options.limits), ""
-    return content.place, content.name.rpartition(".")[0] + "/"
+class _Pngs:
+    """The PNGs: in the folder that is named as the JSON file, else below `--images`."""
+
+    def __init__(self, content: Content, options: ReadOptions) -> None:
+        self.place, self.folder = content.place, content.name.rpartition(".")[0]
+        self.below = PictureFinder(content.place, options.images) if options.images is not None else None
+
+    def find(self, name: str) -> File:
+        """The PNG of a name; raises `InputError` where it is not there."""
+        file = self.place.find(f"{self.folder}/{safe_path(name)}")
+        if file is None and self.below:
+            file = self.below.find(name)
+        if file is None:
+            where = f"{self.place.root / self.folder}{f' and {self.below.place.root}' if self.below else ''}"
+            raise InputError(
+                f"{where}: {name} is not there, and it holds the pixels; say where with --images DIR"
+            )
+        return file
 
 
 def _parse(
@@ -186,7 +200,7 @@ def _parse(
     notes: Notes,
     names: dict[int, str],
     annotations: dict[int | str, _Annotation],
-    pngs: tuple[Place, str],
+    pngs: _Pngs,
 ) -> ImageRecord:
     image = page.decode(_image)
     with inside("$.height"):
@@ -197,7 +211,7 @@ def _parse(
     if notes.pictures is None:
         shapes: list[Shape] = [() for _ in row.segments_info]
     else:
-        ids = _ids(_png(row.file_name, pngs), frame, notes)
+        ids = _ids(pngs.find(row.file_name), frame, notes)
         shapes = _shapes(ids, row, image.file_name)
     notes.declared += len(row.segments_info)
     instances = tuple(
@@ -205,17 +219,6 @@ def _parse(
         for segment, shape in zip(row.segments_info, shapes, strict=True)
     )
     return ImageRecord(image.id, image.file_name, frame, instances)
-
-
-def _png(name: str, pngs: tuple[Place, str]) -> File:
-    place, folder = pngs
-    file = place.find(folder + safe_path(name))
-    if file is None:
-        where = place.root / folder
-        raise InputError(
-            f"{where}: {name} is not there, and it holds the pixels; say where with --images DIR"
-        )
-    return file
 
 
 def _ids(file: File, frame: Frame, notes: Notes) -> NDArray[np.uint32]:

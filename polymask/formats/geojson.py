@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from polymask.codecs.pictures import Pictures
+from polymask.codecs.picture_files import PictureFinder
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import polygon
 from polymask.formats.reading.addresses import picture_frame
@@ -104,11 +104,11 @@ def sniff(content: Content) -> bool:
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each file."""
     named = [file for file in files(content, "*.*json") if PurePosixPath(file.name).suffix in _SUFFIXES]
-    parse = partial(_parse, pictures=Pictures(content.place, options.images))
+    parse = partial(_parse, pictures=PictureFinder(content.place, options.images))
     return gather(content, options, [Page(file) for file in named], format="geojson", parse=parse)
 
 
-def _parse(page: Page, notes: Notes, pictures: Pictures) -> ImageRecord:
+def _parse(page: Page, notes: Notes, pictures: PictureFinder) -> ImageRecord:
     where, features = _features(page)
     path = PurePosixPath(page.file.name)
     name, frame = picture_frame(str(path.with_suffix("")), pictures, notes)

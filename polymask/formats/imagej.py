@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from polymask.codecs.pictures import Pictures
+from polymask.codecs.picture_files import PictureFinder
 from polymask.errors import InputError, NotFound
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import ellipse, rectangle
@@ -75,10 +75,10 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     return gather(content, options, _pages(content), format="imagej", parse=parse)
 
 
-def _pictures(content: Content, options: ReadOptions) -> Pictures:
+def _pictures(content: Content, options: ReadOptions) -> PictureFinder:
     """Where the pictures are: of a zip that is the source itself, beside it."""
     beside = Place(content.path.parent, options.limits) if content.place.zip else content.place
-    return Pictures(beside, options.images)
+    return PictureFinder(beside, options.images)
 
 
 def _pages(content: Content) -> Iterator[Page]:
@@ -110,7 +110,7 @@ def _in_order(place: Place) -> list[str]:
     return [name for name in (place.zip.sizes if place.zip else place.names) if name in visible]
 
 
-def _parse(page: Page, notes: Notes, pictures: Pictures) -> ImageRecord:
+def _parse(page: Page, notes: Notes, pictures: PictureFinder) -> ImageRecord:
     stem = str(PurePosixPath(page.file.name).with_suffix("")) if page.file.name else page.file.path.name
     name, frame = picture_frame(stem, pictures, notes)
     instances = []

@@ -13,7 +13,7 @@ from functools import partial
 
 import msgspec
 
-from polymask.codecs.pictures import Pictures
+from polymask.codecs.picture_files import PictureFinder
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.legend import (
     RED_LOW,
@@ -154,7 +154,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     skipped, waiting = list[Skipped](), list[Skipped]()
     found = [Content(file) for file in files(content, "*.*json*")]
     pages = [page for inner in found for page in _pages(inner, options, skipped, waiting)]
-    parse = partial(_parse, pictures=Pictures(content.place, options.images))
+    parse = partial(_parse, pictures=PictureFinder(content.place, options.images))
     annotations = gather(content, options, pages, format="scale", parse=parse, skipped=skipped)
     return replace(annotations, unsupported=(*waiting, *annotations.unsupported))
 
@@ -207,7 +207,7 @@ def _rows(content: Content, refusals: Refusals) -> Iterator[tuple[int, bytes | m
         yield 1, content.json
 
 
-def _parse(page: Page, notes: Notes, pictures: Pictures) -> ImageRecord:
+def _parse(page: Page, notes: Notes, pictures: PictureFinder) -> ImageRecord:
     if page.where.startswith("item "):
         return _item(page, notes, pictures)
     task = page.decode(_task)
@@ -262,7 +262,7 @@ def _indices(mapping: dict[str, msgspec.Raw]) -> Iterator[tuple[int, str]]:
         yield from ((segment.index, label) for segment in segments)
 
 
-def _item(page: Page, notes: Notes, pictures: Pictures) -> ImageRecord:
+def _item(page: Page, notes: Notes, pictures: PictureFinder) -> ImageRecord:
     rows = [(number, decode_json(line, _row)) for number, line in page.decode(_lines)]
     key = rows[0][1].reference_id
     name = picture_of(key, pictures, beside=page.file.name) or image_name(key)

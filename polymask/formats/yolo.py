@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from polymask.codecs.pictures import SUFFIXES, Pictures
+from polymask.codecs.picture_files import PictureFinder
 from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import rectangle
+from polymask.formats.reading.addresses import with_suffix_of
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.records import Notes, Page, gather
@@ -79,7 +80,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     pages = [Page(file) for file in _label_files(place)]
     if not pages:
         raise FormatError(f"{content.path}: no label file (labels/**/*.txt) in it")
-    pictures = Pictures(place, options.images)
+    pictures = PictureFinder(place, options.images)
     parse = partial(_parse, names=names, pictures=pictures)
     inner = Content(place.path, place.limits)
     annotations = gather(
@@ -131,7 +132,7 @@ def _label_files(place: Place) -> list[File]:
     ]
 
 
-def _parse(page: Page, notes: Notes, names: Mapping[int, str], pictures: Pictures) -> ImageRecord:
+def _parse(page: Page, notes: Notes, names: Mapping[int, str], pictures: PictureFinder) -> ImageRecord:
     found = _picture(page.file.name, pictures)
     if notes.pictures is not None and found is None:
         raise InputError(f"{page.file.path}: no picture for it, and only it tells the size; add --images DIR")
@@ -165,13 +166,12 @@ def _without(name: str, instead: tuple[str, ...] = ()) -> str:
     return str(PurePosixPath(*(part for group in parts for part in group)))
 
 
-def _picture(name: str, pictures: Pictures) -> str | None:
+def _picture(name: str, pictures: PictureFinder) -> str | None:
     """The picture of a label file: of its path, with `images` for `labels`, and a picture's suffix."""
     for path in dict.fromkeys((_without(name, ("images",)), _without(name), name)):
-        for suffix in (*SUFFIXES, *(suffix.upper() for suffix in SUFFIXES)):
-            candidate = str(PurePosixPath(path).with_suffix(suffix))
-            if pictures.find(candidate):
-                return candidate
+        stem = str(PurePosixPath(path).with_suffix(""))
+        if file := pictures.find_stem(stem):
+            return with_suffix_of(stem, file)
     return None
 
 

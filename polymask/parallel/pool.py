@@ -12,20 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from polymask.errors import Unavailable
 from polymask.storage.connections import is_connected
 
 T = TypeVar("T")
 U = TypeVar("U")
-
-
-class Watcher(Protocol):
-    """What is told of how far it is, e.g. a bar."""
-
-    def start(self, images: int) -> None: ...  # noqa: D102
-    def advance(self, images: int) -> None: ...  # noqa: D102
 
 
 CHUNK = 64  # images a task at most: enough to hide the hand-over
@@ -89,16 +82,6 @@ def in_chunks(
         yield from map(of_chunk, chunks)
     else:
         yield from _forked(of_chunk, chunks, min(workers, len(chunks)))
-
-
-def watched(chunks: Iterable[list[T]], total: int, progress: Watcher | None) -> Iterator[list[T]]:
-    """The chunks, each told of as it comes."""
-    if progress:
-        progress.start(total)
-    for chunk in chunks:
-        yield chunk
-        if progress:
-            progress.advance(len(chunk))
 
 
 def _each(function: Callable[[int], T], indices: Sequence[int]) -> list[T]:

@@ -12,7 +12,6 @@ from typing import Any
 
 from polymask._version import __version__
 from polymask.analysis.check import of_source
-from polymask.conversion.options import Progress
 from polymask.errors import InputError
 from polymask.labels.label_map import LabelMap
 from polymask.labels.palettes import label_colors
@@ -20,6 +19,7 @@ from polymask.limits import Limits
 from polymask.model import Finding
 from polymask.painting.painting import Rules
 from polymask.parallel.pool import run_chunks
+from polymask.parallel.progress import Progress
 from polymask.report import page
 from polymask.report.sample import choose
 from polymask.report.shots import (
@@ -33,7 +33,7 @@ from polymask.report.shots import (
     step_of,
     within,
 )
-from polymask.report.survey import Facts, Survey, open_survey
+from polymask.report.survey import ImageFacts, Survey, open_survey
 from polymask.storage.local import Root
 from polymask.storage.urls import located
 
@@ -54,7 +54,7 @@ class Preview:
 
     title: str
     label_map: LabelMap
-    facts: Sequence[Facts]
+    facts: Sequence[ImageFacts]
     shots: Sequence[Shot]
     findings: Sequence[Finding] = ()
     counts_instances: bool = True
@@ -93,12 +93,12 @@ def preview(
     (3, 3)
     """
     require_jinja()
-    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    places = [located(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
     label_map = LabelMap.load(labels) if labels else None
-    survey = open_survey(given, from_=from_, images=images, labels=label_map, rules=rules, limits=limits)
+    survey = open_survey(places, from_=from_, images=images, labels=label_map, rules=rules, limits=limits)
     if progress:
         progress.start(len(survey.names))
-    title = " and ".join(located(path).name or str(path) for path in given)
+    title = " and ".join(place.name or str(place) for place in places)
     made = preview_of(
         survey, title, limit=limit, max_mb=max_mb, palette=palette, workers=workers, progress=progress
     )
@@ -118,7 +118,7 @@ def preview_of(
 ) -> Preview:
     """What the report of a survey shows; nothing is written."""
     label_colors(survey.label_map, palette)
-    facts: list[Facts] = []
+    facts: list[ImageFacts] = []
     for chunk in run_chunks(survey.look, range(len(survey.names)), workers):
         facts += chunk
         if progress:
@@ -142,7 +142,7 @@ def preview_of(
     )
 
 
-def _shot(index: int, *, survey: Survey, facts: Sequence[Facts], chosen: dict[int, str]) -> Shot:
+def _shot(index: int, *, survey: Survey, facts: Sequence[ImageFacts], chosen: dict[int, str]) -> Shot:
     one, step = facts[index], step_of(facts[index].frame)
     record, mask, contested = survey.view(index, step)
     shot = shot_of(record, mask, contested, label_map=survey.label_map)
@@ -160,10 +160,10 @@ def _shot(index: int, *, survey: Survey, facts: Sequence[Facts], chosen: dict[in
 
 
 def _reader(survey: Survey) -> Read:
-    places = {name: index for index, name in enumerate(survey.names)}
+    indices = {name: index for index, name in enumerate(survey.names)}
 
     def read(name: str) -> bytes | None:
-        return survey.pictures.read(name, places[name] if survey.annotations else None)
+        return survey.pictures.read(name, indices[name])
 
     return read
 

@@ -9,14 +9,14 @@ from polymask.analysis.check import KINDS
 from polymask.labels.label_map import LabelMap
 from polymask.model import Conflict, Finding
 from polymask.painting.conflicts import ConflictSum
-from polymask.report.survey import Facts
+from polymask.report.survey import ImageFacts
 
 MOST_ROWS = 200  # of conflicts and images; what is beyond is counted
 MOST_FINDINGS = 50  # of each kind
 MOST_COMMON = 16  # labels in the table of co-occurrence
 
 
-def label_rows(facts: Iterable[Facts], label_map: LabelMap, *, counted: bool) -> list[dict[str, Any]]:
+def label_rows(facts: Iterable[ImageFacts], label_map: LabelMap, *, counted: bool) -> list[dict[str, Any]]:
     """Instances, images, pixels and share of each label that is used, the most painted first."""
     instances, pixels, images = Counter[str](), Counter[str](), Counter[str]()
     for one in facts:
@@ -40,7 +40,7 @@ def label_rows(facts: Iterable[Facts], label_map: LabelMap, *, counted: bool) ->
     return sorted(rows, key=lambda row: (-row["pixels"], row["place"]))
 
 
-def co_occurrence(facts: Iterable[Facts], names: Sequence[str]) -> list[dict[str, Any]]:
+def co_occurrence(facts: Iterable[ImageFacts], names: Sequence[str]) -> list[dict[str, Any]]:
     """For each of the first names, in how many images it is, and with each of the others."""
     shown = list(names[:MOST_COMMON])
     together, alone = Counter[tuple[str, str]](), Counter[str]()
@@ -64,7 +64,7 @@ def _cell(
     return {"count": count, "own": False, "heat": round(100 * count / largest)}
 
 
-def conflict_rows(facts: Iterable[Facts]) -> list[dict[str, Any]]:
+def conflict_rows(facts: Iterable[ImageFacts]) -> list[dict[str, Any]]:
     """Who lost how many pixels to whom, the largest loss first.
 
     A pixel that nobody won, or somebody else did, is told beside.
@@ -87,7 +87,7 @@ def _losses(conflict: Conflict) -> list[dict[str, Any]]:
     return [row for row in (*rows, nobody) if row["pixels"]]
 
 
-def worst_images(facts: Sequence[Facts]) -> list[dict[str, Any]]:
+def worst_images(facts: Sequence[ImageFacts]) -> list[dict[str, Any]]:
     """The images with most contested pixels, and their worst pair."""
     worst = sorted((one for one in facts if one.contested), key=lambda one: (-one.contested, one.name))
     return [

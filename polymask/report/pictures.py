@@ -1,6 +1,6 @@
 """Pictures for a report: found by name, and made small enough for one file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from io import BytesIO
@@ -8,13 +8,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from polymask.codecs.pictures import SUFFIXES
+from polymask.codecs.picture_files import PictureFinder
 from polymask.codecs.pixels import reduced
 from polymask.errors import InputError
 from polymask.formats import Annotations
 from polymask.layouts import stem
 from polymask.model import Frame
-from polymask.storage.urls import Location, in_order, name_below
+from polymask.storage.source_files import Place
+from polymask.storage.urls import Location
 
 # (longest side, JPEG quality), from what a big screen shows to a postage stamp
 SIZES = (
@@ -28,48 +29,40 @@ SIZES = (
     (320, 50),
     (192, 45),
 )
-_BESIDE = (".", "images", "JPEGImages")  # where pictures lie beside annotations and masks
 
 
-class Pictures:
-    """The pictures of a source: its own, those below `images`, or those that lie beside `paths`."""
+class ReportPictures:
+    """The pictures that a report shows: its annotations' own, else those named as its masks are."""
 
     def __init__(
-        self, images: Location | None, paths: Iterable[Location], annotations: Annotations | None
+        self, annotations: Annotations | None, masks: Location | None, images: Location | None
     ) -> None:
-        self.images, self.annotations = images, annotations
-        here = [path for path in paths if isinstance(path, Path) or path.listing]  # a bucket is not searched
-        self.roots = [path if path.is_dir() else path.parent for path in here]
+        self.annotations, self.masks, self.images = annotations, masks, images
 
-    def read(self, name: str, index: int | None) -> bytes | None:
-        """The bytes of a picture, or None where there is none."""
-        own = self.annotations.picture if self.annotations else None
-        if own is not None and index is not None and self.images is None:
-            try:
-                return own(index)
-            except (OSError, ValueError):  # a report without the picture is better than none
-                return None
-        path = self._below.get(stem(name)) or self._below.get(Path(stem(name)).name) or self._beside(name)
-        return path.read_bytes() if path else None
+    def read(self, name: str, index: int) -> bytes | None:
+        """The bytes of the picture of the image at `index`, or None where there is none."""
+        try:
+            if self.annotations is not None:
+                if self.annotations.picture is not None and self.images is None:
+                    return self.annotations.picture(index)
+                if file := self.annotations.picture_file(index):
+                    return file.read()
+            file = (
+                self._finder.find_stem(name if self.annotations is None else stem(name))
+                if self._finder
+                else None
+            )
+            return file.read() if file else None
+        except (OSError, ValueError):  # a report without the picture is better than none
+            return None
 
     @cached_property
-    def _below(self) -> dict[str, Location]:
-        """Those below `images`, by name without suffix, and by its last part."""
-        root = self.images
-        if root is None:
-            return {}
-        found = [path for path in in_order(root.rglob("*")) if path.suffix.lower() in SUFFIXES]
-        by_last = {path.stem: path for path in reversed(found)}
-        return by_last | {stem(name_below(path, root)): path for path in found}
-
-    def _beside(self, name: str) -> Location | None:
-        if self.images is not None:
-            return None
-        suffixes = [""] if Path(name).suffix.lower() in SUFFIXES else SUFFIXES
-        tried = (
-            root / folder / f"{name}{end}" for root in self.roots for folder in _BESIDE for end in suffixes
-        )
-        return next((path for path in tried if path.is_file()), None)
+    def _finder(self) -> PictureFinder | None:
+        """Finds pictures by the names of masks; a bucket is not searched."""
+        masks = self.masks
+        if masks is None or not (isinstance(masks, Path) or masks.listing):
+            return PictureFinder(Place(self.images), self.images) if self.images else None
+        return PictureFinder(Place(masks), self.images)
 
 
 def small_jpeg(data: bytes, frame: Frame, size: tuple[int, int]) -> bytes:

@@ -4,18 +4,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
-from polymask.report.survey import Facts
+from polymask.report.survey import ImageFacts
 
 SHARES = 3  # worst conflicts, rarest labels, and what chance would show
 
 
-def choose(facts: Sequence[Facts], limit: int) -> dict[int, str]:
+def choose(facts: Sequence[ImageFacts], limit: int) -> dict[int, str]:
     """At most `limit` images by index, the most telling first, each with why it was chosen.
 
     A third has the worst conflicts, a third the rarest labels, the rest is drawn by the hash of
     the name. Where all fit, all are there.
 
-    >>> choose([Facts("a.jpg"), Facts("b.jpg", contested=3)], 5)
+    >>> choose([ImageFacts("a.jpg"), ImageFacts("b.jpg", contested=3)], 5)
     {1: 'conflict', 0: ''}
     """
     usable = [index for index, one in enumerate(facts) if not one.problem]
@@ -38,7 +38,7 @@ def choose(facts: Sequence[Facts], limit: int) -> dict[int, str]:
     return _mixed(chosen)
 
 
-def _rarest(facts: Sequence[Facts], usable: Sequence[int]) -> Iterator[tuple[int, str]]:
+def _rarest(facts: Sequence[ImageFacts], usable: Sequence[int]) -> Iterator[tuple[int, str]]:
     """Images of the labels that fewest images have, those with most of its pixels first, in rounds."""
     having: dict[str, list[int]] = {}
     for index in usable:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.analysis.check import findings_of
-from polymask.analysis.mask_sets import MaskSet, matched, open_mask_folder, open_masks
-from polymask.errors import InputError, LimitError, NotFound, PolymaskError
-from polymask.formats import Annotations, ReadOptions, open_annotations
+from polymask.analysis.mask_sets import MaskSet, matched, open_sources
+from polymask.errors import InputError, LimitError, PolymaskError
+from polymask.formats import Annotations, ReadOptions, require_pictures
 from polymask.labels.label_map import VOID_16, LabelMap, from_categories
 from polymask.layouts import stem
 from polymask.limits import Limits
@@ -21,7 +21,7 @@ from polymask.painting.painting import Painting, Rules
 from polymask.painting.strips import painting as striped
 from polymask.raster.resize import resized
 from polymask.raster.spans import paint
-from polymask.report.pictures import Pictures
+from polymask.report.pictures import ReportPictures
 from polymask.storage.urls import Location, listed_once, located
 
 View = tuple[ImageRecord, IndexMask, NDArray[np.bool_] | None]
@@ -29,7 +29,7 @@ _BLOCK = 1 << 22  # pixels that are counted together
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ImageFacts:
     """One image: instances and painted pixels by label, conflicts, findings, or why it cannot be read.
 
     `differing` are the pixels in which a stored mask is not what the annotations give.
@@ -67,7 +67,7 @@ class Survey:
         self.annotations, self.masks, self.label_map = annotations, masks, label_map
         self.rules = rules or Rules()
         self.images, self.limits = images, limits
-        self.pictures = Pictures(images, [one.path for one in (annotations, masks) if one], annotations)
+        self.pictures = ReportPictures(annotations, masks.path if masks else None, images)
         self.names: Sequence[str] = annotations.names if annotations else masks.names if masks else ()
 
     @cached_property
@@ -82,26 +82,26 @@ class Survey:
         )
         return {stems[name]: own for name, own in matched(tuple(stems), self.masks.names).items()}
 
-    def look(self, index: int) -> Facts:
+    def look(self, index: int) -> ImageFacts:
         """The facts of an image; what is wrong with it alone is told in them."""
         name = self.names[index]
         try:
-            facts = self._of_record(index) if self.annotations else Facts(name)
+            facts = self._of_record(index) if self.annotations else ImageFacts(name)
             return facts if self.masks is None else self._of_mask(facts, index)
         except LimitError:
             raise
         except PolymaskError as error:
-            return Facts(name, problem=str(error))
+            return ImageFacts(name, problem=str(error))
 
-    def _of_record(self, index: int) -> Facts:
+    def _of_record(self, index: int) -> ImageFacts:
         assert self.annotations is not None
         painting = self.painting(index)
         named = {label.value: label.name for label in self.label_map.labels}
         try:
             conflicts = painting.conflicts
         except LimitError as error:  # one that no flag raises: it is about this image alone
-            return Facts(self.names[index], painting.record.frame, problem=str(error))
-        return Facts(
+            return ImageFacts(self.names[index], painting.record.frame, problem=str(error))
+        return ImageFacts(
             self.names[index],
             painting.record.frame,
             dict(Counter(named[value] for value in painting.values if value in named)),
@@ -111,7 +111,7 @@ class Survey:
             tuple(findings_of(self.annotations, index, self.images, limits=self.limits)),
         )
 
-    def _of_mask(self, facts: Facts, index: int) -> Facts:
+    def _of_mask(self, facts: ImageFacts, index: int) -> ImageFacts:
         mask = self.stored(index)
         if mask is None:
             return replace(facts, problem="has no mask in the folder; convert again")
@@ -197,7 +197,7 @@ def contested_pixels(painting: Painting) -> NDArray[np.bool_]:
 
 
 def open_survey(
-    paths: Sequence[str | Location],
+    paths: Sequence[Location],
     *,
     from_: str | None = None,
     images: str | Location | None = None,
@@ -210,21 +210,17 @@ def open_survey(
     Raises `NotFound` for what is not there, `InputError` for two of a kind, `LimitError` above
     `limits`.
     """
+    pictures = listed_once(located(images)) if images is not None else None
+    options = ReadOptions(limits=limits or Limits(), skip_invalid=True, images=pictures)
     annotations: Annotations | None = None
     masks: MaskSet | None = None
-    pictures = listed_once(located(images)) if images is not None else None
-    for given in map(located, paths):
-        path = listed_once(given) if given.is_dir() else given
-        if not path.exists():
-            raise NotFound(f"{path}: no such file or folder; name annotations, a folder of masks, or both")
-        holds_masks = from_ is None and path.is_dir() and open_mask_folder(path, limits) is not None
-        if masks if holds_masks else annotations:
-            raise InputError(f"{path}: a preview takes one file of annotations and one folder of masks")
-        if holds_masks:
-            masks = open_masks(path, labels=labels, limits=limits)
+    for opened in open_sources(paths, options=options, from_=from_, labels=labels):
+        if masks if isinstance(opened, MaskSet) else annotations:
+            raise InputError(f"{opened.path}: a preview takes one set of annotations and one of masks")
+        if isinstance(opened, MaskSet):
+            masks = opened
         else:
-            options = ReadOptions(limits=limits or Limits(), skip_invalid=True, images=pictures)
-            annotations = open_annotations(path, format=from_, options=options)
+            require_pictures(annotations := opened, every=False)
     label_map = labels or (masks.label_map if masks else None)
     if label_map is None:
         label_map = from_categories(annotations.categories) if annotations else _numbered(masks)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from polymask.errors import FormatError, InputError, NotFound
 from polymask.limits import Limits
 from polymask.storage.safe_names import safe_path
-from polymask.storage.urls import Location, Url
+from polymask.storage.urls import Location, Url, listed_once, name_below
 
 if TYPE_CHECKING:
     import zipfile
@@ -44,11 +44,59 @@ class File:
         return self.place.open(self.name)
 
 
-class Place:
-    """The files at a source path."""
+class Tree:
+    """The files below a folder, on disk or at a URL: each folder in it is listed once, when it is asked for.
 
-    def __init__(self, path: Location, limits: Limits | None = None) -> None:
-        self.path, self.limits = path, limits or Limits()
+    Links to folders are not followed, for they may lead round; a folder that may not be listed is empty.
+    """
+
+    def __init__(self, path: Location) -> None:
+        self.path = path
+        self._inside: dict[str, tuple[list[str], list[str]]] = {}
+
+    def inside(self, name: str) -> tuple[list[str], list[str]]:
+        """The names of the files, and of the folders, right below a folder of the tree."""
+        name = "" if name == "." else name
+        if name not in self._inside:
+            self._inside[name] = _entries(self.path / name)
+        return self._inside[name]
+
+    def below(self, name: str = "", *, visible: bool = False) -> Iterator[str]:
+        """The files below a folder of the tree, by their names relative to it; or the `visible` ones only."""
+        top = self.path / name
+        if isinstance(top, Url):
+            names = (name_below(path, top) for path in top.rglob("*"))
+            yield from filter(_is_visible, names) if visible else names
+            return
+        start = "" if name in ("", ".") else f"{name}/"
+        pending = [""]
+        while pending:
+            folder = pending.pop()
+            files, folders = self.inside(f"{start}{folder}".rstrip("/"))
+            yield from (folder + file for file in files if not visible or _is_visible(file))
+            inner = (name for name in folders if not visible or _is_visible(name))
+            pending += [f"{folder}{name}/" for name in inner if not (top / folder / name).is_symlink()]
+
+
+def _entries(folder: Location) -> tuple[list[str], list[str]]:
+    if isinstance(folder, Url):
+        inside = list(folder.iterdir())
+        files = [entry.name for entry in inside if entry.is_file()]
+        return files, [entry.name for entry in inside if entry.is_dir()]
+    try:
+        with os.scandir(folder) as scanned:
+            entries = list(scanned)
+    except (PermissionError, FileNotFoundError, NotADirectoryError):
+        return [], []
+    files = [entry.name for entry in entries if entry.is_file()]
+    return files, [entry.name for entry in entries if entry.is_dir()]
+
+
+class Place:
+    """The files at a source path; `tree` is that of the folder where it has been looked at before."""
+
+    def __init__(self, path: Location, limits: Limits | None = None, *, tree: Tree | None = None) -> None:
+        self.path, self.limits, self._tree = path, limits or Limits(), tree
         there, one = path.exists(), path.is_file()
         self.is_glob = not there and isinstance(path, Path) and has_magic(str(path))
         self._stream = self._once() if there and not (one or path.is_dir()) else None
@@ -56,7 +104,7 @@ class Place:
         if not there and not self.is_glob:
             raise NotFound(f"{path}: no such file or folder")
         if isinstance(path, Url) and not one:
-            self.path = path.snapshot()  # so that nothing below it is asked for one by one
+            self.path = listed_once(path)  # so that nothing below it is asked for one by one
 
     def _once(self) -> bytes:
         """What a pipe gives; it can be read only once. Raises `FormatError` for a zip."""
@@ -90,10 +138,11 @@ class Place:
             return (self.path.name,)
         if self.zip:
             return tuple(sorted(filter(_is_visible, self.zip.sizes)))
-        found = sorted(_matches(self.path, self.root) if self.is_glob else _below(self.root))
-        if not found:
+        tree = self._tree or Tree(self.root)
+        names = sorted(_matches(self.path, self.root) if self.is_glob else tree.below(visible=True))
+        if not names:
             raise NotFound(f"{self.path}: no file " + ("matches" if self.is_glob else "in it"))
-        return tuple(found)
+        return tuple(names)
 
     @property
     def stamp(self) -> str:
@@ -155,17 +204,6 @@ def _matches(pattern: Location, root: Location) -> Iterator[str]:
     for path in root.glob(str(pattern.relative_to(root))):
         if path.is_file():
             yield path.relative_to(root).as_posix()
-
-
-def _below(root: Location) -> Iterator[str]:
-    """Visible files below a folder; links to folders are not followed, for they may lead round."""
-    if isinstance(root, Url):
-        yield from filter(_is_visible, root.listed.files)
-        return
-    for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if _is_visible(name)]
-        for name in filter(_is_visible, files):
-            yield (Path(folder) / name).relative_to(root).as_posix()
 
 
 def _is_visible(name: str) -> bool:

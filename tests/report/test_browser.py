@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from polymask import LabelMap, convert, index_mask, read
-from polymask.report.changes import convert_with_preview
 from tests.conftest import SAMPLE
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -213,9 +212,8 @@ def test_hostile_names_stay_text(browser, coco_file, tmp_path):
 def test_before_and_after_are_the_two_sides(browser, tmp_path):
     """Left the stored mask, right the one that would be; the changes are a view of their own."""
     convert(SAMPLE, tmp_path / "out", overlap="first")
-    convert_with_preview(
-        SAMPLE, tmp_path / "out", tmp_path / "r.html", dry_run=True, overwrite=True, overlap="last"
-    )
+    page = tmp_path / "r.html"
+    convert(SAMPLE, tmp_path / "out", preview=page, dry_run=True, overwrite=True, overlap="last")
     browser.open(tmp_path / "r.html")
     browser.js("document.getElementById('tab-changes').click()")
     assert "harbor.png" in browser.js("return document.getElementById('view-changes').innerText")

@@ -11,11 +11,10 @@ from PIL import Image
 from polymask import InputError, NotFound, convert
 from polymask.codecs import pixels
 from polymask.codecs.png import decode_color, decode_png
-from polymask.report.changes import convert_with_preview
 from polymask.report.html import preview
 from polymask.report.sample import choose
 from polymask.report.shots import mask_png
-from polymask.report.survey import Facts
+from polymask.report.survey import ImageFacts
 from tests.conftest import SAMPLE, coco, square
 
 
@@ -82,7 +81,7 @@ def test_annotations_masks_or_both(tmp_path):
 
 
 def test_two_of_a_kind_and_what_is_not_there_are_refused(tmp_path):
-    with pytest.raises(InputError, match="one file of annotations and one folder of masks"):
+    with pytest.raises(InputError, match="one set of annotations and one of masks"):
         preview([SAMPLE, SAMPLE], tmp_path / "r.html")
     with pytest.raises(NotFound, match=r"none\.json"):
         preview("none.json", tmp_path / "r.html")
@@ -104,7 +103,7 @@ def test_too_many_images_are_sampled_and_all_are_counted(coco_file, tmp_path):
 
 
 def test_a_sample_takes_a_third_of_each_kind():
-    facts = [Facts(f"{n}", contested=n, pixels={"cat": 1} if n % 7 else {"dog": 1}) for n in range(100)]
+    facts = [ImageFacts(f"{n}", contested=n, pixels={"cat": 1} if n % 7 else {"dog": 1}) for n in range(100)]
     chosen = choose(facts, 30)
     kinds = [why.partition(":")[0] for why in chosen.values()]
     assert [kinds.count(kind) for kind in ("conflict", "rare", "random")] == [10, 10, 10]
@@ -147,13 +146,13 @@ def test_an_image_that_cannot_be_shown_is_listed_and_the_others_are_shown(tmp_pa
 def test_before_and_after_of_a_local_run(tmp_path):
     """New masks, changed ones, and none where all is there; nothing is written but the page."""
     page = tmp_path / "r.html"
-    convert_with_preview(SAMPLE, tmp_path / "out", page, dry_run=True)
+    convert(SAMPLE, tmp_path / "out", preview=page, dry_run=True)
     assert not (tmp_path / "out").exists()
     assert [shot["changes"] for shot in data_of(page)["shots"]] == [["a new mask"]] * 3
     convert(SAMPLE, tmp_path / "out")
-    convert_with_preview(SAMPLE, tmp_path / "out", page, dry_run=True)
+    convert(SAMPLE, tmp_path / "out", preview=page, dry_run=True)
     assert "every mask is there already" in page.read_text()
-    convert_with_preview(SAMPLE, tmp_path / "out", page, dry_run=True, overwrite=True, overlap="first")
+    convert(SAMPLE, tmp_path / "out", preview=page, dry_run=True, overwrite=True, overlap="first")
     changes = {shot["name"]: shot["changes"] for shot in data_of(page)["shots"]}
     assert changes["harbor.png"] == changes["meadow.png"] == ["the mask changes"]
     assert changes["empty.png"] == []
@@ -161,7 +160,7 @@ def test_before_and_after_of_a_local_run(tmp_path):
 
 def test_a_preview_of_changes_is_for_dry_runs(tmp_path):
     with pytest.raises(InputError, match="add --dry-run"):
-        convert_with_preview(SAMPLE, tmp_path / "out", tmp_path / "r.html")
+        convert(SAMPLE, tmp_path / "out", preview=tmp_path / "r.html")
 
 
 def test_images_too_large_for_a_canvas_are_shown_reduced(tmp_path, monkeypatch):

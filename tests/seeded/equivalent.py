@@ -39,7 +39,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "True ↔ False: True (2) in: @dataclass(frozen=True, slots=True, eq=False)": "nor new ones",
         "True ↔ False: False in: def source(self, *, query: str | Path | None = None, check_images: bool = False) -> DataloopSource:": "left out only where no frame is asked for",
         "number + 1: 1 in: def open_dataset(url: str, *, workers: int = 1) -> Dataset:": "how many connections are kept open",
-        "number + 1: 1 in: url: str, *, workers: int = 1, limits: Limits | None = None, progress: Watcher | None = None": "likewise",
+        "number + 1: 1 in: url: str, *, workers: int = 1, limits: Limits | None = None, progress: Progress | None = None": "likewise",
         """number + 1: 0 in: sink.limits.check_frame(f"{item.name}: '{proof.label}'", proof.frame or (0, 0))""": "a frame of 0 × 1 has no pixels either",
         """number + 1: 0 (2) in: sink.limits.check_frame(f"{item.name}: '{proof.label}'", proof.frame or (0, 0))""": "likewise",
     },

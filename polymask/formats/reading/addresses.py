@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from polymask.codecs.pictures import SUFFIXES, Pictures, frame_of
+from polymask.codecs.picture_files import PictureFinder
+from polymask.codecs.pictures import frame_of
 from polymask.errors import InputError
 from polymask.formats.reading.records import Notes
 from polymask.formats.reading.refusals import Malformed
@@ -58,18 +59,22 @@ def _candidates(address: str, beside: str) -> Iterator[str]:
                 continue
 
 
-def picture_of(stem: str, pictures: Pictures, *, beside: str = "") -> str | None:
+def picture_of(stem: str, pictures: PictureFinder, *, beside: str = "") -> str | None:
     """The name of the picture of that stem, with its suffix; None where there is none."""
     try:
-        safe_path(stem)
+        file = pictures.find_stem(stem, beside=beside)
     except InputError as error:
         raise Malformed("$", str(error)) from None
-    names = (stem + suffix for suffix in (*SUFFIXES, *(suffix.upper() for suffix in SUFFIXES)))
-    candidates = (stem, *names) if PurePosixPath(stem).suffix.lower() in SUFFIXES else names
-    return next((name for name in candidates if pictures.find(name, beside=beside)), None)
+    return with_suffix_of(stem, file) if file else None
 
 
-def picture_frame(stem: str, pictures: Pictures, notes: Notes) -> tuple[str, Frame]:
+def with_suffix_of(stem: str, picture: File) -> str:
+    """A name without suffix, with that of its picture; one that has a picture's suffix stays as it is."""
+    suffix = PurePosixPath(picture.name).suffix
+    return stem if stem.lower().endswith(suffix.lower()) else stem + suffix
+
+
+def picture_frame(stem: str, pictures: PictureFinder, notes: Notes) -> tuple[str, Frame]:
     """The name and the frame of the picture of that stem, which alone tells the size.
 
     Raises `InputError` where there is none, but not while records are only checked.

@@ -28,10 +28,13 @@ class Content:
     Of a folder, a glob or a zip it is the `place` only; `Content(file)` is one file in it.
     """
 
-    def __init__(self, source: Location | File, limits: Limits | None = None) -> None:
-        self.place = source.place if isinstance(source, File) else Place(source, limits or Limits())
-        self.path = source.path if isinstance(source, File) else source
-        self.name = source.name
+    def __init__(self, source: Location | Place | File, limits: Limits | None = None) -> None:
+        if isinstance(source, File):
+            self.place = source.place
+        else:
+            self.place = source if isinstance(source, Place) else Place(source, limits or Limits())
+        self.path = source.path if isinstance(source, File | Place) else source
+        self.name = self.path.name if isinstance(source, Place) else source.name
 
     @cached_property
     def data(self) -> bytes:

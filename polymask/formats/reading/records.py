@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 import msgspec
 
-from polymask.codecs.pictures import Pictures
+from polymask.codecs.picture_files import PictureFinder
 from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.reading.content import Content
@@ -158,7 +158,8 @@ def gather(  # noqa: PLR0913 - what formats differ in
     before. `declares` counts the annotations of a page that is refused as a whole. Raises
     `FormatError` for the first malformed record, unless such are to be left out.
     """
-    reader = Reader(content.path, Pictures(content.place, options.images), options, parse)
+    pictures = PictureFinder(content.place, options.images)
+    reader = Reader(content.path, pictures, options, parse)
     reader.many = not content.place.is_file
     for page in pages:
         reader.check(page, declares)
@@ -169,6 +170,7 @@ def gather(  # noqa: PLR0913 - what formats differ in
         annotations,
         categories=tuple(categories) if categories is not None else annotations.categories,
         skipped=(*skipped, *annotations.skipped),
+        picture_file=lambda at: pictures.find(reader.names[at], beside=reader.pages[at].file.name),
     )
 
 
@@ -187,6 +189,7 @@ class Reader:
         self.pages: list[Page] = []
         self.refused: list[int] = []
         self.names: list[str] = []
+        self.sized_by_pictures: list[int] = []
         self.used: Counter[str] = Counter()
         self.skipped: list[Skipped] = []
         self.unsupported: list[Skipped] = []
@@ -211,6 +214,7 @@ class Reader:
             images_left_out=tuple(self.images_left_out),
             notes=tuple(text.format(count=count) for text, count in self.remarks.items()),
             original=self.original if keep_originals else None,
+            sized_by_pictures=self.sized_by_pictures,
         )
 
     def check(self, page: Page, declares: Callable[[Page], int] = lambda _: 0) -> None:
@@ -221,6 +225,8 @@ class Reader:
         if record is not None:
             self._take_notes(notes, record.name)
             self.options.limits.check_record(f"{page.file.path}: {page.where}", record)
+            if notes.unseen:
+                self.sized_by_pictures.append(len(self.pages))
             self.pages.append(page)
             self.refused.append(len(notes.refusals.skipped))
             self.names.append(record.name)

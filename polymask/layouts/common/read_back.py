@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from stat import S_ISDIR
 from typing import TypeVar
 
@@ -10,31 +11,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.codecs.png import decode_color, decode_png
-from polymask.errors import FormatError, InputError, LimitError, NotFound
-from polymask.labels.label_map import LabelMap
+from polymask.errors import FormatError, InputError, LabelError, LimitError, NotFound
+from polymask.labels.label_map import LabelMap, from_text
 from polymask.layouts.common.lookup import ID2LABEL
 from polymask.limits import Limits
 from polymask.model import IndexMask
 from polymask.storage.local import disk_error
-from polymask.storage.urls import Location, Url, in_order, name_below
+from polymask.storage.source_files import Tree
+from polymask.storage.urls import Location, Url
 
 LABELS = "labels.json"
 Pixels = TypeVar("Pixels", bound=NDArray[np.unsignedinteger])
 
 
-@dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that masks are read back from, and how large they may be."""
+    """A folder that masks are read back from, and how large they may be.
 
-    path: Location
-    limits: Limits = field(default_factory=Limits)
+    Every layout looks into it to see whether it is its own, so what was listed or read of it once
+    is kept: each folder on disk is listed once, and its label files are read once.
+    """
+
+    def __init__(self, path: Location, limits: Limits | None = None, *, tree: Tree | None = None) -> None:
+        self.path, self.limits, self.tree = path, limits or Limits(), tree or Tree(path)
+        self._label_maps: dict[tuple[str, ...], LabelMap | None] = {}
 
     def __truediv__(self, name: str) -> Location:
         return self.path / name
 
     def glob(self, pattern: str) -> Iterable[Location]:
         """The files and folders right below it whose names match."""
-        return self.path.glob(pattern)
+        files, folders = self.tree.inside("")
+        return (self.path / name for name in (*files, *folders) if fnmatchcase(name, pattern))
+
+    def folders_in(self, root: str) -> list[str]:
+        """The names of the folders right below `root`, sorted."""
+        return sorted(self.tree.inside(root)[1])
+
+    def label_map(self, names: Sequence[str]) -> LabelMap | None:
+        """The label map in the first of these files that is there; raises `FormatError`, `LabelError`."""
+        key = tuple(names)
+        if key not in self._label_maps:
+            path = next((self.path / name for name in names if (self.path / name).is_file()), None)
+            self._label_maps[key] = _label_map(path) if path is not None else None
+        return self._label_maps[key]
 
     def read(self, name: str) -> bytes:
         """A file's bytes; raises `LimitError` for too many, `NotFound` and other `BackendError`s."""
@@ -128,26 +147,34 @@ def in_file(path: Location) -> Iterator[None]:
 
 def stored_labels(folder: Folder, names: Sequence[str] = (LABELS, ID2LABEL)) -> LabelMap | None:
     """The label map that polymask, or a Hugging Face export, left in the folder."""
-    for name in names:
-        path = folder / name
-        if path.is_file():
-            if not read_text(path).lstrip().startswith(("{", "[")):
-                raise FormatError(f"{path}: damaged, or no JSON; put another copy there, or remove it")
-            return LabelMap.load(path)
-    return None
+    return folder.label_map(names)
+
+
+def _label_map(path: Location) -> LabelMap:
+    text = read_text(path)
+    if not text.lstrip().startswith(("{", "[")):
+        raise FormatError(f"{path}: damaged, or no JSON; put another copy there, or remove it")
+    try:
+        return from_text(text)
+    except LabelError as error:
+        raise LabelError(f"{path}: {error}") from None
 
 
 def masks_below(folder: Folder, root: str, *, ending: str = ".png") -> dict[str, str]:
     """The files below `folder/root` with such an ending: paths in `folder`, by their names below root."""
-    top = folder / root
-    found = in_order(path for path in top.rglob(f"*{ending}") if path.is_file())
-    return {name_below(path, top).removesuffix(ending): name_below(path, folder.path) for path in found}
+    names = sorted((name for name in folder.tree.below(root) if name.endswith(ending)), key=_parts)
+    top = "" if root == "." else f"{root}/"
+    return {name.removesuffix(ending): top + name for name in names}
+
+
+def _parts(name: str) -> list[str]:
+    return name.split("/")
 
 
 def masks_by_split(folder: Folder, root: str) -> dict[str, str]:
     """As `masks_below`, where the first folder below root is the split, which is no part of a name."""
     masks: dict[str, str] = {}
-    for split in sorted(path.name for path in (folder / root).iterdir() if path.is_dir()):
+    for split in folder.folders_in(root):
         masks |= masks_below(folder, f"{root}/{split}")
     return masks
 

@@ -1,0 +1,137 @@
+"""Where the pictures of annotations lie: one way to find them for every command and every format."""
+
+import unicodedata
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import PurePosixPath
+from urllib.parse import unquote
+
+from polymask.codecs.pictures import SUFFIXES, frame_of
+from polymask.errors import InputError, NotFound
+from polymask.model import Frame
+from polymask.storage.safe_names import safe_path
+from polymask.storage.source_files import File, Place
+from polymask.storage.urls import Location
+
+FOLDERS = ("img", "images", "JPEGImages")  # where tools keep pictures, beside annotations or masks
+
+
+class PictureFinder:
+    """The pictures of a source: those below `images`, else those beside its annotations or masks.
+
+    A name is looked for as it stands, then percent-decoded. Neither the composition of Unicode nor the
+    case of a suffix tells names apart. Below `images` a picture may lie in any folder whose path holds
+    the folders of the name: `ds1/a.png` is found as `project/ds1/img/a.png`.
+    """
+
+    def __init__(self, place: Place, images: Location | None = None) -> None:
+        self.place = Place(images, place.limits) if images is not None else place
+        self.searches = images is not None
+
+    def find(self, name: str, *, beside: str = "") -> File | None:
+        """The picture of a name; `beside` is the name of the annotation file, in whose folder it may lie.
+
+        Raises `InputError` for a name that is not safe, and for one that several pictures have.
+        """
+        safe_path(name)
+        for spelling in _spellings(name):
+            for path in dict.fromkeys(self._paths(spelling, beside)):
+                if file := self.place.find(path):
+                    return file
+        return self._below(name) if self.searches else None
+
+    def find_stem(self, stem: str, *, beside: str = "") -> File | None:
+        """The picture of a name without suffix, or of a name that has a picture's suffix already."""
+        safe_path(stem)
+        endings = (*SUFFIXES, *(suffix.upper() for suffix in SUFFIXES))
+        exact = (self.place.find(stem + ending) for ending in endings)
+        if picture := next((file for file in exact if file), None):
+            return picture
+        names = [stem + suffix for suffix in SUFFIXES]
+        if PurePosixPath(stem).suffix.lower() in SUFFIXES:
+            names.insert(0, stem)
+        pictures = (self.find(name, beside=beside) for name in names)
+        return next((picture for picture in pictures if picture), None)
+
+    def frame(self, name: str, *, beside: str = "") -> Frame:
+        """The (height, width) of a picture as it is shown; raises `InputError` where it is not there."""
+        file = self.find(name, beside=beside)
+        if file is None:
+            hint = "" if self.searches else "; add --images DIR"
+            raise InputError(
+                f"{name}: no such picture in {self.place.root}, and only it tells the size{hint}"
+            )
+        return frame_of(file)
+
+    def _paths(self, name: str, beside: str) -> Iterator[str]:
+        """Where a picture may lie, relative to the place."""
+        last = PurePosixPath(name).name
+        yield name
+        if not self.searches:
+            folder = PurePosixPath(beside).parent
+            above = folder.parent if folder.name else PurePosixPath("..")
+            yield from (str(folder / name), str(folder / last))
+            yield from (str(PurePosixPath(top) / name) for top in FOLDERS)
+            yield from (str(where / top / last) for where in (folder, above) for top in FOLDERS)
+        yield last
+
+    def _below(self, name: str) -> File | None:
+        """The picture of that name in any folder whose path holds the folders of the name."""
+        matches = [
+            path for key in dict.fromkeys(map(_key, _decoded(name))) for path in self._by_key.get(key, ())
+        ]
+        inside = [path for path in matches if _folders(name) <= _folders(path)]
+        kept = [path for path in inside if _folders(path) & set(FOLDERS)] or inside
+        if len(kept) > 1:
+            raise InputError(
+                f"{name}: {len(kept)} pictures below {self.place.root} have this name, e.g. {kept[0]} and "
+                f"{kept[1]}; name the folder that holds the right ones with --images DIR"
+            )
+        return self.place.file(kept[0]) if kept else None
+
+    @cached_property
+    def _by_key(self) -> dict[str, list[str]]:
+        """All pictures of the place by their last part, as `_key` has it."""
+        try:
+            names = self.place.names
+        except NotFound:  # an empty folder
+            return {}
+        by_key: dict[str, list[str]] = {}
+        for name in names:
+            if PurePosixPath(name).suffix.lower() in SUFFIXES:
+                by_key.setdefault(_key(name), []).append(name)
+        return by_key
+
+
+def _decoded(name: str) -> list[str]:
+    """The name as it stands, and percent-decoded where that is another name."""
+    return list(dict.fromkeys((name, unquote(name)))) if "%" in name else [name]
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """The names that a file may have which the annotations call so, the likeliest first."""
+    for decoded in _decoded(name):
+        forms = (decoded, *(unicodedata.normalize(form, decoded) for form in ("NFC", "NFD")))
+        for form in dict.fromkeys(forms):
+            path = PurePosixPath(form)
+            suffixes = dict.fromkeys((path.suffix, path.suffix.lower(), path.suffix.upper()))
+            for spelling in (form.removesuffix(path.suffix) + suffix for suffix in suffixes):
+                if _is_safe(spelling):
+                    yield spelling
+
+
+def _is_safe(name: str) -> bool:
+    try:
+        return bool(safe_path(name))
+    except InputError:
+        return False
+
+
+def _key(name: str) -> str:
+    """A name's last part, composed, its suffix in lower case."""
+    path = PurePosixPath(unicodedata.normalize("NFC", name))
+    return path.stem + path.suffix.lower()
+
+
+def _folders(name: str) -> set[str]:
+    return set(PurePosixPath(unicodedata.normalize("NFC", unquote(name))).parent.parts)
