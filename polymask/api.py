@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polymask.conversion.conservation import refuse_nothing
-from polymask.conversion.job import Job
 from polymask.conversion.options import ConvertOptions, Progress, chosen_options
 from polymask.conversion.restore import restore_folder
+from polymask.conversion.run import Job
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError, ProofError
 from polymask.formats import open_annotations

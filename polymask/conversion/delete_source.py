@@ -41,7 +41,7 @@ from polymask.storage.safe_names import WORK
 from polymask.storage.urls import Location, Url
 
 if TYPE_CHECKING:
-    from polymask.conversion.job import Job
+    from polymask.conversion.run import Job
 
 MOST_BYTES = 4 << 30  # of a file that polygons are taken out of
 MOST_NAMED = 3

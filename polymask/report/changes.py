@@ -11,8 +11,8 @@ import numpy as np
 from polymask.analysis.mask_sets import open_mask_folder, open_masks
 from polymask.api import convert
 from polymask.codecs.png import decode_png, encode_png
-from polymask.conversion.job import Job
 from polymask.conversion.options import Progress, chosen_options
+from polymask.conversion.run import Job
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError, PolymaskError
 from polymask.formats import Annotations

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from polymask.codecs.png import encode_png, encode_rgba
-from polymask.conversion.job import ConvertOptions, Job
+from polymask.conversion.run import ConvertOptions, Job
 from polymask.model import ImageRecord, Instance, Polygon
 from polymask.painting.painting import Painting, label_masks
 from polymask.provenance.digest import pixels_sha256, record_sha256

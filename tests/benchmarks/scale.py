@@ -25,8 +25,8 @@ import numpy as np
 from pycocotools import mask as pycocotools_mask
 
 from polymask.codecs.png import decode_rgba, encode_rgba
-from polymask.conversion.job import Job
 from polymask.conversion.options import ConvertOptions
+from polymask.conversion.run import Job
 from polymask.model import ImageRecord, Instance, Polygon
 from polymask.outcome import Made
 from polymask.painting.painting import label_masks

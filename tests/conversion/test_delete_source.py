@@ -217,7 +217,7 @@ def test_a_mask_that_is_not_its_polygons_deletes_nothing(
     path = coco_file()
     before = path.read_bytes()
     monkeypatch.setattr(
-        "polymask.conversion.job.striped", lambda record, *rest: striped(replace(record, instances=()), *rest)
+        "polymask.conversion.run.striped", lambda record, *rest: striped(replace(record, instances=()), *rest)
     )
     with pytest.raises(ProofError, match="is not the mask of its polygons"):
         convert(path, tmp_path / "out", delete_source=True)

@@ -18,8 +18,8 @@ from PIL import Image
 
 from polymask import InputError, convert, decode_png
 from polymask.codecs.png import encode_png, same_picture
-from polymask.conversion.job import Job
 from polymask.conversion.options import ConvertOptions
+from polymask.conversion.run import Job
 from polymask.storage.local import Root
 from tests.conftest import ROOT, SAMPLE, coco, tree
 

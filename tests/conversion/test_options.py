@@ -21,8 +21,8 @@ from polymask import (
     index_mask,
     rasterize,
 )
-from polymask.conversion.job import Job
 from polymask.conversion.options import ConvertOptions
+from polymask.conversion.run import Job
 from tests.conftest import SAMPLE
 
 TRIANGLE = [(0, 0), (4, 0), (4, 4)]

@@ -219,7 +219,7 @@ BUGS = (
         '    return bool(part(row.metadata, "system").get("snapshots_"))', ("tests/formats/test_dataloop.py",)),
     Bug("no silent loss", "an item's type is not asked", "formats/reading/dataloop_rows.py",
         "    if picture is not None:\n        return not picture\n", "", ("tests/dataloop/test_in_place.py", "tests/dataloop/test_download.py")),
-    Bug("no silent loss", "what is not chosen is not reported", "conversion/job.py",
+    Bug("no silent loss", "what is not chosen is not reported", "conversion/run.py",
         "[*self.skipped, *self._wanted(annotations.unchosen)]", "[*self.skipped]", ("tests/dataloop/test_choosing_annotations.py",)),
     Bug("true facts", "nested labels count where they are used only", "dataloop/download.py",
         "*Recipe(dataset.client, dataset.raw).labels, *sorted(annotations.used)]",

@@ -19,8 +19,8 @@ import pytest
 import polymask
 from polymask import InputError, SourceChanged, Unavailable
 from polymask.conversion import executors as engines
-from polymask.conversion.job import Job
 from polymask.conversion.options import ConvertOptions
+from polymask.conversion.run import Job
 from polymask.parallel import dask_cluster as cluster
 from polymask.results import Report
 from polymask.storage.urls import Url

@@ -16,8 +16,8 @@ from PIL import Image
 import polymask
 from polymask import InputError, Unavailable, convert, decode_png
 from polymask.conversion.folder_sink import FolderSink
-from polymask.conversion.job import Job
 from polymask.conversion.options import ConvertOptions
+from polymask.conversion.run import Job
 from polymask.formats import open_annotations
 from polymask.layouts import Drawn
 from polymask.provenance.digest import pixels_sha256
