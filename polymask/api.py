@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from polymask.conversion.conservation import refuse_nothing
 from polymask.conversion.options import ConvertOptions, Progress, chosen_options
+from polymask.conversion.plan import make_plan
 from polymask.conversion.restore import restore_folder
-from polymask.conversion.run import Job
+from polymask.conversion.run import run_plan
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError, ProofError
 from polymask.formats import open_annotations
@@ -82,7 +83,7 @@ def _local(
     for name in ("filter", "check_images", "journal", "add_labels"):
         if getattr(options, name):
             raise InputError(f"--{name.replace('_', '-')} is for datasets (dataloop://…)")
-    return Job(source, dest, options).run(executor=executor, progress=progress)
+    return run_plan(make_plan(source, dest, options), executor=executor, progress=progress)
 
 
 def in_place_options(options: ConvertOptions) -> "ProvenOptions":
@@ -156,7 +157,7 @@ def _download(url: str, dest: Place, options: ConvertOptions, progress: Progress
         dataset, options.reading, query=options.filter, check_images=options.check_images
     )
     with ThreadPoolExecutor(options.workers) as threads:
-        return Job(annotations, dest, options).run(executor=threads, progress=progress)
+        return run_plan(make_plan(annotations, dest, options), executor=threads, progress=progress)
 
 
 def verify(

@@ -12,7 +12,7 @@ from polymask.analysis.mask_sets import open_mask_folder, open_masks
 from polymask.api import convert
 from polymask.codecs.png import decode_png, encode_png
 from polymask.conversion.options import Progress, chosen_options
-from polymask.conversion.run import Job
+from polymask.conversion.plan import Plan, make_plan
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError, PolymaskError
 from polymask.formats import Annotations
@@ -60,33 +60,33 @@ def convert_with_preview(
 
 def _of_folder(source: Place, dest: Place, options: dict[str, Any]) -> Preview:
     chosen = chosen_options(options)
-    job, folder = Job(source, dest, chosen), located(dest)
+    plan, folder = make_plan(source, dest, chosen), located(dest)
     annotations = replace(
-        job.annotations,
-        names=[job.annotations.names[index] for index in job.indices],
-        decode=lambda at: job.chosen(job.annotations.decode(job.indices[at])),
+        plan.annotations,
+        names=[plan.annotations.names[index] for index in plan.indices],
+        decode=lambda at: plan.chosen(plan.annotations.decode(plan.indices[at])),
         picture=None,
     )
     there = folder.is_dir() and open_mask_folder(folder, chosen.limits) is not None
-    masks = open_masks(folder, labels=job.label_map, limits=chosen.limits) if there else None
+    masks = open_masks(folder, labels=plan.label_map, limits=chosen.limits) if there else None
     images = listed_once(located(chosen.images)) if chosen.images else None
-    survey = Changes(annotations, masks, label_map=job.label_map, rules=job.rules, images=images)
-    survey.pictures = _Own(job, survey.pictures)
+    survey = Changes(annotations, masks, label_map=plan.label_map, rules=plan.rules, images=images)
+    survey.pictures = _Own(plan, survey.pictures)
     made = preview_of(survey, f"{located(source).name} → {folder.name}", workers=chosen.workers)
     return replace(made, changes=survey.rows(made.facts))
 
 
 class _Own(Pictures):
-    """The job's own pictures, where its source has them."""
+    """The plan's own pictures, where its source has them."""
 
-    def __init__(self, job: Job, others: Pictures) -> None:
-        self.job, self.others = job, others
+    def __init__(self, plan: Plan, others: Pictures) -> None:
+        self.plan, self.others = plan, others
 
     def read(self, name: str, index: int | None) -> bytes | None:
-        own = self.job.annotations.picture
+        own = self.plan.annotations.picture
         if own is None or index is None:
             return self.others.read(name, index)
-        return own(self.job.indices[index])
+        return own(self.plan.indices[index])
 
 
 class Changes(Survey):

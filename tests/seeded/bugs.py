@@ -220,7 +220,7 @@ BUGS = (
     Bug("no silent loss", "an item's type is not asked", "formats/reading/dataloop_rows.py",
         "    if picture is not None:\n        return not picture\n", "", ("tests/dataloop/test_in_place.py", "tests/dataloop/test_download.py")),
     Bug("no silent loss", "what is not chosen is not reported", "conversion/run.py",
-        "[*self.skipped, *self._wanted(annotations.unchosen)]", "[*self.skipped]", ("tests/dataloop/test_choosing_annotations.py",)),
+        "[*plan.skipped, *plan.of_run(annotations.unchosen)]", "[*plan.skipped]", ("tests/dataloop/test_choosing_annotations.py",)),
     Bug("true facts", "nested labels count where they are used only", "dataloop/download.py",
         "*Recipe(dataset.client, dataset.raw).labels, *sorted(annotations.used)]",
         '*(n for n in Recipe(dataset.client, dataset.raw).labels if "." not in n), *sorted(annotations.used)]', ("tests/dataloop/test_download.py",)),

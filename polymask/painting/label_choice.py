@@ -1,0 +1,26 @@
+"""Which labels are painted: what `--only` names, as far as the label map has a value for it."""
+
+from dataclasses import dataclass
+
+from polymask.labels.label_map import LabelMap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelChoice:
+    """Which labels are painted: those of the map that `only` names, or all of the map.
+
+    >>> choice = LabelChoice(label_map=LabelMap.from_names(["cat", "dog"]), only=frozenset({"cat"}))
+    >>> [label for label in ("cat", "dog", "cow") if choice.is_painted(label)]
+    ['cat']
+    """
+
+    label_map: LabelMap
+    only: frozenset[str]
+
+    def is_painted(self, label: str) -> bool:
+        """Whether instances of a label were chosen, and there is a value for them."""
+        return label in self.label_map and self.is_chosen(label)
+
+    def is_chosen(self, label: str) -> bool:
+        """Whether instances of a label were chosen, by its own name or by that which it is painted as."""
+        return not self.only or label in self.only or self.label_map.name_of(label) in self.only
