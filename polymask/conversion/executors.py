@@ -157,7 +157,7 @@ def errand_of(plan: Plan, convert: Convert) -> Errand:
             scheduler=None,
             workers=1,
         ),
-        resumes=plan.sink.resumes,
+        resumes=plan.sink.standing.resumes,
         stamp=Place(plan.source).stamp,
         content=_content(plan),
     )

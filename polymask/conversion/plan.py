@@ -6,7 +6,7 @@ a value, polygons that could not be deleted, and what lies in DEST. `run_plan` c
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from hashlib import sha256
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from polymask.conversion.deletion_journal import read_log
+from polymask.conversion.dest import Dest, DestCheck, Standing
 from polymask.conversion.folder_sink import FolderSink
 from polymask.conversion.options import ConvertOptions
 from polymask.errors import Denied, FormatError, InputError, LabelError, unknown
@@ -29,6 +30,7 @@ from polymask.painting.painting import Rules
 from polymask.raster.resize import resized
 from polymask.storage.durable import read_whole
 from polymask.storage.local import Root
+from polymask.storage.manifest import read_manifest
 from polymask.storage.safe_names import WORK, safe_path
 from polymask.storage.urls import Location, Url, located
 
@@ -53,10 +55,12 @@ class Plan:
     annotations: Annotations
     options: ConvertOptions
     rules: Rules
+    fingerprint: Mapping[str, Any]
     indices: Sequence[int]
     labels: LabelChoice
     skipped: Sequence[Skipped]
     layout_options: LayoutOptions
+    check: DestCheck
     sink: FolderSink
     deletes: bool
     source_sha256: str = ""
@@ -70,16 +74,6 @@ class Plan:
     def label_map(self) -> LabelMap:
         """The labels and their values."""
         return self.labels.label_map
-
-    @property
-    def fingerprint(self) -> dict[str, Any]:
-        """What makes a run the same run as one that did not finish."""
-        options = asdict(self.options) | {"images": str(self.options.images), "labels": None}
-        lasting = {name: value for name, value in options.items() if name not in _ANY_TIME}
-        lasting["source"] = str(self.annotations.path.absolute())
-        lasting["label_map"] = sha256(self.label_map.to_json()).hexdigest()
-        plain: dict[str, Any] = json.loads(json.dumps(lasting))
-        return plain
 
     def chosen(self, record: ImageRecord) -> ImageRecord:
         """The record with the chosen instances only, at the chosen size."""
@@ -103,16 +97,14 @@ def make_plan(source: str | Location | Annotations, dest: str | Location, option
     if plan.deletes:
         digest = rehearse(plan.annotations.path, plan.sink.root.path)
         plan = replace(plan, source_sha256=digest)
-    inputs = [plan.annotations.path, *([located(options.labels)] if options.labels else [])]
-    names = [plan.annotations.names[index] for index in plan.indices]
-    plan.sink.plan(names, plan.fingerprint, inputs=inputs)
+    plan.sink.standing = plan.check.first_look()
     return plan
 
 
 def join_plan(source: Location, dest: Location, options: ConvertOptions, *, resumes: bool) -> Plan:
-    """The plan that another process has made, and holds DEST for; `resumes` as its sink does."""
+    """The plan that another process has made, and holds DEST for; `resumes` as its run does."""
     plan = _decided(source, dest, options)
-    plan.sink.join(resumes=resumes)
+    plan.sink.standing = Standing(read_manifest(plan.sink.root), resumes)
     return plan
 
 
@@ -127,25 +119,38 @@ def _decided(source: str | Location | Annotations, dest: str | Location, options
     labels = _label_choice(annotations, options)
     skipped = [*annotations.skipped, *_unknown_labels(annotations, labels, options)]
     layout_options = _layout_options(annotations, labels, options)
+    fingerprint = _fingerprint(annotations, labels.label_map, options)
+    folder = Dest(dest, options.to, options=layout_options, rules=rules)
     return Plan(
         source=None if isinstance(source, Annotations) else located(source),
         annotations=annotations,
         options=options,
         rules=rules,
+        fingerprint=fingerprint,
         indices=indices,
         labels=labels,
         skipped=skipped,
         layout_options=layout_options,
-        sink=FolderSink(
-            dest,
-            options.to,
-            rules=rules,
-            options=layout_options,
+        check=DestCheck(
+            folder,
+            [annotations.names[index] for index in indices],
+            fingerprint=fingerprint,
+            inputs=[annotations.path, *([located(options.labels)] if options.labels else [])],
             overwrite=options.overwrite,
-            keep_sources=deletes,
         ),
+        sink=FolderSink(folder, overwrite=options.overwrite, keep_sources=deletes),
         deletes=deletes,
     )
+
+
+def _fingerprint(annotations: Annotations, label_map: LabelMap, options: ConvertOptions) -> dict[str, Any]:
+    """What makes a run the same run as one that did not finish."""
+    plain = asdict(options) | {"images": str(options.images), "labels": None}
+    lasting = {name: value for name, value in plain.items() if name not in _ANY_TIME}
+    lasting["source"] = str(annotations.path.absolute())
+    lasting["label_map"] = sha256(label_map.to_json()).hexdigest()
+    stored: dict[str, Any] = json.loads(json.dumps(lasting))
+    return stored
 
 
 def _opened(source: str | Location | Annotations, options: ConvertOptions) -> Annotations:

@@ -51,7 +51,11 @@ def _held(plan: Plan) -> AbstractContextManager[Any]:
     """DEST, kept from other runs, and looked at again; a dry run writes nothing, and may share it."""
     if plan.options.dry_run:
         return nullcontext()
-    return plan.sink.root.run(plan.fingerprint, look=plan.sink.look)
+
+    def look() -> None:
+        plan.sink.standing = plan.check.look()
+
+    return plan.sink.root.run(dict(plan.fingerprint), look=look)
 
 
 def _made(plan: Plan, converted: Iterator[Made], progress: Progress | None) -> Made:

@@ -188,7 +188,7 @@ BUGS = (
         "id2label({label.value - 1: label.name", "id2label({label.value: label.name", ("tests/layouts/test_value_tables.py",)),
     Bug("true tables", "reduced values are not reduced", "layouts/ade20k.py",
         "    reduced = {value - 1: name", "    reduced = {value: name", ("tests/layouts/test_value_tables.py",)),
-    Bug("true tables", "masks under other numbers are added", "conversion/folder_sink.py",
+    Bug("true tables", "masks under other numbers are added", "conversion/dest.py",
         "        if other_maps and not self.overwrite:", "        if other_maps[:1] == [LABELS] and not self.overwrite:", ("tests/layouts/test_value_tables.py", "tests/layouts/test_coco_panoptic.py")),
     Bug("true tables", "a second run drops the first one's images", "layouts/common/shared_files.py",
         "    return rows_of(drawn, read) if rows_of else {}", "    return {}", ("tests/layouts/test_several_runs.py",)),
