@@ -5,7 +5,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polymask.conversion.conservation import refuse_nothing
 from polymask.conversion.options import ConvertOptions, Progress, chosen_options
 from polymask.conversion.plan import make_plan
 from polymask.conversion.restore import restore_folder
@@ -16,7 +15,7 @@ from polymask.formats import open_annotations
 from polymask.labels.label_map import LabelMap
 from polymask.limits import LIMITS, Limits
 from polymask.painting.painting import Rules
-from polymask.results import Report
+from polymask.results import Report, judge_source
 from polymask.storage.urls import located
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ def _upload(source: Place, url: str, options: ConvertOptions, progress: Progress
         start=progress.start if progress else None,
         advance=progress.advance if progress else None,
     )
-    refuse_nothing(report, annotations)
+    judge_source(report, annotations.ledger)
     return report
 
 

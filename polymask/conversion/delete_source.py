@@ -8,6 +8,7 @@ fsync of the folder). Only instances go of which the proven mask shows something
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,8 @@ from polymask.errors import PolymaskError, ProofError, SourceChanged
 from polymask.formats import Annotations, open_annotations
 from polymask.formats.coco.cutting import is_restorable
 from polymask.layouts.common.read_back import MaskFolder
+from polymask.ledger import Reason
 from polymask.model import ImageRecord, Runs, Skipped
-from polymask.painting.accounted import BEFORE, deletable, unaccounted, without
 from polymask.painting.strips import painting as striped
 from polymask.provenance.digest import record_sha256
 from polymask.results import Report
@@ -40,6 +41,7 @@ from polymask.storage.local import Root
 from polymask.storage.safe_names import WORK
 
 MOST_NAMED = 3  # polygons in a note
+EARLIER = Reason("deleted", "which the deletion before left there: its mask does not hold it")
 
 
 def begin_deleting(plan: Plan) -> None:
@@ -91,46 +93,48 @@ def _proven(plan: Plan, annotations: Annotations, report: Report) -> dict[int, l
         name = annotations.names[index]
         if name not in lines:  # it failed
             continue
-        record = annotations.decode(index)
-        chosen = [place for place, one in enumerate(record.instances) if plan.labels.is_painted(one.label)]
-        positions = _prove(plan, folder, msgspec.json.decode(lines[name]), plan.chosen(record), report)
-        if positions:
-            proven[index] = [chosen[position] for position in positions]
+        entry = msgspec.json.decode(lines[name])
+        if positions := _prove(plan, folder, entry, annotations.decode(index), report):
+            proven[index] = positions
     return proven
 
 
 def _prove(
-    plan: Plan, folder: MaskFolder | None, entry: dict[str, Any], record: ImageRecord, report: Report
+    plan: Plan, folder: MaskFolder | None, entry: dict[str, Any], declared: ImageRecord, report: Report
 ) -> list[int]:
     """The positions in a record of the polygons that its stored mask holds."""
     if reason := damage(plan.sink.root.path, folder, entry):
-        raise ProofError(f"{record.name}: {reason}; nothing was deleted")
+        raise ProofError(f"{declared.name}: {reason}; nothing was deleted")
+    record = plan.chosen(declared)
     if plan.sink.finished(record) is not None:
-        _note_what_stays(record, dict.fromkeys(range(len(record.instances)), BEFORE), report)
+        _note_what_stays(plan, declared, dict.fromkeys(range(len(declared.instances)), EARLIER), report)
         return []
     painting = striped(record, plan.label_map, plan.rules)
     again = plan.layout.draw(painting, plan.layout_options)
-    reasons = unaccounted(painting, index=plan.layout.INDEX)
+    account = plan.account(painting, declared)
     remaining = entry.get("remaining_sha256", record_sha256(record))
-    if again.pixels_sha256 != entry["pixels_sha256"] or record_sha256(without(record, reasons)) != remaining:
+    if again.pixels_sha256 != entry["pixels_sha256"] or record_sha256(account.remaining) != remaining:
         raise ProofError(
             f"{record.name}: {entry['mask']} is not the mask of its polygons; nothing was deleted"
         )
-    _note_what_stays(record, reasons, report)
-    return deletable(record, reasons)
+    _note_what_stays(plan, declared, account.unaccounted, report)
+    return account.deletable
 
 
-def _note_what_stays(record: ImageRecord, reasons: dict[int, str], report: Report) -> None:
-    for place, reason in reasons.items():
-        instance = record.instances[place]
-        if not isinstance(instance.shape, Runs):
-            report.kept.append(Skipped(f"{record.name}: instance {instance.id}", reason))
+def _note_what_stays(
+    plan: Plan, declared: ImageRecord, reasons: Mapping[int, Reason], report: Report
+) -> None:
+    """List the chosen polygons that no mask holds."""
+    for position, reason in sorted(reasons.items()):
+        instance = declared.instances[position]
+        if not isinstance(instance.shape, Runs) and plan.labels.is_painted(instance.label):
+            report.kept.append(Skipped(f"{declared.name}: instance {instance.id}", reason.text))
 
 
 def _tell_what_stays(report: Report, path: Path) -> None:
     """A note for each reason why polygons stay in their file."""
-    for reason, count in Counter(one.reason for one in report.kept).items():
-        names = [one.name for one in report.kept if one.reason == reason][:MOST_NAMED]
+    for reason, count in Counter(polygon.reason for polygon in report.kept).items():
+        names = [polygon.name for polygon in report.kept if polygon.reason == reason][:MOST_NAMED]
         more = f" and {count - len(names)} more" if count > len(names) else ""
         report.notes.append(f"{count} polygons stay in {path} ({reason}): {', '.join(names)}{more}")
 

@@ -19,16 +19,16 @@ from pathlib import Path
 from threading import Lock
 
 from polymask._version import __version__
+from polymask.conversion.folder_sink import Batch
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.plan import Plan, join_plan
 from polymask.errors import InputError, SourceChanged, Unavailable
-from polymask.outcome import Made
 from polymask.parallel.dask_cluster import Cluster, lost
 from polymask.parallel.pool import THREADS, in_chunks, spawned
 from polymask.storage.source_files import Place
 from polymask.storage.urls import Location, Url, located
 
-Convert = Callable[[Plan, Sequence[int]], Made]
+Convert = Callable[[Plan, Sequence[int]], Batch]
 
 MOST = 64  # images an errand
 LEAST = 16
@@ -55,7 +55,7 @@ class Errand:
 @contextmanager
 def workplace(
     plan: Plan, convert: Convert, executor: Executor | None
-) -> Iterator[Callable[[], Iterator[Made]]]:
+) -> Iterator[Callable[[], Iterator[Batch]]]:
     """Where the plan's images are converted: a call gives what became of them, in order, some at a time.
 
     Raises, before any work, `InputError` where it cannot be done there, `Unavailable` for
@@ -107,7 +107,7 @@ def _chunks(indices: Sequence[int]) -> Iterator[Sequence[int]]:
     return (indices[at : at + size] for at in range(0, len(indices), size))
 
 
-def _sent(plan: Plan, convert: Convert, executor: Executor) -> Iterator[Made]:
+def _sent(plan: Plan, convert: Convert, executor: Executor) -> Iterator[Batch]:
     """The images, converted by an executor's errands."""
     errand = errand_of(plan, convert)
     sent = pickle.dumps(errand)
@@ -124,7 +124,7 @@ def _sent(plan: Plan, convert: Convert, executor: Executor) -> Iterator[Made]:
         _plans.pop(errand.token, None)
 
 
-def _result(future: "Future[Made]", executor: Executor) -> Made:
+def _result(future: "Future[Batch]", executor: Executor) -> Batch:
     """What an errand gave; raises `Unavailable` where nobody is left to run it."""
     while True:
         try:
@@ -174,7 +174,7 @@ def _content(plan: Plan) -> str:
     return sha256(names.encode(errors="surrogatepass") + plan.label_map.to_json()).hexdigest()
 
 
-def run_errand(version: str, sent: bytes, indices: Sequence[int]) -> Made:
+def run_errand(version: str, sent: bytes, indices: Sequence[int]) -> Batch:
     """Convert some images of an errand in this process; what is sent is opened by its own version only."""
     if version != __version__:
         raise InputError(f"a worker has polymask {__version__}; {install(version)}")
@@ -208,7 +208,7 @@ def _joined(errand: Errand) -> Plan:
     return plan
 
 
-def _converted(plan: Plan, convert: Convert, indices: Sequence[int]) -> Made:
+def _converted(plan: Plan, convert: Convert, indices: Sequence[int]) -> Batch:
     """Some images, several at once where their files are far away."""
     if not _is_remote(plan):
         return convert(plan, indices)

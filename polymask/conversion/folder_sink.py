@@ -4,6 +4,7 @@ The manifest is written last, after everything it speaks of is durable.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -17,9 +18,31 @@ from polymask.layouts.common.shared_files import DEFAULT_SPLIT, with_earlier_spl
 from polymask.layouts.common.splits import LISTS, SPLITS
 from polymask.model import ImageRecord, Runs
 from polymask.provenance.digest import geometry_sha256, record_sha256
+from polymask.results import Tally
 from polymask.storage.local import Root
 from polymask.storage.manifest import MANIFEST, Lines, in_blocks, is_made_of, manifest_line
 from polymask.storage.object_store import ObjectRoot
+
+
+@dataclass(slots=True)
+class Batch:
+    """Some images, converted: their outcomes, summed up, and by name what the sink needs of each."""
+
+    tally: Tally = field(default_factory=Tally)
+    lines: dict[str, bytes] | Lines = field(default_factory=dict)  # of the manifest
+    rows: dict[str, bytes] = field(default_factory=dict)  # of files that all images have in common
+
+    def add(self, other: "Batch") -> None:
+        """Take other images in, after these."""
+        self.tally.merge(other.tally)
+        self.lines.update(other.lines)
+        self.rows |= other.rows
+
+    def keep(self, name: str, line: bytes, row: bytes = b"") -> None:
+        """Take in what the sink needs of an image."""
+        self.lines.update({name: line})
+        if row:
+            self.rows[name] = row
 
 
 class FolderSink:

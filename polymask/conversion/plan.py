@@ -25,8 +25,9 @@ from polymask.layouts import Layout, LayoutOptions, layout_named, refuse_without
 from polymask.layouts.common.splits import split_options
 from polymask.limits import LIMITS
 from polymask.model import ImageRecord, Skipped
+from polymask.painting.accounted import Account
 from polymask.painting.label_choice import LabelChoice
-from polymask.painting.painting import Rules
+from polymask.painting.painting import Painting, Rules
 from polymask.raster.resize import resized
 from polymask.storage.durable import read_whole
 from polymask.storage.local import Root
@@ -81,6 +82,11 @@ class Plan:
             instances = tuple(i for i in record.instances if self.labels.is_painted(i.label))
             record = replace(record, instances=instances)
         return resized(record, self.options.size) if self.options.size else record
+
+    def account(self, painting: Painting, declared: ImageRecord, *, is_drawn: bool = True) -> Account:
+        """What became of the instances of a record as it is declared, whose `chosen` ones were painted."""
+        index = self.layout.INDEX
+        return Account(painting, index=index, declared=declared, choice=self.labels, is_drawn=is_drawn)
 
     def of_run(self, listed: Iterable[Skipped]) -> Iterator[Skipped]:
         """Of things that are listed by image, those of images that this run is for."""

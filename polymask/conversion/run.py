@@ -11,22 +11,20 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
-from polymask.conversion.conservation import account, close
 from polymask.conversion.delete_source import begin_deleting, delete_accounted
 from polymask.conversion.executors import workplace
+from polymask.conversion.folder_sink import Batch
 from polymask.conversion.options import Progress
 from polymask.conversion.plan import Plan
 from polymask.errors import BackendError, InputError, PolymaskError
 from polymask.layouts import LayoutOptions, picture_path
-from polymask.model import ImageRecord
-from polymask.outcome import Made, Outcome, Tally
-from polymask.painting.accounted import unaccounted, without
+from polymask.painting.accounted import Account
 from polymask.painting.conflicts import without_winners
 from polymask.painting.painting import Painting
 from polymask.painting.strips import painting as striped
 from polymask.provenance.digest import record_sha256
 from polymask.raster import KERNEL
-from polymask.results import Report
+from polymask.results import Outcome, Report, Tally, add_declared, judge_painted
 from polymask.storage.local import regular
 from polymask.storage.manifest import manifest_line
 from polymask.storage.safe_names import safe_path
@@ -38,11 +36,11 @@ def run_plan(plan: Plan, *, executor: Executor | None = None, progress: Progress
     began = time.perf_counter()
     if progress:
         progress.start(len(plan.indices))
-    with workplace(plan, convert_images, executor) as converted, _held(plan):
-        made = _made(plan, converted(), progress)
-        report = _report(plan, made.tally)
+    with workplace(plan, convert_images, executor) as batches, _held(plan):
+        images = _joined(plan, batches(), progress)
+        report = _report(plan, images.tally)
         if not plan.options.dry_run:
-            _finish(plan, made, report)
+            _finish(plan, images, report)
     report.seconds = time.perf_counter() - began
     return report
 
@@ -58,21 +56,21 @@ def _held(plan: Plan) -> AbstractContextManager[Any]:
     return plan.sink.root.run(dict(plan.fingerprint), look=look)
 
 
-def _made(plan: Plan, converted: Iterator[Made], progress: Progress | None) -> Made:
-    """All images, as they are done."""
-    made = Made(lines=plan.sink.written)
-    for images in converted:
-        made.add(images)
+def _joined(plan: Plan, batches: Iterator[Batch], progress: Progress | None) -> Batch:
+    """All images as one batch, whose lines are those that the sink writes."""
+    images = Batch(lines=plan.sink.written)
+    for batch in batches:
+        images.add(batch)
         if progress:
-            progress.advance(images.tally.report.images)
-    return made
+            progress.advance(batch.tally.report.images)
+    return images
 
 
-def _finish(plan: Plan, made: Made, report: Report) -> None:
+def _finish(plan: Plan, images: Batch, report: Report) -> None:
     """Write what all images have in common and the manifest, then delete what the masks hold."""
     if plan.deletes:
         begin_deleting(plan)
-    plan.sink.finish(made.rows, changed=report.written > 0)
+    plan.sink.finish(images.rows, changed=report.written > 0)
     if plan.deletes:
         delete_accounted(plan, report)
 
@@ -85,8 +83,10 @@ def _report(plan: Plan, tally: Tally) -> Report:
     report.dry_run = plan.options.dry_run
     report.skipped = [*plan.skipped, *plan.of_run(annotations.unchosen)]
     report.unsupported = list(plan.of_run(annotations.unsupported))
-    is_part = plan.options.part is not None
-    close(report, annotations, plan.indices, shows_void=plan.layout.INDEX, part=is_part)
+    if annotations.ledger:
+        add_declared(report, annotations.ledger, names=annotations.names, indices=plan.indices)
+        is_part = plan.options.part is not None
+        judge_painted(report, shows_void=plan.layout.INDEX, is_part=is_part)
     report.notes = [f"{f.image}: instance {f.instance}: {f.message}" for f in annotations.findings]
     left_out = plan.of_run(annotations.images_left_out)
     report.notes += [f"{image.name}: left out: {image.reason}" for image in left_out]
@@ -94,48 +94,43 @@ def _report(plan: Plan, tally: Tally) -> Report:
     return report
 
 
-def convert_images(plan: Plan, indices: Sequence[int]) -> Made:
+def convert_images(plan: Plan, indices: Sequence[int]) -> Batch:
     """Convert some images of a plan. What is wrong with one of them alone is told in its outcome."""
-    made = Made()
+    batch = Batch()
     for index in indices:
         outcome = Outcome(plan.annotations.names[index])
         try:
-            _convert_image(plan, index, outcome, made)
+            _convert_image(plan, index, outcome, batch)
         except BackendError:
             raise
         except PolymaskError as error:
             outcome.failure = error
         except Exception as error:  # noqa: BLE001 - the one boundary: an image's bug must not stop the others
             outcome.failure = PolymaskError(f"{type(error).__name__}: {error}; please report this")
-        made.tally.add(outcome)
-    return made
+        batch.tally.add(outcome)
+    return batch
 
 
-def _convert_image(plan: Plan, index: int, outcome: Outcome, made: Made) -> None:
+def _convert_image(plan: Plan, index: int, outcome: Outcome, batch: Batch) -> None:
     declared = plan.annotations.decode(index)
     record = plan.chosen(declared)
     painting = striped(record, plan.label_map, plan.rules)
     if entry := plan.sink.finished(record):
-        account(outcome, declared, painting, is_drawn=False)
-        made.keep(record.name, manifest_line(entry))
+        _count_instances(outcome, plan.account(painting, declared, is_drawn=False))
+        batch.keep(record.name, manifest_line(entry))
         return
     drawn = plan.layout.draw(painting, _with_picture(plan, index))
     if plan.options.copy_images:
         drawn = replace(drawn, files=(*drawn.files, _picture(plan, index)))
     changed = False if plan.options.dry_run else plan.sink.write(drawn)
-    line = plan.sink.line(record, record_sha256(record), drawn, remaining=_remaining(plan, painting))
+    account = plan.account(painting, declared)
+    remaining = account.remaining if plan.deletes else None
+    line = plan.sink.line(record, record_sha256(record), drawn, remaining=remaining)
     if changed or plan.sink.differs(record.name, line):
         outcome.written.append(drawn.mask)
-    _count(outcome, painting, index=plan.layout.INDEX)
-    account(outcome, declared, painting)
-    made.keep(record.name, line, drawn.row)
-
-
-def _remaining(plan: Plan, painting: Painting) -> ImageRecord | None:
-    """What a painted record is once its polygons are deleted; None where nothing is to be."""
-    if not plan.deletes:
-        return None
-    return without(painting.record, unaccounted(painting, index=plan.layout.INDEX))
+    _count_pixels(outcome, painting, index=plan.layout.INDEX)
+    _count_instances(outcome, account)
+    batch.keep(record.name, line, drawn.row)
 
 
 def _with_picture(plan: Plan, index: int) -> LayoutOptions:
@@ -159,7 +154,12 @@ def _picture(plan: Plan, index: int) -> tuple[str, bytes]:
         raise InputError(f"{error}; the picture is needed to copy it") from None
 
 
-def _count(outcome: Outcome, painting: Painting, *, index: bool) -> None:
+def _count_instances(outcome: Outcome, account: Account) -> None:
+    outcome.left_out = Counter(account.unpainted.values())
+    outcome.painted = len(account.declared.instances) - len(account.unpainted)
+
+
+def _count_pixels(outcome: Outcome, painting: Painting, *, index: bool) -> None:
     """Tell an outcome what was painted, and which pixels several labels claim."""
     outcome.labels = _pixels_of_labels(painting, index=index)
     outcome.conflicts = painting.conflicts if index else without_winners(painting.conflicts)

@@ -28,11 +28,11 @@ from pycocotools import mask as pycocotools_mask
 
 from polymask.codecs.png import decode_rgba, encode_rgba
 from polymask.conversion import run as conversion
+from polymask.conversion.folder_sink import Batch
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.plan import Plan, make_plan
 from polymask.conversion.run import convert_images, run_plan
 from polymask.model import ImageRecord, Instance, Polygon
-from polymask.outcome import Made
 from polymask.painting.painting import label_masks
 from tests.benchmarks.__main__ import renew
 from tests.benchmarks.generator import annotation, write_coco
@@ -51,8 +51,8 @@ def image_times() -> Iterator[list[float]]:
     """The seconds that each image takes to convert, filled in while runs go on."""
     times: list[float] = []
 
-    def timed(plan: Plan, indices: Sequence[int]) -> Made:
-        made = Made()
+    def timed(plan: Plan, indices: Sequence[int]) -> Batch:
+        made = Batch()
         for index in indices:
             began = time.process_time()
             made.add(convert_images(plan, [index]))

@@ -28,6 +28,9 @@ from polymask.conversion import plan as planning
 from polymask.conversion.deletion_journal import BACKUP, JOURNAL, Log, temporary_name
 from polymask.conversion.restore import restore_folder
 from polymask.formats import Annotations, open_annotations
+from polymask.labels.label_map import LabelMap
+from polymask.model import ImageRecord
+from polymask.painting.painting import Painting, Rules
 from polymask.painting.strips import painting as striped
 from polymask.storage import durable
 from polymask.storage.durable import make_lasting, replace_file
@@ -217,9 +220,12 @@ def test_a_mask_that_is_not_its_polygons_deletes_nothing(
     """Masks are painted again from the file that is there: that a manifest agrees with them is no proof."""
     path = coco_file()
     before = path.read_bytes()
-    monkeypatch.setattr(
-        "polymask.conversion.run.striped", lambda record, *rest: striped(replace(record, instances=()), *rest)
-    )
+
+    def blank(record: ImageRecord, label_map: LabelMap, rules: Rules) -> Painting:
+        instances = tuple(replace(instance, shape=()) for instance in record.instances)
+        return striped(replace(record, instances=instances), label_map, rules)
+
+    monkeypatch.setattr("polymask.conversion.run.striped", blank)
     with pytest.raises(ProofError, match="is not the mask of its polygons"):
         convert(path, tmp_path / "out", delete_source=True)
     assert path.read_bytes() == before
