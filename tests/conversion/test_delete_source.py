@@ -15,6 +15,7 @@ from polymask import (
     FormatError,
     InputError,
     NotFound,
+    Polygon,
     PolymaskError,
     ProofError,
     SourceChanged,
@@ -221,11 +222,15 @@ def test_a_mask_that_is_not_its_polygons_deletes_nothing(
     path = coco_file()
     before = path.read_bytes()
 
-    def blank(record: ImageRecord, label_map: LabelMap, rules: Rules) -> Painting:
-        instances = tuple(replace(instance, shape=()) for instance in record.instances)
+    def shifted(record: ImageRecord, label_map: LabelMap, rules: Rules) -> Painting:
+        """All that is there, one pixel beside its place."""
+        instances = tuple(
+            replace(i, shape=[Polygon(polygon.exterior + 1) for polygon in i.shape])  # type: ignore[union-attr]
+            for i in record.instances
+        )
         return striped(replace(record, instances=instances), label_map, rules)
 
-    monkeypatch.setattr("polymask.conversion.run.striped", blank)
+    monkeypatch.setattr("polymask.conversion.run.striped", shifted)
     with pytest.raises(ProofError, match="is not the mask of its polygons"):
         convert(path, tmp_path / "out", delete_source=True)
     assert path.read_bytes() == before
