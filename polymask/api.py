@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polymask.conversion.conservation import refuse_nothing
-from polymask.conversion.job import Job
 from polymask.conversion.options import ConvertOptions, chosen_options
+from polymask.conversion.plan import make_plan
 from polymask.conversion.restore import restore_folder
+from polymask.conversion.run import run_plan
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError, ProofError
 from polymask.formats import open_annotations
@@ -18,7 +18,7 @@ from polymask.labels.label_map import LabelMap
 from polymask.limits import LIMITS, Limits
 from polymask.painting.painting import Rules
 from polymask.parallel.progress import Progress
-from polymask.results import Report
+from polymask.results import Report, judge_source
 from polymask.storage.urls import located
 
 if TYPE_CHECKING:
@@ -105,13 +105,13 @@ def _local(
     for name in ("filter", "check_images", "journal", "add_labels"):
         if getattr(options, name):
             raise InputError(f"--{name.replace('_', '-')} is for datasets (dataloop://…)")
-    job = Job(source, dest, options)
-    report = job.run(executor=executor, progress=progress)
+    plan = make_plan(source, dest, options)
+    report = run_plan(plan, executor=executor, progress=progress)
     if preview is not None:
-        from polymask.conversion.dry_run import preview_of_job
+        from polymask.conversion.dry_run import preview_of_plan
         from polymask.report.html import write
 
-        write(preview_of_job(job, located(dest)), preview)
+        write(preview_of_plan(plan, located(dest)), preview)
     return report
 
 
@@ -174,7 +174,7 @@ def _upload(source: Place, url: str, options: ConvertOptions, progress: Progress
         start=progress.start if progress else None,
         advance=progress.advance if progress else None,
     )
-    refuse_nothing(report, annotations)
+    judge_source(report, annotations.ledger)
     return report
 
 
@@ -191,7 +191,7 @@ def _download(url: str, dest: Place, options: ConvertOptions, progress: Progress
         dataset, options.reading, query=options.filter, check_images=options.check_images
     )
     with ThreadPoolExecutor(options.workers) as threads:
-        return Job(annotations, dest, options).run(executor=threads, progress=progress)
+        return run_plan(make_plan(annotations, dest, options), executor=threads, progress=progress)
 
 
 def verify(

@@ -28,6 +28,8 @@ KINDS = {
     "background": "give their labels a name or a value other than the background's",
     "void": "give their labels a name or a value other than void",
     "empty": "compare their coordinates with the size of the images: `polymask check`",
+    "hidden": "",
+    "deleted": "",
     "where": "choose other images with --where",
     "failed": "",
 }

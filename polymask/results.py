@@ -1,13 +1,23 @@
-"""What a run did, as plain data: the one report of every conversion, verification and restoration."""
+"""What a run did: the outcome of each image or item, their tally, and the one report of every command.
+
+A report says what became of all annotations that the source declares: painted + joined + left out.
+"""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from polymask.ledger import Reason, by_count
+from polymask.errors import InputError, PolymaskError
+from polymask.ledger import Ledger, Reason, by_count, nothing_painted
 from polymask.model import Conflict, Skipped
+from polymask.painting.accounted import CROWD, VOID
+from polymask.painting.conflicts import ConflictSum
+from polymask.painting.label_choice import NOT_CHOSEN
+
+OTHER_IMAGES = Reason("where", "of images that are not chosen")
+FAILED = Reason("failed", "of images that failed")
 
 
 @dataclass(slots=True)
@@ -84,10 +94,10 @@ class Report:
             "nothing_painted": self.nothing_painted,
             "unsegmented": self.unsegmented,
             "skipped": [_plain(skipped) for skipped in self.skipped],
-            "unsupported": [_plain(one) for one in self.unsupported],
+            "unsupported": [_plain(skipped) for skipped in self.unsupported],
             "failed": self.failed,
             "failures": [_plain(failure) for failure in self.failures],
-            "kept": [_plain(one) for one in self.kept],
+            "kept": [_plain(skipped) for skipped in self.kept],
             "notes": self.notes,
             "written": self.written,
             "unchanged": self.unchanged,
@@ -100,3 +110,143 @@ class Report:
 
 def _plain(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one image or item, or what would."""
+
+    name: str
+    instances: int = 0
+    labels: dict[str, tuple[int, int]] = field(default_factory=dict)
+    conflicts: tuple[Conflict, ...] = ()
+    contested: int = 0
+    labeled: int = 0
+    written: list[str] = field(default_factory=list)
+    retracted: int = 0
+    deleted: int = 0
+    unsupported: Sequence[Skipped] = ()
+    painted: int = 0
+    left_out: Counter[Reason] = field(default_factory=Counter)
+    skipped: Sequence[Skipped] = ()
+    failure: PolymaskError | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was done."""
+        return bool(self.written or self.retracted or self.deleted)
+
+
+class Tally:
+    """Outcomes, summed up in a report; the tallies of several processes add up in their order.
+
+    >>> tally, other = Tally(), Tally()
+    >>> tally.add(Outcome("a.jpg", labels={"cat": (1, 4)}))
+    >>> other.add(Outcome("b.jpg", labels={"cat": (2, 5)}))
+    >>> tally.merge(other)
+    >>> tally.report.images, tally.report.labels
+    (2, {'cat': {'instances': 3, 'pixels': 9}})
+    """
+
+    def __init__(self) -> None:
+        self.report = Report(kernel="")
+        self._conflicts = ConflictSum()
+
+    def add(self, outcome: Outcome) -> None:
+        """Add one image's outcome."""
+        report = self.report
+        report.images += 1
+        report.unsupported.extend(outcome.unsupported)
+        report.skipped.extend(outcome.skipped)
+        report.deleted += outcome.deleted
+        if outcome.failure is not None:
+            reason = str(outcome.failure).removeprefix(f"{outcome.name}: ")  # it is told beside its name
+            report.failures.append(Skipped(outcome.name, reason))
+            report.exit_code = max(report.exit_code, _exit_code(outcome.failure))
+            report.written += outcome.changed
+            return
+        report.instances += outcome.instances
+        report.painted += outcome.painted
+        report.left_out += outcome.left_out
+        report.written += outcome.changed
+        report.unchanged += not outcome.changed
+        report.conflict_pixels += outcome.contested
+        report.labeled_pixels += outcome.labeled
+        self._conflicts.add(outcome.conflicts)
+        for name, (instances, pixels) in outcome.labels.items():
+            self._count(name, instances, pixels)
+
+    def _count(self, name: str, instances: int, pixels: int) -> None:
+        counts = self.report.labels.setdefault(name, {"instances": 0, "pixels": 0})
+        counts["instances"] += instances
+        counts["pixels"] += pixels
+
+    def merge(self, other: "Tally") -> None:
+        """Add what another tally holds, behind what this one does."""
+        mine, more = self.report, other.report
+        for name in _NUMBERS:
+            setattr(mine, name, getattr(mine, name) + getattr(more, name))
+        for name in _LISTS:
+            getattr(mine, name).extend(getattr(more, name))
+        mine.left_out += more.left_out
+        mine.exit_code = max(mine.exit_code, more.exit_code)
+        self._conflicts.add(other._conflicts.conflicts)
+        for name, counts in more.labels.items():
+            self._count(name, counts["instances"], counts["pixels"])
+
+    def finished(self) -> Report:
+        """The report, with its conflicts."""
+        self.report.conflicts = self._conflicts.conflicts
+        return self.report
+
+
+_NUMBERS = (
+    "images", "instances", "painted", "written", "unchanged", "deleted", "conflict_pixels", "labeled_pixels",
+)  # fmt: skip
+_LISTS = ("unsupported", "skipped", "failures")
+
+
+def _exit_code(failure: PolymaskError) -> int:
+    return 1 if isinstance(failure, InputError) else failure.exit_code
+
+
+def add_declared(report: Report, ledger: Ledger, *, names: Sequence[str], indices: Sequence[int]) -> None:
+    """Add to a report what its source's ledger says of the images of a run, `indices` among `names`."""
+    chosen: Collection[int] = range(len(names))
+    if len(indices) < len(names):
+        chosen = set(indices)
+        outside = sum(ledger.declared_of(i) for i in range(len(names)) if i not in chosen)
+        report.left_out[OTHER_IMAGES] += outside
+    failures = {failure.name for failure in report.failures}
+    failed = {index for index in indices if names[index] in failures} if failures else set()
+    report.left_out[FAILED] += sum(ledger.of_image[i] + ledger.joined_in.get(i, 0) for i in failed)
+    for reason, images in ledger.left_out.items():
+        report.left_out[reason] += sum(count for image, count in images.items() if image in chosen)
+    report.left_out += ledger.of_no_image
+    report.joined = sum(n for i, n in ledger.joined_in.items() if i in chosen and i not in failed)
+    report.declared = ledger.declared
+
+
+def judge_painted(report: Report, *, shows_void: bool, is_part: bool = False) -> None:
+    """Tell a report whether nothing was painted though annotations were asked for: exit code 1.
+
+    `shows_void` where the masks have pixels for what is painted as void. A part of a run, which may
+    have no image of what is chosen, is not judged for it.
+    """
+    if is_part and (report.left_out[NOT_CHOSEN] or report.left_out[CROWD]):
+        return
+    asked = (report.declared or 0) - report.left_out[OTHER_IMAGES]
+    shown = report.painted + (report.left_out[VOID] if shows_void else 0)
+    if asked and not shown and not report.failures:
+        _tell_nothing_painted(report, asked, report.left_out - Counter({OTHER_IMAGES: asked}))
+
+
+def judge_source(report: Report, ledger: Ledger | None) -> None:
+    """Tell a report of a source none of whose annotations is an instance that it painted nothing."""
+    if ledger and ledger.declared and not ledger.instances:
+        _tell_nothing_painted(report, ledger.declared, ledger.omitted)
+
+
+def _tell_nothing_painted(report: Report, declared: int, left_out: Counter[Reason]) -> None:
+    report.nothing_painted = nothing_painted(declared, left_out)
+    report.exit_code = max(report.exit_code, 1)

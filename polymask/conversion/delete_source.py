@@ -1,4 +1,4 @@
-"""Deleting local polygons that stored masks prove: what is tried first, and the order of it.
+"""Deleting local polygons that stored masks prove, in an order that loses nothing when it is cut short.
 
 The order, under the lock of DEST: there is a journal → every mask is durable and in the manifest →
 the annotation file is read again and must be what was read first → every mask is painted again from
@@ -7,11 +7,11 @@ to happen (fsync) → the file is replaced by one without those polygons (tempor
 fsync of the folder). Only instances go of which the proven mask shows something: see `accounted`.
 """
 
-import os
 from collections import Counter
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -26,111 +26,52 @@ from polymask.conversion.deletion_journal import (
     read_log,
     temporary_name,
 )
-from polymask.errors import Denied, FormatError, InputError, PolymaskError, ProofError, SourceChanged
+from polymask.conversion.plan import Plan
+from polymask.errors import PolymaskError, ProofError, SourceChanged
 from polymask.formats import Annotations, open_annotations
-from polymask.formats.coco.cutting import outline_in_memory, rows_of, sections_of
+from polymask.formats.coco.cutting import is_restorable
 from polymask.layouts.common.read_back import Folder, MaskFolder
+from polymask.ledger import Reason
 from polymask.model import ImageRecord, Runs, Skipped
-from polymask.painting.accounted import BEFORE, deletable, unaccounted, without
 from polymask.painting.strips import painting as striped
 from polymask.provenance.digest import record_sha256
 from polymask.results import Report
 from polymask.storage.durable import read_whole, replace_file
 from polymask.storage.local import Root
 from polymask.storage.safe_names import WORK
-from polymask.storage.urls import Location, Url
 
-if TYPE_CHECKING:
-    from polymask.conversion.job import Job
-
-MOST_BYTES = 4 << 30  # of a file that polygons are taken out of
-MOST_NAMED = 3
-LAYOUTS = ("index", "binary", "voc")  # those that keep nothing of an image but its own files
+MOST_NAMED = 3  # polygons in a note
+EARLIER = Reason("deleted", "which the deletion before left there: its mask does not hold it")
 
 
-def refuse_undeletable(annotations: Annotations, dest: Location, layout: str) -> None:
-    """Raise `InputError` where polygons cannot be deleted from the source, or be proven by the layout."""
-    for place in (annotations.path, dest):
-        if isinstance(place, Url):
-            raise InputError(
-                "--delete-source is for disks: a store cannot replace a file only if it is unchanged; "
-                f"copy {place} here, or leave --delete-source out"
-            )
-    if annotations.without is None or not annotations.path.is_file():
-        raise InputError(
-            "--delete-source takes polygons out of a COCO file with `images` and `annotations`; this "
-            "source is none: leave --delete-source out"
-        )
-    assert isinstance(annotations.path, Path)
-    if annotations.path.stat().st_size > MOST_BYTES:
-        raise InputError(
-            f"{annotations.path} is too large for --delete-source, which needs its file in memory twice "
-            f"(at most {MOST_BYTES >> 30} GiB); split it first"
-        )
-    if layout not in LAYOUTS:
-        raise InputError(f"--delete-source goes with --to {', '.join(LAYOUTS)}; convert to one of them first")
-
-
-def rehearse(path: Location, dest: Location) -> str:
-    """Try all that deleting will have to do, before anything is written; returns the file's digest.
-
-    Raises `FormatError` where the file could not be rewritten and put back, `Denied` where it could
-    not be replaced, `InputError` where it lies among our own files, `ProofError` for a damaged journal.
-    """
-    assert isinstance(path, Path)
-    assert isinstance(dest, Path)
-    real = path.resolve()
-    if real.is_relative_to((dest / WORK).resolve()):
-        raise InputError(f"{path} lies in {dest / WORK}, which is polymask's own; move it elsewhere first")
-    if not os.access(real.parent, os.W_OK | os.X_OK):
-        raise Denied(f"{real.parent} cannot be written to, so {path} cannot be replaced")
-    data = read_whole(path)
-    if not is_restorable(data):
-        raise FormatError(
-            f"{path}: --delete-source could not put it back: no `images` and `annotations` in it"
-        )
-    if dest.is_dir():
-        read_log(Root(dest))
-    return sha256(data).hexdigest()
-
-
-def is_restorable(data: bytes) -> bool:
-    """Whether bytes are an annotation file that polygons can be taken out of, and put back."""
-    try:
-        rows_of(data, "annotations")
-        return "images" in sections_of(outline_in_memory(data))
-    except FormatError:
-        return False
-
-
-def begin_deleting(job: "Job") -> None:
+def begin_deleting(plan: Plan) -> None:
     """Have a journal in DEST before its manifest speaks of what may be deleted."""
-    assert isinstance(job.sink.root, Root)
-    begin(job.sink.root)
+    assert isinstance(plan.sink.root, Root)
+    begin(plan.sink.root)
 
 
-def delete_accounted(job: "Job", report: Report) -> None:
+def delete_accounted(plan: Plan, report: Report) -> None:
     """Delete the polygons that proven masks account for; tells in the report how many, and what stays.
 
     Raises `SourceChanged` where the file is no longer what was read, `ProofError` where a
     mask is not what the file says, `PolymaskError` above `max_delete`; then nothing is deleted.
     """
-    path, root = job.annotations.path, job.sink.root
+    path, root = plan.annotations.path, plan.sink.root
     assert isinstance(path, Path)
     assert isinstance(root, Root)
-    _clear_stale(job)
+    _clear_stale(plan)
     data = _bytes(path)
-    if sha256(data).hexdigest() != job.source_sha256:
+    if sha256(data).hexdigest() != plan.source_sha256:
         raise SourceChanged(f"{path} was changed while its masks were made; run again")
-    annotations = open_annotations(path, format=job.options.from_, options=job.options.reading)
+    annotations = open_annotations(path, format=plan.options.from_, options=plan.options.reading)
     if annotations.without is None:
         raise SourceChanged(f"{path} is no longer a file that polygons can be taken out of")
-    gone = _proven(job, annotations, report)
+    gone = _proven(plan, annotations, report)
     _tell_what_stays(report, path)
     deleted = sum(map(len, gone.values()))
     if not deleted:
         return
-    most = job.options.max_delete
+    most = plan.options.max_delete
     if most is not None and deleted > most:
         raise PolymaskError(f"{deleted} polygons would be deleted, more than --max-delete {most}; none was")
     after = annotations.without(data, gone)
@@ -140,58 +81,60 @@ def delete_accounted(job: "Job", report: Report) -> None:
     report.notes.append(f"{deleted} polygons deleted from {path}; `polymask restore {root.path}` undoes it")
 
 
-def _proven(job: "Job", annotations: Annotations, report: Report) -> dict[int, list[int]]:
+def _proven(plan: Plan, annotations: Annotations, report: Report) -> dict[int, list[int]]:
     """What may go: for an image's place, the positions in its record of the polygons that its mask holds.
 
     Each stored mask equals one painted from the file as it is. What stays is told in the report.
     """
-    folder = open_mask_folder(Folder(job.sink.root.path, job.options.limits))
-    lines = job.sink.written
+    folder = open_mask_folder(Folder(plan.sink.root.path, plan.options.limits))
+    lines = plan.sink.written
     proven: dict[int, list[int]] = {}
-    for index in job.indices:
+    for index in plan.indices:
         name = annotations.names[index]
         if name not in lines:  # it failed
             continue
-        record = annotations.decode(index)
-        chosen = [place for place, one in enumerate(record.instances) if job.is_painted(one.label)]
-        positions = _prove(job, folder, msgspec.json.decode(lines[name]), job.chosen(record), report)
-        if positions:
-            proven[index] = [chosen[position] for position in positions]
+        entry = msgspec.json.decode(lines[name])
+        if positions := _prove(plan, folder, entry, annotations.decode(index), report):
+            proven[index] = positions
     return proven
 
 
 def _prove(
-    job: "Job", folder: MaskFolder | None, entry: dict[str, Any], record: ImageRecord, report: Report
+    plan: Plan, folder: MaskFolder | None, entry: dict[str, Any], declared: ImageRecord, report: Report
 ) -> list[int]:
     """The positions in a record of the polygons that its stored mask holds."""
-    if reason := damage(job.sink.root.path, folder, entry):
-        raise ProofError(f"{record.name}: {reason}; nothing was deleted")
-    if job.sink.finished(record) is not None:
-        _note_what_stays(record, dict.fromkeys(range(len(record.instances)), BEFORE), report)
+    if reason := damage(plan.sink.root.path, folder, entry):
+        raise ProofError(f"{declared.name}: {reason}; nothing was deleted")
+    record = plan.chosen(declared)
+    if plan.sink.finished(record) is not None:
+        _note_what_stays(plan, declared, dict.fromkeys(range(len(declared.instances)), EARLIER), report)
         return []
-    painting = striped(record, job.label_map, job.rules)
-    again = job.layout.draw(painting, job.layout_options)
-    reasons = unaccounted(painting, index=job.layout.INDEX)
+    painting = striped(record, plan.label_map, plan.rules)
+    again = plan.layout.draw(painting, plan.layout_options)
+    account = plan.account(painting, declared)
     remaining = entry.get("remaining_sha256", record_sha256(record))
-    if again.pixels_sha256 != entry["pixels_sha256"] or record_sha256(without(record, reasons)) != remaining:
+    if again.pixels_sha256 != entry["pixels_sha256"] or record_sha256(account.remaining) != remaining:
         raise ProofError(
             f"{record.name}: {entry['mask']} is not the mask of its polygons; nothing was deleted"
         )
-    _note_what_stays(record, reasons, report)
-    return deletable(record, reasons)
+    _note_what_stays(plan, declared, account.unaccounted, report)
+    return account.deletable
 
 
-def _note_what_stays(record: ImageRecord, reasons: dict[int, str], report: Report) -> None:
-    for place, reason in reasons.items():
-        instance = record.instances[place]
-        if not isinstance(instance.shape, Runs):
-            report.kept.append(Skipped(f"{record.name}: instance {instance.id}", reason))
+def _note_what_stays(
+    plan: Plan, declared: ImageRecord, reasons: Mapping[int, Reason], report: Report
+) -> None:
+    """List the chosen polygons that no mask holds."""
+    for position, reason in sorted(reasons.items()):
+        instance = declared.instances[position]
+        if not isinstance(instance.shape, Runs) and plan.labels.is_painted(instance.label):
+            report.kept.append(Skipped(f"{declared.name}: instance {instance.id}", reason.text))
 
 
 def _tell_what_stays(report: Report, path: Path) -> None:
     """A note for each reason why polygons stay in their file."""
-    for reason, count in Counter(one.reason for one in report.kept).items():
-        names = [one.name for one in report.kept if one.reason == reason][:MOST_NAMED]
+    for reason, count in Counter(polygon.reason for polygon in report.kept).items():
+        names = [polygon.name for polygon in report.kept if polygon.reason == reason][:MOST_NAMED]
         more = f" and {count - len(names)} more" if count > len(names) else ""
         report.notes.append(f"{count} polygons stay in {path} ({reason}): {', '.join(names)}{more}")
 
@@ -220,17 +163,17 @@ def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: in
     return replace_file(path, after, temporary=temporary_name(root, real, *digests))
 
 
-def _source(job: "Job") -> str:
-    assert isinstance(job.annotations.path, Path)
-    return str(job.annotations.path.resolve())
+def _source(plan: Plan) -> str:
+    assert isinstance(plan.annotations.path, Path)
+    return str(plan.annotations.path.resolve())
 
 
-def _clear_stale(job: "Job") -> None:
+def _clear_stale(plan: Plan) -> None:
     """Remove what killed runs left beside sources: those that the journal tells of, or else the backups."""
-    root = job.sink.root
+    root = plan.sink.root
     assert isinstance(root, Root)
-    log, source = read_log(root), _source(job)
-    backups = (Deletion(source, "", name, job.source_sha256) for name in backups_in(root))
+    log, source = read_log(root), _source(plan)
+    backups = (Deletion(source, "", name, plan.source_sha256) for name in backups_in(root))
     clear_stale(root, [*(log.deletions if log else ()), *backups])
 
 

@@ -3,23 +3,23 @@
 from dataclasses import replace
 
 from polymask.analysis.mask_sets import masks_in
-from polymask.conversion.job import Job
+from polymask.conversion.plan import Plan
 from polymask.report.changes import Changes, preview_of_changes
 from polymask.report.html import Preview
 from polymask.storage.urls import Location, listed_once, located
 
 
-def preview_of_job(job: Job, dest: Location) -> Preview:
-    """The images that a job would paint, before and after."""
-    options, annotations = job.options, job.annotations
+def preview_of_plan(plan: Plan, dest: Location) -> Preview:
+    """The images that a plan would paint, before and after."""
+    options, annotations = plan.options, plan.annotations
     chosen = replace(
         annotations,
-        names=[annotations.names[index] for index in job.indices],
-        decode=lambda at: job.chosen(annotations.decode(job.indices[at])),
-        picture=(lambda at: picture(job.indices[at])) if (picture := annotations.picture) else None,
-        picture_file=lambda at: annotations.picture_file(job.indices[at]),
+        names=[annotations.names[index] for index in plan.indices],
+        decode=lambda at: plan.chosen(annotations.decode(plan.indices[at])),
+        picture=(lambda at: picture(plan.indices[at])) if (picture := annotations.picture) else None,
+        picture_file=lambda at: annotations.picture_file(plan.indices[at]),
     )
-    masks = masks_in(dest, labels=job.label_map, limits=options.limits)
+    masks = masks_in(dest, labels=plan.label_map, limits=options.limits)
     images = listed_once(located(options.images)) if options.images else None
-    survey = Changes(chosen, masks, label_map=job.label_map, rules=job.rules, images=images)
+    survey = Changes(chosen, masks, label_map=plan.label_map, rules=plan.rules, images=images)
     return preview_of_changes(survey, f"{annotations.path.name} → {dest.name}", workers=options.workers)

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
-from polymask.conversion.delete_source import is_restorable
 from polymask.conversion.deletion_journal import (
     JOURNAL,
     Deletion,
@@ -15,6 +14,7 @@ from polymask.conversion.deletion_journal import (
     temporary_name,
 )
 from polymask.errors import FormatError, InputError, NotFound, PolymaskError, ProofError, SourceChanged
+from polymask.formats.coco.cutting import is_restorable
 from polymask.model import Skipped
 from polymask.results import Report
 from polymask.storage.durable import make_lasting, read_whole, replace_file

@@ -15,7 +15,7 @@ from polymask.errors import BackendError, PolymaskError, ProofError, SourceChang
 from polymask.in_place.holdings import Drawn, Holding
 from polymask.in_place.journal import Journal
 from polymask.in_place.protocols import Item, Reading, Sink, Source
-from polymask.outcome import Outcome
+from polymask.results import Outcome
 
 READ_BACKS = 6  # a service may show what was written a little later
 WAIT = 0.2  # seconds before the second reading; doubled each time

@@ -19,13 +19,12 @@ from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
 from polymask.in_place.reconcile import Decision, Drawn, decide_all
 from polymask.labels.label_map import LabelMap
 from polymask.limits import Limits
-from polymask.outcome import Outcome, Tally
 from polymask.painting.painting import Painting, Rules
 from polymask.parallel.pool import in_threads
 from polymask.parallel.shards import Shard
 from polymask.provenance.claims import Mask
 from polymask.raster import KERNEL
-from polymask.results import Report
+from polymask.results import Outcome, Report, Tally
 
 ROUNDS = 3  # of writing what is wanted; more means that somebody else works against this run
 

@@ -22,7 +22,7 @@ from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, s
 from polymask.layouts.common.splits import split_lists
 from polymask.limits import Limits
 from polymask.model import IndexMask, Runs, Spans
-from polymask.painting.accounted import deletable, unaccounted
+from polymask.painting.accounted import Account
 from polymask.painting.painting import Painting
 from polymask.provenance.claims import Mask, new_mask
 from polymask.provenance.digest import combined_sha256, geometry_sha256, pixels_sha256
@@ -107,8 +107,7 @@ def _masks(painting: Painting, options: LayoutOptions, *, polygons_only: bool) -
 
 def _held(painting: Painting) -> frozenset[str]:
     """The ids of the polygons that the masks hold; without those of others that the masks do not hold."""
-    reasons = unaccounted(painting, index=False)
-    places = set(deletable(painting.record, reasons))
+    places = set(Account(painting, index=False).deletable)
     ids: dict[bool, set[str]] = {True: set(), False: set()}
     for place, instance in enumerate(painting.record.instances):
         ids[place in places].add(str(instance.id))

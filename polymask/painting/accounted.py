@@ -1,76 +1,126 @@
-"""Which instances a mask accounts for: the one answer that everything that deletes must ask for.
+"""What became of each instance of a record: the one answer from which a run's count and deletions are made.
 
-Accounted for is what was painted, not what was read. An instance that a rule leaves out, or of
-which no pixel is in the mask as its label's, is in the annotations only, and has to stay there.
+Painted is not what was read: an instance that a rule leaves out, or that covers no pixel, is in the
+annotations only. Accounted for is what was painted and can be seen in the mask; only that may be deleted.
 """
 
-from collections.abc import Container
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
+from polymask.ledger import Reason
 from polymask.model import ImageRecord, Runs
+from polymask.painting.label_choice import LabelChoice
 from polymask.painting.painting import Painting
 from polymask.raster.spans import flat_indices
 
-CROWD = "a crowd region, which --crowd skip leaves out"
-BACKGROUND = "painted as background, which tells of no instance"
-VOID = "painted as void, which tells of no label"
-EMPTY = "covers no pixel of the image"
-BEFORE = "which the deletion before left there: its mask does not hold it"
-HIDDEN = "hidden: no pixel of the mask is its own"
+CROWD = Reason("crowd", "a crowd, left out by --crowd skip")
+BACKGROUND = Reason("background", "painted as background")
+VOID = Reason("void", "painted as void")
+EMPTY = Reason("empty", "no pixel: empty, too small, or outside the image")
+HIDDEN = Reason("hidden", "hidden: no pixel of the mask is its own")
 
 
-def unaccounted(painting: Painting, *, index: bool) -> dict[int, str]:
-    """The instances of `painting.record` that its masks do not hold, by position, each with the reason.
+class Account:
+    """What became of each instance that a record declares, by its position there.
 
-    With `index` it is one mask in which labels overpaint each other, else each label has its own.
+    `declared` is the record as its source has it, where `choice` took only some of its instances to be
+    painted. With `index` there is one mask in which labels overpaint each other, else each label has a
+    mask. With `is_drawn` False only labels and rules are asked: the mask is there, its polygons are gone.
 
-    >>> from polymask import ImageRecord, Instance, LabelMap, Polygon
+    What is wholly hidden under others in an index mask was painted, but is not accounted for.
+
+    >>> from polymask import Instance, LabelMap, Polygon
     >>> from polymask.painting.painting import Rules
     >>> low = Instance(1, "cat", Polygon([(0, 0), (2, 0), (2, 1), (0, 1)]))
     >>> top = Instance(2, "dog", Polygon([(0, 0), (3, 0), (3, 1), (0, 1)]))
     >>> labels = LabelMap.from_names(["cat", "dog"])
     >>> painting = Painting(ImageRecord(1, "a.jpg", (1, 4), (low, top)), labels, Rules())
-    >>> unaccounted(painting, index=True)
-    {0: 'hidden: no pixel of the mask is its own'}
-    >>> unaccounted(painting, index=False)
-    {}
+    >>> account = Account(painting, index=True)
+    >>> account.unpainted, account.unaccounted, account.deletable
+    ({}, {0: Reason(kind='hidden', text='hidden: no pixel of the mask is its own')}, [1])
+    >>> Account(painting, index=False).deletable
+    [0, 1]
     """
-    reasons = dict.fromkeys(range(len(painting.record.instances)), CROWD)
-    places = {id(instance): place for place, instance in enumerate(painting.record.instances)}
-    shown = _shown(painting) if index else [True] * len(painting.instances)
-    for number, instance in enumerate(painting.instances):
-        reasons[places[id(instance)]] = _reason(painting, number, shown=shown[number])
-    return {place: reason for place, reason in reasons.items() if reason}
 
+    def __init__(
+        self,
+        painting: Painting,
+        *,
+        index: bool,
+        declared: ImageRecord | None = None,
+        choice: LabelChoice | None = None,
+        is_drawn: bool = True,
+    ) -> None:
+        self.painting, self.index, self.is_drawn = painting, index, is_drawn
+        self.declared = declared or painting.record
+        self.choice = choice or LabelChoice(label_map=painting.label_map)
 
-def deletable(record: ImageRecord, reasons: Container[int]) -> list[int]:
-    """The positions of the polygons that may be deleted: all but those that are `unaccounted`. Runs stay."""
-    return [
-        place
-        for place, instance in enumerate(record.instances)
-        if place not in reasons and not isinstance(instance.shape, Runs)
-    ]
+    @cached_property
+    def unpainted(self) -> dict[int, Reason]:
+        """The instances that are left out, each with the reason."""
+        return {**self._not_chosen, **dict(self._not_painted())}
 
+    @cached_property
+    def unaccounted(self) -> dict[int, Reason]:
+        """The instances that the masks do not hold, each with the reason: unpainted, or hidden."""
+        if not self.index:
+            return self.unpainted
+        hidden = (at for at, shown in zip(self._positions, _shown(self.painting), strict=True) if not shown)
+        return {**dict.fromkeys(hidden, HIDDEN), **self.unpainted}
 
-def without(record: ImageRecord, reasons: Container[int]) -> ImageRecord:
-    """What a record is once its `deletable` polygons are deleted."""
-    gone = frozenset(deletable(record, reasons))
-    kept = tuple(instance for place, instance in enumerate(record.instances) if place not in gone)
-    return replace(record, instances=kept)
+    @property
+    def deletable(self) -> list[int]:
+        """The polygons that may be deleted: all that are accounted for. Runs stay."""
+        return [
+            position
+            for position, instance in enumerate(self.declared.instances)
+            if position not in self.unaccounted and not isinstance(instance.shape, Runs)
+        ]
 
+    @property
+    def remaining(self) -> ImageRecord:
+        """What is painted of the record once its `deletable` polygons are deleted."""
+        record, deleted = self.painting.record, frozenset(self.deletable)
+        pairs = zip(self._chosen, record.instances, strict=True)
+        return replace(record, instances=tuple(i for position, i in pairs if position not in deleted))
 
-def _reason(painting: Painting, number: int, *, shown: bool) -> str:
-    """Why no mask holds the n-th of the painted instances; nothing where one does."""
-    value = painting.values[number]
-    if value == painting.label_map.background:
-        return BACKGROUND
-    if value == painting.label_map.void:
-        return VOID
-    if not painting.sizes[number]:
-        return EMPTY
-    return "" if shown else HIDDEN
+    @property
+    def _not_chosen(self) -> dict[int, Reason]:
+        if len(self._chosen) == len(self.declared.instances):
+            return {}
+        labels = {at: instance.label for at, instance in enumerate(self.declared.instances)}
+        return {at: self.choice.reason(labels[at]) for at in labels.keys() - set(self._chosen)}
+
+    @cached_property
+    def _chosen(self) -> Sequence[int]:
+        """Where each instance of the painted record is declared."""
+        declared = self.declared.instances
+        if len(declared) == len(self.painting.record.instances):
+            return range(len(declared))
+        return [at for at, instance in enumerate(declared) if self.choice.is_painted(instance.label)]
+
+    @cached_property
+    def _positions(self) -> list[int]:
+        """Where each of the painting's instances is declared."""
+        pairs = zip(self._chosen, self.painting.record.instances, strict=True)
+        positions = {id(instance): position for position, instance in pairs}
+        return [positions[id(instance)] for instance in self.painting.instances]
+
+    def _not_painted(self) -> Iterator[tuple[int, Reason]]:
+        """Of the chosen instances, those that a rule leaves out or that show nothing of their label."""
+        painting, label_map = self.painting, self.painting.label_map
+        if len(painting.instances) < len(self._chosen):
+            for position in set(self._chosen).difference(self._positions):
+                yield position, CROWD
+        values = np.array(painting.values, np.int64)
+        background, void = values == label_map.background, values == label_map.void
+        empty = painting.empty if self.is_drawn else np.zeros(len(values), bool)
+        for number in np.flatnonzero(background | void | empty).tolist():
+            reason = BACKGROUND if background[number] else EMPTY if empty[number] else VOID
+            yield self._positions[number], reason
 
 
 def _shown(painting: Painting) -> list[bool]:

@@ -13,7 +13,8 @@ from typing import TypeVar
 import numpy as np
 
 from polymask.codecs.png import encode_png, encode_rgba
-from polymask.conversion.job import ConvertOptions, Job
+from polymask.conversion.options import ConvertOptions
+from polymask.conversion.plan import make_plan
 from polymask.model import ImageRecord, Instance, Polygon
 from polymask.painting.painting import Painting, label_masks
 from polymask.provenance.digest import pixels_sha256, record_sha256
@@ -71,11 +72,11 @@ def stages(source: Path) -> list[str]:
         return result
 
     with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch:
-        job = lap("parse and check", lambda: Job(source, Path(scratch, "out"), ConvertOptions()))
+        plan = lap("parse and check", lambda: make_plan(source, Path(scratch, "out"), ConvertOptions()))
         target = Path(scratch, "mask.png")
-        for index in job.indices:
-            record = lap("decode an image's rings", lambda i=index: job.annotations.decode(i))
-            painting = Painting(record, job.label_map, job.rules)
+        for index in plan.indices:
+            record = lap("decode an image's rings", lambda i=index: plan.annotations.decode(i))
+            painting = Painting(record, plan.label_map, plan.rules)
             lap("raster: polygons to spans", lambda p=painting: p.spans)
             lap("merge: paint", lambda p=painting: p.pixels)
             lap("merge: conflicts", lambda p=painting: p.conflicts)
@@ -83,7 +84,7 @@ def stages(source: Path) -> list[str]:
             lap("digests of pixels", lambda p=painting: pixels_sha256(p.index))
             lap("digest of the record", lambda r=record: record_sha256(r))
             lap("write", lambda d=data: target.write_bytes(d))
-    images, total = len(job.indices), sum(spent.values())
+    images, total = len(plan.indices), sum(spent.values())
     rows = [f"| {stage} | {1e6 * s / images:,.0f} | {100 * s / total:.0f} % |" for stage, s in spent.items()]
     return ["| stage | µs an image | share |", "|---|---:|---:|", *rows]
 

@@ -18,17 +18,21 @@ import tempfile
 import time
 import tracemalloc
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from pycocotools import mask as pycocotools_mask
 
 from polymask.codecs.png import decode_rgba, encode_rgba
-from polymask.conversion.job import Job
+from polymask.conversion import run as conversion
+from polymask.conversion.folder_sink import Batch
 from polymask.conversion.options import ConvertOptions
+from polymask.conversion.plan import Plan, make_plan
+from polymask.conversion.run import convert_images, run_plan
 from polymask.model import ImageRecord, Instance, Polygon
-from polymask.outcome import Made
 from polymask.painting.painting import label_masks
 from tests.benchmarks.__main__ import renew
 from tests.benchmarks.generator import annotation, write_coco
@@ -42,19 +46,21 @@ COCO = (480, 640)
 CORES = (1, 16, 256)
 
 
-class TimedJob(Job):
-    """A job that notes how long each image takes."""
+@contextmanager
+def image_times() -> Iterator[list[float]]:
+    """The seconds that each image takes to convert, filled in while runs go on."""
+    times: list[float] = []
 
-    times: list[float]
-
-    def convert_images(self, indices: Sequence[int]) -> Made:
-        """Convert some images, one by one."""
-        made = Made()
+    def timed(plan: Plan, indices: Sequence[int]) -> Batch:
+        made = Batch()
         for index in indices:
             began = time.process_time()
-            made.add(super().convert_images([index]))
-            self.times.append(time.process_time() - began)
+            made.add(convert_images(plan, [index]))
+            times.append(time.process_time() - began)
         return made
+
+    with patch.object(conversion, "convert_images", timed):
+        yield times
 
 
 def write_runs(path: Path, *, images: int, frame: tuple[int, int], instances: int) -> None:
@@ -79,15 +85,16 @@ def measured(source: Path, *, instances: float, megapixels: float) -> Point:
     """Convert a file, each image timed."""
     with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch:
         began = time.process_time()
-        job = TimedJob(source, Path(scratch, "out"), ConvertOptions(workers=1))
-        opened, job.times = time.process_time() - began, []
+        plan = make_plan(source, Path(scratch, "out"), ConvertOptions(workers=1))
+        opened = time.process_time() - began
         began = time.process_time()
-        job.run()
-        finished = time.process_time() - began - sum(job.times)
-    counts = [0] * len(job.times)
+        with image_times() as times:
+            run_plan(plan)
+        finished = time.process_time() - began - sum(times)
+    counts = [0] * len(times)
     for row in json.loads(source.read_bytes())["annotations"]:
         counts[row["image_id"]] += 1
-    return Point(instances, megapixels, opened, job.times, finished, source.stat().st_size, counts)
+    return Point(instances, megapixels, opened, times, finished, source.stat().st_size, counts)
 
 
 def points(images: int, *, runs: bool) -> Iterator[Point]:

@@ -12,7 +12,7 @@ import pytest
 
 from polymask import InputError, convert
 from tests.conftest import ROOT, tree
-from tests.conversion.test_job import many
+from tests.conversion.test_run import many
 
 Write = Callable[..., Path]
 

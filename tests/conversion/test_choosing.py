@@ -8,7 +8,7 @@ import pytest
 
 from polymask import InputError, LabelError, LimitError, convert, decode_png
 from tests.conftest import ROOT, coco
-from tests.conversion.test_job import A
+from tests.conversion.test_run import A
 
 Write = Callable[..., Path]
 

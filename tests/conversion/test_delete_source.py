@@ -15,6 +15,7 @@ from polymask import (
     FormatError,
     InputError,
     NotFound,
+    Polygon,
     PolymaskError,
     ProofError,
     SourceChanged,
@@ -24,9 +25,13 @@ from polymask import (
     verify,
 )
 from polymask.conversion import delete_source as removal
+from polymask.conversion import plan as planning
 from polymask.conversion.deletion_journal import BACKUP, JOURNAL, Log, temporary_name
 from polymask.conversion.restore import restore_folder
 from polymask.formats import Annotations, open_annotations
+from polymask.labels.label_map import LabelMap
+from polymask.model import ImageRecord
+from polymask.painting.painting import Painting, Rules
 from polymask.painting.strips import painting as striped
 from polymask.storage import durable
 from polymask.storage.durable import make_lasting, replace_file
@@ -216,9 +221,16 @@ def test_a_mask_that_is_not_its_polygons_deletes_nothing(
     """Masks are painted again from the file that is there: that a manifest agrees with them is no proof."""
     path = coco_file()
     before = path.read_bytes()
-    monkeypatch.setattr(
-        "polymask.conversion.job.striped", lambda record, *rest: striped(replace(record, instances=()), *rest)
-    )
+
+    def shifted(record: ImageRecord, label_map: LabelMap, rules: Rules) -> Painting:
+        """All that is there, one pixel beside its place."""
+        instances = tuple(
+            replace(i, shape=[Polygon(polygon.exterior + 1) for polygon in i.shape])  # type: ignore[union-attr]
+            for i in record.instances
+        )
+        return striped(replace(record, instances=instances), label_map, rules)
+
+    monkeypatch.setattr("polymask.conversion.run.striped", shifted)
     with pytest.raises(ProofError, match="is not the mask of its polygons"):
         convert(path, tmp_path / "out", delete_source=True)
     assert path.read_bytes() == before
@@ -269,7 +281,7 @@ def test_only_a_coco_file_on_disk_is_rewritten(coco_file: Write, tmp_path: Path)
 
     def refuse(path: Location, *, without: object = id, dest: Location = out) -> None:
         source = cast("Annotations", SimpleNamespace(path=path, without=without))
-        removal.refuse_undeletable(source, dest, "voc")
+        planning.refuse_undeletable(source, dest, "voc")
 
     refuse(path)
     store = located("memory://there/a")

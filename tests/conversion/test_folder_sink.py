@@ -18,8 +18,9 @@ from PIL import Image
 
 from polymask import InputError, convert, decode_png
 from polymask.codecs.png import encode_png, same_picture
-from polymask.conversion.job import Job
 from polymask.conversion.options import ConvertOptions
+from polymask.conversion.plan import make_plan
+from polymask.conversion.run import run_plan
 from polymask.storage.local import Root
 from tests.conftest import ROOT, SAMPLE, coco, tree
 
@@ -166,15 +167,15 @@ def test_names_that_become_unsafe_without_their_suffix_are_refused(
 
 
 def test_what_happened_between_planning_and_the_lock_is_seen(tmp_path: Path) -> None:
-    """Two jobs planned on an empty folder: the second to run finds what the first made."""
-    jobs = [
-        Job(SAMPLE, tmp_path / "out", ConvertOptions(where=("harbor*",))),
-        Job(SAMPLE, tmp_path / "out", ConvertOptions(where=("meadow*",), ids="source")),
+    """Two runs planned on an empty folder: the second to run finds what the first made."""
+    plans = [
+        make_plan(SAMPLE, tmp_path / "out", ConvertOptions(where=("harbor*",))),
+        make_plan(SAMPLE, tmp_path / "out", ConvertOptions(where=("meadow*",), ids="source")),
     ]
-    jobs[0].run()
+    run_plan(plans[0])
     before = tree(tmp_path / "out")
     with pytest.raises(InputError, match="another label map"):
-        jobs[1].run()
+        run_plan(plans[1])
     assert tree(tmp_path / "out") == before
 
 

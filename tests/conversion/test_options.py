@@ -21,8 +21,8 @@ from polymask import (
     index_mask,
     rasterize,
 )
-from polymask.conversion.job import Job
 from polymask.conversion.options import ConvertOptions
+from polymask.conversion.plan import make_plan
 from tests.conftest import SAMPLE
 
 TRIANGLE = [(0, 0), (4, 0), (4, 4)]
@@ -72,9 +72,9 @@ def test_options_of_another_kind_are_refused_at_once(given: dict[str, Any], tmp_
 
 def test_the_border_is_part_of_what_makes_a_run_the_same(tmp_path: Path) -> None:
     """Two runs that differ in their border have two fingerprints; in their workers, one."""
-    marks = [Job(SAMPLE, tmp_path / "out", ConvertOptions(border=n)).fingerprint for n in (1, 2)]
+    marks = [make_plan(SAMPLE, tmp_path / "out", ConvertOptions(border=n)).fingerprint for n in (1, 2)]
     assert [mark["border"] for mark in marks] == [1, 2]
-    assert Job(SAMPLE, tmp_path / "out", ConvertOptions(border=1, workers=5)).fingerprint == marks[0]
+    assert make_plan(SAMPLE, tmp_path / "out", ConvertOptions(border=1, workers=5)).fingerprint == marks[0]
 
 
 def test_frames_of_numpy_numbers_do_not_wrap() -> None:

@@ -19,7 +19,6 @@ from polymask import InputError, LabelMap, Limits, PolymaskError, decode_png, en
 from polymask.analysis.verify import examine
 from polymask.codecs.pictures import frame_of_bytes
 from polymask.codecs.png import decode_color, decode_rgba, encode_color, encode_rgba
-from polymask.conversion.folder_sink import read_manifest
 from polymask.conversion.restore import restore_folder
 from polymask.dataloop.client import Client
 from polymask.dataloop.download import annotations_of
@@ -33,6 +32,7 @@ from polymask.formats import FORMATS, Annotations, ReadOptions, open_annotations
 from polymask.in_place.journal import Journal
 from polymask.labels.label_map import from_text
 from polymask.storage.local import Root
+from polymask.storage.manifest import read_manifest
 from tests.fuzz import kernels, tables
 from tests.fuzz.mutations import (
     Mutation,

@@ -1,6 +1,7 @@
-"""Which instances a mask accounts for, drawn by hand and against masks painted pixel by pixel."""
+"""What became of each instance of a record, drawn by hand and against masks painted pixel by pixel."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polymask import ImageRecord, Instance, LabelMap, Polygon
+from polymask.ledger import Reason
 from polymask.model import Runs
 from polymask.painting import strips
 from polymask.painting.accounted import (
@@ -16,10 +18,9 @@ from polymask.painting.accounted import (
     EMPTY,
     HIDDEN,
     VOID,
-    deletable,
-    unaccounted,
-    without,
+    Account,
 )
+from polymask.painting.label_choice import NOT_CHOSEN, NOT_IN_MAP, LabelChoice
 from polymask.painting.painting import Painting, Rules
 
 NAMES = ("cat", "dog", "background", "__ignore__", "tree")
@@ -32,9 +33,9 @@ def box(key: int, label: str, x: int, y: int, w: int = 2, h: int = 2, **more: bo
     return Instance(key, label, Polygon(corners), **more)
 
 
-def reasons(*instances: Instance, index: bool = True, **rules: object) -> dict[int, str]:
+def reasons(*instances: Instance, index: bool = True, **rules: Any) -> dict[int, Reason]:
     record = ImageRecord(1, "a.jpg", FRAME, instances)
-    return unaccounted(Painting(record, LABELS, Rules(**rules)), index=index)  # type: ignore[arg-type]
+    return Account(Painting(record, LABELS, Rules(**rules)), index=index).unaccounted
 
 
 def test_what_is_read_and_not_painted_is_not_accounted_for() -> None:
@@ -63,9 +64,41 @@ def test_runs_stay_whatever_holds_them() -> None:
     """Only polygons may go; what stays is the record without them, in order."""
     runs = Instance(2, "dog", Runs([0, 2, 46], FRAME))
     record = ImageRecord(1, "a.jpg", FRAME, (box(1, "cat", 2, 2), runs, box(3, "background", 5, 2)))
-    told = unaccounted(Painting(record, LABELS, Rules()), index=True)
-    assert deletable(record, told) == [0]
-    assert without(record, told) == replace(record, instances=record.instances[1:])
+    account = Account(Painting(record, LABELS, Rules()), index=True)
+    assert account.deletable == [0]
+    assert account.remaining == replace(record, instances=record.instances[1:])
+
+
+def test_what_is_hidden_was_painted_but_may_not_be_deleted() -> None:
+    """The count of a run and its deletion are made from one account."""
+    record = ImageRecord(1, "a.jpg", FRAME, (box(1, "cat", 2, 2), box(2, "dog", 2, 2)))
+    account = Account(Painting(record, LABELS, Rules()), index=True)
+    assert account.unpainted == {}
+    assert account.deletable == [1]
+
+
+def test_positions_are_those_of_the_record_as_it_is_declared() -> None:
+    """Labels that were not chosen, or that the map does not have, are left out and stay."""
+    declared = ImageRecord(
+        1,
+        "a.jpg",
+        FRAME,
+        (box(1, "cow", 0, 0), box(2, "dog", 2, 2), box(3, "cat", 4, 4), box(4, "cat", 90, 90)),
+    )
+    record = replace(declared, instances=declared.instances[2:])
+    choice = LabelChoice(label_map=LABELS, only=frozenset({"cat"}))
+    account = Account(Painting(record, LABELS, Rules()), index=True, declared=declared, choice=choice)
+    assert account.unpainted == {0: NOT_IN_MAP, 1: NOT_CHOSEN, 3: EMPTY}
+    assert account.deletable == [2]
+    assert account.remaining == replace(record, instances=record.instances[1:])
+
+
+def test_a_mask_that_is_there_asks_for_labels_and_rules_alone() -> None:
+    """Its polygons are gone: what is left in the record has its pixels in the mask already."""
+    record = ImageRecord(1, "a.jpg", FRAME, (box(1, "cat", 90, 90), box(2, "background", 0, 0)))
+    painting = Painting(record, LABELS, Rules())
+    assert Account(painting, index=True, is_drawn=False).unpainted == {1: BACKGROUND}
+    assert Account(painting, index=True).unpainted == {0: EMPTY, 1: BACKGROUND}
 
 
 boxes = st.builds(
@@ -88,8 +121,8 @@ def test_as_painted_pixel_by_pixel(instances: list[Instance], crowd: str, index:
     for kind in (Painting, strips.StripedPainting):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(strips, "STRIP_PIXELS", 16)
-            told = unaccounted(kind(record, LABELS, Rules(crowd=crowd)), index=index)
-        assert held == set(range(len(instances))) - told.keys()
+            account = Account(kind(record, LABELS, Rules(crowd=crowd)), index=index)
+            assert held == set(range(len(instances))) - account.unaccounted.keys()
 
 
 def _shown(instances: list[Instance], crowd: str, *, index: bool) -> list[bool]:

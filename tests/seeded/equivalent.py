@@ -29,9 +29,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "dataloop/source.py": {
         "True ↔ False: True (2) in: @dataclass(frozen=True, slots=True)": "nothing sets new fields",
     },
-    "conversion/job.py": {
-        "return None: return all(map(self._is_painted, self.annotations.used)) in: return all(map(self._is_painted, self.annotations.used))": "then each instance is asked, and all of them stay",
-        'True ↔ False: False in: if not (has and getattr(self.layout, "PICTURES", False)):': "a layout that shows no picture does not ask for it",
+    "conversion/run.py": {
+        'True ↔ False: False in: if not (has_pictures and getattr(plan.layout, "PICTURES", False)):': "a layout that shows no picture does not ask for it",
     },
     "dataloop/run.py": {
         "True ↔ False: False in: @dataclass(frozen=True, slots=True, eq=False)": "datasets are not compared",

@@ -37,8 +37,14 @@ TESTS = {
     "conversion/restore.py": ("tests/conversion/test_delete_source.py", "tests/conversion/test_restore.py"),
     "conversion/delete_source.py": ("tests/conversion/test_delete_source.py", "tests/conversion/test_restore.py", "tests/fuzz/test_fuzz.py::test_hostile_input_is_a_result_or_an_error_of_ours[folder-journal]"),
     "conversion/folder_sink.py": ("tests/conversion/test_folder_sink.py", "tests/analysis/test_verify.py", "tests/conversion/test_delete_source.py"),
-    "conversion/job.py": (
-        "tests/conversion/test_job.py", "tests/conversion/test_choosing.py", "tests/conversion/test_delete_source.py", "tests/conversion/test_options.py",
+    "conversion/dest.py": ("tests/conversion/test_folder_sink.py", "tests/analysis/test_verify.py", "tests/layouts/test_several_runs.py", "tests/layouts/test_value_tables.py"),
+    "conversion/plan.py": (
+        "tests/conversion/test_run.py", "tests/conversion/test_choosing.py", "tests/conversion/test_delete_source.py", "tests/conversion/test_options.py",
+        "tests/layouts/test_binary.py", "tests/layouts/test_dataloop.py", "tests/layouts/test_overlay.py",
+        "tests/parallel/test_shards.py", "tests/conversion/test_folder_sink.py", "tests/cli/test_stopped.py",
+    ),
+    "conversion/run.py": (
+        "tests/conversion/test_run.py", "tests/conversion/test_choosing.py", "tests/conversion/test_delete_source.py", "tests/conversion/test_options.py",
         "tests/layouts/test_binary.py", "tests/layouts/test_dataloop.py", "tests/layouts/test_overlay.py",
         "tests/parallel/test_shards.py", "tests/conversion/test_folder_sink.py", "tests/cli/test_stopped.py",
     ),

@@ -18,9 +18,10 @@ import pytest
 
 import polymask
 from polymask import InputError, SourceChanged, Unavailable
-from polymask.conversion import executors as engines
-from polymask.conversion.job import Job
+from polymask.conversion import executors
 from polymask.conversion.options import ConvertOptions
+from polymask.conversion.plan import make_plan
+from polymask.conversion.run import convert_images
 from polymask.parallel import dask_cluster as cluster
 from polymask.results import Report
 from polymask.storage.urls import Url
@@ -158,8 +159,8 @@ def test_an_errand_does_not_grow_with_its_source(many_images: Many, tmp_path: Pa
     """How to open it is sent, not what it holds."""
     sizes = []
     for images in (1, 2000):
-        job = Job(many_images(images), tmp_path / "out", ConvertOptions())
-        sizes.append(len(pickle.dumps(engines.errand_of(job))))
+        plan = make_plan(many_images(images), tmp_path / "out", ConvertOptions())
+        sizes.append(len(pickle.dumps(executors.errand_of(plan, convert_images))))
     assert abs(sizes[1] - sizes[0]) < 64
     assert sizes[1] < 2000
 
@@ -167,38 +168,44 @@ def test_an_errand_does_not_grow_with_its_source(many_images: Many, tmp_path: Pa
 def test_a_worker_refuses_another_source(many_images: Many, tmp_path: Path) -> None:
     """One that was changed since the plan, or a worker's own file of that name."""
     (tmp_path / "out").mkdir()
-    job = Job(source := many_images(20), tmp_path / "out", ConvertOptions())
-    sent = pickle.dumps(engines.errand_of(job))
+    plan = make_plan(source := many_images(20), tmp_path / "out", ConvertOptions())
+    sent = pickle.dumps(executors.errand_of(plan, convert_images))
     version = polymask.__version__
-    assert engines.run(version, sent, [0, 1]).tally.report.images == 2
-    engines._opened.clear()
+    assert executors.run_errand(version, sent, [0, 1]).tally.report.images == 2
+    executors._plans.clear()
     text = source.read_text()
     source.write_text(text.replace("cat", "cow"))
     with pytest.raises(SourceChanged, match="not what was planned with"):
-        engines.run(version, sent, [0])
+        executors.run_errand(version, sent, [0])
     source.write_text(text)
     (tmp_path / "labeled").mkdir()
     labels = tmp_path / "labels.txt"
     labels.write_text("cat\ndog\n")
-    sent = pickle.dumps(engines.errand_of(Job(source, tmp_path / "labeled", ConvertOptions(labels=labels))))
+    sent = pickle.dumps(
+        executors.errand_of(
+            make_plan(source, tmp_path / "labeled", ConvertOptions(labels=labels)), convert_images
+        )
+    )
     labels.write_text("dog\ncat\n")
     with pytest.raises(SourceChanged, match="its labels are not"):
-        engines.run(version, sent, [0])
+        executors.run_errand(version, sent, [0])
 
 
 def test_a_changed_object_is_another_source(remote: Url, many_images: Many, tmp_path: Path) -> None:
     """By the store's tag, time and size."""
     url = put(remote / "a.json", many_images(20))
-    sent = pickle.dumps(engines.errand_of(Job(url, tmp_path / "out", ConvertOptions())))
+    sent = pickle.dumps(
+        executors.errand_of(make_plan(url, tmp_path / "out", ConvertOptions()), convert_images)
+    )
     put(url, many_images(20).read_bytes().replace(b"cat", b"cow"))
     with pytest.raises(SourceChanged, match="not what was planned with"):
-        engines.run(polymask.__version__, sent, [0])
+        executors.run_errand(polymask.__version__, sent, [0])
 
 
 def test_a_worker_of_another_version_says_so() -> None:
     """Before it opens what it was sent, which it may not understand."""
     with pytest.raises(InputError, match=r"install polymask 99\.1 on every worker"):
-        engines.run("99.1", b"", [])
+        executors.run_errand("99.1", b"", [])
 
 
 def test_workers_without_polymask_are_named(

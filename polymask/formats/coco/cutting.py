@@ -47,3 +47,12 @@ def sections_of(outline: Outline) -> Mapping[str, msgspec.Raw]:
         return msgspec.json.decode(outline.text, type=dict[str, msgspec.Raw])
     except (NotJson, msgspec.DecodeError, RecursionError):
         raise FormatError("no JSON object") from None
+
+
+def is_restorable(data: bytes) -> bool:
+    """Whether bytes are an annotation file that polygons can be taken out of, and put back."""
+    try:
+        rows_of(data, "annotations")
+        return "images" in sections_of(outline_in_memory(data))
+    except FormatError:
+        return False

@@ -16,8 +16,9 @@ from PIL import Image
 import polymask
 from polymask import InputError, Unavailable, convert, decode_png
 from polymask.conversion.folder_sink import FolderSink
-from polymask.conversion.job import Job
 from polymask.conversion.options import ConvertOptions
+from polymask.conversion.plan import make_plan
+from polymask.conversion.run import run_plan
 from polymask.formats import open_annotations
 from polymask.layouts import Drawn
 from polymask.provenance.digest import pixels_sha256
@@ -245,7 +246,7 @@ def test_pictures_are_copied_and_a_missing_one_fails_its_image(coco_file: Write,
 def test_pictures_of_the_source_itself_are_copied(coco_file: Write, tmp_path: Path) -> None:
     """Where it has them, nobody is asked where they are."""
     annotations = replace(open_annotations(coco_file()), picture=lambda index: b"picture %d" % index)
-    Job(annotations, tmp_path / "out", ConvertOptions(copy_images=True)).run()
+    run_plan(make_plan(annotations, tmp_path / "out", ConvertOptions(copy_images=True)))
     assert (tmp_path / "out/images/a.jpg").read_bytes() == b"picture 0"
 
 

@@ -1,0 +1,202 @@
+"""DEST before a run: which files the images take there, what lies there already, and what is refused.
+
+From the manifest and from `.polymask/run.json` (there while a run is unfinished) a run knows what it
+meets: masks that it would make as well, or something else, which it does not overwrite unasked.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+from polymask.errors import InputError
+from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
+from polymask.layouts.common.lookup import value_tables
+from polymask.layouts.common.shared_files import stored_rows
+from polymask.painting.painting import Rules
+from polymask.raster import rule_versions
+from polymask.storage.local import Root
+from polymask.storage.manifest import MANIFEST, read_manifest
+from polymask.storage.object_store import open_root
+from polymask.storage.safe_names import refuse_collisions, safe_path
+from polymask.storage.urls import Location
+
+LABELS = "labels.json"
+Entry = Mapping[str, Any]  # a line of the manifest
+_LESS_USED = {"priority": (), "crowd": "keep", "border": 0, "holes": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a run meets in DEST: the manifest's entries by image, and whether it completes an earlier run."""
+
+    entries: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    resumes: bool = False
+
+
+class Dest:
+    """A folder of masks under one layout: the names of its files, and what its manifest says of the rules."""
+
+    def __init__(
+        self, location: str | Location, layout: str, *, options: LayoutOptions, rules: Rules
+    ) -> None:
+        self.root = open_root(location)
+        self.layout_name, self.options, self.rules = layout, options, rules
+
+    @property
+    def layout(self) -> Layout:
+        """The layout's module, which cannot be sent to other processes as its name can."""
+        return layout_named(self.layout_name)
+
+    def paths(self, name: str) -> Sequence[str]:
+        """The paths that an image takes, its mask's first."""
+        return self.layout.paths(safe_path(name), self.options)
+
+    @property
+    def shared(self) -> list[str]:
+        """The paths of what all images have in common."""
+        return [MANIFEST, *self.tables, *(path for path, _ in self.layout.finish((), self.options))]
+
+    @cached_property
+    def tables(self) -> dict[str, bytes]:
+        """What names the values: it depends on the labels alone, so it is true of all masks or of none."""
+        return {LABELS: self.options.label_map.to_json(), **value_tables(self.layout, self.options)}
+
+    @cached_property
+    def rules_entry(self) -> dict[str, Any]:
+        """What an image's entry says of the rules that painted it."""
+        entry = {"pixel_rule": self.rules.pixel_rule, **rule_versions(self.rules.pixel_rule)}
+        entry["overlap"] = self.rules.overlap
+        chosen = {name: getattr(self.rules, name) for name in _LESS_USED}
+        return entry | {name: value for name, value in chosen.items() if value != _LESS_USED[name]}
+
+    def is_under_rules(self, entry: Entry) -> bool:
+        """Whether an image was painted under these rules."""
+        names = ("pixel_rule", "pillow", "overlap", *_LESS_USED)
+        stored = {name: entry[name] for name in names if name in entry}
+        if "priority" in stored:
+            stored["priority"] = tuple(stored["priority"])
+        return stored == self.rules_entry
+
+    def stored_rows(self, entries: Mapping[str, Entry]) -> Mapping[str, bytes]:
+        """What the files of all images hold of those of earlier runs, by name."""
+        return stored_rows(self.layout, map(Drawn.of, entries.values()), self.root.read)
+
+    def refusal(self, path: str, problem: str) -> InputError:
+        """The error for what is in the way at a path."""
+        return InputError(f"{self.root.path / path} {problem}; pass --overwrite, or choose another DEST")
+
+
+class DestCheck:
+    """Whether a run may write to DEST: what it would write, against what lies there.
+
+    Without `overwrite`, nothing that is there already and differs is replaced; only what an
+    unfinished run with the same `fingerprint` left is completed. Refused are unsafe or colliding names,
+    links in the way, a file of `inputs` that would be written to, and what is in the folder that
+    such a run would not make.
+    """
+
+    def __init__(
+        self,
+        dest: Dest,
+        names: Sequence[str],
+        *,
+        fingerprint: Mapping[str, Any],
+        inputs: Sequence[Location] = (),
+        overwrite: bool = False,
+    ) -> None:
+        self.dest, self.names, self.overwrite = dest, names, overwrite
+        self.fingerprint, self.inputs = fingerprint, inputs
+
+    def first_look(self) -> Standing:
+        """As `look`, before a run holds DEST; raises `InputError` for the names of its files too."""
+        for path, _ in self._paths():
+            safe_path(_file(path))
+        refuse_collisions(self._paths)
+        root = self.dest.root
+        try:
+            return self.look()
+        except InputError:
+            if not (isinstance(root, Root) and root.path.is_dir()):
+                raise
+            with root.held():  # what it saw may have been another run's, half done
+                return self.look()
+
+    def look(self) -> Standing:
+        """What is in DEST now; raises `InputError` where the run may not write beside it or over it."""
+        root = self.dest.root
+        if root.is_empty():
+            return Standing()
+        unfinished = root.unfinished()
+        standing = Standing(read_manifest(root), unfinished == self.fingerprint)
+        if unfinished is not None and not (standing.resumes or self.overwrite):
+            raise self.dest.refusal("", "holds an unfinished run with other options")
+        self._refuse_inputs()
+        self._look_at_shared(standing)
+        for path, name in self._paths():
+            self._look_at(path, name, standing)
+        return standing
+
+    def _paths(self) -> Iterator[tuple[str, str]]:
+        """Every path that an image takes, with the image's name; worked out anew: there may be millions."""
+        for name in self.names:
+            for path in self.dest.paths(name):
+                yield path, name
+
+    def _refuse_inputs(self) -> None:
+        if not self.inputs:
+            return
+        root = self.dest.root
+        for file in map(_file, chain(self.dest.shared, (path for path, _ in self._paths()))):
+            if any(root.same(file, location) for location in self.inputs):
+                raise InputError(
+                    f"{root.path / file} is what is read; it would be written over: choose another DEST"
+                )
+
+    def _look_at_shared(self, standing: Standing) -> None:
+        """What all images of the folder have in common: the label map, lists, files of all images."""
+        root, entries = self.dest.root, standing.entries
+        others = entries.keys() - set(self.names)
+        self._look_at_tables(others)
+        if others and any("#" in entries[name]["mask"] for name in others):
+            raise InputError(
+                f"{root.path} holds {len(others)} more images in the same file; "
+                "convert all of them in one run, or choose another DEST"
+            )
+        for path in self.dest.shared:
+            if root.holds(path) and not (entries or self.overwrite or standing.resumes):
+                raise self.dest.refusal(path, "is there already, and of no run of polymask")
+        if others or (entries and not self.overwrite):
+            self.dest.stored_rows(entries)  # that these can be added to
+
+    def _look_at_tables(self, others: Iterable[str]) -> None:
+        """Of the values' tables, and images of earlier runs which they must stay true of."""
+        root = self.dest.root
+        other_maps = [path for path, data in self.dest.tables.items() if root.read(path) not in (None, data)]
+        if other_maps and not self.overwrite:
+            raise self.dest.refusal(other_maps[0], "holds another label map")
+        if other_maps and (count := len(list(others))):
+            raise InputError(
+                f"{root.path} holds {count} more masks under another label map; "
+                "convert them too, or choose another DEST"
+            )
+
+    def _look_at(self, path: str, name: str, standing: Standing) -> None:
+        """One of an image's files, and what the manifest says of the image."""
+        file = _file(path)
+        is_there = self.dest.root.holds(file)
+        if self.overwrite:
+            return
+        entry = standing.entries.get(name)
+        if entry and not self.dest.is_under_rules(entry):
+            raise self.dest.refusal(file, "was made under other rules")
+        if entry and entry["mask"] != self.dest.paths(name)[0]:
+            raise self.dest.refusal(entry["mask"], "is of another layout or split")
+        if is_there and not entry and file == path and not standing.resumes:
+            raise self.dest.refusal(file, "is there already, and not in the manifest")
+
+
+def _file(path: str) -> str:
+    """The file of a mask's path, which may name a part of it after a `#`."""
+    return path.partition("#")[0]

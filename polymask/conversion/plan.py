@@ -1,0 +1,304 @@
+"""The plan of a conversion: what will be done, decided and refused before the first write.
+
+`make_plan` refuses everything that can be refused: options that do not go together, labels without
+a value, polygons that could not be deleted, and what lies in DEST. `run_plan` carries a plan out.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from polymask.conversion.deletion_journal import read_log
+from polymask.conversion.dest import Dest, DestCheck, Standing
+from polymask.conversion.folder_sink import FolderSink
+from polymask.conversion.options import ConvertOptions
+from polymask.errors import Denied, FormatError, InputError, LabelError, unknown
+from polymask.formats import Annotations, open_annotations, require_pictures
+from polymask.formats.coco.cutting import is_restorable
+from polymask.labels.label_map import LabelMap, from_categories, unknown_label
+from polymask.layouts import Layout, LayoutOptions, layout_named, refuse_without_effect
+from polymask.layouts.common.splits import split_options
+from polymask.limits import LIMITS
+from polymask.model import ImageRecord, Skipped
+from polymask.painting.accounted import Account
+from polymask.painting.label_choice import LabelChoice
+from polymask.painting.painting import Painting, Rules
+from polymask.raster.resize import resized
+from polymask.storage.durable import read_whole
+from polymask.storage.local import Root
+from polymask.storage.manifest import read_manifest
+from polymask.storage.safe_names import WORK, safe_path
+from polymask.storage.urls import Location, Url, located
+
+MOST_BYTES = 4 << 30  # of a file that polygons are taken out of
+PROVABLE = ("index", "binary", "voc")  # the layouts that keep nothing of an image but its own files
+
+# Options that a run may change and still be the one that did not finish.
+_ANY_TIME = ("workers", "scheduler", "overwrite", "dry_run", "max_conflict", "max_delete", *LIMITS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """What a conversion will do.
+
+    `source` is where other processes can open the annotations, or None where only this one has them.
+    `indices` are the chosen images, as places in `annotations.names`; `skipped` is what is left out
+    of the source and reported. With `deletes`, polygons that the masks hold are deleted from the source;
+    `source_sha256` is then the digest of its file.
+    """
+
+    source: Location | None
+    annotations: Annotations
+    options: ConvertOptions
+    rules: Rules
+    fingerprint: Mapping[str, Any]
+    indices: Sequence[int]
+    labels: LabelChoice
+    skipped: Sequence[Skipped]
+    layout_options: LayoutOptions
+    check: DestCheck
+    sink: FolderSink
+    deletes: bool
+    source_sha256: str = ""
+
+    @property
+    def layout(self) -> Layout:
+        """The layout's module."""
+        return layout_named(self.options.to)
+
+    @property
+    def label_map(self) -> LabelMap:
+        """The labels and their values."""
+        return self.labels.label_map
+
+    def chosen(self, record: ImageRecord) -> ImageRecord:
+        """The record with the chosen instances only, at the chosen size."""
+        if not all(map(self.labels.is_painted, {instance.label for instance in record.instances})):
+            instances = tuple(i for i in record.instances if self.labels.is_painted(i.label))
+            record = replace(record, instances=instances)
+        return resized(record, self.options.size) if self.options.size else record
+
+    def account(self, painting: Painting, declared: ImageRecord, *, is_drawn: bool = True) -> Account:
+        """What became of the instances of a record as it is declared, whose `chosen` ones were painted."""
+        index = self.layout.INDEX
+        return Account(painting, index=index, declared=declared, choice=self.labels, is_drawn=is_drawn)
+
+    def of_run(self, listed: Iterable[Skipped]) -> Iterator[Skipped]:
+        """Of things that are listed by image, those of images that this run is for."""
+        return (skipped for skipped in listed if _is_of_run(skipped.name, self.options))
+
+
+def make_plan(source: str | Location | Annotations, dest: str | Location, options: ConvertOptions) -> Plan:
+    """Decide what a conversion will do.
+
+    Raises `InputError` for what cannot be done, or is in the way in DEST; `FormatError`, `Denied` or
+    `ProofError` where polygons are to be deleted and could not be.
+    """
+    plan = _decided(source, dest, options)
+    require_pictures(plan.annotations, indices=_sized_by_pictures(plan), every=False)
+    if plan.deletes:
+        digest = rehearse(plan.annotations.path, plan.sink.root.path)
+        plan = replace(plan, source_sha256=digest)
+    plan.sink.standing = plan.check.first_look()
+    return plan
+
+
+def _sized_by_pictures(plan: Plan) -> list[int]:
+    """The images that cannot be done without their picture."""
+    if plan.options.copy_images:
+        return list(plan.indices) if plan.annotations.picture is None else []
+    needed = set(plan.annotations.sized_by_pictures)
+    return [index for index in plan.indices if index in needed]
+
+
+def join_plan(source: Location, dest: Location, options: ConvertOptions, *, resumes: bool) -> Plan:
+    """The plan that another process has made, and holds DEST for; `resumes` as its run does."""
+    plan = _decided(source, dest, options)
+    plan.sink.standing = Standing(read_manifest(plan.sink.root), resumes)
+    return plan
+
+
+def _decided(source: str | Location | Annotations, dest: str | Location, options: ConvertOptions) -> Plan:
+    """The plan, as far as DEST's content does not matter."""
+    annotations, rules = _opened(source, options), options.rules()
+    # The layout `dataloop` copies the source's file, and leaves the source itself alone.
+    deletes = options.delete_source and options.to != "dataloop"
+    if deletes:
+        refuse_undeletable(annotations, located(dest), options.to)
+    indices = _chosen_images(annotations, options)
+    labels = _label_choice(annotations, options)
+    skipped = [*annotations.skipped, *_unknown_labels(annotations, labels, options)]
+    layout_options = _layout_options(annotations, labels, options)
+    fingerprint = _fingerprint(annotations, labels.label_map, options)
+    folder = Dest(dest, options.to, options=layout_options, rules=rules)
+    return Plan(
+        source=None if isinstance(source, Annotations) else located(source),
+        annotations=annotations,
+        options=options,
+        rules=rules,
+        fingerprint=fingerprint,
+        indices=indices,
+        labels=labels,
+        skipped=skipped,
+        layout_options=layout_options,
+        check=DestCheck(
+            folder,
+            [annotations.names[index] for index in indices],
+            fingerprint=fingerprint,
+            inputs=[annotations.path, *([located(options.labels)] if options.labels else [])],
+            overwrite=options.overwrite,
+        ),
+        sink=FolderSink(folder, overwrite=options.overwrite, keep_sources=deletes),
+        deletes=deletes,
+    )
+
+
+def _fingerprint(annotations: Annotations, label_map: LabelMap, options: ConvertOptions) -> dict[str, Any]:
+    """What makes a run the same run as one that did not finish."""
+    plain = asdict(options) | {"images": str(options.images), "labels": None}
+    lasting = {name: value for name, value in plain.items() if name not in _ANY_TIME}
+    lasting["source"] = str(annotations.path.absolute())
+    lasting["label_map"] = sha256(label_map.to_json()).hexdigest()
+    stored: dict[str, Any] = json.loads(json.dumps(lasting))
+    return stored
+
+
+def _opened(source: str | Location | Annotations, options: ConvertOptions) -> Annotations:
+    refuse_without_effect(layout_named(options.to), options)
+    if options.size:
+        options.reading.limits.check_frame("--size", options.size)
+    if isinstance(source, Annotations):
+        return source
+    return open_annotations(source, format=options.from_, options=options.reading)
+
+
+def _chosen_images(annotations: Annotations, options: ConvertOptions) -> Sequence[int]:
+    names, globs = annotations.names, options.where
+    if globs and not any(_is_named(name, options) for name in names):
+        raise InputError(f"--where {' --where '.join(globs)} matches none of {len(names)} images")
+    return [index for index, name in enumerate(names) if _is_of_run(name, options)]
+
+
+def _is_named(name: str, options: ConvertOptions) -> bool:
+    return not options.where or any(fnmatchcase(name, glob) for glob in options.where)
+
+
+def _is_of_run(name: str, options: ConvertOptions) -> bool:
+    """Whether an image is chosen by its name, and of this part of the run."""
+    return _is_named(name, options) and (not options.part or options.part.takes(name))
+
+
+def _label_choice(annotations: Annotations, options: ConvertOptions) -> LabelChoice:
+    label_map = _label_map(annotations, options)
+    known = {*annotations.used, *(name for name, _ in annotations.categories)}
+    for name in (*options.only, *options.priority):
+        if name not in known and name not in label_map:
+            raise LabelError(unknown_label(name, sorted(known)))
+    return LabelChoice(label_map=label_map, only=frozenset(options.only))
+
+
+def _label_map(annotations: Annotations, options: ConvertOptions) -> LabelMap:
+    if options.ids not in ("contiguous", "source"):
+        raise InputError(unknown("ids", options.ids, ("contiguous", "source")))
+    if options.labels is None:
+        return from_categories(annotations.categories, ids=options.ids)
+    if options.ids == "source":
+        raise InputError("--ids source and --labels are two ways to number labels; leave one out")
+    return LabelMap.load(options.labels)
+
+
+def _unknown_labels(
+    annotations: Annotations, labels: LabelChoice, options: ConvertOptions
+) -> Iterator[Skipped]:
+    for name, instances in annotations.used.items():
+        if name in labels.label_map or not labels.is_chosen(name):
+            continue
+        reason = f"{unknown_label(name, labels.label_map.names)} ({instances} instances)"
+        if not options.skip_invalid:
+            raise LabelError(
+                f"{reason}; add it to the --labels file, paint it as another (`{name} -> other`), "
+                "or leave it out with --skip-invalid"
+            )
+        yield Skipped(name, reason)
+
+
+def _layout_options(annotations: Annotations, labels: LabelChoice, options: ConvertOptions) -> LayoutOptions:
+    """What the layout is asked; raises `InputError` where it cannot hold these labels."""
+    name_of = labels.label_map.name_of
+    layout_options = LayoutOptions(
+        label_map=labels.label_map,
+        split=safe_path(options.split),
+        instances=options.instances,
+        used=frozenset(map(name_of, filter(labels.is_painted, annotations.used))),
+        stuff=frozenset(map(name_of, options.stuff)),
+        original=_originals(annotations),
+        delete_source=options.delete_source,
+        palette=options.palette,
+        **split_options(annotations.names, options.split_ratio, seed=options.seed),
+    )
+    layout_named(options.to).check(layout_options)
+    if options.copy_images and options.images is None and annotations.picture is None:
+        raise InputError("--copy-images needs to know where the pictures are: add --images DIR")
+    return layout_options
+
+
+def _originals(annotations: Annotations) -> Callable[[str], bytes | None]:
+    """The source's own record of an image by name, for layouts that add to it."""
+    original = annotations.original
+    if original is None:
+        return lambda _: None
+    indices = {name: index for index, name in enumerate(annotations.names)}
+    return lambda name: original(indices[name])
+
+
+def refuse_undeletable(annotations: Annotations, dest: Location, layout: str) -> None:
+    """Raise `InputError` where polygons cannot be deleted from the source, or be proven by the layout."""
+    for place in (annotations.path, dest):
+        if isinstance(place, Url):
+            raise InputError(
+                "--delete-source is for disks: a store cannot replace a file only if it is unchanged; "
+                f"copy {place} here, or leave --delete-source out"
+            )
+    if annotations.without is None or not annotations.path.is_file():
+        raise InputError(
+            "--delete-source takes polygons out of a COCO file with `images` and `annotations`; this "
+            "source is none: leave --delete-source out"
+        )
+    assert isinstance(annotations.path, Path)
+    if annotations.path.stat().st_size > MOST_BYTES:
+        raise InputError(
+            f"{annotations.path} is too large for --delete-source, which needs its file in memory twice "
+            f"(at most {MOST_BYTES >> 30} GiB); split it first"
+        )
+    if layout not in PROVABLE:
+        raise InputError(
+            f"--delete-source goes with --to {', '.join(PROVABLE)}; convert to one of them first"
+        )
+
+
+def rehearse(path: Location, dest: Location) -> str:
+    """Try all that deleting will have to do, before anything is written; returns the file's digest.
+
+    Raises `FormatError` where the file could not be rewritten and put back, `Denied` where it could
+    not be replaced, `InputError` where it lies among our own files, `ProofError` for a damaged journal.
+    """
+    assert isinstance(path, Path)
+    assert isinstance(dest, Path)
+    real = path.resolve()
+    if real.is_relative_to((dest / WORK).resolve()):
+        raise InputError(f"{path} lies in {dest / WORK}, which is polymask's own; move it elsewhere first")
+    if not os.access(real.parent, os.W_OK | os.X_OK):
+        raise Denied(f"{real.parent} cannot be written to, so {path} cannot be replaced")
+    data = read_whole(path)
+    if not is_restorable(data):
+        raise FormatError(
+            f"{path}: --delete-source could not put it back: no `images` and `annotations` in it"
+        )
+    if dest.is_dir():
+        read_log(Root(dest))
+    return sha256(data).hexdigest()

@@ -1,0 +1,181 @@
+"""The run of a conversion: each image of a plan is painted and written, then the manifest, then the deletion.
+
+Each image stands alone: one that fails is reported, and the others are done.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import Any
+
+from polymask.conversion.delete_source import begin_deleting, delete_accounted
+from polymask.conversion.executors import workplace
+from polymask.conversion.folder_sink import Batch
+from polymask.conversion.plan import Plan
+from polymask.errors import BackendError, InputError, PolymaskError
+from polymask.layouts import LayoutOptions, picture_path
+from polymask.painting.accounted import Account
+from polymask.painting.conflicts import without_winners
+from polymask.painting.painting import Painting
+from polymask.painting.strips import painting as striped
+from polymask.parallel.progress import Progress
+from polymask.provenance.digest import record_sha256
+from polymask.raster import KERNEL
+from polymask.results import Outcome, Report, Tally, add_declared, judge_painted
+from polymask.storage.local import regular
+from polymask.storage.manifest import manifest_line
+
+
+def run_plan(plan: Plan, *, executor: Executor | None = None, progress: Progress | None = None) -> Report:
+    """Convert every image of a plan and return what was done."""
+    began = time.perf_counter()
+    if progress:
+        progress.start(len(plan.indices))
+    with workplace(plan, convert_images, executor) as batches, _held(plan):
+        images = _joined(plan, batches(), progress)
+        report = _report(plan, images.tally)
+        if not plan.options.dry_run:
+            _finish(plan, images, report)
+    report.seconds = time.perf_counter() - began
+    return report
+
+
+def _held(plan: Plan) -> AbstractContextManager[Any]:
+    """DEST, kept from other runs, and looked at again; a dry run writes nothing, and may share it."""
+    if plan.options.dry_run:
+        return nullcontext()
+
+    def look() -> None:
+        plan.sink.standing = plan.check.look()
+
+    return plan.sink.root.run(dict(plan.fingerprint), look=look)
+
+
+def _joined(plan: Plan, batches: Iterator[Batch], progress: Progress | None) -> Batch:
+    """All images as one batch, whose lines are those that the sink writes."""
+    images = Batch(lines=plan.sink.written)
+    for batch in batches:
+        images.add(batch)
+        if progress:
+            progress.advance(batch.tally.report.images)
+    return images
+
+
+def _finish(plan: Plan, images: Batch, report: Report) -> None:
+    """Write what all images have in common and the manifest, then delete what the masks hold."""
+    if plan.deletes:
+        begin_deleting(plan)
+    plan.sink.finish(images.rows, changed=report.written > 0)
+    if plan.deletes:
+        delete_accounted(plan, report)
+
+
+def _report(plan: Plan, tally: Tally) -> Report:
+    report, annotations = tally.finished(), plan.annotations
+    nothing = {"instances": 0, "pixels": 0}
+    report.labels = {name: report.labels.get(name, nothing) for name in plan.label_map.names}
+    report.kernel, report.unsegmented = KERNEL, annotations.unsegmented
+    report.dry_run = plan.options.dry_run
+    report.skipped = [*plan.skipped, *plan.of_run(annotations.unchosen)]
+    report.unsupported = list(plan.of_run(annotations.unsupported))
+    if annotations.ledger:
+        add_declared(report, annotations.ledger, names=annotations.names, indices=plan.indices)
+        is_part = plan.options.part is not None
+        judge_painted(report, shows_void=plan.layout.INDEX, is_part=is_part)
+    report.notes = [f"{f.image}: instance {f.instance}: {f.message}" for f in annotations.findings]
+    left_out = plan.of_run(annotations.images_left_out)
+    report.notes += [f"{image.name}: left out: {image.reason}" for image in left_out]
+    report.notes += annotations.notes
+    return report
+
+
+def convert_images(plan: Plan, indices: Sequence[int]) -> Batch:
+    """Convert some images of a plan. What is wrong with one of them alone is told in its outcome."""
+    batch = Batch()
+    for index in indices:
+        outcome = Outcome(plan.annotations.names[index])
+        try:
+            _convert_image(plan, index, outcome, batch)
+        except BackendError:
+            raise
+        except PolymaskError as error:
+            outcome.failure = error
+        except Exception as error:  # noqa: BLE001 - the one boundary: an image's bug must not stop the others
+            outcome.failure = PolymaskError(f"{type(error).__name__}: {error}; please report this")
+        batch.tally.add(outcome)
+    return batch
+
+
+def _convert_image(plan: Plan, index: int, outcome: Outcome, batch: Batch) -> None:
+    declared = plan.annotations.decode(index)
+    record = plan.chosen(declared)
+    painting = striped(record, plan.label_map, plan.rules)
+    if entry := plan.sink.finished(record):
+        _count_instances(outcome, plan.account(painting, declared, is_drawn=False))
+        batch.keep(record.name, manifest_line(entry))
+        return
+    drawn = plan.layout.draw(painting, _with_picture(plan, index))
+    if plan.options.copy_images:
+        drawn = replace(drawn, files=(*drawn.files, _picture(plan, index)))
+    changed = False if plan.options.dry_run else plan.sink.write(drawn)
+    account = plan.account(painting, declared)
+    remaining = account.remaining if plan.deletes else None
+    line = plan.sink.line(record, record_sha256(record), drawn, remaining=remaining)
+    if changed or plan.sink.differs(record.name, line):
+        outcome.written.append(drawn.mask)
+    _count_pixels(outcome, painting, index=plan.layout.INDEX)
+    _count_instances(outcome, account)
+    batch.keep(record.name, line, drawn.row)
+
+
+def _with_picture(plan: Plan, index: int) -> LayoutOptions:
+    """The layout's options, with the image's picture for layouts that show it, if there is one."""
+    has_pictures = plan.options.images is not None or plan.annotations.picture is not None
+    if not (has_pictures and getattr(plan.layout, "PICTURES", False)):
+        return plan.layout_options
+    return replace(plan.layout_options, picture=lambda: _picture(plan, index)[1])
+
+
+def _picture(plan: Plan, index: int) -> tuple[str, bytes]:
+    """Where the copy of an image's picture goes, and its bytes."""
+    name = plan.annotations.names[index]
+    target = picture_path(plan.layout, name, plan.layout_options)
+    if plan.annotations.picture is not None:
+        return target, plan.annotations.picture(index)
+    file = plan.annotations.picture_file(index)
+    if file is None:
+        raise InputError(f"{name}: no such picture; the picture is needed to copy it")
+    try:
+        return target, file.read() if file.place.zip else regular(file.path)
+    except BackendError as error:
+        raise InputError(f"{error}; the picture is needed to copy it") from None
+
+
+def _count_instances(outcome: Outcome, account: Account) -> None:
+    outcome.left_out = Counter(account.unpainted.values())
+    outcome.painted = len(account.declared.instances) - len(account.unpainted)
+
+
+def _count_pixels(outcome: Outcome, painting: Painting, *, index: bool) -> None:
+    """Tell an outcome what was painted, and which pixels several labels claim."""
+    outcome.labels = _pixels_of_labels(painting, index=index)
+    outcome.conflicts = painting.conflicts if index else without_winners(painting.conflicts)
+    outcome.contested, outcome.labeled = painting.contested_pixels, painting.labeled_pixels
+    outcome.instances = len(painting.instances)
+
+
+def _pixels_of_labels(painting: Painting, *, index: bool) -> dict[str, tuple[int, int]]:
+    """Instances and painted pixels by label: in the index mask, or in each label's own."""
+    counts = {}
+    for value, instances in Counter(painting.values).items():
+        place = int(painting.label_map.places[value])
+        name = painting.label_map.names[place] if place < len(painting.label_map.labels) else ""
+        if name and index:
+            counts[name] = instances, painting.pixels.get(value, 0)
+        elif name:
+            drawn = painting.label_spans.get(name)
+            counts[name] = instances, drawn.pixels if drawn else 0
+    return counts

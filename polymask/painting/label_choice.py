@@ -1,0 +1,34 @@
+"""Which labels are painted: what `--only` names, as far as the label map has a value for it."""
+
+from dataclasses import dataclass
+
+from polymask.labels.label_map import LabelMap
+from polymask.ledger import Reason
+
+NOT_IN_MAP = Reason("label", "a label that is not in the label map")
+NOT_CHOSEN = Reason("only", "not chosen by --only")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelChoice:
+    """Which labels are painted: those of the map that `only` names, or all of the map.
+
+    >>> choice = LabelChoice(label_map=LabelMap.from_names(["cat", "dog"]), only=frozenset({"cat"}))
+    >>> [label for label in ("cat", "dog", "cow") if choice.is_painted(label)]
+    ['cat']
+    """
+
+    label_map: LabelMap
+    only: frozenset[str] = frozenset()
+
+    def is_painted(self, label: str) -> bool:
+        """Whether instances of a label are chosen, and there is a value for them."""
+        return label in self.label_map and self.is_chosen(label)
+
+    def is_chosen(self, label: str) -> bool:
+        """Whether instances of a label are chosen, by its name or by the name that it is painted as."""
+        return not self.only or label in self.only or self.label_map.name_of(label) in self.only
+
+    def reason(self, label: str) -> Reason:
+        """Why instances of a label that is not painted are left out."""
+        return NOT_CHOSEN if label in self.label_map else NOT_IN_MAP
