@@ -274,7 +274,9 @@ def restore(url: str, *, journal: str | Path | None = None, dry_run: bool = Fals
             else:
                 done, now[one.place] = putting.run(one.item, one.backup, one.key, parent=parent)
         except PolymaskError as error:  # its picture may be gone; the others can be put back
-            report.failures.append(Skipped(one.item.name, str(error)))
+            reason = str(error).removeprefix(f"{one.item.name}: ")
+            reason = f"polygon {one.key} could not be put back: {reason}"
+            report.failures.append(Skipped(one.item.name, reason))
             report.exit_code = max(report.exit_code, error.exit_code)
             continue
         if done and not dry_run:

@@ -98,7 +98,7 @@ class DataloopSource:
         """The chosen polygons of an item, every ring kept; others, and those in video, are left alone."""
         rows = self.annotations(item)
         polygons = [row for row in rows if row.get("type") == "segment"]
-        read = _Polygons(item)
+        read = _Polygons(item, {str(row.get("id")): key for row in rows if (key := original_id(row))})
         for row in polygons:
             read.take(row, self.choice)
         # Only where something is drawn: a video's frame is not to be had, and nobody asks for it.
@@ -182,10 +182,13 @@ def _pixels(value: Any) -> int | None:
 
 
 class _Polygons:
-    """The polygons of one item: those that are taken, and what becomes of the others."""
+    """The polygons of one item: those that are taken, and what becomes of the others.
 
-    def __init__(self, item: Item) -> None:
-        self.item = item
+    `first_ids` tells of annotations that were put back, by the ids they have now, those they had first.
+    """
+
+    def __init__(self, item: Item, first_ids: Mapping[str, str]) -> None:
+        self.item, self.first_ids = item, first_ids
         self.instances: list[Instance] = []
         self.raw: dict[str, Json] = {}
         self.details: dict[str, Json] = {}
@@ -207,7 +210,10 @@ class _Polygons:
             instance = replace(instance, id=str(row["id"]))
         self.instances.append(instance)
         self.raw[str(instance.id)] = row
-        self.details[str(instance.id)] = details_of(row)
+        details = details_of(row)
+        if parent := self.first_ids.get(str(details.get("parentId"))):
+            details["parentId"] = parent
+        self.details[str(instance.id)] = details
 
 
 def polygon_of(row: Json, item: Item) -> Instance:

@@ -135,7 +135,9 @@ class Story(RuleBasedStateMachine):
             assert [one for one in self.scene.differences() if not self._is_stale(one)] == []
 
     def _is_stale(self, name: str) -> bool:
-        """Whether a file is what a killed run left whose journal was lost, and nobody knows of any more."""
+        """Whether a file is none of what a run mends: a damaged backup, or what a forgotten killed run left."""
+        if name.startswith(f"{BACKUP}/"):
+            return not self.evidence
         return self.forgotten and Path(name).parent == self.scene.folder and name.endswith(".tmp")
 
     def _gone(self, annotations: list[Json]) -> list[Json]:
