@@ -212,3 +212,16 @@ def test_a_mask_that_goes_after_a_run_was_killed(world: World, journal: Path, mo
         assert world.convert(journal).failures == []
         assert same_masks(world.masks(scene.item), expected(ALL)), nth
     assert world.of_type("segment") == []
+
+
+def test_an_outdated_answer_that_shows_a_mask_that_went(world: World, item: str, journal: Path) -> None:
+    """Of what a killed run deleted, one such answer is not enough: the polygons are put back."""
+    calls = campaign.undisturbed("deleted by filter")
+    with stopped_before("*", len(calls)):
+        world.convert(journal)
+    assert world.of_type("segment") == []
+    scene = campaign.Scene(world, item, dict(world.originals))
+    scene.take_mask()
+    world.emulator.faults.add(Fault("POST", "**/query", "stale", resource="annotations"))
+    assert world.convert(journal).failures == []
+    assert scene.lost() == []
