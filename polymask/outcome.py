@@ -26,9 +26,12 @@ class Outcome:
     retracted: int = 0
     deleted: int = 0
     unsupported: Sequence[Skipped] = ()
+    declared: int | None = None
     painted: int = 0
+    joined: int = 0
     left_out: Counter[Reason] = field(default_factory=Counter)
     skipped: Sequence[Skipped] = ()
+    has_masks: bool = False  # of an item: there were masks of ours when it was looked at
     failure: PolymaskError | None = None
 
     @property

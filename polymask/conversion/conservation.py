@@ -11,7 +11,7 @@ import numpy as np
 
 from polymask.formats import Annotations
 from polymask.labels.label_map import LabelMap
-from polymask.ledger import Reason, nothing_painted
+from polymask.ledger import FAILED, NO_PIXEL, NOT_CHOSEN, OTHER_IMAGES, Reason, nothing_painted
 from polymask.model import ImageRecord
 from polymask.painting.painting import Painting
 from polymask.results import Report
@@ -20,13 +20,9 @@ if TYPE_CHECKING:
     from polymask.outcome import Outcome
 
 NOT_IN_MAP = Reason("label", "a label that is not in the label map")
-NOT_CHOSEN = Reason("only", "not chosen by --only")
 CROWD = Reason("crowd", "a crowd, left out by --crowd skip")
 BACKGROUND = Reason("background", "painted as background")
 VOID = Reason("void", "painted as void")
-NO_PIXEL = Reason("empty", "no pixel: empty, too small, or outside the image")
-OTHER_IMAGES = Reason("where", "of images that are not chosen")
-FAILED = Reason("failed", "of images that failed")
 
 
 def account(outcome: "Outcome", declared: ImageRecord, painting: Painting, *, is_drawn: bool = True) -> None:

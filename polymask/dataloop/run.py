@@ -187,12 +187,12 @@ def upload(
     tell_of_labels(report, recipe)
     report.skipped += annotations.unchosen
     report.notes += annotations.notes
-    for name in source.unmatched:
-        if options.shard and not options.shard.takes(name):
-            continue
+    unmatched = [name for name in source.unmatched if not options.shard or options.shard.takes(name)]
+    for name in unmatched:
         report.images += 1
         report.failures.append(Skipped(name, "no item of the dataset has this name"))
         report.exit_code = max(report.exit_code, 1)
+    source.account(report, items, unmatched=set(unmatched))
     return report
 
 

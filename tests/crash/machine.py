@@ -138,7 +138,8 @@ class Story(RuleBasedStateMachine):
         """Whether a file is none of what a run mends: a damaged backup, or what a forgotten killed run left."""
         if name.startswith(f"{BACKUP}/"):
             return not self.evidence
-        return self.forgotten and Path(name).parent == self.scene.folder and name.endswith(".tmp")
+        is_leftover = Path(name).parent == self.scene.folder and name.endswith(".tmp")
+        return self.forgotten and is_leftover
 
     def _gone(self, annotations: list[Json]) -> list[Json]:
         """What should be there and is not."""
