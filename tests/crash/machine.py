@@ -135,7 +135,7 @@ class Story(RuleBasedStateMachine):
             assert [one for one in self.scene.differences() if not self._is_stale(one)] == []
 
     def _is_stale(self, name: str) -> bool:
-        """Whether a file is none of what a run mends: a damaged backup, or what a forgotten killed run left."""
+        """Whether no run mends it: a damaged backup, or what a killed run left whose journal was lost."""
         if name.startswith(f"{BACKUP}/"):
             return not self.evidence
         is_leftover = Path(name).parent == self.scene.folder and name.endswith(".tmp")
