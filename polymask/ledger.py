@@ -62,6 +62,10 @@ class Omitted:
 BOX = Omitted("box", "a box without segmentation")
 EMPTY = Omitted("unsegmented", "no segmentation")
 INVALID = Reason("invalid", "malformed")
+NOT_CHOSEN = Reason("only", "not chosen by --only")
+NO_PIXEL = Reason("empty", "no pixel: empty, too small, or outside the image")
+OTHER_IMAGES = Reason("where", "of images that are not chosen")
+FAILED = Reason("failed", "of images that failed")
 
 
 class Ledger:
@@ -139,8 +143,11 @@ class Ledger:
 
     def declared_of(self, image: int) -> int:
         """How many annotations an image declares."""
-        omitted = sum(images.get(image, 0) for images in self.left_out.values())
-        return self.of_image[image] + self.joined_in.get(image, 0) + omitted
+        return self.of_image[image] + self.joined_in.get(image, 0) + self.left_out_of(image).total()
+
+    def left_out_of(self, image: int) -> Counter[Reason]:
+        """What is left out of an image, by reason."""
+        return Counter({reason: n for reason, images in self.left_out.items() if (n := images.get(image))})
 
     def count(self, *kinds: str) -> int:
         """How many annotations are left out for reasons of some kinds."""

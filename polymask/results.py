@@ -10,14 +10,10 @@ from importlib import import_module
 from typing import Any
 
 from polymask.errors import InputError, PolymaskError
-from polymask.ledger import Ledger, Reason, by_count, nothing_painted
+from polymask.ledger import FAILED, NOT_CHOSEN, OTHER_IMAGES, Ledger, Reason, by_count, nothing_painted
 from polymask.model import Conflict, Skipped
 from polymask.painting.accounted import CROWD, VOID
 from polymask.painting.conflicts import ConflictSum
-from polymask.painting.label_choice import NOT_CHOSEN
-
-OTHER_IMAGES = Reason("where", "of images that are not chosen")
-FAILED = Reason("failed", "of images that failed")
 
 
 @dataclass(slots=True)
@@ -126,9 +122,12 @@ class Outcome:
     retracted: int = 0
     deleted: int = 0
     unsupported: Sequence[Skipped] = ()
+    declared: int | None = None
     painted: int = 0
+    joined: int = 0
     left_out: Counter[Reason] = field(default_factory=Counter)
     skipped: Sequence[Skipped] = ()
+    has_masks: bool = False  # of an item: there were masks of ours when it was looked at
     failure: PolymaskError | None = None
 
     @property

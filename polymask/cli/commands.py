@@ -240,7 +240,8 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: b
         for note in report.notes:
             click.echo(note)
     for failure in report.failures:
-        click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {failure.reason}", err=True)
+        reason = failure.reason if failure.name in failure.reason else f"{failure.name}: {failure.reason}"
+        click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {reason}", err=True)
     if report.exit_code:
         sys.exit(report.exit_code)
 

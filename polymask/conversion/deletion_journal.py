@@ -1,13 +1,13 @@
 """What a local run deletes, as DEST/.polymask keeps it: a sealed journal, and the files as they were.
 
-Every line of `journal.jsonl` carries a digest of itself and of the line before, and the last one
-says how many there are: it is replaced as a whole, so a line that is changed or missing shows.
+Every line of `journal.jsonl` carries a digest of itself and of all before (`provenance.chain`), and the last
+says how many there are: the file is replaced as a whole, so a line that is changed or missing shows.
 A backup is named by its digest. The journal is there before a manifest or a backup is that speaks
 of a deletion; where it is not, it was lost. Earlier builds kept both in DEST itself, unsealed.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from polymask.errors import FormatError, InputError, ProofError
+from polymask.provenance.chain import START, sealed, unsealed
 from polymask.storage.local import Root
 from polymask.storage.manifest import read_manifest
 from polymask.storage.safe_names import WORK, safe_path
@@ -153,30 +154,35 @@ def _is_digest(text: object) -> bool:
 
 def _sealed(lines: Iterable[Line]) -> bytes:
     """Lines, each with its digest, and one that tells their number."""
-    lines, digest, sealed = list(lines), "", b""
+    lines, tip, data = list(lines), START, b""
     for line in [*lines, {"event": END, "lines": len(lines)}]:
-        digest = _digest(digest, line)
-        sealed += json.dumps({**line, "sha256": digest}).encode() + b"\n"
-    return sealed
-
-
-def _digest(before: str, line: Line) -> str:
-    return sha256(f"{before} {json.dumps(line, sort_keys=True)}".encode()).hexdigest()
+        tip, text = sealed(tip, line)
+        data += text
+    return data
 
 
 def _unsealed(data: bytes) -> list[Line]:
     """The lines of a journal; raises `ValueError`, `KeyError` or `TypeError` where one is not as written."""
-    lines = [dict(json.loads(line)) for line in data.splitlines()]
-    digest = ""
-    for line in lines:
-        claimed = line.pop("sha256")
-        digest = _digest(digest, line)
-        if claimed != digest:
-            raise ValueError(line)
-        _check(line)
+    lines = list(_opened(data.splitlines()))
     if not lines or lines[-1] != {"event": END, "lines": len(lines) - 1}:
         raise ValueError(data)
+    for line in lines:
+        _check(line)
     return lines[:-1]
+
+
+def _opened(texts: Sequence[bytes]) -> Iterator[Line]:
+    """What sealed lines say, those of an earlier build too, which linked them in another way."""
+    tip, earlier_tip = START, ""
+    for text in texts:
+        line = dict(json.loads(text))
+        claimed = line.pop("sha256")
+        earlier_tip = sha256(f"{earlier_tip} {json.dumps(line, sort_keys=True)}".encode()).hexdigest()
+        if opened := unsealed(tip, text):
+            tip, _ = opened
+        elif claimed != earlier_tip:
+            raise ValueError(line)
+        yield line
 
 
 def _check(line: Line) -> None:

@@ -31,7 +31,8 @@ from polymask.dataloop.responses import (
     refusal,
 )
 from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
-from polymask.in_place.journal import make_private
+from polymask.storage.durable import make_private
+from polymask.storage.user_dirs import state_folder
 from polymask.validation import whole
 
 Json = dict[str, Any]
@@ -267,8 +268,7 @@ def connect(*, workers: int = 1) -> Client:
 def import_dtlpy() -> Any:
     """dtlpy, its files in a private folder unless the user has one of their own."""
     if HOME not in os.environ and not (Path.home() / ".dataloop" / "cookie.json").exists():
-        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-        private = state / "polymask" / "dtlpy"
+        private = state_folder() / "dtlpy"
         make_private(private)
         os.environ[HOME] = str(private)
     before = os.umask(0o077)

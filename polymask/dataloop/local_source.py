@@ -1,6 +1,7 @@
 """Local annotations as the source of masks for a dataset's items of the same names."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,9 @@ from polymask.dataloop.source import DataloopItem, DataloopSource
 from polymask.errors import InputError
 from polymask.formats import Annotations
 from polymask.in_place.protocols import Item, Reading
+from polymask.ledger import FAILED, OTHER_IMAGES
 from polymask.provenance.digest import record_sha256
+from polymask.results import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,34 @@ class MatchedSource:
             (h, w), (height, width) = record.frame, frame
             raise InputError(f"{item.name}: annotated as {h} × {w} px, but shown as {height} × {width}")
         raw: Mapping[str, Mapping[str, Any]] = {str(i.id): {"id": i.id} for i in record.instances}
+        record = type(record)(record.id, item.name, frame, record.instances, record_sha256(record))
+        if (ledger := self.annotations.ledger) is None:
+            return Reading(record, raw)
         return Reading(
-            type(record)(record.id, item.name, frame, record.instances, record_sha256(record)), raw
+            record,
+            raw,
+            declared=ledger.declared_of(item.index),
+            joined=ledger.joined_in.get(item.index, 0),
+            left_out=ledger.left_out_of(item.index),
         )
+
+    def account(self, report: Report, items: Sequence[Item], *, unmatched: Collection[str]) -> None:
+        """Tell a report of a run over some of the items what all annotations declare, and what became of it.
+
+        Those of `unmatched` images, which have no item, and of items that could not be read, failed.
+        """
+        ledger = self.annotations.ledger
+        if ledger is None:
+            return
+        failed = {index for index, name in enumerate(self.annotations.names) if name in unmatched}
+        asked = failed | {item.index for item in items if isinstance(item, MatchedItem)}
+        others = (ledger.declared_of(index) for index in range(len(ledger.of_image)) if index not in asked)
+        report.left_out += sum(map(ledger.left_out_of, failed), Counter())
+        report.left_out += ledger.of_no_image + Counter({OTHER_IMAGES: sum(others)})
+        report.declared = ledger.declared
+        rest = ledger.declared - report.painted - report.joined - report.left_out.total()
+        if report.failures:
+            report.left_out += Counter({FAILED: rest})
 
     def image(self, item: Item) -> bytes:
         """The item's picture."""

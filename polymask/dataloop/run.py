@@ -187,12 +187,12 @@ def upload(
     tell_of_labels(report, recipe)
     report.skipped += annotations.unchosen
     report.notes += annotations.notes
-    for name in source.unmatched:
-        if options.shard and not options.shard.takes(name):
-            continue
+    unmatched = [name for name in source.unmatched if not options.shard or options.shard.takes(name)]
+    for name in unmatched:
         report.images += 1
         report.failures.append(Skipped(name, "no item of the dataset has this name"))
         report.exit_code = max(report.exit_code, 1)
+    source.account(report, items, unmatched=set(unmatched))
     return report
 
 
@@ -274,7 +274,9 @@ def restore(url: str, *, journal: str | Path | None = None, dry_run: bool = Fals
             else:
                 done, now[one.place] = putting.run(one.item, one.backup, one.key, parent=parent)
         except PolymaskError as error:  # its picture may be gone; the others can be put back
-            report.failures.append(Skipped(one.item.name, str(error)))
+            reason = str(error).removeprefix(f"{one.item.name}: ")
+            reason = f"polygon {one.key} could not be put back: {reason}"
+            report.failures.append(Skipped(one.item.name, reason))
             report.exit_code = max(report.exit_code, error.exit_code)
             continue
         if done and not dry_run:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +14,12 @@ from polymask.dataloop.client import Client, Json
 from polymask.dataloop.responses import part
 from polymask.dataloop.restoring import PuttingBack
 from polymask.errors import GeometryError, InputError, SourceChanged, Unavailable, nearest
-from polymask.formats.reading.choice import Choice, origin_of, original_id
+from polymask.formats.reading.choice import Choice, origin_of, original_id, sources_of
 from polymask.formats.reading.dataloop_rows import annotation_of, instance_of, is_of_frame, is_picture
 from polymask.formats.reading.records import NOT_SEEN
 from polymask.formats.reading.refusals import Malformed
 from polymask.in_place.protocols import Item, Reading
+from polymask.ledger import Reason
 from polymask.limits import Limits
 from polymask.model import Frame, ImageRecord, Instance, Skipped
 from polymask.validation import whole
@@ -98,15 +100,22 @@ class DataloopSource:
         """The chosen polygons of an item, every ring kept; others, and those in video, are left alone."""
         rows = self.annotations(item)
         polygons = [row for row in rows if row.get("type") == "segment"]
-        read = _Polygons(item)
-        for row in polygons:
+        read = _Polygons(item, {str(row.get("id")): key for row in rows if (key := original_id(row))})
+        for row in rows:
             read.take(row, self.choice)
         # Only where something is drawn: a video's frame is not to be had, and nobody asks for it.
         frame = self.frame(item) if read.instances else (1, 1)
         record = ImageRecord(item.id, item.name, frame, tuple(read.instances), etag_of(polygons))
         others = frozenset(original_id(row) or str(row.get("id")) for row in rows)
         return Reading(
-            record, read.raw, read.details, read.unsupported, others - read.raw.keys(), read.skipped
+            record,
+            read.raw,
+            read.details,
+            read.unsupported,
+            others - read.raw.keys(),
+            read.skipped,
+            declared=sum(not _is_ours(row) for row in rows),
+            left_out=read.left_out,
         )
 
     def frame(self, item: Item) -> Frame:
@@ -182,32 +191,52 @@ def _pixels(value: Any) -> int | None:
 
 
 class _Polygons:
-    """The polygons of one item: those that are taken, and what becomes of the others."""
+    """The polygons of one item: those that are taken, and what becomes of the others.
 
-    def __init__(self, item: Item) -> None:
-        self.item = item
+    `first_ids` tells of annotations that were put back, by the ids they have now, those they had first.
+    """
+
+    def __init__(self, item: Item, first_ids: Mapping[str, str]) -> None:
+        self.item, self.first_ids = item, first_ids
         self.instances: list[Instance] = []
         self.raw: dict[str, Json] = {}
         self.details: dict[str, Json] = {}
         self.unsupported: list[Skipped] = []
         self.skipped: list[Skipped] = []
+        self.left_out: Counter[Reason] = Counter()
 
     def take(self, row: Json, choice: Choice) -> None:
-        """Take in a row, if it is chosen and can be drawn."""
+        """Take in a row, if it is a polygon, chosen, and can be drawn; masks of ours are no annotations."""
+        if row.get("type") == "segment":
+            self._take_polygon(row, choice)
+        elif not _is_ours(row):
+            self.left_out[Reason("unsupported", f"type '{row.get('type')}'")] += 1
+
+    def _take_polygon(self, row: Json, choice: Choice) -> None:
         what, known = f"annotation {row.get('id')}", original_id(row) or str(row["id"])
         if reason := choice.refusal(origin_of(row.get("creator"), row.get("metadata"))):
             self.skipped.append(Skipped(self.item.name, f"{what}: {reason}"))
+            self.left_out[Reason("choice", reason)] += 1
             return
         try:
             instance = polygon_of(row, self.item)
         except (Malformed, GeometryError) as error:
             self.unsupported.append(Skipped(self.item.name, f"{what}: {error}; it is left alone"))
+            self.left_out[Reason("unsupported", "a polygon that cannot be drawn")] += 1
             return
         if known in self.raw:  # put back twice: the second is a polygon of its own
             instance = replace(instance, id=str(row["id"]))
         self.instances.append(instance)
         self.raw[str(instance.id)] = row
-        self.details[str(instance.id)] = details_of(row)
+        details = details_of(row)
+        if parent := self.first_ids.get(str(details.get("parentId"))):
+            details["parentId"] = parent
+        self.details[str(instance.id)] = details
+
+
+def _is_ours(row: Json) -> bool:
+    """Whether it is a mask that polymask made of annotations."""
+    return row.get("type") == "binary" and bool(sources_of(row.get("metadata")))
 
 
 def polygon_of(row: Json, item: Item) -> Instance:

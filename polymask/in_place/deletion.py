@@ -14,7 +14,7 @@ from typing import Any
 from polymask.errors import BackendError, PolymaskError, ProofError, SourceChanged
 from polymask.in_place.holdings import Drawn, Holding
 from polymask.in_place.journal import Journal
-from polymask.in_place.protocols import Item, Reading, Sink, Source
+from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
 from polymask.results import Outcome
 
 READ_BACKS = 6  # a service may show what was written a little later
@@ -137,8 +137,14 @@ def finish(source: Source, sink: Sink, journal: Journal) -> list[str]:
     return told
 
 
+def _held(proofs: Sequence[Stored]) -> set[str]:
+    """The ids of all that sound masks hold."""
+    return {key for proof in proofs if proof.sound for key in proof.sources}
+
+
 def _finish(source: Source, sink: Sink, journal: Journal, item: Item, lines: Sequence[dict[str, Any]]) -> int:
-    held = {key for proof in sink.proofs(item) if proof.sound for key in proof.sources}
+    # Twice: one answer may be outdated, and still show a mask that went.
+    held = _held(sink.proofs(item)) & _held(sink.proofs(item))
     put_back = 0
     for line in lines:
         key, instance = line.get("id"), line["instance"]

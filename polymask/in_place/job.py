@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from polymask.errors import ConflictError, PolymaskError, ProofError, SourceChanged
 from polymask.formats.reading.choice import Choice
+from polymask.in_place.conservation import Conservation, account, account_failed, declare
 from polymask.in_place.deletion import Allowance, Deletion, readings
 from polymask.in_place.journal import Journal
 from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
@@ -70,14 +71,16 @@ class ProvenJob:
     def run(self, items: Sequence[Item], *, advance: Callable[[int], None] | None = None) -> Report:
         """Convert the items, `workers` of them at a time, and sum up in their order."""
         began = time.perf_counter()
-        tally = Tally()
+        tally, conservation = Tally(), Conservation()
         for outcome in self._outcomes(items):
             tally.add(outcome)
+            conservation.add(outcome)
             if advance:
                 advance(1)
         report = tally.finished()
         report.seconds, report.kernel = time.perf_counter() - began, KERNEL
         report.dry_run = self.options.dry_run
+        conservation.close(report)
         return report
 
     def _outcomes(self, items: Sequence[Item]) -> Iterator[Outcome]:
@@ -94,14 +97,18 @@ class ProvenJob:
             outcome.failure = error
         except Exception as error:  # noqa: BLE001 - the boundary: an item's bug must not stop the others
             outcome.failure = PolymaskError(f"{type(error).__name__}: {error}; please report this")
+        if outcome.failure:
+            account_failed(outcome)
         return outcome
 
     def _convert(self, item: Item, outcome: Outcome) -> None:
         reading = self.source.read(item)
         outcome.unsupported, outcome.skipped = reading.unsupported, reading.skipped
+        declare(outcome, reading)
         drawn = self._drawn(reading)
         self._count(reading, drawn, outcome)
         stored = self.sink.proofs(item)
+        outcome.has_masks = bool(stored)
         decisions = self._decide(reading, drawn, stored)
         if self.options.dry_run:
             outcome.written = _wanted(decisions)
@@ -241,6 +248,7 @@ class ProvenJob:
     def _count(self, reading: Reading, drawn: dict[str, list[Drawn]], outcome: Outcome) -> None:
         instances = [one.instance for many in drawn.values() for one in many]
         if not instances:
+            account(outcome, reading, chosen=0, empty=0)
             return
         record = type(reading.record)(
             reading.record.id, reading.record.name, reading.record.frame, tuple(instances)
@@ -249,6 +257,7 @@ class ProvenJob:
             record, LabelMap.from_names(drawn), Rules(pixel_rule=self.options.pixel_rule, overlap="void")
         )
         outcome.instances = len(instances)
+        account(outcome, reading, chosen=len(instances), empty=int(painting.empty.sum()))
         outcome.conflicts = painting.conflicts
         outcome.contested, outcome.labeled = painting.contested_pixels, painting.labeled_pixels
         for label, spans in painting.label_spans.items():

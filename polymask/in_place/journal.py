@@ -11,7 +11,6 @@ is sealed with the digest of that note. So a line, or a file, that is damaged or
 error, and never fewer polygons.
 """
 
-import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +22,9 @@ from typing import Any
 from polymask.errors import NotFound, Unavailable
 from polymask.parallel.shards import FOLDERS, Shard
 from polymask.provenance.chain import START, Chain, Line, alone, body_of, damaged
+from polymask.storage.durable import make_private, sync_folder
 from polymask.storage.local import disk_error
+from polymask.storage.user_dirs import state_folder
 
 BACKUP = "backup.jsonl"
 EVENTS = "journal.jsonl"
@@ -81,7 +82,7 @@ class Journal:
 
         Raises `ProofError` where one is not in the backup, or nothing tells what was deleted.
         """
-        if self._backup.lines and not self._backup.signed and not self._events.path.exists():
+        if self._backup.lines and not self._backup.sealed and not self._events.path.exists():
             raise damaged(self._events.path, "it is gone")
         deletions = (row for _, row in _read(Chain(self.path / EVENTS)) if row["event"] == "deleting")
         ids = {(str(row["item"]), str(key)) for row in deletions for key in row["ids"]}
@@ -150,7 +151,7 @@ class Journal:
 
 
 def _read(chain: Chain) -> Iterator[Line]:
-    """The lines behind those that were read, each of the kind that its file holds."""
+    """The lines after those that were read, each of the kind that its file holds."""
     for body, row in chain.unread():
         if row is None:
             continue
@@ -211,26 +212,6 @@ def _is_event(value: Any) -> bool:
 _IS_LINE = {BACKUP: _is_backup, EVENTS: _is_event}
 
 
-def sync_folder(path: Path) -> None:
-    """Make the names in a folder last."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def make_private(path: Path) -> None:
-    """Make a folder and those above it that are missing, each for this user only, and lasting."""
-    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    try:
-        for folder in reversed(missing):
-            folder.mkdir(mode=0o700, exist_ok=True)
-            sync_folder(folder.parent)
-    except OSError as error:
-        raise disk_error(error, path) from None
-
-
 def _place(row: Mapping[str, Any]) -> bytes:
     return f"{row['item']}\0{row['instance']['id']}".encode(errors="surrogatepass")
 
@@ -241,8 +222,7 @@ def _digest(line: bytes) -> bytes:
 
 def default_folder(dataset_id: str) -> Path:
     """Where the journal of a dataset lies unless told otherwise: the user's state folder."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "polymask" / "journals" / dataset_id
+    return state_folder() / "journals" / dataset_id
 
 
 def own_folder(path: Path, shard: Shard | None) -> Path:

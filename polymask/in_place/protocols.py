@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from polymask.ledger import Reason
 from polymask.model import BoolMask, Frame, ImageRecord, Proof, Skipped
 from polymask.provenance.claims import Mask, digest_of, key_of, same_label
 
@@ -28,7 +29,8 @@ class Reading:
     `details` to what a mask shall keep of it beside its geometry. `unsupported` are
     instances that cannot be painted, and `skipped` those that were not chosen: both stay where they
     are. `others` are the ids of what the item has beside the record's instances: not to be
-    painted, yet there.
+    painted, yet there. `declared` is how many annotations the item has, or None where nobody counts them:
+    its instances, those `joined` to one of them as its parts, and those `left_out`, by reason.
     """
 
     record: ImageRecord
@@ -37,6 +39,9 @@ class Reading:
     unsupported: Sequence[Skipped] = ()
     others: frozenset[str] = frozenset()
     skipped: Sequence[Skipped] = ()
+    declared: int | None = None
+    joined: int = 0
+    left_out: Mapping[Reason, int] = field(default_factory=dict)
 
     @property
     def present(self) -> frozenset[str]:

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from polymask.ledger import Reason
+from polymask.ledger import NO_PIXEL, Reason
 from polymask.model import ImageRecord, Runs
 from polymask.painting.label_choice import LabelChoice
 from polymask.painting.painting import Painting
@@ -19,7 +19,6 @@ from polymask.raster.spans import flat_indices
 CROWD = Reason("crowd", "a crowd, left out by --crowd skip")
 BACKGROUND = Reason("background", "painted as background")
 VOID = Reason("void", "painted as void")
-EMPTY = Reason("empty", "no pixel: empty, too small, or outside the image")
 HIDDEN = Reason("hidden", "hidden: no pixel of the mask is its own")
 
 
@@ -119,7 +118,7 @@ class Account:
         background, void = values == label_map.background, values == label_map.void
         empty = painting.empty if self.is_drawn else np.zeros(len(values), bool)
         for number in np.flatnonzero(background | void | empty).tolist():
-            reason = BACKGROUND if background[number] else EMPTY if empty[number] else VOID
+            reason = BACKGROUND if background[number] else NO_PIXEL if empty[number] else VOID
             yield self._positions[number], reason
 
 

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from polymask.labels.label_map import LabelMap
-from polymask.ledger import Reason
+from polymask.ledger import NOT_CHOSEN, Reason
 
 NOT_IN_MAP = Reason("label", "a label that is not in the label map")
-NOT_CHOSEN = Reason("only", "not chosen by --only")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

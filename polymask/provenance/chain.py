@@ -1,15 +1,16 @@
-"""Lines that are only ever appended to a file, each with a digest of itself and of all before it.
+"""Lines of a journal, each with a digest of itself and of all before it.
 
 A line is a JSON object whose last member is `"sha256"`: the SHA-256, in hexadecimal, over the
 `sha256` of the line before it (64 zeros for the first) and the line's own bytes up to that member.
 So a byte that was changed, and a line that was changed, taken out or moved, is noticed; only lines
-that are missing at the end are not, which is why two files of a journal speak of each other.
+that are missing at the end are not: so two files of a journal speak of each other, or a last line tells
+how many there are.
 
-A last line that a crash cut off is none: a line is synced before its deed. Lines of earlier builds
-have no digest; they are read, and are part of the chain as they are.
+A `Chain` is a file to which lines are only ever appended. A last line that a crash cut off is none: a line
+is synced before its deed. Lines of earlier builds have no digest; they are read, and are part of the
+chain as they are.
 """
 
-import fcntl
 import json
 import os
 import re
@@ -22,12 +23,33 @@ from typing import Any
 
 from polymask.errors import ProofError
 from polymask.storage.local import disk_error
+from polymask.storage.locks import lock
 
 START = "0" * 64
-_SIGNED = re.compile(rb'(\{.*), "sha256": "([0-9a-f]{64})"\}\n?', re.DOTALL)
+_SEALED = re.compile(rb'(\{.*), "sha256": "([0-9a-f]{64})"\}\n?', re.DOTALL)
 
 Line = tuple[bytes, Any]
 """A line's JSON without its digest, and what it says; None where a crash tore it."""
+
+
+def sealed(tip: str, row: Mapping[str, Any]) -> tuple[str, bytes]:
+    """The next digest, and a row as the line that carries it.
+
+    >>> tip, line = sealed(START, {"event": "begun"})
+    >>> line[:30], unsealed(START, line) == (tip, b'{"event": "begun"}')
+    (b'{"event": "begun", "sha256": "', True)
+    """
+    body = body_of(row)[:-1]
+    tip = _linked(tip, body)
+    return tip, body + f', "sha256": "{tip}"}}\n'.encode()
+
+
+def unsealed(tip: str, raw: bytes) -> tuple[str, bytes] | None:
+    """The next digest and the JSON of a line without it; None where it is not the line that was written."""
+    match = _SEALED.fullmatch(raw)
+    if match is None or match[2].decode() != _linked(tip, match[1]):
+        return None
+    return match[2].decode(), match[1] + b"}"
 
 
 def damaged(path: Path, what: str) -> ProofError:
@@ -45,10 +67,10 @@ class Chain:
     tip: str = START
     end: int = 0
     lines: int = 0
-    signed: bool = False  # from the first line with a digest on, every line has one
+    sealed: bool = False  # from the first line with a digest on, every line has one
 
     def unread(self) -> Iterator[Line]:
-        """The whole lines behind those that were read.
+        """The whole lines after those that were read.
 
         Raises `ProofError` for one that is not what was written.
         """
@@ -72,40 +94,35 @@ class Chain:
         """Add lines and sync them; only once all others were read, and while no other process adds any."""
         tip, data = self.tip, b""
         for row in rows:
-            body = body_of(row)[:-1]
-            tip = _linked(tip, body)
-            data += body + f', "sha256": "{tip}"}}\n'.encode()
+            tip, line = sealed(tip, row)
+            data += line
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
             try:
-                end = _write_whole(descriptor, data, behind=self.end)
+                end = _write_whole(descriptor, data, after=self.end)
             finally:
                 os.close(descriptor)
         except OSError as error:
             raise disk_error(error, self.path) from None
-        self.tip, self.end, self.signed = tip, end, True
+        self.tip, self.end, self.sealed = tip, end, True
         self.lines += len(rows)
 
     def _lacks_only_its_end(self, raw: bytes) -> bool:
         """Whether a last line is whole but for its line break; else a crash cut it off."""
-        if self._is_next(raw[:-1]):
+        if unsealed(self.tip, raw[:-1]):
             raise damaged(self.path, f"line {self.lines + 1} has another end")
-        return self._is_next(raw)
-
-    def _is_next(self, raw: bytes) -> bool:
-        match = _SIGNED.fullmatch(raw)
-        return match is not None and match[2].decode() == _linked(self.tip, match[1])
+        return unsealed(self.tip, raw) is not None
 
     def _checked(self, raw: bytes) -> Line:
-        match, number = _SIGNED.fullmatch(raw), self.lines + 1
-        if match and not self._is_next(raw):
+        following, number = unsealed(self.tip, raw), self.lines + 1
+        if following is None and _SEALED.fullmatch(raw):
             raise damaged(self.path, f"line {number} is not what was written, or one before it")
-        if self.signed and not match:
+        if following is None and self.sealed:
             raise damaged(self.path, f"line {number} is not what was written")
         self.lines = number
-        if match:
-            self.tip, self.signed = match[2].decode(), True
-            return match[1] + b"}", json.loads(match[1] + b"}")
+        if following:
+            (self.tip, body), self.sealed = following, True
+            return body, json.loads(body)
         self.tip = _linked(self.tip, raw)
         return raw.rstrip(b"\n"), _of_an_earlier_build(raw)
 
@@ -124,7 +141,7 @@ def alone(path: Path) -> Iterator[None]:
         raise disk_error(error, path) from None
     try:
         with suppress(OSError):  # a file system without locks: two runs at once are not kept apart
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            lock(descriptor, wait=True)
         yield
     finally:
         os.close(descriptor)
@@ -144,14 +161,14 @@ def _of_an_earlier_build(raw: bytes) -> Any:
         return ...  # JSON, but nothing that was ever written
 
 
-def _write_whole(descriptor: int, data: bytes, *, behind: int) -> int:
-    """Append and sync; what a crash left `behind` the last whole line is cut off. Where the file ends."""
-    if os.fstat(descriptor).st_size > behind:
-        os.ftruncate(descriptor, behind)
-    if behind and os.pread(descriptor, 1, behind - 1) != b"\n":
+def _write_whole(descriptor: int, data: bytes, *, after: int) -> int:
+    """Append and sync; what a crash left `after` the last whole line is cut off. Returns the new end."""
+    if os.fstat(descriptor).st_size > after:
+        os.ftruncate(descriptor, after)
+    if after and os.pread(descriptor, 1, after - 1) != b"\n":
         data = b"\n" + data
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
     os.fsync(descriptor)
-    return behind + len(data)
+    return after + len(data)

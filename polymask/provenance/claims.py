@@ -31,6 +31,7 @@ WRITTEN = "pixels_sha256"
 
 LONGEST = 1024  # characters of a description, or of a user's metadata, that a claim repeats
 _FREE = ("description", "user")  # of any length
+_REPEATED = ("creator",)  # nobody can edit it, and who puts a polygon back becomes its creator
 _EARLIER = ("attributes", "attributes1", "objectId", "parentId", "model")  # what claims without a digest tell
 
 
@@ -119,10 +120,15 @@ def values(told: Any) -> Any:
 def details_sha256(label: str, details: Mapping[str, Any]) -> str:
     """SHA-256 of what a mask says of a source beside its geometry: its label and details.
 
+    Not its creator: a polygon that was deleted and put back is the same, whoever put it back.
+
     >>> details_sha256("cat", {"objectId": 1}) == details_sha256("cat", {"objectId": 1.0, "model": None})
     True
+    >>> details_sha256("cat", {"creator": "ann"}) == details_sha256("cat", {"creator": "bob"})
+    True
     """
-    return hashlib.sha256(_text([label, details]).encode()).hexdigest()
+    compared = {name: value for name, value in details.items() if name not in _REPEATED}
+    return hashlib.sha256(_text([label, compared]).encode()).hexdigest()
 
 
 def same_details(source: Mapping[str, Any], label: str, details: Mapping[str, Any]) -> bool:

@@ -1,4 +1,7 @@
-"""Replacing a file of somebody else's: whole and lasting, or not at all; only its bytes are others then."""
+"""What lasts: files replaced whole or not at all, names that outlive a crash, private folders.
+
+Replaced may be a file of somebody else's: only its bytes are others then.
+"""
 
 import errno
 import os
@@ -6,7 +9,6 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from polymask.in_place.journal import sync_folder
 from polymask.storage.local import disk_error
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -52,7 +54,7 @@ def _dress(descriptor: int, real: Path) -> list[str]:
     mine = os.fstat(descriptor)
     if (mine.st_uid, mine.st_gid) != (facts.st_uid, facts.st_gid) and not _owned(descriptor, facts):
         lost.append(f"its owner ({facts.st_uid}:{facts.st_gid})")
-    os.fchmod(descriptor, stat.S_IMODE(facts.st_mode))  # behind the owner, which takes bits away
+    os.fchmod(descriptor, stat.S_IMODE(facts.st_mode))  # after the owner, which takes bits away
     return [
         *lost,
         *(f"its attribute {name}" for name in _attributes(real) if not _given(descriptor, real, name)),
@@ -90,6 +92,26 @@ def _given(descriptor: int, real: Path, name: str) -> bool:
             return False
         raise
     return True
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder last."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_private(path: Path) -> None:
+    """Make a folder and those above it that are missing, each for this user only, and lasting."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        for folder in reversed(missing):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(folder.parent)
+    except OSError as error:
+        raise disk_error(error, path) from None
 
 
 def make_lasting(path: Path) -> None:

@@ -7,7 +7,6 @@ below the root; it goes when the run is done.
 """
 
 import errno
-import fcntl
 import json
 import os
 import re
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from polymask.errors import BackendError, Denied, InputError, Locked, NotFound, Unavailable
+from polymask.storage.locks import lock
 from polymask.storage.safe_names import WORK
 from polymask.storage.urls import Location, Url
 
@@ -213,11 +213,11 @@ class Root:
 
     def _lock(self, descriptor: int) -> None:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Locked(f"{self.path} is held by {self._holder()}; wait for it, or stop it") from None
+            is_ours = lock(descriptor)
         except OSError as error:
             raise disk_error(error, self.path) from None
+        if not is_ours:
+            raise Locked(f"{self.path} is held by {self._holder()}; wait for it, or stop it")
 
     def _folder_of_its_own(self) -> int:
         try:

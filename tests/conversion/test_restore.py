@@ -231,6 +231,24 @@ def test_what_earlier_builds_deleted_is_restored(coco_file: Write, tmp_path: Pat
     assert restore(out).unchanged == 1
 
 
+def test_a_journal_whose_lines_were_linked_otherwise_is_read(coco_file: Write, tmp_path: Path) -> None:
+    """As builds between two releases sealed it; a changed line of it is damage all the same."""
+    path, out = coco_file(), tmp_path / "out"
+    before = path.read_bytes()
+    convert(path, out, delete_source=True)
+    rows = [json.loads(line) for line in (out / JOURNAL).read_text().splitlines()]
+    digest, lines = "", list[str]()
+    for row in rows:
+        del row["sha256"]
+        digest = sha256(f"{digest} {json.dumps(row, sort_keys=True)}".encode()).hexdigest()
+        lines.append(json.dumps(row | {"sha256": digest}) + "\n")
+    (out / JOURNAL).write_text("".join(lines).replace("deleting", "Deleting"))
+    with pytest.raises(ProofError, match="is damaged"):
+        restore(out)
+    (out / JOURNAL).write_text("".join(lines))
+    assert (restore(out).written, path.read_bytes()) == (1, before)
+
+
 @pytest.mark.parametrize("text", [None, b"", b"x\n"])
 def test_an_earlier_builds_journal_that_is_lost_is_told(
     coco_file: Write, tmp_path: Path, text: bytes | None

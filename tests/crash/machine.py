@@ -135,8 +135,11 @@ class Story(RuleBasedStateMachine):
             assert [one for one in self.scene.differences() if not self._is_stale(one)] == []
 
     def _is_stale(self, name: str) -> bool:
-        """Whether a file is what a killed run left whose journal was lost, and nobody knows of any more."""
-        return self.forgotten and Path(name).parent == self.scene.folder and name.endswith(".tmp")
+        """Whether no run mends it: a damaged backup, or what a killed run left whose journal was lost."""
+        if name.startswith(f"{BACKUP}/"):
+            return not self.evidence
+        is_leftover = Path(name).parent == self.scene.folder and name.endswith(".tmp")
+        return self.forgotten and is_leftover
 
     def _gone(self, annotations: list[Json]) -> list[Json]:
         """What should be there and is not."""

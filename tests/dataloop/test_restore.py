@@ -255,6 +255,21 @@ def test_children_are_linked_to_their_parents_new_ids(world: World, journal: Pat
     assert links == [parent_row["id"], eldest_row["id"], kept["id"]]
 
 
+def test_a_child_that_was_put_back_is_the_same_as_before(world: World, journal: Path) -> None:
+    """Its parent has another id now, and its creator is who put it back: no mask is uploaded anew."""
+    item = world.add_item("/0.png")
+    child, parent = (world.add(item, row) for row in (BESIDE, ACROSS))
+    world.emulator.edit_annotation(child, metadata={"system": {"parentId": parent}})
+    with world.emulator._store.lock, world.emulator._platform.write():
+        row = world.emulator._store.get("annotation", child).json() | {"creator": "bob@example.org"}
+        world.emulator._store.put("annotation", json.dumps(row).encode())
+    world.convert(journal)
+    masks = world.of_type("binary")
+    world.restore(journal)
+    assert world.convert(journal).deleted == 2
+    assert world.of_type("binary") == masks
+
+
 def test_a_circle_of_parents_comes_back(world: World, journal: Path) -> None:
     """Nobody draws one, but a service may hold it: all come back, and what cannot be linked is told."""
     item = world.add_item("/0.png")

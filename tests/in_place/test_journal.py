@@ -18,11 +18,11 @@ from polymask.in_place.journal import (
     EVENTS,
     Journal,
     default_folder,
-    make_private,
     open_existing,
     own_folder,
 )
 from polymask.parallel.shards import Shard
+from polymask.storage.durable import make_private
 
 
 def polygon(key: str, x: float = 1.5) -> dict[str, Any]:
@@ -444,7 +444,7 @@ def test_each_polygon_is_kept_once(path: Path) -> None:
 def test_folders_that_are_made_last(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The name of each is synced, from the top down; one that another run makes meanwhile is as good."""
     synced: list[str] = []
-    monkeypatch.setattr("polymask.in_place.journal.sync_folder", lambda folder: synced.append(folder.name))
+    monkeypatch.setattr("polymask.storage.durable.sync_folder", lambda folder: synced.append(folder.name))
     make_private(path)
     assert synced == [path.parents[2].name, "state", "journals"]
     monkeypatch.setattr(Path, "exists", lambda _: False)

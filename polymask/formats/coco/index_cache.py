@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from polymask._version import __version__
 from polymask.ledger import Ledger, Reason
 from polymask.model import Finding, Skipped
+from polymask.storage import user_dirs
 
 _ARRAYS = ("marks", "order", "cuts", "frames")
 _FACTS = "facts.json"
@@ -120,8 +121,7 @@ class _Facts(msgspec.Struct):
 
 def cache_folder() -> Path:
     """Where indexes lie: the user's cache folder."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "polymask" / "indexes"
+    return user_dirs.cache_folder() / "indexes"
 
 
 def is_stored(path: Path) -> bool:
