@@ -21,12 +21,14 @@ from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.records import Notes, Page, files, gather
 from polymask.formats.reading.refusals import Malformed
+from polymask.ledger import Omitted
 from polymask.limits import Limits
 from polymask.model import ImageRecord, Instance, Runs
 
 MANY = True
 SUFFIX = ".jpg"  # of the data sets' pictures
 VARIABLE, FIELD, FOLDER = "groundTruth", "Segmentation", "groundTruth"
+ANOTHERS = Omitted("annotator", "drawn by somebody else than --annotator")
 _HEAD = b"format ascii cr"
 _LONGEST_HEAD = 4096
 _TURNED = ("invert", "flipflop")
@@ -93,20 +95,24 @@ def _people(data: bytes, limits: Limits) -> list[str]:
 
 
 def _chosen(pages: list[Page], content: Content, options: ReadOptions) -> Iterator[Page]:
-    """The pages of the annotator; all where no image has two. Raises `InputError` where it is not told."""
+    """All pages; raises `InputError` where it is not told whose drawing of an image is read."""
     names = {bytes(page.text).decode() for page in pages if page.text is not None}
     people = sorted(names, key=lambda name: (len(name), name))
     told = ", ".join(people[:20])
-    if options.annotator is not None:
-        if options.annotator not in people:
-            raise InputError(f"{content.path}: no annotator '{options.annotator}'; there are: {told}")
-        pages = [page for page in pages if page.text in (None, options.annotator.encode())]
-    counts = Counter(_name(page) for page in pages if page.text is not None)
+    if options.annotator is not None and options.annotator not in people:
+        raise InputError(f"{content.path}: no annotator '{options.annotator}'; there are: {told}")
+    chosen = [page for page in pages if page.text is not None and not _is_anothers(page, options)]
+    counts = Counter(map(_name, chosen))
     if doubled := next((name for name, count in counts.items() if count > 1), None):
         raise InputError(
             f"{content.path}: several people drew '{doubled}' ({told}); choose with --annotator NAME"
         )
     yield from pages
+
+
+def _is_anothers(page: Page, options: ReadOptions) -> bool:
+    """Whether a page was drawn by somebody else than the chosen annotator."""
+    return options.annotator is not None and page.text not in (None, options.annotator.encode())
 
 
 def _drawings(data: bytes, limits: Limits) -> list[object]:
@@ -124,17 +130,22 @@ def _name(page: Page) -> str:
     return str(PurePosixPath(*(part for part in path.parent.parts if part != FOLDER), path.stem + SUFFIX))
 
 
-def _parse(page: Page, notes: Notes) -> ImageRecord:
+def _parse(page: Page, notes: Notes) -> ImageRecord | None:
     data, limits = Content(page.file).data, notes.options.limits
     codes = _matlab(data, page, notes) if data.startswith(MAGIC) else _seg(data, notes)
-    instances = (
+    instances = tuple(
         Instance(code, str(code), Runs(counts, frame_of(codes)))
         for code, counts in runs_by_code(codes)
         if code
     )
     limits.check_frame(str(page.file.path), frame_of(codes))
     name = _name(page)
-    return ImageRecord(PurePosixPath(name).stem, name, frame_of(codes), tuple(instances))
+    if _is_anothers(page, notes.options):
+        notes.image, notes.no_image = name, True
+        notes.leave_out(ANOTHERS, len(instances))
+        return None
+    notes.declared += len(instances)
+    return ImageRecord(PurePosixPath(name).stem, name, frame_of(codes), instances)
 
 
 def _matlab(data: bytes, page: Page, notes: Notes) -> Codes:

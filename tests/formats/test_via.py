@@ -109,7 +109,7 @@ def test_an_image_whose_picture_is_not_there_fails_alone(tmp_path: Path, polymas
     written(tmp_path / "empty.png", (FIXTURES / "via/empty.png").read_bytes())
     report = convert(path, tmp_path / "out")
     assert (report.written, report.failed) == (1, 1)
-    assert "boat.png: no such picture" in report.failures[0].reason
+    assert (report.failures[0].name, "no such picture" in report.failures[0].reason) == ("boat.png", True)
     assert "--images DIR" in report.failures[0].reason
     done = polymask_command("convert", path, tmp_path / "b", "--images", FIXTURES / "via", "--json")
     assert done.returncode == 0
