@@ -9,7 +9,7 @@ import pytest
 
 from polymask import FormatError, InputError, LabelMap, convert, decode_png, index_mask
 from polymask.formats import ReadOptions, open_annotations
-from polymask.formats.parsing.matlab import variables
+from polymask.formats.bsds.matlab import variables
 from polymask.formats.reading.refusals import Malformed
 from polymask.limits import Limits
 from tests.conftest import Run
