@@ -19,6 +19,7 @@ KINDS = {
     "invalid": "correct what `polymask check` lists as invalid",
     "choice": "choose them with --predictions, --min-confidence, --creator or --status",
     "ours": "",
+    "annotator": "choose whose drawing is read with --annotator",
     "prediction": "accept them as annotations in the tool that made them, and export again",
     "withdrawn": "take their deletion or cancellation back in the tool that made them, and export again",
     "undrawn": "name them otherwise: the format draws no such label",

@@ -22,8 +22,8 @@ from polymask.dataloop.run import Dataset, read_query
 from polymask.dataloop.source import DataloopItem, DataloopSource
 from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.dataloop import parse
-from polymask.formats.reading.dataloop_rows import text_of
+from polymask.formats.dataloop.annotations import text_of
+from polymask.formats.dataloop.items import parse
 from polymask.formats.reading.records import Page, Reader
 from polymask.formats.reading.refusals import Malformed
 from polymask.model import Frame, ImageRecord

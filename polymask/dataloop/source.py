@@ -14,8 +14,8 @@ from polymask.dataloop.client import Client, Json
 from polymask.dataloop.responses import part
 from polymask.dataloop.restoring import PuttingBack
 from polymask.errors import GeometryError, InputError, SourceChanged, Unavailable, nearest
+from polymask.formats.dataloop.annotations import annotation_of, instance_of, is_of_frame, is_picture
 from polymask.formats.reading.choice import Choice, origin_of, original_id, sources_of
-from polymask.formats.reading.dataloop_rows import annotation_of, instance_of, is_of_frame, is_picture
 from polymask.formats.reading.records import NOT_SEEN
 from polymask.formats.reading.refusals import Malformed
 from polymask.in_place.protocols import Item, Reading

@@ -14,12 +14,13 @@ import msgspec
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.coco.segmentations import is_rle, rle_size, shapes_of
 from polymask.formats.drawing.curves import flattened
-from polymask.formats.drawing.shapes import Point, polygon
+from polymask.formats.drawing.shapes import Point, polygon, rectangle
 from polymask.formats.reading.addresses import image_name
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Notes, Page, files, gather, listed_pages
+from polymask.formats.reading.records import Made, Notes, Page, files, gather, listed_pages, rows_at
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
+from polymask.ledger import BOX, EMPTY, Omitted
 from polymask.model import Frame, ImageRecord, Instance, Shape
 
 MANY = True
@@ -49,7 +50,8 @@ FACTS = Facts(
     limits=(
         "Labels with an outline that is not closed (lanes; in older files those named `lane/…`), and graphs, "
         "are left alone and listed, and the run exits 1.",
-        "Boxes, cuboids and labels without a shape are no segmentation: they paint nothing, and are counted.",
+        "Boxes, cuboids and labels without a shape are no segmentation: they paint nothing, and are counted; "
+        "`--boxes` paints `box2d`, from corner to corner.",
         "Curves are flattened to corners that are at most 1/64 px off.",
     ),
     sample="bdd100k/labels.json",
@@ -80,16 +82,25 @@ class _Poly(msgspec.Struct):
     closed: bool = True
 
 
+class _Box(msgspec.Struct):
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+
 class _Label(msgspec.Struct):
     category: str | None = None
     id: int | str | None = None
     poly2d: msgspec.Raw = _NULL
     rle: msgspec.Raw = _NULL
     graph: Any = None
+    box2d: msgspec.Raw = _NULL
 
 
 _frame = msgspec.json.Decoder(_Frame)
 _config = msgspec.json.Decoder(_Config)
+_box = msgspec.json.Decoder(_Box)
 _polys = msgspec.json.Decoder(list[_Poly])
 _older = msgspec.json.Decoder(list[tuple[float, float, str]])
 
@@ -112,7 +123,11 @@ def _first(rows: msgspec.Raw) -> bytes | msgspec.Raw:
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each frame."""
     pages = [page for file in files(content, "*.json") for page in _pages(Content(file))]
-    return gather(content, options, pages, format="bdd100k", parse=_parse)
+    return gather(content, options, pages, format="bdd100k", parse=_parse, declares=_declared)
+
+
+def _declared(page: Page) -> int:
+    return rows_at("labels")(page) + rows_at(FRAMES, "*", "objects")(page)
 
 
 def _pages(content: Content) -> Iterator[Page]:
@@ -146,7 +161,7 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     else:
         frame = notes.frame(name)
 
-    def make(index: int, label: _Label) -> Instance | None:
+    def make(index: int, label: _Label) -> Made:
         return _instance(index if label.id is None else label.id, label, frame, notes)
 
     if older is None:
@@ -159,24 +174,28 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     return ImageRecord(name, name, frame, tuple(instances))
 
 
-def _instance(key: int | str, label: _Label, frame: Frame, notes: Notes) -> Instance | None:
-    shape: Shape | None = None
+def _instance(key: int | str, label: _Label, frame: Frame, notes: Notes) -> Made:
+    shape: Shape = ()
+    what = f"label {key} (category '{label.category}')"
     if label.poly2d != _NULL:
         with inside("$.poly2d"):
             polys = _outlines(label)
             if not all(poly.closed for poly in polys):
-                notes.leave(f"label {key}", f"an outline (label '{label.category}') that is not closed")
-                return None
+                return Omitted("unsupported", "an outline that is not closed", what)
             shape = tuple(polygon(_ring(poly, at)) for at, poly in enumerate(polys))
     elif label.rle != _NULL:
         with inside("$.rle"):
             shape = _runs(label.rle, frame, notes)
     elif label.graph is not None:
-        notes.leave(f"label {key}", f"a graph (label '{label.category}') encloses nothing")
-        return None
+        return Omitted("unsupported", "a graph encloses nothing", what)
+    elif label.box2d != _NULL:
+        if not notes.options.boxes:
+            return BOX
+        with inside("$.box2d"):
+            box = decode_json(label.box2d, _box)
+            shape = (rectangle((box.x1, box.y1), (box.x2, box.y2)),)
     if not shape:
-        notes.unsegmented += 1
-        return None
+        return EMPTY
     if not label.category:
         raise Malformed("$.category", "there is none, or it is empty")
     return Instance(key, label.category, shape)

@@ -137,7 +137,8 @@ def _image_ids(images: msgspec.Raw) -> set[int | str]:
     try:
         return {row.id for row in _ids_of.decode(images)}
     except msgspec.DecodeError:
-        rows = msgspec.json.decode(images, type=list[Any])
+        rows = msgspec.json.decode(images)
+        rows = rows if isinstance(rows, list) else []  # told when they are read as pages
         return {key for row in rows if isinstance(row, dict) and isinstance(key := row.get("id"), int | str)}
 
 

@@ -4,7 +4,7 @@ All paths of a polygon are filled even-odd together. A raster layer holds runs, 
 numbers that its mapping gives to `mask` annotations. Source: V7's documentation, "Darwin JSON".
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,19 +12,20 @@ import numpy as np
 
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.legend import Codes, runs_by_code
-from polymask.formats.drawing.shapes import ellipse, polygon
+from polymask.formats.drawing.shapes import ellipse, polygon, rectangle
 from polymask.formats.reading.addresses import image_name
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Notes, Page, gather, json_pages
-from polymask.formats.reading.refusals import Malformed, inside
-from polymask.model import Frame, ImageRecord, Instance, Runs, Shape
+from polymask.formats.reading.records import MALFORMED, Made, Notes, Page, gather, json_pages
+from polymask.formats.reading.refusals import Malformed, decode_json, inside
+from polymask.ledger import BOX, EMPTY, Omitted
+from polymask.model import Frame, ImageRecord, Instance, Polygon, Runs, Shape
 
 MANY = True
-NO_SHAPE = ("tag",)
 UNSUPPORTED = (
     "line", "keypoint", "skeleton", "graph", "cuboid", "table", "eye", "link", "simple_table", "string",
 )  # fmt: skip
+TAG = Omitted("tag", "a tag of the whole image")
 _LARGEST = 2**31
 
 FACTS = Facts(
@@ -45,7 +46,7 @@ FACTS = Facts(
         ),
         ("image, polygon.path, additional_paths, complex_polygon.path", "the same in version 1.0"),
     ),
-    ignored="Tags, attributes, texts, boxes beside another shape, reviewers.",
+    ignored="Attributes, texts, boxes beside another shape, reviewers.",
     rings="The paths of a polygon are filled even-odd: a path inside another is a hole.",
     order="File order; later annotations are painted over earlier ones.",
     labels="Sorted by name; there are no numeric ids.",
@@ -53,7 +54,8 @@ FACTS = Facts(
     limits=(
         "Lines, keypoints, skeletons, cuboids, turned ellipses, frames of a video and what lies in a second "
         "slot are left alone and listed, and the run exits 1.",
-        "Boxes, and masks that the raster layer does not name, paint nothing, and are counted.",
+        "Boxes are no segmentation: they paint nothing, and are counted; `--boxes` paints them. So are tags, "
+        "and masks that the raster layer does not name.",
     ),
     sample="darwin/boat.json",
 )
@@ -84,7 +86,7 @@ class _Image(msgspec.Struct):
 
 
 class _File(msgspec.Struct):
-    annotations: msgspec.Raw
+    annotations: list[msgspec.Raw]
     item: _Item | None = None
     image: _Image | None = None
 
@@ -105,6 +107,13 @@ class _Ellipse(msgspec.Struct):
     angle: float = 0
 
 
+class _Box(msgspec.Struct):
+    x: float
+    y: float
+    w: float
+    h: float
+
+
 class _Raster(msgspec.Struct):
     dense_rle: list[int]
     mask_annotation_ids_mapping: dict[str, int]
@@ -120,11 +129,13 @@ class _Annotation(msgspec.Struct):
     ellipse: _Ellipse | None = None
     mask: Any = None
     raster_layer: _Raster | None = None
-    bounding_box: Any = None
+    tag: Any = None
+    bounding_box: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _file = msgspec.json.Decoder(_File)
-_raw = msgspec.json.Decoder(list[msgspec.Raw])
+_annotation = msgspec.json.Decoder(_Annotation)
+_box = msgspec.json.Decoder(_Box)
 
 
 def sniff(content: Content) -> bool:
@@ -138,7 +149,16 @@ def sniff(content: Content) -> bool:
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each file."""
-    return gather(content, options, json_pages(content), format="darwin", parse=_parse)
+    pages = json_pages(content)
+    return gather(content, options, pages, format="darwin", parse=_parse, declares=_declared)
+
+
+def _declared(page: Page) -> int:
+    return sum(not _is_layer(members(text)) for text in page.decode(_file).annotations)
+
+
+def _is_layer(row: Mapping[str, msgspec.Raw]) -> bool:
+    return bytes(row.get("raster_layer", b"null")) != b"null"
 
 
 def _parse(page: Page, notes: Notes) -> ImageRecord:
@@ -149,20 +169,33 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
             frame = notes.told_frame(slot.height, slot.width)
     else:
         frame = notes.frame(name)
-    place = f"{page.where}.annotations"
-    rows = notes.refusals.rows(file.annotations, _Annotation, place)
-    layer: dict[str, Runs] = {}
-    for index, row in rows:
-        if row.raster_layer is not None and not _left(row, slot):
-            where = f"{place}[{index}].raster_layer"
-            layer |= notes.refusals.catch(where, _masks, row.raster_layer, frame, notes) or {}
-    keys = [members(text).keys() for text in _raw.decode(file.annotations)]
-    instances = []
-    for index, row in rows:
-        where = f"{place}[{index}]"
-        made = notes.refusals.catch(where, _instance, index, row, keys[index], slot, layer, frame, notes)
-        instances += [made] if made else []
+    rows = [(f"{page.where}.annotations[{index}]", text) for index, text in enumerate(file.annotations)]
+    layer = _layer(rows, slot, frame, notes)
+    instances: list[Instance] = []
+    for index, (where, text) in enumerate(rows):
+        if not _is_layer(members(text)):
+            instances += notes.take(where, _instance, index, text, slot, layer, frame, notes)
     return ImageRecord(name, name, frame, tuple(instances))
+
+
+def _layer(
+    rows: Sequence[tuple[str, msgspec.Raw]], slot: _Slot, frame: Frame, notes: Notes
+) -> dict[str, Runs]:
+    """The runs of each mask in the raster layers; those that no annotation names are listed."""
+    runs: dict[str, Runs] = {}
+    for where, text in rows:
+        if _is_layer(members(text)):
+            masks = notes.refusals.catch(where, _masks, text, slot, frame, notes)
+            runs |= masks or {}
+            if masks is None:
+                notes.leave_out(MALFORMED)
+    named = {bytes(members(text).get("id", b"")) for _, text in rows}
+    for key in runs:
+        if msgspec.json.encode(key) not in named:
+            notes.leave_out(
+                Omitted("unsupported", "pixels of a mask that no annotation names", f"mask {key}")
+            )
+    return runs
 
 
 def _named(file: _File) -> tuple[str, _Slot]:
@@ -178,7 +211,7 @@ def _named(file: _File) -> tuple[str, _Slot]:
     return name, _Slot("", file.image.width, file.image.height)
 
 
-def _left(row: _Annotation, slot: _Slot) -> str | None:
+def _elsewhere(row: _Annotation, slot: _Slot) -> str | None:
     """Why an annotation is no part of the picture: it is a video's, or in another slot."""
     if row.frames is not None:
         return "the frames of a video are not read"
@@ -187,17 +220,23 @@ def _left(row: _Annotation, slot: _Slot) -> str | None:
     return None
 
 
-def _masks(raster: _Raster, frame: Frame, notes: Notes) -> dict[str, Runs]:
+def _masks(text: msgspec.Raw, slot: _Slot, frame: Frame, notes: Notes) -> dict[str, Runs]:
     """The runs of each mask's id; raises `Malformed` for pixels that no mask's number tells of."""
+    row = decode_json(text, _annotation)
+    raster = row.raster_layer
+    assert raster
+    if reason := _elsewhere(row, slot):
+        notes.leave_out(Omitted("unsupported", reason, "raster layer"))
+        return {}
     if notes.unseen:  # the picture is not opened yet: what the runs say has to do
         frame = notes.told_frame(1, sum(raster.dense_rle[1::2]))
-    codes = _codes(raster.dense_rle, frame)
-    runs = dict(runs_by_code(codes))
-    ids = {number: key for key, number in raster.mask_annotation_ids_mapping.items()}
-    if len(ids) < len(raster.mask_annotation_ids_mapping) or 0 in ids:
-        raise Malformed("$.mask_annotation_ids_mapping", "a number is there twice, or 0")
-    if strays := sorted(runs.keys() - ids.keys() - {0}):
-        raise Malformed("$.dense_rle", f"the number {strays[0]} is no mask's")
+    with inside("$.raster_layer"):
+        runs = dict(runs_by_code(_codes(raster.dense_rle, frame)))
+        ids = {number: key for key, number in raster.mask_annotation_ids_mapping.items()}
+        if len(ids) < len(raster.mask_annotation_ids_mapping) or 0 in ids:
+            raise Malformed("$.mask_annotation_ids_mapping", "a number is there twice, or 0")
+        if strays := sorted(runs.keys() - ids.keys() - {0}):
+            raise Malformed("$.dense_rle", f"the number {strays[0]} is no mask's")
     return {ids[number]: Runs(counts, frame) for number, counts in runs.items() if number}
 
 
@@ -212,35 +251,34 @@ def _codes(dense_rle: list[int], frame: Frame) -> Codes:
 
 
 def _instance(
-    index: int,
-    row: _Annotation,
-    keys: Collection[str],
-    slot: _Slot,
-    layer: Mapping[str, Runs],
-    frame: Frame,
-    notes: Notes,
-) -> Instance | None:
-    if row.raster_layer is not None or any(kind in keys for kind in NO_SHAPE):
-        return None
+    index: int, text: msgspec.Raw, slot: _Slot, layer: Mapping[str, Runs], frame: Frame, notes: Notes
+) -> Made:
+    row, keys = decode_json(text, _annotation), members(text).keys()
     key = row.id or index
-    reason = _left(row, slot) or next((f"a {kind} is no area" for kind in UNSUPPORTED if kind in keys), None)
-    if row.ellipse is not None and row.ellipse.angle:
-        reason = "a turned ellipse: the unit of its angle is not documented"
-    if reason:
-        notes.leave(f"annotation {key}", f"{reason} (label '{row.name}')")
-        return None
+    if row.tag is not None:
+        return TAG
+    if reason := _unsupported(row, keys, slot):
+        return Omitted("unsupported", reason, f"annotation {key} (label '{row.name}')")
     if not row.name:
         raise Malformed("$.name", "the label is empty")
-    shape = _shape(row, layer, frame)
-    if shape is not None:
+    shape = _shape(row, layer, frame, notes)
+    if not isinstance(shape, Omitted):
         return Instance(key, row.name, shape)
-    if row.mask is None and row.bounding_box is None:
+    if shape is EMPTY and row.mask is None:
         raise Malformed("$", f"no shape that is read: {', '.join(sorted(keys))}")
-    notes.unsegmented += 1
-    return None
+    return shape
 
 
-def _shape(row: _Annotation, layer: Mapping[str, Runs], frame: Frame) -> Shape | None:
+def _unsupported(row: _Annotation, keys: Collection[str], slot: _Slot) -> str | None:
+    """Why an annotation is no area of the picture."""
+    if row.ellipse is not None and row.ellipse.angle:
+        return "a turned ellipse: the unit of its angle is not documented"
+    return _elsewhere(row, slot) or next(
+        (f"a {kind} is no area" for kind in UNSUPPORTED if kind in keys), None
+    )
+
+
+def _shape(row: _Annotation, layer: Mapping[str, Runs], frame: Frame, notes: Notes) -> Shape | Omitted:
     if row.polygon is not None or row.complex_polygon is not None:
         with inside("$.polygon" if row.polygon else "$.complex_polygon"):
             first, *others = [[(point.x, point.y) for point in path] for path in _paths(row)] or [[]]
@@ -249,7 +287,17 @@ def _shape(row: _Annotation, layer: Mapping[str, Runs], frame: Frame) -> Shape |
         center, radius = row.ellipse.center, row.ellipse.radius
         with inside("$.ellipse"):
             return ellipse((center.x, center.y), (radius.x, radius.y), frame)
-    return layer.get(row.id or "") if row.mask is not None else None
+    if row.mask is not None:
+        return layer.get(row.id or "", EMPTY)
+    if bytes(row.bounding_box) == b"null":
+        return EMPTY
+    return (_rectangle(row.bounding_box),) if notes.options.boxes else BOX
+
+
+def _rectangle(text: msgspec.Raw) -> Polygon:
+    with inside("$.bounding_box"):
+        box = decode_json(text, _box)
+        return rectangle((box.x, box.y), (box.x + box.w, box.y + box.h))
 
 
 def _paths(row: _Annotation) -> list[list[_XY]]:

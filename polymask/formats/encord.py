@@ -6,7 +6,7 @@ Encord's documentation, "Export labels: JSON format", and its SDK's description 
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,17 +14,20 @@ import numpy as np
 
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.scaling import in_pixels
-from polymask.formats.drawing.shapes import Point, crop_runs, polygon
+from polymask.formats.drawing.shapes import Point, crop_runs, polygon, rectangle
 from polymask.formats.reading.addresses import image_name
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Notes, Page, files, gather, listed_pages
-from polymask.formats.reading.refusals import Malformed, Refusals, inside
-from polymask.model import Frame, ImageRecord, Instance, Polygon, Shape, Skipped
+from polymask.formats.reading.records import Made, Notes, Page, files, gather, listed_pages, rows_at
+from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
+from polymask.ledger import BOX, EMPTY, Omitted
+from polymask.model import Frame, ImageRecord, Instance, Polygon, Shape
 from polymask.raster.runs import counts_from_string
 
 MANY = True
-NO_REGION = ("bounding_box", "rotatable_bounding_box", "cuboid", "cuboid_2d")
+RECTANGLE = "bounding_box"
+NO_REGION = ("rotatable_bounding_box", "cuboid", "cuboid_2d")
+CLASSIFICATION = Omitted("tag", "a classification")
 
 FACTS = Facts(
     title="Encord",
@@ -42,7 +45,7 @@ FACTS = Facts(
         ("objects[].polygon", "where there is no `polygons`: one ring, its points numbered from 0"),
         ("objects[].bitmask", "runs along the rows, as COCO's compressed text, in a box of whole pixels"),
     ),
-    ignored="Classifications, answers, colors, who drew what.",
+    ignored="Answers, colors, who drew what.",
     rings="A polygon's first ring is its outline, the others are holes. An object's polygons are united.",
     order="File order; later objects are painted over earlier ones.",
     labels="Sorted by name; there are no numeric ids.",
@@ -50,11 +53,16 @@ FACTS = Facts(
     limits=(
         "Lines, points, skeletons and whatever lies on the frames of a video or a volume are left alone and "
         "listed, and the run exits 1.",
-        "Boxes and cuboids are no segmentation: they paint nothing, and are counted.",
+        "Boxes and cuboids are no segmentation: they paint nothing, and are counted; `--boxes` paints "
+        "`bounding_box`.",
+        "Classifications paint nothing, and are counted.",
         "Numbers far from 0…1 are refused: they are pixels.",
     ),
     sample="encord/labels.json",
 )
+
+
+_NULL = msgspec.Raw(b"null")
 
 
 class _XY(msgspec.Struct):
@@ -70,6 +78,13 @@ class _Bitmask(msgspec.Struct):
     rleString: str  # noqa: N815 - the format's own word
 
 
+class _Box(msgspec.Struct):
+    x: float
+    y: float
+    w: float
+    h: float
+
+
 class _Object(msgspec.Struct):
     name: str
     shape: str
@@ -77,10 +92,21 @@ class _Object(msgspec.Struct):
     polygon: dict[str, _XY] | None = None
     polygons: list[list[list[float]]] | None = None
     bitmask: _Bitmask | None = None
+    boundingBox: msgspec.Raw = _NULL  # noqa: N815
 
 
 class _Labels(msgspec.Struct):
     objects: msgspec.Raw = msgspec.Raw(b"[]")
+    classifications: list[Any] = []
+
+
+class _OfFrame(msgspec.Struct):
+    objects: list[Any] = []
+    classifications: list[Any] = []
+
+
+class _Titled(msgspec.Struct):
+    data_title: str = ""
 
 
 class _Unit(msgspec.Struct):
@@ -97,6 +123,9 @@ class _Row(msgspec.Struct):
 
 _row = msgspec.json.Decoder(_Row)
 _unit = msgspec.json.Decoder(_Unit)
+_box = msgspec.json.Decoder(_Box)
+_titled = msgspec.json.Decoder(_Titled)
+_labels_of_frame = msgspec.json.Decoder(_OfFrame)
 
 
 def sniff(content: Content) -> bool:
@@ -106,63 +135,77 @@ def sniff(content: Content) -> bool:
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each data unit that is a picture."""
-    moving: list[Skipped] = []
-    pages = [page for file in files(content, "*.json") for page in _units(Content(file), moving)]
-    annotations = gather(content, options, pages, format="encord", parse=_parse)
-    return replace(annotations, unsupported=(*moving, *annotations.unsupported))
+    pages = [page for file in files(content, "*.json") for page in _units(Content(file))]
+    return gather(content, options, pages, format="encord", parse=_parse, declares=_declared)
 
 
-def _units(content: Content, moving: list[Skipped]) -> Iterator[Page]:
-    """A page for each picture; the objects on a video's or a volume's frames are added to `moving`."""
+def _declared(page: Page) -> int:
+    lists = [(*at, name) for at in ((), ("*",)) for name in ("objects", "classifications")]
+    return sum(rows_at("labels", *path)(page) for path in lists)
+
+
+def _units(content: Content) -> Iterator[Page]:
+    """A page for each data unit."""
     file = content.place.file(content.name)
     rows = listed_pages(file, content.json) if content.is_list else [Page(file, "$", content.json)]
     refusals = Refusals(file.path, skip=False)
     for row in rows:
         for key, text in refusals.required(row.json, _row, row.where).data_units.items():
-            unit = members(text)
-            frames = {
-                number: part for number, part in members(unit.get("labels", b"")).items() if number.isdigit()
-            }
-            if frames:
-                title = bytes(unit.get("data_title", b"")).decode(errors="replace").strip('"')
-                moving += [Skipped(title, reason) for reason in _objects(frames)]
-            else:
-                yield Page(file, f"{row.where}.data_units[{key!r}]", text)
+            yield Page(file, f"{row.where}.data_units[{key!r}]", text)
 
 
-def _objects(frames: dict[str, msgspec.Raw]) -> Iterator[str]:
-    for number, part in frames.items():
-        try:
-            objects = msgspec.json.decode(members(part).get("objects", b"[]"), type=list[Any])
-        except msgspec.DecodeError:
-            objects = [None]
-        yield from (f"frame {number}: the frames of a video or volume are not read" for _ in objects)
+def _frames(page: Page) -> dict[str, msgspec.Raw]:
+    """The labels of a video's or a volume's frames, by their numbers; none of a picture."""
+    labels = members(members(page.json).get("labels", b""))
+    return {number: part for number, part in labels.items() if number.isdigit()}
 
 
-def _parse(page: Page, notes: Notes) -> ImageRecord:
+def _leave_frames_out(frames: dict[str, msgspec.Raw], page: Page, notes: Notes) -> None:
+    notes.image, notes.no_image = page.decode(_titled).data_title, True
+    for number, text in frames.items():
+        with inside(f"$.labels.{number}"):
+            labels = decode_json(text, _labels_of_frame)
+        for index in range(len(labels.objects)):
+            what = f"frame {number}, object {index}"
+            notes.leave_out(Omitted("unsupported", "the frames of a video or volume are not read", what))
+        notes.leave_out(CLASSIFICATION, len(labels.classifications))
+
+
+def _parse(page: Page, notes: Notes) -> ImageRecord | None:
+    if frames := _frames(page):
+        _leave_frames_out(frames, page, notes)
+        return None
     unit = page.decode(_unit)
     with inside("$.data_title"):
         name = image_name(unit.data_title)
     with inside("$.height"):
         frame = notes.told_frame(unit.height, unit.width)
 
-    def make(index: int, row: _Object) -> Instance | None:
-        key = row.objectHash or index
-        if row.shape in NO_REGION:
-            notes.unsegmented += 1
-            return None
-        if row.shape not in ("polygon", "bitmask"):
-            notes.leave(f"object {key}", f"a {row.shape} (label '{row.name}') encloses nothing")
-            return None
-        if not row.name:
-            raise Malformed("$.name", "the label is empty")
-        return Instance(key, row.name, _shape(row, frame))
-
+    make = partial(_instance, frame=frame, notes=notes)
     instances = notes.each(unit.labels.objects, _Object, "$.labels.objects", make)
+    notes.leave_out(CLASSIFICATION, len(unit.labels.classifications))
     return ImageRecord(unit.data_hash or name, name, frame, instances)
 
 
+def _instance(index: int, row: _Object, *, frame: Frame, notes: Notes) -> Made:
+    key = row.objectHash or index
+    if row.shape == RECTANGLE and not notes.options.boxes:
+        return BOX
+    if row.shape in NO_REGION:
+        return EMPTY
+    if row.shape not in ("polygon", "bitmask", RECTANGLE):
+        return Omitted("unsupported", f"a {row.shape} encloses nothing", f"object {key} (label '{row.name}')")
+    if not row.name:
+        raise Malformed("$.name", "the label is empty")
+    return Instance(key, row.name, _shape(row, frame))
+
+
 def _shape(row: _Object, frame: Frame) -> Shape:
+    if row.shape == RECTANGLE:
+        with inside("$.boundingBox"):
+            box = decode_json(row.boundingBox, _box)
+            near, far = in_pixels([(box.x, box.y), (box.x + box.w, box.y + box.h)], frame)
+            return (rectangle(near, far),)
     if row.shape == "bitmask":
         if row.bitmask is None:
             raise Malformed("$.bitmask", "there is none")

@@ -18,8 +18,9 @@ from polymask.formats.drawing.shapes import polygon
 from polymask.formats.reading.addresses import picture_frame
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Notes, Page, files, gather
+from polymask.formats.reading.records import Made, Notes, Page, files, gather, rows_at
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
+from polymask.ledger import EMPTY, Omitted
 from polymask.model import ImageRecord, Instance, Polygon
 
 MANY = True
@@ -105,7 +106,15 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each file."""
     named = [file for file in files(content, "*.*json") if PurePosixPath(file.name).suffix in _SUFFIXES]
     parse = partial(_parse, pictures=PictureFinder(content.place, options.images))
-    return gather(content, options, [Page(file) for file in named], format="geojson", parse=parse)
+    pages = [Page(file) for file in named]
+    return gather(content, options, pages, format="geojson", parse=parse, declares=_declared)
+
+
+def _declared(page: Page) -> int:
+    content = Content(page.file)
+    if content.is_list:
+        return rows_at()(page)
+    return rows_at("features")(page) if "features" in content.keys else 1
 
 
 def _parse(page: Page, notes: Notes, pictures: PictureFinder) -> ImageRecord:
@@ -113,7 +122,7 @@ def _parse(page: Page, notes: Notes, pictures: PictureFinder) -> ImageRecord:
     path = PurePosixPath(page.file.name)
     name, frame = picture_frame(str(path.with_suffix("")), pictures, notes)
 
-    def make(index: int, row: _Feature) -> Instance | None:
+    def make(index: int, row: _Feature) -> Made:
         return _instance(index if row.id is None else row.id, row, notes)
 
     return ImageRecord(path.stem, name, frame, notes.each(features, _Feature, where, make))
@@ -132,22 +141,19 @@ def _features(page: Page) -> tuple[str, msgspec.Raw]:
     return "$.features", collection.features
 
 
-def _instance(key: int | str, row: _Feature, notes: Notes) -> Instance | None:
+def _instance(key: int | str, row: _Feature, notes: Notes) -> Made:
     shape = row.geometry
     if shape is None:
-        notes.unsegmented += 1
-        return None
+        return EMPTY
     if shape.plane and (shape.plane.z or shape.plane.t):
-        notes.leave(f"feature {key}", f"it lies on the plane z {shape.plane.z}, t {shape.plane.t}")
-        return None
+        reason = f"it lies on the plane z {shape.plane.z}, t {shape.plane.t}"
+        return Omitted("unsupported", reason, f"feature {key}")
     if shape.type not in _PIECES:
-        notes.leave(f"feature {key}", f"a {shape.type} is no polygon")
-        return None
+        return Omitted("unsupported", f"a {shape.type} is no polygon", f"feature {key}")
     with inside("$.geometry.coordinates"):
         polygons = tuple(_polygons(shape))
     if not polygons:
-        notes.unsegmented += 1
-        return None
+        return EMPTY
     return Instance(key, _label(row, notes.options.default_label), polygons)
 
 

@@ -22,8 +22,9 @@ from polymask.formats.reading.addresses import picture_frame
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.extras import DAMAGE, library
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Notes, Page, gather
+from polymask.formats.reading.records import Made, Notes, Page, gather, rows_at
 from polymask.formats.reading.refusals import Malformed, inside
+from polymask.ledger import Omitted
 from polymask.model import Frame, ImageRecord, Instance, Polygon, Shape
 from polymask.storage.source_files import File, Place
 
@@ -72,7 +73,7 @@ def sniff(content: Content) -> bool:
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each zip, and for each `.roi` file that is in none."""
     parse = partial(_parse, pictures=_pictures(content, options))
-    return gather(content, options, _pages(content), format="imagej", parse=parse)
+    return gather(content, options, _pages(content), format="imagej", parse=parse, declares=rows_at())
 
 
 def _pictures(content: Content, options: ReadOptions) -> PictureFinder:
@@ -113,20 +114,18 @@ def _in_order(place: Place) -> list[str]:
 def _parse(page: Page, notes: Notes, pictures: PictureFinder) -> ImageRecord:
     stem = str(PurePosixPath(page.file.name).with_suffix("")) if page.file.name else page.file.path.name
     name, frame = picture_frame(stem, pictures, notes)
-    instances = []
+    instances: list[Instance] = []
     for roi in msgspec.json.decode(page.text or b"[]", type=list[str]):
-        made = notes.refusals.catch(roi, _instance, page.file.place.read(roi), roi, frame, notes)
-        instances += [made] if made else []
+        instances += notes.take(roi, _instance, page.file.place.read(roi), roi, frame, notes)
     return ImageRecord(PurePosixPath(name).stem, name, frame, tuple(instances))
 
 
-def _instance(data: bytes, name: str, frame: Frame, notes: Notes) -> Instance | None:
+def _instance(data: bytes, name: str, frame: Frame, notes: Notes) -> Made:
     roi = _decoded(data)
     key = PurePosixPath(name).stem
     label = roi.name if roi.name and not _GIVEN.fullmatch(roi.name) else ""
     if reason := _not_read(roi):
-        notes.leave(f"ROI {key}", f"{reason} (label '{label or key}')")
-        return None
+        return Omitted("unsupported", reason, f"ROI {key}" + (f" (label '{label}')" if label else ""))
     with inside(""):
         return Instance(key, label or notes.options.default_label or LABEL, _shape(roi, frame))
 

@@ -13,8 +13,9 @@ from polymask.formats.drawing.shapes import Point, polygon
 from polymask.formats.reading.addresses import image_name
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Notes, Page, gather, json_pages
+from polymask.formats.reading.records import Made, Notes, Page, gather, json_pages, rows_at
 from polymask.formats.reading.refusals import Malformed, inside
+from polymask.ledger import EMPTY
 from polymask.model import ImageRecord, Instance
 
 MANY = True
@@ -72,7 +73,9 @@ def sniff(content: Content) -> bool:
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each file."""
-    return gather(content, options, json_pages(content), format="isat", parse=_parse)
+    return gather(
+        content, options, json_pages(content), format="isat", parse=_parse, declares=rows_at("objects")
+    )
 
 
 def _parse(page: Page, notes: Notes) -> ImageRecord:
@@ -82,12 +85,11 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     with inside("$.info"):
         frame = notes.told_frame(file.info.height, file.info.width)
 
-    def make(index: int, row: _Object) -> Instance | None:
+    def make(index: int, row: _Object) -> Made:
         if not row.category:
             raise Malformed("$.category", "the label is empty")
         if not row.segmentation:
-            notes.unsegmented += 1
-            return None
+            return EMPTY
         with inside("$.segmentation"):
             shape = (polygon(row.segmentation),)
         return Instance(index, row.category, shape, order=row.layer, crowd=bool(row.iscrowd))

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import png_mask, polygon
-from polymask.formats.parsing.markup import head, number_of, numbered, root_of, text_of
 from polymask.formats.reading.addresses import image_name, named_file
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Notes, Page, files, gather
+from polymask.formats.reading.markup import head, number_of, numbered, root_of, text_of
+from polymask.formats.reading.records import Made, Notes, Page, files, gather
 from polymask.formats.reading.refusals import Malformed, inside
+from polymask.ledger import BOX, Omitted
 from polymask.model import Frame, ImageRecord, Instance, Shape
 from polymask.raster.runs import to_runs
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 MANY = True
-BOX = "bounding_box"
+RECTANGLE = "bounding_box"
+DELETED = Omitted("withdrawn", "deleted")
 
 FACTS = Facts(
     title="LabelMe XML",
@@ -35,14 +37,17 @@ FACTS = Facts(
         ("object/name", "the label"),
         ("object/polygon/pt: x, y", "one ring, in pixels"),
         ("object/segm/mask", "a PNG as large as the image, found by its name, whose pixels above 0 are it"),
-        ("object/deleted", "1: as if it were not there"),
+        ("object/deleted", "1: left out, and counted"),
     ),
     ignored="Attributes, parts, dates, `verified`, `occluded`, users.",
     rings="A polygon is one ring.",
     order="File order; later objects are painted over earlier ones.",
     labels="Sorted by name; there are no ids.",
     frame="As the file says.",
-    limits=("Objects of the type `bounding_box` are no segmentation: they paint nothing, and are counted.",),
+    limits=(
+        "Objects of the type `bounding_box` are no segmentation: they paint nothing, and are counted; "
+        "`--boxes` paints them.",
+    ),
     sample="labelme-xml/boat.xml",
 )
 
@@ -56,7 +61,11 @@ def sniff(content: Content) -> bool:
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each file."""
     pages = [Page(file, "") for file in files(content, "*.xml")]
-    return gather(content, options, pages, format="labelme-xml", parse=_parse)
+    return gather(content, options, pages, format="labelme-xml", parse=_parse, declares=_declared)
+
+
+def _declared(page: Page) -> int:
+    return len(root_of(Content(page.file)).findall("object"))
 
 
 def _parse(page: Page, notes: Notes) -> ImageRecord:
@@ -68,20 +77,19 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
         picture = PurePosixPath(image_name(text_of(root, "filename"))).name
     with inside("/imagesize"):
         frame = notes.told_frame(number_of(size, "nrows"), number_of(size, "ncols"))
-    instances = []
+    instances: list[Instance] = []
     for index, (where, element) in enumerate(numbered(root, "object")):
-        if (element.findtext("deleted") or "").strip() != "1":
-            made = notes.refusals.catch(where, _instance, index, element, frame, notes)
-            instances += [made] if made else []
+        instances += notes.take(where, _instance, index, element, frame, notes)
     name = str(PurePosixPath(page.file.name).parent / picture)
     return ImageRecord(PurePosixPath(picture).stem, name, frame, tuple(instances))
 
 
-def _instance(index: int, element: "Element", frame: Frame, notes: Notes) -> Instance | None:
+def _instance(index: int, element: "Element", frame: Frame, notes: Notes) -> Made:
+    if (element.findtext("deleted") or "").strip() == "1":
+        return DELETED
     label = text_of(element, "name")
-    if (element.findtext("type") or "").strip() == BOX:
-        notes.unsegmented += 1
-        return None
+    if (element.findtext("type") or "").strip() == RECTANGLE and not notes.options.boxes:
+        return BOX
     if (mask := element.find("segm")) is not None:
         with inside("/segm"):
             return Instance(index, label, _pixels(text_of(mask, "mask"), frame, notes))

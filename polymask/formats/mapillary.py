@@ -11,7 +11,7 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import Point, polygon
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Categories, Notes, Page, files, gather
+from polymask.formats.reading.records import Categories, Notes, Page, files, gather, rows_at
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.model import ImageRecord, Instance
 from polymask.storage.source_files import File
@@ -75,7 +75,15 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each file."""
     pages = [Page(file) for file in files(content, "*.json") if PurePosixPath(file.name).name != CONFIG]
     categories = _categories(content)
-    return gather(content, options, pages, format="mapillary", parse=_parse, categories=categories)
+    return gather(
+        content,
+        options,
+        pages,
+        format="mapillary",
+        parse=_parse,
+        categories=categories,
+        declares=rows_at("objects"),
+    )
 
 
 def _categories(content: Content) -> Categories | None:

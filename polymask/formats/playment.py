@@ -7,24 +7,24 @@ Playment's documentation, "Image annotation" and "Semantic segmentation", result
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.legend import codes_of, color_code, frame_of, legend_of, linked_png, painted
 from polymask.formats.drawing.scaling import in_pixels
-from polymask.formats.drawing.shapes import polygon
+from polymask.formats.drawing.shapes import polygon, rectangle
 from polymask.formats.reading.addresses import image_name
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Notes, Page, files, gather, listed_pages
+from polymask.formats.reading.records import Made, Notes, Page, files, gather, listed_pages, rows_at
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
-from polymask.model import ImageRecord, Instance
+from polymask.ledger import BOX, EMPTY, Omitted
+from polymask.model import Frame, ImageRecord, Instance, Polygon
 
 MANY = True
-NO_REGION = ("rectangles", "cuboids")
-RESPONSE, RASTER, POLYGONS = "maker_response", "raster", "polygons"
+CUBOIDS = "cuboids"
+RESPONSE, RASTER, POLYGONS, RECTANGLES = "maker_response", "raster", "polygons", "rectangles"
 
 FACTS = Facts(
     title="Playment",
@@ -50,8 +50,8 @@ FACTS = Facts(
     labels="Sorted by name; there are no numeric ids.",
     frame="That of the mask; else that of the picture, in the same folder or below `--images`.",
     limits=(
-        "Rectangles and cuboids are no segmentation: they paint nothing, and are counted; so does a color "
-        "of the legend without pixels.",
+        "Rectangles and cuboids are no segmentation: they paint nothing, and are counted; `--boxes` paints "
+        "rectangles. A color of the legend without pixels is counted too.",
         "Whatever else a response holds (lines, landmarks) is left alone and listed, and the run exits 1.",
         "Numbers far from 0…1 are refused: they are pixels.",
         "A color that the legend does not name is refused, with its first pixel; black is background.",
@@ -70,14 +70,15 @@ class _XY(msgspec.Struct):
     y: float
 
 
-class _Polygon(msgspec.Struct):
+class _Shape(msgspec.Struct):
     label: str
-    points: dict[str, _XY]
+    points: dict[str, _XY] = {}
+    coordinates: list[_XY] = []
     id: str | None = msgspec.field(default=None, name="_id")
 
 
 class _Drawn(msgspec.Struct):
-    data: msgspec.Raw = msgspec.Raw(b"[]")
+    data: list[msgspec.Raw] = []
 
 
 class _Mask(msgspec.Struct):
@@ -91,8 +92,8 @@ class _Raster(msgspec.Struct):
 
 _job = msgspec.json.Decoder(_Job)
 _drawn = msgspec.json.Decoder(_Drawn)
+_shape = msgspec.json.Decoder(_Shape)
 _raster = msgspec.json.Decoder(_Raster)
-_rows = msgspec.json.Decoder(list[Any])
 
 
 def sniff(content: Content) -> bool:
@@ -103,7 +104,13 @@ def sniff(content: Content) -> bool:
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each job."""
     pages = [page for file in files(content, "*.json") for page in _pages(Content(file))]
-    return gather(content, options, pages, format="playment", parse=_parse)
+    return gather(content, options, pages, format="playment", parse=_parse, declares=_declared)
+
+
+def _declared(page: Page) -> int:
+    legend = rows_at(RESPONSE, RASTER, "data", "legend")(page)
+    masks = rows_at(RESPONSE, RASTER, "data")(page) if legend else 0
+    return rows_at(RESPONSE, "*", "data")(page) - masks + legend
 
 
 def _pages(content: Content) -> Iterator[Page]:
@@ -129,21 +136,18 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
         where = f"$.{RESPONSE}.{kind}"
         with inside(where):
             drawn = decode_json(text, _drawn)
-        if kind == POLYGONS:
-            instances += notes.each(
-                drawn.data, _Polygon, f"{where}.data", lambda i, row: _ring(i, row, frame)
-            )
-        else:
-            _note(kind, drawn, f"{where}.data", notes)
+        for index, row in enumerate(drawn.data):
+            place = f"{page.where}{where.removeprefix('$')}.data[{index}]"
+            instances = (*instances, *notes.take(place, _instance, kind, index, row, frame, notes))
     return ImageRecord(name, name, frame, instances)
 
 
-def _masked(mask: _Mask, notes: Notes) -> tuple[tuple[int, int], tuple[Instance, ...]]:
+def _masked(mask: _Mask, notes: Notes) -> tuple[Frame, tuple[Instance, ...]]:
     with inside("$.data.url"):
         codes = codes_of(linked_png(mask.url, notes), notes.options.limits)
     with inside("$.data.legend"):
         legend = legend_of((color_code(color), _class(label)) for color, label in mask.legend.items())
-        return frame_of(codes), tuple(painted(codes, legend, notes))
+        return frame_of(codes), painted(codes, legend, notes)
 
 
 def _class(label: str) -> str:
@@ -155,13 +159,24 @@ def _class(label: str) -> str:
     return re.sub(r"\s*#\s*\d+$", "", label)
 
 
-def _ring(index: int, row: _Polygon, frame: tuple[int, int]) -> Instance:
+def _instance(kind: str, index: int, text: msgspec.Raw, frame: Frame, notes: Notes) -> Made:
+    if kind == RECTANGLES and not notes.options.boxes:
+        return BOX
+    if kind == CUBOIDS:
+        return EMPTY
+    if kind not in (POLYGONS, RECTANGLES):
+        return Omitted("unsupported", f"'{kind}' are no polygons", f"{kind}[{index}]")
+    row = decode_json(text, _shape)
     if not row.label:
         raise Malformed("$.label", "the label is empty")
     with inside("$.points"):
-        ordered = sorted(row.points, key=_number)
-        points = [(row.points[key].x, row.points[key].y) for key in ordered]
-        return Instance(row.id or index, row.label, (polygon(in_pixels(points, frame)),))
+        return Instance(row.id or index, row.label, (_ring(kind, row, frame),))
+
+
+def _ring(kind: str, row: _Shape, frame: Frame) -> Polygon:
+    numbered = [row.points[key] for key in sorted(row.points, key=_number)]
+    points = in_pixels([(point.x, point.y) for point in numbered or row.coordinates], frame)
+    return rectangle(*points) if kind == RECTANGLES and len(points) == 2 else polygon(points)
 
 
 def _number(key: str) -> int:
@@ -170,14 +185,3 @@ def _number(key: str) -> int:
     if not (digits.isascii() and digits.isdecimal() and len(digits) < 10):
         raise Malformed("$", f"points are p1, p2 …, not {key!r}")
     return int(digits)
-
-
-def _note(kind: str, drawn: _Drawn, where: str, notes: Notes) -> None:
-    """Count or list what a response holds besides polygons."""
-    with inside(where):
-        rows = decode_json(drawn.data, _rows)
-    if kind in NO_REGION:
-        notes.unsegmented += len(rows)
-        return
-    for index in range(len(rows)):
-        notes.leave(f"{kind}[{index}]", f"'{kind}' are no polygons")

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.curves import flattened
-from polymask.formats.drawing.shapes import Point, png_mask, polygon
-from polymask.formats.parsing.markup import head, number_of, numbered, root_of, text_of
+from polymask.formats.drawing.shapes import Point, png_mask, polygon, rectangle
 from polymask.formats.reading.addresses import image_name, named_file
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Notes, Page, files, gather
+from polymask.formats.reading.markup import head, number_of, numbered, root_of, text_of
+from polymask.formats.reading.records import Made, Notes, Page, files, gather
 from polymask.formats.reading.refusals import Malformed, inside
-from polymask.model import Frame, ImageRecord, Instance, Shape
+from polymask.ledger import BOX, Omitted
+from polymask.model import Frame, ImageRecord, Instance, Polygon, Shape
 from polymask.raster.runs import to_runs
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ FACTS = Facts(
     labels="Sorted by name; there are no ids.",
     frame="As the file says.",
     limits=(
-        "Objects with a `bndbox` alone are no segmentation: they paint nothing, and are counted. PASCAL VOC "
-        "files of boxes have nothing else.",
+        "Objects with a `bndbox` alone are no segmentation: they paint nothing, and are counted; "
+        "`--boxes` paints them, from corner to corner. PASCAL VOC files of boxes have nothing else.",
         "Lines, keypoints and cuboids are left alone and listed, and the run exits 1.",
         "Curves are flattened to corners that are at most 1/64 px off.",
         "Index PNGs are masks: name `--from voc`.",
@@ -73,7 +74,11 @@ def sniff(content: Content) -> bool:
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each file."""
     pages = [Page(file, "") for file in files(content, "*.xml")]
-    return gather(content, options, pages, format="rectlabel", parse=_parse)
+    return gather(content, options, pages, format="rectlabel", parse=_parse, declares=_declared)
+
+
+def _declared(page: Page) -> int:
+    return len(root_of(Content(page.file)).findall("object"))
 
 
 def _parse(page: Page, notes: Notes) -> ImageRecord:
@@ -87,27 +92,31 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
         raise Malformed("/size", "there is none")
     with inside("/size"):
         frame = notes.told_frame(number_of(size, "height"), number_of(size, "width"))
-    instances = []
+    instances: list[Instance] = []
     for index, (where, element) in enumerate(numbered(root, "object")):
-        made = notes.refusals.catch(where, _instance, index, element, picture, frame, notes)
-        instances += [made] if made else []
+        instances += notes.take(where, _instance, index, element, picture, frame, notes)
     name = str(PurePosixPath(page.file.name).parent / picture)
     return ImageRecord(PurePosixPath(picture).stem, name, frame, tuple(instances))
 
 
-def _instance(index: int, element: "Element", picture: str, frame: Frame, notes: Notes) -> Instance | None:
+def _instance(index: int, element: "Element", picture: str, frame: Frame, notes: Notes) -> Made:
     label = text_of(element, "name")
     for kind in UNSUPPORTED:
         if element.find(kind) is not None:
-            notes.leave(f"object[{index}]", f"a {kind} (label '{label}') encloses nothing")
-            return None
+            return Omitted("unsupported", f"a {kind} encloses nothing", f"object[{index}] (label '{label}')")
     shape = _shape(element, picture, frame, notes)
     if shape is not None:
         return Instance(index, label, shape)
-    if element.find(NO_REGION) is None:
+    box = element.find(NO_REGION)
+    if box is None:
         raise Malformed("", "no shape that is read: no polygon, cubic_bezier, pixels or bndbox")
-    notes.unsegmented += 1
-    return None
+    return Instance(index, label, (_box(box),)) if notes.options.boxes else BOX
+
+
+def _box(element: "Element") -> Polygon:
+    with inside(f"/{NO_REGION}"):
+        left, top, right, bottom = (number_of(element, side) for side in ("xmin", "ymin", "xmax", "ymax"))
+        return rectangle((left, top), (right, bottom))
 
 
 def _shape(element: "Element", picture: str, frame: Frame, notes: Notes) -> Shape | None:

@@ -14,7 +14,7 @@ from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions, via
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Page, files, gather
+from polymask.formats.reading.records import Page, files, gather, rows_at
 
 MANY = True
 NAME, SHAPE, LABELS = "filename", "region_shape_attributes", "region_attributes"
@@ -50,7 +50,8 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each image."""
     pages = [page for file in files(content, "*.csv") for page in _pages(Content(file))]
     attribute = via._attribute(content, pages, options)
-    return gather(content, options, pages, format="via-csv", parse=partial(via._parse, attribute=attribute))
+    parse = partial(via._parse, attribute=attribute)
+    return gather(content, options, pages, format="via-csv", parse=parse, declares=rows_at("regions"))
 
 
 def _pages(content: Content) -> Iterator[Page]:

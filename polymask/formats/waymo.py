@@ -19,6 +19,7 @@ from polymask.formats.reading.extras import library
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.records import Notes, Page, files, gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
+from polymask.ledger import Omitted
 from polymask.limits import Limits
 from polymask.model import ImageRecord, Instance, Runs
 
@@ -40,6 +41,8 @@ TYPES = (
     "road_marker", "sidewalk", "vegetation", "sky", "ground", "dynamic", "static",
 )  # fmt: skip
 
+UNDEFINED = Omitted("undrawn", f"an instance of the type '{TYPES[0]}'")
+
 FACTS = Facts(
     title="Waymo camera segmentation",
     source="Waymo Open Dataset, `camera_segmentation.proto`, and the description of its v2 format",
@@ -57,7 +60,8 @@ FACTS = Facts(
     ignored="Instances across cameras and times, how many cameras see a pixel.",
     rings="None: segments are pixels.",
     order="Segments do not overlap.",
-    labels="The 28 types of the data set, with their numbers as ids; type 0 (undefined) is background.",
+    labels="The 28 types of the data set, with their numbers as ids; type 0 (undefined) is background; "
+    "its instances are counted.",
     frame="That of the PNG.",
     limits=("A type above 28 is refused.", "Other components (boxes, lidar) are refused."),
     sample="waymo/camera_segmentation/harbor.parquet",
@@ -129,5 +133,8 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
                 raise Malformed("$", f"the value {code} has no type: {kind} is above {len(TYPES) - 1}")
             if kind:
                 instances.append(Instance(code, TYPES[kind], Runs(counts, frame_of(codes))))
+            elif code:
+                notes.leave_out(UNDEFINED)
+        notes.declared += len(instances)
     name = f"{row.segment}/{row.time}_{camera}.jpg"
     return ImageRecord(f"{row.segment};{row.time};{row.camera}", name, frame_of(codes), tuple(instances))

@@ -1,50 +1,30 @@
-"""Every kind of annotation that each format knows, and what becomes of it: drawn by hand, counted here.
-
-A `Scene` writes images, each a list of kinds, as a source of its format. `OUTCOMES` names for every
-kind what becomes of it; a pair is without and with `--boxes`.
-"""
+"""Every kind of annotation that each format knows, and what becomes of it: drawn by hand, counted here."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from tests.formats.kinds_of_services import SERVICES
+from tests.formats.scenes import (
+    FIXTURE,
+    FLAT,
+    RING,
+    RUNS,
+    XY,
+    H,
+    Images,
+    Outcome,
+    Scene,
+    W,
+    name,
+    outcomes,
+    picture,
+)
 from tests.support.formats import FIXTURES, written
-
-H, W = 8, 12
-RING = [[1, 1], [5, 1], [5, 5], [1, 5]]
-FLAT = [float(number) for point in RING for number in point]
-XY = [{"x": x, "y": y} for x, y in RING]
-FIXTURE = json.loads((FIXTURES / "labelme/boat.json").read_text())
-RUNS = {"size": [H, W], "counts": [9, 4, H * W - 13]}
-BRUSH = [0, 0, 0, 4, 57, 27, 252, 127, 224]  # four bytes: of a picture of 1 px
-
-Images = Sequence[Sequence[str]]
-Outcome = str | tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A format's kinds with what becomes of each, and how images of such kinds are written."""
-
-    format: str
-    outcomes: dict[str, Outcome]
-    write: Callable[[Path, Images], Path]
-    options: dict[str, Any] = field(default_factory=dict)
-
-
-def name(image: int) -> str:
-    return f"i{image}.png"
-
-
-def picture(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (W, H)).save(path)
-
 
 # --- COCO
 
@@ -447,16 +427,14 @@ def via(path: Path, images: Images) -> Path:
     return written(path / "a.json", document)
 
 
-def outcomes(table: dict[str, Any], **others: str | tuple[str, str]) -> dict[str, Outcome]:
-    """What becomes of the kinds of a table: painted, but for the others."""
-    given = {key.replace("_", " "): value for key, value in others.items()}
-    return {kind: given.get(kind, "painted") for kind in {**table, **given}}
-
-
-SCENES = {
+SCENES = SERVICES | {
     "coco": Scene("coco", COCO_OUTCOMES, coco),
     "coco results": Scene(
-        "coco", outcomes(RESULTS, rings="painted", box=("box", "painted")), results, {"from_": "coco"}
+        "coco",
+        outcomes(RESULTS, box=("box", "painted")),
+        results,
+        {"from_": "coco"},
+        besides="painted",
     ),
     "coco-panoptic": Scene("coco-panoptic", outcomes(PANOPTIC, of_no_image="spoils"), panoptic),
     "labelme": Scene(

@@ -9,7 +9,7 @@ import pytest
 
 from polymask import FormatError, InputError, LabelMap, convert, decode_png, index_mask
 from polymask.formats import ReadOptions, open_annotations
-from polymask.formats.parsing.matlab import variables
+from polymask.formats.bsds.matlab import variables
 from polymask.formats.reading.refusals import Malformed
 from polymask.limits import Limits
 from tests.conftest import Run
@@ -59,9 +59,11 @@ def test_segments_are_painted_with_their_numbers(tmp_path: Path) -> None:
 
 
 def test_the_second_person_drew_something_else() -> None:
-    """A place in `.mat` files chooses the person."""
-    options = ReadOptions(annotator="2")
-    (record,) = open_annotations(FIXTURES / "bsds-500", options=options)
+    """A place in `.mat` files chooses the person; what the others drew is counted."""
+    annotations = open_annotations(FIXTURES / "bsds-500", options=ReadOptions(annotator="2"))
+    assert annotations.ledger
+    assert (annotations.ledger.declared, annotations.ledger.count("annotator")) == (6, 4)
+    (record,) = annotations
     assert (index_mask(record, NUMBERS) == (NUMBERED > 0) + 1).all()
     assert record.name == "test/boat.jpg"
 

@@ -9,19 +9,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polymask import PolymaskError, convert
+from polymask import PolymaskError, convert, label_masks
 from polymask.formats import FORMATS, Annotations, ReadOptions, open_annotations
 from polymask.formats.reading import content
 from polymask.ledger import BOX, Ledger
 from polymask.storage.urls import located
-from tests.formats.kinds import SCENES, Images, Scene
+from tests.formats.kinds import SCENES
+from tests.formats.scenes import Images, Scene
 from tests.support.formats import FIXTURES, written
 
 DECLARED = {  # records, counted by hand
     "labelme": 4, "dataloop": 4, "cvat": 4, "cvat.zip": 4, "yolo": 3, "via": 3, "via-1": 3, "supervisely": 3,
     "labelstudio": 3, "datumaro": 4, "labelbox": 3, "voc": 3, "voc-rgb": 3, "coco-stuff": 3,
     "coco-panoptic": 3, "rectlabel": 3, "coco-results": 3, "sa1b": 3, "cityscapes": 5, "idd": 4,
-    "odd": 2, "shapes": 11,
+    "odd": 2, "shapes": 11, "scale": 3, "scale-nucleus": 3, "scale-segments": 3, "playment": 3,
+    "playment-raster": 3, "rectlabel-xml": 3, "bsds": 3, "waymo": 3, "geojson": 3,
+    "mapillary": 3, "bdd100k": 3, "bdd100k-old": 3, "darwin": 3, "darwin-1": 3, "encord": 3, "isat": 4,
+    "imagej": 3, "dicom": 4, "labelme-xml": 4, "via-csv": 3,
 }  # fmt: skip
 
 
@@ -36,7 +40,7 @@ def becomes(scene: Scene, images: Images, *, boxes: bool) -> Counter[str]:
         if grouped := which.count("grouped"):
             found += Counter(painted=1, joined=grouped - 1)
         found["painted"] += len({kind for kind in kinds if scene.outcomes[kind] == "once"})
-        found["painted"] += scene.write.__name__ == "results"  # its images are those that runs tell of
+        found[scene.besides] += bool(scene.besides)
     return +found
 
 
@@ -81,6 +85,22 @@ def test_each_kind_becomes_what_the_table_says(name: str, boxes: bool, tmp_path:
         annotations = opened(scene, scene.write(folder, images), folder, boxes=boxes)
         assert annotations.format == scene.format
         assert counted(annotations.ledger) == becomes(scene, images, boxes=boxes), kind
+
+
+BOXES = {  # pixels that a box of the scene paints
+    "scale": ("box", 9), "nucleus": ("box", 9), "playment": ("rectangle", 16), "rectlabel": ("box", 6),
+    "labelme-xml": ("box", 16), "darwin": ("box", 9), "bdd100k": ("box", 6), "bdd100k older": ("box", 6),
+    "encord": ("box", 24), "datumaro": ("bbox", 16), "supervisely": ("rectangle", 16),
+    "labelbox": ("box", 16), "coco": ("box", 16), "sa1b": ("box", 16), "dataloop": ("box", 16),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOXES)
+def test_boxes_are_rectangles_where_they_are_asked_for(name: str, tmp_path: Path) -> None:
+    """As large as they were drawn."""
+    (kind, pixels), scene = BOXES[name], SCENES[name]
+    (record,) = opened(scene, scene.write(tmp_path, [[kind]]), tmp_path, boxes=True)
+    assert sum(int(mask.mask.sum()) for mask in label_masks(record)) == pixels
 
 
 def _images(name: str) -> Any:
@@ -148,6 +168,11 @@ SPOILED = {
     "sa1b": '{"image": {"image_id": 1, "file_name": "", "height": 1, "width": 1}, '
     '"annotations": [{}, {}, {}]}',
     "supervisely": '{"size": {"height": 0.5, "width": 1}, "objects": [{}, {}], "tags": [{}]}',
+    "isat": '{"info": {"name": "b.png", "width": 0.5, "height": 1}, "objects": [{}, {}, 3]}',
+    "mapillary": '{"width": 0.5, "height": 1, "objects": [{}, {}, 3]}',
+    "geojson": '{"type": "FeatureCollection", "crs": {}, "features": [{}, {}, 3]}',
+    "darwin": '{"item": {"name": "b.png", "slots": [{"width": 0.5, "height": 1}]}, '
+    '"annotations": [{}, {}, 3, {"raster_layer": {}}]}',
     "cityscapes": '{"imgHeight": 0.5, "imgWidth": 4, "objects": [{"label": "car"}, {}, 3]}',
 }
 
@@ -158,7 +183,7 @@ def test_what_an_image_that_is_refused_declares_is_counted(name: str, tmp_path: 
     scene = SCENES[name]
     kinds = [next(iter(scene.outcomes))]
     path = scene.write(tmp_path, [kinds])
-    sample = next(file for file in path.rglob("*.json"))
+    sample = next(file for file in path.rglob("*json"))
     written(sample.with_name(sample.name.replace("i0", "j1")), SPOILED[name])
     ledger = opened(scene, path, tmp_path, boxes=False).ledger
     assert counted(ledger) == {"painted": 1, "invalid": 3}

@@ -51,14 +51,14 @@ def test_masks_are_numbers_of_the_raster_layer(tmp_path: Path) -> None:
 
 
 def test_what_is_no_area_is_counted_or_listed(tmp_path: Path) -> None:
-    """Boxes and absent masks are counted; the rest is left alone; nothing is dropped."""
+    """Boxes, tags and absent masks are counted; the rest is left alone; nothing is dropped."""
     ellipse = {"center": {"x": 1, "y": 1}, "radius": {"x": 1, "y": 1}, "angle": 0.5}
     kinds = ("line", "keypoint", "skeleton", "cuboid")
     rest = [one(**{kind: {}}) for kind in kinds] + [one(ellipse=ellipse), one(frames={"0": {}})]
     other = polygon(BOX) | {"slot_names": ["1"]}
     rows = [polygon(BOX), one(bounding_box={"x": 1}), one(mask={}), one(tag={}), other, *rest]
     annotations = open_annotations(written(tmp_path / "a.json", document(*rows, slots=2)))
-    assert (annotations.used, annotations.unsegmented, len(annotations.unsupported)) == ({"cat": 1}, 2, 7)
+    assert (annotations.used, annotations.unsegmented, len(annotations.unsupported)) == ({"cat": 1}, 3, 7)
 
 
 @pytest.mark.parametrize(

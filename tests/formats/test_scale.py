@@ -108,7 +108,7 @@ def row(kind: str = "polygon", **more: Any) -> dict[str, Any]:
 
 
 def test_nucleus_lines_are_gathered_by_item(tmp_path: Path) -> None:
-    """Wherever they stand in the file; the picture is the one of that stem; boxes and lines as above."""
+    """Wherever they stand in the file; the picture is the one of that stem; all else as above."""
     rest = [row("box", geometry={"x": 1}), row("line"), row("category", label=""), row(reference_id="b")]
     path = written(tmp_path / "a.jsonl", "".join(json.dumps(one) + "\n" for one in [row(), *rest, row()]))
     for name in ("a.JPG", "b.png"):
@@ -116,7 +116,7 @@ def test_nucleus_lines_are_gathered_by_item(tmp_path: Path) -> None:
     annotations = open_annotations(path)
     assert list(annotations.names) == ["a.JPG", "b.png"]
     assert annotations.used == {"cat": 3}
-    assert (annotations.unsegmented, len(annotations.unsupported)) == (1, 1)
+    assert (annotations.unsegmented, len(annotations.unsupported)) == (2, 1)
 
 
 def test_nucleus_masks_have_legends(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from polymask import index_mask
 from polymask.formats import ReadOptions, open_annotations
-from polymask.formats.parsing.matlab import variables
+from polymask.formats.bsds.matlab import variables
 from polymask.limits import Limits
 from tests.support.formats import FIXTURES, LABELS, SCENE
 

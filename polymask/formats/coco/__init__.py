@@ -1,5 +1,72 @@
-"""COCO instances JSON, and COCO results lists: whole files in memory, large ones by parts."""
+"""COCO instances JSON, and COCO results lists.
 
-from polymask.formats.coco.whole import FACTS, MANY, read, sniff
+Read: `images` (`id`, `file_name`, `height`, `width`), `categories` (`id`, `name`),
+`annotations` (`id`, `image_id`, `category_id`, `segmentation`, `iscrowd`); other keys
+are ignored. A segmentation is told by its type, never by `iscrowd`: a list of rings,
+whose parts are united; an object whose `counts` are a list (uncompressed RLE) or a
+string (compressed). Segmentations stay undecoded until their image is asked for.
+A file of 256 MiB and more is read by parts.
+Source: cocodataset.org, "Data format"; pycocotools `maskApi.h` for runs.
+"""
 
-__all__ = ["FACTS", "MANY", "read", "sniff"]
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from functools import partial
+
+from polymask.formats import Annotations, ReadOptions, coco_panoptic
+from polymask.formats.coco import indexed, whole
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.facts import Facts
+
+MANY = False
+
+FACTS = Facts(
+    title="COCO instances, stuff and results",
+    source="cocodataset.org, “Data format”; pycocotools `maskApi.h` for runs",
+    files="A `.json` file; RectLabel's and CVAT's COCO exports are the same.",
+    sniffed="an object with `images` and `annotations`, without `segments_info`; or a list of results",
+    read=(
+        ("images[].id, file_name, height, width", "the image and its frame"),
+        ("categories[].id, name", "the labels and their ids"),
+        ("annotations[].image_id, category_id, id, iscrowd", "whose instance it is; `--crowd`"),
+        ("annotations[].segmentation", "rings, or runs: told by the type, never by `iscrowd`"),
+        ("annotations[].bbox", "painted with `--boxes`, where there is no segmentation"),
+    ),
+    ignored="`area`, `score`, `keypoints`, `supercategory`, `licenses`, `info`, `attributes`.",
+    rings="Parts, which are united; COCO has no holes but in runs. `--holes even-odd` overrides.",
+    order="File order.",
+    labels="In ascending order of id, with their ids. A results list has no names: they are the ids.",
+    frame="As the file says; of a results list that of the runs.",
+    limits=(
+        "A results list of polygons tells no image size, and is refused.",
+        "A list, or a key of a record, that is there twice is refused.",
+        "An annotation without segmentation (a box, keypoints) paints nothing, and is counted.",
+        "Of 256 MiB and more, a file is read by parts: see [Large inputs](../scale.md).",
+    ),
+    sample="coco-stuff/stuff.json",
+)
+
+
+def sniff(content: Content) -> bool:
+    """Whether the file has COCO's lists, or is a list of results."""
+    if content.ranges:
+        return indexed.sniff(content)
+    if {"images", "annotations"} <= content.keys:
+        return not coco_panoptic.sniff(content)
+    return content.is_json and content.is_list and "image_id" in content.keys
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """A record for each image; a large file is read by parts."""
+    if not content.ranges:
+        return whole.read(content, options)
+    return replace(indexed.read(content, options), without=partial(_without, content, options))
+
+
+def _without(
+    content: Content, options: ReadOptions, data: bytes, gone: Mapping[int, Collection[int]]
+) -> bytes:
+    """A large file's bytes without some instances: in memory, as what is left is as large as the file."""
+    without = whole.read(content, options).without
+    assert without
+    return without(data, gone)

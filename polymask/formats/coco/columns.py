@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.formats.coco.index_cache import Stored
-from polymask.formats.coco.rows import Annotation, Image, Key, whole
+from polymask.formats.coco.rows import Annotation, Image, Key, record_id
 from polymask.formats.coco.segmentations import omission
 from polymask.formats.parsing.outline import Rows, decode_plain
 from polymask.ledger import Reason
@@ -134,7 +134,7 @@ class Columns:
         for place, key in zip(places[order].tolist(), keys, strict=True):
             if times[key] > 1:
                 name = self.images.names[place]
-                yield Finding("duplicate-id", name, whole(key), f"{times[key]} annotations have this id")
+                yield Finding("duplicate-id", name, record_id(key), f"{times[key]} annotations have this id")
 
 
 def _firsts(codes: Whole, counts: list[int]) -> list[int]:

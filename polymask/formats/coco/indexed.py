@@ -5,9 +5,8 @@ The file is read twice, a block at a time: for its outline, and to check every r
 a record's annotations are read again when it is asked for. The index is kept for the next run.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import numpy as np
 
 from polymask.errors import FormatError, InputError, SourceChanged
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.coco import whole as coco
 from polymask.formats.coco.columns import Columns, Images, Whole, parts_of, read_rows
 from polymask.formats.coco.index_cache import Stamp, Stored, is_stored, load, save
 from polymask.formats.coco.rows import (
@@ -28,13 +26,12 @@ from polymask.formats.coco.rows import (
     category_id,
     category_names,
     positions_of,
+    record_id,
     refuse_doubled,
     refuse_doubled_rows,
     sections_decoder,
-    whole,
 )
-from polymask.formats.coco.segmentations import omission, refuse_large
-from polymask.formats.coco.whole import instances_of
+from polymask.formats.coco.segmentations import instances_of, omission, refuse_large
 from polymask.formats.parsing.byte_ranges import Ranges
 from polymask.formats.parsing.outline import NotJson, Rows, decode_plain
 from polymask.formats.reading.content import Content
@@ -62,7 +59,7 @@ def sniff(content: Content) -> bool:
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
-    """As `coco.read`, with the same checks and the same refusals in the same order."""
+    """As `coco.whole.read`, with the same checks and the same refusals in the same order."""
     outlined = content.ranges
     assert outlined
     assert isinstance(content.path, Path)
@@ -91,17 +88,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         skipped=stored.skipped,
         ledger=stored.ledger,
         findings=stored.findings,
-        without=partial(_without, content, options),
     )
-
-
-def _without(
-    content: Content, options: ReadOptions, data: bytes, gone: Mapping[int, Collection[int]]
-) -> bytes:
-    """As a whole, in memory: what is left of the file is as large as the file."""
-    without = coco.read_whole(content, options).without
-    assert without
-    return without(data, gone)
 
 
 @dataclass(eq=False)
@@ -127,7 +114,7 @@ class Index:
         for numbers in parts_of(self.stored.order[start:stop]):
             found = self._annotations(numbers, key, (height, width))
             instances += instances_of(found, (height, width), self.names)
-        return ImageRecord(whole(key), self.stored.names[index], (height, width), tuple(instances))
+        return ImageRecord(record_id(key), self.stored.names[index], (height, width), tuple(instances))
 
     def _annotations(self, numbers: Whole, key: Key, frame: Frame) -> list[Annotation]:
         """Some annotations of the image that has the key."""

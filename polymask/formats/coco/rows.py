@@ -148,11 +148,11 @@ def check_side(where: str, size: Number) -> None:
 
 def category_id(key: Key) -> int | None:
     """The id as a number that a label can have, or None."""
-    number = whole(key)
+    number = record_id(key)
     return number if isinstance(number, int) else None
 
 
-def whole(key: Key) -> int | str:
+def record_id(key: Key) -> int | str:
     """The key as a record has it: a whole number, or a text."""
     if isinstance(key, float):
         return int(key) if key.is_integer() else str(key)

@@ -7,11 +7,11 @@ import msgspec
 import numpy as np
 
 from polymask.formats.coco.native_json import is_plain, plain_rings
-from polymask.formats.coco.rows import Annotation, Key, Number
+from polymask.formats.coco.rows import Annotation, Key, Number, record_id
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.ledger import BOX, EMPTY, Omitted
 from polymask.limits import Limits
-from polymask.model import Frame, Polygon, Runs, Shape
+from polymask.model import Frame, Instance, Polygon, Runs, Shape
 from polymask.raster.kernel import run_counts
 
 
@@ -136,3 +136,12 @@ def _runs(segmentation: msgspec.Raw, frame: Frame) -> Runs:
         )
     with inside("$.counts"):
         return Runs(run_counts(rle.counts) if isinstance(rle.counts, str) else rle.counts, frame)
+
+
+def instances_of(annotations: Sequence[Annotation], frame: Frame, names: Mapping[Key, str]) -> list[Instance]:
+    """The instances that checked annotations of an image are."""
+    shapes = shapes_of([annotation.segmentation for annotation in annotations], frame)
+    return [
+        Instance(record_id(a.id or 0), names[a.category_id], shape, crowd=bool(a.iscrowd))
+        for a, shape in zip(annotations, shapes, strict=True)
+    ]

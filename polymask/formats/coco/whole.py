@@ -1,12 +1,4 @@
-"""COCO instances JSON, and COCO results lists.
-
-Read: `images` (`id`, `file_name`, `height`, `width`), `categories` (`id`, `name`),
-`annotations` (`id`, `image_id`, `category_id`, `segmentation`, `iscrowd`); other keys
-are ignored. A segmentation is told by its type, never by `iscrowd`: a list of rings,
-whose parts are united; an object whose `counts` are a list (uncompressed RLE) or a
-string (compressed). Segmentations stay undecoded until their image is asked for.
-Source: cocodataset.org, "Data format"; pycocotools `maskApi.h` for runs.
-"""
+"""A COCO file that is in memory as a whole, and COCO results lists."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +7,7 @@ from functools import partial
 import msgspec
 
 from polymask.errors import FormatError, SourceChanged
-from polymask.formats import Annotations, ReadOptions, coco_panoptic
+from polymask.formats import Annotations, ReadOptions
 from polymask.formats.coco.cutting import without_rows
 from polymask.formats.coco.rows import (
     Annotation,
@@ -29,69 +21,20 @@ from polymask.formats.coco.rows import (
     category_names,
     check_side,
     positions_of,
+    record_id,
     refuse_doubled,
     refuse_doubled_rows,
     sections_decoder,
-    whole,
 )
-from polymask.formats.coco.segmentations import is_rle, omission, refuse_large, rle_size, shapes_of
+from polymask.formats.coco.segmentations import instances_of, is_rle, omission, refuse_large, rle_size
 from polymask.formats.reading.content import Content
-from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.ledger import Ledger
-from polymask.model import Finding, Frame, ImageRecord, Instance
-
-MANY = False
-
-FACTS = Facts(
-    title="COCO instances, stuff and results",
-    source="cocodataset.org, “Data format”; pycocotools `maskApi.h` for runs",
-    files="A `.json` file; RectLabel's and CVAT's COCO exports are the same.",
-    sniffed="an object with `images` and `annotations`, without `segments_info`; or a list of results",
-    read=(
-        ("images[].id, file_name, height, width", "the image and its frame"),
-        ("categories[].id, name", "the labels and their ids"),
-        ("annotations[].image_id, category_id, id, iscrowd", "whose instance it is; `--crowd`"),
-        ("annotations[].segmentation", "rings, or runs: told by the type, never by `iscrowd`"),
-        ("annotations[].bbox", "painted with `--boxes`, where there is no segmentation"),
-    ),
-    ignored="`area`, `score`, `keypoints`, `supercategory`, `licenses`, `info`, `attributes`.",
-    rings="Parts, which are united; COCO has no holes but in runs. `--holes even-odd` overrides.",
-    order="File order.",
-    labels="In ascending order of id, with their ids. A results list has no names: they are the ids.",
-    frame="As the file says; of a results list that of the runs.",
-    limits=(
-        "A results list of polygons tells no image size, and is refused.",
-        "A list, or a key of a record, that is there twice is refused.",
-        "An annotation without segmentation (a box, keypoints) paints nothing, and is counted.",
-        "Of 256 MiB and more, a file is read by parts: see [Large inputs](../scale.md).",
-    ),
-    sample="coco-stuff/stuff.json",
-)
-
-
-def sniff(content: Content) -> bool:
-    """Whether the file has COCO's lists, or is a list of results."""
-    if content.ranges:
-        from polymask.formats.coco import indexed as coco_index
-
-        return coco_index.sniff(content)
-    if {"images", "annotations"} <= content.keys:
-        return not coco_panoptic.sniff(content)
-    return content.is_json and content.is_list and "image_id" in content.keys
+from polymask.model import Finding, ImageRecord
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """Every record is checked here; `decode` then cannot fail on them."""
-    if content.ranges:
-        from polymask.formats.coco import indexed as coco_index
-
-        return coco_index.read(content, options)
-    return read_whole(content, options)
-
-
-def read_whole(content: Content, options: ReadOptions) -> Annotations:
-    """The file, in memory as a whole."""
     refusals = Refusals(content.path, skip=options.skip_invalid)
     others = 0  # records that are refused and are no annotations
     if content.is_list:
@@ -163,15 +106,6 @@ def _without(
     return without_rows(data, "annotations", rows)
 
 
-def instances_of(annotations: Sequence[Annotation], frame: Frame, names: Mapping[Key, str]) -> list[Instance]:
-    """The instances that checked annotations of an image are."""
-    shapes = shapes_of([annotation.segmentation for annotation in annotations], frame)
-    return [
-        Instance(whole(a.id or 0), names[a.category_id], shape, crowd=bool(a.iscrowd))
-        for a, shape in zip(annotations, shapes, strict=True)
-    ]
-
-
 class _Reader:
     """Annotations by image, their segmentations checked but not kept decoded."""
 
@@ -198,7 +132,7 @@ class _Reader:
         """The record of the i-th image."""
         image = self.images[index]
         instances = instances_of(self.of_image[image.id], image.frame, self.names)
-        return ImageRecord(whole(image.id), image.file_name, image.frame, tuple(instances))
+        return ImageRecord(record_id(image.id), image.file_name, image.frame, tuple(instances))
 
     def used(self) -> dict[str, int]:
         """How many instances each category has, by name."""
@@ -214,7 +148,7 @@ class _Reader:
         twice = {key for key, times in ids.items() if times > 1}
         return [
             Finding(
-                "duplicate-id", image.file_name, whole(a.id or 0), f"{ids[a.id]} annotations have this id"
+                "duplicate-id", image.file_name, record_id(a.id or 0), f"{ids[a.id]} annotations have this id"
             )
             for image in (self.images if twice else ())
             for a in self.of_image[image.id]

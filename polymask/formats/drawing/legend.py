@@ -85,7 +85,7 @@ def frame_of(codes: Codes) -> Frame:
     return codes.shape[0], codes.shape[1]
 
 
-def painted(codes: Codes, legend: Mapping[int, str], notes: Notes) -> Iterator[Instance]:
+def painted(codes: Codes, legend: Mapping[int, str], notes: Notes) -> tuple[Instance, ...]:
     """An instance for each code of the legend, in ascending order; those without a pixel are counted.
 
     Raises `Malformed` for a code that is neither 0 nor in the legend, with its first pixel.
@@ -96,9 +96,9 @@ def painted(codes: Codes, legend: Mapping[int, str], notes: Notes) -> Iterator[I
             row, column = (int(at[0]) for at in np.nonzero(codes == code))
             told = f"{code} (#{code:06x})"
             raise Malformed("$", f"the value {told} at row {row}, column {column} is not in the legend")
-    notes.unsegmented += len(legend.keys() - runs.keys())
-    for code in sorted(legend.keys() & runs.keys()):
-        yield Instance(code, legend[code], Runs(runs[code], frame_of(codes)))
+    codes_there = sorted(legend.keys() & runs.keys())
+    instances = (Instance(code, legend[code], Runs(runs[code], frame_of(codes))) for code in codes_there)
+    return notes.segments(instances, declared=len(legend))
 
 
 def runs_by_code(codes: Codes) -> Iterator[tuple[int, NDArray[np.int64]]]:

@@ -1,1 +1,1 @@
-"""Texts and files that several formats are written in, read strictly."""
+"""JSON too large for memory: its bytes by ranges, its outline, its nesting."""

@@ -1,1 +1,1 @@
-"""What several formats share: content, records, refusals."""
+"""What several formats share: content, records, refusals; texts of lines and of XML."""

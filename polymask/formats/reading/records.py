@@ -25,6 +25,8 @@ from polymask.storage.urls import Location
 T = TypeVar("T")
 P = ParamSpec("P")
 Made = Instance | Omitted  # what becomes of an annotation, unless it is refused
+MALFORMED = Omitted(*INVALID)
+NO_PIXELS = Omitted("unsegmented", "a segment without pixels")
 NOT_SEEN = (1, 1)  # the frame of a picture, while records are only checked
 
 
@@ -50,7 +52,8 @@ class Page:
 class Notes:
     """What a parser may ask for, and what it notes on its way through one page.
 
-    A parser that gives no record says in `image_left_out` why, and in `image` of which image.
+    A parser that gives no record names in `image` what it is of, and says why in `image_left_out`
+    where it is an image, or by `no_image` that it is none.
     `remarks` count what is worth telling once, as texts with a `{count}`.
     """
 
@@ -67,6 +70,7 @@ class Notes:
     unseen: bool = False
     image: str = ""
     image_left_out: str = ""
+    no_image: bool = False
 
     def frame(self, name: str) -> Frame:
         """The frame of a picture; a stand-in while records are only checked, which `unseen` tells."""
@@ -90,6 +94,13 @@ class Notes:
         """Count annotations of which nothing is read."""
         self.declared += count
         self._omit(omitted, count)
+
+    def segments(self, instances: Iterable[Instance], *, declared: int) -> tuple[Instance, ...]:
+        """The instances of a legend that declares so many; those without pixels are counted."""
+        made = tuple(instances)
+        self.declared += len(made)
+        self.leave_out(NO_PIXELS, declared - len(made))
+        return made
 
     def _omit(self, omitted: Omitted, count: int = 1) -> None:
         if count:
@@ -163,7 +174,7 @@ def gather(  # noqa: PLR0913 - what formats differ in
     reader.many = not content.place.is_file
     for page in pages:
         reader.check(page, declares)
-    if not (reader.names or reader.skipped or reader.images_left_out):
+    if not (reader.names or reader.skipped or reader.images_left_out or reader.unsupported):
         raise FormatError(f"{content.path}: no annotations of the format {format} in it")
     annotations = reader.annotations(format, keep_originals=keep_originals)
     return replace(
@@ -232,7 +243,7 @@ class Reader:
             self.names.append(record.name)
             self.used.update(instance.label for instance in record.instances)
             self._count(notes, record)
-        elif notes.image_left_out:
+        elif notes.image_left_out or notes.no_image:
             self._take_notes(notes, notes.image)
             self.ledger.add_image_left_out(declared=notes.declared, left_out=notes.left_out)
         else:

@@ -15,21 +15,20 @@ import numpy as np
 
 from polymask.errors import InputError
 from polymask.formats import Annotations, ReadOptions
+from polymask.formats.bsds import matlab, seg
 from polymask.formats.drawing.legend import Codes, frame_of, runs_by_code
-from polymask.formats.parsing.matlab import MAGIC, variables
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.records import Notes, Page, files, gather
 from polymask.formats.reading.refusals import Malformed
+from polymask.ledger import Omitted
 from polymask.limits import Limits
 from polymask.model import ImageRecord, Instance, Runs
 
 MANY = True
 SUFFIX = ".jpg"  # of the data sets' pictures
 VARIABLE, FIELD, FOLDER = "groundTruth", "Segmentation", "groundTruth"
-_HEAD = b"format ascii cr"
-_LONGEST_HEAD = 4096
-_TURNED = ("invert", "flipflop")
+ANOTHERS = Omitted("annotator", "drawn by somebody else than --annotator")
 
 FACTS = Facts(
     title="BSDS",
@@ -59,7 +58,7 @@ FACTS = Facts(
 
 def sniff(content: Content) -> bool:
     """Whether the file is a `.seg` file or a MATLAB 5 file."""
-    return content.data.startswith((_HEAD, MAGIC))
+    return content.data.startswith((seg.MAGIC, matlab.MAGIC))
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
@@ -82,26 +81,25 @@ def _pages(content: Content, options: ReadOptions) -> Iterator[Page]:
         yield Page(file, "")
         return
     for number, person in enumerate(people, 1):
-        where = f"{VARIABLE}{{{number}}}" if content.data.startswith(MAGIC) else ""
+        where = f"{VARIABLE}{{{number}}}" if content.data.startswith(matlab.MAGIC) else ""
         yield Page(file, where, person.encode())
 
 
 def _people(data: bytes, limits: Limits) -> list[str]:
-    if data.startswith(MAGIC):
+    if data.startswith(matlab.MAGIC):
         return [str(number) for number, _ in enumerate(_drawings(data, limits), 1)]
-    return [_split(data)[0]["user"]]
+    return [seg.split(data)[0]["user"]]
 
 
 def _chosen(pages: list[Page], content: Content, options: ReadOptions) -> Iterator[Page]:
-    """The pages of the annotator; all where no image has two. Raises `InputError` where it is not told."""
+    """All pages; raises `InputError` where it is not told whose drawing of an image is read."""
     names = {bytes(page.text).decode() for page in pages if page.text is not None}
     people = sorted(names, key=lambda name: (len(name), name))
     told = ", ".join(people[:20])
-    if options.annotator is not None:
-        if options.annotator not in people:
-            raise InputError(f"{content.path}: no annotator '{options.annotator}'; there are: {told}")
-        pages = [page for page in pages if page.text in (None, options.annotator.encode())]
-    counts = Counter(_name(page) for page in pages if page.text is not None)
+    if options.annotator is not None and options.annotator not in people:
+        raise InputError(f"{content.path}: no annotator '{options.annotator}'; there are: {told}")
+    chosen = [page for page in pages if page.text is not None and not _is_anothers(page, options)]
+    counts = Counter(map(_name, chosen))
     if doubled := next((name for name, count in counts.items() if count > 1), None):
         raise InputError(
             f"{content.path}: several people drew '{doubled}' ({told}); choose with --annotator NAME"
@@ -109,8 +107,13 @@ def _chosen(pages: list[Page], content: Content, options: ReadOptions) -> Iterat
     yield from pages
 
 
+def _is_anothers(page: Page, options: ReadOptions) -> bool:
+    """Whether a page was drawn by somebody else than the chosen annotator."""
+    return options.annotator is not None and page.text not in (None, options.annotator.encode())
+
+
 def _drawings(data: bytes, limits: Limits) -> list[object]:
-    for name, value in variables(data, limits):
+    for name, value in matlab.variables(data, limits):
         if name == VARIABLE and isinstance(value, list):
             return value
     raise Malformed("", f"no cell array '{VARIABLE}' in it")
@@ -124,17 +127,22 @@ def _name(page: Page) -> str:
     return str(PurePosixPath(*(part for part in path.parent.parts if part != FOLDER), path.stem + SUFFIX))
 
 
-def _parse(page: Page, notes: Notes) -> ImageRecord:
+def _parse(page: Page, notes: Notes) -> ImageRecord | None:
     data, limits = Content(page.file).data, notes.options.limits
-    codes = _matlab(data, page, notes) if data.startswith(MAGIC) else _seg(data, notes)
-    instances = (
+    codes = _matlab(data, page, notes) if data.startswith(matlab.MAGIC) else seg.codes_in(data, notes)
+    instances = tuple(
         Instance(code, str(code), Runs(counts, frame_of(codes)))
         for code, counts in runs_by_code(codes)
         if code
     )
     limits.check_frame(str(page.file.path), frame_of(codes))
     name = _name(page)
-    return ImageRecord(PurePosixPath(name).stem, name, frame_of(codes), tuple(instances))
+    if _is_anothers(page, notes.options):
+        notes.image, notes.no_image = name, True
+        notes.leave_out(ANOTHERS, len(instances))
+        return None
+    notes.declared += len(instances)
+    return ImageRecord(PurePosixPath(name).stem, name, frame_of(codes), instances)
 
 
 def _matlab(data: bytes, page: Page, notes: Notes) -> Codes:
@@ -146,45 +154,3 @@ def _matlab(data: bytes, page: Page, notes: Notes) -> Codes:
     if (whole != values).any() or whole.min() < 0 or whole.max() > 2**31:
         raise Malformed(f".{FIELD}", "segments are whole numbers from 0")
     return whole.astype(np.uint32)
-
-
-def _split(data: bytes) -> tuple[dict[str, str], bytes]:
-    """The head's keys and values, and the rows below `data`."""
-    before, found, rows = data.replace(b"\r", b"\n").partition(b"\ndata\n")
-    if not found or len(before) > _LONGEST_HEAD:
-        raise Malformed("", "no head that ends with `data`")
-    pairs = (line.partition(" ") for line in before.decode("latin-1").splitlines())
-    head = {key: value.strip() for key, _, value in pairs}
-    if missing := {"width", "height", "user"} - head.keys():
-        raise Malformed("", f"the head has no `{min(missing)}`")
-    return head, rows
-
-
-def _seg(data: bytes, notes: Notes) -> Codes:
-    head, text = _split(data)
-    for key in _TURNED:
-        if head.get(key, "0") != "0":
-            raise Malformed(key, f"the picture was turned when it was drawn on ({key} {head[key]})")
-    try:
-        frame = notes.told_frame(float(head["height"]), float(head["width"]))
-        rows = np.array(text.split(), np.int64).reshape(-1, 4)
-    except (ValueError, OverflowError):
-        raise Malformed("data", "expected rows of four whole numbers") from None
-    return _laid(rows, frame)
-
-
-def _laid(rows: "np.ndarray[tuple[int, int], np.dtype[np.int64]]", frame: tuple[int, int]) -> Codes:
-    """The segments' pixels; raises `Malformed` where they are not exactly those of the frame."""
-    height, width = frame
-    segment, row, first, last = rows.T
-    bad = (segment < 0) | (segment > 2**31) | (row < 0) | (row >= height)
-    bad |= (first < 0) | (last < first) | (last >= width)
-    if bad.any():
-        at = int(np.argmax(bad))
-        raise Malformed(f"data, row {at + 1}", f"{rows[at].tolist()} does not lie in {height} × {width} px")
-    order = np.argsort(row * width + first)
-    starts = (row * width + first)[order]
-    lengths = (last - first + 1)[order]
-    if starts.size == 0 or (np.append(starts[1:], height * width) != starts + lengths).any() or starts[0]:
-        raise Malformed("data", "a pixel lies in no segment, or in two")
-    return np.repeat(segment[order], lengths).astype(np.uint32).reshape(frame)

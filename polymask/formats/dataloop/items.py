@@ -1,11 +1,4 @@
-"""Dataloop annotation JSON: what `dataset.export` gives and `download_annotations` leaves in `json/`.
-
-A file is an item with its `annotations`, or a list of such items. Every ring of a polygon is
-kept; the rings after the first are filled even-odd with it, so a ring inside is a hole and a ring
-beside is a part. The platform does not document what they mean; its studio draws holes so.
-`segment` and `binary` annotations are painted; others are no segmentation, and counted.
-Source: Dataloop's documentation, "Image annotation - JSON"; dtlpy for `binary`.
-"""
+"""A Dataloop item with its annotations → an image record: of an export on disk, and of a dataset."""
 
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -13,10 +6,7 @@ from typing import Any
 
 import msgspec
 
-from polymask.formats import Annotations, ReadOptions
-from polymask.formats.reading.choice import FLAGGED, origin_of, origins_of
-from polymask.formats.reading.content import Content
-from polymask.formats.reading.dataloop_rows import (
+from polymask.formats.dataloop.annotations import (
     PAINTED,
     Annotation,
     instance_of,
@@ -25,62 +15,11 @@ from polymask.formats.reading.dataloop_rows import (
     polygon_ids,
     says_nothing_new,
 )
-from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import NOT_SEEN, Made, Notes, Page, files, gather, listed_pages, rows_at
+from polymask.formats.reading.choice import FLAGGED, origin_of, origins_of
+from polymask.formats.reading.records import NOT_SEEN, Made, Notes, Page
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.ledger import BOX, Omitted
 from polymask.model import Frame, ImageRecord
-from polymask.storage.source_files import File
-
-MANY = True
-
-FACTS = Facts(
-    title="Dataloop export",
-    source="Dataloop's documentation, “Image annotation - JSON”; dtlpy for `binary`",
-    files="A `.json` file an item (`json/` of `dataset.download_annotations`), or a list of items "
-    "(`dataset.export`); a folder is read with all the `.json` files below it.",
-    sniffed="an object with `annotations` and `filename`, `itemId` or `_id`, or a list of such",
-    read=(
-        ("filename", "the image's name, without the leading `/`; else the JSON file's"),
-        (
-            "metadata.system.width, height",
-            "the frame (`itemMetadata` in some exports); EXIF orientations 5 to 8 "
-            "swap them; where missing, that of the picture below `--images`",
-        ),
-        (
-            "metadata.system.mimetype",
-            "tells pictures from videos, else the name does; items that are no pictures are left out",
-        ),
-        ("annotations[].type", "`segment` and `binary` are painted"),
-        ("annotations[].label", "the label"),
-        ("annotations[].coordinates", "rings of x, y in pixels; of `binary` a PNG in base64"),
-        (
-            "annotations[].creator, metadata.system.status",
-            "whose it is, and what QA says of it: `--creator`, `--status`",
-        ),
-        (
-            "annotations[].metadata.user.model, metadata.system.model",
-            "a model with a name, an id or a confidence: a prediction (`--predictions`, `--min-confidence`)",
-        ),
-        (
-            "annotations[].metadata.user.polymask",
-            "a mask of ours: left out where all its polygons are there, painted below the others elsewhere",
-        ),
-    ),
-    ignored="Attributes, `objectId`, dates, `parentId`; `frame` and `snapshots_`, unless nothing tells the "
-    "item's type; `automated`, which the SDK sets for whatever a script uploads.",
-    rings="Extra rings are filled even-odd with the first: inside it they are holes, beside it parts.",
-    order="File order; the platform has no other.",
-    labels="Sorted by name: an export has neither ids nor the recipe, so that a dataset read from "
-    "`dataloop://…`, which has the recipe's order, numbers them differently; `--labels` makes both the same.",
-    frame="As the item says.",
-    limits=(
-        "Boxes (but with `--boxes`), points, polylines and classes paint nothing, and are counted.",
-        "Of a mask, pixels with an alpha above 127 count, as in dtlpy.",
-        "Predictions are left out and listed, unless --predictions asks for them.",
-    ),
-    sample="dataloop/json/boat.json",
-)
 
 _TURNED = (5, 6, 7, 8)
 OPEN_ISSUE = "{count} annotations have an open QA issue and are painted; choose with --status"
@@ -106,34 +45,6 @@ class _Item(msgspec.Struct):
 
 
 _item = msgspec.json.Decoder(_Item)
-
-
-def sniff(content: Content) -> bool:
-    """Whether the file is an item with its annotations, a list of such, or a studio's bare `annotations`."""
-    keys = content.keys
-    named = bool(keys & {"filename", "itemId", "itemMetadata"}) or keys == {"annotations"}
-    return "annotations" in keys and "images" not in keys and named
-
-
-def read(content: Content, options: ReadOptions) -> Annotations:
-    """A record for each item."""
-    pages = [page for file in files(content, "*.json") for page in _pages(file)]
-    return gather(
-        content,
-        options,
-        pages,
-        format="dataloop",
-        parse=parse,
-        declares=rows_at("annotations"),
-        keep_originals=True,
-    )
-
-
-def _pages(file: File) -> list[Page]:
-    content = Content(file)
-    if not content.is_json or not content.is_list:
-        return [Page(file)]
-    return listed_pages(file, content.json)
 
 
 def parse(page: Page, notes: Notes) -> ImageRecord | None:

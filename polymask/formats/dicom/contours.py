@@ -1,0 +1,100 @@
+"""The contours of a structure set, by the slice on which each lies."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from polymask.formats.dicom.series import Slice, understood
+from polymask.formats.reading.records import Page
+from polymask.storage.source_files import File
+
+STRAYS = "contours on no slice"
+_CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR", "INTERPOLATED_PLANAR")
+_PLANE = 0.01  # millimetres: how far from a slice its contours may lie where they do not name it
+
+
+class Contour(msgspec.Struct):
+    """A contour of a region: its points x, y, z in millimetres, and where it stands in the file."""
+
+    region: int
+    label: str
+    points: list[list[float]]
+    where: str
+
+
+class Drawn(msgspec.Struct):
+    """A slice with the contours on it."""
+
+    slice: Slice
+    contours: list[Contour]
+
+
+class Stray(msgspec.Struct):
+    """A contour that is no area of a slice, and why."""
+
+    what: str
+    reason: str
+
+
+drawn_on = msgspec.json.Decoder(Drawn)
+strays_in = msgspec.json.Decoder(list[Stray])
+
+
+def pages_of(file: File, data: Any, slices: dict[str, Slice], labels: dict[str, int]) -> Iterator[Page]:
+    """A page for each slice of the series that have contours, and one of the contours on no slice."""
+    strays: list[Stray] = []
+    drawn: dict[str, list[Contour]] = {}
+    with understood(file, "a structure set that cannot be read"):
+        names = {int(region.ROINumber): str(region.ROIName) for region in data.StructureSetROISequence}
+        for number, name in names.items():
+            labels.setdefault(name, number)
+        for key, contour in _contours(data, names, slices, strays):
+            drawn.setdefault(key, []).append(contour)
+    series = ({slices[key].series for key in drawn} or _only_series(slices)) - {""}
+    for key, part in slices.items():
+        if key in drawn or part.series in series:
+            text = msgspec.json.encode(Drawn(part, drawn.get(key, [])))
+            yield Page(file, f"slice {part.name}", text)
+    if strays:
+        yield Page(file, STRAYS, msgspec.json.encode(strays))
+
+
+def _only_series(slices: dict[str, Slice]) -> set[str]:
+    """What a structure set without a contour on any slice is about, where there is one series."""
+    series = {part.series for part in slices.values()}
+    return series if len(series) == 1 else set()
+
+
+def _contours(
+    data: Any, names: dict[int, str], slices: dict[str, Slice], strays: list[Stray]
+) -> Iterator[tuple[str, Contour]]:
+    for region in data.get("ROIContourSequence") or ():
+        number = int(region.ReferencedROINumber)
+        label = names.get(number, "")
+        for index, row in enumerate(region.get("ContourSequence") or ()):
+            where = f"region {number}, contour {index}"
+            kind = str(row.get("ContourGeometricType", ""))
+            numbers = [float(value) for value in row.get("ContourData") or ()]
+            points = [numbers[at : at + 3] for at in range(0, len(numbers), 3)]
+            key = _slice_of(row, points, slices)
+            if kind not in _CLOSED:
+                strays.append(Stray(f"{where} ('{label}')", f"{kind or 'a contour'} is no area"))
+            elif key is None:
+                strays.append(Stray(f"{where} ('{label}')", "its slice is not there; add --images DIR"))
+            else:
+                yield key, Contour(number, label, points, where)
+
+
+def _slice_of(row: Any, points: list[list[float]], slices: dict[str, Slice]) -> str | None:
+    """The slice that a contour names, else the one in whose plane it lies; None where it is not there."""
+    for image in row.get("ContourImageSequence") or ():
+        key = str(image.ReferencedSOPInstanceUID)
+        return key if key in slices else None
+    if not points or len(points[-1]) != 3:
+        return None
+    for key, part in slices.items():
+        if np.abs(part.pixels(points)[:, 2]).max() <= _PLANE:
+            return key
+    return None

@@ -1,0 +1,122 @@
+"""Scale's Nucleus: a line an annotation, gathered by the item that it names."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from polymask.codecs.picture_files import PictureFinder
+from polymask.formats import ReadOptions
+from polymask.formats.drawing.legend import Codes, check_same, frame_of, legend_of, painted
+from polymask.formats.reading.addresses import image_name, picture_of
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.lines import json_lines
+from polymask.formats.reading.records import MALFORMED, Made, Notes, Page
+from polymask.formats.reading.refusals import Refusals, decode_json, inside
+from polymask.formats.scale.shapes import drawn, mask_at
+from polymask.ledger import Omitted
+from polymask.model import ImageRecord, Instance, Skipped
+
+CATEGORY = Omitted("tag", "a category of the whole image")
+_CATEGORIES = ("category", "multicategory", "scene_category")
+_ITEM = "item "
+
+
+class _Entry(msgspec.Struct):
+    label: str
+    index: int
+
+
+class _Row(msgspec.Struct):
+    reference_id: str
+    type: str
+    label: str = ""
+    geometry: msgspec.Raw = msgspec.Raw(b"{}")
+    annotation_id: str | None = None
+    mask_url: str | None = None
+    annotations: list[_Entry] = []
+
+
+_lines = msgspec.json.Decoder(list[tuple[int, msgspec.Raw]])
+_row = msgspec.json.Decoder(_Row)
+
+
+def is_item(page: Page) -> bool:
+    """Whether a page is of an item's lines, not of a task."""
+    return page.where.startswith(_ITEM)
+
+
+def pages(content: Content, options: ReadOptions, skipped: list[Skipped]) -> Iterator[Page]:
+    """A page for each item: its lines, which may stand anywhere in the file."""
+    file = content.place.file(content.name)
+    refusals = Refusals(file.path, skip=options.skip_invalid)
+    groups: dict[str, list[tuple[int, msgspec.Raw]]] = {}
+    for number, line in _rows(content, refusals):
+        if row := refusals.catch(f"line {number}: $", decode_json, line, _row):
+            groups.setdefault(row.reference_id, []).append((number, msgspec.Raw(line)))
+    skipped += refusals.skipped
+    for key, lines in groups.items():
+        yield Page(file, f"{_ITEM}{key!r}", msgspec.json.encode(lines))
+
+
+def _rows(content: Content, refusals: Refusals) -> Iterator[tuple[int, bytes | msgspec.Raw]]:
+    if content.is_list:
+        yield from enumerate(refusals.required(content.json, msgspec.json.Decoder(list[msgspec.Raw])), 1)
+    elif content.is_lines:
+        yield from json_lines(content, refusals)
+    else:
+        yield 1, content.json
+
+
+def declared(page: Page) -> int:
+    """How many annotations and segments an item's lines have."""
+    rows = (decode_json(line, _row) for _, line in page.decode(_lines))
+    return sum(1 if row.mask_url is None else len(row.annotations) for row in rows)
+
+
+def parse(page: Page, notes: Notes, pictures: PictureFinder) -> ImageRecord:
+    """An item's record."""
+    rows = [(number, decode_json(line, _row)) for number, line in page.decode(_lines)]
+    key = rows[0][1].reference_id
+    name = picture_of(key, pictures, beside=page.file.name) or image_name(key)
+    masks: dict[int, Codes] = {}
+    for number, row in rows:
+        if row.mask_url is not None:
+            codes = notes.refusals.catch(f"line {number}: $.mask_url", _mask, row.mask_url, masks, notes)
+            masks |= {} if codes is None else {number: codes}
+    frame = next((frame_of(codes) for codes in masks.values()), None) or notes.frame(name)
+    instances: list[Instance] = []
+    for number, row in rows:
+        where = f"line {number}: $"
+        if row.mask_url is None:
+            instances += notes.take(where, _instance, row, number, notes)
+        else:
+            instances += _masked(row, where, masks.get(number), notes)
+    return ImageRecord(key, name, frame, tuple(instances))
+
+
+def _mask(address: str, others: dict[int, Codes], notes: Notes) -> Codes:
+    codes = mask_at(address, notes)
+    for other in others.values():
+        check_same(frame_of(other), codes, "an image")
+    return codes
+
+
+def _masked(row: _Row, where: str, codes: Codes | None, notes: Notes) -> tuple[Instance, ...]:
+    """The segments of a mask; all are malformed where it, or its legend, is."""
+    segments = None if codes is None else notes.refusals.catch(where, _segments, row, codes, notes)
+    if segments is None:
+        notes.leave_out(MALFORMED, len(row.annotations))
+    return segments or ()
+
+
+def _segments(row: _Row, codes: Codes, notes: Notes) -> tuple[Instance, ...]:
+    with inside("$.annotations"):
+        legend = legend_of((entry.index, entry.label) for entry in row.annotations)
+    return painted(codes, legend, notes)
+
+
+def _instance(row: _Row, number: int, notes: Notes) -> Made:
+    if row.type in _CATEGORIES:
+        return CATEGORY
+    key = row.annotation_id or number
+    return drawn(key, row.type, label=row.label, geometry=row.geometry, place="$.geometry", notes=notes)
