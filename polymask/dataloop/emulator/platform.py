@@ -12,7 +12,7 @@ import msgspec
 
 from polymask.dataloop.emulator.database.document import Document
 from polymask.dataloop.emulator.database.store import Change, Store
-from polymask.dataloop.emulator.pictures import describe, guess_mimetype
+from polymask.dataloop.emulator.pictures import Pictures, describe, guess_mimetype
 from polymask.dataloop.emulator.view import DERIVED, view
 from polymask.errors import ConflictError, InputError
 
@@ -32,7 +32,7 @@ class Platform:
     'boats'
     """
 
-    def __init__(self, store: Store, pictures: PictureFinder) -> None:
+    def __init__(self, store: Store, pictures: Pictures) -> None:
         self.store = store
         self.pictures = pictures
         self.url = ""
