@@ -125,19 +125,24 @@ def stats(
     options = ReadOptions.of(images=images, limits=limits)
     annotations = open_annotations(path, format=from_, options=options)
     label_map = labels or from_categories(annotations.categories)
-    count = partial(_of_record, annotations=annotations, label_map=label_map, rules=rules or Rules())
+    count = partial(
+        _of_record, annotations=annotations, label_map=label_map, rules=rules or Rules(), limits=limits
+    )
     chunks = watched(
         run_chunks(count, range(len(annotations.names)), workers), len(annotations.names), progress
     )
     return Statistics(label_map.names, [one for chunk in chunks for one in chunk])
 
 
-def _of_record(index: int, *, annotations: Annotations, label_map: LabelMap, rules: Rules) -> ImageCounts:
+def _of_record(
+    index: int, *, annotations: Annotations, label_map: LabelMap, rules: Rules | None, limits: Limits | None
+) -> ImageCounts:
     record = annotations.decode(index)
-    painting = Painting(record, label_map, rules)
+    painting = Painting(record, label_map, rules or Rules(), limits=limits)
     named = {label.value: label.name for label in label_map.labels}
     instances = Counter(named[value] for value in painting.values if value in named)
-    return ImageCounts(record.name, record.frame, _pixels(painting.index, label_map), dict(instances))
+    pixels = {_name(value, label_map): pixels for value, pixels in painting.pixels.items()}
+    return ImageCounts(record.name, record.frame, pixels, dict(instances))
 
 
 def _of_masks(masks: MaskSet, workers: int, progress: Watcher | None) -> Statistics:

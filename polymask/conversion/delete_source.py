@@ -32,8 +32,8 @@ from polymask.formats.coco.cutting import outline_in_memory, rows_of, sections_o
 from polymask.layouts.common.read_back import MaskFolder
 from polymask.model import ImageRecord, Runs, Skipped
 from polymask.painting.accounted import BEFORE, deletable, unaccounted, without
-from polymask.painting.strips import painting as striped
-from polymask.provenance.digest import record_sha256
+from polymask.painting.painting import Painting
+from polymask.provenance.digest import kind_of, record_sha256
 from polymask.results import Report
 from polymask.storage.durable import read_whole, replace_file
 from polymask.storage.local import Root
@@ -169,11 +169,12 @@ def _prove(
     if job.sink.finished(record) is not None:
         _note_what_stays(record, dict.fromkeys(range(len(record.instances)), BEFORE), report)
         return []
-    painting = striped(record, job.label_map, job.rules)
+    painting = Painting(record, job.label_map, job.rules, limits=job.options.limits)
     again = job.layout.draw(painting, job.layout_options)
     reasons = unaccounted(painting, index=job.layout.INDEX)
     remaining = entry.get("remaining_sha256", record_sha256(record))
-    if again.pixels_sha256 != entry["pixels_sha256"] or record_sha256(without(record, reasons)) != remaining:
+    kind = kind_of(entry)
+    if again.digests(kind)[kind] != entry[kind] or record_sha256(without(record, reasons)) != remaining:
         raise ProofError(
             f"{record.name}: {entry['mask']} is not the mask of its polygons; nothing was deleted"
         )

@@ -5,7 +5,7 @@ The manifest is written last, after everything it speaks of is durable. From it 
 that it would make as well, or something else, which it does not overwrite unasked.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -22,7 +22,7 @@ from polymask.layouts.common.shared_files import DEFAULT_SPLIT, stored_rows, wit
 from polymask.layouts.common.splits import LISTS, SPLITS
 from polymask.model import ImageRecord, Runs
 from polymask.painting.painting import Rules
-from polymask.provenance.digest import geometry_sha256, record_sha256
+from polymask.provenance.digest import WRITTEN, geometry_sha256, kind_of, record_sha256
 from polymask.raster import rule_versions
 from polymask.storage.local import Root
 from polymask.storage.manifest import MANIFEST, Lines, in_blocks, is_made_of, manifest_line, read_manifest
@@ -175,8 +175,10 @@ class FolderSink:
         `remaining` is the record once the polygons are deleted that the mask accounts for.
         """
         height, width = record.frame
+        digests = self._digests(drawn)
+        labels = {"labels": digests.pop("labels")} if "labels" in digests else {}
         line = {"name": record.name, "mask": drawn.mask, "height": height, "width": width}
-        line |= {"pixels_sha256": drawn.pixels_sha256, "source_sha256": source_sha256}
+        line |= {**digests, "source_sha256": source_sha256}
         line |= self._rules
         line["version"] = __version__
         if (split := self.options.split_of(record.name)) != DEFAULT_SPLIT:
@@ -185,9 +187,16 @@ class FolderSink:
             line["sources"] = [[i.id, geometry_sha256(i.shape)] for i in record.instances]
         if remaining is not None and len(remaining.instances) < len(record.instances):
             line["remaining_sha256"] = record_sha256(remaining)
-        if drawn.labels is not None:
-            line["labels"] = dict(drawn.labels)
-        return manifest_line(line)
+        return manifest_line(line | labels)
+
+    def _digests(self, drawn: Drawn) -> dict[str, Any]:
+        """The digests of an image's masks; of the kind that its line has already, where they are the same."""
+        before = self.before.get(drawn.name, {})
+        if (kind := kind_of(before)) and kind != WRITTEN:
+            digests = drawn.digests(kind)
+            if all(before.get(name) == value for name, value in digests.items()):
+                return digests
+        return drawn.digests()
 
     def differs(self, name: str, line: bytes) -> bool:
         """Whether the manifest had another line for an image, or none."""
@@ -224,10 +233,11 @@ class FolderSink:
         Raises `InputError` where one is there that differs and may not be replaced.
         """
         missing = []
+        same: Callable[[bytes, bytes], bool] = getattr(self.layout, "same", same_picture)
         replaceable = self.overwrite or (self.resumes and drawn.name not in self.before)
         for path, data in drawn.files:
             there = self.root.read(path)
-            if there is not None and not replaceable and same_picture(there, data):
+            if there is not None and not replaceable and same(there, data):
                 continue
             if there is not None and there != data and not replaceable:
                 raise InputError(

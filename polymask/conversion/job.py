@@ -32,7 +32,6 @@ from polymask.outcome import Made, Outcome, Tally
 from polymask.painting.accounted import unaccounted, without
 from polymask.painting.conflicts import without_winners
 from polymask.painting.painting import Painting
-from polymask.painting.strips import painting as striped
 from polymask.provenance.digest import record_sha256
 from polymask.raster import KERNEL
 from polymask.raster.resize import resized
@@ -252,7 +251,7 @@ class Job:
     def _convert_image(self, index: int, outcome: Outcome, made: Made) -> None:
         declared = self.annotations.decode(index)
         record = self.chosen(declared)
-        painting = striped(record, self.label_map, self.rules)
+        painting = Painting(record, self.label_map, self.rules, limits=self.options.limits)
         if entry := self.sink.finished(record):
             account(outcome, declared, painting, is_drawn=False)
             made.keep(record.name, manifest_line(entry))

@@ -246,9 +246,8 @@ class ProvenJob:
         record = type(reading.record)(
             reading.record.id, reading.record.name, reading.record.frame, tuple(instances)
         )
-        painting = Painting(
-            record, LabelMap.from_names(drawn), Rules(pixel_rule=self.options.pixel_rule, overlap="void")
-        )
+        rules = Rules(pixel_rule=self.options.pixel_rule, overlap="void")
+        painting = Painting(record, LabelMap.from_names(drawn), rules, limits=self.options.limits)
         outcome.instances = len(instances)
         outcome.conflicts = painting.conflicts
         outcome.contested, outcome.labeled = painting.contested_pixels, painting.labeled_pixels

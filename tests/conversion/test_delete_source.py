@@ -27,7 +27,7 @@ from polymask.conversion import delete_source as removal
 from polymask.conversion.deletion_journal import BACKUP, JOURNAL, Log, temporary_name
 from polymask.conversion.restore import restore_folder
 from polymask.formats import Annotations, open_annotations
-from polymask.painting.strips import painting as striped
+from polymask.painting.painting import Painting
 from polymask.storage import durable
 from polymask.storage.durable import make_lasting, replace_file
 from polymask.storage.local import Root
@@ -217,7 +217,8 @@ def test_a_mask_that_is_not_its_polygons_deletes_nothing(
     path = coco_file()
     before = path.read_bytes()
     monkeypatch.setattr(
-        "polymask.conversion.job.striped", lambda record, *rest: striped(replace(record, instances=()), *rest)
+        "polymask.conversion.job.Painting",
+        lambda record, *rest, **more: Painting(replace(record, instances=()), *rest, **more),
     )
     with pytest.raises(ProofError, match="is not the mask of its polygons"):
         convert(path, tmp_path / "out", delete_source=True)

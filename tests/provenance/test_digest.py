@@ -8,7 +8,9 @@ import pytest
 
 from polymask import ImageRecord, Instance, Polygon
 from polymask.provenance import digest
-from polymask.provenance.digest import mask_sha256, pixels_sha256
+from polymask.provenance.digest import DIGESTS, kind_of, painted_sha256, pixels_sha256
+from polymask.raster.mask_digest import mask_sha256
+from polymask.raster.painted import scan
 
 SIXTEEN = [[1, 256], [65535, 2]]
 
@@ -36,6 +38,23 @@ def test_a_masks_digest_is_of_its_frame_and_runs() -> None:
     assert mask_sha256(mask > 0) != expected
     assert mask_sha256(mask.reshape(3, 2)) != expected
     assert mask_sha256(np.zeros((0, 3), np.uint8)) == hashlib.sha256(b"0 3\n").hexdigest()
+    frozen = mask.copy()
+    frozen.flags.writeable = False
+    assert mask_sha256(frozen) == expected
+
+
+@pytest.mark.parametrize("kind", DIGESTS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_either_digest_of_painted_spans_is_that_of_the_mask(kind: str, dtype: type) -> None:
+    """So that what an earlier build wrote down is proven without its masks being read."""
+    mask = np.array([[0, 0, 7], [7, 0, 9]], dtype)
+    assert painted_sha256(scan(mask), kind, dtype) == DIGESTS[kind](mask)
+
+
+def test_what_carries_both_digests_is_proven_by_the_newer() -> None:
+    """And what carries none has no kind."""
+    assert kind_of({"pixels_sha256": "1", "mask_sha256": "2"}) == "mask_sha256"
+    assert kind_of({}) == ""
 
 
 @pytest.mark.parametrize("together", [1, 2, 100])
