@@ -237,14 +237,13 @@ class FolderSink:
         replaceable = self.overwrite or (self.resumes and drawn.name not in self.before)
         for path, data in drawn.files:
             there = self.root.read(path)
-            if there is not None and not replaceable and same(there, data):
+            if there is not None and same(there, data):
                 continue
-            if there is not None and there != data and not replaceable:
+            if there is not None and not replaceable:
                 raise InputError(
                     self._told(path, "is not what this run would write (edited, or of a changed source)")
                 )
-            if there != data:
-                missing.append((path, data))
+            missing.append((path, data))
         for path, data in missing:
             self.root.write(path, data)
         self._remove_stale(drawn)

@@ -12,11 +12,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from polymask.codecs.png import encode_png, encode_rgba
+from polymask.codecs.painted_png import encode
+from polymask.codecs.png import encode_rgba
 from polymask.conversion.job import ConvertOptions, Job
 from polymask.model import ImageRecord, Instance, Polygon
 from polymask.painting.painting import Painting, label_masks
-from polymask.provenance.digest import pixels_sha256, record_sha256
+from polymask.provenance.digest import record_sha256
+from polymask.raster.mask_digest import mask_sha256
 from tests.benchmarks.generator import ring, write_coco
 from tests.benchmarks.running import (
     SCRATCH,
@@ -77,10 +79,10 @@ def stages(source: Path) -> list[str]:
             record = lap("decode an image's rings", lambda i=index: job.annotations.decode(i))
             painting = Painting(record, job.label_map, job.rules)
             lap("raster: polygons to spans", lambda p=painting: p.spans)
-            lap("merge: paint", lambda p=painting: p.pixels)
-            lap("merge: conflicts", lambda p=painting: p.conflicts)
-            data = lap("encode PNG", lambda p=painting: encode_png(p.index))
-            lap("digests of pixels", lambda p=painting: pixels_sha256(p.index))
+            painted = lap("merge", lambda p=painting: p.painted)
+            lap("conflicts and pixels by value", lambda p=painting: (p.conflicts, p.pixels))
+            data = lap("encode PNG", lambda m=painted: encode(m))
+            lap("digest of the mask", lambda m=painted: mask_sha256(m))
             lap("digest of the record", lambda r=record: record_sha256(r))
             lap("write", lambda d=data: target.write_bytes(d))
     images, total = len(job.indices), sum(spent.values())
@@ -202,7 +204,7 @@ def environment(python: str) -> list[str]:
     from polymask import __version__
     from polymask.raster import KERNEL
 
-    named = ("numpy", "isal", "msgspec", "Pillow")
+    named = ("numpy", "msgspec", "Pillow")
     libraries = ", ".join(f"{name} {version(name)}" for name in named)
     where = "their own environment" if python != sys.executable else "the same environment"
     return [

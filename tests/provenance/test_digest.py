@@ -2,15 +2,22 @@
 
 import hashlib
 import json
+import re
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 
 from polymask import ImageRecord, Instance, Polygon
 from polymask.provenance import digest
 from polymask.provenance.digest import DIGESTS, kind_of, painted_sha256, pixels_sha256
 from polymask.raster.mask_digest import mask_sha256
 from polymask.raster.painted import scan
+from tests.conftest import ROOT
 
 SIXTEEN = [[1, 256], [65535, 2]]
 
@@ -70,3 +77,23 @@ def test_a_records_digest_is_of_its_words_then_of_its_numbers(
     said = json.dumps(words, separators=(",", ":"), ensure_ascii=False).encode()
     expected = hashlib.sha256(said + b"".join(ring.tobytes() for ring in rings)).hexdigest()
     assert digest.record_sha256(ImageRecord(1, "é.jpg", (6, 8), instances)) == expected
+
+
+@given(
+    arrays(
+        np.uint16, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.sampled_from([0, 1, 65535])
+    )
+)
+def test_the_lines_that_the_docs_print_compute_the_digest(mask: np.ndarray) -> None:
+    """Of 16 bit masks, and of 8 bit."""
+    assert documented()(mask) == mask_sha256(mask)
+    assert documented()(mask.astype(np.uint8)) == mask_sha256(mask.astype(np.uint8))
+
+
+@cache
+def documented() -> Any:
+    text = (ROOT / "docs/converting.md").read_text()
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "hashlib" in block]
+    names: dict[str, Any] = {}
+    exec(code, names)
+    return names["mask_sha256"]
