@@ -31,7 +31,8 @@ class Limits:
     `max_pixels` is height × width of one frame, `max_vertices` the points of one instance,
     `max_instances` those of one image, `max_bytes` a file that is read whole (a zip's member
     unpacked), `max_depth` the brackets (or XML elements) that are open at once, `max_labels` the
-    names in one source, `max_zip_ratio` how many times its size a zip may unpack to.
+    names in one source, `max_conflict_pairs` the pairs of labels, by who owns the pixels, that overlap
+    in one image, `max_zip_ratio` how many times its size a zip may unpack to.
 
     >>> Limits(max_vertices=10).max_pixels == 2**30
     True
@@ -43,6 +44,7 @@ class Limits:
     max_bytes: int = _limit(2**32, "The largest file that is read whole.")
     max_depth: int = _limit(200, "How deep JSON or XML may nest.")
     max_labels: int = _limit(65534, "The most labels of one source.")
+    max_conflict_pairs: int = _limit(10**6, "The most pairs of labels, by owner, that overlap in one image.")
     max_zip_ratio: int = _limit(200, "How many times its size a zip may unpack to.")
 
     def check(self, name: str, given: int, where: str, what: str) -> None:

@@ -122,29 +122,36 @@ def stats(
     if isinstance(opened, MaskSet):
         return _of_masks(opened, workers, progress)
     require_pictures(opened)
-    return _of_annotations(opened, labels or from_categories(opened.categories), rules, workers, progress)
+    label_map = labels or from_categories(opened.categories)
+    return _of_annotations(opened, label_map, rules, options.limits, workers, progress)
 
 
 def _of_annotations(
     annotations: Annotations,
     label_map: LabelMap,
     rules: Rules | None,
+    limits: Limits,
     workers: int,
     progress: Progress | None,
 ) -> Statistics:
-    count = partial(_of_record, annotations=annotations, label_map=label_map, rules=rules or Rules())
+    count = partial(
+        _of_record, annotations=annotations, label_map=label_map, rules=rules or Rules(), limits=limits
+    )
     chunks = reported(
         run_chunks(count, range(len(annotations.names)), workers), len(annotations.names), progress
     )
     return Statistics(label_map.names, [image for chunk in chunks for image in chunk])
 
 
-def _of_record(index: int, *, annotations: Annotations, label_map: LabelMap, rules: Rules) -> ImageCounts:
+def _of_record(
+    index: int, *, annotations: Annotations, label_map: LabelMap, rules: Rules | None, limits: Limits | None
+) -> ImageCounts:
     record = annotations.decode(index)
-    painting = Painting(record, label_map, rules)
+    painting = Painting(record, label_map, rules or Rules(), limits=limits)
     named = {label.value: label.name for label in label_map.labels}
     instances = Counter(named[value] for value in painting.values if value in named)
-    return ImageCounts(record.name, record.frame, _pixels(painting.index, label_map), dict(instances))
+    pixels = {_name(value, label_map): pixels for value, pixels in painting.pixels.items()}
+    return ImageCounts(record.name, record.frame, pixels, dict(instances))
 
 
 def _of_masks(masks: MaskSet, workers: int, progress: Progress | None) -> Statistics:

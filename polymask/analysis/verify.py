@@ -24,7 +24,7 @@ from polymask.limits import Limits
 from polymask.model import Skipped
 from polymask.painting.painting import Rules
 from polymask.parallel.progress import Progress, reported
-from polymask.provenance.digest import combined_sha256, pixels_sha256
+from polymask.provenance.digest import DIGESTS, combined_sha256, kind_of
 from polymask.results import Report
 from polymask.storage.manifest import MANIFEST, read_manifest
 from polymask.storage.object_store import open_root
@@ -121,7 +121,8 @@ def damage(path: Location, folder: MaskFolder | None, entry: Mapping[str, Any]) 
     large, which say nothing about the mask.
     """
     try:
-        mask, claimed = str(entry["mask"]), entry["pixels_sha256"]
+        mask, kind = str(entry["mask"]), kind_of(entry)
+        claimed = entry[kind]
         safe_path(mask.partition("#")[0])
     except (KeyError, InputError):
         return "its line in the manifest is damaged"
@@ -131,7 +132,7 @@ def damage(path: Location, folder: MaskFolder | None, entry: Mapping[str, Any]) 
         there = (path / mask.partition("#")[0]).is_file()
         return f"{mask}: {'not of a layout that polymask reads back' if there else 'missing'}"
     try:
-        same = _digest(folder, mask, entry.get("labels")) == claimed
+        same = _digest(folder, mask, kind, entry.get("labels")) == claimed
     except (NotFound, KeyError):
         return f"{mask}: missing"
     except LimitError:
@@ -141,11 +142,11 @@ def damage(path: Location, folder: MaskFolder | None, entry: Mapping[str, Any]) 
     return "" if same else f"{mask}: its pixels are not those of the manifest"
 
 
-def _digest(folder: MaskFolder, mask: str, labels: Mapping[str, str] | None) -> str:
+def _digest(folder: MaskFolder, mask: str, kind: str, labels: Mapping[str, str] | None) -> str:
     """Of the index mask, or of the masks of the labels that the manifest lists."""
     if folder.labels_of is None or labels is None:
-        return pixels_sha256(folder.decode(mask))
-    stored = {label: pixels_sha256(one) for label, one in folder.labels_of(mask).items() if label in labels}
+        return DIGESTS[kind](folder.decode(mask))
+    stored = {label: DIGESTS[kind](one) for label, one in folder.labels_of(mask).items() if label in labels}
     wrong = [label for label, digest in labels.items() if stored.get(label) != digest]
     if wrong:
         raise ProofError(f"{mask}: damaged or missing: {', '.join(wrong)}")

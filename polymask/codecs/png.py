@@ -1,7 +1,6 @@
-"""Masks ↔ PNG bytes: 8 and 16 bit gray, and 8 bit with a palette.
+"""Masks ↔ PNG bytes: gray of 8 and 16 bit, with a palette, and in colors.
 
-Encoding is deterministic for a given version of isal: no filters, DEFLATE level 1
-(masks are flat, so more effort buys little), no times, no comments.
+A mask's bytes depend on its pixels alone; those of other pictures on the version of zlib too.
 Source: PNG (Portable Network Graphics) Specification, third edition, W3C.
 """
 
@@ -13,90 +12,36 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
-from isal import isal_zlib
 from numpy.typing import NDArray
 
+from polymask.codecs.painted_png import COLOR, SIGNATURE, encode, encode_colors, png_file
 from polymask.errors import FormatError, LimitError, PolymaskError
 from polymask.limits import Limits
 from polymask.model import BoolMask, Frame, IndexMask
+from polymask.raster.painted import scan
 
 if TYPE_CHECKING:
     from PIL import PngImagePlugin
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-GRAY, COLOR, INDEXED, RGBA = 0, 2, 3, 6
 # what Pillow raises for bytes that it cannot make sense of
 DAMAGE = (SyntaxError, OSError, ValueError, LookupError, EOFError, struct.error, zlib.error)
-_BLOCK = 1 << 20  # pixels that become RGBA together: four bytes each, and still in the cache
 
 
 def encode_png(mask: IndexMask, *, palette: NDArray[np.uint8] | None = None) -> bytes:
-    """A (height, width) uint8 or uint16 mask as PNG bytes.
+    """A (height, width) uint8 or uint16 mask as gray PNG bytes, or as a palette PNG.
 
     `palette`, (n, 3) uint8 with n ≤ 256, makes an 8-bit mask a palette PNG (Pillow's
-    mode P); its pixel values stay. Raises `FormatError` for another dtype or shape.
+    mode P); the pixel values stay. Raises `FormatError` for another dtype or shape, for a palette
+    with 16 bits, and for values that have no color there.
 
     >>> decode_png(encode_png(np.array([[0, 300]], np.uint16))).tolist()
     [[0, 300]]
     """
-    if mask.ndim != 2 or mask.dtype not in (np.uint8, np.uint16):
+    if mask.ndim != 2 or mask.dtype not in (np.uint8, np.uint16) or not mask.size:
         raise FormatError(
             f"a mask is (height, width) uint8 or uint16, not {mask.dtype} of shape {mask.shape}"
         )
-    height, width = mask.shape
-    return encode_strips([mask], (height, width), depth=mask.dtype.itemsize * 8, palette=palette)
-
-
-def encode_strips(
-    strips: Iterable[IndexMask], frame: Frame, *, depth: int, palette: NDArray[np.uint8] | None = None
-) -> bytes:
-    """The PNG bytes of a (height, width) mask that comes in strips of whole rows, the top first.
-
-    `depth` is 8 for uint8 strips, 16 for uint16. One strip at a time is in memory. Raises
-    `FormatError` for a palette with 16 bits.
-
-    >>> rows = np.array([[1, 2], [3, 4]], np.uint8)
-    >>> decode_png(encode_strips([rows[:1], rows[1:]], (2, 2), depth=8)).tolist()
-    [[1, 2], [3, 4]]
-    """
-    if palette is not None and depth != 8:
-        raise FormatError("a palette PNG holds 8-bit masks only")
-    height, width = frame
-    color_type = GRAY if palette is None else INDEXED
-    extra = () if palette is None else (_chunk(b"PLTE", np.ascontiguousarray(palette, np.uint8).tobytes()),)
-    return _png((width, height, depth, color_type), map(_scanlines, strips), *extra)
-
-
-def _png(header: tuple[int, int, int, int], lines: Iterable[NDArray[np.uint8]], *chunks: bytes) -> bytes:
-    """A whole file: its header (width, height, bit depth, color type), further chunks, and scanlines."""
-    file = BytesIO()  # which hands over what it holds, where joining would hold it twice
-    file.write(SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", *header, 0, 0, 0)))
-    file.writelines(chunks)
-    file.writelines(_chunk(b"IDAT", piece) for piece in _deflated(lines) if piece)
-    file.write(_chunk(b"IEND", b""))
-    return file.getvalue()
-
-
-def _deflated(lines: Iterable[NDArray[np.uint8]]) -> Iterator[bytes]:
-    """One zlib stream, a piece for each block of scanlines."""
-    stream = isal_zlib.compressobj(1)
-    for block in lines:
-        yield stream.compress(block)
-    yield stream.flush()
-
-
-def _scanlines(mask: IndexMask) -> NDArray[np.uint8]:
-    """Each row behind a zero: filter type None. 16-bit samples are big-endian."""
-    samples = np.ascontiguousarray(mask, mask.dtype.newbyteorder(">")).view(np.uint8)
-    lines = np.empty((mask.shape[0], samples.shape[1] + 1), np.uint8)
-    lines[:, 0] = 0
-    lines[:, 1:] = samples
-    return lines
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    checksum = isal_zlib.crc32(data, isal_zlib.crc32(kind))
-    return b"".join([struct.pack(">I", len(data)), kind, data, struct.pack(">I", checksum)])
+    return encode(scan(mask), depth=mask.dtype.itemsize * 8, palette=palette)
 
 
 def decode_png(data: bytes, *, limits: Limits | None = None) -> IndexMask:
@@ -152,7 +97,7 @@ def _check_chunks(data: bytes) -> None:
 
 
 def _checksum(chunk: memoryview) -> bytes:
-    return struct.pack(">I", isal_zlib.crc32(chunk))
+    return struct.pack(">I", zlib.crc32(chunk))
 
 
 def encode_rgba(mask: BoolMask, color: tuple[int, int, int]) -> bytes:
@@ -161,20 +106,7 @@ def encode_rgba(mask: BoolMask, color: tuple[int, int, int]) -> bytes:
     >>> decode_rgba(encode_rgba(np.array([[True, False]]), (255, 0, 0))).tolist()
     [[True, False]]
     """
-    height, width = mask.shape
-    return _png((width, height, 8, RGBA), _rgba_lines(mask, color))
-
-
-def _rgba_lines(mask: BoolMask, color: tuple[int, int, int]) -> Iterator[NDArray[np.uint8]]:
-    """Scanlines, a block of rows at a time: the whole frame would be four times the mask."""
-    pixel = np.array([*color, 255], np.uint8).view(np.uint32)
-    step = max(1, _BLOCK // mask.shape[1])
-    for top in range(0, mask.shape[0], step):
-        block = mask[top : top + step]
-        lines = np.zeros((len(block), 4 * mask.shape[1] + 1), np.uint8)
-        if block.any():
-            np.multiply(block, pixel, out=lines[:, 1:].view(np.uint32))
-        yield lines
+    return encode_colors(scan(mask), np.array([(0, 0, 0, 0), (*color, 255)], np.uint8))
 
 
 def decode_rgba(data: bytes, *, limits: Limits | None = None) -> BoolMask:
@@ -200,9 +132,17 @@ def encode_color(pixels: NDArray[np.uint8]) -> bytes:
 
 def encode_color_strips(strips: Iterable[NDArray[np.uint8]], frame: Frame) -> bytes:
     """As `encode_color`, of pixels that come in strips of whole rows, the top first."""
-    height, width = frame
-    lines = (_scanlines(strip.reshape(len(strip), 3 * width)) for strip in strips)
-    return _png((width, height, 8, COLOR), lines)
+    stream = zlib.compressobj(1)
+    parts = [stream.compress(_scanlines(strip).data) for strip in strips]
+    return png_file(frame, (8, COLOR), b"".join([*parts, stream.flush()]))
+
+
+def _scanlines(strip: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Each row behind a zero: filter type None."""
+    rows, width, _ = strip.shape
+    lines = np.zeros((rows, 1 + 3 * width), np.uint8)
+    lines[:, 1:] = strip.reshape(rows, 3 * width)
+    return lines
 
 
 def decode_color(data: bytes, *, limits: Limits | None = None) -> NDArray[np.uint8]:
@@ -217,7 +157,7 @@ def decode_color(data: bytes, *, limits: Limits | None = None) -> NDArray[np.uin
 
 
 def same_picture(one: bytes, other: bytes) -> bool:
-    """Whether two PNGs, perhaps of different versions of a library, hold the same mask.
+    """Whether two PNGs, perhaps of different writers, hold the same pixels, and palette.
 
     >>> same_picture(encode_png(np.zeros((2, 2), np.uint8)), b"edited")
     False
@@ -225,7 +165,11 @@ def same_picture(one: bytes, other: bytes) -> bool:
     if one == other:
         return True
     try:
-        masks = decode_png(one), decode_png(other)
+        return _seen(one) == _seen(other)
     except (FormatError, LimitError):
         return False
-    return masks[0].dtype == masks[1].dtype and np.array_equal(*masks)
+
+
+def _seen(data: bytes) -> tuple[object, ...]:
+    with opened_png(data) as image:
+        return image.mode, image.size, image.getpalette(), image.tobytes()

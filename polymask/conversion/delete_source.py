@@ -33,8 +33,8 @@ from polymask.formats.coco.cutting import is_restorable
 from polymask.layouts.common.read_back import Folder, MaskFolder
 from polymask.ledger import Reason
 from polymask.model import ImageRecord, Runs, Skipped
-from polymask.painting.strips import painting as striped
-from polymask.provenance.digest import record_sha256
+from polymask.painting.painting import Painting
+from polymask.provenance.digest import kind_of, record_sha256
 from polymask.results import Report
 from polymask.storage.durable import read_whole, replace_file
 from polymask.storage.local import Root
@@ -109,11 +109,12 @@ def _prove(
     if plan.sink.finished(record) is not None:
         _note_what_stays(plan, declared, dict.fromkeys(range(len(declared.instances)), EARLIER), report)
         return []
-    painting = striped(record, plan.label_map, plan.rules)
+    painting = Painting(record, plan.label_map, plan.rules, limits=plan.options.limits)
     again = plan.layout.draw(painting, plan.layout_options)
     account = plan.account(painting, declared)
     remaining = entry.get("remaining_sha256", record_sha256(record))
-    if again.pixels_sha256 != entry["pixels_sha256"] or record_sha256(account.remaining) != remaining:
+    kind = kind_of(entry)
+    if again.digests(kind)[kind] != entry[kind] or record_sha256(account.remaining) != remaining:
         raise ProofError(
             f"{record.name}: {entry['mask']} is not the mask of its polygons; nothing was deleted"
         )

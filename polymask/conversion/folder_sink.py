@@ -3,7 +3,7 @@
 The manifest is written last, after everything it speaks of is durable.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from polymask.layouts import Drawn
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT, with_earlier_splits, with_rows
 from polymask.layouts.common.splits import LISTS, SPLITS
 from polymask.model import ImageRecord, Runs
-from polymask.provenance.digest import geometry_sha256, record_sha256
+from polymask.provenance.digest import WRITTEN, geometry_sha256, kind_of, record_sha256
 from polymask.results import Tally
 from polymask.storage.local import Root
 from polymask.storage.manifest import MANIFEST, Lines, in_blocks, is_made_of, manifest_line
@@ -71,8 +71,10 @@ class FolderSink:
         `remaining` is the record once the polygons are deleted that the mask accounts for.
         """
         height, width = record.frame
+        digests = self._digests(drawn)
+        labels = {"labels": digests.pop("labels")} if "labels" in digests else {}
         line = {"name": record.name, "mask": drawn.mask, "height": height, "width": width}
-        line |= {"pixels_sha256": drawn.pixels_sha256, "source_sha256": source_sha256}
+        line |= {**digests, "source_sha256": source_sha256}
         line |= self.dest.rules_entry
         line["version"] = __version__
         if (split := self.dest.options.split_of(record.name)) != DEFAULT_SPLIT:
@@ -81,9 +83,16 @@ class FolderSink:
             line["sources"] = [[i.id, geometry_sha256(i.shape)] for i in record.instances]
         if remaining is not None and len(remaining.instances) < len(record.instances):
             line["remaining_sha256"] = record_sha256(remaining)
-        if drawn.labels is not None:
-            line["labels"] = dict(drawn.labels)
-        return manifest_line(line)
+        return manifest_line(line | labels)
+
+    def _digests(self, drawn: Drawn) -> dict[str, Any]:
+        """The digests of an image's masks; of the kind that its line has already, where they are the same."""
+        before = self.standing.entries.get(drawn.name, {})
+        if (kind := kind_of(before)) and kind != WRITTEN:
+            digests = drawn.digests(kind)
+            if all(before.get(name) == value for name, value in digests.items()):
+                return digests
+        return drawn.digests()
 
     def differs(self, name: str, line: bytes) -> bool:
         """Whether the manifest had another line for an image, or none."""
@@ -120,16 +129,16 @@ class FolderSink:
         Raises `InputError` where one is there that differs and may not be replaced.
         """
         missing = []
+        same: Callable[[bytes, bytes], bool] = getattr(self.dest.layout, "same", same_picture)
         replaceable = self.overwrite or (self.standing.resumes and drawn.name not in self.standing.entries)
         for path, data in drawn.files:
             there = self.root.read(path)
-            if there is not None and not replaceable and same_picture(there, data):
+            if there is not None and same(there, data):
                 continue
-            if there is not None and there != data and not replaceable:
+            if there is not None and not replaceable:
                 problem = "is not what this run would write (edited, or of a changed source)"
                 raise self.dest.refusal(path, problem)
-            if there != data:
-                missing.append((path, data))
+            missing.append((path, data))
         for path, data in missing:
             self.root.write(path, data)
         self._remove_stale(drawn)

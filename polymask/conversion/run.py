@@ -20,7 +20,6 @@ from polymask.layouts import LayoutOptions, picture_path
 from polymask.painting.accounted import Account
 from polymask.painting.conflicts import without_winners
 from polymask.painting.painting import Painting
-from polymask.painting.strips import painting as striped
 from polymask.parallel.progress import Progress
 from polymask.provenance.digest import record_sha256
 from polymask.raster import KERNEL
@@ -112,7 +111,7 @@ def convert_images(plan: Plan, indices: Sequence[int]) -> Batch:
 def _convert_image(plan: Plan, index: int, outcome: Outcome, batch: Batch) -> None:
     declared = plan.annotations.decode(index)
     record = plan.chosen(declared)
-    painting = striped(record, plan.label_map, plan.rules)
+    painting = Painting(record, plan.label_map, plan.rules, limits=plan.options.limits)
     if entry := plan.sink.finished(record):
         _count_instances(outcome, plan.account(painting, declared, is_drawn=False))
         batch.keep(record.name, manifest_line(entry))

@@ -17,7 +17,8 @@ from polymask.errors import BackendError, FormatError, LimitError
 from polymask.in_place.protocols import Item, Stored
 from polymask.layouts.dataloop import PREFIX, WHITE, binary_annotation
 from polymask.limits import Limits
-from polymask.provenance.claims import DIGESTS, Mask, recomputed, values
+from polymask.provenance.claims import Mask, recomputed, values
+from polymask.provenance.digest import kind_of
 
 MOST_MASKS = 50  # in one upload
 MOST_BYTES = 8 << 20
@@ -111,7 +112,7 @@ def claim_of(row: Json) -> Json | None:
         msgspec.convert(claim, _Claim)
     except (msgspec.ValidationError, UnicodeEncodeError, RecursionError):
         return None  # whatever it says, it is not what a run of ours wrote
-    return claim if isinstance(claim, dict) and any(claim.get(name) for name in DIGESTS) else None
+    return claim if isinstance(claim, dict) and kind_of(claim) else None
 
 
 class _ClaimedSource(msgspec.Struct):

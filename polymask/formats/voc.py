@@ -14,7 +14,8 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.codecs.png import INDEXED, SIGNATURE, opened_png
+from polymask.codecs.painted_png import INDEXED, SIGNATURE
+from polymask.codecs.png import opened_png
 from polymask.errors import FormatError, LabelError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.reading.content import Content

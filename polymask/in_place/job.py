@@ -253,9 +253,8 @@ class ProvenJob:
         record = type(reading.record)(
             reading.record.id, reading.record.name, reading.record.frame, tuple(instances)
         )
-        painting = Painting(
-            record, LabelMap.from_names(drawn), Rules(pixel_rule=self.options.pixel_rule, overlap="void")
-        )
+        rules = Rules(pixel_rule=self.options.pixel_rule, overlap="void")
+        painting = Painting(record, LabelMap.from_names(drawn), rules, limits=self.options.limits)
         outcome.instances = len(instances)
         account(outcome, reading, chosen=len(instances), empty=int(painting.empty.sum()))
         outcome.conflicts = painting.conflicts

@@ -13,7 +13,8 @@ A layout that can be read back has a fifth, `open_folder(folder)`: its masks the
 `reading.MaskFolder`, or None where the `reading.Folder` is of another layout. One whose masks hold
 other values than the label map's has `tables(options)`: the JSON files that name them, by path.
 One whose files of all images hold more than names has `stored_rows(data)`: each image's `row` in
-`ROWS`, such a file, so that a next run adds to it.
+`ROWS`, such a file, so that a next run adds to it. One whose files are no PNGs has
+`same(there, data)`: whether a stored file holds the same masks, whatever wrote it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,9 +23,14 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Protocol, cast
 
+import numpy as np
+from numpy.typing import DTypeLike
+
 from polymask.errors import InputError, unknown
 from polymask.labels.label_map import LabelMap
 from polymask.painting.painting import Painting
+from polymask.provenance.digest import WRITTEN, combined_sha256, painted_sha256
+from polymask.raster.painted import PaintedSpans
 
 LAYOUTS = {
     "index": "masks/<name>.png: one 8 or 16 bit index mask an image, and labels.json",
@@ -84,28 +90,37 @@ class LayoutOptions:
 class Drawn:
     """What a layout made of one image.
 
-    `mask` is the path (or `file#key`) of the mask, `pixels_sha256` the digest of its decoded
-    pixels; where there is a mask for each label, `labels` holds their digests and
-    `pixels_sha256` is `combined` of them. `row` is the image's share of a file that all
-    images have in common.
+    `mask` is the path (or `file#key`) of the mask, `painted` what it decodes to, of `dtype`; where
+    there is a mask for each label, `labels` are those. A picture that is no mask has the digest of its
+    pixels, `pixels_sha256`, instead. `row` is the image's share of a file that all images have in common.
     """
 
     name: str
     mask: str
-    pixels_sha256: str
     files: tuple[tuple[str, bytes], ...] = ()
-    labels: Mapping[str, str] | None = None
+    painted: PaintedSpans | None = None
+    dtype: DTypeLike = np.uint8
+    labels: Mapping[str, PaintedSpans] | None = None
+    pixels_sha256: str = ""
     row: bytes = b""
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> "Drawn":
         """What a manifest line tells of an image that is not drawn again."""
-        return cls(
-            name=entry["name"],
-            mask=entry["mask"],
-            pixels_sha256=entry["pixels_sha256"],
-            labels=entry.get("labels"),
-        )
+        return cls(name=entry["name"], mask=entry["mask"])
+
+    def digests(self, kind: str = WRITTEN) -> dict[str, Any]:
+        """What a manifest line says of the pixels: their digest, and where labels have masks, theirs.
+
+        `kind` names the digest (`provenance.digest.DIGESTS`); a picture's is always `pixels_sha256`.
+        """
+        if self.pixels_sha256:
+            return {"pixels_sha256": self.pixels_sha256}
+        if self.labels is None:
+            assert self.painted is not None
+            return {kind: painted_sha256(self.painted, kind, self.dtype)}
+        labels = {label: painted_sha256(mask, kind, self.dtype) for label, mask in self.labels.items()}
+        return {kind: combined_sha256(labels), "labels": labels}
 
 
 class Layout(Protocol):

@@ -5,9 +5,7 @@ An image without instances has an empty line in the manifest and no masks.
 
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
-from polymask.codecs.png import encode_png
+from polymask.codecs.painted_png import encode
 from polymask.errors import InputError, LabelError
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
@@ -17,8 +15,7 @@ from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, s
 from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask
 from polymask.painting.painting import Painting
-from polymask.provenance.digest import combined_sha256, pixels_sha256
-from polymask.raster.spans import paint
+from polymask.raster.painted import solid
 from polymask.storage.safe_names import refuse_collisions, safe_path
 
 IMAGES = "images"
@@ -61,19 +58,10 @@ def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     """The union of each label's instances, as gray PNG of 0 and 255."""
     (folder,) = paths(painting.record.name, options)
-    files, digests = [], {}
-    for label, spans in painting.label_spans.items():
-        mask = np.zeros(painting.record.frame, np.uint8)
-        paint(mask, spans, 255)
-        files.append((f"{folder}/{label}.png", encode_png(mask)))
-        digests[label] = pixels_sha256(mask)
-    return Drawn(
-        name=painting.record.name,
-        mask=folder,
-        pixels_sha256=combined_sha256(digests),
-        files=tuple(files),
-        labels=digests,
-    )
+    frame = painting.record.frame
+    masks = {label: solid(spans, 255, frame) for label, spans in painting.label_spans.items()}
+    files = tuple((f"{folder}/{label}.png", encode(mask)) for label, mask in masks.items())
+    return Drawn(name=painting.record.name, mask=folder, files=files, labels=masks)
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:

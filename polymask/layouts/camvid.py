@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.codecs.png import encode_color
+from polymask.codecs.painted_png import encode_colors
 from polymask.errors import FormatError, LabelError
 from polymask.labels.label_map import VOID_8, LabelMap, voc_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
@@ -33,7 +33,6 @@ from polymask.layouts.common.read_back import (
 from polymask.layouts.common.splits import lines
 from polymask.model import IndexMask, Label
 from polymask.painting.painting import Painting
-from polymask.provenance.digest import pixels_sha256
 from polymask.storage.urls import Location
 
 IMAGES = "{split}"
@@ -95,12 +94,12 @@ def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     """The index mask in the labels' colors."""
     (path,) = paths(painting.record.name, options)
-    table = np.zeros((int(np.iinfo(painting.index.dtype).max) + 1, 3), np.uint8)
+    dtype = options.label_map.dtype
+    table = np.zeros((int(np.iinfo(np.dtype(dtype)).max) + 1, 3), np.uint8)
     for _, value, color in rows(options.label_map):
         table[value] = color
-    digest = pixels_sha256(painting.index)
-    files = ((path, encode_color(table[painting.index])),)
-    return Drawn(name=painting.record.name, mask=path, pixels_sha256=digest, files=files)
+    files = ((path, encode_colors(painting.painted, table)),)
+    return Drawn(name=painting.record.name, mask=path, painted=painting.painted, dtype=dtype, files=files)
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:

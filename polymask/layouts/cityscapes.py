@@ -17,8 +17,9 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from polymask.codecs.png import encode_color, encode_png
+from polymask.codecs.painted_png import encode, encode_colors
 from polymask.errors import LabelError, LimitError
 from polymask.labels.cityscapes import CITYSCAPES, IGNORED, KNOWN, UNLABELED, Row
 from polymask.labels.label_map import LabelMap
@@ -36,7 +37,7 @@ from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, s
 from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask, Label
 from polymask.painting.painting import Painting
-from polymask.provenance.digest import pixels_sha256
+from polymask.raster.painted import PaintedSpans, mapped
 
 IMAGES = "leftImg8bit"
 INDEX = True
@@ -193,37 +194,36 @@ def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
-    """All of an image's files. The digest is of the mask that labelIds decodes to."""
-    table, index = _table(options), painting.index
-    ids = lookup(table.ids, default=0, dtype=np.uint8)[index]
+    """All of an image's files; `painted` is the mask that labelIds decodes to."""
+    table, painted = _table(options), painting.painted
+    ids = mapped(painted, lookup(table.ids, default=0, dtype=np.uint8))
     colors = np.zeros((256, 3), np.uint8)
     for value, color in table.colors.items():
         colors[value] = color
-    train_ids = lookup(table.train_ids, default=IGNORED, dtype=np.uint8)[index]
-    images = [encode_png(ids), encode_png(train_ids), encode_color(colors[index])]
+    train_ids = mapped(painted, lookup(table.train_ids, default=IGNORED, dtype=np.uint8))
+    images = [encode(ids), encode(train_ids), encode_colors(painted, colors)]
     if _fits(table):
-        images.append(encode_png(_instance_ids(painting, table, ids)))
+        images.append(encode(_instance_ids(painting, table), depth=16))
     named = paths(painting.record.name, options)
     return Drawn(
         name=painting.record.name,
         mask=named[0],
-        pixels_sha256=pixels_sha256(_from_ids(ids, options.label_map, table)),
+        painted=mapped(ids, _values_by_id(options.label_map, table)),
         files=tuple(zip(named, images, strict=True)),
     )
 
 
-def _instance_ids(painting: Painting, table: _Table, ids: IndexMask) -> IndexMask:
-    numbers, seen = np.zeros(len(painting.instances) + 1, np.uint16), Counter[int]()
-    for place_, (value, instance) in enumerate(zip(painting.values, painting.instances, strict=True), 1):
+def _instance_ids(painting: Painting, table: _Table) -> PaintedSpans:
+    numbers, seen = [], Counter[int]()
+    for value, instance in zip(painting.values, painting.instances, strict=True):
+        number = table.ids.get(value, 0)
         if value in table.counted and not instance.crowd:
             if seen[value] == MOST_INSTANCES:
                 raise LimitError(f"more than {MOST_INSTANCES} instances of one label; instance ids end there")
-            numbers[place_] = table.ids[value] * MOST_INSTANCES + seen[value]
+            number = number * MOST_INSTANCES + seen[value]
             seen[value] += 1
-    own = numbers[painting.owners]
-    visible = (own > 0) & (own // MOST_INSTANCES == ids)  # not where a void border was laid on top
-    instance_ids: IndexMask = np.where(visible, own, ids).astype(np.uint16)
-    return instance_ids
+        numbers.append(number)
+    return painting.numbered(numbers, void=table.ids[painting.label_map.void])
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
@@ -270,14 +270,14 @@ def _not_evaluated(label_map: LabelMap) -> Iterator[str]:
 
 
 def _decode(path: str, *, folder: Folder, label_map: LabelMap, table: _Table) -> IndexMask:
-    return _from_ids(folder.mask(path), label_map, table)
+    values: IndexMask = _values_by_id(label_map, table)[folder.mask(path)]
+    return values
 
 
-def _from_ids(ids: IndexMask, label_map: LabelMap, table: _Table) -> IndexMask:
+def _values_by_id(label_map: LabelMap, table: _Table) -> NDArray[np.unsignedinteger]:
     """An id that no label has is void in Cityscapes' table, and stays itself in one's own."""
     official = table.ids[label_map.void] == 0
     back = {} if official else {number: number for number in range(256)}
     back |= {number: value for value, number in table.ids.items() if number}
     back |= {0: label_map.background}
-    values: IndexMask = lookup(back, default=label_map.void, dtype=label_map.dtype)[ids]
-    return values
+    return lookup(back, default=label_map.void, dtype=label_map.dtype)

@@ -20,8 +20,8 @@ from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, store
 from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask, Runs
 from polymask.painting.painting import Painting
-from polymask.provenance.digest import combined_sha256, pixels_sha256
 from polymask.raster.kernel import paint_all, run_counts, run_spans
+from polymask.raster.painted import solid
 from polymask.raster.spans import SpanTable, paint
 from polymask.storage.manifest import MANIFEST
 
@@ -58,20 +58,18 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     from pycocotools import mask as pycocotools_mask
 
     values = {label.name: label.value for label in options.label_map.labels}
-    annotations, digests = [], {}
+    annotations = []
     for label, spans in painting.label_spans.items():
         mask = np.zeros(painting.record.frame, np.uint8)
         paint(mask, spans, 1)
         rle = pycocotools_mask.encode(np.asfortranarray(mask))
         annotations.append(_annotation(values[label], rle, spans.pixels))
-        digests[label] = pixels_sha256(mask)
     height, width = painting.record.frame
     image = {"file_name": painting.record.name, "height": height, "width": width}
     return Drawn(
         name=painting.record.name,
         mask=paths(painting.record.name, options)[0],
-        pixels_sha256=combined_sha256(digests),
-        labels=digests,
+        labels={label: solid(spans, 1, (height, width)) for label, spans in painting.label_spans.items()},
         row=msgspec.json.encode([image, annotations]),
     )
 

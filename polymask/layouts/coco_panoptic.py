@@ -15,17 +15,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.codecs.png import encode_color
-from polymask.errors import FormatError, LabelError, NotFound
+from polymask.codecs.painted_png import encode_colors
+from polymask.errors import FormatError, LabelError, LimitError, NotFound
 from polymask.labels.label_map import LabelMap, unknown_label
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.common.facts import Facts
 from polymask.layouts.common.lookup import ID2LABEL, id2label, without_void
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, stored_labels
 from polymask.layouts.common.splits import split_lists
-from polymask.model import IndexMask, Label, Spans
+from polymask.model import IndexMask, Label
 from polymask.painting.painting import Painting
-from polymask.provenance.digest import pixels_sha256
+from polymask.raster.painted import PaintedSpans
 from polymask.storage.manifest import MANIFEST
 from polymask.storage.safe_names import safe_path
 from polymask.storage.urls import Location
@@ -35,6 +35,7 @@ INDEX = True
 FILE = "panoptic.json"
 FOLDER = "panoptic"
 CATEGORIES = "panoptic_categories.json"
+MOST_SEGMENTS = 65535
 
 FACTS = Facts(
     title="COCO panoptic",
@@ -58,6 +59,7 @@ FACTS = Facts(
     ),
     limits=(
         "Background and void are both unlabeled.",
+        "65,535 instances an image.",
         "Instances that are wholly painted over have no segment.",
         "panopticapi's scorer divides by the number of things and of stuff that it meets, so it needs both: "
         "name the stuff with `--stuff LABEL`.",
@@ -78,62 +80,59 @@ def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
-    """The segments. The digest is of the index mask that they decode to."""
+    """The segments; `painted` is the index mask that they decode to."""
     record, label_map = painting.record, options.label_map
     (path,) = paths(record.name, options)
-    mask = without_void(painting.index, label_map)
+    if len(painting.instances) > MOST_SEGMENTS:
+        raise LimitError(f"{len(painting.instances)} instances in one image; there are {MOST_SEGMENTS} ids")
+    mask = without_void(painting.painted, label_map)
     stuff = {label.value for label in label_map.labels if label.name in options.stuff}
-    ids = np.where(mask == label_map.background, 0, _segment_ids(painting, stuff)[painting.owners])
+    ids = painting.numbered(_segment_ids(painting, stuff), void=0)
     image = {"file_name": record.name, "height": record.frame[0], "width": record.frame[1]}
     row = [image, path.removeprefix(f"{FOLDER}/"), list(_segments(ids, painting, stuff))]
     return Drawn(
         name=record.name,
         mask=path,
-        pixels_sha256=pixels_sha256(mask),
-        files=((path, encode_color(_as_color(ids))),),
+        painted=mask,
+        dtype=label_map.dtype,
+        files=((path, encode_colors(ids, _colors(len(painting.instances)))),),
         row=msgspec.json.encode(row),
     )
 
 
-def _segment_ids(painting: Painting, stuff: Container[int]) -> NDArray[np.int32]:
-    """The id of each owner, background first: stuff has one segment, that of its first instance."""
-    ids = np.arange(len(painting.instances) + 1, dtype=np.int32)
-    first: dict[int, int] = {}
-    for number, value in enumerate(painting.values, 1):
-        if value in stuff:
-            ids[number] = first.setdefault(value, number)
-    return ids
+def _segment_ids(painting: Painting, stuff: Container[int]) -> list[int]:
+    """Each instance's id, 0 for background and void: stuff has one segment, that of its first instance."""
+    label_map = painting.label_map
+    first = {label_map.background: 0, label_map.void: 0}
+    return [
+        first.setdefault(value, number) if value in first or value in stuff else number
+        for number, value in enumerate(painting.values, 1)
+    ]
 
 
-def _as_color(ids: NDArray[np.int32]) -> NDArray[np.uint8]:
-    return np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=2).astype(np.uint8)
+def _colors(most: int) -> NDArray[np.uint8]:
+    """The colors of ids, from 0 on."""
+    ids = np.arange(most + 1)
+    return np.stack([ids & 255, ids >> 8, np.zeros_like(ids)], axis=1).astype(np.uint8)
 
 
-def _segments(ids: NDArray[np.int32], painting: Painting, stuff: Container[int]) -> Iterator[dict[str, Any]]:
-    counts = np.bincount(ids.reshape(-1), minlength=1)
-    for number in np.flatnonzero(counts[1:]) + 1:
-        instance = int(number) - 1
-        value = painting.values[instance]
-        rows = (0, len(ids)) if value in stuff else _rows(painting.spans[instance])
+def _segments(ids: PaintedSpans, painting: Painting, stuff: Container[int]) -> Iterator[dict[str, Any]]:
+    order = np.argsort(ids.value, kind="stable")
+    row, start, stop, value = (array[order].astype(np.int64) for array in ids.arrays)
+    first = np.flatnonzero(np.diff(value, prepend=-1))
+    area = np.add.reduceat(stop - start, first) if len(first) else first
+    left, top = (np.minimum.reduceat(edge, first) if len(first) else first for edge in (start, row))
+    right, bottom = (np.maximum.reduceat(edge, first) if len(first) else first for edge in (stop, row + 1))
+    boxes = np.stack([left, top, right - left, bottom - top], axis=1).tolist()
+    for number, pixels, box in zip(value[first].tolist(), area.tolist(), boxes, strict=True):
+        category = painting.values[number - 1]
         yield {
-            "id": int(number),
-            "category_id": value,
-            "area": int(counts[number]),
-            "bbox": _box(ids, int(number), rows),
-            "iscrowd": int(painting.instances[instance].crowd and value not in stuff),
+            "id": number,
+            "category_id": category,
+            "area": pixels,
+            "bbox": box,
+            "iscrowd": int(painting.instances[number - 1].crowd and category not in stuff),
         }
-
-
-def _rows(spans: Spans) -> tuple[int, int]:
-    """The rows that an instance reaches, half open."""
-    return int(spans.row[0]), int(spans.row[-1]) + 1
-
-
-def _box(ids: NDArray[np.int32], number: int, rows: tuple[int, int]) -> list[int]:
-    """x, y, width and height of what is visible, looked for in these rows."""
-    row, column = np.nonzero(ids[slice(*rows)] == number)
-    left, top = int(column.min()), int(row.min())
-    return [left, top + rows[0], int(column.max()) - left + 1, int(row.max()) - top + 1]
 
 
 def tables(options: LayoutOptions) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from polymask.codecs.png import encode_png
+from polymask.codecs.painted_png import encode
 from polymask.errors import LabelError
 from polymask.labels.label_map import VOID_8, LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
@@ -37,7 +37,7 @@ from polymask.layouts.common.read_back import (
 from polymask.layouts.common.splits import lines, split_lists
 from polymask.model import IndexMask
 from polymask.painting.painting import Painting
-from polymask.provenance.digest import pixels_sha256
+from polymask.raster.painted import mapped
 from polymask.storage.urls import Location
 
 IMAGES = "images"
@@ -84,13 +84,17 @@ def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
-    """The pixel map as gray PNG. The digest is of the mask that it decodes to."""
+    """The pixel map as gray PNG. `painted` is the mask that it decodes to."""
     (path,) = paths(painting.record.name, options)
     ids = {label.value: label.value - 1 for label in options.label_map.labels}
-    pixels = lookup(ids, default=UNLABELED, dtype=np.uint8)[painting.index]
-    digest = pixels_sha256(without_void(painting.index, options.label_map))
-    files = ((path, encode_png(pixels)),)
-    return Drawn(name=painting.record.name, mask=path, pixels_sha256=digest, files=files)
+    pixels = mapped(painting.painted, lookup(ids, default=UNLABELED, dtype=np.uint8))
+    return Drawn(
+        name=painting.record.name,
+        mask=path,
+        painted=without_void(painting.painted, options.label_map),
+        dtype=options.label_map.dtype,
+        files=((path, encode(pixels)),),
+    )
 
 
 def tables(options: LayoutOptions) -> dict[str, bytes]:

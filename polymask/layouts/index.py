@@ -5,18 +5,16 @@ instance in paint order, 65535 for void.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-import numpy as np
-
-from polymask.codecs.png import encode_png, encode_strips
+from polymask.codecs.painted_png import encode
 from polymask.labels.label_map import VOID_16
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.lookup import gray_mask
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, png_folder
 from polymask.layouts.common.splits import split_lists
-from polymask.model import IndexMask
 from polymask.painting.painting import Painting
-from polymask.provenance.digest import PixelDigest
 
 IMAGES = "images"
 INDEX = True
@@ -51,19 +49,11 @@ def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     """The index mask as gray PNG."""
     mask, instances = paths(painting.record.name, options)
-    digest = PixelDigest()
-    depth = np.dtype(options.label_map.dtype).itemsize * 8
-    data = encode_strips(_digested(painting.strips(), digest), painting.record.frame, depth=depth)
-    files = [(mask, data)]
-    if options.instances:
-        files.append((instances, encode_png(painting.instance_ids(VOID_16))))
-    return Drawn(name=painting.record.name, mask=mask, pixels_sha256=digest.hexdigest(), files=tuple(files))
-
-
-def _digested(strips: Iterator[IndexMask], digest: PixelDigest) -> Iterator[IndexMask]:
-    for strip in strips:
-        digest.update(strip)
-        yield strip
+    drawn = gray_mask(painting, mask)
+    if not options.instances:
+        return drawn
+    ids = encode(painting.instance_ids(VOID_16), depth=16)
+    return replace(drawn, files=(*drawn.files, (instances, ids)))
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:

@@ -19,8 +19,8 @@ from polymask.layouts.common.facts import Facts
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below
 from polymask.model import Frame, IndexMask
 from polymask.painting.painting import Painting
-from polymask.painting.strips import rows_of
 from polymask.provenance.digest import PixelDigest
+from polymask.raster.painted import fill
 
 IMAGES = "images"
 INDEX = True
@@ -97,11 +97,9 @@ def _strips(painting: Painting, below: "_Below", colors: dict[int, Color]) -> It
 
 
 def _rows(painting: Painting, top: int, bottom: int) -> tuple[IndexMask, NDArray[np.int32]]:
-    """Mask and owners of some rows. A void border looks at all rows."""
-    if painting.rules.border:
-        return painting.index[top:bottom], painting.owners[top:bottom]
-    rows = rows_of(painting, top, bottom)
-    return rows.index, rows.owners
+    """Mask and owners of some rows."""
+    index = fill(painting.painted.within(top, bottom), painting.label_map.dtype)
+    return index, painting.owners(top, bottom)
 
 
 def blended(

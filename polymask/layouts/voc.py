@@ -9,7 +9,7 @@ Source: PASCAL VOC 2012 development kit, section 4; CVAT's `labelmap.txt`.
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from polymask.codecs.png import encode_png
+from polymask.codecs.painted_png import encode
 from polymask.errors import LabelError
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, voc_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
@@ -18,7 +18,6 @@ from polymask.layouts.common.lookup import require_8_bits
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, png_folder
 from polymask.layouts.common.splits import by_split, lines
 from polymask.painting.painting import Painting
-from polymask.provenance.digest import pixels_sha256
 
 IMAGES = "JPEGImages"
 INDEX = True
@@ -68,17 +67,16 @@ def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     """The index mask as palette PNG."""
     classes, objects = paths(painting.record.name, options)
-    files = [(classes, encode_png(painting.index, palette=options.label_map.palette()))]
+    files = [(classes, encode(painting.painted, palette=options.label_map.palette()))]
     if options.instances:
         files.append((objects, _objects(painting)))
-    digest = pixels_sha256(painting.index)
-    return Drawn(name=painting.record.name, mask=classes, pixels_sha256=digest, files=tuple(files))
+    return Drawn(name=painting.record.name, mask=classes, painted=painting.painted, files=tuple(files))
 
 
 def _objects(painting: Painting) -> bytes:
     if len(painting.instances) < VOID_8:
-        return encode_png(painting.instance_ids(VOID_8), palette=voc_colors())
-    return encode_png(painting.instance_ids(VOID_16))
+        return encode(painting.instance_ids(VOID_8), palette=voc_colors())
+    return encode(painting.instance_ids(VOID_16), depth=16)
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:

@@ -1,4 +1,4 @@
-/* The compiled twin of center.py, spans.py and claims.py: the same answers, bit for bit.
+/* The compiled twin of center.py, spans.py, sweep.py, scanlines.py and painted.py: the same answers, bit for bit.
  *
  * Spans are rows of three int32: row, start, stop. Buffers come from numpy through the
  * buffer protocol, so nothing is needed but Python's own headers. Loops run without the GIL.
@@ -8,8 +8,6 @@
 #include "_polygons.h"
 
 #include "_painting.h"
-
-#include "_claims.h"
 
 static PyObject *bad(const char *why) {
     PyErr_SetString(PyExc_ValueError, why);
@@ -135,8 +133,8 @@ static PyObject *py_spans(PyObject *Py_UNUSED(self), PyObject *args) {
     return result;
 }
 
-static int as_mask(PyObject *o, Py_buffer *b, Mask *m) {
-    if (PyObject_GetBuffer(o, b, PyBUF_CONTIG)) { b->obj = NULL; return -1; }
+static int as_mask(PyObject *o, Py_buffer *b, int writable, Mask *m) {
+    if (PyObject_GetBuffer(o, b, writable ? PyBUF_CONTIG : PyBUF_CONTIG_RO)) { b->obj = NULL; return -1; }
     if (b->ndim != 2 || (b->itemsize != 1 && b->itemsize != 2 && b->itemsize != 4)) {
         bad("a mask is (height, width) of 1, 2 or 4 bytes a pixel");
         return -1;
@@ -146,100 +144,25 @@ static int as_mask(PyObject *o, Py_buffer *b, Mask *m) {
 }
 
 static PyObject *py_paint(PyObject *Py_UNUSED(self), PyObject *args) {
-    PyObject *o[6];
-    Py_buffer b[6] = {{0}, {0}, {0}, {0}, {0}, {0}};
-    Py_ssize_t spans, cuts, painted, values, n_counts = 0;
+    PyObject *o[5];
+    Py_buffer b[5] = {{0}, {0}, {0}, {0}, {0}};
+    Py_ssize_t spans, cuts, painted, values;
     const int64_t *order, *value;
-    int64_t *counts = NULL;
     Mask m;
     Table t = {0};
     const char *why = "buffers that do not fit together";
-    if (!PyArg_ParseTuple(args, "OOOOOO", &o[0], &o[1], &o[2], &o[3], &o[4], &o[5])) return NULL;
-    if (!as_mask(o[0], &b[0], &m) && (t.at = view(o[1], &b[1], sizeof(Span), 0, &spans)) &&
+    if (!PyArg_ParseTuple(args, "OOOOO", &o[0], &o[1], &o[2], &o[3], &o[4])) return NULL;
+    if (!as_mask(o[0], &b[0], 1, &m) && (t.at = view(o[1], &b[1], sizeof(Span), 0, &spans)) &&
         (t.cuts = view(o[2], &b[2], 8, 0, &cuts)) && (order = view(o[3], &b[3], 8, 0, &painted)) &&
-        (value = view(o[4], &b[4], 8, 0, &values)) &&
-        (o[5] == Py_None || (counts = view(o[5], &b[5], 8, 1, &n_counts)))) {
+        (value = view(o[4], &b[4], 8, 0, &values))) {
         t.instances = cuts - 1;
         if (values == t.instances) {
             Py_BEGIN_ALLOW_THREADS
-            why = paint_all(&m, &t, spans, order, value, painted, counts, n_counts);
+            why = paint_all(&m, &t, spans, order, value, painted);
             Py_END_ALLOW_THREADS
         }
     }
-    for (int i = 0; i < 6; i++) PyBuffer_Release(&b[i]);
-    if (PyErr_Occurred()) return NULL;
-    return why ? bad(why) : Py_NewRef(Py_None);
-}
-
-static PyObject *claims_result(const Claims *c) {
-    return Py_BuildValue("(LLy#y#n)", (long long)c->labeled, (long long)c->contested,
-                         c->pieces ? (char *)c->pieces : "", c->size * (Py_ssize_t)sizeof(Piece),
-                         c->sets ? (char *)c->sets : "", c->kinds * c->words * (Py_ssize_t)sizeof *c->sets,
-                         c->words * (Py_ssize_t)sizeof *c->sets);
-}
-
-static int table_fits(const Table *t, Py_ssize_t spans, Py_ssize_t most) {
-    for (Py_ssize_t i = 0; i < t->instances; i++)
-        if (t->groups[i] >= most || t->cuts[i] < 0 || t->cuts[i] > t->cuts[i + 1] || t->cuts[i + 1] > spans) return 0;
-    for (Py_ssize_t s = 0; s < spans; s++)
-        if (t->at[s].row < 0 || t->at[s].row >= t->height) return 0;
-    return 1;
-}
-
-static PyObject *py_claims(PyObject *Py_UNUSED(self), PyObject *args) {
-    PyObject *o[3], *result = NULL;
-    Py_buffer b[3] = {{0}, {0}, {0}};
-    Py_ssize_t spans, cuts, groups, height, most;
-    Table t;
-    Work work = {{0}, {0}, {0}};
-    Claims c = {0};
-    Outcome outcome;
-    if (!PyArg_ParseTuple(args, "OOOnn", &o[0], &o[1], &o[2], &most, &height)) return NULL;
-    if (!frame_fits(height, most)) return bad("a frame beyond int32");
-    c.words = most / 64 + 1;
-    c.open = PyMem_RawCalloc((size_t)most + 1, sizeof *c.open);
-    c.sets_open = PyMem_RawCalloc((size_t)c.words, sizeof *c.sets_open);
-    if (!c.open || !c.sets_open) PyErr_NoMemory();
-    if (c.open && c.sets_open && (t.at = view(o[0], &b[0], sizeof(Span), 0, &spans)) &&
-        (t.cuts = view(o[1], &b[1], 8, 0, &cuts)) && (t.groups = view(o[2], &b[2], 8, 0, &groups))) {
-        t.instances = groups;
-        t.height = (int32_t)height;
-        if (cuts == groups + 1 && table_fits(&t, spans, most)) {
-            Py_BEGIN_ALLOW_THREADS
-            outcome = find_claims(&t, &work, &c);
-            Py_END_ALLOW_THREADS
-            result = outcome == DONE ? claims_result(&c) : PyErr_NoMemory();
-        } else {
-            bad("spans, cuts and groups do not fit together");
-        }
-    }
-    PyMem_RawFree(c.sets);
-    PyMem_RawFree(c.slots);
-    PyMem_RawFree(c.open);
-    PyMem_RawFree(c.sets_open);
-    PyMem_RawFree(c.pieces);
-    release(&work);
-    for (int i = 0; i < 3; i++) PyBuffer_Release(&b[i]);
-    return result;
-}
-
-static PyObject *py_tally(PyObject *Py_UNUSED(self), PyObject *args) {
-    PyObject *o[4];
-    Py_buffer b[4] = {{0}, {0}, {0}, {0}};
-    Py_ssize_t n, n_places, n_counts, per_kind;
-    const Piece *pieces;
-    const int64_t *places;
-    int64_t *counts;
-    Mask m;
-    const char *why = NULL;
-    if (!PyArg_ParseTuple(args, "OOOOn", &o[0], &o[1], &o[2], &o[3], &per_kind)) return NULL;
-    if (!as_mask(o[0], &b[0], &m) && (pieces = view(o[1], &b[1], sizeof(Piece), 0, &n)) &&
-        (places = view(o[2], &b[2], 8, 0, &n_places)) && (counts = view(o[3], &b[3], 8, 1, &n_counts))) {
-        Py_BEGIN_ALLOW_THREADS
-        why = tally(&m, pieces, n, places, n_places, counts, n_counts, per_kind);
-        Py_END_ALLOW_THREADS
-    }
-    for (int i = 0; i < 4; i++) PyBuffer_Release(&b[i]);
+    for (int i = 0; i < 5; i++) PyBuffer_Release(&b[i]);
     if (PyErr_Occurred()) return NULL;
     return why ? bad(why) : Py_NewRef(Py_None);
 }
@@ -248,9 +171,7 @@ static PyObject *py_tally(PyObject *Py_UNUSED(self), PyObject *args) {
 
 static PyMethodDef methods[] = {
     {"spans", py_spans, METH_VARARGS, "spans(rings, polygon of each, shape of each polygon, shapes, height, width)"},
-    {"paint", py_paint, METH_VARARGS, "paint(mask, table, cuts, order, values, counts)"},
-    {"claims", py_claims, METH_VARARGS, "claims(table, cuts, groups, group count, height)"},
-    {"tally", py_tally, METH_VARARGS, "tally(mask, pieces, places, counts, per_kind)"},
+    {"paint", py_paint, METH_VARARGS, "paint(mask, table, cuts, order, values)"},
     {"merge", py_merge, METH_VARARGS,
      "merge(table, cuts, order, values, groups, height, width, background, void, owned, most shares)"},
     {"scanlines", py_scanlines, METH_VARARGS,
@@ -258,6 +179,7 @@ static PyMethodDef methods[] = {
     {"painted_runs", py_painted_runs, METH_VARARGS,
      "painted_runs(row, start, stop, value, height, width, background) -> runs for a digest"},
     {"mask_runs", py_mask_runs, METH_O, "mask_runs(mask) -> runs for a digest"},
+    {"fill", py_fill, METH_VARARGS, "fill(row, start, stop, value, mask)"},
     {"scan", py_scan, METH_VARARGS, "scan(mask, background) -> row, start, stop, value"},
     {"runs", py_runs, METH_VARARGS, "runs(counts, height, width, first row, row behind the last) -> spans, or None"},
     {"counts", py_counts, METH_O, "counts(compressed text) -> counts, or None where it is none"},

@@ -74,6 +74,7 @@ static PyObject *painted_arrays(const PaintedSpan *at, Py_ssize_t n) {
 static Outcome merged(const Scene *s, Py_ssize_t total, Py_ssize_t labels, const int64_t *group_of, Py_ssize_t most,
                       Merge *m, Shares *shares) {
     Claiming *c = &m->claiming;
+    c->most_work = most < INT64_MAX / COUNTED ? COUNTED * (int64_t)most : INT64_MAX;
     c->count = PyMem_RawCalloc((size_t)labels + 1, sizeof *c->count);
     c->open = PyMem_RawMalloc(((size_t)labels + 1) * sizeof *c->open);
     c->position = PyMem_RawMalloc(((size_t)labels + 1) * sizeof *c->position);

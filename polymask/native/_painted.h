@@ -140,7 +140,7 @@ static PyObject *py_mask_runs(PyObject *Py_UNUSED(self), PyObject *mask) {
     Mask m;
     PyObject *result = NULL;
     DigestRuns d = {0};
-    if (!as_mask(mask, &b, &m) && m.depth < 4) {
+    if (!as_mask(mask, &b, 0, &m) && m.depth < 4) {
         int failed = 0;
         Py_BEGIN_ALLOW_THREADS
         const uint8_t *at = m.at, *end = m.at + m.height * m.width * m.depth;
@@ -182,7 +182,7 @@ static PyObject *py_scan(PyObject *Py_UNUSED(self), PyObject *args) {
     Mask m;
     Merge found = {0};
     if (!PyArg_ParseTuple(args, "On", &mask, &background)) return NULL;
-    if (!as_mask(mask, &b, &m) && m.depth < 4 && frame_fits(m.height, m.width)) {
+    if (!as_mask(mask, &b, 0, &m) && m.depth < 4 && frame_fits(m.height, m.width)) {
         int failed;
         found.background = (int32_t)background;
         Py_BEGIN_ALLOW_THREADS
@@ -195,4 +195,28 @@ static PyObject *py_scan(PyObject *Py_UNUSED(self), PyObject *args) {
     free_merge(&found);
     PyBuffer_Release(&b);
     return result;
+}
+
+/* fill(row, start, stop, value, mask): paint into a mask of 1 or 2 bytes a pixel */
+static PyObject *py_fill(PyObject *Py_UNUSED(self), PyObject *args) {
+    PyObject *o[5];
+    Py_buffer b[5] = {{0}, {0}, {0}, {0}, {0}};
+    Painted p = {0};
+    Mask m;
+    int done = 0;
+    if (!PyArg_ParseTuple(args, "OOOOO", &o[0], &o[1], &o[2], &o[3], &o[4])) return NULL;
+    if (as_painted(o, b, &p) && !as_mask(o[4], &b[4], 1, &m) && m.depth < 4 &&
+        painted_fits(&p, m.height, m.width, m.depth == 1 ? 256 : 65536)) {
+        Py_BEGIN_ALLOW_THREADS
+        for (Py_ssize_t i = 0; i < p.size; i++) {
+            uint8_t *line = m.at + p.row[i] * m.width * m.depth;
+            fill(&m, line + p.start[i] * m.depth, line + p.stop[i] * m.depth, p.value[i]);
+        }
+        Py_END_ALLOW_THREADS
+        done = 1;
+    } else {
+        painted_misfit();
+    }
+    for (int i = 0; i < 5; i++) PyBuffer_Release(&b[i]);
+    return done ? Py_NewRef(Py_None) : NULL;
 }

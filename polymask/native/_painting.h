@@ -1,10 +1,10 @@
-/* Spans -> masks, with a count of what each value covers, and who shows where labels conflict. */
+/* Spans -> masks; and the runs of equal pixels in a mask. */
 #ifndef POLYMASK_PAINTING_H
 #define POLYMASK_PAINTING_H
 
 #include "_common.h"
 
-typedef struct { const Span *at; const int64_t *cuts, *groups; Py_ssize_t instances; int32_t height; } Table;
+typedef struct { const Span *at; const int64_t *cuts; Py_ssize_t instances; } Table;
 
 typedef struct { uint8_t *at; Py_ssize_t height, width, depth; } Mask;
 
@@ -60,36 +60,16 @@ static int inside(const Mask *m, const Span *s) {
     return s->row >= 0 && s->row < m->height && s->start >= 0 && s->start <= s->stop && s->stop <= m->width;
 }
 
-static const uint8_t *address(const Mask *m, const Span *s) {
-    return m->at + ((Py_ssize_t)s->row * m->width + s->start) * m->depth;
-}
-
-/* Paint a span; with counts, what is covered counts for the new value instead of the old. */
-static void paint_span(const Mask *m, const Span *s, uint32_t value, int64_t *counts) {
-    uint8_t *begin = (uint8_t *)address(m, s);
-    const uint8_t *end = begin + (Py_ssize_t)(s->stop - s->start) * m->depth;
-    if (counts) {
-        for (const uint8_t *at = begin; at < end; ) {
-            uint32_t old = pixel(m, at);
-            const uint8_t *after = run_end(m, at, end, old);
-            counts[old] -= (after - at) / m->depth;
-            at = after;
-        }
-        counts[value] += s->stop - s->start;
-    }
-    fill(m, begin, end, value);
-}
-
 static const char *paint_all(const Mask *m, const Table *t, Py_ssize_t spans, const int64_t *order,
-                             const int64_t *values, Py_ssize_t painted, int64_t *counts, Py_ssize_t n_counts) {
+                             const int64_t *values, Py_ssize_t painted) {
     for (Py_ssize_t p = 0; p < painted; p++) {
         int64_t i = order[p];
         if (i < 0 || i >= t->instances || t->cuts[i] < 0 || t->cuts[i + 1] > spans) return "no such instance";
-        if (values[i] < 0 || (m->depth < 4 && values[i] >> (8 * m->depth)) || (counts && values[i] >= n_counts))
-            return "a value that the mask does not hold";
-        for (Py_ssize_t s = t->cuts[i]; s < t->cuts[i + 1]; s++) {
-            if (!inside(m, &t->at[s])) return "a span outside the mask";
-            paint_span(m, &t->at[s], (uint32_t)values[i], counts);
+        if (values[i] < 0 || (m->depth < 4 && values[i] >> (8 * m->depth))) return "a value that the mask does not hold";
+        for (const Span *s = &t->at[t->cuts[i]]; s < &t->at[t->cuts[i + 1]]; s++) {
+            if (!inside(m, s)) return "a span outside the mask";
+            uint8_t *line = m->at + s->row * m->width * m->depth;
+            fill(m, line + s->start * m->depth, line + s->stop * m->depth, (uint32_t)values[i]);
         }
     }
     return NULL;

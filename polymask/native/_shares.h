@@ -4,7 +4,7 @@
 
 #include "_common.h"
 
-#define MOST_PAIRS_COUNTED (INT64_C(1) << 28) /* sweep.py's: pairs in all sets together, some two seconds */
+#define COUNTED 256 /* sweep.py's: times as many pairs as are told are counted in all sets together */
 #define NOBODY -1
 
 /* A set of claiming labels (`size` of `members`, from `first` on) and who owns its pixels. */
@@ -18,7 +18,7 @@ typedef struct {
     Claimed *claimed;
     int32_t *slots, *members;
     Py_ssize_t kinds, room, listed, list_room;
-    int64_t work;                     /* pairs in all sets together */
+    int64_t work, most_work;          /* pairs in all sets together, and how many may be */
 } Claiming;
 
 static uint64_t mixed(uint64_t x) { /* D. Stafford's mixer 13, as in SplitMix64 */
@@ -92,7 +92,7 @@ static Outcome claim_together(Claiming *c, int32_t owner, int64_t pixels) {
         if (k->hash == hash && k->owner == owner && is_open(c, k)) { k->pixels += pixels; return DONE; }
     }
     c->work += (int64_t)c->size * (c->size - 1) / 2;
-    if (c->work > MOST_PAIRS_COUNTED) return UNDECIDED;
+    if (c->work > c->most_work) return UNDECIDED;
     c->slots[at & mask] = (int32_t)c->kinds;
     c->claimed[c->kinds++] = (Claimed){hash, pixels, c->listed, c->size, owner};
     return list_open(c) ? NO_MEMORY : DONE;

@@ -9,12 +9,12 @@ from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from polymask.ledger import NO_PIXEL, Reason
 from polymask.model import ImageRecord, Runs
 from polymask.painting.label_choice import LabelChoice
 from polymask.painting.painting import Painting
-from polymask.raster.spans import flat_indices
 
 CROWD = Reason("crowd", "a crowd, left out by --crowd skip")
 BACKGROUND = Reason("background", "painted as background")
@@ -122,16 +122,18 @@ class Account:
             yield self._positions[number], reason
 
 
-def _shown(painting: Painting) -> list[bool]:
+def _shown(painting: Painting) -> NDArray[np.bool_]:
     """Whether the index mask has the value of each painted instance in any of its pixels."""
-    shown, top = [False] * len(painting.instances), 0
-    for strip in painting.strips():
-        height, width = strip.shape
-        flat = strip.reshape(-1)
-        for number, spans in enumerate(painting.spans.within((top, top + height))):
-            if not shown[number] and len(spans):
-                line = (spans.row.astype(np.int64) - top) * width
-                pixels = flat[flat_indices(line + spans.start, line + spans.stop)]
-                shown[number] = bool((pixels == painting.values[number]).any())
-        top += height
+    table, painted = painting.spans.table, painting.painted
+    wide = painted.frame[1] + 1
+    line, painted_line = (rows.astype(np.int64) * wide for rows in (table[:, 0], painted.row))
+    first = np.searchsorted(painted_line + painted.stop, line + table[:, 1], side="right")
+    behind = np.searchsorted(painted_line + painted.start, line + table[:, 2])
+    # painted spans by value, then by place; the next one of an instance's value must lie in its reach
+    owner = np.repeat(np.arange(len(painting.instances)), np.diff(painting.spans.cuts))
+    value = np.array(painting.values, np.int64)[owner]
+    places = len(painted) + 1
+    known = np.sort(painted.value.astype(np.int64) * places + np.arange(len(painted)))
+    reach = np.searchsorted(known, np.stack([value * places + first, value * places + behind]))
+    shown: NDArray[np.bool_] = np.bincount(owner[reach[0] < reach[1]], minlength=len(painting.instances)) > 0
     return shown

@@ -1,25 +1,27 @@
 """Instances → label masks or one index mask: overlap rules, conflicts, void borders.
 
-A `Painting` is one image's merge, worked out as far as it is asked for. Spans
-travel through it; a full frame is made only for the mask that is wanted.
+A `Painting` is one image's merge, worked out as far as it is asked for. Spans travel through
+it: whatever is counted, written or proven is made of them, and arrays only for who asks for arrays.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from polymask.errors import LabelError, LimitError
-from polymask.labels.label_map import BACKGROUND_NAMES, VOID_8, VOID_NAMES, LabelMap
+from polymask.labels.label_map import BACKGROUND_NAMES, VOID_NAMES, LabelMap
+from polymask.limits import Limits
 from polymask.model import Conflict, ImageRecord, IndexMask, Instance, LabelMask, Polygon, Runs, Spans
 from polymask.painting.borders import border
-from polymask.painting.conflicts import by_pair
 from polymask.painting.rules import CROWD_RULES, HOLE_RULES, OVERLAP_RULES, Rules, with_holes
-from polymask.raster import spans_of
-from polymask.raster.kernel import find_claims, paint_all, paint_blank, tally
-from polymask.raster.overlaps import Claims
-from polymask.raster.spans import Int64, SpanTable, merge, paint
+from polymask.raster import spans_of, sweep
+from polymask.raster.kernel import paint_all
+from polymask.raster.painted import PaintedSpans, fill, pixels_by_value, scan_rows
+from polymask.raster.spans import SpanTable, merge, paint
+from polymask.raster.sweep import NOBODY, Merged, Scene
 
 __all__ = [
     "CROWD_RULES",
@@ -36,10 +38,13 @@ __all__ = [
 class Painting:
     """One image's instances merged under rules; each part is worked out once, when asked for."""
 
-    def __init__(self, record: ImageRecord, label_map: LabelMap, rules: Rules) -> None:
+    def __init__(
+        self, record: ImageRecord, label_map: LabelMap, rules: Rules, *, limits: Limits | None = None
+    ) -> None:
         if not isinstance(label_map, LabelMap):
             raise LabelError(f"{label_map!r} is no label map; make one with LabelMap.from_names([…])")
         self.record, self.label_map, self.rules = record, label_map, rules
+        self.limits = limits or Limits()
 
     @cached_property
     def instances(self) -> tuple[Instance, ...]:
@@ -113,112 +118,119 @@ class Painting:
         return order
 
     @cached_property
-    def owners(self) -> NDArray[np.int32]:
-        """(height, width) int32: 0 for background, i + 1 where the i-th of `instances` is on top."""
-        owners = np.zeros(self.record.frame, np.int32)
-        background = self.label_map.background
-        values = [0 if value == background else i for i, value in enumerate(self.values, 1)]
-        paint_all(owners, self.spans, order=self.paint_order, values=values)
-        return owners
+    def scene(self) -> Scene:
+        """What is merged: each instance's value, and its label's place where that claims pixels."""
+        rule, behind = self.rules.overlap, len(self.label_map.labels)
+        return Scene(
+            order=self.paint_order,
+            values=self.values,
+            labels=[place if place < behind else NOBODY for place in self._places],
+            frame=self.record.frame,
+            background=self.label_map.background,
+            void=self.label_map.void if rule == "void" else None,
+            owned=rule not in ("void", "error"),
+        )
 
-    def instance_ids(self, void: int) -> IndexMask:
-        """(height, width) uint8 or uint16, as `void` is: n for the n-th of `instances`, `void` as in `index`.
+    @cached_property
+    def merged(self) -> Merged:
+        """The merge under the overlap rule, without a border: painted spans, and who claims what.
 
-        Raises `LimitError` for more instances than there are numbers below `void`.
+        Raises `LimitError` where more labels overlap than `limits` allow.
         """
-        if len(self.instances) >= void:
-            raise LimitError(f"{len(self.instances)} instances in one image; a mask numbers {void - 1}")
-        ids: IndexMask = self.owners.astype(np.uint8 if void <= VOID_8 else np.uint16)
-        ids[self.index == self.label_map.void] = void
-        return ids
-
-    def strips(self) -> Iterator[IndexMask]:
-        """`index` in strips of whole rows, the top first; one strip unless the frame is very large."""
-        yield self.index
-
-    @property
-    def _last_painted(self) -> IndexMask:
-        return self._painted[0]
+        return sweep.merge(self.spans, self.scene, most=self.limits.max_conflict_pairs)
 
     @cached_property
-    def _painted(self) -> tuple[IndexMask, Int64]:
-        """The mask before conflicts and borders become void, and its pixels by value."""
-        mask: IndexMask = np.full(self.record.frame, self.label_map.background, self.label_map.dtype)
-        return mask, paint_blank(mask, self.spans, order=self.paint_order, values=self.values)
+    def painted(self) -> PaintedSpans:
+        """The index mask, with its void border, as painted spans.
 
-    @cached_property
-    def pixels(self) -> dict[int, int]:
-        """How many pixels of `index` each value has, those it does not have left out."""
-        mask, counts = self._painted
-        if self.index is not mask:
-            counts = np.bincount(self.index.reshape(-1))
-        return {value: pixels for value, pixels in enumerate(counts.tolist()) if pixels}
-
-    @cached_property
-    def index(self) -> IndexMask:
-        """The (height, width) index mask under the overlap rule, with its void border.
-
-        Raises `LabelError` under the overlap rule `error` where labels conflict.
+        Raises `LabelError` under the overlap rule `error` where labels conflict, and what `merged` does.
         """
-        mask = self._last_painted
+        painted = self.merged.painted
         if self.rules.overlap == "error" and self.contested_pixels:
             worst = max(self.conflicts, key=lambda conflict: conflict.pixels)
             raise LabelError(
                 f"'{worst.labels[0]}' and '{worst.labels[1]}' both claim {worst.pixels} px; "
                 "correct the annotations, or choose another --overlap rule"
             )
-        if self.rules.overlap == "void" and self.contested_pixels:
-            mask = mask.copy()
-            self._set_void(mask, self._claims.pixels(mask.shape[1]))
-        if self.rules.border:
-            mask = mask.copy() if mask is self._last_painted else mask
-            mask[border(self.owners, self.rules.border)] = self.label_map.void
-        return mask
+        return self._bordered(painted) if self.rules.border else painted
 
-    def _set_void(self, mask: IndexMask, pixels: Int64) -> None:
-        """A background instance painted on top still cuts its hole."""
-        flat = mask.reshape(-1)
-        flat[pixels[flat[pixels] != self.label_map.background]] = self.label_map.void
+    def _bordered(self, painted: PaintedSpans) -> PaintedSpans:
+        """What is painted, with the void border on top."""
+        height, reach = self.record.frame[0], self.rules.border
+
+        def rows(top: int, bottom: int) -> IndexMask:
+            above, below = max(top - reach, 0), min(bottom + reach, height)
+            edge = border(self.owners(above, below), reach)[top - above : bottom - above]
+            mask = fill(painted.within(top, bottom), self.label_map.dtype)
+            mask[edge] = self.label_map.void
+            return mask
+
+        return scan_rows(rows, painted.frame, background=painted.background, least=2 * reach)
+
+    def owners(self, top: int, bottom: int) -> NDArray[np.int32]:
+        """(bottom - top, width) int32: 0 for background, i + 1 where the i-th of `instances` is on top."""
+        owners = np.zeros((bottom - top, self.record.frame[1]), np.int32)
+        background = self.label_map.background
+        values = [0 if value == background else i for i, value in enumerate(self.values, 1)]
+        paint_all(owners, self.spans.within((top, bottom)), order=self.paint_order, values=values)
+        return owners
+
+    def numbered(self, numbers: Sequence[int], *, void: int) -> PaintedSpans:
+        """The mask in which instance i paints `numbers[i]`, 0 where it is background; `void` as in `painted`.
+
+        Numbers are below 65536.
+        """
+        scene = replace(self.scene, values=numbers, background=0, owned=False)
+        if self.scene.void is None:
+            scene = replace(scene, labels=[NOBODY] * len(numbers))
+        else:
+            scene = replace(scene, void=void)
+        spans = sweep.merge(self.spans, scene, most=self.limits.max_conflict_pairs).painted
+        return self._void_as_painted(spans, void) if self.rules.border else spans
+
+    def _void_as_painted(self, spans: PaintedSpans, void: int) -> PaintedSpans:
+        def rows(top: int, bottom: int) -> IndexMask:
+            mask = fill(spans.within(top, bottom), np.uint16)
+            mask[fill(self.painted.within(top, bottom), self.label_map.dtype) == self.label_map.void] = void
+            return mask
+
+        return scan_rows(rows, spans.frame)
+
+    def instance_ids(self, void: int) -> PaintedSpans:
+        """The mask of n for the n-th of `instances`, 0 for background, `void` where `painted` is void.
+
+        Raises `LimitError` for more instances than there are numbers below `void`.
+        """
+        if len(self.instances) >= void:
+            raise LimitError(f"{len(self.instances)} instances in one image; a mask numbers {void - 1}")
+        special = {self.label_map.background: 0, self.label_map.void: void}
+        numbers = [special.get(value, n) for n, value in enumerate(self.values, 1)]
+        return self.numbered(numbers, void=void)
 
     @cached_property
-    def _claims(self) -> Claims:
-        """Which pixels several labels claim; groups are the labels that are there, in label-map order."""
-        present = {place: group for group, place in enumerate(self._claiming)}
-        groups = [present.get(place, -1) for place in self._places]
-        return find_claims(self.spans, groups, frame=self.record.frame)
+    def pixels(self) -> dict[int, int]:
+        """How many pixels of the index mask each value has, those it does not have left out."""
+        return pixels_by_value(self.painted)
 
     @cached_property
-    def _claiming(self) -> list[int]:
-        """The places of the labels that are there."""
-        behind = len(self.label_map.labels)
-        return sorted(place for place in set(self._places) if place < behind)
+    def index(self) -> IndexMask:
+        """The (height, width) index mask, for who asks for an array; raises what `painted` does."""
+        return fill(self.painted, self.label_map.dtype)
 
     @property
     def contested_pixels(self) -> int:
         """How many pixels two or more different labels claim, each counted once."""
-        return self._claims.contested
+        return self.merged.contested
 
     @property
     def labeled_pixels(self) -> int:
         """How many pixels any label claims."""
-        return self._claims.labeled
+        return self.merged.labeled
 
     @cached_property
     def conflicts(self) -> tuple[Conflict, ...]:
         """Contested pixels by pair of labels, in label-map order; see `Conflict`."""
-        found, names, places = self._claims, self.label_map.names, self._claiming
-        if not found.sets:
-            return ()
-        labels = [names[place] for place in places]
-        return by_pair(labels, found.sets, self._contested_owners(found), owners=names)
-
-    def _contested_owners(self, found: Claims) -> Int64:
-        """Contested pixels by set of claiming labels and by who is on top; behind the last for nobody."""
-        owners = len(self.label_map.labels) + 1
-        places = self.label_map.places
-        if self.rules.overlap in ("void", "error"):
-            places = np.full_like(places, owners - 1)
-        return tally(self._last_painted, found, places=places, owners=owners)
+        return sweep.conflicts(self.merged.shares, self.label_map.names)
 
 
 def label_masks(record: ImageRecord, *, pixel_rule: str = "center") -> Iterator[LabelMask]:

@@ -11,23 +11,16 @@ Servers write 1 as 1.0, and keys in an order of their own: claims are compared b
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from polymask._version import __version__
 from polymask.model import BoolMask
-from polymask.provenance.digest import mask_sha256, pixels_sha256
+from polymask.provenance.digest import DIGESTS, WRITTEN, kind_of
 from polymask.raster.packed import Flat, pack
 
 Json = dict[str, Any]
-
-# The digests of a mask's pixels that a claim may carry, and the one that is written.
-DIGESTS: Mapping[str, Callable[[BoolMask], str]] = {
-    "mask_sha256": mask_sha256,
-    "pixels_sha256": pixels_sha256,
-}
-WRITTEN = "pixels_sha256"
 
 LONGEST = 1024  # characters of a description, or of a user's metadata, that a claim repeats
 _FREE = ("description", "user")  # of any length
@@ -96,12 +89,12 @@ def key_of(claim: Mapping[str, Any]) -> str:
 
 def digest_of(claim: Mapping[str, Any]) -> str:
     """The digest that a claim carries of its mask's pixels; empty where it carries none."""
-    return str(next((claim[name] for name in DIGESTS if claim.get(name)), ""))
+    return str(claim.get(kind_of(claim), ""))
 
 
 def recomputed(claim: Mapping[str, Any], mask: BoolMask) -> str:
     """The digest of a mask's pixels, of the kind that a claim carries."""
-    return DIGESTS[next((name for name in DIGESTS if claim.get(name)), WRITTEN)](mask)
+    return DIGESTS[kind_of(claim) or WRITTEN](mask)
 
 
 def values(told: Any) -> Any:

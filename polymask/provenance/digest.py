@@ -3,22 +3,24 @@
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from polymask.model import ImageRecord, Instance, Runs, Shape
+from polymask.model import BoolMask, ImageRecord, IndexMask, Instance, Runs, Shape
+from polymask.raster.mask_digest import mask_sha256
+from polymask.raster.painted import PaintedSpans, fill
 
 LITTLE = sys.byteorder == "little"
 _TOGETHER = 1 << 10  # instances that are taken in at once
 
 
 def pixels_sha256(mask: NDArray[np.generic]) -> str:
-    """SHA-256 of a mask's C-order bytes, 16 bit little-endian.
+    """SHA-256 of an array's C-order bytes, 16 bit little-endian: of pictures, and of masks in earlier builds.
 
     >>> pixels_sha256(np.zeros((1, 1), np.uint8))[:8]
     '6e340b9c'
@@ -50,32 +52,26 @@ class PixelDigest:
         return self._sha256.hexdigest()
 
 
-def mask_sha256(mask: NDArray[np.generic]) -> str:
-    """SHA-256 of a (height, width) mask's frame and maximal runs: equal if and only if the pixels are.
+# The digests of a mask's pixels that a claim or a manifest may carry, and the one that is written.
+DIGESTS: Mapping[str, Callable[[IndexMask | BoolMask], str]] = {
+    "mask_sha256": mask_sha256,
+    "pixels_sha256": pixels_sha256,  # of earlier builds
+}
+WRITTEN = "mask_sha256"
 
-    Hashed is the ASCII text "H W" and a line feed, then each run over the whole frame, which goes on
-    from one row to the next, as a little-endian u64: value · 2⁴⁸ + length. It is the same for
-    bool, 8 and 16 bit, and recomputed without polymask:
 
-    >>> import hashlib
-    >>> import numpy as np
-    >>> def recomputed(mask):
-    ...     height, width = mask.shape
-    ...     pixels = mask.reshape(-1).astype("<u8")
-    ...     starts = np.flatnonzero(np.diff(pixels, prepend=~pixels[:1]))
-    ...     lengths = np.diff(starts, append=pixels.size).astype("<u8")
-    ...     runs = pixels[starts] << np.uint64(48) | lengths
-    ...     return hashlib.sha256(f"{height} {width}\\n".encode() + runs.tobytes()).hexdigest()
-    >>> mask = np.array([[0, 0, 7], [7, 0, 0]], np.uint8)
-    >>> mask_sha256(mask) == recomputed(mask) == mask_sha256(mask.astype(np.uint16))
-    True
+def painted_sha256(painted: PaintedSpans, kind: str = WRITTEN, dtype: DTypeLike = np.uint8) -> str:
+    """A digest of a mask that painted spans tell; an earlier build's is over an array of `dtype`."""
+    return mask_sha256(painted) if kind == WRITTEN else DIGESTS[kind](fill(painted, dtype))
+
+
+def kind_of(said: Mapping[str, Any]) -> str:
+    """The name of the digest that a claim, or a manifest's line, carries; empty where it carries none.
+
+    >>> kind_of({"mask_sha256": "", "pixels_sha256": "00"})
+    'pixels_sha256'
     """
-    height, width = mask.shape
-    pixels = mask.reshape(-1)
-    starts = np.flatnonzero(np.concatenate([[True], pixels[1:] != pixels[:-1]])[: pixels.size])
-    lengths = np.diff(starts, append=pixels.size).astype("<u8")
-    runs = pixels[starts].astype("<u8") << np.uint64(48) | lengths
-    return hashlib.sha256(f"{height} {width}\n".encode() + runs.astype("<u8").tobytes()).hexdigest()
+    return next((name for name in DIGESTS if said.get(name)), "")
 
 
 def geometry_sha256(shape: Shape) -> str:

@@ -52,13 +52,10 @@ def rule_versions(name: str) -> dict[str, str]:
     return {"pillow": PIL.__version__} if name == "pil" else {}
 
 
-def spans_of(
-    shapes: Sequence[Shape], frame: Frame, *, pixel_rule: str = "center", rows: tuple[int, int] | None = None
-) -> SpanTable:
+def spans_of(shapes: Sequence[Shape], frame: Frame, *, pixel_rule: str = "center") -> SpanTable:
     """Each shape's spans in a (height, width) frame, all polygons rasterized at once.
 
-    A shape's polygons are united. With `rows`, half-open, only the spans there are kept.
-    Raises `GeometryError` where runs have another frame.
+    A shape's polygons are united. Raises `GeometryError` where runs have another frame.
 
     >>> triangle = Polygon([(0, 0), (3, 0), (0, 3)])
     >>> [spans.stop.tolist() for spans in spans_of([(triangle,)], (3, 3))]
@@ -70,12 +67,10 @@ def spans_of(
         drawn = center_spans(outlines, frame)
     else:
         drawn = united(intervals(outlines.rings, outlines.polygons, frame), outlines, frame)
-    if rows is not None:
-        drawn = drawn.within(rows)
     if not any(isinstance(shape, Runs) for shape in shapes):
         return drawn
     return SpanTable.of(
-        [_run_spans(s, frame, rows) if isinstance(s, Runs) else drawn.rows(i) for i, s in enumerate(shapes)]
+        [_run_spans(s, frame) if isinstance(s, Runs) else drawn.rows(i) for i, s in enumerate(shapes)]
     )
 
 
@@ -92,11 +87,11 @@ def _outlines(shapes: Sequence[Shape]) -> Outlines:
     return Outlines(rings=rings, polygons=polygons, shapes=owners, count=len(shapes))
 
 
-def _run_spans(runs: Runs, frame: Frame, rows: tuple[int, int] | None) -> NDArray[np.int32]:
+def _run_spans(runs: Runs, frame: Frame) -> NDArray[np.int32]:
     if runs.frame != frame:
         (h, w), (height, width) = runs.frame, frame
         raise GeometryError(f"runs of {h} × {w} pixels in a frame of {height} × {width}")
-    return run_spans(runs, rows=rows)
+    return run_spans(runs)
 
 
 def rasterize(polygons: Polygon | Iterable[Polygon], frame: Frame, *, pixel_rule: str = "center") -> BoolMask:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from polymask.errors import LimitError
 from polymask.model import BoolMask, Frame, IndexMask
 from polymask.native import compiled
-from polymask.raster.painted import PaintedSpans
+from polymask.raster.painted import PaintedSpans, plain
 
 LONGEST_RUN = 2**48 - 1  # pixels, which a run's length holds
 
@@ -41,8 +41,7 @@ def mask_sha256(mask: PaintedSpans | IndexMask | BoolMask) -> str:
         return _sha256(mask.frame, runs_of_painted(mask))
     height, width = mask.shape
     _check((height, width))
-    pixels = mask if mask.flags.c_contiguous else mask.copy()
-    return _sha256((height, width), runs_of_mask(pixels))
+    return _sha256((height, width), runs_of_mask(plain(mask)) if mask.size else b"")
 
 
 def _check(frame: Frame) -> None:

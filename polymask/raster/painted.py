@@ -4,17 +4,20 @@ A mask costs its spans, never its pixels: a PNG, a digest and the pixel counts a
 them. Arrays are made only for who asks for arrays.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from polymask.model import BoolMask, Frame, IndexMask
+from polymask.model import BoolMask, Frame, IndexMask, Spans
 from polymask.native import compiled
 
 Int32 = NDArray[np.int32]
 UInt16 = NDArray[np.uint16]
+
+STRIP_PIXELS = 1 << 20  # of rows that are arrays at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +47,13 @@ class PaintedSpans:
         """`row`, `start`, `stop` and `value`."""
         return self.row, self.start, self.stop, self.value
 
+    def within(self, top: int, bottom: int) -> "PaintedSpans":
+        """The painted spans of some rows, half-open, as a mask of its own."""
+        first, last = np.searchsorted(self.row, (top, bottom)).tolist()
+        row = self.row[first:last] - np.int32(top)
+        start, stop, value = self.start[first:last], self.stop[first:last], self.value[first:last]
+        return PaintedSpans(row, start, stop, value, (bottom - top, self.frame[1]), self.background)
+
 
 def from_buffers(buffers: tuple[bytes, bytes, bytes, bytes], frame: Frame, background: int) -> PaintedSpans:
     """The painted spans in the four buffers that the compiled kernel gives."""
@@ -52,15 +62,22 @@ def from_buffers(buffers: tuple[bytes, bytes, bytes, bytes], frame: Frame, backg
 
 
 def scan(mask: IndexMask | BoolMask, *, background: int = 0) -> PaintedSpans:
-    """The painted spans of a C-contiguous (height, width) bool, uint8 or uint16 mask.
+    """The painted spans of a (height, width) bool, uint8 or uint16 mask.
 
     >>> len(scan(np.ones((2, 3), bool))), len(scan(np.ones((2, 3), np.uint16), background=1))
     (2, 0)
     """
     height, width = mask.shape
     if compiled:
-        return from_buffers(compiled.scan(mask, background), (height, width), background)
-    return _scanned(mask, background)
+        return from_buffers(compiled.scan(plain(mask), background), (height, width), background)
+    return _scanned(plain(mask), background)
+
+
+def plain(mask: IndexMask | BoolMask) -> IndexMask | BoolMask:
+    """The mask C-contiguous, in the machine's own order of bytes."""
+    dtype: Any = mask.dtype.newbyteorder("=")
+    native: IndexMask | BoolMask = np.ascontiguousarray(mask, dtype)
+    return native
 
 
 def _scanned(mask: IndexMask | BoolMask, background: int) -> PaintedSpans:
@@ -78,7 +95,54 @@ def _scanned(mask: IndexMask | BoolMask, background: int) -> PaintedSpans:
     return PaintedSpans(ints[0], ints[1], ints[2], value[kept], (height, width), background)
 
 
-def fill(painted: PaintedSpans, dtype: type[np.unsignedinteger[Any]] = np.uint8) -> IndexMask:
+def solid(spans: Spans, value: int, frame: Frame) -> PaintedSpans:
+    """The mask that has one value in some spans, which do not touch, and is 0 elsewhere.
+
+    >>> pixels_by_value(solid(Spans(*np.array([[0], [1], [3]], np.int32)), 255, (1, 4)))
+    {0: 2, 255: 2}
+    """
+    row, start, stop = (np.ascontiguousarray(part, np.int32) for part in (spans.row, spans.start, spans.stop))
+    return PaintedSpans(row, start, stop, np.full(len(row), value, np.uint16), frame)
+
+
+def mapped(painted: PaintedSpans, table: NDArray[np.unsignedinteger[Any]]) -> PaintedSpans:
+    """The mask with `table[value]` for every value, the background's too.
+
+    >>> table = np.array([5, 5, 9, 9])
+    >>> mapped(scan(np.array([[1, 2, 3, 0]], np.uint8)), table).arrays[2:]
+    (array([3], dtype=int32), array([9], dtype=uint16))
+    """
+    value, background = table[painted.value].astype(np.uint16), int(table[painted.background])
+    kept = value != background
+    row, start, stop, value = painted.row[kept], painted.start[kept], painted.stop[kept], value[kept]
+    first = np.ones(len(row), bool)
+    first[1:] = (row[1:] != row[:-1]) | (start[1:] != stop[:-1]) | (value[1:] != value[:-1])
+    last = np.append(first[1:], True)[: len(row)]
+    return PaintedSpans(row[first], start[first], stop[last], value[first], painted.frame, background)
+
+
+def scan_rows(
+    draw: Callable[[int, int], IndexMask], frame: Frame, *, background: int = 0, least: int = 1
+) -> PaintedSpans:
+    """The painted spans of a (height, width) mask that `draw(top, bottom)` gives some rows of at a time.
+
+    So much of the frame is in memory at once as `STRIP_PIXELS` tells, but `least` rows.
+
+    >>> scan_rows(lambda top, bottom: np.full((bottom - top, 3), top, np.uint8), (1, 3), background=9).stop
+    array([3], dtype=int32)
+    """
+    height, width = frame
+    rows = max(STRIP_PIXELS // width, least, 1)
+    tops = range(0, height, rows)
+    parts = [scan(draw(top, min(top + rows, height)), background=background) for top in tops]
+    row = np.concatenate([part.row + np.int32(top) for part, top in zip(parts, tops, strict=True)])
+    start, stop = (
+        np.concatenate(list(side)) for side in zip(*((p.start, p.stop) for p in parts), strict=True)
+    )
+    return PaintedSpans(row, start, stop, np.concatenate([part.value for part in parts]), frame, background)
+
+
+def fill(painted: PaintedSpans, dtype: DTypeLike = np.uint8) -> IndexMask:
     """The (height, width) mask of painted spans.
 
     Raises `OverflowError` for a value that `dtype` does not hold.
@@ -87,14 +151,22 @@ def fill(painted: PaintedSpans, dtype: type[np.unsignedinteger[Any]] = np.uint8)
     [[0, 7, 7]]
     """
     largest = max(painted.background, int(painted.value.max(initial=0)))
-    if largest > np.iinfo(dtype).max:
+    if largest > np.iinfo(np.dtype(dtype)).max:
         raise OverflowError(f"a mask of {np.dtype(dtype)} holds no {largest}")
     mask: IndexMask = np.full(painted.frame, painted.background, dtype)
+    if compiled:
+        compiled.fill(*painted.arrays, mask)
+    else:
+        _fill(painted, mask)
+    return mask
+
+
+def _fill(painted: PaintedSpans, mask: IndexMask) -> None:
+    """The numpy twin of `fill`, into a mask of background."""
     flat, line = mask.reshape(-1), painted.row.astype(np.int64) * painted.frame[1]
     begin, end = (line + painted.start).tolist(), (line + painted.stop).tolist()
     for start, stop, value in zip(begin, end, painted.value.tolist(), strict=True):
         flat[start:stop] = value
-    return mask
 
 
 def pixels_by_value(painted: PaintedSpans) -> dict[int, int]:

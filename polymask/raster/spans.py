@@ -75,10 +75,10 @@ class SpanTable(Sequence[Spans]):
         return self.table[self._cuts[instance] : self._cuts[instance + 1]]
 
     def within(self, rows: tuple[int, int]) -> "SpanTable":
-        """The spans in some rows, half-open, of every instance."""
+        """Every instance's spans in some rows, half-open, counted from the first of these."""
         inside = (self.table[:, 0] >= rows[0]) & (self.table[:, 0] < rows[1])
         before = np.concatenate([[0], np.cumsum(inside)])
-        return SpanTable(self.table[inside], before[self.cuts])
+        return SpanTable(self.table[inside] - np.array([rows[0], 0, 0], np.int32), before[self.cuts])
 
     @classmethod
     def of(cls, parts: Sequence[NDArray[np.int32]]) -> "SpanTable":

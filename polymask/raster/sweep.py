@@ -14,15 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.errors import LimitError
+from polymask.limits import Limits
 from polymask.model import Conflict, Frame
 from polymask.native import compiled
 from polymask.raster.painted import PaintedSpans, from_buffers
 from polymask.raster.spans import Int64, SpanTable
 
 NOBODY = -1
-MOST_SHARES = 1_000_000
+MOST_SHARES = Limits().max_conflict_pairs
 """Pairs of labels by owner that one image may have: some 1,400 labels on one pixel, or 120 in every way."""
-MOST_PAIRS_COUNTED = 1 << 28  # in all sets together: some two seconds
+COUNTED = 256  # times as many pairs are counted in all sets together: some two seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,7 +76,7 @@ def merge(spans: SpanTable, scene: Scene, *, most: int = MOST_SHARES) -> Merged:
     if merged is None:
         raise LimitError(
             f"hundreds of labels claim the same pixels: more than {most:,} pairs of them, or overlaps of too "
-            "many kinds; leave labels out with --only, or convert to a layout of one mask a label"
+            "many kinds; leave labels out with --only, or, if that is right, raise --max-conflict-pairs"
         )
     return merged
 
@@ -108,7 +109,7 @@ class _TooMany(Exception):
 
 def swept(spans: SpanTable, scene: Scene, most: int) -> Merged | None:
     """The twin of the compiled sweep, in Python; None beyond `most`."""
-    sweep = _Sweep(scene)
+    sweep = _Sweep(scene, COUNTED * most)
     try:
         pieces = [piece for row, held in _rows(spans, scene.order) for piece in sweep.row(row, held)]
     except _TooMany:
@@ -146,8 +147,8 @@ def _rows(spans: SpanTable, order: Sequence[int]) -> Iterator[tuple[int, NDArray
 class _Sweep:
     """Rows swept one after another, and what is counted on the way."""
 
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
+    def __init__(self, scene: Scene, counted: int) -> None:
+        self.scene, self.counted = scene, counted
         self.labeled = self.contested = self.work = 0
         self.claimed: Counter[tuple[tuple[int, ...], int]] = Counter()
 
@@ -181,7 +182,7 @@ class _Sweep:
         kind = tuple(sorted(claiming)), self.scene.labels[top] if self.scene.owned else NOBODY
         if kind not in self.claimed:
             self.work += len(claiming) * (len(claiming) - 1) // 2
-            if self.work > MOST_PAIRS_COUNTED:
+            if self.work > self.counted:
                 raise _TooMany
         self.claimed[kind] += pixels
         void = self.scene.void

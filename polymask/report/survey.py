@@ -18,7 +18,6 @@ from polymask.layouts import stem
 from polymask.limits import Limits
 from polymask.model import Conflict, Finding, Frame, ImageRecord, IndexMask
 from polymask.painting.painting import Painting, Rules
-from polymask.painting.strips import painting as striped
 from polymask.raster.resize import resized
 from polymask.raster.spans import paint
 from polymask.report.pictures import ReportPictures
@@ -139,7 +138,7 @@ class Survey:
         assert self.annotations is not None
         record = self.annotations.decode(index)
         kept = tuple(one for one in record.instances if one.label in self.label_map)
-        return striped(replace(record, instances=kept), self.label_map, self.rules)
+        return Painting(replace(record, instances=kept), self.label_map, self.rules, limits=self.limits)
 
     def stored(self, index: int) -> IndexMask | None:
         """The folder's mask of an image, if it has one."""
@@ -169,7 +168,7 @@ class Survey:
         if step > 1:
             height, width = painting.record.frame
             small = resized(painting.record, (-(-height // step), -(-width // step)))
-            painting = Painting(small, self.label_map, self.rules)
+            painting = Painting(small, self.label_map, self.rules, limits=self.limits)
         contested = contested_pixels(painting) if painting.contested_pixels else None
         return painting.record, painting.index, contested
 

@@ -88,7 +88,7 @@ class Entries(Mapping[str, dict[str, Any]]):
 
     Raises `FormatError` naming the line that is damaged.
 
-    >>> entries = Entries(b'{"name":"a.jpg","mask":"masks/a.png","pixels_sha256":"00"}\\n', "manifest.jsonl")
+    >>> entries = Entries(b'{"name":"a.jpg","mask":"masks/a.png","mask_sha256":"00"}\\n', "manifest.jsonl")
     >>> entries["a.jpg"]["mask"], "b.jpg" in entries
     ('masks/a.png', False)
     """
@@ -130,7 +130,8 @@ class _Entry(msgspec.Struct):
 
     name: str
     mask: str
-    pixels_sha256: str
+    mask_sha256: str = ""
+    pixels_sha256: str = ""  # of pictures, and of masks in earlier builds
     labels: dict[str, str] = {}
     sources: list[tuple[int | str, str]] = []
     remaining_sha256: str = ""
@@ -143,6 +144,10 @@ class _Entry(msgspec.Struct):
     holes: str | None = None
     border: int = 0
     priority: list[str] = []
+
+    def __post_init__(self) -> None:
+        if not (self.mask_sha256 or self.pixels_sha256):
+            raise ValueError("a line without a digest")
 
 
 _entry = msgspec.json.Decoder(_Entry)

@@ -85,7 +85,7 @@ def test_a_truncated_file_is_damaged(coco_file, tmp_path):
     [
         ("mask", "../elsewhere.png", "damaged"),
         ("mask", 7, "line 1 is damaged"),
-        ("pixels_sha256", None, "line 1 is damaged"),
+        ("mask_sha256", None, "line 1 is damaged"),
     ],
 )
 def test_a_manifest_that_somebody_else_wrote_leads_nowhere(coco_file, tmp_path, key, value, told):

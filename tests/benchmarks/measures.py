@@ -12,12 +12,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from polymask.codecs.png import encode_png, encode_rgba
+from polymask.codecs.painted_png import encode
+from polymask.codecs.png import encode_rgba
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.plan import make_plan
 from polymask.model import ImageRecord, Instance, Polygon
 from polymask.painting.painting import Painting, label_masks
-from polymask.provenance.digest import pixels_sha256, record_sha256
+from polymask.provenance.digest import record_sha256
+from polymask.raster.mask_digest import mask_sha256
 from tests.benchmarks.generator import ring, write_coco
 from tests.benchmarks.running import (
     SCRATCH,
@@ -78,10 +80,10 @@ def stages(source: Path) -> list[str]:
             record = lap("decode an image's rings", lambda i=index: plan.annotations.decode(i))
             painting = Painting(record, plan.label_map, plan.rules)
             lap("raster: polygons to spans", lambda p=painting: p.spans)
-            lap("merge: paint", lambda p=painting: p.pixels)
-            lap("merge: conflicts", lambda p=painting: p.conflicts)
-            data = lap("encode PNG", lambda p=painting: encode_png(p.index))
-            lap("digests of pixels", lambda p=painting: pixels_sha256(p.index))
+            painted = lap("merge", lambda p=painting: p.painted)
+            lap("conflicts and pixels by value", lambda p=painting: (p.conflicts, p.pixels))
+            data = lap("encode PNG", lambda m=painted: encode(m))
+            lap("digest of the mask", lambda m=painted: mask_sha256(m))
             lap("digest of the record", lambda r=record: record_sha256(r))
             lap("write", lambda d=data: target.write_bytes(d))
     images, total = len(plan.indices), sum(spent.values())
@@ -203,7 +205,7 @@ def environment(python: str) -> list[str]:
     from polymask import __version__
     from polymask.raster import KERNEL
 
-    named = ("numpy", "isal", "msgspec", "Pillow")
+    named = ("numpy", "msgspec", "Pillow")
     libraries = ", ".join(f"{name} {version(name)}" for name in named)
     where = "their own environment" if python != sys.executable else "the same environment"
     return [

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from polymask.codecs.png import SIGNATURE
+from polymask.codecs.painted_png import SIGNATURE
 from tests.conftest import coco, square
 
 BOAT = Path(__file__).parent.parent.parent / "fixtures/labelme/boat.json"

@@ -10,7 +10,14 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from polymask import FormatError, LimitError, Limits, decode_png, encode_png
-from polymask.codecs.png import decode_rgba, encode_rgba, encode_strips
+from polymask.codecs.png import (
+    decode_color,
+    decode_rgba,
+    encode_color,
+    encode_color_strips,
+    encode_rgba,
+    same_picture,
+)
 from polymask.labels.label_map import voc_colors
 
 shapes = array_shapes(min_dims=2, max_dims=2, max_side=20)
@@ -88,12 +95,33 @@ def test_pictures_are_no_masks(mode: str) -> None:
         decode_png(buffer.getvalue())
 
 
-@given(masks, st.integers(1, 7))
-def test_strips_make_the_same_picture(mask: np.ndarray, rows: int) -> None:
-    """A mask that comes in strips of whole rows is the mask."""
-    strips = [mask[top : top + rows] for top in range(0, len(mask), rows)]
-    data = encode_strips(strips, mask.shape, depth=8 * mask.dtype.itemsize)
-    assert (decode_png(data) == mask).all()
+@given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))), st.integers(1, 7))
+def test_strips_make_the_same_picture(pixels: np.ndarray, rows: int) -> None:
+    """Colors that come in strips of whole rows are the picture."""
+    strips = [pixels[top : top + rows] for top in range(0, len(pixels), rows)]
+    assert (decode_color(encode_color_strips(strips, pixels.shape[:2])) == pixels).all()
+
+
+def test_pictures_are_the_same_by_their_pixels_and_palettes() -> None:
+    """Whatever wrote them: gray, with a palette, in colors, in 16 bit."""
+    wide = np.arange(600, dtype=np.uint16).reshape(20, 30)
+    small, palette = (wide % 200).astype(np.uint8), voc_colors()
+    for data in (
+        encode_png(wide),
+        encode_png(small),
+        encode_png(small, palette=palette),
+        encode_color(np.dstack([small] * 3)),
+        encode_rgba(small > 9, (1, 2, 3)),
+    ):
+        with Image.open(BytesIO(data)) as image:
+            again = BytesIO()
+            image.save(again, "PNG", compress_level=9)
+        assert again.getvalue() != data
+        assert same_picture(again.getvalue(), data)
+        changed = BytesIO()
+        image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(changed, "PNG")
+        assert not same_picture(changed.getvalue(), data)
+    assert not same_picture(encode_png(small, palette=palette), encode_png(small, palette=palette[::-1]))
 
 
 @given(arrays(bool, shapes), st.tuples(*[st.integers(0, 255)] * 3))

@@ -152,18 +152,6 @@ def test_shapes_of_a_group_are_painted_together(tmp_path: Path) -> None:
     assert left_out(report) == {}
 
 
-def test_strips_see_what_has_no_pixel(
-    coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A frame that is painted in strips counts as one that is not."""
-    monkeypatch.setattr("polymask.painting.strips.STRIP_PIXELS", 16)
-    beside = {**CAT, "id": 9, "segmentation": [square(90, 90, 3)]}
-    low = {**CAT, "id": 10, "segmentation": [square(4, 4, 2)]}
-    path = coco_file(annotations=[beside, CAT, low])
-    for layout in ("index", "binary"):
-        assert left_out(convert(path, tmp_path / layout, to=layout)) == {"empty": 1}
-
-
 def test_a_run_after_the_polygons_are_deleted_is_no_empty_run(coco_file: Write, tmp_path: Path) -> None:
     """What is gone is declared no more; the runs that stayed are in the mask that is there."""
     runs = {**CAT, "id": 8, "segmentation": {"size": [6, 8], "counts": [0, 1, 47]}}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -29,10 +29,7 @@ from polymask.conversion import plan as planning
 from polymask.conversion.deletion_journal import BACKUP, JOURNAL, Log, temporary_name
 from polymask.conversion.restore import restore_folder
 from polymask.formats import Annotations, open_annotations
-from polymask.labels.label_map import LabelMap
-from polymask.model import ImageRecord
-from polymask.painting.painting import Painting, Rules
-from polymask.painting.strips import painting as striped
+from polymask.painting.painting import Painting
 from polymask.storage import durable
 from polymask.storage.durable import make_lasting, replace_file
 from polymask.storage.local import Root
@@ -222,15 +219,14 @@ def test_a_mask_that_is_not_its_polygons_deletes_nothing(
     path = coco_file()
     before = path.read_bytes()
 
-    def shifted(record: ImageRecord, label_map: LabelMap, rules: Rules) -> Painting:
+    def shifted(record: Any, *rest: Any, **more: Any) -> Painting:
         """All that is there, one pixel beside its place."""
         instances = tuple(
-            replace(i, shape=[Polygon(polygon.exterior + 1) for polygon in i.shape])  # type: ignore[union-attr]
-            for i in record.instances
+            replace(i, shape=[Polygon(polygon.exterior + 1) for polygon in i.shape]) for i in record.instances
         )
-        return striped(replace(record, instances=instances), label_map, rules)
+        return Painting(replace(record, instances=instances), *rest, **more)
 
-    monkeypatch.setattr("polymask.conversion.run.striped", shifted)
+    monkeypatch.setattr("polymask.conversion.run.Painting", shifted)
     with pytest.raises(ProofError, match="is not the mask of its polygons"):
         convert(path, tmp_path / "out", delete_source=True)
     assert path.read_bytes() == before

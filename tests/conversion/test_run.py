@@ -21,7 +21,7 @@ from polymask.conversion.plan import make_plan
 from polymask.conversion.run import run_plan
 from polymask.formats import open_annotations
 from polymask.layouts import Drawn
-from polymask.provenance.digest import pixels_sha256
+from polymask.raster.mask_digest import mask_sha256
 from polymask.storage.local import Root
 from tests.conftest import SAMPLE, coco, square, tree
 from tests.support.oracles import drawn
@@ -59,7 +59,7 @@ def test_index_masks_labels_and_manifest(coco_file: Write, tmp_path: Path) -> No
         "mask": "masks/a.png",
         "height": 6,
         "width": 8,
-        "pixels_sha256": pixels_sha256(mask),
+        "mask_sha256": mask_sha256(mask),
         "pixel_rule": "center",
         "overlap": "last",
         "version": polymask.__version__,

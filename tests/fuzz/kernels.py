@@ -3,15 +3,14 @@
 import struct
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from polymask import Runs, native
 from polymask.formats.coco import native_json
-from polymask.raster import kernel
-from polymask.raster import overlaps as claims
+from polymask.raster import kernel, sweep
+from polymask.raster.painted import fill
 from polymask.raster.rules import center
 from polymask.raster.runs import from_runs
 from polymask.raster.spans import SpanTable, paint
@@ -60,7 +59,7 @@ def rasterize(data: bytes, _: Path) -> bool:
 
 
 def painting(data: bytes, _: Path) -> bool:
-    """Painting, claims and tallies: the kernel and its numpy twin agree."""
+    """Painting and merging: the kernel and its numpy twin agree."""
     if len(data) < 8 or native.compiled is None:
         return False
     frame = (data[0] % 6 + 1, data[1] % 30 + 1)
@@ -76,13 +75,12 @@ def painting(data: bytes, _: Path) -> bool:
     groups = [(-1, 0, 1, 63, 64, 130)[data[(one * 3) % len(data)] % 6] for one in range(count)]
     values = [max(group, 0) for group in groups]
     _same_painting(table, order, values, frame)
-    fast, slow = kernel.find_claims(table, groups, frame=frame), claims.find(table, groups, frame=frame)
+    scene = sweep.Scene(order=order, values=values, labels=groups, frame=frame)
+    fast, slow = sweep.merge(table, scene), sweep.swept(table, scene, sweep.MOST_SHARES)
+    assert slow
     assert (fast.labeled, fast.contested) == (slow.labeled, slow.contested)
-    mask = np.zeros(frame, np.uint8)
-    kernel.paint_all(mask, table, order=order, values=values)
-    asked: dict[str, Any] = {"places": np.arange(131), "owners": 131}
-    tallies = kernel.tally(mask, fast, **asked).tolist(), claims.tally(mask, slow, **asked).tolist()
-    assert dict(zip(fast.sets, tallies[0], strict=True)) == dict(zip(slow.sets, tallies[1], strict=True))
+    assert np.array_equal(fast.shares, slow.shares)
+    assert np.array_equal(fill(fast.painted), fill(slow.painted))
     return True
 
 
@@ -91,11 +89,10 @@ def _same_painting(
 ) -> None:
     for dtype in (np.uint8, np.uint16):
         fast, slow = np.full(frame, 3, dtype), np.full(frame, 3, dtype)
-        counts = kernel.paint_blank(fast, table, order=order, values=values)
+        kernel.paint_all(fast, table, order=order, values=values)
         for one in order:
             paint(slow, table[one], values[one])
         assert np.array_equal(fast, slow)
-        assert np.trim_zeros(counts, "b").tolist() == np.bincount(slow.reshape(-1)).tolist()
 
 
 def runs(data: bytes, _: Path) -> bool:

@@ -11,7 +11,7 @@ from polymask.in_place.protocols import Mask, Stored
 from polymask.in_place.reconcile import Decision, Drawn, decide
 from polymask.model import BoolMask, Instance, Polygon
 from polymask.provenance.claims import new_mask
-from polymask.provenance.digest import pixels_sha256
+from polymask.raster.mask_digest import mask_sha256
 
 FRAME = (3, 6)
 
@@ -55,7 +55,7 @@ def drawn(*names: str, moved: Sequence[str] = (), **details: Any) -> list[Drawn]
 def stored(mask: Mask, location: str = "m1", *, pixels: BoolMask | None = None) -> Stored:
     """A mask as it would be read back, its pixels exchanged if others are given."""
     held = mask.mask if pixels is None else pixels
-    return Stored(mask.key, pixels_sha256(held), location, mask.label, mask.claim, held)
+    return Stored(mask.key, mask_sha256(held), location, mask.label, mask.claim, held)
 
 
 def written(many: Sequence[Drawn], *given: Stored, **options: Any) -> Mask:
@@ -213,7 +213,7 @@ def damaged(proof: Stored, how: str) -> Stored:
         return replace(proof, mask=proof.mask.reshape(FRAME[::-1]))
     pixels = proof.mask.copy()
     pixels[0, 5] ^= True
-    return replace(proof, mask=pixels, digest=pixels_sha256(pixels))
+    return replace(proof, mask=pixels, digest=mask_sha256(pixels))
 
 
 def test_a_mask_that_lists_a_polygon_without_its_pixels_does_not_account_for_it() -> None:

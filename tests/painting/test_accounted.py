@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from polymask import ImageRecord, Instance, LabelMap, Polygon
 from polymask.ledger import Reason
 from polymask.model import Runs
-from polymask.painting import strips
 from polymask.painting.accounted import (
     BACKGROUND,
     CROWD,
@@ -115,14 +114,11 @@ boxes = st.builds(
 
 @given(st.lists(boxes, max_size=6), st.sampled_from(["keep", "void", "skip"]), st.booleans())
 def test_as_painted_pixel_by_pixel(instances: list[Instance], crowd: str, index: bool) -> None:
-    """An independent painting tells which instances have a pixel of their label's; in strips, the same."""
+    """An independent painting tells which instances have a pixel of their label's."""
     record = ImageRecord(1, "a.jpg", FRAME, instances)
     held = {place for place, shown in enumerate(_shown(instances, crowd, index=index)) if shown}
-    for kind in (Painting, strips.StripedPainting):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(strips, "STRIP_PIXELS", 16)
-            account = Account(kind(record, LABELS, Rules(crowd=crowd)), index=index)
-            assert held == set(range(len(instances))) - account.unaccounted.keys()
+    account = Account(Painting(record, LABELS, Rules(crowd=crowd)), index=index)
+    assert held == set(range(len(instances))) - account.unaccounted.keys()
 
 
 def _shown(instances: list[Instance], crowd: str, *, index: bool) -> list[bool]:

@@ -1,5 +1,7 @@
 """Merging: overlap rules, conflicts, crowd, holes, borders."""
 
+import random
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -15,6 +17,7 @@ from polymask import (
     LabelError,
     LabelMap,
     LimitError,
+    Limits,
     Polygon,
     Runs,
     conflicts,
@@ -24,6 +27,8 @@ from polymask import (
 )
 from polymask.painting.borders import border
 from polymask.painting.painting import Painting, Rules
+from polymask.raster.painted import fill
+from tests.raster.scenes import random_painting
 from tests.support.oracles import drawn
 
 FRAME = (7, 9)
@@ -229,13 +234,13 @@ def test_instance_ids_number_the_instances_in_paint_order() -> None:
     """The id on top owns the pixel; void stays void; a background instance has none."""
     three = record(*PAIR.instances, instance(3, "background", box(0, 0, 1, 1)))
     painting = Painting(three, LABELS, Rules(overlap="void"))
-    assert (painting.instance_ids(255) == drawn(".111..", "11vv22", "..2222")).all()
+    assert (fill(painting.instance_ids(255)) == drawn(".111..", "11vv22", "..2222")).all()
 
 
 def test_more_instances_than_numbers_are_refused() -> None:
     """254 instances can be numbered in 8 bits, 255 cannot."""
     many = [instance(n, "a", box(0, 0, 1, 1)) for n in range(255)]
-    assert Painting(record(*many[:254]), LABELS, Rules()).instance_ids(255).max() == 254
+    assert Painting(record(*many[:254]), LABELS, Rules()).instance_ids(255).value.max() == 254
     with pytest.raises(LimitError, match="255 instances"):
         Painting(record(*many), LABELS, Rules()).instance_ids(255)
 
@@ -310,33 +315,42 @@ def test_a_border_is_where_a_window_holds_two_owners(owners: np.ndarray, width: 
     assert border(owners, width).tolist() == expected
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 7), st.integers(0, 11), st.integers(1, 12)), min_size=1, max_size=24),
-    st.sampled_from(["last", "first", "void"]),
-)
-def test_conflicts_counted_at_once_are_those_counted_one_by_one(
-    rows: list[tuple[int, int, int]], overlap: str
+@pytest.mark.parametrize("rule", ["last", "void"])
+@pytest.mark.parametrize("width", [1, 2, 9])
+def test_a_border_that_is_painted_in_strips_is_that_of_the_whole(
+    rule: str, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The quick way for a crowd of labels gives what the plain loop gives, owners and all."""
-    boxes = [(f"label {label}", start, start + length) for label, start, length in rows]
-    record = ImageRecord(
-        1,
-        "a.jpg",
-        (1, 24),
-        tuple(
-            Instance(i, label, Polygon([(start, 0), (stop, 0), (stop, 1), (start, 1)]))
-            for i, (label, start, stop) in enumerate(boxes)
-        ),
-    )
-    plain = conflicts(record, overlap=overlap)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("polymask.painting.conflicts._FEW", 0)
-        assert conflicts(record, overlap=overlap) == plain
+    """Mask, counts and instance ids of crooked scenes; strips are of two rows and more."""
+    monkeypatch.setattr("polymask.raster.painted.STRIP_PIXELS", 1)
+    rng = random.Random(width)
+    for _ in range(30):
+        scene = random_painting(rng, rule)
+        rules = replace(scene.rules, border=width)
+        painting = Painting(scene.record, scene.label_map, rules)
+        void, owners = scene.label_map.void, scene.owners(0, scene.record.frame[0])
+        expected = scene.index.copy()
+        expected[border(owners, width)] = void
+        np.testing.assert_array_equal(painting.index, expected)
+        assert painting.pixels == dict(zip(*np.unique(expected, return_counts=True), strict=True))
+        ids = np.where(expected == void, 65535, owners)
+        np.testing.assert_array_equal(fill(painting.instance_ids(65535), np.uint16), ids)
+        without = np.where(scene.index == void, 65535, owners)
+        np.testing.assert_array_equal(fill(scene.instance_ids(65535), np.uint16), without)
 
 
 def test_labels_over_one_another_in_too_many_ways_are_refused_instead_of_counted_for_hours() -> None:
     """A staircase of 900 labels: as many sets as labels, each with as many members."""
     steps = [Polygon([(0, 0), (901 - n, 0), (901 - n, 1), (0, 1)]) for n in range(900)]
     instances = tuple(Instance(n, f"label {n}", (step,)) for n, step in enumerate(steps))
-    with pytest.raises(LimitError, match=r"up to 900 labels claim the same pixel.*--only"):
+    with pytest.raises(LimitError, match=r"hundreds of labels.*--max-conflict-pairs"):
         conflicts(ImageRecord(1, "a.jpg", (1, 901), instances))
+
+
+def test_the_limit_on_overlaps_is_raised_by_its_flag() -> None:
+    """Six labels on one pixel are fifteen pairs, all owned by the last."""
+    boxes = [instance(n, f"label {n}", box(0, 0, 1, 1)) for n in range(6)]
+    labels = LabelMap.from_names([i.label for i in boxes])
+    with pytest.raises(LimitError, match="more than 14 pairs"):
+        _ = Painting(record(*boxes), labels, Rules(), limits=Limits(max_conflict_pairs=14)).painted
+    painting = Painting(record(*boxes), labels, Rules(), limits=Limits(max_conflict_pairs=15))
+    assert len(painting.conflicts) == 15

@@ -11,9 +11,11 @@ from polymask.in_place.protocols import Stored
 from polymask.provenance.claims import (
     bounded,
     details_sha256,
+    digest_of,
     key_of,
     merged_attributes,
     new_mask,
+    recomputed,
     same_details,
     values,
 )
@@ -24,7 +26,7 @@ MASK = new_mask("cat", np.ones((2, 3), bool), SOURCES, pixel_rule="center", dele
 
 
 def stored(claim: Any, label: str = "cat") -> Stored:
-    return Stored(claim["key"], claim["pixels_sha256"], "m1", label, claim, MASK.mask)
+    return Stored(claim["key"], claim["mask_sha256"], "m1", label, claim, MASK.mask)
 
 
 def test_a_claim_in_a_servers_words_is_the_same_claim() -> None:
@@ -43,7 +45,7 @@ def test_a_claim_in_a_servers_words_is_the_same_claim() -> None:
         ({"label": "dog"}, False),
         ({"pixel_rule": "pil"}, False),
         ({"deletes": False}, False),
-        ({"pixels_sha256": "2"}, False),
+        ({"mask_sha256": "2"}, False),
         ({"sources": [SOURCES[0] | {"details_sha256": "2"}]}, False),
         ({"sources": [SOURCES[0] | {"deleted": True}]}, False),
     ],
@@ -54,11 +56,13 @@ def test_a_key_follows_from_what_is_known(change: Any, same: bool) -> None:
 
 
 def test_the_key_of_an_earlier_claim_follows_from_what_it_tells() -> None:
-    """They knew neither details nor deletions."""
-    claim = {name: value for name, value in MASK.claim.items() if name != "deletes"}
-    earlier = claim | {"sources": [{"id": "p1", "sha256": "0" * 64}]}
-    told = ["cat", "center", [2, 3], MASK.claim["pixels_sha256"], [["p1", "0" * 64]]]
+    """They knew neither details nor deletions, and had another digest of the pixels."""
+    claim = {name: value for name, value in MASK.claim.items() if name not in ("deletes", "mask_sha256")}
+    digest = hashlib.sha256(b"\1" * 6).hexdigest()
+    earlier = claim | {"sources": [{"id": "p1", "sha256": "0" * 64}], "pixels_sha256": digest}
+    told = ["cat", "center", [2, 3], digest, [["p1", "0" * 64]]]
     assert key_of(earlier) == hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    assert digest_of(earlier) == recomputed(earlier, MASK.mask) == digest
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import numpy as np
 from polymask import ImageRecord, Instance, LabelMap, Polygon
 from polymask.painting.painting import Painting
 from polymask.painting.rules import OVERLAP_RULES, Rules
-from polymask.raster.sweep import Scene
 
 NAMES = ("a", "b", "c", "d", "e")
 MAPS = (
@@ -17,20 +16,6 @@ MAPS = (
     LabelMap.from_values({"a": 5, "b": 2, "c": 0, "d": 3, "e": 9, "background": 7}),
     LabelMap.from_values({name: 700 * number for number, name in enumerate(NAMES, 1)}),
 )
-
-
-def scene_of(painting: Painting) -> Scene:
-    """What a painting's rules mean for the sweep."""
-    rules, labels = painting.rules, painting.label_map
-    return Scene(
-        order=painting.paint_order,
-        values=painting.values,
-        labels=[place if place < len(labels.labels) else -1 for place in painting._places],
-        frame=painting.record.frame,
-        background=labels.background,
-        void=labels.void if rules.overlap == "void" else None,
-        owned=rules.overlap not in ("void", "error"),
-    )
 
 
 def random_painting(rng: random.Random, rule: str, frame: tuple[int, int] | None = None) -> Painting:

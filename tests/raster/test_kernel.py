@@ -22,11 +22,10 @@ from polymask.errors import GeometryError
 from polymask.formats.coco import native_json
 from polymask.model import Runs
 from polymask.raster import kernel
-from polymask.raster import overlaps as claims
 from polymask.raster.kernel import Outlines
 from polymask.raster.rules import center
 from polymask.raster.runs import counts_from_string, from_runs
-from polymask.raster.spans import Int64, SpanTable
+from polymask.raster.spans import SpanTable, paint
 
 compiled = pytest.mark.skipif(
     native.compiled is None, reason="the compiled kernel is not built or not wanted"
@@ -176,11 +175,9 @@ def test_buffers_that_do_not_fit_together_are_refused() -> None:
     with pytest.raises(TypeError):
         module.spans([np.zeros((2, 2))], ["0"], [0], 1, 4, 4)
     with pytest.raises(ValueError, match="outside the mask"):
-        module.paint(np.zeros((1, 4), np.uint8), table, ints(0, 1), ints(0), ints(1), None)
+        module.paint(np.zeros((1, 4), np.uint8), table, ints(0, 1), ints(0), ints(1))
     with pytest.raises(ValueError, match="does not hold"):
-        module.paint(np.zeros((1, 9), np.uint8), table, ints(0, 1), ints(0), ints(256), None)
-    with pytest.raises(ValueError, match="do not fit"):
-        module.claims(np.array([[7, 0, 1]], np.int32), ints(0, 1), ints(0), 1, 4)
+        module.paint(np.zeros((1, 9), np.uint8), table, ints(0, 1), ints(0), ints(256))
 
 
 @compiled
@@ -254,38 +251,20 @@ def tabled(many: list[list[tuple[int, int, int]]]) -> SpanTable:
 
 
 @compiled
-@given(spans, st.data())
-def test_claims_are_those_of_the_reference(
-    many: list[list[tuple[int, int, int]]], data: st.DataObject
-) -> None:
-    """Labeled and contested pixels, the sets that claim them, and who is on top."""
-    table, n = tabled(many), len(many)
-    groups = data.draw(st.lists(st.sampled_from([-1, 0, 1, 63, 64, 130]), min_size=n, max_size=n))
-    fast, slow = kernel.find_claims(table, groups, frame=(4, 13)), claims.find(table, groups, frame=(4, 13))
-    assert (fast.labeled, fast.contested) == (slow.labeled, slow.contested)
-    mask = np.zeros((4, 13), np.uint8)
-    kernel.paint_all(mask, table, order=range(n), values=[max(group, 0) for group in groups])
-    args: dict[str, Any] = {"places": np.arange(131), "owners": 131}
-    shown = kernel.tally(mask, fast, **args).tolist(), claims.tally(mask, slow, **args).tolist()
-    assert dict(zip(fast.sets, shown[0], strict=True)) == dict(zip(slow.sets, shown[1], strict=True))
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32])
 @given(many=spans, seed=st.integers(0, 99))
-def test_painting_counts_what_it_leaves(
-    dtype: type[np.unsignedinteger[Any]], many: list[list[tuple[int, int, int]]], seed: int
+def test_painting_is_that_of_the_reference(
+    dtype: type[np.integer[Any]], many: list[list[tuple[int, int, int]]], seed: int
 ) -> None:
-    """The pixels by value are those of the finished mask, whatever covered what."""
+    """Whatever covers what."""
     table, order = tabled(many), list(range(len(many)))
     random.Random(seed).shuffle(order)
     values = [(7 * index + seed) % 11 * (1 if dtype is np.uint8 else 400) for index in range(len(many))]
-    mask, plain = np.full((4, 13), 3, dtype), np.full((4, 13), 3, dtype)
-    counts: Int64 = kernel.paint_blank(mask, table, order=order, values=values)
+    mask, expected = np.full((4, 13), 3, dtype), np.full((4, 13), 3, dtype)
+    kernel.paint_all(mask, table, order=order, values=values)
     for index in order:
-        for row, start, stop in zip(table[index].row, table[index].start, table[index].stop, strict=True):
-            plain[row, start:stop] = values[index]
-    np.testing.assert_array_equal(mask, plain)
-    assert np.trim_zeros(counts, "b").tolist() == np.bincount(plain.reshape(-1)).tolist()
+        paint(expected, table[index], values[index])
+    np.testing.assert_array_equal(mask, expected)
 
 
 numbers = st.one_of(

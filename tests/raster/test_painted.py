@@ -155,3 +155,59 @@ def test_pixels_without_bytes_are_refused() -> None:
         module.scan(np.zeros((2, 2), np.int32), 0)
     with pytest.raises(ValueError, match="1 or 2 bytes"):
         module.mask_runs(np.zeros((2, 2), np.int32))
+
+
+@compiled
+@given(masks, st.integers(0, 2))
+def test_the_twins_fill_alike(mask: Any, background: int) -> None:
+    """Pixel by pixel, in 8 and 16 bit."""
+    spans = scan(mask, background=background)
+    for dtype in [np.uint8, np.uint16] if mask.max() < 256 else [np.uint16]:
+        slow = np.full(mask.shape, background, dtype)
+        painted._fill(spans, slow)
+        np.testing.assert_array_equal(fill(spans, dtype), slow)
+
+
+@compiled
+def test_a_wrong_fill_is_refused() -> None:
+    """Spans outside the mask, and values that it does not hold, write nothing."""
+    module: Any = native.compiled
+    spans = scan(np.array([[0, 300]], np.uint16))
+    for mask in (np.zeros((1, 1), np.uint16), np.zeros((1, 2), np.uint8), np.zeros((0, 2), np.uint16)):
+        with pytest.raises(ValueError, match="sorted, disjoint, in the frame"):
+            module.fill(*spans.arrays, mask)
+        assert not mask.any()
+
+
+@given(masks, st.integers(0, 2), st.lists(st.sampled_from([0, 1, 2, 500]), min_size=4, max_size=4))
+def test_mapped_spans_are_those_of_the_mapped_mask(mask: Any, background: int, values: list[int]) -> None:
+    """Neighbors that become one value become one, and what becomes the background goes."""
+    table = np.arange(65536, dtype=np.uint16)
+    table[[0, 1, 2, 255]] = values
+    expected = table[mask.astype(np.uint16)]
+    spans = painted.mapped(scan(mask, background=background), table)
+    assert spans_of(spans) == spans_of(scan(expected, background=spans.background))
+    assert (fill(spans, np.uint16) == expected).all()
+
+
+@given(masks, st.integers(0, 50), st.integers(0, 50))
+def test_some_rows_are_a_mask_of_their_own(mask: Any, one: int, other: int) -> None:
+    """Half-open, and counted from the first of them."""
+    top, bottom = sorted((min(one, len(mask)), min(other, len(mask))))
+    assert (fill(scan(mask).within(top, bottom), np.uint16) == mask[top:bottom]).all()
+
+
+@given(masks, st.integers(1, 9))
+def test_rows_that_come_in_strips_are_the_mask(mask: Any, least: int) -> None:
+    """However many at a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(painted, "STRIP_PIXELS", 1)
+        spans = painted.scan_rows(lambda top, bottom: mask[top:bottom], mask.shape, least=least)
+    assert spans_of(spans) == spans_of(scan(mask))
+
+
+def test_a_mask_that_may_only_be_read_is_scanned() -> None:
+    """In any order of bytes and of axes."""
+    mask = np.asfortranarray(np.array([[0, 300], [7, 0]], ">u2"))
+    mask.flags.writeable = False
+    assert spans_of(scan(mask)) == [(0, 1, 2, 300), (1, 0, 1, 7)]

@@ -180,10 +180,9 @@ def test_images_too_large_for_a_canvas_are_shown_reduced(tmp_path, monkeypatch):
 
 
 def test_facts_of_large_frames_are_those_of_small_ones(tmp_path, monkeypatch):
-    """Counted in strips, and in blocks."""
+    """Counted in blocks."""
     convert(SAMPLE, tmp_path / "out", overlap="first")
     whole = preview([tmp_path / "out", SAMPLE], tmp_path / "whole.html").facts
-    monkeypatch.setattr("polymask.painting.strips.STRIP_PIXELS", 1000)
     monkeypatch.setattr("polymask.report.survey._BLOCK", 1000)
     assert preview([tmp_path / "out", SAMPLE], tmp_path / "strips.html").facts == whole
 

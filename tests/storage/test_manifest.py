@@ -55,7 +55,7 @@ def test_blocks_are_whole_lines_joined(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def entry(name: str, **more: str) -> bytes:
-    return manifest_line({"name": name, "mask": f"masks/{name}.png", "pixels_sha256": "00"} | more)
+    return manifest_line({"name": name, "mask": f"masks/{name}.png", "mask_sha256": "00"} | more)
 
 
 def test_entries_are_the_lines_by_name_the_last_of_a_name_counts() -> None:

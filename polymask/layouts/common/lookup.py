@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from polymask.codecs.png import encode_png
+from polymask.codecs.painted_png import encode
 from polymask.errors import FormatError, LabelError
 from polymask.labels.label_map import VOID_16, LabelMap
 from polymask.layouts import Drawn, LayoutOptions
 from polymask.model import Frame, IndexMask, Label
 from polymask.painting.painting import Painting
-from polymask.provenance.digest import pixels_sha256
+from polymask.raster.painted import PaintedSpans, mapped
 
 ID2LABEL = "id2label.json"
 BACKGROUND = "background"
@@ -92,14 +92,11 @@ def lookup(values: Mapping[int, int], *, default: int, dtype: DTypeLike) -> NDAr
     return table
 
 
-def without_void(index: IndexMask, label_map: LabelMap) -> IndexMask:
+def without_void(painted: PaintedSpans, label_map: LabelMap) -> PaintedSpans:
     """The mask as layouts with one word for background and void hold it: void becomes background."""
-    void = index == label_map.void
-    if not void.any():
-        return index
-    mask = index.copy()
-    mask[void] = label_map.background
-    return mask
+    table = np.arange(VOID_16 + 1, dtype=np.uint16)
+    table[label_map.void] = label_map.background
+    return mapped(painted, table)
 
 
 def painted(labels: Mapping[str, IndexMask], label_map: LabelMap, *, frame: Frame | None = None) -> IndexMask:
@@ -123,6 +120,6 @@ def painted(labels: Mapping[str, IndexMask], label_map: LabelMap, *, frame: Fram
 
 def gray_mask(painting: Painting, path: str) -> Drawn:
     """An image whose only file is its index mask, as gray PNG at a path."""
-    digest = pixels_sha256(painting.index)
-    files = ((path, encode_png(painting.index)),)
-    return Drawn(name=painting.record.name, mask=path, pixels_sha256=digest, files=files)
+    dtype = painting.label_map.dtype
+    files = ((path, encode(painting.painted, depth=8 * np.dtype(dtype).itemsize)),)
+    return Drawn(name=painting.record.name, mask=path, painted=painting.painted, dtype=dtype, files=files)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.errors import FormatError
+from polymask.model import Frame
 from polymask.raster.painted import PaintedSpans
 from polymask.raster.scanlines import zlib_stream
 
@@ -36,9 +37,9 @@ def encode(painted: PaintedSpans, *, depth: int = 8, palette: NDArray[np.uint8] 
     _check(painted, 1 << depth if palette is None else len(palette))
     stream = zlib_stream(painted, pixel=depth // 8)
     if palette is None:
-        return _file(painted, (depth, GRAY), stream)
+        return png_file(painted.frame, (depth, GRAY), stream)
     colors = np.ascontiguousarray(palette, np.uint8).tobytes()
-    return _file(painted, (depth, INDEXED), stream, _chunk(b"PLTE", colors))
+    return png_file(painted.frame, (depth, INDEXED), stream, _chunk(b"PLTE", colors))
 
 
 def encode_colors(painted: PaintedSpans, colors: NDArray[np.uint8]) -> bytes:
@@ -56,7 +57,7 @@ def encode_colors(painted: PaintedSpans, colors: NDArray[np.uint8]) -> bytes:
     _check(painted, len(colors))
     bands = colors.shape[1]
     stream = zlib_stream(painted, pixel=bands, table=np.ascontiguousarray(colors))
-    return _file(painted, (8, COLOR if bands == 3 else RGBA), stream)
+    return png_file(painted.frame, (8, COLOR if bands == 3 else RGBA), stream)
 
 
 def _check(painted: PaintedSpans, values: int) -> None:
@@ -65,9 +66,9 @@ def _check(painted: PaintedSpans, values: int) -> None:
         raise FormatError(f"the mask has a value {largest}; this PNG holds 0 to {values - 1}")
 
 
-def _file(painted: PaintedSpans, kind: tuple[int, int], stream: bytes, *chunks: bytes) -> bytes:
-    """A whole file: bit depth and color type, further chunks, and the compressed scanlines."""
-    height, width = painted.frame
+def png_file(frame: Frame, kind: tuple[int, int], stream: bytes, *chunks: bytes) -> bytes:
+    """A whole file: frame, bit depth and color type, the compressed scanlines, and chunks before these."""
+    height, width = frame
     header = struct.pack(">IIBBBBB", width, height, *kind, 0, 0, 0)
     parts = [SIGNATURE, _chunk(b"IHDR", header), *chunks, *_data(stream), _chunk(b"IEND", b"")]
     return b"".join(parts)
