@@ -19,7 +19,7 @@ from polymask.formats.reading.records import Made, Notes, Page, files, gather, l
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.ledger import BOX, Omitted
 from polymask.model import Frame, ImageRecord, Instance, Polygon, Runs, Shape
-from polymask.raster.kernel import run_counts
+from polymask.raster.runs import run_counts
 
 MANY = True
 UNSUPPORTED = ("polyline",)

@@ -20,8 +20,9 @@ from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, store
 from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask, Runs
 from polymask.painting.painting import Painting
-from polymask.raster.kernel import paint_all, run_counts, run_spans
+from polymask.raster.kernel import paint_all
 from polymask.raster.painted import solid
+from polymask.raster.runs import run_counts, run_spans
 from polymask.raster.spans import SpanTable, paint
 from polymask.storage.manifest import MANIFEST
 

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from polymask.errors import GeometryError, InputError, unknown
 from polymask.model import BoolMask, Frame, Polygon, Ring, Runs, Shape
 from polymask.native import KERNEL
-from polymask.raster.kernel import Outlines, center_spans, run_spans, united
+from polymask.raster.kernel import Outlines, center_spans, united
 from polymask.raster.rules import center, opencv, pillow, pycocotools, scikit_image
+from polymask.raster.runs import run_spans
 from polymask.raster.spans import Int64, SpanTable, paint
 from polymask.validation import as_frame
 

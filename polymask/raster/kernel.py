@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from polymask.model import Frame, IndexMask, Ring, Runs
+from polymask.model import Frame, IndexMask, Ring
 from polymask.native import compiled
-from polymask.raster import runs
 from polymask.raster.rules import center
 from polymask.raster.spans import Int64, SpanTable, paint, split, union
 
@@ -44,23 +43,6 @@ def united(intervals: tuple[Int64, Int64], outlines: Outlines, frame: Frame) -> 
     shift = (np.array(outlines.shapes, np.int64)[polygon] - polygon) * group
     start, stop = union(intervals[0] + shift, intervals[1] + shift)
     return split(start, stop, groups=outlines.count, frame=frame)
-
-
-def run_counts(text: str) -> ArrayLike:
-    """The counts in a compressed COCO RLE text; see `runs.counts_from_string`."""
-    counts = compiled.counts(text) if compiled else None
-    return runs.counts_from_string(text) if counts is None else np.frombuffer(counts, np.int64)
-
-
-def run_spans(given: Runs, *, rows: tuple[int, int] | None = None) -> NDArray[np.int32]:
-    """The (n, 3) rows of a span table for a run-length encoding; see `runs.from_runs`."""
-    height, width = given.frame
-    first, last = rows or (0, height)
-    table = compiled.runs(given.counts, height, width, first, last) if compiled else None
-    if table is None:
-        spans = runs.from_runs(given, rows=rows)
-        return np.stack([spans.row, spans.start, spans.stop], axis=1)
-    return np.frombuffer(table, np.int32).reshape(-1, 3)
 
 
 def paint_all(

@@ -4,10 +4,11 @@ Runs go down the columns of the whole frame; spans go along its rows.
 """
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from polymask.errors import GeometryError
 from polymask.model import Frame, Runs, Spans
+from polymask.native import compiled
 from polymask.raster.spans import Int64, flat_indices
 
 
@@ -128,3 +129,20 @@ def full_frame(frame: Frame) -> Spans:
     """Every pixel of a (height, width) frame."""
     rows = np.arange(frame[0], dtype=np.int32)
     return Spans(rows, np.zeros_like(rows), np.full_like(rows, frame[1]))
+
+
+def run_counts(text: str) -> ArrayLike:
+    """The counts in a compressed COCO RLE text; see `counts_from_string`."""
+    counts = compiled.counts(text) if compiled else None
+    return counts_from_string(text) if counts is None else np.frombuffer(counts, np.int64)
+
+
+def run_spans(runs: Runs, *, rows: tuple[int, int] | None = None) -> NDArray[np.int32]:
+    """The (n, 3) rows of a span table for a run-length encoding; see `from_runs`."""
+    height, width = runs.frame
+    first, last = rows or (0, height)
+    table = compiled.runs(runs.counts, height, width, first, last) if compiled else None
+    if table is None:
+        spans = from_runs(runs, rows=rows)
+        return np.stack([spans.row, spans.start, spans.stop], axis=1)
+    return np.frombuffer(table, np.int32).reshape(-1, 3)

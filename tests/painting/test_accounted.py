@@ -9,12 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polymask import ImageRecord, Instance, LabelMap, Polygon
-from polymask.ledger import Reason
+from polymask.ledger import NO_PIXEL, Reason
 from polymask.model import Runs
 from polymask.painting.accounted import (
     BACKGROUND,
     CROWD,
-    EMPTY,
     HIDDEN,
     VOID,
     Account,
@@ -40,7 +39,7 @@ def reasons(*instances: Instance, index: bool = True, **rules: Any) -> dict[int,
 def test_what_is_read_and_not_painted_is_not_accounted_for() -> None:
     """Background, void, names that stand for them, crowds left out, and what covers no pixel."""
     odd = [box(1, "background", 0, 0), box(2, "__ignore__", 2, 0), box(3, "fog", 4, 0), box(4, "cat", 90, 90)]
-    told = {0: BACKGROUND, 1: VOID, 2: VOID, 3: EMPTY}
+    told = {0: BACKGROUND, 1: VOID, 2: VOID, 3: NO_PIXEL}
     for index in (True, False):
         assert reasons(*odd, box(5, "bird", 6, 4), index=index) == told
     crowd = box(1, "cat", 0, 0, crowd=True)
@@ -87,7 +86,7 @@ def test_positions_are_those_of_the_record_as_it_is_declared() -> None:
     record = replace(declared, instances=declared.instances[2:])
     choice = LabelChoice(label_map=LABELS, only=frozenset({"cat"}))
     account = Account(Painting(record, LABELS, Rules()), index=True, declared=declared, choice=choice)
-    assert account.unpainted == {0: NOT_IN_MAP, 1: NOT_CHOSEN, 3: EMPTY}
+    assert account.unpainted == {0: NOT_IN_MAP, 1: NOT_CHOSEN, 3: NO_PIXEL}
     assert account.deletable == [2]
     assert account.remaining == replace(record, instances=record.instances[1:])
 
@@ -97,7 +96,7 @@ def test_a_mask_that_is_there_asks_for_labels_and_rules_alone() -> None:
     record = ImageRecord(1, "a.jpg", FRAME, (box(1, "cat", 90, 90), box(2, "background", 0, 0)))
     painting = Painting(record, LABELS, Rules())
     assert Account(painting, index=True, is_drawn=False).unpainted == {1: BACKGROUND}
-    assert Account(painting, index=True).unpainted == {0: EMPTY, 1: BACKGROUND}
+    assert Account(painting, index=True).unpainted == {0: NO_PIXEL, 1: BACKGROUND}
 
 
 boxes = st.builds(

@@ -24,7 +24,7 @@ from polymask.model import Runs
 from polymask.raster import kernel
 from polymask.raster.kernel import Outlines
 from polymask.raster.rules import center
-from polymask.raster.runs import counts_from_string, from_runs
+from polymask.raster.runs import counts_from_string, from_runs, run_counts, run_spans
 from polymask.raster.spans import SpanTable, paint
 
 compiled = pytest.mark.skipif(
@@ -192,7 +192,7 @@ def test_compiled_spans_of_runs_are_those_of_the_reference(
     for part in (None, (top, bottom)):
         spans = from_runs(given_runs, rows=part)
         wanted = np.stack([spans.row, spans.start, spans.stop], axis=1)
-        np.testing.assert_array_equal(kernel.run_spans(given_runs, rows=part), wanted)
+        np.testing.assert_array_equal(run_spans(given_runs, rows=part), wanted)
 
 
 @compiled
@@ -213,7 +213,7 @@ def test_compiled_counts_are_those_of_the_reference(text: str) -> None:
         assert max(map(abs, expected)) > 2**60
     else:
         assert np.frombuffer(found, np.int64).tolist() == expected
-    assert np.array_equal(np.asarray(kernel.run_counts(text), object), np.asarray(expected, object))
+    assert np.array_equal(np.asarray(run_counts(text), object), np.asarray(expected, object))
 
 
 @compiled
@@ -222,7 +222,7 @@ def test_runs_of_very_many_rows_go_to_the_reference() -> None:
     tall = Runs([3, 2, 2**25 - 5], (2**25, 1))
     module: Any = native.compiled
     assert module.runs(tall.counts, *tall.frame, 0, 2**25) is None
-    assert kernel.run_spans(tall).tolist() == [[3, 0, 1], [4, 0, 1]]
+    assert run_spans(tall).tolist() == [[3, 0, 1], [4, 0, 1]]
 
 
 @compiled

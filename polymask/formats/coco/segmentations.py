@@ -12,7 +12,7 @@ from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.ledger import BOX, EMPTY, Omitted
 from polymask.limits import Limits
 from polymask.model import Frame, Instance, Polygon, Runs, Shape
-from polymask.raster.kernel import run_counts
+from polymask.raster.runs import run_counts
 
 
 class _Rle(msgspec.Struct):

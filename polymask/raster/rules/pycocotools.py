@@ -11,8 +11,8 @@ import numpy as np
 
 from polymask.errors import GeometryError
 from polymask.model import Frame, Ring, Runs, Spans
-from polymask.raster.kernel import run_counts, run_spans
 from polymask.raster.rules.parity import by_polygon, refuse_far, span_keys
+from polymask.raster.runs import run_counts, run_spans
 from polymask.raster.spans import Int64
 
 SCALE = 5
