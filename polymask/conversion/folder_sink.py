@@ -93,7 +93,7 @@ class FolderSink:
         """The manifest's line of a mask whose polygons are deleted, or None where its sources are all there.
 
         Raises `InputError` for a record that is neither what the mask was made of nor what a deletion
-        leaves of it: new instances cannot join the mask, and what else is gone was somebody's edit.
+        leaves of it: new instances cannot join the mask, and other instances that are gone were erased.
         """
         entry = self.standing.entries.get(record.name, {})
         known = {(str(key), digest) for key, digest in entry.get("sources", ())}
@@ -117,18 +117,18 @@ class FolderSink:
     def write(self, drawn: Drawn) -> bool:
         """Put an image's files in place; False where all of them are there already.
 
-        Raises `InputError` where one is there that differs and may not be replaced.
+        Raises `InputError` where a file differs and may not be replaced.
         """
         missing = []
         replaceable = self.overwrite or (self.standing.resumes and drawn.name not in self.standing.entries)
         for path, data in drawn.files:
-            there = self.root.read(path)
-            if there is not None and not replaceable and same_picture(there, data):
+            stored = self.root.read(path)
+            if stored is not None and not replaceable and same_picture(stored, data):
                 continue
-            if there is not None and there != data and not replaceable:
+            if stored is not None and stored != data and not replaceable:
                 problem = "is not what this run would write (edited, or of a changed source)"
                 raise self.dest.refusal(path, problem)
-            if there != data:
+            if stored != data:
                 missing.append((path, data))
         for path, data in missing:
             self.root.write(path, data)
@@ -136,11 +136,11 @@ class FolderSink:
         return bool(missing)
 
     def _remove_stale(self, drawn: Drawn) -> None:
-        """A mask that went elsewhere, and masks of labels that the image no longer has."""
-        before = self.standing.entries.get(drawn.name, {})
-        labels = before.get("labels", {})
-        if self.overwrite and not labels and before.get("mask", drawn.mask) != drawn.mask:
-            self.root.remove(before["mask"])
+        """Remove a mask that an earlier run put elsewhere, and those of labels that the image lost."""
+        entry = self.standing.entries.get(drawn.name, {})
+        labels = entry.get("labels", {})
+        if self.overwrite and not labels and entry.get("mask", drawn.mask) != drawn.mask:
+            self.root.remove(entry["mask"])
         for label in labels if self.overwrite and "#" not in drawn.mask else ():
             if label not in (drawn.labels or {}):
                 self.root.remove(f"{drawn.mask}/{label}.png")
