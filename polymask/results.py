@@ -159,7 +159,7 @@ class Tally:
         report.skipped.extend(outcome.skipped)
         report.deleted += outcome.deleted
         if outcome.failure is not None:
-            reason = str(outcome.failure).removeprefix(f"{outcome.name}: ")  # it is told beside its name
+            reason = str(outcome.failure).removeprefix(f"{outcome.name}: ")  # the name stands beside it
             report.failures.append(Skipped(outcome.name, reason))
             report.exit_code = max(report.exit_code, _exit_code(outcome.failure))
             report.written += outcome.changed
@@ -181,16 +181,16 @@ class Tally:
         counts["pixels"] += pixels
 
     def merge(self, other: "Tally") -> None:
-        """Add what another tally holds, behind what this one does."""
-        mine, more = self.report, other.report
+        """Add what another tally holds, after what this tally holds."""
+        report, added = self.report, other.report
         for name in _NUMBERS:
-            setattr(mine, name, getattr(mine, name) + getattr(more, name))
+            setattr(report, name, getattr(report, name) + getattr(added, name))
         for name in _LISTS:
-            getattr(mine, name).extend(getattr(more, name))
-        mine.left_out += more.left_out
-        mine.exit_code = max(mine.exit_code, more.exit_code)
+            getattr(report, name).extend(getattr(added, name))
+        report.left_out += added.left_out
+        report.exit_code = max(report.exit_code, added.exit_code)
         self._conflicts.add(other._conflicts.conflicts)
-        for name, counts in more.labels.items():
+        for name, counts in added.labels.items():
             self._count(name, counts["instances"], counts["pixels"])
 
     def finished(self) -> Report:
@@ -227,25 +227,25 @@ def add_declared(report: Report, ledger: Ledger, *, names: Sequence[str], indice
 
 
 def judge_painted(report: Report, *, shows_void: bool, is_part: bool = False) -> None:
-    """Tell a report whether nothing was painted though annotations were asked for: exit code 1.
+    """Note in a report where nothing was painted though the run had annotations: exit code 1.
 
     `shows_void` where the masks have pixels for what is painted as void. A part of a run, which may
     have no image of what is chosen, is not judged for it.
     """
     if is_part and (report.left_out[NOT_CHOSEN] or report.left_out[CROWD]):
         return
-    asked = (report.declared or 0) - report.left_out[OTHER_IMAGES]
+    chosen = (report.declared or 0) - report.left_out[OTHER_IMAGES]
     shown = report.painted + (report.left_out[VOID] if shows_void else 0)
-    if asked and not shown and not report.failures:
-        _tell_nothing_painted(report, asked, report.left_out - Counter({OTHER_IMAGES: asked}))
+    if chosen and not shown and not report.failures:
+        _note_nothing_painted(report, chosen, report.left_out - Counter({OTHER_IMAGES: chosen}))
 
 
 def judge_source(report: Report, ledger: Ledger | None) -> None:
-    """Tell a report of a source none of whose annotations is an instance that it painted nothing."""
+    """Note in a report that nothing was painted, where none of the source's annotations is an instance."""
     if ledger and ledger.declared and not ledger.instances:
-        _tell_nothing_painted(report, ledger.declared, ledger.omitted)
+        _note_nothing_painted(report, ledger.declared, ledger.omitted)
 
 
-def _tell_nothing_painted(report: Report, declared: int, left_out: Counter[Reason]) -> None:
+def _note_nothing_painted(report: Report, declared: int, left_out: Counter[Reason]) -> None:
     report.nothing_painted = nothing_painted(declared, left_out)
     report.exit_code = max(report.exit_code, 1)

@@ -1,10 +1,10 @@
-"""Deleting local polygons that stored masks prove, in an order that loses nothing when it is cut short.
+"""Deleting polygons that stored masks prove from a file, in an order that loses none when it is cut short.
 
-The order, under the lock of DEST: there is a journal → every mask is durable and in the manifest →
+The order, under the lock of DEST: a journal exists → every mask is durable and in the manifest →
 the annotation file is read again and must be what was read first → every mask is painted again from
 it and compared with what is stored → the file is backed up (fsync) → the journal notes what is about
 to happen (fsync) → the file is replaced by one without those polygons (temporary, fsync, rename,
-fsync of the folder). Only instances go of which the proven mask shows something: see `accounted`.
+fsync of the folder). Only instances that a proven mask accounts for are deleted: see `Account`.
 """
 
 from collections import Counter
@@ -41,17 +41,17 @@ from polymask.storage.local import Root
 from polymask.storage.safe_names import WORK
 
 MOST_NAMED = 3  # polygons in a note
-EARLIER = Reason("deleted", "which the deletion before left there: its mask does not hold it")
+EARLIER = Reason("deleted", "which an earlier deletion left there: its mask does not hold it")
 
 
 def begin_deleting(plan: Plan) -> None:
-    """Have a journal in DEST before its manifest speaks of what may be deleted."""
+    """Write a journal to DEST before its manifest speaks of what may be deleted."""
     assert isinstance(plan.sink.root, Root)
     begin(plan.sink.root)
 
 
 def delete_accounted(plan: Plan, report: Report) -> None:
-    """Delete the polygons that proven masks account for; tells in the report how many, and what stays.
+    """Delete the polygons that proven masks account for; the report says how many, and which stay.
 
     Raises `SourceChanged` where the file is no longer what was read, `ProofError` where a
     mask is not what the file says, `PolymaskError` above `max_delete`; then nothing is deleted.
@@ -66,25 +66,25 @@ def delete_accounted(plan: Plan, report: Report) -> None:
     annotations = open_annotations(path, format=plan.options.from_, options=plan.options.reading)
     if annotations.without is None:
         raise SourceChanged(f"{path} is no longer a file that polygons can be taken out of")
-    gone = _proven(plan, annotations, report)
-    _tell_what_stays(report, path)
-    deleted = sum(map(len, gone.values()))
+    proven = _proven(plan, annotations, report)
+    _note_why_polygons_stay(report, path)
+    deleted = sum(map(len, proven.values()))
     if not deleted:
         return
-    most = plan.options.max_delete
-    if most is not None and deleted > most:
-        raise PolymaskError(f"{deleted} polygons would be deleted, more than --max-delete {most}; none was")
-    after = annotations.without(data, gone)
+    limit = plan.options.max_delete
+    if limit is not None and deleted > limit:
+        raise PolymaskError(f"{deleted} polygons would be deleted, more than --max-delete {limit}; none was")
+    after = annotations.without(data, proven)
     lost = _replace(root, path, data, after, deleted=deleted)
     report.deleted = deleted
-    report.notes += [f"{path} was replaced, but {what} could not be kept" for what in lost]
+    report.notes += [f"{path} was replaced, but {attribute} could not be kept" for attribute in lost]
     report.notes.append(f"{deleted} polygons deleted from {path}; `polymask restore {root.path}` undoes it")
 
 
 def _proven(plan: Plan, annotations: Annotations, report: Report) -> dict[int, list[int]]:
-    """What may go: for an image's place, the positions in its record of the polygons that its mask holds.
+    """By image, the positions in its record of the polygons that its mask proves, which may be deleted.
 
-    Each stored mask equals one painted from the file as it is. What stays is told in the report.
+    Each stored mask must equal the mask that is painted from the file as it is. The report lists what stays.
     """
     folder = open_mask_folder(Folder(plan.sink.root.path, plan.options.limits))
     lines = plan.sink.written
@@ -107,7 +107,7 @@ def _prove(
         raise ProofError(f"{declared.name}: {reason}; nothing was deleted")
     record = plan.chosen(declared)
     if plan.sink.finished(record) is not None:
-        _note_what_stays(plan, declared, dict.fromkeys(range(len(declared.instances)), EARLIER), report)
+        _list_what_stays(plan, declared, dict.fromkeys(range(len(declared.instances)), EARLIER), report)
         return []
     painting = Painting(record, plan.label_map, plan.rules, limits=plan.options.limits)
     again = plan.layout.draw(painting, plan.layout_options)
@@ -118,11 +118,11 @@ def _prove(
         raise ProofError(
             f"{record.name}: {entry['mask']} is not the mask of its polygons; nothing was deleted"
         )
-    _note_what_stays(plan, declared, account.unaccounted, report)
+    _list_what_stays(plan, declared, account.unaccounted, report)
     return account.deletable
 
 
-def _note_what_stays(
+def _list_what_stays(
     plan: Plan, declared: ImageRecord, reasons: Mapping[int, Reason], report: Report
 ) -> None:
     """List the chosen polygons that no mask holds."""
@@ -132,29 +132,32 @@ def _note_what_stays(
             report.kept.append(Skipped(f"{declared.name}: instance {instance.id}", reason.text))
 
 
-def _tell_what_stays(report: Report, path: Path) -> None:
+def _note_why_polygons_stay(report: Report, path: Path) -> None:
     """A note for each reason why polygons stay in their file."""
     for reason, count in Counter(polygon.reason for polygon in report.kept).items():
         names = [polygon.name for polygon in report.kept if polygon.reason == reason][:MOST_NAMED]
-        more = f" and {count - len(names)} more" if count > len(names) else ""
-        report.notes.append(f"{count} polygons stay in {path} ({reason}): {', '.join(names)}{more}")
+        others = f" and {count - len(names)} more" if count > len(names) else ""
+        report.notes.append(f"{count} polygons stay in {path} ({reason}): {', '.join(names)}{others}")
 
 
 def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: int) -> list[str]:
-    """Swap the annotation file for one without the polygons, with a backup and a note of both."""
+    """Replace the annotation file by one without the polygons, after a backup and a line of the journal.
+
+    Returns which of the file's attributes could not be kept.
+    """
     if not is_restorable(after):
         raise ProofError(f"{path}: what would be left of it is no annotation file; nothing was deleted")
     real, digests = path.resolve(), (sha256(before).hexdigest(), sha256(after).hexdigest())
-    kept = f"{BACKUP}/{digests[0]}.json"
+    backup = f"{BACKUP}/{digests[0]}.json"
     # Written anew even if it is there: the run that wrote it may have died before its name was durable.
-    root.write(kept, before, durable=True, mode=real.stat().st_mode & 0o666)
+    root.write(backup, before, durable=True, mode=real.stat().st_mode & 0o666)
     log = read_log(root)
     if log is None:
         raise ProofError(f"{root.path / WORK} lost its journal meanwhile; nothing was deleted, run again")
     log.note(
         "deleting",
         source=str(real),
-        backup=kept,
+        backup=backup,
         before=digests[0],
         after=digests[1],
         polygons=deleted,
@@ -170,7 +173,7 @@ def _source(plan: Plan) -> str:
 
 
 def _clear_stale(plan: Plan) -> None:
-    """Remove what killed runs left beside sources: those that the journal tells of, or else the backups."""
+    """Remove what killed runs left beside the sources that the journal, or a backup, speaks of."""
     root = plan.sink.root
     assert isinstance(root, Root)
     log, source = read_log(root), _source(plan)

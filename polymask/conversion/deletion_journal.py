@@ -1,9 +1,9 @@
-"""What a local run deletes, as DEST/.polymask keeps it: a sealed journal, and the files as they were.
+"""What local runs delete, as DEST/.polymask keeps it: a sealed journal, and the files as they were.
 
 Every line of `journal.jsonl` carries a digest of itself and of all before (`provenance.chain`), and the last
 says how many there are: the file is replaced as a whole, so a line that is changed or missing shows.
 A backup is named by its digest. The journal is there before a manifest or a backup is that speaks
-of a deletion; where it is not, it was lost. Earlier builds kept both in DEST itself, unsealed.
+of a deletion; where it is missing then, it was lost. Earlier builds kept both in DEST itself, unsealed.
 """
 
 import json
@@ -41,12 +41,12 @@ class Deletion:
 
     @property
     def edge(self) -> tuple[str, str, str]:
-        """What it is known by."""
+        """The change of the file, by which a deletion is known."""
         return self.source, self.before, self.after
 
 
 class _Deleting(msgspec.Struct):
-    """What a line that tells of a deletion must hold."""
+    """What a line of a deletion must hold."""
 
     source: str
     backup: str
@@ -67,7 +67,7 @@ class Log:
 
     @property
     def deletions(self) -> list[Deletion]:
-        """What these lines tell of, in order."""
+        """What these lines speak of, in order."""
         return _deletions(self.lines)
 
     @property
@@ -77,9 +77,9 @@ class Log:
 
     @property
     def lost(self) -> str:
-        """What to say of a journal that was missing when a run began; nothing where none was.
+        """The message about a journal that was missing when a run began; empty where none was.
 
-        Nor where each backup that it left is one of a deletion that was noted since: it is told of again.
+        Empty, too, where a deletion that was noted since speaks of each backup that was there then.
         """
         lines = [line for line in self.lines if line["event"] == "lost"]
         if not lines:
@@ -88,19 +88,19 @@ class Log:
         backups = dict.fromkeys(name for line in lines for name in line["backups"] if name not in named)
         if not backups and all(line["backups"] for line in lines):
             return ""
-        kept = ", ".join(str(self.root.path / BACKUP / f"{name}.json") for name in backups)
-        told = f"put back by hand: {kept}" if kept else "put back what you have a copy of"
-        return f"an earlier journal is missing, and what it told of stays deleted; {told}"
+        paths = ", ".join(str(self.root.path / BACKUP / f"{name}.json") for name in backups)
+        advice = f"put back by hand: {paths}" if paths else "put back what you have a copy of"
+        return f"an earlier journal is missing, and what it told of stays deleted; {advice}"
 
 
 def _deletions(lines: Iterable[Line]) -> list[Deletion]:
-    """The deletions that lines tell of, each once, however often it was noted."""
+    """The deletions that lines speak of, each once, however often it was noted."""
     known: dict[tuple[str, str, str], Deletion] = {}
     for line in lines:
         if line["event"] == "deleting":
-            fresh = Deletion(line["source"], line["backup"], line["before"], line["after"])
-            known.pop(fresh.edge, None)
-            known[fresh.edge] = fresh
+            deletion = Deletion(line["source"], line["backup"], line["before"], line["after"])
+            known.pop(deletion.edge, None)
+            known[deletion.edge] = deletion
         elif line["event"] == "restored":
             edge = line["source"], line["before"], line["after"]
             if edge in known:
@@ -123,7 +123,7 @@ def read_log(root: Root) -> Log | None:
 
 
 def begin(root: Root) -> None:
-    """Have a journal before anything speaks of deletions; where an earlier one is missing, it says so."""
+    """Write a journal before anything speaks of deletions; it says where an earlier journal is missing."""
     if read_log(root) is None:
         lost = {"event": "lost", "backups": backups_in(root)}
         log = Log(root, [lost] if speaks_of_deletions(root) else [])
@@ -131,7 +131,7 @@ def begin(root: Root) -> None:
 
 
 def speaks_of_deletions(root: Root) -> bool:
-    """Whether a folder does so beside its journal: by a backup, or in a line of its manifest."""
+    """Whether a folder speaks of deletions beside its journal: by a backup, or a line of its manifest."""
     if backups_in(root):
         return True
     try:
@@ -153,7 +153,7 @@ def _is_digest(text: object) -> bool:
 
 
 def _sealed(lines: Iterable[Line]) -> bytes:
-    """Lines, each with its digest, and one that tells their number."""
+    """Lines, each with its digest, and a last one with their number."""
     lines, tip, data = list(lines), START, b""
     for line in [*lines, {"event": END, "lines": len(lines)}]:
         tip, text = sealed(tip, line)
@@ -162,7 +162,7 @@ def _sealed(lines: Iterable[Line]) -> bytes:
 
 
 def _unsealed(data: bytes) -> list[Line]:
-    """The lines of a journal; raises `ValueError`, `KeyError` or `TypeError` where one is not as written."""
+    """The lines of a journal; raises `ValueError`, `KeyError` or `TypeError` where a line was changed."""
     lines = list(_opened(data.splitlines()))
     if not lines or lines[-1] != {"event": END, "lines": len(lines) - 1}:
         raise ValueError(data)
@@ -202,9 +202,9 @@ def _check_deletion(line: Line, backup: str, *, below: str) -> None:
 
 
 def _earlier_lines(root: Root) -> list[Line]:
-    """The lines of a journal that an earlier build kept in DEST itself; none where the file is another's.
+    """The lines of a journal that an earlier build kept in DEST itself; none where polymask did not write it.
 
-    Raises `ProofError` where it is ours and damaged, or missing beside backups of ours.
+    Raises `ProofError` where polymask wrote it and it is damaged, or missing beside its backups.
     """
     data = root.read(EARLIER_JOURNAL)
     lines = [_earlier_line(line) for line in (data or b"").splitlines()]
@@ -220,7 +220,7 @@ def _earlier_lines(root: Root) -> list[Line]:
 
 
 def _earlier_line(text: bytes) -> Line | None:
-    """A line of an earlier build's journal, or None for what is none."""
+    """A line of an earlier build's journal, or None for other text."""
     try:
         line = dict(json.loads(text))
         _check_deletion(line, line["backup"], below=EARLIER_BACKUP)
@@ -230,7 +230,7 @@ def _earlier_line(text: bytes) -> Line | None:
 
 
 def _has_earlier_backups(root: Root) -> bool:
-    """Whether files lie in DEST/backup that are named by the digest of what they hold, as only ours are."""
+    """Whether files in DEST/backup are named by the digest of what they hold, as only backups are."""
     names = (name for name in root.names(EARLIER_BACKUP) if _is_digest(name.removesuffix(".json")))
     return any(
         sha256(root.read(f"{EARLIER_BACKUP}/{name}") or b"").hexdigest() == name.removesuffix(".json")
@@ -241,14 +241,14 @@ def _has_earlier_backups(root: Root) -> bool:
 def temporary_name(root: Root, source: Path, before: str, after: str) -> str:
     """The name beside a source under which its new bytes are written first.
 
-    Only a run on this DEST, for this very change, makes such a name: what lies there is ours.
+    Only a run on this DEST, for this very change, makes such a name, so such a file may be removed.
     """
-    told = "\0".join((str(root.path.resolve()), str(source), before, after))
-    return f".polymask-{sha256(told.encode(errors='surrogateescape')).hexdigest()[:32]}.tmp"
+    change = "\0".join((str(root.path.resolve()), str(source), before, after))
+    return f".polymask-{sha256(change.encode(errors='surrogateescape')).hexdigest()[:32]}.tmp"
 
 
 def clear_stale(root: Root, deletions: Iterable[Deletion]) -> None:
-    """Remove what killed runs left that were replacing a source; a living one would hold the root."""
+    """Remove what killed runs wrote to replace a source with; a living run would hold the root."""
     for deletion in deletions:
         source = Path(deletion.source)
         for edge in ((deletion.before, deletion.after), (deletion.after, deletion.before)):

@@ -102,7 +102,7 @@ class DestCheck:
         dest: Dest,
         names: Sequence[str],
         *,
-        fingerprint: Mapping[str, Any],
+        fingerprint: dict[str, Any],
         inputs: Sequence[Location] = (),
         overwrite: bool = False,
     ) -> None:
@@ -120,7 +120,7 @@ class DestCheck:
         except InputError:
             if not (isinstance(root, Root) and root.path.is_dir()):
                 raise
-            with root.held():  # what it saw may have been another run's, half done
+            with root.held():  # what was seen may have been half of another run's work
                 return self.look()
 
     def look(self) -> Standing:

@@ -3,7 +3,7 @@
 What is sent is an `Errand`, how to open the source and not what it holds, with the indices of some
 images; each process opens the source once and checks that it is the planner's. Masks go from there
 to DEST, and a few numbers come back. A put is whole and the same whoever makes it, so an errand that
-was lost with its worker is run again.
+is lost with its worker is run again.
 """
 
 import os
@@ -32,8 +32,8 @@ Convert = Callable[[Plan, Sequence[int]], Batch]
 
 MOST = 64  # images an errand
 LEAST = 16
-SHARE = 32  # errands at least, where there are images enough, to share them evenly
-PATIENCE = 5.0  # seconds between two looks at whether anybody works at all
+SHARES = 32  # errands at least, where there are images enough, to share them evenly
+PATIENCE = 5.0  # seconds between two looks at whether any worker is there
 _plans: "OrderedDict[str, Plan]" = OrderedDict()  # of this process, by the tokens of their errands
 _opening = Lock()
 
@@ -103,7 +103,7 @@ def _is_shared(plan: Plan) -> bool:
 
 
 def _chunks(indices: Sequence[int]) -> Iterator[Sequence[int]]:
-    size = min(MOST, max(LEAST, -(-len(indices) // SHARE)))
+    size = min(MOST, max(LEAST, -(-len(indices) // SHARES)))
     return (indices[at : at + size] for at in range(0, len(indices), size))
 
 
@@ -125,7 +125,7 @@ def _sent(plan: Plan, convert: Convert, executor: Executor) -> Iterator[Batch]:
 
 
 def _result(future: "Future[Batch]", executor: Executor) -> Batch:
-    """What an errand gave; raises `Unavailable` where nobody is left to run it."""
+    """What an errand returned; raises `Unavailable` where no worker is there to run it."""
     while True:
         try:
             return future.result(PATIENCE)

@@ -102,7 +102,7 @@ class FolderSink:
         """The manifest's line of a mask whose polygons are deleted, or None where its sources are all there.
 
         Raises `InputError` for a record that is neither what the mask was made of nor what a deletion
-        leaves of it: new instances cannot join the mask, and what else is gone was somebody's edit.
+        leaves of it: new instances cannot join the mask, and other instances that are gone were erased.
         """
         entry = self.standing.entries.get(record.name, {})
         known = {(str(key), digest) for key, digest in entry.get("sources", ())}
@@ -126,16 +126,16 @@ class FolderSink:
     def write(self, drawn: Drawn) -> bool:
         """Put an image's files in place; False where all of them are there already.
 
-        Raises `InputError` where one is there that differs and may not be replaced.
+        Raises `InputError` where a file differs and may not be replaced.
         """
         missing = []
         same: Callable[[bytes, bytes], bool] = getattr(self.dest.layout, "same", same_picture)
         replaceable = self.overwrite or (self.standing.resumes and drawn.name not in self.standing.entries)
         for path, data in drawn.files:
-            there = self.root.read(path)
-            if there is not None and same(there, data):
+            stored = self.root.read(path)
+            if stored is not None and same(stored, data):
                 continue
-            if there is not None and not replaceable:
+            if stored is not None and not replaceable:
                 problem = "is not what this run would write (edited, or of a changed source)"
                 raise self.dest.refusal(path, problem)
             missing.append((path, data))
@@ -145,11 +145,11 @@ class FolderSink:
         return bool(missing)
 
     def _remove_stale(self, drawn: Drawn) -> None:
-        """A mask that went elsewhere, and masks of labels that the image no longer has."""
-        before = self.standing.entries.get(drawn.name, {})
-        labels = before.get("labels", {})
-        if self.overwrite and not labels and before.get("mask", drawn.mask) != drawn.mask:
-            self.root.remove(before["mask"])
+        """Remove a mask that an earlier run put elsewhere, and those of labels that the image lost."""
+        entry = self.standing.entries.get(drawn.name, {})
+        labels = entry.get("labels", {})
+        if self.overwrite and not labels and entry.get("mask", drawn.mask) != drawn.mask:
+            self.root.remove(entry["mask"])
         for label in labels if self.overwrite and "#" not in drawn.mask else ():
             if label not in (drawn.labels or {}):
                 self.root.remove(f"{drawn.mask}/{label}.png")

@@ -6,7 +6,7 @@ a value, polygons that could not be deleted, and what lies in DEST. `run_plan` c
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from hashlib import sha256
@@ -56,7 +56,6 @@ class Plan:
     annotations: Annotations
     options: ConvertOptions
     rules: Rules
-    fingerprint: Mapping[str, Any]
     indices: Sequence[int]
     labels: LabelChoice
     skipped: Sequence[Skipped]
@@ -134,27 +133,31 @@ def _decided(source: str | Location | Annotations, dest: str | Location, options
     labels = _label_choice(annotations, options)
     skipped = [*annotations.skipped, *_unknown_labels(annotations, labels, options)]
     layout_options = _layout_options(annotations, labels, options)
-    fingerprint = _fingerprint(annotations, labels.label_map, options)
     folder = Dest(dest, options.to, options=layout_options, rules=rules)
     return Plan(
         source=None if isinstance(source, Annotations) else located(source),
         annotations=annotations,
         options=options,
         rules=rules,
-        fingerprint=fingerprint,
         indices=indices,
         labels=labels,
         skipped=skipped,
         layout_options=layout_options,
-        check=DestCheck(
-            folder,
-            [annotations.names[index] for index in indices],
-            fingerprint=fingerprint,
-            inputs=[annotations.path, *([located(options.labels)] if options.labels else [])],
-            overwrite=options.overwrite,
-        ),
+        check=_dest_check(folder, annotations, indices, options),
         sink=FolderSink(folder, overwrite=options.overwrite, keep_sources=deletes),
         deletes=deletes,
+    )
+
+
+def _dest_check(
+    folder: Dest, annotations: Annotations, indices: Sequence[int], options: ConvertOptions
+) -> DestCheck:
+    return DestCheck(
+        folder,
+        [annotations.names[index] for index in indices],
+        fingerprint=_fingerprint(annotations, folder.options.label_map, options),
+        inputs=[annotations.path, *([located(options.labels)] if options.labels else [])],
+        overwrite=options.overwrite,
     )
 
 

@@ -27,9 +27,9 @@ def restore_folder(dest: Location, *, dry_run: bool = False) -> Report:
     """Put annotation files back as they were before polygons were deleted from them.
 
     Several deletions from one file are undone from the last to the first. A file that cannot be put
-    back does not keep the others from it: it is one of the report's `failures`, and where there is
-    no other, its error is raised: `SourceChanged` where the file is neither what was left nor what
-    was there before, `NotFound` where it is gone, `ProofError` where its backup is damaged or missing.
+    back does not keep the others from it: it is one of the report's `failures`, and where it is the
+    only file, its error is raised: `SourceChanged` where the file is neither as it was after the deletion
+    nor as it was before, `NotFound` where it is gone, `ProofError` where its backup is damaged or missing.
 
     Raises `NotFound` where nothing was deleted, `ProofError` where the journal is damaged or
     missing, `Locked` while a run holds the folder.
@@ -46,7 +46,7 @@ def restore_folder(dest: Location, *, dry_run: bool = False) -> Report:
 
 
 def _log_of(root: Root) -> Log:
-    """The journal; an empty one where only earlier builds kept one."""
+    """The journal; an empty journal where only earlier builds wrote one."""
     log = read_log(root)
     if log is None and speaks_of_deletions(root):
         raise ProofError(
@@ -57,7 +57,7 @@ def _log_of(root: Root) -> Log:
 
 
 class _Undo:
-    """The undoing of all deletions of a folder, a source after another."""
+    """The undoing of all deletions of a folder, source by source."""
 
     def __init__(self, root: Root, log: Log, *, dry_run: bool) -> None:
         self.root, self.log, self.dry_run, self.notes = root, log, dry_run, list[str]()
@@ -66,7 +66,7 @@ class _Undo:
             raise NotFound(f"{root.path}: nothing was deleted from here")
 
     def report(self) -> Report:
-        """Undo them; what went wrong with a source is told when all others are done."""
+        """Undo all deletions; what went wrong with a source is reported when all others are done."""
         report = Report()
         if not self.dry_run:
             self.root.clear_temporaries()
@@ -84,7 +84,7 @@ class _Undo:
         for source in dict.fromkeys(deletion.source for deletion in reversed(self.deletions)):
             report.images += 1
             try:
-                changed = self._undo([one for one in self.deletions if one.source == source])
+                changed = self._undo([deletion for deletion in self.deletions if deletion.source == source])
             except PolymaskError as error:
                 yield source, error
             else:
@@ -95,14 +95,14 @@ class _Undo:
         """Undo the deletions from one file, the last first; whether that changed anything."""
         if not self.dry_run:
             clear_stale(self.root, deletions)
-        changed, there = False, self._digest(deletions)
+        changed, current = False, self._digest(deletions)
         for deletion in reversed(deletions):
-            if there == deletion.after:
+            if current == deletion.after:
                 self._put_back(deletion)
-                there, changed = deletion.before, True
-            elif there == deletion.before and not self.dry_run:
+                current, changed = deletion.before, True
+            elif current == deletion.before and not self.dry_run:
                 make_lasting(Path(deletion.source))  # a restore before may have died on the way
-            elif there != deletion.before and not deletion.undone:
+            elif current != deletion.before and not deletion.undone:
                 raise SourceChanged(
                     f"{deletion.source} was changed since its polygons were deleted; "
                     f"merge it with {self.root.path / deletion.backup} by hand"
@@ -111,7 +111,7 @@ class _Undo:
         return changed
 
     def _digest(self, deletions: list[Deletion]) -> str:
-        """Of the file that is there; of nothing where all was undone before, whatever became of it."""
+        """The digest of the file as it is; empty where it is gone, after all its deletions were undone."""
         path = Path(deletions[-1].source)
         try:
             return sha256(read_whole(path)).hexdigest()
@@ -136,10 +136,10 @@ class _Undo:
         if sha256(data).hexdigest() != deletion.after:
             raise SourceChanged(f"{path} was changed meanwhile; it was left as it is, run again")
         name = temporary_name(self.root, path, deletion.after, deletion.before)
-        for what in replace_file(path, backup, temporary=name):
-            self.notes.append(f"{path} was put back, but {what} could not be kept")
+        for attribute in replace_file(path, backup, temporary=name):
+            self.notes.append(f"{path} was put back, but {attribute} could not be kept")
 
     def _note(self, deletion: Deletion) -> None:
-        """That a deletion is undone, so that nothing is expected of its file any more."""
+        """Note that a deletion is undone, so that nothing is expected of its file any more."""
         if not (self.dry_run or deletion.undone):
             self.log.note("restored", source=deletion.source, before=deletion.before, after=deletion.after)

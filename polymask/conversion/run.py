@@ -50,7 +50,7 @@ def _held(plan: Plan) -> AbstractContextManager[Any]:
     def look() -> None:
         plan.sink.standing = plan.check.look()
 
-    return plan.sink.root.run(dict(plan.fingerprint), look=look)
+    return plan.sink.root.run(plan.check.fingerprint, look=look)
 
 
 def _joined(plan: Plan, batches: Iterator[Batch], progress: Progress | None) -> Batch:

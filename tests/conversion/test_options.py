@@ -72,9 +72,11 @@ def test_options_of_another_kind_are_refused_at_once(given: dict[str, Any], tmp_
 
 def test_the_border_is_part_of_what_makes_a_run_the_same(tmp_path: Path) -> None:
     """Two runs that differ in their border have two fingerprints; in their workers, one."""
-    marks = [make_plan(SAMPLE, tmp_path / "out", ConvertOptions(border=n)).fingerprint for n in (1, 2)]
+    marks = [make_plan(SAMPLE, tmp_path / "out", ConvertOptions(border=n)).check.fingerprint for n in (1, 2)]
     assert [mark["border"] for mark in marks] == [1, 2]
-    assert make_plan(SAMPLE, tmp_path / "out", ConvertOptions(border=1, workers=5)).fingerprint == marks[0]
+    assert (
+        make_plan(SAMPLE, tmp_path / "out", ConvertOptions(border=1, workers=5)).check.fingerprint == marks[0]
+    )
 
 
 def test_frames_of_numpy_numbers_do_not_wrap() -> None:
