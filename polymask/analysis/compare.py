@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.analysis.mask_sets import MaskSet, mask_set, matched, open_sources
+from polymask.analysis.mask_sets import MaskSet, array_masks, mask_set, matched, open_sources
 from polymask.errors import InputError, LimitError, PolymaskError
 from polymask.formats import ReadOptions
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap
@@ -183,29 +183,12 @@ def _mask_sets(
     paths = [located(side) for side in sides if isinstance(side, str | Path | Url)]
     opened = iter(open_sources(paths, options=options, from_=from_, labels=labels, alone=False))
     truth, other = (
-        mask_set(next(opened), labels=labels) if isinstance(side, str | Path | Url) else _arrays(side, labels)
+        mask_set(next(opened), labels=labels)
+        if isinstance(side, str | Path | Url)
+        else array_masks(side, labels)
         for side in sides
     )
     return truth, other
-
-
-def _arrays(masks: NDArray[np.integer] | Sequence[NDArray[np.integer]], labels: LabelMap | None) -> MaskSet:
-    arrays = [masks] if isinstance(masks, np.ndarray) else list(masks)
-    named = {f"{index}": _as_index(array) for index, array in enumerate(arrays)}
-    return MaskSet(
-        path=Path("arrays"), kind="arrays", label_map=labels, names=tuple(named), decode=named.__getitem__
-    )
-
-
-def _as_index(array: NDArray[np.integer]) -> IndexMask:
-    if array.ndim != 2 or array.dtype.kind not in "iub" or (array.size and array.min() < 0):
-        raise InputError(f"an index mask is (height, width) whole numbers, not {array.dtype} {array.shape}")
-    wide = array.size and array.max() > VOID_8
-    if wide and array.max() > VOID_16:
-        raise InputError(f"a mask holds values up to {VOID_16}, not {array.max()}")
-    kept = array.dtype == np.uint16
-    index: IndexMask = array.astype(np.uint16 if wide or kept else np.uint8, copy=False)
-    return index
 
 
 def _image_pairs(sets: tuple[MaskSet, MaskSet], names: tuple[str, str]) -> ValuePairs | str:

@@ -15,7 +15,8 @@ from polymask.errors import (
     PolymaskError,
     ProofError,
 )
-from polymask.formats import Annotations, ReadOptions, open_annotations, require_pictures
+from polymask.formats import Annotations, ReadOptions, open_annotations
+from polymask.formats.reading.needed_pictures import require_pictures
 from polymask.labels.label_map import LabelMap, from_categories
 from polymask.layouts import stem
 from polymask.layouts.common.read_back import Folder, MaskFolder

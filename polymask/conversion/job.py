@@ -22,7 +22,8 @@ from polymask.conversion.executors import workplace
 from polymask.conversion.folder_sink import FolderSink
 from polymask.conversion.options import ConvertOptions
 from polymask.errors import BackendError, InputError, LabelError, PolymaskError, unknown
-from polymask.formats import Annotations, open_annotations, require_pictures
+from polymask.formats import Annotations, open_annotations
+from polymask.formats.reading.needed_pictures import require_pictures
 from polymask.labels.label_map import LabelMap, from_categories, unknown_label
 from polymask.layouts import Layout, LayoutOptions, layout_named, picture_path, refuse_without_effect
 from polymask.layouts.common.splits import split_options

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from polymask.analysis.check import findings_of
 from polymask.analysis.mask_sets import MaskSet, matched, open_sources
 from polymask.errors import InputError, LimitError, PolymaskError
-from polymask.formats import Annotations, ReadOptions, require_pictures
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.reading.needed_pictures import require_pictures
 from polymask.labels.label_map import VOID_16, LabelMap, from_categories
 from polymask.layouts import stem
 from polymask.limits import Limits
