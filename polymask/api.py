@@ -24,7 +24,7 @@ from polymask.storage.urls import located
 if TYPE_CHECKING:
     from polymask.in_place.job import ProvenOptions
 
-Place = str | Path
+PathOrUrl = str | Path
 
 # What makes sense where every label keeps a mask of its own, at the picture's size.
 _WITH_DATALOOP = {
@@ -36,12 +36,12 @@ _WITH_DATALOOP = {
 
 
 def convert(
-    source: Place,
-    dest: Place | None = None,
+    source: PathOrUrl,
+    dest: PathOrUrl | None = None,
     *,
     executor: Executor | None = None,
     progress: Progress | None = None,
-    preview: Place | None = None,
+    preview: PathOrUrl | None = None,
     **options: Any,
 ) -> Report:
     """Convert polygon annotations to masks; the options are the flags of the command, with underscores.
@@ -82,7 +82,7 @@ def convert(
     return _local(source, dest, chosen, executor, progress, preview)
 
 
-def _refuse_preview(source: Place, dest: Place | None, options: ConvertOptions) -> None:
+def _refuse_preview(source: PathOrUrl, dest: PathOrUrl | None, options: ConvertOptions) -> None:
     """Raise `InputError` where there is no before and after to be shown."""
     from polymask.report.html import require_jinja
 
@@ -95,12 +95,12 @@ def _refuse_preview(source: Place, dest: Place | None, options: ConvertOptions) 
 
 
 def _local(
-    source: Place,
-    dest: Place,
+    source: PathOrUrl,
+    dest: PathOrUrl,
     options: ConvertOptions,
     executor: Executor | None,
     progress: Progress | None,
-    preview: Place | None,
+    preview: PathOrUrl | None,
 ) -> Report:
     for name in ("filter", "check_images", "journal", "add_labels"):
         if getattr(options, name):
@@ -142,7 +142,9 @@ def in_place_options(options: ConvertOptions) -> "ProvenOptions":
     )
 
 
-def _in_place(url: str, options: ConvertOptions, progress: Progress | None, preview: Place | None) -> Report:
+def _in_place(
+    url: str, options: ConvertOptions, progress: Progress | None, preview: PathOrUrl | None
+) -> Report:
     from polymask.dataloop.run import convert_in_place
 
     if options.annotated_only:
@@ -162,7 +164,7 @@ def _in_place(url: str, options: ConvertOptions, progress: Progress | None, prev
     )
 
 
-def _upload(source: Place, url: str, options: ConvertOptions, progress: Progress | None) -> Report:
+def _upload(source: PathOrUrl, url: str, options: ConvertOptions, progress: Progress | None) -> Report:
     from polymask.dataloop.run import upload
 
     annotations = open_annotations(source, format=options.from_, options=options.reading)
@@ -178,7 +180,7 @@ def _upload(source: Place, url: str, options: ConvertOptions, progress: Progress
     return report
 
 
-def _download(url: str, dest: Place, options: ConvertOptions, progress: Progress | None) -> Report:
+def _download(url: str, dest: PathOrUrl, options: ConvertOptions, progress: Progress | None) -> Report:
     from polymask.dataloop.download import annotations_of
     from polymask.dataloop.run import open_dataset
 
@@ -195,16 +197,16 @@ def _download(url: str, dest: Place, options: ConvertOptions, progress: Progress
 
 
 def verify(
-    dest: Place,
+    dest: PathOrUrl,
     *,
-    source: Place | None = None,
+    source: PathOrUrl | None = None,
     from_: str | None = None,
-    images: Place | None = None,
+    images: PathOrUrl | None = None,
     labels: LabelMap | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
 ) -> Report:
-    """Prove stored masks again, in a folder (see `polymask.analysis.verify.examine`) or a dataset.
+    """Prove stored masks again, in a folder (see `polymask.analysis.verify.verify_folder`) or a dataset.
 
     Raises `ProofError` naming the masks that are damaged, missing, doubled or different;
     `LimitError` for what is above `limits`.
@@ -215,37 +217,37 @@ def verify(
     ...     verify(dest).unchanged
     3
     """
-    from polymask.analysis.verify import told
+    from polymask.analysis.verify import failures_text
 
     report = examine(
         dest, source=source, from_=from_, images=images, labels=labels, rules=rules, limits=limits
     )
     if report.failed:
-        raise ProofError(told(report, dest))
+        raise ProofError(failures_text(report, dest))
     return report
 
 
 def examine(
-    dest: Place,
+    dest: PathOrUrl,
     *,
-    source: Place | None = None,
+    source: PathOrUrl | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
-    **asked: Any,
+    **reading: Any,
 ) -> Report:
     """As `verify`, with what failed in the report's `failures`, and causes in its `notes`."""
     if is_dataloop(dest):
         if source is not None:
             raise InputError("a dataset's masks tell themselves what they are of; leave --source out")
-        from polymask.dataloop.run import examine as examine_dataset
+        from polymask.dataloop.run import verify_dataset
 
-        return examine_dataset(str(dest), limits=limits, progress=progress)
-    from polymask.analysis import verify as proofs
+        return verify_dataset(str(dest), limits=limits, progress=progress)
+    from polymask.analysis.verify import verify_folder
 
-    return proofs.examine(dest, source=source, limits=limits, progress=progress, **asked)
+    return verify_folder(dest, source=source, limits=limits, progress=progress, **reading)
 
 
-def restore(dest: Place, *, journal: Place | None = None, dry_run: bool = False) -> Report:
+def restore(dest: PathOrUrl, *, journal: PathOrUrl | None = None, dry_run: bool = False) -> Report:
     """Put back what `delete_source` deleted: into a dataset, or the annotation files of a folder of masks.
 
     With `dry_run`, only tell how much that would be.

@@ -37,8 +37,8 @@ __all__ = [
     "voc_colors",
 ]
 
-Pixels = NDArray[Any]
-Pair = tuple[Pixels, IndexMask]
+Array = NDArray[Any]
+ImageAndMask = tuple[Array, IndexMask]
 
 
 class MaskDataset(Sequence[Any]):
@@ -67,7 +67,7 @@ class MaskDataset(Sequence[Any]):
         *,
         labels: LabelMap | None = None,
         limits: Limits | None = None,
-        transform: Callable[[Pixels, IndexMask], Any] | None = None,
+        transform: Callable[[Array, IndexMask], Any] | None = None,
     ) -> None:
         self.images, self.dest = listed_once(located(images)), listed_once(located(dest))
         self._labels, self._limits, self.transform = labels, limits, transform
@@ -117,7 +117,7 @@ class MaskDataset(Sequence[Any]):
         return map(self.__getitem__, range(len(self)))
 
 
-def random_crop(image: Pixels, mask: IndexMask, size: Frame, *, rng: np.random.Generator) -> Pair:
+def random_crop(image: Array, mask: IndexMask, size: Frame, *, rng: np.random.Generator) -> ImageAndMask:
     """The same (height, width) window of a picture and its mask, anywhere inside, as views.
 
     Raises `InputError` where the window does not fit, or the two differ in size.
@@ -135,7 +135,7 @@ def random_crop(image: Pixels, mask: IndexMask, size: Frame, *, rng: np.random.G
     return image[window], mask[window]
 
 
-def _common_size(image: Pixels, mask: IndexMask) -> Frame:
+def _common_size(image: Array, mask: IndexMask) -> Frame:
     if image.shape[:2] != mask.shape:
         raise InputError(
             f"a picture of shape {image.shape} and a mask of shape {mask.shape} are no pair; "
@@ -144,7 +144,7 @@ def _common_size(image: Pixels, mask: IndexMask) -> Frame:
     return mask.shape[0], mask.shape[1]
 
 
-def resize(image: Pixels, mask: IndexMask, size: Frame) -> Pair:
+def resize(image: Array, mask: IndexMask, size: Frame) -> ImageAndMask:
     """A picture and its mask at (height, width): the picture smoothly, the mask by nearest pixel center.
 
     A mask's values are names, so none is ever mixed of two.
@@ -162,7 +162,7 @@ def resize(image: Pixels, mask: IndexMask, size: Frame) -> Pair:
     smaller = height * width < mask.size
     way = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
     whole = image.dtype == np.int32  # which OpenCV does not resize
-    resized: Pixels = cv2.resize(
+    resized: Array = cv2.resize(
         image.astype(np.float64) if whole else image, (width, height), interpolation=way
     )
     resized = np.rint(resized).astype(np.int32) if whole else resized
@@ -206,7 +206,7 @@ def _values(classes: int | Sequence[int]) -> NDArray[np.int64]:
 
 
 def one_hot_to_index(
-    planes: Pixels, classes: int | Sequence[int], *, void: int = VOID_8
+    planes: Array, classes: int | Sequence[int], *, void: int = VOID_8
 ) -> NDArray[np.unsignedinteger[Any]]:
     """The (height, width) mask of (height, width, K) planes: the largest wins, `void` where all are 0.
 
@@ -276,7 +276,7 @@ def _frequency(statistics: Statistics, name: str) -> float:
     return statistics.pixels_of(name) / area if area else 0.0
 
 
-def label_iou(truth: Pixels, predicted: Pixels, classes: int | Sequence[int]) -> NDArray[np.float64]:
+def label_iou(truth: Array, predicted: Array, classes: int | Sequence[int]) -> NDArray[np.float64]:
     """Intersection over union of each class in two masks of one shape; NaN where neither has it.
 
     Values of `truth` that are no class, such as void, are left out.

@@ -8,7 +8,7 @@ import pytest
 
 import polymask
 from polymask import errors
-from polymask.analysis.check import KINDS
+from polymask.analysis.check import FINDING_KINDS
 from polymask.cli.app import cli
 from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
@@ -59,7 +59,9 @@ FLAGS = {
 
 @pytest.mark.parametrize(
     "name",
-    sorted({*FLAGS, *cli.commands, *FORMATS, *LAYOUTS, *PIXEL_RULES, *OVERLAP_RULES, *KINDS, *ERRORS}),
+    sorted(
+        {*FLAGS, *cli.commands, *FORMATS, *LAYOUTS, *PIXEL_RULES, *OVERLAP_RULES, *FINDING_KINDS, *ERRORS}
+    ),
 )
 def test_the_docs_tell_of_every_name(name: str) -> None:
     """Flags, commands, formats, layouts, rules, findings and errors appear in the docs."""

@@ -20,7 +20,7 @@ from polymask import (
     verify,
 )
 from polymask.analysis.mask_sets import open_masks
-from polymask.analysis.verify import examine
+from polymask.analysis.verify import verify_folder
 from polymask.codecs.png import encode_color
 from polymask.layouts import LAYOUTS, layout_named
 from polymask.report.html import preview
@@ -64,7 +64,7 @@ OF_MASKS: dict[str, Reads] = {
     "compare": lambda folder, limits: compare(folder / "out", folder / "out", limits=limits),
     "preview": _preview,
     "verify": lambda folder, limits: verify(folder / "out", limits=limits),
-    "examine": lambda folder, limits: examine(folder / "out", limits=limits),
+    "verify_folder": lambda folder, limits: verify_folder(folder / "out", limits=limits),
     "open_masks": _masks,
     "MaskDataset": _dataset,
 }
@@ -220,7 +220,7 @@ def test_what_is_too_large_is_not_told_to_be_damaged(coco_file: Write, tmp_path:
     """A limit says nothing about a mask: it is raised, and not counted among the failures of a proof."""
     convert(coco_file(), tmp_path / "out")
     with pytest.raises(PolymaskError) as raised:
-        examine(tmp_path / "out", limits=TOO_FEW)
+        verify_folder(tmp_path / "out", limits=TOO_FEW)
     assert raised.value.exit_code == 2
 
 

@@ -1,12 +1,12 @@
 """What is odd about annotations, found before it costs anything.
 
-`KINDS` is the table of findings; none of them stops a conversion but `invalid`, which
+`FINDING_KINDS` is the table of findings; none of them stops a conversion but `invalid`, which
 `convert` refuses unless told to leave such records out.
 """
 
 from collections.abc import Iterator, Sequence
 
-from polymask.codecs.pictures import opened_picture, orientation_of
+from polymask.codecs.pictures import SIDEWAYS, opened_picture, orientation_of
 from polymask.codecs.png import DAMAGE
 from polymask.errors import InputError
 from polymask.formats import Annotations, ReadOptions, open_annotations
@@ -21,7 +21,7 @@ from polymask.storage.safe_names import refuse_collisions, safe_path
 from polymask.storage.source_files import File
 from polymask.storage.urls import Location, listed_once, located
 
-KINDS = {
+FINDING_KINDS = {
     "invalid": "a record that cannot be used; `convert` refuses it, or leaves it out with --skip-invalid",
     "unsupported": "an instance that cannot be painted; `convert` leaves it alone, and exits 1",
     "not-painted": "annotations that paint nothing (boxes, tags, predictions…); `convert` counts them",
@@ -38,7 +38,6 @@ KINDS = {
     "size-mismatch": "the picture has another size than the annotations say",
     "exif-rotated": "the picture is stored turned or mirrored: it may be annotated as shown, or as stored",
 }
-_SIDEWAYS = (5, 6, 7, 8)
 _SAME_SIZE = {2: "mirrored", 3: "upside down", 4: "mirrored, upside down"}  # EXIF's other orientations
 
 
@@ -97,8 +96,8 @@ def findings(
 
 def of_source(annotations: Annotations) -> Iterator[Finding]:
     """What of a source cannot be painted, or is not: each unsupported instance, the others by reason."""
-    for left in annotations.unsupported:
-        yield Finding("unsupported", left.name, None, left.reason)
+    for instance in annotations.unsupported:
+        yield Finding("unsupported", instance.name, None, instance.reason)
     if (ledger := annotations.ledger) is None:
         return
     for reason, images in sorted(ledger.left_out.items()):
@@ -133,15 +132,15 @@ def _of_instance(record: ImageRecord, instance: Instance) -> Iterator[Finding]:
     for number, ring in enumerate(rings):
         where = f"ring {number}"
         contact = self_contact(ring)
-        told = {
+        oddities = {
             "self-intersection": (contact == "crossing", f"{where} crosses itself"),
             "self-touch": (contact == "touch", f"{where} touches itself"),
             "duplicate-point": (repeats(ring) > 0, f"{where} repeats {repeats(ring)} points"),
             "out-of-frame": (outside(ring, record.frame), f"{where} reaches outside the image"),
             "zero-area": (area(ring) == 0 and contact != "crossing", f"{where} encloses nothing"),
         }
-        for kind, (found, message) in told.items():
-            if found:
+        for kind, (is_so, message) in oddities.items():
+            if is_so:
                 yield Finding(kind, record.name, instance.id, message)
     yield from _of_parts(record, instance, drawn)
 
@@ -171,7 +170,7 @@ def _of_picture(
         yield Finding("missing-image", record.name, None, str(error))
         return
     stored, annotated = f"{height} × {width}", "{} × {}".format(*record.frame)
-    if orientation in _SIDEWAYS and {(height, width), (width, height)} >= {record.frame}:
+    if orientation in SIDEWAYS and {(height, width), (width, height)} >= {record.frame}:
         as_what = "shown" if record.frame == (width, height) else "stored"
         message = f"stored as {stored} px and shown turned; annotated as {as_what}"
         yield Finding("exif-rotated", record.name, None, message)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.analysis.mask_sets import MaskSet, mask_set, matched, open_sources
+from polymask.analysis.mask_sets import MaskSet, array_masks, mask_set, matched, open_sources
 from polymask.errors import InputError, LimitError, PolymaskError
 from polymask.formats import ReadOptions
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap
@@ -23,7 +23,7 @@ from polymask.storage.urls import Location, Url, located
 WORST = 10
 
 Masks = str | Location | NDArray[np.integer] | Sequence[NDArray[np.integer]]
-Pairs = dict[tuple[int, int], int]
+ValuePairs = dict[tuple[int, int], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +145,27 @@ def compare(
         only_in_truth=tuple(name for name in sets[0].names if name not in pairs),
         only_in_other=tuple(name for name in sets[1].names if name not in partners),
     )
-    listed = list(pairs.items())
+    _score_images(result, list(pairs.items()), sets, names, workers=workers, progress=progress)
+    return result
 
-    def one(index: int) -> Pairs | str:
-        return _image_pairs(sets, listed[index])
 
-    chunks = reported(run_chunks(one, range(len(listed)), workers), len(listed), progress)
+def _score_images(
+    result: Comparison,
+    pairs: Sequence[tuple[str, str]],
+    sets: tuple[MaskSet, MaskSet],
+    names: "_Names",
+    *,
+    workers: int,
+    progress: Progress | None,
+) -> None:
+    """Score each pair of masks, and all together."""
+
+    def counts_of(index: int) -> ValuePairs | str:
+        return _image_pairs(sets, pairs[index])
+
+    chunks = reported(run_chunks(counts_of, range(len(pairs)), workers), len(pairs), progress)
     total: Counter[tuple[str, str]] = Counter()
-    for (name, _), counts in zip(listed, (one for chunk in chunks for one in chunk), strict=True):
+    for (name, _), counts in zip(pairs, (image for chunk in chunks for image in chunk), strict=True):
         if isinstance(counts, str):
             result.failures.append(Skipped(name, counts))
             continue
@@ -161,7 +174,6 @@ def compare(
         total.update(confusion)
     result.confusion, result.labels = dict(total), _scores(total, names)
     result.differing_pixels = sum(pixels for *_, pixels in result.mistaken)
-    return result
 
 
 def _mask_sets(
@@ -171,32 +183,15 @@ def _mask_sets(
     paths = [located(side) for side in sides if isinstance(side, str | Path | Url)]
     opened = iter(open_sources(paths, options=options, from_=from_, labels=labels, alone=False))
     truth, other = (
-        mask_set(next(opened), labels=labels) if isinstance(side, str | Path | Url) else _arrays(side, labels)
+        mask_set(next(opened), labels=labels)
+        if isinstance(side, str | Path | Url)
+        else array_masks(side, labels)
         for side in sides
     )
     return truth, other
 
 
-def _arrays(masks: NDArray[np.integer] | Sequence[NDArray[np.integer]], labels: LabelMap | None) -> MaskSet:
-    arrays = [masks] if isinstance(masks, np.ndarray) else list(masks)
-    named = {f"{index}": _as_index(array) for index, array in enumerate(arrays)}
-    return MaskSet(
-        path=Path("arrays"), kind="arrays", label_map=labels, names=tuple(named), decode=named.__getitem__
-    )
-
-
-def _as_index(array: NDArray[np.integer]) -> IndexMask:
-    if array.ndim != 2 or array.dtype.kind not in "iub" or (array.size and array.min() < 0):
-        raise InputError(f"an index mask is (height, width) whole numbers, not {array.dtype} {array.shape}")
-    wide = array.size and array.max() > VOID_8
-    if wide and array.max() > VOID_16:
-        raise InputError(f"a mask holds values up to {VOID_16}, not {array.max()}")
-    kept = array.dtype == np.uint16
-    index: IndexMask = array.astype(np.uint16 if wide or kept else np.uint8, copy=False)
-    return index
-
-
-def _image_pairs(sets: tuple[MaskSet, MaskSet], names: tuple[str, str]) -> Pairs | str:
+def _image_pairs(sets: tuple[MaskSet, MaskSet], names: tuple[str, str]) -> ValuePairs | str:
     """How often each pair of values meets, or why that cannot be told."""
     try:
         truth, other = (masks.decode(name) for masks, name in zip(sets, names, strict=True))
@@ -210,22 +205,24 @@ def _image_pairs(sets: tuple[MaskSet, MaskSet], names: tuple[str, str]) -> Pairs
     return count_pairs(truth, other)
 
 
-def count_pairs(truth: IndexMask, other: IndexMask) -> Pairs:
+def count_pairs(truth: IndexMask, other: IndexMask) -> ValuePairs:
     """How many pixels hold each pair of values in two masks of one size.
 
     >>> count_pairs(np.array([[1, 1, 2]], np.uint8), np.array([[1, 0, 0]], np.uint8))
     {(1, 0): 1, (1, 1): 1, (2, 0): 1}
     """
     sides = [np.flatnonzero(np.bincount(mask.reshape(-1))) for mask in (truth, other)]
-    places = []
+    positions = []
     for mask, values in zip((truth, other), sides, strict=True):
         table = np.zeros(VOID_16 + 1, np.int64)
         table[values] = range(len(values))
-        places.append(table[mask.reshape(-1)])
+        positions.append(table[mask.reshape(-1)])
     width = len(sides[1])
-    counts = np.bincount(places[0] * width + places[1], minlength=len(sides[0]) * width)
-    found = np.flatnonzero(counts)
-    return {(int(sides[0][at // width]), int(sides[1][at % width])): int(counts[at]) for at in found.tolist()}
+    counts = np.bincount(positions[0] * width + positions[1], minlength=len(sides[0]) * width)
+    present = np.flatnonzero(counts)
+    return {
+        (int(sides[0][at // width]), int(sides[1][at % width])): int(counts[at]) for at in present.tolist()
+    }
 
 
 class _Names:
@@ -243,20 +240,23 @@ class _Names:
         self.unscored = {VOID, *unscored} - ({BACKGROUND} if with_background else set())
         self.with_background = with_background
         self._named = [self._of_map(label_map) for label_map in self.maps]
-        self.order = [BACKGROUND, *dict.fromkeys(name for one in self.maps if one for name in one.names)]
+        self.order = [
+            BACKGROUND,
+            *dict.fromkeys(name for label_map in self.maps if label_map for name in label_map.names),
+        ]
 
     @staticmethod
     def _of_map(label_map: LabelMap | None) -> dict[int, str]:
         if label_map is None:
             return {0: BACKGROUND, VOID_8: VOID, VOID_16: VOID}
-        own = {label_map.background: BACKGROUND, label_map.void: VOID}
-        return own | {label.value: label.name for label in label_map.labels}
+        special = {label_map.background: BACKGROUND, label_map.void: VOID}
+        return special | {label.value: label.name for label in label_map.labels}
 
     def name(self, side: int, value: int) -> str:
         unnamed = f"{value}" if self.maps[side] is None else f"value {value}"
         return self._named[side].setdefault(value, unnamed)
 
-    def confusion(self, pairs: Pairs) -> dict[tuple[str, str], int]:
+    def confusion(self, pairs: ValuePairs) -> dict[tuple[str, str], int]:
         """Pixels by pair of names, without those that do not count in TRUTH."""
         named: Counter[tuple[str, str]] = Counter()
         for (truth, other), pixels in pairs.items():
@@ -274,10 +274,11 @@ def _scores(confusion: Mapping[tuple[str, str], int], names: _Names) -> dict[str
         truth[of_truth] += pixels
         other[of_other] += pixels
         both[of_truth] += pixels * (of_truth == of_other)
-    found = {name for name in (*truth, *other) if names.counted(name)}
-    ordered = [name for name in names.order if name in found]
+    scored = {name for name in (*truth, *other) if names.counted(name)}
+    ordered = [name for name in names.order if name in scored]
     return {
-        name: _score(truth[name], other[name], both[name]) for name in [*ordered, *sorted(found - {*ordered})]
+        name: _score(truth[name], other[name], both[name])
+        for name in [*ordered, *sorted(scored - {*ordered})]
     }
 
 

@@ -66,20 +66,20 @@ Trial = Iterator[tuple[str, Case]]
 def likely_causes(case: Case) -> tuple[list[str], int]:
     """The causes that explain most of the differing pixels, and how many they leave."""
     causes: list[str] = []
-    left = case.differing()
-    while left and len(causes) < MOST_CAUSES:
-        best, name, after = case, "", left
-        for told, trial in _trials(case):
+    remaining = case.differing()
+    while remaining and len(causes) < MOST_CAUSES:
+        best, name, fewest = case, "", remaining
+        for cause, trial in _trials(case):
             pixels = _differing(trial)
-            if pixels < after:
-                best, name, after = trial, told, pixels
-            if not after:
+            if pixels < fewest:
+                best, name, fewest = trial, cause, pixels
+            if not fewest:
                 break
-        if not name or after > ENOUGH * left:
+        if not name or fewest > ENOUGH * remaining:
             break
         causes.append(name)
-        case, left = best, after
-    return causes, left
+        case, remaining = best, fewest
+    return causes, remaining
 
 
 def _differing(case: Case) -> int:
@@ -113,8 +113,10 @@ def _turned(case: Case) -> Trial:
 
 def _other_size(case: Case) -> Trial:
     height, width = case.stored.shape
-    told = "resized: the mask is {} × {} px, the image {} × {}".format(*case.stored.shape, *case.record.frame)
-    yield told, replace(case, record=resized(case.record, (height, width)))
+    cause = "resized: the mask is {} × {} px, the image {} × {}".format(
+        *case.stored.shape, *case.record.frame
+    )
+    yield cause, replace(case, record=resized(case.record, (height, width)))
 
 
 def _wrong_ids(case: Case) -> Trial:
@@ -122,15 +124,15 @@ def _wrong_ids(case: Case) -> Trial:
     expected = case.expected()
     back: dict[int, int] = {}
     for value in np.unique(expected).tolist():
-        seen = np.bincount(case.stored[expected == value])
-        back.setdefault(int(seen.argmax()), value)
+        values = np.bincount(case.stored[expected == value])
+        back.setdefault(int(values.argmax()), value)
     moved = {old: new for old, new in back.items() if old != new}
     if not moved:
         return
     identity = {value: value for value in np.unique(case.stored).tolist()}
     stored = lookup(identity | back, default=0, dtype=case.stored.dtype)[case.stored]
-    told = ", ".join(f"{old} for {new}" for old, new in sorted(moved.items())[:3])
-    yield f"wrong ids: {told}{' …' if len(moved) > 3 else ''}", replace(case, stored=stored)
+    cause = ", ".join(f"{old} for {new}" for old, new in sorted(moved.items())[:3])
+    yield f"wrong ids: {cause}{' …' if len(moved) > 3 else ''}", replace(case, stored=stored)
 
 
 def _interpolated(case: Case) -> Trial:
@@ -140,8 +142,8 @@ def _interpolated(case: Case) -> Trial:
     strange = ~np.isin(case.stored, known)
     near = border(expected.astype(np.int32), NEAR)
     if strange.any() and not (strange & ~near).any():
-        told = f"interpolated resize: {strange.sum()} px at boundaries hold values between those of labels"
-        yield told, replace(case, stored=np.where(near, expected, case.stored))
+        cause = f"interpolated resize: {strange.sum()} px at boundaries hold values between those of labels"
+        yield cause, replace(case, stored=np.where(near, expected, case.stored))
 
 
 def _void_border(case: Case) -> Trial:

@@ -3,14 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from polymask.errors import FormatError, InputError, LimitError, NotFound
-from polymask.formats import Annotations, ReadOptions, annotations_at, require_pictures
-from polymask.labels.label_map import LabelMap, from_categories
+from polymask.formats import Annotations, ReadOptions, annotations_at
+from polymask.formats.reading.needed_pictures import require_pictures
+from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, from_categories
 from polymask.layouts import LAYOUTS, layout_named, stem
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, masks_below, png_folder
 from polymask.limits import Limits
@@ -202,6 +204,28 @@ def painted_masks(
         names=tuple(indices),
         decode=lambda name: Painting(annotations.decode(indices[name]), label_map, painted_with).index,
     )
+
+
+def array_masks(
+    masks: NDArray[np.integer] | Sequence[NDArray[np.integer]], labels: LabelMap | None
+) -> MaskSet:
+    """Index masks as a set, named by their numbers; raises `InputError` for what is no index mask."""
+    arrays = [masks] if isinstance(masks, np.ndarray) else list(masks)
+    named = {f"{index}": _as_index(array) for index, array in enumerate(arrays)}
+    return MaskSet(
+        path=Path("arrays"), kind="arrays", label_map=labels, names=tuple(named), decode=named.__getitem__
+    )
+
+
+def _as_index(array: NDArray[np.integer]) -> IndexMask:
+    if array.ndim != 2 or array.dtype.kind not in "iub" or (array.size and array.min() < 0):
+        raise InputError(f"an index mask is (height, width) whole numbers, not {array.dtype} {array.shape}")
+    wide = array.size and array.max() > VOID_8
+    if wide and array.max() > VOID_16:
+        raise InputError(f"a mask holds values up to {VOID_16}, not {array.max()}")
+    kept = array.dtype == np.uint16
+    index: IndexMask = array.astype(np.uint16 if wide or kept else np.uint8, copy=False)
+    return index
 
 
 def matched(truth: tuple[str, ...], other: tuple[str, ...]) -> dict[str, str]:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from polymask.analysis.mask_sets import MaskSet, open_sources
-from polymask.formats import Annotations, ReadOptions, require_pictures
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.reading.needed_pictures import require_pictures
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, from_categories
 from polymask.layouts.common.lookup import BACKGROUND, VOID
 from polymask.limits import Limits

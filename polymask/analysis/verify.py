@@ -15,7 +15,8 @@ from polymask.errors import (
     PolymaskError,
     ProofError,
 )
-from polymask.formats import Annotations, ReadOptions, open_annotations, require_pictures
+from polymask.formats import Annotations, ReadOptions, open_annotations
+from polymask.formats.reading.needed_pictures import require_pictures
 from polymask.labels.label_map import LabelMap, from_categories
 from polymask.layouts import stem
 from polymask.layouts.common.read_back import Folder, MaskFolder
@@ -32,12 +33,12 @@ from polymask.storage.safe_names import safe_path
 from polymask.storage.urls import Location, listed_once, located
 
 MOST_DIAGNOSED = 20  # each takes some thirty paintings
-MOST_TOLD = 5
+MOST_LISTED = 5
 
 
-def told(report: Report, dest: str | Location) -> str:
+def failures_text(report: Report, dest: str | Location) -> str:
     """A failed report in some lines: which masks, and why."""
-    listed = [f"  {failure.name}: {failure.reason}" for failure in report.failures[:MOST_TOLD]]
+    listed = [f"  {failure.name}: {failure.reason}" for failure in report.failures[:MOST_LISTED]]
     more = report.failed - len(listed)
     rest = [f"  … and {more} more (all with --json)"] if more > 0 else []
     masks = report.unchanged + report.failed
@@ -45,7 +46,7 @@ def told(report: Report, dest: str | Location) -> str:
     return "\n".join([head, *listed, *rest, *report.notes])
 
 
-def examine(
+def verify_folder(
     dest: str | Location,
     *,
     source: str | Location | None = None,
@@ -98,7 +99,7 @@ def _against_manifest(folder: Folder, progress: Progress | None) -> Report:
     except PolymaskError as error:
         report.failures = [Skipped(name, str(error)) for name in entries]
         return report
-    for ((name, entry),) in reported(([one] for one in entries.items()), len(entries), progress):
+    for ((name, entry),) in reported(([line] for line in entries.items()), len(entries), progress):
         try:
             reason = damage(path, masks, entry)
         except BackendError as error:
@@ -146,7 +147,11 @@ def _digest(folder: MaskFolder, mask: str, kind: str, labels: Mapping[str, str] 
     """Of the index mask, or of the masks of the labels that the manifest lists."""
     if folder.labels_of is None or labels is None:
         return DIGESTS[kind](folder.decode(mask))
-    stored = {label: DIGESTS[kind](one) for label, one in folder.labels_of(mask).items() if label in labels}
+    stored = {
+        label: DIGESTS[kind](label_mask)
+        for label, label_mask in folder.labels_of(mask).items()
+        if label in labels
+    }
     wrong = [label for label, digest in labels.items() if stored.get(label) != digest]
     if wrong:
         raise ProofError(f"{mask}: damaged or missing: {', '.join(wrong)}")
@@ -163,13 +168,13 @@ def _against_source(
     indices = {stem(name): index for index, name in enumerate(annotations.names)}
     pairs = matched(tuple(indices), masks.names)
     report, diagnosis = Report(images=len(indices)), _Diagnosis()
-    for ((name, stored),) in reported(([one] for one in pairs.items()), len(pairs), progress):
+    for ((name, stored),) in reported(([pair] for pair in pairs.items()), len(pairs), progress):
         try:
-            own = _rules_of(masks.entries.get(name, {})) or rules or Rules()
+            rules_of_mask = rules_in(masks.entries.get(name, {})) or rules or Rules()
             case = Case(
                 record=annotations.decode(indices[name]),
                 label_map=label_map,
-                rules=own,
+                rules=rules_of_mask,
                 stored=masks.decode(stored),
                 by_label=masks.by_label,
             )
@@ -199,7 +204,7 @@ class _Diagnosis:
         pixels = case.differing()
         if not pixels or self.masks == MOST_DIAGNOSED:
             return f"{pixels} px differ" if pixels else ""
-        causes, left = likely_causes(case)
+        causes, remaining = likely_causes(case)
         self.masks += 1
         for cause in causes or ["none that polymask knows"]:
             kind, _, detail = cause.partition(": ")
@@ -207,7 +212,7 @@ class _Diagnosis:
             self.examples.setdefault(kind, detail)
         if not causes:
             return f"{pixels} px differ"
-        rest = f", which leaves {left} px" if left else ""
+        rest = f", which leaves {remaining} px" if remaining else ""
         return f"{pixels} px differ; likely {'; and '.join(causes)}{rest}"
 
     def notes(self) -> list[str]:
@@ -223,13 +228,13 @@ def _surplus(extra: set[str]) -> list[str]:
     return [f"{len(extra)} masks belong to no image of the source, e.g. {min(extra)}"] if extra else []
 
 
-def _rules_of(entry: Mapping[str, Any]) -> Rules | None:
+def rules_in(entry: Mapping[str, Any]) -> Rules | None:
     """The rules that a manifest's line names."""
     if "pixel_rule" not in entry:
         return None
     names = ("pixel_rule", "overlap", "crowd", "border", "holes")
-    given = {name: entry[name] for name in names if name in entry}
+    options = {name: entry[name] for name in names if name in entry}
     try:
-        return Rules(**given, priority=tuple(entry.get("priority", ())))
+        return Rules(**options, priority=tuple(entry.get("priority", ())))
     except InputError as error:
         raise FormatError(f"{MANIFEST}: {entry['name']}: {error}") from None

@@ -178,11 +178,11 @@ def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) ->
         found = polymask.check(source, progress=bar, **options)
     counts = Counter(finding.kind for finding in found)
     if as_json:
-        from polymask.analysis.check import KINDS
+        from polymask.analysis.check import FINDING_KINDS
 
         document = {
             "findings": [asdict(finding) for finding in found],
-            "counts": {kind: counts[kind] for kind in KINDS if counts[kind]},
+            "counts": {kind: counts[kind] for kind in FINDING_KINDS if counts[kind]},
         }
         click.echo(json.dumps(document, ensure_ascii=False))
     else:

@@ -99,7 +99,7 @@ def verify_command(
     With --source the masks may be any tool's; where they differ, likely causes are named.
     Exits 5 where a mask is damaged, missing or different.
     """
-    from polymask.analysis.verify import told
+    from polymask.analysis.verify import failures_text
 
     with Bar(quiet=quiet) as bar:
         report = examine(dest, source=source, labels=_label_map(labels), progress=bar, **options)
@@ -115,7 +115,7 @@ def verify_command(
             }
         )
     if report.failed:
-        raise ProofError(told(report, dest))
+        raise ProofError(failures_text(report, dest))
     if is_dataloop(dest) and not as_json:
         click.echo(f"{report.unchanged:,} masks on {report.images:,} items are what they claim to be.")
     elif not as_json:

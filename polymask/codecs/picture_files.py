@@ -1,13 +1,14 @@
 """Where the pictures of annotations lie: one way to find them for every command and every format."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
 from polymask.codecs.pictures import SUFFIXES, frame_of
 from polymask.errors import InputError, NotFound
+from polymask.limits import Limits
 from polymask.model import Frame
 from polymask.storage.safe_names import safe_path
 from polymask.storage.source_files import File, Place
@@ -101,6 +102,24 @@ class PictureFinder:
             if PurePosixPath(name).suffix.lower() in SUFFIXES:
                 by_key.setdefault(_key(name), []).append(name)
         return by_key
+
+
+class NamedPictures:
+    """The pictures of images that are named relative to an annotation file, looked for when asked for."""
+
+    def __init__(
+        self, path: Location, names: Sequence[str], *, images: Location | None, limits: Limits
+    ) -> None:
+        self.path, self.names, self.images, self.limits = path, names, images, limits
+
+    @cached_property
+    def finder(self) -> PictureFinder:
+        """Where they are looked for."""
+        return PictureFinder(Place(self.path, self.limits), self.images)
+
+    def file(self, index: int) -> File | None:
+        """The picture of `names[index]`, or None where it is not found."""
+        return self.finder.find(self.names[index])
 
 
 def _decoded(name: str) -> list[str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PICTURES = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 EXIF_ORIENTATION = 0x0112
+SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 
 
 def frame_of(file: File) -> Frame:
@@ -58,7 +59,7 @@ def _frame_of(opened: BinaryIO, path: Location) -> Frame:
             orientation = orientation_of(picture)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
+    return (width, height) if orientation in SIDEWAYS else (height, width)
 
 
 @contextmanager

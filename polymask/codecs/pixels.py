@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.codecs.pictures import opened_picture, orientation_of
+from polymask.codecs.pictures import SIDEWAYS, opened_picture, orientation_of
 from polymask.errors import InputError, LimitError
 from polymask.limits import Limits
 from polymask.model import Frame
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 DEEP = {"I;16": np.uint16, "I;16L": np.uint16, "I;16B": np.uint16, "I": np.int32, "F": np.float32}
 MOST_DECODED = 1 << 27  # pixels of a picture that has to be decoded whole to be reduced: 0.5 GB
 MOST_REDUCED = 1 << 30  # of one that is reduced while it is read
-_SIDEWAYS = (5, 6, 7, 8)
 
 
 def read_picture(path: Location, frame: Frame, *, limits: Limits | None = None) -> NDArray[Any]:
@@ -51,7 +50,7 @@ def _pixels(picture: "Image.Image") -> NDArray[Any]:
 def is_turned(picture: "Image.Image", frame: Frame) -> bool:
     """Whether a picture has to be turned, as EXIF tells, to lie as a (height, width) frame does."""
     orientation = orientation_of(picture)
-    if orientation in _SIDEWAYS:
+    if orientation in SIDEWAYS:
         (width, height), (h, w) = picture.size, frame
         as_stored = width != height and (width > height, height > width) == (w > h, h > w)
         return not as_stored

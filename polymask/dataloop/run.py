@@ -196,7 +196,7 @@ def upload(
     return report
 
 
-def examine(
+def verify_dataset(
     url: str, *, workers: int = 1, limits: Limits | None = None, progress: Progress | None = None
 ) -> Report:
     """Prove every mask of ours in a dataset again; those that fail are the report's `failures`.

@@ -7,12 +7,11 @@ of this format, and `read(content, options)`, which gives an `Annotations`.
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from polymask.codecs.picture_files import PictureFinder
+from polymask.codecs.picture_files import NamedPictures
 from polymask.errors import FormatError, InputError, unknown
 from polymask.formats.reading.choice import Choice, different
 from polymask.formats.reading.content import Content
@@ -24,7 +23,6 @@ from polymask.storage.local import disk_error
 from polymask.storage.source_files import File, Place, Tree
 from polymask.storage.urls import Location, located
 
-MOST_NAMED = 5  # images in a refusal
 FORMATS = {
     "coco": "COCO instances, stuff and results lists: polygons, compressed and uncompressed RLE",
     "coco-panoptic": "COCO panoptic: segments in JSON, their pixels in PNGs",
@@ -187,47 +185,9 @@ def annotations_at(
     labels = len({*annotations.used, *(name for name, _ in annotations.categories)})
     options.limits.check("max_labels", labels, str(annotations.path), f"{labels} labels")
     if annotations.picture_file is no_picture_file:
-        pictures = _PictureFiles(path, options, annotations.names)
+        pictures = NamedPictures(path, annotations.names, images=options.images, limits=options.limits)
         annotations = replace(annotations, picture_file=pictures.file)
     return annotations
-
-
-class _PictureFiles:
-    """The pictures of images that are named relative to an annotation file, looked for when asked for."""
-
-    def __init__(self, path: Location, options: ReadOptions, names: Sequence[str]) -> None:
-        self.path, self.options, self.names = path, options, names
-
-    @cached_property
-    def finder(self) -> PictureFinder:
-        return PictureFinder(Place(self.path, self.options.limits), self.options.images)
-
-    def file(self, index: int) -> File | None:
-        return self.finder.find(self.names[index])
-
-
-def require_pictures(
-    annotations: Annotations, *, indices: Sequence[int] | None = None, every: bool = True
-) -> None:
-    """Refuse images whose picture is needed and not found, all at once, before any work is done.
-
-    Those are `indices`, else the images that only their picture tells the size of. Unless `every` one
-    is needed, they are refused only where none has its picture: some may fail alone then.
-    Raises `InputError` with how many there are and the names of the first.
-    """
-    needed = annotations.sized_by_pictures if indices is None else indices
-    missing = []
-    for index in needed:
-        if annotations.picture_file(index) is None:
-            missing.append(annotations.names[index])
-        elif not every:
-            return
-    if missing:
-        shown = ", ".join(missing[:MOST_NAMED]) + (", …" if len(missing) > MOST_NAMED else "")
-        raise InputError(
-            f"{annotations.path}: {len(missing):,} of {len(annotations.names):,} images have no picture "
-            f"({shown}), and it is needed; name the folder that holds them with --images DIR"
-        )
 
 
 def _read(content: Content, module: Format | None, options: ReadOptions, *, named: str | None) -> Annotations:

@@ -23,7 +23,7 @@ from polymask.parallel.progress import Progress
 from polymask.report import page
 from polymask.report.sample import choose
 from polymask.report.shots import (
-    Read,
+    ReadPicture,
     Shot,
     add_pictures,
     plain_conflict,
@@ -127,7 +127,7 @@ def preview_of(
     drawn = partial(_shot, survey=survey, facts=facts, chosen=chosen)
     shots = [shot for chunk in run_chunks(drawn, list(chosen), workers) for shot in chunk]
     shots, pictures, unshown = fit(shots, _reader(survey), max_mb)
-    findings = [*_of_file(survey), *(finding for one in facts for finding in one.findings)]
+    findings = [*_of_file(survey), *(finding for image in facts for finding in image.findings)]
     return Preview(
         title=title,
         label_map=survey.label_map,
@@ -138,28 +138,28 @@ def preview_of(
         pictures=pictures,
         palette=palette,
         unshown=unshown,
-        notes=[f"{one.name}: {one.problem}" for one in facts if one.problem],
+        notes=[f"{image.name}: {image.problem}" for image in facts if image.problem],
     )
 
 
 def _shot(index: int, *, survey: Survey, facts: Sequence[ImageFacts], chosen: dict[int, str]) -> Shot:
-    one, step = facts[index], step_of(facts[index].frame)
+    image, step = facts[index], step_of(facts[index].frame)
     record, mask, contested = survey.view(index, step)
     shot = shot_of(record, mask, contested, label_map=survey.label_map)
     return shot | {
         "at": index,
         "why": chosen[index],
-        "contested": one.contested,
-        "differing": one.differing,
-        "pixels": one.pixels,
-        "conflicts": [plain_conflict(conflict) for conflict in one.conflicts],
-        "findings": [plain_finding(finding) for finding in one.findings],
-        **({"step": step, "full": one.frame} if step > 1 else {}),
+        "contested": image.contested,
+        "differing": image.differing,
+        "pixels": image.pixels,
+        "conflicts": [plain_conflict(conflict) for conflict in image.conflicts],
+        "findings": [plain_finding(finding) for finding in image.findings],
+        **({"step": step, "full": image.frame} if step > 1 else {}),
         **survey.more(index, step),
     }
 
 
-def _reader(survey: Survey) -> Read:
+def _reader(survey: Survey) -> ReadPicture:
     indices = {name: index for index, name in enumerate(survey.names)}
 
     def read(name: str) -> bytes | None:
@@ -168,7 +168,7 @@ def _reader(survey: Survey) -> Read:
     return read
 
 
-def fit(shots: Sequence[Shot], read: Read, max_mb: float) -> tuple[list[Shot], int, list[str]]:
+def fit(shots: Sequence[Shot], read: ReadPicture, max_mb: float) -> tuple[list[Shot], int, list[str]]:
     """The shots that fit into so many megabytes, with pictures as large as the rest allows.
 
     Returns also how many have a picture, and what is wrong with pictures that cannot be shown.
@@ -178,8 +178,8 @@ def fit(shots: Sequence[Shot], read: Read, max_mb: float) -> tuple[list[Shot], i
         raise InputError(f"--max-mb {max_mb:g} leaves no room for images; allow 1 or more")
     with_pictures = any(read(shot["name"]) for shot in shots[:5])
     kept = within(shots, int(budget * _WITHOUT_PICTURES) if with_pictures else budget)
-    left = budget - sum(map(size_of, kept))
-    return kept, *(add_pictures(kept, read, left) if with_pictures else (0, []))
+    remaining = budget - sum(map(size_of, kept))
+    return kept, *(add_pictures(kept, read, remaining) if with_pictures else (0, []))
 
 
 def _of_file(survey: Survey) -> list[Finding]:
@@ -187,7 +187,8 @@ def _of_file(survey: Survey) -> list[Finding]:
     if survey.annotations is None:
         return []
     skipped = [
-        Finding("invalid", "", None, f"{one.name}: {one.reason}") for one in survey.annotations.skipped
+        Finding("invalid", "", None, f"{record.name}: {record.reason}")
+        for record in survey.annotations.skipped
     ]
     return [*skipped, *survey.annotations.findings, *of_source(survey.annotations)]
 
@@ -245,8 +246,8 @@ def _tables(made: Preview) -> dict[str, Any]:
         "common": page.co_occurrence(made.facts, [row["name"] for row in rows]),
         "conflicts": conflicts[: page.MOST_ROWS],
         "more_conflicts": max(0, len(conflicts) - page.MOST_ROWS),
-        "contested": sum(one.contested for one in made.facts),
-        "contested_images": sum(bool(one.contested) for one in made.facts),
+        "contested": sum(image.contested for image in made.facts),
+        "contested_images": sum(bool(image.contested) for image in made.facts),
         "worst": page.worst_images(made.facts),
         "findings": page.finding_groups(made.findings),
         "instances": sum(row["instances"] or 0 for row in rows),

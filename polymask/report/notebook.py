@@ -9,7 +9,7 @@ from polymask.model import ImageRecord
 from polymask.report.svg import path_of
 from polymask.results import Report
 
-MOST_ROWS = 20
+MOST_TABLE_ROWS = 20
 _WIDTH = 480  # px on the page
 _CELL = "style='text-align:left;padding:2px 10px 2px 0'"
 
@@ -24,10 +24,11 @@ def record_html(record: ImageRecord) -> str:
     counts = Counter(instance.label for instance in record.instances)
     colors = {label: "#{:02x}{:02x}{:02x}".format(*safe_color(n)) for n, label in enumerate(counts)}
     shapes = "".join(
-        f"<path d='{path_of(one.shape)}' fill='{colors[one.label]}' stroke='{colors[one.label]}' "
+        f"<path d='{path_of(instance.shape)}' "
+        f"fill='{colors[instance.label]}' stroke='{colors[instance.label]}' "
         f"fill-opacity='.4' fill-rule='evenodd' stroke-width='1.5' vector-effect='non-scaling-stroke'>"
-        f"<title>{escape(one.label)} #{escape(str(one.id))}</title></path>"
-        for one in record.instances
+        f"<title>{escape(instance.label)} #{escape(str(instance.id))}</title></path>"
+        for instance in record.instances
     )
     legend = ", ".join(
         f"<span style='color:{colors[label]}'>■</span> {escape(label)} × {count}"
@@ -53,14 +54,14 @@ def report_html(report: Report) -> str:
     worst = sorted(report.conflicts, key=lambda conflict: -conflict.pixels)
     labels = [(name, f"{c['instances']:,}", f"{c['pixels']:,}") for name, c in used]
     pairs = [(" / ".join(c.labels), f"{c.pixels:,}", c.winner or "—") for c in worst]
-    failures = [(one.name, one.reason) for one in report.failures]
-    told = (
+    failures = [(failure.name, failure.reason) for failure in report.failures]
+    counted = (
         f"<p><b>{report.images:,}</b> images, <b>{report.instances:,}</b> instances: "
         f"{report.written:,} written, {report.unchanged:,} unchanged, {report.failed:,} failed, "
         f"{report.deleted:,} polygons deleted</p>"
     )
     return (
-        told
+        counted
         + _table(("label", "instances", "painted px"), labels)
         + _table(("conflict", "px", "mostly won by"), pairs)
         + _table(("failed", "why"), failures)
@@ -70,8 +71,8 @@ def report_html(report: Report) -> str:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if not rows:
         return ""
-    more = len(rows) - MOST_ROWS
-    body = "".join(_row(row, "td") for row in rows[:MOST_ROWS])
+    more = len(rows) - MOST_TABLE_ROWS
+    body = "".join(_row(row, "td") for row in rows[:MOST_TABLE_ROWS])
     rest = f"<p>… and {more:,} more</p>" if more > 0 else ""
     return f"<table><thead>{_row(head, 'th')}</thead><tbody>{body}</tbody></table>{rest}"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 from typing import Any
 
-from polymask.analysis.check import KINDS
+from polymask.analysis.check import FINDING_KINDS
 from polymask.labels.label_map import LabelMap
 from polymask.model import Conflict, Finding
 from polymask.painting.conflicts import ConflictSum
@@ -19,10 +19,10 @@ MOST_COMMON = 16  # labels in the table of co-occurrence
 def label_rows(facts: Iterable[ImageFacts], label_map: LabelMap, *, counted: bool) -> list[dict[str, Any]]:
     """Instances, images, pixels and share of each label that is used, the most painted first."""
     instances, pixels, images = Counter[str](), Counter[str](), Counter[str]()
-    for one in facts:
-        instances.update(one.instances)
-        pixels.update(one.pixels)
-        images.update(one.labels)
+    for image in facts:
+        instances.update(image.instances)
+        pixels.update(image.pixels)
+        images.update(image.labels)
     total = pixels.total() or 1
     rows = [
         {
@@ -44,8 +44,8 @@ def co_occurrence(facts: Iterable[ImageFacts], names: Sequence[str]) -> list[dic
     """For each of the first names, in how many images it is, and with each of the others."""
     shown = list(names[:MOST_COMMON])
     together, alone = Counter[tuple[str, str]](), Counter[str]()
-    for one in facts:
-        labels = [name for name in shown if name in one.pixels or name in one.instances]
+    for image in facts:
+        labels = [name for name in shown if name in image.pixels or name in image.instances]
         alone.update(labels)
         together.update(combinations(labels, 2))
     largest = max(together.values(), default=0) or 1
@@ -70,8 +70,8 @@ def conflict_rows(facts: Iterable[ImageFacts]) -> list[dict[str, Any]]:
     A pixel that nobody won, or somebody else did, is told beside.
     """
     total = ConflictSum()
-    for one in facts:
-        total.add(one.conflicts)
+    for image in facts:
+        total.add(image.conflicts)
     rows = [row for conflict in total.conflicts for row in _losses(conflict)]
     return sorted(rows, key=lambda row: (-row["pixels"], row["loser"], row["winner"]))
 
@@ -89,15 +89,17 @@ def _losses(conflict: Conflict) -> list[dict[str, Any]]:
 
 def worst_images(facts: Sequence[ImageFacts]) -> list[dict[str, Any]]:
     """The images with most contested pixels, and their worst pair."""
-    worst = sorted((one for one in facts if one.contested), key=lambda one: (-one.contested, one.name))
+    worst = sorted(
+        (image for image in facts if image.contested), key=lambda image: (-image.contested, image.name)
+    )
     return [
         {
-            "name": one.name,
-            "pixels": one.contested,
-            "share": 100 * one.contested / (one.frame[0] * one.frame[1]),
-            "pair": max(one.conflicts, key=lambda conflict: conflict.pixels),
+            "name": image.name,
+            "pixels": image.contested,
+            "share": 100 * image.contested / (image.frame[0] * image.frame[1]),
+            "pair": max(image.conflicts, key=lambda conflict: conflict.pixels),
         }
-        for one in worst[:MOST_ROWS]
+        for image in worst[:MOST_ROWS]
     ]
 
 
@@ -109,10 +111,10 @@ def finding_groups(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     return [
         {
             "kind": kind,
-            "means": KINDS[kind],
+            "means": FINDING_KINDS[kind],
             "count": len(by_kind[kind]),
             "rows": by_kind[kind][:MOST_FINDINGS],
         }
-        for kind in KINDS
+        for kind in FINDING_KINDS
         if kind in by_kind
     ]

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from polymask.report.survey import ImageFacts
 
-SHARES = 3  # worst conflicts, rarest labels, and what chance would show
+REASONS = 3  # worst conflicts, rarest labels, and what chance would show
 
 
 def choose(facts: Sequence[ImageFacts], limit: int) -> dict[int, str]:
@@ -18,13 +18,13 @@ def choose(facts: Sequence[ImageFacts], limit: int) -> dict[int, str]:
     >>> choose([ImageFacts("a.jpg"), ImageFacts("b.jpg", contested=3)], 5)
     {1: 'conflict', 0: ''}
     """
-    usable = [index for index, one in enumerate(facts) if not one.problem]
+    usable = [index for index, image in enumerate(facts) if not image.problem]
     contested = sorted(
         (i for i in usable if facts[i].contested), key=lambda i: (-facts[i].contested, facts[i].name)
     )
     if len(usable) <= limit:
         return dict.fromkeys(contested, "conflict") | {i: "" for i in usable if not facts[i].contested}
-    share = limit // SHARES
+    share = limit // REASONS
     chosen = dict.fromkeys(contested[:share], "conflict")
     for index, label in _rarest(facts, usable):
         if len(chosen) >= 2 * share:

@@ -12,8 +12,8 @@ from polymask.codecs.png import encode_color, encode_png
 from polymask.errors import InputError
 from polymask.labels.label_map import VOID_8, LabelMap
 from polymask.model import Conflict, Finding, Frame, ImageRecord, IndexMask
-from polymask.report.pictures import SIZES, best_size, small_jpeg
 from polymask.report.svg import path_of
+from polymask.report.thumbnails import SIZES, best_size, small_jpeg
 
 MOST_PIXELS = 1 << 26  # a canvas of more is beyond what phones open
 SHOWN_PIXELS = 1 << 24  # of an image above it, reduced
@@ -21,7 +21,7 @@ EXAMPLES = 8
 _JSON_ROUND = 4 / 3  # base64
 
 Shot = dict[str, Any]
-Read = Callable[[str], bytes | None]
+ReadPicture = Callable[[str], bytes | None]
 
 
 def shot_of(
@@ -32,11 +32,11 @@ def shot_of(
     The mask's values stay readable: gray where they fit, else red + 256 × green; blue marks
     contested pixels.
     """
-    places = {label.name: place for place, label in enumerate(label_map.labels)}
+    rows = {label.name: row for row, label in enumerate(label_map.labels)}
     height, width = mask.shape
     shapes = [
-        [places.get(label_map.name_of(one.label), -1), str(one.id), path_of(one.shape)]
-        for one in record.instances
+        [rows.get(label_map.name_of(instance.label), -1), str(instance.id), path_of(instance.shape)]
+        for instance in record.instances
     ]
     return {
         "name": record.name,
@@ -107,7 +107,7 @@ def step_of(frame: Frame) -> int:
     return 1 if pixels <= MOST_PIXELS else math.ceil(math.sqrt(pixels / SHOWN_PIXELS))
 
 
-def add_pictures(shots: Sequence[Shot], read: Read, budget: int) -> tuple[int, list[str]]:
+def add_pictures(shots: Sequence[Shot], read: ReadPicture, budget: int) -> tuple[int, list[str]]:
     """Give shots their pictures, as large as fits into the bytes.
 
     Returns how many have one, and what is wrong with those that cannot be shown.

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from polymask.analysis.check import findings_of
 from polymask.analysis.mask_sets import MaskSet, matched, open_sources
 from polymask.errors import InputError, LimitError, PolymaskError
-from polymask.formats import Annotations, ReadOptions, require_pictures
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.reading.needed_pictures import require_pictures
 from polymask.labels.label_map import VOID_16, LabelMap, from_categories
 from polymask.layouts import stem
 from polymask.limits import Limits
@@ -20,7 +21,7 @@ from polymask.model import Conflict, Finding, Frame, ImageRecord, IndexMask
 from polymask.painting.painting import Painting, Rules
 from polymask.raster.resize import resized
 from polymask.raster.spans import paint
-from polymask.report.pictures import ReportPictures
+from polymask.report.thumbnails import ReportPictures
 from polymask.storage.urls import Location, listed_once, located
 
 View = tuple[ImageRecord, IndexMask, NDArray[np.bool_] | None]
@@ -79,7 +80,7 @@ class Survey:
             if self.annotations
             else {name: name for name in self.names}
         )
-        return {stems[name]: own for name, own in matched(tuple(stems), self.masks.names).items()}
+        return {stems[name]: stored for name, stored in matched(tuple(stems), self.masks.names).items()}
 
     def look(self, index: int) -> ImageFacts:
         """The facts of an image; what is wrong with it alone is told in them."""
@@ -137,7 +138,7 @@ class Survey:
         """An image's merge; instances of labels that are not in the map are left out."""
         assert self.annotations is not None
         record = self.annotations.decode(index)
-        kept = tuple(one for one in record.instances if one.label in self.label_map)
+        kept = tuple(instance for instance in record.instances if instance.label in self.label_map)
         return Painting(replace(record, instances=kept), self.label_map, self.rules, limits=self.limits)
 
     def stored(self, index: int) -> IndexMask | None:
@@ -188,10 +189,10 @@ def contested_pixels(painting: Painting) -> NDArray[np.bool_]:
     """(height, width) bool: where two or more labels claim a pixel."""
     once, twice = np.zeros(painting.record.frame, bool), np.zeros(painting.record.frame, bool)
     for spans in painting.label_spans.values():
-        one = np.zeros(painting.record.frame, bool)
-        paint(one, spans, 1)
-        twice |= once & one
-        once |= one
+        claimed = np.zeros(painting.record.frame, bool)
+        paint(claimed, spans, 1)
+        twice |= once & claimed
+        once |= claimed
     return twice
 
 

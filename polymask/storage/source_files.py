@@ -97,13 +97,13 @@ class Place:
 
     def __init__(self, path: Location, limits: Limits | None = None, *, tree: Tree | None = None) -> None:
         self.path, self.limits, self._tree = path, limits or Limits(), tree
-        there, one = path.exists(), path.is_file()
-        self.is_glob = not there and isinstance(path, Path) and has_magic(str(path))
-        self._stream = self._once() if there and not (one or path.is_dir()) else None
-        self.is_file = self._stream is not None or (one and not self._is_zip())
-        if not there and not self.is_glob:
+        exists, is_file = path.exists(), path.is_file()
+        self.is_glob = not exists and isinstance(path, Path) and has_magic(str(path))
+        self._stream = self._once() if exists and not (is_file or path.is_dir()) else None
+        self.is_file = self._stream is not None or (is_file and not self._is_zip())
+        if not exists and not self.is_glob:
             raise NotFound(f"{path}: no such file or folder")
-        if isinstance(path, Url) and not one:
+        if isinstance(path, Url) and not is_file:
             self.path = listed_once(path)  # so that nothing below it is asked for one by one
 
     def _once(self) -> bytes:
@@ -151,8 +151,8 @@ class Place:
             return sha256(self._stream).hexdigest()
         if self.is_file or self.zip:
             return _stamp(self.path)
-        told = (f"{name} {_stamp(self.root / name)}\n".encode() for name in self.names)
-        return sha256(b"".join(told)).hexdigest()
+        stamps = (f"{name} {_stamp(self.root / name)}\n".encode() for name in self.names)
+        return sha256(b"".join(stamps)).hexdigest()
 
     def file(self, name: str) -> File:
         """The file of a name, there or not."""
@@ -185,8 +185,8 @@ class Place:
 
 def _stamp(path: Location) -> str:
     if isinstance(path, Path):
-        told = path.stat()
-        return f"{told.st_size} {told.st_mtime_ns}"
+        status = path.stat()
+        return f"{status.st_size} {status.st_mtime_ns}"
     stored = path.stored()
     return f"{stored.size} {stored.stamp}" if stored else ""
 

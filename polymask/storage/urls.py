@@ -59,7 +59,7 @@ def _archive(given: str, rest: str) -> "Location":
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class ObjectInfo:
     """What a listing tells of an object: its size in bytes, and what changes with its content."""
 
     size: int
@@ -69,7 +69,7 @@ class Stored:
 class Listing:
     """Everything below a URL, asked for once: objects by their names below it, and its folders."""
 
-    def __init__(self, root: "Url", files: dict[str, Stored]) -> None:
+    def __init__(self, root: "Url", files: dict[str, ObjectInfo]) -> None:
         self.root, self.files = root, files
         self.folders = {folder for name in files for folder in _parents(name)}
 
@@ -174,12 +174,12 @@ class Url:
         except NotFound:
             return None
 
-    def stored(self) -> Stored | None:
+    def stored(self) -> ObjectInfo | None:
         """An object's size and stamp, or None where there is no object."""
         if self.listing is not None:
             return self.listing.files.get(self._below(self.listing))
         info = self.info()
-        return _stored(info) if info and info["type"] == "file" else None
+        return _object_info(info) if info and info["type"] == "file" else None
 
     def _below(self, listing: Listing) -> str:
         return self.key[len(listing.root.key) + 1 :]
@@ -205,7 +205,7 @@ class Url:
         found = self.call("find", detail=True)
         prefix = f"{self._path.rstrip('/')}/"
         files = {
-            _safe(self, path[len(prefix) :]): _stored(info)
+            _safe(self, path[len(prefix) :]): _object_info(info)
             for path, info in found.items()
             if path.startswith(prefix) and path != prefix
         }
@@ -294,7 +294,7 @@ def _safe(url: Url, name: str) -> str:
     return name
 
 
-def _stored(info: dict[str, Any]) -> Stored:
+def _object_info(info: dict[str, Any]) -> ObjectInfo:
     told = [info.get(name) for name in ("ETag", "etag", "md5Hash", "generation", "LastModified", "mtime")]
     changed = info.get("last_modified") or info.get("created")
-    return Stored(int(info.get("size") or 0), " ".join(f"{one}" for one in (*told, changed) if one))
+    return ObjectInfo(int(info.get("size") or 0), " ".join(f"{one}" for one in (*told, changed) if one))

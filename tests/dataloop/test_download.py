@@ -236,7 +236,7 @@ def test_a_mistyped_folder_is_told_with_the_nearest(world: World, tmp_path: Path
     tries: list[Callable[[], Any]] = [
         lambda: polymask.convert(f"{URL}/foldr", tmp_path / "out"),
         lambda: polymask.convert(f"{URL}/foldr"),
-        lambda: run.examine(f"{URL}/foldr"),
+        lambda: run.verify_dataset(f"{URL}/foldr"),
         lambda: polymask.convert(SAMPLE, f"{URL}/foldr"),
     ]
     for attempt in tries:

@@ -13,7 +13,7 @@ from tests.dataloop.world import ACROSS, HEIGHT, RING_WITH_HOLE, URL, WIDTH, Wor
 
 def examined(world: World, url: str = URL, limits: Limits | None = None) -> Report:
     with world.connected():
-        return run.examine(url, limits=limits)
+        return run.verify_dataset(url, limits=limits)
 
 
 @pytest.fixture

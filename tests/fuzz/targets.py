@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from polymask import InputError, LabelMap, Limits, PolymaskError, decode_png, encode_png, index_mask
-from polymask.analysis.verify import examine
+from polymask.analysis.verify import verify_folder
 from polymask.codecs.pictures import frame_of_bytes
 from polymask.codecs.png import decode_color, decode_rgba, encode_color, encode_rgba
 from polymask.conversion.restore import restore_folder
@@ -150,7 +150,7 @@ def _manifest(data: bytes, folder: Path) -> bool:
     (folder / "labels.json").write_bytes(LabelMap.from_names(["a"]).to_json())
     (folder / "manifest.jsonl").write_bytes(data)
     read_manifest(Root(folder))
-    examine(folder)
+    verify_folder(folder)
     return True
 
 
