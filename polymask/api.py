@@ -202,7 +202,7 @@ def examine(
     if is_dataloop(dest):
         if source is not None:
             raise InputError("a dataset's masks tell themselves what they are of; leave --source out")
-        from polymask.dataloop.run import examine as examine_dataset
+        from polymask.dataloop.verification import examine as examine_dataset
 
         return examine_dataset(str(dest), limits=limits, progress=progress)
     from polymask.analysis import verify as proofs

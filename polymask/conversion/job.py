@@ -37,7 +37,7 @@ from polymask.provenance.digest import record_sha256
 from polymask.raster import KERNEL
 from polymask.raster.resize import resized
 from polymask.results import Report
-from polymask.storage.local import regular
+from polymask.storage.disk import regular
 from polymask.storage.manifest import manifest_line
 from polymask.storage.safe_names import safe_path
 from polymask.storage.urls import Location, located

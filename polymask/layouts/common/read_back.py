@@ -15,7 +15,7 @@ from polymask.labels.label_map import LabelMap
 from polymask.layouts.common.lookup import ID2LABEL
 from polymask.limits import Limits
 from polymask.model import IndexMask
-from polymask.storage.local import disk_error
+from polymask.storage.disk import disk_error
 from polymask.storage.urls import Location, Url, in_order, name_below
 
 LABELS = "labels.json"
