@@ -239,7 +239,7 @@ def examine(
     if is_dataloop(dest):
         if source is not None:
             raise InputError("a dataset's masks tell themselves what they are of; leave --source out")
-        from polymask.dataloop.run import verify_dataset
+        from polymask.dataloop.verification import verify_dataset
 
         return verify_dataset(str(dest), limits=limits, progress=progress)
     from polymask.analysis.verify import verify_folder

@@ -18,8 +18,9 @@ from polymask.conversion.dest import Dest, DestCheck, Standing
 from polymask.conversion.folder_sink import FolderSink
 from polymask.conversion.options import ConvertOptions
 from polymask.errors import Denied, FormatError, InputError, LabelError, unknown
-from polymask.formats import Annotations, open_annotations, require_pictures
+from polymask.formats import Annotations, open_annotations
 from polymask.formats.coco.cutting import is_restorable
+from polymask.formats.reading.needed_pictures import require_pictures
 from polymask.labels.label_map import LabelMap, from_categories, unknown_label
 from polymask.layouts import Layout, LayoutOptions, layout_named, refuse_without_effect
 from polymask.layouts.common.splits import split_options

@@ -24,7 +24,7 @@ from polymask.parallel.progress import Progress
 from polymask.provenance.digest import record_sha256
 from polymask.raster import KERNEL
 from polymask.results import Outcome, Report, Tally, add_declared, judge_painted
-from polymask.storage.local import regular
+from polymask.storage.disk import regular
 from polymask.storage.manifest import manifest_line
 
 

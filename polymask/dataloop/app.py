@@ -53,7 +53,7 @@ class ServiceRunner(dl.BaseServiceRunner):  # type: ignore[misc, name-defined]
             Dataset(client, raw, Target("", raw["name"])),
             options,
             journal=_journal(journal, delete_source),
-            progress=_Told(progress),
+            progress=_Percent(progress),
         )
         _raise_failure(report)
         return dataset
@@ -62,7 +62,7 @@ class ServiceRunner(dl.BaseServiceRunner):  # type: ignore[misc, name-defined]
 WORKERS = 8  # calls at once; they wait for the platform, not for the processor
 
 
-class _Told:
+class _Percent:
     """The platform's progress, in whole percent."""
 
     def __init__(self, progress: Any) -> None:

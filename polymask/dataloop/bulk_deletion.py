@@ -80,8 +80,8 @@ class DeletionByFilter:
         """Those that are still there; raises `SourceChanged` where one of them is another now."""
         narrow: list[Json] = [{"id": str(rows[0]["id"])}] if len(rows) == 1 else []
         clauses = [{"itemId": item.id}, {"type": "segment"}, *narrow]
-        found = self.client.pages(self.dataset_id, "annotations", {"filter": {"$and": clauses}})
-        there = {str(row["id"]): row for row in found}
+        rows_there = self.client.pages(self.dataset_id, "annotations", {"filter": {"$and": clauses}})
+        there = {str(row["id"]): row for row in rows_there}
         if any(there.get(str(row["id"]), row) != row for row in rows):
             raise SourceChanged(f"{item.name}: a polygon was changed meanwhile, and stays; run again")
         return [row for row in rows if str(row["id"]) in there]

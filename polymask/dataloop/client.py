@@ -104,8 +104,8 @@ class Client:
 
     def pause(self, error: BackendError, attempt: int) -> None:
         """Wait before the next attempt, as long as the service asks; raises the error past all bounds."""
-        asked = error.retry_after if isinstance(error, Passing) else None
-        self._wait(asked or 0.25 * 2**attempt, error)
+        seconds = error.retry_after if isinstance(error, Passing) else None
+        self._wait(seconds or 0.25 * 2**attempt, error)
 
     def _wait(self, seconds: float, error: BackendError) -> None:
         seconds = min(seconds, LONGEST_WAIT)
@@ -159,14 +159,14 @@ class Client:
 
         path = quote(name, safe="")
         try:
-            found = self.call("GET", f"/projects/{path}/name", safe=True)
+            rows = self.call("GET", f"/projects/{path}/name", safe=True)
         except NotFound:
-            found = []
-        found = [one for one in listed(found) if isinstance(one, dict)]
-        if len(found) > 1:
-            raise InputError(f"{len(found)} projects are named '{name}'; use the id")
-        if found:
-            return dict(found[0])
+            rows = []
+        rows = [row for row in listed(rows) if isinstance(row, dict)]
+        if len(rows) > 1:
+            raise InputError(f"{len(rows)} projects are named '{name}'; use the id")
+        if rows:
+            return dict(rows[0])
         return dict(self._named("project", name, f"/projects/{path}"))
 
     def dataset(self, project: Json, name: str) -> Json:
@@ -183,10 +183,10 @@ class Client:
         page = self.call("POST", "/datasets/query", body, safe=True)
         if not is_page(page):
             raise Unavailable("Dataloop: a listing of datasets was answered with no page of rows")
-        found = page["items"]
-        if len(found) > 1:
-            raise InputError(f"{len(found)} datasets are named '{name}'; use the id")
-        return dict(found[0] if found else self._named("dataset", name, f"/datasets/{quote(name, safe='')}"))
+        rows = page["items"]
+        if len(rows) > 1:
+            raise InputError(f"{len(rows)} datasets are named '{name}'; use the id")
+        return dict(rows[0] if rows else self._named("dataset", name, f"/datasets/{quote(name, safe='')}"))
 
     def _named(self, what: str, name: str, path: str) -> Any:
         try:
@@ -233,11 +233,11 @@ def _sent(api: Any, method: str, path: str, body: Any) -> Any:
     return bare(api, method, path, json_req=body, log_error=False)[1]
 
 
-def _clauses(given: Json) -> list[Json]:
+def _clauses(condition: Json) -> list[Json]:
     """A filter as a list of clauses that another can be added to."""
-    if set(given) == {"$and"}:
-        return list(given["$and"])
-    return [given] if given else []
+    if set(condition) == {"$and"}:
+        return list(condition["$and"])
+    return [condition] if condition else []
 
 
 def _email(api: Any) -> str:
@@ -288,8 +288,8 @@ def _session(workers: int) -> Any:
 
     class Adapter(HTTPAdapter):
         def send(self, *args: Any, **options: Any) -> requests.Response:
-            own = {"timeout": TIMEOUT, "verify": os.environ.get("REQUESTS_CA_BUNDLE") or True}
-            return super().send(*args, **options | own)  # an environment of dtlpy's may say otherwise
+            ours = {"timeout": TIMEOUT, "verify": os.environ.get("REQUESTS_CA_BUNDLE") or True}
+            return super().send(*args, **options | ours)  # an environment of dtlpy's may say otherwise
 
     session = requests.Session()
     for scheme in ("http://", "https://"):

@@ -17,7 +17,7 @@ from polymask.in_place.journal import Journal
 from polymask.in_place.protocols import Item
 
 TRIES = 4  # of posting one polygon again
-GIVEN = ("id", "url", "item", "dataset", "hash", "createdAt", "updatedAt", "updatedBy", "creator")
+OF_THE_PLATFORM = ("id", "url", "item", "dataset", "hash", "createdAt", "updatedAt", "updatedBy", "creator")
 """What the platform gives an annotation itself."""
 
 
@@ -59,7 +59,7 @@ class PuttingBack:
             failure: BackendError = Unavailable(f"{item.name}: polygon {key} cannot be read back; run again")
             try:
                 answer = self.client.call("POST", f"/items/{item.id}/annotations", [row], safe=False)
-                made = next((str(part(one).get("id", "")) for one in listed(answer)), "")
+                made = next((str(part(answered).get("id", "")) for answered in listed(answer)), "")
             except BackendError as error:
                 if not self.client.may_pass(error):
                     raise
@@ -89,7 +89,7 @@ class PuttingBack:
 
 def posted(backup: Mapping[str, Any], item_id: str, key: str, *, parent: str | None = None) -> Json:
     """A backed-up polygon as it is posted again: without what the platform gives itself, and marked."""
-    row = {name: value for name, value in backup.items() if name not in GIVEN}
+    row = {name: value for name, value in backup.items() if name not in OF_THE_PLATFORM}
     metadata, mark = part(row, "metadata"), {"polymask": {"restored": key, "item": item_id}}
     if parent:
         metadata = metadata | {"system": part(metadata, "system") | {"parentId": parent}}
@@ -102,7 +102,7 @@ def posted(backup: Mapping[str, Any], item_id: str, key: str, *, parent: str | N
 
 
 def _content(row: Json) -> Json:
-    return {name: value for name, value in row.items() if name not in GIVEN}
+    return {name: value for name, value in row.items() if name not in OF_THE_PLATFORM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +136,8 @@ def deleted(journals: Sequence[Journal]) -> tuple[list[Deleted], dict[tuple[str,
     One that was restored and deleted again is still the same polygon.
     """
     every = [_deleted(journal, line) for journal in journals for line in journal.deleted()]
-    meant = {(one.item.id, str(one.backup["id"])): one.place for one in every}
-    latest = {one.place: one for one in every}
+    meant = {(polygon.item.id, str(polygon.backup["id"])): polygon.place for polygon in every}
+    latest = {polygon.place: polygon for polygon in every}
     return list(_parents_first(latest, meant)), meant
 
 
@@ -149,11 +149,11 @@ def _deleted(journal: Journal, line: Json) -> Deleted:
 def _parents_first(
     latest: Mapping[tuple[str, str], Deleted], meant: Mapping[tuple[str, str], tuple[str, str]]
 ) -> Iterator[Deleted]:
-    done: set[tuple[str, str]] = set()
-    for one in latest.values():
-        line = []
-        while one.place not in done:
-            done.add(one.place)
-            line.append(one)
-            one = latest.get(meant.get(one.parent, one.place), one)  # noqa: PLW2901 - up to the eldest
-        yield from reversed(line)
+    placed: set[tuple[str, str]] = set()
+    for polygon in latest.values():
+        lineage = []
+        while polygon.place not in placed:
+            placed.add(polygon.place)
+            lineage.append(polygon)
+            polygon = latest.get(meant.get(polygon.parent, polygon.place), polygon)  # noqa: PLW2901 - up to the eldest
+        yield from reversed(lineage)

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -24,10 +23,9 @@ from polymask.formats.reading.choice import Choice
 from polymask.in_place.deletion import finish
 from polymask.in_place.job import ProvenJob, ProvenOptions, Watch
 from polymask.in_place.journal import Journal, default_folder, open_existing, own_folder
-from polymask.in_place.protocols import Item, Stored
-from polymask.limits import Limits
+from polymask.in_place.protocols import Item
 from polymask.model import Skipped
-from polymask.parallel.progress import Progress, reported
+from polymask.parallel.progress import Progress
 from polymask.parallel.shards import Shard
 from polymask.results import Report
 
@@ -75,9 +73,9 @@ class Dataset:
         """Its labels and their colors; those that it lacks are added if a run may."""
         return Recipe(self.client, self.raw, adds=options.add_labels and not options.dry_run)
 
-    def journal_folder(self, given: str | Path | None) -> Path:
-        """Where the journal lies: as given, or by the dataset's id in the user's state folder."""
-        return Path(given) if given else default_folder(self.id)
+    def journal_folder(self, folder: str | Path | None) -> Path:
+        """Where the journal lies: the folder, or by the dataset's id in the user's state folder."""
+        return Path(folder) if folder else default_folder(self.id)
 
 
 def open_dataset(url: str, *, workers: int = 1) -> Dataset:
@@ -130,25 +128,32 @@ def convert_connected(
     recipe = dataset.recipe(options)
     sink = DataloopSink(dataset.client, source, recipe, limits=options.limits)
     writes_journal = options.delete_source and not options.dry_run
-    kept = Journal(own_folder(dataset.journal_folder(journal), options.shard)) if writes_journal else None
-    looked_at = finish(source, sink, kept) if kept else []  # what is put back is among the items then
+    evidence = Journal(own_folder(dataset.journal_folder(journal), options.shard)) if writes_journal else None
+    looked_at = finish(source, sink, evidence) if evidence else []  # what is put back is among the items then
     items = chosen(source.items(), where, shard=options.shard)
-    if kept and (tell := getattr(progress, "tell", None)):  # what only counts need not have it
-        tell(f"journal and backup: {kept.path}")
+    if evidence and (tell := getattr(progress, "tell", None)):  # what only counts need not have it
+        tell(f"journal and backup: {evidence.path}")
     if progress:
         progress.start(len(items))
-    job = ProvenJob(source, sink, kept, options, sleep=dataset.client.sleep)
+    job = ProvenJob(source, sink, evidence, options, sleep=dataset.client.sleep)
     job.watch = watch
     report = job.run(items, advance=progress.advance if progress else None)
     tell_of_labels(report, recipe)
     report.notes += looked_at
-    if kept:
-        report.notes.append(f"journal and backup: {kept.path}")
-    if kept and report.deleted:
+    if evidence:
+        report.notes += _ways_back(report, dataset, evidence, journal)
+    return report
+
+
+def _ways_back(
+    report: Report, dataset: Dataset, evidence: Journal, journal: str | Path | None
+) -> Iterator[str]:
+    """Where the backup lies, and the command that puts back what was deleted."""
+    yield f"journal and backup: {evidence.path}"
+    if report.deleted:
         where = f" --journal {shlex.quote(str(journal))}" if journal else ""
         undo = f"polymask restore {shlex.quote(dataset.url)}{where}"
-        report.notes.append(f"{report.deleted:,} polygons deleted; `{undo}` undoes it")
-    return report
+        yield f"{report.deleted:,} polygons deleted; `{undo}` undoes it"
 
 
 def chosen(items: Any, where: Sequence[str], *, shard: Shard | None = None) -> list[Item]:
@@ -188,70 +193,11 @@ def upload(
     report.skipped += annotations.unchosen
     report.notes += annotations.notes
     unmatched = [name for name in source.unmatched if not options.shard or options.shard.takes(name)]
-    for name in unmatched:
-        report.images += 1
-        report.failures.append(Skipped(name, "no item of the dataset has this name"))
-        report.exit_code = max(report.exit_code, 1)
+    report.images += len(unmatched)
+    report.failures += [Skipped(name, "no item of the dataset has this name") for name in unmatched]
+    report.exit_code = max(report.exit_code, int(bool(unmatched)))
     source.account(report, items, unmatched=set(unmatched))
     return report
-
-
-def verify_dataset(
-    url: str, *, workers: int = 1, limits: Limits | None = None, progress: Progress | None = None
-) -> Report:
-    """Prove every mask of ours in a dataset again; those that fail are the report's `failures`.
-
-    `images` counts the items that have masks, `unchanged` the masks that are what they claim.
-    Raises `LimitError` for a mask that was made for a frame above the limits, and so not decoded.
-    """
-    dataset = open_dataset(url, workers=workers)
-    query = {"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
-    source = DataloopSource(dataset.client, dataset.id, query=query, folder=dataset.target.folder)
-    sink = DataloopSink(dataset.client, source, {}, limits=limits)
-    report, items, ways_out = Report(), list(source.items()), dict[str, None]()
-    for (item,) in reported(([item] for item in items), len(items), progress):
-        stored = sink.proofs(item)
-        for proof in stored:
-            if proof.mask is None:
-                sink.limits.check_frame(f"{item.name}: '{proof.label}'", proof.frame or (0, 0))
-        report.images += bool(stored)
-        report.unchanged += sum(_is_as_stored(proof) for proof in stored)
-        wrong = list(_wrong(stored))
-        report.failures += [Skipped(item.name, reason) for reason, _ in wrong]
-        ways_out.update(dict.fromkeys(way_out.format(url=url) for _, way_out in wrong))
-    report.notes += ways_out
-    return report
-
-
-CHANGED = (
-    "A mask that is not what was stored: delete it in the studio, after `polymask restore {url}` "
-    "where its polygons are gone, and `polymask convert {url}` again."
-)
-RELABELED = (
-    "A mask with another label: give it its first label back in the studio. For the new one to stay, "
-    "`polymask restore {url}` where its polygons are gone; then delete the mask and give its polygons the "
-    "new label in the studio, and `polymask convert {url}` again."
-)
-DOUBLED = "A label with several masks: `polymask convert {url}` again makes them one."
-
-
-def _is_as_stored(proof: Stored) -> bool:
-    """Whether a mask has its pixels and its label; a server may change the label's case."""
-    first = str(proof.claim.get("label", proof.label))
-    return proof.sound and first.strip().casefold() == proof.label.strip().casefold()
-
-
-def _wrong(stored: Sequence[Stored]) -> Iterator[tuple[str, str]]:
-    """What is wrong with an item's masks, and the way out."""
-    for proof in stored:
-        first = str(proof.claim.get("label", proof.label))
-        if not proof.sound:
-            yield f"'{proof.label}' ({proof.location}): not what was stored", CHANGED
-        elif not _is_as_stored(proof):
-            yield f"'{proof.label}' ({proof.location}): stored as '{first}', and relabeled", RELABELED
-    for label, masks in sorted(Counter(proof.label for proof in stored).items()):
-        if masks > 1:
-            yield f"'{label}' has {masks} masks", DOUBLED
 
 
 def restore(url: str, *, journal: str | Path | None = None, dry_run: bool = False) -> Report:
@@ -263,37 +209,46 @@ def restore(url: str, *, journal: str | Path | None = None, dry_run: bool = Fals
     polygons, meant = deleted(open_existing(dataset.journal_folder(journal)))
     putting, report = PuttingBack(dataset.client, dataset.id), Report(dry_run=dry_run)
     now: dict[tuple[str, str], str] = {}
-    for one in polygons:
+    for polygon in polygons:
         report.images += 1
-        parent = now.get(meant.get(one.parent, ("", "")))
+        parent = now.get(meant.get(polygon.parent, ("", "")))
         try:
-            if dry_run:
-                dataset.client.call("GET", f"/items/{one.item.id}", safe=True)
-                now[one.place] = putting.there(one.item, one.key)
-                done = not now[one.place]
-            else:
-                done, now[one.place] = putting.run(one.item, one.backup, one.key, parent=parent)
+            is_new, now[polygon.place] = _put_back(putting, polygon, parent=parent, dry_run=dry_run)
         except PolymaskError as error:  # its picture may be gone; the others can be put back
-            reason = str(error).removeprefix(f"{one.item.name}: ")
-            reason = f"polygon {one.key} could not be put back: {reason}"
-            report.failures.append(Skipped(one.item.name, reason))
+            reason = str(error).removeprefix(f"{polygon.item.name}: ")
+            reason = f"polygon {polygon.key} could not be put back: {reason}"
+            report.failures.append(Skipped(polygon.item.name, reason))
             report.exit_code = max(report.exit_code, error.exit_code)
             continue
-        if done and not dry_run:
-            one.journal.note("restored", one.item.id, ids=[one.backup["id"]], now=[now[one.place]])
-        report.written += done
-        report.unchanged += not done
-        if done:
-            report.notes += _not_put_back(one, linked=parent is not None or one.parent not in meant)
+        report.written += is_new
+        report.unchanged += not is_new
+        if is_new:
+            report.notes += _not_put_back(polygon, linked=parent is not None or polygon.parent not in meant)
     return report
 
 
-def _not_put_back(one: Deleted, *, linked: bool) -> Iterator[str]:
+def _put_back(
+    putting: PuttingBack, polygon: Deleted, *, parent: str | None, dry_run: bool
+) -> tuple[bool, str]:
+    """Put a polygon back, or see whether it would be; whether it was missing, and the id that it has now."""
+    item, key = polygon.item, polygon.key
+    if dry_run:
+        putting.client.call("GET", f"/items/{item.id}", safe=True)
+        there = putting.there(item, key)
+        return not there, there
+    is_new, there = putting.run(item, polygon.backup, key, parent=parent)
+    if is_new:
+        polygon.journal.note("restored", item.id, ids=[polygon.backup["id"]], now=[there])
+    return is_new, there
+
+
+def _not_put_back(polygon: Deleted, *, linked: bool) -> Iterator[str]:
     """What of a polygon is in the backup only."""
-    if one.unfit:
-        yield f"{one.item.name}: the metadata of polygon {one.key} is no object; it stays in the backup"
+    name, key = polygon.item.name, polygon.key
+    if polygon.unfit:
+        yield f"{name}: the metadata of polygon {key} is no object; it stays in the backup"
     if not linked:
-        yield f"{one.item.name}: polygon {one.key} is linked to its parent's old id: that was not put back"
+        yield f"{name}: polygon {key} is linked to its parent's old id: that was not put back"
 
 
 def convert_item(
@@ -311,14 +266,14 @@ def convert_item(
     chosen_options = ProvenOptions(delete_source=delete_source, choice=Choice(**choice), **options)
     source = dataset.source(check_images=chosen_options.check_images, choice=choice_of(chosen_options))
     raw = client.call("GET", f"/items/{item.id}", safe=True)
-    one = DataloopItem(str(raw["id"]), str(raw["filename"]).lstrip("/"), raw)
+    chosen_item = DataloopItem(str(raw["id"]), str(raw["filename"]).lstrip("/"), raw)
     writes_journal = delete_source and not chosen_options.dry_run
-    kept = Journal(dataset.journal_folder(journal)) if writes_journal else None
+    evidence = Journal(dataset.journal_folder(journal)) if writes_journal else None
     recipe = dataset.recipe(chosen_options)
     sink = DataloopSink(client, source, recipe, limits=chosen_options.limits)
-    if kept:
-        finish(source, sink, kept)
-    report = ProvenJob(source, sink, kept, chosen_options, sleep=client.sleep).run([one])
+    if evidence:
+        finish(source, sink, evidence)
+    report = ProvenJob(source, sink, evidence, chosen_options, sleep=client.sleep).run([chosen_item])
     tell_of_labels(report, recipe)
     return report
 

@@ -72,8 +72,8 @@ class DataloopSource:
         self.client, self.dataset_id, self.check_images = client, dataset_id, check_images
         self._deletion = DeletionByFilter(client, dataset_id)
         self.choice, self.folder = choice or Choice(), folder.strip("/")
-        self.query = _below(self.folder, query or DEFAULT_QUERY)
-        self._otherwise = None if query else _below(self.folder, PLAIN_QUERY)
+        self.query = _in_folder(self.folder, query or DEFAULT_QUERY)
+        self._otherwise = None if query else _in_folder(self.folder, PLAIN_QUERY)
         if self.query.get("resource", "items") != "items":
             raise InputError("the filter asks for something else than items")
 
@@ -126,14 +126,14 @@ class DataloopSource:
         """
         system = part(getattr(item, "raw", {}), "metadata", "system")
         height, width = _pixels(system.get("height")), _pixels(system.get("width"))
-        told = (height, width) if height and width else None
-        if told and part(system, "exif").get("Orientation") in TURNED:
-            told = told[::-1]
-        if told and not self.check_images:
-            return told
+        stated = (height, width) if height and width else None
+        if stated and part(system, "exif").get("Orientation") in TURNED:
+            stated = stated[::-1]
+        if stated and not self.check_images:
+            return stated
         seen = shown_frame(self.image(item), item.name)
-        if told and told != seen:
-            (h, w), (height, width) = told, seen
+        if stated and stated != seen:
+            (h, w), (height, width) = stated, seen
             raise InputError(
                 f"{item.name}: the picture is shown as {height} × {width} px, its metadata say {h} × {w}"
             )
@@ -160,7 +160,7 @@ class DataloopSource:
         return PuttingBack(self.client, self.dataset_id).run(item, backup, key)[0]
 
 
-def _below(folder: str, query: Json) -> Json:
+def _in_folder(folder: str, query: Json) -> Json:
     """A query for items in a folder, if one is given."""
     if not folder:
         return dict(query)
@@ -168,8 +168,8 @@ def _below(folder: str, query: Json) -> Json:
     return query | {"filter": {"$and": clauses}}
 
 
-def _and(given: Json) -> list[Json]:
-    return list(given.get("$and", [given] if given else []))
+def _and(condition: Json) -> list[Json]:
+    return list(condition.get("$and", [condition] if condition else []))
 
 
 def _name(row: Json) -> str:
@@ -213,7 +213,7 @@ class _Polygons:
             self.left_out[Reason("unsupported", f"type '{row.get('type')}'")] += 1
 
     def _take_polygon(self, row: Json, choice: Choice) -> None:
-        what, known = f"annotation {row.get('id')}", original_id(row) or str(row["id"])
+        what, first_id = f"annotation {row.get('id')}", original_id(row) or str(row["id"])
         if reason := choice.refusal(origin_of(row.get("creator"), row.get("metadata"))):
             self.skipped.append(Skipped(self.item.name, f"{what}: {reason}"))
             self.left_out[Reason("choice", reason)] += 1
@@ -224,7 +224,7 @@ class _Polygons:
             self.unsupported.append(Skipped(self.item.name, f"{what}: {error}; it is left alone"))
             self.left_out[Reason("unsupported", "a polygon that cannot be drawn")] += 1
             return
-        if known in self.raw:  # put back twice: the second is a polygon of its own
+        if first_id in self.raw:  # put back twice: the second is a polygon of its own
             instance = replace(instance, id=str(row["id"]))
         self.instances.append(instance)
         self.raw[str(instance.id)] = row
@@ -269,7 +269,7 @@ def details_of(row: Json) -> Json:
     """
     metadata = part(row, "metadata")
     system, user = part(metadata, "system"), part(metadata, "user")
-    kept = {
+    details = {
         "attributes": system.get("attributes") or None,
         "attributes1": row.get("attributes") or None,
         "objectId": system.get("objectId"),
@@ -280,7 +280,7 @@ def details_of(row: Json) -> Json:
         "description": row.get("description") or system.get("description") or None,
         "user": {name: value for name, value in user.items() if name not in ("model", "polymask")} or None,
     }
-    return {name: value for name, value in kept.items() if value is not None}
+    return {name: value for name, value in details.items() if value is not None}
 
 
 def etag_of(polygons: Sequence[Json]) -> str:

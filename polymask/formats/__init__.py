@@ -19,7 +19,7 @@ from polymask.formats.reading.facts import Facts
 from polymask.ledger import Ledger
 from polymask.limits import Limits
 from polymask.model import Finding, ImageRecord, Skipped
-from polymask.storage.local import disk_error
+from polymask.storage.disk import disk_error
 from polymask.storage.source_files import File, Place, Tree
 from polymask.storage.urls import Location, located
 

@@ -36,8 +36,8 @@ def account_failed(outcome: Outcome) -> None:
 
 
 def _unaccounted(outcome: Outcome) -> int:
-    known = outcome.painted + outcome.joined + outcome.left_out.total()
-    return (outcome.declared or 0) - known
+    accounted = outcome.painted + outcome.joined + outcome.left_out.total()
+    return (outcome.declared or 0) - accounted
 
 
 class Conservation:

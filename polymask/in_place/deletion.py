@@ -60,53 +60,55 @@ class Deletion:
         Raises `SourceChanged` where somebody changed one meanwhile, which stays, and `ProofError` where
         their mask went meanwhile: then they are put back.
         """
-        ids = [reading.raw[one.id]["id"] for one in going]
+        ids = [reading.raw[drawn.id]["id"] for drawn in going]
         self.journal.note("deleting", item.id, ids=ids, etag=reading.record.etag)
         try:
-            self.source.delete(item, [one.id for one in going], reading.record.etag)
+            self.source.delete(item, [drawn.id for drawn in going], reading.record.etag)
             self._see_them_gone(item, reading, going)
         except PolymaskError:
             with suppress(BackendError):  # this error is told; what is gone must have its mask all the same
-                self._see_masks(item, reading, self._gone(item, going), outcome)
+                self._see_masks(item, reading, self._deleted(item, going), outcome)
             raise
         self._see_masks(item, reading, going, outcome)
         self.journal.note("deleted", item.id, ids=ids)
 
-    def _gone(self, item: Item, going: Sequence[Drawn]) -> list[Drawn]:
+    def _deleted(self, item: Item, going: Sequence[Drawn]) -> list[Drawn]:
         there = self.source.read(item).raw
-        return [one for one in going if one.id not in there]
+        return [drawn for drawn in going if drawn.id not in there]
 
     def _see_them_gone(self, item: Item, reading: Reading, going: Sequence[Drawn]) -> None:
         for _ in readings(self.sleep):
             raw = self.source.read(item).raw
-            still = [one.id for one in going if one.id in raw]
-            if not still:
+            remaining = [drawn.id for drawn in going if drawn.id in raw]
+            if not remaining:
                 return
-            if any(raw[key] != reading.raw[key] for key in still):
+            if any(raw[key] != reading.raw[key] for key in remaining):
                 raise SourceChanged(f"{item.name}: a polygon was changed meanwhile, and stays; run again")
-        raise ProofError(f"{item.name}: {len(still)} instances were deleted but are still there; run again")
+        raise ProofError(
+            f"{item.name}: {len(remaining)} instances were deleted but are still there; run again"
+        )
 
-    def _see_masks(self, item: Item, reading: Reading, gone: Sequence[Drawn], outcome: Outcome) -> None:
+    def _see_masks(self, item: Item, reading: Reading, deleted: Sequence[Drawn], outcome: Outcome) -> None:
         """What was deleted must be in a mask still; where that went meanwhile, put it back."""
-        outcome.deleted = len(gone)
+        outcome.deleted = len(deleted)
         for _ in readings(self.sleep):
-            lost = self._in_no_mask(item, reading, gone)
+            lost = self._in_no_mask(item, reading, deleted)
             if not lost:
                 return
-        for one in lost:
-            outcome.deleted -= self.source.restore(item, reading.raw[one.id], instance_id=one.id)
-            self.journal.note("restored", item.id, ids=[reading.raw[one.id]["id"]])
-        labels = ", ".join(f"'{label}'" for label in sorted({one.instance.label for one in lost}))
+        for drawn in lost:
+            outcome.deleted -= self.source.restore(item, reading.raw[drawn.id], instance_id=drawn.id)
+            self.journal.note("restored", item.id, ids=[reading.raw[drawn.id]["id"]])
+        labels = ", ".join(f"'{label}'" for label in sorted({drawn.instance.label for drawn in lost}))
         raise ProofError(
             f"{item.name}: the mask of {labels} was taken away or changed during the deletion; "
             f"{len(lost)} polygons were put back, run again"
         )
 
-    def _in_no_mask(self, item: Item, reading: Reading, gone: Sequence[Drawn]) -> list[Drawn]:
+    def _in_no_mask(self, item: Item, reading: Reading, deleted: Sequence[Drawn]) -> list[Drawn]:
         sound = [proof for proof in self.sink.proofs(item) if proof.sound]
         fitting = [proof for proof in sound if proof.frame == reading.record.frame]
         holdings = [Holding(proof, reading.present) for proof in fitting]
-        return [one for one in gone if not any(holding.holds(one) for holding in holdings)]
+        return [drawn for drawn in deleted if not any(holding.holds(drawn) for holding in holdings)]
 
 
 def readings(sleep: Callable[[float], None]) -> Iterator[int]:
@@ -125,16 +127,16 @@ def finish(source: Source, sink: Sink, journal: Journal) -> list[str]:
     by_item: dict[Item, list[dict[str, Any]]] = {}
     for line in journal.unfinished():
         by_item.setdefault(Item(str(line["item"]), str(line["name"])), []).append(line)
-    told = []
+    notes = []
     for item, lines in by_item.items():
         try:
             count = _finish(source, sink, journal, item, lines)
         except PolymaskError as error:  # its picture may be gone; the others can be looked at
-            told.append(f"{item.name}: what a stopped run deleted cannot be looked at: {error}")
+            notes.append(f"{item.name}: what a stopped run deleted cannot be looked at: {error}")
             continue
         if count:
-            told.append(f"{item.name}: {count} polygons put back, whose mask went after a run was stopped")
-    return told
+            notes.append(f"{item.name}: {count} polygons put back, whose mask went after a run was stopped")
+    return notes
 
 
 def _held(proofs: Sequence[Stored]) -> set[str]:

@@ -45,15 +45,15 @@ class Holding:
 
     proof: Stored
     present: frozenset[str]
-    kept: frozenset[str] = field(init=False)  # the sources that were deleted on its account
+    absorbed: frozenset[str] = field(init=False)  # the sources that were deleted on its account
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "kept", self.proof.kept(self.present))
+        object.__setattr__(self, "absorbed", self.proof.absorbed(self.present))
 
     @property
     def finished(self) -> bool:
         """Whether all that it holds was deleted on its account."""
-        return len(self.kept) == len(self.proof.told)
+        return len(self.absorbed) == len(self.proof.statements)
 
     @property
     def pixel_rule(self) -> str:
@@ -63,7 +63,7 @@ class Holding:
     def holds(self, drawn: Drawn) -> bool:
         """Whether it accounts for an instance: its id, geometry and details, and all its pixels."""
         proof = self.proof
-        source = proof.told.get(drawn.id)
+        source = proof.statements.get(drawn.id)
         if proof.mask is None or source is None or source["sha256"] != drawn.sha256:
             return False
         if not same_details(source, drawn.instance.label, drawn.details):
@@ -76,23 +76,23 @@ class Holding:
     @cached_property
     def pixels(self) -> Pixels:
         """The pixels of what it keeps, by source where its claim tells them apart."""
-        return {ids: flat for ids, flat in self._told_apart().items() if self.kept & set(ids)}
+        return {ids: flat for ids, flat in self._told_apart().items() if self.absorbed & set(ids)}
 
-    def mixed_with(self, known: set[str]) -> set[str]:
+    def mixed_with(self, distinct: set[str]) -> set[str]:
         """The sources whose pixels cannot be told from those it keeps, apart from those that are known."""
-        return {key for ids in self.pixels for key in ids} - self.kept - known
+        return {key for ids in self.pixels for key in ids} - self.absorbed - distinct
 
     def _told_apart(self) -> Pixels:
         mask = self.proof.mask
-        if mask is None or not self.kept:
+        if mask is None or not self.absorbed:
             return {}
-        together = tuple(sorted(self.proof.told))
+        together = tuple(sorted(self.proof.statements))
         try:
-            told = {ids: unpack(runs, mask.size) for ids, runs in _packed(self.proof.claim)}
+            apart = {ids: unpack(runs, mask.size) for ids, runs in _packed(self.proof.claim)}
         except FormatError:
-            told = {}
-        if self.kept <= {key for ids in told for key in ids}:
-            return told
+            apart = {}
+        if self.absorbed <= {key for ids in apart for key in ids}:
+            return apart
         return {together: flat_of_mask(mask)}
 
 
@@ -121,21 +121,23 @@ def joined_pixels(holdings: list[Holding]) -> Pixels:
 def supersedes(holder: Holding, other: Holding) -> bool:
     """Whether another mask can go: what it keeps, ids and pixels, the holder has too."""
     mask = holder.proof.mask
-    if other is holder or not other.kept:
+    if other is holder or not other.absorbed:
         return True
     assert mask is not None
-    return other.kept <= holder.kept and all(are_set(mask, flat) for flat in other.pixels.values())
+    return other.absorbed <= holder.absorbed and all(are_set(mask, flat) for flat in other.pixels.values())
 
 
 def without_doubles(holdings: list[Holding]) -> list[Holding]:
     """The first of those that say and hold the same, in order of id."""
     first: dict[Any, Holding] = {}
-    for one in holdings:
-        first.setdefault((_told(one.proof), one.kept, one.proof.deletes, one.proof.digest), one)
+    for holding in holdings:
+        proof = holding.proof
+        first.setdefault((_identity(proof), holding.absorbed, proof.deletes, proof.digest), holding)
     return list(first.values())
 
 
-def _told(proof: Stored) -> frozenset[tuple[str, ...]]:
+def _identity(proof: Stored) -> frozenset[tuple[str, ...]]:
     return frozenset(
-        (key, str(source["sha256"]), str(source.get("details_sha256"))) for key, source in proof.told.items()
+        (key, str(source["sha256"]), str(source.get("details_sha256")))
+        for key, source in proof.statements.items()
     )

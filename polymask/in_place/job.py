@@ -111,7 +111,7 @@ class ProvenJob:
         outcome.has_masks = bool(stored)
         decisions = self._decide(reading, drawn, stored)
         if self.options.dry_run:
-            outcome.written = _wanted(decisions)
+            outcome.written = _labels_to_write(decisions)
             if self.watch:
                 self.watch(item, reading, decisions, stored)
             outcome.deleted = self._would_delete(decisions, drawn)
@@ -140,11 +140,11 @@ class ProvenJob:
             if not masks:
                 return self._seen_twice(item, reading, drawn, decisions, outcome)
             self.sink.write(item, masks)
-            outcome.written = list(dict.fromkeys(outcome.written + _wanted(decisions)))
+            outcome.written = list(dict.fromkeys(outcome.written + _labels_to_write(decisions)))
             decisions = self._proven(item, reading, drawn, masks)
-        if wanted := _wanted(decisions):
+        if labels := _labels_to_write(decisions):
             raise ProofError(
-                f"{item.name}: the masks of {_quoted(wanted)} keep changing; nothing was deleted"
+                f"{item.name}: the masks of {_quoted(labels)} keep changing; nothing was deleted"
             )
         return decisions
 
@@ -161,9 +161,9 @@ class ProvenJob:
         if outcome.written or not due:
             return decisions
         again = self._decide(reading, drawn, self.sink.proofs(item))
-        if wanted := _wanted(again):
+        if labels := _labels_to_write(again):
             raise ProofError(
-                f"{item.name}: the mask of {_quoted(wanted)} is gone; nothing was deleted, run again"
+                f"{item.name}: the mask of {_quoted(labels)} is gone; nothing was deleted, run again"
             )
         return again
 
@@ -218,7 +218,7 @@ class ProvenJob:
     def _back_up(self, item: Item, reading: Reading, drawn: dict[str, list[Drawn]]) -> None:
         if self.journal is None:
             raise ProofError("nothing is deleted without a journal")
-        ids = [one.id for many in drawn.values() for one in many]
+        ids = [drawing.id for drawings in drawn.values() for drawing in drawings]
         self.journal.back_up(item.id, item.name, [reading.raw[key] for key in ids], ids=ids)
 
     def _delete(
@@ -231,7 +231,7 @@ class ProvenJob:
     ) -> None:
         """Delete what is accounted for, if the source is still what was read."""
         ids = {key for decision in decisions.values() for key in decision.accounted if not decision.write}
-        going = [one for many in drawn.values() for one in many if one.id in ids]
+        going = [drawing for drawings in drawn.values() for drawing in drawings if drawing.id in ids]
         if going and self.journal is not None:
             self._allowance.take(len(going), item.name)
             Deletion(self.source, self.sink, self.journal, self._sleep).run(item, reading, going, outcome)
@@ -246,7 +246,7 @@ class ProvenJob:
         return sum(len(drawn.get(label, ())) for label, decision in decisions.items() if not decision.problem)
 
     def _count(self, reading: Reading, drawn: dict[str, list[Drawn]], outcome: Outcome) -> None:
-        instances = [one.instance for many in drawn.values() for one in many]
+        instances = [drawing.instance for drawings in drawn.values() for drawing in drawings]
         if not instances:
             account(outcome, reading, chosen=0, empty=0)
             return
@@ -263,7 +263,7 @@ class ProvenJob:
             outcome.labels[label] = (len(drawn[label]), spans.pixels)
 
 
-def _wanted(decisions: dict[str, Decision]) -> list[str]:
+def _labels_to_write(decisions: dict[str, Decision]) -> list[str]:
     return [label for label, decision in decisions.items() if decision.write]
 
 
@@ -278,5 +278,5 @@ def _quoted(labels: Sequence[str]) -> str:
 def _raise_problems(decisions: dict[str, Decision]) -> None:
     problems = [decision.problem for decision in decisions.values() if decision.problem]
     if problems:
-        ours = any(decision.problem and not decision.changed for decision in decisions.values())
-        raise (ProofError if ours else ConflictError)("; ".join(problems))
+        is_proof_missing = any(decision.problem and not decision.changed for decision in decisions.values())
+        raise (ProofError if is_proof_missing else ConflictError)("; ".join(problems))

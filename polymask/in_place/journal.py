@@ -22,8 +22,8 @@ from typing import Any
 from polymask.errors import NotFound, Unavailable
 from polymask.parallel.shards import FOLDERS, Shard
 from polymask.provenance.chain import START, Chain, Line, alone, body_of, damaged
+from polymask.storage.disk import disk_error
 from polymask.storage.durable import make_private, sync_folder
-from polymask.storage.local import disk_error
 from polymask.storage.user_dirs import state_folder
 
 BACKUP = "backup.jsonl"
@@ -41,7 +41,7 @@ class Journal:
         self._lock = threading.Lock()
         self._named: set[str] = set()
         make_private(self.path)
-        self._kept = _Kept()
+        self._last_lines = _LastLines()
         self._backup, self._events = Chain(self.path / BACKUP), Chain(self.path / EVENTS)
         self._examine()
 
@@ -59,9 +59,9 @@ class Journal:
         for row, key in zip(rows, ids, strict=False):
             row["id"] = key
         with self._alone():
-            fresh = [(body, row) for row in rows if not self._kept.holds(body := body_of(row), row)]
+            fresh = [(body, row) for row in rows if not self._last_lines.holds(body := body_of(row), row)]
             self._append(self._backup, [row for _, row in fresh])
-            self._kept.add(fresh)
+            self._last_lines.add(fresh)
 
     def note(self, event: str, item: str, **facts: Any) -> None:
         """Add a line of evidence; one of a deletion is there once this returns, or the error says so."""
@@ -126,7 +126,7 @@ class Journal:
 
     def _keep(self, body: bytes, row: Mapping[str, Any]) -> None:
         if "instance" in row:
-            self._kept.add([(body, row)])
+            self._last_lines.add([(body, row)])
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -160,7 +160,7 @@ def _read(chain: Chain) -> Iterator[Line]:
         yield body, row
 
 
-class _Kept:
+class _LastLines:
     """The digest of each instance's last line: a table that goes to a temporary file when it is large."""
 
     def __init__(self) -> None:
@@ -173,10 +173,10 @@ class _Kept:
 
     def holds(self, line: bytes, row: Mapping[str, Any]) -> bool:
         """Whether a line is the last one of its instance."""
-        asked = "SELECT digest FROM kept WHERE place = ?"
+        query = "SELECT digest FROM kept WHERE place = ?"
         with self._typed():
-            found = self._table.execute(asked, [_place(row)]).fetchone()
-        return bool(found == (_digest(line),))
+            row_there = self._table.execute(query, [_place(row)]).fetchone()
+        return bool(row_there == (_digest(line),))
 
     def add(self, lines: Iterable[tuple[bytes, Mapping[str, Any]]]) -> None:
         """Take in lines and what they say, later ones in place of earlier ones."""
@@ -235,14 +235,14 @@ def open_existing(path: Path) -> list[Journal]:
 
     Raises `NotFound` where there is none.
     """
-    found = [
+    folders = [
         folder
         for folder in (path, *path.glob(f"{FOLDERS}*"))
         if (folder / BACKUP).exists() or (folder / EVENTS).exists()
     ]
-    if not found:
+    if not folders:
         raise NotFound(f"{path}: no journal with a backup; name its folder with --journal")
-    return [Journal(folder) for folder in sorted(found, key=_last_written)]
+    return [Journal(folder) for folder in sorted(folders, key=_last_written)]
 
 
 def _last_written(folder: Path) -> tuple[float, str]:

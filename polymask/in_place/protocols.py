@@ -63,10 +63,10 @@ class Stored(Proof):
     @property
     def sources(self) -> dict[str, str]:
         """The ids of the instances it holds, each with the digest of its geometry."""
-        return {key: str(source["sha256"]) for key, source in self.told.items()}
+        return {key: str(source["sha256"]) for key, source in self.statements.items()}
 
     @property
-    def told(self) -> dict[str, Mapping[str, Any]]:
+    def statements(self) -> dict[str, Mapping[str, Any]]:
         """What it says of each instance it holds, by id."""
         return {str(source["id"]): source for source in self.claim.get("sources", ())}
 
@@ -90,12 +90,12 @@ class Stored(Proof):
     @property
     def deletes(self) -> bool:
         """Whether polygons may have been deleted on its account, as claims of earlier builds left open."""
-        told = self.claim.get("deletes")
-        return told is None or bool(told)
+        deletes = self.claim.get("deletes")
+        return deletes is None or bool(deletes)
 
-    def kept(self, present: frozenset[str]) -> frozenset[str]:
+    def absorbed(self, present: frozenset[str]) -> frozenset[str]:
         """The instances that were deleted on its account, given those that are present: it keeps them."""
-        gone = {key: source for key, source in self.told.items() if key not in present}
+        gone = {key: source for key, source in self.statements.items() if key not in present}
         return frozenset(key for key, source in gone.items() if self.deletes or source.get("deleted"))
 
     @property

@@ -53,7 +53,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Request:
     """What is asked for of a label's mask: the frame and rule it is drawn in, and whether polygons may go."""
 
     label: str
@@ -77,103 +77,109 @@ def decide(
     `present` are the ids of all that the item has, under any label (the label's own, unless
     given); `deletes` tells whether polygons are to go once their masks are proven.
     """
-    if present is None:
-        present = frozenset(one.id for one in drawn)
-    holdings = [Holding(proof, present) for proof in sorted(stored, key=lambda proof: proof.location)]
-    changed = [one for one in holdings if one.proof.brushed or one.proof.relabeled]
-    if told := [one for one in changed if drawn or one.kept]:
-        return Decision(problem=_changed(label, told), changed=True)
+    there = frozenset(drawing.id for drawing in drawn) if present is None else present
+    holdings = [Holding(proof, there) for proof in sorted(stored, key=lambda proof: proof.location)]
+    changed = [holding for holding in holdings if holding.proof.brushed or holding.proof.relabeled]
+    if edited := [holding for holding in changed if drawn or holding.absorbed]:
+        return Decision(problem=_changed(label, edited), changed=True)
     # Others are somebody's own by now: none of the label's polygons is there, and none was deleted for them.
-    holdings = [one for one in holdings if one not in changed]
+    holdings = [holding for holding in holdings if holding not in changed]
     # Where nothing is drawn, nobody looked up the frame: the picture may even be gone.
-    usable = [one for one in holdings if one.proof.sound and not (drawn and one.proof.frame != frame)]
-    if broken := [one for one in holdings if one not in usable and one.kept]:
+    sound = [holding for holding in holdings if holding.proof.sound]
+    usable = [holding for holding in sound if not drawn or holding.proof.frame == frame]
+    if broken := [holding for holding in holdings if holding not in usable and holding.absorbed]:
         return Decision(problem=_not_what_was_stored(label, broken))
-    wanted = Wanted(label=label, frame=frame, pixel_rule=pixel_rule, deletes=deletes)
+    request = Request(label=label, frame=frame, pixel_rule=pixel_rule, deletes=deletes)
     unique = without_doubles(usable)
-    return _with_polygons(wanted, drawn, holdings, unique) if drawn else _without(wanted, holdings, unique)
+    return _with_polygons(request, drawn, holdings, unique) if drawn else _without(request, holdings, unique)
 
 
 def decide_all(
-    drawn: Mapping[str, Sequence[Drawn]], stored: Sequence[Stored], *, only: frozenset[str], **wanted: Any
+    drawn: Mapping[str, Sequence[Drawn]], stored: Sequence[Stored], *, only: frozenset[str], **request: Any
 ) -> dict[str, Decision]:
     """The decisions for an item's labels, or some of them; `wanted` as for `decide`."""
     masks: dict[str, list[Stored]] = {label: [] for label in drawn}
     for proof in stored:
         masks.setdefault(proof.made_for_one_of([*drawn, *only]), []).append(proof)
     return {
-        label: decide(label, drawn.get(label, []), proofs, **wanted)
+        label: decide(label, drawn.get(label, []), proofs, **request)
         for label, proofs in masks.items()
         if not only or label in only
     }
 
 
 def _with_polygons(
-    wanted: Wanted, drawn: Sequence[Drawn], holdings: list[Holding], unique: list[Holding]
+    request: Request, drawn: Sequence[Drawn], holdings: list[Holding], unique: list[Holding]
 ) -> Decision:
     """One mask of all polygons and of all that is kept: a stored one, or a new one."""
     # In one order for everybody, so that two runs at once keep the same mask; and the one that
     # says that it deletes, for the other run may be about to.
-    for best in sorted(unique, key=lambda one: (not one.proof.deletes, -len(one.proof.told))):
+    for best in sorted(unique, key=_rank):
         if not _is_right(best, drawn) or not all(supersedes(best, other) for other in unique):
             continue
-        if wanted.deletes and not best.proof.deletes:  # the same mask, with another claim
-            return _write(replace(wanted, pixel_rule=best.pixel_rule), drawn, unique, retract=holdings)
-        others = _proofs(one for one in holdings if one is not best)
-        accounted = tuple(one.id for one in drawn) if best.proof.deletes else ()
-        return Decision(retract=others, accounted=accounted)
-    return _write(wanted, drawn, unique, retract=holdings)
+        if request.deletes and not best.proof.deletes:  # the same mask, with another claim
+            return _write(replace(request, pixel_rule=best.pixel_rule), drawn, unique, retract=holdings)
+        surplus = _proofs(holding for holding in holdings if holding is not best)
+        accounted = tuple(drawing.id for drawing in drawn) if best.proof.deletes else ()
+        return Decision(retract=surplus, accounted=accounted)
+    return _write(request, drawn, unique, retract=holdings)
 
 
-def _without(wanted: Wanted, holdings: list[Holding], unique: list[Holding]) -> Decision:
+def _rank(holding: Holding) -> tuple[bool, int]:
+    return not holding.proof.deletes, -len(holding.proof.statements)
+
+
+def _without(request: Request, holdings: list[Holding], unique: list[Holding]) -> Decision:
     """No polygon is left: what is finished stays; of the others, what they keep, if anything."""
-    finished = [one for one in unique if one.finished]
-    loose = [one for one in holdings if one not in finished]
+    finished = [holding for holding in unique if holding.finished]
+    loose = [holding for holding in holdings if holding not in finished]
     keeping = [
-        one for one in unique if one in loose and one.kept and not any(supersedes(f, one) for f in finished)
+        holding
+        for holding in unique
+        if holding in loose and holding.absorbed and not any(supersedes(f, holding) for f in finished)
     ]
     if not keeping:
         return Decision(retract=_proofs(loose))
-    frame = keeping[0].proof.frame or wanted.frame
-    alike = [one for one in keeping if one.proof.frame == frame]
-    bare = replace(wanted, frame=frame, pixel_rule=keeping[0].pixel_rule, deletes=True)
+    frame = keeping[0].proof.frame or request.frame
+    alike = [holding for holding in keeping if holding.proof.frame == frame]
+    bare = replace(request, frame=frame, pixel_rule=keeping[0].pixel_rule, deletes=True)
     return _write(bare, [], alike, retract=loose)
 
 
 def _is_right(holding: Holding, drawn: Sequence[Drawn]) -> bool:
     """Whether a mask is what is wanted: it holds all polygons as they are, what it keeps, and no more."""
-    ids = holding.kept | {one.id for one in drawn}
-    return holding.proof.told.keys() == ids and all(holding.holds(one) for one in drawn)
+    ids = holding.absorbed | {drawing.id for drawing in drawn}
+    return holding.proof.statements.keys() == ids and all(holding.holds(drawing) for drawing in drawn)
 
 
 def _write(
-    wanted: Wanted, drawn: Sequence[Drawn], holdings: list[Holding], *, retract: list[Holding]
+    request: Request, drawn: Sequence[Drawn], holdings: list[Holding], *, retract: list[Holding]
 ) -> Decision:
-    for one in holdings:
-        if one.mixed_with({drawing.id for drawing in drawn if one.holds(drawing)}):
-            return Decision(problem=_mixed(wanted.label, one))
-    return Decision(write=_joined(wanted, drawn, holdings), retract=_proofs(retract))
+    for holding in holdings:
+        if holding.mixed_with({drawing.id for drawing in drawn if holding.holds(drawing)}):
+            return Decision(problem=_mixed(request.label, holding))
+    return Decision(write=_joined(request, drawn, holdings), retract=_proofs(retract))
 
 
-def _joined(wanted: Wanted, drawn: Sequence[Drawn], holdings: list[Holding]) -> Mask:
+def _joined(request: Request, drawn: Sequence[Drawn], holdings: list[Holding]) -> Mask:
     """The union of the polygons and of what the masks keep."""
     sources: dict[str, Json] = {}
     for holding in holdings:
-        sources |= {key: {**holding.proof.told[key], "deleted": True} for key in holding.kept}
+        sources |= {key: {**holding.proof.statements[key], "deleted": True} for key in holding.absorbed}
     pixels = joined_pixels(holdings)
-    drawings: Pixels = {(one.id,): one.flat(wanted.pixel_rule) for one in drawn}
-    sources |= {one.id: _source(one) for one in drawn}
-    mask = np.zeros(wanted.frame, bool)
+    drawings: Pixels = {(drawing.id,): drawing.flat(request.pixel_rule) for drawing in drawn}
+    sources |= {drawing.id: _source(drawing) for drawing in drawn}
+    mask = np.zeros(request.frame, bool)
     for flat in (*pixels.values(), *drawings.values()):
         set_pixels(mask, flat)
     return new_mask(
-        wanted.label,
+        request.label,
         mask,
         [sources[key] for key in sorted(sources)],
-        pixel_rule=wanted.pixel_rule,
-        deletes=wanted.deletes,
+        pixel_rule=request.pixel_rule,
+        deletes=request.deletes,
         # Without deletion, what is gone tomorrow was erased: nobody will ask for its pixels.
-        pixels=drawings | pixels if wanted.deletes else pixels,
+        pixels=drawings | pixels if request.deletes else pixels,
     )
 
 
@@ -184,22 +190,23 @@ def _source(drawn: Drawn) -> Json:
 
 
 def _proofs(holdings: Iterable[Holding]) -> tuple[Stored, ...]:
-    return tuple(one.proof for one in holdings)
+    return tuple(holding.proof for holding in holdings)
 
 
 def _changed(label: str, holdings: list[Holding]) -> str:
-    def told(one: Holding) -> str:
-        return f"{one.proof.location}, now '{one.proof.label}'" if one.proof.relabeled else one.proof.location
+    def named(holding: Holding) -> str:
+        proof = holding.proof
+        return f"{proof.location}, now '{proof.label}'" if proof.relabeled else proof.location
 
-    restore = "restore its polygons, " if any(one.kept for one in holdings) else ""
+    restore = "restore its polygons, " if any(holding.absorbed for holding in holdings) else ""
     return (
-        f"somebody changed the mask of '{label}' ({'; '.join(map(told, holdings))}), so it was left alone; "
+        f"somebody changed the mask of '{label}' ({'; '.join(map(named, holdings))}), so it was left alone; "
         f"to have it made anew, {restore}delete the mask and run again"
     )
 
 
 def _not_what_was_stored(label: str, holdings: list[Holding]) -> str:
-    where = ", ".join(one.proof.location for one in holdings)
+    where = ", ".join(holding.proof.location for holding in holdings)
     return f"the mask of '{label}' ({where}) is not what was stored; restore its polygons first"
 
 

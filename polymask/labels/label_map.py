@@ -17,7 +17,7 @@ from polymask.errors import LabelError, nearest
 from polymask.labels.label_files import LabelRows, parse
 from polymask.limits import Limits
 from polymask.model import ImageRecord, Label
-from polymask.storage.local import disk_error
+from polymask.storage.disk import disk_error
 from polymask.storage.urls import Location, located
 from polymask.validation import as_value
 

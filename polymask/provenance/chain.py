@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from polymask.errors import ProofError
-from polymask.storage.local import disk_error
+from polymask.storage.disk import disk_error
 from polymask.storage.locks import lock
 
 START = "0" * 64

@@ -81,8 +81,8 @@ def key_of(claim: Mapping[str, Any]) -> str:
     """
     claim = values(claim)
     identity = [claim["label"], claim["pixel_rule"], claim["frame"], digest_of(claim)]
-    told = ("id", "sha256", "details_sha256", "deleted")
-    identity.append([[source[name] for name in told if name in source] for source in claim["sources"]])
+    names = ("id", "sha256", "details_sha256", "deleted")
+    identity.append([[source[name] for name in names if name in source] for source in claim["sources"]])
     identity += [claim[name] for name in ("deletes",) if name in claim]
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
 
@@ -97,17 +97,17 @@ def recomputed(claim: Mapping[str, Any], mask: BoolMask) -> str:
     return DIGESTS[kind_of(claim) or WRITTEN](mask)
 
 
-def values(told: Any) -> Any:
+def values(document: Any) -> Any:
     """JSON by its values, whatever a server made of their text: 1.0 is 1, and null is nothing.
 
     >>> values({"frame": [16.0, 24], "parentId": None, "score": 0.5})
     {'frame': [16, 24], 'score': 0.5}
     """
-    if isinstance(told, float) and told.is_integer():
-        return int(told)
-    if isinstance(told, Mapping):
-        return {str(name): values(value) for name, value in told.items() if value is not None}
-    return [values(value) for value in told] if isinstance(told, list | tuple) else told
+    if isinstance(document, float) and document.is_integer():
+        return int(document)
+    if isinstance(document, Mapping):
+        return {str(name): values(value) for name, value in document.items() if value is not None}
+    return [values(value) for value in document] if isinstance(document, list | tuple) else document
 
 
 def details_sha256(label: str, details: Mapping[str, Any]) -> str:
@@ -152,8 +152,8 @@ def _bounded(value: Any) -> Any:
     return {"sha256": hashlib.sha256(text.encode()).hexdigest(), "characters": len(text)}
 
 
-def _text(told: Any) -> str:
-    return json.dumps(values(told), sort_keys=True)
+def _text(value: Any) -> str:
+    return json.dumps(values(value), sort_keys=True)
 
 
 def merged_attributes(sources: Sequence[Json]) -> Json:

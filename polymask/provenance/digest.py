@@ -100,7 +100,7 @@ def record_sha256(record: ImageRecord) -> str:
     digest = hashlib.sha256()
     opening = msgspec.json.encode([record.name, record.frame])[:-1] + b",["
     for part in parts:
-        digest.update(opening + msgspec.json.encode([_said(instance) for instance in part])[1:-1])
+        digest.update(opening + msgspec.json.encode([_statement(instance) for instance in part])[1:-1])
         opening = b","
     digest.update(b"]]")
     for part in parts:
@@ -108,7 +108,7 @@ def record_sha256(record: ImageRecord) -> str:
     return digest.hexdigest()
 
 
-def _said(instance: Instance) -> tuple[Any, ...]:
+def _statement(instance: Instance) -> tuple[Any, ...]:
     """What an instance says, but for its coordinates, and how those nest."""
     shape = instance.shape
     if isinstance(shape, Runs):

@@ -9,7 +9,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from polymask.storage.local import disk_error
+from polymask.storage.disk import disk_error
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOT_ALLOWED = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EINVAL)  # as a user, or on this file system
@@ -51,14 +51,12 @@ def _replaced(real: Path, temporary: Path, data: bytes) -> list[str]:
 def _dress(descriptor: int, real: Path) -> list[str]:
     """Give an open file the owner, mode and attributes of another; tells what could not be given."""
     facts, lost = real.stat(), list[str]()
-    mine = os.fstat(descriptor)
-    if (mine.st_uid, mine.st_gid) != (facts.st_uid, facts.st_gid) and not _owned(descriptor, facts):
+    facts_now = os.fstat(descriptor)
+    if (facts_now.st_uid, facts_now.st_gid) != (facts.st_uid, facts.st_gid) and not _owned(descriptor, facts):
         lost.append(f"its owner ({facts.st_uid}:{facts.st_gid})")
     os.fchmod(descriptor, stat.S_IMODE(facts.st_mode))  # after the owner, which takes bits away
-    return [
-        *lost,
-        *(f"its attribute {name}" for name in _attributes(real) if not _given(descriptor, real, name)),
-    ]
+    uncopied = (name for name in _attributes(real) if not _copy_attribute(descriptor, real, name))
+    return lost + [f"its attribute {name}" for name in uncopied]
 
 
 def _owned(descriptor: int, facts: os.stat_result) -> bool:
@@ -84,7 +82,7 @@ def _attributes(real: Path) -> list[str]:
         raise
 
 
-def _given(descriptor: int, real: Path, name: str) -> bool:
+def _copy_attribute(descriptor: int, real: Path, name: str) -> bool:
     try:
         os.setxattr(descriptor, name, os.getxattr(real, name))
     except OSError as error:

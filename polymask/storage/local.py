@@ -1,9 +1,8 @@
 """Writing below one folder and nowhere else: whole files, one run at a time.
 
-A file appears under its name only when it is complete (temporary, then rename).
-Folders are opened component by component and never through a symbolic link, so a
-link planted in the destination leads nowhere. Work in progress lies in `.polymask/`
-below the root; it goes when the run is done.
+A file appears under its name only when it is complete (temporary, then rename). Folders are opened
+component by component and never through a symbolic link, so a link planted in the destination leads
+nowhere. Work in progress lies in `.polymask/` below the root; it goes when the run is done.
 """
 
 import errno
@@ -18,29 +17,19 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from polymask.errors import BackendError, Denied, InputError, Locked, NotFound, Unavailable
+from polymask.errors import BackendError, InputError, Locked, NotFound
+from polymask.storage.disk import disk_error, read_regular
 from polymask.storage.locks import lock
 from polymask.storage.safe_names import WORK
-from polymask.storage.urls import Location, Url
+from polymask.storage.urls import Location
 
 RUN = "run.json"
 MOST_FOLDERS = 64  # kept open at once
 _TEMPORARY = re.compile(r"\d+-(?:[0-9a-f]{8}-)?\d+\.tmp").fullmatch  # as `Root.write` names them
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_ROOT = _FOLDER & ~os.O_NOFOLLOW
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not be waited for
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-def disk_error(error: OSError, path: str | Location) -> BackendError:
-    """The polymask error for an `OSError` at a path; one that is one already stays."""
-    if isinstance(error, BackendError):
-        return error
-    message = f"{path}: {os.strerror(error.errno) if error.errno else error}"
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return NotFound(message)
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return Denied(f"{message}; check the permissions")
-    return Unavailable(f"{message}; nothing half-written was left under its name")
 
 
 class Root:
@@ -76,7 +65,7 @@ class Root:
             return None
         except OSError as error:
             raise self._refusal(error, relative) from None
-        return _read_regular(descriptor, self.path / relative)
+        return read_regular(descriptor, self.path / relative)
 
     def holds(self, relative: str) -> bool:
         """Whether a file is there; raises `InputError` for a link or another kind of thing in its way."""
@@ -221,7 +210,7 @@ class Root:
 
     def _folder_of_its_own(self) -> int:
         try:
-            return os.open(self.path, _FOLDER & ~os.O_NOFOLLOW)
+            return os.open(self.path, _ROOT)
         except OSError as error:
             raise disk_error(error, self.path) from None
 
@@ -254,14 +243,14 @@ class Root:
             raise InputError(f"{relative!r} leads out of {self.path}")
         try:
             if not relative:
-                descriptor = os.open(self.path, _FOLDER & ~os.O_NOFOLLOW)
+                descriptor = os.open(self.path, _ROOT)
             else:
                 parent = self._folder(_parent(relative), create=create)
                 descriptor = self._open_below(parent, _name(relative), create=create)
         except OSError as error:
             raise self._refusal(error, relative) from None
         if len(self._folders) > MOST_FOLDERS:
-            self._close(next(folder for folder in self._folders if folder not in ("", WORK)))
+            os.close(self._folders.pop(next(name for name in self._folders if name not in ("", WORK))))
         self._folders[relative] = descriptor
         return descriptor
 
@@ -282,14 +271,10 @@ class Root:
             return InputError(f"{path} is in the way: it is not of the kind that goes there")
         return disk_error(error, path)
 
-    def _close(self, relative: str) -> None:
-        if relative in self._folders:
-            os.close(self._folders.pop(relative))
-
     def close(self) -> None:
         """Let go of all folders; they are opened anew when needed."""
-        for relative in list(self._folders):
-            self._close(relative)
+        while self._folders:
+            os.close(self._folders.popitem()[1])
 
 
 def _parent(relative: str) -> str:
@@ -310,26 +295,3 @@ class _Folders(dict[str, int]):
         with suppress(OSError, AttributeError, TypeError):  # at the end of a process, much is gone already
             for descriptor in self.values():
                 os.close(descriptor)
-
-
-def regular(path: Location) -> bytes:
-    """A regular file's bytes, or an object's; raises `BackendError`, or `InputError` for another thing."""
-    if isinstance(path, Url):
-        return path.read_bytes()
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise disk_error(error, path) from None
-    return _read_regular(descriptor, path)
-
-
-def _read_regular(descriptor: int, path: Path) -> bytes:
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InputError(f"{path} is in the way: it is no regular file")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read()
-    except OSError as error:
-        raise disk_error(error, path) from None
-    finally:
-        os.close(descriptor)

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import msgspec
 
 from polymask.errors import FormatError
-from polymask.storage.local import Root, disk_error
+from polymask.storage.disk import disk_error
+from polymask.storage.local import Root
 from polymask.storage.object_store import ObjectRoot
 
 MANIFEST = "manifest.jsonl"

@@ -17,7 +17,7 @@ from PIL import Image
 import polymask
 from polymask import FormatError, InputError, label_masks
 from polymask.codecs.png import encode_rgba
-from polymask.dataloop import run
+from polymask.dataloop import run, verification
 from polymask.dataloop.download import annotations_of
 from polymask.formats import Annotations, ReadOptions, open_annotations
 from polymask.formats.reading.choice import Choice
@@ -236,7 +236,7 @@ def test_a_mistyped_folder_is_told_with_the_nearest(world: World, tmp_path: Path
     tries: list[Callable[[], Any]] = [
         lambda: polymask.convert(f"{URL}/foldr", tmp_path / "out"),
         lambda: polymask.convert(f"{URL}/foldr"),
-        lambda: run.verify_dataset(f"{URL}/foldr"),
+        lambda: verification.verify_dataset(f"{URL}/foldr"),
         lambda: polymask.convert(SAMPLE, f"{URL}/foldr"),
     ]
     for attempt in tries:

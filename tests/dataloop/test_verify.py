@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from polymask.dataloop import run
+from polymask.dataloop import verification
 from polymask.errors import LimitError
 from polymask.limits import Limits
 from polymask.results import Report
@@ -13,7 +13,7 @@ from tests.dataloop.world import ACROSS, HEIGHT, RING_WITH_HOLE, URL, WIDTH, Wor
 
 def examined(world: World, url: str = URL, limits: Limits | None = None) -> Report:
     with world.connected():
-        return run.verify_dataset(url, limits=limits)
+        return verification.verify_dataset(url, limits=limits)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_a_relabeled_mask_is_told_with_ways_out_that_work(world: World, journal:
         f"'dog' ({mask['id']}): stored as 'cat', and relabeled"
     ]
     assert report.unchanged == 0
-    assert report.notes == [run.RELABELED.format(url=URL)]
+    assert report.notes == [verification.RELABELED.format(url=URL)]
     world.emulator.edit_annotation(mask["id"], label="cat")
     assert examined(world).failures == []
 
@@ -92,7 +92,7 @@ def test_a_changed_mask_is_told_with_a_way_out_that_works(world: World, journal:
     (mask,) = world.of_type("binary", item)
     (foreign,) = world.of_type("binary", other)
     world.emulator.edit_annotation(mask["id"], coordinates=foreign["coordinates"])
-    assert examined(world).notes == [run.CHANGED.format(url=URL)]
+    assert examined(world).notes == [verification.CHANGED.format(url=URL)]
     if deleted:
         world.restore(journal)
     world.emulator.remove_annotation(mask["id"])
@@ -105,7 +105,7 @@ def test_a_doubled_mask_is_told_with_a_way_out_that_works(world: World, items: l
     """Converted again, one is left."""
     (mask,) = world.of_type("binary", items[1])
     world.add(items[1], mask)
-    assert examined(world).notes == [run.DOUBLED.format(url=URL)]
+    assert examined(world).notes == [verification.DOUBLED.format(url=URL)]
     world.convert(delete_source=False)
     assert examined(world).failures == []
 

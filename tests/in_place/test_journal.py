@@ -419,7 +419,7 @@ def test_any_text_may_be_an_id(path: Path) -> None:
 def test_a_table_that_finds_no_room_is_told(path: Path) -> None:
     """It is an error of the disk, and is raised before anything is deleted."""
     journal = Journal(path)
-    journal._kept._table.execute("PRAGMA max_page_count = 3")
+    journal._last_lines._table.execute("PRAGMA max_page_count = 3")
     with pytest.raises(Unavailable, match="full"):
         journal.back_up("item", "a.png", [polygon(str(number)) for number in range(2_000)])
 

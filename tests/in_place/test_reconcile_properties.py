@@ -45,8 +45,8 @@ class State:
 
     def kept(self, proof: Stored) -> dict[str, BoolMask]:
         """What was deleted on a mask's account, painted from its digest."""
-        gone = proof.told.keys() - self.here if proof.claim.get("deletes", True) else ()
-        marked = {key for key, one in proof.told.items() if one.get("deleted")} - self.here
+        gone = proof.statements.keys() - self.here if proof.claim.get("deletes", True) else ()
+        marked = {key for key, one in proof.statements.items() if one.get("deleted")} - self.here
         rule = str(proof.claim["pixel_rule"])
         return {
             key: rasterize(BY_DIGEST[proof.sources[key]], FRAME, pixel_rule=rule) for key in marked | {*gone}

@@ -103,7 +103,7 @@ BUGS = (
     Bug("no loss", "masks are not looked at after the deletion", "in_place/deletion.py",
         "            lost = self._in_no_mask(item, reading, gone)", "            lost = []", ("tests/dataloop/test_edits_during_deletion.py",)),
     Bug("no loss", "what a killed run deleted last is not looked at again", "dataloop/run.py",
-        "    looked_at = finish(source, sink, kept) if kept else []", "    looked_at: list[str] = []", ("tests/dataloop/test_edits_during_deletion.py",)),
+        "    looked_at = finish(source, sink, evidence) if evidence else []", "    looked_at: list[str] = []", ("tests/dataloop/test_edits_during_deletion.py",)),
     Bug("no loss", "one outdated answer tells that a mask is there", "in_place/deletion.py",
         "    held = _held(sink.proofs(item)) & _held(sink.proofs(item))", "    held = _held(sink.proofs(item))", ("tests/dataloop/test_edits_during_deletion.py::test_an_outdated_answer_that_shows_a_mask_that_went",)),
     Bug("no loss", "boxes of a dataset are not counted", "dataloop/source.py",

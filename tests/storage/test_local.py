@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polymask import Denied, InputError, Locked, NotFound, Unavailable
-from polymask.storage.local import Root, disk_error, regular
+from polymask.storage.disk import disk_error, regular
+from polymask.storage.local import Root
 from polymask.storage.safe_names import refuse_collisions, safe_path
 from polymask.storage.urls import Url, located
 from tests.conftest import ROOT, tree

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from polymask.errors import SourceChanged
-from polymask.storage.local import disk_error
+from polymask.storage.disk import disk_error
 
 CHUNK = 1 << 22  # bytes read at once when all of a file is looked at
 

@@ -16,7 +16,7 @@ from polymask.labels.label_map import LabelMap, from_text
 from polymask.layouts.common.lookup import ID2LABEL
 from polymask.limits import Limits
 from polymask.model import IndexMask
-from polymask.storage.local import disk_error
+from polymask.storage.disk import disk_error
 from polymask.storage.source_files import Tree
 from polymask.storage.urls import Location, Url
 

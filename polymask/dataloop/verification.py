@@ -1,0 +1,71 @@
+"""`polymask verify dataloop://…`: every mask of ours in a dataset is proven again."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from polymask.dataloop.run import open_dataset
+from polymask.dataloop.sink import DataloopSink
+from polymask.dataloop.source import DataloopSource
+from polymask.in_place.protocols import Stored
+from polymask.limits import Limits
+from polymask.model import Skipped
+from polymask.parallel.progress import Progress, reported
+from polymask.results import Report
+
+
+def verify_dataset(
+    url: str, *, workers: int = 1, limits: Limits | None = None, progress: Progress | None = None
+) -> Report:
+    """Prove every mask of ours in a dataset again; those that fail are the report's `failures`.
+
+    `images` counts the items that have masks, `unchanged` the masks that are what they claim.
+    Raises `LimitError` for a mask that was made for a frame above the limits, and so not decoded.
+    """
+    dataset = open_dataset(url, workers=workers)
+    query = {"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
+    source = DataloopSource(dataset.client, dataset.id, query=query, folder=dataset.target.folder)
+    sink = DataloopSink(dataset.client, source, {}, limits=limits)
+    report, items, ways_out = Report(), list(source.items()), dict[str, None]()
+    for (item,) in reported(([item] for item in items), len(items), progress):
+        stored = sink.proofs(item)
+        for proof in stored:
+            if proof.mask is None:
+                sink.limits.check_frame(f"{item.name}: '{proof.label}'", proof.frame or (0, 0))
+        report.images += bool(stored)
+        report.unchanged += sum(_is_as_stored(proof) for proof in stored)
+        wrong = list(_wrong(stored))
+        report.failures += [Skipped(item.name, reason) for reason, _ in wrong]
+        ways_out.update(dict.fromkeys(way_out.format(url=url) for _, way_out in wrong))
+    report.notes += ways_out
+    return report
+
+
+CHANGED = (
+    "A mask that is not what was stored: delete it in the studio, after `polymask restore {url}` "
+    "where its polygons are gone, and `polymask convert {url}` again."
+)
+RELABELED = (
+    "A mask with another label: give it its first label back in the studio. For the new one to stay, "
+    "`polymask restore {url}` where its polygons are gone; then delete the mask and give its polygons the "
+    "new label in the studio, and `polymask convert {url}` again."
+)
+DOUBLED = "A label with several masks: `polymask convert {url}` again makes them one."
+
+
+def _is_as_stored(proof: Stored) -> bool:
+    """Whether a mask has its pixels and its label; a server may change the label's case."""
+    first = str(proof.claim.get("label", proof.label))
+    return proof.sound and first.strip().casefold() == proof.label.strip().casefold()
+
+
+def _wrong(stored: Sequence[Stored]) -> Iterator[tuple[str, str]]:
+    """What is wrong with an item's masks, and the way out."""
+    for proof in stored:
+        first = str(proof.claim.get("label", proof.label))
+        if not proof.sound:
+            yield f"'{proof.label}' ({proof.location}): not what was stored", CHANGED
+        elif not _is_as_stored(proof):
+            yield f"'{proof.label}' ({proof.location}): stored as '{first}', and relabeled", RELABELED
+    for label, masks in sorted(Counter(proof.label for proof in stored).items()):
+        if masks > 1:
+            yield f"'{label}' has {masks} masks", DOUBLED

@@ -1,0 +1,45 @@
+"""What a disk answers: the bytes of regular files, and its errors as polymask's."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
+from polymask.storage.urls import Location, Url
+
+
+def disk_error(error: OSError, path: str | Location) -> BackendError:
+    """The polymask error for an `OSError` at a path; one that is one already stays."""
+    if isinstance(error, BackendError):
+        return error
+    message = f"{path}: {os.strerror(error.errno) if error.errno else error}"
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return NotFound(message)
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return Denied(f"{message}; check the permissions")
+    return Unavailable(f"{message}; nothing half-written was left under its name")
+
+
+def regular(path: Location) -> bytes:
+    """A regular file's bytes, or an object's; raises `BackendError`, or `InputError` for another thing."""
+    if isinstance(path, Url):
+        return path.read_bytes()
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise disk_error(error, path) from None
+    return read_regular(descriptor, path)
+
+
+def read_regular(descriptor: int, path: Path) -> bytes:
+    """The bytes of an open regular file, which is closed then; raises as `regular` does."""
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise InputError(f"{path} is in the way: it is no regular file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    except OSError as error:
+        raise disk_error(error, path) from None
+    finally:
+        os.close(descriptor)
