@@ -1,6 +1,7 @@
 """Every kind of annotation that each format knows, and what becomes of it: drawn by hand, counted here."""
 
 import json
+from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from polymask import encode_png
 from tests.formats.kinds_of_services import SERVICES
 from tests.formats.scenes import (
     FIXTURE,
@@ -263,10 +265,13 @@ def supervisely(path: Path, images: Images) -> Path:
 
 # --- a list of images
 
+PIXELS = "data:image/png;base64," + b64encode(encode_png(np.eye(H, W, dtype=np.uint8))).decode()
 STUDIO: dict[str, Any] = {
     "polygon": {"type": "polygonlabels", "value": {"points": [[10, 10], [50, 10], [50, 50]]}},
     "rectangle": {"type": "rectanglelabels", "value": {"x": 10, "y": 10, "width": 30, "height": 30}},
     "ellipse": {"type": "ellipselabels", "value": {"x": 50, "y": 50, "radiusX": 20, "radiusY": 20}},
+    "bitmask": {"type": "bitmasklabels", "value": {"imageDataURL": PIXELS}},
+    "rectangle of points": {"type": "rectanglelabels", "value": {"points": [[10, 10], [50, 10], [50, 50]]}},
     "keypoint": {"type": "keypointlabels", "value": {"x": 50, "y": 50}},
     "video": {"type": "videorectangle", "value": {"sequence": []}},
     "vector": {"type": "vectorlabels", "value": {}},
@@ -283,8 +288,9 @@ _ELSEWHERE = {"cancelled": "polygon", "predicted": "polygon"}
 
 
 def labelstudio(path: Path, images: Images) -> Path:
+    size = {"original_width": W, "original_height": H}
+
     def rows(kinds: Sequence[str]) -> list[dict[str, Any]]:
-        size = {"original_width": W, "original_height": H}
         made = []
         for kind in kinds:
             row = STUDIO[kind]
@@ -296,8 +302,17 @@ def labelstudio(path: Path, images: Images) -> Path:
         picture(path / "pictures" / name(image))
         plain = [kind for kind in kinds if kind in STUDIO]
         apart = {key: [of] * list(kinds).count(key) for key, of in _ELSEWHERE.items()}
+        parted = [
+            size | {"id": f"r{at}", "type": of, "value": {"points": [[10, 10], [50, 10], [50, 50]]} | labels}
+            for at, kind in enumerate(kinds)
+            if kind in ("named apart", "keypoint named apart")
+            for of, labels in (
+                ("polygon" if kind == "named apart" else "keypoint", {}),
+                ("labels", {"labels": ["cat"]}),
+            )
+        ]
         annotations = [
-            {"result": rows(plain)},
+            {"result": rows(plain) + parted},
             {"result": rows(apart["cancelled"]), "was_cancelled": True},
         ]
         predictions: list[Any] = [{"result": rows(apart["predicted"]), "score": 0.5}, 17]
@@ -487,7 +502,8 @@ SCENES = SERVICES | {
         "labelstudio",
         outcomes(
             STUDIO, keypoint="unsupported", video="unsupported", vector="unsupported", turned="unsupported",
-            choices="tag", text="tag", relation="tag", no_label="invalid",
+            choices="tag", text="tag", relation="tag", no_label="invalid", rectangle_of_points="invalid",
+            named_apart="painted joined", keypoint_named_apart="unsupported unsupported",
             cancelled="withdrawn", predicted="prediction",
         ),
         labelstudio,

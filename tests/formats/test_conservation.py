@@ -36,6 +36,7 @@ def becomes(scene: Scene, images: Images, *, boxes: bool) -> Counter[str]:
         which = [one if isinstance(one := scene.outcomes[kind], str) else one[boxes] for kind in kinds]
         if "spoils" in which:
             which = ["invalid"] * len(which)
+        which = [outcome for outcomes in which for outcome in outcomes.split()]
         found.update(outcome for outcome in which if outcome not in ("grouped", "once"))
         if grouped := which.count("grouped"):
             found += Counter(painted=1, joined=grouped - 1)

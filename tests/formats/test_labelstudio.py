@@ -1,14 +1,18 @@
 """Label Studio: percents, turns, brushes, names of images, several annotations."""
 
+from base64 import b64encode
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from polymask import FormatError
+from polymask import FormatError, encode_png
 from polymask.formats import ReadOptions, open_annotations
-from polymask.formats.labelstudio import image_name
+from polymask.formats.labelstudio.names import address_in, image_name
+from tests.conftest import Run
 from tests.support.formats import masks, written
 from tests.support.oracles import drawn
 
@@ -122,12 +126,15 @@ def test_a_task_without_results_needs_its_picture(tmp_path: Path) -> None:
         ({"image": "/data/upload/3/1f2e-a.jpg"}, "1f2e-a.jpg"),
         ({"image": "https://host/dir/a%20b.jpg?token=x"}, "a b.jpg"),
         ({"image": "/data/local-files/?d=pets/a.jpg"}, "pets/a.jpg"),
+        ({"image": "/data/local-files/?d=pets%5Ccats%5Ca.jpg"}, "pets/cats/a.jpg"),
+        ({"image": "/data/local-files/?d=C%3A%5Cpets%5Ca.jpg"}, "pets/a.jpg"),
+        ({"image": r"C:\pets\a.jpg"}, "a.jpg"),
         ({"title": "x", "photo": "s3://bucket/dir/a.png"}, "a.png"),
     ],
 )
 def test_names_come_from_addresses(data: dict[str, Any], name: str) -> None:
     """The last part; of a local file its path."""
-    assert image_name(data) == name
+    assert image_name(address_in(data)) == name
 
 
 @pytest.mark.parametrize(
@@ -144,3 +151,125 @@ def test_malformed_results_are_refused(tmp_path: Path, one: dict[str, Any], mess
     with pytest.raises(FormatError, match=message):
         open_annotations(path)
     assert len(open_annotations(path, options=ReadOptions(skip_invalid=True)).skipped) == 1
+
+
+CAT = [[12.5, THIRD], [50, THIRD], [50, 50], [12.5, 50]]
+
+
+def plain(kind: str, **value: Any) -> dict[str, Any]:
+    """A region that another result of its id names."""
+    row = result(kind, **value)
+    return row | {"value": value}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    "region",
+    [plain("polygon", points=CAT), plain("rectangle", x=12.5, y=THIRD, width=37.5, height=2 * THIRD)],
+)
+def test_a_region_is_named_by_the_labels_of_its_id(
+    tmp_path: Path, region: dict[str, Any], order: int
+) -> None:
+    """Of the tags Labels and Polygon, or Rectangle, in any order; together they are one instance."""
+    dog = plain("polygon", points=[[62.5, 50], [100, 50], [100, 100]]) | {"id": "d"}
+    names = [result("labels"), result("labels", "dog") | {"id": "d"}]
+    path = written(tmp_path / "a.json", tasks(*[region, dog, *names][::order]))
+    annotations = open_annotations(path)
+    assert annotations.ledger
+    assert (annotations.used, annotations.ledger.joined) == ({"cat": 1, "dog": 1}, 2)
+    (record,) = annotations
+    assert {one.label: one.id for one in record.instances} == {"cat": "r", "dog": "d"}
+    assert (masks(path)["a.png"][:3] == SQUARE[:3]).all()
+
+
+def test_a_region_that_nothing_names_is_refused_or_has_the_default_label(tmp_path: Path) -> None:
+    """What the refusal says helps."""
+    path = written(tmp_path / "a.json", tasks(plain("polygon", points=CAT)))
+    with pytest.raises(FormatError, match=r"expected one label, got \[\]; name such .* with --default-label"):
+        open_annotations(path)
+    assert open_annotations(path, options=ReadOptions(default_label="thing")).used == {"thing": 1}
+
+
+def test_labels_of_no_region_are_drawn_where_they_have_a_shape_themselves(tmp_path: Path) -> None:
+    """Those of a text are counted."""
+    text = result("labels", "word", start=1, end=4, text="abc") | {"id": "t"}
+    annotations = open_annotations(written(tmp_path / "a.json", tasks(result("labels", points=CAT), text)))
+    assert (annotations.used, annotations.unsegmented) == ({"cat": 1}, 1)
+
+
+def test_bitmasks_are_pngs_of_which_alpha_counts(tmp_path: Path) -> None:
+    """As large as the picture; others are refused."""
+    rgba = np.zeros((6, 8, 4), np.uint8)
+    rgba[1:3, 1:4] = (0, 0, 0, 9)
+    one = result("bitmasklabels", imageDataURL=data_url(rgba))
+    assert (masks(written(tmp_path / "a.json", tasks(one)))["a.png"] == SQUARE).all()
+    small = result("bitmasklabels", imageDataURL=data_url(rgba[1:]))
+    with pytest.raises(FormatError, match=r"value\.imageDataURL: a mask of 5 × 8 px in an image of \(6, 8\)"):
+        open_annotations(written(tmp_path / "b.json", tasks(small)))
+
+
+def data_url(pixels: np.ndarray) -> str:
+    data = BytesIO()
+    Image.fromarray(pixels).save(data, "PNG")
+    return f"data:image/png;base64,{b64encode(data.getvalue()).decode()}"
+
+
+def test_a_picture_in_the_file_itself_is_named_by_the_task(tmp_path: Path) -> None:
+    """It tells the size too, where there is no result."""
+    address = data_url(np.zeros((6, 8, 3), np.uint8))
+    document = tasks(result("polygonlabels", points=CAT))
+    document[0]["data"] = {"image": address}
+    assert list(masks(written(tmp_path / "a.json", document))) == ["5.png"]
+    document[0]["annotations"] = []
+    (record,) = open_annotations(written(tmp_path / "b.json", document))
+    assert (record.name, record.frame) == ("5.png", (6, 8))
+
+
+@pytest.mark.parametrize(
+    "one",
+    [result("rectanglelabels", points=CAT), result("ellipselabels", x=1, y=1), result("polygonlabels", x=1)],
+)
+def test_what_a_shape_lacks_is_no_zero(tmp_path: Path, one: dict[str, Any]) -> None:
+    """It is refused with its place: guessed, it would be a region of no pixel."""
+    with pytest.raises(FormatError, match=r"result\[0\]\.value: Object missing required field"):
+        open_annotations(written(tmp_path / "a.json", tasks(one)))
+
+
+def test_only_predictions_paint_nothing(tmp_path: Path, polymask_command: Run) -> None:
+    """They are told of with the way out, and the run exits 1."""
+    document = tasks()
+    document[0] |= {"predictions": [{"result": [result("polygonlabels", points=CAT)], "score": 0.9}]}
+    written(tmp_path / "a.png", encode_png(np.zeros((6, 8), np.uint8)))
+    done = polymask_command("convert", written(tmp_path / "a.json", document), tmp_path / "out")
+    assert done.returncode == 1
+    assert "nothing was painted of 1 annotation (1 × a prediction)" in done.stderr
+
+
+def test_each_page_of_a_task_is_an_image(tmp_path: Path) -> None:
+    """Results count the pages from 0; a page without results is empty, one that is not there refused."""
+    document = tasks(
+        result("polygonlabels", points=CAT),
+        result("polygonlabels", "dog", points=CAT) | {"item_index": 2},
+    )
+    document[0]["data"] = {"pages": [f"/data/upload/1/p{number}.png" for number in range(3)]}
+    written(tmp_path / "p1.png", encode_png(np.zeros((6, 8), np.uint8)))
+    path = written(tmp_path / "a.json", document)
+    found = masks(path)
+    assert [int(found[f"p{number}.png"].max()) for number in range(3)] == [1, 0, 2]
+    document[0]["annotations"][0]["result"][1]["item_index"] = 3
+    with pytest.raises(FormatError, match=r"result\[1\]\.item_index: there is no page 3; 3 are told, from 0"):
+        open_annotations(written(path, document))
+
+
+def test_several_images_of_a_task_are_told_apart_by_their_fields(tmp_path: Path) -> None:
+    """Else it is refused: an export does not tell which address a tag shows. What the refusal says helps."""
+    rows = [result("polygonlabels", points=CAT), result("polygonlabels", "dog", points=CAT)]
+    document = tasks(*(row | {"to_name": tag} for row, tag in zip(rows, ("left", "right"), strict=True)))
+    document[0]["data"] = {"image": "/data/upload/1/a.png", "image2": "/data/upload/1/b.png"}
+    path = written(tmp_path / "a.json", document)
+    with pytest.raises(FormatError, match=r"several images .left, right.* write into `to_name`"):
+        open_annotations(path)
+    for row, field in zip(document[0]["annotations"][0]["result"], ("image", "image2"), strict=True):
+        row["to_name"] = field
+    found = masks(written(path, document))
+    assert {name: int(mask.max()) for name, mask in found.items()} == {"a.png": 1, "b.png": 2}

@@ -32,11 +32,15 @@ NOT_SEEN = (1, 1)  # the frame of a picture, while records are only checked
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One image's annotations: the file, where in it, and their text; None is the whole file's."""
+    """One image's annotations: the file, where in it, and their text; None is the whole file's.
+
+    `part` tells, of several images that one text is of, which.
+    """
 
     file: File
     where: str = "$"
     text: bytes | msgspec.Raw | None = None
+    part: str = ""
 
     @property
     def json(self) -> bytes | msgspec.Raw:

@@ -1,0 +1,171 @@
+"""A task → a record for each of its images: one, several pages, or several `Image` tags."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from polymask.codecs.pictures import frame_of_bytes
+from polymask.formats.drawing.shapes import decoded
+from polymask.formats.labelstudio.names import EMBEDDED, address_in, embedded_name, image_name
+from polymask.formats.labelstudio.regions import Placed, Regions, Result, result_decoder
+from polymask.formats.reading.content import members
+from polymask.formats.reading.records import Notes, Page, rows_at
+from polymask.formats.reading.refusals import Malformed, decode_json, inside
+from polymask.ledger import Omitted
+from polymask.model import Frame, ImageRecord, Instance
+
+
+class _Annotation(msgspec.Struct):
+    result: list[msgspec.Raw]
+    was_cancelled: bool | None = False
+
+
+class _Task(msgspec.Struct):
+    annotations: list[_Annotation]
+    data: dict[str, Any]
+    predictions: list[Any] = []
+    id: int | str | None = None
+
+
+class _Size(msgspec.Struct):
+    original_height: float
+    original_width: float
+
+
+_task = msgspec.json.Decoder(_Task)
+_size = msgspec.json.Decoder(_Size)
+
+
+def pages_of(page: Page) -> list[Page]:
+    """A page for each image of a task; `part` is the number of its page, or the name of its tag."""
+    try:
+        task = page.decode(_task)
+    except Malformed:
+        return [page]  # told when it is parsed
+    parts = _parts(task)
+    return [replace(page, part=part) for part in parts] if parts else [page]
+
+
+def _parts(task: _Task) -> Sequence[str]:
+    """The images of a task that has several; none where it has one."""
+    regions = [result for text in _texts(task) if (result := _region(text))]
+    tags = list(dict.fromkeys(row.to_name for row in regions if row.to_name))
+    if len(tags) > 1:
+        return tags
+    lists = _lists(task)
+    if any(row.item_index for row in regions) or (len(lists) == 1 and not address_in(task.data)):
+        return [str(number) for number in range(len(lists[0]) if len(lists) == 1 else 1)]
+    return ()
+
+
+def _texts(task: _Task) -> Iterator[msgspec.Raw]:
+    for annotation in task.annotations:
+        yield from annotation.result
+
+
+def _region(text: msgspec.Raw) -> Result | None:
+    with suppress(Malformed):
+        row = decode_json(text, result_decoder)
+        return row if row.kind and row.is_region else None
+    return None
+
+
+def _lists(task: _Task) -> list[list[str]]:
+    """The lists of addresses in a task's data: those of pages."""
+    lists = [value for value in task.data.values() if isinstance(value, list) and value]
+    return [value for value in lists if all(isinstance(address, str) for address in value)]
+
+
+def _is_of(text: msgspec.Raw, page: Page, parts: Sequence[str]) -> bool:
+    """Whether a result is of a page's image; what is of none goes with the first."""
+    if not page.part:
+        return True
+    try:
+        row = decode_json(text, result_decoder)
+    except Malformed:
+        return page.part == parts[0]
+    part = str(row.item_index or 0) if parts[0].isdecimal() else row.to_name
+    return page.part == (part if part in parts else parts[0])
+
+
+def declared(page: Page) -> int:
+    """How many results a page's image has; with the first go the predictions."""
+    if not page.part:
+        return sum(rows_at(of, "*", "result")(page) for of in ("annotations", "predictions"))
+    task = page.decode(_task)
+    parts = _parts(task)
+    predicted = _predicted(task) if page.part == parts[0] else 0
+    return sum(_is_of(text, page, parts) for text in _texts(task)) + predicted
+
+
+def parse(page: Page, notes: Notes) -> ImageRecord:
+    """The record of a page's image."""
+    task = page.decode(_task)
+    parts = _parts(task)
+    address = _address(task, page, parts)
+    key = str(task.id) + (f"-{page.part}" if page.part else "")
+    embedded = address.startswith(EMBEDDED)
+    name = embedded_name(address, key) if embedded and task.id is not None else image_name(address)
+    rows = [_rows(annotation, number, page, parts) for number, annotation in enumerate(task.annotations)]
+    frame = _frame(rows, notes) or (_embedded_frame(address, notes) if embedded else notes.frame(name))
+    pages = len(parts) if parts and parts[0].isdecimal() else 0
+    instances: list[Instance] = []
+    for number, annotation in enumerate(task.annotations):
+        if annotation.was_cancelled:
+            notes.leave_out(Omitted("withdrawn", "of a cancelled annotation"), len(rows[number]))
+        else:
+            instances += Regions(rows[number], number, frame, notes, pages=pages).instances()
+    if not page.part or page.part == parts[0]:
+        notes.leave_out(Omitted("prediction", "a prediction"), _predicted(task))
+    identity = name if task.id is None else key if page.part else task.id
+    return ImageRecord(identity, name, frame, tuple(instances))
+
+
+def _rows(annotation: _Annotation, number: int, page: Page, parts: Sequence[str]) -> list[Placed]:
+    """The results of an annotation that are of a page's image."""
+    place = f"{page.where}.annotations[{number}].result"
+    rows = enumerate(annotation.result)
+    return [(index, f"{place}[{index}]", text) for index, text in rows if _is_of(text, page, parts)]
+
+
+def _address(task: _Task, page: Page, parts: Sequence[str]) -> str:
+    if not page.part:
+        return address_in(task.data)
+    if parts[0].isdecimal():
+        lists = _lists(task)
+        if len(lists) != 1:
+            raise Malformed("$.data", "results are of pages, but no list of pages is in it, or several are")
+        return lists[0][int(page.part)]
+    address = task.data.get(page.part)
+    if not isinstance(address, str):
+        fields = ", ".join(task.data)
+        raise Malformed(
+            "$.data",
+            f"results are of several images ({', '.join(parts)}), and no field ({fields}) is called "
+            f"'{page.part}'; write into `to_name` of each result the field that has its image's address",
+        )
+    return address
+
+
+def _predicted(task: _Task) -> int:
+    """How many results the predictions of a task have; some exports tell the predictions' ids alone."""
+    results = [row.get("result") for row in task.predictions if isinstance(row, dict)]
+    return sum(len(result) for result in results if isinstance(result, list))
+
+
+def _frame(rows: Sequence[Sequence[Placed]], notes: Notes) -> Frame | None:
+    for annotation in rows:
+        for _, _, text in annotation:
+            if "original_height" in members(text):
+                with inside("$.annotations"):
+                    size = decode_json(text, _size)
+                    return notes.told_frame(size.original_height, size.original_width)
+    return None
+
+
+def _embedded_frame(address: str, notes: Notes) -> Frame:
+    with inside("$.data"):
+        return notes.told_frame(*frame_of_bytes(decoded(address), notes.page.file.path))
