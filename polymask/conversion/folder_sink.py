@@ -134,8 +134,11 @@ class FolderSink:
                 f"{self.root.path} holds {len(others)} more images in the same file; "
                 "convert all of them in one run, or choose another DEST"
             )
+        known = (
+            self.overwrite or self.resumes or self.root.read(MANIFEST) is not None
+        )  # empty: all images failed
         for path in shared:
-            if self.root.holds(path) and not (self.before or self.overwrite or self.resumes):
+            if self.root.holds(path) and not known:
                 raise InputError(self._told(path, "is there already, and of no run of polymask"))
         if others or (self.before and not self.overwrite):
             self._stored_rows()  # that these can be added to
