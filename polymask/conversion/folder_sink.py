@@ -138,7 +138,7 @@ class FolderSink:
             self.overwrite or self.resumes or self.root.read(MANIFEST) is not None
         )  # empty: all images failed
         for path in shared:
-            if self.root.holds(path) and not known:
+            if self.root.holds(path) and not (ours or self.overwrite or self.resumes):
                 raise InputError(self._told(path, "is there already, and of no run of polymask"))
         if others or (self.before and not self.overwrite):
             self._stored_rows()  # that these can be added to
