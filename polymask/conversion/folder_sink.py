@@ -22,7 +22,7 @@ from polymask.layouts.common.shared_files import DEFAULT_SPLIT, stored_rows, wit
 from polymask.layouts.common.splits import LISTS, SPLITS
 from polymask.model import ImageRecord, Runs
 from polymask.painting.painting import Rules
-from polymask.provenance.digest import WRITTEN, geometry_sha256, kind_of, record_sha256
+from polymask.provenance.digest import geometry_sha256, record_sha256
 from polymask.raster import rule_versions
 from polymask.storage.local import Root
 from polymask.storage.manifest import MANIFEST, Lines, in_blocks, is_made_of, manifest_line, read_manifest
@@ -134,11 +134,8 @@ class FolderSink:
                 f"{self.root.path} holds {len(others)} more images in the same file; "
                 "convert all of them in one run, or choose another DEST"
             )
-        known = (
-            self.overwrite or self.resumes or self.root.read(MANIFEST) is not None
-        )  # empty: all images failed
         for path in shared:
-            if self.root.holds(path) and not (ours or self.overwrite or self.resumes):
+            if self.root.holds(path) and not (self.root.holds(MANIFEST) or self.overwrite or self.resumes):
                 raise InputError(self._told(path, "is there already, and of no run of polymask"))
         if others or (self.before and not self.overwrite):
             self._stored_rows()  # that these can be added to
@@ -178,11 +175,10 @@ class FolderSink:
         `remaining` is the record once the polygons are deleted that the mask accounts for.
         """
         height, width = record.frame
-        digests = self._digests(drawn)
+        digests = drawn.digests_after(self.before.get(record.name, {}))
         labels = {"labels": digests.pop("labels")} if "labels" in digests else {}
         line = {"name": record.name, "mask": drawn.mask, "height": height, "width": width}
-        line |= {**digests, "source_sha256": source_sha256}
-        line |= self._rules
+        line |= {**digests, "source_sha256": source_sha256, **self._rules}
         line["version"] = __version__
         if (split := self.options.split_of(record.name)) != DEFAULT_SPLIT:
             line["split"] = split
@@ -191,15 +187,6 @@ class FolderSink:
         if remaining is not None and len(remaining.instances) < len(record.instances):
             line["remaining_sha256"] = record_sha256(remaining)
         return manifest_line(line | labels)
-
-    def _digests(self, drawn: Drawn) -> dict[str, Any]:
-        """The digests of an image's masks; of the kind that its line has already, where they are the same."""
-        before = self.before.get(drawn.name, {})
-        if (kind := kind_of(before)) and kind != WRITTEN:
-            digests = drawn.digests(kind)
-            if all(before.get(name) == value for name, value in digests.items()):
-                return digests
-        return drawn.digests()
 
     def differs(self, name: str, line: bytes) -> bool:
         """Whether the manifest had another line for an image, or none."""
