@@ -165,7 +165,7 @@ class DestCheck:
                 "convert all of them in one run, or choose another DEST"
             )
         for path in self.dest.shared:
-            if root.holds(path) and not (entries or self.overwrite or standing.resumes):
+            if root.holds(path) and not (root.holds(MANIFEST) or self.overwrite or standing.resumes):
                 raise self.dest.refusal(path, "is there already, and of no run of polymask")
         if others or (entries and not self.overwrite):
             self.dest.stored_rows(entries)  # that these can be added to

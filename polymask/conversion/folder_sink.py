@@ -17,7 +17,7 @@ from polymask.layouts import Drawn
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT, with_earlier_splits, with_rows
 from polymask.layouts.common.splits import LISTS, SPLITS
 from polymask.model import ImageRecord, Runs
-from polymask.provenance.digest import WRITTEN, geometry_sha256, kind_of, record_sha256
+from polymask.provenance.digest import geometry_sha256, record_sha256
 from polymask.results import Tally
 from polymask.storage.local import Root
 from polymask.storage.manifest import MANIFEST, Lines, in_blocks, is_made_of, manifest_line
@@ -71,11 +71,10 @@ class FolderSink:
         `remaining` is the record once the polygons are deleted that the mask accounts for.
         """
         height, width = record.frame
-        digests = self._digests(drawn)
+        digests = drawn.digests_after(self.standing.entries.get(record.name, {}))
         labels = {"labels": digests.pop("labels")} if "labels" in digests else {}
         line = {"name": record.name, "mask": drawn.mask, "height": height, "width": width}
-        line |= {**digests, "source_sha256": source_sha256}
-        line |= self.dest.rules_entry
+        line |= {**digests, "source_sha256": source_sha256, **self.dest.rules_entry}
         line["version"] = __version__
         if (split := self.dest.options.split_of(record.name)) != DEFAULT_SPLIT:
             line["split"] = split
@@ -84,15 +83,6 @@ class FolderSink:
         if remaining is not None and len(remaining.instances) < len(record.instances):
             line["remaining_sha256"] = record_sha256(remaining)
         return manifest_line(line | labels)
-
-    def _digests(self, drawn: Drawn) -> dict[str, Any]:
-        """The digests of an image's masks; of the kind that its line has already, where they are the same."""
-        before = self.standing.entries.get(drawn.name, {})
-        if (kind := kind_of(before)) and kind != WRITTEN:
-            digests = drawn.digests(kind)
-            if all(before.get(name) == value for name, value in digests.items()):
-                return digests
-        return drawn.digests()
 
     def differs(self, name: str, line: bytes) -> bool:
         """Whether the manifest had another line for an image, or none."""

@@ -29,7 +29,7 @@ from numpy.typing import DTypeLike
 from polymask.errors import InputError, unknown
 from polymask.labels.label_map import LabelMap
 from polymask.painting.painting import Painting
-from polymask.provenance.digest import WRITTEN, combined_sha256, painted_sha256
+from polymask.provenance.digest import WRITTEN, combined_sha256, kind_of, painted_sha256
 from polymask.raster.painted import PaintedSpans
 
 LAYOUTS = {
@@ -121,6 +121,14 @@ class Drawn:
             return {kind: painted_sha256(self.painted, kind, self.dtype)}
         labels = {label: painted_sha256(mask, kind, self.dtype) for label, mask in self.labels.items()}
         return {kind: combined_sha256(labels), "labels": labels}
+
+    def digests_after(self, before: Mapping[str, Any]) -> dict[str, Any]:
+        """The same; of the kind that the image's line has already, where its pixels are the same."""
+        if (kind := kind_of(before)) and kind != WRITTEN:
+            digests = self.digests(kind)
+            if all(before.get(name) == value for name, value in digests.items()):
+                return digests
+        return self.digests()
 
 
 class Layout(Protocol):

@@ -1,9 +1,16 @@
 """The void ring along instance boundaries."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.model import BoolMask
+from polymask.labels.label_map import LabelMap
+from polymask.model import BoolMask, IndexMask
+from polymask.raster.painted import PaintedSpans, fill, scan_rows
+
+Owners = Callable[[int, int], NDArray[np.int32]]
+"""Who is on top in the rows from one to another, half-open."""
 
 
 def border(owners: NDArray[np.int32], width: int) -> BoolMask:
@@ -33,3 +40,30 @@ def _spread(mask: BoolMask, reach: int) -> None:
             step = min(done + 1, reach - done)
             rows[:-step] |= rows[step:]
             done += step
+
+
+def bordered(painted: PaintedSpans, owners: Owners, width: int, label_map: LabelMap) -> PaintedSpans:
+    """What is painted, with a void border of `width` on top; some rows at a time are arrays."""
+    height = painted.frame[0]
+
+    def rows(top: int, bottom: int) -> IndexMask:
+        above, below = max(top - width, 0), min(bottom + width, height)
+        edge = border(owners(above, below), width)[top - above : bottom - above]
+        mask = fill(painted.within(top, bottom), label_map.dtype)
+        mask[edge] = label_map.void
+        return mask
+
+    return scan_rows(rows, painted.frame, background=painted.background, least=2 * width)
+
+
+def void_as_painted(
+    spans: PaintedSpans, void: int, painted: PaintedSpans, label_map: LabelMap
+) -> PaintedSpans:
+    """Another mask of the same frame, `void` where the index mask is void."""
+
+    def rows(top: int, bottom: int) -> IndexMask:
+        mask = fill(spans.within(top, bottom), np.uint16)
+        mask[fill(painted.within(top, bottom), label_map.dtype) == label_map.void] = void
+        return mask
+
+    return scan_rows(rows, spans.frame)

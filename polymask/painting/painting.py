@@ -15,11 +15,11 @@ from polymask.errors import LabelError, LimitError
 from polymask.labels.label_map import BACKGROUND_NAMES, VOID_NAMES, LabelMap
 from polymask.limits import Limits
 from polymask.model import Conflict, ImageRecord, IndexMask, Instance, LabelMask, Polygon, Runs, Spans
-from polymask.painting.borders import border
+from polymask.painting.borders import bordered, void_as_painted
 from polymask.painting.rules import CROWD_RULES, HOLE_RULES, OVERLAP_RULES, Rules, with_holes
 from polymask.raster import spans_of, sweep
 from polymask.raster.kernel import paint_all
-from polymask.raster.painted import PaintedSpans, fill, pixels_by_value, scan_rows
+from polymask.raster.painted import PaintedSpans, fill, pixels_by_value
 from polymask.raster.spans import SpanTable, merge, paint
 from polymask.raster.sweep import NOBODY, Merged, Scene
 
@@ -152,20 +152,11 @@ class Painting:
                 f"'{worst.labels[0]}' and '{worst.labels[1]}' both claim {worst.pixels} px; "
                 "correct the annotations, or choose another --overlap rule"
             )
-        return self._bordered(painted) if self.rules.border else painted
-
-    def _bordered(self, painted: PaintedSpans) -> PaintedSpans:
-        """What is painted, with the void border on top."""
-        height, reach = self.record.frame[0], self.rules.border
-
-        def rows(top: int, bottom: int) -> IndexMask:
-            above, below = max(top - reach, 0), min(bottom + reach, height)
-            edge = border(self.owners(above, below), reach)[top - above : bottom - above]
-            mask = fill(painted.within(top, bottom), self.label_map.dtype)
-            mask[edge] = self.label_map.void
-            return mask
-
-        return scan_rows(rows, painted.frame, background=painted.background, least=2 * reach)
+        return (
+            bordered(painted, self.owners, self.rules.border, self.label_map)
+            if self.rules.border
+            else painted
+        )
 
     def owners(self, top: int, bottom: int) -> NDArray[np.int32]:
         """(bottom - top, width) int32: 0 for background, i + 1 where the i-th of `instances` is on top."""
@@ -186,15 +177,7 @@ class Painting:
         else:
             scene = replace(scene, void=void)
         spans = sweep.merge(self.spans, scene, most=self.limits.max_conflict_pairs).painted
-        return self._void_as_painted(spans, void) if self.rules.border else spans
-
-    def _void_as_painted(self, spans: PaintedSpans, void: int) -> PaintedSpans:
-        def rows(top: int, bottom: int) -> IndexMask:
-            mask = fill(spans.within(top, bottom), np.uint16)
-            mask[fill(self.painted.within(top, bottom), self.label_map.dtype) == self.label_map.void] = void
-            return mask
-
-        return scan_rows(rows, spans.frame)
+        return void_as_painted(spans, void, self.painted, self.label_map) if self.rules.border else spans
 
     def instance_ids(self, void: int) -> PaintedSpans:
         """The mask of n for the n-th of `instances`, 0 for background, `void` where `painted` is void.

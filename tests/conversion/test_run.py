@@ -289,3 +289,22 @@ def test_progress_is_told_of_every_image(coco_file: Write, tmp_path: Path) -> No
     report = convert(coco_file(many(9)), tmp_path / "out", progress=progress)
     assert (told, sum(done)) == ([9], 9)
     assert 0 < report.seconds < time.perf_counter() - began
+
+
+def test_what_a_limit_on_overlaps_advises_works_in_the_same_folder(tmp_path: Path) -> None:
+    """Three labels on one pixel are three pairs: refused, and converted once the limit is raised."""
+    (tmp_path / "a.json").write_text(
+        json.dumps(
+            {
+                "images": [{"id": 1, "file_name": "a.jpg", "height": 2, "width": 2}],
+                "categories": [{"id": n, "name": f"label {n}"} for n in (1, 2, 3)],
+                "annotations": [
+                    {"id": n, "image_id": 1, "category_id": n, "segmentation": [square(0, 0, 1)]}
+                    for n in (1, 2, 3)
+                ],
+            }
+        )
+    )
+    (failure,) = convert(tmp_path / "a.json", tmp_path / "out", max_conflict_pairs=2).failures
+    assert "--max-conflict-pairs" in failure.reason
+    assert convert(tmp_path / "a.json", tmp_path / "out", max_conflict_pairs=3).written == 1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from polymask.in_place.protocols import Stored
-from polymask.raster.mask_digest import mask_sha256
+from polymask.provenance.digest import pixels_sha256
 from tests.in_place.test_reconcile import ask, damaged, drawn, locations, of, stored, union, written
 
 
@@ -157,11 +157,12 @@ def test_long_metadata_are_told_by_their_digest() -> None:
 
 
 def test_both_digests_of_pixels_are_proof() -> None:
-    """A claim that carries the newer one is proven by it; a wrong one proves nothing."""
+    """A claim that carries the earlier one is proven by it; a wrong one proves nothing."""
     mask = of("p1")
     claim = {name: value for name, value in mask.claim.items() if name != "mask_sha256"}
     assert mask.mask is not None
-    digest = mask_sha256(mask.mask)
-    newer = replace(mask, claim=claim | {"mask_sha256": digest}, digest=digest)
-    assert ask(drawn("p1"), newer).accounted == ("p1",)
-    assert ask(drawn("p1"), replace(newer, claim=claim | {"mask_sha256": "0"})).accounted == ()
+    digest = pixels_sha256(mask.mask)
+    earlier = replace(mask, claim=claim | {"pixels_sha256": digest}, digest=digest)
+    decision = ask(drawn("p1"), earlier)
+    assert (decision.accounted, decision.write) == (("p1",), None)
+    assert ask(drawn("p1"), replace(earlier, claim=claim | {"pixels_sha256": "0"})).accounted == ()
