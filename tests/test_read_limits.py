@@ -205,15 +205,18 @@ def test_a_preview_holds_pictures_to_the_limits_given(coco_file: Write, tmp_path
     assert list(made.findings) == []
 
 
-def test_conflicts_beyond_counting_do_not_stop_a_preview(
-    coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No flag raises that limit, so it is told of the one image."""
-    monkeypatch.setattr("polymask.painting.conflicts._MOST", 0)
-    monkeypatch.setattr("polymask.painting.conflicts._FEW", 0)
-    made = preview(coco_file(), tmp_path / "report.html")
-    assert [one.partition(":")[0] for one in made.notes] == ["a.jpg"]
-    assert "labels claim the same pixel" in made.notes[0]
+def test_conflicts_beyond_counting_do_not_stop_a_preview(coco_file: Write, tmp_path: Path) -> None:
+    """It is told of the one image, with the flag that raises the limit."""
+    names = ("cat", "dog", "cow")
+    categories = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
+    annotations = [
+        {"id": number, "image_id": 1, "category_id": number, "segmentation": [square(1, 1, 3)], "iscrowd": 0}
+        for number in range(1, 4)
+    ]
+    path = coco_file(categories=categories, annotations=annotations)
+    made = preview(path, tmp_path / "report.html", limits=Limits(max_conflict_pairs=2))
+    assert [note.partition(":")[0] for note in made.notes] == ["a.jpg"]
+    assert "--max-conflict-pairs" in made.notes[0]
 
 
 def test_what_is_too_large_is_not_told_to_be_damaged(coco_file: Write, tmp_path: Path) -> None:

@@ -97,6 +97,8 @@ def shown(url: str) -> str:
 class ObjectFile(RawIOBase):
     """An object of so many bytes, read as a file by its ranges."""
 
+    name = ""  # libraries ask every file for one
+
     def __init__(self, read_range: Callable[[int, int], bytes], size: int) -> None:
         self.read_range, self.size, self.at = read_range, size, 0
 

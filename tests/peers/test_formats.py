@@ -15,7 +15,7 @@ from pycocotools.coco import COCO
 
 from polymask import ImageRecord, LabelMap, Runs, label_masks, read
 from polymask.formats import cityscapes, open_annotations
-from polymask.formats.labelstudio import unpacked
+from polymask.formats.labelstudio.brushes import unpacked
 from polymask.labels.cityscapes import CITYSCAPES, IGNORED
 from polymask.raster.runs import from_runs
 from polymask.raster.spans import paint
