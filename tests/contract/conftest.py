@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.places import DataloopPlace, FolderPlace, MemoryPlace, Place
+from tests.contract.backends import DataloopPlace, FolderPlace, MemoryPlace, Place
 from tests.dataloop.conftest import (  # noqa: F401
     allow_third_party,
     dataloop_emulator,

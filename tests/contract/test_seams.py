@@ -8,8 +8,8 @@ import pytest
 from polymask.errors import SourceChanged
 from polymask.in_place.protocols import Item
 from polymask.provenance.claims import new_mask
-from tests.contract.places import FRAME
-from tests.contract.test_places import ALL, CAT, DOG, ring
+from tests.contract.backends import FRAME
+from tests.contract.test_backends import ALL, CAT, DOG, ring
 
 HOLE = ("cat", [ring(1.5, 1.5, 9, 9), ring(3, 3, 6, 6)])
 

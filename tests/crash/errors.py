@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.crash.kills import Case, Stand, stands
-from tests.crash.nursery import ROOT, Ended
-from tests.crash.scene import LAYOUTS, Scene
-from tests.crash.tally import Tally, Verdict, tallied
+from tests.crash.kills import Case, Setup, setups
 from tests.crash.traces import MUTATING, READING, Call, touching, traced
+from tests.crash.workload import LAYOUTS, Scene
+from tests.support.campaign_table import Tally, Verdict, tallied
+from tests.support.forked_runs import ROOT, Ended
 
 ERRNOS = ("ENOSPC", "EIO", "EDQUOT", "EACCES", "EMFILE", "EROFS", "EINTR")
 SMALL = 64 << 10
@@ -29,28 +29,28 @@ def untyped(ended: Ended, *codes: int) -> tuple[str, ...]:
     return tuple(wrong)
 
 
-def failing(stand: Stand, call: Call, error: str) -> Verdict:
+def failing(setup: Setup, call: Call, error: str) -> Verdict:
     """One call fails once; then the command is run again."""
-    stand.prepare()
+    setup.prepare()
     fault = f"{call.name}:error={error}:when={call.nth}"
-    ended, _ = traced(stand.nursery, stand.arguments, fault, calls=[call.name])
+    ended, _ = traced(setup.forked_runs, setup.arguments, fault, calls=[call.name])
     # A run may do without what failed (a folder to be removed), and is right if all is there.
-    verdict = Verdict(1, untyped=untyped(ended, 0, 3)) + stand.now("after the error")
+    verdict = Verdict(1, untyped=untyped(ended, 0, 3)) + setup.now("after the error")
     if ended.code == 0:
-        verdict += stand.judged(ended, "after an error that was none")
-    return verdict + stand.finished("rerun")
+        verdict += setup.judged(ended, "after an error that was none")
+    return verdict + setup.finished("rerun")
 
 
 def errors(*, sample: int | None = None, seed: int = 20261121) -> Tally:
     """Every errno at every call on files of the job, reading ones too, or at some."""
-    with stands() as all_of_them:
+    with setups() as all_of_them:
         cases: list[Case] = []
-        for stand in all_of_them:
-            stand.prepare()
-            _, calls = traced(stand.nursery, stand.arguments, calls=[*MUTATING, *READING])
-            for call in touching(calls, stand.scene.folder):
+        for setup in all_of_them:
+            setup.prepare()
+            _, calls = traced(setup.forked_runs, setup.arguments, calls=[*MUTATING, *READING])
+            for call in touching(calls, setup.scene.folder):
                 cases += [
-                    (f"{stand.name}, {error} at {call.text[:90]}", partial(failing, stand, call, error))
+                    (f"{setup.name}, {error} at {call.text[:90]}", partial(failing, setup, call, error))
                     for error in ERRNOS
                 ]
         chosen = cases if sample is None else random.Random(seed).sample(cases, sample)
@@ -72,46 +72,46 @@ def small_disk(place: Path) -> Iterator[bool]:
             subprocess.run(["umount", place], check=True)
 
 
-def full_disk(stand: Stand, free: int) -> Verdict:
+def full_disk(setup: Setup, free: int) -> Verdict:
     """A file system with so many bytes left; then with room again."""
-    disk = stand.nursery.folder / "disk"
+    disk = setup.forked_runs.folder / "disk"
     with small_disk(disk) as mounted:
         assert mounted
-        scene = Scene(disk / "job", stand.scene.layout)
+        scene = Scene(disk / "job", setup.scene.layout)
         filler = disk / "filler"
         filler.touch()
         space = os.statvfs(disk)
         filler.write_bytes(bytes(max(space.f_bavail * space.f_frsize - free, 0)))
-        return _squeezed(stand, scene, filler)
+        return _squeezed(setup, scene, filler)
 
 
-def _squeezed(stand: Stand, scene: Scene, filler: Path) -> Verdict:
-    ended = stand.nursery.run(scene.convert)
+def _squeezed(setup: Setup, scene: Scene, filler: Path) -> Verdict:
+    ended = setup.forked_runs.run(scene.convert)
     verdict = Verdict(1, tuple(map(str, scene.lost())), untyped=untyped(ended, 0, 3))
     filler.unlink(missing_ok=True)
     subprocess.run(["mount", "-o", "remount,size=1m", scene.folder.parent], check=True)
-    again = stand.nursery.run(scene.convert)
+    again = setup.forked_runs.run(scene.convert)
     wrong = [*scene.differences(), *([] if again.code == 0 else [f"rerun: {again}"])]
     return verdict + Verdict(0, tuple(map(str, scene.lost())), tuple(scene.doubled()), other=tuple(wrong))
 
 
-def small_files(stand: Stand, most: int) -> Verdict:
+def small_files(setup: Setup, most: int) -> Verdict:
     """No file may be larger than so many bytes: a write is cut short, the next fails."""
-    stand.prepare()
+    setup.prepare()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    child = stand.nursery.start(stand.arguments)
+    child = setup.forked_runs.start(setup.arguments)
     resource.prlimit(child, resource.RLIMIT_FSIZE, (most, limits[1]))
-    stand.nursery.go()
-    ended = stand.nursery.ended()
-    return Verdict(1, untyped=untyped(ended, 0, 3)) + stand.now("cut short") + stand.finished("rerun")
+    setup.forked_runs.go()
+    ended = setup.forked_runs.ended()
+    return Verdict(1, untyped=untyped(ended, 0, 3)) + setup.now("cut short") + setup.finished("rerun")
 
 
-def full_stdout(stand: Stand) -> Verdict:
+def full_stdout(setup: Setup) -> Verdict:
     """A report that cannot be written is told; the work is done."""
-    stand.prepare()
+    setup.prepare()
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "polymask", *map(str, stand.arguments), "--json"],
+            [sys.executable, "-m", "polymask", *map(str, setup.arguments), "--json"],
             stdout=full,
             stderr=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
@@ -119,24 +119,24 @@ def full_stdout(stand: Stand) -> Verdict:
             check=False,
         )
     ended = Ended(done.returncode, "", done.stderr)
-    return Verdict(1, untyped=untyped(ended, 3)) + stand.finished("rerun")
+    return Verdict(1, untyped=untyped(ended, 3)) + setup.finished("rerun")
 
 
 def full_disks() -> Tally:
     """Disks of 64 KiB with more and more room, files that may not grow, and a full stdout."""
-    with stands() as all_of_them:
-        converting = [stand for stand in all_of_them if stand.command == "convert"]
+    with setups() as all_of_them:
+        converting = [setup for setup in all_of_them if setup.command == "convert"]
         assert len(converting) == len(LAYOUTS)
 
-        with small_disk(converting[0].nursery.folder / "disk") as mounts:
+        with small_disk(converting[0].forked_runs.folder / "disk") as mounts:
             steps = range(0, SMALL if mounts else 0, 4096)  # where it is not allowed, the rest remains
 
         def cases() -> Iterator[Case]:
-            for stand in converting:
+            for setup in converting:
                 for free in steps:
-                    yield f"{stand.name}, {free} bytes free", partial(full_disk, stand, free)
+                    yield f"{setup.name}, {free} bytes free", partial(full_disk, setup, free)
                 for most in ROOM:
-                    yield f"{stand.name}, files of {most} bytes", partial(small_files, stand, most)
-                yield f"{stand.name}, stdout full", partial(full_stdout, stand)
+                    yield f"{setup.name}, files of {most} bytes", partial(small_files, setup, most)
+                yield f"{setup.name}, stdout full", partial(full_stdout, setup)
 
         return tallied("a disk of 64 KiB, files that cannot grow, /dev/full", cases())

@@ -8,23 +8,25 @@ from functools import partial
 from pathlib import Path
 
 from polymask.conversion.deletion_journal import JOURNAL
-from tests.crash.nursery import Ended, Nursery
-from tests.crash.scene import LAYOUTS, Scene
-from tests.crash.tally import Tally, Verdict, tallied
 from tests.crash.traces import Call, boundaries, traced
+from tests.crash.workload import LAYOUTS, Scene
 from tests.dataloop.fault_campaign import folder
+from tests.support.campaign_table import Tally, Verdict, tallied
+from tests.support.forked_runs import Ended, ForkedRuns
 
 KILLED = -9
 COMMANDS = ("convert", "restore")
 Case = tuple[str, Callable[[], Verdict]]
 
 
-class Stand:
-    """A nursery, a scene, and one command on it."""
+class Setup:
+    """A forked_runs, a scene, and one command on it."""
 
-    def __init__(self, nursery: Nursery, layout: str, command: str, *, place: Path | None = None) -> None:
-        self.nursery, self.command = nursery, command
-        self.scene = Scene(place or nursery.folder / "job", layout)
+    def __init__(
+        self, forked_runs: ForkedRuns, layout: str, command: str, *, place: Path | None = None
+    ) -> None:
+        self.forked_runs, self.command = forked_runs, command
+        self.scene = Scene(place or forked_runs.folder / "job", layout)
 
     @property
     def name(self) -> str:
@@ -37,18 +39,18 @@ class Stand:
     def prepare(self) -> None:
         self.scene.reset()
         if self.command == "restore":
-            self.nursery.run(self.scene.convert)
+            self.forked_runs.run(self.scene.convert)
 
     def calls(self) -> list[Call]:
         """The boundaries of an undisturbed run."""
         self.prepare()
-        ended, calls = traced(self.nursery, self.arguments)
+        ended, calls = traced(self.forked_runs, self.arguments)
         assert ended.code == 0, ended
         return boundaries(calls, self.scene.folder)
 
     def kill(self, call: Call) -> Ended:
         fault = f"{call.name}:signal=KILL:when={call.nth}"
-        return traced(self.nursery, self.arguments, fault, calls=[call.name])[0]
+        return traced(self.forked_runs, self.arguments, fault, calls=[call.name])[0]
 
     def now(self, when: str) -> Verdict:
         """Whether anything is lost or doubled at this moment."""
@@ -57,7 +59,7 @@ class Stand:
 
     def finished(self, when: str) -> Verdict:
         """Run the command again, undisturbed, and compare with what it would have made."""
-        return self.judged(self.nursery.run(self.arguments), when)
+        return self.judged(self.forked_runs.run(self.arguments), when)
 
     def judged(self, ended: Ended, when: str) -> Verdict:
         wrong = [] if ended.code == 0 else [f"{when}: exit {ended.code}: {ended.err.strip()}"]
@@ -66,35 +68,35 @@ class Stand:
         return self.now(when) + Verdict(0, untyped=untyped, other=tuple(wrong))
 
 
-def killed(stand: Stand, call: Call, again: Call | None) -> Verdict:
+def killed(setup: Setup, call: Call, again: Call | None) -> Verdict:
     """Kill a run before a call; what is true then, and after each way to go on."""
-    stand.prepare()
-    ended = stand.kill(call)
+    setup.prepare()
+    ended = setup.kill(call)
     missed = () if ended.code == KILLED else (f"not killed: {ended}",)
-    verdict = Verdict(1, other=missed) + stand.now("killed")
-    snapshot = stand.nursery.folder / "snapshot"
-    shutil.copytree(stand.scene.folder, snapshot)
-    verdict += stand.finished("rerun")
+    verdict = Verdict(1, other=missed) + setup.now("killed")
+    snapshot = setup.forked_runs.folder / "snapshot"
+    shutil.copytree(setup.scene.folder, snapshot)
+    verdict += setup.finished("rerun")
     if again is not None:
-        _put_back(snapshot, stand.scene.folder)
-        stand.kill(again)
-        verdict += Verdict(1) + stand.now("killed twice") + stand.finished("rerun after two kills")
-    if stand.command == "convert":
-        _put_back(snapshot, stand.scene.folder)
-        (stand.scene.dest / JOURNAL).unlink(missing_ok=True)
-        verdict += stand.finished("rerun without journal")
+        _put_back(snapshot, setup.scene.folder)
+        setup.kill(again)
+        verdict += Verdict(1) + setup.now("killed twice") + setup.finished("rerun after two kills")
+    if setup.command == "convert":
+        _put_back(snapshot, setup.scene.folder)
+        (setup.scene.dest / JOURNAL).unlink(missing_ok=True)
+        verdict += setup.finished("rerun without journal")
     shutil.rmtree(snapshot)
     return verdict
 
 
-def chained(stand: Stand, calls: Sequence[Call]) -> Verdict:
+def chained(setup: Setup, calls: Sequence[Call]) -> Verdict:
     """Kill run after run of the same command, then let one finish."""
-    stand.prepare()
+    setup.prepare()
     verdict = Verdict(0)
     for call in calls:
-        stand.kill(call)
-        verdict += Verdict(1) + stand.now("killed")
-    return verdict + stand.finished("rerun")
+        setup.kill(call)
+        verdict += Verdict(1) + setup.now("killed")
+    return verdict + setup.finished("rerun")
 
 
 def _put_back(snapshot: Path, folder_: Path) -> None:
@@ -103,22 +105,22 @@ def _put_back(snapshot: Path, folder_: Path) -> None:
 
 
 @contextmanager
-def stands(mutant: str = "") -> Iterator[list[Stand]]:
-    """A stand for each layout and command, in a folder in memory."""
-    with folder() as place, Nursery(place, mutant=mutant) as nursery:
-        yield [Stand(nursery, layout, command) for layout in LAYOUTS for command in COMMANDS]
+def setups(mutant: str = "") -> Iterator[list[Setup]]:
+    """A setup for each layout and command, in a folder in memory."""
+    with folder() as place, ForkedRuns(place, mutant=mutant) as forked_runs:
+        yield [Setup(forked_runs, layout, command) for layout in LAYOUTS for command in COMMANDS]
 
 
 def kills(*, sample: int | None = None, seed: int = 20261121) -> Tally:
     """A kill before every boundary, or before some of them."""
     rng = random.Random(seed)
-    with stands() as all_of_them:
+    with setups() as all_of_them:
         cases: list[Case] = []
-        for stand in all_of_them:
-            calls = stand.calls()
+        for setup in all_of_them:
+            calls = setup.calls()
             for number, call in enumerate(calls, 1):
-                case = partial(killed, stand, call, rng.choice(calls))
-                cases.append((f"{stand.name}, before {number} of {len(calls)}, {call.text[:90]}", case))
+                case = partial(killed, setup, call, rng.choice(calls))
+                cases.append((f"{setup.name}, before {number} of {len(calls)}, {call.text[:90]}", case))
         chosen = cases if sample is None else rng.sample(cases, sample)
         return tallied("killed before a call that changes something", chosen)
 
@@ -126,13 +128,13 @@ def kills(*, sample: int | None = None, seed: int = 20261121) -> Tally:
 def chains(count: int, *, seed: int) -> Tally:
     """Random chains of one to four kills."""
     rng = random.Random(seed)
-    with stands() as all_of_them:
-        known = [(stand, stand.calls()) for stand in all_of_them]
+    with setups() as all_of_them:
+        known = [(setup, setup.calls()) for setup in all_of_them]
 
         def cases() -> Iterator[Case]:
             for _ in range(count):
-                stand, calls = rng.choice(known)
+                setup, calls = rng.choice(known)
                 chain = rng.choices(calls, k=rng.randint(1, 4))
-                yield f"{stand.name}, {[(c.name, c.nth) for c in chain]}", partial(chained, stand, chain)
+                yield f"{setup.name}, {[(c.name, c.nth) for c in chain]}", partial(chained, setup, chain)
 
         return tallied("chains of one to four kills", cases())

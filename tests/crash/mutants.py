@@ -1,6 +1,6 @@
 """Products that forget one sync, to see that the check of order would tell.
 
-Each is made by replacing a function while a nursery starts; the product knows nothing of it.
+Each is made by replacing a function while a forked_runs starts; the product knows nothing of it.
 """
 
 import os

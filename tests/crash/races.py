@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 
-from tests.crash.kills import Case, Stand
-from tests.crash.nursery import Ended, Nursery
-from tests.crash.scene import LAYOUTS
-from tests.crash.tally import Tally, Verdict, tallied
+from tests.crash.kills import Case, Setup
+from tests.crash.workload import LAYOUTS
 from tests.dataloop.fault_campaign import folder
+from tests.support.campaign_table import Tally, Verdict, tallied
+from tests.support.forked_runs import Ended, ForkedRuns
 
 SOON = 1.0  # seconds
 HELD = 4
@@ -33,33 +33,33 @@ def refused(ended: Ended, holder: int = 0) -> tuple[str, ...]:
     return tuple(wrong)
 
 
-def all_at_once(stands: Sequence[Stand]) -> Verdict:
+def all_at_once(setups: Sequence[Setup]) -> Verdict:
     """Several runs through their gates together: at least one works, the others tell who does."""
-    first = stands[0]
+    first = setups[0]
     first.scene.reset()
-    for stand in stands:
-        stand.nursery.start(first.arguments)
-    for stand in stands:
-        stand.nursery.go()
-    ends = [stand.nursery.ended() for stand in stands]
+    for setup in setups:
+        setup.forked_runs.start(first.arguments)
+    for setup in setups:
+        setup.forked_runs.go()
+    ends = [setup.forked_runs.ended() for setup in setups]
     wrong = tuple(word for ended in ends for word in refused(ended))
     none = () if any(ended.code == 0 for ended in ends) else ("nobody worked",)
-    return Verdict(len(stands), untyped=wrong, other=none) + first.now("all ended") + first.finished("after")
+    return Verdict(len(setups), untyped=wrong, other=none) + first.now("all ended") + first.finished("after")
 
 
-def holder_stopped(holder: Stand, other: Stand, seconds: float) -> Verdict:
-    """A run stands still and holds; another gives way; once the first is killed, a third works."""
+def holder_stopped(holder: Setup, other: Setup, seconds: float) -> Verdict:
+    """A run setups still and holds; another gives way; once the first is killed, a third works."""
     holder.scene.reset()
-    child = holder.nursery.start(holder.arguments)
-    holder.nursery.go()
+    child = holder.forked_runs.start(holder.arguments)
+    holder.forked_runs.go()
     time.sleep(seconds)
     with suppress(ProcessLookupError):
         os.kill(child, signal.SIGSTOP)
     has_begun = (holder.scene.dest / ".polymask/run.json").exists()
-    ended = other.nursery.run(holder.arguments)
+    ended = other.forked_runs.run(holder.arguments)
     with suppress(ProcessLookupError):
         os.kill(child, signal.SIGKILL)
-    killed = holder.nursery.ended().code == -signal.SIGKILL
+    killed = holder.forked_runs.ended().code == -signal.SIGKILL
     wrong = refused(ended, child if has_begun and killed else 0)
     if has_begun and killed and ended.code == 0:
         wrong += ("two worked at once",)
@@ -69,22 +69,22 @@ def holder_stopped(holder: Stand, other: Stand, seconds: float) -> Verdict:
 def races(rounds: int, *, most: int = MOST, seed: int = 20261121) -> Tally:
     """So many rounds, every second with a holder that is stopped and killed."""
     rng = random.Random(seed)
-    with folder() as place, ExitStack() as nurseries:
+    with folder() as place, ExitStack() as forked_runs:
         rooms = [place / str(number) for number in range(most)]
         for room in rooms:
             room.mkdir()
-        opened = [nurseries.enter_context(Nursery(room)) for room in rooms]
+        opened = [forked_runs.enter_context(ForkedRuns(room)) for room in rooms]
         job = place / "job"
         job.mkdir()
 
         def round_of(number: int) -> Case:
             layout = rng.choice(LAYOUTS)
-            stands = [Stand(nursery, layout, "convert", place=job) for nursery in opened]
+            setups = [Setup(forked_runs, layout, "convert", place=job) for forked_runs in opened]
             if number % 2:
-                return f"{layout}, several at once", partial(all_at_once, stands[: rng.randint(2, most)])
+                return f"{layout}, several at once", partial(all_at_once, setups[: rng.randint(2, most)])
             seconds = rng.uniform(0, 0.02)
             name = f"{layout}, holder stopped after {seconds:.4f} s"
-            return name, partial(holder_stopped, stands[0], stands[1], seconds)
+            return name, partial(holder_stopped, setups[0], setups[1], seconds)
 
         def cases() -> Iterator[Case]:
             yield from map(round_of, range(rounds))

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 
-from tests.crash.kills import Case, Stand, stands
-from tests.crash.nursery import ROOT, Ended
-from tests.crash.tally import Tally, Verdict, tallied
+from tests.crash.kills import Case, Setup, setups
 from tests.crash.traces import Call, traced
+from tests.support.campaign_table import Tally, Verdict, tallied
+from tests.support.forked_runs import ROOT, Ended
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PROMPT = 2.0  # seconds
@@ -35,34 +35,34 @@ def stopped(ended: Ended, number: signal.Signals, *, may_be_done: bool) -> Verdi
     return Verdict(1, untyped=tuple(wrong), other=late)
 
 
-def at_a_call(stand: Stand, call: Call, number: signal.Signals) -> Verdict:
+def at_a_call(setup: Setup, call: Call, number: signal.Signals) -> Verdict:
     """The signal comes just before a call."""
-    stand.prepare()
+    setup.prepare()
     fault = f"{call.name}:signal={number.name}:when={call.nth}"
-    ended, _ = traced(stand.nursery, stand.arguments, fault, calls=[call.name])
-    return stopped(ended, number, may_be_done=False) + stand.now("stopped") + stand.finished("rerun")
+    ended, _ = traced(setup.forked_runs, setup.arguments, fault, calls=[call.name])
+    return stopped(ended, number, may_be_done=False) + setup.now("stopped") + setup.finished("rerun")
 
 
-def at_a_time(stand: Stand, seconds: float, number: signal.Signals, *, twice: bool = False) -> Verdict:
+def at_a_time(setup: Setup, seconds: float, number: signal.Signals, *, twice: bool = False) -> Verdict:
     """The signal comes after a while, perhaps two of them."""
-    stand.prepare()
-    child = stand.nursery.start(stand.arguments)
-    stand.nursery.go()
+    setup.prepare()
+    child = setup.forked_runs.start(setup.arguments)
+    setup.forked_runs.go()
     time.sleep(seconds)
     with suppress(ProcessLookupError):
         os.kill(child, number)
         if twice:
             os.kill(child, number)
-    ended = stand.nursery.ended()
-    return stopped(ended, number, may_be_done=True) + stand.now("stopped") + stand.finished("rerun")
+    ended = setup.forked_runs.ended()
+    return stopped(ended, number, may_be_done=True) + setup.now("stopped") + setup.finished("rerun")
 
 
-def from_the_start(stand: Stand, seconds: float, number: signal.Signals) -> Verdict:
+def from_the_start(setup: Setup, seconds: float, number: signal.Signals) -> Verdict:
     """A process of its own, as a shell starts it, told to stop while it may still import."""
-    stand.prepare()
+    setup.prepare()
     began = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "polymask", *map(str, stand.arguments)],
+        [sys.executable, "-m", "polymask", *map(str, setup.arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
@@ -72,33 +72,33 @@ def from_the_start(stand: Stand, seconds: float, number: signal.Signals) -> Verd
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
     ended = Ended(process.returncode, out, err, time.perf_counter() - began - seconds)
-    if (not stand.scene.dest.exists() or not err) and ended.code in (-number, 1):
+    if (not setup.scene.dest.exists() or not err) and ended.code in (-number, 1):
         ended = Ended(128 + number, out, "", ended.seconds)  # Python was told, before or after polymask
-    return stopped(ended, number, may_be_done=True) + stand.now("stopped") + stand.finished("rerun")
+    return stopped(ended, number, may_be_done=True) + setup.now("stopped") + setup.finished("rerun")
 
 
 def stops(*, sample: int | None = None, times: int = 500, starts: int = 0, seed: int = 20261121) -> Tally:
     """Both signals at every boundary or some, at random times, and while a process starts."""
     hear_interrupts()
     rng = random.Random(seed)
-    with stands() as all_of_them:
+    with setups() as all_of_them:
         cases: list[Case] = [
-            (f"{stand.name}, {number.name} at {call.text[:90]}", partial(at_a_call, stand, call, number))
-            for stand in (all_of_them if sample != 0 else ())  # without a tracer, there are only times
-            for call in stand.calls()
+            (f"{setup.name}, {number.name} at {call.text[:90]}", partial(at_a_call, setup, call, number))
+            for setup in (all_of_them if sample != 0 else ())  # without a tracer, there are only times
+            for call in setup.calls()
             for number in SIGNALS
         ]
         chosen = cases if sample is None else rng.sample(cases, sample)
 
         def random_times() -> Iterator[Case]:
             for number in range(times):
-                stand, seconds = rng.choice(all_of_them), rng.uniform(0, 0.015)
+                setup, seconds = rng.choice(all_of_them), rng.uniform(0, 0.015)
                 which, twice = rng.choice(SIGNALS), number % 5 == 0
-                case = partial(at_a_time, stand, seconds, which, twice=twice)
-                yield f"{stand.name}, {which.name} after {seconds:.4f} s, twice: {twice}", case
+                case = partial(at_a_time, setup, seconds, which, twice=twice)
+                yield f"{setup.name}, {which.name} after {seconds:.4f} s, twice: {twice}", case
             for _ in range(starts):
-                stand, seconds, which = all_of_them[0], rng.uniform(0, 0.4), rng.choice(SIGNALS)
-                name = f"{stand.name}, {which.name} {seconds:.3f} s after its start"
-                yield name, partial(from_the_start, stand, seconds, which)
+                setup, seconds, which = all_of_them[0], rng.uniform(0, 0.4), rng.choice(SIGNALS)
+                name = f"{setup.name}, {which.name} {seconds:.3f} s after its start"
+                yield name, partial(from_the_start, setup, seconds, which)
 
         return tallied("SIGINT and SIGTERM", [*chosen, *random_times()])

@@ -1,9 +1,9 @@
 """Samples of the campaigns that need no tracer; all of them are in `python -m tests.trust`."""
 
-from tests.crash.machine import stories
 from tests.crash.races import races
 from tests.crash.stops import stops
-from tests.crash.tally import Tally, told
+from tests.crash.story import stories
+from tests.support.campaign_table import Tally, told
 
 
 def clean(tally: Tally) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.crash.nursery import Ended, Nursery
+from tests.support.forked_runs import Ended, ForkedRuns
 
 MUTATING = [
     "openat",
@@ -114,19 +114,19 @@ def touching(calls: Iterable[Call], folder: Path) -> list[Call]:
 
 
 def traced(
-    nursery: Nursery, arguments: Sequence[object], *inject: str, calls: Sequence[str] = MUTATING
+    forked_runs: ForkedRuns, arguments: Sequence[object], *inject: str, calls: Sequence[str] = MUTATING
 ) -> tuple[Ended, list[Call]]:
     """A run under strace, with faults injected; how it ended, and the calls that it made."""
-    log = nursery.folder / "trace.txt"
-    child = nursery.start(arguments, quick=False)
+    log = forked_runs.folder / "trace.txt"
+    child = forked_runs.start(arguments, quick=False)
     faults = [option for fault in inject for option in ("-e", f"inject={fault}")]
     if not any(fault.startswith("sync:") for fault in inject):
         faults += ["-e", "inject=sync:retval=0"]  # the machine's other files are none of our business
     command = ["strace", "-qq", "-f", "-y", "-o", log, "-e", f"trace={','.join(calls)}", *faults]
     tracer = subprocess.Popen([*command, "-p", str(child)], stderr=subprocess.PIPE, text=True)
     _attached(child, tracer)
-    nursery.go()
-    ended = nursery.ended()
+    forked_runs.go()
+    ended = forked_runs.ended()
     tracer.communicate(timeout=PATIENCE)
     return ended, list(parse(log.read_text(errors="replace").splitlines()))
 

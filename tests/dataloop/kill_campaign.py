@@ -24,12 +24,12 @@ from functools import partial
 from pathlib import Path
 
 from polymask.dataloop.emulator import Emulator, Fault
-from tests.crash.nursery import Ended, Nursery
 from tests.crash.stops import SIGNALS, hear_interrupts, stopped
-from tests.crash.tally import Tally, Verdict, tallied, told
 from tests.dataloop import fault_campaign as faults
 from tests.dataloop.home import logged_in, private_home
 from tests.dataloop.world import URL, Watch, World
+from tests.support.campaign_table import Tally, Verdict, tallied, told
+from tests.support.forked_runs import Ended, ForkedRuns
 
 LATEST = 0.012  # seconds after a call began, at most; it takes some 5 ms
 SOON = 0.004  # seconds after an answer, at most
@@ -38,7 +38,7 @@ MOMENTS = ("before", "unheard", "after")
 SEED = 20261121
 
 
-class Runs(Nursery):
+class Runs(ForkedRuns):
     """Conversions of the dataset at one URL, as commands."""
 
     def __init__(self, home: Path, url: str, token: str | None = None) -> None:

@@ -19,7 +19,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.crash.tally import COLUMNS, HEADER, Tally
+from tests.support.campaign_table import COLUMNS, HEADER, Tally
 from tests.trust.parts import LIMITS, ROOT, TIERS, Part
 
 PAGE = ROOT / "docs" / "trust.md"

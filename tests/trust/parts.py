@@ -10,11 +10,11 @@ from pathlib import Path
 
 from tests.crash.errors import errors, full_disks
 from tests.crash.kills import chains, kills
-from tests.crash.machine import stories
 from tests.crash.orders import mutants, orders
 from tests.crash.races import races
 from tests.crash.stops import stops
-from tests.crash.tally import Tally, Verdict
+from tests.crash.story import stories
+from tests.support.campaign_table import Tally, Verdict
 
 ROOT = Path(__file__).parents[2]
 SEED = 20261121

@@ -28,8 +28,8 @@ from polymask.conversion.deletion_journal import BACKUP, JOURNAL
 from polymask.errors import FormatError, Locked, NotFound
 from polymask.storage.local import Root
 from tests.conftest import square
-from tests.crash.scene import LAYOUTS, Scene, is_polygon, mask_name, shown
-from tests.crash.tally import Tally, Verdict, tallied
+from tests.crash.workload import LAYOUTS, Scene, is_polygon, mask_name, shown
+from tests.support.campaign_table import Tally, Verdict, tallied
 
 CHANGING = ("open", "mkdir", "write", "fsync", "rename", "replace", "unlink", "rmdir", "fchmod", "sync")
 LATEST = 90  # calls; a run makes fewer

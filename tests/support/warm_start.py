@@ -7,7 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 from polymask.cli.app import cli
-from tests.crash.scene import LAYOUTS, write_source
+from tests.crash.workload import LAYOUTS, write_source
 
 
 def warm(folder: Path) -> None:

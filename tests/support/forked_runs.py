@@ -1,6 +1,6 @@
 """Runs of the real command in forked processes: a fork costs milliseconds, a start a third of a second.
 
-As a program (`python -m tests.crash.nursery`) it imports polymask once, and forks a child for every
+As a program (`python -m tests.support.forked_runs`) it imports polymask once, and forks a child for every
 line of JSON on stdin. A child waits at a gate until it is told to go, so that a tracer can attach.
 """
 
@@ -37,7 +37,7 @@ class Ended:
         return "Traceback" in self.err or "please report" in self.err + self.out
 
 
-class Nursery:
+class ForkedRuns:
     """Starts runs of `polymask ARGUMENTS` in a folder."""
 
     def __init__(
@@ -46,7 +46,7 @@ class Nursery:
         """In an environment that has a home of dtlpy's, that is imported beforehand too."""
         self.folder = folder
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.nursery", str(folder), mutant],
+            [sys.executable, "-m", "tests.support.forked_runs", str(folder), mutant],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -89,7 +89,7 @@ class Nursery:
         self._process.wait()
         self._out.close()
 
-    def __enter__(self) -> "Nursery":
+    def __enter__(self) -> "ForkedRuns":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -100,7 +100,7 @@ def main(folder: Path, mutant: str) -> None:
     """Fork a child for every line of stdin."""
     from polymask import __main__ as program
     from tests.crash.mutants import MUTANTS
-    from tests.crash.warm import warm
+    from tests.support.warm_start import warm
 
     warm(folder)
     if "DATALOOP_PATH" in os.environ:

@@ -8,7 +8,7 @@ import pytest
 from polymask import PolymaskError, rasterize
 from polymask.model import Polygon
 from polymask.results import Report
-from tests.contract.places import FRAME, MOVED, Place, Ring, Shape
+from tests.contract.backends import FRAME, MOVED, Place, Ring, Shape
 
 
 def ring(left: float, top: float, right: float, bottom: float) -> Ring:
