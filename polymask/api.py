@@ -1,9 +1,8 @@
 """Which job a SOURCE and a DEST call for: local folders, Dataloop datasets, or both."""
 
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from polymask.conversion.conservation import refuse_nothing
 from polymask.conversion.job import Job
@@ -12,8 +11,10 @@ from polymask.conversion.restore import restore_folder
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError, ProofError
 from polymask.formats import open_annotations
-from polymask.labels.label_map import LabelMap
-from polymask.limits import LIMITS, Limits
+from polymask.formats.options import ReadingOptions
+from polymask.labels.as_label_map import Labels
+from polymask.limits import Limits
+from polymask.option_types import ConvertOptionsDict, ReadingOptionsDict
 from polymask.painting.painting import Rules
 from polymask.results import Report
 from polymask.storage.urls import located
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
 
 Place = str | Path
 
-# What makes sense where every label keeps a mask of its own, at the picture's size.
-_WITH_DATALOOP = {
-    "add_labels", "annotated_only", "creator", "min_confidence", "predictions", "status",
-    "boxes", "check_images", "default_label", "delete_source", "dry_run", "filter", "from_", "images",
-    "journal", "label_attribute", "max_delete", "only", "overwrite", "pixel_rule", "skip_invalid", "to",
-    "shard", "where", "workers", *LIMITS,
-}  # fmt: skip
-
 
 def convert(
     source: Place,
@@ -38,7 +31,8 @@ def convert(
     *,
     executor: Executor | None = None,
     progress: Progress | None = None,
-    **options: Any,
+    limits: Limits | None = None,
+    **options: Unpack[ConvertOptionsDict],
 ) -> Report:
     """Convert polygon annotations to masks; the options are the flags of the command, with underscores.
 
@@ -56,7 +50,7 @@ def convert(
     >>> report.images, report.written, report.failed
     (3, 3, 0)
     """
-    chosen = chosen_options(options)
+    chosen = chosen_options(options, limits=limits)
     if is_dataloop(source) and chosen.boxes:
         raise InputError("--boxes paints the boxes of files; a dataset's stay as they are: leave --boxes out")
     if is_dataloop(source) and (dest is None or str(dest) == str(source)):
@@ -79,9 +73,7 @@ def convert(
 def _local(
     source: Place, dest: Place, options: ConvertOptions, executor: Executor | None, progress: Progress | None
 ) -> Report:
-    for name in ("filter", "check_images", "journal", "add_labels"):
-        if getattr(options, name):
-            raise InputError(f"--{name.replace('_', '-')} is for datasets (dataloop://…)")
+    options.refuse_dataset()
     return Job(source, dest, options).run(executor=executor, progress=progress)
 
 
@@ -89,12 +81,7 @@ def in_place_options(options: ConvertOptions) -> "ProvenOptions":
     """The options of a run on a dataset; raises `InputError` for flags that do not go with one."""
     from polymask.in_place.job import ProvenOptions
 
-    for f in fields(ConvertOptions):
-        if f.name not in _WITH_DATALOOP and getattr(options, f.name) != f.default:
-            flag = f.name.rstrip("_").replace("_", "-")
-            raise InputError(
-                f"--{flag} does not go with a dataset as DEST: there, each label has its own mask"
-            )
+    options.refuse_folder()
     if options.to not in ("index", "dataloop"):
         raise InputError("a dataset takes masks of its own kind only: leave --to out")
     return ProvenOptions(
@@ -163,11 +150,10 @@ def verify(
     dest: Place,
     *,
     source: Place | None = None,
-    from_: str | None = None,
-    images: Place | None = None,
-    labels: LabelMap | None = None,
+    labels: Labels | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
+    **reading: Unpack[ReadingOptionsDict],
 ) -> Report:
     """Prove stored masks again, in a folder (see `polymask.analysis.verify.examine`) or a dataset.
 
@@ -182,9 +168,7 @@ def verify(
     """
     from polymask.analysis.verify import told
 
-    report = examine(
-        dest, source=source, from_=from_, images=images, labels=labels, rules=rules, limits=limits
-    )
+    report = examine(dest, source=source, labels=labels, rules=rules, limits=limits, **reading)
     if report.failed:
         raise ProofError(told(report, dest))
     return report
@@ -194,9 +178,11 @@ def examine(
     dest: Place,
     *,
     source: Place | None = None,
+    labels: Labels | None = None,
+    rules: Rules | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
-    **asked: Any,
+    **reading: Unpack[ReadingOptionsDict],
 ) -> Report:
     """As `verify`, with what failed in the report's `failures`, and causes in its `notes`."""
     if is_dataloop(dest):
@@ -204,10 +190,13 @@ def examine(
             raise InputError("a dataset's masks tell themselves what they are of; leave --source out")
         from polymask.dataloop.run import examine as examine_dataset
 
-        return examine_dataset(str(dest), limits=limits, progress=progress)
+        options = ReadingOptions.of(reading, limits=limits)
+        return examine_dataset(str(dest), limits=options.limits, progress=progress)
     from polymask.analysis import verify as proofs
 
-    return proofs.examine(dest, source=source, limits=limits, progress=progress, **asked)
+    return proofs.examine(
+        dest, source=source, labels=labels, rules=rules, limits=limits, progress=progress, **reading
+    )
 
 
 def restore(dest: Place, *, journal: Place | None = None, dry_run: bool = False) -> Report:

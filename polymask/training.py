@@ -17,6 +17,7 @@ from polymask.analysis.stats import Statistics
 from polymask.codecs.pictures import SUFFIXES
 from polymask.codecs.pixels import read_picture
 from polymask.errors import InputError, LabelError, NotFound
+from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import VOID_8, LabelMap, voc_colors
 from polymask.layouts import stem
 from polymask.layouts.common.lookup import BACKGROUND
@@ -65,7 +66,7 @@ class MaskDataset(Sequence[Any]):
         images: str | Path,
         dest: str | Path,
         *,
-        labels: LabelMap | None = None,
+        labels: Labels | None = None,
         limits: Limits | None = None,
         transform: Callable[[Pixels, IndexMask], Any] | None = None,
     ) -> None:

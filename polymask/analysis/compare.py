@@ -4,17 +4,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.analysis.mask_sets import MaskSet, matched, open_masks
+from polymask.analysis.mask_sets import MaskSet, chosen_masks, matched, opened_masks
 from polymask.errors import InputError, LimitError, PolymaskError
+from polymask.formats.options import ReadingOptions
+from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap
 from polymask.layouts.common.lookup import BACKGROUND, VOID
 from polymask.limits import Limits
 from polymask.model import IndexMask, Skipped
+from polymask.option_types import ReadingOptionsDict
 from polymask.parallel.pool import Watcher, run_chunks, watched
 from polymask.storage.urls import Location, Url
 
@@ -102,23 +105,22 @@ class Comparison(Mapping[str, float]):
 def compare(
     truth: Masks,
     other: Masks,
-    labels: LabelMap | Iterable[str] | None = None,
+    labels: Labels | None = None,
     *,
     with_background: bool = False,
-    from_: str | None = None,
-    images: str | Location | None = None,
     limits: Limits | None = None,
     workers: int = 1,
     progress: Watcher | None = None,
+    **reading: Unpack[ReadingOptionsDict],
 ) -> Comparison:
     """The agreement of two sets of masks: the IoU of each label that either has.
 
     Each set is a folder of masks in any layout, an annotation file, a (height, width) index
-    mask, or a list of those. `labels` names the values where the sets do not: a label map,
-    or names for the values from 1 on; `from_` is the format of annotations whose content does not tell
-    it, `images` where their pictures are. Pixels that are void in `truth` are left out, and what the
-    scorers of its layout do not evaluate (Cityscapes, ADE20K: unlabeled), so that the score is theirs;
-    background has no score unless asked for. Labels are matched by name.
+    mask, or a list of those. `labels` names the values where the sets do not: a
+    label file, a label map, names for the values from 1 on, or {name: value}; `reading` are the options
+    of reading. Pixels that are void in `truth` are left out, and what the scorers of its layout do not
+    evaluate (Cityscapes, ADE20K: unlabeled), so that the score is theirs; background has no score unless
+    asked for. Labels are matched by name.
 
     Raises `InputError` where the sets have no image in common, `LimitError` above `limits`.
 
@@ -127,9 +129,8 @@ def compare(
     >>> dict(score), score.mean_iou
     ({'cat': 0.5, 'dog': 1.0}, 0.75)
     """
-    label_map = labels if labels is None or isinstance(labels, LabelMap) else LabelMap.from_names(labels)
-    asked: Any = {"labels": label_map, "from_": from_, "images": images, "limits": limits}
-    sets = _opened(truth, **asked), _opened(other, **asked)
+    options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
+    sets = _opened(truth, options), _opened(other, options)
     pairs = matched(sets[0].names, sets[1].names)
     if not pairs:
         raise InputError(
@@ -162,14 +163,19 @@ def compare(
     return result
 
 
-def _opened(masks: Masks, *, labels: LabelMap | None, **asked: Any) -> MaskSet:
+def _opened(masks: Masks, options: ReadingOptions) -> MaskSet:
     if isinstance(masks, str | Path | Url):
-        return open_masks(masks, labels=labels, **asked)
+        return opened_masks(masks, options)
     arrays = [masks] if isinstance(masks, np.ndarray) else list(masks)
     named = {f"{index}": _as_index(array) for index, array in enumerate(arrays)}
-    return MaskSet(
-        path=Path("arrays"), kind="arrays", label_map=labels, names=tuple(named), decode=named.__getitem__
+    masks_of_arrays = MaskSet(
+        path=Path("arrays"),
+        kind="arrays",
+        label_map=options.label_map,
+        names=tuple(named),
+        decode=named.__getitem__,
     )
+    return chosen_masks(masks_of_arrays, options)
 
 
 def _as_index(array: NDArray[np.integer]) -> IndexMask:

@@ -1,20 +1,24 @@
 """Sets of masks, whoever made them: folders of any layout, bare PNGs, or annotations painted on the fly."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 import numpy as np
 
-from polymask.errors import FormatError, InputError, LimitError, NotFound
-from polymask.formats import Annotations, ReadOptions, open_annotations
-from polymask.labels.label_map import LabelMap, from_categories
+from polymask.errors import FormatError, InputError, LabelError, LimitError, NotFound
+from polymask.formats import Annotations
+from polymask.formats.options import ReadingOptions, open_chosen, refuse_no_image
+from polymask.labels.as_label_map import Labels
+from polymask.labels.label_map import VOID_16, LabelMap, from_categories, unknown_label
 from polymask.layouts import LAYOUTS, layout_named, stem
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, masks_below, png_folder
 from polymask.limits import Limits
 from polymask.model import IndexMask
+from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Painting, Rules
 from polymask.storage.manifest import MANIFEST, read_manifest
 from polymask.storage.object_store import open_root
@@ -44,30 +48,55 @@ class MaskSet:
 def open_masks(
     path: str | Location,
     *,
-    labels: LabelMap | None = None,
-    from_: str | None = None,
-    images: str | Location | None = None,
+    labels: Labels | None = None,
     limits: Limits | None = None,
+    **reading: Unpack[ReadingOptionsDict],
 ) -> MaskSet:
     """The masks of a folder in any layout that can be read back, or of an annotation file.
 
-    `labels` names the values of a folder that does not. Annotations are of the format `from_`, else
-    of what their content tells, have their pictures in `images` where only those tell the size, and
-    are painted with the default rules. Raises `NotFound` for no such path, `FormatError` for none of
-    these; what is above `limits` is a `LimitError`, here or when its mask is decoded.
+    `labels` names the values of a folder that does not, `reading` are the options of reading.
+    Annotations are painted with the default rules. Raises `NotFound` for no such path, `FormatError`
+    for none of these; what is above `limits` is a `LimitError`, here or when its mask is decoded.
 
     >>> masks = open_masks("fixtures/shapes/instances.json")
     >>> masks.kind, masks.names
     ('coco', ('harbor', 'meadow', 'empty'))
     """
-    path = located(path)
+    return opened_masks(path, ReadingOptions.of({**reading, "labels": labels}, limits=limits))
+
+
+def opened_masks(path: str | Location, options: ReadingOptions) -> MaskSet:
+    """The masks at a path, of the images and labels that `options` ask for; see `open_masks`."""
+    path, limits = located(path), options.limits
     if not path.exists():
         raise NotFound(f"{path}: no such file or folder")
-    limits = limits or Limits()
     if path.is_dir() and (folder := open_mask_folder(path := listed_once(path), limits)) is not None:
-        return _of_folder(Folder(path, limits), folder, labels)
-    options = ReadOptions.of(images=images, limits=limits)
-    return of_annotations(open_annotations(path, format=from_, options=options), labels=labels)
+        return chosen_masks(_of_folder(Folder(path, limits), folder, options.label_map), options)
+    return of_annotations(open_chosen(path, options), labels=options.label_map)
+
+
+def chosen_masks(masks: MaskSet, options: ReadingOptions) -> MaskSet:
+    """The masks of images and labels that are asked for; other labels become background.
+
+    Images are chosen by the names that the masks have, without suffix.
+    """
+    globs = [*options.where, *map(stem, options.where)]
+    names = tuple(name for name in masks.names if not globs or any(fnmatchcase(name, g) for g in globs))
+    refuse_no_image(names, masks.names, options.where)
+    if not options.only:
+        return replace(masks, names=names)
+    if masks.label_map is None:
+        raise LabelError(
+            f"{masks.path}: nothing names the values of its masks, --only needs names: add --labels"
+        )
+    label_map, taken = masks.label_map, options.taken_labels(masks.label_map.names)
+    for name in options.only:
+        if name not in label_map:
+            raise LabelError(unknown_label(name, label_map.names))
+    values = np.full(VOID_16 + 1, label_map.background, label_map.dtype)
+    for value in (label_map.void, *(label.value for label in label_map.labels if label.name in taken)):
+        values[value] = value
+    return replace(masks, names=names, decode=lambda name: values[masks.decode(name)])
 
 
 def open_mask_folder(path: Location, limits: Limits | None = None) -> MaskFolder | None:

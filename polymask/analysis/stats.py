@@ -4,17 +4,20 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
-from polymask.analysis.mask_sets import MaskSet, open_mask_folder, open_masks
+from polymask.analysis.mask_sets import MaskSet, open_mask_folder, opened_masks
 from polymask.errors import NotFound
-from polymask.formats import Annotations, ReadOptions, open_annotations
+from polymask.formats import Annotations
+from polymask.formats.options import ReadingOptions, open_chosen
+from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, from_categories
 from polymask.layouts.common.lookup import BACKGROUND, VOID
 from polymask.limits import Limits
 from polymask.model import Frame, IndexMask
+from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Painting, Rules
 from polymask.parallel.pool import Watcher, run_chunks, watched
 from polymask.storage.urls import Location, listed_once, located
@@ -101,15 +104,16 @@ def _labels_of(image: ImageCounts) -> dict[str, int]:
 def stats(
     path: str | Location,
     *,
-    from_: str | None = None,
-    images: str | Location | None = None,
-    labels: LabelMap | None = None,
+    labels: Labels | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
     workers: int = 1,
     progress: Watcher | None = None,
+    **reading: Unpack[ReadingOptionsDict],
 ) -> Statistics:
     """Instances and painted pixels by label of annotations, or painted pixels of a folder of masks.
+
+    `labels` names the values of a folder that does not; `reading` are the options of reading.
 
     Overlaps count once, for the label on top under `rules` (default: the later instance).
     Raises `NotFound` and `FormatError` for what cannot be read, `LimitError` above `limits`.
@@ -117,14 +121,15 @@ def stats(
     >>> stats("fixtures/shapes/instances.json").labels["boat"]["instances"]
     3
     """
+    options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
     path = located(path)
     if not path.exists():
         raise NotFound(f"{path}: no such file or folder")
-    if from_ is None and path.is_dir() and open_mask_folder(path := listed_once(path), limits) is not None:
-        return _of_masks(open_masks(path, labels=labels, limits=limits), workers, progress)
-    options = ReadOptions.of(images=images, limits=limits)
-    annotations = open_annotations(path, format=from_, options=options)
-    label_map = labels or from_categories(annotations.categories)
+    is_folder = options.from_ is None and path.is_dir()
+    if is_folder and open_mask_folder(path := listed_once(path), options.limits) is not None:
+        return _of_masks(opened_masks(path, options), workers, progress)
+    annotations = open_chosen(path, options)
+    label_map = options.label_map or from_categories(annotations.categories)
     count = partial(_of_record, annotations=annotations, label_map=label_map, rules=rules or Rules())
     chunks = watched(
         run_chunks(count, range(len(annotations.names)), workers), len(annotations.names), progress

@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 from polymask.analysis.diagnose import Case, likely_causes
-from polymask.analysis.mask_sets import MaskSet, matched, open_mask_folder, open_masks
+from polymask.analysis.mask_sets import MaskSet, matched, open_mask_folder, opened_masks
 from polymask.errors import (
     BackendError,
     FormatError,
@@ -15,13 +15,16 @@ from polymask.errors import (
     PolymaskError,
     ProofError,
 )
-from polymask.formats import Annotations, ReadOptions, open_annotations
-from polymask.labels.label_map import LabelMap, from_categories
+from polymask.formats import Annotations
+from polymask.formats.options import ReadingOptions, open_chosen, refuse_no_image
+from polymask.labels.as_label_map import Labels
+from polymask.labels.label_map import from_categories
 from polymask.layouts import stem
 from polymask.layouts.common.read_back import Folder, MaskFolder
 from polymask.layouts.overlay import overlays
 from polymask.limits import Limits
 from polymask.model import Skipped
+from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Rules
 from polymask.parallel.pool import Watcher, watched
 from polymask.provenance.digest import combined_sha256, pixels_sha256
@@ -49,19 +52,19 @@ def examine(
     dest: str | Location,
     *,
     source: str | Location | None = None,
-    from_: str | None = None,
-    images: str | Location | None = None,
-    labels: LabelMap | None = None,
+    labels: Labels | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
     progress: Watcher | None = None,
+    **reading: Unpack[ReadingOptionsDict],
 ) -> Report:
     """Look whether the masks in a folder are what its manifest claims, or what the annotations give.
 
     Without `source`, each mask that manifest.jsonl lists is decoded, and its pixels' digest
     compared. With `source`, an annotation file, masks that any tool made are compared with
     the annotations, painted under the manifest's rules if there is one, else under `rules`
-    (default: the pixel rule `center`, later instances on top).
+    (default: the pixel rule `center`, later instances on top). `labels` names the values of masks that
+    do not; `reading` are the options of reading, of which `where` chooses masks too.
 
     Masks that are damaged, missing or different are the report's `failures`, and for the latter
     the likely causes its `notes`. Raises `InputError` where there is nothing to prove, `LimitError`
@@ -71,16 +74,15 @@ def examine(
     if not folder.is_dir():
         raise NotFound(f"{folder}: no such folder")
     folder = listed_once(folder)
-    limits = limits or Limits()
+    options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
     if source is None:
-        return _against_manifest(Folder(folder, limits), progress)
-    options = ReadOptions.of(images=images, limits=limits)
-    annotations = open_annotations(source, format=from_, options=options)
-    masks = open_masks(folder, labels=labels, limits=limits)
+        return _against_manifest(Folder(folder, options.limits), options, progress)
+    annotations = open_chosen(source, options)
+    masks = opened_masks(folder, options)
     return _against_source(masks, annotations, rules, progress)
 
 
-def _against_manifest(place: Folder, progress: Watcher | None) -> Report:
+def _against_manifest(place: Folder, options: ReadingOptions, progress: Watcher | None) -> Report:
     path = place.path
     entries = read_manifest(open_root(path))
     if not entries:
@@ -88,18 +90,20 @@ def _against_manifest(place: Folder, progress: Watcher | None) -> Report:
             f"{path / MANIFEST}: no such file, or an empty one; masks of other tools are verified against "
             "the annotations, with --source"
         )
-    report = Report(images=len(entries))
-    first = next(iter(entries.values()))
+    names = [name for name in entries if options.takes_image(name)]
+    refuse_no_image(names, list(entries), options.where)
+    report = Report(images=len(names))
+    first = entries[names[0]]
     try:
         folder = _stored(place, first["mask"])
     except LimitError:
         raise
     except PolymaskError as error:
-        report.failures = [Skipped(name, str(error)) for name in entries]
+        report.failures = [Skipped(name, str(error)) for name in names]
         return report
-    for ((name, entry),) in watched(([one] for one in entries.items()), len(entries), progress):
+    for (name,) in watched(([name] for name in names), len(names), progress):
         try:
-            reason = damage(path, folder, entry)
+            reason = damage(path, folder, entries[name])
         except BackendError as error:
             reason = str(error)
         if reason:

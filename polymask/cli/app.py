@@ -22,7 +22,7 @@ from polymask.cli.commands import (
     stats_command,
     verify_command,
 )
-from polymask.cli.flags import BOXES, JSON, NO_BAR, convert_flags, limit_flags
+from polymask.cli.flags import JSON, NO_BAR, QUIET, GroupedCommand, convert_flags, extra, reading_flags
 from polymask.cli.summary import findings_text, summary
 from polymask.cli.terminal import Bar, emphasized, styled, with_way_out
 from polymask.errors import PolymaskError, Unavailable, nearest
@@ -87,10 +87,18 @@ def cli() -> None:
     """
 
 
-@cli.command("convert")
+@cli.command("convert", cls=GroupedCommand)
 @click.argument("source")
 @click.argument("dest", required=False)
 @convert_flags
+@extra(
+    "--preview",
+    metavar="FILE",
+    group="safety",
+    help="With --dry-run: an HTML page of what would change, item by item.",
+)
+@JSON
+@QUIET
 def convert_command(
     source: str, dest: str | None, *, as_json: bool, quiet: bool, max_conflict: float | None, **options: Any
 ) -> None:
@@ -105,7 +113,6 @@ def convert_command(
     dataloop://PROJECT/DATASET[/folder]. A dataset without DEST is converted in place: masks
     are added, and with --delete-source the polygons go once their masks are proven.
     """
-    options["priority"] = _split_priority(options["priority"])
     options["workers"] = options["workers"] or available()
     preview = options.pop("preview")
     with Bar(quiet=quiet) as bar:
@@ -146,28 +153,9 @@ def _tell_of_failures(report: Report) -> None:
         _fail(f"{count} instances are not supported and were left alone: {first.name}: {first.reason}", 1)
 
 
-def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
-    """One value is a list with commas; of several, each is one label, commas and all."""
-    return tuple(label.strip() for label in given[0].split(",")) if len(given) == 1 else given
-
-
-@cli.command("check")
+@cli.command("check", cls=GroupedCommand)
 @click.argument("source")
-@click.option(
-    "--from", "from_", metavar="FORMAT", help="The source's format, where its content does not tell."
-)
-@click.option("--images", metavar="DIR", help="Where the pictures are: compares their sizes.")
-@click.option(
-    "--label-attribute", metavar="NAME", help="The region attribute that tells the label, in VIA files."
-)
-@click.option(
-    "--default-label", metavar="NAME", help="The label of regions that have none, in VIA and SA-1B files."
-)
-@BOXES
-@click.option(
-    "--annotator", metavar="NAME", help="Whose drawing is read where several people drew an image (BSDS)."
-)
-@limit_flags
+@reading_flags
 @NO_BAR
 @JSON
 def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) -> None:
@@ -207,7 +195,7 @@ for _command in (
     cli.add_command(_command)
 
 
-@cli.command("formats")
+@cli.command("formats", cls=GroupedCommand)
 @JSON
 def formats_command(*, as_json: bool) -> None:
     """List what can be read and written, and by which rules.

@@ -24,6 +24,7 @@ from polymask.conversion.folder_sink import FolderSink
 from polymask.conversion.options import ConvertOptions
 from polymask.errors import InputError, SourceChanged, Unavailable
 from polymask.formats import Annotations
+from polymask.labels.as_label_map import is_path
 from polymask.labels.label_map import LabelMap
 from polymask.parallel.dask_cluster import Cluster, lost
 from polymask.parallel.pool import THREADS, in_chunks, spawned
@@ -170,7 +171,7 @@ def errand_of(job: Work[Any]) -> Errand:
         options=replace(
             options,
             images=_in_full(options.images),
-            labels=_in_full(options.labels),
+            labels=_in_full(options.labels) if is_path(options.labels) else options.labels,
             scheduler=None,
             workers=1,
         ),
@@ -180,7 +181,7 @@ def errand_of(job: Work[Any]) -> Errand:
     )
 
 
-def _in_full(place: str | Path | None) -> str | Path | None:
+def _in_full(place: str | Location | None) -> str | Location | None:
     where = located(place) if place is not None else None
     return where.absolute() if isinstance(where, Path) else place
 

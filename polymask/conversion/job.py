@@ -23,8 +23,9 @@ from polymask.conversion.folder_sink import FolderSink
 from polymask.conversion.options import ConvertOptions, Progress
 from polymask.errors import BackendError, InputError, LabelError, PolymaskError, unknown
 from polymask.formats import Annotations, open_annotations
+from polymask.labels.as_label_map import as_label_map, is_path
 from polymask.labels.label_map import LabelMap, from_categories, unknown_label
-from polymask.layouts import Layout, LayoutOptions, layout_named, picture_path, refuse_without_effect
+from polymask.layouts import Layout, LayoutOptions, layout_named, picture_path
 from polymask.layouts.common.splits import split_options
 from polymask.limits import LIMITS
 from polymask.model import ImageRecord, Skipped
@@ -57,7 +58,7 @@ class Job:
         """With `resumes`, the part of a job that another process has planned."""
         self.options, self.rules = options, options.rules()
         self.given = None if isinstance(source, Annotations) else located(source)
-        refuse_without_effect(self.layout, options)
+        options.refuse_without_effect(self.layout)
         if options.size:
             options.reading.limits.check_frame("--size", options.size)
         self.annotations = (
@@ -100,7 +101,7 @@ class Job:
         if resumes is not None:
             self.sink.join(resumes=resumes)
             return
-        inputs = [self.annotations.path, *([located(options.labels)] if options.labels else [])]
+        inputs = [self.annotations.path, *([located(options.labels)] if is_path(options.labels) else [])]
         names = [self.annotations.names[index] for index in self.indices]
         self.sink.plan(names, self.fingerprint, inputs=inputs)
 
@@ -121,7 +122,7 @@ class Job:
     @property
     def fingerprint(self) -> dict[str, Any]:
         """What makes a run the same run as one that did not finish."""
-        said = asdict(self.options) | {"images": str(self.options.images), "labels": None}
+        said = asdict(replace(self.options, labels=None)) | {"images": str(self.options.images)}
         for name in ("workers", "overwrite", "dry_run", "max_conflict", "max_delete", *LIMITS):
             del said[name]
         del said["scheduler"]
@@ -154,7 +155,7 @@ class Job:
         if self.options.labels is not None:
             if self.options.ids == "source":
                 raise InputError("--ids source and --labels are two ways to number labels; leave one out")
-            return LabelMap.load(self.options.labels)
+            return as_label_map(self.options.labels)
         return from_categories(self.annotations.categories, ids=self.options.ids)
 
     def _unknown_labels(self) -> Iterator[Skipped]:

@@ -241,23 +241,3 @@ def _single(content: Content, module: Format) -> Content:
         raise FormatError(f"{content.path}: no file of this format in it")
     names = ", ".join(one.name for one in found[:5])
     raise FormatError(f"{content.path}: {len(found)} files of this format in it ({names}); name one")
-
-
-def read(
-    path: str | Location,
-    *,
-    format: str | None = None,
-    limits: Limits | None = None,
-) -> Iterator[ImageRecord]:
-    """The image records of an annotation file, one after another.
-
-    The whole file is checked before the first record comes. Raises `FormatError`
-    naming the file and the JSON path of what is wrong.
-
-    >>> for record in read("fixtures/shapes/instances.json"):
-    ...     print(record.name, record.frame, len(record.instances))
-    harbor.png (120, 160) 6
-    meadow.png (120, 160) 5
-    empty.png (120, 160) 0
-    """
-    yield from open_annotations(path, format=format, options=ReadOptions(limits=limits or Limits()))

@@ -112,7 +112,7 @@ def read_with(
     content: Content,
     options: ReadOptions,
     *,
-    format: str,  # noqa: A002 - the word of the flag
+    format: str,
     table: Mapping[str, int],
     not_drawn: frozenset[str],
 ) -> Annotations:

@@ -8,16 +8,19 @@ from functools import cache, partial
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from polymask._version import __version__
 from polymask.analysis.check import of_source
 from polymask.conversion.options import Progress
 from polymask.errors import InputError
+from polymask.formats.options import ReadingOptions
+from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import LabelMap
 from polymask.labels.palettes import label_colors
 from polymask.limits import Limits
 from polymask.model import Finding
+from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Rules
 from polymask.parallel.pool import run_chunks
 from polymask.report import page
@@ -69,9 +72,7 @@ def preview(
     paths: str | Path | Sequence[str | Path],
     dest: str | Path,
     *,
-    from_: str | None = None,
-    images: str | Path | None = None,
-    labels: str | Path | None = None,
+    labels: Labels | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
     limit: int = LIMIT,
@@ -79,8 +80,11 @@ def preview(
     palette: str = "safe",
     workers: int = 1,
     progress: Progress | None = None,
+    **reading: Unpack[ReadingOptionsDict],
 ) -> Preview:
     """Write the report of annotations, of a folder of masks, or of both, as one HTML file.
+
+    `labels` names the values of masks that do not; `reading` are the options of reading.
 
     At most `limit` images are shown, in a file of at most `max_mb` megabytes; all are counted.
     Equal input gives equal bytes. Raises `NotFound`, `FormatError` and `InputError` for what
@@ -94,8 +98,8 @@ def preview(
     """
     require_jinja()
     given = [paths] if isinstance(paths, str | Path) else list(paths)
-    label_map = LabelMap.load(labels) if labels else None
-    survey = open_survey(given, from_=from_, images=images, labels=label_map, rules=rules, limits=limits)
+    options = ReadingOptions.of({**reading, "labels": labels, "skip_invalid": True}, limits=limits)
+    survey = open_survey(given, options, rules=rules)
     if progress:
         progress.start(len(survey.names))
     title = " and ".join(located(path).name or str(path) for path in given)

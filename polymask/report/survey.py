@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.analysis.check import findings_of
-from polymask.analysis.mask_sets import MaskSet, matched, open_mask_folder, open_masks
+from polymask.analysis.mask_sets import MaskSet, matched, open_mask_folder, opened_masks
 from polymask.errors import InputError, LimitError, NotFound, PolymaskError
-from polymask.formats import Annotations, ReadOptions, open_annotations
+from polymask.formats import Annotations
+from polymask.formats.options import ReadingOptions, open_chosen
 from polymask.labels.label_map import VOID_16, LabelMap, from_categories
 from polymask.layouts import stem
 from polymask.limits import Limits
@@ -197,34 +198,29 @@ def contested_pixels(painting: Painting) -> NDArray[np.bool_]:
 
 
 def open_survey(
-    paths: Sequence[str | Location],
-    *,
-    from_: str | None = None,
-    images: str | Location | None = None,
-    labels: LabelMap | None = None,
-    rules: Rules | None = None,
-    limits: Limits | None = None,
+    paths: Sequence[str | Location], options: ReadingOptions, *, rules: Rules | None = None
 ) -> Survey:
     """A survey of an annotation file, a folder of masks, or one of each, in any order.
 
     Raises `NotFound` for what is not there, `InputError` for two of a kind, `LimitError` above
-    `limits`.
+    the limits.
     """
     annotations: Annotations | None = None
     masks: MaskSet | None = None
-    pictures = listed_once(located(images)) if images is not None else None
+    labels, limits = options.label_map, options.limits
+    pictures = listed_once(located(options.images)) if options.images is not None else None
+    options = replace(options, images=pictures)
     for given in map(located, paths):
         path = listed_once(given) if given.is_dir() else given
         if not path.exists():
             raise NotFound(f"{path}: no such file or folder; name annotations, a folder of masks, or both")
-        holds_masks = from_ is None and path.is_dir() and open_mask_folder(path, limits) is not None
+        holds_masks = options.from_ is None and path.is_dir() and open_mask_folder(path, limits) is not None
         if masks if holds_masks else annotations:
             raise InputError(f"{path}: a preview takes one file of annotations and one folder of masks")
         if holds_masks:
-            masks = open_masks(path, labels=labels, limits=limits)
+            masks = opened_masks(path, options)
         else:
-            options = ReadOptions(limits=limits or Limits(), skip_invalid=True, images=pictures)
-            annotations = open_annotations(path, format=from_, options=options)
+            annotations = open_chosen(path, options)
     label_map = labels or (masks.label_map if masks else None)
     if label_map is None:
         label_map = from_categories(annotations.categories) if annotations else _numbered(masks)

@@ -145,7 +145,7 @@ def gather(  # noqa: PLR0913 - what formats differ in
     options: ReadOptions,
     pages: Iterable[Page],
     *,
-    format: str,  # noqa: A002 - the word of the flag
+    format: str,
     parse: Parse,
     categories: Categories | None = None,
     declares: Callable[[Page], int] = lambda _: 0,
@@ -195,7 +195,7 @@ class Reader:
         self.remarks: Counter[str] = Counter()
         self.many = True
 
-    def annotations(self, format: str, *, keep_originals: bool = False) -> Annotations:  # noqa: A002
+    def annotations(self, format: str, *, keep_originals: bool = False) -> Annotations:
         """What was read; the labels are those that occur, sorted by name."""
         return Annotations(
             path=self.path,
