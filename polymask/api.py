@@ -52,12 +52,14 @@ def convert(
     """
     chosen = chosen_options(options, limits=limits)
     if is_dataloop(source) and chosen.boxes:
-        raise InputError("--boxes paints the boxes of files; a dataset's stay as they are: leave --boxes out")
+        raise InputError(
+            "--boxes paints the boxes of files", advice="a dataset's stay as they are: leave --boxes out"
+        )
     if is_dataloop(source) and (dest is None or str(dest) == str(source)):
         return _in_place(str(source), chosen, progress)
     if dest is None:
         raise InputError(
-            "DEST is missing: name a folder for the masks (only a dataset is converted in place)"
+            "DEST is missing", advice="name a folder for the masks (only a dataset is converted in place)"
         )
     if is_dataloop(source) and is_dataloop(dest):
         raise InputError(
@@ -83,7 +85,7 @@ def in_place_options(options: ConvertOptions) -> "ProvenOptions":
 
     options.refuse_folder()
     if options.to not in ("index", "dataloop"):
-        raise InputError("a dataset takes masks of its own kind only: leave --to out")
+        raise InputError("a dataset takes masks of its own kind only", advice="leave --to out")
     return ProvenOptions(
         pixel_rule=options.pixel_rule,
         only=frozenset(options.only),
@@ -103,7 +105,7 @@ def _in_place(url: str, options: ConvertOptions, progress: Progress | None) -> R
     from polymask.dataloop.run import convert_in_place
 
     if options.annotated_only:
-        raise InputError("in place, only items with polygons are read: leave --annotated-only out")
+        raise InputError("in place, only items with polygons are read", advice="leave --annotated-only out")
     return convert_in_place(
         url,
         in_place_options(options),
@@ -135,9 +137,9 @@ def _download(url: str, dest: Place, options: ConvertOptions, progress: Progress
     from polymask.dataloop.run import open_dataset
 
     if options.delete_source:
-        raise InputError("--delete-source deletes in place: leave DEST out")
+        raise InputError("--delete-source deletes in place", advice="leave DEST out")
     if options.add_labels:
-        raise InputError("--add-labels is for masks that go to a dataset: leave it out")
+        raise InputError("--add-labels is for masks that go to a dataset", advice="leave it out")
     dataset = open_dataset(url, workers=options.workers)
     annotations = annotations_of(
         dataset, options.reading, query=options.filter, check_images=options.check_images
@@ -170,7 +172,7 @@ def verify(
 
     report = examine(dest, source=source, labels=labels, rules=rules, limits=limits, **reading)
     if report.failed:
-        raise ProofError(told(report, dest))
+        raise ProofError(told(report, dest), advice="" if report.notes else None)
     return report
 
 
@@ -187,7 +189,9 @@ def examine(
     """As `verify`, with what failed in the report's `failures`, and causes in its `notes`."""
     if is_dataloop(dest):
         if source is not None:
-            raise InputError("a dataset's masks tell themselves what they are of; leave --source out")
+            raise InputError(
+                "a dataset's masks tell themselves what they are of", advice="leave --source out"
+            )
         from polymask.dataloop.run import examine as examine_dataset
 
         options = ReadingOptions.of(reading, limits=limits)

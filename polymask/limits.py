@@ -55,7 +55,8 @@ class Limits:
         """
         if given > (most := getattr(self, name)):
             flag = name.replace("_", "-")
-            raise LimitError(f"{where}: {what} are more than {most}; if that is right, raise --{flag}")
+            advice = f"if that is right, raise --{flag}"
+            raise LimitError(f"{what} are more than {most}", place=where, advice=advice)
 
     def check_frame(self, where: str, frame: tuple[int, int]) -> None:
         """Raise `LimitError` for a (height, width) frame that is too large."""

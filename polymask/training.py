@@ -77,8 +77,8 @@ class MaskDataset(Sequence[Any]):
         missing = [name for name in self._masks.names if name not in pairs]
         if missing:
             raise NotFound(
-                f"{self.images}: no picture of {len(missing)} masks, e.g. '{missing[0]}'; "
-                "name the folder that holds the pictures"
+                f"{self.images}: no picture of {len(missing)} masks, e.g. '{missing[0]}'",
+                advice="name the folder that holds the pictures",
             )
         self.names = tuple(sorted(pairs))
         self._paths = tuple(found[pairs[name]] for name in self.names)
@@ -107,8 +107,8 @@ class MaskDataset(Sequence[Any]):
         if image.shape[:2] != mask.shape:
             (height, width), (h, w) = image.shape[:2], mask.shape
             raise InputError(
-                f"{name}: the picture is {height} × {width} px, the mask {h} × {w}; "
-                "convert without --size and use `resize`, or resize the pictures too"
+                f"{name}: the picture is {height} × {width} px, the mask {h} × {w}",
+                advice="convert without --size and use `resize`, or resize the pictures too",
             )
         return self.transform(image, mask) if self.transform else (image, mask)
 
@@ -119,7 +119,7 @@ class MaskDataset(Sequence[Any]):
 def _pictures(folder: Location) -> dict[str, Location]:
     """The pictures below a folder, by name without suffix."""
     if not folder.is_dir():
-        raise NotFound(f"{folder}: no such folder; name the one that holds the pictures")
+        raise NotFound("no such folder", file=folder, advice="name the one that holds the pictures")
     files = (path for path in in_order(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
     return {stem(name_below(path, folder)): path for path in files}
 
@@ -136,7 +136,9 @@ def random_crop(image: Pixels, mask: IndexMask, size: Frame, *, rng: np.random.G
     """
     (height, width), (h, w) = _common_size(image, mask), size
     if h > height or w > width or h < 1 or w < 1:
-        raise InputError(f"no crop of {h} × {w} px in a picture of {height} × {width}; `resize` it first")
+        raise InputError(
+            f"no crop of {h} × {w} px in a picture of {height} × {width}", advice="`resize` it first"
+        )
     top, left = int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1))
     window = np.s_[top : top + h, left : left + w]
     return image[window], mask[window]
@@ -145,8 +147,8 @@ def random_crop(image: Pixels, mask: IndexMask, size: Frame, *, rng: np.random.G
 def _common_size(image: Pixels, mask: IndexMask) -> Frame:
     if image.shape[:2] != mask.shape:
         raise InputError(
-            f"a picture of shape {image.shape} and a mask of shape {mask.shape} are no pair; "
-            "`resize` both to one size"
+            f"a picture of shape {image.shape} and a mask of shape {mask.shape} are no pair",
+            advice="`resize` both to one size",
         )
     return mask.shape[0], mask.shape[1]
 
@@ -165,7 +167,7 @@ def resize(image: Pixels, mask: IndexMask, size: Frame) -> Pair:
     _common_size(image, mask)
     height, width = size
     if height < 1 or width < 1:
-        raise InputError(f"a picture of {height} × {width} px has no pixels; name a (height, width)")
+        raise InputError(f"a picture of {height} × {width} px has no pixels", advice="name a (height, width)")
     smaller = height * width < mask.size
     way = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
     whole = image.dtype == np.int32  # which OpenCV does not resize
@@ -208,7 +210,9 @@ def one_hot(mask: IndexMask, classes: int | Sequence[int]) -> NDArray[np.uint8]:
 def _values(classes: int | Sequence[int]) -> NDArray[np.int64]:
     values = np.arange(classes) if isinstance(classes, int) else np.asarray(classes, np.int64)
     if values.ndim != 1 or not len(values) or len(np.unique(values)) < len(values):
-        raise LabelError(f"classes are different values, or their number, not {classes}; see `class_values`")
+        raise LabelError(
+            f"classes are different values, or their number, not {classes}", advice="see `class_values`"
+        )
     return values
 
 
@@ -238,7 +242,9 @@ def colors_to_index(rgb: NDArray[np.uint8], colors: NDArray[np.uint8]) -> NDArra
     [[1, 0]]
     """
     if len(colors) > VOID_8 + 1:
-        raise LabelError(f"{len(colors)} colors; a mask of 8 bits holds 256, so convert with `--to index`")
+        raise LabelError(
+            f"{len(colors)} colors", advice="a mask of 8 bits holds 256, so convert with `--to index`"
+        )
     keys, known = _keys(rgb), _keys(colors)
     table, first = np.unique(known, return_index=True)
     at = np.minimum(np.searchsorted(table, keys), len(table) - 1)
@@ -246,8 +252,8 @@ def colors_to_index(rgb: NDArray[np.uint8], colors: NDArray[np.uint8]) -> NDArra
         row, column = np.argwhere(wrong)[0].tolist()
         color = tuple(rgb[row, column].tolist())
         raise LabelError(
-            f"row {row}, column {column} has the color {color}, which is none of the {len(colors)}; "
-            "add it, and see that no JPEG or resizing mixed the colors"
+            f"row {row}, column {column} has the color {color}, which is none of the {len(colors)}",
+            advice="add it, and see that no JPEG or resizing mixed the colors",
         )
     return first[at].astype(np.uint8)
 

@@ -193,7 +193,7 @@ def _stored(images: Location, name: str) -> tuple[Frame, int]:
         with path.open("rb") as opened, opened_picture(opened, header=True) as picture:
             return picture.size[::-1], orientation_of(picture)
     except DAMAGE as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{error}", file=path) from None
 
 
 def _of_names(names: Sequence[str]) -> Iterator[Finding]:

@@ -134,8 +134,8 @@ def compare(
     pairs = matched(sets[0].names, sets[1].names)
     if not pairs:
         raise InputError(
-            f"{sets[0].path} and {sets[1].path} have no image in common; masks are matched by image name "
-            "without suffix"
+            f"{sets[0].path} and {sets[1].path} have no image in common",
+            advice="masks are matched by image name without suffix",
         )
     partners = set(pairs.values())
     maps, unscored = (sets[0].label_map, sets[1].label_map), sets[0].unscored

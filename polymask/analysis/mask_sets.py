@@ -69,7 +69,7 @@ def opened_masks(path: str | Location, options: ReadingOptions) -> MaskSet:
     """The masks at a path, of the images and labels that `options` ask for; see `open_masks`."""
     path, limits = located(path), options.limits
     if not path.exists():
-        raise NotFound(f"{path}: no such file or folder")
+        raise NotFound("no such file or folder", file=path, exit_code=2)
     if path.is_dir() and (folder := open_mask_folder(path := listed_once(path), limits)) is not None:
         return chosen_masks(_of_folder(Folder(path, limits), folder, options.label_map), options)
     return of_annotations(open_chosen(path, options), labels=options.label_map)
@@ -87,12 +87,14 @@ def chosen_masks(masks: MaskSet, options: ReadingOptions) -> MaskSet:
         return replace(masks, names=names)
     if masks.label_map is None:
         raise LabelError(
-            f"{masks.path}: nothing names the values of its masks, --only needs names: add --labels"
+            "nothing names the values of its masks, --only needs names",
+            file=masks.path,
+            advice="add --labels",
         )
     label_map, taken = masks.label_map, options.taken_labels(masks.label_map.names)
     for name in options.only:
         if name not in label_map:
-            raise LabelError(unknown_label(name, label_map.names))
+            raise unknown_label(name, label_map.names)
     values = np.full(VOID_16 + 1, label_map.background, label_map.dtype)
     for value in (label_map.void, *(label.value for label in label_map.labels if label.name in taken)):
         values[value] = value
@@ -162,7 +164,7 @@ def _decode(
         if not entry:
             raise
         raise FormatError(
-            f"{error}, and {place / MANIFEST} lists it; convert again, or take its line out there"
+            f"{error}, and {place / MANIFEST} lists it", advice="convert again, or take its line out there"
         ) from None
 
 

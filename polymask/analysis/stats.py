@@ -124,7 +124,7 @@ def stats(
     options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
     path = located(path)
     if not path.exists():
-        raise NotFound(f"{path}: no such file or folder")
+        raise NotFound("no such file or folder", file=path, exit_code=2)
     is_folder = options.from_ is None and path.is_dir()
     if is_folder and open_mask_folder(path := listed_once(path), options.limits) is not None:
         return _of_masks(opened_masks(path, options), workers, progress)

@@ -72,7 +72,7 @@ def examine(
     """
     folder = located(dest)
     if not folder.is_dir():
-        raise NotFound(f"{folder}: no such folder")
+        raise NotFound("no such folder", file=folder)
     folder = listed_once(folder)
     options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
     if source is None:
@@ -87,8 +87,9 @@ def _against_manifest(place: Folder, options: ReadingOptions, progress: Watcher 
     entries = read_manifest(open_root(path))
     if not entries:
         raise InputError(
-            f"{path / MANIFEST}: no such file, or an empty one; masks of other tools are verified against "
-            "the annotations, with --source"
+            "no such file, or an empty one",
+            file=path / MANIFEST,
+            advice="masks of other tools are verified against the annotations, with --source",
         )
     names = [name for name in entries if options.takes_image(name)]
     refuse_no_image(names, list(entries), options.where)
@@ -235,4 +236,4 @@ def _rules_of(entry: Mapping[str, Any]) -> Rules | None:
     try:
         return Rules(**given, priority=tuple(entry.get("priority", ())))
     except InputError as error:
-        raise FormatError(f"{MANIFEST}: {entry['name']}: {error}") from None
+        raise FormatError(error.message, file=MANIFEST, place=entry["name"], advice=error.advice) from None

@@ -1,14 +1,12 @@
 """The command line: commands, flags, progress and exit codes; no logic."""
 
 import json
-import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from io import TextIOWrapper
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 import click
 
@@ -24,8 +22,8 @@ from polymask.cli.commands import (
 )
 from polymask.cli.flags import JSON, NO_BAR, QUIET, GroupedCommand, convert_flags, extra, reading_flags
 from polymask.cli.summary import findings_text, summary
-from polymask.cli.terminal import Bar, emphasized, styled, with_way_out
-from polymask.errors import PolymaskError, Unavailable, nearest
+from polymask.cli.terminal import Bar, drop, emphasized, fail, standing, with_advice
+from polymask.errors import InputError, PolymaskError, Unavailable, nearest
 from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
 from polymask.painting.painting import OVERLAP_RULES
@@ -35,7 +33,7 @@ from polymask.results import Report
 
 
 class _Group(click.Group):
-    """Commands in the order of a day's work, and errors as one line with the right exit code."""
+    """Commands in the order of a day's work."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -46,28 +44,6 @@ class _Group(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except PolymaskError as error:
-            _fail(with_way_out(error), error.exit_code)
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    with _telling():
-        click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {message}", err=True)
-    sys.exit(code)
-
-
-@contextmanager
-def _telling() -> Iterator[None]:
-    """Tell something on stderr; where it takes no more, a full disk say, the exit code still does."""
-    try:
-        yield
-        sys.stderr.flush()
-    except OSError:
-        _drop(sys.stderr)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -131,7 +107,7 @@ def convert_command(
         if preview:
             click.echo(f"\nBefore and after: {preview}")
     if max_conflict is not None and report.conflict_percent > max_conflict:
-        _fail(
+        fail(
             f"conflicts on {report.conflict_percent:.3f} % of the labeled pixels, more than --max-conflict "
             f"{max_conflict:g}; look at the pairs above, or choose an --overlap rule and raise the limit",
             1,
@@ -144,13 +120,13 @@ def _tell_of_failures(report: Report) -> None:
     if report.failed:
         first = report.failures[0]
         message = f"{report.failed} of {report.images} images failed: {first.name}: {first.reason}"
-        _fail(message, report.exit_code or 1)
+        fail(message, report.exit_code or 1)
     if report.nothing_painted:
-        _fail(report.nothing_painted, 1)
+        fail(report.nothing_painted, 1)
     if report.unsupported:
         first = report.unsupported[0]
         count = len(report.unsupported)
-        _fail(f"{count} instances are not supported and were left alone: {first.name}: {first.reason}", 1)
+        fail(f"{count} instances are not supported and were left alone: {first.name}: {first.reason}", 1)
 
 
 @cli.command("check", cls=GroupedCommand)
@@ -244,29 +220,39 @@ def _run() -> None:
         cli.main(prog_name="polymask", standalone_mode=False)
     except click.exceptions.Abort:
         _stop()
+    except PolymaskError as error:
+        if "--json" in sys.argv:
+            _print_error(error.to_dict())
+        fail(with_advice(error), error.exit_code)
     except click.ClickException as error:
-        with _telling():
+        if "--json" in sys.argv:
+            _print_error(_of_usage(error))
+        with standing():
             error.show()
         sys.exit(error.exit_code)
     except UnicodeEncodeError as error:
         if error.encoding == "utf-8":
             raise
-        _fail(f"{error.object!r} cannot be a file name in this locale; set PYTHONUTF8=1", 2)
+        fail(f"{error.object!r} cannot be a file name in this locale; set PYTHONUTF8=1", 2)
     except OSError as error:  # stdout, full: what was to be done is done
-        _drop(sys.stdout)
-        _fail(f"{error.filename or 'stdout'}: {error.strerror or error}", Unavailable.exit_code)
+        drop(sys.stdout)
+        fail(f"{error.filename or 'stdout'}: {error.strerror or error}", Unavailable.exit_code)
 
 
-def _drop(stream: TextIO) -> None:
-    """Let what a stream could not take go nowhere, or the interpreter would fail on it once more."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+def _of_usage(error: click.ClickException) -> dict[str, Any]:
+    """A mistake in the command itself, as errors are printed for `--json`."""
+    wrong = InputError(error.format_message(), exit_code=error.exit_code)
+    return wrong.to_dict() | {"kind": type(error).__name__}
+
+
+def _print_error(error: dict[str, Any]) -> None:
+    with suppress(OSError):
+        click.echo(json.dumps({"error": error}, ensure_ascii=False))
 
 
 def _stop() -> NoReturn:
     """Leave at once: calls under way must not hold the process, and the next run finishes what they did."""
-    with _telling():
+    with standing():
         click.echo(signals.WORD, err=True)
     with suppress(OSError):
         sys.stdout.flush()

@@ -20,7 +20,7 @@ from polymask.cli.flags import (
     rule_flags,
 )
 from polymask.cli.tables import comparison_text, statistics_text
-from polymask.cli.terminal import Bar, emphasized, styled
+from polymask.cli.terminal import Bar, emphasized, fail, styled, with_advice
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
 from polymask.parallel.pool import available
@@ -109,7 +109,8 @@ def verify_command(
             }
         )
     if report.failed:
-        raise ProofError(told(report, dest))
+        error = ProofError(told(report, dest), advice="" if report.notes else None)
+        fail(with_advice(error), error.exit_code)
     if is_dataloop(dest) and not as_json:
         click.echo(f"{report.unchanged:,} masks on {report.images:,} items are what they claim to be.")
     elif not as_json:

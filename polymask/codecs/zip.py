@@ -27,7 +27,9 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     bodies, directory, offset = [], [], 0
     for name, data in files.items():
         if len(data) > MOST_BYTES:
-            raise LimitError(f"{name}: {len(data)} bytes do not fit into a zip archive; use `--to index`")
+            raise LimitError(
+                f"{name}: {len(data)} bytes do not fit into a zip archive", advice="use `--to index`"
+            )
         packed = isal_zlib.compress(data, 1, wbits=-15)
         path = name.encode()
         fields = struct.pack(

@@ -53,22 +53,27 @@ def refuse_undeletable(annotations: Annotations, dest: Location, layout: str) ->
     for place in (annotations.path, dest):
         if isinstance(place, Url):
             raise InputError(
-                "--delete-source is for disks: a store cannot replace a file only if it is unchanged; "
-                f"copy {place} here, or leave --delete-source out"
+                "--delete-source is for disks: a store cannot replace a file only if it is unchanged",
+                advice=f"copy {place} here, or leave --delete-source out",
             )
     if annotations.without is None or not annotations.path.is_file():
         raise InputError(
-            "--delete-source takes polygons out of a COCO file with `images` and `annotations`; this "
-            "source is none: leave --delete-source out"
+            "--delete-source takes polygons out of a COCO file with `images` and `annotations`",
+            advice="this source is none: leave --delete-source out",
         )
     assert isinstance(annotations.path, Path)
     if annotations.path.stat().st_size > MOST_BYTES:
         raise InputError(
-            f"{annotations.path} is too large for --delete-source, which needs its file in memory twice "
-            f"(at most {MOST_BYTES >> 30} GiB); split it first"
+            (
+                f"{annotations.path} is too large for --delete-source, which needs its file in memory "
+                f"twice (at most {MOST_BYTES >> 30} GiB)"
+            ),
+            advice="split it first",
         )
     if layout not in LAYOUTS:
-        raise InputError(f"--delete-source goes with --to {', '.join(LAYOUTS)}; convert to one of them first")
+        raise InputError(
+            f"--delete-source goes with --to {', '.join(LAYOUTS)}", advice="convert to one of them first"
+        )
 
 
 def rehearse(path: Location, dest: Location) -> str:
@@ -81,13 +86,15 @@ def rehearse(path: Location, dest: Location) -> str:
     assert isinstance(dest, Path)
     real = path.resolve()
     if real.is_relative_to((dest / WORK).resolve()):
-        raise InputError(f"{path} lies in {dest / WORK}, which is polymask's own; move it elsewhere first")
+        raise InputError(
+            f"{path} lies in {dest / WORK}, which is polymask's own", advice="move it elsewhere first"
+        )
     if not os.access(real.parent, os.W_OK | os.X_OK):
         raise Denied(f"{real.parent} cannot be written to, so {path} cannot be replaced")
     data = read_whole(path)
     if not is_restorable(data):
         raise FormatError(
-            f"{path}: --delete-source could not put it back: no `images` and `annotations` in it"
+            "--delete-source could not put it back: no `images` and `annotations` in it", file=path
         )
     if dest.is_dir():
         read_log(Root(dest))
@@ -121,7 +128,7 @@ def delete_accounted(job: "Job", report: Report) -> None:
     _clear_stale(job)
     data = _bytes(path)
     if sha256(data).hexdigest() != job.source_sha256:
-        raise SourceChanged(f"{path} was changed while its masks were made; run again")
+        raise SourceChanged(f"{path} was changed while its masks were made", advice="run again")
     annotations = open_annotations(path, format=job.options.from_, options=job.options.reading)
     if annotations.without is None:
         raise SourceChanged(f"{path} is no longer a file that polygons can be taken out of")
@@ -199,14 +206,16 @@ def _tell_what_stays(report: Report, path: Path) -> None:
 def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: int) -> list[str]:
     """Swap the annotation file for one without the polygons, with a backup and a note of both."""
     if not is_restorable(after):
-        raise ProofError(f"{path}: what would be left of it is no annotation file; nothing was deleted")
+        raise ProofError("what would be left of it is no annotation file; nothing was deleted", file=path)
     real, digests = path.resolve(), (sha256(before).hexdigest(), sha256(after).hexdigest())
     kept = f"{BACKUP}/{digests[0]}.json"
     # Written anew even if it is there: the run that wrote it may have died before its name was durable.
     root.write(kept, before, durable=True, mode=real.stat().st_mode & 0o666)
     log = read_log(root)
     if log is None:
-        raise ProofError(f"{root.path / WORK} lost its journal meanwhile; nothing was deleted, run again")
+        raise ProofError(
+            f"{root.path / WORK} lost its journal meanwhile", advice="nothing was deleted, run again"
+        )
     log.note(
         "deleting",
         source=str(real),
@@ -216,7 +225,7 @@ def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: in
         polygons=deleted,
     )
     if _bytes(path) != before:
-        raise SourceChanged(f"{path} was changed meanwhile; nothing was deleted, run again")
+        raise SourceChanged(f"{path} was changed meanwhile", advice="nothing was deleted, run again")
     return replace_file(path, after, temporary=temporary_name(root, real, *digests))
 
 

@@ -83,7 +83,7 @@ def workplace(job: Work[T_co], executor: Executor | None) -> Iterator[Callable[[
     """
     options = job.options
     if executor is not None and options.scheduler:
-        raise InputError("an executor and --scheduler are two places to work; leave one out")
+        raise InputError("an executor and --scheduler are two places to work", advice="leave one out")
     if options.scheduler:
         _refuse_unshared(job)
         with Cluster(options.scheduler) as workers:
@@ -105,7 +105,9 @@ def _refuse_unshared(job: Work[Any]) -> None:
     if isinstance(given, Path) and given.exists() and not (given.is_file() or given.is_dir()):
         raise InputError(f"{given} can be read once only; other processes need a file")
     if not _is_shared(job):
-        raise InputError("memory:// is one process's own: leave the executor out, or name another place")
+        raise InputError(
+            "memory:// is one process's own", advice="leave the executor out, or name another place"
+        )
 
 
 def _places(job: Work[Any]) -> list[Location]:
@@ -153,10 +155,12 @@ def _result(future: "Future[T_co]", executor: Executor) -> T_co:
             getattr(executor, "look", lambda: None)()
         except lost() as error:
             raise Unavailable(
-                f"the workers are gone ({error}); run the same command again to finish"
+                f"the workers are gone ({error})", advice="run the same command again to finish"
             ) from None
         except (ImportError, AttributeError) as error:
-            raise InputError(f"a worker has another polymask or none ({error}); {install()}") from None
+            raise InputError(
+                f"a worker has another polymask or none ({error})", advice=f"{install()}"
+            ) from None
 
 
 def errand_of(job: Work[Any]) -> Errand:
@@ -195,7 +199,7 @@ def _content(job: Work[Any]) -> str:
 def run(version: str, sent: bytes, indices: Sequence[int]) -> Any:
     """Convert some images of an errand in this process; what is sent is opened by its own version only."""
     if version != __version__:
-        raise InputError(f"a worker has polymask {__version__}; {install(version)}")
+        raise InputError(f"a worker has polymask {__version__}", advice=f"{install(version)}")
     return _convert(_job_of(pickle.loads(sent)), indices)  # noqa: S301 - as an executor does with all it is sent
 
 
@@ -221,7 +225,9 @@ def _open(errand: Errand) -> Work[Any]:
         )
     job = errand.kind(errand.source, errand.dest, errand.options, resumes=errand.resumes)
     if _content(job) != errand.content:
-        raise SourceChanged(f"{errand.source} or its labels are not what was planned with; run again")
+        raise SourceChanged(
+            f"{errand.source} or its labels are not what was planned with", advice="run again"
+        )
     return job
 
 

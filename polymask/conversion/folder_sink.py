@@ -115,7 +115,8 @@ class FolderSink:
             file = path.partition("#")[0]
             if any(self.root.same(file, given) for given in inputs):
                 raise InputError(
-                    f"{self.root.path / file} is what is read; it would be written over: choose another DEST"
+                    f"{self.root.path / file} is what is read",
+                    advice="it would be written over: choose another DEST",
                 )
 
     def _look_at_shared(self, shared: Iterable[str], names: set[str]) -> None:
@@ -126,13 +127,13 @@ class FolderSink:
             raise InputError(self._told(other_maps[0], "holds another label map"))
         if other_maps and others:
             raise InputError(
-                f"{self.root.path} holds {len(others)} more masks under another label map; "
-                "convert them too, or choose another DEST"
+                f"{self.root.path} holds {len(others)} more masks under another label map",
+                advice="convert them too, or choose another DEST",
             )
         if others and any("#" in self.before[name]["mask"] for name in others):
             raise InputError(
-                f"{self.root.path} holds {len(others)} more images in the same file; "
-                "convert all of them in one run, or choose another DEST"
+                f"{self.root.path} holds {len(others)} more images in the same file",
+                advice="convert all of them in one run, or choose another DEST",
             )
         for path in shared:
             if self.root.holds(path) and not (self.before or self.overwrite or self.resumes):
@@ -213,9 +214,12 @@ class FolderSink:
         if known <= present:
             return None
         raise InputError(
-            f"{record.name} lacks instances that its mask was made of, and has others; if they were deleted, "
-            f"choose another DEST for what is there now, or put them back first: `polymask restore "
-            f"{self.root.path}` does, or names the backup to merge by hand if the file was edited since"
+            f"{record.name} lacks instances that its mask was made of, and has others",
+            advice=(
+                "if they were deleted, choose another DEST for what is there now, or put them back "
+                f"first: `polymask restore {self.root.path}` does, or names the backup to merge by "
+                "hand if the file was edited since"
+            ),
         )
 
     def write(self, drawn: Drawn) -> bool:

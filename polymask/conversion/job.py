@@ -89,7 +89,7 @@ class Job:
         )
         self.layout.check(self.layout_options)
         if options.copy_images and options.images is None and self.annotations.picture is None:
-            raise InputError("--copy-images needs to know where the pictures are: add --images DIR")
+            raise InputError("--copy-images needs to know where the pictures are", advice="add --images DIR")
         self.sink = FolderSink(
             dest,
             options.to,
@@ -151,10 +151,12 @@ class Job:
 
     def _label_map(self) -> LabelMap:
         if self.options.ids not in ("contiguous", "source"):
-            raise InputError(unknown("ids", self.options.ids, ("contiguous", "source")))
+            raise unknown("ids", self.options.ids, ("contiguous", "source"))
         if self.options.labels is not None:
             if self.options.ids == "source":
-                raise InputError("--ids source and --labels are two ways to number labels; leave one out")
+                raise InputError(
+                    "--ids source and --labels are two ways to number labels", advice="leave one out"
+                )
             return as_label_map(self.options.labels)
         return from_categories(self.annotations.categories, ids=self.options.ids)
 
@@ -164,8 +166,11 @@ class Job:
                 reason = f"{unknown_label(name, self.label_map.names)} ({instances} instances)"
                 if not self.options.skip_invalid:
                     raise LabelError(
-                        f"{reason}; add it to the --labels file, paint it as another (`{name} -> other`), "
-                        "or leave it out with --skip-invalid"
+                        reason,
+                        advice=(
+                            f"add it to the --labels file, paint it as another (`{name} -> other`), or "
+                            "leave it out with --skip-invalid"
+                        ),
                     )
                 yield Skipped(name, reason)
 
@@ -173,7 +178,7 @@ class Job:
         known = {*self.annotations.used, *(name for name, _ in self.annotations.categories)}
         for name in (*self.options.only, *self.options.priority):
             if name not in known and name not in self.label_map:
-                raise LabelError(unknown_label(name, sorted(known)))
+                raise unknown_label(name, sorted(known))
         return frozenset(self.options.only)
 
     @cached_property
@@ -246,7 +251,9 @@ class Job:
             except PolymaskError as error:
                 outcome.failure = error
             except Exception as error:  # noqa: BLE001 - the one boundary: an image's bug must not stop the others
-                outcome.failure = PolymaskError(f"{type(error).__name__}: {error}; please report this")
+                outcome.failure = PolymaskError(
+                    f"{type(error).__name__}: {error}", advice="please report this"
+                )
             made.tally.add(outcome)
         return made
 
@@ -301,7 +308,7 @@ class Job:
         try:
             return place, regular(path)
         except BackendError as error:
-            raise InputError(f"{error}; the picture is needed to copy it") from None
+            raise InputError(f"{error}", advice="the picture is needed to copy it") from None
 
 
 def _counts(painting: Painting, *, index: bool) -> dict[str, tuple[int, int]]:

@@ -237,16 +237,18 @@ class ConvertOptions(ReadingOptions):
         """Raise `InputError` for options that a layout would leave without effect."""
         if self.stuff and self.to != STUFF_LAYOUT:
             raise InputError(
-                f"--stuff has no effect on the layout `{self.to}`, which does not tell stuff from things; "
-                f"leave it out, or use `--to {STUFF_LAYOUT}`"
+                (f"--stuff has no effect on the layout `{self.to}`, which does not tell stuff from things"),
+                advice=f"leave it out, or use `--to {STUFF_LAYOUT}`",
             )
         for each in fields(self) if not layout.INDEX else ():
             flag, value = flag_of(each), getattr(self, each.name)
             if flag.index_only and value != each.default and value not in flag.harmless:
                 raise InputError(
-                    f"{spelled(each.name)} has no effect on the layout `{self.to}`, where each label has "
-                    "its own mask; leave it out, or choose a layout of index masks "
-                    "(`polymask formats` lists them)"
+                    (
+                        f"{spelled(each.name)} has no effect on the layout `{self.to}`, where each label has "
+                        "its own mask"
+                    ),
+                    advice="leave it out, or choose a layout of index masks (`polymask formats` lists them)",
                 )
 
 

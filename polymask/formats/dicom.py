@@ -106,14 +106,16 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each slice of the series that the structure sets are about."""
     sets = list(_structure_sets(content))
     if not sets:
-        raise FormatError(f"{content.path}: no structure set (RTSTRUCT) in it")
+        raise FormatError("no structure set (RTSTRUCT) in it", file=content.path)
     place = Place(options.images, options.limits) if options.images is not None else content.place
     if place.is_file:
         place = Place(content.path.parent, options.limits)
     slices = {part.key: part for part in _slices(place)}
     if not slices:
         raise InputError(
-            f"{content.path}: no slice is beside it, and only they tell the pixels; add --images DIR"
+            "no slice is beside it, and only they tell the pixels",
+            file=content.path,
+            advice="add --images DIR",
         )
     strays, pages = list[Skipped](), list[Page]()
     labels: dict[str, int] = {}
@@ -151,7 +153,9 @@ def _dataset(file: File) -> Any:
         file.open() as opened,
     ):
         if _DEFLATED in opened.read(1024):
-            raise FormatError(f"{file.path}: a deflated file; store it as Explicit VR Little Endian")
+            raise FormatError(
+                "a deflated file", file=file.path, advice="store it as Explicit VR Little Endian"
+            )
         opened.seek(0)
         return pydicom.dcmread(opened, stop_before_pixels=True)
 
@@ -167,7 +171,7 @@ def _understood(file: File, otherwise: str) -> Iterator[None]:
     except FormatError:
         raise
     except (*DAMAGE, broken.InvalidDicomError, broken.BytesLengthException) as error:
-        raise FormatError(f"{file.path}: {otherwise}: {error}") from None
+        raise FormatError(f"{otherwise}: {error}", file=file.path) from None
 
 
 def _slices(place: Place) -> Iterator[_Slice]:
@@ -192,7 +196,7 @@ def _slice(data: Any, file: File) -> _Slice:
             spacing=_numbers(data.PixelSpacing, 2),
         )
     if min(made.spacing) <= 0:
-        raise FormatError(f"{file.path}: PixelSpacing: {made.spacing} is no distance")
+        raise FormatError(f"PixelSpacing: {made.spacing} is no distance", file=file.path)
     return made
 
 
@@ -261,7 +265,7 @@ def _refuse_doubled(content: Content, pages: list[Page]) -> None:
         if page.where in seen:
             two = f"'{seen[page.where].file.name}' and '{page.file.name}'"
             raise InputError(
-                f"{content.path}: {two} are structure sets of the {page.where}; name one of them"
+                f"{two} are structure sets of the {page.where}", file=content.path, advice="name one of them"
             )
         seen[page.where] = page
 

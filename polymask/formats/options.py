@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Self, Unpack
 
-from polymask.errors import InputError, LabelError, unknown
+from polymask.errors import InputError, unknown
 from polymask.flag import check_values, option
 from polymask.formats import FORMATS, Annotations, ReadOptions, open_annotations
 from polymask.formats.reading.choice import PREDICTIONS, Choice
@@ -150,7 +150,7 @@ class ReadingOptions(Limits):
         known = [each.name for each in fields(cls)]
         for name in options:
             if name not in known:
-                raise InputError(unknown("option", name, known))
+                raise unknown("option", name, known)
         largest = limits or Limits()
         return cls(**{name: getattr(largest, name) for name in LIMITS} | options)
 
@@ -252,7 +252,7 @@ def refuse_unknown_labels(annotations: Annotations, options: ReadingOptions) -> 
     known = {*annotations.used, *(name for name, _ in annotations.categories)}
     for name in options.only:
         if name not in known and name not in (options.label_map or ()):
-            raise LabelError(unknown_label(name, sorted(known)))
+            raise unknown_label(name, sorted(known))
 
 
 def _of_images(ledger: Ledger | None, indices: Sequence[int]) -> Ledger | None:

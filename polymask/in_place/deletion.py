@@ -83,8 +83,12 @@ class Deletion:
             if not still:
                 return
             if any(raw[key] != reading.raw[key] for key in still):
-                raise SourceChanged(f"{item.name}: a polygon was changed meanwhile, and stays; run again")
-        raise ProofError(f"{item.name}: {len(still)} instances were deleted but are still there; run again")
+                raise SourceChanged(
+                    f"{item.name}: a polygon was changed meanwhile, and stays", advice="run again"
+                )
+        raise ProofError(
+            f"{item.name}: {len(still)} instances were deleted but are still there", advice="run again"
+        )
 
     def _see_masks(self, item: Item, reading: Reading, gone: Sequence[Drawn], outcome: Outcome) -> None:
         """What was deleted must be in a mask still; where that went meanwhile, put it back."""
@@ -98,8 +102,8 @@ class Deletion:
             self.journal.note("restored", item.id, ids=[reading.raw[one.id]["id"]])
         labels = ", ".join(f"'{label}'" for label in sorted({one.instance.label for one in lost}))
         raise ProofError(
-            f"{item.name}: the mask of {labels} was taken away or changed during the deletion; "
-            f"{len(lost)} polygons were put back, run again"
+            f"{item.name}: the mask of {labels} was taken away or changed during the deletion",
+            advice=f"{len(lost)} polygons were put back, run again",
         )
 
     def _in_no_mask(self, item: Item, reading: Reading, gone: Sequence[Drawn]) -> list[Drawn]:

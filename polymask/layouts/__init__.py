@@ -22,7 +22,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Protocol, cast
 
-from polymask.errors import InputError, unknown
+from polymask.errors import unknown
 from polymask.labels.label_map import LabelMap
 from polymask.painting.painting import Painting
 
@@ -126,7 +126,7 @@ class Layout(Protocol):
 def layout_named(name: str) -> Layout:
     """The layout's module; raises `InputError` for a name not in the table."""
     if name not in LAYOUTS:
-        raise InputError(unknown("layout", name, LAYOUTS))
+        raise unknown("layout", name, LAYOUTS)
     return cast("Layout", import_module(f"polymask.layouts.{name.replace('-', '_')}"))
 
 

@@ -61,8 +61,8 @@ def _all_at_once(sets: Sequence[tuple[int, ...]], counts: Int64) -> Iterator[tup
     sizes = np.array([len(one) for one in sets])
     if (work := int((sizes[kinds] ** 2).sum()) // 2) > _MOST:
         raise LimitError(
-            f"up to {sizes.max()} labels claim the same pixel: {work:,} conflicts are more than {_MOST:,}; "
-            "leave labels out with --only, or convert to a layout of one mask a label"
+            (f"up to {sizes.max()} labels claim the same pixel: {work:,} conflicts are more than {_MOST:,}"),
+            advice="leave labels out with --only, or convert to a layout of one mask a label",
         )
     base = 1 + max(map(max, sets))
     parts = []

@@ -38,7 +38,9 @@ class Painting:
 
     def __init__(self, record: ImageRecord, label_map: LabelMap, rules: Rules) -> None:
         if not isinstance(label_map, LabelMap):
-            raise LabelError(f"{label_map!r} is no label map; make one with LabelMap.from_names([…])")
+            raise LabelError(
+                f"{label_map!r} is no label map", advice="make one with LabelMap.from_names([…])"
+            )
         self.record, self.label_map, self.rules = record, label_map, rules
 
     @cached_property
@@ -164,8 +166,8 @@ class Painting:
         if self.rules.overlap == "error" and self.contested_pixels:
             worst = max(self.conflicts, key=lambda conflict: conflict.pixels)
             raise LabelError(
-                f"'{worst.labels[0]}' and '{worst.labels[1]}' both claim {worst.pixels} px; "
-                "correct the annotations, or choose another --overlap rule"
+                f"'{worst.labels[0]}' and '{worst.labels[1]}' both claim {worst.pixels} px",
+                advice="correct the annotations, or choose another --overlap rule",
             )
         if self.rules.overlap == "void" and self.contested_pixels:
             mask = mask.copy()

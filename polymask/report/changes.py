@@ -48,11 +48,11 @@ def convert_with_preview(
     """
     require_jinja()
     if not options.get("dry_run"):
-        raise InputError("--preview shows what a run would change: add --dry-run")
+        raise InputError("--preview shows what a run would change", advice="add --dry-run")
     if is_dataloop(source) and (dest is None or str(dest) == str(source)):
         return _of_dataset(str(source), preview, progress, options)
     if dest is None or is_dataloop(source) or is_dataloop(dest):
-        raise InputError("--preview is for folders, and for datasets in place; leave it out here")
+        raise InputError("--preview is for folders, and for datasets in place", advice="leave it out here")
     report = convert(source, dest, progress=progress, **options)
     write(_of_folder(source, dest, options), preview)
     return report

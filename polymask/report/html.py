@@ -179,7 +179,7 @@ def fit(shots: Sequence[Shot], read: Read, max_mb: float) -> tuple[list[Shot], i
     """
     budget = int(max_mb * 1e6) - _RESERVE
     if budget <= 0:
-        raise InputError(f"--max-mb {max_mb:g} leaves no room for images; allow 1 or more")
+        raise InputError(f"--max-mb {max_mb:g} leaves no room for images", advice="allow 1 or more")
     with_pictures = any(read(shot["name"]) for shot in shots[:5])
     kept = within(shots, int(budget * _WITHOUT_PICTURES) if with_pictures else budget)
     left = budget - sum(map(size_of, kept))
@@ -201,14 +201,14 @@ def require_jinja() -> None:
     try:
         import jinja2  # noqa: F401
     except ImportError:
-        raise InputError("a report needs polymask[report]: pip install 'polymask[report]'") from None
+        raise InputError("a report needs polymask[report]", advice="pip install 'polymask[report]'") from None
 
 
 def write(made: Preview, dest: str | Path) -> None:
     """Write the report, whole or not at all; what was there under the name is replaced."""
     file = located(dest)
     if not isinstance(file, Path):
-        raise InputError(f"{file}: a report is written to disk; name a file here, and copy it")
+        raise InputError(f"{file}: a report is written to disk", advice="name a file here, and copy it")
     root = Root(file.parent)
     try:
         root.write(file.name, render(made).encode())

@@ -213,10 +213,11 @@ def open_survey(
     for given in map(located, paths):
         path = listed_once(given) if given.is_dir() else given
         if not path.exists():
-            raise NotFound(f"{path}: no such file or folder; name annotations, a folder of masks, or both")
+            advice = "name annotations, a folder of masks, or both"
+            raise NotFound("no such file or folder", file=path, advice=advice, exit_code=2)
         holds_masks = options.from_ is None and path.is_dir() and open_mask_folder(path, limits) is not None
         if masks if holds_masks else annotations:
-            raise InputError(f"{path}: a preview takes one file of annotations and one folder of masks")
+            raise InputError("a preview takes one file of annotations and one folder of masks", file=path)
         if holds_masks:
             masks = opened_masks(path, options)
         else:

@@ -39,7 +39,7 @@ def disk_error(error: OSError, path: str | Location) -> BackendError:
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return NotFound(message)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return Denied(f"{message}; check the permissions")
+        return Denied(message, advice="check the permissions")
     return Unavailable(f"{message}; nothing half-written was left under its name")
 
 
@@ -86,7 +86,9 @@ class Root:
         except (NotFound, FileNotFoundError):
             return False
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise InputError(f"{self.path / relative} is in the way: it is no regular file; remove it")
+            raise InputError(
+                f"{self.path / relative} is in the way: it is no regular file", advice="remove it"
+            )
         return stat.S_ISREG(mode)
 
     def names(self, relative: str) -> list[str]:
@@ -215,7 +217,9 @@ class Root:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Locked(f"{self.path} is held by {self._holder()}; wait for it, or stop it") from None
+            raise Locked(
+                f"{self.path} is held by {self._holder()}", advice="wait for it, or stop it"
+            ) from None
         except OSError as error:
             raise disk_error(error, self.path) from None
 

@@ -163,7 +163,7 @@ def gather(  # noqa: PLR0913 - what formats differ in
     for page in pages:
         reader.check(page, declares)
     if not (reader.names or reader.skipped or reader.images_left_out):
-        raise FormatError(f"{content.path}: no annotations of the format {format} in it")
+        raise FormatError(f"no annotations of the format {format} in it", file=content.path)
     annotations = reader.annotations(format, keep_originals=keep_originals)
     return replace(
         annotations,
@@ -271,12 +271,12 @@ class Reader:
         try:
             record = self.parse(page, notes)
         except Malformed as error:  # the file has changed since it was checked
-            raise FormatError(f"{page.file.path}: {error}") from None
+            raise FormatError(error.reason, file=page.file.path, place=error.where) from None
         if record is None:
-            raise FormatError(f"{page.file.path}: {notes.image} has become an image to be left out")
+            raise FormatError(f"{notes.image} has become an image to be left out", file=page.file.path)
         if len(notes.refusals.skipped) > self.refused[index]:  # only the picture's size told
             wrong = notes.refusals.skipped[-1]
-            raise FormatError(f"{page.file.path}: {wrong.name}: {wrong.reason}")
+            raise FormatError(f"{wrong.name}: {wrong.reason}", file=page.file.path)
         return record
 
 
