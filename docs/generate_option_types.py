@@ -47,10 +47,12 @@ TABLE = (
 def module() -> str:
     """The types of all options."""
     parts, named = [HEAD], ""
-    for source, dataclass, name, base, told, skipped in TABLE:
+    for source, dataclass, name, base, summary, skipped in TABLE:
         rows = _rows(source, dataclass)
         lines = [f"    {option}: {kind}\n" for option, kind in rows.items() if option not in skipped]
-        parts.append(f'\n\nclass {name}({base}, total=False):\n    """{told}"""\n\n{named}{"".join(lines)}')
+        parts.append(
+            f'\n\nclass {name}({base}, total=False):\n    """{summary}"""\n\n{named}{"".join(lines)}'
+        )
         named = "".join(f"    {option}: {rows[option]}\n" for option in skipped)
     return "".join(parts)
 

@@ -21,8 +21,8 @@ from polymask.cli.commands import (
     verify_command,
 )
 from polymask.cli.flags import JSON, NO_BAR, QUIET, GroupedCommand, convert_flags, extra, reading_flags
-from polymask.cli.summary import findings_text, summary
 from polymask.cli.terminal import Bar, drop, emphasized, fail, standing, with_advice
+from polymask.cli.text import findings_text, summary
 from polymask.errors import InputError, PolymaskError, Unavailable, nearest
 from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
@@ -112,11 +112,11 @@ def convert_command(
             f"{max_conflict:g}; look at the pairs above, or choose an --overlap rule and raise the limit",
             1,
         )
-    _tell_of_failures(report)
+    _exit_as_failed(report)
 
 
-def _tell_of_failures(report: Report) -> None:
-    """Exit as the worst of the failures asks, telling of the first."""
+def _exit_as_failed(report: Report) -> None:
+    """Exit as the worst of the failures asks, and name the first; return where nothing failed."""
     if report.failed:
         first = report.failures[0]
         message = f"{report.failed} of {report.images} images failed: {first.name}: {first.reason}"
@@ -144,18 +144,18 @@ def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) ->
     Exits 2 where `convert` would refuse records, else 0.
     """
     with Bar(quiet=quiet) as bar:
-        found = polymask.check(source, progress=bar, **options)
-    counts = Counter(finding.kind for finding in found)
+        findings = polymask.check(source, progress=bar, **options)
+    counts = Counter(finding.kind for finding in findings)
     if as_json:
         from polymask.analysis.check import KINDS
 
         document = {
-            "findings": [asdict(finding) for finding in found],
+            "findings": [asdict(finding) for finding in findings],
             "counts": {kind: counts[kind] for kind in KINDS if counts[kind]},
         }
         click.echo(json.dumps(document, ensure_ascii=False))
     else:
-        click.echo(findings_text(found))
+        click.echo(findings_text(findings))
     if counts["invalid"]:
         sys.exit(2)
 
@@ -188,15 +188,15 @@ def formats_command(*, as_json: bool) -> None:
     }
     if as_json:
         document: dict[str, Any] = {
-            title: [{"name": name, "summary": told} for name, told in table.items()]
+            title: [{"name": name, "summary": row} for name, row in table.items()]
             for title, table in tables.items()
         }
         click.echo(json.dumps(document | {"kernel": KERNEL}, ensure_ascii=False))
         return
     for title, table in tables.items():
         click.echo(title.replace("_", " "))
-        for name, told in table.items():
-            click.echo(f"  {name:<13} {told}")
+        for name, row in table.items():
+            click.echo(f"  {name:<13} {row}")
     click.echo(f"kernel: {KERNEL}")
 
 
@@ -253,7 +253,7 @@ def _print_error(error: dict[str, Any]) -> None:
 def _stop() -> NoReturn:
     """Leave at once: calls under way must not hold the process, and the next run finishes what they did."""
     with standing():
-        click.echo(signals.WORD, err=True)
+        click.echo(signals.INTERRUPTED, err=True)
     with suppress(OSError):
         sys.stdout.flush()
     signals.end()

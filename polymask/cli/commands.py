@@ -19,8 +19,8 @@ from polymask.cli.flags import (
     reading_flags,
     rule_flags,
 )
-from polymask.cli.tables import comparison_text, statistics_text
 from polymask.cli.terminal import Bar, emphasized, fail, styled, with_advice
+from polymask.cli.text import comparison_text, statistics_text
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
 from polymask.parallel.pool import available
@@ -93,7 +93,7 @@ def verify_command(
     With --source the masks may be any tool's; where they differ, likely causes are named.
     Exits 5 where a mask is damaged, missing or different.
     """
-    from polymask.analysis.verify import told
+    from polymask.analysis.verify import told as failures_text
 
     with Bar(quiet=quiet) as bar:
         report = examine(dest, source=source, progress=bar, **options)
@@ -109,7 +109,7 @@ def verify_command(
             }
         )
     if report.failed:
-        error = ProofError(told(report, dest), advice="" if report.notes else None)
+        error = ProofError(failures_text(report, dest), advice="" if report.notes else None)
         fail(with_advice(error), error.exit_code)
     if is_dataloop(dest) and not as_json:
         click.echo(f"{report.unchanged:,} masks on {report.images:,} items are what they claim to be.")
@@ -134,11 +134,11 @@ def stats_command(path: str, *, workers: int | None, as_json: bool, quiet: bool,
     from polymask.analysis.stats import stats
 
     with Bar(quiet=quiet) as bar:
-        found = stats(path, workers=workers or available(), progress=bar, **options)
+        statistics = stats(path, workers=workers or available(), progress=bar, **options)
     if as_json:
-        _print_json(found.to_dict())
+        _print_json(statistics.to_dict())
     else:
-        click.echo(emphasized(statistics_text(found)))
+        click.echo(emphasized(statistics_text(statistics)))
 
 
 @click.command("preview", cls=GroupedCommand)
@@ -204,14 +204,14 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: b
     polymask restore dataloop://project/dataset --dry-run
 
     DEST is the folder of masks or the dataset that was converted. What is there already
-    stays as it is, so that it can be run again. A file that was changed since is told and left
-    alone; the others are put back.
+    stays as it is, so that it can be run again. A file that was changed since is
+    named and stays as it is; the others are put back.
     """
     report = restore(dest, journal=journal, dry_run=dry_run)
     if as_json:
         failures = [asdict(failure) for failure in report.failures]
-        told = {"restored": report.written, "there": report.unchanged, "failures": failures}
-        _print_json(told | {"notes": report.notes, "dry_run": dry_run})
+        counts = {"restored": report.written, "there": report.unchanged}
+        _print_json(counts | {"failures": failures, "notes": report.notes, "dry_run": dry_run})
     else:
         what = "polygons" if is_dataloop(dest) else "annotation files"
         done = "would be put back (dry run: nothing was written)" if dry_run else "put back"

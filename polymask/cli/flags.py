@@ -99,7 +99,7 @@ def _decorated(flags: Iterable[Decorator]) -> Decorator:
 
 
 def extra(*names: str, group: str = "output", **facts: Any) -> Decorator:
-    """A flag that no option of the library stands behind."""
+    """A flag of the command line alone: it is no option of the library."""
     return click.option(*names, cls=GroupedOption, group=group, **facts)
 
 

@@ -22,8 +22,8 @@ class ConvertOptions(ReadingOptions):
     """The flags of `polymask convert`, with underscores; `from_` is `--from`.
 
     Those of `ReadingOptions` are among them. `size` is (height, width) in pixels. `only` and `where`
-    choose labels and images, `creator` and `status` a dataset's annotations; one text is one of
-    them. `priority` is one text with commas, or several labels. `shard` is one part of several, as
+    choose labels and images, `creator` and `status` a dataset's annotations; a single text counts as
+    a list of it. `priority` is one text with commas, or several labels. `shard` is one part of several, as
     "2/4". Whole numbers may be numpy's. Raises `InputError` for values of another kind.
 
     >>> ConvertOptions(only="sea", size=[60, 80], priority="sea, boat").priority
@@ -262,7 +262,7 @@ def split_priority(labels: Sequence[str]) -> tuple[str, ...]:
 
 
 class Progress(Protocol):
-    """What is told of a run while it goes on, e.g. by a bar."""
+    """What follows a run while it goes on, e.g. a bar."""
 
     def start(self, images: int) -> None: ...  # noqa: D102
     def advance(self, images: int) -> None: ...  # noqa: D102
