@@ -232,7 +232,7 @@ def _ids(file: File, frame: Frame, notes: Notes) -> NDArray[np.uint32]:
                 raise FormatError(f"{picture.mode}, {found} px; expected RGB, {frame} px")
             rgb = np.array(picture)[..., :3].astype(np.uint32)
     except FormatError as error:
-        raise InputError(f"{file.path}: {error}") from None
+        raise InputError(f"{error}", file=file.path) from None
     ids: NDArray[np.uint32] = rgb[..., 0] + (rgb[..., 1] << 8) + (rgb[..., 2] << 16)
     return ids
 

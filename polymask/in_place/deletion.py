@@ -100,8 +100,8 @@ class Deletion:
             self.journal.note("restored", item.id, ids=[reading.raw[drawn.id]["id"]])
         labels = ", ".join(f"'{label}'" for label in sorted({drawn.instance.label for drawn in lost}))
         raise ProofError(
-            f"{item.name}: the mask of {labels} was taken away or changed during the deletion; "
-            f"{len(lost)} polygons were put back, run again"
+            f"{item.name}: the mask of {labels} was taken away or changed during the deletion",
+            advice=f"{len(lost)} polygons were put back, run again",
         )
 
     def _in_no_mask(self, item: Item, reading: Reading, deleted: Sequence[Drawn]) -> list[Drawn]:

@@ -173,7 +173,7 @@ class ProvenJob:
         surplus = [proof for decision in decisions.values() for proof in decision.retract]
         # A mask that is surplus to what was read may be another run's mask of a later edit.
         if surplus and self.source.read(item).record.etag != reading.record.etag:
-            raise SourceChanged(f"{item.name}: the annotations changed meanwhile; run again")
+            raise SourceChanged(f"{item.name}: the annotations changed meanwhile", advice="run again")
         for proof in surplus:
             self.sink.retract(item, proof)
             outcome.retracted += 1

@@ -75,7 +75,9 @@ class Root:
         except (NotFound, FileNotFoundError):
             return False
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise InputError(f"{self.path / relative} is in the way: it is no regular file; remove it")
+            raise InputError(
+                f"{self.path / relative} is in the way: it is no regular file", advice="remove it"
+            )
         return stat.S_ISREG(mode)
 
     def names(self, relative: str) -> list[str]:

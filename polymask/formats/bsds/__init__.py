@@ -102,7 +102,9 @@ def _chosen(pages: list[Page], content: Content, options: ReadOptions) -> Iterat
     counts = Counter(map(_name, chosen))
     if doubled := next((name for name, count in counts.items() if count > 1), None):
         raise InputError(
-            f"{content.path}: several people drew '{doubled}' ({told}); choose with --annotator NAME"
+            f"several people drew '{doubled}' ({told})",
+            file=content.path,
+            advice="choose with --annotator NAME",
         )
     yield from pages
 
