@@ -84,10 +84,10 @@ def _refuse_preview(source: PathOrUrl, dest: PathOrUrl | None, options: ConvertO
 
     require_jinja()
     if not options.dry_run:
-        raise InputError("--preview shows what a run would change: add --dry-run")
+        raise InputError("--preview shows what a run would change", advice="add --dry-run")
     in_place = is_dataloop(source) and (dest is None or str(dest) == str(source))
     if not in_place and (dest is None or is_dataloop(source) or is_dataloop(dest)):
-        raise InputError("--preview is for folders, and for datasets in place; leave it out here")
+        raise InputError("--preview is for folders, and for datasets in place", advice="leave it out here")
 
 
 def _local(
@@ -137,7 +137,7 @@ def _in_place(
     from polymask.dataloop.run import convert_in_place
 
     if options.annotated_only:
-        raise InputError("in place, only items with polygons are read: leave --annotated-only out")
+        raise InputError("in place, only items with polygons are read", advice="leave --annotated-only out")
     run: Callable[..., Report] = convert_in_place
     if preview is not None:
         from polymask.dataloop.dry_run import convert_with_preview
@@ -226,7 +226,9 @@ def examine(
     """As `verify`, with what failed in the report's `failures`, and causes in its `notes`."""
     if is_dataloop(dest):
         if source is not None:
-            raise InputError("a dataset's masks tell themselves what they are of; leave --source out")
+            raise InputError(
+                "a dataset's masks tell themselves what they are of", advice="leave --source out"
+            )
         from polymask.dataloop.verification import verify_dataset
 
         options = ReadingOptions.of(reading, limits=limits)

@@ -73,7 +73,7 @@ class MaskDataset(Sequence[Any]):
         self.images, self.dest = listed_once(located(images)), listed_once(located(dest))
         self._labels, self._limits, self.transform = labels, limits, transform
         if not self.images.is_dir():
-            raise NotFound(f"{self.images}: no such folder; name the one that holds the pictures")
+            raise NotFound("no such folder", file=self.images, advice="name the one that holds the pictures")
         finder = PictureFinder(Place(self.images, limits), self.images)
         pictures = {name: finder.find_stem(name) for name in sorted(self._masks.names)}
         missing = [name for name, picture in pictures.items() if picture is None]

@@ -5,7 +5,6 @@
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Unpack
 
 from polymask.codecs.pictures import SIDEWAYS, opened_picture, orientation_of
@@ -25,7 +24,7 @@ from polymask.raster import spans_of
 from polymask.raster.geometry import area, outside, repeats, self_contact
 from polymask.storage.safe_names import refuse_collisions, safe_path
 from polymask.storage.source_files import File
-from polymask.storage.urls import Location, listed_once, located
+from polymask.storage.urls import Location
 
 FINDING_KINDS = {
     "invalid": "a record that cannot be used; `convert` refuses it, or leaves it out with --skip-invalid",
@@ -67,10 +66,10 @@ def check(
     out-of-frame bowtie.png 2
     """
     options = ReadingOptions.of({**reading, "labels": labels, "skip_invalid": True}, limits=limits)
-    pictures = listed_once(located(options.images)) if options.images is not None else None
-    annotations = open_chosen(source, replace(options, images=pictures))
+    options = options.with_listed_pictures()
+    annotations = open_chosen(source, options)
     unknown = list(_of_labels(annotations, options.label_map)) if options.label_map else []
-    return [*unknown, *findings(annotations, pictures, options.limits, progress=progress)]
+    return [*unknown, *findings(annotations, options.pictures, options.limits, progress=progress)]
 
 
 def _of_labels(annotations: Annotations, label_map: LabelMap) -> Iterator[Finding]:
@@ -194,9 +193,9 @@ def _size_and_orientation(file: File) -> tuple[Frame, int]:
         with file.open() as opened, opened_picture(opened, header=True) as picture:
             return picture.size[::-1], orientation_of(picture)
     except DAMAGE as error:
-        raise InputError(f"{file.path}: {error}") from None
+        raise InputError(f"{error}", file=file.path) from None
     except InputError as error:
-        raise InputError(f"{file.path}: {error}") from None
+        raise error.within(file=file.path) from None
 
 
 def _of_names(names: Sequence[str]) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from polymask.errors import FormatError, InputError, LabelError, LimitError, NotFound
 from polymask.formats import Annotations
-from polymask.formats.options import ReadingOptions, open_chosen, refuse_no_image
+from polymask.formats.options import ReadingOptions, chosen_annotations_at, refuse_no_image
 from polymask.formats.reading.needed_pictures import require_pictures
 from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, from_categories, unknown_label
@@ -66,7 +66,7 @@ def open_sources(
     for path in map(_existing, paths):
         tree = Tree(path) if path.is_dir() else None
         masks = None if is_annotations else chosen_masks_in(path, options, tree=tree)
-        opened.append(masks or open_chosen(path, options, tree=tree))
+        opened.append(masks or chosen_annotations_at(path, options, tree=tree))
     return opened
 
 
@@ -217,7 +217,7 @@ def _decode(
         if not entry:
             raise
         raise FormatError(
-            f"{error}, and {folder / MANIFEST} lists it; convert again, or take its line out there"
+            f"{error}, and {folder / MANIFEST} lists it", advice="convert again, or take its line out there"
         ) from None
 
 

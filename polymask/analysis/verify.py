@@ -81,7 +81,9 @@ def verify_folder(
     require_pictures(annotations, every=False)
     masks = chosen_masks_in(folder, options)
     if masks is None:
-        raise InputError(f"{folder}: no masks that can be read back; name the folder that holds them")
+        raise InputError(
+            "no masks that can be read back", file=folder, advice="name the folder that holds them"
+        )
     return _against_source(masks, annotations, rules, progress)
 
 

@@ -58,7 +58,7 @@ def _frame_of(opened: BinaryIO, path: Location) -> Frame:
             width, height = picture.size
             orientation = orientation_of(picture)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise error.within(file=path) from None
     return (width, height) if orientation in SIDEWAYS else (height, width)
 
 

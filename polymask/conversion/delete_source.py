@@ -62,7 +62,7 @@ def delete_accounted(plan: Plan, report: Report) -> None:
     _clear_stale(plan)
     data = _bytes(path)
     if sha256(data).hexdigest() != plan.source_sha256:
-        raise SourceChanged(f"{path} was changed while its masks were made; run again")
+        raise SourceChanged(f"{path} was changed while its masks were made", advice="run again")
     annotations = open_annotations(path, format=plan.options.from_, options=plan.options.reading)
     if annotations.without is None:
         raise SourceChanged(f"{path} is no longer a file that polygons can be taken out of")

@@ -86,7 +86,9 @@ def _refuse_unshared(plan: Plan) -> None:
     if isinstance(source, Path) and source.exists() and not (source.is_file() or source.is_dir()):
         raise InputError(f"{source} can be read once only; other processes need a file")
     if not _is_shared(plan):
-        raise InputError("memory:// is one process's own: leave the executor out, or name another place")
+        raise InputError(
+            "memory:// is one process's own", advice="leave the executor out, or name another place"
+        )
 
 
 def _locations(plan: Plan) -> list[Location]:
@@ -180,7 +182,7 @@ def _content(plan: Plan) -> str:
 def run_errand(version: str, sent: bytes, indices: Sequence[int]) -> Batch:
     """Convert some images of an errand in this process; what is sent is opened by its own version only."""
     if version != __version__:
-        raise InputError(f"a worker has polymask {__version__}; {install(version)}")
+        raise InputError(f"a worker has polymask {__version__}", advice=install(version))
     errand: Errand = pickle.loads(sent)  # noqa: S301 - as an executor does with all it is sent
     return _converted(_plan_of(errand), errand.convert, indices)
 
@@ -207,7 +209,9 @@ def _joined(errand: Errand) -> Plan:
         )
     plan = join_plan(errand.source, errand.dest, errand.options, resumes=errand.resumes)
     if _content(plan) != errand.content:
-        raise SourceChanged(f"{errand.source} or its labels are not what was planned with; run again")
+        raise SourceChanged(
+            f"{errand.source} or its labels are not what was planned with", advice="run again"
+        )
     return plan
 
 

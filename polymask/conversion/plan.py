@@ -165,7 +165,7 @@ def _dest_check(
 
 def _fingerprint(annotations: Annotations, label_map: LabelMap, options: ConvertOptions) -> dict[str, Any]:
     """What makes a run the same run as one that did not finish."""
-    plain = asdict(replace(options, labels=None)) | {"images": str(options.images)}
+    plain = asdict(replace(options, labels=None, images=None)) | {"images": str(options.images)}
     lasting = {name: value for name, value in plain.items() if name not in _ANY_TIME}
     lasting["source"] = str(annotations.path.absolute())
     lasting["label_map"] = sha256(label_map.to_json()).hexdigest()
@@ -213,7 +213,7 @@ def _label_map(annotations: Annotations, options: ConvertOptions) -> LabelMap:
     if options.labels is None:
         return from_categories(annotations.categories, ids=options.ids)
     if options.ids == "source":
-        raise InputError("--ids source and --labels are two ways to number labels; leave one out")
+        raise InputError("--ids source and --labels are two ways to number labels", advice="leave one out")
     return as_label_map(options.labels)
 
 
@@ -249,7 +249,7 @@ def _layout_options(annotations: Annotations, labels: LabelChoice, options: Conv
     )
     layout_named(options.to).check(layout_options)
     if options.copy_images and options.images is None and annotations.picture is None:
-        raise InputError("--copy-images needs to know where the pictures are: add --images DIR")
+        raise InputError("--copy-images needs to know where the pictures are", advice="add --images DIR")
     return layout_options
 
 
@@ -267,23 +267,26 @@ def refuse_undeletable(annotations: Annotations, dest: Location, layout: str) ->
     for place in (annotations.path, dest):
         if isinstance(place, Url):
             raise InputError(
-                "--delete-source is for disks: a store cannot replace a file only if it is unchanged; "
-                f"copy {place} here, or leave --delete-source out"
+                "--delete-source is for disks: a store cannot replace a file only if it is unchanged",
+                advice=f"copy {place} here, or leave --delete-source out",
             )
     if annotations.without is None or not annotations.path.is_file():
         raise InputError(
-            "--delete-source takes polygons out of a COCO file with `images` and `annotations`; this "
-            "source is none: leave --delete-source out"
+            "--delete-source takes polygons out of a COCO file with `images` and `annotations`",
+            advice="this source is none: leave --delete-source out",
         )
     assert isinstance(annotations.path, Path)
     if annotations.path.stat().st_size > MOST_BYTES:
         raise InputError(
-            f"{annotations.path} is too large for --delete-source, which needs its file in memory twice "
-            f"(at most {MOST_BYTES >> 30} GiB); split it first"
+            (
+                f"{annotations.path} is too large for --delete-source, which needs its file in memory "
+                f"twice (at most {MOST_BYTES >> 30} GiB)"
+            ),
+            advice="split it first",
         )
     if layout not in PROVABLE:
         raise InputError(
-            f"--delete-source goes with --to {', '.join(PROVABLE)}; convert to one of them first"
+            f"--delete-source goes with --to {', '.join(PROVABLE)}", advice="convert to one of them first"
         )
 
 
@@ -297,13 +300,15 @@ def rehearse(path: Location, dest: Location) -> str:
     assert isinstance(dest, Path)
     real = path.resolve()
     if real.is_relative_to((dest / WORK).resolve()):
-        raise InputError(f"{path} lies in {dest / WORK}, which is polymask's own; move it elsewhere first")
+        raise InputError(
+            f"{path} lies in {dest / WORK}, which is polymask's own", advice="move it elsewhere first"
+        )
     if not os.access(real.parent, os.W_OK | os.X_OK):
         raise Denied(f"{real.parent} cannot be written to, so {path} cannot be replaced")
     data = read_whole(path)
     if not is_restorable(data):
         raise FormatError(
-            f"{path}: --delete-source could not put it back: no `images` and `annotations` in it"
+            "--delete-source could not put it back: no `images` and `annotations` in it", file=path
         )
     if dest.is_dir():
         read_log(Root(dest))

@@ -166,7 +166,7 @@ class Client:
             rows = []
         rows = [row for row in listed(rows) if isinstance(row, dict)]
         if len(rows) > 1:
-            raise InputError(f"{len(rows)} projects are named '{name}'; use the id")
+            raise InputError(f"{len(rows)} projects are named '{name}'", advice="use the id")
         if rows:
             return dict(rows[0])
         return dict(self._named("project", name, f"/projects/{path}"))
@@ -187,7 +187,7 @@ class Client:
             raise Unavailable("Dataloop: a listing of datasets was answered with no page of rows")
         rows = page["items"]
         if len(rows) > 1:
-            raise InputError(f"{len(rows)} datasets are named '{name}'; use the id")
+            raise InputError(f"{len(rows)} datasets are named '{name}'", advice="use the id")
         return dict(rows[0] if rows else self._named("dataset", name, f"/datasets/{quote(name, safe='')}"))
 
     def _named(self, what: str, name: str, path: str) -> Any:

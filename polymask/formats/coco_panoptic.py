@@ -191,7 +191,7 @@ class _Pngs:
         if file is None:
             where = f"{self.place.root / self.folder}{f' and {self.below.place.root}' if self.below else ''}"
             raise InputError(
-                f"{where}: {name} is not there, and it holds the pixels; say where with --images DIR"
+                f"{where}: {name} is not there, and it holds the pixels", advice="say where with --images DIR"
             )
         return file
 

@@ -17,7 +17,7 @@ from polymask.limits import LIMITS, Limits
 from polymask.model import ImageRecord
 from polymask.option_types import ReadingOptionsDict
 from polymask.storage.source_files import Tree
-from polymask.storage.urls import Location, located
+from polymask.storage.urls import Location, Url, listed_once, located
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +136,8 @@ class ReadingOptions(Limits):
         check_values(self)
         if self.labels is not None and not is_path(self.labels):
             object.__setattr__(self, "labels", as_label_map(self.labels))
+        if self.images is not None:
+            object.__setattr__(self, "images", located(self.images))
         _ = self.choice  # which refuses values that are none
 
     @classmethod
@@ -177,13 +179,24 @@ class ReadingOptions(Limits):
         return ReadOptions(
             limits=self.limits,
             skip_invalid=self.skip_invalid,
-            images=located(self.images) if self.images is not None else None,
+            images=self.pictures,
             label_attribute=self.label_attribute,
             default_label=self.default_label,
             boxes=self.boxes,
             choice=self.choice,
             annotator=self.annotator,
         )
+
+    @property
+    def pictures(self) -> Location | None:
+        """Where the pictures are, if not beside the annotations."""
+        assert not isinstance(self.images, str)  # which `__post_init__` has resolved
+        return self.images
+
+    def with_listed_pictures(self) -> Self:
+        """The same options, by which a store is asked once for what lies where the pictures are."""
+        is_url = isinstance(self.pictures, Url)
+        return replace(self, images=listed_once(self.pictures)) if is_url and self.pictures else self
 
     @property
     def label_map(self) -> LabelMap | None:
@@ -202,13 +215,20 @@ class ReadingOptions(Limits):
         return frozenset(name for name in labels if name in self.only or painted_as(name) in self.only)
 
 
-def open_chosen(path: str | Location, options: ReadingOptions, *, tree: Tree | None = None) -> Annotations:
-    """The annotations at a path, whose `tree` may have been looked at, of the images and labels asked for.
+def open_chosen(path: str | Location, options: ReadingOptions) -> Annotations:
+    """The annotations at a path, of the images and labels that `options` ask for.
 
     Raises as `open_annotations` does; `InputError` where `where` matches no image, and `LabelError`
     where `only` names a label that is not there.
     """
-    annotations = annotations_at(located(path), format=options.from_, options=options.reading, tree=tree)
+    return chosen_annotations_at(located(path), options)
+
+
+def chosen_annotations_at(
+    path: Location, options: ReadingOptions, *, tree: Tree | None = None
+) -> Annotations:
+    """As `open_chosen`, at a place that has been resolved, and whose `tree` may have been looked at."""
+    annotations = annotations_at(path, format=options.from_, options=options.reading, tree=tree)
     return chosen(annotations, options) if options.where or options.only else annotations
 
 

@@ -79,7 +79,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     place, names = _names(content)
     pages = [Page(file) for file in _label_files(place)]
     if not pages:
-        raise FormatError(f"{content.path}: no label file (labels/**/*.txt) in it")
+        raise FormatError("no label file (labels/**/*.txt) in it", file=content.path)
     pictures = PictureFinder(place, options.images)
     parse = partial(_parse, names=names, pictures=pictures)
     inner = Content(place.path, place.limits)

@@ -83,9 +83,11 @@ class Deletion:
             if not remaining:
                 return
             if any(raw[key] != reading.raw[key] for key in remaining):
-                raise SourceChanged(f"{item.name}: a polygon was changed meanwhile, and stays; run again")
+                raise SourceChanged(
+                    f"{item.name}: a polygon was changed meanwhile, and stays", advice="run again"
+                )
         raise ProofError(
-            f"{item.name}: {len(remaining)} instances were deleted but are still there; run again"
+            f"{item.name}: {len(remaining)} instances were deleted but are still there", advice="run again"
         )
 
     def _see_masks(self, item: Item, reading: Reading, deleted: Sequence[Drawn], outcome: Outcome) -> None:

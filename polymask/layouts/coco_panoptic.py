@@ -84,7 +84,9 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     record, label_map = painting.record, options.label_map
     (path,) = paths(record.name, options)
     if len(painting.instances) > MOST_SEGMENTS:
-        raise LimitError(f"{len(painting.instances)} instances in one image; there are {MOST_SEGMENTS} ids")
+        raise LimitError(
+            f"{len(painting.instances)} instances in one image, and there are {MOST_SEGMENTS} ids"
+        )
     mask = without_void(painting.painted, label_map)
     stuff = {label.value for label in label_map.labels if label.name in options.stuff}
     ids = painting.numbered(_segment_ids(painting, stuff), void=0)

@@ -23,7 +23,7 @@ from polymask.painting.painting import Painting, Rules
 from polymask.raster.resize import resized
 from polymask.raster.spans import paint
 from polymask.report.thumbnails import ReportPictures
-from polymask.storage.urls import Location, listed_once, located
+from polymask.storage.urls import Location
 
 View = tuple[ImageRecord, IndexMask, NDArray[np.bool_] | None]
 _BLOCK = 1 << 22  # pixels that are counted together
@@ -203,14 +203,13 @@ def open_survey(paths: Sequence[Location], options: ReadingOptions, *, rules: Ru
     Raises `NotFound` for what is not there, `InputError` for two of a kind, `LimitError` above
     the limits.
     """
-    labels, limits = options.label_map, options.limits
-    pictures = listed_once(located(options.images)) if options.images is not None else None
-    options = replace(options, images=pictures)
+    options = options.with_listed_pictures()
+    labels, pictures, limits = options.label_map, options.pictures, options.limits
     annotations: Annotations | None = None
     masks: MaskSet | None = None
     for opened in open_sources(paths, options):
         if masks if isinstance(opened, MaskSet) else annotations:
-            raise InputError(f"{opened.path}: a preview takes one set of annotations and one of masks")
+            raise InputError("a preview takes one set of annotations and one of masks", file=opened.path)
         if isinstance(opened, MaskSet):
             masks = opened
         else:

@@ -208,7 +208,7 @@ class Root:
         except OSError as error:
             raise disk_error(error, self.path) from None
         if not is_ours:
-            raise Locked(f"{self.path} is held by {self._holder()}; wait for it, or stop it")
+            raise Locked(f"{self.path} is held by {self._holder()}", advice="wait for it, or stop it")
 
     def _folder_of_its_own(self) -> int:
         try:

@@ -102,7 +102,7 @@ class Place:
         self._stream = self._once() if exists and not (is_file or path.is_dir()) else None
         self.is_file = self._stream is not None or (is_file and not self._is_zip())
         if not exists and not self.is_glob:
-            raise NotFound(f"{path}: no such file or folder")
+            raise NotFound("no such file or folder", file=path)
         if isinstance(path, Url) and not is_file:
             self.path = listed_once(path)  # so that nothing below it is asked for one by one
 

@@ -179,7 +179,7 @@ def gather(  # noqa: PLR0913 - what formats differ in
     for page in pages:
         reader.check(page, declares)
     if not (reader.names or reader.skipped or reader.images_left_out or reader.unsupported):
-        raise FormatError(f"{content.path}: no annotations of the format {format} in it")
+        raise FormatError(f"no annotations of the format {format} in it", file=content.path)
     annotations = reader.annotations(format, keep_originals=keep_originals)
     return replace(
         annotations,

@@ -154,11 +154,11 @@ def stored_labels(folder: Folder, names: Sequence[str] = (LABELS, ID2LABEL)) -> 
 def _label_map(path: Location) -> LabelMap:
     text = read_text(path)
     if not text.lstrip().startswith(("{", "[")):
-        raise FormatError(f"{path}: damaged, or no JSON; put another copy there, or remove it")
+        raise FormatError("damaged, or no JSON", file=path, advice="put another copy there, or remove it")
     try:
         return from_text(text)
     except LabelError as error:
-        raise LabelError(f"{path}: {error}") from None
+        raise error.within(file=path) from None
 
 
 def masks_below(folder: Folder, root: str, *, ending: str = ".png") -> dict[str, str]:
