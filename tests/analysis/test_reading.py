@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -174,3 +175,15 @@ def test_dataloops_annotations_are_chosen_everywhere(function: str, tmp_path: Pa
     }[function]
     assert (painted(), painted(predictions="keep")) == (0, 1)
     assert painted(predictions="keep", min_confidence=0.95) == 0
+
+
+def test_pictures_are_needed_of_chosen_images_only(tmp_path: Path) -> None:
+    """Each chosen image has the size of its own picture; what is not chosen may lack one."""
+    folder = tmp_path / "yolo"
+    copytree("fixtures/yolo", folder)
+    (folder / "labels/train/another.txt").write_text("")
+    with pytest.raises(InputError, match="1 of 3 images have no picture"):
+        stats(folder)
+    sizes = {record.name: record.frame for record in read(folder, where="*boat*")}
+    assert sizes == {image.name: image.frame for image in stats(folder, where="*boat*").images}
+    assert sizes == {record.name: record.frame for record in read("fixtures/yolo") if "boat" in record.name}
