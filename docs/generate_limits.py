@@ -21,8 +21,8 @@ flag that raises the limit. Nothing was written then.
 """
 AFTER = """
 All commands that read annotations or masks take the flags: `convert`, `check`, `stats`, `compare`,
-`preview` and `verify`. In Python they are options of `convert`, or a `Limits` for `read`, `check`,
-`stats`, `compare`, `preview`, `verify`, `LabelMap.from_source`, `training.MaskDataset` and `decode_png`:
+`preview` and `verify`. In Python their functions and `read` take each limit as an option, or all as
+`limits=`, a `Limits`, as `LabelMap.from_source`, `training.MaskDataset` and `decode_png` do:
 
 ```pycon
 >>> import polymask

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         SourceChanged,
         Unavailable,
     )
-    from polymask.formats import read
+    from polymask.formats.options import read
     from polymask.labels.label_map import LabelMap
     from polymask.limits import Limits
     from polymask.model import (
@@ -118,7 +118,7 @@ _HOMES = {
         "SourceChanged",
         "Unavailable",
     ),
-    "formats": ("read",),
+    "formats.options": ("read",),
     "labels.label_map": ("LabelMap",),
     "limits": ("Limits",),
     "model": (

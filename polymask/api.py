@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from polymask.conversion.options import ConvertOptions, chosen_options
 from polymask.conversion.plan import make_plan
@@ -14,8 +13,10 @@ from polymask.conversion.run import run_plan
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError, ProofError
 from polymask.formats import open_annotations
-from polymask.labels.label_map import LabelMap
-from polymask.limits import LIMITS, Limits
+from polymask.formats.options import ReadingOptions
+from polymask.labels.as_label_map import Labels
+from polymask.limits import Limits
+from polymask.option_types import ConvertOptionsDict, ReadingOptionsDict
 from polymask.painting.painting import Rules
 from polymask.parallel.progress import Progress
 from polymask.results import Report, judge_source
@@ -26,14 +27,6 @@ if TYPE_CHECKING:
 
 PathOrUrl = str | Path
 
-# What makes sense where every label keeps a mask of its own, at the picture's size.
-_WITH_DATALOOP = {
-    "add_labels", "annotated_only", "creator", "min_confidence", "predictions", "status",
-    "boxes", "check_images", "default_label", "delete_source", "dry_run", "filter", "from_", "images",
-    "journal", "label_attribute", "max_delete", "only", "overwrite", "pixel_rule", "skip_invalid", "to",
-    "shard", "where", "workers", *LIMITS,
-}  # fmt: skip
-
 
 def convert(
     source: PathOrUrl,
@@ -42,7 +35,8 @@ def convert(
     executor: Executor | None = None,
     progress: Progress | None = None,
     preview: PathOrUrl | None = None,
-    **options: Any,
+    limits: Limits | None = None,
+    **options: Unpack[ConvertOptionsDict],
 ) -> Report:
     """Convert polygon annotations to masks; the options are the flags of the command, with underscores.
 
@@ -60,16 +54,18 @@ def convert(
     >>> report.images, report.written, report.failed
     (3, 3, 0)
     """
-    chosen = chosen_options(options)
+    chosen = chosen_options(options, limits=limits)
     if preview is not None:
         _refuse_preview(source, dest, chosen)
     if is_dataloop(source) and chosen.boxes:
-        raise InputError("--boxes paints the boxes of files; a dataset's stay as they are: leave --boxes out")
+        raise InputError(
+            "--boxes paints the boxes of files", advice="a dataset's stay as they are: leave --boxes out"
+        )
     if is_dataloop(source) and (dest is None or str(dest) == str(source)):
         return _in_place(str(source), chosen, progress, preview)
     if dest is None:
         raise InputError(
-            "DEST is missing: name a folder for the masks (only a dataset is converted in place)"
+            "DEST is missing", advice="name a folder for the masks (only a dataset is converted in place)"
         )
     if is_dataloop(source) and is_dataloop(dest):
         raise InputError(
@@ -88,10 +84,10 @@ def _refuse_preview(source: PathOrUrl, dest: PathOrUrl | None, options: ConvertO
 
     require_jinja()
     if not options.dry_run:
-        raise InputError("--preview shows what a run would change: add --dry-run")
+        raise InputError("--preview shows what a run would change", advice="add --dry-run")
     in_place = is_dataloop(source) and (dest is None or str(dest) == str(source))
     if not in_place and (dest is None or is_dataloop(source) or is_dataloop(dest)):
-        raise InputError("--preview is for folders, and for datasets in place; leave it out here")
+        raise InputError("--preview is for folders, and for datasets in place", advice="leave it out here")
 
 
 def _local(
@@ -102,9 +98,7 @@ def _local(
     progress: Progress | None,
     preview: PathOrUrl | None,
 ) -> Report:
-    for name in ("filter", "check_images", "journal", "add_labels"):
-        if getattr(options, name):
-            raise InputError(f"--{name.replace('_', '-')} is for datasets (dataloop://…)")
+    options.refuse_dataset()
     plan = make_plan(source, dest, options)
     report = run_plan(plan, executor=executor, progress=progress)
     if preview is not None:
@@ -119,14 +113,9 @@ def in_place_options(options: ConvertOptions) -> "ProvenOptions":
     """The options of a run on a dataset; raises `InputError` for flags that do not go with one."""
     from polymask.in_place.job import ProvenOptions
 
-    for f in fields(ConvertOptions):
-        if f.name not in _WITH_DATALOOP and getattr(options, f.name) != f.default:
-            flag = f.name.rstrip("_").replace("_", "-")
-            raise InputError(
-                f"--{flag} does not go with a dataset as DEST: there, each label has its own mask"
-            )
+    options.refuse_folder()
     if options.to not in ("index", "dataloop"):
-        raise InputError("a dataset takes masks of its own kind only: leave --to out")
+        raise InputError("a dataset takes masks of its own kind only", advice="leave --to out")
     return ProvenOptions(
         pixel_rule=options.pixel_rule,
         only=frozenset(options.only),
@@ -148,7 +137,7 @@ def _in_place(
     from polymask.dataloop.run import convert_in_place
 
     if options.annotated_only:
-        raise InputError("in place, only items with polygons are read: leave --annotated-only out")
+        raise InputError("in place, only items with polygons are read", advice="leave --annotated-only out")
     run: Callable[..., Report] = convert_in_place
     if preview is not None:
         from polymask.dataloop.dry_run import convert_with_preview
@@ -185,9 +174,9 @@ def _download(url: str, dest: PathOrUrl, options: ConvertOptions, progress: Prog
     from polymask.dataloop.run import open_dataset
 
     if options.delete_source:
-        raise InputError("--delete-source deletes in place: leave DEST out")
+        raise InputError("--delete-source deletes in place", advice="leave DEST out")
     if options.add_labels:
-        raise InputError("--add-labels is for masks that go to a dataset: leave it out")
+        raise InputError("--add-labels is for masks that go to a dataset", advice="leave it out")
     dataset = open_dataset(url, workers=options.workers)
     annotations = annotations_of(
         dataset, options.reading, query=options.filter, check_images=options.check_images
@@ -200,11 +189,10 @@ def verify(
     dest: PathOrUrl,
     *,
     source: PathOrUrl | None = None,
-    from_: str | None = None,
-    images: PathOrUrl | None = None,
-    labels: LabelMap | None = None,
+    labels: Labels | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
+    **reading: Unpack[ReadingOptionsDict],
 ) -> Report:
     """Prove stored masks again, in a folder (see `polymask.analysis.verify.verify_folder`) or a dataset.
 
@@ -219,11 +207,9 @@ def verify(
     """
     from polymask.analysis.verify import failures_text
 
-    report = examine(
-        dest, source=source, from_=from_, images=images, labels=labels, rules=rules, limits=limits
-    )
+    report = examine(dest, source=source, labels=labels, rules=rules, limits=limits, **reading)
     if report.failed:
-        raise ProofError(failures_text(report, dest))
+        raise ProofError(failures_text(report, dest), advice="" if report.notes else None)
     return report
 
 
@@ -231,20 +217,27 @@ def examine(
     dest: PathOrUrl,
     *,
     source: PathOrUrl | None = None,
+    labels: Labels | None = None,
+    rules: Rules | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
-    **reading: Any,
+    **reading: Unpack[ReadingOptionsDict],
 ) -> Report:
     """As `verify`, with what failed in the report's `failures`, and causes in its `notes`."""
     if is_dataloop(dest):
         if source is not None:
-            raise InputError("a dataset's masks tell themselves what they are of; leave --source out")
+            raise InputError(
+                "a dataset's masks tell themselves what they are of", advice="leave --source out"
+            )
         from polymask.dataloop.verification import verify_dataset
 
-        return verify_dataset(str(dest), limits=limits, progress=progress)
+        options = ReadingOptions.of(reading, limits=limits)
+        return verify_dataset(str(dest), limits=options.limits, progress=progress)
     from polymask.analysis.verify import verify_folder
 
-    return verify_folder(dest, source=source, limits=limits, progress=progress, **reading)
+    return verify_folder(
+        dest, source=source, labels=labels, rules=rules, limits=limits, progress=progress, **reading
+    )
 
 
 def restore(dest: PathOrUrl, *, journal: PathOrUrl | None = None, dry_run: bool = False) -> Report:

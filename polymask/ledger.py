@@ -158,7 +158,8 @@ class Ledger:
 def _check(declared: int, counted: int) -> None:
     if declared != counted:
         raise PolymaskError(
-            f"{declared} annotations are declared, but {counted} are accounted for; please report this"
+            f"{declared} annotations are declared, but {counted} are accounted for",
+            advice="please report this",
         )
 
 

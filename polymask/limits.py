@@ -6,12 +6,13 @@ What costs no more than a small multiple of the file's own bytes is bounded by `
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from polymask.errors import LimitError
+from polymask.flag import flag_of, option
 from polymask.model import ImageRecord, Runs
 
 _BRACKETS = b"[]{}"
@@ -20,8 +21,8 @@ _PART = 1 << 20
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
-def _limit(default: int, told: str) -> Any:
-    return field(default=default, metadata={"told": told})
+def _limit(default: int, summary: str) -> Any:
+    return option(summary, "limits", default=default, kind="whole", least=1, metavar="N", dest="both")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,8 @@ class Limits:
         """
         if given > (most := getattr(self, name)):
             flag = name.replace("_", "-")
-            raise LimitError(f"{where}: {what} are more than {most}; if that is right, raise --{flag}")
+            advice = f"if that is right, raise --{flag}"
+            raise LimitError(f"{what} are more than {most}", place=where, advice=advice)
 
     def check_frame(self, where: str, frame: tuple[int, int]) -> None:
         """Raise `LimitError` for a (height, width) frame that is too large."""
@@ -91,7 +93,7 @@ class Limits:
             self.check("max_depth", deep, str(where), f"{deep} brackets open at once")
 
 
-LIMITS: Mapping[str, str] = {f.name: f.metadata["told"] for f in fields(Limits)}
+LIMITS: Mapping[str, str] = {each.name: flag_of(each).help for each in fields(Limits)}
 
 
 def _depth(text: bytes, most: int) -> int:

@@ -206,7 +206,9 @@ class Label:
         if not isinstance(self.name, str):
             raise LabelError(f"a label is a text, not {self.name!r}")
         if not self.name.isascii() and not _is_text(self.name):
-            raise LabelError(f"label {self.name!r} holds half a character, which no file can; rename it")
+            raise LabelError(
+                f"label {self.name!r} holds half a character, which no file can", advice="rename it"
+            )
         object.__setattr__(self, "value", as_value(f"label '{self.name}'", self.value))
         object.__setattr__(self, "color", as_color(f"label '{self.name}'", self.color))
 

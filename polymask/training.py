@@ -17,6 +17,7 @@ from polymask.analysis.stats import Statistics
 from polymask.codecs.picture_files import PictureFinder
 from polymask.codecs.pixels import read_picture
 from polymask.errors import InputError, LabelError, NotFound
+from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import VOID_8, LabelMap, voc_colors
 from polymask.layouts.common.lookup import BACKGROUND
 from polymask.limits import Limits
@@ -65,21 +66,21 @@ class MaskDataset(Sequence[Any]):
         images: str | Path,
         dest: str | Path,
         *,
-        labels: LabelMap | None = None,
+        labels: Labels | None = None,
         limits: Limits | None = None,
         transform: Callable[[Array, IndexMask], Any] | None = None,
     ) -> None:
         self.images, self.dest = listed_once(located(images)), listed_once(located(dest))
         self._labels, self._limits, self.transform = labels, limits, transform
         if not self.images.is_dir():
-            raise NotFound(f"{self.images}: no such folder; name the one that holds the pictures")
+            raise NotFound("no such folder", file=self.images, advice="name the one that holds the pictures")
         finder = PictureFinder(Place(self.images, limits), self.images)
         pictures = {name: finder.find_stem(name) for name in sorted(self._masks.names)}
         missing = [name for name, picture in pictures.items() if picture is None]
         if missing:
             raise NotFound(
-                f"{self.images}: no picture of {len(missing)} masks, e.g. '{missing[0]}'; "
-                "name the folder that holds the pictures"
+                f"{self.images}: no picture of {len(missing)} masks, e.g. '{missing[0]}'",
+                advice="name the folder that holds the pictures",
             )
         self.names = tuple(pictures)
         self._paths = tuple(picture.path for picture in pictures.values() if picture)
@@ -108,8 +109,8 @@ class MaskDataset(Sequence[Any]):
         if image.shape[:2] != mask.shape:
             (height, width), (h, w) = image.shape[:2], mask.shape
             raise InputError(
-                f"{name}: the picture is {height} × {width} px, the mask {h} × {w}; "
-                "convert without --size and use `resize`, or resize the pictures too"
+                f"{name}: the picture is {height} × {width} px, the mask {h} × {w}",
+                advice="convert without --size and use `resize`, or resize the pictures too",
             )
         return self.transform(image, mask) if self.transform else (image, mask)
 
@@ -129,7 +130,9 @@ def random_crop(image: Array, mask: IndexMask, size: Frame, *, rng: np.random.Ge
     """
     (height, width), (h, w) = _common_size(image, mask), size
     if h > height or w > width or h < 1 or w < 1:
-        raise InputError(f"no crop of {h} × {w} px in a picture of {height} × {width}; `resize` it first")
+        raise InputError(
+            f"no crop of {h} × {w} px in a picture of {height} × {width}", advice="`resize` it first"
+        )
     top, left = int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1))
     window = np.s_[top : top + h, left : left + w]
     return image[window], mask[window]
@@ -138,8 +141,8 @@ def random_crop(image: Array, mask: IndexMask, size: Frame, *, rng: np.random.Ge
 def _common_size(image: Array, mask: IndexMask) -> Frame:
     if image.shape[:2] != mask.shape:
         raise InputError(
-            f"a picture of shape {image.shape} and a mask of shape {mask.shape} are no pair; "
-            "`resize` both to one size"
+            f"a picture of shape {image.shape} and a mask of shape {mask.shape} are no pair",
+            advice="`resize` both to one size",
         )
     return mask.shape[0], mask.shape[1]
 
@@ -158,7 +161,7 @@ def resize(image: Array, mask: IndexMask, size: Frame) -> ImageAndMask:
     _common_size(image, mask)
     height, width = size
     if height < 1 or width < 1:
-        raise InputError(f"a picture of {height} × {width} px has no pixels; name a (height, width)")
+        raise InputError(f"a picture of {height} × {width} px has no pixels", advice="name a (height, width)")
     smaller = height * width < mask.size
     way = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
     whole = image.dtype == np.int32  # which OpenCV does not resize
@@ -201,7 +204,9 @@ def one_hot(mask: IndexMask, classes: int | Sequence[int]) -> NDArray[np.uint8]:
 def _values(classes: int | Sequence[int]) -> NDArray[np.int64]:
     values = np.arange(classes) if isinstance(classes, int) else np.asarray(classes, np.int64)
     if values.ndim != 1 or not len(values) or len(np.unique(values)) < len(values):
-        raise LabelError(f"classes are different values, or their number, not {classes}; see `class_values`")
+        raise LabelError(
+            f"classes are different values, or their number, not {classes}", advice="see `class_values`"
+        )
     return values
 
 
@@ -231,7 +236,9 @@ def colors_to_index(rgb: NDArray[np.uint8], colors: NDArray[np.uint8]) -> NDArra
     [[1, 0]]
     """
     if len(colors) > VOID_8 + 1:
-        raise LabelError(f"{len(colors)} colors; a mask of 8 bits holds 256, so convert with `--to index`")
+        raise LabelError(
+            f"{len(colors)} colors", advice="a mask of 8 bits holds 256, so convert with `--to index`"
+        )
     keys, known = _keys(rgb), _keys(colors)
     table, first = np.unique(known, return_index=True)
     at = np.minimum(np.searchsorted(table, keys), len(table) - 1)
@@ -239,8 +246,8 @@ def colors_to_index(rgb: NDArray[np.uint8], colors: NDArray[np.uint8]) -> NDArra
         row, column = np.argwhere(wrong)[0].tolist()
         color = tuple(rgb[row, column].tolist())
         raise LabelError(
-            f"row {row}, column {column} has the color {color}, which is none of the {len(colors)}; "
-            "add it, and see that no JPEG or resizing mixed the colors"
+            f"row {row}, column {column} has the color {color}, which is none of the {len(colors)}",
+            advice="add it, and see that no JPEG or resizing mixed the colors",
         )
     return first[at].astype(np.uint8)
 

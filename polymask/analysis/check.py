@@ -5,25 +5,31 @@
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Unpack
 
 from polymask.codecs.pictures import SIDEWAYS, opened_picture, orientation_of
 from polymask.codecs.png import DAMAGE
 from polymask.errors import InputError
-from polymask.formats import Annotations, ReadOptions, open_annotations
+from polymask.formats import Annotations
+from polymask.formats.options import ReadingOptions, open_chosen
+from polymask.labels.as_label_map import Labels
+from polymask.labels.label_map import LabelMap, unknown_label
 from polymask.layouts import stem
 from polymask.ledger import nothing_painted
 from polymask.limits import Limits
 from polymask.model import Finding, Frame, ImageRecord, Instance, Runs, Spans
+from polymask.option_types import ReadingOptionsDict
 from polymask.parallel.progress import Progress, reported
 from polymask.raster import spans_of
 from polymask.raster.geometry import area, outside, repeats, self_contact
 from polymask.storage.safe_names import refuse_collisions, safe_path
 from polymask.storage.source_files import File
-from polymask.storage.urls import Location, listed_once, located
+from polymask.storage.urls import Location
 
 FINDING_KINDS = {
     "invalid": "a record that cannot be used; `convert` refuses it, or leaves it out with --skip-invalid",
     "unsupported": "an instance that cannot be painted; `convert` leaves it alone, and exits 1",
+    "unknown-label": "a label that the label map of --labels does not have; `convert` refuses it",
     "not-painted": "annotations that paint nothing (boxes, tags, predictions…); `convert` counts them",
     "nothing-painted": "no annotation can be painted; `convert` writes empty masks, and exits 1",
     "duplicate-id": "an annotation id that occurs more than once; all are painted",
@@ -44,36 +50,34 @@ _SAME_SIZE = {2: "mirrored", 3: "upside down", 4: "mirrored, upside down"}  # EX
 def check(
     source: str | Location,
     *,
-    images: str | Location | None = None,
-    from_: str | None = None,
+    labels: Labels | None = None,
     limits: Limits | None = None,
-    label_attribute: str | None = None,
-    default_label: str | None = None,
-    boxes: bool = False,
-    annotator: str | None = None,
     progress: Progress | None = None,
+    **reading: Unpack[ReadingOptionsDict],
 ) -> list[Finding]:
     """Everything odd about an annotation file, image by image; with `images`, about its pictures too.
 
-    Raises `FormatError` where the file as a whole cannot be read.
+    `labels` are those that the annotations should have; `reading` are the options of reading. Raises
+    `FormatError` where the file as a whole cannot be read.
 
     >>> for finding in check("fixtures/odd/instances.json"):
     ...     print(finding.kind, finding.image, finding.instance)
     self-intersection bowtie.png 1
     out-of-frame bowtie.png 2
     """
-    pictures = listed_once(located(images)) if images is not None else None
-    options = ReadOptions(
-        limits=limits or Limits(),
-        skip_invalid=True,
-        images=pictures,
-        label_attribute=label_attribute,
-        default_label=default_label,
-        boxes=boxes,
-        annotator=annotator,
-    )
-    annotations = open_annotations(source, format=from_, options=options)
-    return list(findings(annotations, pictures, options.limits, progress=progress))
+    options = ReadingOptions.of({**reading, "labels": labels, "skip_invalid": True}, limits=limits)
+    options = options.with_listed_pictures()
+    annotations = open_chosen(source, options)
+    unknown = list(_of_labels(annotations, options.label_map)) if options.label_map else []
+    return [*unknown, *findings(annotations, options.pictures, options.limits, progress=progress)]
+
+
+def _of_labels(annotations: Annotations, label_map: LabelMap) -> Iterator[Finding]:
+    """Labels that the label map does not have."""
+    for name, instances in annotations.used.items():
+        if name not in label_map:
+            message = f"{unknown_label(name, label_map.names)} ({instances} instances)"
+            yield Finding("unknown-label", "", None, message)
 
 
 def findings(
@@ -189,9 +193,9 @@ def _size_and_orientation(file: File) -> tuple[Frame, int]:
         with file.open() as opened, opened_picture(opened, header=True) as picture:
             return picture.size[::-1], orientation_of(picture)
     except DAMAGE as error:
-        raise InputError(f"{file.path}: {error}") from None
+        raise InputError(f"{error}", file=file.path) from None
     except InputError as error:
-        raise InputError(f"{file.path}: {error}") from None
+        raise error.within(file=file.path) from None
 
 
 def _of_names(names: Sequence[str]) -> Iterator[Finding]:

@@ -4,18 +4,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.analysis.mask_sets import MaskSet, array_masks, mask_set, matched, open_sources
+from polymask.analysis.mask_sets import MaskSet, array_masks, chosen_masks, mask_set, matched, open_sources
 from polymask.errors import InputError, LimitError, PolymaskError
-from polymask.formats import ReadOptions
+from polymask.formats.options import ReadingOptions
+from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap
 from polymask.layouts.common.lookup import BACKGROUND, VOID
 from polymask.limits import Limits
 from polymask.model import IndexMask, Skipped
+from polymask.option_types import ReadingOptionsDict
 from polymask.parallel.pool import run_chunks
 from polymask.parallel.progress import Progress, reported
 from polymask.storage.urls import Location, Url, located
@@ -104,23 +106,22 @@ class Comparison(Mapping[str, float]):
 def compare(
     truth: Masks,
     other: Masks,
-    labels: LabelMap | Iterable[str] | None = None,
+    labels: Labels | None = None,
     *,
     with_background: bool = False,
-    from_: str | None = None,
-    images: str | Location | None = None,
     limits: Limits | None = None,
     workers: int = 1,
     progress: Progress | None = None,
+    **reading: Unpack[ReadingOptionsDict],
 ) -> Comparison:
     """The agreement of two sets of masks: the IoU of each label that either has.
 
     Each set is a folder of masks in any layout, an annotation file, a (height, width) index
-    mask, or a list of those. `labels` names the values where the sets do not: a label map,
-    or names for the values from 1 on; `from_` is the format of annotations whose content does not tell
-    it, `images` where their pictures are. Pixels that are void in `truth` are left out, and what the
-    scorers of its layout do not evaluate (Cityscapes, ADE20K: unlabeled), so that the score is theirs;
-    background has no score unless asked for. Labels are matched by name.
+    mask, or a list of those. `labels` names the values where the sets do not: a
+    label file, a label map, names for the values from 1 on, or {name: value}; `reading` are the options
+    of reading. Pixels that are void in `truth` are left out, and what the scorers of its layout do not
+    evaluate (Cityscapes, ADE20K: unlabeled), so that the score is theirs; background has no score unless
+    asked for. Labels are matched by name.
 
     Raises `InputError` where the sets have no image in common, `LimitError` above `limits`.
 
@@ -129,14 +130,13 @@ def compare(
     >>> dict(score), score.mean_iou
     ({'cat': 0.5, 'dog': 1.0}, 0.75)
     """
-    label_map = labels if labels is None or isinstance(labels, LabelMap) else LabelMap.from_names(labels)
-    options = ReadOptions.of(images=images, limits=limits)
-    sets = _mask_sets((truth, other), label_map, from_=from_, options=options)
+    options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
+    sets = _mask_sets((truth, other), options)
     pairs = matched(sets[0].names, sets[1].names)
     if not pairs:
         raise InputError(
-            f"{sets[0].path} and {sets[1].path} have no image in common; masks are matched by image name "
-            "without suffix"
+            f"{sets[0].path} and {sets[1].path} have no image in common",
+            advice="masks are matched by image name without suffix",
         )
     partners = set(pairs.values())
     maps, unscored = (sets[0].label_map, sets[1].label_map), sets[0].unscored
@@ -176,16 +176,14 @@ def _score_images(
     result.differing_pixels = sum(pixels for *_, pixels in result.mistaken)
 
 
-def _mask_sets(
-    sides: tuple[Masks, Masks], labels: LabelMap | None, *, from_: str | None, options: ReadOptions
-) -> tuple[MaskSet, MaskSet]:
+def _mask_sets(sides: tuple[Masks, Masks], options: ReadingOptions) -> tuple[MaskSet, MaskSet]:
     """TRUTH and OTHER; annotations are painted with the default rules."""
     paths = [located(side) for side in sides if isinstance(side, str | Path | Url)]
-    opened = iter(open_sources(paths, options=options, from_=from_, labels=labels, alone=False))
+    opened = iter(open_sources(paths, options, alone=False))
     truth, other = (
-        mask_set(next(opened), labels=labels)
+        mask_set(next(opened), labels=options.label_map)
         if isinstance(side, str | Path | Url)
-        else array_masks(side, labels)
+        else chosen_masks(array_masks(side, options.label_map), options)
         for side in sides
     )
     return truth, other

@@ -1,22 +1,26 @@
 """Sets of masks, whoever made them: folders of any layout, bare PNGs, or annotations painted on the fly."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.errors import FormatError, InputError, LimitError, NotFound
-from polymask.formats import Annotations, ReadOptions, annotations_at
+from polymask.errors import FormatError, InputError, LabelError, LimitError, NotFound
+from polymask.formats import Annotations
+from polymask.formats.options import ReadingOptions, chosen_annotations_at, refuse_no_image
 from polymask.formats.reading.needed_pictures import require_pictures
-from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, from_categories
+from polymask.labels.as_label_map import Labels
+from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, from_categories, unknown_label
 from polymask.layouts import LAYOUTS, layout_named, stem
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, masks_below, png_folder
 from polymask.limits import Limits
 from polymask.model import IndexMask
+from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Painting, Rules
 from polymask.storage.manifest import MANIFEST, read_manifest
 from polymask.storage.object_store import open_root
@@ -47,33 +51,62 @@ class MaskSet:
 
 
 def open_sources(
-    paths: Sequence[Location],
-    *,
-    options: ReadOptions,
-    from_: str | None = None,
-    labels: LabelMap | None = None,
-    alone: bool = True,
+    paths: Sequence[Location], options: ReadingOptions, *, alone: bool = True
 ) -> list[MaskSet | Annotations]:
     """What lies at each path: the masks of a folder in any layout, else annotations.
 
-    Here, and nowhere else, it is decided which of the two a path holds. `from_` is the format of the
-    annotations: one path that is `alone` holds them then, while of two the other may be masks. `labels`
-    names the values of masks that do not. Raises `NotFound` for no such path, `FormatError` for neither,
-    and `LimitError` above the limits of `options`.
+    Here, and nowhere else, it is decided which of the two a path holds. `from_` of `options` is the
+    format of the annotations: one path that is `alone` holds them then, while of two the other may be
+    masks. Both are of the images and labels that `options` ask for, whose `labels` name the values of
+    masks that do not. Raises `NotFound` for no such path, `FormatError` for neither, and `LimitError`
+    above the limits.
     """
-    is_annotations = from_ is not None and alone and len(paths) == 1
+    is_annotations = options.from_ is not None and alone and len(paths) == 1
     opened: list[MaskSet | Annotations] = []
     for path in map(_existing, paths):
         tree = Tree(path) if path.is_dir() else None
-        masks = None if is_annotations else masks_in(path, labels=labels, limits=options.limits, tree=tree)
-        opened.append(masks or annotations_at(path, format=from_, options=options, tree=tree))
+        masks = None if is_annotations else chosen_masks_in(path, options, tree=tree)
+        opened.append(masks or chosen_annotations_at(path, options, tree=tree))
     return opened
 
 
 def _existing(path: Location) -> Location:
     if not path.exists():
-        raise NotFound(f"{path}: no such file or folder; name annotations, or a folder of masks")
+        advice = "name annotations, or a folder of masks"
+        raise NotFound("no such file or folder", file=path, advice=advice, exit_code=2)
     return listed_once(path) if path.is_dir() else path
+
+
+def chosen_masks_in(path: Location, options: ReadingOptions, *, tree: Tree | None = None) -> MaskSet | None:
+    """As `masks_in`, of the images and labels that `options` ask for."""
+    masks = masks_in(path, labels=options.label_map, limits=options.limits, tree=tree)
+    return chosen_masks(masks, options) if masks else None
+
+
+def chosen_masks(masks: MaskSet, options: ReadingOptions) -> MaskSet:
+    """The masks of images and labels that are asked for; other labels become background.
+
+    Images are chosen by the names that the masks have, without suffix.
+    """
+    globs = [*options.where, *map(stem, options.where)]
+    names = tuple(name for name in masks.names if not globs or any(fnmatchcase(name, g) for g in globs))
+    refuse_no_image(names, masks.names, options.where)
+    if not options.only:
+        return replace(masks, names=names)
+    if masks.label_map is None:
+        raise LabelError(
+            "nothing names the values of its masks, --only needs names",
+            file=masks.path,
+            advice="add --labels",
+        )
+    label_map, taken = masks.label_map, options.taken_labels(masks.label_map.names)
+    for name in options.only:
+        if name not in label_map:
+            raise unknown_label(name, label_map.names)
+    values = np.full(VOID_16 + 1, label_map.background, label_map.dtype)
+    for value in (label_map.void, *(label.value for label in label_map.labels if label.name in taken)):
+        values[value] = value
+    return replace(masks, names=names, decode=lambda name: values[masks.decode(name)])
 
 
 def masks_in(
@@ -94,25 +127,23 @@ def masks_in(
 def open_masks(
     path: str | Location,
     *,
-    labels: LabelMap | None = None,
-    from_: str | None = None,
-    images: str | Location | None = None,
+    labels: Labels | None = None,
     limits: Limits | None = None,
+    **reading: Unpack[ReadingOptionsDict],
 ) -> MaskSet:
     """The masks of a folder in any layout that can be read back, or of an annotation file.
 
-    `labels` names the values of a folder that does not. Annotations are of the format `from_`, else
-    of what their content tells, have their pictures in `images` where only those tell the size, and
-    are painted with the default rules. Raises `NotFound` for no such path, `FormatError` for none of
-    these; what is above `limits` is a `LimitError`, here or when its mask is decoded.
+    `labels` names the values of a folder that does not, `reading` are the options of reading.
+    Annotations are painted with the default rules. Raises `NotFound` for no such path, `FormatError`
+    for none of these; what is above `limits` is a `LimitError`, here or when its mask is decoded.
 
     >>> masks = open_masks("fixtures/shapes/instances.json")
     >>> masks.kind, masks.names
     ('coco', ('harbor', 'meadow', 'empty'))
     """
-    options = ReadOptions.of(images=images, limits=limits)
-    (opened,) = open_sources([located(path)], options=options, from_=from_, labels=labels, alone=False)
-    return mask_set(opened, labels=labels)
+    options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
+    (opened,) = open_sources([located(path)], options, alone=False)
+    return mask_set(opened, labels=options.label_map)
 
 
 def mask_set(opened: MaskSet | Annotations, *, labels: LabelMap | None = None) -> MaskSet:
@@ -186,7 +217,7 @@ def _decode(
         if not entry:
             raise
         raise FormatError(
-            f"{error}, and {folder / MANIFEST} lists it; convert again, or take its line out there"
+            f"{error}, and {folder / MANIFEST} lists it", advice="convert again, or take its line out there"
         ) from None
 
 

@@ -4,17 +4,20 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from polymask.analysis.mask_sets import MaskSet, open_sources
-from polymask.formats import Annotations, ReadOptions
+from polymask.formats import Annotations
+from polymask.formats.options import ReadingOptions
 from polymask.formats.reading.needed_pictures import require_pictures
+from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, from_categories
 from polymask.layouts.common.lookup import BACKGROUND, VOID
 from polymask.limits import Limits
 from polymask.model import Frame, IndexMask
+from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Painting, Rules
 from polymask.parallel.pool import run_chunks
 from polymask.parallel.progress import Progress, reported
@@ -102,15 +105,16 @@ def _labels_of(image: ImageCounts) -> dict[str, int]:
 def stats(
     path: str | Location,
     *,
-    from_: str | None = None,
-    images: str | Location | None = None,
-    labels: LabelMap | None = None,
+    labels: Labels | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
     workers: int = 1,
     progress: Progress | None = None,
+    **reading: Unpack[ReadingOptionsDict],
 ) -> Statistics:
     """Instances and painted pixels by label of annotations, or painted pixels of a folder of masks.
+
+    `labels` names the values of a folder that does not; `reading` are the options of reading.
 
     Overlaps count once, for the label on top under `rules` (default: the later instance).
     Raises `NotFound` and `FormatError` for what cannot be read, `LimitError` above `limits`.
@@ -118,12 +122,12 @@ def stats(
     >>> stats("fixtures/shapes/instances.json").labels["boat"]["instances"]
     3
     """
-    options = ReadOptions.of(images=images, limits=limits)
-    (opened,) = open_sources([located(path)], options=options, from_=from_, labels=labels)
+    options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
+    (opened,) = open_sources([located(path)], options)
     if isinstance(opened, MaskSet):
         return _of_masks(opened, workers, progress)
     require_pictures(opened)
-    label_map = labels or from_categories(opened.categories)
+    label_map = options.label_map or from_categories(opened.categories)
     return _of_annotations(opened, label_map, rules, options.limits, workers, progress)
 
 

@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 from polymask.analysis.diagnose import Case, likely_causes
-from polymask.analysis.mask_sets import MaskSet, masks_in, matched, open_mask_folder
+from polymask.analysis.mask_sets import MaskSet, chosen_masks_in, matched, open_mask_folder
 from polymask.errors import (
     BackendError,
     FormatError,
@@ -15,14 +15,17 @@ from polymask.errors import (
     PolymaskError,
     ProofError,
 )
-from polymask.formats import Annotations, ReadOptions, open_annotations
+from polymask.formats import Annotations
+from polymask.formats.options import ReadingOptions, open_chosen, refuse_no_image
 from polymask.formats.reading.needed_pictures import require_pictures
-from polymask.labels.label_map import LabelMap, from_categories
+from polymask.labels.as_label_map import Labels
+from polymask.labels.label_map import from_categories
 from polymask.layouts import stem
 from polymask.layouts.common.read_back import Folder, MaskFolder
 from polymask.layouts.overlay import overlays
 from polymask.limits import Limits
 from polymask.model import Skipped
+from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Rules
 from polymask.parallel.progress import Progress, reported
 from polymask.provenance.digest import DIGESTS, combined_sha256, kind_of
@@ -50,19 +53,19 @@ def verify_folder(
     dest: str | Location,
     *,
     source: str | Location | None = None,
-    from_: str | None = None,
-    images: str | Location | None = None,
-    labels: LabelMap | None = None,
+    labels: Labels | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
+    **reading: Unpack[ReadingOptionsDict],
 ) -> Report:
     """Look whether the masks in a folder are what its manifest claims, or what the annotations give.
 
     Without `source`, each mask that manifest.jsonl lists is decoded, and its pixels' digest
     compared. With `source`, an annotation file, masks that any tool made are compared with
     the annotations, painted under the manifest's rules if there is one, else under `rules`
-    (default: the pixel rule `center`, later instances on top).
+    (default: the pixel rule `center`, later instances on top). `labels` names the values of masks that
+    do not; `reading` are the options of reading, of which `where` chooses masks too.
 
     Masks that are damaged, missing or different are the report's `failures`, and for the latter
     the likely causes its `notes`. Raises `InputError` where there is nothing to prove, `LimitError`
@@ -70,38 +73,43 @@ def verify_folder(
     """
     folder = located(dest)
     if not folder.is_dir():
-        raise NotFound(f"{folder}: no such folder")
+        raise NotFound("no such folder", file=folder)
+    options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
     if source is None:
-        return _against_manifest(Folder(listed_once(folder), limits), progress)
-    options = ReadOptions.of(images=images, limits=limits)
-    annotations = open_annotations(source, format=from_, options=options)
+        return _against_manifest(Folder(listed_once(folder), options.limits), options, progress)
+    annotations = open_chosen(source, options)
     require_pictures(annotations, every=False)
-    masks = masks_in(folder, labels=labels, limits=limits)
+    masks = chosen_masks_in(folder, options)
     if masks is None:
-        raise InputError(f"{folder}: no masks that can be read back; name the folder that holds them")
+        raise InputError(
+            "no masks that can be read back", file=folder, advice="name the folder that holds them"
+        )
     return _against_source(masks, annotations, rules, progress)
 
 
-def _against_manifest(folder: Folder, progress: Progress | None) -> Report:
+def _against_manifest(folder: Folder, options: ReadingOptions, progress: Progress | None) -> Report:
     path = folder.path
     entries = read_manifest(open_root(path))
     if not entries:
         raise InputError(
-            f"{path / MANIFEST}: no such file, or an empty one; masks of other tools are verified against "
-            "the annotations, with --source"
+            "no such file, or an empty one",
+            file=path / MANIFEST,
+            advice="masks of other tools are verified against the annotations, with --source",
         )
-    report = Report(images=len(entries))
-    first = next(iter(entries.values()))
+    names = [name for name in entries if options.takes_image(name)]
+    refuse_no_image(names, list(entries), options.where)
+    report = Report(images=len(names))
+    first = entries[names[0]]
     try:
         masks = _stored(folder, first["mask"])
     except LimitError:
         raise
     except PolymaskError as error:
-        report.failures = [Skipped(name, str(error)) for name in entries]
+        report.failures = [Skipped(name, str(error)) for name in names]
         return report
-    for ((name, entry),) in reported(([line] for line in entries.items()), len(entries), progress):
+    for (name,) in reported(([name] for name in names), len(names), progress):
         try:
-            reason = damage(path, masks, entry)
+            reason = damage(path, masks, entries[name])
         except BackendError as error:
             reason = str(error)
         if reason:
@@ -237,4 +245,4 @@ def rules_in(entry: Mapping[str, Any]) -> Rules | None:
     try:
         return Rules(**options, priority=tuple(entry.get("priority", ())))
     except InputError as error:
-        raise FormatError(f"{MANIFEST}: {entry['name']}: {error}") from None
+        raise FormatError(error.message, file=MANIFEST, place=entry["name"], advice=error.advice) from None

@@ -1,14 +1,12 @@
 """The command line: commands, flags, progress and exit codes; no logic."""
 
 import json
-import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from io import TextIOWrapper
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 import click
 
@@ -22,10 +20,10 @@ from polymask.cli.commands import (
     stats_command,
     verify_command,
 )
-from polymask.cli.flags import BOXES, JSON, NO_BAR, convert_flags, limit_flags
-from polymask.cli.summary import findings_text, summary
-from polymask.cli.terminal import Bar, emphasized, styled, with_way_out
-from polymask.errors import PolymaskError, Unavailable, nearest
+from polymask.cli.flags import JSON, NO_BAR, QUIET, GroupedCommand, convert_flags, extra, reading_flags
+from polymask.cli.terminal import Bar, drop, emphasized, fail, standing, with_advice
+from polymask.cli.text import findings_text, summary
+from polymask.errors import InputError, PolymaskError, Unavailable, nearest
 from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
 from polymask.painting.painting import OVERLAP_RULES
@@ -35,7 +33,7 @@ from polymask.results import Report
 
 
 class _Group(click.Group):
-    """Commands in the order of a day's work, and errors as one line with the right exit code."""
+    """Commands in the order of a day's work."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -46,28 +44,6 @@ class _Group(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except PolymaskError as error:
-            _fail(with_way_out(error), error.exit_code)
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    with _telling():
-        click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {message}", err=True)
-    sys.exit(code)
-
-
-@contextmanager
-def _telling() -> Iterator[None]:
-    """Tell something on stderr; where it takes no more, a full disk say, the exit code still does."""
-    try:
-        yield
-        sys.stderr.flush()
-    except OSError:
-        _drop(sys.stderr)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -87,10 +63,18 @@ def cli() -> None:
     """
 
 
-@cli.command("convert")
+@cli.command("convert", cls=GroupedCommand)
 @click.argument("source")
 @click.argument("dest", required=False)
 @convert_flags
+@extra(
+    "--preview",
+    metavar="FILE",
+    group="safety",
+    help="With --dry-run: an HTML page of what would change, item by item.",
+)
+@JSON
+@QUIET
 def convert_command(
     source: str, dest: str | None, *, as_json: bool, quiet: bool, max_conflict: float | None, **options: Any
 ) -> None:
@@ -105,7 +89,6 @@ def convert_command(
     dataloop://PROJECT/DATASET[/folder]. A dataset without DEST is converted in place: masks
     are added, and with --delete-source the polygons go once their masks are proven.
     """
-    options["priority"] = _split_priority(options["priority"])
     options["workers"] = options["workers"] or available()
     preview = options.pop("preview")
     with Bar(quiet=quiet) as bar:
@@ -119,50 +102,31 @@ def convert_command(
         if preview:
             click.echo(f"\nBefore and after: {preview}")
     if max_conflict is not None and report.conflict_percent > max_conflict:
-        _fail(
+        fail(
             f"conflicts on {report.conflict_percent:.3f} % of the labeled pixels, more than --max-conflict "
             f"{max_conflict:g}; look at the pairs above, or choose an --overlap rule and raise the limit",
             1,
         )
-    _tell_of_failures(report)
+    _exit_as_failed(report)
 
 
-def _tell_of_failures(report: Report) -> None:
-    """Exit as the worst of the failures asks, telling of the first."""
+def _exit_as_failed(report: Report) -> None:
+    """Exit as the worst of the failures asks, and name the first; return where nothing failed."""
     if report.failed:
         first = report.failures[0]
         message = f"{report.failed} of {report.images} images failed: {first.name}: {first.reason}"
-        _fail(message, report.exit_code or 1)
+        fail(message, report.exit_code or 1)
     if report.nothing_painted:
-        _fail(report.nothing_painted, 1)
+        fail(report.nothing_painted, 1)
     if report.unsupported:
         first = report.unsupported[0]
         count = len(report.unsupported)
-        _fail(f"{count} instances are not supported and were left alone: {first.name}: {first.reason}", 1)
+        fail(f"{count} instances are not supported and were left alone: {first.name}: {first.reason}", 1)
 
 
-def _split_priority(given: tuple[str, ...]) -> tuple[str, ...]:
-    """One value is a list with commas; of several, each is one label, commas and all."""
-    return tuple(label.strip() for label in given[0].split(",")) if len(given) == 1 else given
-
-
-@cli.command("check")
+@cli.command("check", cls=GroupedCommand)
 @click.argument("source")
-@click.option(
-    "--from", "from_", metavar="FORMAT", help="The source's format, where its content does not tell."
-)
-@click.option("--images", metavar="DIR", help="Where the pictures are: compares their sizes.")
-@click.option(
-    "--label-attribute", metavar="NAME", help="The region attribute that tells the label, in VIA files."
-)
-@click.option(
-    "--default-label", metavar="NAME", help="The label of regions that have none, in VIA and SA-1B files."
-)
-@BOXES
-@click.option(
-    "--annotator", metavar="NAME", help="Whose drawing is read where several people drew an image (BSDS)."
-)
-@limit_flags
+@reading_flags
 @NO_BAR
 @JSON
 def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) -> None:
@@ -175,18 +139,18 @@ def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) ->
     Exits 2 where `convert` would refuse records, else 0.
     """
     with Bar(quiet=quiet) as bar:
-        found = polymask.check(source, progress=bar, **options)
-    counts = Counter(finding.kind for finding in found)
+        findings = polymask.check(source, progress=bar, **options)
+    counts = Counter(finding.kind for finding in findings)
     if as_json:
         from polymask.analysis.check import FINDING_KINDS
 
         document = {
-            "findings": [asdict(finding) for finding in found],
+            "findings": [asdict(finding) for finding in findings],
             "counts": {kind: counts[kind] for kind in FINDING_KINDS if counts[kind]},
         }
         click.echo(json.dumps(document, ensure_ascii=False))
     else:
-        click.echo(findings_text(found))
+        click.echo(findings_text(findings))
     if counts["invalid"]:
         sys.exit(2)
 
@@ -202,7 +166,7 @@ for _command in (
     cli.add_command(_command)
 
 
-@cli.command("formats")
+@cli.command("formats", cls=GroupedCommand)
 @JSON
 def formats_command(*, as_json: bool) -> None:
     """List what can be read and written, and by which rules.
@@ -219,15 +183,15 @@ def formats_command(*, as_json: bool) -> None:
     }
     if as_json:
         document: dict[str, Any] = {
-            title: [{"name": name, "summary": told} for name, told in table.items()]
+            title: [{"name": name, "summary": row} for name, row in table.items()]
             for title, table in tables.items()
         }
         click.echo(json.dumps(document | {"kernel": KERNEL}, ensure_ascii=False))
         return
     for title, table in tables.items():
         click.echo(title.replace("_", " "))
-        for name, told in table.items():
-            click.echo(f"  {name:<13} {told}")
+        for name, row in table.items():
+            click.echo(f"  {name:<13} {row}")
     click.echo(f"kernel: {KERNEL}")
 
 
@@ -251,30 +215,40 @@ def _run() -> None:
         cli.main(prog_name="polymask", standalone_mode=False)
     except click.exceptions.Abort:
         _stop()
+    except PolymaskError as error:
+        if "--json" in sys.argv:
+            _print_error(error.to_dict())
+        fail(with_advice(error), error.exit_code)
     except click.ClickException as error:
-        with _telling():
+        if "--json" in sys.argv:
+            _print_error(_of_usage(error))
+        with standing():
             error.show()
         sys.exit(error.exit_code)
     except UnicodeEncodeError as error:
         if error.encoding == "utf-8":
             raise
-        _fail(f"{error.object!r} cannot be a file name in this locale; set PYTHONUTF8=1", 2)
+        fail(f"{error.object!r} cannot be a file name in this locale; set PYTHONUTF8=1", 2)
     except OSError as error:  # stdout, full: what was to be done is done
-        _drop(sys.stdout)
-        _fail(f"{error.filename or 'stdout'}: {error.strerror or error}", Unavailable.exit_code)
+        drop(sys.stdout)
+        fail(f"{error.filename or 'stdout'}: {error.strerror or error}", Unavailable.exit_code)
 
 
-def _drop(stream: TextIO) -> None:
-    """Let what a stream could not take go nowhere, or the interpreter would fail on it once more."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+def _of_usage(error: click.ClickException) -> dict[str, Any]:
+    """A mistake in the command itself, as errors are printed for `--json`."""
+    wrong = InputError(error.format_message(), exit_code=error.exit_code)
+    return wrong.to_dict() | {"kind": type(error).__name__}
+
+
+def _print_error(error: dict[str, Any]) -> None:
+    with suppress(OSError):
+        click.echo(json.dumps({"error": error}, ensure_ascii=False))
 
 
 def _stop() -> NoReturn:
     """Leave at once: calls under way must not hold the process, and the next run finishes what they did."""
-    with _telling():
-        click.echo(signals.WORD, err=True)
+    with standing():
+        click.echo(signals.INTERRUPTED, err=True)
     with suppress(OSError):
         sys.stdout.flush()
     signals.end()

@@ -8,13 +8,21 @@ from typing import Any
 import click
 
 from polymask.api import examine, restore
-from polymask.cli.flags import FROM, IMAGES, JSON, LABELS, NO_BAR, QUIET, WORKERS, limit_flags, rule_flags
-from polymask.cli.tables import comparison_text, statistics_text
-from polymask.cli.terminal import Bar, emphasized, styled
+from polymask.cli.flags import (
+    JSON,
+    NO_BAR,
+    QUIET,
+    WORKERS,
+    GroupedCommand,
+    extra,
+    option_named,
+    reading_flags,
+    rule_flags,
+)
+from polymask.cli.terminal import Bar, emphasized, fail, styled, with_advice
+from polymask.cli.text import comparison_text, statistics_text
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
-from polymask.labels.label_map import LabelMap
-from polymask.labels.palettes import PALETTES
 from polymask.parallel.pool import available
 
 
@@ -22,18 +30,11 @@ def _print_json(document: dict[str, Any]) -> None:
     click.echo(json.dumps(document, ensure_ascii=False))
 
 
-def _label_map(path: str | None) -> LabelMap | None:
-    return LabelMap.load(path) if path else None
-
-
-@click.command("compare")
+@click.command("compare", cls=GroupedCommand)
 @click.argument("truth")
 @click.argument("other")
-@FROM
-@IMAGES
-@LABELS
-@click.option("--with-background", is_flag=True, help="Count background as a label.")
-@limit_flags
+@reading_flags
+@extra("--with-background", is_flag=True, help="Count background as a label.")
 @WORKERS
 @NO_BAR
 @JSON
@@ -41,7 +42,6 @@ def compare_command(
     truth: str,
     other: str,
     *,
-    labels: str | None,
     workers: int | None,
     as_json: bool,
     quiet: bool,
@@ -60,9 +60,7 @@ def compare_command(
     from polymask.analysis.compare import compare
 
     with Bar(quiet=quiet) as bar:
-        result = compare(
-            truth, other, _label_map(labels), workers=workers or available(), progress=bar, **options
-        )
+        result = compare(truth, other, workers=workers or available(), progress=bar, **options)
     if as_json:
         _print_json(result.to_dict())
     else:
@@ -71,21 +69,17 @@ def compare_command(
         sys.exit(1)
 
 
-@click.command("verify")
+@click.command("verify", cls=GroupedCommand)
 @click.argument("dest")
-@click.option("--source", metavar="SOURCE", help="Annotations to verify any tool's masks against.")
-@FROM
-@IMAGES
-@LABELS
+@extra("--source", metavar="SOURCE", help="Annotations to verify any tool's masks against.")
+@reading_flags
 @rule_flags("with --source, where no manifest tells: ")
-@limit_flags
 @NO_BAR
 @JSON
 def verify_command(
     dest: str,
     *,
     source: str | None,
-    labels: str | None,
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -102,7 +96,7 @@ def verify_command(
     from polymask.analysis.verify import failures_text
 
     with Bar(quiet=quiet) as bar:
-        report = examine(dest, source=source, labels=_label_map(labels), progress=bar, **options)
+        report = examine(dest, source=source, progress=bar, **options)
     if as_json:
         failures = [{"name": failure.name, "reason": failure.reason} for failure in report.failures]
         _print_json(
@@ -115,7 +109,8 @@ def verify_command(
             }
         )
     if report.failed:
-        raise ProofError(failures_text(report, dest))
+        error = ProofError(failures_text(report, dest), advice="" if report.notes else None)
+        fail(with_advice(error), error.exit_code)
     if is_dataloop(dest) and not as_json:
         click.echo(f"{report.unchanged:,} masks on {report.images:,} items are what they claim to be.")
     elif not as_json:
@@ -123,18 +118,13 @@ def verify_command(
         click.echo("\n".join([f"{report.images:,} masks are what the {against}.", *report.notes]))
 
 
-@click.command("stats")
+@click.command("stats", cls=GroupedCommand)
 @click.argument("path")
-@FROM
-@IMAGES
-@LABELS
-@limit_flags
+@reading_flags
 @WORKERS
 @NO_BAR
 @JSON
-def stats_command(
-    path: str, *, labels: str | None, workers: int | None, as_json: bool, quiet: bool, **options: Any
-) -> None:
+def stats_command(path: str, *, workers: int | None, as_json: bool, quiet: bool, **options: Any) -> None:
     """Count instances and painted pixels by label, of annotations or of a folder of masks.
 
     \b
@@ -144,22 +134,18 @@ def stats_command(
     from polymask.analysis.stats import stats
 
     with Bar(quiet=quiet) as bar:
-        found = stats(
-            path, labels=_label_map(labels), workers=workers or available(), progress=bar, **options
-        )
+        statistics = stats(path, workers=workers or available(), progress=bar, **options)
     if as_json:
-        _print_json(found.to_dict())
+        _print_json(statistics.to_dict())
     else:
-        click.echo(emphasized(statistics_text(found)))
+        click.echo(emphasized(statistics_text(statistics)))
 
 
-@click.command("preview")
+@click.command("preview", cls=GroupedCommand)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("-o", "--output", required=True, metavar="FILE", help="The HTML file to write.")
-@FROM
-@click.option("--images", metavar="DIR", help="Where the pictures are, if not beside; else all is on gray.")
-@LABELS
-@click.option(
+@extra("-o", "--output", required=True, metavar="FILE", help="The HTML file to write.")
+@reading_flags
+@extra(
     "--limit",
     type=click.IntRange(1),
     default=1200,
@@ -167,7 +153,7 @@ def stats_command(
     metavar="N",
     help="The most images to show; the others are counted.",
 )
-@click.option(
+@extra(
     "--max-mb",
     type=click.FloatRange(min=0, min_open=True),
     default=24.0,
@@ -175,15 +161,8 @@ def stats_command(
     metavar="N",
     help="The largest file, in megabytes.",
 )
-@click.option(
-    "--palette",
-    type=click.Choice(list(PALETTES)),
-    default="safe",
-    show_default=True,
-    help="Colors to begin with: color-blind safe, or the label map's own.",
-)
+@option_named("palette", help="Colors to begin with: color-blind safe, or the label map's own.")
 @rule_flags()
-@limit_flags
 @WORKERS
 @QUIET
 def preview_command(
@@ -212,10 +191,10 @@ def preview_command(
         click.echo(f"{shown}, {made.pictures:,} with their picture → {output}")
 
 
-@click.command("restore")
+@click.command("restore", cls=GroupedCommand)
 @click.argument("dest")
-@click.option("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
-@click.option("--dry-run", is_flag=True, help="Tell what would be put back; write nothing.")
+@extra("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
+@extra("--dry-run", is_flag=True, help="Tell what would be put back; write nothing.")
 @JSON
 def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: bool) -> None:
     """Put back the polygons that --delete-source deleted.
@@ -225,14 +204,14 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: b
     polymask restore dataloop://project/dataset --dry-run
 
     DEST is the folder of masks or the dataset that was converted. What is there already
-    stays as it is, so that it can be run again. A file that was changed since is told and left
-    alone; the others are put back.
+    stays as it is, so that it can be run again. A file that was changed since is
+    named and stays as it is; the others are put back.
     """
     report = restore(dest, journal=journal, dry_run=dry_run)
     if as_json:
         failures = [asdict(failure) for failure in report.failures]
-        told = {"restored": report.written, "there": report.unchanged, "failures": failures}
-        _print_json(told | {"notes": report.notes, "dry_run": dry_run})
+        counts = {"restored": report.written, "there": report.unchanged}
+        _print_json(counts | {"failures": failures, "notes": report.notes, "dry_run": dry_run})
     else:
         what = "polygons" if is_dataloop(dest) else "annotation files"
         done = "would be put back (dry run: nothing was written)" if dry_run else "put back"
@@ -246,11 +225,11 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: b
         sys.exit(report.exit_code)
 
 
-@click.command("emulate")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: a free one.")
-@click.option("--seed", metavar="COCO_OR_FOLDER", help="A COCO file or a folder of pictures to begin with.")
-@click.option("--images", metavar="DIR", help="The pictures of the COCO file.")
-@click.option("--store", metavar="DIR", help="Keep everything here, to go on with later.")
+@click.command("emulate", cls=GroupedCommand)
+@extra("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: a free one.")
+@extra("--seed", metavar="COCO_OR_FOLDER", help="A COCO file or a folder of pictures to begin with.")
+@extra("--images", metavar="DIR", help="The pictures of the COCO file.")
+@extra("--store", metavar="DIR", help="Keep everything here, to go on with later.")
 def emulate_command(*, port: int, seed: str | None, images: str | None, store: str | None) -> None:
     """Run a local Dataloop on loopback, to try and to test against.
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 STOPS = (signal.SIGINT, signal.SIGTERM)
 GRACE = 1.0  # seconds to stop in; the process ends within two
 _received: list[int] = []
-WORD = "polymask: interrupted; run the same command again to finish"
+INTERRUPTED = "polymask: interrupted; run the same command again to finish"
 
 
 def listen(*, connected: bool) -> None:
@@ -38,7 +38,7 @@ def leave(number: int, _: FrameType | None) -> NoReturn:
 
 
 def received() -> int:
-    """The signal that told this process to stop; 0 where none did, whatever was made of the exception."""
+    """The signal that asked this process to stop; 0 where none came, whatever was made of the exception."""
     return _received[-1] if _received else 0
 
 
@@ -60,15 +60,15 @@ def _end_in_time() -> None:
     Where the signal comes just before the thread begins to wait in the system, Python tells it only
     once the wait is over. The descriptor is written to at once, by the signal itself.
     """
-    told, tell = os.pipe()
-    os.set_blocking(tell, False)
-    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
-    threading.Thread(target=_end, args=(told,), daemon=True).start()
+    readable, writable = os.pipe()
+    os.set_blocking(writable, False)
+    signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    threading.Thread(target=_end, args=(readable,), daemon=True).start()
 
 
-def _end(told: int) -> NoReturn:
-    while (number := os.read(told, 1)[0]) not in STOPS:
+def _end(pipe: int) -> NoReturn:
+    while (number := os.read(pipe, 1)[0]) not in STOPS:
         pass
     time.sleep(GRACE)
-    os.write(2, WORD.encode() + b"\n")
+    os.write(2, INTERRUPTED.encode() + b"\n")
     leave(number, None)

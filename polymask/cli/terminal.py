@@ -3,17 +3,15 @@
 import os
 import sys
 import time
-from typing import Any, TextIO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn, TextIO
 
 import click
 
 from polymask.errors import PolymaskError
 
 SHORT = 1.0  # seconds; what is done by then needs no bar
-_POINTS_OUT = (
-    *("`", "--", "did you mean", "choose", "run ", "leave", "name ", "add ", "report this"),
-    *("by hand", "copy "),
-)
 
 
 class Bar:
@@ -88,14 +86,37 @@ def emphasized(text: str) -> str:
     return "\n".join(lines)
 
 
-def with_way_out(error: PolymaskError) -> str:
-    """An error's message; where it does not say what to do about it, its kind does.
+def with_advice(error: PolymaskError) -> str:
+    """An error as one line: where it is, what is wrong, and what to do about it.
 
     >>> from polymask import NotFound
-    >>> with_way_out(NotFound("a.json: no such file"))
+    >>> with_advice(NotFound("no such file", file="a.json"))
     'a.json: no such file; check the path'
     """
-    message = str(error)
-    if any(word in message for word in _POINTS_OUT):
-        return message
-    return f"{message}; {error.way_out}"
+    if error.special_advice is None:
+        return f"{error}; {error.usual_advice}"
+    return str(error)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Leave with an exit code and a line on stderr."""
+    with standing():
+        click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {message}", err=True)
+    sys.exit(code)
+
+
+@contextmanager
+def standing() -> Iterator[None]:
+    """Write to stderr; where it takes no more, a full disk say, the exit code still tells."""
+    try:
+        yield
+        sys.stderr.flush()
+    except OSError:
+        drop(sys.stderr)
+
+
+def drop(stream: TextIO) -> None:
+    """Let what a stream could not take go nowhere, or the interpreter would fail on it once more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

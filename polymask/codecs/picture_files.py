@@ -85,8 +85,11 @@ class PictureFinder:
         kept = [path for path in inside if _folders(path) & set(FOLDERS)] or inside
         if len(kept) > 1:
             raise InputError(
-                f"{name}: {len(kept)} pictures below {self.place.root} have this name, e.g. {kept[0]} and "
-                f"{kept[1]}; name the folder that holds the right ones with --images DIR"
+                (
+                    f"{name}: {len(kept)} pictures below {self.place.root} have this name, e.g. {kept[0]} "
+                    f"and {kept[1]}"
+                ),
+                advice="name the folder that holds the right ones with --images DIR",
             )
         return self.place.file(kept[0]) if kept else None
 

@@ -34,7 +34,7 @@ def frame_of(file: File) -> Frame:
         with file.open() as opened:
             return _frame_of(opened, file.path)
     except OSError as error:
-        raise InputError(f"{file.path}: the picture cannot be read: {error}") from None
+        raise InputError(f"the picture cannot be read: {error}", file=file.path) from None
 
 
 def frame_of_bytes(data: bytes, path: Location) -> Frame:
@@ -58,7 +58,7 @@ def _frame_of(opened: BinaryIO, path: Location) -> Frame:
             width, height = picture.size
             orientation = orientation_of(picture)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise error.within(file=path) from None
     return (width, height) if orientation in SIDEWAYS else (height, width)
 
 

@@ -37,7 +37,7 @@ def read_picture(path: Location, frame: Frame, *, limits: Limits | None = None) 
     except LimitError:
         raise
     except InputError as error:
-        raise InputError(f"{path}: {error}; replace it, or leave it out") from None
+        raise InputError(f"{error}", file=path, advice="replace it, or leave it out") from None
 
 
 def _pixels(picture: "Image.Image") -> NDArray[Any]:
@@ -104,8 +104,11 @@ def _is_reduced_while_read(picture: "Image.Image") -> bool:
 def _refuse_large(picture: "Image.Image", most: int) -> None:
     if picture.width * picture.height > most:
         raise InputError(
-            f"{picture.width:,} × {picture.height:,} px are too many for a {picture.format} picture to be "
-            f"shown, at most {most:,}; save it smaller, or as baseline JPEG, which is reduced while read"
+            (
+                f"{picture.width:,} × {picture.height:,} px are too many for a {picture.format} "
+                f"picture to be shown, at most {most:,}"
+            ),
+            advice="save it smaller, or as baseline JPEG, which is reduced while read",
         )
 
 

@@ -79,7 +79,7 @@ def opened_png(
     except PolymaskError:
         raise
     except DAMAGE as error:
-        reason = "not a PNG file" if str(error) == "not a PNG file" else f"a damaged PNG file: {error}"
+        reason = f"a damaged PNG file: {error}" if data.startswith(SIGNATURE) else "not a PNG file"
         raise FormatError(reason) from None
 
 

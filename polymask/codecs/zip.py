@@ -55,7 +55,7 @@ def _packed(name: str, parts: Iterable[bytes]) -> tuple[bytes, int, int]:
     for part in parts:
         size += len(part)
         if size > MOST_BYTES:
-            raise LimitError(f"{name}: over 4 GiB do not fit into a zip archive; use `--to index`")
+            raise LimitError(f"{name}: over 4 GiB do not fit into a zip archive", advice="use `--to index`")
         packed.append(stream.compress(part))
         checksum = zlib.crc32(part, checksum)
     return b"".join([*packed, stream.flush()]), checksum, size

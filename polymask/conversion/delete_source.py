@@ -62,7 +62,7 @@ def delete_accounted(plan: Plan, report: Report) -> None:
     _clear_stale(plan)
     data = _bytes(path)
     if sha256(data).hexdigest() != plan.source_sha256:
-        raise SourceChanged(f"{path} was changed while its masks were made; run again")
+        raise SourceChanged(f"{path} was changed while its masks were made", advice="run again")
     annotations = open_annotations(path, format=plan.options.from_, options=plan.options.reading)
     if annotations.without is None:
         raise SourceChanged(f"{path} is no longer a file that polygons can be taken out of")
@@ -146,14 +146,16 @@ def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: in
     Returns which of the file's attributes could not be kept.
     """
     if not is_restorable(after):
-        raise ProofError(f"{path}: what would be left of it is no annotation file; nothing was deleted")
+        raise ProofError("what would be left of it is no annotation file; nothing was deleted", file=path)
     real, digests = path.resolve(), (sha256(before).hexdigest(), sha256(after).hexdigest())
     backup = f"{BACKUP}/{digests[0]}.json"
     # Written anew even if it is there: the run that wrote it may have died before its name was durable.
     root.write(backup, before, durable=True, mode=real.stat().st_mode & 0o666)
     log = read_log(root)
     if log is None:
-        raise ProofError(f"{root.path / WORK} lost its journal meanwhile; nothing was deleted, run again")
+        raise ProofError(
+            f"{root.path / WORK} lost its journal meanwhile", advice="nothing was deleted, run again"
+        )
     log.note(
         "deleting",
         source=str(real),
@@ -163,7 +165,7 @@ def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: in
         polygons=deleted,
     )
     if _bytes(path) != before:
-        raise SourceChanged(f"{path} was changed meanwhile; nothing was deleted, run again")
+        raise SourceChanged(f"{path} was changed meanwhile", advice="nothing was deleted, run again")
     return replace_file(path, after, temporary=temporary_name(root, real, *digests))
 
 

@@ -117,8 +117,11 @@ def read_log(root: Root) -> Log | None:
         return Log(root, _unsealed(data))
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ProofError(
-            f"{root.path / JOURNAL} is damaged; the files as they were are in {root.path / BACKUP}: "
-            "put them back by hand, then move the journal away"
+            f"{root.path / JOURNAL} is damaged",
+            advice=(
+                f"the files as they were are in {root.path / BACKUP}: put them back by hand, then "
+                "move the journal away"
+            ),
         ) from None
 
 
@@ -213,8 +216,11 @@ def _earlier_lines(root: Root) -> list[Line]:
         return []
     if not lines or None in lines:
         raise ProofError(
-            f"{root.path / EARLIER_JOURNAL} is {'missing' if data is None else 'damaged'}; the files as they "
-            f"were are in {root.path / EARLIER_BACKUP}: put them back by hand, then move that folder away"
+            f"{root.path / EARLIER_JOURNAL} is {('missing' if data is None else 'damaged')}",
+            advice=(
+                f"the files as they were are in {root.path / EARLIER_BACKUP}: put them back by hand, "
+                "then move that folder away"
+            ),
         )
     return [line for line in lines if line]
 

@@ -85,7 +85,9 @@ class Dest:
 
     def refusal(self, path: str, problem: str) -> InputError:
         """The error for what is in the way at a path."""
-        return InputError(f"{self.root.path / path} {problem}; pass --overwrite, or choose another DEST")
+        return InputError(
+            f"{self.root.path / path} {problem}", advice="pass --overwrite, or choose another DEST"
+        )
 
 
 class DestCheck:
@@ -151,7 +153,8 @@ class DestCheck:
         for file in map(_file, chain(self.dest.shared, (path for path, _ in self._paths()))):
             if any(root.same(file, location) for location in self.inputs):
                 raise InputError(
-                    f"{root.path / file} is what is read; it would be written over: choose another DEST"
+                    f"{root.path / file} is what is read, and would be written over",
+                    advice="choose another DEST",
                 )
 
     def _look_at_shared(self, standing: Standing) -> None:
@@ -161,8 +164,8 @@ class DestCheck:
         self._look_at_tables(others)
         if others and any("#" in entries[name]["mask"] for name in others):
             raise InputError(
-                f"{root.path} holds {len(others)} more images in the same file; "
-                "convert all of them in one run, or choose another DEST"
+                f"{root.path} holds {len(others)} more images in the same file",
+                advice="convert all of them in one run, or choose another DEST",
             )
         for path in self.dest.shared:
             if root.holds(path) and not (root.holds(MANIFEST) or self.overwrite or standing.resumes):
@@ -178,8 +181,8 @@ class DestCheck:
             raise self.dest.refusal(other_maps[0], "holds another label map")
         if other_maps and (count := len(list(others))):
             raise InputError(
-                f"{root.path} holds {count} more masks under another label map; "
-                "convert them too, or choose another DEST"
+                f"{root.path} holds {count} more masks under another label map",
+                advice="convert them too, or choose another DEST",
             )
 
     def _look_at(self, path: str, name: str, standing: Standing) -> None:

@@ -23,6 +23,7 @@ from polymask.conversion.folder_sink import Batch
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.plan import Plan, join_plan
 from polymask.errors import InputError, SourceChanged, Unavailable
+from polymask.labels.as_label_map import is_path
 from polymask.parallel.dask_cluster import Cluster, lost
 from polymask.parallel.pool import THREADS, in_chunks, spawned
 from polymask.storage.source_files import Place
@@ -63,7 +64,7 @@ def workplace(
     """
     options = plan.options
     if executor is not None and options.scheduler:
-        raise InputError("an executor and --scheduler are two places to work; leave one out")
+        raise InputError("an executor and --scheduler are two places to work", advice="leave one out")
     if options.scheduler:
         _refuse_unshared(plan)
         with Cluster(options.scheduler) as workers:
@@ -85,7 +86,9 @@ def _refuse_unshared(plan: Plan) -> None:
     if isinstance(source, Path) and source.exists() and not (source.is_file() or source.is_dir()):
         raise InputError(f"{source} can be read once only; other processes need a file")
     if not _is_shared(plan):
-        raise InputError("memory:// is one process's own: leave the executor out, or name another place")
+        raise InputError(
+            "memory:// is one process's own", advice="leave the executor out, or name another place"
+        )
 
 
 def _locations(plan: Plan) -> list[Location]:
@@ -135,10 +138,12 @@ def _result(future: "Future[Batch]", executor: Executor) -> Batch:
             getattr(executor, "look", lambda: None)()
         except lost() as error:
             raise Unavailable(
-                f"the workers are gone ({error}); run the same command again to finish"
+                f"the workers are gone ({error})", advice="run the same command again to finish"
             ) from None
         except (ImportError, AttributeError) as error:
-            raise InputError(f"a worker has another polymask or none ({error}); {install()}") from None
+            raise InputError(
+                f"a worker has another polymask or none ({error})", advice=f"{install()}"
+            ) from None
 
 
 def errand_of(plan: Plan, convert: Convert) -> Errand:
@@ -153,7 +158,7 @@ def errand_of(plan: Plan, convert: Convert) -> Errand:
         options=replace(
             options,
             images=_in_full(options.images),
-            labels=_in_full(options.labels),
+            labels=_in_full(options.labels) if is_path(options.labels) else options.labels,
             scheduler=None,
             workers=1,
         ),
@@ -163,7 +168,7 @@ def errand_of(plan: Plan, convert: Convert) -> Errand:
     )
 
 
-def _in_full(place: str | Path | None) -> str | Path | None:
+def _in_full(place: str | Location | None) -> str | Location | None:
     location = located(place) if place is not None else None
     return location.absolute() if isinstance(location, Path) else place
 
@@ -177,7 +182,7 @@ def _content(plan: Plan) -> str:
 def run_errand(version: str, sent: bytes, indices: Sequence[int]) -> Batch:
     """Convert some images of an errand in this process; what is sent is opened by its own version only."""
     if version != __version__:
-        raise InputError(f"a worker has polymask {__version__}; {install(version)}")
+        raise InputError(f"a worker has polymask {__version__}", advice=install(version))
     errand: Errand = pickle.loads(sent)  # noqa: S301 - as an executor does with all it is sent
     return _converted(_plan_of(errand), errand.convert, indices)
 
@@ -204,7 +209,9 @@ def _joined(errand: Errand) -> Plan:
         )
     plan = join_plan(errand.source, errand.dest, errand.options, resumes=errand.resumes)
     if _content(plan) != errand.content:
-        raise SourceChanged(f"{errand.source} or its labels are not what was planned with; run again")
+        raise SourceChanged(
+            f"{errand.source} or its labels are not what was planned with", advice="run again"
+        )
     return plan
 
 

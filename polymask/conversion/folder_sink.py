@@ -108,9 +108,12 @@ class FolderSink:
         if known <= present:
             return None
         raise InputError(
-            f"{record.name} lacks instances that its mask was made of, and has others; if they were deleted, "
-            f"choose another DEST for what is there now, or put them back first: `polymask restore "
-            f"{self.root.path}` does, or names the backup to merge by hand if the file was edited since"
+            f"{record.name} lacks instances that its mask was made of, and has others",
+            advice=(
+                "if they were deleted, choose another DEST for what is there now, or put them back "
+                f"first: `polymask restore {self.root.path}` does, or names the backup to merge by "
+                "hand if the file was edited since"
+            ),
         )
 
     def write(self, drawn: Drawn) -> bool:

@@ -5,126 +5,207 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from polymask.errors import InputError, unknown
-from polymask.formats import ReadOptions
-from polymask.formats.reading.choice import Choice
-from polymask.limits import LIMITS, Limits
+from polymask.errors import InputError
+from polymask.flag import flag_of, option, spelled
+from polymask.formats.options import ReadingOptions
+from polymask.labels.palettes import PALETTES
+from polymask.layouts import LAYOUTS, STUFF_LAYOUT, Layout
+from polymask.limits import Limits
 from polymask.model import Frame
-from polymask.painting.painting import Rules
+from polymask.painting.painting import CROWD_RULES, HOLE_RULES, OVERLAP_RULES, Rules
 from polymask.parallel.shards import Shard
-from polymask.storage.urls import located
-from polymask.validation import as_frame, as_names, whole
+from polymask.raster import PIXEL_RULES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConvertOptions(Limits):
+class ConvertOptions(ReadingOptions):
     """The flags of `polymask convert`, with underscores; `from_` is `--from`.
 
-    Those of `Limits` are among them. `size` is (height, width) in pixels. `only` and `where`
-    choose labels and images, `creator` and `status` a dataset's annotations; one text is one of
-    them. `shard` is one part of several, as "2/4". Whole numbers may be numpy's. Raises
-    `InputError` for values of another kind.
+    Those of `ReadingOptions` are among them. `size` is (height, width) in pixels. `only` and `where`
+    choose labels and images, `creator` and `status` a dataset's annotations; a single text counts as
+    a list of it. `priority` is one text with commas, or several labels. `shard` is one part of several, as
+    "2/4". Whole numbers may be numpy's. Raises `InputError` for values of another kind.
 
-    >>> ConvertOptions(only="sea", size=[60, 80]).only
-    ('sea',)
+    >>> ConvertOptions(only="sea", size=[60, 80], priority="sea, boat").priority
+    ('sea', 'boat')
     """
 
-    from_: str | None = None
-    to: str = "index"
-    images: str | Path | None = None
-    labels: str | Path | None = None
-    ids: str = "contiguous"
-    only: Sequence[str] = ()
-    where: Sequence[str] = ()
-    shard: Shard | str | None = None
-    overlap: str = "last"
-    priority: Sequence[str] = ()
-    max_conflict: float | None = None
-    pixel_rule: str = "center"
-    holes: str | None = None
-    crowd: str = "keep"
-    border: int = 0
-    instances: bool = False
-    stuff: Sequence[str] = ()
-    size: Frame | None = None
-    split: str = "train"
-    split_ratio: str | Sequence[float] | None = None
-    seed: int = 0
-    copy_images: bool = False
-    skip_invalid: bool = False
-    label_attribute: str | None = None
-    default_label: str | None = None
-    boxes: bool = False
-    annotator: str | None = None
-    workers: int = 1
-    scheduler: str | None = None
-    palette: str = "safe"
-    overwrite: bool = False
-    dry_run: bool = False
-    delete_source: bool = False
-    max_delete: int | None = None
-    filter: str | Path | None = None
-    journal: str | Path | None = None
-    check_images: bool = False
-    predictions: str = "skip"
-    min_confidence: float | None = None
-    creator: Sequence[str] = ()
-    status: Sequence[str] = ()
-    annotated_only: bool = False
-    add_labels: bool = False
+    filter: str | Path | None = option(
+        "A query (DQL, JSON) that chooses a dataset's items.",
+        "read",
+        default=None,
+        metavar="FILE",
+        dest="dataset",
+    )
+    check_images: bool = option(
+        "Download every picture of a dataset and compare its size.",
+        "read",
+        default=False,
+        kind="switch",
+        dest="dataset",
+    )
+    pixel_rule: str = option(
+        "Which pixels belong to a polygon.",
+        "painted",
+        default="center",
+        choices=tuple(PIXEL_RULES),
+        dest="both",
+    )
+    overlap: str = option(
+        "Who owns a pixel that several labels claim.",
+        "painted",
+        default="last",
+        choices=tuple(OVERLAP_RULES),
+        index_only=True,
+    )
+    priority: Sequence[str] = option(
+        "Labels, the first on top, for --overlap priority; repeat it for labels with commas.",
+        "painted",
+        default=(),
+        metavar="A,B,C",
+        repeatable=True,
+        index_only=True,
+    )
+    holes: str | None = option(
+        "What several rings of an instance mean, if not as the format says.",
+        "painted",
+        default=None,
+        choices=HOLE_RULES,
+    )
+    crowd: str = option(
+        "What becomes of regions marked as a crowd.",
+        "painted",
+        default="keep",
+        choices=CROWD_RULES,
+        index_only=True,
+        harmless=("skip",),
+    )
+    border: int = option(
+        "A void ring, N px wide on both sides of instance boundaries.",
+        "painted",
+        default=0,
+        kind="whole",
+        least=0,
+        metavar="N",
+        index_only=True,
+    )
+    size: Frame | None = option(
+        "Scale to this size, in pixels, before drawing.", "painted", default=None, kind="frame", metavar="WxH"
+    )
+    ids: str = option(
+        "Pixel values: 1…N in the label map's order, or the source's category ids.",
+        "painted",
+        default="contiguous",
+        choices=("contiguous", "source"),
+    )
+    instances: bool = option(
+        "Write instance ids too.", "painted", default=False, kind="switch", index_only=True
+    )
+    stuff: Sequence[str] = option(
+        "This label has no instances of its own, in coco-panoptic masks; repeatable.",
+        "painted",
+        default=(),
+        metavar="LABEL",
+        repeatable=True,
+    )
+    palette: str = option(
+        "Colors of overlays: color-blind safe, or the label map's own (VOC's, if it names none).",
+        "painted",
+        default="safe",
+        choices=tuple(PALETTES),
+    )
+    to: str = option(
+        ", ".join(LAYOUTS) + ".", "dest", default="index", metavar="LAYOUT", completions=LAYOUTS, dest="both"
+    )
+    copy_images: bool = option("Copy the pictures beside the masks.", "dest", default=False, kind="switch")
+    split: str = option("The split that the images belong to.", "dest", default="train", metavar="NAME")
+    split_ratio: str | Sequence[float] | None = option(
+        "Shares of train, val and test, e.g. 0.8,0.1,0.1, instead of --split.",
+        "dest",
+        default=None,
+        metavar="A,B,C",
+    )
+    seed: int = option("Draws the splits.", "dest", default=0, kind="whole", metavar="N")
+    add_labels: bool = option(
+        "Add labels of masks to a recipe that lacks them.",
+        "dest",
+        default=False,
+        kind="switch",
+        dest="dataset",
+    )
+    overwrite: bool = option(
+        "Replace what is there and differs.", "safety", default=False, kind="switch", dest="both"
+    )
+    dry_run: bool = option("Do everything but write.", "safety", default=False, kind="switch", dest="both")
+    delete_source: bool = option(
+        "Delete the polygons that proven masks account for.",
+        "safety",
+        default=False,
+        kind="switch",
+        dest="both",
+    )
+    max_delete: int | None = option(
+        "Delete no more polygons than this.",
+        "safety",
+        default=None,
+        kind="whole",
+        least=0,
+        metavar="N",
+        dest="both",
+    )
+    journal: str | Path | None = option(
+        "Where a dataset's journal and backup lie.",
+        "safety",
+        default=None,
+        metavar="DIR",
+        unset="the user's state folder",
+        dest="dataset",
+    )
+    max_conflict: float | None = option(
+        "Exit 1 when more of the labeled pixels than this are claimed by several labels.",
+        "safety",
+        default=None,
+        kind="number",
+        least=0,
+        most=100,
+        metavar="PERCENT",
+    )
+    workers: int = option(
+        "Processes; calls at once, for datasets.",
+        "scale",
+        default=1,
+        kind="whole",
+        least=1,
+        metavar="N",
+        unset="the processors",
+        dest="both",
+    )
+    shard: Shard | str | None = option(
+        "Convert one of N parts only, so that N processes or machines share the work.",
+        "scale",
+        default=None,
+        metavar="I/N",
+        dest="both",
+    )
+    scheduler: str | None = option(
+        "Work on the Dask cluster of the scheduler there, e.g. tcp://10.0.0.5:8786.",
+        "scale",
+        default=None,
+        metavar="ADDRESS",
+    )
 
     def __post_init__(self) -> None:
-        for name in ("to", "ids", "overlap", "pixel_rule", "crowd", "split"):
-            if not isinstance(given := getattr(self, name), str):
-                raise InputError(f"{name} is the name of one, not {given!r}")
-        for name in ("only", "where", "priority", "stuff", "creator", "status"):
-            object.__setattr__(self, name, as_names(name, getattr(self, name)))
-        for name, least in _LEAST.items():
-            object.__setattr__(self, name, _number(name, getattr(self, name), least))
-        if self.max_delete is not None:
-            object.__setattr__(self, "max_delete", _number("max_delete", self.max_delete, 0))
+        ReadingOptions.__post_init__(self)  # which `super` does not find where there are slots
+        object.__setattr__(self, "priority", split_priority(self.priority))
         if self.shard is not None:
             object.__setattr__(self, "shard", Shard.parse(self.shard))
-        if self.size is not None:
-            object.__setattr__(self, "size", as_frame(self.size, where="size: "))
         if not isinstance(self.split_ratio, str | None):
             object.__setattr__(self, "split_ratio", tuple(float(share) for share in self.split_ratio))
-        _ = self.choice  # which refuses values that are none
-
-    @property
-    def limits(self) -> Limits:
-        """How large the input may be."""
-        return Limits(**{name: getattr(self, name) for name in LIMITS})
 
     @property
     def part(self) -> Shard | None:
         """The one part of the images that is wanted, or None for all."""
         return Shard.parse(self.shard) if self.shard is not None else None
-
-    @property
-    def choice(self) -> Choice:
-        """Which of a dataset's annotations are taken."""
-        return Choice(
-            predictions=self.predictions,
-            min_confidence=self.min_confidence,
-            creator=self.creator,
-            status=self.status,
-            annotated_only=self.annotated_only,
-        )
-
-    @property
-    def reading(self) -> ReadOptions:
-        """The part that a reader of annotations is asked."""
-        return ReadOptions(
-            limits=self.limits,
-            skip_invalid=self.skip_invalid,
-            images=located(self.images) if self.images is not None else None,
-            label_attribute=self.label_attribute,
-            default_label=self.default_label,
-            boxes=self.boxes,
-            choice=self.choice,
-            annotator=self.annotator,
-        )
 
     def rules(self) -> Rules:
         """The part that decides which pixels are painted."""
@@ -137,27 +218,56 @@ class ConvertOptions(Limits):
             holes=self.holes,
         )
 
+    def refuse_dataset(self) -> None:
+        """Raise `InputError` for options that only a dataset takes."""
+        for each in fields(self):
+            if flag_of(each).dest == "dataset" and getattr(self, each.name):
+                raise InputError(f"{spelled(each.name)} is for datasets (dataloop://…)")
 
-_LEAST = {"border": 0, "seed": None, "workers": 1, **dict.fromkeys(LIMITS, 1)}
+    def refuse_folder(self) -> None:
+        """Raise `InputError` for options that make no sense where every label keeps a mask of its own."""
+        for each in fields(self):
+            if flag_of(each).dest == "folder" and getattr(self, each.name) != each.default:
+                raise InputError(
+                    f"{spelled(each.name)} does not go with a dataset as DEST: there, each label has its "
+                    "own mask"
+                )
+
+    def refuse_without_effect(self, layout: Layout) -> None:
+        """Raise `InputError` for options that a layout would leave without effect."""
+        if self.stuff and self.to != STUFF_LAYOUT:
+            raise InputError(
+                (f"--stuff has no effect on the layout `{self.to}`, which does not tell stuff from things"),
+                advice=f"leave it out, or use `--to {STUFF_LAYOUT}`",
+            )
+        for each in fields(self) if not layout.INDEX else ():
+            flag, value = flag_of(each), getattr(self, each.name)
+            if flag.index_only and value != each.default and value not in flag.harmless:
+                raise InputError(
+                    (
+                        f"{spelled(each.name)} has no effect on the layout `{self.to}`, where each label has "
+                        "its own mask"
+                    ),
+                    advice="leave it out, or choose a layout of index masks (`polymask formats` lists them)",
+                )
 
 
-def _number(name: str, given: Any, least: int | None) -> int:
-    number = whole(given)
-    if number is None or (least is not None and number < least):
-        above = "" if least is None else f", {least} or more"
-        raise InputError(f"{name} is a whole number{above}, not {given!r}")
-    return number
+def split_priority(labels: Sequence[str]) -> tuple[str, ...]:
+    """One text is a list with commas; of several, each is one label, commas and all.
+
+    >>> split_priority(["cat, dog"]), split_priority(["cat, black", "dog"])
+    (('cat', 'dog'), ('cat, black', 'dog'))
+    """
+    return tuple(label.strip() for label in labels[0].split(",")) if len(labels) == 1 else tuple(labels)
 
 
-def chosen_options(given: dict[str, Any]) -> ConvertOptions:
-    """Options by name; raises `InputError` for a name that there is not, with the nearest that there is.
+def chosen_options(options: Any, *, limits: Limits | None = None) -> ConvertOptions:
+    """Options by name; `limits` are those that are not named themselves.
+
+    Raises `InputError` for a name that there is not, with the nearest that there is.
 
     >>> chosen_options({"overlaps": "first"})
     Traceback (most recent call last):
     polymask.errors.InputError: no option 'overlaps'; did you mean 'overlap'? There are: ...
     """
-    known = [f.name for f in fields(ConvertOptions)]
-    for name in given:
-        if name not in known:
-            raise InputError(unknown("option", name, known))
-    return ConvertOptions(**given)
+    return ConvertOptions.of(options, limits=limits)

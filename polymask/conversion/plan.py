@@ -21,8 +21,9 @@ from polymask.errors import Denied, FormatError, InputError, LabelError, unknown
 from polymask.formats import Annotations, open_annotations
 from polymask.formats.coco.cutting import is_restorable
 from polymask.formats.reading.needed_pictures import require_pictures
+from polymask.labels.as_label_map import as_label_map, is_path
 from polymask.labels.label_map import LabelMap, from_categories, unknown_label
-from polymask.layouts import Layout, LayoutOptions, layout_named, refuse_without_effect
+from polymask.layouts import Layout, LayoutOptions, layout_named
 from polymask.layouts.common.splits import split_options
 from polymask.limits import LIMITS
 from polymask.model import ImageRecord, Skipped
@@ -157,14 +158,14 @@ def _dest_check(
         folder,
         [annotations.names[index] for index in indices],
         fingerprint=_fingerprint(annotations, folder.options.label_map, options),
-        inputs=[annotations.path, *([located(options.labels)] if options.labels else [])],
+        inputs=[annotations.path, *([located(options.labels)] if is_path(options.labels) else [])],
         overwrite=options.overwrite,
     )
 
 
 def _fingerprint(annotations: Annotations, label_map: LabelMap, options: ConvertOptions) -> dict[str, Any]:
     """What makes a run the same run as one that did not finish."""
-    plain = asdict(options) | {"images": str(options.images), "labels": None}
+    plain = asdict(replace(options, labels=None, images=None)) | {"images": str(options.images)}
     lasting = {name: value for name, value in plain.items() if name not in _ANY_TIME}
     lasting["source"] = str(annotations.path.absolute())
     lasting["label_map"] = sha256(label_map.to_json()).hexdigest()
@@ -173,7 +174,7 @@ def _fingerprint(annotations: Annotations, label_map: LabelMap, options: Convert
 
 
 def _opened(source: str | Location | Annotations, options: ConvertOptions) -> Annotations:
-    refuse_without_effect(layout_named(options.to), options)
+    options.refuse_without_effect(layout_named(options.to))
     if options.size:
         options.reading.limits.check_frame("--size", options.size)
     if isinstance(source, Annotations):
@@ -202,18 +203,18 @@ def _label_choice(annotations: Annotations, options: ConvertOptions) -> LabelCho
     known = {*annotations.used, *(name for name, _ in annotations.categories)}
     for name in (*options.only, *options.priority):
         if name not in known and name not in label_map:
-            raise LabelError(unknown_label(name, sorted(known)))
+            raise unknown_label(name, sorted(known))
     return LabelChoice(label_map=label_map, only=frozenset(options.only))
 
 
 def _label_map(annotations: Annotations, options: ConvertOptions) -> LabelMap:
     if options.ids not in ("contiguous", "source"):
-        raise InputError(unknown("ids", options.ids, ("contiguous", "source")))
+        raise unknown("ids", options.ids, ("contiguous", "source"))
     if options.labels is None:
         return from_categories(annotations.categories, ids=options.ids)
     if options.ids == "source":
-        raise InputError("--ids source and --labels are two ways to number labels; leave one out")
-    return LabelMap.load(options.labels)
+        raise InputError("--ids source and --labels are two ways to number labels", advice="leave one out")
+    return as_label_map(options.labels)
 
 
 def _unknown_labels(
@@ -225,8 +226,9 @@ def _unknown_labels(
         reason = f"{unknown_label(name, labels.label_map.names)} ({instances} instances)"
         if not options.skip_invalid:
             raise LabelError(
-                f"{reason}; add it to the --labels file, paint it as another (`{name} -> other`), "
-                "or leave it out with --skip-invalid"
+                reason,
+                advice=f"add it to the --labels file, paint it as another (`{name} -> other`), "
+                "or leave it out with --skip-invalid",
             )
         yield Skipped(name, reason)
 
@@ -247,7 +249,7 @@ def _layout_options(annotations: Annotations, labels: LabelChoice, options: Conv
     )
     layout_named(options.to).check(layout_options)
     if options.copy_images and options.images is None and annotations.picture is None:
-        raise InputError("--copy-images needs to know where the pictures are: add --images DIR")
+        raise InputError("--copy-images needs to know where the pictures are", advice="add --images DIR")
     return layout_options
 
 
@@ -265,23 +267,26 @@ def refuse_undeletable(annotations: Annotations, dest: Location, layout: str) ->
     for place in (annotations.path, dest):
         if isinstance(place, Url):
             raise InputError(
-                "--delete-source is for disks: a store cannot replace a file only if it is unchanged; "
-                f"copy {place} here, or leave --delete-source out"
+                "--delete-source is for disks: a store cannot replace a file only if it is unchanged",
+                advice=f"copy {place} here, or leave --delete-source out",
             )
     if annotations.without is None or not annotations.path.is_file():
         raise InputError(
-            "--delete-source takes polygons out of a COCO file with `images` and `annotations`; this "
-            "source is none: leave --delete-source out"
+            "--delete-source takes polygons out of a COCO file with `images` and `annotations`",
+            advice="this source is none: leave --delete-source out",
         )
     assert isinstance(annotations.path, Path)
     if annotations.path.stat().st_size > MOST_BYTES:
         raise InputError(
-            f"{annotations.path} is too large for --delete-source, which needs its file in memory twice "
-            f"(at most {MOST_BYTES >> 30} GiB); split it first"
+            (
+                f"{annotations.path} is too large for --delete-source, which needs its file in memory "
+                f"twice (at most {MOST_BYTES >> 30} GiB)"
+            ),
+            advice="split it first",
         )
     if layout not in PROVABLE:
         raise InputError(
-            f"--delete-source goes with --to {', '.join(PROVABLE)}; convert to one of them first"
+            f"--delete-source goes with --to {', '.join(PROVABLE)}", advice="convert to one of them first"
         )
 
 
@@ -295,13 +300,15 @@ def rehearse(path: Location, dest: Location) -> str:
     assert isinstance(dest, Path)
     real = path.resolve()
     if real.is_relative_to((dest / WORK).resolve()):
-        raise InputError(f"{path} lies in {dest / WORK}, which is polymask's own; move it elsewhere first")
+        raise InputError(
+            f"{path} lies in {dest / WORK}, which is polymask's own", advice="move it elsewhere first"
+        )
     if not os.access(real.parent, os.W_OK | os.X_OK):
         raise Denied(f"{real.parent} cannot be written to, so {path} cannot be replaced")
     data = read_whole(path)
     if not is_restorable(data):
         raise FormatError(
-            f"{path}: --delete-source could not put it back: no `images` and `annotations` in it"
+            "--delete-source could not put it back: no `images` and `annotations` in it", file=path
         )
     if dest.is_dir():
         read_log(Root(dest))

@@ -36,7 +36,7 @@ def restore_folder(dest: Location, *, dry_run: bool = False) -> Report:
     """
     if isinstance(dest, Url):
         raise InputError(
-            f"{dest}: nothing is deleted from a store, so nothing can be restored; name a folder"
+            f"{dest}: nothing is deleted from a store, so nothing can be restored", advice="name a folder"
         )
     root = Root(dest)
     if not dest.is_dir():
@@ -50,8 +50,11 @@ def _log_of(root: Root) -> Log:
     log = read_log(root)
     if log is None and speaks_of_deletions(root):
         raise ProofError(
-            f"{root.path / JOURNAL} is missing, though polygons may have been deleted from here; the files "
-            f"as they were are in {root.path / WORK / 'backup'}, if they are: put them back by hand"
+            f"{root.path / JOURNAL} is missing, though polygons may have been deleted from here",
+            advice=(
+                f"the files as they were are in {root.path / WORK / 'backup'}, if they are: put them "
+                "back by hand"
+            ),
         )
     return log or Log(root, [])
 
@@ -63,7 +66,7 @@ class _Undo:
         self.root, self.log, self.dry_run, self.notes = root, log, dry_run, list[str]()
         self.deletions = log.all_deletions
         if not self.deletions and not log.lost:
-            raise NotFound(f"{root.path}: nothing was deleted from here")
+            raise NotFound("nothing was deleted from here", file=root.path)
 
     def report(self) -> Report:
         """Undo all deletions; what went wrong with a source is reported when all others are done."""
@@ -104,8 +107,8 @@ class _Undo:
                 make_lasting(Path(deletion.source))  # a restore before may have died on the way
             elif current != deletion.before and not deletion.undone:
                 raise SourceChanged(
-                    f"{deletion.source} was changed since its polygons were deleted; "
-                    f"merge it with {self.root.path / deletion.backup} by hand"
+                    f"{deletion.source} was changed since its polygons were deleted",
+                    advice=f"merge it with {self.root.path / deletion.backup} by hand",
                 )
             self._note(deletion)
         return changed
@@ -119,14 +122,14 @@ class _Undo:
             if all(deletion.undone for deletion in deletions):
                 return ""
             backup = self.root.path / deletions[-1].backup
-            raise NotFound(f"{error}; as it was, it is {backup}: copy it there") from None
+            raise NotFound(f"{error}", advice=f"as it was, it is {backup}: copy it there") from None
 
     def _put_back(self, deletion: Deletion) -> None:
         path, backup = Path(deletion.source), self.root.read(deletion.backup)
         if backup is None or sha256(backup).hexdigest() != deletion.before:
             raise ProofError(
-                f"{self.root.path / deletion.backup} is missing or damaged, and {path} was left as it is; "
-                "put it back from a copy of your own (its name is its SHA-256)"
+                (f"{self.root.path / deletion.backup} is missing or damaged, and {path} was left as it is"),
+                advice="put it back from a copy of your own (its name is its SHA-256)",
             )
         data = read_whole(path)
         if self.dry_run:
@@ -134,7 +137,7 @@ class _Undo:
         if not (is_restorable(data) and is_restorable(backup)):  # a folder from elsewhere may name any file
             raise FormatError(f"{path} is no annotation file, but the journal names it; it was left as it is")
         if sha256(data).hexdigest() != deletion.after:
-            raise SourceChanged(f"{path} was changed meanwhile; it was left as it is, run again")
+            raise SourceChanged(f"{path} was changed meanwhile", advice="it was left as it is, run again")
         name = temporary_name(self.root, path, deletion.after, deletion.before)
         for attribute in replace_file(path, backup, temporary=name):
             self.notes.append(f"{path} was put back, but {attribute} could not be kept")

@@ -103,7 +103,7 @@ def convert_images(plan: Plan, indices: Sequence[int]) -> Batch:
         except PolymaskError as error:
             outcome.failure = error
         except Exception as error:  # noqa: BLE001 - the one boundary: an image's bug must not stop the others
-            outcome.failure = PolymaskError(f"{type(error).__name__}: {error}; please report this")
+            outcome.failure = PolymaskError(f"{type(error).__name__}: {error}", advice="please report this")
         batch.tally.add(outcome)
     return batch
 
@@ -146,11 +146,11 @@ def _picture(plan: Plan, index: int) -> tuple[str, bytes]:
         return target, plan.annotations.picture(index)
     file = plan.annotations.picture_file(index)
     if file is None:
-        raise InputError(f"{name}: no such picture; the picture is needed to copy it")
+        raise InputError(f"{name}: no such picture", advice="the picture is needed to copy it")
     try:
         return target, file.read() if file.place.zip else regular(file.path)
     except BackendError as error:
-        raise InputError(f"{error}; the picture is needed to copy it") from None
+        raise InputError(f"{error}", advice="the picture is needed to copy it") from None
 
 
 def _count_instances(outcome: Outcome, account: Account) -> None:

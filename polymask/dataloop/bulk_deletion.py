@@ -83,7 +83,9 @@ class DeletionByFilter:
         rows_there = self.client.pages(self.dataset_id, "annotations", {"filter": {"$and": clauses}})
         there = {str(row["id"]): row for row in rows_there}
         if any(there.get(str(row["id"]), row) != row for row in rows):
-            raise SourceChanged(f"{item.name}: a polygon was changed meanwhile, and stays; run again")
+            raise SourceChanged(
+                f"{item.name}: a polygon was changed meanwhile, and stays", advice="run again"
+            )
         return [row for row in rows if str(row["id"]) in there]
 
     def _is_heeded(self, item: Item, batch: Sequence[Json]) -> bool:

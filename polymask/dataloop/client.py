@@ -127,7 +127,9 @@ class Client:
             rows, total = self._paged(dataset_id, resource, query, keep)
             if len(rows) == total:
                 return rows
-        raise Unavailable(f"Dataloop: a listing of {resource} gave {len(rows)} rows of {total}; try again")
+        raise Unavailable(
+            f"Dataloop: a listing of {resource} gave {len(rows)} rows of {total}", advice="try again"
+        )
 
     def _paged(
         self, dataset_id: str, resource: str, query: Json, keep: Callable[[Json], Json]
@@ -164,7 +166,7 @@ class Client:
             rows = []
         rows = [row for row in listed(rows) if isinstance(row, dict)]
         if len(rows) > 1:
-            raise InputError(f"{len(rows)} projects are named '{name}'; use the id")
+            raise InputError(f"{len(rows)} projects are named '{name}'", advice="use the id")
         if rows:
             return dict(rows[0])
         return dict(self._named("project", name, f"/projects/{path}"))
@@ -185,7 +187,7 @@ class Client:
             raise Unavailable("Dataloop: a listing of datasets was answered with no page of rows")
         rows = page["items"]
         if len(rows) > 1:
-            raise InputError(f"{len(rows)} datasets are named '{name}'; use the id")
+            raise InputError(f"{len(rows)} datasets are named '{name}'", advice="use the id")
         return dict(rows[0] if rows else self._named("dataset", name, f"/datasets/{quote(name, safe='')}"))
 
     def _named(self, what: str, name: str, path: str) -> Any:
@@ -193,7 +195,7 @@ class Client:
             return self.call("GET", path, safe=True)
         except BackendError as error:
             if error.status in (400, 404):  # what is no id at all is refused, not looked for
-                raise NotFound(f"Dataloop: no {what} has the name or id '{name}'") from None
+                raise NotFound(f"Dataloop: no {what} has the name or id '{name}'", exit_code=2) from None
             raise
 
     def ontologies(self, dataset: Json) -> list[Json]:
@@ -259,7 +261,7 @@ def connect(*, workers: int = 1) -> Client:
     if token := os.environ.get(TOKEN):
         api._token = token  # the public setter would write it to a file
     if not api.token:
-        raise Denied(f"Dataloop: not logged in; {LOG_IN}")
+        raise Denied("Dataloop: not logged in", advice=LOG_IN)
     api._check_fork()  # it forgets the session on the first call after a fork, and ours with it
     api.session = _session(workers)
     return Client(api)
@@ -275,7 +277,7 @@ def import_dtlpy() -> Any:
     try:
         import dtlpy
     except ImportError:
-        raise InputError("dataloop:// needs dtlpy: pip install 'polymask[dataloop]'") from None
+        raise InputError("dataloop:// needs dtlpy", advice="pip install 'polymask[dataloop]'") from None
     finally:
         os.umask(before)
     return dtlpy

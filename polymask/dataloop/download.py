@@ -80,7 +80,7 @@ def _by_name(source: DataloopSource) -> dict[str, DataloopItem]:
     items: dict[str, DataloopItem] = {}
     for item in source.items():
         if isinstance(item, DataloopItem) and items.setdefault(item.name, item) is not item:
-            raise InputError(f"two items of the dataset are named '{item.name}'; rename one")
+            raise InputError(f"two items of the dataset are named '{item.name}'", advice="rename one")
     return items
 
 
@@ -138,7 +138,7 @@ def _kept(file: IO[bytes], row: Json) -> Json:
     try:
         length = file.write(text_of(row))
     except Malformed as error:
-        raise FormatError(f"annotation {row['id']}: {error}; correct it on the platform") from None
+        raise FormatError(f"annotation {row['id']}: {error}", advice="correct it on the platform") from None
     return {"id": row["id"], "item": str(row.get("itemId")), "place": (at, length)}
 
 

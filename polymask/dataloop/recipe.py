@@ -29,7 +29,9 @@ class Recipe(Mapping[str, Color]):
             for label, color in labels_of(ontology.get("roots")):
                 self.labels[label] = self.labels.get(label) or color
         if adds and not self._ontology:
-            raise InputError("the dataset has no recipe that --add-labels could add to; give it one first")
+            raise InputError(
+                "the dataset has no recipe that --add-labels could add to", advice="give it one first"
+            )
 
     def __getitem__(self, label: str) -> Color:
         if self.adds:

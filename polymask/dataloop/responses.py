@@ -47,7 +47,7 @@ def _of_status(status: int, message: str) -> BackendError:
     if status == 404:
         return NotFound(message)
     if status in (401, 403):
-        return Denied(f"{message}; {LOG_IN}")
+        return Denied(message, advice=LOG_IN)
     return Unavailable(message) if status < 500 and status not in (408, 429) else Passing(message)
 
 

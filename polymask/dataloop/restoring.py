@@ -56,7 +56,9 @@ class PuttingBack:
             return False, there
         row, made, lost = posted(backup, item.id, key, parent=parent), "", False
         for attempt in range(1, TRIES + 1):
-            failure: BackendError = Unavailable(f"{item.name}: polygon {key} cannot be read back; run again")
+            failure: BackendError = Unavailable(
+                f"{item.name}: polygon {key} cannot be read back", advice="run again"
+            )
             try:
                 answer = self.client.call("POST", f"/items/{item.id}/annotations", [row], safe=False)
                 made = next((str(part(answered).get("id", "")) for answered in listed(answer)), "")

@@ -89,13 +89,11 @@ def read_query(path: str | Path) -> Json:
     try:
         query = json.loads(Path(path).read_bytes())
     except FileNotFoundError:
-        raise NotFound(f"{path}: no such file") from None
+        raise NotFound("no such file", file=path) from None
     except ValueError as error:
-        raise InputError(f"{path}: not JSON: {error}") from None
+        raise InputError(f"not JSON: {error}", file=path) from None
     if not isinstance(query, dict) or "filter" not in query:
-        raise InputError(
-            f'{path}: expected {{"filter": {{"$and": […]}}}}, as dtlpy\'s Filters.prepare() gives'
-        )
+        raise InputError('expected {"filter": {"$and": […]}}, as dtlpy\'s Filters.prepare() gives', file=path)
     return query
 
 

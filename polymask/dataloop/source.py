@@ -144,14 +144,14 @@ class DataloopSource:
         data = self.client.stream(item.id)
         size = _pixels(part(getattr(item, "raw", {}), "metadata", "system").get("size"))
         if size is not None and size != len(data):
-            raise InputError(f"{item.name}: downloaded {len(data)} bytes of {size}; try again")
+            raise InputError(f"{item.name}: downloaded {len(data)} bytes of {size}", advice="try again")
         return data
 
     def delete(self, item: Item, instance_ids: Sequence[str], etag: str) -> None:
         """Delete these polygons; raises `SourceChanged` where the record, or one of them, is another now."""
         reading = self.read(item)
         if reading.record.etag != etag:
-            raise SourceChanged(f"{item.name}: the annotations changed meanwhile; run again")
+            raise SourceChanged(f"{item.name}: the annotations changed meanwhile", advice="run again")
         self._deletion.run(item, [dict(reading.raw[instance_id]) for instance_id in instance_ids])
 
     def restore(self, item: Item, backup: Mapping[str, Any], *, instance_id: str | None = None) -> bool:
@@ -259,7 +259,7 @@ def refuse_missing_folder(folder: str, folders: Sequence[str]) -> None:
     near = nearest(folder, folders)
     known = ", ".join(folders[:MOST_FOLDERS]) or "none"
     there = f"{near} There are: {known}" if near else f"there are: {known}"
-    raise InputError(f"no item lies in the folder '{folder}' of the dataset; {there}")
+    raise InputError(f"no item lies in the folder '{folder}' of the dataset", advice=there)
 
 
 def details_of(row: Json) -> Json:

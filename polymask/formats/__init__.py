@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from polymask.codecs.picture_files import NamedPictures
-from polymask.errors import FormatError, InputError, unknown
+from polymask.errors import FormatError, InputError, NotFound, unknown
 from polymask.formats.reading.choice import Choice, different
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
@@ -146,7 +146,7 @@ class Format(Protocol):
 def module_named(name: str) -> Format:
     """The module of a format; raises `InputError` for a name that is not in the table."""
     if name not in FORMATS:
-        raise InputError(unknown("format", name, FORMATS))
+        raise unknown("format", name, FORMATS)
     return cast("Format", import_module(f"polymask.formats.{name.replace('-', '_')}"))
 
 
@@ -177,10 +177,15 @@ def annotations_at(
         options = options or ReadOptions()
         annotations = _read(Content(Place(path, options.limits, tree=tree)), module, options, named=format)
     except OSError as error:
-        raise disk_error(error, path) from None
+        failure = disk_error(error, path)
+        if isinstance(failure, NotFound):  # what is to be read is the caller's to name
+            failure.exit_code = InputError.exit_code
+        raise failure from None
     if annotations.format != "dataloop" and (flags := different(options.choice)):
         raise InputError(
-            f"{annotations.path}: {' and '.join(flags)} choose among Dataloop's annotations; leave them out"
+            f"{' and '.join(flags)} choose among Dataloop's annotations",
+            file=annotations.path,
+            advice="leave them out",
         )
     labels = len({*annotations.used, *(name for name, _ in annotations.categories)})
     options.limits.check("max_labels", labels, str(annotations.path), f"{labels} labels")
@@ -195,7 +200,8 @@ def _read(content: Content, module: Format | None, options: ReadOptions, *, name
         module = module or _sniffed(content)
         return module.read(_single(content, module), options)
     except FormatError as error:
-        raise FormatError(f"{error}{_looks_like(content, named)}") from None
+        error.message += _looks_like(content, named)
+        raise error from None
 
 
 def _looks_like(content: Content, format: str | None) -> str:
@@ -241,15 +247,17 @@ def _sniffed(content: Content) -> Format:
             return module_named(name)
     known = ", ".join(FORMATS)
     if content.place.is_file and content.problem:
-        raise FormatError(f"{content.path}: {content.problem}")
+        raise FormatError(content.problem, file=content.path)
     if content.place.is_file and content.data.split() in ([b"[]"], [b"[", b"]"]):
-        raise FormatError(f"{content.path}: an empty list, so the file has no images")
+        raise FormatError("an empty list, so the file has no images", file=content.path)
     if content.path.is_dir():
         raise FormatError(
-            f"{content.path} is a folder, and no file in it shows a format that polymask reads ({known}); "
-            "name one with --from"
+            f"{content.path} is a folder, and no file in it shows a format that polymask reads ({known})",
+            advice="name one with --from",
         )
-    raise FormatError(f"{content.path}: none of the formats polymask reads ({known}); name one with --from")
+    raise FormatError(
+        f"none of the formats polymask reads ({known})", file=content.path, advice="name one with --from"
+    )
 
 
 def _single(content: Content, module: Format) -> Content:
@@ -260,26 +268,8 @@ def _single(content: Content, module: Format) -> Content:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise FormatError(f"{content.path}: no file of this format in it")
+        raise FormatError("no file of this format in it", file=content.path)
     names = ", ".join(one.name for one in found[:5])
-    raise FormatError(f"{content.path}: {len(found)} files of this format in it ({names}); name one")
-
-
-def read(
-    path: str | Location,
-    *,
-    format: str | None = None,
-    limits: Limits | None = None,
-) -> Iterator[ImageRecord]:
-    """The image records of an annotation file, one after another.
-
-    The whole file is checked before the first record comes. Raises `FormatError`
-    naming the file and the JSON path of what is wrong.
-
-    >>> for record in read("fixtures/shapes/instances.json"):
-    ...     print(record.name, record.frame, len(record.instances))
-    harbor.png (120, 160) 6
-    meadow.png (120, 160) 5
-    empty.png (120, 160) 0
-    """
-    yield from open_annotations(path, format=format, options=ReadOptions(limits=limits or Limits()))
+    raise FormatError(
+        f"{len(found)} files of this format in it ({names})", file=content.path, advice="name one"
+    )

@@ -112,7 +112,7 @@ def read_with(
     content: Content,
     options: ReadOptions,
     *,
-    format: str,  # noqa: A002 - the word of the flag
+    format: str,
     table: Mapping[str, int],
     not_drawn: frozenset[str],
 ) -> Annotations:
@@ -160,7 +160,7 @@ def _parse(page: Page, notes: Notes, table: Mapping[str, int], not_drawn: frozen
 def _refuse_idd(label: str, notes: Notes) -> None:
     """A folder is of the format that its first file shows; a later one may tell otherwise."""
     if label in IDD_ONLY:
-        raise FormatError(f"{notes.page.file.path}: '{label}' is a label of IDD; say --from idd")
+        raise FormatError(f"'{label}' is a label of IDD", file=notes.page.file.path, advice="say --from idd")
 
 
 def painted_as(label: str, table: Mapping[str, int]) -> str:

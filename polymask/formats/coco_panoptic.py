@@ -191,7 +191,7 @@ class _Pngs:
         if file is None:
             where = f"{self.place.root / self.folder}{f' and {self.below.place.root}' if self.below else ''}"
             raise InputError(
-                f"{where}: {name} is not there, and it holds the pixels; say where with --images DIR"
+                f"{where}: {name} is not there, and it holds the pixels", advice="say where with --images DIR"
             )
         return file
 
@@ -232,7 +232,7 @@ def _ids(file: File, frame: Frame, notes: Notes) -> NDArray[np.uint32]:
                 raise FormatError(f"{picture.mode}, {found} px; expected RGB, {frame} px")
             rgb = np.array(picture)[..., :3].astype(np.uint32)
     except FormatError as error:
-        raise InputError(f"{file.path}: {error}") from None
+        raise InputError(f"{error}", file=file.path) from None
     ids: NDArray[np.uint32] = rgb[..., 0] + (rgb[..., 1] << 8) + (rgb[..., 2] << 16)
     return ids
 

@@ -84,7 +84,9 @@ def _pages(content: Content, labels: dict[str, None]) -> Iterator[Page]:
             labels[element.findtext("name") or ""] = None
         elif element.tag == "track":
             raise FormatError(
-                f"{content.path}: a video export (it has tracks); export it as “CVAT for images 1.1”"
+                "a video export (it has tracks)",
+                file=content.path,
+                advice="export it as “CVAT for images 1.1”",
             )
         elif element.tag == "image":
             element.tail = None  # stray text behind it is not part of it
@@ -105,7 +107,7 @@ def _elements(content: Content) -> Iterator["Element"]:
     except LimitError:
         raise
     except _parse_errors() as error:
-        raise FormatError(f"{content.path}: not XML that can be read: {error}") from None
+        raise FormatError(f"not XML that can be read: {error}", file=content.path) from None
 
 
 @cache

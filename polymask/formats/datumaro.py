@@ -115,7 +115,9 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         labels = refusals.required(sections.categories, _categories, "$.categories").label.labels
         found = tuple(label.name for label in labels)
         if names not in (None, found):
-            raise FormatError(f"{file.path}: $.categories: other labels than in the files before it")
+            raise FormatError(
+                "other labels than in the files before it", file=file.path, place="$.categories"
+            )
         names = found
         pages += listed_pages(file, sections.items, at="$.items")
 

@@ -116,7 +116,9 @@ def _attribute(content: Content, pages: list[Page], options: ReadOptions) -> str
     if options.label_attribute is not None:
         if options.label_attribute not in names and options.default_label is None:
             there = ", ".join(names) or "none"
-            raise InputError(f"{content.path}: no attribute '{options.label_attribute}'; there are: {there}")
+            raise InputError(
+                f"no attribute '{options.label_attribute}'", file=content.path, advice=f"there are: {there}"
+            )
         return options.label_attribute
     if len(names) == 1 or options.default_label is not None:
         return names[0] if len(names) == 1 else None
@@ -124,8 +126,9 @@ def _attribute(content: Content, pages: list[Page], options: ReadOptions) -> str
         return None
     told = f"several attributes ({', '.join(names)})" if names else "no attribute"
     raise InputError(
-        f"{content.path}: its regions have {told}; choose with --label-attribute NAME, "
-        "or name all regions with --default-label NAME"
+        f"its regions have {told}",
+        file=content.path,
+        advice="choose with --label-attribute NAME, or name all regions with --default-label NAME",
     )
 
 

@@ -77,7 +77,7 @@ def _check(content: Content, number: int, *cells: str) -> None:
         try:
             msgspec.json.decode(cell.encode(), type=dict[str, msgspec.Raw])
         except (msgspec.DecodeError, RecursionError) as error:
-            raise FormatError(f"{content.path}: line {number}: {cell[:60]!r}: {error}") from None
+            raise FormatError(f"{cell[:60]!r}: {error}", file=content.path, place=f"line {number}") from None
         content.place.limits.check_depth(f"{content.path}: line {number}", cell.encode())
 
 
@@ -88,15 +88,17 @@ def _rows(content: Content) -> Iterator[tuple[int, str, str, str]]:
         rows = csv.reader(StringIO(content.text.decode().removeprefix("#"), newline=""), strict=True)
         columns = [name.strip() for name in next(rows, [])]
         if missing := [name for name in (NAME, SHAPE, LABELS) if name not in columns]:
-            raise FormatError(f"{content.path}: no column '{missing[0]}'")
+            raise FormatError(f"no column '{missing[0]}'", file=content.path)
         places = [columns.index(name) for name in (NAME, SHAPE, LABELS)]
         for row in rows:
             if row and len(row) <= max(places):
-                raise FormatError(f"{content.path}: line {rows.line_num}: fewer cells than columns")
+                raise FormatError(
+                    "fewer cells than columns", file=content.path, place=f"line {rows.line_num}"
+                )
             if row:
                 name, shape, labels = (row[place] for place in places)
                 yield rows.line_num, name, shape, labels
     except csv.Error as error:
-        raise FormatError(f"{content.path}: not CSV: {error}") from None
+        raise FormatError(f"not CSV: {error}", file=content.path) from None
     finally:
         csv.field_size_limit(before)

@@ -146,7 +146,7 @@ def _labels(content: Content) -> tuple[_Labels, Categories]:
     try:
         label_map = from_text(Content(found[0]).text.decode())
     except (LabelError, UnicodeDecodeError) as error:
-        raise FormatError(f"{found[0].path}: {error}") from None
+        raise FormatError(f"{error}", file=found[0].path) from None
     return _table(label_map), _categories(label_map)
 
 

@@ -79,7 +79,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     place, names = _names(content)
     pages = [Page(file) for file in _label_files(place)]
     if not pages:
-        raise FormatError(f"{content.path}: no label file (labels/**/*.txt) in it")
+        raise FormatError("no label file (labels/**/*.txt) in it", file=content.path)
     pictures = PictureFinder(place, options.images)
     parse = partial(_parse, names=names, pictures=pictures)
     inner = Content(place.path, place.limits)
@@ -99,24 +99,24 @@ def _names(content: Content) -> tuple[Place, Mapping[int, str]]:
     for file in [*map(place.file, found), *filter(None, map(place.find, above))]:
         if sniff(Content(file)):
             return place, _decoded(Content(file))
-    raise FormatError(f"{content.path}: no data.yaml with `names` in it")
+    raise FormatError("no data.yaml with `names` in it", file=content.path)
 
 
 def _decoded(content: Content) -> Mapping[int, str]:
     import yaml
 
     if len(content.text) > _MOST_YAML or b"<<" in content.text:
-        raise FormatError(f"{content.path}: no data.yaml: above 1 MiB, or with merge keys (`<<`)")
+        raise FormatError("no data.yaml: above 1 MiB, or with merge keys (`<<`)", file=content.path)
     try:
         document: Any = yaml.safe_load(content.text)
     except (yaml.YAMLError, RecursionError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise FormatError(f"{content.path}: not YAML: {error}") from None
+        raise FormatError(f"not YAML: {error}", file=content.path) from None
     names = document.get("names") if isinstance(document, dict) else None
     pairs = dict(enumerate(names)) if isinstance(names, list) else names
     if not isinstance(pairs, dict) or not all(
         isinstance(key, int) and isinstance(name, str) for key, name in pairs.items()
     ):
-        raise FormatError(f"{content.path}: names: expected a list of names, or ids and names")
+        raise FormatError("names: expected a list of names, or ids and names", file=content.path)
     return dict(sorted(pairs.items()))
 
 
@@ -135,7 +135,9 @@ def _label_files(place: Place) -> list[File]:
 def _parse(page: Page, notes: Notes, names: Mapping[int, str], pictures: PictureFinder) -> ImageRecord:
     found = _picture(page.file.name, pictures)
     if notes.pictures is not None and found is None:
-        raise InputError(f"{page.file.path}: no picture for it, and only it tells the size; add --images DIR")
+        raise InputError(
+            "no picture for it, and only it tells the size", file=page.file.path, advice="add --images DIR"
+        )
     frame = notes.frame(found or "")
     instances = [
         instance

@@ -83,9 +83,11 @@ class Deletion:
             if not remaining:
                 return
             if any(raw[key] != reading.raw[key] for key in remaining):
-                raise SourceChanged(f"{item.name}: a polygon was changed meanwhile, and stays; run again")
+                raise SourceChanged(
+                    f"{item.name}: a polygon was changed meanwhile, and stays", advice="run again"
+                )
         raise ProofError(
-            f"{item.name}: {len(remaining)} instances were deleted but are still there; run again"
+            f"{item.name}: {len(remaining)} instances were deleted but are still there", advice="run again"
         )
 
     def _see_masks(self, item: Item, reading: Reading, deleted: Sequence[Drawn], outcome: Outcome) -> None:
@@ -100,8 +102,8 @@ class Deletion:
             self.journal.note("restored", item.id, ids=[reading.raw[drawn.id]["id"]])
         labels = ", ".join(f"'{label}'" for label in sorted({drawn.instance.label for drawn in lost}))
         raise ProofError(
-            f"{item.name}: the mask of {labels} was taken away or changed during the deletion; "
-            f"{len(lost)} polygons were put back, run again"
+            f"{item.name}: the mask of {labels} was taken away or changed during the deletion",
+            advice=f"{len(lost)} polygons were put back, run again",
         )
 
     def _in_no_mask(self, item: Item, reading: Reading, deleted: Sequence[Drawn]) -> list[Drawn]:

@@ -96,7 +96,7 @@ class ProvenJob:
         except PolymaskError as error:
             outcome.failure = error
         except Exception as error:  # noqa: BLE001 - the boundary: an item's bug must not stop the others
-            outcome.failure = PolymaskError(f"{type(error).__name__}: {error}; please report this")
+            outcome.failure = PolymaskError(f"{type(error).__name__}: {error}", advice="please report this")
         if outcome.failure:
             account_failed(outcome)
         return outcome
@@ -163,7 +163,7 @@ class ProvenJob:
         again = self._decide(reading, drawn, self.sink.proofs(item))
         if labels := _labels_to_write(again):
             raise ProofError(
-                f"{item.name}: the mask of {_quoted(labels)} is gone; nothing was deleted, run again"
+                f"{item.name}: the mask of {_quoted(labels)} is gone", advice="nothing was deleted, run again"
             )
         return again
 
@@ -173,7 +173,7 @@ class ProvenJob:
         surplus = [proof for decision in decisions.values() for proof in decision.retract]
         # A mask that is surplus to what was read may be another run's mask of a later edit.
         if surplus and self.source.read(item).record.etag != reading.record.etag:
-            raise SourceChanged(f"{item.name}: the annotations changed meanwhile; run again")
+            raise SourceChanged(f"{item.name}: the annotations changed meanwhile", advice="run again")
         for proof in surplus:
             self.sink.retract(item, proof)
             outcome.retracted += 1

@@ -241,7 +241,7 @@ def open_existing(path: Path) -> list[Journal]:
         if (folder / BACKUP).exists() or (folder / EVENTS).exists()
     ]
     if not folders:
-        raise NotFound(f"{path}: no journal with a backup; name its folder with --journal")
+        raise NotFound("no journal with a backup", file=path, advice="name its folder with --journal")
     return [Journal(folder) for folder in sorted(folders, key=_last_written)]
 
 

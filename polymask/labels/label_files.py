@@ -76,7 +76,8 @@ def _refuse_chains(targets: dict[str, str], lines: Lines) -> None:
         target = targets[line.partition("->")[0].strip()]
         if (last := targets.get(target, target)) != target:
             raise LabelError(
-                f"line {number}: '{target}' is itself painted as '{last}'; point the arrow at the last label"
+                f"line {number}: '{target}' is itself painted as '{last}'",
+                advice="point the arrow at the last label",
             )
 
 

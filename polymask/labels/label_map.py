@@ -127,7 +127,7 @@ class LabelMap:
         try:
             return self._values[self.name_of(name)]
         except KeyError:
-            raise LabelError(unknown_label(name, self.names)) from None
+            raise unknown_label(name, self.names) from None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "aliases": dict(self.aliases)}  # a mapping proxy cannot be sent anywhere
@@ -216,11 +216,11 @@ class LabelMap:
         try:
             return from_text(path.read_bytes().decode("utf-8-sig"))
         except UnicodeDecodeError:
-            raise LabelError(f"{path}: not UTF-8 text; save it as UTF-8") from None
+            raise LabelError("not UTF-8 text", file=path, advice="save it as UTF-8") from None
         except OSError as error:
             raise disk_error(error, path) from None
         except LabelError as error:
-            raise LabelError(f"{path}: {error}") from None
+            raise error.within(file=path) from None
 
     def save(self, path: str | Path) -> None:
         """Write `labels.json`, which `load` reads back; raises `BackendError` where the disk refuses."""
@@ -270,12 +270,12 @@ def _label(index: int, rows: LabelRows) -> Label:
     try:
         return Label(name, rows.values[name], rows.colors[name])
     except LabelError as error:
-        raise LabelError(f"$.labels[{index}]: {error}") from None
+        raise error.within(place=f"$.labels[{index}]") from None
 
 
-def unknown_label(name: str, known: Sequence[str]) -> str:
-    """The sentence for a label that is not in the map, with the nearest name that is."""
-    return f"label '{name}' is not in the label map" + (f"; {hint}" if (hint := nearest(name, known)) else "")
+def unknown_label(name: str, known: Sequence[str]) -> LabelError:
+    """The error for a label that is not in the map, with the nearest name that is."""
+    return LabelError(f"label '{name}' is not in the label map", advice=nearest(name, known) or None)
 
 
 def from_categories(categories: Sequence[tuple[str, int | None]], *, ids: str = "contiguous") -> LabelMap:
@@ -288,18 +288,18 @@ def from_categories(categories: Sequence[tuple[str, int | None]], *, ids: str = 
     if ids == "contiguous":
         return LabelMap.from_names(names)
     if None in (number for _, number in categories):
-        raise LabelError("this source has no category ids of its own; use `--ids contiguous`")
+        raise LabelError("this source has no category ids of its own", advice="use `--ids contiguous`")
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise LabelError(f"label '{twice}' has two category ids; use `--ids contiguous`")
+        raise LabelError(f"label '{twice}' has two category ids", advice="use `--ids contiguous`")
     with way_out("use `--ids contiguous`"):
         return LabelMap.from_values({name: number for name, number in categories if number is not None})
 
 
 @contextmanager
-def way_out(told: str) -> Iterator[None]:
+def way_out(advice: str) -> Iterator[None]:
     """Add what to do about it to a `LabelError` from within."""
     try:
         yield
     except LabelError as error:
-        raise LabelError(f"{error}; {told}" if told else f"{error}") from None
+        raise error.within(advice=advice or None) from None

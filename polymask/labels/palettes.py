@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.errors import InputError, unknown
+from polymask.errors import unknown
 from polymask.labels.label_map import LabelMap
 from polymask.model import IndexMask
 
@@ -42,7 +42,7 @@ def label_colors(label_map: LabelMap, palette: str) -> dict[int, Color]:
     {1: (128, 0, 0), 255: (224, 224, 224)}
     """
     if palette not in PALETTES:
-        raise InputError(unknown("palette", palette, PALETTES))
+        raise unknown("palette", palette, PALETTES)
     colors = {
         label.value: safe_color(place) if palette == "safe" else label.color
         for place, label in enumerate(label_map.labels)

@@ -26,7 +26,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import DTypeLike
 
-from polymask.errors import InputError, unknown
+from polymask.errors import unknown
 from polymask.labels.label_map import LabelMap
 from polymask.painting.painting import Painting
 from polymask.provenance.digest import WRITTEN, combined_sha256, kind_of, painted_sha256
@@ -149,48 +149,11 @@ class Layout(Protocol):
 def layout_named(name: str) -> Layout:
     """The layout's module; raises `InputError` for a name not in the table."""
     if name not in LAYOUTS:
-        raise InputError(unknown("layout", name, LAYOUTS))
+        raise unknown("layout", name, LAYOUTS)
     return cast("Layout", import_module(f"polymask.layouts.{name.replace('-', '_')}"))
 
 
-# what only an index mask answers, by option, and the values that any layout honors
-_INDEX_ONLY: Mapping[str, tuple[str, ...]] = {
-    "overlap": ("last",),
-    "priority": (),
-    "crowd": ("keep", "skip"),
-    "border": (),
-    "instances": (),
-}
-
-
 STUFF_LAYOUT = "coco-panoptic"
-
-
-class Asked(Protocol):
-    """The options that not every layout answers, and the layout."""
-
-    @property
-    def to(self) -> str: ...  # noqa: D102
-    @property
-    def stuff(self) -> Sequence[str]: ...  # noqa: D102
-
-
-def refuse_without_effect(layout: Layout, options: Asked) -> None:
-    """Raise `InputError` for options that the layout would leave without effect."""
-    if options.stuff and options.to != STUFF_LAYOUT:
-        raise InputError(
-            f"--stuff has no effect on the layout `{options.to}`, which does not tell stuff from things; "
-            f"leave it out, or use `--to {STUFF_LAYOUT}`"
-        )
-    if layout.INDEX:
-        return
-    for name, idle in _INDEX_ONLY.items():
-        value = getattr(options, name)
-        if value and value not in idle:
-            raise InputError(
-                f"--{name} has no effect on the layout `{options.to}`, where each label has its own mask; "
-                "leave it out, or choose a layout of index masks (`polymask formats` lists them)"
-            )
 
 
 def stem(name: str) -> str:

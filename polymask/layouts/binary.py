@@ -47,7 +47,7 @@ def check(options: LayoutOptions) -> None:
                 safe_path(file.replace("/", "\\"))  # a slash would make a folder
         refuse_collisions(lambda: ((name, name) for name in names))
     except InputError as error:
-        raise LabelError(f"{error}; rename the label in a --labels file (`old -> new`)") from None
+        raise LabelError(f"{error}", advice="rename the label in a --labels file (`old -> new`)") from None
 
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:

@@ -74,8 +74,11 @@ def check(options: LayoutOptions) -> None:
     for name, _, color in rows(options.label_map):
         if color in seen:
             raise LabelError(
-                f"'{seen[color]}' and '{name}' both have the color {color}, and `camvid` masks hold nothing "
-                "else; give one another color in a --labels file"
+                (
+                    f"'{seen[color]}' and '{name}' both have the color {color}, and `camvid` masks hold "
+                    "nothing else"
+                ),
+                advice="give one another color in a --labels file",
             )
         seen[color] = name
 
@@ -151,7 +154,7 @@ def _decode(path: str, *, folder: Folder, label_map: LabelMap) -> IndexMask:
     place = np.minimum(np.searchsorted(known, codes), len(known) - 1)
     if (strange := known[place] != codes).any():
         color = tuple(pixels[strange][0].tolist())
-        raise FormatError(f"{folder / path}: {strange.sum()} px have colors like {color}, not in {TABLE}")
+        raise FormatError(f"{strange.sum()} px have colors like {color}, not in {TABLE}", file=folder / path)
     values: IndexMask = np.array([value for _, value in table], label_map.dtype)[place]
     return values
 

@@ -155,11 +155,11 @@ def check(options: LayoutOptions) -> None:
     """Raise `LabelError` for label maps that need 16 bits, or whose instance ids would need more."""
     require_8_bits(options.label_map, "cityscapes")
     if options.label_map.background:
-        raise LabelError("in `cityscapes` masks 0 is unlabeled; give the background the value 0")
+        raise LabelError("in `cityscapes` masks 0 is unlabeled", advice="give the background the value 0")
     if options.instances and not _fits(_table(options)):
         raise LabelError(
-            f"instance ids are id · 1000 + n, and those of values above {MOST_ID} do not fit into 16 bits; "
-            "use `--ids contiguous`, fewer labels, or leave out --instances"
+            (f"instance ids are id · 1000 + n, and those of values above {MOST_ID} do not fit into 16 bits"),
+            advice="use `--ids contiguous`, fewer labels, or leave out --instances",
         )
 
 

@@ -122,8 +122,8 @@ def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> 
     for image_drawn in drawn:
         if image_drawn.name not in named:
             raise FormatError(
-                f"{FILE} says nothing of {image_drawn.name}, which {MANIFEST} lists; convert all images "
-                "with --overwrite, or choose another DEST"
+                f"{FILE} says nothing of {image_drawn.name}, which {MANIFEST} lists",
+                advice="convert all images with --overwrite, or choose another DEST",
             )
     return named
 
@@ -204,7 +204,7 @@ def _images(document: _Document, label_map: LabelMap, where: object) -> dict[str
 
 def _at(images: Mapping[str, _Image], path: str) -> _Image:
     if path not in images:
-        raise FormatError(f"{path}: missing; {FILE} says nothing of the image")
+        raise FormatError(f"missing; {FILE} says nothing of the image", file=path)
     return images[path]
 
 

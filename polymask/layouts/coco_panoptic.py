@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.codecs.painted_png import encode_colors
-from polymask.errors import FormatError, LabelError, LimitError, NotFound
+from polymask.errors import FormatError, LimitError, NotFound
 from polymask.labels.label_map import LabelMap, unknown_label
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.common.facts import Facts
@@ -71,7 +71,7 @@ FACTS = Facts(
 def check(options: LayoutOptions) -> None:
     """Raise `LabelError` for stuff that is no label."""
     for name in sorted(options.stuff - {*options.label_map.names}):
-        raise LabelError(f"--stuff: {unknown_label(name, options.label_map.names)}")
+        raise unknown_label(name, options.label_map.names).within(place="--stuff")
 
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
@@ -84,7 +84,9 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     record, label_map = painting.record, options.label_map
     (path,) = paths(record.name, options)
     if len(painting.instances) > MOST_SEGMENTS:
-        raise LimitError(f"{len(painting.instances)} instances in one image; there are {MOST_SEGMENTS} ids")
+        raise LimitError(
+            f"{len(painting.instances)} instances in one image, and there are {MOST_SEGMENTS} ids"
+        )
     mask = without_void(painting.painted, label_map)
     stuff = {label.value for label in label_map.labels if label.name in options.stuff}
     ids = painting.numbered(_segment_ids(painting, stuff), void=0)
@@ -223,8 +225,8 @@ def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> 
     for image_drawn in drawn:
         if image_drawn.name not in rows:
             raise FormatError(
-                f"{FILE} says nothing of {image_drawn.name}, which {MANIFEST} lists; convert all images "
-                "with --overwrite, or choose another DEST"
+                f"{FILE} says nothing of {image_drawn.name}, which {MANIFEST} lists",
+                advice="convert all images with --overwrite, or choose another DEST",
             )
     return rows
 
@@ -260,15 +262,17 @@ def _decode(
     try:
         pixels = folder.colors(path).astype(np.int64)
     except NotFound:
-        raise FormatError(f"{folder / path}: missing, and {FILE} names it") from None
+        raise FormatError(f"missing, and {FILE} names it", file=folder / path) from None
     ids, where = np.unique(pixels @ np.array([1, 256, 65536]), return_inverse=True)
     values = {segment.id: segment.category_id for segment in segments[path]}
     if strange := [number for number in ids.tolist() if number and number not in values]:
-        raise FormatError(f"{folder / path}: {FILE} says nothing of the segments {strange[:3]}")
+        raise FormatError(f"{FILE} says nothing of the segments {strange[:3]}", file=folder / path)
     named = {0: label_map.background, **{label.value: label.value for label in label_map.labels}}
     shown = [values.get(number, 0) if number else 0 for number in ids.tolist()]
     if strange := [value for value in shown if value not in named]:
-        raise FormatError(f"{folder / FILE}: no label has the category id {strange[0]}, which {path} shows")
+        raise FormatError(
+            f"no label has the category id {strange[0]}, which {path} shows", file=folder / FILE
+        )
     table = np.array([named[value] for value in shown], label_map.dtype)
     mask: IndexMask = table[where].reshape(pixels.shape[:2])
     return mask

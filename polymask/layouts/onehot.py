@@ -143,9 +143,9 @@ def _decode(path: str, *, folder: Folder, label_map: LabelMap) -> IndexMask:
     except LimitError:
         raise
     except (ValueError, KeyError, EOFError, MemoryError, struct.error, zipfile.BadZipFile) as error:
-        raise FormatError(f"{folder / path}: no one-hot archive, or a damaged one: {error}") from None
+        raise FormatError(f"no one-hot archive, or a damaged one: {error}", file=folder / path) from None
     if mask.ndim != 3 or mask.shape[2] != len(values):
-        raise FormatError(f"{folder / path}: {mask.shape} does not go with {len(values)} values")
+        raise FormatError(f"{mask.shape} does not go with {len(values)} values", file=folder / path)
     folder.limits.check_frame(str(folder / path), mask.shape[:2])
     index: IndexMask = values[mask.argmax(axis=2)]
     index[~mask.any(axis=2)] = label_map.void

@@ -140,7 +140,7 @@ class _Below:
         try:
             self.picture = upright(BytesIO(data), frame) if data is not None else None
         except InputError as error:
-            raise InputError(f"{name}: {error}; leave --images out for gray") from None
+            raise InputError(f"{name}: {error}", advice="leave --images out for gray") from None
 
     def rows(self, top: int, bottom: int) -> Pixels:
         """(bottom - top, width, 3) uint8."""

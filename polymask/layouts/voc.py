@@ -54,8 +54,11 @@ def check(options: LayoutOptions) -> None:
     for name in options.label_map.names:
         if ":" in name or name.startswith("#") or name.strip().splitlines() != [name]:
             raise LabelError(
-                f"label {name!r} cannot stand in labelmap.txt (no colon, no line break, no leading #, "
-                "no outer spaces); rename it in a --labels file (`old -> new`)"
+                (
+                    f"label {name!r} cannot stand in labelmap.txt (no colon, no line break, no leading #, "
+                    "no outer spaces)"
+                ),
+                advice="rename it in a --labels file (`old -> new`)",
             )
 
 

@@ -20,7 +20,7 @@ def _load(wanted: str) -> Any:
     except ImportError as error:
         if wanted:
             raise InputError(
-                f"the compiled kernel is not here ({error}); install with a C compiler"
+                f"the compiled kernel is not here ({error})", advice="install with a C compiler"
             ) from None
         return None
     return _kernel

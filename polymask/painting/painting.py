@@ -42,7 +42,9 @@ class Painting:
         self, record: ImageRecord, label_map: LabelMap, rules: Rules, *, limits: Limits | None = None
     ) -> None:
         if not isinstance(label_map, LabelMap):
-            raise LabelError(f"{label_map!r} is no label map; make one with LabelMap.from_names([…])")
+            raise LabelError(
+                f"{label_map!r} is no label map", advice="make one with LabelMap.from_names([…])"
+            )
         self.record, self.label_map, self.rules = record, label_map, rules
         self.limits = limits or Limits()
 
@@ -149,8 +151,8 @@ class Painting:
         if self.rules.overlap == "error" and self.contested_pixels:
             worst = max(self.conflicts, key=lambda conflict: conflict.pixels)
             raise LabelError(
-                f"'{worst.labels[0]}' and '{worst.labels[1]}' both claim {worst.pixels} px; "
-                "correct the annotations, or choose another --overlap rule"
+                f"'{worst.labels[0]}' and '{worst.labels[1]}' both claim {worst.pixels} px",
+                advice="correct the annotations, or choose another --overlap rule",
             )
         return (
             bordered(painted, self.owners, self.rules.border, self.label_map)

@@ -47,7 +47,7 @@ class Rules:
 
 def _one_of(what: str, name: str, known: tuple[str, ...]) -> None:
     if name not in known:
-        raise InputError(unknown(what, name, known))
+        raise unknown(what, name, known)
 
 
 def with_holes(instance: Instance, rule: str | None) -> tuple[Polygon, ...] | Runs:

@@ -39,7 +39,9 @@ class Cluster(Executor):
         try:
             import distributed
         except ImportError:
-            raise InputError("--scheduler needs polymask[dask]: pip install 'polymask[dask]'") from None
+            raise InputError(
+                "--scheduler needs polymask[dask]", advice="pip install 'polymask[dask]'"
+            ) from None
         self._knock()
         connect: Any = distributed.Client
         try:
@@ -49,7 +51,9 @@ class Cluster(Executor):
                 f"{self.address}: no scheduler answers ({type(error).__name__}); is it running?"
             ) from None
         except (ValueError, TypeError) as error:
-            raise InputError(f"--scheduler {self.address}: {error}; an address is tcp://HOST:PORT") from None
+            raise InputError(
+                f"--scheduler {self.address}: {error}", advice="an address is tcp://HOST:PORT"
+            ) from None
         try:
             self._executor = self._client.get_executor()
             self._require_polymask()
@@ -66,7 +70,9 @@ class Cluster(Executor):
                 raise ValueError("it names no port")
             create_connection((parts.hostname, parts.port), CONNECT).close()
         except ValueError as error:
-            raise InputError(f"--scheduler {self.address}: {error}; an address is tcp://HOST:PORT") from None
+            raise InputError(
+                f"--scheduler {self.address}: {error}", advice="an address is tcp://HOST:PORT"
+            ) from None
         except OSError as error:
             raise Unavailable(f"{self.address}: no scheduler answers: {error.strerror or error}") from None
 
@@ -78,13 +84,15 @@ class Cluster(Executor):
         lacking = [at for at, spec in self._client.run(find_spec, "polymask").items() if spec is None]
         if lacking:
             raise InputError(
-                f"{len(lacking)} workers have no polymask, e.g. {lacking[0]}; "
-                f"install it there: pip install polymask=={__version__}"
+                f"{len(lacking)} workers have no polymask, e.g. {lacking[0]}",
+                advice=f"install it there: pip install polymask=={__version__}",
             )
 
     def _require_workers(self) -> None:
         if not self._client.nthreads():
-            raise Unavailable(f"{self.address}: no worker; start one with `dask worker {self.address}`")
+            raise Unavailable(
+                f"{self.address}: no worker", advice=f"start one with `dask worker {self.address}`"
+            )
 
     def __exit__(self, *raised: object) -> None:
         logger = logging.getLogger("distributed")

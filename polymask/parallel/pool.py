@@ -103,8 +103,8 @@ def _forked(
         if not isinstance(error, BrokenProcessPool):
             raise
         raise Unavailable(
-            "a worker process was killed, perhaps for want of memory; run the same command again to finish, "
-            "with fewer --workers"
+            "a worker process was killed, perhaps for want of memory",
+            advice="run the same command again to finish, with fewer --workers",
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

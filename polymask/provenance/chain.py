@@ -55,7 +55,7 @@ def unsealed(tip: str, raw: bytes) -> tuple[str, bytes] | None:
 def damaged(path: Path, what: str) -> ProofError:
     """The error for a file of a journal that is not what was written."""
     return ProofError(
-        f"{path}: damaged, {what}; put back a copy of it, or name another folder with --journal"
+        f"damaged, {what}", file=path, advice="put back a copy of it, or name another folder with --journal"
     )
 
 

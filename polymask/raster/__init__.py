@@ -6,7 +6,7 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
-from polymask.errors import GeometryError, InputError, unknown
+from polymask.errors import GeometryError, unknown
 from polymask.model import BoolMask, Frame, Polygon, Ring, Runs, Shape
 from polymask.native import KERNEL
 from polymask.raster.kernel import Outlines, center_spans, united
@@ -38,7 +38,7 @@ def pixel_rule_named(name: str) -> Intervals:
     Raises `InputError` for a name not in the table, and where the rule needs a library that is not there.
     """
     if name not in PIXEL_RULES:
-        raise InputError(unknown("pixel rule", name, PIXEL_RULES))
+        raise unknown("pixel rule", name, PIXEL_RULES)
     if name == "skimage":
         scikit_image.require()
     return PIXEL_RULES[name][1]
@@ -117,6 +117,6 @@ def _polygons(given: Polygon | Iterable[Polygon]) -> tuple[Polygon, ...]:
     for polygon in shape:
         if not isinstance(polygon, Polygon):
             raise GeometryError(
-                f"a {type(polygon).__name__} is no polygon; wrap each ring: Polygon([(x, y), …])"
+                f"a {type(polygon).__name__} is no polygon", advice="wrap each ring: Polygon([(x, y), …])"
             )
     return shape

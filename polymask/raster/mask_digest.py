@@ -47,7 +47,9 @@ def mask_sha256(mask: PaintedSpans | IndexMask | BoolMask) -> str:
 def _check(frame: Frame) -> None:
     height, width = frame
     if height * width > LONGEST_RUN:
-        raise LimitError(f"{height} × {width} px are more than a digest is made of; divide the image")
+        raise LimitError(
+            f"{height} × {width} px are more than a digest is made of", advice="divide the image"
+        )
 
 
 def _sha256(frame: Frame, runs: bytes) -> str:

@@ -75,8 +75,11 @@ def merge(spans: SpanTable, scene: Scene, *, most: int = MOST_SHARES) -> Merged:
     merged = _compiled(spans, scene, most) if compiled else swept(spans, scene, most)
     if merged is None:
         raise LimitError(
-            f"hundreds of labels claim the same pixels: more than {most:,} pairs of them, or overlaps of too "
-            "many kinds; leave labels out with --only, or, if that is right, raise --max-conflict-pairs"
+            (
+                f"hundreds of labels claim the same pixels: more than {most:,} pairs of them, or "
+                "overlaps of too many kinds"
+            ),
+            advice="leave labels out with --only, or, if that is right, raise --max-conflict-pairs",
         )
     return merged
 

@@ -8,15 +8,18 @@ from functools import cache, partial
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from polymask._version import __version__
 from polymask.analysis.check import of_source
 from polymask.errors import InputError
+from polymask.formats.options import ReadingOptions
+from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import LabelMap
 from polymask.labels.palettes import label_colors
 from polymask.limits import Limits
 from polymask.model import Finding
+from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Rules
 from polymask.parallel.pool import run_chunks
 from polymask.parallel.progress import Progress
@@ -69,9 +72,7 @@ def preview(
     paths: str | Path | Sequence[str | Path],
     dest: str | Path,
     *,
-    from_: str | None = None,
-    images: str | Path | None = None,
-    labels: str | Path | None = None,
+    labels: Labels | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
     limit: int = LIMIT,
@@ -79,8 +80,11 @@ def preview(
     palette: str = "safe",
     workers: int = 1,
     progress: Progress | None = None,
+    **reading: Unpack[ReadingOptionsDict],
 ) -> Preview:
     """Write the report of annotations, of a folder of masks, or of both, as one HTML file.
+
+    `labels` names the values of masks that do not; `reading` are the options of reading.
 
     At most `limit` images are shown, in a file of at most `max_mb` megabytes; all are counted.
     Equal input gives equal bytes. Raises `NotFound`, `FormatError` and `InputError` for what
@@ -94,8 +98,8 @@ def preview(
     """
     require_jinja()
     places = [located(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
-    label_map = LabelMap.load(labels) if labels else None
-    survey = open_survey(places, from_=from_, images=images, labels=label_map, rules=rules, limits=limits)
+    options = ReadingOptions.of({**reading, "labels": labels, "skip_invalid": True}, limits=limits)
+    survey = open_survey(places, options, rules=rules)
     if progress:
         progress.start(len(survey.names))
     title = " and ".join(place.name or str(place) for place in places)
@@ -175,7 +179,7 @@ def fit(shots: Sequence[Shot], read: ReadPicture, max_mb: float) -> tuple[list[S
     """
     budget = int(max_mb * 1e6) - _RESERVE
     if budget <= 0:
-        raise InputError(f"--max-mb {max_mb:g} leaves no room for images; allow 1 or more")
+        raise InputError(f"--max-mb {max_mb:g} leaves no room for images", advice="allow 1 or more")
     with_pictures = any(read(shot["name"]) for shot in shots[:5])
     kept = within(shots, int(budget * _WITHOUT_PICTURES) if with_pictures else budget)
     remaining = budget - sum(map(size_of, kept))
@@ -198,14 +202,14 @@ def require_jinja() -> None:
     try:
         import jinja2  # noqa: F401
     except ImportError:
-        raise InputError("a report needs polymask[report]: pip install 'polymask[report]'") from None
+        raise InputError("a report needs polymask[report]", advice="pip install 'polymask[report]'") from None
 
 
 def write(made: Preview, dest: str | Path) -> None:
     """Write the report, whole or not at all; what was there under the name is replaced."""
     file = located(dest)
     if not isinstance(file, Path):
-        raise InputError(f"{file}: a report is written to disk; name a file here, and copy it")
+        raise InputError(f"{file}: a report is written to disk", advice="name a file here, and copy it")
     root = Root(file.parent)
     try:
         root.write(file.name, render(made).encode())

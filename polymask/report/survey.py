@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from polymask.analysis.check import findings_of
 from polymask.analysis.mask_sets import MaskSet, matched, open_sources
 from polymask.errors import InputError, LimitError, PolymaskError
-from polymask.formats import Annotations, ReadOptions
+from polymask.formats import Annotations
+from polymask.formats.options import ReadingOptions
 from polymask.formats.reading.needed_pictures import require_pictures
 from polymask.labels.label_map import VOID_16, LabelMap, from_categories
 from polymask.layouts import stem
@@ -22,7 +23,7 @@ from polymask.painting.painting import Painting, Rules
 from polymask.raster.resize import resized
 from polymask.raster.spans import paint
 from polymask.report.thumbnails import ReportPictures
-from polymask.storage.urls import Location, listed_once, located
+from polymask.storage.urls import Location
 
 View = tuple[ImageRecord, IndexMask, NDArray[np.bool_] | None]
 _BLOCK = 1 << 22  # pixels that are counted together
@@ -196,27 +197,19 @@ def contested_pixels(painting: Painting) -> NDArray[np.bool_]:
     return twice
 
 
-def open_survey(
-    paths: Sequence[Location],
-    *,
-    from_: str | None = None,
-    images: str | Location | None = None,
-    labels: LabelMap | None = None,
-    rules: Rules | None = None,
-    limits: Limits | None = None,
-) -> Survey:
+def open_survey(paths: Sequence[Location], options: ReadingOptions, *, rules: Rules | None = None) -> Survey:
     """A survey of an annotation file, a folder of masks, or one of each, in any order.
 
     Raises `NotFound` for what is not there, `InputError` for two of a kind, `LimitError` above
-    `limits`.
+    the limits.
     """
-    pictures = listed_once(located(images)) if images is not None else None
-    options = ReadOptions(limits=limits or Limits(), skip_invalid=True, images=pictures)
+    options = options.with_listed_pictures()
+    labels, pictures, limits = options.label_map, options.pictures, options.limits
     annotations: Annotations | None = None
     masks: MaskSet | None = None
-    for opened in open_sources(paths, options=options, from_=from_, labels=labels):
+    for opened in open_sources(paths, options):
         if masks if isinstance(opened, MaskSet) else annotations:
-            raise InputError(f"{opened.path}: a preview takes one set of annotations and one of masks")
+            raise InputError("a preview takes one set of annotations and one of masks", file=opened.path)
         if isinstance(opened, MaskSet):
             masks = opened
         else:

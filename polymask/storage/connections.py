@@ -66,7 +66,9 @@ def store_errors(url: str) -> Iterator[None]:
     except FileNotFoundError:
         raise NotFound(f"{url}: no such object, or no such bucket") from None
     except PermissionError as error:
-        raise Denied(f"{url}: {_reason(error)}; check the credentials, and what they allow") from None
+        raise Denied(
+            f"{url}: {_reason(error)}", advice="check the credentials, and what they allow"
+        ) from None
     except IsADirectoryError:
         raise InputError(f"{url} is a prefix, not an object") from None
     except ImportError:
@@ -75,7 +77,9 @@ def store_errors(url: str) -> Iterator[None]:
         raise
     except _driver_errors() as error:
         if re.search(r"credential|auth|token", type(error).__name__, re.IGNORECASE):
-            raise Denied(f"{url}: {_reason(error)}; log in to the store, or set its variables") from None
+            raise Denied(
+                f"{url}: {_reason(error)}", advice="log in to the store, or set its variables"
+            ) from None
         raise Unavailable(f"{url}: {_reason(error)}") from None
 
 

@@ -17,7 +17,7 @@ def disk_error(error: OSError, path: str | Location) -> BackendError:
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return NotFound(message)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return Denied(f"{message}; check the permissions")
+        return Denied(message, advice="check the permissions")
     return Unavailable(f"{message}; nothing half-written was left under its name")
 
 

@@ -75,7 +75,9 @@ class Root:
         except (NotFound, FileNotFoundError):
             return False
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise InputError(f"{self.path / relative} is in the way: it is no regular file; remove it")
+            raise InputError(
+                f"{self.path / relative} is in the way: it is no regular file", advice="remove it"
+            )
         return stat.S_ISREG(mode)
 
     def names(self, relative: str) -> list[str]:
@@ -206,7 +208,7 @@ class Root:
         except OSError as error:
             raise disk_error(error, self.path) from None
         if not is_ours:
-            raise Locked(f"{self.path} is held by {self._holder()}; wait for it, or stop it")
+            raise Locked(f"{self.path} is held by {self._holder()}", advice="wait for it, or stop it")
 
     def _folder_of_its_own(self) -> int:
         try:

@@ -104,7 +104,7 @@ class Entries(Mapping[str, dict[str, Any]]):
                 self._places[_entry.decode(line).name] = at
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 raise FormatError(
-                    f"{path}: line {number} is damaged; move the file away and convert again"
+                    f"line {number} is damaged", file=path, advice="move the file away and convert again"
                 ) from None
             at += len(line)
 

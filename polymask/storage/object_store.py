@@ -105,7 +105,7 @@ class ObjectRoot:
         """Every object is stored and proven already; raises `Locked` where another run has taken over."""
         notes = self._notes()
         if self._note and (self._note not in notes or self._rival(notes)):
-            raise Locked(f"{self.path} was taken over by another run; run again when it is done")
+            raise Locked(f"{self.path} was taken over by another run", advice="run again when it is done")
 
     def remove(self, relative: str) -> None:
         """Remove an object, if it is there."""
@@ -186,13 +186,15 @@ class ObjectRoot:
     def _refuse_rival(self) -> None:
         notes = self._notes()
         if self._note not in notes:
-            raise Unavailable(f"{self.path} does not list what was put there; no run can hold such a store")
+            raise Unavailable(
+                f"{self.path} does not list what was put there", advice="no run can hold such a store"
+            )
         rival = self._rival(notes)
         if rival is not None:
             holder = f"process {rival.get('process')} on {rival.get('host')}"
             raise Locked(
-                f"{self.path} is held by {holder}; wait for it, or stop it "
-                f"(of a run that was killed this is known after {DEAD:.0f} s)"
+                f"{self.path} is held by {holder}",
+                advice=f"wait for it, or stop it (of a run that was killed this is known after {DEAD:.0f} s)",
             )
 
     def _forget(self, notes: "dict[str, dict[str, Any]] | list[str]") -> None:

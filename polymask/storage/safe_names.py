@@ -77,8 +77,8 @@ def refuse_collisions(planned: Callable[[], Iterable[tuple[str, str]]]) -> None:
         key = _folded(path)
         if key in taken:
             raise InputError(
-                f"'{taken[key]}' and '{image}' would both be written to {path}; "
-                "rename one, or choose with --where"
+                f"'{taken[key]}' and '{image}' would both be written to {path}",
+                advice="rename one, or choose with --where",
             )
         taken[key] = image
     folders: dict[str, str] = {}

@@ -102,7 +102,7 @@ class Place:
         self._stream = self._once() if exists and not (is_file or path.is_dir()) else None
         self.is_file = self._stream is not None or (is_file and not self._is_zip())
         if not exists and not self.is_glob:
-            raise NotFound(f"{path}: no such file or folder")
+            raise NotFound("no such file or folder", file=path)
         if isinstance(path, Url) and not is_file:
             self.path = listed_once(path)  # so that nothing below it is asked for one by one
 
@@ -112,7 +112,7 @@ class Place:
             data = file.read(self.limits.max_bytes + 1)
         self.limits.check_bytes(self.path, len(data))
         if data[:4] == _ZIP:
-            raise FormatError(f"{self.path}: a zip is read in place, so it has to be a file")
+            raise FormatError("a zip is read in place, so it has to be a file", file=self.path)
         return data
 
     def _is_zip(self) -> bool:
@@ -239,12 +239,12 @@ class Zip:
         try:
             safe_path(member.filename)
         except InputError as error:
-            raise FormatError(f"{self.path}: {error}") from None
+            raise FormatError(f"{error}", file=self.path) from None
         where = f"{self.path}/{member.filename}"
         if member.filename in self.sizes:
             raise FormatError(f"{where}: the archive has this name twice")
         if member.flag_bits & 1:
-            raise FormatError(f"{where}: encrypted; unpack it first")
+            raise FormatError(f"{where}: encrypted", advice="unpack it first")
         self.limits.check_bytes(where, member.file_size)
         self._check_ratio(where, member.compress_size, member.file_size)
 
@@ -266,7 +266,7 @@ class Zip:
                 source = self.path if isinstance(self.path, Path) else self.path.open("rb")
                 self._opened[os.getpid()] = zipfile.ZipFile(source)
             except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-                raise FormatError(f"{self.path}: a damaged zip: {error}") from None
+                raise FormatError(f"a damaged zip: {error}", file=self.path) from None
         return self._opened[os.getpid()]
 
     def read(self, name: str) -> bytes:

@@ -39,7 +39,9 @@ def located(given: "str | Path | Url") -> "Location":
     (PosixPath('masks'), Url('memory://bucket/masks'))
     """
     if isinstance(given, Path) and given.parts[:1] and given.parts[0] in _MERGED:
-        raise InputError(f"{given}: a Path cannot hold a URL, for it merges slashes; pass it as text")
+        raise InputError(
+            f"{given}: a Path cannot hold a URL, for it merges slashes", advice="pass it as text"
+        )
     if not isinstance(given, str) or not (match := _URL.match(given)):
         return given if isinstance(given, Url) else Path(given)
     protocol, rest = match[1].lower(), given[match.end() :]
@@ -54,7 +56,9 @@ def _archive(given: str, rest: str) -> "Location":
     """The archive that a zip:// URL names: archives are read in place anyway, wherever they lie."""
     inner, chained, outer = rest.partition("::")
     if chained and inner.strip("/"):
-        raise InputError(f"{shown(given)}: a zip is read as a whole; name the archive: {shown(outer)}")
+        raise InputError(
+            f"{shown(given)}: a zip is read as a whole", advice=f"name the archive: {shown(outer)}"
+        )
     return located(outer if chained else rest)
 
 
@@ -94,7 +98,8 @@ class Url:
             raise InputError(f"{shown(str(self))} is no place in a store: a part of it is empty, '.' or '..'")
         if ":" in key.partition("/")[0].rpartition("@")[0]:
             raise InputError(
-                f"{shown(str(self))}: no password in a URL; set it where the store's own tools look for it"
+                f"{shown(str(self))}: no password in a URL",
+                advice="set it where the store's own tools look for it",
             )
 
     def __str__(self) -> str:

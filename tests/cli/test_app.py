@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import polymask
 from polymask.painting.painting import OVERLAP_RULES
 from tests.conftest import ROOT, SAMPLE, Run, coco, square, tree
 
@@ -75,11 +76,27 @@ def test_failed_items_are_exit_1(polymask_command: Run, coco_file: Write, tmp_pa
     assert "Failed (1):" in done.stdout
 
 
-def test_a_missing_source_is_exit_3_and_a_denied_dest_too(polymask_command: Run, tmp_path: Path) -> None:
-    """What is not there, or cannot be written, is the disk's doing."""
-    done = polymask_command("convert", tmp_path / "none.json", tmp_path / "out")
-    assert done.returncode == 3
-    assert "no such file" in done.stderr
+def test_a_source_that_is_not_there_is_exit_2(polymask_command: Run, tmp_path: Path) -> None:
+    """Whatever reads it: the name is the caller's."""
+    none, out, page = tmp_path / "none.json", tmp_path / "out", tmp_path / "page.html"
+    polymask.convert(SAMPLE, out)
+    for arguments in (
+        ("convert", none, tmp_path / "new"),
+        ("convert", tmp_path / "*.json", tmp_path / "new"),
+        ("check", none),
+        ("stats", none),
+        ("compare", none, out),
+        ("compare", out, none),
+        ("preview", none, "-o", page),
+        ("verify", out, "--source", none),
+    ):
+        done = polymask_command(*arguments)
+        assert done.returncode == 2, arguments
+        assert "No such file" in done.stderr or "no such file" in done.stderr or "no file" in done.stderr
+
+
+def test_a_denied_dest_is_exit_3(polymask_command: Run) -> None:
+    """What cannot be written is the disk's doing."""
     done = polymask_command("convert", SAMPLE, "/proc/none/out")
     assert done.returncode == 3
     assert "Traceback" not in done.stderr
@@ -207,7 +224,7 @@ def test_a_full_stdout_is_exit_3_and_one_line(arguments: list[str], tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"), [(["convert", "no.json", "out"], 3), (["convert", "--no-such"], 2), (["bogus"], 2)]
+    ("arguments", "code"), [(["convert", "no.json", "out"], 2), (["convert", "--no-such"], 2), (["bogus"], 2)]
 )
 def test_a_full_stderr_changes_no_exit_code(arguments: list[str], code: int, tmp_path: Path) -> None:
     """A log on a full disk takes no message; what a script goes by is still there."""
@@ -257,3 +274,40 @@ def test_names_beyond_ascii_in_an_ascii_locale(
     polymask_command("convert", path, tmp_path / "out")
     again = polymask_command("convert", path, tmp_path / "out", **ascii_only)
     assert "Traceback" not in again.stderr
+
+
+def test_an_error_is_one_json_object_too(polymask_command: Run, coco_file: Write, tmp_path: Path) -> None:
+    """With --json: kind, message, advice, file, place and exit code, and the line on stderr as ever."""
+    document = coco()
+    document["annotations"][1]["segmentation"] = [[0, 0, 1]]
+    path = coco_file(document)
+    done = polymask_command("convert", path, tmp_path / "out", "--json")
+    error = json.loads(done.stdout)["error"]
+    assert error == {
+        "kind": "FormatError",
+        "message": error["message"],
+        "advice": "correct it, or leave such records out with --skip-invalid",
+        "file": str(path),
+        "place": "$.annotations[1].segmentation[0]",
+        "exit_code": 2,
+    }
+    assert done.returncode == 2
+    line = f"polymask: {path}: {error['place']}: {error['message']}; {error['advice']}\n"
+    assert done.stderr == line
+
+
+def test_a_mistake_in_the_command_is_one_json_object_too(polymask_command: Run, tmp_path: Path) -> None:
+    """Of the kind that the command line has for it."""
+    done = polymask_command("stats", SAMPLE, "--json", "--overlaps", "last")
+    error = json.loads(done.stdout)["error"]
+    assert (error["kind"], error["exit_code"], done.returncode) == ("NoSuchOption", 2, 2)
+    assert "--overlaps" in error["message"]
+
+
+def test_what_was_printed_is_not_followed_by_an_error(polymask_command: Run, tmp_path: Path) -> None:
+    """A report with failures is the one document on stdout."""
+    polymask.convert(SAMPLE, tmp_path / "out")
+    (tmp_path / "out" / "masks" / "harbor.png").unlink()
+    done = polymask_command("verify", tmp_path / "out", "--json")
+    assert (done.returncode, json.loads(done.stdout)["failed"]) == (5, 1)
+    assert "harbor" in done.stderr

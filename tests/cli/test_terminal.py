@@ -1,6 +1,7 @@
 """What a person sees: bars and colors on terminals only, advice in errors, completion, notebooks."""
 
 import os
+import pickle
 import pty
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from polymask import ImageRecord, Instance, Polygon, Report, convert, errors
-from polymask.cli.terminal import Bar, colors_wanted, styled, with_way_out
+from polymask.cli.terminal import Bar, colors_wanted, styled, with_advice
 from polymask.errors import PolymaskError
 from tests.conftest import ROOT, SAMPLE
 
@@ -62,7 +63,7 @@ def test_the_commands_themselves_color_on_a_terminal_only(tmp_path):
     code, out = on_a_terminal("stats", SAMPLE)
     assert (code, "\x1b[1m" in out) == (0, True)
     code, out = on_a_terminal("stats", tmp_path / "none", NO_COLOR="1")
-    assert (code, "\x1b[3" in out) == (3, False)
+    assert (code, "\x1b[3" in out) == (2, False)
     code, out = on_a_terminal("stats", tmp_path / "none")
     assert "\x1b[31m" in out
 
@@ -93,9 +94,24 @@ KINDS = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_error_ends_with_what_to_do(kind):
-    """Its own advice, or else that of its kind."""
-    assert with_way_out(kind("a.json: odd")) == f"a.json: odd; {kind.way_out}"
-    assert with_way_out(kind("a.json: odd; pass --overwrite")) == "a.json: odd; pass --overwrite"
+    """Its own advice, or else that of its kind, which is no part of its text."""
+    plain, special = kind("odd", file="a.json", place="$.x"), kind("odd", advice="pass --overwrite")
+    assert str(plain) == "a.json: $.x: odd"
+    assert with_advice(plain) == f"a.json: $.x: odd; {kind.usual_advice}"
+    assert str(special) == with_advice(special) == "odd; pass --overwrite"
+    assert (plain.advice, special.advice) == (kind.usual_advice, "pass --overwrite")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_keeps_what_it_says_on_its_way_out(kind):
+    """Across processes, and when a place further out is told."""
+    error = kind("odd", file="b.json", place="$.x", advice="mend it", status=404, exit_code=7)
+    sent = pickle.loads(pickle.dumps(error))
+    assert (str(sent), vars(sent)) == (str(error), vars(error))
+    outer = error.within(file="a.zip", place="page 2")
+    assert str(outer) == "a.zip: b.json: page 2: $.x: odd; mend it"
+    assert (type(outer), outer.status, outer.exit_code) == (kind, 404, 7)
+    assert str(error) == "b.json: $.x: odd; mend it"
 
 
 def test_the_nearest_command_flag_format_and_label_is_named(polymask_command, tmp_path):

@@ -1,8 +1,11 @@
 """What the library is handed: texts, numpy numbers, lists and generators, and what none of them is."""
 
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
@@ -23,6 +26,9 @@ from polymask import (
 )
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.plan import make_plan
+from polymask.flag import GROUPS, flag_of
+from polymask.formats.options import ReadingOptions
+from polymask.option_types import ConvertOptionsDict, ReadingOptionsDict
 from tests.conftest import SAMPLE
 
 TRIANGLE = [(0, 0), (4, 0), (4, 4)]
@@ -121,3 +127,36 @@ def test_names_are_no_label_map() -> None:
     record = ImageRecord(1, "a", (4, 4), (Instance(1, "a", Polygon(TRIANGLE)),))
     with pytest.raises(LabelError, match=r"LabelMap\.from_names"):
         index_mask(record, ["a"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ("a, b", ("a", "b")),
+        (["a, b"], ("a", "b")),
+        (["a", "b"], ("a", "b")),
+        (["a, b", "c"], ("a, b", "c")),
+        ([], ()),
+    ],
+)
+def test_one_priority_is_a_list_with_commas(labels: Any, expected: tuple[str, ...]) -> None:
+    """As the flag is, given once or several times."""
+    assert ConvertOptions(priority=labels).priority == expected
+
+
+def test_the_types_of_options_are_those_of_the_dataclasses() -> None:
+    """What a type checker knows of `convert` is what `convert` takes: names and types."""
+    made = subprocess.run([sys.executable, "docs/generate_option_types.py", "--check"], check=False)
+    assert made.returncode == 0
+    for typed, dataclass in ((ConvertOptionsDict, ConvertOptions), (ReadingOptionsDict, ReadingOptions)):
+        known = get_type_hints(dataclass)
+        typed_hints = get_type_hints(typed)
+        assert typed_hints == {name: known[name] for name in typed_hints}
+    assert set(get_type_hints(ConvertOptionsDict)) == {each.name for each in fields(ConvertOptions)}
+
+
+def test_every_option_has_a_group_and_a_sentence() -> None:
+    """Help is made from them."""
+    for each in fields(ConvertOptions):
+        assert flag_of(each).group in GROUPS
+        assert flag_of(each).help.endswith(".")

@@ -173,7 +173,7 @@ def test_options_that_make_no_sense_there_are_refused(command: Command, sample: 
     for flags in (["--overlap", "first"], ["--size", "8x8"], ["--labels", "x.txt"], ["--to", "voc"]):
         assert command("convert", URL, *flags).returncode == 2
     assert command("convert", "dataloop://emulator").returncode == 2
-    assert command("convert", "dataloop://emulator/none").returncode == 3
+    assert command("convert", "dataloop://emulator/none").returncode == 2
     assert not [entry for entry in sample.audit if entry.changes]
 
 

@@ -80,5 +80,5 @@ def test_a_missing_library_is_asked_for_by_its_extra(monkeypatch: pytest.MonkeyP
     """The format is told all the same."""
     for name in ("pyarrow", "pyarrow.parquet"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(InputError, match=r"needs pyarrow: pip install 'polymask\[waymo\]'"):
+    with pytest.raises(InputError, match=r"needs pyarrow; pip install 'polymask\[waymo\]'"):
         open_annotations(FIXTURES / "waymo")

@@ -97,12 +97,16 @@ def _chosen(pages: list[Page], content: Content, options: ReadOptions) -> Iterat
     people = sorted(names, key=lambda name: (len(name), name))
     told = ", ".join(people[:20])
     if options.annotator is not None and options.annotator not in people:
-        raise InputError(f"{content.path}: no annotator '{options.annotator}'; there are: {told}")
+        raise InputError(
+            f"no annotator '{options.annotator}'", file=content.path, advice=f"there are: {told}"
+        )
     chosen = [page for page in pages if page.text is not None and not _is_anothers(page, options)]
     counts = Counter(map(_name, chosen))
     if doubled := next((name for name, count in counts.items() if count > 1), None):
         raise InputError(
-            f"{content.path}: several people drew '{doubled}' ({told}); choose with --annotator NAME"
+            f"several people drew '{doubled}' ({told})",
+            file=content.path,
+            advice="choose with --annotator NAME",
         )
     yield from pages
 

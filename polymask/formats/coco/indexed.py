@@ -73,7 +73,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     if stored is None:
         stored = _stored(content, options)
         if Stamp.of(content.path, **asked) != stamp:
-            raise SourceChanged(f"{content.path} was changed while it was read; run again")
+            raise SourceChanged(f"{content.path} was changed while it was read", advice="run again")
         stored = save(stamp, stored)
     most = int(np.diff(stored.cuts).max(initial=0))
     options.limits.check_instances(f"{content.path}: an image", most)
@@ -125,7 +125,7 @@ class Index:
         if len(found) != len(numbers) or any(
             a.image_id != key or a.category_id not in self.names for a in found
         ):
-            raise SourceChanged(f"{self.file.path} was changed while it was converted; run again")
+            raise SourceChanged(f"{self.file.path} was changed while it was converted", advice="run again")
         for annotation in found if self.boxes else ():
             omission(annotation, 0, {key: frame}, self.names, boxes=True)
         refuse_large([a.segmentation for a in found], self.limits, f"{self.file.path}: image {key!r}")
@@ -141,7 +141,7 @@ def _stored(content: Content, options: ReadOptions) -> Stored:
         _Reading(content, options).check_types()
         if isinstance(error, InputError):
             raise
-        raise FormatError(f"{content.path}: not JSON: {error}") from None
+        raise FormatError(f"not JSON: {error}", file=content.path) from None
 
 
 class _Reading:
@@ -189,7 +189,7 @@ class _Reading:
 
     def _refuse_none(self, there: object) -> None:
         if not there:
-            raise FormatError(f"{self.types.path}: the file has no images")
+            raise FormatError("the file has no images", file=self.types.path)
 
     def _rows(self, section: msgspec.Raw, kind: type[T], where: str) -> Iterator[tuple[int, T]]:
         rows = self.outline.rows(section)

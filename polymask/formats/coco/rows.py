@@ -71,7 +71,9 @@ _TWICE = "the key '{}' is there twice"
 def refuse_doubled(path: Location | str, text: bytes) -> None:
     """Raise `FormatError` where a file has one of its lists twice: a reader sees one of the two only."""
     if key := doubled_key(text, File.__struct_fields__):
-        raise FormatError(f"{path}: $.{key}: {_TWICE.format(key)}; join the two, or take one out")
+        raise FormatError(
+            f"{_TWICE.format(key)}", file=path, place=f"$.{key}", advice="join the two, or take one out"
+        )
 
 
 def refuse_doubled_rows(

@@ -49,7 +49,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         annotations = _rows(sections.annotations, Annotation, "$.annotations", refusals)
         where = "$.annotations"
     if not images and not refusals.skipped:
-        raise FormatError(f"{content.path}: the file has no images")
+        raise FormatError("the file has no images", file=content.path)
     declared = len(annotations) + len(refusals.skipped) - others
     before = len(refusals.skipped)
     positions = positions_of(images, refusals, options)
@@ -99,7 +99,7 @@ def _without(
     Everything else stays as it is written. Raises `SourceChanged` where `data` is not what was read.
     """
     if data != content.data:
-        raise SourceChanged(f"{content.path} was changed while it was read; run again")
+        raise SourceChanged(f"{content.path} was changed while it was read", advice="run again")
     numbers = {id(annotation): number for number, annotation in annotations}
     groups = ((reader.of_image[reader.images[place].id], chosen) for place, chosen in gone.items())
     rows = sorted(numbers[id(group[position])] for group, chosen in groups for position in chosen)

@@ -65,14 +65,16 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each slice of the series that the structure sets are about."""
     sets = list(_structure_sets(content))
     if not sets:
-        raise FormatError(f"{content.path}: no structure set (RTSTRUCT) in it")
+        raise FormatError("no structure set (RTSTRUCT) in it", file=content.path)
     place = Place(options.images, options.limits) if options.images is not None else content.place
     if place.is_file:
         place = Place(content.path.parent, options.limits)
     slices = {part.key: part for part in slices_in(place)}
     if not slices:
         raise InputError(
-            f"{content.path}: no slice is beside it, and only they tell the pixels; add --images DIR"
+            "no slice is beside it, and only they tell the pixels",
+            file=content.path,
+            advice="add --images DIR",
         )
     labels: dict[str, int] = {}
     pages = [page for file, data in sets for page in pages_of(file, data, slices, labels)]
@@ -110,7 +112,7 @@ def _refuse_doubled(content: Content, pages: list[Page]) -> None:
         if page.where in seen and page.where != STRAYS:
             two = f"'{seen[page.where].file.name}' and '{page.file.name}'"
             raise InputError(
-                f"{content.path}: {two} are structure sets of the {page.where}; name one of them"
+                f"{two} are structure sets of the {page.where}", file=content.path, advice="name one of them"
             )
         seen[page.where] = page
 

@@ -51,7 +51,9 @@ def dataset(file: File) -> Any:
         file.open() as opened,
     ):
         if _DEFLATED in opened.read(1024):
-            raise FormatError(f"{file.path}: a deflated file; store it as Explicit VR Little Endian")
+            raise FormatError(
+                "a deflated file", file=file.path, advice="store it as Explicit VR Little Endian"
+            )
         opened.seek(0)
         return pydicom.dcmread(opened, stop_before_pixels=True)
 
@@ -67,7 +69,7 @@ def understood(file: File, otherwise: str) -> Iterator[None]:
     except FormatError:
         raise
     except (*DAMAGE, broken.InvalidDicomError, broken.BytesLengthException) as error:
-        raise FormatError(f"{file.path}: {otherwise}: {error}") from None
+        raise FormatError(f"{otherwise}: {error}", file=file.path) from None
 
 
 def slices_in(place: Place) -> Iterator[Slice]:
@@ -93,7 +95,7 @@ def _slice(data: Any, file: File) -> Slice:
             spacing=_numbers(data.PixelSpacing, 2),
         )
     if min(made.spacing) <= 0:
-        raise FormatError(f"{file.path}: PixelSpacing: {made.spacing} is no distance")
+        raise FormatError(f"PixelSpacing: {made.spacing} is no distance", file=file.path)
     return made
 
 

@@ -38,7 +38,7 @@ class Ranges:
         except OSError as error:
             raise disk_error(error, self.path) from None
         if len(data) != stop - start:
-            raise SourceChanged(f"{self.path} became shorter while it was read; run again")
+            raise SourceChanged(f"{self.path} became shorter while it was read", advice="run again")
         return data
 
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:

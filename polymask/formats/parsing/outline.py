@@ -121,8 +121,8 @@ class Outline:
             return
         first = min(flaws, key=lambda flaw: flaw.byte)
         if first.args[0] == _DEEP:
-            raise FormatError(f"{self.file.path}: not JSON that can be read: {_DEEP}")
-        raise FormatError(f"{self.file.path}: not JSON: {first.told(self.bom)}")
+            raise FormatError(f"not JSON that can be read: {_DEEP}", file=self.file.path)
+        raise FormatError(f"not JSON: {first.told(self.bom)}", file=self.file.path)
 
     def _flaw_around(self) -> NotJson | None:
         try:
@@ -184,7 +184,9 @@ def _events(file: Ranges) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         try:
             check.decode(chunk, final=at + len(chunk) >= file.size)
         except UnicodeDecodeError as error:
-            raise FormatError(f"{file.path}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
+            raise FormatError(
+                f"not UTF-8 text ({error.reason})", file=file.path, advice="save it as UTF-8"
+            ) from None
         places, nesting = places_in(chunk, nesting, most=2)
         events.append(places.astype(np.int64) + at)
         kinds.append(np.frombuffer(chunk, np.uint8)[places])

@@ -86,7 +86,7 @@ def picture_frame(stem: str, pictures: PictureFinder, notes: Notes) -> tuple[str
     file = pictures.find(found, beside=beside) if found else None
     if file is None:
         told = f"{notes.page.file.path}: no picture '{stem}' with a picture's suffix for it"
-        raise InputError(f"{told}, and only it tells the size; add --images DIR")
+        raise InputError(f"{told}, and only it tells the size", advice="add --images DIR")
     frame = frame_of(file)
     notes.options.limits.check_frame(str(file.path), frame)
     return found or stem, frame

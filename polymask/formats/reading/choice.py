@@ -56,7 +56,7 @@ class Choice:
 
     def __post_init__(self) -> None:
         if self.predictions not in PREDICTIONS:
-            raise InputError(unknown("predictions", str(self.predictions), PREDICTIONS))
+            raise unknown("predictions", str(self.predictions), PREDICTIONS)
         for name in ("creator", "status"):
             object.__setattr__(self, name, as_names(name, getattr(self, name)))
         if self.min_confidence is not None:
@@ -67,7 +67,8 @@ class Choice:
             raise InputError(f"min_confidence is a number from 0 to 1, not {least!r}")
         if self.predictions == "skip":
             raise InputError(
-                "--min-confidence chooses among predictions: add --predictions keep, or --predictions only"
+                "--min-confidence chooses among predictions",
+                advice="add --predictions keep, or --predictions only",
             )
 
     def refusal(self, origin: Origin) -> str | None:

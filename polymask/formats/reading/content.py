@@ -45,7 +45,7 @@ class Content:
     def text(self) -> bytes:
         """The file's bytes, if they are UTF-8; raises `FormatError` where they are not."""
         if self.problem:
-            raise FormatError(f"{self.path}: {self.problem}")
+            raise FormatError(f"{self.problem}", file=self.path)
         data = self.data.removeprefix(_BOM)
         if data.isascii():
             return data
@@ -54,7 +54,9 @@ class Content:
             for at in range(0, len(data), _PART):
                 check.decode(data[at : at + _PART], final=at + _PART >= len(data))
         except UnicodeDecodeError as error:
-            raise FormatError(f"{self.path}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
+            raise FormatError(
+                f"not UTF-8 text ({error.reason})", file=self.path, advice="save it as UTF-8"
+            ) from None
         return data
 
     @cached_property
@@ -95,9 +97,9 @@ class Content:
         except msgspec.DecodeError as error:
             if b"NaN" in self.text or b"Infinity" in self.text:
                 return self._without_constants()
-            raise FormatError(f"{self.path}: not JSON: {error}") from None
+            raise FormatError(f"not JSON: {error}", file=self.path) from None
         except RecursionError:
-            raise FormatError(f"{self.path}: not JSON that can be read: nested too deep") from None
+            raise FormatError("not JSON that can be read: nested too deep", file=self.path) from None
         self.place.limits.check_depth(self.path, self.text)
         return self.text
 
@@ -115,7 +117,7 @@ class Content:
         try:
             return quoted_constants(self.text)
         except (ValueError, RecursionError) as error:
-            raise FormatError(f"{self.path}: not JSON: {error}") from None
+            raise FormatError(f"not JSON: {error}", file=self.path) from None
 
     @cached_property
     def top(self) -> Mapping[str, msgspec.Raw]:

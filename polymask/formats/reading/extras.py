@@ -23,4 +23,4 @@ def library(name: str, *, extra: str, what: str) -> Any:
         return import_module(name)
     except ImportError:
         needed = name.partition(".")[0]
-        raise InputError(f"{what} needs {needed}: pip install 'polymask[{extra}]'") from None
+        raise InputError(f"{what} needs {needed}", advice=f"pip install 'polymask[{extra}]'") from None

@@ -27,6 +27,10 @@ def require_pictures(
     if missing:
         shown = ", ".join(missing[:MOST_NAMED]) + (", …" if len(missing) > MOST_NAMED else "")
         raise InputError(
-            f"{annotations.path}: {len(missing):,} of {len(annotations.names):,} images have no picture "
-            f"({shown}), and it is needed; name the folder that holds them with --images DIR"
+            (
+                f"{len(missing):,} of {len(annotations.names):,} images have no picture ({shown}), "
+                "and it is needed"
+            ),
+            file=annotations.path,
+            advice="name the folder that holds them with --images DIR",
         )

@@ -160,7 +160,7 @@ def gather(  # noqa: PLR0913 - what formats differ in
     options: ReadOptions,
     pages: Iterable[Page],
     *,
-    format: str,  # noqa: A002 - the word of the flag
+    format: str,
     parse: Parse,
     categories: Categories | None = None,
     declares: Callable[[Page], int] = lambda _: 0,
@@ -179,7 +179,7 @@ def gather(  # noqa: PLR0913 - what formats differ in
     for page in pages:
         reader.check(page, declares)
     if not (reader.names or reader.skipped or reader.images_left_out or reader.unsupported):
-        raise FormatError(f"{content.path}: no annotations of the format {format} in it")
+        raise FormatError(f"no annotations of the format {format} in it", file=content.path)
     annotations = reader.annotations(format, keep_originals=keep_originals)
     return replace(
         annotations,
@@ -213,7 +213,7 @@ class Reader:
         self.remarks: Counter[str] = Counter()
         self.many = True
 
-    def annotations(self, format: str, *, keep_originals: bool = False) -> Annotations:  # noqa: A002
+    def annotations(self, format: str, *, keep_originals: bool = False) -> Annotations:
         """What was read; the labels are those that occur, sorted by name."""
         return Annotations(
             path=self.path,
@@ -292,12 +292,12 @@ class Reader:
         try:
             record = self.parse(page, notes)
         except Malformed as error:  # the file has changed since it was checked
-            raise FormatError(f"{page.file.path}: {error}") from None
+            raise FormatError(error.reason, file=page.file.path, place=error.where) from None
         if record is None:
-            raise FormatError(f"{page.file.path}: {notes.image} has become an image to be left out")
+            raise FormatError(f"{notes.image} has become an image to be left out", file=page.file.path)
         if len(notes.refusals.skipped) > self.refused[index]:  # only the picture's size told
             wrong = notes.refusals.skipped[-1]
-            raise FormatError(f"{page.file.path}: {wrong.name}: {wrong.reason}")
+            raise FormatError(f"{wrong.name}: {wrong.reason}", file=page.file.path)
         return record
 
 

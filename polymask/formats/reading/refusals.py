@@ -71,7 +71,10 @@ class Refusals:
         """Raise `FormatError` for the record at a JSON path, or note that it is left out."""
         if not self.skip:
             raise FormatError(
-                f"{self.path}: {where}: {reason}; correct it, or leave such records out with --skip-invalid"
+                reason,
+                file=self.path,
+                place=f"{where}",
+                advice="correct it, or leave such records out with --skip-invalid",
             )
         self.skipped.append(Skipped(where, reason))
 
@@ -113,7 +116,7 @@ class Refusals:
             with inside(where):
                 return decode_json(text, decoder)
         except Malformed as error:
-            raise FormatError(f"{self.path}: {error}") from None
+            raise FormatError(error.reason, file=self.path, place=error.where) from None
 
 
 @cache

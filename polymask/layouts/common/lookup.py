@@ -65,7 +65,7 @@ def require_8_bits(label_map: LabelMap, layout: str) -> None:
     """Raise `LabelError` for a label map whose values need 16 bits."""
     if label_map.dtype is not np.uint8:
         raise LabelError(
-            f"the layout `{layout}` holds values up to 255; use `--ids contiguous`, or `--to index`"
+            f"the layout `{layout}` holds values up to 255", advice="use `--ids contiguous`, or `--to index`"
         )
 
 
@@ -75,8 +75,8 @@ def require_one_line(label_map: LabelMap, file: str, *, barred: str = "") -> Non
         if name.strip().splitlines() != [name] or not set(barred).isdisjoint(name):
             also = "".join(f", no {character!r}" for character in barred)
             raise LabelError(
-                f"label {name!r} cannot stand in {file} (no line break, no outer spaces{also}); "
-                "rename it in a --labels file (`old -> new`)"
+                f"label {name!r} cannot stand in {file} (no line break, no outer spaces{also})",
+                advice="rename it in a --labels file (`old -> new`)",
             )
 
 

@@ -105,7 +105,7 @@ def _size(path: Location) -> int:
     except OSError as error:
         raise disk_error(error, path) from None
     if S_ISDIR(status.st_mode):
-        raise FormatError(f"{path}: a folder, where a mask should be")
+        raise FormatError("a folder, where a mask should be", file=path)
     return status.st_size
 
 
@@ -122,7 +122,7 @@ def read_text(path: Location) -> str:
     try:
         return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise FormatError(f"{path}: not UTF-8 text; save it as UTF-8") from None
+        raise FormatError("not UTF-8 text", file=path, advice="save it as UTF-8") from None
 
 
 @contextmanager
@@ -131,7 +131,7 @@ def in_line(path: Location, number: int, expected: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, IndexError):
-        raise FormatError(f"{path}: line {number}: {expected}") from None
+        raise FormatError(f"{expected}", file=path, place=f"line {number}") from None
 
 
 @contextmanager
@@ -140,9 +140,10 @@ def in_file(path: Location) -> Iterator[None]:
     try:
         yield
     except LimitError as error:
-        raise LimitError(f"{path}: {error}") from None
+        raise error.within(file=path) from None
     except InputError as error:
-        raise FormatError(f"{path}: {error}") from None
+        advice = error.special_advice
+        raise FormatError(error.message, file=path, place=error.place, advice=advice) from None
 
 
 def stored_labels(folder: Folder, names: Sequence[str] = (LABELS, ID2LABEL)) -> LabelMap | None:
@@ -153,11 +154,11 @@ def stored_labels(folder: Folder, names: Sequence[str] = (LABELS, ID2LABEL)) -> 
 def _label_map(path: Location) -> LabelMap:
     text = read_text(path)
     if not text.lstrip().startswith(("{", "[")):
-        raise FormatError(f"{path}: damaged, or no JSON; put another copy there, or remove it")
+        raise FormatError("damaged, or no JSON", file=path, advice="put another copy there, or remove it")
     try:
         return from_text(text)
     except LabelError as error:
-        raise LabelError(f"{path}: {error}") from None
+        raise error.within(file=path) from None
 
 
 def masks_below(folder: Folder, root: str, *, ending: str = ".png") -> dict[str, str]:
@@ -200,5 +201,5 @@ def png_folder(
 def require_labels(folder: Folder, label_map: LabelMap | None) -> LabelMap:
     """The label map; raises `NotFound` where a layout cannot be read without one."""
     if label_map is None:
-        raise NotFound(f"{folder / LABELS}: no such file; nothing else there names the labels")
+        raise NotFound("no such file; nothing else there names the labels", file=folder / LABELS)
     return label_map

@@ -29,7 +29,7 @@ def parse_ratio(text: str) -> tuple[float, ...]:
     try:
         return checked_ratio([float(part) for part in text.split(",")])
     except ValueError as error:
-        raise InputError(f"--split-ratio {text}: {error}") from None
+        raise InputError(f"{error}", place=f"--split-ratio {text}") from None
 
 
 def checked_ratio(shares: Sequence[float]) -> tuple[float, ...]:

@@ -31,8 +31,11 @@ def refuse_far(rings: Sequence[Ring], tool: str) -> None:
     for ring in rings:
         if len(ring) and np.abs(ring).max() > REACH:
             raise GeometryError(
-                f"a coordinate of {np.abs(ring).max():g} px; {tool} counts in 32 bits, and this pixel rule "
-                f"draws up to {REACH} px. Use the pixel rule `center`, which has no such limit"
+                f"a coordinate of {np.abs(ring).max():g} px",
+                advice=(
+                    f"{tool} counts in 32 bits, and this pixel rule draws up to {REACH} px. Use the pixel "
+                    "rule `center`, which has no such limit"
+                ),
             )
 
 

@@ -52,8 +52,11 @@ def ring_intervals(ring: Ring, group: int, frame: Frame) -> tuple[Int64, Int64]:
     longest = np.abs(np.diff(ring, axis=0, append=ring[:1])).max(axis=1)
     if SCALE * longest.sum() > MOST_POINTS:
         raise GeometryError(
-            f"a boundary of {longest.sum():.0f} px; pycocotools crashes where memory ends, and this pixel "
-            f"rule draws up to {MOST_POINTS // SCALE} px. Use the pixel rule `center`, without such a limit"
+            f"a boundary of {longest.sum():.0f} px",
+            advice=(
+                "pycocotools crashes where memory ends, and this pixel rule draws up to "
+                f"{MOST_POINTS // SCALE} px. Use the pixel rule `center`, without such a limit"
+            ),
         )
     (rle,) = pycocotools_mask.frPyObjects([ring.ravel().tolist()], *frame)
     spans = run_spans(Runs(run_counts(rle["counts"].decode()), frame))

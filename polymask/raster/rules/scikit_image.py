@@ -21,7 +21,8 @@ def require() -> None:
     """Raise `InputError` naming the extra where scikit-image is not installed."""
     if find_spec("skimage") is None:
         raise InputError(
-            "the pixel rule `skimage` needs scikit-image; install it with `pip install 'polymask[parity]'`"
+            "the pixel rule `skimage` needs scikit-image",
+            advice="install it with `pip install 'polymask[parity]'`",
         )
 
 

@@ -51,7 +51,7 @@ class ChangeLog:
         if self._file.write(data) != len(data):
             # Half a line followed by a whole line would be read as a single broken line.
             self._file.truncate(end)
-            raise Unavailable(f"{self._path}: the disk took only a part of a change")
+            raise Unavailable("the disk took only a part of a change", file=self._path)
 
     def replay(self) -> Iterator[tuple[str, str, bytes | None]]:
         """Yield every change since the beginning, in order.
@@ -84,7 +84,7 @@ class ChangeLog:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._file.close()
-            raise Locked(f"{self._path}: another emulator has this store open") from error
+            raise Locked("another emulator has this store open", file=self._path) from error
 
     def _cut_torn_line(self) -> None:
         if not self._path.stat().st_size:

@@ -77,7 +77,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise InputError(f"unknown kind of fault {self.kind!r}; there are {', '.join(KINDS)}")
+            raise InputError(f"unknown kind of fault {self.kind!r}", advice=f"there are {', '.join(KINDS)}")
 
     def matches(self, call: Call) -> bool:
         """Say whether this fault is for a call; only reads can be stale."""

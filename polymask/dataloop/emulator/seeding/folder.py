@@ -25,7 +25,7 @@ def fill(platform: Platform, project_id: str, folder: Path) -> Seeded:
     pictures = {_path(file, items): file for file in sorted(items.rglob("*")) if _is_picture(file)}
     records = _records(folder / "json", pictures)
     if not pictures and not records:
-        raise InputError(f"{folder}: no pictures in this folder")
+        raise InputError("no pictures in this folder", file=folder)
     labels = sorted(
         {str(annotation.get("label")) for record in records.values() for annotation in record["annotations"]}
     )

@@ -1,0 +1,205 @@
+"""Reports, findings, comparisons and statistics as text that a person wants to read."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from polymask.layouts.common.lookup import BACKGROUND, VOID
+from polymask.ledger import told as reasons_text
+from polymask.model import Finding, Skipped
+from polymask.results import Report
+
+if TYPE_CHECKING:
+    from polymask.analysis.compare import Comparison
+    from polymask.analysis.stats import Statistics
+
+MOST_LINES = 12
+MOST_WORST = 5
+
+
+def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows in columns, the first aligned left, numbers aligned right."""
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    return [
+        "  "
+        + "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in (head, *rows)
+    ]
+
+
+def _more(total: int, shown: int, what: str = "") -> list[str]:
+    """The line that tells how many are not shown."""
+    many = f"{total - shown} more {what}".rstrip()
+    return [f"  … and {many} (all with --json)"] if total > shown else []
+
+
+def _percent(pixels: int, total: int) -> str:
+    return f"{100 * pixels / (total or 1):.1f} %"
+
+
+def summary(report: Report, dest: object) -> str:
+    """The report of a conversion in some ten lines."""
+    rate = report.images / report.seconds if report.seconds else 0.0
+    lines = [
+        f"{report.images:,} images, {report.instances:,} instances → {dest}",
+        f"{report.written:,} written, {report.unchanged:,} unchanged, {report.failed:,} failed "
+        f"in {report.seconds:.1f} s ({rate:,.0f} images/s, {report.kernel} kernel)",
+    ]
+    if report.dry_run:
+        lines.append(f"Dry run: nothing was written; {report.deleted:,} polygons would be deleted.")
+    elif report.deleted:
+        lines.append(f"{report.deleted:,} polygons were deleted; how to undo it is noted below.")
+    if report.images and report.unchanged == report.images:
+        lines.append("Nothing to do: every mask is there already.")
+    return "\n".join([*lines, *_painted_labels(report), *_conflicts(report), *_omissions(report)])
+
+
+def _painted_labels(report: Report) -> list[str]:
+    used = {name: counts for name, counts in report.labels.items() if counts["instances"]}
+    total = sum(counts["pixels"] for counts in used.values())
+    rows = [
+        (name, f"{counts['instances']:,}", f"{counts['pixels']:,}", _percent(counts["pixels"], total))
+        for name, counts in sorted(used.items(), key=lambda item: -item[1]["pixels"])
+    ]
+    if not rows:
+        return []
+    unused = len(report.labels) - len(used)
+    return [
+        "",
+        *text_table(("label", "instances", "painted px", "share"), rows[:MOST_LINES]),
+        *_more(len(rows), MOST_LINES, "labels"),
+        *([f"  {unused} labels have no instance"] if unused else []),
+    ]
+
+
+def _conflicts(report: Report) -> list[str]:
+    if not report.conflict_pixels:
+        return ["", "No conflicts: no pixel is claimed by two labels."]
+    worst = sorted(report.conflicts, key=lambda conflict: -conflict.pixels)
+    share = f"{report.conflict_percent:.2f} % of the labeled"
+    rows = [
+        (" / ".join(conflict.labels), f"{conflict.pixels:,}", conflict.winner or "—") for conflict in worst
+    ]
+    return [
+        "",
+        f"Conflicts: {report.conflict_pixels:,} px ({share}) are claimed by several labels:",
+        *text_table(("labels", "px", "mostly won by"), rows[:MOST_LINES]),
+        *_more(len(rows), MOST_LINES, "pairs"),
+    ]
+
+
+def _omissions(report: Report) -> list[str]:
+    """What is not painted, or was left alone, and why."""
+    reasons = reasons_text(report.left_out)
+    lists = (reasons, report.notes, report.skipped, report.unsupported, report.failures)
+    lines = [""] if any(lists) else []
+    if reasons:
+        joined = f" ({report.joined:,} as parts of others)" if report.joined else ""
+        painted = f"{report.painted + report.joined:,} of {report.declared:,}"
+        lines.append(f"Painted are {painted} annotations{joined}; the others are not:")
+        lines += [f"  {reason}" for reason in reasons]
+    lines += _section("Noted", report.notes)
+    lines += _section("Left out", _with_reasons(report.skipped))
+    lines += _section("Not supported, left alone", _with_reasons(report.unsupported))
+    return lines + _section("Failed", _with_reasons(report.failures))
+
+
+def _with_reasons(rows: Sequence[Skipped]) -> list[str]:
+    return [f"{row.name}: {row.reason}" for row in rows]
+
+
+def _section(title: str, lines: Sequence[str]) -> list[str]:
+    if not lines:
+        return []
+    shown = [f"  {line}" for line in lines[:MOST_LINES]]
+    return [f"{title} ({len(lines):,}):", *shown, *_more(len(lines), MOST_LINES)]
+
+
+def findings_text(findings: Iterable[Finding]) -> str:
+    """Findings, a line each, and how many there are of each kind."""
+    findings = list(findings)
+    lines = [
+        f"{finding.image or '(file)'}: {finding.kind}: "
+        + (f"instance {finding.instance}: " if finding.instance is not None else "")
+        + finding.message
+        for finding in findings
+    ]
+    counts = Counter(finding.kind for finding in findings)
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common())
+    return "\n".join([*lines, kinds or "Nothing odd found."])
+
+
+def comparison_text(comparison: "Comparison") -> str:
+    """The mean, the labels from worst to best, the worst images, and what is mistaken for what."""
+    lines = [
+        f"{len(comparison.images):,} images compared, {comparison.differing_pixels:,} px differ",
+        f"mean IoU {comparison.mean_iou:.4f} over {len(comparison)} labels",
+        *_scores(comparison),
+        *_worst_images(comparison),
+        *_mistaken(comparison),
+        *_not_compared(comparison),
+    ]
+    return "\n".join(lines)
+
+
+def _scores(comparison: "Comparison") -> list[str]:
+    ordered = sorted(comparison.labels.items(), key=lambda item: (item[1].iou, item[0]))
+    rows = [
+        (name, f"{score.iou:.4f}", f"{score.truth_pixels:,}", f"{score.other_pixels:,}")
+        for name, score in ordered[:MOST_LINES]
+    ]
+    if not rows:
+        return []
+    table = text_table(("label", "IoU", "px in TRUTH", "px in OTHER"), rows)
+    return ["", *table, *_more(len(ordered), len(rows), "labels")]
+
+
+def _worst_images(comparison: "Comparison") -> list[str]:
+    rows = [(name, f"{iou:.4f}") for name, iou in comparison.worst[:MOST_WORST]]
+    return ["", *text_table(("worst images", "mean IoU"), rows)] if rows else []
+
+
+def _mistaken(comparison: "Comparison") -> list[str]:
+    rows = [(truth, other, f"{pixels:,}") for truth, other, pixels in comparison.mistaken[:MOST_LINES]]
+    more = _more(len(comparison.mistaken), len(rows), "pairs")
+    return ["", *text_table(("in TRUTH", "in OTHER", "px"), rows), *more] if rows else []
+
+
+def _not_compared(comparison: "Comparison") -> list[str]:
+    failures = comparison.failures
+    lines = [f"not compared: {failure.name}: {failure.reason}" for failure in failures[:MOST_WORST]]
+    lines += _more(len(failures), len(lines), "failures")
+    for names, side in ((comparison.only_in_truth, "TRUTH"), (comparison.only_in_other, "OTHER")):
+        if names:
+            lines.append(f"{len(names):,} images are in {side} only, e.g. {names[0]}")
+    return ["", *lines] if lines else []
+
+
+def statistics_text(statistics: "Statistics") -> str:
+    """Labels by painted pixels, and what is background and void."""
+    labels = {name: counts for name, counts in statistics.labels.items() if counts["images"]}
+    total = sum(counts["pixels"] or 0 for counts in labels.values())
+    rows = [
+        (
+            name,
+            "—" if counts["instances"] is None else f"{counts['instances']:,}",
+            f"{counts['images']:,}",
+            f"{counts['pixels']:,}",
+            _percent(counts["pixels"] or 0, total),
+        )
+        for name, counts in sorted(labels.items(), key=lambda item: -(item[1]["pixels"] or 0))
+    ]
+    unused = len(statistics.labels) - len(labels)
+    return "\n".join(
+        [
+            f"{len(statistics.images):,} images",
+            "",
+            *text_table(("label", "instances", "images", "painted px", "share"), rows[:MOST_LINES]),
+            *_more(len(rows), MOST_LINES, "labels"),
+            *([f"  {unused} labels are not used"] if unused else []),
+            f"background {statistics.pixels_of(BACKGROUND):,} px, void {statistics.pixels_of(VOID):,} px",
+        ]
+    )

@@ -1,0 +1,35 @@
+"""What may be handed in as labels, everywhere: a path, a label map, names, or names with their values."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeGuard
+
+from polymask.errors import LabelError
+from polymask.labels.label_map import LabelMap
+from polymask.storage.urls import Location, Url
+
+Labels = str | Location | LabelMap | Mapping[str, int] | Iterable[str]
+
+
+def as_label_map(labels: Labels) -> LabelMap:
+    """A label map from a label file's path, names for the values from 1 on, or {name: value}.
+
+    Raises `LabelError` for what is none of these, and as `LabelMap.load` does for a file.
+
+    >>> as_label_map(["cat", "dog"]).value_of("dog"), as_label_map({"cat": 7}).value_of("cat")
+    (2, 7)
+    """
+    if isinstance(labels, LabelMap):
+        return labels
+    if is_path(labels):
+        return LabelMap.load(labels)
+    if isinstance(labels, Mapping):
+        return LabelMap.from_values(labels)
+    names: list[Any] = list(labels) if isinstance(labels, Iterable) else [labels]
+    if not all(isinstance(name, str) for name in names):
+        raise LabelError(f"labels are a path, a LabelMap, names, or {{name: value}}, not {labels!r}")
+    return LabelMap.from_names(names)
+
+
+def is_path(labels: object) -> TypeGuard[str | Location]:
+    """Whether labels are the path of a label file."""
+    return isinstance(labels, str | Url) or hasattr(labels, "__fspath__")
