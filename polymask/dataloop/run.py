@@ -27,7 +27,7 @@ from polymask.in_place.protocols import Item
 from polymask.model import Skipped
 from polymask.parallel.progress import Progress
 from polymask.parallel.shards import Shard
-from polymask.results import Report
+from polymask.results import Report, note_why_polygons_stay
 
 ASKED = ("predictions", "min_confidence", "creator", "status")  # of `convert_item`, as of `convert`
 Advance = Callable[[int], None]
@@ -140,6 +140,7 @@ def convert_connected(
     report = job.run(items, advance=progress.advance if progress else None)
     tell_of_labels(report, recipe)
     report.notes += looked_at
+    note_why_polygons_stay(report, dataset.url)
     if evidence:
         report.notes += _ways_back(report, dataset, evidence, journal)
     return report
@@ -275,6 +276,7 @@ def convert_item(
         finish(source, sink, evidence)
     report = ProvenJob(source, sink, evidence, chosen_options, sleep=client.sleep).run([chosen_item])
     tell_of_labels(report, recipe)
+    note_why_polygons_stay(report, dataset.url)
     return report
 
 
