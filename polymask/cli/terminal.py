@@ -12,7 +12,7 @@ from polymask.errors import PolymaskError
 SHORT = 1.0  # seconds; what is done by then needs no bar
 _POINTS_OUT = (
     *("`", "--", "did you mean", "choose", "run ", "leave", "name ", "add ", "report this"),
-    *("by hand", "copy "),
+    *("by hand", "copy ", "save ", "another name"),
 )
 
 

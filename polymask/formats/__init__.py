@@ -243,7 +243,8 @@ def _sniffed(content: Content) -> Format:
     if content.place.is_file and content.problem:
         raise FormatError(f"{content.path}: {content.problem}")
     if content.place.is_file and content.data.split() in ([b"[]"], [b"[", b"]"]):
-        raise FormatError(f"{content.path}: an empty list, so the file has no images")
+        told = "an empty list, so the file has no images; export it again, or leave it out"
+        raise FormatError(f"{content.path}: {told}")
     if content.path.is_dir():
         raise FormatError(
             f"{content.path} is a folder, and no file in it shows a format that polymask reads ({known}); "

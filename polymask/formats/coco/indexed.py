@@ -189,7 +189,9 @@ class _Reading:
 
     def _refuse_none(self, there: object) -> None:
         if not there:
-            raise FormatError(f"{self.types.path}: the file has no images")
+            raise FormatError(
+                f"{self.types.path}: the file has no images; add those of its annotations as `images`"
+            )
 
     def _rows(self, section: msgspec.Raw, kind: type[T], where: str) -> Iterator[tuple[int, T]]:
         rows = self.outline.rows(section)
