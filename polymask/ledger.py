@@ -21,6 +21,7 @@ KINDS = {
     "ours": "",
     "annotator": "choose whose drawing is read with --annotator",
     "prediction": "accept them as annotations in the tool that made them, and export again",
+    "draft": "submit them in the tool that made them, and export again",
     "withdrawn": "take their deletion or cancellation back in the tool that made them, and export again",
     "undrawn": "name them otherwise: the format draws no such label",
     "label": "add their labels to the --labels file, or leave --labels out",

@@ -15,6 +15,8 @@ from polymask.model import Conflict, Skipped
 from polymask.painting.accounted import CROWD, VOID
 from polymask.painting.conflicts import ConflictSum
 
+MOST_NAMED = 3  # polygons in a note
+
 
 @dataclass(slots=True)
 class Report:
@@ -121,6 +123,7 @@ class Outcome:
     written: list[str] = field(default_factory=list)
     retracted: int = 0
     deleted: int = 0
+    kept: Sequence[Skipped] = ()
     unsupported: Sequence[Skipped] = ()
     declared: int | None = None
     painted: int = 0
@@ -157,6 +160,7 @@ class Tally:
         report.images += 1
         report.unsupported.extend(outcome.unsupported)
         report.skipped.extend(outcome.skipped)
+        report.kept.extend(outcome.kept)
         report.deleted += outcome.deleted
         if outcome.failure is not None:
             reason = str(outcome.failure).removeprefix(f"{outcome.name}: ")  # the name stands beside it
@@ -202,7 +206,7 @@ class Tally:
 _NUMBERS = (
     "images", "instances", "painted", "written", "unchanged", "deleted", "conflict_pixels", "labeled_pixels",
 )  # fmt: skip
-_LISTS = ("unsupported", "skipped", "failures")
+_LISTS = ("unsupported", "skipped", "failures", "kept")
 
 
 def _exit_code(failure: PolymaskError) -> int:
@@ -244,6 +248,14 @@ def judge_source(report: Report, ledger: Ledger | None) -> None:
     """Note in a report that nothing was painted, where none of the source's annotations is an instance."""
     if ledger and ledger.declared and not ledger.instances:
         _note_nothing_painted(report, ledger.declared, ledger.omitted)
+
+
+def note_why_polygons_stay(report: Report, source: str) -> None:
+    """A note for each reason why polygons stay in their source."""
+    for reason, count in Counter(polygon.reason for polygon in report.kept).items():
+        names = [polygon.name for polygon in report.kept if polygon.reason == reason][:MOST_NAMED]
+        others = f" and {count - len(names)} more" if count > len(names) else ""
+        report.notes.append(f"{count} polygons stay in {source} ({reason}): {', '.join(names)}{others}")
 
 
 def _note_nothing_painted(report: Report, declared: int, left_out: Counter[Reason]) -> None:

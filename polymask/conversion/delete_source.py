@@ -7,7 +7,6 @@ to happen (fsync) → the file is replaced by one without those polygons (tempor
 fsync of the folder). Only instances that a proven mask accounts for are deleted: see `Account`.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -35,12 +34,11 @@ from polymask.ledger import Reason
 from polymask.model import ImageRecord, Runs, Skipped
 from polymask.painting.painting import Painting
 from polymask.provenance.digest import kind_of, record_sha256
-from polymask.results import Report
+from polymask.results import Report, note_why_polygons_stay
 from polymask.storage.durable import read_whole, replace_file
 from polymask.storage.local import Root
 from polymask.storage.safe_names import WORK
 
-MOST_NAMED = 3  # polygons in a note
 EARLIER = Reason("deleted", "which an earlier deletion left there: its mask does not hold it")
 
 
@@ -67,7 +65,7 @@ def delete_accounted(plan: Plan, report: Report) -> None:
     if annotations.without is None:
         raise SourceChanged(f"{path} is no longer a file that polygons can be taken out of")
     proven = _proven(plan, annotations, report)
-    _note_why_polygons_stay(report, path)
+    note_why_polygons_stay(report, str(path))
     deleted = sum(map(len, proven.values()))
     if not deleted:
         return
@@ -130,14 +128,6 @@ def _list_what_stays(
         instance = declared.instances[position]
         if not isinstance(instance.shape, Runs) and plan.labels.is_painted(instance.label):
             report.kept.append(Skipped(f"{declared.name}: instance {instance.id}", reason.text))
-
-
-def _note_why_polygons_stay(report: Report, path: Path) -> None:
-    """A note for each reason why polygons stay in their file."""
-    for reason, count in Counter(polygon.reason for polygon in report.kept).items():
-        names = [polygon.name for polygon in report.kept if polygon.reason == reason][:MOST_NAMED]
-        others = f" and {count - len(names)} more" if count > len(names) else ""
-        report.notes.append(f"{count} polygons stay in {path} ({reason}): {', '.join(names)}{others}")
 
 
 def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: int) -> list[str]:

@@ -9,6 +9,7 @@ from polymask.validation import listed, part
 
 __all__ = ["LOG_IN", "Passing", "as_bytes", "as_json", "folders_of", "is_page", "listed", "part", "refusal"]
 
+_NEVER = (501, 505)  # what a server cannot do at all, it cannot do a moment later
 LOG_IN = "log in with dtlpy, or set DATALOOP_TOKEN"
 
 
@@ -48,7 +49,8 @@ def _of_status(status: int, message: str) -> BackendError:
         return NotFound(message)
     if status in (401, 403):
         return Denied(message, advice=LOG_IN)
-    return Unavailable(message) if status < 500 and status not in (408, 429) else Passing(message)
+    passes = status in (408, 429) or (status >= 500 and status not in _NEVER)
+    return Passing(message) if passes else Unavailable(message)
 
 
 def _message(response: Any) -> str:

@@ -137,13 +137,14 @@ def deleted(journals: Sequence[Journal]) -> tuple[list[Deleted], dict[tuple[str,
 
     One that was restored and deleted again is still the same polygon.
     """
-    every = [_deleted(journal, line) for journal in journals for line in journal.deleted()]
+    every = [deleted_of(journal, line) for journal in journals for line in journal.deleted()]
     meant = {(polygon.item.id, str(polygon.backup["id"])): polygon.place for polygon in every}
     latest = {polygon.place: polygon for polygon in every}
     return list(_parents_first(latest, meant)), meant
 
 
-def _deleted(journal: Journal, line: Json) -> Deleted:
+def deleted_of(journal: Journal, line: Json) -> Deleted:
+    """The polygon that a line of a journal's backup has."""
     backup, item = line["instance"], Item(str(line["item"]), line["name"])
     return Deleted(journal, item, backup, str(line.get("id") or original_id(backup) or backup["id"]))
 

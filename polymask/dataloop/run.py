@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from polymask.dataloop.client import Client, Json, connect
 from polymask.dataloop.local_source import MatchedSource
+from polymask.dataloop.lost_backups import in_words, tell_of_lost, without_backup
 from polymask.dataloop.recipe import Recipe
 from polymask.dataloop.responses import listed
 from polymask.dataloop.restoring import Deleted, PuttingBack, deleted
@@ -27,7 +28,7 @@ from polymask.in_place.protocols import Item
 from polymask.model import Skipped
 from polymask.parallel.progress import Progress
 from polymask.parallel.shards import Shard
-from polymask.results import Report
+from polymask.results import Report, note_why_polygons_stay
 
 ASKED = ("predictions", "min_confidence", "creator", "status")  # of `convert_item`, as of `convert`
 Advance = Callable[[int], None]
@@ -128,6 +129,9 @@ def convert_connected(
     writes_journal = options.delete_source and not options.dry_run
     evidence = Journal(own_folder(dataset.journal_folder(journal), options.shard)) if writes_journal else None
     looked_at = finish(source, sink, evidence) if evidence else []  # what is put back is among the items then
+    if evidence and evidence.is_new and options.shard is None:  # other parts have journals of their own
+        lost = without_backup(dataset.client, dataset.id, ())
+        looked_at += [in_words(lost, str(evidence.path))] if lost else []
     items = chosen(source.items(), where, shard=options.shard)
     if evidence and (tell := getattr(progress, "tell", None)):  # what only counts need not have it
         tell(f"journal and backup: {evidence.path}")
@@ -138,6 +142,7 @@ def convert_connected(
     report = job.run(items, advance=progress.advance if progress else None)
     tell_of_labels(report, recipe)
     report.notes += looked_at
+    note_why_polygons_stay(report, dataset.url)
     if evidence:
         report.notes += _ways_back(report, dataset, evidence, journal)
     return report
@@ -204,7 +209,8 @@ def restore(url: str, *, journal: str | Path | None = None, dry_run: bool = Fals
     A dry run tells how many that would be.
     """
     dataset = open_dataset(url)
-    polygons, meant = deleted(open_existing(dataset.journal_folder(journal)))
+    folder = dataset.journal_folder(journal)
+    polygons, meant = deleted(open_existing(folder))
     putting, report = PuttingBack(dataset.client, dataset.id), Report(dry_run=dry_run)
     now: dict[tuple[str, str], str] = {}
     for polygon in polygons:
@@ -222,6 +228,8 @@ def restore(url: str, *, journal: str | Path | None = None, dry_run: bool = Fals
         report.unchanged += not is_new
         if is_new:
             report.notes += _not_put_back(polygon, linked=parent is not None or polygon.parent not in meant)
+    lost = without_backup(dataset.client, dataset.id, {polygon.key for polygon in polygons})
+    tell_of_lost(report, dataset.url, lost, journals=str(folder))
     return report
 
 
@@ -273,6 +281,7 @@ def convert_item(
         finish(source, sink, evidence)
     report = ProvenJob(source, sink, evidence, chosen_options, sleep=client.sleep).run([chosen_item])
     tell_of_labels(report, recipe)
+    note_why_polygons_stay(report, dataset.url)
     return report
 
 

@@ -249,7 +249,7 @@ def polygon_of(row: Json, item: Item) -> Instance:
         raise GeometryError("a polygon in a video; only pictures are converted")
     # A polygon is drawn without knowing the picture's size.
     instance = instance_of(annotation, str(row["id"]), NOT_SEEN, Limits(), unseen=True)
-    return replace(instance, id=original_id(row) or instance.id, order=0.0)
+    return replace(instance, id=original_id(row) or instance.id)
 
 
 def refuse_missing_folder(folder: str, folders: Sequence[str]) -> None:

@@ -3,10 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from polymask.dataloop.run import open_dataset
+from polymask.dataloop.restoring import deleted_of
+from polymask.dataloop.run import Dataset, open_dataset
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
-from polymask.in_place.protocols import Stored
+from polymask.errors import NotFound
+from polymask.formats.reading.choice import original_id
+from polymask.in_place.journal import open_existing
+from polymask.in_place.protocols import Item, Stored
 from polymask.limits import Limits
 from polymask.model import Skipped
 from polymask.parallel.progress import Progress, reported
@@ -18,6 +22,7 @@ def verify_dataset(
 ) -> Report:
     """Prove every mask of ours in a dataset again; those that fail are the report's `failures`.
 
+    So are masks that are gone with their polygons, where the journal in its usual place knows of these.
     `images` counts the items that have masks, `unchanged` the masks that are what they claim.
     Raises `LimitError` for a mask that was made for a frame above the limits, and so not decoded.
     """
@@ -26,6 +31,7 @@ def verify_dataset(
     source = DataloopSource(dataset.client, dataset.id, query=query, folder=dataset.target.folder)
     sink = DataloopSink(dataset.client, source, {}, limits=limits)
     report, items, ways_out = Report(), list(source.items()), dict[str, None]()
+    gone = _gone(dataset)
     for (item,) in reported(([item] for item in items), len(items), progress):
         stored = sink.proofs(item)
         for proof in stored:
@@ -33,7 +39,7 @@ def verify_dataset(
                 sink.limits.check_frame(f"{item.name}: '{proof.label}'", proof.frame or (0, 0))
         report.images += bool(stored)
         report.unchanged += sum(_is_as_stored(proof) for proof in stored)
-        wrong = list(_wrong(stored))
+        wrong = [*_wrong(stored), *_without_mask(source, item, stored, gone.get(item.id, set()))]
         report.failures += [Skipped(item.name, reason) for reason, _ in wrong]
         ways_out.update(dict.fromkeys(way_out.format(url=url) for _, way_out in wrong))
     report.notes += ways_out
@@ -49,6 +55,7 @@ RELABELED = (
     "`polymask restore {url}` where its polygons are gone; then delete the mask and give its polygons the "
     "new label in the studio, and `polymask convert {url}` again."
 )
+GONE = "Polygons whose mask is gone: `polymask restore {url}` puts them back, from the journal."
 DOUBLED = "A label with several masks: `polymask convert {url}` again makes them one."
 
 
@@ -69,3 +76,27 @@ def _wrong(stored: Sequence[Stored]) -> Iterator[tuple[str, str]]:
     for label, masks in sorted(Counter(proof.label for proof in stored).items()):
         if masks > 1:
             yield f"'{label}' has {masks} masks", DOUBLED
+
+
+def _gone(dataset: Dataset) -> dict[str, set[str]]:
+    """By item, the first ids of the polygons that were deleted, as far as a journal here tells."""
+    try:
+        journals = open_existing(dataset.journal_folder(None))
+    except NotFound:
+        return {}
+    by_item: dict[str, set[str]] = {}
+    for polygon in (deleted_of(journal, line) for journal in journals for line in journal.gone()):
+        by_item.setdefault(polygon.item.id, set()).add(polygon.key)
+    return by_item
+
+
+def _without_mask(
+    source: DataloopSource, item: Item, stored: Sequence[Stored], gone: set[str]
+) -> Iterator[tuple[str, str]]:
+    """What was deleted from an item, is in none of its masks, and was not put back."""
+    missing = gone - {key for proof in stored for key in proof.statements}
+    if missing:
+        rows = source.annotations(item)
+        missing -= {key for row in rows for key in (str(row["id"]), original_id(row)) if key}
+    if missing:
+        yield f"the mask of {len(missing)} polygons that were deleted is gone", GONE

@@ -249,7 +249,11 @@ def _sniffed(content: Content) -> Format:
     if content.place.is_file and content.problem:
         raise FormatError(content.problem, file=content.path)
     if content.place.is_file and content.data.split() in ([b"[]"], [b"[", b"]"]):
-        raise FormatError("an empty list, so the file has no images", file=content.path)
+        raise FormatError(
+            "an empty list, so the file has no images",
+            file=content.path,
+            advice="export it again, or leave it out",
+        )
     if content.path.is_dir():
         raise FormatError(
             f"{content.path} is a folder, and no file in it shows a format that polymask reads ({known})",

@@ -38,6 +38,10 @@ class Drawn:
         """Its pixels as intervals of the whole frame."""
         return flat_of(self.spans(pixel_rule), self.frame[1])
 
+    def paints(self, pixel_rule: str) -> bool:
+        """Whether it has any pixel; of what has none, no mask holds anything."""
+        return self.flat(pixel_rule)[0].size > 0
+
 
 @dataclass(frozen=True, eq=False)
 class Holding:
@@ -61,7 +65,11 @@ class Holding:
         return str(self.proof.claim["pixel_rule"])
 
     def holds(self, drawn: Drawn) -> bool:
-        """Whether it accounts for an instance: its id, geometry and details, and all its pixels."""
+        """Whether it accounts for an instance: id, geometry, details and all its pixels, at least one."""
+        return self.tells(drawn) and drawn.paints(self.pixel_rule)
+
+    def tells(self, drawn: Drawn) -> bool:
+        """Whether it says what an instance is now, and has all its pixels, be they none."""
         proof = self.proof
         source = proof.statements.get(drawn.id)
         if proof.mask is None or source is None or source["sha256"] != drawn.sha256:

@@ -19,7 +19,9 @@ from polymask.in_place.journal import Journal
 from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
 from polymask.in_place.reconcile import Decision, Drawn, decide_all
 from polymask.labels.label_map import LabelMap
+from polymask.ledger import NO_PIXEL
 from polymask.limits import Limits
+from polymask.model import Skipped
 from polymask.painting.painting import Painting, Rules
 from polymask.parallel.pool import in_threads
 from polymask.parallel.shards import Shard
@@ -107,8 +109,9 @@ class ProvenJob:
         declare(outcome, reading)
         drawn = self._drawn(reading)
         self._count(reading, drawn, outcome)
+        drawn = self._painting(item, drawn, outcome)
         stored = self.sink.proofs(item)
-        outcome.has_masks = bool(stored)
+        outcome.has_masks = any(proof.mask is None or proof.mask.any() for proof in stored)
         decisions = self._decide(reading, drawn, stored)
         if self.options.dry_run:
             outcome.written = _labels_to_write(decisions)
@@ -189,6 +192,17 @@ class ProvenJob:
                 details = reading.details.get(str(instance.id), {})
                 by_label.setdefault(instance.label, []).append(Drawn(instance, record.frame, details))
         return by_label
+
+    def _painting(
+        self, item: Item, drawn: dict[str, list[Drawn]], outcome: Outcome
+    ) -> dict[str, list[Drawn]]:
+        """Those that paint a pixel; no mask holds the others: they stay, and are listed where polygons go."""
+        rule = self.options.pixel_rule
+        if self.options.delete_source:
+            every = (drawing for drawings in drawn.values() for drawing in drawings)
+            empty = [f"{item.name}: annotation {drawing.id}" for drawing in every if not drawing.paints(rule)]
+            outcome.kept = [Skipped(name, NO_PIXEL.text) for name in empty]
+        return {label: [d for d in drawings if d.paints(rule)] for label, drawings in drawn.items()}
 
     def _decide(
         self, reading: Reading, drawn: dict[str, list[Drawn]], stored: Sequence[Stored]

@@ -44,6 +44,7 @@ class Journal:
         self._last_lines = _LastLines()
         self._backup, self._events = Chain(self.path / BACKUP), Chain(self.path / EVENTS)
         self._examine()
+        self.is_new = not (self._backup.lines or self._events.lines)  # or all of it is gone
 
     def back_up(
         self, item: str, name: str, instances: Sequence[Mapping[str, Any]], *, ids: Sequence[str] = ()
@@ -91,15 +92,26 @@ class Journal:
             raise damaged(self.path / BACKUP, f"lacks {', '.join(lost)}")
         return [line for key, line in latest.items() if key in ids]
 
+    def gone(self) -> list[dict[str, Any]]:
+        """Of `deleted`, those that no run of this journal has put back since."""
+        return self._pending(until=("restored",))
+
     def unfinished(self) -> list[dict[str, Any]]:
         """Of `deleted`, those of which no run has seen since that their masks are still there.
 
         A run that ends notes it (`deleted`, or `restored`); one that was killed did not.
         """
+        return self._pending(until=("deleted", "seen", "restored"))
+
+    def _pending(self, *, until: Sequence[str]) -> list[dict[str, Any]]:
+        """Of `deleted`, those whose last deletion no such event has followed."""
         pending: set[tuple[str, str]] = set()
         for _, row in _read(Chain(self.path / EVENTS)):
             ids = {(str(row["item"]), str(key)) for key in row.get("ids", ())}
-            pending = pending | ids if row["event"] == "deleting" else pending - ids
+            if row["event"] == "deleting":
+                pending |= ids
+            elif row["event"] in until:
+                pending -= ids
         if not pending:
             return []
         return [

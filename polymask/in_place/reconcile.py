@@ -4,7 +4,8 @@ Write what is missing, retract what is double or superseded, and account for the
 that a stored mask proves. The rules:
 
 - A polygon is accounted for when a sound mask lists its id, its geometry and what else it says of it
-  as they are now, and holds every pixel that it has.
+  as they are now, and holds every pixel that it has. One without any pixel is held by no mask: it is
+  no part of a decision, and stays.
 - A mask keeps what was deleted on its account: the polygons that are gone from the whole item, where
   its claim says that it deletes. What is gone otherwise was erased by somebody, and what has
   another label now left: the mask follows.
@@ -72,7 +73,7 @@ def decide(
     present: frozenset[str] | None = None,
     deletes: bool = False,
 ) -> Decision:
-    """The decision for a label's instances, given the masks of ours that are stored for it.
+    """The decision for a label's instances that paint a pixel, given the masks of ours stored for it.
 
     `present` are the ids of all that the item has, under any label (the label's own, unless
     given); `deletes` tells whether polygons are to go once their masks are proven.
@@ -156,7 +157,7 @@ def _write(
     request: Request, drawn: Sequence[Drawn], holdings: list[Holding], *, retract: list[Holding]
 ) -> Decision:
     for holding in holdings:
-        if holding.mixed_with({drawing.id for drawing in drawn if holding.holds(drawing)}):
+        if holding.mixed_with({drawing.id for drawing in drawn if holding.tells(drawing)}):
             return Decision(problem=_mixed(request.label, holding))
     return Decision(write=_joined(request, drawn, holdings), retract=_proofs(retract))
 

@@ -90,11 +90,12 @@ def _plain(painting: Painting) -> str:
 
 
 def _masks(painting: Painting, options: LayoutOptions, *, polygons_only: bool) -> Iterator[Mask]:
-    """The union of each label's instances; in an export, masks are there already."""
+    """The union of each label's instances that paint a pixel; in an export, masks are there already."""
     names = {label.value: label.name for label in painting.label_map.labels}
     grouped: dict[str, list[tuple[dict[str, Any], Spans]]] = {}
     for instance, value, spans in zip(painting.instances, painting.values, painting.spans, strict=True):
-        if value in names and not (polygons_only and isinstance(instance.shape, Runs)):
+        is_there = polygons_only and isinstance(instance.shape, Runs)
+        if value in names and spans.pixels and not is_there:
             source = {"id": str(instance.id), "sha256": geometry_sha256(instance.shape)}
             grouped.setdefault(names[value], []).append((source, spans))
     for label in (name for name in names.values() if name in grouped):

@@ -76,10 +76,7 @@ def refuse_collisions(planned: Callable[[], Iterable[tuple[str, str]]]) -> None:
     for path, image in planned():
         key = _folded(path)
         if key in taken:
-            raise InputError(
-                f"'{taken[key]}' and '{image}' would both be written to {path}",
-                advice="rename one, or choose with --where",
-            )
+            raise _both(taken[key], image, path)
         taken[key] = image
     folders: dict[str, str] = {}
     for key, image in taken.items():
@@ -89,6 +86,15 @@ def refuse_collisions(planned: Callable[[], Iterable[tuple[str, str]]]) -> None:
             folder = folder.rpartition("/")[0]
     for folder in folders.keys() & taken.keys():
         raise InputError(f"'{folders[folder]}' needs a folder where the mask of '{taken[folder]}' goes")
+
+
+def _both(image: str, other: str, path: str) -> InputError:
+    """Why two images are refused; `--where` chooses one only where their names differ."""
+    if image == other:
+        message = f"two images named '{image}' would both be written to {path}"
+        return InputError(message, advice="give one another name")
+    message = f"'{image}' and '{other}' would both be written to {path}"
+    return InputError(message, advice="rename one, or choose with --where")
 
 
 def _all_differ(paths: Iterable[str]) -> bool:

@@ -68,6 +68,8 @@ def test_a_write_is_never_repeated(fixed: Fixed, harbor: Harbor, kind: str) -> N
         (422, Unavailable, 1),
         (429, Unavailable, ATTEMPTS),
         (500, Unavailable, ATTEMPTS),
+        (501, Unavailable, 1),
+        (505, Unavailable, 1),
         (502, Unavailable, ATTEMPTS),
         (503, Unavailable, ATTEMPTS),
     ],

@@ -16,7 +16,7 @@ from polymask.model import ImageRecord
 from polymask.results import Outcome, Report
 from tests.dataloop.test_choosing_annotations import FLAGGED, SURE
 from tests.dataloop.test_download import exported
-from tests.dataloop.world import ACROSS, BESIDE, RING_WITH_HOLE, URL, World, box, ring, segment
+from tests.dataloop.world import ACROSS, BESIDE, RING_WITH_HOLE, URL, Json, World, box, ring, segment
 
 OUTSIDE = segment("cat", ring(400, 400, 420, 420))
 UNDRAWN = segment("cat", []) | {"coordinates": [[{"x": "a", "y": 1}]]}
@@ -88,3 +88,44 @@ def test_sums_that_do_not_add_up_are_refused() -> None:
     record = ImageRecord("1", "a.png", (4, 4), ())
     with pytest.raises(PolymaskError, match="2 annotations are declared, but 1 are accounted for"):
         declare(Outcome("a.png"), Reading(record, {}, declared=2, left_out={NO_PIXEL: 1}))
+
+
+TINY = segment("cat", ring(1.1, 1.1, 1.3, 1.3))  # between the centers of pixels
+
+
+def ids_of(world: World) -> set[str]:
+    return {row["id"] for row in world.of_type("segment")}
+
+
+@pytest.mark.parametrize("empty", [OUTSIDE, TINY])
+def test_a_polygon_without_a_pixel_is_held_by_no_mask(world: World, journal: Path, empty: Json) -> None:
+    """It stays, is listed and counted, and no empty mask is uploaded; nothing was painted: exit code 1."""
+    item = world.add_item("/0.png")
+    key = world.add(item, empty)
+    for _ in range(2):
+        report = world.convert(journal)
+        assert (report.deleted, report.written, report.exit_code) == (0, 0, 1)
+        assert report.left_out == {NO_PIXEL: 1}
+        assert [kept.name for kept in report.kept] == [f"0.png: annotation {key}"]
+        assert any("stay in dataloop://" in note for note in report.notes)
+    assert (ids_of(world), world.masks()) == ({key}, {})
+
+
+def test_polygons_without_a_pixel_stay_beside_painted_ones(world: World, journal: Path) -> None:
+    """The label's mask speaks only of what it shows; a second run does nothing, also none with a limit."""
+    item = world.add_item("/0.png", RING_WITH_HOLE)
+    empty = {world.add(item, OUTSIDE), world.add(item, TINY)}
+    report = world.convert(journal, max_delete=1)
+    assert (report.deleted, report.painted, report.exit_code) == (1, 1, 0)
+    assert ids_of(world) == empty
+    (mask,) = world.of_type("binary")
+    assert not empty & {source["id"] for source in mask["metadata"]["user"]["polymask"]["sources"]}
+    before = len(world.emulator.audit)
+    assert (world.convert(journal, max_delete=1).written, world.writes(before)) == (0, [])
+
+
+def test_a_plain_run_stores_no_empty_mask(world: World) -> None:
+    """Of a label that paints nothing, there is no mask; the others have theirs."""
+    world.add_item("/0.png", OUTSIDE, ACROSS)
+    assert world.convert(delete_source=False).exit_code == 0
+    assert [row["label"] for row in world.of_type("binary")] == ["dog"]

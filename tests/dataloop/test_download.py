@@ -16,9 +16,10 @@ from PIL import Image
 
 import polymask
 from polymask import FormatError, InputError, label_masks
-from polymask.codecs.png import encode_rgba
+from polymask.codecs.png import decode_rgba, encode_rgba
 from polymask.dataloop import run, verification
 from polymask.dataloop.download import annotations_of
+from polymask.dataloop.sink import png_of
 from polymask.formats import Annotations, ReadOptions, open_annotations
 from polymask.formats.reading.choice import Choice
 from polymask.in_place.job import ProvenOptions
@@ -129,6 +130,28 @@ def test_a_mask_beside_its_polygons_changes_nothing(world: World, journal: Path)
     assert [one.reason.partition(": ")[2] for one in after.unchosen] == [
         "a mask of ours whose polygons are all there"
     ] * 2
+
+
+@pytest.mark.parametrize("delete_source", [False, True])
+@pytest.mark.parametrize("edit", ["brush", "relabel"])
+def test_what_somebody_did_to_a_mask_of_ours_is_painted(
+    world: World, journal: Path, tmp_path: Path, edit: str, *, delete_source: bool
+) -> None:
+    """In the dataset and in its export; a note tells, and the mask as it was before is not painted."""
+    world.add_item("/a.png", RING_WITH_HOLE)
+    world.convert(journal, delete_source=delete_source)
+    (mask,) = world.of_type("binary")
+    more = blob(20, 10, 23, 14)
+    change = {"label": "dog"}
+    if edit == "brush":
+        change = {"coordinates": brush("cat", more | decode_rgba(png_of(mask)))["coordinates"]}
+    world.emulator.edit_annotation(mask["id"], **change)
+    for found in (read(world), open_annotations(exported(world, tmp_path / "export.json"))):
+        label = change.get("label", "cat")
+        wanted = expected([RING_WITH_HOLE])["cat"] | (more if edit == "brush" else False)
+        assert masks_of(found)["a.png", label] == wanted.tolist()
+        assert any("somebody brushed or relabeled" in note for note in found.notes)
+        assert list(found.unchosen) == []
 
 
 def test_an_image_is_told_by_its_type(world: World, tmp_path: Path) -> None:

@@ -201,7 +201,8 @@ def test_many_polygons_go_in_batches(world: World, journal: Path, monkeypatch: p
 @pytest.mark.parametrize("mode", campaign.MODES)
 def test_a_mask_that_goes_after_a_run_was_killed(world: World, journal: Path, mode: str) -> None:
     """Killed at any call, then a mask is taken away, then the same command: all polygons end in masks."""
-    for nth in range(9, len(campaign.undisturbed(mode)) + 1):
+    # An undisturbed run has a new journal, and asks once more than these do: what masks say of lost ones.
+    for nth in range(9, len(campaign.undisturbed(mode))):
         scene = campaign.Scene(world, world.add_item(f"/{nth}.png", *ALL), {})
         world.emulator.faults.clear()
         if campaign.MODES[mode]:

@@ -7,7 +7,8 @@ import pytest
 
 from polymask.dataloop.emulator import Fault
 from polymask.errors import NotFound, ProofError
-from polymask.in_place.journal import EVENTS
+from polymask.formats.reading.choice import original_id
+from polymask.in_place.journal import BACKUP, EVENTS
 from tests.dataloop.world import ACROSS, BESIDE, World, box, expected, ring, same_masks, segment, strip
 
 RICH = segment(
@@ -312,10 +313,41 @@ def test_a_damaged_journal_restores_nothing_and_says_so(world: World, item: str,
 
 
 def test_many_polygons_cost_two_calls_each(world: World, journal: Path) -> None:
-    """An item is listed once; each polygon is then posted, and read back by its new id."""
+    """An item is listed once; each polygon is then posted and read back by its new id; last, all masks."""
     world.add_item("/0.png", *(segment("cat", ring(n, n, n + 3, n + 3)) for n in range(8)))
     world.convert(journal)
     calls = len(world.emulator.audit)
     world.restore(journal)
     asked = [entry.path for entry in world.emulator.audit[calls:] if "/datasets/query" not in entry.path]
-    assert len([path for path in asked if path.endswith(("/query", "/annotations"))]) == 1 + 2 * 8
+    assert len([path for path in asked if path.endswith(("/query", "/annotations"))]) == 1 + 2 * 8 + 1
+
+
+def test_a_lost_journal_is_told(world: World, item: str, journal: Path) -> None:
+    """By the next deleting run, and by `restore`, which puts back what it can and fails: exit code 5."""
+    world.convert(journal)
+    for file in (BACKUP, EVENTS):
+        (journal / file).unlink()
+    later = world.add(item, BESIDE)
+    report = world.convert(journal)
+    assert report.deleted == 1
+    assert any("3 polygons were deleted that no journal" in note for note in report.notes)
+    assert not any("no journal in" in note for note in world.convert(journal).notes)
+    for written, dry_run in ((1, True), (1, False), (0, False)):
+        report = world.restore(journal, dry_run=dry_run)
+        assert (report.written, report.exit_code) == (written, 5)
+        (failure,) = report.failures
+        assert failure.reason.startswith(
+            "the masks of 1 items say that 3 polygons were deleted that no journal in"
+        )
+    assert later in {original_id(row) for row in world.of_type("segment")}
+
+
+def test_journals_of_two_machines_put_everything_back(world: World, item: str, tmp_path: Path) -> None:
+    """Each tells what it lacks; after both, nothing is missing."""
+    world.convert(tmp_path / "one")
+    world.add(item, BESIDE)
+    world.convert(tmp_path / "other")
+    assert world.restore(tmp_path / "other").exit_code == 5
+    assert world.restore(tmp_path / "one").exit_code == 0
+    assert world.restore(tmp_path / "other").exit_code == 0
+    assert len(world.of_type("segment")) == 4

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from polymask.dataloop import verification
+from polymask.dataloop import run, verification
 from polymask.errors import LimitError
 from polymask.limits import Limits
 from polymask.results import Report
@@ -114,4 +114,26 @@ def test_a_server_may_change_the_case_of_a_label(world: World, items: list[str])
     """That makes it no other label."""
     (mask,) = world.of_type("binary", items[1])
     world.emulator.edit_annotation(mask["id"], label="Dog")
+    assert examined(world).failures == []
+
+
+def test_a_mask_that_is_gone_with_its_polygons_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where the journal in its usual place knows of them; `restore` is the way out, and works."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    item = world.add_item("/a.png", RING_WITH_HOLE, ACROSS)
+    world.convert()
+    assert examined(world).failures == []
+    cat = next(row for row in world.of_type("binary", item) if row["label"] == "cat")
+    world.emulator.remove_annotation(cat["id"])
+    report = examined(world)
+    assert [one.reason for one in report.failures] == ["the mask of 1 polygons that were deleted is gone"]
+    assert report.notes == [
+        f"Polygons whose mask is gone: `polymask restore {URL}` puts them back, from the journal."
+    ]
+    with world.connected():
+        run.restore(URL)
+    assert examined(world).failures == []
+    world.convert(delete_source=False)
     assert examined(world).failures == []

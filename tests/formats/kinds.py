@@ -284,7 +284,7 @@ STUDIO: dict[str, Any] = {
         "value": {"points": [[10, 10], [50, 10], [50, 50]], "polygonlabels": []},
     },
 }
-_ELSEWHERE = {"cancelled": "polygon", "predicted": "polygon"}
+_ELSEWHERE = {"cancelled": "polygon", "predicted": "polygon", "drafted": "polygon"}
 
 
 def labelstudio(path: Path, images: Images) -> Path:
@@ -321,6 +321,7 @@ def labelstudio(path: Path, images: Images) -> Path:
                 "id": image,
                 "annotations": annotations,
                 "predictions": predictions,
+                "drafts": [{"result": rows(apart["drafted"])}, 18],
                 "data": {"image": f"/data/upload/1/{name(image)}"},
             }
         )
@@ -504,7 +505,7 @@ SCENES = SERVICES | {
             STUDIO, keypoint="unsupported", video="unsupported", vector="unsupported", turned="unsupported",
             choices="tag", text="tag", relation="tag", no_label="invalid", rectangle_of_points="invalid",
             named_apart="painted joined", keypoint_named_apart="unsupported unsupported",
-            cancelled="withdrawn", predicted="prediction",
+            cancelled="withdrawn", predicted="prediction", drafted="draft",
         ),
         labelstudio,
         {"images": "pictures"},

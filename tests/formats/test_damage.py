@@ -11,6 +11,7 @@ import pytest
 
 from polymask import PolymaskError
 from polymask.formats import ReadOptions, open_annotations
+from tests.conftest import Run
 from tests.formats.test_every_format import FILES, WHOLE_FILES
 from tests.support.formats import FIXTURES, written
 
@@ -65,3 +66,45 @@ def test_damage_is_an_error_of_ours(name: str, tmp_path: Path) -> None:
                 list(open_annotations(path, format=told, options=options))
             except PolymaskError as error:
                 assert str(error)  # noqa: PT017
+
+
+TEXTS = {
+    "no images": (
+        b'{"images": [], "annotations": [], "categories": []}',
+        "add those of its annotations as `images`",
+    ),
+    "empty": (b"", "export it again, or leave it out"),
+    "empty list": (b"[]", "export it again, or leave it out"),
+    "latin 1": ('{"shapes": [], "imagePath": "\xe4.png"}'.encode("latin-1"), "save it as UTF-8"),
+}
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_a_file_with_nothing_to_skip_has_its_own_way_out(
+    tmp_path: Path, kind: str, polymask_command: Run
+) -> None:
+    """--from and --skip-invalid do not help there, and are not named."""
+    text, way_out = TEXTS[kind]
+    (tmp_path / "a.json").write_bytes(text)
+    done = polymask_command("convert", tmp_path / "a.json", tmp_path / "out")
+    assert done.returncode == 2
+    assert done.stderr.rstrip().endswith(way_out)
+    assert "--" not in done.stderr
+
+
+def test_two_images_of_one_name_are_not_told_apart_by_where(tmp_path: Path, polymask_command: Run) -> None:
+    """Another name is the way out, and works."""
+    square = [[1, 1, 4, 1, 4, 4, 1, 4]]
+    document = {
+        "images": [{"id": at, "file_name": "a.png", "width": 8, "height": 6} for at in (1, 2)],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [
+            {"id": at, "image_id": at, "category_id": 1, "segmentation": square} for at in (1, 2)
+        ],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    done = polymask_command("convert", tmp_path / "a.json", tmp_path / "out")
+    assert (done.returncode, "--where" in done.stderr) == (2, False)
+    document["images"][1]["file_name"] = "b.png"
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    assert polymask_command("convert", tmp_path / "a.json", tmp_path / "out").returncode == 0

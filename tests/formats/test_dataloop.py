@@ -12,6 +12,7 @@ from PIL import Image
 from polymask import FormatError
 from polymask.formats import ReadOptions, open_annotations
 from polymask.formats.reading.choice import Choice
+from polymask.provenance.claims import new_mask
 from tests.support.formats import masks, written
 from tests.support.oracles import drawn
 
@@ -108,12 +109,15 @@ def test_malformed_annotations_are_refused(tmp_path: Path, one: dict[str, Any], 
         open_annotations(written(tmp_path / "a.json", item(one)))
 
 
-def ours(*sources: str, label: str = "cat") -> dict[str, Any]:
-    """A mask of ours, of the whole picture, made of these polygons."""
+def ours(*sources: str, label: str = "cat", top: int = 0) -> dict[str, Any]:
+    """A mask of ours, of the whole picture below a row, made of these polygons."""
+    rgba = np.full((6, 8, 4), 255, np.uint8)
+    rgba[:top] = 0
     data = BytesIO()
-    Image.new("RGBA", (8, 6), (9, 9, 9, 255)).save(data, "PNG")
+    Image.fromarray(rgba).save(data, "PNG")
     url = "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
-    claim = {"sources": [{"id": source, "sha256": ""} for source in sources]}
+    made_of = [{"id": source, "sha256": ""} for source in sources]
+    claim = new_mask(label, rgba[..., 3] > 0, made_of, pixel_rule="center").claim
     metadata = {"user": {"polymask": claim}}
     return {"id": "m", "type": "binary", "label": label, "coordinates": url, "metadata": metadata}
 
@@ -140,3 +144,29 @@ def test_masks_of_ours_are_left_out_by_what_they_were_made_of(tmp_path: Path) ->
     path = written(tmp_path / "a.json", item(mask))
     assert open_annotations(path).used == {}
     assert open_annotations(path, options=ReadOptions(choice=Choice(predictions="keep"))).used == {"cat": 1}
+
+
+@pytest.mark.parametrize("edit", ["brushed", "relabeled"])
+@pytest.mark.parametrize("there", [["1"], ["1", "2"]])
+def test_a_mask_of_ours_that_somebody_changed_is_theirs(tmp_path: Path, edit: str, there: list[str]) -> None:
+    """It is painted as it is now, in its order, and told, whether or not its polygons are there."""
+    polygons = [segment(ring(0, 0, 1, 1), id=key) for key in there]
+    mask = ours("1", "2")
+    if edit == "brushed":
+        mask["coordinates"] = ours("1", label="cat", top=3)["coordinates"]
+    else:
+        mask["label"] = "dog"
+    mask["metadata"]["user"]["polymask"]["sources"][0]["model"] = {"name": "yolo"}
+    changed = open_annotations(written(tmp_path / "a.json", item(*polygons, mask)))
+    assert [(one.id, one.order) for one in changed.decode(0).instances][-1] == ("m", 0)
+    assert (list(changed.unchosen), len(changed.notes)) == ([], 1)
+    assert changed.notes[0].startswith("1 masks of ours that somebody brushed or relabeled")
+
+
+def test_a_server_that_rewrites_a_claim_changes_no_mask(tmp_path: Path) -> None:
+    """1 as 1.0, and the label's case, are not somebody's edit."""
+    mask = ours("1")
+    mask["label"] = "Cat "
+    mask["metadata"]["user"]["polymask"]["frame"] = [6.0, 8.0]
+    path = written(tmp_path / "a.json", item(segment(ring(0, 0, 1, 1), id="1"), mask))
+    assert len(open_annotations(path).unchosen) == 1

@@ -273,3 +273,15 @@ def test_several_images_of_a_task_are_told_apart_by_their_fields(tmp_path: Path)
         row["to_name"] = field
     found = masks(written(path, document))
     assert {name: int(mask.max()) for name, mask in found.items()} == {"a.png": 1, "b.png": 2}
+
+
+def test_drafts_are_counted_and_told(tmp_path: Path, polymask_command: Run) -> None:
+    """What nobody submitted is not painted: it is told, and where there is nothing else the run exits 1."""
+    drafts = [{"result": [result("polygonlabels", points=CAT)]}, 7]
+    for results, code in (([result("polygonlabels", points=CAT)], 0), ([], 1)):
+        (task,) = tasks(*results)
+        Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
+        path = written(tmp_path / "tasks.json", [task | {"drafts": drafts}])
+        done = polymask_command("convert", path, tmp_path / f"out{code}", "--images", tmp_path)
+        assert done.returncode == code
+        assert "1 × of a draft that was not submitted" in done.stdout + done.stderr

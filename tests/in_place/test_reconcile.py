@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from polymask.in_place.holdings import Holding
 from polymask.in_place.protocols import Mask, Stored
 from polymask.in_place.reconcile import Decision, Drawn, decide
 from polymask.model import BoolMask, Instance, Polygon
@@ -260,12 +261,19 @@ def test_a_mask_of_another_version_counts() -> None:
     assert ask(drawn("p1"), replace(mask, claim={**mask.claim, "version": "99.0"})).accounted == ("p1",)
 
 
-def test_a_polygon_without_pixels_is_accounted_for_by_id() -> None:
-    """A sliver that holds no pixel center has an empty mask, which accounts for it."""
-    sliver = [Drawn(Instance("p1", "cat", box(0.6, 0, 0.9, 3)), FRAME, {})]
-    mask = written(sliver)
-    assert not mask.mask.any()
-    assert ask(sliver, stored(mask)).accounted == ("p1",)
+def test_a_mask_holds_no_polygon_without_a_pixel() -> None:
+    """A sliver between pixel centers is not accounted for, even where an earlier build's mask lists it."""
+    (sliver,) = (Drawn(Instance("p1", "cat", box(0.6, 0, 0.9, 3)), FRAME, {}),)
+    mask = stored(written([sliver]))
+    assert not Holding(mask, frozenset({"p1"})).holds(sliver)
+    assert ask([sliver], mask).accounted == ()
+
+
+def test_an_empty_mask_whose_polygon_is_there_is_retracted() -> None:
+    """A polygon that paints nothing stays, and is no part of the decision; nothing is in its mask."""
+    mask = stored(written([Drawn(Instance("p1", "cat", box(0.6, 0, 0.9, 3)), FRAME, {})]))
+    decision = ask([], mask, elsewhere=["p1"])
+    assert (decision.write, locations(decision), decision.accounted) == (None, ["m1"], ())
 
 
 def test_attributes_that_all_agree_upon_are_the_masks() -> None:

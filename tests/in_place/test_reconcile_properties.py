@@ -100,7 +100,8 @@ def test_what_is_written_is_what_is_there_and_what_was_deleted(given: Any) -> No
         return
     sound = [proof for proof in state.masks if proof.sound]
     kept = [pixels for proof in sound for pixels in state.kept(proof).values()]
-    polygons = [rasterize(one.instance.shape[0], FRAME) for one in state.polygons]  # type: ignore[index]
+    rule = str(decision.write.claim["pixel_rule"])  # a stored mask that gets another claim keeps its rule
+    polygons = [rasterize(one.instance.shape[0], FRAME, pixel_rule=rule) for one in state.polygons]  # type: ignore[index]
     wanted = np.logical_or.reduce([*kept, *polygons, np.zeros(FRAME, bool)])
     told_apart = all("deletes" in proof.claim for proof in sound)
     assert not (wanted & ~decision.write.mask).any()

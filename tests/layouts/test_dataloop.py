@@ -46,6 +46,27 @@ def test_a_polygon_that_no_mask_shows_stays_in_the_file(tmp_path: Path) -> None:
     assert [row["id"] for row in out if row["type"] == "segment"] == ["outside"]
 
 
+@pytest.mark.parametrize("delete_source", [False, True])
+def test_a_label_that_paints_nothing_has_no_mask(tmp_path: Path, delete_source: bool) -> None:
+    """Its polygons stay in the written file, and no mask says that it holds them."""
+    corners = [{"x": x, "y": y} for x, y in ((300, 0), (304, 0), (304, 4), (300, 4))]
+    outside = {"id": "1", "type": "segment", "label": "boat", "coordinates": [corners]}
+    thin = [{"x": x, "y": y} for x, y in ((1.1, 1.1), (1.3, 1.1), (1.3, 1.3))]
+    inside = [{"x": x, "y": y} for x, y in ((3, 3), (9, 3), (9, 9))]
+    cats = [
+        outside | {"id": key, "label": "cat", "coordinates": [ring]}
+        for key, ring in (("2", thin), ("3", inside))
+    ]
+    size = {"system": {"width": 64, "height": 48}}
+    item = {"filename": "/a.png", "metadata": size, "annotations": [outside, *cats]}
+    (tmp_path / "a.json").write_text(json.dumps(item))
+    convert(tmp_path / "a.json", tmp_path / "out", to="dataloop", delete_source=delete_source)
+    *polygons, mask = rows(tmp_path / "out/json/a.json")
+    assert [row["id"] for row in polygons] == (["1", "2"] if delete_source else ["1", "2", "3"])
+    assert mask["label"] == "cat"
+    assert [source["id"] for source in mask["metadata"]["user"]["polymask"]["sources"]] == ["3"]
+
+
 def test_the_masks_are_those_of_the_polygons(tmp_path: Path) -> None:
     """Each says which polygons it holds, and decodes to their union, holes and all."""
     convert(EXPORT, tmp_path, to="dataloop")

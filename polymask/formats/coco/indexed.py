@@ -189,7 +189,11 @@ class _Reading:
 
     def _refuse_none(self, there: object) -> None:
         if not there:
-            raise FormatError("the file has no images", file=self.types.path)
+            raise FormatError(
+                "the file has no images",
+                file=self.types.path,
+                advice="add those of its annotations as `images`",
+            )
 
     def _rows(self, section: msgspec.Raw, kind: type[T], where: str) -> Iterator[tuple[int, T]]:
         rows = self.outline.rows(section)

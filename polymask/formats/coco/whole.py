@@ -49,7 +49,11 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         annotations = _rows(sections.annotations, Annotation, "$.annotations", refusals)
         where = "$.annotations"
     if not images and not refusals.skipped:
-        raise FormatError("the file has no images", file=content.path)
+        raise FormatError(
+            "the file has no images",
+            file=content.path,
+            advice="add those of its annotations as `images`",
+        )
     declared = len(annotations) + len(refusals.skipped) - others
     before = len(refusals.skipped)
     positions = positions_of(images, refusals, options)

@@ -10,12 +10,12 @@ from polymask.formats.drawing.shapes import crop_runs, decoded, png_mask, polygo
 from polymask.formats.reading.choice import original_id, sources_of
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.limits import Limits
-from polymask.model import Frame, Instance, Shape
+from polymask.model import BoolMask, Frame, Instance, Shape
+from polymask.provenance.claims import digest_of, recomputed, same_label, values
 from polymask.validation import listed, part
 
 PAINTED = ("segment", "binary")
 OPAQUE = 127  # alpha above which a pixel is in a mask; source: dtlpy, `Segmentation.from_coordinates`
-BELOW = -1.0  # the paint order of our masks, which hold what was drawn before the rest
 
 
 class Annotation(msgspec.Struct):
@@ -84,7 +84,7 @@ def instance_of(
             shape = _mask(row, frame, limits, unseen=unseen)
         else:
             shape = _box(row) if row.type == "box" else _polygon(row)
-    return Instance(key, row.label, shape, BELOW if sources_of(row.metadata) else 0.0)
+    return Instance(key, row.label, shape)
 
 
 def _polygon(row: Annotation) -> Shape:
@@ -101,11 +101,15 @@ def _box(row: Annotation) -> Shape:
 
 
 def _mask(row: Annotation, frame: Frame, limits: Limits, *, unseen: bool) -> Shape:
-    png = decode_json(row.coordinates, _png)
-    mask = png_mask(decoded(png if isinstance(png, str) else png.data), limits, above=OPAQUE)
+    mask = _pixels(row, limits)
     if mask.shape != frame and not unseen:
         raise Malformed("$", f"a mask of {mask.shape} px in an image of {frame}")
     return crop_runs(mask, (0, 0), frame)
+
+
+def _pixels(row: Annotation, limits: Limits) -> BoolMask:
+    png = decode_json(row.coordinates, _png)
+    return png_mask(decoded(png if isinstance(png, str) else png.data), limits, above=OPAQUE)
 
 
 def is_picture(mimetype: Any, name: str | None) -> bool | None:
@@ -146,7 +150,18 @@ def _marked(row: Named) -> dict[str, Any]:
     return {"metadata": row.metadata} | ({"itemId": row.item_id} if row.item_id else {})
 
 
-def says_nothing_new(row: Annotation, polygons: frozenset[str]) -> bool:
-    """Whether it is a mask of ours whose polygons are all there: they are painted themselves."""
-    sources = sources_of(row.metadata)
-    return bool(sources) and all(str(source["id"]) in polygons for source in sources)
+def is_as_stored(row: Annotation, limits: Limits) -> bool:
+    """Whether a mask of ours is what its claim says; one that was brushed or relabeled is somebody's."""
+    claim = values(part(row.metadata, "user", "polymask"))
+    if not same_label(str(claim.get("label") or row.label), str(row.label)):
+        return False
+    try:
+        mask = _pixels(row, limits)
+    except Malformed:
+        return False
+    return list(mask.shape) == claim.get("frame") and recomputed(claim, mask) == digest_of(claim)
+
+
+def has_all_sources(row: Annotation, polygons: frozenset[str]) -> bool:
+    """Whether all polygons that a mask of ours was made of are there: they are painted themselves."""
+    return all(str(source["id"]) in polygons for source in sources_of(row.metadata))

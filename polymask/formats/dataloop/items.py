@@ -1,5 +1,6 @@
 """A Dataloop item with its annotations → an image record: of an export on disk, and of a dataset."""
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
@@ -9,19 +10,22 @@ import msgspec
 from polymask.formats.dataloop.annotations import (
     PAINTED,
     Annotation,
+    has_all_sources,
     instance_of,
+    is_as_stored,
     is_of_frame,
     is_picture,
     polygon_ids,
-    says_nothing_new,
 )
-from polymask.formats.reading.choice import FLAGGED, origin_of, origins_of
+from polymask.formats.reading.choice import FLAGGED, origin_of, origins_of, sources_of
 from polymask.formats.reading.records import NOT_SEEN, Made, Notes, Page
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.ledger import BOX, Omitted
 from polymask.model import Frame, ImageRecord
 
 _TURNED = (5, 6, 7, 8)
+BELOW = -1.0  # the paint order of our masks, which hold what was drawn before the rest
+CHANGED = "{count} masks of ours that somebody brushed or relabeled are painted as they are now"
 OPEN_ISSUE = "{count} annotations have an open QA issue and are painted; choose with --status"
 
 
@@ -83,17 +87,27 @@ class _Maker:
             return BOX
         if row.type not in (*PAINTED, "box") or row.angle:
             return Omitted("tag" if row.type == "class" else "unsegmented", f"type '{row.type}'")
-        if omitted := self._omitted(row, f"annotation {key}"):
+        ours = self._is_ours(row)
+        if omitted := self._omitted(row, f"annotation {key}", ours=ours):
             return omitted
+        if sources_of(row.metadata) and not ours:
+            notes.remarks[CHANGED] += 1
         if origin_of(row.creator, row.metadata).status == FLAGGED and not notes.options.choice.status:
             notes.remarks[OPEN_ISSUE] += 1
-        return instance_of(row, key, self.frame, notes.options.limits, unseen=notes.unseen)
+        instance = instance_of(row, key, self.frame, notes.options.limits, unseen=notes.unseen)
+        return replace(instance, order=BELOW) if ours else instance
 
-    def _omitted(self, row: Annotation, what: str) -> Omitted | None:
-        if row.type == "binary" and says_nothing_new(row, self.polygons):
+    def _is_ours(self, row: Annotation) -> bool:
+        """Whether it is a mask that polymask made, and nobody changed since."""
+        if row.type != "binary" or not sources_of(row.metadata):
+            return False
+        return is_as_stored(row, self.notes.options.limits)
+
+    def _omitted(self, row: Annotation, what: str, *, ours: bool) -> Omitted | None:
+        if ours and has_all_sources(row, self.polygons):
             return Omitted("ours", "a mask of ours whose polygons are all there", what)
-        choice = self.notes.options.choice
-        refusals = map(choice.refusal, origins_of(row.creator, row.metadata))
+        choice, made_by = self.notes.options.choice, (row.creator, row.metadata)
+        refusals = map(choice.refusal, origins_of(*made_by) if ours else [origin_of(*made_by)])
         if reason := next((reason for reason in refusals if reason), None):
             return Omitted("choice", reason, what)
         if is_of_frame(row, picture=self.picture):

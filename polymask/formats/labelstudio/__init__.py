@@ -45,7 +45,8 @@ FACTS = Facts(
         "A result with several labels is refused; so is one without, unless `--default-label` names it.",
         "Each page of a task is an image (`item_index` counts them from 0). Of several images, `to_name` has "
         "to be the field of `data` with its address.",
-        "Choices, texts, relations, cancelled annotations and `predictions` paint nothing, and are counted.",
+        "Choices, texts, relations, cancelled annotations, `drafts` and `predictions` paint nothing, and are "
+        "counted.",
         "Keypoints, video rectangles and results on a turned picture are left alone and listed, and the run "
         "exits 1.",
     ),

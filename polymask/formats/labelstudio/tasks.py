@@ -27,6 +27,7 @@ class _Task(msgspec.Struct):
     annotations: list[_Annotation]
     data: dict[str, Any]
     predictions: list[Any] = []
+    drafts: list[Any] = []
     id: int | str | None = None
 
 
@@ -92,13 +93,13 @@ def _is_of(text: msgspec.Raw, page: Page, parts: Sequence[str]) -> bool:
 
 
 def declared(page: Page) -> int:
-    """How many results a page's image has; with the first go the predictions."""
+    """How many results a page's image has; with the first go predictions and drafts."""
     if not page.part:
-        return sum(rows_at(of, "*", "result")(page) for of in ("annotations", "predictions"))
+        return sum(rows_at(of, "*", "result")(page) for of in ("annotations", "predictions", "drafts"))
     task = page.decode(_task)
     parts = _parts(task)
-    predicted = _predicted(task) if page.part == parts[0] else 0
-    return sum(_is_of(text, page, parts) for text in _texts(task)) + predicted
+    others = _results(task.predictions) + _results(task.drafts) if page.part == parts[0] else 0
+    return sum(_is_of(text, page, parts) for text in _texts(task)) + others
 
 
 def parse(page: Page, notes: Notes) -> ImageRecord:
@@ -119,7 +120,8 @@ def parse(page: Page, notes: Notes) -> ImageRecord:
         else:
             instances += Regions(rows[number], number, frame, notes, pages=pages).instances()
     if not page.part or page.part == parts[0]:
-        notes.leave_out(Omitted("prediction", "a prediction"), _predicted(task))
+        notes.leave_out(Omitted("prediction", "a prediction"), _results(task.predictions))
+        notes.leave_out(Omitted("draft", "of a draft that was not submitted"), _results(task.drafts))
     identity = name if task.id is None else key if page.part else task.id
     return ImageRecord(identity, name, frame, tuple(instances))
 
@@ -150,9 +152,9 @@ def _address(task: _Task, page: Page, parts: Sequence[str]) -> str:
     return address
 
 
-def _predicted(task: _Task) -> int:
-    """How many results the predictions of a task have; some exports tell the predictions' ids alone."""
-    results = [row.get("result") for row in task.predictions if isinstance(row, dict)]
+def _results(rows: Sequence[Any]) -> int:
+    """How many results predictions or drafts have; some exports tell their ids alone."""
+    results = [row.get("result") for row in rows if isinstance(row, dict)]
     return sum(len(result) for result in results if isinstance(result, list))
 
 

@@ -84,7 +84,11 @@ class Content:
         encoding = _BOMS.get(data[:2]) or ("UTF-16" if data[1:2] == b"\0" else None)
         if encoding:
             return f"{encoding} text; save it as UTF-8"
-        return None if data[:_PART].strip() or data.strip() else "the file is empty"
+        return (
+            None
+            if data[:_PART].strip() or data.strip()
+            else "the file is empty; export it again, or leave it out"
+        )
 
     @cached_property
     def json(self) -> bytes:
