@@ -106,7 +106,7 @@ def _prove(
     if reason := damage(plan.sink.root.path, folder, entry):
         raise ProofError(f"{declared.name}: {reason}; nothing was deleted")
     record = plan.chosen(declared)
-    if plan.sink.finished(record) is not None:
+    if plan.sink.finished(declared, plan.choose) is not None:
         _list_what_stays(plan, declared, dict.fromkeys(range(len(declared.instances)), EARLIER), report)
         return []
     painting = Painting(record, plan.label_map, plan.rules, limits=plan.options.limits)

@@ -11,12 +11,13 @@ import msgspec
 
 from polymask._version import __version__
 from polymask.codecs.png import same_picture
+from polymask.conversion.deleted import Choose, is_deleted
 from polymask.conversion.dest import Dest, Standing
 from polymask.errors import InputError
 from polymask.layouts import Drawn
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT, with_earlier_splits, with_rows
 from polymask.layouts.common.splits import LISTS, SPLITS
-from polymask.model import ImageRecord, Runs
+from polymask.model import ImageRecord
 from polymask.provenance.digest import WRITTEN, geometry_sha256, kind_of, record_sha256
 from polymask.results import Tally
 from polymask.storage.local import Root
@@ -98,28 +99,20 @@ class FolderSink:
         """Whether the manifest had another line for an image, or none."""
         return name not in self.standing.entries or self.standing.entries[name] != msgspec.json.decode(line)
 
-    def finished(self, record: ImageRecord) -> dict[str, Any] | None:
+    def finished(self, declared: ImageRecord, choose: Choose) -> dict[str, Any] | None:
         """The manifest's line of a mask whose polygons are deleted, or None where its sources are all there.
 
-        Raises `InputError` for a record that is neither what the mask was made of nor what a deletion
-        leaves of it: new instances cannot join the mask, and other instances that are gone were erased.
+        `choose` takes what the run paints of a record. Raises `InputError` for one that is neither what
+        the mask was made of nor what a deletion leaves of it: new instances cannot join the mask, and other
+        instances that are gone were erased.
         """
-        entry = self.standing.entries.get(record.name, {})
-        known = {(str(key), digest) for key, digest in entry.get("sources", ())}
-        if not known:
-            return None
-        present = {(str(i.id), geometry_sha256(i.shape)) for i in record.instances}
-        if "remaining_sha256" in entry:
-            is_rest = entry["remaining_sha256"] == record_sha256(record)
-        else:  # a line of an earlier build, which deleted all but runs
-            is_rest = present < known and all(isinstance(i.shape, Runs) for i in record.instances)
-        if is_rest:
-            return entry
-        if known <= present:
-            return None
+        entry = self.standing.entries.get(declared.name, {})
+        deleted = is_deleted(entry, declared, choose)
+        if deleted is not None:
+            return entry if deleted else None
         raise InputError(
-            f"{record.name} lacks instances that its mask was made of, and has others; if they were deleted, "
-            f"choose another DEST for what is there now, or put them back first: `polymask restore "
+            f"{declared.name} lacks instances that its mask was made of, and has others; if they were "
+            f"deleted, choose another DEST for what is there now, or put them back first: `polymask restore "
             f"{self.root.path}` does, or names the backup to merge by hand if the file was edited since"
         )
 

@@ -9,10 +9,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from polymask.conversion.deleted import Entry, is_deleted
 from polymask.conversion.deletion_journal import read_log
 from polymask.conversion.dest import Dest, DestCheck, Standing
 from polymask.conversion.folder_sink import FolderSink
@@ -78,10 +80,12 @@ class Plan:
 
     def chosen(self, record: ImageRecord) -> ImageRecord:
         """The record with the chosen instances only, at the chosen size."""
-        if not all(map(self.labels.is_painted, {instance.label for instance in record.instances})):
-            instances = tuple(i for i in record.instances if self.labels.is_painted(i.label))
-            record = replace(record, instances=instances)
+        record = self.choose(record)
         return resized(record, self.options.size) if self.options.size else record
+
+    def choose(self, record: ImageRecord) -> ImageRecord:
+        """The record with the chosen instances only."""
+        return _chosen(record, self.labels)
 
     def account(self, painting: Painting, declared: ImageRecord, *, is_drawn: bool = True) -> Account:
         """What became of the instances of a record as it is declared, whose `chosen` ones were painted."""
@@ -106,6 +110,12 @@ def make_plan(source: str | Location | Annotations, dest: str | Location, option
         plan = replace(plan, source_sha256=digest)
     plan.sink.standing = plan.check.first_look()
     return plan
+
+
+def _chosen(record: ImageRecord, labels: LabelChoice) -> ImageRecord:
+    if all(map(labels.is_painted, {instance.label for instance in record.instances})):
+        return record
+    return replace(record, instances=tuple(i for i in record.instances if labels.is_painted(i.label)))
 
 
 def _sized_by_pictures(plan: Plan) -> list[int]:
@@ -144,21 +154,36 @@ def _decided(source: str | Location | Annotations, dest: str | Location, options
         labels=labels,
         skipped=skipped,
         layout_options=layout_options,
-        check=_dest_check(folder, annotations, indices, options),
+        check=_dest_check(folder, annotations, indices, labels, options),
         sink=FolderSink(folder, overwrite=options.overwrite, keep_sources=deletes),
         deletes=deletes,
     )
 
 
 def _dest_check(
-    folder: Dest, annotations: Annotations, indices: Sequence[int], options: ConvertOptions
+    folder: Dest,
+    annotations: Annotations,
+    indices: Sequence[int],
+    labels: LabelChoice,
+    options: ConvertOptions,
 ) -> DestCheck:
+    @cache
+    def places() -> dict[str, int]:
+        return {annotations.names[index]: index for index in indices}
+
+    def is_gone(name: str, entry: Entry) -> bool:
+        """Whether an image's record lacks what its mask was made of."""
+        declared = annotations.decode(places()[name])
+        return is_deleted(entry, declared, lambda record: _chosen(record, labels)) is not False
+
     return DestCheck(
         folder,
         [annotations.names[index] for index in indices],
         fingerprint=_fingerprint(annotations, folder.options.label_map, options),
         inputs=[annotations.path, *([located(options.labels)] if options.labels else [])],
         overwrite=options.overwrite,
+        is_deleted=is_gone,
+        size=options.size,
     )
 
 

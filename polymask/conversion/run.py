@@ -112,7 +112,7 @@ def _convert_image(plan: Plan, index: int, outcome: Outcome, batch: Batch) -> No
     declared = plan.annotations.decode(index)
     record = plan.chosen(declared)
     painting = Painting(record, plan.label_map, plan.rules, limits=plan.options.limits)
-    if entry := plan.sink.finished(record):
+    if entry := plan.sink.finished(declared, plan.choose):
         _count_instances(outcome, plan.account(painting, declared, is_drawn=False))
         batch.keep(record.name, manifest_line(entry))
         return

@@ -568,3 +568,68 @@ def test_the_same_instance_twice_is_deleted_as_often_as_it_is_painted(
     assert convert(path, tmp_path / "out", delete_source=True).deleted == 1
     assert [annotation["category_id"] for annotation in json.loads(path.read_text())["annotations"]] == [8]
     assert convert(path, tmp_path / "out", delete_source=True).failed == 0
+
+
+def two_images() -> dict[str, Any]:
+    """The cat on a.jpg, the dog on b.jpg."""
+    document = coco()
+    document["images"].append({"id": 2, "file_name": "b.jpg", "height": 6, "width": 8})
+    document["annotations"][1]["image_id"] = 2
+    return document
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [{"labels": "labels.txt"}, {"ids": "source"}, {"to": "coco-stuff"}, {"to": "cityscapes"}, {"to": "voc"},
+     {"to": "yolo-semantic"}, {"to": "mmseg"}, {"to": "coco"}, {"to": "coco-panoptic"}, {"to": "binary"},
+     {"overlap": "first"}, {"size": (12, 16)}, {"split": "val"}],
+    ids=str,
+)  # fmt: skip
+def test_what_masks_of_deleted_polygons_would_contradict_is_refused(
+    coco_file: Write, tmp_path: Path, options: dict[str, Any], overwrite: bool
+) -> None:
+    """They cannot be painted anew, so nothing is written, and following the advice leads on."""
+    path, out = coco_file(two_images()), tmp_path / "out"
+    before = path.read_bytes()
+    (tmp_path / "labels.txt").write_text("dog\ncat\n")
+    options |= {"labels": tmp_path / "labels.txt"} if "labels" in options else {}
+    convert(path, out, delete_source=True, where=["a*"])
+    made = tree(out)
+    with pytest.raises(InputError, match=f"choose another DEST, or .*polymask restore {out}") as refusal:
+        convert(path, out, overwrite=overwrite, **options)
+    assert "--overwrite" not in str(refusal.value)
+    assert tree(out) == made
+    assert (restore(out).written, path.read_bytes()) == (1, before)
+    if "to" not in options:
+        assert convert(path, out, overwrite=True, **options).failed == 0
+
+
+def test_a_category_before_the_deleted_ones_does_not_renumber_their_masks(
+    coco_file: Write, tmp_path: Path
+) -> None:
+    """The label map of what was deleted stays true of its masks; without it nothing can be said of them."""
+    path, out = coco_file(two_images()), tmp_path / "out"
+    convert(path, out, delete_source=True, where=["a*"])
+    document = json.loads(path.read_text())
+    document["categories"].insert(0, {"id": 1, "name": "ant"})
+    path.write_text(json.dumps(document))
+    made = tree(out)
+    for where in ([], ["b*"]):
+        with pytest.raises(InputError, match="restore"):
+            convert(path, out, overwrite=True, where=where)
+    assert tree(out) == made
+    (out / "labels.json").unlink()
+    with pytest.raises(InputError, match=r"labels\.json is missing.*restore"):
+        convert(path, out)
+
+
+def test_another_layout_never_joins_a_folder(coco_file: Write, tmp_path: Path) -> None:
+    """Its lists and tables would be mixed with those that are there; whatever is asked."""
+    path, out = coco_file(two_images()), tmp_path / "out"
+    convert(path, out, where=["a*"])
+    made = tree(out)
+    for options in ({}, {"overwrite": True}, {"where": ["b*"]}):
+        with pytest.raises(InputError, match="choose another DEST"):
+            convert(path, out, to="voc", **options)
+    assert tree(out) == made
