@@ -17,6 +17,7 @@ import msgspec
 
 from polymask.analysis.mask_sets import open_mask_folder
 from polymask.analysis.verify import damage
+from polymask.conversion.deleted import is_deleted
 from polymask.conversion.deletion_journal import (
     BACKUP,
     Deletion,
@@ -75,7 +76,7 @@ def delete_accounted(plan: Plan, report: Report) -> None:
     if limit is not None and deleted > limit:
         raise PolymaskError(f"{deleted} polygons would be deleted, more than --max-delete {limit}; none was")
     after = annotations.without(data, proven)
-    lost = _replace(root, path, data, after, deleted=deleted)
+    lost = _replace(root, path, data, after, deleted=deleted, images=len(proven))
     report.deleted = deleted
     report.notes += [f"{path} was replaced, but {attribute} could not be kept" for attribute in lost]
     report.notes.append(f"{deleted} polygons deleted from {path}; `polymask restore {root.path}` undoes it")
@@ -104,7 +105,9 @@ def _prove(
 ) -> list[int]:
     """The positions in a record of the polygons that its stored mask holds."""
     if reason := damage(plan.sink.root.path, folder, entry):
-        raise ProofError(f"{declared.name}: {reason}; nothing was deleted")
+        is_gone = is_deleted(entry, declared, plan.choose)
+        advice = f"; put back what is: `polymask restore {plan.sink.root.path}`" if is_gone else ""
+        raise ProofError(f"{declared.name}: {reason}; nothing was deleted{advice}")
     record = plan.chosen(declared)
     if plan.sink.finished(declared, plan.choose) is not None:
         _list_what_stays(plan, declared, dict.fromkeys(range(len(declared.instances)), EARLIER), report)
@@ -140,7 +143,7 @@ def _note_why_polygons_stay(report: Report, path: Path) -> None:
         report.notes.append(f"{count} polygons stay in {path} ({reason}): {', '.join(names)}{others}")
 
 
-def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: int) -> list[str]:
+def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: int, images: int) -> list[str]:
     """Replace the annotation file by one without the polygons, after a backup and a line of the journal.
 
     Returns which of the file's attributes could not be kept.
@@ -161,6 +164,7 @@ def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: in
         before=digests[0],
         after=digests[1],
         polygons=deleted,
+        images=images,
     )
     if _bytes(path) != before:
         raise SourceChanged(f"{path} was changed meanwhile; nothing was deleted, run again")

@@ -18,7 +18,7 @@ import msgspec
 from polymask.errors import FormatError, InputError, ProofError
 from polymask.provenance.chain import START, sealed, unsealed
 from polymask.storage.local import Root
-from polymask.storage.manifest import read_manifest
+from polymask.storage.manifest import MANIFEST, read_manifest
 from polymask.storage.safe_names import WORK, safe_path
 
 JOURNAL = f"{WORK}/journal.jsonl"
@@ -38,6 +38,7 @@ class Deletion:
     before: str
     after: str
     undone: bool = False
+    images: int = 1
 
     @property
     def edge(self) -> tuple[str, str, str]:
@@ -52,6 +53,7 @@ class _Deleting(msgspec.Struct):
     backup: str
     before: str
     after: str
+    images: int = 1
 
 
 class Log:
@@ -99,6 +101,7 @@ def _deletions(lines: Iterable[Line]) -> list[Deletion]:
     for line in lines:
         if line["event"] == "deleting":
             deletion = Deletion(line["source"], line["backup"], line["before"], line["after"])
+            deletion = replace(deletion, images=line.get("images", 1))
             known.pop(deletion.edge, None)
             known[deletion.edge] = deletion
         elif line["event"] == "restored":
@@ -130,6 +133,14 @@ def begin(root: Root) -> None:
         log.note("begun")
 
 
+def lost_journal(root: Root) -> str:
+    """The message where something speaks of deletions and there is no journal."""
+    return (
+        f"{root.path / JOURNAL} is missing, though polygons may have been deleted from here; the files as "
+        f"they were are in {root.path / BACKUP}, if they are: put them back by hand, or choose another DEST"
+    )
+
+
 def speaks_of_deletions(root: Root) -> bool:
     """Whether a folder speaks of deletions beside its journal: by a backup, or a line of its manifest."""
     if backups_in(root):
@@ -139,6 +150,32 @@ def speaks_of_deletions(root: Root) -> bool:
         return any("remaining_sha256" in entries[name] for name in entries)
     except FormatError:
         return False
+
+
+def refuse_lost_manifest(root: Root) -> None:
+    """Raise `ProofError` where the journal tells of deletions, and the manifest of none of their masks.
+
+    Without its lines, masks of deleted polygons would be taken for others', or painted anew of nothing.
+    """
+    log = read_log(root)
+    images = [deletion.images for deletion in log.deletions if not deletion.undone] if log else []
+    if (root.read(MANIFEST) or b"").count(b'"remaining_sha256"') < max(images, default=0):
+        raise ProofError(
+            f"{root.path / MANIFEST} is missing, or lacks masks whose polygons are deleted; put them back "
+            f"first: `polymask restore {root.path}`, then convert again with --overwrite"
+        )
+
+
+def require_backups(root: Root) -> None:
+    """Raise `ProofError` where what was deleted from here could not be put back: no more is then."""
+    log = read_log(root)
+    for deletion in (log or Log(root, [])).all_deletions:
+        backup = None if deletion.undone else root.read(deletion.backup)
+        if not deletion.undone and sha256(backup or b"").hexdigest() != deletion.before:
+            raise ProofError(
+                f"{root.path / deletion.backup} is missing or damaged, so what was deleted could not be put "
+                "back; nothing more was deleted: put it there from a copy of your own, or choose another DEST"
+            )
 
 
 def backups_in(root: Root) -> list[str]:

@@ -5,16 +5,20 @@ The manifest is written last, after everything it speaks of is durable.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import msgspec
 
 from polymask._version import __version__
+from polymask.analysis.mask_sets import open_mask_folder
+from polymask.analysis.verify import damage
 from polymask.codecs.png import same_picture
-from polymask.conversion.deleted import Choose, is_deleted
+from polymask.conversion.deleted import Choose, Entry, is_deleted
 from polymask.conversion.dest import Dest, Standing
-from polymask.errors import InputError
+from polymask.errors import InputError, ProofError
 from polymask.layouts import Drawn
+from polymask.layouts.common.read_back import Folder, MaskFolder
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT, with_earlier_splits, with_rows
 from polymask.layouts.common.splits import LISTS, SPLITS
 from polymask.model import ImageRecord
@@ -104,17 +108,34 @@ class FolderSink:
 
         `choose` takes what the run paints of a record. Raises `InputError` for one that is neither what
         the mask was made of nor what a deletion leaves of it: new instances cannot join the mask, and other
-        instances that are gone were erased.
+        instances that are gone were erased. Raises `ProofError` where the mask is gone or damaged.
         """
         entry = self.standing.entries.get(declared.name, {})
         deleted = is_deleted(entry, declared, choose)
+        if deleted:
+            if not self.keep_sources:  # else it is proven with all others before anything is deleted
+                self._require_whole(entry)
+            return entry
         if deleted is not None:
-            return entry if deleted else None
+            return None
         raise InputError(
             f"{declared.name} lacks instances that its mask was made of, and has others; if they were "
             f"deleted, choose another DEST for what is there now, or put them back first: `polymask restore "
             f"{self.root.path}` does, or names the backup to merge by hand if the file was edited since"
         )
+
+    def _require_whole(self, entry: Entry) -> None:
+        """Raise `ProofError` where a mask that nobody can paint anew is no longer what it was."""
+        if reason := damage(self.root.path, self._stored, entry):
+            raise ProofError(
+                f"{entry['name']}: {reason}, and its polygons are deleted; put them back first: "
+                f"`polymask restore {self.root.path}`, then convert again with --overwrite"
+            )
+
+    @cached_property
+    def _stored(self) -> MaskFolder | None:
+        """The masks that lay there when the run began."""
+        return open_mask_folder(Folder(self.root.path))
 
     def write(self, drawn: Drawn) -> bool:
         """Put an image's files in place; False where all of them are there already.

@@ -15,11 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from polymask.conversion.deleted import Entry, is_deleted
-from polymask.conversion.deletion_journal import read_log
+from polymask.conversion.deletion_journal import (
+    backups_in,
+    lost_journal,
+    read_log,
+    refuse_lost_manifest,
+    require_backups,
+    speaks_of_deletions,
+)
 from polymask.conversion.dest import Dest, DestCheck, Standing
 from polymask.conversion.folder_sink import FolderSink
 from polymask.conversion.options import ConvertOptions
-from polymask.errors import Denied, FormatError, InputError, LabelError, unknown
+from polymask.errors import Denied, FormatError, InputError, LabelError, ProofError, unknown
 from polymask.formats import Annotations, open_annotations
 from polymask.formats.coco.cutting import is_restorable
 from polymask.formats.reading.needed_pictures import require_pictures
@@ -105,11 +112,30 @@ def make_plan(source: str | Location | Annotations, dest: str | Location, option
     """
     plan = _decided(source, dest, options)
     require_pictures(plan.annotations, indices=_sized_by_pictures(plan), every=False)
+    root = plan.sink.root
+    if isinstance(root, Root) and root.path.is_dir():
+        refuse_lost_manifest(root)
     if plan.deletes:
         digest = rehearse(plan.annotations.path, plan.sink.root.path)
         plan = replace(plan, source_sha256=digest)
     plan.sink.standing = plan.check.first_look()
+    if plan.deletes:
+        _refuse_lost_journal(plan)
     return plan
+
+
+def _refuse_lost_journal(plan: Plan) -> None:
+    """Raise `ProofError` where polygons are deleted and no journal tells of it: no more are then."""
+    root, entries = plan.sink.root, plan.sink.standing.entries
+    assert isinstance(root, Root)
+    if not root.path.is_dir() or read_log(root) is not None or not speaks_of_deletions(root):
+        return
+    names = set(plan.check.names)
+    claims = [name for name in entries if "remaining_sha256" in entries[name]]
+    if claims and not any(name not in names or plan.check.is_deleted(name, entries[name]) for name in claims):
+        return
+    if plan.source_sha256 not in backups_in(root):
+        raise ProofError(lost_journal(root))
 
 
 def _chosen(record: ImageRecord, labels: LabelChoice) -> ImageRecord:
@@ -329,5 +355,5 @@ def rehearse(path: Location, dest: Location) -> str:
             f"{path}: --delete-source could not put it back: no `images` and `annotations` in it"
         )
     if dest.is_dir():
-        read_log(Root(dest))
+        require_backups(Root(dest))
     return sha256(data).hexdigest()

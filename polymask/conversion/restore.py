@@ -9,6 +9,7 @@ from polymask.conversion.deletion_journal import (
     Deletion,
     Log,
     clear_stale,
+    lost_journal,
     read_log,
     speaks_of_deletions,
     temporary_name,
@@ -19,7 +20,6 @@ from polymask.model import Skipped
 from polymask.results import Report
 from polymask.storage.durable import make_lasting, read_whole, replace_file
 from polymask.storage.local import Root
-from polymask.storage.safe_names import WORK
 from polymask.storage.urls import Location, Url
 
 
@@ -49,10 +49,7 @@ def _log_of(root: Root) -> Log:
     """The journal; an empty journal where only earlier builds wrote one."""
     log = read_log(root)
     if log is None and speaks_of_deletions(root):
-        raise ProofError(
-            f"{root.path / JOURNAL} is missing, though polygons may have been deleted from here; the files "
-            f"as they were are in {root.path / WORK / 'backup'}, if they are: put them back by hand"
-        )
+        raise ProofError(lost_journal(root))
     return log or Log(root, [])
 
 
