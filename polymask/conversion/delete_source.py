@@ -20,6 +20,7 @@ from polymask.analysis.verify import damage
 from polymask.conversion.deleted import is_deleted
 from polymask.conversion.deletion_journal import (
     BACKUP,
+    CALLED_OFF,
     Deletion,
     backups_in,
     begin,
@@ -167,6 +168,7 @@ def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: in
         images=images,
     )
     if _bytes(path) != before:
+        log.note(CALLED_OFF, source=str(real), before=digests[0], after=digests[1])
         raise SourceChanged(f"{path} was changed meanwhile; nothing was deleted, run again")
     return replace_file(path, after, temporary=temporary_name(root, real, *digests))
 

@@ -25,6 +25,7 @@ JOURNAL = f"{WORK}/journal.jsonl"
 BACKUP = f"{WORK}/backup"
 EARLIER_JOURNAL, EARLIER_BACKUP = "journal.jsonl", "backup"
 END = "end"
+RESTORED, CALLED_OFF = "restored", "called off"  # of a deletion: put back, or never done
 
 Line = dict[str, Any]
 
@@ -104,7 +105,7 @@ def _deletions(lines: Iterable[Line]) -> list[Deletion]:
             deletion = replace(deletion, images=line.get("images", 1))
             known.pop(deletion.edge, None)
             known[deletion.edge] = deletion
-        elif line["event"] == "restored":
+        elif line["event"] in (RESTORED, CALLED_OFF):
             edge = line["source"], line["before"], line["after"]
             if edge in known:
                 known[edge] = replace(known[edge], undone=True)
@@ -224,7 +225,7 @@ def _opened(texts: Sequence[bytes]) -> Iterator[Line]:
 
 def _check(line: Line) -> None:
     """Raise `ValueError` or `TypeError` for a line that no run writes; the folder may come from elsewhere."""
-    if line["event"] in ("deleting", "restored"):
+    if line["event"] in ("deleting", RESTORED, CALLED_OFF):
         _check_deletion(line, line.get("backup", ""), below=BACKUP)
     if line["event"] == "lost" and not all(map(_is_digest, line["backups"])):
         raise ValueError(line)

@@ -10,7 +10,10 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
+import msgspec
+
 from polymask.conversion.deleted import Entry, IsDeleted, refuse_repainting
+from polymask.conversion.deletion_journal import read_log
 from polymask.errors import InputError
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
 from polymask.layouts.common.lookup import value_tables
@@ -18,10 +21,10 @@ from polymask.layouts.common.shared_files import DEFAULT_SPLIT, stored_rows
 from polymask.model import Frame
 from polymask.painting.painting import Rules
 from polymask.raster import rule_versions
-from polymask.storage.local import Root
+from polymask.storage.local import BEFORE, Root
 from polymask.storage.manifest import MANIFEST, read_manifest
-from polymask.storage.object_store import open_root
-from polymask.storage.safe_names import refuse_collisions, safe_path
+from polymask.storage.object_store import ObjectRoot, open_root
+from polymask.storage.safe_names import WORK, refuse_collisions, safe_path
 from polymask.storage.urls import Location
 
 LABELS = "labels.json"
@@ -30,10 +33,33 @@ _LESS_USED = {"priority": (), "crowd": "keep", "border": 0, "holes": None}
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a run meets in DEST: the manifest's entries by image, and whether it completes an earlier run."""
+    """What a run meets in DEST: the manifest's entries by image, and whether it completes an earlier run.
+
+    `before` are the images that the manifest had when that run began, or None where it did not get to
+    the manifest; `has_deleted`, whether polygons may be gone that masks here account for.
+    """
 
     entries: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     resumes: bool = False
+    before: frozenset[str] | None = None
+    has_deleted: bool = False
+
+    @classmethod
+    def of(cls, root: Root | ObjectRoot, *, resumes: bool) -> "Standing":
+        """What lies below a root now."""
+        entries = read_manifest(root)
+        data = root.read(f"{WORK}/{BEFORE}") if resumes else None
+        if data is None or not isinstance(root, Root):
+            return cls(entries, resumes)
+        log = read_log(root)
+        has_deleted = log is None or any(not deletion.undone for deletion in log.deletions)
+        return cls(entries, resumes, msgspec.json.decode(data, type=frozenset[str]), has_deleted)
+
+    def is_of_this_run(self, name: str) -> bool:
+        """Whether an image's mask is what the run that is completed has written itself."""
+        if not self.resumes:
+            return False
+        return name not in self.entries or (self.before is not None and name not in self.before)
 
 
 class Dest:
@@ -154,7 +180,7 @@ class DestCheck:
         if root.is_empty():
             return Standing()
         unfinished = root.unfinished()
-        standing = Standing(read_manifest(root), unfinished == self.fingerprint)
+        standing = Standing.of(root, resumes=unfinished == self.fingerprint)
         self._refuse_repainting(standing)
         if unfinished is not None and not (standing.resumes or self.overwrite):
             raise self.dest.refusal("", "holds an unfinished run with other options")

@@ -24,9 +24,10 @@ from polymask.layouts.common.splits import LISTS, SPLITS
 from polymask.model import ImageRecord
 from polymask.provenance.digest import WRITTEN, geometry_sha256, kind_of, record_sha256
 from polymask.results import Tally
-from polymask.storage.local import Root
+from polymask.storage.local import BEFORE, Root
 from polymask.storage.manifest import MANIFEST, Lines, in_blocks, is_made_of, manifest_line
 from polymask.storage.object_store import ObjectRoot
+from polymask.storage.safe_names import WORK
 
 
 @dataclass(slots=True)
@@ -111,6 +112,9 @@ class FolderSink:
         instances that are gone were erased. Raises `ProofError` where the mask is gone or damaged.
         """
         entry = self.standing.entries.get(declared.name, {})
+        standing = self.standing
+        if standing.is_of_this_run(declared.name) and not standing.has_deleted:
+            return None  # it never came to delete: what is gone since was erased, and the mask follows
         deleted = is_deleted(entry, declared, choose)
         if deleted:
             if not self.keep_sources:  # else it is proven with all others before anything is deleted
@@ -144,7 +148,7 @@ class FolderSink:
         """
         missing = []
         same: Callable[[bytes, bytes], bool] = getattr(self.dest.layout, "same", same_picture)
-        replaceable = self.overwrite or (self.standing.resumes and drawn.name not in self.standing.entries)
+        replaceable = self.overwrite or self._is_own(drawn.name)
         for path, data in drawn.files:
             stored = self.root.read(path)
             if stored is not None and same(stored, data):
@@ -157,6 +161,13 @@ class FolderSink:
             self.root.write(path, data)
         self._remove_stale(drawn)
         return bool(missing)
+
+    def _is_own(self, name: str) -> bool:
+        """Whether the run that is completed wrote an image's mask, and nobody has touched it since."""
+        if not self.standing.is_of_this_run(name):
+            return False
+        entry = self.standing.entries.get(name)
+        return entry is None or not damage(self.root.path, self._stored, entry)
 
     def _remove_stale(self, drawn: Drawn) -> None:
         """Remove a mask that an earlier run put elsewhere, and those of labels that the image lost."""
@@ -183,7 +194,15 @@ class FolderSink:
         if changed or not is_same or self.keep_sources or self.standing.resumes:
             self.root.sync()
         if not is_same:
+            self._note_what_was_there()
             self.root.write(MANIFEST, in_blocks(map(self._line_of, names)), durable=True)
+
+    def _note_what_was_there(self) -> None:
+        """Of a run that deletes, which may have to be run again: then its masks follow a changed source."""
+        if self.keep_sources and self.standing.before is None:
+            self.root.write(
+                f"{WORK}/{BEFORE}", msgspec.json.encode(sorted(self.standing.entries)), durable=True
+            )
 
     def _line_of(self, name: str) -> bytes:
         return self.written[name] if name in self.written else manifest_line(self.standing.entries[name])

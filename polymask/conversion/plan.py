@@ -41,7 +41,6 @@ from polymask.painting.painting import Painting, Rules
 from polymask.raster.resize import resized
 from polymask.storage.durable import read_whole
 from polymask.storage.local import Root
-from polymask.storage.manifest import read_manifest
 from polymask.storage.safe_names import WORK, safe_path
 from polymask.storage.urls import Location, Url, located
 
@@ -155,7 +154,7 @@ def _sized_by_pictures(plan: Plan) -> list[int]:
 def join_plan(source: Location, dest: Location, options: ConvertOptions, *, resumes: bool) -> Plan:
     """The plan that another process has made, and holds DEST for; `resumes` as its run does."""
     plan = _decided(source, dest, options)
-    plan.sink.standing = Standing(read_manifest(plan.sink.root), resumes)
+    plan.sink.standing = Standing.of(plan.sink.root, resumes=resumes)
     return plan
 
 

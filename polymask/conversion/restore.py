@@ -1,11 +1,14 @@
 """Putting annotation files back as they were before polygons were deleted from them, byte for byte."""
 
+import json
+from collections import Counter
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
 from polymask.conversion.deletion_journal import (
     JOURNAL,
+    RESTORED,
     Deletion,
     Log,
     clear_stale,
@@ -99,13 +102,21 @@ class _Undo:
                 current, changed = deletion.before, True
             elif current == deletion.before and not self.dry_run:
                 make_lasting(Path(deletion.source))  # a restore before may have died on the way
-            elif current != deletion.before and not deletion.undone:
+            elif current != deletion.before and not (deletion.undone or self._is_all_there(deletion)):
                 raise SourceChanged(
                     f"{deletion.source} was changed since its polygons were deleted; "
                     f"merge it with {self.root.path / deletion.backup} by hand"
                 )
             self._note(deletion)
         return changed
+
+    def _is_all_there(self, deletion: Deletion) -> bool:
+        """Whether a changed file holds what was to go: it never went, or was merged by hand."""
+        backup = self.root.read(deletion.backup) or b""
+        if sha256(backup).hexdigest() != deletion.before:
+            return False
+        known = _annotations(backup)
+        return bool(known) and not known - _annotations(read_whole(Path(deletion.source)))
 
     def _digest(self, deletions: list[Deletion]) -> str:
         """The digest of the file as it is; empty where it is gone, after all its deletions were undone."""
@@ -139,4 +150,13 @@ class _Undo:
     def _note(self, deletion: Deletion) -> None:
         """Note that a deletion is undone, so that nothing is expected of its file any more."""
         if not (self.dry_run or deletion.undone):
-            self.log.note("restored", source=deletion.source, before=deletion.before, after=deletion.after)
+            self.log.note(RESTORED, source=deletion.source, before=deletion.before, after=deletion.after)
+
+
+def _annotations(data: bytes) -> Counter[str]:
+    """A file's annotations, each as one text; none where it is no annotation file."""
+    try:
+        annotations = json.loads(data.decode("utf-8-sig"))["annotations"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return Counter()
+    return Counter(json.dumps(annotation, sort_keys=True) for annotation in annotations)
