@@ -17,6 +17,7 @@ import msgspec
 
 from polymask.analysis.mask_sets import open_mask_folder
 from polymask.analysis.verify import damage
+from polymask.codecs.png import same_picture
 from polymask.conversion.deleted import is_deleted
 from polymask.conversion.deletion_journal import (
     BACKUP,
@@ -32,6 +33,7 @@ from polymask.conversion.plan import Plan
 from polymask.errors import PolymaskError, ProofError, SourceChanged
 from polymask.formats import Annotations, open_annotations
 from polymask.formats.coco.cutting import is_restorable
+from polymask.layouts import Drawn
 from polymask.layouts.common.read_back import Folder, MaskFolder
 from polymask.ledger import Reason
 from polymask.model import ImageRecord, Runs, Skipped
@@ -122,8 +124,17 @@ def _prove(
         raise ProofError(
             f"{record.name}: {entry['mask']} is not the mask of its polygons; nothing was deleted"
         )
+    _require_companions(plan, again)
     _list_what_stays(plan, declared, account.unaccounted, report)
     return account.deletable
+
+
+def _require_companions(plan: Plan, drawn: Drawn) -> None:
+    """Raise `ProofError` where a file beside a mask, such as its instance ids, is not what the file says."""
+    for path, data in drawn.files:
+        stored = plan.sink.root.read(path)
+        if stored is None or not same_picture(stored, data):
+            raise ProofError(f"{drawn.name}: {path} is not what its polygons give; nothing was deleted")
 
 
 def _list_what_stays(

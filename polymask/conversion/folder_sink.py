@@ -14,6 +14,7 @@ from polymask._version import __version__
 from polymask.analysis.mask_sets import open_mask_folder
 from polymask.analysis.verify import damage
 from polymask.codecs.png import same_picture
+from polymask.conversion.companions import companions, kept, stale
 from polymask.conversion.deleted import Choose, Entry, is_deleted
 from polymask.conversion.dest import Dest, Standing
 from polymask.errors import InputError, ProofError
@@ -70,7 +71,13 @@ class FolderSink:
         return self.dest.root
 
     def line(
-        self, record: ImageRecord, source_sha256: str, drawn: Drawn, *, remaining: ImageRecord | None = None
+        self,
+        record: ImageRecord,
+        source_sha256: str,
+        drawn: Drawn,
+        *,
+        remaining: ImageRecord | None = None,
+        changed: bool = True,
     ) -> bytes:
         """An image's line in the manifest. It holds no time and no host.
 
@@ -85,11 +92,26 @@ class FolderSink:
         line["version"] = __version__
         if (split := self.dest.options.split_of(record.name)) != DEFAULT_SPLIT:
             line["split"] = split
+        if files := self._companions(drawn, source_sha256, changed=changed):
+            line["files"] = files
         if self.keep_sources:
             line["sources"] = [[i.id, geometry_sha256(i.shape)] for i in record.instances]
         if remaining is not None and len(remaining.instances) < len(record.instances):
             line["remaining_sha256"] = record_sha256(remaining)
         return manifest_line(line | labels)
+
+    def _is_anew(self, entry: Entry, source_sha256: str) -> bool:
+        """Whether an image's files are all made anew, so that earlier ones beside them would be stale."""
+        return self.overwrite or entry.get("source_sha256") != source_sha256
+
+    def _companions(self, drawn: Drawn, source_sha256: str, *, changed: bool) -> dict[str, str]:
+        """The files beside an image's mask, for its line; none where an earlier build's line stays."""
+        entry = self.standing.entries.get(drawn.name)
+        if entry is None:
+            return companions(drawn)
+        if not (changed or "files" in entry):
+            return {}
+        return kept(self.dest, entry, is_anew=self._is_anew(entry, source_sha256)) | companions(drawn)
 
     def _digests(self, drawn: Drawn) -> dict[str, Any]:
         """The digests of an image's masks; of the kind that its line has already, where they are the same."""
@@ -130,7 +152,9 @@ class FolderSink:
 
     def _require_whole(self, entry: Entry) -> None:
         """Raise `ProofError` where a mask that nobody can paint anew is no longer what it was."""
-        if reason := damage(self.root.path, self._stored, entry):
+        files = entry.get("files", {}).keys() & set(self.dest.paths(entry["name"]))
+        lost = [f"{path}: missing" for path in sorted(files) if not self.root.holds(path)]
+        if reason := damage(self.root.path, self._stored, entry) or "; ".join(lost):
             raise ProofError(
                 f"{entry['name']}: {reason}, and its polygons are deleted; put them back first: "
                 f"`polymask restore {self.root.path}`, then convert again with --overwrite"
@@ -141,7 +165,7 @@ class FolderSink:
         """The masks that lay there when the run began."""
         return open_mask_folder(Folder(self.root.path))
 
-    def write(self, drawn: Drawn) -> bool:
+    def write(self, drawn: Drawn, source_sha256: str) -> bool:
         """Put an image's files in place; False where all of them are there already.
 
         Raises `InputError` where a file differs and may not be replaced.
@@ -157,8 +181,12 @@ class FolderSink:
                 problem = "is not what this run would write (edited, or of a changed source)"
                 raise self.dest.refusal(path, problem)
             missing.append((path, data))
+        entry = self.standing.entries.get(drawn.name)
+        outdated = stale(self.dest, entry, drawn) if entry and self._is_anew(entry, source_sha256) else []
         for path, data in missing:
             self.root.write(path, data)
+        for path in outdated:
+            self.root.remove(path)
         self._remove_stale(drawn)
         return bool(missing)
 

@@ -95,8 +95,14 @@ class Plan:
 
     def account(self, painting: Painting, declared: ImageRecord, *, is_drawn: bool = True) -> Account:
         """What became of the instances of a record as it is declared, whose `chosen` ones were painted."""
-        index = self.layout.INDEX
-        return Account(painting, index=index, declared=declared, choice=self.labels, is_drawn=is_drawn)
+        return Account(
+            painting,
+            index=self.layout.INDEX,
+            instances=self.options.instances,
+            declared=declared,
+            choice=self.labels,
+            is_drawn=is_drawn,
+        )
 
     def of_run(self, listed: Iterable[Skipped]) -> Iterator[Skipped]:
         """Of things that are listed by image, those of images that this run is for."""
