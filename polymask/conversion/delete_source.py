@@ -16,8 +16,11 @@ import msgspec
 
 from polymask.analysis.mask_sets import open_mask_folder
 from polymask.analysis.verify import damage
+from polymask.codecs.png import same_picture
+from polymask.conversion.deleted import is_deleted
 from polymask.conversion.deletion_journal import (
     BACKUP,
+    CALLED_OFF,
     Deletion,
     backups_in,
     begin,
@@ -29,6 +32,7 @@ from polymask.conversion.plan import Plan
 from polymask.errors import PolymaskError, ProofError, SourceChanged
 from polymask.formats import Annotations, open_annotations
 from polymask.formats.coco.cutting import is_restorable
+from polymask.layouts import Drawn
 from polymask.layouts.common.read_back import Folder, MaskFolder
 from polymask.ledger import Reason
 from polymask.model import ImageRecord, Runs, Skipped
@@ -73,7 +77,7 @@ def delete_accounted(plan: Plan, report: Report) -> None:
     if limit is not None and deleted > limit:
         raise PolymaskError(f"{deleted} polygons would be deleted, more than --max-delete {limit}; none was")
     after = annotations.without(data, proven)
-    lost = _replace(root, path, data, after, deleted=deleted)
+    lost = _replace(root, path, data, after, deleted=deleted, images=len(proven))
     report.deleted = deleted
     report.notes += [f"{path} was replaced, but {attribute} could not be kept" for attribute in lost]
     report.notes.append(f"{deleted} polygons deleted from {path}; `polymask restore {root.path}` undoes it")
@@ -102,9 +106,11 @@ def _prove(
 ) -> list[int]:
     """The positions in a record of the polygons that its stored mask holds."""
     if reason := damage(plan.sink.root.path, folder, entry):
-        raise ProofError(f"{declared.name}: {reason}; nothing was deleted")
+        is_gone = is_deleted(entry, declared, plan.choose)
+        advice = f"; put back what is: `polymask restore {plan.sink.root.path}`" if is_gone else ""
+        raise ProofError(f"{declared.name}: {reason}; nothing was deleted{advice}")
     record = plan.chosen(declared)
-    if plan.sink.finished(record) is not None:
+    if plan.sink.finished(declared, plan.choose) is not None:
         _list_what_stays(plan, declared, dict.fromkeys(range(len(declared.instances)), EARLIER), report)
         return []
     painting = Painting(record, plan.label_map, plan.rules, limits=plan.options.limits)
@@ -116,8 +122,17 @@ def _prove(
         raise ProofError(
             f"{record.name}: {entry['mask']} is not the mask of its polygons; nothing was deleted"
         )
+    _require_companions(plan, again)
     _list_what_stays(plan, declared, account.unaccounted, report)
     return account.deletable
+
+
+def _require_companions(plan: Plan, drawn: Drawn) -> None:
+    """Raise `ProofError` where a file beside a mask, such as its instance ids, is not what the file says."""
+    for path, data in drawn.files:
+        stored = plan.sink.root.read(path)
+        if stored is None or not same_picture(stored, data):
+            raise ProofError(f"{drawn.name}: {path} is not what its polygons give; nothing was deleted")
 
 
 def _list_what_stays(
@@ -130,7 +145,7 @@ def _list_what_stays(
             report.kept.append(Skipped(f"{declared.name}: instance {instance.id}", reason.text))
 
 
-def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: int) -> list[str]:
+def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: int, images: int) -> list[str]:
     """Replace the annotation file by one without the polygons, after a backup and a line of the journal.
 
     Returns which of the file's attributes could not be kept.
@@ -153,8 +168,10 @@ def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: in
         before=digests[0],
         after=digests[1],
         polygons=deleted,
+        images=images,
     )
     if _bytes(path) != before:
+        log.note(CALLED_OFF, source=str(real), before=digests[0], after=digests[1])
         raise SourceChanged(f"{path} was changed meanwhile", advice="nothing was deleted, run again")
     return replace_file(path, after, temporary=temporary_name(root, real, *digests))
 

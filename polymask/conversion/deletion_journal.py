@@ -18,13 +18,14 @@ import msgspec
 from polymask.errors import FormatError, InputError, ProofError
 from polymask.provenance.chain import START, sealed, unsealed
 from polymask.storage.local import Root
-from polymask.storage.manifest import read_manifest
+from polymask.storage.manifest import MANIFEST, read_manifest
 from polymask.storage.safe_names import WORK, safe_path
 
 JOURNAL = f"{WORK}/journal.jsonl"
 BACKUP = f"{WORK}/backup"
 EARLIER_JOURNAL, EARLIER_BACKUP = "journal.jsonl", "backup"
 END = "end"
+RESTORED, CALLED_OFF = "restored", "called off"  # of a deletion: put back, or never done
 
 Line = dict[str, Any]
 
@@ -38,6 +39,7 @@ class Deletion:
     before: str
     after: str
     undone: bool = False
+    images: int = 1
 
     @property
     def edge(self) -> tuple[str, str, str]:
@@ -52,6 +54,7 @@ class _Deleting(msgspec.Struct):
     backup: str
     before: str
     after: str
+    images: int = 1
 
 
 class Log:
@@ -99,9 +102,10 @@ def _deletions(lines: Iterable[Line]) -> list[Deletion]:
     for line in lines:
         if line["event"] == "deleting":
             deletion = Deletion(line["source"], line["backup"], line["before"], line["after"])
+            deletion = replace(deletion, images=line.get("images", 1))
             known.pop(deletion.edge, None)
             known[deletion.edge] = deletion
-        elif line["event"] == "restored":
+        elif line["event"] in (RESTORED, CALLED_OFF):
             edge = line["source"], line["before"], line["after"]
             if edge in known:
                 known[edge] = replace(known[edge], undone=True)
@@ -133,6 +137,17 @@ def begin(root: Root) -> None:
         log.note("begun")
 
 
+def lost_journal(root: Root) -> ProofError:
+    """The error where something speaks of deletions and there is no journal."""
+    return ProofError(
+        f"{root.path / JOURNAL} is missing, though polygons may have been deleted from here",
+        advice=(
+            f"the files as they were are in {root.path / BACKUP}, if they are: put them back by hand, "
+            "or choose another DEST"
+        ),
+    )
+
+
 def speaks_of_deletions(root: Root) -> bool:
     """Whether a folder speaks of deletions beside its journal: by a backup, or a line of its manifest."""
     if backups_in(root):
@@ -142,6 +157,32 @@ def speaks_of_deletions(root: Root) -> bool:
         return any("remaining_sha256" in entries[name] for name in entries)
     except FormatError:
         return False
+
+
+def refuse_lost_manifest(root: Root) -> None:
+    """Raise `ProofError` where the journal tells of deletions, and the manifest of none of their masks.
+
+    Without its lines, masks of deleted polygons would be taken for others', or painted anew of nothing.
+    """
+    log = read_log(root)
+    images = [deletion.images for deletion in log.deletions if not deletion.undone] if log else []
+    if (root.read(MANIFEST) or b"").count(b'"remaining_sha256"') < max(images, default=0):
+        raise ProofError(
+            f"{root.path / MANIFEST} is missing, or lacks masks whose polygons are deleted; put them back "
+            f"first: `polymask restore {root.path}`, then convert again with --overwrite"
+        )
+
+
+def require_backups(root: Root) -> None:
+    """Raise `ProofError` where what was deleted from here could not be put back: no more is then."""
+    log = read_log(root)
+    for deletion in (log or Log(root, [])).all_deletions:
+        backup = None if deletion.undone else root.read(deletion.backup)
+        if not deletion.undone and sha256(backup or b"").hexdigest() != deletion.before:
+            raise ProofError(
+                f"{root.path / deletion.backup} is missing or damaged, so what was deleted could not be put "
+                "back; nothing more was deleted: put it there from a copy of your own, or choose another DEST"
+            )
 
 
 def backups_in(root: Root) -> list[str]:
@@ -190,7 +231,7 @@ def _opened(texts: Sequence[bytes]) -> Iterator[Line]:
 
 def _check(line: Line) -> None:
     """Raise `ValueError` or `TypeError` for a line that no run writes; the folder may come from elsewhere."""
-    if line["event"] in ("deleting", "restored"):
+    if line["event"] in ("deleting", RESTORED, CALLED_OFF):
         _check_deletion(line, line.get("backup", ""), below=BACKUP)
     if line["event"] == "lost" and not all(map(_is_digest, line["backups"])):
         raise ValueError(line)

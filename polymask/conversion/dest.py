@@ -4,35 +4,62 @@ From the manifest and from `.polymask/run.json` (there while a run is unfinished
 meets: masks that it would make as well, or something else, which it does not overwrite unasked.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from typing import Any
 
+import msgspec
+
+from polymask.conversion.deleted import Entry, IsDeleted, refuse_repainting
+from polymask.conversion.deletion_journal import read_log
 from polymask.errors import InputError
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
 from polymask.layouts.common.lookup import value_tables
-from polymask.layouts.common.shared_files import stored_rows
+from polymask.layouts.common.shared_files import DEFAULT_SPLIT, stored_rows
+from polymask.model import Frame
 from polymask.painting.painting import Rules
 from polymask.raster import rule_versions
-from polymask.storage.local import Root
+from polymask.storage.local import BEFORE, Root
 from polymask.storage.manifest import MANIFEST, read_manifest
-from polymask.storage.object_store import open_root
-from polymask.storage.safe_names import refuse_collisions, safe_path
+from polymask.storage.object_store import ObjectRoot, open_root
+from polymask.storage.safe_names import WORK, refuse_collisions, safe_path
 from polymask.storage.urls import Location
 
 LABELS = "labels.json"
-Entry = Mapping[str, Any]  # a line of the manifest
 _LESS_USED = {"priority": (), "crowd": "keep", "border": 0, "holes": None}
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a run meets in DEST: the manifest's entries by image, and whether it completes an earlier run."""
+    """What a run meets in DEST: the manifest's entries by image, and whether it completes an earlier run.
+
+    `before` are the images that the manifest had when that run began, or None where it did not get to
+    the manifest; `has_deleted`, whether polygons may be gone that masks here account for.
+    """
 
     entries: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     resumes: bool = False
+    before: frozenset[str] | None = None
+    has_deleted: bool = False
+
+    @classmethod
+    def of(cls, root: Root | ObjectRoot, *, resumes: bool) -> "Standing":
+        """What lies below a root now."""
+        entries = read_manifest(root)
+        data = root.read(f"{WORK}/{BEFORE}") if resumes else None
+        if data is None or not isinstance(root, Root):
+            return cls(entries, resumes)
+        log = read_log(root)
+        has_deleted = log is None or any(not deletion.undone for deletion in log.deletions)
+        return cls(entries, resumes, msgspec.json.decode(data, type=frozenset[str]), has_deleted)
+
+    def is_of_this_run(self, name: str) -> bool:
+        """Whether an image's mask is what the run that is completed has written itself."""
+        if not self.resumes:
+            return False
+        return name not in self.entries or (self.before is not None and name not in self.before)
 
 
 class Dest:
@@ -79,6 +106,26 @@ class Dest:
             stored["priority"] = tuple(stored["priority"])
         return stored == self.rules_entry
 
+    def is_of_layout(self, entry: Entry) -> bool:
+        """Whether an image's mask lies where this layout puts it, in the split that it was given."""
+        options = replace(self.options, split=entry.get("split", DEFAULT_SPLIT), splits={})
+        return str(entry["mask"]) == self.layout.paths(safe_path(entry["name"]), options)[0]
+
+    @property
+    def other_tables(self) -> list[str]:
+        """The tables of values that lie there and name other values."""
+        return [path for path, data in self.tables.items() if self.root.read(path) not in (None, data)]
+
+    def contradiction(self, name: str, entry: Entry) -> str:
+        """What a run says otherwise than the line of an image's mask does; empty where nothing."""
+        if not self.is_under_rules(entry):
+            return "was made under other rules"
+        if entry["mask"] != self.paths(name)[0] or not self.is_of_layout(entry):
+            return "is of another layout or split"
+        if self.options.split_of(name) != entry.get("split", DEFAULT_SPLIT):
+            return "is of another split"
+        return ""
+
     def stored_rows(self, entries: Mapping[str, Entry]) -> Mapping[str, bytes]:
         """What the files of all images hold of those of earlier runs, by name."""
         return stored_rows(self.layout, map(Drawn.of, entries.values()), self.root.read)
@@ -96,7 +143,8 @@ class DestCheck:
     Without `overwrite`, nothing that is there already and differs is replaced; only what an
     unfinished run with the same `fingerprint` left is completed. Refused are unsafe or colliding names,
     links in the way, a file of `inputs` that would be written to, and what is in the folder that
-    such a run would not make.
+    such a run would not make; and whatever is asked, what the mask of an image that `is_deleted`
+    would contradict, and masks of another layout.
     """
 
     def __init__(
@@ -107,8 +155,11 @@ class DestCheck:
         fingerprint: dict[str, Any],
         inputs: Sequence[Location] = (),
         overwrite: bool = False,
+        is_deleted: IsDeleted = lambda _name, _entry: False,
+        size: Frame | None = None,
     ) -> None:
         self.dest, self.names, self.overwrite = dest, names, overwrite
+        self.is_deleted, self.size = is_deleted, size
         self.fingerprint, self.inputs = fingerprint, inputs
 
     def first_look(self) -> Standing:
@@ -131,7 +182,8 @@ class DestCheck:
         if root.is_empty():
             return Standing()
         unfinished = root.unfinished()
-        standing = Standing(read_manifest(root), unfinished == self.fingerprint)
+        standing = Standing.of(root, resumes=unfinished == self.fingerprint)
+        self._refuse_repainting(standing)
         if unfinished is not None and not (standing.resumes or self.overwrite):
             raise self.dest.refusal("", "holds an unfinished run with other options")
         self._refuse_inputs()
@@ -145,6 +197,25 @@ class DestCheck:
         for name in self.names:
             for path in self.dest.paths(name):
                 yield path, name
+
+    def _refuse_repainting(self, standing: Standing) -> None:
+        """Masks whose polygons are deleted stay as they are: the run must not say otherwise of them."""
+        changed = ["labels.json is missing"] if standing.entries and not self.dest.root.holds(LABELS) else []
+        changed += [f"{path} holds another label map" for path in self.dest.other_tables]
+        for name in self.names if standing.entries else ():
+            entry = standing.entries.get(name)
+            if entry is None or not entry.get("sources"):
+                continue
+            problem = changed[0] if changed else self._contradiction(name, entry)
+            if problem and self.is_deleted(name, entry):
+                raise refuse_repainting(self.dest.root.path, name, problem)
+
+    def _contradiction(self, name: str, entry: Entry) -> str:
+        frame = entry.get("height"), entry.get("width")
+        if self.size and frame != self.size:
+            return f"its mask is {frame[1]} x {frame[0]} px large"
+        problem = self.dest.contradiction(name, entry)
+        return problem and f"{entry['mask']} {problem}"
 
     def _refuse_inputs(self) -> None:
         if not self.inputs:
@@ -161,7 +232,8 @@ class DestCheck:
         """What all images of the folder have in common: the label map, lists, files of all images."""
         root, entries = self.dest.root, standing.entries
         others = entries.keys() - set(self.names)
-        self._look_at_tables(others)
+        self._look_at_tables(others, standing)
+        self._refuse_other_layouts(standing)
         if others and any("#" in entries[name]["mask"] for name in others):
             raise InputError(
                 f"{root.path} holds {len(others)} more images in the same file",
@@ -173,17 +245,28 @@ class DestCheck:
         if others or (entries and not self.overwrite):
             self.dest.stored_rows(entries)  # that these can be added to
 
-    def _look_at_tables(self, others: Iterable[str]) -> None:
+    def _look_at_tables(self, others: Collection[str], standing: Standing) -> None:
         """Of the values' tables, and images of earlier runs which they must stay true of."""
-        root = self.dest.root
-        other_maps = [path for path, data in self.dest.tables.items() if root.read(path) not in (None, data)]
+        other_maps = self.dest.other_tables
         if other_maps and not self.overwrite:
             raise self.dest.refusal(other_maps[0], "holds another label map")
-        if other_maps and (count := len(list(others))):
+        if other_maps and others:
+            is_claimed = any("remaining_sha256" in standing.entries[name] for name in others)
+            advice = f", after `polymask restore {self.dest.root.path}`" if is_claimed else ""
             raise InputError(
-                f"{root.path} holds {count} more masks under another label map",
-                advice="convert them too, or choose another DEST",
+                f"{self.dest.root.path} holds {len(others)} more masks under another label map",
+                advice=f"convert them too{advice}, or choose another DEST",
             )
+
+    def _refuse_other_layouts(self, standing: Standing) -> None:
+        """The lists and tables of one layout are not true of the masks of another."""
+        for entry in standing.entries.values():
+            if not self.dest.is_of_layout(entry):
+                raise InputError(
+                    f"{self.dest.root.path / _file(entry['mask'])} is of another layout or split, and its "
+                    "lists and tables would be mixed with those of this run",
+                    advice="choose another DEST",
+                )
 
     def _look_at(self, path: str, name: str, standing: Standing) -> None:
         """One of an image's files, and what the manifest says of the image."""

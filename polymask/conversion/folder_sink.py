@@ -5,23 +5,30 @@ The manifest is written last, after everything it speaks of is durable.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import msgspec
 
 from polymask._version import __version__
+from polymask.analysis.mask_sets import open_mask_folder
+from polymask.analysis.verify import damage
 from polymask.codecs.png import same_picture
+from polymask.conversion.companions import companions, kept, stale
+from polymask.conversion.deleted import Choose, Entry, is_deleted
 from polymask.conversion.dest import Dest, Standing
-from polymask.errors import InputError
+from polymask.errors import InputError, ProofError
 from polymask.layouts import Drawn
+from polymask.layouts.common.read_back import Folder, MaskFolder
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT, with_earlier_splits, with_rows
 from polymask.layouts.common.splits import LISTS, SPLITS
-from polymask.model import ImageRecord, Runs
+from polymask.model import ImageRecord
 from polymask.provenance.digest import geometry_sha256, record_sha256
 from polymask.results import Tally
-from polymask.storage.local import Root
+from polymask.storage.local import BEFORE, Root
 from polymask.storage.manifest import MANIFEST, Lines, in_blocks, is_made_of, manifest_line
 from polymask.storage.object_store import ObjectRoot
+from polymask.storage.safe_names import WORK
 
 
 @dataclass(slots=True)
@@ -64,7 +71,13 @@ class FolderSink:
         return self.dest.root
 
     def line(
-        self, record: ImageRecord, source_sha256: str, drawn: Drawn, *, remaining: ImageRecord | None = None
+        self,
+        record: ImageRecord,
+        source_sha256: str,
+        drawn: Drawn,
+        *,
+        remaining: ImageRecord | None = None,
+        changed: bool = True,
     ) -> bytes:
         """An image's line in the manifest. It holds no time and no host.
 
@@ -78,37 +91,51 @@ class FolderSink:
         line["version"] = __version__
         if (split := self.dest.options.split_of(record.name)) != DEFAULT_SPLIT:
             line["split"] = split
+        if files := self._companions(drawn, source_sha256, changed=changed):
+            line["files"] = files
         if self.keep_sources:
             line["sources"] = [[i.id, geometry_sha256(i.shape)] for i in record.instances]
         if remaining is not None and len(remaining.instances) < len(record.instances):
             line["remaining_sha256"] = record_sha256(remaining)
         return manifest_line(line | labels)
 
+    def _is_anew(self, entry: Entry, source_sha256: str) -> bool:
+        """Whether an image's files are all made anew, so that earlier ones beside them would be stale."""
+        return self.overwrite or entry.get("source_sha256") != source_sha256
+
+    def _companions(self, drawn: Drawn, source_sha256: str, *, changed: bool) -> dict[str, str]:
+        """The files beside an image's mask, for its line; none where an earlier build's line stays."""
+        entry = self.standing.entries.get(drawn.name)
+        if entry is None:
+            return companions(drawn)
+        if not (changed or "files" in entry):
+            return {}
+        return kept(self.dest, entry, is_anew=self._is_anew(entry, source_sha256)) | companions(drawn)
+
     def differs(self, name: str, line: bytes) -> bool:
         """Whether the manifest had another line for an image, or none."""
         return name not in self.standing.entries or self.standing.entries[name] != msgspec.json.decode(line)
 
-    def finished(self, record: ImageRecord) -> dict[str, Any] | None:
+    def finished(self, declared: ImageRecord, choose: Choose) -> dict[str, Any] | None:
         """The manifest's line of a mask whose polygons are deleted, or None where its sources are all there.
 
-        Raises `InputError` for a record that is neither what the mask was made of nor what a deletion
-        leaves of it: new instances cannot join the mask, and other instances that are gone were erased.
+        `choose` takes what the run paints of a record. Raises `InputError` for one that is neither what
+        the mask was made of nor what a deletion leaves of it: new instances cannot join the mask, and other
+        instances that are gone were erased. Raises `ProofError` where the mask is gone or damaged.
         """
-        entry = self.standing.entries.get(record.name, {})
-        known = {(str(key), digest) for key, digest in entry.get("sources", ())}
-        if not known:
-            return None
-        present = {(str(i.id), geometry_sha256(i.shape)) for i in record.instances}
-        if "remaining_sha256" in entry:
-            is_rest = entry["remaining_sha256"] == record_sha256(record)
-        else:  # a line of an earlier build, which deleted all but runs
-            is_rest = present < known and all(isinstance(i.shape, Runs) for i in record.instances)
-        if is_rest:
+        entry = self.standing.entries.get(declared.name, {})
+        standing = self.standing
+        if standing.is_of_this_run(declared.name) and not standing.has_deleted:
+            return None  # it never came to delete: what is gone since was erased, and the mask follows
+        deleted = is_deleted(entry, declared, choose)
+        if deleted:
+            if not self.keep_sources:  # else it is proven with all others before anything is deleted
+                self._require_whole(entry)
             return entry
-        if known <= present:
+        if deleted is not None:
             return None
         raise InputError(
-            f"{record.name} lacks instances that its mask was made of, and has others",
+            f"{declared.name} lacks instances that its mask was made of, and has others",
             advice=(
                 "if they were deleted, choose another DEST for what is there now, or put them back "
                 f"first: `polymask restore {self.root.path}` does, or names the backup to merge by "
@@ -116,14 +143,32 @@ class FolderSink:
             ),
         )
 
-    def write(self, drawn: Drawn) -> bool:
+    def _require_whole(self, entry: Entry) -> None:
+        """Raise `ProofError` where a mask that nobody can paint anew is no longer what it was."""
+        files = entry.get("files", {}).keys() & set(self.dest.paths(entry["name"]))
+        lost = [f"{path}: missing" for path in sorted(files) if not self.root.holds(path)]
+        if reason := damage(self.root.path, self._stored, entry) or "; ".join(lost):
+            raise ProofError(
+                f"{entry['name']}: {reason}, and its polygons are deleted",
+                advice=(
+                    f"put them back first: `polymask restore {self.root.path}`, "
+                    "then convert again with --overwrite"
+                ),
+            )
+
+    @cached_property
+    def _stored(self) -> MaskFolder | None:
+        """The masks that lay there when the run began."""
+        return open_mask_folder(Folder(self.root.path))
+
+    def write(self, drawn: Drawn, source_sha256: str) -> bool:
         """Put an image's files in place; False where all of them are there already.
 
         Raises `InputError` where a file differs and may not be replaced.
         """
         missing = []
         same: Callable[[bytes, bytes], bool] = getattr(self.dest.layout, "same", same_picture)
-        replaceable = self.overwrite or (self.standing.resumes and drawn.name not in self.standing.entries)
+        replaceable = self.overwrite or self._is_own(drawn.name)
         for path, data in drawn.files:
             stored = self.root.read(path)
             if stored is not None and same(stored, data):
@@ -132,10 +177,21 @@ class FolderSink:
                 problem = "is not what this run would write (edited, or of a changed source)"
                 raise self.dest.refusal(path, problem)
             missing.append((path, data))
+        entry = self.standing.entries.get(drawn.name)
+        outdated = stale(self.dest, entry, drawn) if entry and self._is_anew(entry, source_sha256) else []
         for path, data in missing:
             self.root.write(path, data)
+        for path in outdated:
+            self.root.remove(path)
         self._remove_stale(drawn)
         return bool(missing)
+
+    def _is_own(self, name: str) -> bool:
+        """Whether the run that is completed wrote an image's mask, and nobody has touched it since."""
+        if not self.standing.is_of_this_run(name):
+            return False
+        entry = self.standing.entries.get(name)
+        return entry is None or not damage(self.root.path, self._stored, entry)
 
     def _remove_stale(self, drawn: Drawn) -> None:
         """Remove a mask that an earlier run put elsewhere, and those of labels that the image lost."""
@@ -162,7 +218,15 @@ class FolderSink:
         if changed or not is_same or self.keep_sources or self.standing.resumes:
             self.root.sync()
         if not is_same:
+            self._note_what_was_there()
             self.root.write(MANIFEST, in_blocks(map(self._line_of, names)), durable=True)
+
+    def _note_what_was_there(self) -> None:
+        """Of a run that deletes, which may have to be run again: then its masks follow a changed source."""
+        if self.keep_sources and self.standing.before is None:
+            self.root.write(
+                f"{WORK}/{BEFORE}", msgspec.json.encode(sorted(self.standing.entries)), durable=True
+            )
 
     def _line_of(self, name: str) -> bytes:
         return self.written[name] if name in self.written else manifest_line(self.standing.entries[name])

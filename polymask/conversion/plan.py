@@ -9,11 +9,20 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from polymask.conversion.deletion_journal import read_log
+from polymask.conversion.deleted import Entry, is_deleted
+from polymask.conversion.deletion_journal import (
+    backups_in,
+    lost_journal,
+    read_log,
+    refuse_lost_manifest,
+    require_backups,
+    speaks_of_deletions,
+)
 from polymask.conversion.dest import Dest, DestCheck, Standing
 from polymask.conversion.folder_sink import FolderSink
 from polymask.conversion.options import ConvertOptions
@@ -33,7 +42,6 @@ from polymask.painting.painting import Painting, Rules
 from polymask.raster.resize import resized
 from polymask.storage.durable import read_whole
 from polymask.storage.local import Root
-from polymask.storage.manifest import read_manifest
 from polymask.storage.safe_names import WORK, safe_path
 from polymask.storage.urls import Location, Url, located
 
@@ -79,15 +87,23 @@ class Plan:
 
     def chosen(self, record: ImageRecord) -> ImageRecord:
         """The record with the chosen instances only, at the chosen size."""
-        if not all(map(self.labels.is_painted, {instance.label for instance in record.instances})):
-            instances = tuple(i for i in record.instances if self.labels.is_painted(i.label))
-            record = replace(record, instances=instances)
+        record = self.choose(record)
         return resized(record, self.options.size) if self.options.size else record
+
+    def choose(self, record: ImageRecord) -> ImageRecord:
+        """The record with the chosen instances only."""
+        return _chosen(record, self.labels)
 
     def account(self, painting: Painting, declared: ImageRecord, *, is_drawn: bool = True) -> Account:
         """What became of the instances of a record as it is declared, whose `chosen` ones were painted."""
-        index = self.layout.INDEX
-        return Account(painting, index=index, declared=declared, choice=self.labels, is_drawn=is_drawn)
+        return Account(
+            painting,
+            index=self.layout.INDEX,
+            instances=self.options.instances,
+            declared=declared,
+            choice=self.labels,
+            is_drawn=is_drawn,
+        )
 
     def of_run(self, listed: Iterable[Skipped]) -> Iterator[Skipped]:
         """Of things that are listed by image, those of images that this run is for."""
@@ -102,11 +118,36 @@ def make_plan(source: str | Location | Annotations, dest: str | Location, option
     """
     plan = _decided(source, dest, options)
     require_pictures(plan.annotations, indices=_sized_by_pictures(plan), every=False)
+    root = plan.sink.root
+    if isinstance(root, Root) and root.path.is_dir():
+        refuse_lost_manifest(root)
     if plan.deletes:
         digest = rehearse(plan.annotations.path, plan.sink.root.path)
         plan = replace(plan, source_sha256=digest)
     plan.sink.standing = plan.check.first_look()
+    if plan.deletes:
+        _refuse_lost_journal(plan)
     return plan
+
+
+def _refuse_lost_journal(plan: Plan) -> None:
+    """Raise `ProofError` where polygons are deleted and no journal tells of it: no more are then."""
+    root, entries = plan.sink.root, plan.sink.standing.entries
+    assert isinstance(root, Root)
+    if not root.path.is_dir() or read_log(root) is not None or not speaks_of_deletions(root):
+        return
+    names = set(plan.check.names)
+    claims = [name for name in entries if "remaining_sha256" in entries[name]]
+    if claims and not any(name not in names or plan.check.is_deleted(name, entries[name]) for name in claims):
+        return
+    if plan.source_sha256 not in backups_in(root):
+        raise lost_journal(root)
+
+
+def _chosen(record: ImageRecord, labels: LabelChoice) -> ImageRecord:
+    if all(map(labels.is_painted, {instance.label for instance in record.instances})):
+        return record
+    return replace(record, instances=tuple(i for i in record.instances if labels.is_painted(i.label)))
 
 
 def _sized_by_pictures(plan: Plan) -> list[int]:
@@ -120,7 +161,7 @@ def _sized_by_pictures(plan: Plan) -> list[int]:
 def join_plan(source: Location, dest: Location, options: ConvertOptions, *, resumes: bool) -> Plan:
     """The plan that another process has made, and holds DEST for; `resumes` as its run does."""
     plan = _decided(source, dest, options)
-    plan.sink.standing = Standing(read_manifest(plan.sink.root), resumes)
+    plan.sink.standing = Standing.of(plan.sink.root, resumes=resumes)
     return plan
 
 
@@ -145,21 +186,36 @@ def _decided(source: str | Location | Annotations, dest: str | Location, options
         labels=labels,
         skipped=skipped,
         layout_options=layout_options,
-        check=_dest_check(folder, annotations, indices, options),
+        check=_dest_check(folder, annotations, indices, labels, options),
         sink=FolderSink(folder, overwrite=options.overwrite, keep_sources=deletes),
         deletes=deletes,
     )
 
 
 def _dest_check(
-    folder: Dest, annotations: Annotations, indices: Sequence[int], options: ConvertOptions
+    folder: Dest,
+    annotations: Annotations,
+    indices: Sequence[int],
+    labels: LabelChoice,
+    options: ConvertOptions,
 ) -> DestCheck:
+    @cache
+    def places() -> dict[str, int]:
+        return {annotations.names[index]: index for index in indices}
+
+    def is_gone(name: str, entry: Entry) -> bool:
+        """Whether an image's record lacks what its mask was made of."""
+        declared = annotations.decode(places()[name])
+        return is_deleted(entry, declared, lambda record: _chosen(record, labels)) is not False
+
     return DestCheck(
         folder,
         [annotations.names[index] for index in indices],
         fingerprint=_fingerprint(annotations, folder.options.label_map, options),
         inputs=[annotations.path, *([located(options.labels)] if is_path(options.labels) else [])],
         overwrite=options.overwrite,
+        is_deleted=is_gone,
+        size=options.size,
     )
 
 
@@ -311,5 +367,5 @@ def rehearse(path: Location, dest: Location) -> str:
             "--delete-source could not put it back: no `images` and `annotations` in it", file=path
         )
     if dest.is_dir():
-        read_log(Root(dest))
+        require_backups(Root(dest))
     return sha256(data).hexdigest()

@@ -1,14 +1,18 @@
 """Putting annotation files back as they were before polygons were deleted from them, byte for byte."""
 
+import json
+from collections import Counter
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
 from polymask.conversion.deletion_journal import (
     JOURNAL,
+    RESTORED,
     Deletion,
     Log,
     clear_stale,
+    lost_journal,
     read_log,
     speaks_of_deletions,
     temporary_name,
@@ -19,7 +23,6 @@ from polymask.model import Skipped
 from polymask.results import Report
 from polymask.storage.durable import make_lasting, read_whole, replace_file
 from polymask.storage.local import Root
-from polymask.storage.safe_names import WORK
 from polymask.storage.urls import Location, Url
 
 
@@ -49,13 +52,7 @@ def _log_of(root: Root) -> Log:
     """The journal; an empty journal where only earlier builds wrote one."""
     log = read_log(root)
     if log is None and speaks_of_deletions(root):
-        raise ProofError(
-            f"{root.path / JOURNAL} is missing, though polygons may have been deleted from here",
-            advice=(
-                f"the files as they were are in {root.path / WORK / 'backup'}, if they are: put them "
-                "back by hand"
-            ),
-        )
+        raise lost_journal(root)
     return log or Log(root, [])
 
 
@@ -105,13 +102,21 @@ class _Undo:
                 current, changed = deletion.before, True
             elif current == deletion.before and not self.dry_run:
                 make_lasting(Path(deletion.source))  # a restore before may have died on the way
-            elif current != deletion.before and not deletion.undone:
+            elif current != deletion.before and not (deletion.undone or self._is_all_there(deletion)):
                 raise SourceChanged(
                     f"{deletion.source} was changed since its polygons were deleted",
                     advice=f"merge it with {self.root.path / deletion.backup} by hand",
                 )
             self._note(deletion)
         return changed
+
+    def _is_all_there(self, deletion: Deletion) -> bool:
+        """Whether a changed file holds what was to go: it never went, or was merged by hand."""
+        backup = self.root.read(deletion.backup) or b""
+        if sha256(backup).hexdigest() != deletion.before:
+            return False
+        known = _annotations(backup)
+        return bool(known) and not known - _annotations(read_whole(Path(deletion.source)))
 
     def _digest(self, deletions: list[Deletion]) -> str:
         """The digest of the file as it is; empty where it is gone, after all its deletions were undone."""
@@ -145,4 +150,13 @@ class _Undo:
     def _note(self, deletion: Deletion) -> None:
         """Note that a deletion is undone, so that nothing is expected of its file any more."""
         if not (self.dry_run or deletion.undone):
-            self.log.note("restored", source=deletion.source, before=deletion.before, after=deletion.after)
+            self.log.note(RESTORED, source=deletion.source, before=deletion.before, after=deletion.after)
+
+
+def _annotations(data: bytes) -> Counter[str]:
+    """A file's annotations, each as one text; none where it is no annotation file."""
+    try:
+        annotations = json.loads(data.decode("utf-8-sig"))["annotations"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return Counter()
+    return Counter(json.dumps(annotation, sort_keys=True) for annotation in annotations)

@@ -112,17 +112,18 @@ def _convert_image(plan: Plan, index: int, outcome: Outcome, batch: Batch) -> No
     declared = plan.annotations.decode(index)
     record = plan.chosen(declared)
     painting = Painting(record, plan.label_map, plan.rules, limits=plan.options.limits)
-    if entry := plan.sink.finished(record):
+    if entry := plan.sink.finished(declared, plan.choose):
         _count_instances(outcome, plan.account(painting, declared, is_drawn=False))
         batch.keep(record.name, manifest_line(entry))
         return
     drawn = plan.layout.draw(painting, _with_picture(plan, index))
     if plan.options.copy_images:
         drawn = replace(drawn, files=(*drawn.files, _picture(plan, index)))
-    changed = False if plan.options.dry_run else plan.sink.write(drawn)
+    source = record_sha256(record)
+    changed = False if plan.options.dry_run else plan.sink.write(drawn, source)
     account = plan.account(painting, declared)
     remaining = account.remaining if plan.deletes else None
-    line = plan.sink.line(record, record_sha256(record), drawn, remaining=remaining)
+    line = plan.sink.line(record, source, drawn, remaining=remaining, changed=changed)
     if changed or plan.sink.differs(record.name, line):
         outcome.written.append(drawn.mask)
     _count_pixels(outcome, painting, index=plan.layout.INDEX)

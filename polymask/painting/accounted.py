@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from polymask.labels.label_map import VOID_16
 from polymask.ledger import NO_PIXEL, Reason
 from polymask.model import ImageRecord, Runs
 from polymask.painting.label_choice import LabelChoice
@@ -27,7 +28,8 @@ class Account:
 
     `declared` is the record as its source has it, where `choice` took only some of its instances to be
     painted. With `index` there is one mask in which labels overpaint each other, else each label has a
-    mask. With `is_drawn` False only labels and rules are asked: the mask is there, its polygons are gone.
+    mask; with `instances`, a mask of instance ids besides, which must show each too.
+    With `is_drawn` False only labels and rules are asked: the mask is there, its polygons are gone.
 
     What is wholly hidden under others in an index mask was painted, but is not accounted for.
 
@@ -49,11 +51,13 @@ class Account:
         painting: Painting,
         *,
         index: bool,
+        instances: bool = False,
         declared: ImageRecord | None = None,
         choice: LabelChoice | None = None,
         is_drawn: bool = True,
     ) -> None:
         self.painting, self.index, self.is_drawn = painting, index, is_drawn
+        self.instances = instances
         self.declared = declared or painting.record
         self.choice = choice or LabelChoice(label_map=painting.label_map)
 
@@ -67,7 +71,10 @@ class Account:
         """The instances that the masks do not hold, each with the reason: unpainted, or hidden."""
         if not self.index:
             return self.unpainted
-        hidden = (at for at, shown in zip(self._positions, _shown(self.painting), strict=True) if not shown)
+        shown = _shown(self.painting)
+        if self.instances:
+            shown &= _numbered(self.painting)
+        hidden = (at for at, is_shown in zip(self._positions, shown, strict=True) if not is_shown)
         return {**dict.fromkeys(hidden, HIDDEN), **self.unpainted}
 
     @property
@@ -137,3 +144,9 @@ def _shown(painting: Painting) -> NDArray[np.bool_]:
     reach = np.searchsorted(known, np.stack([value * places + first, value * places + behind]))
     shown: NDArray[np.bool_] = np.bincount(owner[reach[0] < reach[1]], minlength=len(painting.instances)) > 0
     return shown
+
+
+def _numbered(painting: Painting) -> NDArray[np.bool_]:
+    """Whether the mask of instance ids has any pixel of each painted instance."""
+    ids = painting.instance_ids(VOID_16).value
+    return np.isin(np.arange(1, len(painting.instances) + 1), ids)

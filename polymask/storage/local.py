@@ -24,6 +24,7 @@ from polymask.storage.safe_names import WORK
 from polymask.storage.urls import Location
 
 RUN = "run.json"
+BEFORE = "before.json"  # the images that were in the manifest when the unfinished run began
 MOST_FOLDERS = 64  # kept open at once
 _TEMPORARY = re.compile(r"\d+-(?:[0-9a-f]{8}-)?\d+\.tmp").fullmatch  # as `Root.write` names them
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -173,10 +174,13 @@ class Root:
         with self.held():
             look()
             unfinished = self.unfinished()
+            if unfinished not in (None, options):
+                self.remove(f"{WORK}/{BEFORE}")
             self.clear_temporaries()
             holder = {"options": options, "process": os.getpid(), "host": os.uname().nodename}
             self.write(f"{WORK}/{RUN}", json.dumps(holder).encode(), durable=True)
             yield unfinished
+            self.remove(f"{WORK}/{BEFORE}")
             self.remove(f"{WORK}/{RUN}")
             self.clear_temporaries()
             with suppress(OSError):

@@ -134,6 +134,7 @@ class _Entry(msgspec.Struct):
     mask_sha256: str = ""
     pixels_sha256: str = ""  # of pictures, and of masks in earlier builds
     labels: dict[str, str] = {}
+    files: dict[str, str] = {}
     sources: list[tuple[int | str, str]] = []
     remaining_sha256: str = ""
     split: str = ""

@@ -21,6 +21,7 @@ from polymask import (
     SourceChanged,
     Unavailable,
     convert,
+    decode_png,
     restore,
     verify,
 )
@@ -247,10 +248,10 @@ def test_a_damaged_journal_restores_nothing(coco_file: Write, tmp_path: Path, li
     assert path.read_bytes() == after
 
 
-def test_an_erased_polygon_keeps_the_others_of_an_image_that_was_not_deleted_yet(
+def test_a_polygon_that_is_erased_before_the_deletion_leaves_its_mask(
     coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run dies before it deletes, somebody erases a polygon: the mask is of more than is there."""
+    """A run dies before it deletes, somebody erases a polygon: the mask follows, the others go."""
     path = coco_file()
 
     def dies(*arguments: object, **options: object) -> None:
@@ -263,12 +264,8 @@ def test_an_erased_polygon_keeps_the_others_of_an_image_that_was_not_deleted_yet
     document["annotations"].pop(0)
     path.write_text(json.dumps(document))
     report = convert(path, tmp_path / "out", delete_source=True)
-    assert [failure.reason for failure in report.failures] == [
-        f"a.jpg lacks instances that its mask was made of, and has others; if they were deleted, choose "
-        f"another DEST for what is there now, or put them back first: `polymask restore {tmp_path / 'out'}` "
-        "does, or names the backup to merge by hand if the file was edited since"
-    ]
-    assert (report.deleted, kept(path)) == (0, [2])
+    assert (report.failed, report.deleted, kept(path)) == (0, 1, [])
+    assert set(decode_png((tmp_path / "out/masks/a.png").read_bytes()).flat) == {0, 2}
 
 
 def test_only_a_coco_file_on_disk_is_rewritten(coco_file: Write, tmp_path: Path) -> None:
@@ -352,7 +349,7 @@ def test_the_backup_and_the_note_last_before_the_file_changes(
     monkeypatch.setattr(Root, "write", noted)
     convert(path, tmp_path / "out", delete_source=True)
     assert [name.removeprefix(".polymask/").partition("/")[0] for name in names] == [
-        *("run.json", "journal.jsonl", "manifest.jsonl", "backup", "journal.jsonl")
+        *("run.json", "journal.jsonl", "before.json", "manifest.jsonl", "backup", "journal.jsonl")
     ]
     monkeypatch.setattr(os, "fsync", lambda fd: (steps.append(f"sync {os.fstat(fd).st_size}"), sync(fd)))
     replace_file(path, b"new", temporary="t")
@@ -568,3 +565,68 @@ def test_the_same_instance_twice_is_deleted_as_often_as_it_is_painted(
     assert convert(path, tmp_path / "out", delete_source=True).deleted == 1
     assert [annotation["category_id"] for annotation in json.loads(path.read_text())["annotations"]] == [8]
     assert convert(path, tmp_path / "out", delete_source=True).failed == 0
+
+
+def two_images() -> dict[str, Any]:
+    """The cat on a.jpg, the dog on b.jpg."""
+    document = coco()
+    document["images"].append({"id": 2, "file_name": "b.jpg", "height": 6, "width": 8})
+    document["annotations"][1]["image_id"] = 2
+    return document
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [{"labels": "labels.txt"}, {"ids": "source"}, {"to": "coco-stuff"}, {"to": "cityscapes"}, {"to": "voc"},
+     {"to": "yolo-semantic"}, {"to": "mmseg"}, {"to": "coco"}, {"to": "coco-panoptic"}, {"to": "binary"},
+     {"overlap": "first"}, {"size": (12, 16)}, {"split": "val"}],
+    ids=str,
+)  # fmt: skip
+def test_what_masks_of_deleted_polygons_would_contradict_is_refused(
+    coco_file: Write, tmp_path: Path, options: dict[str, Any], overwrite: bool
+) -> None:
+    """They cannot be painted anew, so nothing is written, and following the advice leads on."""
+    path, out = coco_file(two_images()), tmp_path / "out"
+    before = path.read_bytes()
+    (tmp_path / "labels.txt").write_text("dog\ncat\n")
+    options |= {"labels": tmp_path / "labels.txt"} if "labels" in options else {}
+    convert(path, out, delete_source=True, where=["a*"])
+    made = tree(out)
+    with pytest.raises(InputError, match=f"choose another DEST, or .*polymask restore {out}") as refusal:
+        convert(path, out, overwrite=overwrite, **options)
+    assert "--overwrite" not in str(refusal.value)
+    assert tree(out) == made
+    assert (restore(out).written, path.read_bytes()) == (1, before)
+    if "to" not in options:
+        assert convert(path, out, overwrite=True, **options).failed == 0
+
+
+def test_a_category_before_the_deleted_ones_does_not_renumber_their_masks(
+    coco_file: Write, tmp_path: Path
+) -> None:
+    """The label map of what was deleted stays true of its masks; without it nothing can be said of them."""
+    path, out = coco_file(two_images()), tmp_path / "out"
+    convert(path, out, delete_source=True, where=["a*"])
+    document = json.loads(path.read_text())
+    document["categories"].insert(0, {"id": 1, "name": "ant"})
+    path.write_text(json.dumps(document))
+    made = tree(out)
+    for where in ([], ["b*"]):
+        with pytest.raises(InputError, match="restore"):
+            convert(path, out, overwrite=True, where=where)
+    assert tree(out) == made
+    (out / "labels.json").unlink()
+    with pytest.raises(InputError, match=r"labels\.json is missing.*restore"):
+        convert(path, out)
+
+
+def test_another_layout_never_joins_a_folder(coco_file: Write, tmp_path: Path) -> None:
+    """Its lists and tables would be mixed with those that are there; whatever is asked."""
+    path, out = coco_file(two_images()), tmp_path / "out"
+    convert(path, out, where=["a*"])
+    made = tree(out)
+    for options in ({}, {"overwrite": True}, {"where": ["b*"]}):
+        with pytest.raises(InputError, match="choose another DEST"):
+            convert(path, out, to="voc", **options)
+    assert tree(out) == made

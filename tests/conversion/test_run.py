@@ -256,7 +256,7 @@ def test_a_disk_that_fails_stops_the_run(
     """It is no fault of one image, so the others are not tried."""
     tried = list[str]()
 
-    def full(_: FolderSink, image: Drawn) -> None:
+    def full(_: FolderSink, image: Drawn, __: str) -> None:
         tried.append(image.name)
         raise Unavailable("no space")
 
