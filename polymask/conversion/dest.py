@@ -4,10 +4,12 @@ From the manifest and from `.polymask/run.json` (there while a run is unfinished
 meets: masks that it would make as well, or something else, which it does not overwrite unasked.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -142,8 +144,8 @@ class DestCheck:
 
     Without `overwrite`, nothing that is there already and differs is replaced; only what an
     unfinished run with the same `fingerprint` left is completed. Refused are unsafe or colliding names,
-    links in the way, a file of `inputs` that would be written to, and what is in the folder that
-    such a run would not make; and whatever is asked, what the mask of an image that `is_deleted`
+    links in the way, a file of `inputs` or `pictures` that would be written to, and what is in the folder
+    that such a run would not make; and whatever is asked, what the mask of an image that `is_deleted`
     would contradict, and masks of another layout.
     """
 
@@ -157,9 +159,10 @@ class DestCheck:
         overwrite: bool = False,
         is_deleted: IsDeleted = lambda _name, _entry: False,
         size: Frame | None = None,
+        pictures: Callable[[], Iterable[Location]] = tuple,
     ) -> None:
         self.dest, self.names, self.overwrite = dest, names, overwrite
-        self.is_deleted, self.size = is_deleted, size
+        self.is_deleted, self.size, self.pictures = is_deleted, size, pictures
         self.fingerprint, self.inputs = fingerprint, inputs
 
     def first_look(self) -> Standing:
@@ -221,8 +224,10 @@ class DestCheck:
         if not self.inputs:
             return
         root = self.dest.root
+        pictures = {os.path.realpath(path) for path in self.pictures() if isinstance(path, Path)}
         for file in map(_file, chain(self.dest.shared, (path for path, _ in self._paths()))):
-            if any(root.same(file, location) for location in self.inputs):
+            is_picture = bool(pictures) and os.path.realpath(f"{root.path / file}") in pictures
+            if is_picture or any(root.same(file, location) for location in self.inputs):
                 raise InputError(
                     f"{root.path / file} is what is read, and would be written over",
                     advice="choose another DEST",

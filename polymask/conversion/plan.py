@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -216,7 +216,23 @@ def _dest_check(
         overwrite=options.overwrite,
         is_deleted=is_gone,
         size=options.size,
+        pictures=partial(_pictures, annotations, indices, options, folder.root.path),
     )
+
+
+def _pictures(
+    annotations: Annotations, indices: Sequence[int], options: ConvertOptions, dest: Location
+) -> Iterator[Location]:
+    """The pictures of the images, where any may lie among what is written."""
+    images = located(options.images) if options.images is not None else None
+    if not (isinstance(images, Path) and isinstance(dest, Path)):
+        return
+    inner, outer = images.resolve(), dest.resolve()
+    if not (inner.is_relative_to(outer) or outer.is_relative_to(inner)):
+        return
+    for index in indices:
+        if (file := annotations.picture_file(index)) and not file.place.zip:
+            yield file.path
 
 
 def _fingerprint(annotations: Annotations, label_map: LabelMap, options: ConvertOptions) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def _convert_image(plan: Plan, index: int, outcome: Outcome, batch: Batch) -> No
         batch.keep(record.name, manifest_line(entry))
         return
     drawn = plan.layout.draw(painting, _with_picture(plan, index))
-    if plan.options.copy_images:
+    if plan.options.copy_images and not _is_its_own_copy(plan, index):
         drawn = replace(drawn, files=(*drawn.files, _picture(plan, index)))
     source = record_sha256(record)
     changed = False if plan.options.dry_run else plan.sink.write(drawn, source)
@@ -129,6 +129,13 @@ def _convert_image(plan: Plan, index: int, outcome: Outcome, batch: Batch) -> No
     _count_pixels(outcome, painting, index=plan.layout.INDEX)
     _count_instances(outcome, account)
     batch.keep(record.name, line, drawn.row)
+
+
+def _is_its_own_copy(plan: Plan, index: int) -> bool:
+    """Whether a picture lies already where its copy goes: then it is no copy, and stays its owner's."""
+    file = plan.annotations.picture_file(index) if plan.annotations.picture is None else None
+    target = picture_path(plan.layout, plan.annotations.names[index], plan.layout_options)
+    return file is not None and not file.place.zip and plan.sink.root.same(target, file.path)
 
 
 def _with_picture(plan: Plan, index: int) -> LayoutOptions:
