@@ -247,7 +247,7 @@ def _sniffed(content: Content) -> Format:
             return module_named(name)
     known = ", ".join(FORMATS)
     if content.place.is_file and content.problem:
-        raise FormatError(content.problem, file=content.path)
+        raise content.problem
     if content.place.is_file and content.data.split() in ([b"[]"], [b"[", b"]"]):
         raise FormatError(
             "an empty list, so the file has no images",

@@ -150,6 +150,9 @@ def _with_size(page: Page, config: bytes | msgspec.Raw) -> bytes | msgspec.Raw:
     return msgspec.json.encode(frame | {"size": size})
 
 
+_frames = msgspec.json.Decoder(list[msgspec.Raw])
+
+
 def _parse(page: Page, notes: Notes) -> ImageRecord:
     older = members(page.json).get(FRAMES)
     row = page.decode(_frame)
@@ -168,7 +171,9 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
         made = notes.each(row.labels if row.labels != _NULL else msgspec.Raw(b"[]"), _Label, "$.labels", make)
         return ImageRecord(name, name, frame, made)
     instances: list[Instance] = []
-    for number, text in enumerate(msgspec.json.decode(older, type=list[msgspec.Raw])):
+    with inside(f"$.{FRAMES}"):
+        texts = decode_json(older, _frames)
+    for number, text in enumerate(texts):
         objects = members(text).get("objects", msgspec.Raw(b"[]"))
         instances += notes.each(objects, _Label, f"$.{FRAMES}[{number}].objects", make)
     return ImageRecord(name, name, frame, tuple(instances))

@@ -7,8 +7,8 @@ segmentation; panopticapi for the ids.
 """
 
 from collections.abc import Container
+from contextlib import suppress
 from functools import partial
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -142,11 +142,22 @@ def _image_ids(images: msgspec.Raw) -> set[int | str]:
         return {key for row in rows if isinstance(row, dict) and isinstance(key := row.get("id"), int | str)}
 
 
+class _Segments(msgspec.Struct):
+    segments_info: list[msgspec.Raw] = []
+
+
+_segments_of = msgspec.json.Decoder(_Segments)
+
+
 def _segments(annotations: msgspec.Raw) -> int:
     """How many segments all annotations declare, the malformed ones too."""
-    rows = msgspec.json.decode(annotations, type=list[Any])
-    found = [row["segments_info"] for row in rows if isinstance(row, dict) and "segments_info" in row]
-    return sum(len(segments) for segments in found if isinstance(segments, list))
+    count = 0
+    for row in msgspec.json.decode(annotations, type=list[msgspec.Raw]):
+        with suppress(
+            msgspec.DecodeError, RecursionError
+        ):  # what is wrong with a row is told when it is read
+            count += len(_segments_of.decode(row).segments_info)
+    return count
 
 
 def _declared(page: Page, annotations: dict[int | str, _Annotation]) -> int:

@@ -158,7 +158,7 @@ def test_the_command_line_takes_urls(bucket: Url, polymask_command: Run, many_im
     assert run.returncode == 2
     assert "written to disk" in run.stderr
     run = polymask_command("convert", f"{bucket}/none.json", dest)
-    assert run.returncode == 3
+    assert run.returncode == 2
     assert f"{bucket}/none.json" in run.stderr
 
 

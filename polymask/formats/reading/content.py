@@ -45,7 +45,7 @@ class Content:
     def text(self) -> bytes:
         """The file's bytes, if they are UTF-8; raises `FormatError` where they are not."""
         if self.problem:
-            raise FormatError(f"{self.problem}", file=self.path)
+            raise self.problem
         data = self.data.removeprefix(_BOM)
         if data.isascii():
             return data
@@ -78,17 +78,15 @@ class Content:
         return outline_of(self.ranges)
 
     @cached_property
-    def problem(self) -> str | None:
+    def problem(self) -> FormatError | None:
         """What is wrong with the file whatever its format may be: it is empty, or UTF-16."""
         data = self.data.removeprefix(_BOM)
         encoding = _BOMS.get(data[:2]) or ("UTF-16" if data[1:2] == b"\0" else None)
         if encoding:
-            return f"{encoding} text; save it as UTF-8"
-        return (
-            None
-            if data[:_PART].strip() or data.strip()
-            else "the file is empty; export it again, or leave it out"
-        )
+            return FormatError(f"{encoding} text", file=self.path, advice="save it as UTF-8")
+        if data[:_PART].strip() or data.strip():
+            return None
+        return FormatError("the file is empty", file=self.path, advice="export it again, or leave it out")
 
     @cached_property
     def json(self) -> bytes:
