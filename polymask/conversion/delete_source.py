@@ -17,8 +17,8 @@ import msgspec
 from polymask.analysis.mask_sets import open_mask_folder
 from polymask.analysis.verify import damage
 from polymask.codecs.png import same_picture
-from polymask.conversion.deleted import is_deleted
-from polymask.conversion.deletion_journal import (
+from polymask.conversion.dest.deleted import is_deleted
+from polymask.conversion.dest.deletion_journal import (
     BACKUP,
     CALLED_OFF,
     Deletion,

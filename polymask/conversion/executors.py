@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Lock
 
 from polymask._version import __version__
-from polymask.conversion.folder_sink import Batch
+from polymask.conversion.dest.folder_sink import Batch
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.plan import Plan, join_plan
 from polymask.errors import InputError, SourceChanged, Unavailable

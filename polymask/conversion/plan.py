@@ -5,7 +5,6 @@ a value, polygons that could not be deleted, and what lies in DEST. `run_plan` c
 """
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
@@ -14,24 +13,24 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from polymask.conversion.deleted import Entry, is_deleted
-from polymask.conversion.deletion_journal import (
+from polymask.conversion.dest.check import Dest, DestCheck, Standing
+from polymask.conversion.dest.deleted import Entry, is_deleted
+from polymask.conversion.dest.deletion_journal import (
     backups_in,
     lost_journal,
     read_log,
     refuse_lost_manifest,
-    require_backups,
     speaks_of_deletions,
 )
-from polymask.conversion.dest import Dest, DestCheck, Standing
-from polymask.conversion.folder_sink import FolderSink
+from polymask.conversion.dest.folder_sink import FolderSink
+from polymask.conversion.label_plan import label_choice, unknown_labels
 from polymask.conversion.options import ConvertOptions
-from polymask.errors import Denied, FormatError, InputError, LabelError, unknown
+from polymask.conversion.rehearsal import refuse_undeletable, rehearse
+from polymask.errors import InputError
 from polymask.formats import Annotations, open_annotations
-from polymask.formats.coco.cutting import is_restorable
 from polymask.formats.reading.needed_pictures import require_pictures
-from polymask.labels.as_label_map import as_label_map, is_path
-from polymask.labels.label_map import LabelMap, from_categories, unknown_label
+from polymask.labels.as_label_map import is_path
+from polymask.labels.label_map import LabelMap
 from polymask.layouts import Layout, LayoutOptions, layout_named
 from polymask.layouts.common.splits import split_options
 from polymask.limits import LIMITS
@@ -40,13 +39,9 @@ from polymask.painting.accounted import Account
 from polymask.painting.label_choice import LabelChoice
 from polymask.painting.painting import Painting, Rules
 from polymask.raster.resize import resized
-from polymask.storage.durable import read_whole
 from polymask.storage.local import Root
-from polymask.storage.safe_names import WORK, safe_path
-from polymask.storage.urls import Location, Url, located
-
-MOST_BYTES = 4 << 30  # of a file that polygons are taken out of
-PROVABLE = ("index", "binary", "voc")  # the layouts that keep nothing of an image but its own files
+from polymask.storage.safe_names import safe_path
+from polymask.storage.urls import Location, located
 
 # Options that a run may change and still be the one that did not finish.
 _ANY_TIME = ("workers", "scheduler", "overwrite", "dry_run", "max_conflict", "max_delete", *LIMITS)
@@ -173,8 +168,8 @@ def _decided(source: str | Location | Annotations, dest: str | Location, options
     if deletes:
         refuse_undeletable(annotations, located(dest), options.to)
     indices = _chosen_images(annotations, options)
-    labels = _label_choice(annotations, options)
-    skipped = [*annotations.skipped, *_unknown_labels(annotations, labels, options)]
+    labels = label_choice(annotations, options)
+    skipped = [*annotations.skipped, *unknown_labels(annotations, labels, options)]
     layout_options = _layout_options(annotations, labels, options)
     folder = Dest(dest, options.to, options=layout_options, rules=rules)
     return Plan(
@@ -270,41 +265,6 @@ def _is_of_run(name: str, options: ConvertOptions) -> bool:
     return _is_named(name, options) and (not options.part or options.part.takes(name))
 
 
-def _label_choice(annotations: Annotations, options: ConvertOptions) -> LabelChoice:
-    label_map = _label_map(annotations, options)
-    known = {*annotations.used, *(name for name, _ in annotations.categories)}
-    for name in (*options.only, *options.priority):
-        if name not in known and name not in label_map:
-            raise unknown_label(name, sorted(known))
-    return LabelChoice(label_map=label_map, only=frozenset(options.only))
-
-
-def _label_map(annotations: Annotations, options: ConvertOptions) -> LabelMap:
-    if options.ids not in ("contiguous", "source"):
-        raise unknown("ids", options.ids, ("contiguous", "source"))
-    if options.labels is None:
-        return from_categories(annotations.categories, ids=options.ids)
-    if options.ids == "source":
-        raise InputError("--ids source and --labels are two ways to number labels", advice="leave one out")
-    return as_label_map(options.labels)
-
-
-def _unknown_labels(
-    annotations: Annotations, labels: LabelChoice, options: ConvertOptions
-) -> Iterator[Skipped]:
-    for name, instances in annotations.used.items():
-        if name in labels.label_map or not labels.is_chosen(name):
-            continue
-        reason = f"{unknown_label(name, labels.label_map.names)} ({instances} instances)"
-        if not options.skip_invalid:
-            raise LabelError(
-                reason,
-                advice=f"add it to the --labels file, paint it as another (`{name} -> other`), "
-                "or leave it out with --skip-invalid",
-            )
-        yield Skipped(name, reason)
-
-
 def _layout_options(annotations: Annotations, labels: LabelChoice, options: ConvertOptions) -> LayoutOptions:
     """What the layout is asked; raises `InputError` where it cannot hold these labels."""
     name_of = labels.label_map.name_of
@@ -332,56 +292,3 @@ def _originals(annotations: Annotations) -> Callable[[str], bytes | None]:
         return lambda _: None
     indices = {name: index for index, name in enumerate(annotations.names)}
     return lambda name: original(indices[name])
-
-
-def refuse_undeletable(annotations: Annotations, dest: Location, layout: str) -> None:
-    """Raise `InputError` where polygons cannot be deleted from the source, or be proven by the layout."""
-    for place in (annotations.path, dest):
-        if isinstance(place, Url):
-            raise InputError(
-                "--delete-source is for disks: a store cannot replace a file only if it is unchanged",
-                advice=f"copy {place} here, or leave --delete-source out",
-            )
-    if annotations.without is None or not annotations.path.is_file():
-        raise InputError(
-            "--delete-source takes polygons out of a COCO file with `images` and `annotations`",
-            advice="this source is none: leave --delete-source out",
-        )
-    assert isinstance(annotations.path, Path)
-    if annotations.path.stat().st_size > MOST_BYTES:
-        raise InputError(
-            (
-                f"{annotations.path} is too large for --delete-source, which needs its file in memory "
-                f"twice (at most {MOST_BYTES >> 30} GiB)"
-            ),
-            advice="split it first",
-        )
-    if layout not in PROVABLE:
-        raise InputError(
-            f"--delete-source goes with --to {', '.join(PROVABLE)}", advice="convert to one of them first"
-        )
-
-
-def rehearse(path: Location, dest: Location) -> str:
-    """Try all that deleting will have to do, before anything is written; returns the file's digest.
-
-    Raises `FormatError` where the file could not be rewritten and put back, `Denied` where it could
-    not be replaced, `InputError` where it lies among our own files, `ProofError` for a damaged journal.
-    """
-    assert isinstance(path, Path)
-    assert isinstance(dest, Path)
-    real = path.resolve()
-    if real.is_relative_to((dest / WORK).resolve()):
-        raise InputError(
-            f"{path} lies in {dest / WORK}, which is polymask's own", advice="move it elsewhere first"
-        )
-    if not os.access(real.parent, os.W_OK | os.X_OK):
-        raise Denied(f"{real.parent} cannot be written to, so {path} cannot be replaced")
-    data = read_whole(path)
-    if not is_restorable(data):
-        raise FormatError(
-            "--delete-source could not put it back: no `images` and `annotations` in it", file=path
-        )
-    if dest.is_dir():
-        require_backups(Root(dest))
-    return sha256(data).hexdigest()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
-from polymask.conversion.deletion_journal import (
+from polymask.conversion.dest.deletion_journal import (
     JOURNAL,
     RESTORED,
     Deletion,

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from polymask.conversion.delete_source import begin_deleting, delete_accounted
+from polymask.conversion.dest.folder_sink import Batch
 from polymask.conversion.executors import workplace
-from polymask.conversion.folder_sink import Batch
 from polymask.conversion.plan import Plan
 from polymask.errors import BackendError, InputError, PolymaskError
 from polymask.layouts import LayoutOptions, picture_path

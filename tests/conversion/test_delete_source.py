@@ -26,8 +26,8 @@ from polymask import (
     verify,
 )
 from polymask.conversion import delete_source as removal
-from polymask.conversion import plan as planning
-from polymask.conversion.deletion_journal import BACKUP, JOURNAL, Log, temporary_name
+from polymask.conversion import rehearsal
+from polymask.conversion.dest.deletion_journal import BACKUP, JOURNAL, Log, temporary_name
 from polymask.conversion.restore import restore_folder
 from polymask.formats import Annotations, open_annotations
 from polymask.painting.painting import Painting
@@ -274,7 +274,7 @@ def test_only_a_coco_file_on_disk_is_rewritten(coco_file: Write, tmp_path: Path)
 
     def refuse(path: Location, *, without: object = id, dest: Location = out) -> None:
         source = cast("Annotations", SimpleNamespace(path=path, without=without))
-        planning.refuse_undeletable(source, dest, "voc")
+        rehearsal.refuse_undeletable(source, dest, "voc")
 
     refuse(path)
     store = located("memory://there/a")

@@ -9,7 +9,7 @@ import pytest
 
 from polymask import SourceChanged, convert, decode_png, restore
 from polymask.conversion import delete_source as removal
-from polymask.conversion.deletion_journal import CALLED_OFF, Log
+from polymask.conversion.dest.deletion_journal import CALLED_OFF, Log
 from tests.conftest import square
 
 Write = Callable[..., Path]

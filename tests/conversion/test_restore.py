@@ -11,7 +11,7 @@ import pytest
 
 from polymask import InputError, NotFound, ProofError, SourceChanged, convert, restore
 from polymask.conversion import delete_source as removal
-from polymask.conversion.deletion_journal import BACKUP, JOURNAL
+from polymask.conversion.dest.deletion_journal import BACKUP, JOURNAL
 from tests.conftest import Run, coco, square, tree
 
 Write = Callable[..., Path]

@@ -15,7 +15,7 @@ from PIL import Image
 
 import polymask
 from polymask import InputError, Unavailable, convert, decode_png
-from polymask.conversion.folder_sink import FolderSink
+from polymask.conversion.dest.folder_sink import FolderSink
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.plan import make_plan
 from polymask.conversion.run import run_plan

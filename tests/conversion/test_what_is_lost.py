@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from polymask import ProofError, convert, restore
-from polymask.conversion.deletion_journal import BACKUP, JOURNAL
+from polymask.conversion.dest.deletion_journal import BACKUP, JOURNAL
 from tests.conftest import coco, square, tree
 
 Write = Callable[..., Path]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from polymask.conversion.deletion_journal import JOURNAL
+from polymask.conversion.dest.deletion_journal import JOURNAL
 from tests.crash.traces import Call, boundaries, traced
 from tests.crash.workload import LAYOUTS, Scene
 from tests.dataloop.fault_campaign import folder

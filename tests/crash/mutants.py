@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from polymask.conversion import delete_source as removal
-from polymask.conversion.deletion_journal import BACKUP, JOURNAL
+from polymask.conversion.dest.deletion_journal import BACKUP, JOURNAL
 from polymask.storage import local as files
 
 FORGETFUL = {

@@ -24,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from polymask import PolymaskError, convert, restore
 from polymask.codecs.png import decode_png
-from polymask.conversion.deletion_journal import BACKUP, JOURNAL
+from polymask.conversion.dest.deletion_journal import BACKUP, JOURNAL
 from polymask.errors import FormatError, Locked, NotFound
 from polymask.storage.local import Root
 from tests.conftest import square

@@ -14,7 +14,7 @@ import numpy as np
 
 from polymask import convert
 from polymask.codecs.png import decode_png
-from polymask.conversion.deletion_journal import BACKUP, JOURNAL
+from polymask.conversion.dest.deletion_journal import BACKUP, JOURNAL
 from tests.conftest import square, tree
 
 LAYOUTS = ("index", "binary")

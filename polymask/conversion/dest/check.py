@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
-from polymask.conversion.deleted import Entry, IsDeleted, refuse_repainting
-from polymask.conversion.deletion_journal import read_log
+from polymask.conversion.dest.deleted import Entry, IsDeleted, refuse_repainting
+from polymask.conversion.dest.deletion_journal import read_log
 from polymask.errors import InputError
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
 from polymask.layouts.common.lookup import value_tables

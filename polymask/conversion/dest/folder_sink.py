@@ -14,9 +14,9 @@ from polymask._version import __version__
 from polymask.analysis.mask_sets import open_mask_folder
 from polymask.analysis.verify import damage
 from polymask.codecs.png import same_picture
-from polymask.conversion.companions import companions, kept, stale
-from polymask.conversion.deleted import Choose, Entry, is_deleted
-from polymask.conversion.dest import Dest, Standing
+from polymask.conversion.dest.check import Dest, Standing
+from polymask.conversion.dest.companions import companions, kept, stale
+from polymask.conversion.dest.deleted import Choose, Entry, is_deleted
 from polymask.errors import InputError, ProofError
 from polymask.layouts import Drawn
 from polymask.layouts.common.read_back import Folder, MaskFolder

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 
-from polymask.conversion.deleted import Entry
-from polymask.conversion.dest import Dest
+from polymask.conversion.dest.check import Dest
+from polymask.conversion.dest.deleted import Entry
 from polymask.errors import InputError
 from polymask.layouts import Drawn, picture_path
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT

@@ -1,0 +1,72 @@
+"""What --delete-source will have to do at the end, tried before the first write."""
+
+import os
+from hashlib import sha256
+from pathlib import Path
+
+from polymask.conversion.dest.deletion_journal import (
+    require_backups,
+)
+from polymask.errors import Denied, FormatError, InputError
+from polymask.formats import Annotations
+from polymask.formats.coco.cutting import is_restorable
+from polymask.storage.durable import read_whole
+from polymask.storage.local import Root
+from polymask.storage.safe_names import WORK
+from polymask.storage.urls import Location, Url
+
+MOST_BYTES = 4 << 30  # of a file that polygons are taken out of
+PROVABLE = ("index", "binary", "voc")  # the layouts that keep nothing of an image but its own files
+
+
+def refuse_undeletable(annotations: Annotations, dest: Location, layout: str) -> None:
+    """Raise `InputError` where polygons cannot be deleted from the source, or be proven by the layout."""
+    for place in (annotations.path, dest):
+        if isinstance(place, Url):
+            raise InputError(
+                "--delete-source is for disks: a store cannot replace a file only if it is unchanged",
+                advice=f"copy {place} here, or leave --delete-source out",
+            )
+    if annotations.without is None or not annotations.path.is_file():
+        raise InputError(
+            "--delete-source takes polygons out of a COCO file with `images` and `annotations`",
+            advice="this source is none: leave --delete-source out",
+        )
+    assert isinstance(annotations.path, Path)
+    if annotations.path.stat().st_size > MOST_BYTES:
+        raise InputError(
+            (
+                f"{annotations.path} is too large for --delete-source, which needs its file in memory "
+                f"twice (at most {MOST_BYTES >> 30} GiB)"
+            ),
+            advice="split it first",
+        )
+    if layout not in PROVABLE:
+        raise InputError(
+            f"--delete-source goes with --to {', '.join(PROVABLE)}", advice="convert to one of them first"
+        )
+
+
+def rehearse(path: Location, dest: Location) -> str:
+    """Try all that deleting will have to do, before anything is written; returns the file's digest.
+
+    Raises `FormatError` where the file could not be rewritten and put back, `Denied` where it could
+    not be replaced, `InputError` where it lies among our own files, `ProofError` for a damaged journal.
+    """
+    assert isinstance(path, Path)
+    assert isinstance(dest, Path)
+    real = path.resolve()
+    if real.is_relative_to((dest / WORK).resolve()):
+        raise InputError(
+            f"{path} lies in {dest / WORK}, which is polymask's own", advice="move it elsewhere first"
+        )
+    if not os.access(real.parent, os.W_OK | os.X_OK):
+        raise Denied(f"{real.parent} cannot be written to, so {path} cannot be replaced")
+    data = read_whole(path)
+    if not is_restorable(data):
+        raise FormatError(
+            "--delete-source could not put it back: no `images` and `annotations` in it", file=path
+        )
+    if dest.is_dir():
+        require_backups(Root(dest))
+    return sha256(data).hexdigest()
