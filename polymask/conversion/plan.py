@@ -19,10 +19,10 @@ from polymask.conversion.dest.deletion_journal import (
     backups_in,
     lost_journal,
     read_log,
-    refuse_lost_manifest,
     speaks_of_deletions,
 )
 from polymask.conversion.dest.folder_sink import FolderSink
+from polymask.conversion.dest.losses import refuse_lost_manifest
 from polymask.conversion.label_plan import label_choice, unknown_labels
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.rehearsal import refuse_undeletable, rehearse

@@ -4,9 +4,7 @@ import os
 from hashlib import sha256
 from pathlib import Path
 
-from polymask.conversion.dest.deletion_journal import (
-    require_backups,
-)
+from polymask.conversion.dest.losses import require_backups
 from polymask.errors import Denied, FormatError, InputError
 from polymask.formats import Annotations
 from polymask.formats.coco.cutting import is_restorable

@@ -42,8 +42,11 @@ def stale(dest: Dest, entry: Entry, drawn: Drawn) -> list[str]:
         data = dest.root.read(path)
         if data is not None and sha256(data).hexdigest() != entry.get("files", {}).get(path):
             raise InputError(
-                f"{dest.root.path / path} would lie stale beside the new {drawn.mask}, and is not as "
-                "polymask wrote it; move it away, or choose another DEST"
+                (
+                    f"{dest.root.path / path} would lie stale beside the new {drawn.mask}, and is not as "
+                    "polymask wrote it"
+                ),
+                advice="move it away, or choose another DEST",
             )
     return paths
 

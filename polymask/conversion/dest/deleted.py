@@ -48,6 +48,9 @@ def _is_rest(entry: Entry, known: set[tuple[str, str]], record: ImageRecord) -> 
 def refuse_repainting(dest: Location, name: str, problem: str) -> InputError:
     """The error for a run that would leave the mask of deleted polygons beside what is not true of it."""
     return InputError(
-        f"{dest}: {name}: {problem}, and the polygons of its mask are deleted, so that it cannot be painted "
-        f"anew; choose another DEST, or put them back first: `polymask restore {dest}`"
+        (
+            f"{dest}: {name}: {problem}, and the polygons of its mask are deleted, so that it "
+            "cannot be painted anew"
+        ),
+        advice=f"choose another DEST, or put them back first: `polymask restore {dest}`",
     )

@@ -18,7 +18,7 @@ import msgspec
 from polymask.errors import FormatError, InputError, ProofError
 from polymask.provenance.chain import START, sealed, unsealed
 from polymask.storage.local import Root
-from polymask.storage.manifest import MANIFEST, read_manifest
+from polymask.storage.manifest import read_manifest
 from polymask.storage.safe_names import WORK, safe_path
 
 JOURNAL = f"{WORK}/journal.jsonl"
@@ -157,32 +157,6 @@ def speaks_of_deletions(root: Root) -> bool:
         return any("remaining_sha256" in entries[name] for name in entries)
     except FormatError:
         return False
-
-
-def refuse_lost_manifest(root: Root) -> None:
-    """Raise `ProofError` where the journal tells of deletions, and the manifest of none of their masks.
-
-    Without its lines, masks of deleted polygons would be taken for others', or painted anew of nothing.
-    """
-    log = read_log(root)
-    images = [deletion.images for deletion in log.deletions if not deletion.undone] if log else []
-    if (root.read(MANIFEST) or b"").count(b'"remaining_sha256"') < max(images, default=0):
-        raise ProofError(
-            f"{root.path / MANIFEST} is missing, or lacks masks whose polygons are deleted; put them back "
-            f"first: `polymask restore {root.path}`, then convert again with --overwrite"
-        )
-
-
-def require_backups(root: Root) -> None:
-    """Raise `ProofError` where what was deleted from here could not be put back: no more is then."""
-    log = read_log(root)
-    for deletion in (log or Log(root, [])).all_deletions:
-        backup = None if deletion.undone else root.read(deletion.backup)
-        if not deletion.undone and sha256(backup or b"").hexdigest() != deletion.before:
-            raise ProofError(
-                f"{root.path / deletion.backup} is missing or damaged, so what was deleted could not be put "
-                "back; nothing more was deleted: put it there from a copy of your own, or choose another DEST"
-            )
 
 
 def backups_in(root: Root) -> list[str]:

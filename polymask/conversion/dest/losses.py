@@ -1,0 +1,37 @@
+"""What is missing of a deletion's traces: a manifest without its masks, a backup that is gone."""
+
+from hashlib import sha256
+
+from polymask.conversion.dest.deletion_journal import Log, read_log
+from polymask.errors import ProofError
+from polymask.storage.local import Root
+from polymask.storage.manifest import MANIFEST
+
+
+def refuse_lost_manifest(root: Root) -> None:
+    """Raise `ProofError` where the journal tells of deletions, and the manifest of none of their masks.
+
+    Without its lines, masks of deleted polygons would be taken for others', or painted anew of nothing.
+    """
+    log = read_log(root)
+    images = [deletion.images for deletion in log.deletions if not deletion.undone] if log else []
+    if (root.read(MANIFEST) or b"").count(b'"remaining_sha256"') < max(images, default=0):
+        raise ProofError(
+            f"{root.path / MANIFEST} is missing, or lacks masks whose polygons are deleted",
+            advice=(
+                f"put them back first: `polymask restore {root.path}`, then convert again with --overwrite"
+            ),
+        )
+
+
+def require_backups(root: Root) -> None:
+    """Raise `ProofError` where what was deleted from here could not be put back: no more is then."""
+    log = read_log(root)
+    for deletion in (log or Log(root, [])).all_deletions:
+        backup = None if deletion.undone else root.read(deletion.backup)
+        if not deletion.undone and sha256(backup or b"").hexdigest() != deletion.before:
+            raise ProofError(
+                f"{root.path / deletion.backup} is missing or damaged, so what was deleted could not be "
+                "put back; nothing more was deleted",
+                advice="put it there from a copy of your own, or choose another DEST",
+            )
