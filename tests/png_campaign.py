@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image
 
 from polymask import native
+from polymask.codecs import scanlines
 from polymask.codecs.painted_png import encode, encode_colors
 from polymask.labels.label_map import voc_colors
-from polymask.raster import scanlines
 from polymask.raster.painted import PaintedSpans, scan
 
 Mask = np.ndarray[Any, Any]

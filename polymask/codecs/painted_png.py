@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from polymask.codecs.scanlines import zlib_stream
 from polymask.errors import FormatError
 from polymask.model import Frame
 from polymask.raster.painted import PaintedSpans
-from polymask.raster.scanlines import zlib_stream
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GRAY, COLOR, INDEXED, RGBA = 0, 2, 3, 6

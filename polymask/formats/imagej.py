@@ -16,11 +16,11 @@ import numpy as np
 
 from polymask.codecs.picture_files import PictureFinder
 from polymask.errors import InputError, NotFound
+from polymask.extras import DAMAGE, library
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import ellipse, rectangle
 from polymask.formats.reading.addresses import picture_frame
 from polymask.formats.reading.content import Content
-from polymask.formats.reading.extras import DAMAGE, library
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.records import Made, Notes, Page, gather, rows_at
 from polymask.formats.reading.refusals import Malformed, inside

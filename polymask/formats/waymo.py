@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from polymask.errors import LimitError
+from polymask.extras import library
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.legend import codes_of, frame_of, runs_by_code
 from polymask.formats.reading.content import Content
-from polymask.formats.reading.extras import library
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.records import Notes, Page, files, gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside

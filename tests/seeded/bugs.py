@@ -216,7 +216,7 @@ BUGS = (
         "        return value if void is None or value == self.scene.background else void", "        return value if void is None else void", ("tests/raster/test_sweep.py",)),
     Bug("right pixels", "a mask's PNG wraps values that it does not hold", "codecs/painted_png.py",
         "    if largest >= values:", "    if False:", ("tests/codecs/test_painted_png.py",)),
-    Bug("right pixels", "one kernel copies shorter stretches than the other", "raster/scanlines.py",
+    Bug("right pixels", "one kernel copies shorter stretches than the other", "codecs/scanlines.py",
         "COPIED = 16 ", "COPIED = 15 ", ("tests/codecs/test_painted_png.py",)),
     Bug("right pixels", "a digest's runs end where rows do", "raster/mask_digest.py",
         "    first = np.concatenate([[True], value[1:] != value[:-1]])", "    first = np.ones(len(value), bool)", ("tests/raster/test_painted.py",)),

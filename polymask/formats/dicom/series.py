@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.errors import FormatError
-from polymask.formats.reading.extras import DAMAGE, library
+from polymask.extras import DAMAGE, library
 from polymask.storage.source_files import File, Place
 
 MAGIC, MAGIC_AT = b"DICM", 128

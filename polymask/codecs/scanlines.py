@@ -12,8 +12,8 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
+from polymask.codecs.deflate import Bits, Block, put_block
 from polymask.native import compiled
-from polymask.raster.deflate import Bits, Block, put_block
 from polymask.raster.painted import PaintedSpans
 
 COPIED = 16  # bytes from which on a copy of the row above decodes faster than runs
