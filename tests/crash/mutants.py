@@ -56,10 +56,10 @@ def source_first() -> None:
     """Replace the source before the backup and the journal are written."""
     honest = removal._replace
 
-    def hasty(root: Any, path: Path, before: bytes, after: bytes, *, deleted: int) -> list[str]:
+    def hasty(root: Any, path: Path, before: bytes, after: bytes, *, deleted: int, images: int) -> list[str]:
         removal.replace_file(path, after, temporary="hasty.tmp")
         path.write_bytes(before)
-        return honest(root, path, before, after, deleted=deleted)
+        return honest(root, path, before, after, deleted=deleted, images=images)
 
     removal._replace = hasty
 

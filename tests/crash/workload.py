@@ -136,6 +136,10 @@ class Scene:
     def restore(self) -> tuple[object, ...]:
         return ("restore", self.dest)
 
+    def has_deleted(self) -> bool:
+        """Whether a run has taken polygons out of the source."""
+        return len(json.loads(self.source.read_bytes())["annotations"]) < len(document()["annotations"])
+
     def lost(self) -> list[int]:
         """Polygons that are neither in the source nor both backed up and in a mask that shows them, now."""
         left = {a["id"]: a for a in json.loads(self.source.read_bytes())["annotations"]}
