@@ -16,6 +16,7 @@ import msgspec
 
 from polymask.conversion.dest.deleted import Entry, IsDeleted, refuse_repainting
 from polymask.conversion.dest.deletion_journal import read_log
+from polymask.conversion.dest.way_back import may_have_deleted, way_back
 from polymask.errors import InputError
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
 from polymask.layouts.common.lookup import value_tables
@@ -211,7 +212,7 @@ class DestCheck:
                 continue
             problem = changed[0] if changed else self._contradiction(name, entry)
             if problem and self.is_deleted(name, entry):
-                raise refuse_repainting(self.dest.root.path, name, problem)
+                raise refuse_repainting(self.dest.root, name, problem)
 
     def _contradiction(self, name: str, entry: Entry) -> str:
         frame = entry.get("height"), entry.get("width")
@@ -257,10 +258,11 @@ class DestCheck:
             raise self.dest.refusal(other_maps[0], "holds another label map")
         if other_maps and others:
             is_claimed = any("remaining_sha256" in standing.entries[name] for name in others)
-            advice = f", after `polymask restore {self.dest.root.path}`" if is_claimed else ""
+            is_deleted = is_claimed and may_have_deleted(self.dest.root)
+            advice = f"; polygons of theirs may be deleted: {way_back(self.dest.root)}" if is_deleted else ""
             raise InputError(
                 f"{self.dest.root.path} holds {len(others)} more masks under another label map",
-                advice=f"convert them too{advice}, or choose another DEST",
+                advice=f"convert them too, or choose another DEST{advice}",
             )
 
     def _refuse_other_layouts(self, standing: Standing) -> None:

@@ -17,6 +17,7 @@ from polymask.codecs.png import same_picture
 from polymask.conversion.dest.check import Dest, Standing
 from polymask.conversion.dest.companions import companions, kept, stale
 from polymask.conversion.dest.deleted import Choose, Entry, is_deleted
+from polymask.conversion.dest.way_back import may_have_deleted, way_back
 from polymask.errors import InputError, ProofError
 from polymask.layouts import Drawn
 from polymask.layouts.common.read_back import Folder, MaskFolder
@@ -132,14 +133,12 @@ class FolderSink:
             if not self.keep_sources:  # else it is proven with all others before anything is deleted
                 self._require_whole(entry)
             return entry
-        if deleted is not None:
-            return None
+        if deleted is not None or not may_have_deleted(self.root):
+            return None  # what was put back, and edited since, is its owner's: the mask follows
         raise InputError(
             f"{declared.name} lacks instances that its mask was made of, and has others",
             advice=(
-                "if they were deleted, choose another DEST for what is there now, or put them back "
-                f"first: `polymask restore {self.root.path}` does, or names the backup to merge by "
-                "hand if the file was edited since"
+                "if they were deleted, choose another DEST for what is there now, or " + way_back(self.root)
             ),
         )
 
@@ -150,10 +149,7 @@ class FolderSink:
         if reason := damage(self.root.path, self._stored, entry) or "; ".join(lost):
             raise ProofError(
                 f"{entry['name']}: {reason}, and its polygons are deleted",
-                advice=(
-                    f"put them back first: `polymask restore {self.root.path}`, "
-                    "then convert again with --overwrite"
-                ),
+                advice=f"{way_back(self.root)}, then convert again with --overwrite",
             )
 
     @cached_property
