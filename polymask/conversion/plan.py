@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from polymask.conversion.dest.check import Dest, DestCheck, Standing
+from polymask.conversion.dest.check import Dest, DestCheck
 from polymask.conversion.dest.deleted import Entry, is_deleted
 from polymask.conversion.dest.deletion_journal import (
     backups_in,
@@ -23,6 +23,7 @@ from polymask.conversion.dest.deletion_journal import (
 )
 from polymask.conversion.dest.folder_sink import FolderSink
 from polymask.conversion.dest.losses import refuse_lost_manifest
+from polymask.conversion.dest.standing import Standing
 from polymask.conversion.dest.way_back import may_have_deleted
 from polymask.conversion.label_plan import label_choice, unknown_labels
 from polymask.conversion.options import ConvertOptions

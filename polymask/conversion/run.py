@@ -13,6 +13,7 @@ from typing import Any
 
 from polymask.conversion.delete_source import begin_deleting, delete_accounted
 from polymask.conversion.dest.folder_sink import Batch
+from polymask.conversion.dest.outdated import note_on_outdated
 from polymask.conversion.executors import workplace
 from polymask.conversion.plan import Plan
 from polymask.conversion.rehearsal import what_replacing_loses
@@ -37,6 +38,8 @@ def run_plan(plan: Plan, *, executor: Executor | None = None, progress: Progress
     with workplace(plan, convert_images, executor) as batches, _held(plan):
         images = _joined(plan, batches(), progress)
         report = _report(plan, images.tally)
+        if names := plan.sink.outdated:
+            report.notes.append(note_on_outdated(plan.sink.dest, names, dry_run=report.dry_run))
         if not plan.options.dry_run:
             _finish(plan, images, report)
     report.seconds = time.perf_counter() - began
