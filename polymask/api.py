@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from polymask.conversion.dest.way_back import on_damage
 from polymask.conversion.options import ConvertOptions, chosen_options
 from polymask.conversion.plan import make_plan
 from polymask.conversion.restore import restore_folder
@@ -235,9 +236,12 @@ def examine(
         return verify_dataset(str(dest), limits=options.limits, progress=progress)
     from polymask.analysis.verify import verify_folder
 
-    return verify_folder(
+    report = verify_folder(
         dest, source=source, labels=labels, rules=rules, limits=limits, progress=progress, **reading
     )
+    if source is None:
+        report.notes += on_damage(located(dest), [failure.name for failure in report.failures])
+    return report
 
 
 def restore(dest: PathOrUrl, *, journal: PathOrUrl | None = None, dry_run: bool = False) -> Report:

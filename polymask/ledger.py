@@ -29,6 +29,8 @@ KINDS = {
     "crowd": "leave --crowd skip out",
     "background": "give their labels a name or a value other than the background's",
     "void": "give their labels a name or a value other than void",
+    "void-crowd": "leave --crowd void out",
+    "covered": "choose another --overlap, leave --border out, or leave --crowd void out",
     "empty": "compare their coordinates with the size of the images: `polymask check`",
     "hidden": "",
     "deleted": "",

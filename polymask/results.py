@@ -12,10 +12,11 @@ from typing import Any
 from polymask.errors import InputError, PolymaskError
 from polymask.ledger import FAILED, NOT_CHOSEN, OTHER_IMAGES, Ledger, Reason, by_count, nothing_painted
 from polymask.model import Conflict, Skipped
-from polymask.painting.accounted import CROWD, VOID
+from polymask.painting.accounted import CROWD, VOID, VOID_CROWD
 from polymask.painting.conflicts import ConflictSum
 
 MOST_NAMED = 3  # polygons in a note
+COVERED = Reason("covered", "painted over: the masks show void or background only")
 
 
 @dataclass(slots=True)
@@ -29,8 +30,8 @@ class Report:
     though polygons were to be deleted, for no mask holds them.
     Of the annotations that the source declares, those `painted` show in the masks, those `joined` are
     painted as parts of another's instance, and those `left_out` are counted by reason; `declared` is the
-    sum of the three, or None where nobody counted. `nothing_painted` says why, where annotations exist
-    and none is painted.
+    sum of the three, or None where nobody counted. Those `covered` are the painted ones of masks that show
+    no label. `nothing_painted` says why, where annotations exist and no mask shows a label.
     """
 
     images: int = 0
@@ -41,6 +42,7 @@ class Report:
     labeled_pixels: int = 0
     declared: int | None = None
     painted: int = 0
+    covered: int = 0
     joined: int = 0
     left_out: Counter[Reason] = field(default_factory=Counter)
     nothing_painted: str = ""
@@ -127,6 +129,7 @@ class Outcome:
     unsupported: Sequence[Skipped] = ()
     declared: int | None = None
     painted: int = 0
+    covered: int = 0
     joined: int = 0
     left_out: Counter[Reason] = field(default_factory=Counter)
     skipped: Sequence[Skipped] = ()
@@ -170,6 +173,7 @@ class Tally:
             return
         report.instances += outcome.instances
         report.painted += outcome.painted
+        report.covered += outcome.covered
         report.left_out += outcome.left_out
         report.written += outcome.changed
         report.unchanged += not outcome.changed
@@ -204,7 +208,8 @@ class Tally:
 
 
 _NUMBERS = (
-    "images", "instances", "painted", "written", "unchanged", "deleted", "conflict_pixels", "labeled_pixels",
+    "images", "instances", "painted", "covered", "written", "unchanged", "deleted", "conflict_pixels",
+    "labeled_pixels",
 )  # fmt: skip
 _LISTS = ("unsupported", "skipped", "failures", "kept")
 
@@ -230,18 +235,18 @@ def add_declared(report: Report, ledger: Ledger, *, names: Sequence[str], indice
     report.declared = ledger.declared
 
 
-def judge_painted(report: Report, *, shows_void: bool, is_part: bool = False) -> None:
-    """Note in a report where nothing was painted though the run had annotations: exit code 1.
+def judge_painted(report: Report, *, is_part: bool = False) -> None:
+    """Note in a report where no mask shows a label though the run had annotations: exit code 1.
 
-    `shows_void` where the masks have pixels for what is painted as void. A part of a run, which may
-    have no image of what is chosen, is not judged for it.
+    Void tells of no label. A part of a run, which may have no image of what is chosen, is not judged for it.
     """
-    if is_part and (report.left_out[NOT_CHOSEN] or report.left_out[CROWD]):
+    if is_part and any(report.left_out[reason] for reason in (NOT_CHOSEN, CROWD, VOID, VOID_CROWD)):
         return
-    chosen = (report.declared or 0) - report.left_out[OTHER_IMAGES]
-    shown = report.painted + (report.left_out[VOID] if shows_void else 0)
-    if chosen and not shown and not report.failures:
-        _note_nothing_painted(report, chosen, report.left_out - Counter({OTHER_IMAGES: chosen}))
+    others = report.left_out[OTHER_IMAGES]
+    chosen = (report.declared or 0) - others
+    if chosen and report.painted == report.covered and not report.failures:
+        left_out = report.left_out - Counter({OTHER_IMAGES: others}) + Counter({COVERED: report.covered})
+        _note_nothing_painted(report, chosen, left_out)
 
 
 def judge_source(report: Report, ledger: Ledger | None) -> None:

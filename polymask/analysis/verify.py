@@ -114,17 +114,9 @@ def _against_manifest(folder: Folder, options: ReadingOptions, progress: Progres
             reason = str(error)
         if reason:
             report.failures.append(Skipped(name, reason))
-            report.notes = _way_back(path, entries[name]) or report.notes
         else:
             report.unchanged += 1
     return report
-
-
-def _way_back(path: Location, entry: Mapping[str, Any]) -> list[str]:
-    """What to do first about a mask whose polygons may be deleted, which cannot be painted anew then."""
-    if "remaining_sha256" not in entry:
-        return []
-    return [f"polygons of such masks may be deleted; put them back first: `polymask restore {path}`"]
 
 
 def _stored(folder: Folder, mask: str) -> MaskFolder | None:

@@ -52,9 +52,16 @@ def summary(report: Report, dest: object) -> str:
         lines.append(f"Dry run: nothing was written; {report.deleted:,} polygons would be deleted.")
     elif report.deleted:
         lines.append(f"{report.deleted:,} polygons were deleted; how to undo it is noted below.")
-    if report.images and report.unchanged == report.images:
-        lines.append("Nothing to do: every mask is there already.")
+    if report.images and report.unchanged == report.images and not report.deleted:
+        lines.append(_unchanged(report))
     return "\n".join([*lines, *_painted_labels(report), *_conflicts(report), *_omissions(report)])
+
+
+def _unchanged(report: Report) -> str:
+    """Why a run wrote nothing; without a label to show, what is there are masks without one, or none."""
+    if report.nothing_painted:
+        return "Nothing was written: there is no label to show."
+    return "Nothing to do: every mask is there already."
 
 
 def _painted_labels(report: Report) -> list[str]:

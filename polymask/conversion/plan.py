@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from polymask.conversion.dest.check import Dest, DestCheck, Standing
+from polymask.conversion.dest.check import Dest, DestCheck
 from polymask.conversion.dest.deleted import Entry, is_deleted
 from polymask.conversion.dest.deletion_journal import (
     backups_in,
@@ -23,6 +23,8 @@ from polymask.conversion.dest.deletion_journal import (
 )
 from polymask.conversion.dest.folder_sink import FolderSink
 from polymask.conversion.dest.losses import refuse_lost_manifest
+from polymask.conversion.dest.standing import Standing
+from polymask.conversion.dest.way_back import may_have_deleted
 from polymask.conversion.label_plan import label_choice, unknown_labels
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.rehearsal import refuse_undeletable, rehearse
@@ -199,9 +201,10 @@ def _dest_check(
         return {annotations.names[index]: index for index in indices}
 
     def is_gone(name: str, entry: Entry) -> bool:
-        """Whether an image's record lacks what its mask was made of."""
+        """Whether an image's record lacks what its mask was made of, and that may have been deleted."""
         declared = annotations.decode(places()[name])
-        return is_deleted(entry, declared, lambda record: _chosen(record, labels)) is not False
+        state = is_deleted(entry, declared, lambda record: _chosen(record, labels))
+        return may_have_deleted(folder.root) if state is None else state
 
     return DestCheck(
         folder,

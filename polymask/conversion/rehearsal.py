@@ -8,7 +8,7 @@ from polymask.conversion.dest.losses import require_backups
 from polymask.errors import Denied, FormatError, InputError
 from polymask.formats import Annotations
 from polymask.formats.coco.cutting import is_restorable
-from polymask.storage.durable import read_whole
+from polymask.storage.durable import lost_links, read_whole
 from polymask.storage.local import Root
 from polymask.storage.safe_names import WORK
 from polymask.storage.urls import Location, Url
@@ -68,3 +68,9 @@ def rehearse(path: Location, dest: Location) -> str:
     if dest.is_dir():
         require_backups(Root(dest))
     return sha256(data).hexdigest()
+
+
+def what_replacing_loses(path: Location) -> list[str]:
+    """What a dry run can tell of a file that would be replaced."""
+    assert isinstance(path, Path)
+    return [f"{path} would be replaced, but {lost} could not be kept" for lost in lost_links(path)]

@@ -21,7 +21,7 @@ from polymask.errors import FormatError, InputError, NotFound, PolymaskError, Pr
 from polymask.formats.coco.cutting import is_restorable
 from polymask.model import Skipped
 from polymask.results import Report
-from polymask.storage.durable import make_lasting, read_whole, replace_file
+from polymask.storage.durable import lost_links, make_lasting, read_whole, replace_file
 from polymask.storage.local import Root
 from polymask.storage.urls import Location, Url
 
@@ -138,6 +138,8 @@ class _Undo:
             )
         data = read_whole(path)
         if self.dry_run:
+            notes = (f"{path} would be put back, but {lost} could not be kept" for lost in lost_links(path))
+            self.notes = list(dict.fromkeys([*self.notes, *notes]))  # it may take several deletions
             return
         if not (is_restorable(data) and is_restorable(backup)):  # a folder from elsewhere may name any file
             raise FormatError(f"{path} is no annotation file, but the journal names it; it was left as it is")

@@ -13,8 +13,10 @@ from typing import Any
 
 from polymask.conversion.delete_source import begin_deleting, delete_accounted
 from polymask.conversion.dest.folder_sink import Batch
+from polymask.conversion.dest.outdated import note_on_outdated
 from polymask.conversion.executors import workplace
 from polymask.conversion.plan import Plan
+from polymask.conversion.rehearsal import what_replacing_loses
 from polymask.errors import BackendError, InputError, PolymaskError
 from polymask.layouts import LayoutOptions, picture_path
 from polymask.painting.accounted import Account
@@ -36,6 +38,8 @@ def run_plan(plan: Plan, *, executor: Executor | None = None, progress: Progress
     with workplace(plan, convert_images, executor) as batches, _held(plan):
         images = _joined(plan, batches(), progress)
         report = _report(plan, images.tally)
+        if names := plan.sink.outdated:
+            report.notes.append(note_on_outdated(plan.sink.dest, names, dry_run=report.dry_run))
         if not plan.options.dry_run:
             _finish(plan, images, report)
     report.seconds = time.perf_counter() - began
@@ -83,11 +87,13 @@ def _report(plan: Plan, tally: Tally) -> Report:
     if annotations.ledger:
         add_declared(report, annotations.ledger, names=annotations.names, indices=plan.indices)
         is_part = plan.options.part is not None
-        judge_painted(report, shows_void=plan.layout.INDEX, is_part=is_part)
+        judge_painted(report, is_part=is_part)
     report.notes = [f"{f.image}: instance {f.instance}: {f.message}" for f in annotations.findings]
     left_out = plan.of_run(annotations.images_left_out)
     report.notes += [f"{image.name}: left out: {image.reason}" for image in left_out]
     report.notes += annotations.notes
+    if plan.deletes and plan.options.dry_run and report.deleted:
+        report.notes += what_replacing_loses(plan.annotations.path)
     return report
 
 
@@ -123,11 +129,14 @@ def _convert_image(plan: Plan, index: int, outcome: Outcome, batch: Batch) -> No
     changed = False if plan.options.dry_run else plan.sink.write(drawn, source)
     account = plan.account(painting, declared)
     remaining = account.remaining if plan.deletes else None
+    if plan.deletes and plan.options.dry_run:
+        outcome.deleted = len(account.deletable)
     line = plan.sink.line(record, source, drawn, remaining=remaining, changed=changed)
     if changed or plan.sink.differs(record.name, line):
         outcome.written.append(drawn.mask)
     _count_pixels(outcome, painting, index=plan.layout.INDEX)
     _count_instances(outcome, account)
+    outcome.covered = 0 if _shows_labels(outcome) else outcome.painted
     batch.keep(record.name, line, drawn.row)
 
 
@@ -172,6 +181,10 @@ def _count_pixels(outcome: Outcome, painting: Painting, *, index: bool) -> None:
     outcome.conflicts = painting.conflicts if index else without_winners(painting.conflicts)
     outcome.contested, outcome.labeled = painting.contested_pixels, painting.labeled_pixels
     outcome.instances = len(painting.instances)
+
+
+def _shows_labels(outcome: Outcome) -> bool:
+    return any(pixels for _, pixels in outcome.labels.values())
 
 
 def _pixels_of_labels(painting: Painting, *, index: bool) -> dict[str, tuple[int, int]]:

@@ -20,6 +20,7 @@ from polymask.painting.painting import Painting
 CROWD = Reason("crowd", "a crowd, left out by --crowd skip")
 BACKGROUND = Reason("background", "painted as background")
 VOID = Reason("void", "painted as void")
+VOID_CROWD = Reason("void-crowd", "a crowd, painted as void by --crowd void")
 HIDDEN = Reason("hidden", "hidden: no pixel of the mask is its own")
 
 
@@ -125,8 +126,14 @@ class Account:
         background, void = values == label_map.background, values == label_map.void
         empty = painting.empty if self.is_drawn else np.zeros(len(values), bool)
         for number in np.flatnonzero(background | void | empty).tolist():
-            reason = BACKGROUND if background[number] else NO_PIXEL if empty[number] else VOID
+            reason = BACKGROUND if background[number] else NO_PIXEL if empty[number] else self._void(number)
             yield self._positions[number], reason
+
+    def _void(self, number: int) -> Reason:
+        """Why one of the painting's instances is void: by its label, or for it is a crowd."""
+        label_map = self.painting.label_map
+        value = label_map.value_of(self.painting.instances[number].label)
+        return VOID if value == label_map.void else VOID_CROWD
 
 
 def _shown(painting: Painting) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ _NOT_ALLOWED = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EINVAL)  # as a 
 
 
 def replace_file(path: Path, data: bytes, *, temporary: str) -> list[str]:
-    """Put bytes at a path; returns what could not be kept of mode, owner and extended attributes.
+    """Put bytes at a path; returns what could not be kept of mode, owner, attributes and hard links.
 
     `temporary` is the name beside it under which they are written first; nobody else may use it.
     Links are followed. Raises `BackendError` naming the path; then nothing has changed.
@@ -56,7 +56,19 @@ def _dress(descriptor: int, real: Path) -> list[str]:
         lost.append(f"its owner ({facts.st_uid}:{facts.st_gid})")
     os.fchmod(descriptor, stat.S_IMODE(facts.st_mode))  # after the owner, which takes bits away
     uncopied = (name for name in _attributes(real) if not _copy_attribute(descriptor, real, name))
-    return lost + [f"its attribute {name}" for name in uncopied]
+    return [*lost, *(f"its attribute {name}" for name in uncopied), *lost_links(real)]
+
+
+def lost_links(path: Path) -> list[str]:
+    """What of a file's other names is lost when it is replaced: they go on naming the old content."""
+    try:
+        others = path.stat().st_nlink - 1
+    except OSError as error:
+        raise disk_error(error, path) from None
+    if others <= 0:
+        return []
+    links = "1 other hard link, which keeps" if others == 1 else f"{others} other hard links, which keep"
+    return [f"its {links} the old content,"]
 
 
 def _owned(descriptor: int, facts: os.stat_result) -> bool:

@@ -120,20 +120,72 @@ def test_what_choices_leave_out_is_counted(coco_file: Write, tmp_path: Path) -> 
     only = convert(path, tmp_path / "1", only=["cat"], crowd="skip")
     assert left_out(only) == {"only": 1, "crowd": 1, "box": 1}
     void = convert(path, tmp_path / "2", labels=labels, crowd="void")
-    assert (left_out(void), void.painted) == ({"void": 2, "box": 1}, 1)
+    assert (left_out(void), void.painted) == ({"void": 1, "void-crowd": 1, "box": 1}, 1)
     missing = written(tmp_path / "few.txt", "cat\n")
     few = convert(path, tmp_path / "3", labels=missing, skip_invalid=True)
     assert (left_out(few), few.painted) == ({"label": 1, "box": 1}, 2)
 
 
-def test_void_is_painted_where_masks_have_void(coco_file: Write, tmp_path: Path) -> None:
-    """An index mask of void alone shows something, one mask a label shows nothing."""
+DOG_ON_CAT = {**CAT, "id": 3, "category_id": 7}
+CROWD = {**CAT, "iscrowd": 1}
+
+
+@pytest.mark.parametrize("layout", ["index", "binary"])
+def test_void_tells_of_no_label(coco_file: Write, tmp_path: Path, layout: str) -> None:
+    """A mask of void alone shows no label, in an index mask neither."""
     labels = written(tmp_path / "labels.txt", "__ignore__\ncat -> __ignore__\ndog\n")
-    path = coco_file(annotations=[CAT])
-    index = convert(path, tmp_path / "1", labels=labels)
-    binary = convert(path, tmp_path / "2", labels=labels, to="binary")
-    assert (index.exit_code, binary.exit_code) == (0, 1)
-    assert "give their labels a name or a value other than void" in binary.nothing_painted
+    report = convert(coco_file(annotations=[CAT]), tmp_path / "out", labels=labels, to=layout)
+    assert (report.exit_code, left_out(report)) == (1, {"void": 1})
+    assert "give their labels a name or a value other than void" in report.nothing_painted
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize(
+    ("annotations", "options", "told"),
+    [
+        ([CROWD], {"crowd": "void"}, "leave --crowd void out"),
+        ([CROWD], {"crowd": "skip"}, "leave --crowd skip out"),
+        ([CAT, DOG_ON_CAT], {"overlap": "void"}, "choose another --overlap"),
+        ([CAT], {"border": 3}, "leave --border out"),
+        ([CAT, {**CROWD, "id": 4}], {"crowd": "void"}, "leave --crowd void out"),
+    ],
+)
+def test_masks_without_a_label_are_exit_1(
+    annotations: list[Any], options: Any, told: str, dry_run: bool, coco_file: Write, tmp_path: Path
+) -> None:
+    """Whatever made all void: only crowds, a conflict, a border, a crowd on top; the way out paints."""
+    path = coco_file(annotations=annotations)
+    report = convert(path, tmp_path / "out", dry_run=dry_run, **options)
+    left_out(report)
+    assert (report.exit_code, report.failures) == (1, [])
+    assert told in report.nothing_painted
+    assert convert(path, tmp_path / "again").exit_code == 0
+
+
+def test_a_crowd_of_a_void_label_is_void_by_its_label(coco_file: Write, tmp_path: Path) -> None:
+    """Leaving `--crowd void` out would not help it."""
+    labels = written(tmp_path / "labels.txt", "__ignore__\ncat -> __ignore__\ndog\n")
+    report = convert(coco_file(annotations=[CROWD]), tmp_path / "out", labels=labels, crowd="void")
+    assert left_out(report) == {"void": 1}
+
+
+def test_one_label_anywhere_is_enough(coco_file: Write, tmp_path: Path) -> None:
+    """An image whose mask is void only is no failure of the run."""
+    images = [*coco()["images"], {"id": 2, "file_name": "b.jpg", "height": 6, "width": 8}]
+    path = coco_file(images=images, annotations=[CROWD, {**CAT, "id": 9, "image_id": 2}])
+    assert convert(path, tmp_path / "out", crowd="void").exit_code == 0
+
+
+def test_a_second_run_that_shows_nothing_does_not_say_that_all_is_there(
+    coco_file: Write, tmp_path: Path, polymask_command: Run
+) -> None:
+    """One sentence that is true beside `nothing was painted`."""
+    path = coco_file(annotations=[BOX])
+    for _ in range(2):
+        done = polymask_command("convert", path, tmp_path / "out")
+    assert done.returncode == 1
+    assert "Nothing to do" not in done.stdout
+    assert "Nothing was written: there is no label to show." in done.stdout
 
 
 def test_failed_images_take_theirs_with_them(coco_file: Write, tmp_path: Path) -> None:

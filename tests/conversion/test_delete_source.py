@@ -356,6 +356,41 @@ def test_the_backup_and_the_note_last_before_the_file_changes(
     assert (steps[0], len(steps), path.read_bytes()) == ("sync 3", 2, b"new")
 
 
+def test_other_names_of_the_file_are_told(coco_file: Write, tmp_path: Path) -> None:
+    """A file with hard links is replaced under one name; dry run, run and undo count the others."""
+    path, out = coco_file(), tmp_path / "out"
+    before = path.read_bytes()
+    names = [tmp_path / "second.json", tmp_path / "third.json"]
+    for name in names:
+        name.hardlink_to(path)
+    note = "its 2 other hard links, which keep the old content, could not be kept"
+    rehearsed = convert(path, out, delete_source=True, dry_run=True)
+    assert (rehearsed.deleted, rehearsed.notes) == (2, [f"{path} would be replaced, but {note}"])
+    assert f"{path} was replaced, but {note}" in convert(path, out, delete_source=True).notes
+    assert [name.read_bytes() == before for name in (path, *names)] == [False, True, True]
+    link = tmp_path / "fourth.json"
+    link.hardlink_to(path)
+    note = "its 1 other hard link, which keeps the old content, could not be kept"
+    assert restore(out, dry_run=True).notes == [f"{path} would be put back, but {note}"]
+    assert restore(out).notes == [f"{path} was put back, but {note}"]
+    assert not any("hard link" in told for told in convert(path, out, delete_source=True).notes)
+
+
+@pytest.mark.parametrize("options", [{}, {"crowd": "skip"}])
+def test_a_dry_run_counts_what_would_be_deleted(
+    options: dict[str, Any], coco_file: Write, tmp_path: Path
+) -> None:
+    """The same number as the run, and nothing is."""
+    document = coco()
+    document["annotations"][0]["iscrowd"] = 1
+    path, out = coco_file(document), tmp_path / "out"
+    before = path.read_bytes()
+    rehearsed = convert(path, out, delete_source=True, dry_run=True, **options)
+    assert (path.read_bytes(), out.exists()) == (before, False)
+    assert rehearsed.deleted == convert(path, out, delete_source=True, **options).deleted > 0
+    assert convert(path, out, delete_source=True, dry_run=True, **options).deleted == 0
+
+
 def test_a_file_that_cannot_be_replaced_stays(
     coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ from polymask.painting.accounted import (
     CROWD,
     HIDDEN,
     VOID,
+    VOID_CROWD,
     Account,
 )
 from polymask.painting.label_choice import NOT_CHOSEN, NOT_IN_MAP, LabelChoice
@@ -44,7 +45,7 @@ def test_what_is_read_and_not_painted_is_not_accounted_for() -> None:
         assert reasons(*odd, box(5, "bird", 6, 4), index=index) == told
     crowd = box(1, "cat", 0, 0, crowd=True)
     assert reasons(crowd, crowd=("skip")) == {0: CROWD}
-    assert reasons(crowd, crowd=("void")) == {0: VOID}
+    assert reasons(crowd, crowd=("void")) == {0: VOID_CROWD}
     assert reasons(crowd) == {}
 
 

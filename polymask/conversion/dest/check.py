@@ -6,16 +6,15 @@ meets: masks that it would make as well, or something else, which it does not ov
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from polymask.conversion.dest.deleted import Entry, IsDeleted, refuse_repainting
-from polymask.conversion.dest.deletion_journal import read_log
+from polymask.conversion.dest.standing import Standing
+from polymask.conversion.dest.way_back import may_have_deleted, way_back
 from polymask.errors import InputError
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
 from polymask.layouts.common.lookup import value_tables
@@ -23,45 +22,14 @@ from polymask.layouts.common.shared_files import DEFAULT_SPLIT, stored_rows
 from polymask.model import Frame
 from polymask.painting.painting import Rules
 from polymask.raster import rule_versions
-from polymask.storage.local import BEFORE, Root
-from polymask.storage.manifest import MANIFEST, read_manifest
-from polymask.storage.object_store import ObjectRoot, open_root
-from polymask.storage.safe_names import WORK, refuse_collisions, safe_path
+from polymask.storage.local import Root
+from polymask.storage.manifest import MANIFEST
+from polymask.storage.object_store import open_root
+from polymask.storage.safe_names import refuse_collisions, safe_path
 from polymask.storage.urls import Location
 
 LABELS = "labels.json"
 _LESS_USED = {"priority": (), "crowd": "keep", "border": 0, "holes": None}
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What a run meets in DEST: the manifest's entries by image, and whether it completes an earlier run.
-
-    `before` are the images that the manifest had when that run began, or None where it did not get to
-    the manifest; `has_deleted`, whether polygons may be gone that masks here account for.
-    """
-
-    entries: Mapping[str, dict[str, Any]] = field(default_factory=dict)
-    resumes: bool = False
-    before: frozenset[str] | None = None
-    has_deleted: bool = False
-
-    @classmethod
-    def of(cls, root: Root | ObjectRoot, *, resumes: bool) -> "Standing":
-        """What lies below a root now."""
-        entries = read_manifest(root)
-        data = root.read(f"{WORK}/{BEFORE}") if resumes else None
-        if data is None or not isinstance(root, Root):
-            return cls(entries, resumes)
-        log = read_log(root)
-        has_deleted = log is None or any(not deletion.undone for deletion in log.deletions)
-        return cls(entries, resumes, msgspec.json.decode(data, type=frozenset[str]), has_deleted)
-
-    def is_of_this_run(self, name: str) -> bool:
-        """Whether an image's mask is what the run that is completed has written itself."""
-        if not self.resumes:
-            return False
-        return name not in self.entries or (self.before is not None and name not in self.before)
 
 
 class Dest:
@@ -117,6 +85,16 @@ class Dest:
     def other_tables(self) -> list[str]:
         """The tables of values that lie there and name other values."""
         return [path for path, data in self.tables.items() if self.root.read(path) not in (None, data)]
+
+    @property
+    def is_relabeled(self) -> bool:
+        """Whether what lies there was not made under these tables."""
+        return bool(self.other_tables) or self.is_unnamed
+
+    @property
+    def is_unnamed(self) -> bool:
+        """Whether no table tells what the values of the masks that lie there mean."""
+        return not any(self.root.holds(path) for path in self.tables)
 
     def contradiction(self, name: str, entry: Entry) -> str:
         """What a run says otherwise than the line of an image's mask does; empty where nothing."""
@@ -211,7 +189,7 @@ class DestCheck:
                 continue
             problem = changed[0] if changed else self._contradiction(name, entry)
             if problem and self.is_deleted(name, entry):
-                raise refuse_repainting(self.dest.root.path, name, problem)
+                raise refuse_repainting(self.dest.root, name, problem)
 
     def _contradiction(self, name: str, entry: Entry) -> str:
         frame = entry.get("height"), entry.get("width")
@@ -255,12 +233,18 @@ class DestCheck:
         other_maps = self.dest.other_tables
         if other_maps and not self.overwrite:
             raise self.dest.refusal(other_maps[0], "holds another label map")
+        if others and self.dest.is_unnamed:
+            raise InputError(
+                f"{self.dest.root.path / LABELS} is missing, which names the values of {len(others)} masks",
+                advice="put it back from a copy, convert them too, or choose another DEST",
+            )
         if other_maps and others:
             is_claimed = any("remaining_sha256" in standing.entries[name] for name in others)
-            advice = f", after `polymask restore {self.dest.root.path}`" if is_claimed else ""
+            is_deleted = is_claimed and may_have_deleted(self.dest.root)
+            advice = f"; polygons of theirs may be deleted: {way_back(self.dest.root)}" if is_deleted else ""
             raise InputError(
                 f"{self.dest.root.path} holds {len(others)} more masks under another label map",
-                advice=f"convert them too{advice}, or choose another DEST",
+                advice=f"convert them too, or choose another DEST{advice}",
             )
 
     def _refuse_other_layouts(self, standing: Standing) -> None:

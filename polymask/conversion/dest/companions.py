@@ -51,6 +51,13 @@ def stale(dest: Dest, entry: Entry, drawn: Drawn) -> list[str]:
     return paths
 
 
+def files_of(dest: Dest, entry: Entry) -> list[str]:
+    """The files of an image's earlier mask, and those beside it but a copy of its picture."""
+    file = str(entry["mask"]).partition("#")[0]
+    staying = kept(dest, entry, is_anew=True)
+    return [path for path in dict.fromkeys([file, *_earlier(dest, entry)]) if path not in staying]
+
+
 def _earlier(dest: Dest, entry: Entry) -> Iterator[str]:
     yield from entry.get("files", {})
     options = replace(dest.options, split=entry.get("split", DEFAULT_SPLIT), splits={})

@@ -7,11 +7,13 @@ record has of them now tells whether they are there, deleted, or something in be
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from polymask.conversion.dest.way_back import way_back
 from polymask.errors import InputError
 from polymask.model import ImageRecord, Runs
 from polymask.provenance.digest import geometry_sha256, record_sha256
 from polymask.raster.resize import resized
-from polymask.storage.urls import Location
+from polymask.storage.local import Root
+from polymask.storage.object_store import ObjectRoot
 
 Entry = Mapping[str, Any]  # a line of the manifest
 Choose = Callable[[ImageRecord], ImageRecord]
@@ -45,12 +47,12 @@ def _is_rest(entry: Entry, known: set[tuple[str, str]], record: ImageRecord) -> 
     return False if known <= present else None
 
 
-def refuse_repainting(dest: Location, name: str, problem: str) -> InputError:
+def refuse_repainting(root: Root | ObjectRoot, name: str, problem: str) -> InputError:
     """The error for a run that would leave the mask of deleted polygons beside what is not true of it."""
     return InputError(
         (
-            f"{dest}: {name}: {problem}, and the polygons of its mask are deleted, so that it "
+            f"{root.path}: {name}: {problem}, and the polygons of its mask are deleted, so that it "
             "cannot be painted anew"
         ),
-        advice=f"choose another DEST, or put them back first: `polymask restore {dest}`",
+        advice=f"choose another DEST, or {way_back(root)}",
     )

@@ -4,7 +4,7 @@ The manifest is written last, after everything it speaks of is durable.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,9 +14,12 @@ from polymask._version import __version__
 from polymask.analysis.mask_sets import open_mask_folder
 from polymask.analysis.verify import damage
 from polymask.codecs.png import same_picture
-from polymask.conversion.dest.check import Dest, Standing
+from polymask.conversion.dest.check import Dest
 from polymask.conversion.dest.companions import companions, kept, stale
 from polymask.conversion.dest.deleted import Choose, Entry, is_deleted
+from polymask.conversion.dest.outdated import outdated, set_aside
+from polymask.conversion.dest.standing import Standing
+from polymask.conversion.dest.way_back import may_have_deleted, way_back
 from polymask.errors import InputError, ProofError
 from polymask.layouts import Drawn
 from polymask.layouts.common.read_back import Folder, MaskFolder
@@ -132,14 +135,12 @@ class FolderSink:
             if not self.keep_sources:  # else it is proven with all others before anything is deleted
                 self._require_whole(entry)
             return entry
-        if deleted is not None:
-            return None
+        if deleted is not None or not may_have_deleted(self.root):
+            return None  # what was put back, and edited since, is its owner's: the mask follows
         raise InputError(
             f"{declared.name} lacks instances that its mask was made of, and has others",
             advice=(
-                "if they were deleted, choose another DEST for what is there now, or put them back "
-                f"first: `polymask restore {self.root.path}` does, or names the backup to merge by "
-                "hand if the file was edited since"
+                "if they were deleted, choose another DEST for what is there now, or " + way_back(self.root)
             ),
         )
 
@@ -150,10 +151,7 @@ class FolderSink:
         if reason := damage(self.root.path, self._stored, entry) or "; ".join(lost):
             raise ProofError(
                 f"{entry['name']}: {reason}, and its polygons are deleted",
-                advice=(
-                    f"put them back first: `polymask restore {self.root.path}`, "
-                    "then convert again with --overwrite"
-                ),
+                advice=f"{way_back(self.root)}, then convert again with --overwrite",
             )
 
     @cached_property
@@ -207,8 +205,16 @@ class FolderSink:
         """The files that all images share, then, once all is durable, the manifest of what was `written`.
 
         `rows` are the images' shares of files that they have in common, by name; `changed` tells
-        whether any image's file was written.
+        whether any image's file was written. Masks of images that failed, which the tables do not describe,
+        are set aside first; where all failed, the tables stay as they are.
         """
+        if names := self.outdated:
+            set_aside(self.dest, self.standing, names)
+            entries, gone = self.standing.entries, set(names)
+            entries = {name: entry for name, entry in entries.items() if name not in gone}
+            self.standing = replace(self.standing, entries=entries)
+        if self.standing.entries and not self.written and self.dest.is_relabeled:
+            return
         for path, data in (*self.dest.tables.items(), *self._shared(rows)):
             if self.root.read(path) != data:
                 self.root.write(path, data)
@@ -220,6 +226,11 @@ class FolderSink:
         if not is_same:
             self._note_what_was_there()
             self.root.write(MANIFEST, in_blocks(map(self._line_of, names)), durable=True)
+
+    @property
+    def outdated(self) -> list[str]:
+        """The images whose earlier masks the tables do not describe, and which were not painted anew."""
+        return outdated(self.dest, self.standing, self.written)
 
     def _note_what_was_there(self) -> None:
         """Of a run that deletes, which may have to be run again: then its masks follow a changed source."""

@@ -3,6 +3,7 @@
 from hashlib import sha256
 
 from polymask.conversion.dest.deletion_journal import Log, read_log
+from polymask.conversion.dest.way_back import way_back
 from polymask.errors import ProofError
 from polymask.storage.local import Root
 from polymask.storage.manifest import MANIFEST
@@ -18,9 +19,7 @@ def refuse_lost_manifest(root: Root) -> None:
     if (root.read(MANIFEST) or b"").count(b'"remaining_sha256"') < max(images, default=0):
         raise ProofError(
             f"{root.path / MANIFEST} is missing, or lacks masks whose polygons are deleted",
-            advice=(
-                f"put them back first: `polymask restore {root.path}`, then convert again with --overwrite"
-            ),
+            advice=f"{way_back(root)}, then convert again with --overwrite",
         )
 
 
