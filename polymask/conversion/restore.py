@@ -22,8 +22,8 @@ from polymask.formats.coco.cutting import is_restorable
 from polymask.model import Skipped
 from polymask.results import Report
 from polymask.storage.durable import make_lasting, read_whole, replace_file
-from polymask.storage.local import Root
-from polymask.storage.urls import Location, Url
+from polymask.storage.remote.urls import Location, Url
+from polymask.storage.roots.local import Root
 
 
 def restore_folder(dest: Location, *, dry_run: bool = False) -> Report:

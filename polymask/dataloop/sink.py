@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from polymask.codecs.png import decode_rgba
-from polymask.dataloop.client import Client, Json
+from polymask.dataloop.service.client import Client, Json
 from polymask.dataloop.source import DataloopSource
 from polymask.errors import BackendError, FormatError, LimitError
 from polymask.in_place.protocols import Item, Stored

@@ -18,7 +18,7 @@ from polymask.labels.label_files import LabelRows, parse
 from polymask.limits import Limits
 from polymask.model import ImageRecord, Label
 from polymask.storage.disk import disk_error
-from polymask.storage.urls import Location, located
+from polymask.storage.remote.urls import Location, located
 from polymask.validation import as_value
 
 BACKGROUND_NAMES = frozenset({"_background_", "__background__", "background"})

@@ -33,7 +33,7 @@ from polymask.layouts.common.read_back import (
 )
 from polymask.layouts.common.splits import lines
 from polymask.painting.painting import Painting
-from polymask.storage.urls import Location, in_order
+from polymask.storage.remote.urls import Location, in_order
 
 IMAGES = "images"
 INDEX = True

@@ -33,7 +33,7 @@ from polymask.layouts.common.read_back import (
 from polymask.layouts.common.splits import lines
 from polymask.model import IndexMask, Label
 from polymask.painting.painting import Painting
-from polymask.storage.urls import Location
+from polymask.storage.remote.urls import Location
 
 IMAGES = "{split}"
 INDEX = True

@@ -27,8 +27,8 @@ from polymask.model import IndexMask, Label
 from polymask.painting.painting import Painting
 from polymask.raster.painted import PaintedSpans
 from polymask.storage.manifest import MANIFEST
+from polymask.storage.remote.urls import Location
 from polymask.storage.safe_names import safe_path
-from polymask.storage.urls import Location
 
 IMAGES = "images"
 INDEX = True

@@ -38,7 +38,7 @@ from polymask.layouts.common.splits import lines, split_lists
 from polymask.model import IndexMask
 from polymask.painting.painting import Painting
 from polymask.raster.painted import mapped
-from polymask.storage.urls import Location
+from polymask.storage.remote.urls import Location
 
 IMAGES = "images"
 INDEX = True

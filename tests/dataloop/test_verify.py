@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from polymask.dataloop import run, verification
+from polymask.dataloop.jobs import run, verification
 from polymask.errors import LimitError
 from polymask.limits import Limits
 from polymask.results import Report

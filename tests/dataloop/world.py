@@ -12,10 +12,10 @@ import numpy as np
 
 from polymask import rasterize
 from polymask.codecs.png import decode_rgba, encode_rgba
-from polymask.dataloop import client as client_module
-from polymask.dataloop import run
-from polymask.dataloop.client import Client, connect
 from polymask.dataloop.emulator import Emulator, fake_token, point_sdk_at
+from polymask.dataloop.jobs import run
+from polymask.dataloop.service import client as client_module
+from polymask.dataloop.service.client import Client, connect
 from polymask.dataloop.sink import png_of
 from polymask.in_place.job import ProvenOptions
 from polymask.model import BoolMask, Frame, Polygon

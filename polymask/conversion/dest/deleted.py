@@ -11,7 +11,7 @@ from polymask.errors import InputError
 from polymask.model import ImageRecord, Runs
 from polymask.provenance.digest import geometry_sha256, record_sha256
 from polymask.raster.resize import resized
-from polymask.storage.urls import Location
+from polymask.storage.remote.urls import Location
 
 Entry = Mapping[str, Any]  # a line of the manifest
 Choose = Callable[[ImageRecord], ImageRecord]

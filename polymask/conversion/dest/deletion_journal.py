@@ -17,8 +17,8 @@ import msgspec
 
 from polymask.errors import FormatError, InputError, ProofError
 from polymask.provenance.chain import START, sealed, unsealed
-from polymask.storage.local import Root
 from polymask.storage.manifest import read_manifest
+from polymask.storage.roots.local import Root
 from polymask.storage.safe_names import WORK, safe_path
 
 JOURNAL = f"{WORK}/journal.jsonl"

@@ -10,7 +10,7 @@ from polymask.formats import ReadOptions
 from polymask.formats.coco.doubled_keys import doubled_in_rows, doubled_key
 from polymask.formats.reading.refusals import Malformed, Refusals
 from polymask.model import Frame
-from polymask.storage.urls import Location
+from polymask.storage.remote.urls import Location
 
 Number = int | float
 Key = int | float | str  # 7, 7.0 and 7e0 are one key: they are equal, and hash equal

@@ -17,8 +17,8 @@ from polymask.layouts.common.lookup import ID2LABEL
 from polymask.limits import Limits
 from polymask.model import IndexMask
 from polymask.storage.disk import disk_error
+from polymask.storage.remote.urls import Location, Url
 from polymask.storage.source_files import Tree
-from polymask.storage.urls import Location, Url
 
 LABELS = "labels.json"
 Pixels = TypeVar("Pixels", bound=NDArray[np.unsignedinteger])

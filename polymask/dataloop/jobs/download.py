@@ -15,10 +15,10 @@ from typing import IO, Any, cast
 
 import msgspec
 
-from polymask.dataloop.client import Client, Json
-from polymask.dataloop.recipe import Recipe
-from polymask.dataloop.responses import part
-from polymask.dataloop.run import Dataset, read_query
+from polymask.dataloop.jobs.run import Dataset, read_query
+from polymask.dataloop.service.client import Client, Json
+from polymask.dataloop.service.recipe import Recipe
+from polymask.dataloop.service.responses import part
 from polymask.dataloop.source import DataloopItem, DataloopSource
 from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from polymask.dataloop.client import Client, Json
-from polymask.dataloop.responses import listed, part
+from polymask.dataloop.service.client import Client, Json
+from polymask.dataloop.service.responses import listed, part
 from polymask.errors import BackendError, Unavailable
 from polymask.formats.reading.choice import original_id
 from polymask.in_place.journal import Journal

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from polymask.dataloop.responses import listed, part
+from polymask.dataloop.service.responses import listed, part
 
 Color = tuple[int, int, int]
 

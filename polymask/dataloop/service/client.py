@@ -19,7 +19,7 @@ from copy import copy
 from pathlib import Path
 from typing import Any
 
-from polymask.dataloop.responses import (
+from polymask.dataloop.service.responses import (
     LOG_IN,
     Passing,
     as_bytes,

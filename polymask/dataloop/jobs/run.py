@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from polymask.dataloop.client import Client, Json, connect
+from polymask.dataloop.jobs.lost_backups import in_words, tell_of_lost, without_backup
 from polymask.dataloop.local_source import MatchedSource
-from polymask.dataloop.lost_backups import in_words, tell_of_lost, without_backup
-from polymask.dataloop.recipe import Recipe
-from polymask.dataloop.responses import listed
-from polymask.dataloop.restoring import Deleted, PuttingBack, deleted
+from polymask.dataloop.service.client import Client, Json, connect
+from polymask.dataloop.service.recipe import Recipe
+from polymask.dataloop.service.responses import listed
+from polymask.dataloop.service.restoring import Deleted, PuttingBack, deleted
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopItem, DataloopSource, refuse_missing_folder
 from polymask.dataloop.target import SCHEME, Target

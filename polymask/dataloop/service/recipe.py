@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from colorsys import hsv_to_rgb
 from itertools import count
 
-from polymask.dataloop.client import Client, Json
-from polymask.dataloop.colors import Color, labels_of
+from polymask.dataloop.service.client import Client, Json
+from polymask.dataloop.service.colors import Color, labels_of
 from polymask.errors import InputError
 from polymask.layouts.dataloop import WHITE
 

@@ -5,7 +5,7 @@ A journal may be on another machine, or gone with all its files; then only the m
 
 from collections.abc import Collection, Iterator, Sequence
 
-from polymask.dataloop.client import Client, Json
+from polymask.dataloop.service.client import Client, Json
 from polymask.dataloop.sink import claim_of
 from polymask.errors import ProofError
 from polymask.formats.reading.choice import original_id
