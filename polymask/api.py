@@ -255,6 +255,6 @@ def restore(dest: PathOrUrl, *, journal: PathOrUrl | None = None, dry_run: bool 
     """
     if not is_dataloop(dest):
         return restore_folder(located(dest), dry_run=dry_run)
-    from polymask.dataloop.jobs.run import restore as restore_dataset
+    from polymask.dataloop.jobs.run import restore_dataset
 
     return restore_dataset(str(dest), journal=journal, dry_run=dry_run)

@@ -21,7 +21,7 @@ from polymask.conversion.dest.deleted import is_deleted
 from polymask.conversion.dest.deletion_journal import (
     BACKUP,
     CALLED_OFF,
-    Deletion,
+    FileDeletion,
     backups_in,
     begin,
     clear_stale,
@@ -186,7 +186,7 @@ def _clear_stale(plan: Plan) -> None:
     root = plan.sink.root
     assert isinstance(root, Root)
     log, source = read_log(root), _source(plan)
-    backups = (Deletion(source, "", name, plan.source_sha256) for name in backups_in(root))
+    backups = (FileDeletion(source, "", name, plan.source_sha256) for name in backups_in(root))
     clear_stale(root, [*(log.deletions if log else ()), *backups])
 
 

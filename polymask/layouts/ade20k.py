@@ -11,7 +11,7 @@ from functools import partial
 
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import (
     BACKGROUND,
     ID2LABEL,
@@ -41,7 +41,7 @@ TABLE = "objectInfo.txt"
 REDUCED = "id2label_reduced.json"
 SPLITS = {"train": "training", "val": "validation", "test": "testing"}
 
-FACTS = Facts(
+FACTS = LayoutFacts(
     title="ADE20K",
     source="the SceneParsing benchmark (CSAILVision/sceneparsing)",
     files=(

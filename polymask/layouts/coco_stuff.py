@@ -13,7 +13,7 @@ from polymask.codecs.painted_png import encode
 from polymask.errors import LabelError
 from polymask.labels.label_map import VOID_8, LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import (
     ID2LABEL,
     id2label,
@@ -45,7 +45,7 @@ INDEX = True
 TABLE = "labels.txt"
 UNLABELED = 255
 
-FACTS = Facts(
+FACTS = LayoutFacts(
     title="COCO-Stuff pixel maps",
     source="nightrome/cocostuff",
     files=(

@@ -20,11 +20,11 @@ PROGRAM = f"""
 import logging, sys, traceback
 from pathlib import Path
 logging.basicConfig(level="DEBUG", stream=sys.stderr)
-from polymask.dataloop.jobs.run import convert_in_place, restore
+from polymask.dataloop.jobs.run import convert_in_place, restore_dataset
 from polymask.in_place.job import ProvenOptions
 for step in (
     lambda: convert_in_place("{URL}", ProvenOptions(delete_source=True)),
-    lambda: restore("{URL}"),
+    lambda: restore_dataset("{URL}"),
     lambda: convert_in_place("dataloop://boats/nowhere", ProvenOptions(delete_source=True)),
 ):
     try:

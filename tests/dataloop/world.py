@@ -120,7 +120,7 @@ class World:
 
     def restore(self, journal: Path, *, dry_run: bool = False) -> Report:
         with self.connected():
-            return run.restore(URL, journal=journal, dry_run=dry_run)
+            return run.restore_dataset(URL, journal=journal, dry_run=dry_run)
 
     def of_type(self, kind: str, item_id: str | None = None) -> list[Json]:
         return [one for one in self.emulator.annotations(item_id) if one["type"] == kind]

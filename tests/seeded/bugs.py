@@ -151,7 +151,7 @@ BUGS = (
     Bug("somebody's edits stay", "a service that does not heed the condition is believed", "dataloop/service/bulk_deletion.py",
         "            return False if as_read else None\n", "            return True\n", ("tests/dataloop/test_edits_during_deletion.py",)),
     Bug("no loss", "masks are not looked at after the deletion", "in_place/deletion.py",
-        "            lost = self._in_no_mask(item, reading, deleted)", "            lost: list[Drawn] = []", ("tests/dataloop/test_edits_during_deletion.py",)),
+        "            lost = self._in_no_mask(item, reading, deleted)", "            lost: list[Drawing] = []", ("tests/dataloop/test_edits_during_deletion.py",)),
     Bug("no loss", "what a killed run deleted last is not looked at again", "dataloop/jobs/run.py",
         "    looked_at = finish(source, sink, evidence) if evidence else []", "    looked_at: list[str] = []", ("tests/dataloop/test_edits_during_deletion.py",)),
     Bug("no loss", "one outdated answer tells that a mask is there", "in_place/deletion.py",

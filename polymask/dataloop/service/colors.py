@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from polymask.dataloop.service.responses import listed, part
-
-Color = tuple[int, int, int]
+from polymask.validation import Color
 
 
 def labels_of(roots: Any, prefix: str = "") -> Iterator[tuple[str, Color | None]]:
