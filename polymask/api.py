@@ -21,7 +21,7 @@ from polymask.option_types import ConvertOptionsDict, ReadingOptionsDict
 from polymask.painting.painting import Rules
 from polymask.parallel.progress import Progress
 from polymask.results import Report, judge_source
-from polymask.storage.urls import located
+from polymask.storage.remote.urls import located
 
 if TYPE_CHECKING:
     from polymask.in_place.job import ProvenOptions
@@ -135,13 +135,13 @@ def in_place_options(options: ConvertOptions) -> "ProvenOptions":
 def _in_place(
     url: str, options: ConvertOptions, progress: Progress | None, preview: PathOrUrl | None
 ) -> Report:
-    from polymask.dataloop.run import convert_in_place
+    from polymask.dataloop.jobs.run import convert_in_place
 
     if options.annotated_only:
         raise InputError("in place, only items with polygons are read", advice="leave --annotated-only out")
     run: Callable[..., Report] = convert_in_place
     if preview is not None:
-        from polymask.dataloop.dry_run import convert_with_preview
+        from polymask.dataloop.jobs.dry_run import convert_with_preview
 
         run = partial(convert_with_preview, output=preview)
     return run(
@@ -155,7 +155,7 @@ def _in_place(
 
 
 def _upload(source: PathOrUrl, url: str, options: ConvertOptions, progress: Progress | None) -> Report:
-    from polymask.dataloop.run import upload
+    from polymask.dataloop.jobs.run import upload
 
     annotations = open_annotations(source, format=options.from_, options=options.reading)
     report = upload(
@@ -171,8 +171,8 @@ def _upload(source: PathOrUrl, url: str, options: ConvertOptions, progress: Prog
 
 
 def _download(url: str, dest: PathOrUrl, options: ConvertOptions, progress: Progress | None) -> Report:
-    from polymask.dataloop.download import annotations_of
-    from polymask.dataloop.run import open_dataset
+    from polymask.dataloop.jobs.download import annotations_of
+    from polymask.dataloop.jobs.run import open_dataset
 
     if options.delete_source:
         raise InputError("--delete-source deletes in place", advice="leave DEST out")
@@ -230,7 +230,7 @@ def examine(
             raise InputError(
                 "a dataset's masks tell themselves what they are of", advice="leave --source out"
             )
-        from polymask.dataloop.verification import verify_dataset
+        from polymask.dataloop.jobs.verification import verify_dataset
 
         options = ReadingOptions.of(reading, limits=limits)
         return verify_dataset(str(dest), limits=options.limits, progress=progress)
@@ -259,6 +259,6 @@ def restore(dest: PathOrUrl, *, journal: PathOrUrl | None = None, dry_run: bool 
     """
     if not is_dataloop(dest):
         return restore_folder(located(dest), dry_run=dry_run)
-    from polymask.dataloop.run import restore as restore_dataset
+    from polymask.dataloop.jobs.run import restore_dataset
 
     return restore_dataset(str(dest), journal=journal, dry_run=dry_run)

@@ -1,7 +1,7 @@
 """The one place that counts annotations: each that a source declares is painted, or left out with a reason.
 
 Readers report to a `Ledger` what a source declares and what becomes of it; it refuses sums that do
-not add up. `KINDS` are the kinds of reasons, each with the way out that it leaves.
+not add up. `REASON_KINDS` are the kinds of reasons, each with the way out that it leaves.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from polymask.errors import PolymaskError
 
-KINDS = {
+REASON_KINDS = {
     "box": "paint boxes with --boxes",
     "unsegmented": "draw them as polygons or masks, and export again",
     "tag": "draw what they name as polygons or masks, and export again",
@@ -43,7 +43,7 @@ UNCHOSEN = ("choice", "ours")  # left out on purpose, and listed as such
 
 
 class Reason(NamedTuple):
-    """Why annotations are not painted: one of `KINDS`, and a text that they have in common."""
+    """Why annotations are not painted: one of `REASON_KINDS`, and a text that they have in common."""
 
     kind: str
     text: str
@@ -188,7 +188,7 @@ def ways_out(left_out: Mapping[Reason, int]) -> str:
     'paint boxes with --boxes'
     """
     kinds = {reason.kind for reason, count in left_out.items() if count}
-    return "; or ".join(way for kind, way in KINDS.items() if kind in kinds and way)
+    return "; or ".join(way for kind, way in REASON_KINDS.items() if kind in kinds and way)
 
 
 def nothing_painted(declared: int, left_out: Mapping[Reason, int]) -> str:

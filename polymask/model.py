@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from polymask.errors import GeometryError, LabelError
-from polymask.validation import as_color, as_frame, as_value
+from polymask.validation import Color, as_color, as_frame, as_value
 
 Frame = tuple[int, int]
 Ring = NDArray[np.float64]
@@ -200,7 +200,7 @@ class Label:
 
     name: str
     value: int
-    color: tuple[int, int, int]
+    color: Color
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):

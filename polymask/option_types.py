@@ -7,7 +7,7 @@ from typing import TypedDict
 from polymask.labels.as_label_map import Labels
 from polymask.model import Frame
 from polymask.parallel.shards import Shard
-from polymask.storage.urls import Location
+from polymask.storage.remote.urls import Location
 
 
 class LimitsDict(TypedDict, total=False):

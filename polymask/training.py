@@ -22,8 +22,8 @@ from polymask.labels.label_map import VOID_8, LabelMap, voc_colors
 from polymask.layouts.common.lookup import BACKGROUND
 from polymask.limits import Limits
 from polymask.model import Frame, IndexMask
+from polymask.storage.remote.urls import listed_once, located
 from polymask.storage.source_files import Place
-from polymask.storage.urls import listed_once, located
 
 __all__ = [
     "MaskDataset",

@@ -9,7 +9,9 @@ from typing import Any
 
 from polymask.errors import GeometryError, InputError, LabelError
 
+Color = tuple[int, int, int]  # red, green, blue: 0 to 255 each
 LARGEST_VALUE = 65535
+Json = dict[str, Any]  # an object of JSON that somebody else wrote
 
 
 def whole(value: Any) -> int | None:
@@ -54,7 +56,7 @@ def as_value(what: str, value: Any) -> int:
     return number
 
 
-def as_color(what: str, color: Any) -> tuple[int, int, int]:
+def as_color(what: str, color: Any) -> Color:
     """Red, green and blue; raises `LabelError` unless they are three whole numbers from 0 to 255.
 
     >>> as_color("cat", [128, 0, 0])

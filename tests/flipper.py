@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 from polymask import PolymaskError
-from polymask.storage.local import Root
+from polymask.storage.roots.local import Root
 
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD, RENAME_EXCHANGE of renameat2(2)
 

@@ -22,9 +22,9 @@ from polymask.option_types import ReadingOptionsDict
 from polymask.parallel.progress import Progress, reported
 from polymask.raster import spans_of
 from polymask.raster.geometry import area, outside, repeats, self_contact
+from polymask.storage.remote.urls import Location
 from polymask.storage.safe_names import refuse_collisions, safe_path
 from polymask.storage.source_files import File
-from polymask.storage.urls import Location
 
 FINDING_KINDS = {
     "invalid": "a record that cannot be used; `convert` refuses it, or leaves it out with --skip-invalid",

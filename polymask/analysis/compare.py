@@ -20,7 +20,7 @@ from polymask.model import IndexMask, Skipped
 from polymask.option_types import ReadingOptionsDict
 from polymask.parallel.pool import run_chunks
 from polymask.parallel.progress import Progress, reported
-from polymask.storage.urls import Location, Url, located
+from polymask.storage.remote.urls import Location, Url, located
 
 WORST = 10
 

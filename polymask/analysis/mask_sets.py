@@ -23,10 +23,10 @@ from polymask.model import IndexMask
 from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Painting, Rules
 from polymask.storage.manifest import MANIFEST, read_manifest
-from polymask.storage.object_store import open_root
+from polymask.storage.remote.urls import Location, listed_once, located
+from polymask.storage.roots.object_store import open_root
 from polymask.storage.safe_names import safe_path
 from polymask.storage.source_files import Tree
-from polymask.storage.urls import Location, listed_once, located
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Painting, Rules
 from polymask.parallel.pool import run_chunks
 from polymask.parallel.progress import Progress, reported
-from polymask.storage.urls import Location, located
+from polymask.storage.remote.urls import Location, located
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,9 @@ from polymask.parallel.progress import Progress, reported
 from polymask.provenance.digest import DIGESTS, combined_sha256, kind_of
 from polymask.results import Report
 from polymask.storage.manifest import MANIFEST, read_manifest
-from polymask.storage.object_store import open_root
+from polymask.storage.remote.urls import Location, listed_once, located
+from polymask.storage.roots.object_store import open_root
 from polymask.storage.safe_names import safe_path
-from polymask.storage.urls import Location, listed_once, located
 
 MOST_DIAGNOSED = 20  # each takes some thirty paintings
 MOST_LISTED = 5

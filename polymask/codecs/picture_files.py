@@ -10,9 +10,9 @@ from polymask.codecs.pictures import SUFFIXES, frame_of
 from polymask.errors import InputError, NotFound
 from polymask.limits import Limits
 from polymask.model import Frame
+from polymask.storage.remote.urls import Location
 from polymask.storage.safe_names import safe_path
 from polymask.storage.source_files import File, Place
-from polymask.storage.urls import Location
 
 FOLDERS = ("img", "images", "JPEGImages")  # where tools keep pictures, beside annotations or masks
 

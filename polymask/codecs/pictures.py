@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from polymask.codecs.png import DAMAGE
 from polymask.errors import InputError, PolymaskError
 from polymask.model import Frame
+from polymask.storage.remote.urls import Location
 from polymask.storage.source_files import File
-from polymask.storage.urls import Location
 
 if TYPE_CHECKING:
     from PIL import Image

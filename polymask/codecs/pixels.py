@@ -14,7 +14,7 @@ from polymask.codecs.pictures import SIDEWAYS, opened_picture, orientation_of
 from polymask.errors import InputError, LimitError
 from polymask.limits import Limits
 from polymask.model import Frame
-from polymask.storage.urls import Location
+from polymask.storage.remote.urls import Location
 
 if TYPE_CHECKING:
     from PIL import Image

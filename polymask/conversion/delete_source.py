@@ -21,7 +21,7 @@ from polymask.conversion.dest.deleted import is_deleted
 from polymask.conversion.dest.deletion_journal import (
     BACKUP,
     CALLED_OFF,
-    Deletion,
+    FileDeletion,
     backups_in,
     begin,
     clear_stale,
@@ -41,7 +41,7 @@ from polymask.painting.painting import Painting
 from polymask.provenance.digest import kind_of, record_sha256
 from polymask.results import Report, note_why_polygons_stay
 from polymask.storage.durable import read_whole, replace_file
-from polymask.storage.local import Root
+from polymask.storage.roots.local import Root
 from polymask.storage.safe_names import WORK
 
 EARLIER = Reason("deleted", "which an earlier deletion left there: its mask does not hold it")
@@ -187,7 +187,7 @@ def _clear_stale(plan: Plan) -> None:
     root = plan.sink.root
     assert isinstance(root, Root)
     log, source = read_log(root), _source(plan)
-    backups = (Deletion(source, "", name, plan.source_sha256) for name in backups_in(root))
+    backups = (FileDeletion(source, "", name, plan.source_sha256) for name in backups_in(root))
     clear_stale(root, [*(log.deletions if log else ()), *backups])
 
 

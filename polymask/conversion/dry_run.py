@@ -6,7 +6,7 @@ from polymask.analysis.mask_sets import masks_in
 from polymask.conversion.plan import Plan
 from polymask.report.changes import Changes, preview_of_changes
 from polymask.report.html import Preview
-from polymask.storage.urls import Location, listed_once, located
+from polymask.storage.remote.urls import Location, listed_once, located
 
 
 def preview_of_plan(plan: Plan, dest: Location) -> Preview:

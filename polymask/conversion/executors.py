@@ -26,8 +26,8 @@ from polymask.errors import InputError, SourceChanged, Unavailable
 from polymask.labels.as_label_map import is_path
 from polymask.parallel.dask_cluster import Cluster, lost
 from polymask.parallel.pool import THREADS, in_chunks, spawned
+from polymask.storage.remote.urls import Location, Url, located
 from polymask.storage.source_files import Place
-from polymask.storage.urls import Location, Url, located
 
 Convert = Callable[[Plan, Sequence[int]], Batch]
 

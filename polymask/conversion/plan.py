@@ -41,9 +41,9 @@ from polymask.painting.accounted import Account
 from polymask.painting.label_choice import LabelChoice
 from polymask.painting.painting import Painting, Rules
 from polymask.raster.resize import resized
-from polymask.storage.local import Root
+from polymask.storage.remote.urls import Location, located
+from polymask.storage.roots.local import Root
 from polymask.storage.safe_names import safe_path
-from polymask.storage.urls import Location, located
 
 # Options that a run may change and still be the one that did not finish.
 _ANY_TIME = ("workers", "scheduler", "overwrite", "dry_run", "max_conflict", "max_delete", *LIMITS)

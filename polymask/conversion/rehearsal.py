@@ -9,9 +9,9 @@ from polymask.errors import Denied, FormatError, InputError
 from polymask.formats import Annotations
 from polymask.formats.coco.cutting import is_restorable
 from polymask.storage.durable import lost_links, read_whole
-from polymask.storage.local import Root
+from polymask.storage.remote.urls import Location, Url
+from polymask.storage.roots.local import Root
 from polymask.storage.safe_names import WORK
-from polymask.storage.urls import Location, Url
 
 MOST_BYTES = 4 << 30  # of a file that polygons are taken out of
 PROVABLE = ("index", "binary", "voc")  # the layouts that keep nothing of an image but its own files

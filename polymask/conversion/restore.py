@@ -9,7 +9,7 @@ from pathlib import Path
 from polymask.conversion.dest.deletion_journal import (
     JOURNAL,
     RESTORED,
-    Deletion,
+    FileDeletion,
     Log,
     clear_stale,
     lost_journal,
@@ -22,8 +22,8 @@ from polymask.formats.coco.cutting import is_restorable
 from polymask.model import Skipped
 from polymask.results import Report
 from polymask.storage.durable import lost_links, make_lasting, read_whole, replace_file
-from polymask.storage.local import Root
-from polymask.storage.urls import Location, Url
+from polymask.storage.remote.urls import Location, Url
+from polymask.storage.roots.local import Root
 
 
 def restore_folder(dest: Location, *, dry_run: bool = False) -> Report:
@@ -91,7 +91,7 @@ class _Undo:
                 report.written += changed
                 report.unchanged += not changed
 
-    def _undo(self, deletions: list[Deletion]) -> bool:
+    def _undo(self, deletions: list[FileDeletion]) -> bool:
         """Undo the deletions from one file, the last first; whether that changed anything."""
         if not self.dry_run:
             clear_stale(self.root, deletions)
@@ -110,7 +110,7 @@ class _Undo:
             self._note(deletion)
         return changed
 
-    def _is_all_there(self, deletion: Deletion) -> bool:
+    def _is_all_there(self, deletion: FileDeletion) -> bool:
         """Whether a changed file holds what was to go: it never went, or was merged by hand."""
         backup = self.root.read(deletion.backup) or b""
         if sha256(backup).hexdigest() != deletion.before:
@@ -118,7 +118,7 @@ class _Undo:
         known = _annotations(backup)
         return bool(known) and not known - _annotations(read_whole(Path(deletion.source)))
 
-    def _digest(self, deletions: list[Deletion]) -> str:
+    def _digest(self, deletions: list[FileDeletion]) -> str:
         """The digest of the file as it is; empty where it is gone, after all its deletions were undone."""
         path = Path(deletions[-1].source)
         try:
@@ -129,7 +129,7 @@ class _Undo:
             backup = self.root.path / deletions[-1].backup
             raise NotFound(f"{error}", advice=f"as it was, it is {backup}: copy it there") from None
 
-    def _put_back(self, deletion: Deletion) -> None:
+    def _put_back(self, deletion: FileDeletion) -> None:
         path, backup = Path(deletion.source), self.root.read(deletion.backup)
         if backup is None or sha256(backup).hexdigest() != deletion.before:
             raise ProofError(
@@ -149,7 +149,7 @@ class _Undo:
         for attribute in replace_file(path, backup, temporary=name):
             self.notes.append(f"{path} was put back, but {attribute} could not be kept")
 
-    def _note(self, deletion: Deletion) -> None:
+    def _note(self, deletion: FileDeletion) -> None:
         """Note that a deletion is undone, so that nothing is expected of its file any more."""
         if not (self.dry_run or deletion.undone):
             self.log.note(RESTORED, source=deletion.source, before=deletion.before, after=deletion.after)

@@ -7,8 +7,8 @@ describes it to the platform.
 
 from typing import Any
 
-from polymask.dataloop.client import connect, import_dtlpy
-from polymask.dataloop.run import convert_item
+from polymask.dataloop.jobs.run import convert_item
+from polymask.dataloop.service.client import connect, import_dtlpy
 from polymask.errors import InputError, PolymaskError
 from polymask.results import Report
 
@@ -42,7 +42,7 @@ class ServiceRunner(dl.BaseServiceRunner):  # type: ignore[misc, name-defined]
         progress: Any = None,
     ) -> Any:
         """Convert every item of a dataset that has polygons, and return the dataset."""
-        from polymask.dataloop.run import Dataset, convert_connected
+        from polymask.dataloop.jobs.run import Dataset, convert_connected
         from polymask.dataloop.target import Target
         from polymask.in_place.job import ProvenOptions
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from polymask.codecs.png import decode_rgba
-from polymask.dataloop.client import Client, Json
+from polymask.dataloop.service.client import Client
 from polymask.dataloop.source import DataloopSource
 from polymask.errors import BackendError, FormatError, LimitError
 from polymask.in_place.protocols import Item, Stored
@@ -19,6 +19,7 @@ from polymask.layouts.dataloop import PREFIX, WHITE, binary_annotation
 from polymask.limits import Limits
 from polymask.provenance.claims import Mask, recomputed, values
 from polymask.provenance.digest import kind_of
+from polymask.validation import Color, Json
 
 MOST_MASKS = 50  # in one upload
 MOST_BYTES = 8 << 20
@@ -32,7 +33,7 @@ class DataloopSink:
         self,
         client: Client,
         source: DataloopSource,
-        colors: Mapping[str, tuple[int, int, int]],
+        colors: Mapping[str, Color],
         *,
         limits: Limits | None = None,
     ) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from polymask.codecs.pictures import frame_of_bytes
-from polymask.dataloop.bulk_deletion import DeletionByFilter
-from polymask.dataloop.client import Client, Json
-from polymask.dataloop.responses import part
-from polymask.dataloop.restoring import PuttingBack
+from polymask.dataloop.service.bulk_deletion import DeletionByFilter
+from polymask.dataloop.service.client import Client
+from polymask.dataloop.service.responses import part
+from polymask.dataloop.service.restoring import PuttingBack
 from polymask.errors import GeometryError, InputError, SourceChanged, Unavailable, nearest
 from polymask.formats.dataloop.annotations import annotation_of, instance_of, is_of_frame, is_picture
 from polymask.formats.reading.choice import Choice, origin_of, original_id, sources_of
@@ -22,7 +22,7 @@ from polymask.in_place.protocols import Item, Reading
 from polymask.ledger import Reason
 from polymask.limits import Limits
 from polymask.model import Frame, ImageRecord, Instance, Skipped
-from polymask.validation import whole
+from polymask.validation import Json, whole
 
 MOST_FOLDERS = 10  # told where one is not there
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height

@@ -20,8 +20,8 @@ from polymask.ledger import Ledger
 from polymask.limits import Limits
 from polymask.model import Finding, ImageRecord, Skipped
 from polymask.storage.disk import disk_error
+from polymask.storage.remote.urls import Location, located
 from polymask.storage.source_files import File, Place, Tree
-from polymask.storage.urls import Location, located
 
 FORMATS = {
     "coco": "COCO instances, stuff and results lists: polygons, compressed and uncompressed RLE",

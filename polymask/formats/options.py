@@ -16,8 +16,8 @@ from polymask.ledger import Ledger
 from polymask.limits import LIMITS, Limits
 from polymask.model import ImageRecord
 from polymask.option_types import ReadingOptionsDict
+from polymask.storage.remote.urls import Location, Url, listed_once, located
 from polymask.storage.source_files import Tree
-from polymask.storage.urls import Location, Url, listed_once, located
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

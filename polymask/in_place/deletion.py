@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from polymask.errors import BackendError, PolymaskError, ProofError, SourceChanged
-from polymask.in_place.holdings import Drawn, Holding
+from polymask.in_place.holdings import Drawing, Holding
 from polymask.in_place.journal import Journal
 from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
 from polymask.results import Outcome
@@ -54,7 +54,7 @@ class Deletion:
     journal: Journal
     sleep: Callable[[float], None]
 
-    def run(self, item: Item, reading: Reading, going: Sequence[Drawn], outcome: Outcome) -> None:
+    def run(self, item: Item, reading: Reading, going: Sequence[Drawing], outcome: Outcome) -> None:
         """Delete instances of an item as it was read; `outcome` tells how many went.
 
         Raises `SourceChanged` where somebody changed one meanwhile, which stays, and `ProofError` where
@@ -72,11 +72,11 @@ class Deletion:
         self._see_masks(item, reading, going, outcome)
         self.journal.note("deleted", item.id, ids=ids)
 
-    def _deleted(self, item: Item, going: Sequence[Drawn]) -> list[Drawn]:
+    def _deleted(self, item: Item, going: Sequence[Drawing]) -> list[Drawing]:
         there = self.source.read(item).raw
         return [drawn for drawn in going if drawn.id not in there]
 
-    def _see_them_gone(self, item: Item, reading: Reading, going: Sequence[Drawn]) -> None:
+    def _see_them_gone(self, item: Item, reading: Reading, going: Sequence[Drawing]) -> None:
         for _ in readings(self.sleep):
             raw = self.source.read(item).raw
             remaining = [drawn.id for drawn in going if drawn.id in raw]
@@ -90,7 +90,7 @@ class Deletion:
             f"{item.name}: {len(remaining)} instances were deleted but are still there", advice="run again"
         )
 
-    def _see_masks(self, item: Item, reading: Reading, deleted: Sequence[Drawn], outcome: Outcome) -> None:
+    def _see_masks(self, item: Item, reading: Reading, deleted: Sequence[Drawing], outcome: Outcome) -> None:
         """What was deleted must be in a mask still; where that went meanwhile, put it back."""
         outcome.deleted = len(deleted)
         for _ in readings(self.sleep):
@@ -106,7 +106,7 @@ class Deletion:
             advice=f"{len(lost)} polygons were put back, run again",
         )
 
-    def _in_no_mask(self, item: Item, reading: Reading, deleted: Sequence[Drawn]) -> list[Drawn]:
+    def _in_no_mask(self, item: Item, reading: Reading, deleted: Sequence[Drawing]) -> list[Drawing]:
         sound = [proof for proof in self.sink.proofs(item) if proof.sound]
         fitting = [proof for proof in sound if proof.frame == reading.record.frame]
         holdings = [Holding(proof, reading.present) for proof in fitting]

@@ -15,12 +15,12 @@ from polymask.provenance.digest import geometry_sha256
 from polymask.raster import spans_of
 from polymask.raster.packed import Flat, are_set, flat_of, flat_of_mask, united, unpack
 
-Pixels = dict[
+SourcePixels = dict[
     tuple[str, ...], Flat
 ]  # of sources by their ids: of each alone, or of those that nobody can tell apart
 
 
-class Drawn:
+class Drawing:
     """An instance, and its pixels in a (height, width) frame under any pixel rule."""
 
     def __init__(self, instance: Instance, frame: Frame, details: Mapping[str, Any]) -> None:
@@ -64,11 +64,11 @@ class Holding:
         """The rule that its polygons were drawn by."""
         return str(self.proof.claim["pixel_rule"])
 
-    def holds(self, drawn: Drawn) -> bool:
+    def holds(self, drawn: Drawing) -> bool:
         """Whether it accounts for an instance: id, geometry, details and all its pixels, at least one."""
         return self.tells(drawn) and drawn.paints(self.pixel_rule)
 
-    def tells(self, drawn: Drawn) -> bool:
+    def tells(self, drawn: Drawing) -> bool:
         """Whether it says what an instance is now, and has all its pixels, be they none."""
         proof = self.proof
         source = proof.statements.get(drawn.id)
@@ -82,7 +82,7 @@ class Holding:
             return False  # a rule of another version: drawn anew under ours, it joins the new mask
 
     @cached_property
-    def pixels(self) -> Pixels:
+    def pixels(self) -> SourcePixels:
         """The pixels of what it keeps, by source where its claim tells them apart."""
         return {ids: flat for ids, flat in self._told_apart().items() if self.absorbed & set(ids)}
 
@@ -90,7 +90,7 @@ class Holding:
         """The sources whose pixels cannot be told from those it keeps, apart from those that are known."""
         return {key for ids in self.pixels for key in ids} - self.absorbed - distinct
 
-    def _told_apart(self) -> Pixels:
+    def _told_apart(self) -> SourcePixels:
         mask = self.proof.mask
         if mask is None or not self.absorbed:
             return {}
@@ -117,9 +117,9 @@ class _Packed(msgspec.Struct):
     runs: str
 
 
-def joined_pixels(holdings: list[Holding]) -> Pixels:
+def joined_pixels(holdings: list[Holding]) -> SourcePixels:
     """What several masks keep: where two tell of the same sources, their union."""
-    pixels: Pixels = {}
+    pixels: SourcePixels = {}
     for holding in holdings:
         for ids, flat in holding.pixels.items():
             pixels[ids] = united([pixels[ids], flat]) if ids in pixels else flat

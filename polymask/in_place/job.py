@@ -17,7 +17,7 @@ from polymask.in_place.conservation import Conservation, account, account_failed
 from polymask.in_place.deletion import Allowance, Deletion, readings
 from polymask.in_place.journal import Journal
 from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
-from polymask.in_place.reconcile import Decision, Drawn, decide_all
+from polymask.in_place.reconcile import Decision, Drawing, decide_all
 from polymask.labels.label_map import LabelMap
 from polymask.ledger import NO_PIXEL
 from polymask.limits import Limits
@@ -133,7 +133,7 @@ class ProvenJob:
         self,
         item: Item,
         reading: Reading,
-        drawn: dict[str, list[Drawn]],
+        drawn: dict[str, list[Drawing]],
         decisions: dict[str, Decision],
         outcome: Outcome,
     ) -> dict[str, Decision]:
@@ -155,7 +155,7 @@ class ProvenJob:
         self,
         item: Item,
         reading: Reading,
-        drawn: dict[str, list[Drawn]],
+        drawn: dict[str, list[Drawing]],
         decisions: dict[str, Decision],
         outcome: Outcome,
     ) -> dict[str, Decision]:
@@ -181,21 +181,21 @@ class ProvenJob:
             self.sink.retract(item, proof)
             outcome.retracted += 1
 
-    def _drawn(self, reading: Reading) -> dict[str, list[Drawn]]:
+    def _drawn(self, reading: Reading) -> dict[str, list[Drawing]]:
         """The instances by label, in the record's order."""
         record, only = reading.record, self.options.only
         self.options.limits.check_frame(record.name, record.frame)
         self.options.limits.check_record(record.name, record)
-        by_label: dict[str, list[Drawn]] = {}
+        by_label: dict[str, list[Drawing]] = {}
         for instance in record.instances:
             if not only or instance.label in only:
                 details = reading.details.get(str(instance.id), {})
-                by_label.setdefault(instance.label, []).append(Drawn(instance, record.frame, details))
+                by_label.setdefault(instance.label, []).append(Drawing(instance, record.frame, details))
         return by_label
 
     def _painting(
-        self, item: Item, drawn: dict[str, list[Drawn]], outcome: Outcome
-    ) -> dict[str, list[Drawn]]:
+        self, item: Item, drawn: dict[str, list[Drawing]], outcome: Outcome
+    ) -> dict[str, list[Drawing]]:
         """Those that paint a pixel; no mask holds the others: they stay, and are listed where polygons go."""
         rule = self.options.pixel_rule
         if self.options.delete_source:
@@ -205,7 +205,7 @@ class ProvenJob:
         return {label: [d for d in drawings if d.paints(rule)] for label, drawings in drawn.items()}
 
     def _decide(
-        self, reading: Reading, drawn: dict[str, list[Drawn]], stored: Sequence[Stored]
+        self, reading: Reading, drawn: dict[str, list[Drawing]], stored: Sequence[Stored]
     ) -> dict[str, Decision]:
         return decide_all(
             drawn,
@@ -218,7 +218,7 @@ class ProvenJob:
         )
 
     def _proven(
-        self, item: Item, reading: Reading, drawn: dict[str, list[Drawn]], masks: Sequence[Mask]
+        self, item: Item, reading: Reading, drawn: dict[str, list[Drawing]], masks: Sequence[Mask]
     ) -> dict[str, Decision]:
         """Read back until every mask is there, and decide anew from what is."""
         for _ in readings(self._sleep):
@@ -229,7 +229,7 @@ class ProvenJob:
         labels = _quoted([mask.label for mask in masks])
         raise ProofError(f"{item.name}: the stored mask of {labels} cannot be read back; nothing was deleted")
 
-    def _back_up(self, item: Item, reading: Reading, drawn: dict[str, list[Drawn]]) -> None:
+    def _back_up(self, item: Item, reading: Reading, drawn: dict[str, list[Drawing]]) -> None:
         if self.journal is None:
             raise ProofError("nothing is deleted without a journal")
         ids = [drawing.id for drawings in drawn.values() for drawing in drawings]
@@ -239,7 +239,7 @@ class ProvenJob:
         self,
         item: Item,
         reading: Reading,
-        drawn: dict[str, list[Drawn]],
+        drawn: dict[str, list[Drawing]],
         decisions: dict[str, Decision],
         outcome: Outcome,
     ) -> None:
@@ -250,16 +250,16 @@ class ProvenJob:
             self._allowance.take(len(going), item.name)
             Deletion(self.source, self.sink, self.journal, self._sleep).run(item, reading, going, outcome)
 
-    def _may_delete(self, drawn: dict[str, list[Drawn]]) -> bool:
+    def _may_delete(self, drawn: dict[str, list[Drawing]]) -> bool:
         """Whether the item's polygons are to go; above the limit, its masks do not say that they delete."""
         return self.options.delete_source and self._allowance.suffices(_number(drawn))
 
-    def _would_delete(self, decisions: dict[str, Decision], drawn: dict[str, list[Drawn]]) -> int:
+    def _would_delete(self, decisions: dict[str, Decision], drawn: dict[str, list[Drawing]]) -> int:
         if not self.options.delete_source:
             return 0
         return sum(len(drawn.get(label, ())) for label, decision in decisions.items() if not decision.problem)
 
-    def _count(self, reading: Reading, drawn: dict[str, list[Drawn]], outcome: Outcome) -> None:
+    def _count(self, reading: Reading, drawn: dict[str, list[Drawing]], outcome: Outcome) -> None:
         instances = [drawing.instance for drawings in drawn.values() for drawing in drawings]
         if not instances:
             account(outcome, reading, chosen=0, empty=0)
@@ -281,7 +281,7 @@ def _labels_to_write(decisions: dict[str, Decision]) -> list[str]:
     return [label for label, decision in decisions.items() if decision.write]
 
 
-def _number(drawn: dict[str, list[Drawn]]) -> int:
+def _number(drawn: dict[str, list[Drawing]]) -> int:
     return sum(map(len, drawn.values()))
 
 

@@ -27,13 +27,21 @@ from typing import Any
 
 import numpy as np
 
-from polymask.in_place.holdings import Drawn, Holding, Pixels, joined_pixels, supersedes, without_doubles
+from polymask.in_place.holdings import (
+    Drawing,
+    Holding,
+    SourcePixels,
+    joined_pixels,
+    supersedes,
+    without_doubles,
+)
 from polymask.in_place.protocols import Stored
 from polymask.model import Frame
-from polymask.provenance.claims import Json, Mask, bounded, details_sha256, new_mask
+from polymask.provenance.claims import Mask, bounded, details_sha256, new_mask
 from polymask.raster.packed import set_pixels
+from polymask.validation import Json
 
-__all__ = ["Decision", "Drawn", "decide", "decide_all"]
+__all__ = ["Decision", "Drawing", "decide", "decide_all"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +73,7 @@ class Request:
 
 def decide(
     label: str,
-    drawn: Sequence[Drawn],
+    drawn: Sequence[Drawing],
     stored: Sequence[Stored],
     *,
     frame: Frame,
@@ -96,7 +104,7 @@ def decide(
 
 
 def decide_all(
-    drawn: Mapping[str, Sequence[Drawn]], stored: Sequence[Stored], *, only: frozenset[str], **request: Any
+    drawn: Mapping[str, Sequence[Drawing]], stored: Sequence[Stored], *, only: frozenset[str], **request: Any
 ) -> dict[str, Decision]:
     """The decisions for an item's labels, or some of them; `wanted` as for `decide`."""
     masks: dict[str, list[Stored]] = {label: [] for label in drawn}
@@ -110,7 +118,7 @@ def decide_all(
 
 
 def _with_polygons(
-    request: Request, drawn: Sequence[Drawn], holdings: list[Holding], unique: list[Holding]
+    request: Request, drawn: Sequence[Drawing], holdings: list[Holding], unique: list[Holding]
 ) -> Decision:
     """One mask of all polygons and of all that is kept: a stored one, or a new one."""
     # In one order for everybody, so that two runs at once keep the same mask; and the one that
@@ -147,14 +155,14 @@ def _without(request: Request, holdings: list[Holding], unique: list[Holding]) -
     return _write(bare, [], alike, retract=loose)
 
 
-def _is_right(holding: Holding, drawn: Sequence[Drawn]) -> bool:
+def _is_right(holding: Holding, drawn: Sequence[Drawing]) -> bool:
     """Whether a mask is what is wanted: it holds all polygons as they are, what it keeps, and no more."""
     ids = holding.absorbed | {drawing.id for drawing in drawn}
     return holding.proof.statements.keys() == ids and all(holding.holds(drawing) for drawing in drawn)
 
 
 def _write(
-    request: Request, drawn: Sequence[Drawn], holdings: list[Holding], *, retract: list[Holding]
+    request: Request, drawn: Sequence[Drawing], holdings: list[Holding], *, retract: list[Holding]
 ) -> Decision:
     for holding in holdings:
         if holding.mixed_with({drawing.id for drawing in drawn if holding.tells(drawing)}):
@@ -162,13 +170,13 @@ def _write(
     return Decision(write=_joined(request, drawn, holdings), retract=_proofs(retract))
 
 
-def _joined(request: Request, drawn: Sequence[Drawn], holdings: list[Holding]) -> Mask:
+def _joined(request: Request, drawn: Sequence[Drawing], holdings: list[Holding]) -> Mask:
     """The union of the polygons and of what the masks keep."""
     sources: dict[str, Json] = {}
     for holding in holdings:
         sources |= {key: {**holding.proof.statements[key], "deleted": True} for key in holding.absorbed}
     pixels = joined_pixels(holdings)
-    drawings: Pixels = {(drawing.id,): drawing.flat(request.pixel_rule) for drawing in drawn}
+    drawings: SourcePixels = {(drawing.id,): drawing.flat(request.pixel_rule) for drawing in drawn}
     sources |= {drawing.id: _source(drawing) for drawing in drawn}
     mask = np.zeros(request.frame, bool)
     for flat in (*pixels.values(), *drawings.values()):
@@ -184,7 +192,7 @@ def _joined(request: Request, drawn: Sequence[Drawn], holdings: list[Holding]) -
     )
 
 
-def _source(drawn: Drawn) -> Json:
+def _source(drawn: Drawing) -> Json:
     """What a mask says of an instance."""
     digests = {"sha256": drawn.sha256, "details_sha256": details_sha256(drawn.instance.label, drawn.details)}
     return {"id": drawn.id, **digests, **bounded(drawn.details)}

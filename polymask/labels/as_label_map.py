@@ -5,7 +5,7 @@ from typing import Any, TypeGuard
 
 from polymask.errors import LabelError
 from polymask.labels.label_map import LabelMap
-from polymask.storage.urls import Location, Url
+from polymask.storage.remote.urls import Location, Url
 
 Labels = str | Location | LabelMap | Mapping[str, int] | Iterable[str]
 

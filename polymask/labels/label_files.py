@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from polymask.errors import LabelError
+from polymask.validation import Color
 
-Lines = Sequence[tuple[int, str]]
+NumberedLines = Sequence[tuple[int, str]]
 UNLABELED = ("unlabeled", 0)  # what Cityscapes calls the background
-Color = tuple[int, int, int]
 LONGEST_ID = 9  # digits, and no more than a message can show
 
 
@@ -56,7 +56,7 @@ def parse(text: str) -> LabelRows:
     return _parse_names(lines)
 
 
-def _parse_names(lines: Lines) -> LabelRows:
+def _parse_names(lines: NumberedLines) -> LabelRows:
     """Each name's target is the label it is painted as: itself, or what an arrow points at."""
     targets: dict[str, str] = {}
     for number, line in lines:
@@ -71,7 +71,7 @@ def _parse_names(lines: Lines) -> LabelRows:
     return LabelRows(names=list(targets.values()), aliases=aliases)
 
 
-def _refuse_chains(targets: dict[str, str], lines: Lines) -> None:
+def _refuse_chains(targets: dict[str, str], lines: NumberedLines) -> None:
     for number, line in lines:
         target = targets[line.partition("->")[0].strip()]
         if (last := targets.get(target, target)) != target:

@@ -18,8 +18,8 @@ from polymask.labels.label_files import LabelRows, parse
 from polymask.limits import Limits
 from polymask.model import ImageRecord, Label
 from polymask.storage.disk import disk_error
-from polymask.storage.urls import Location, located
-from polymask.validation import as_value
+from polymask.storage.remote.urls import Location, located
+from polymask.validation import Color, as_value
 
 BACKGROUND_NAMES = frozenset({"_background_", "__background__", "background"})
 VOID_NAMES = frozenset({"__ignore__"})
@@ -42,7 +42,7 @@ def voc_colors(n: int = 256) -> NDArray[np.uint8]:
     return colors
 
 
-def default_color(value: int) -> tuple[int, int, int]:
+def default_color(value: int) -> Color:
     """The VOC color of a value; above 255 the palette starts over at 1.
 
     >>> default_color(1)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from polymask.errors import unknown
 from polymask.labels.label_map import LabelMap
 from polymask.model import IndexMask
+from polymask.validation import Color
 
-Color = tuple[int, int, int]
 PALETTES = {
     "safe": "Okabe and Ito's colors, told apart under any color blindness; shades beyond eight labels",
     "voc": "the label map's own colors: PASCAL VOC's, unless a --labels file says otherwise",

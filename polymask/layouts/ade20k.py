@@ -11,7 +11,7 @@ from functools import partial
 
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import (
     BACKGROUND,
     ID2LABEL,
@@ -33,7 +33,7 @@ from polymask.layouts.common.read_back import (
 )
 from polymask.layouts.common.splits import lines
 from polymask.painting.painting import Painting
-from polymask.storage.urls import Location, in_order
+from polymask.storage.remote.urls import Location, in_order
 
 IMAGES = "images"
 INDEX = True
@@ -41,7 +41,7 @@ TABLE = "objectInfo.txt"
 REDUCED = "id2label_reduced.json"
 SPLITS = {"train": "training", "val": "validation", "test": "testing"}
 
-FACTS = Facts(
+FACTS = LayoutFacts(
     title="ADE20K",
     source="the SceneParsing benchmark (CSAILVision/sceneparsing)",
     files=(

@@ -9,7 +9,7 @@ from polymask.codecs.painted_png import encode
 from polymask.errors import InputError, LabelError
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import painted
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, stored_labels
 from polymask.layouts.common.splits import split_lists
@@ -21,7 +21,7 @@ from polymask.storage.safe_names import refuse_collisions, safe_path
 IMAGES = "images"
 INDEX = False
 
-FACTS = Facts(
+FACTS = LayoutFacts(
     title="One mask a label",
     source="polymask's own",
     files=(

@@ -18,7 +18,7 @@ from polymask.codecs.painted_png import encode_colors
 from polymask.errors import FormatError, LabelError
 from polymask.labels.label_map import VOID_8, LabelMap, voc_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import BACKGROUND, require_one_line
 from polymask.layouts.common.read_back import (
     Folder,
@@ -33,14 +33,15 @@ from polymask.layouts.common.read_back import (
 from polymask.layouts.common.splits import lines
 from polymask.model import IndexMask, Label
 from polymask.painting.painting import Painting
-from polymask.storage.urls import Location
+from polymask.storage.remote.urls import Location
+from polymask.validation import Color
 
 IMAGES = "{split}"
 INDEX = True
 TABLE = "label_colors.txt"
-VOID_COLOR: tuple[int, int, int] = tuple(voc_colors()[VOID_8].tolist())
+VOID_COLOR: Color = tuple(voc_colors()[VOID_8].tolist())
 
-FACTS = Facts(
+FACTS = LayoutFacts(
     title="CamVid",
     source="Brostow et al., label_colors.txt; SegNet's pairs; Kaggle's class_dict.csv",
     files=(
@@ -60,8 +61,6 @@ FACTS = Facts(
     "label_colors.txt numbers the labels from 1.",
     shown="label_colors.txt",
 )
-
-Color = tuple[int, int, int]
 
 
 def check(options: LayoutOptions) -> None:

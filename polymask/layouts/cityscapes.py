@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from polymask.codecs.painted_png import encode, encode_colors
 from polymask.errors import LabelError, LimitError
-from polymask.labels.cityscapes import CITYSCAPES, IGNORED, KNOWN, UNLABELED, Row
+from polymask.labels.cityscapes import CITYSCAPES, IGNORED, KNOWN, UNLABELED, CityscapesClass
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import (
     BACKGROUND,
     ID2LABEL,
@@ -38,16 +38,17 @@ from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask, Label
 from polymask.painting.painting import Painting
 from polymask.raster.painted import PaintedSpans, mapped
+from polymask.validation import Color
 
 IMAGES = "leftImg8bit"
 INDEX = True
-KINDS = ("labelIds", "labelTrainIds", "color", "instanceIds")
+MASK_KINDS = ("labelIds", "labelTrainIds", "color", "instanceIds")
 MOST_ID = 64  # 65 · 1000 is beyond 16 bits
 MOST_INSTANCES = 1000
 TRAIN_IDS = "id2label_trainIds.json"
 _NAMED = re.compile(r"(?P<city>[A-Za-z-]+)_\d+_\d+$")
 
-FACTS = Facts(
+FACTS = LayoutFacts(
     title="Cityscapes",
     source="cityscapesScripts: helpers/labels.py, json2labelImg, json2instanceImg",
     files=(
@@ -90,7 +91,7 @@ class _Table(NamedTuple):
 
     ids: dict[int, int]
     train_ids: dict[int, int]
-    colors: dict[int, tuple[int, int, int]]
+    colors: dict[int, Color]
     counted: frozenset[int]
 
 
@@ -121,7 +122,7 @@ def table_of(label_map: LabelMap, *, official: bool) -> _Table:
     )
 
 
-def _official_rows(label_map: LabelMap) -> dict[int, Row]:
+def _official_rows(label_map: LabelMap) -> dict[int, CityscapesClass]:
     """Of the labels that have an id there; the others are unlabeled."""
     return {
         label.value: KNOWN[label.name]
@@ -130,9 +131,12 @@ def _official_rows(label_map: LabelMap) -> dict[int, Row]:
     }
 
 
-def _rows(label_map: LabelMap) -> dict[int, Row]:
+def _rows(label_map: LabelMap) -> dict[int, CityscapesClass]:
     labels = in_value_order(label_map)
-    return {label.value: Row(label.value, n, label.color, instances=True) for n, label in enumerate(labels)}
+    return {
+        label.value: CityscapesClass(label.value, n, label.color, instances=True)
+        for n, label in enumerate(labels)
+    }
 
 
 def _table(options: LayoutOptions) -> _Table:
@@ -189,7 +193,7 @@ def picture(name: str, options: LayoutOptions) -> str:
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
     """labelIds, labelTrainIds, color, and instanceIds where they fit."""
     folder, identity = place(name, options)
-    kinds = KINDS if _fits(_table(options)) else KINDS[:-1]
+    kinds = MASK_KINDS if _fits(_table(options)) else MASK_KINDS[:-1]
     return tuple(f"gtFine/{folder}/{identity}_gtFine_{kind}.png" for kind in kinds)
 
 

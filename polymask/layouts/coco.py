@@ -14,7 +14,7 @@ import numpy as np
 from polymask.errors import FormatError
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import ID2LABEL, id2label, painted
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, stored_labels
 from polymask.layouts.common.splits import split_lists
@@ -31,7 +31,7 @@ INDEX = False
 FILE = "annotations.json"
 SOURCE_ORDER = True
 
-FACTS = Facts(
+FACTS = LayoutFacts(
     title="COCO, one annotation a label",
     source="cocodataset.org, Data format",
     files=(

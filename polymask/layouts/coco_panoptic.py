@@ -19,7 +19,7 @@ from polymask.codecs.painted_png import encode_colors
 from polymask.errors import FormatError, LimitError, NotFound
 from polymask.labels.label_map import LabelMap, unknown_label
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import ID2LABEL, id2label, without_void
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, stored_labels
 from polymask.layouts.common.splits import split_lists
@@ -27,8 +27,9 @@ from polymask.model import IndexMask, Label
 from polymask.painting.painting import Painting
 from polymask.raster.painted import PaintedSpans
 from polymask.storage.manifest import MANIFEST
+from polymask.storage.remote.urls import Location
 from polymask.storage.safe_names import safe_path
-from polymask.storage.urls import Location
+from polymask.validation import Color
 
 IMAGES = "images"
 INDEX = True
@@ -37,7 +38,7 @@ FOLDER = "panoptic"
 CATEGORIES = "panoptic_categories.json"
 MOST_SEGMENTS = 65535
 
-FACTS = Facts(
+FACTS = LayoutFacts(
     title="COCO panoptic",
     source="cocodataset.org, Data format, panoptic segmentation",
     files=(
@@ -194,7 +195,7 @@ class _Image(msgspec.Struct):
 class _Category(msgspec.Struct):
     id: int
     name: str
-    color: tuple[int, int, int] | None = None
+    color: Color | None = None
 
 
 class _Document(msgspec.Struct):

@@ -13,7 +13,7 @@ from polymask.codecs.painted_png import encode
 from polymask.errors import LabelError
 from polymask.labels.label_map import VOID_8, LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import (
     ID2LABEL,
     id2label,
@@ -38,14 +38,14 @@ from polymask.layouts.common.splits import lines, split_lists
 from polymask.model import IndexMask
 from polymask.painting.painting import Painting
 from polymask.raster.painted import mapped
-from polymask.storage.urls import Location
+from polymask.storage.remote.urls import Location
 
 IMAGES = "images"
 INDEX = True
 TABLE = "labels.txt"
 UNLABELED = 255
 
-FACTS = Facts(
+FACTS = LayoutFacts(
     title="COCO-Stuff pixel maps",
     source="nightrome/cocostuff",
     files=(

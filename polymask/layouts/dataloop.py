@@ -16,7 +16,7 @@ import numpy as np
 from polymask.codecs.png import decode_rgba, encode_rgba
 from polymask.errors import FormatError, InputError, LimitError
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import painted
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, stored_labels
 from polymask.layouts.common.splits import split_lists
@@ -29,13 +29,14 @@ from polymask.provenance.digest import DIGESTS, geometry_sha256
 from polymask.raster.mask_digest import mask_sha256
 from polymask.raster.painted import scan
 from polymask.raster.spans import merge, paint
+from polymask.validation import Color
 
 IMAGES = "items"
 INDEX = False
 PREFIX = "data:image/png;base64,"
 WHITE = (255, 255, 255)
 
-FACTS = Facts(
+FACTS = LayoutFacts(
     title="Dataloop annotation JSON",
     source="Dataloop's documentation, “Image annotation - JSON”; dtlpy's `Segmentation`",
     files=(
@@ -120,7 +121,7 @@ def _is_polygon_of(row: Any, ids: Container[str]) -> bool:
     return isinstance(row, dict) and row.get("type") == "segment" and str(row.get("id")) in ids
 
 
-def binary_annotation(mask: Mask, color: tuple[int, int, int]) -> dict[str, Any]:
+def binary_annotation(mask: Mask, color: Color) -> dict[str, Any]:
     """A mask as the platform's annotation JSON."""
     png = encode_rgba(mask.mask, color)
     return {

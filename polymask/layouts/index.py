@@ -10,7 +10,7 @@ from dataclasses import replace
 from polymask.codecs.painted_png import encode
 from polymask.labels.label_map import VOID_16
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import gray_mask
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, png_folder
 from polymask.layouts.common.splits import split_lists
@@ -19,7 +19,7 @@ from polymask.painting.painting import Painting
 IMAGES = "images"
 INDEX = True
 
-FACTS = Facts(
+FACTS = LayoutFacts(
     title="Index masks",
     source="polymask's own",
     files=(

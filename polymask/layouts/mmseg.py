@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import classes_to, gray_mask, palette_of, require_8_bits
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_by_split, png_folder
 from polymask.painting.painting import Painting
@@ -19,7 +19,7 @@ from polymask.painting.painting import Painting
 IMAGES = "img_dir/{split}"
 INDEX = True
 
-FACTS = Facts(
+FACTS = LayoutFacts(
     title="mmsegmentation",
     source="mmsegmentation 1.x, Prepare datasets, LoadAnnotations",
     files=(

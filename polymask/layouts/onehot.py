@@ -20,7 +20,7 @@ from polymask.codecs.zip import zipped
 from polymask.errors import FormatError, LimitError
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import names_by_value
 from polymask.layouts.common.read_back import (
     Folder,
@@ -38,7 +38,7 @@ IMAGES = "images"
 INDEX = True
 _STRIP = 1 << 22  # bytes that are packed together
 
-FACTS = Facts(
+FACTS = LayoutFacts(
     title="One-hot archives",
     source="NumPy, savez_compressed",
     files=(

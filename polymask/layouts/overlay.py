@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from polymask.codecs.pixels import upright
 from polymask.codecs.png import decode_color, encode_color, encode_color_strips
 from polymask.errors import InputError
-from polymask.labels.palettes import Color, colored, label_colors
+from polymask.labels.palettes import colored, label_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below
 from polymask.model import Frame, IndexMask
 from polymask.painting.painting import Painting
 from polymask.provenance.digest import PixelDigest
 from polymask.raster.painted import fill
+from polymask.validation import Color
 
 IMAGES = "images"
 INDEX = True
@@ -34,7 +35,7 @@ STRIP_PIXELS = 1 << 17  # that are blended together: some 70 bytes each
 
 Pixels = NDArray[np.uint8]
 
-FACTS = Facts(
+FACTS = LayoutFacts(
     title="Overlays",
     source="polymask's own",
     files=(
@@ -102,9 +103,7 @@ def _rows(painting: Painting, top: int, bottom: int) -> tuple[IndexMask, NDArray
     return index, painting.owners(top, bottom)
 
 
-def blended(
-    below: Pixels, mask: IndexMask, owners: NDArray[np.int32], colors: dict[int, tuple[int, int, int]]
-) -> Pixels:
+def blended(below: Pixels, mask: IndexMask, owners: NDArray[np.int32], colors: dict[int, Color]) -> Pixels:
     """(height, width, 3) uint8: colors over a picture where the mask has any, pure along outlines.
 
     An outline is where another instance, or none, is on top one pixel to the right or below, on the

@@ -13,7 +13,7 @@ from polymask.codecs.painted_png import encode
 from polymask.errors import LabelError
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, voc_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import require_8_bits
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, png_folder
 from polymask.layouts.common.splits import by_split, lines
@@ -23,7 +23,7 @@ IMAGES = "JPEGImages"
 INDEX = True
 LABELMAP = "labelmap.txt"
 
-FACTS = Facts(
+FACTS = LayoutFacts(
     title="PASCAL VOC",
     source="PASCAL VOC 2012 development kit; CVAT for labelmap.txt",
     files=(

@@ -12,7 +12,7 @@ from functools import partial
 
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import classes_to, gray_mask, require_8_bits
 from polymask.layouts.common.read_back import (
     Folder,
@@ -26,13 +26,13 @@ from polymask.layouts.common.read_back import (
 )
 from polymask.layouts.common.splits import by_split, lines
 from polymask.painting.painting import Painting
-from polymask.storage.urls import Location, in_order
+from polymask.storage.remote.urls import Location, in_order
 
 IMAGES = "images/{split}"
 INDEX = True
 FILE = "data.yaml"
 
-FACTS = Facts(
+FACTS = LayoutFacts(
     title="YOLO semantic segmentation",
     source="docs.ultralytics.com/datasets/semantic, PNG mask format",
     files=(

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from polymask.errors import Unavailable
-from polymask.storage.connections import is_connected
+from polymask.storage.remote.connections import is_connected
 
 T = TypeVar("T")
 U = TypeVar("U")

@@ -19,8 +19,7 @@ from polymask._version import __version__
 from polymask.model import BoolMask
 from polymask.provenance.digest import DIGESTS, WRITTEN, kind_of
 from polymask.raster.packed import Flat, pack
-
-Json = dict[str, Any]
+from polymask.validation import Json
 
 LONGEST = 1024  # characters of a description, or of a user's metadata, that a claim repeats
 _FREE = ("description", "user")  # of any length

@@ -37,8 +37,8 @@ from polymask.report.shots import (
     within,
 )
 from polymask.report.survey import ImageFacts, Survey, open_survey
-from polymask.storage.local import Root
-from polymask.storage.urls import located
+from polymask.storage.remote.urls import located
+from polymask.storage.roots.local import Root
 
 LIMIT = 1200  # images that a phone still scrolls through
 MAX_MB = 24.0

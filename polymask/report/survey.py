@@ -23,7 +23,7 @@ from polymask.painting.painting import Painting, Rules
 from polymask.raster.resize import resized
 from polymask.raster.spans import paint
 from polymask.report.thumbnails import ReportPictures
-from polymask.storage.urls import Location
+from polymask.storage.remote.urls import Location
 
 View = tuple[ImageRecord, IndexMask, NDArray[np.bool_] | None]
 _BLOCK = 1 << 22  # pixels that are counted together

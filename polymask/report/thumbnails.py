@@ -14,8 +14,8 @@ from polymask.errors import InputError
 from polymask.formats import Annotations
 from polymask.layouts import stem
 from polymask.model import Frame
+from polymask.storage.remote.urls import Location
 from polymask.storage.source_files import Place
-from polymask.storage.urls import Location
 
 # (longest side, JPEG quality), from what a big screen shows to a postage stamp
 SIZES = (

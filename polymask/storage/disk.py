@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
-from polymask.storage.urls import Location, Url
+from polymask.storage.remote.urls import Location, Url
 
 
 def disk_error(error: OSError, path: str | Location) -> BackendError:

@@ -9,8 +9,8 @@ import msgspec
 
 from polymask.errors import FormatError
 from polymask.storage.disk import disk_error
-from polymask.storage.local import Root
-from polymask.storage.object_store import ObjectRoot
+from polymask.storage.roots.local import Root
+from polymask.storage.roots.object_store import ObjectRoot
 
 MANIFEST = "manifest.jsonl"
 IN_MEMORY = 1 << 26  # bytes of lines

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from polymask.errors import FormatError, InputError, NotFound
 from polymask.limits import Limits
+from polymask.storage.remote.urls import Location, Url, listed_once, name_below
 from polymask.storage.safe_names import safe_path
-from polymask.storage.urls import Location, Url, listed_once, name_below
 
 if TYPE_CHECKING:
     import zipfile

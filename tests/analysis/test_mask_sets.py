@@ -12,7 +12,7 @@ from polymask import InputError
 from polymask.analysis.compare import compare
 from polymask.analysis.stats import stats
 from polymask.report.html import preview
-from polymask.storage import urls
+from polymask.storage.remote import urls
 from polymask.training import MaskDataset
 
 SAMPLE = "fixtures/shapes/instances.json"

@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image
 
 from polymask.dataloop.emulator import Emulator, fake_token, point_sdk_at
-from polymask.dataloop.run import convert_in_place
+from polymask.dataloop.jobs.run import convert_in_place
 from polymask.in_place.job import ProvenOptions
 from tests.dataloop.fault_campaign import folder
 from tests.dataloop.home import private_home

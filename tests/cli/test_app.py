@@ -182,7 +182,7 @@ def test_formats_lists_the_tables(polymask_command: Run) -> None:
 
 def test_two_runs_on_one_dest_are_exit_4(polymask_command: Run, tmp_path: Path) -> None:
     """The second says who holds it."""
-    from polymask.storage.local import Root
+    from polymask.storage.roots.local import Root
 
     with Root(tmp_path).run({}):
         done = polymask_command("convert", SAMPLE, tmp_path, "--overwrite")

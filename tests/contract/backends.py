@@ -13,7 +13,7 @@ import numpy as np
 
 from polymask import convert, restore
 from polymask.codecs.png import decode_png
-from polymask.dataloop.client import connect
+from polymask.dataloop.service.client import connect
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
 from polymask.in_place.job import ProvenJob, ProvenOptions

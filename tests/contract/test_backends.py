@@ -103,7 +103,7 @@ def test_a_damaged_mask_proves_nothing(place: Place, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("count", [0, 1, 25])
 def test_any_number_of_items(place: Place, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """None, one, and more than fit a page."""
-    monkeypatch.setattr("polymask.dataloop.client.PAGE", 7)
+    monkeypatch.setattr("polymask.dataloop.service.client.PAGE", 7)
     for number in range(count):
         place.add(f"{number:02}.png", [DOG])
     if not count:

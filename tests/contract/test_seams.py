@@ -110,7 +110,7 @@ def test_the_list_is_complete_before_the_first_deletion(
     seamed: Any, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     """Deleting while going through it skips nobody, on whichever page."""
-    monkeypatch.setattr("polymask.dataloop.client.PAGE", 7)
+    monkeypatch.setattr("polymask.dataloop.service.client.PAGE", 7)
     for number in range(count):
         seamed.add(f"{number:02}.png", [DOG])
     seen = []

@@ -33,8 +33,8 @@ from polymask.formats import Annotations, open_annotations
 from polymask.painting.painting import Painting
 from polymask.storage import durable
 from polymask.storage.durable import make_lasting, replace_file
-from polymask.storage.local import Root
-from polymask.storage.urls import Location, located
+from polymask.storage.remote.urls import Location, located
+from polymask.storage.roots.local import Root
 from tests.conftest import coco, square, tree
 
 Write = Callable[..., Path]

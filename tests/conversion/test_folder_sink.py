@@ -21,7 +21,7 @@ from polymask.codecs.png import encode_png, same_picture
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.plan import make_plan
 from polymask.conversion.run import run_plan
-from polymask.storage.local import Root
+from polymask.storage.roots.local import Root
 from tests.conftest import ROOT, SAMPLE, coco, tree
 
 Write = Callable[..., Path]
@@ -99,7 +99,7 @@ def test_other_labels_never_leave_old_values_beside_new_ones(tmp_path: Path) -> 
 def killed_at_the_end(out: Path) -> None:
     """A run that dies when everything is written, before it takes its note away."""
     program = (
-        "import os; from polymask import convert; from polymask.storage.local import Root\n"
+        "import os; from polymask import convert; from polymask.storage.roots.local import Root\n"
         "Root.remove = lambda self, relative: os._exit(9)\n"
         f"convert({str(SAMPLE)!r}, {str(out)!r})"
     )

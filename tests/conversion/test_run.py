@@ -22,7 +22,7 @@ from polymask.conversion.run import run_plan
 from polymask.formats import open_annotations
 from polymask.layouts import Drawn
 from polymask.raster.mask_digest import mask_sha256
-from polymask.storage.local import Root
+from polymask.storage.roots.local import Root
 from tests.conftest import SAMPLE, coco, square, tree
 from tests.support.oracles import drawn
 

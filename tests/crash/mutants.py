@@ -13,7 +13,7 @@ from typing import Any
 
 from polymask.conversion import delete_source as removal
 from polymask.conversion.dest.deletion_journal import BACKUP, JOURNAL
-from polymask.storage import local as files
+from polymask.storage.roots import local as files
 
 FORGETFUL = {
     "no fsync of files below DEST": ("_write_new", "file"),

@@ -26,7 +26,7 @@ from polymask import PolymaskError, convert, restore
 from polymask.codecs.png import decode_png
 from polymask.conversion.dest.deletion_journal import BACKUP, JOURNAL
 from polymask.errors import FormatError, Locked, NotFound
-from polymask.storage.local import Root
+from polymask.storage.roots.local import Root
 from tests.conftest import square
 from tests.crash.workload import LAYOUTS, Scene, is_polygon, mask_name, shown
 from tests.support.campaign_table import Tally, Verdict, tallied

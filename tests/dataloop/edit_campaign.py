@@ -28,7 +28,7 @@ import numpy as np
 from polymask import rasterize
 from polymask.codecs.png import decode_rgba
 from polymask.dataloop.emulator import AuditEntry, Emulator, Fault
-from polymask.dataloop.restoring import original_id
+from polymask.dataloop.service.restoring import original_id
 from polymask.dataloop.sink import png_of
 from polymask.errors import PolymaskError
 from polymask.layouts.dataloop import PREFIX

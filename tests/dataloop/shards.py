@@ -32,7 +32,7 @@ from tests.dataloop.world import URL, World, backed_up, expected, faults_of_orde
 TEAM = f"""
 import os, sys
 import dtlpy
-from polymask.dataloop.run import convert_in_place
+from polymask.dataloop.jobs.run import convert_in_place
 from polymask.in_place.job import ProvenOptions
 from polymask.parallel.shards import Shard
 for line in sys.stdin:

@@ -8,9 +8,9 @@ import pytest
 
 import polymask
 from polymask import InputError
-from polymask.dataloop import run
-from polymask.dataloop.download import annotations_of
 from polymask.dataloop.emulator import Emulator
+from polymask.dataloop.jobs import run
+from polymask.dataloop.jobs.download import annotations_of
 from polymask.formats import Annotations, ReadOptions, open_annotations
 from polymask.formats.reading.choice import Choice, Origin, origin_of
 from polymask.in_place.job import ProvenOptions

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from polymask.dataloop import client as client_module
-from polymask.dataloop.client import ALL_WAITS, ATTEMPTS, LONGEST_WAIT, Client, connect
-from polymask.dataloop.colors import parse_color
 from polymask.dataloop.emulator import Fault, fake_token
-from polymask.dataloop.recipe import Recipe
+from polymask.dataloop.service import client as client_module
+from polymask.dataloop.service.client import ALL_WAITS, ATTEMPTS, LONGEST_WAIT, Client, connect
+from polymask.dataloop.service.colors import parse_color
+from polymask.dataloop.service.recipe import Recipe
 from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
 from tests.dataloop.conftest import Harbor, polygon
 

@@ -17,8 +17,8 @@ from PIL import Image
 import polymask
 from polymask import FormatError, InputError, label_masks
 from polymask.codecs.png import decode_rgba, encode_rgba
-from polymask.dataloop import run, verification
-from polymask.dataloop.download import annotations_of
+from polymask.dataloop.jobs import run, verification
+from polymask.dataloop.jobs.download import annotations_of
 from polymask.dataloop.sink import png_of
 from polymask.formats import Annotations, ReadOptions, open_annotations
 from polymask.formats.reading.choice import Choice

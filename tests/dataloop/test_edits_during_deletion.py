@@ -13,9 +13,9 @@ from unittest.mock import patch
 
 import pytest
 
-from polymask.dataloop import bulk_deletion as deletion
-from polymask.dataloop.client import Client
 from polymask.dataloop.emulator import Fault
+from polymask.dataloop.service import bulk_deletion as deletion
+from polymask.dataloop.service.client import Client
 from polymask.errors import ProofError, SourceChanged
 from polymask.in_place.journal import Journal
 from tests.dataloop import edit_campaign as campaign

@@ -8,8 +8,8 @@ from types import ModuleType
 
 import pytest
 
-from polymask.dataloop.client import ALL_WAITS
 from polymask.dataloop.emulator import KINDS
+from polymask.dataloop.service.client import ALL_WAITS
 from tests.dataloop.fault_campaign import FAULTS, applies, disturbed, undisturbed
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polymask.dataloop import client as client_module
-from polymask.dataloop import run
 from polymask.dataloop.emulator import Fault
+from polymask.dataloop.jobs import run
+from polymask.dataloop.service import client as client_module
 from polymask.raster import KERNEL
 from tests.dataloop.conftest import png
 from tests.dataloop.world import (

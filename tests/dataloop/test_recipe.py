@@ -8,8 +8,8 @@ import pytest
 import polymask
 from polymask import InputError
 from polymask.codecs.png import decode_color
-from polymask.dataloop import run
-from polymask.dataloop.recipe import Recipe
+from polymask.dataloop.jobs import run
+from polymask.dataloop.service.recipe import Recipe
 from polymask.dataloop.sink import png_of
 from polymask.results import Report
 from tests.dataloop.test_download import ontology, root

@@ -20,11 +20,11 @@ PROGRAM = f"""
 import logging, sys, traceback
 from pathlib import Path
 logging.basicConfig(level="DEBUG", stream=sys.stderr)
-from polymask.dataloop.run import convert_in_place, restore
+from polymask.dataloop.jobs.run import convert_in_place, restore_dataset
 from polymask.in_place.job import ProvenOptions
 for step in (
     lambda: convert_in_place("{URL}", ProvenOptions(delete_source=True)),
-    lambda: restore("{URL}"),
+    lambda: restore_dataset("{URL}"),
     lambda: convert_in_place("dataloop://boats/nowhere", ProvenOptions(delete_source=True)),
 ):
     try:
@@ -111,7 +111,7 @@ def test_without_a_login_dtlpys_files_are_private(tmp_path: Path) -> None:
     program = """
 import os
 os.umask(0)
-from polymask.dataloop.client import connect
+from polymask.dataloop.service.client import connect
 connect()
 """
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(ROOT)}
@@ -136,7 +136,8 @@ def test_the_users_own_dtlpy_is_used_as_it_is(tmp_path: Path, own: str) -> None:
         (folder / "cookie.json").write_text(cookie("http://127.0.0.1:9/api/v1"))
     else:
         environment["DATALOOP_PATH"] = str(folder)
-    program = "from polymask.dataloop.client import import_dtlpy as i; print(i().client_api.cookie_io.COOKIE)"
+    imports = "from polymask.dataloop.service.client import import_dtlpy"
+    program = f"{imports}; print(import_dtlpy().client_api.cookie_io.COOKIE)"
     done = subprocess.run(
         [sys.executable, "-c", program],
         env=environment,

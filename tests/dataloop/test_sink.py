@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from polymask.dataloop import sink as sink_module
-from polymask.dataloop.client import connect
 from polymask.dataloop.emulator import Fault
+from polymask.dataloop.service.client import connect
 from polymask.dataloop.sink import DataloopSink, batches, claim_of, png_of
 from polymask.dataloop.source import DataloopSource
 from polymask.errors import BackendError, FormatError

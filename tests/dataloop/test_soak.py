@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from polymask.dataloop.client import connect
+from polymask.dataloop.service.client import connect
 from polymask.in_place.journal import Journal
 from tests.dataloop.soak import LongWatch, soak
 from tests.dataloop.world import BESIDE, RING_WITH_HOLE, World

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from polymask.dataloop.client import connect
 from polymask.dataloop.emulator import Fault
-from polymask.dataloop.restoring import original_id, posted
-from polymask.dataloop.run import read_query
+from polymask.dataloop.jobs.run import read_query
+from polymask.dataloop.service.client import connect
+from polymask.dataloop.service.restoring import original_id, posted
 from polymask.dataloop.source import DataloopItem, DataloopSource, details_of, etag_of
 from polymask.dataloop.target import Target, is_dataloop
 from polymask.errors import BackendError, InputError, NotFound, SourceChanged

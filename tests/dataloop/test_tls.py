@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from polymask import Unavailable
-from polymask.dataloop import client as client_module
-from polymask.dataloop.client import Client
 from polymask.dataloop.emulator import fake_token
+from polymask.dataloop.service import client as client_module
+from polymask.dataloop.service.client import Client
 
 
 def certificate(folder: Path) -> Path:

@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from polymask.dataloop import run
+from polymask.dataloop.jobs import run
 from polymask.in_place.job import ProvenOptions
 from tests.dataloop.test_interruptions import ALL, everything
 from tests.dataloop.world import URL, Watch, World, expected, same_masks

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from polymask import rasterize
-from polymask.dataloop import run
+from polymask.dataloop.jobs import run
 from polymask.errors import InputError
 from polymask.formats import open_annotations
 from polymask.in_place.job import ProvenOptions

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from polymask.dataloop import run, verification
+from polymask.dataloop.jobs import run, verification
 from polymask.errors import LimitError
 from polymask.limits import Limits
 from polymask.results import Report
@@ -133,7 +133,7 @@ def test_a_mask_that_is_gone_with_its_polygons_is_told(
         f"Polygons whose mask is gone: `polymask restore {URL}` puts them back, from the journal."
     ]
     with world.connected():
-        run.restore(URL)
+        run.restore_dataset(URL)
     assert examined(world).failures == []
     world.convert(delete_source=False)
     assert examined(world).failures == []

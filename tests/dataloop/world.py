@@ -12,10 +12,10 @@ import numpy as np
 
 from polymask import rasterize
 from polymask.codecs.png import decode_rgba, encode_rgba
-from polymask.dataloop import client as client_module
-from polymask.dataloop import run
-from polymask.dataloop.client import Client, connect
 from polymask.dataloop.emulator import Emulator, fake_token, point_sdk_at
+from polymask.dataloop.jobs import run
+from polymask.dataloop.service import client as client_module
+from polymask.dataloop.service.client import Client, connect
 from polymask.dataloop.sink import png_of
 from polymask.in_place.job import ProvenOptions
 from polymask.model import BoolMask, Frame, Polygon
@@ -120,7 +120,7 @@ class World:
 
     def restore(self, journal: Path, *, dry_run: bool = False) -> Report:
         with self.connected():
-            return run.restore(URL, journal=journal, dry_run=dry_run)
+            return run.restore_dataset(URL, journal=journal, dry_run=dry_run)
 
     def of_type(self, kind: str, item_id: str | None = None) -> list[Json]:
         return [one for one in self.emulator.annotations(item_id) if one["type"] == kind]

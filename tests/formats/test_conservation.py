@@ -13,7 +13,7 @@ from polymask import PolymaskError, convert, label_masks
 from polymask.formats import FORMATS, Annotations, ReadOptions, open_annotations
 from polymask.formats.reading import content
 from polymask.ledger import BOX, Ledger
-from polymask.storage.urls import located
+from polymask.storage.remote.urls import located
 from tests.formats.kinds import SCENES
 from tests.formats.scenes import Images, Scene
 from tests.support.formats import FIXTURES, written

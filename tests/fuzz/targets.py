@@ -20,19 +20,19 @@ from polymask.analysis.verify import verify_folder
 from polymask.codecs.pictures import frame_of_bytes
 from polymask.codecs.png import decode_color, decode_rgba, encode_color, encode_rgba
 from polymask.conversion.restore import restore_folder
-from polymask.dataloop.client import Client
-from polymask.dataloop.download import annotations_of
-from polymask.dataloop.recipe import Recipe
-from polymask.dataloop.responses import as_json, is_page, refusal
-from polymask.dataloop.run import Dataset
+from polymask.dataloop.jobs.download import annotations_of
+from polymask.dataloop.jobs.run import Dataset
+from polymask.dataloop.service.client import Client
+from polymask.dataloop.service.recipe import Recipe
+from polymask.dataloop.service.responses import as_json, is_page, refusal
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopItem, DataloopSource
 from polymask.dataloop.target import Target as Place
 from polymask.formats import FORMATS, Annotations, ReadOptions, open_annotations
 from polymask.in_place.journal import Journal
 from polymask.labels.label_map import from_text
-from polymask.storage.local import Root
 from polymask.storage.manifest import read_manifest
+from polymask.storage.roots.local import Root
 from tests.fuzz import kernels, tables
 from tests.fuzz.mutations import (
     Mutation,

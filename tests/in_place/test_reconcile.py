@@ -9,7 +9,7 @@ import pytest
 
 from polymask.in_place.holdings import Holding
 from polymask.in_place.protocols import Mask, Stored
-from polymask.in_place.reconcile import Decision, Drawn, decide
+from polymask.in_place.reconcile import Decision, Drawing, decide
 from polymask.model import BoolMask, Instance, Polygon
 from polymask.provenance.claims import new_mask
 from polymask.raster.mask_digest import mask_sha256
@@ -47,10 +47,10 @@ def union(*names: str) -> BoolMask:
     return np.logical_or.reduce([drawing(PIXELS[name]) for name in names])
 
 
-def drawn(*names: str, moved: Sequence[str] = (), **details: Any) -> list[Drawn]:
+def drawn(*names: str, moved: Sequence[str] = (), **details: Any) -> list[Drawing]:
     """Polygons; those that are `moved` were edited to p3's place."""
     shapes = {name: SHAPES["p3" if name in moved else name] for name in names}
-    return [Drawn(Instance(name, "cat", shape), FRAME, details) for name, shape in shapes.items()]
+    return [Drawing(Instance(name, "cat", shape), FRAME, details) for name, shape in shapes.items()]
 
 
 def stored(mask: Mask, location: str = "m1", *, pixels: BoolMask | None = None) -> Stored:
@@ -59,7 +59,7 @@ def stored(mask: Mask, location: str = "m1", *, pixels: BoolMask | None = None) 
     return Stored(mask.key, mask_sha256(held), location, mask.label, mask.claim, held)
 
 
-def written(many: Sequence[Drawn], *given: Stored, **options: Any) -> Mask:
+def written(many: Sequence[Drawing], *given: Stored, **options: Any) -> Mask:
     mask = ask(many, *given, **options).write
     assert mask is not None
     return mask
@@ -70,7 +70,7 @@ def of(*names: str, location: str = "m1", **options: Any) -> Stored:
 
 
 def ask(
-    many: Sequence[Drawn],
+    many: Sequence[Drawing],
     *given: Stored,
     rule: str = "center",
     deletes: bool = True,
@@ -263,7 +263,7 @@ def test_a_mask_of_another_version_counts() -> None:
 
 def test_a_mask_holds_no_polygon_without_a_pixel() -> None:
     """A sliver between pixel centers is not accounted for, even where an earlier build's mask lists it."""
-    (sliver,) = (Drawn(Instance("p1", "cat", box(0.6, 0, 0.9, 3)), FRAME, {}),)
+    (sliver,) = (Drawing(Instance("p1", "cat", box(0.6, 0, 0.9, 3)), FRAME, {}),)
     mask = stored(written([sliver]))
     assert not Holding(mask, frozenset({"p1"})).holds(sliver)
     assert ask([sliver], mask).accounted == ()
@@ -271,7 +271,7 @@ def test_a_mask_holds_no_polygon_without_a_pixel() -> None:
 
 def test_an_empty_mask_whose_polygon_is_there_is_retracted() -> None:
     """A polygon that paints nothing stays, and is no part of the decision; nothing is in its mask."""
-    mask = stored(written([Drawn(Instance("p1", "cat", box(0.6, 0, 0.9, 3)), FRAME, {})]))
+    mask = stored(written([Drawing(Instance("p1", "cat", box(0.6, 0, 0.9, 3)), FRAME, {})]))
     decision = ask([], mask, elsewhere=["p1"])
     assert (decision.write, locations(decision), decision.accounted) == (None, ["m1"], ())
 
@@ -293,7 +293,7 @@ def test_attributes_that_all_agree_upon_are_the_masks() -> None:
         (drawn("p1", "p3"), drawn("p1", "p2", moved=["p2"])),  # the pixels, but not the polygon
     ],
 )
-def test_no_mask_goes_that_holds_more_of_what_is_gone(one: list[Drawn], other: list[Drawn]) -> None:
+def test_no_mask_goes_that_holds_more_of_what_is_gone(one: list[Drawing], other: list[Drawing]) -> None:
     """Where no mask holds ids and pixels of all polygons that are gone, their union is written first."""
     masks = stored(written(one), "m1"), stored(written(other), "m2")
     decision = ask(drawn("p1"), *masks)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from polymask import rasterize
 from polymask.in_place.protocols import Stored
-from polymask.in_place.reconcile import Decision, Drawn
+from polymask.in_place.reconcile import Decision, Drawing
 from polymask.model import BoolMask
 from polymask.provenance.digest import geometry_sha256
 from tests.in_place.test_reconcile import FRAME, SHAPES, ask, damaged, drawn, locations, stored, written
@@ -68,7 +68,7 @@ def test_accounted_is_covered(given: Any) -> None:
             )
 
 
-def covers(mask: BoolMask, one: Drawn, rule: str) -> bool:
+def covers(mask: BoolMask, one: Drawing, rule: str) -> bool:
     return bool(mask[rasterize(one.instance.shape[0], FRAME, pixel_rule=rule)].all())  # type: ignore[index]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from polymask import InputError, Locked, convert
 from polymask.parallel.shards import Shard
-from polymask.storage.local import Root
+from polymask.storage.roots.local import Root
 
 SOURCE = "fixtures/shapes/instances.json"
 

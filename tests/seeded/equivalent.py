@@ -4,7 +4,7 @@ A mutant is named as `python -m tests.seeded.mutants` prints it.
 """
 
 EQUIVALENT: dict[str, dict[str, str]] = {
-    "storage/local.py": {
+    "storage/roots/local.py": {
         "number + 1: 64 in: MOST_FOLDERS = 64  # kept open at once": "how many are open is a matter of taste",
         "Gt → GtE: len(self._folders) > MOST_FOLDERS in: if len(self._folders) > MOST_FOLDERS:": "likewise",
         "number + 1: 4 in: self._token = os.urandom(4).hex()  # of two machines, two processes may have one number": "longer by a byte",
@@ -32,7 +32,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "conversion/run.py": {
         'True ↔ False: False in: if not (has_pictures and getattr(plan.layout, "PICTURES", False)):': "a layout that shows no picture does not ask for it",
     },
-    "dataloop/run.py": {
+    "dataloop/jobs/run.py": {
         "True ↔ False: False in: @dataclass(frozen=True, slots=True, eq=False)": "datasets are not compared",
         "True ↔ False: True in: @dataclass(frozen=True, slots=True, eq=False)": "nothing sets their fields",
         "True ↔ False: True (2) in: @dataclass(frozen=True, slots=True, eq=False)": "nor new ones",

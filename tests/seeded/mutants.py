@@ -27,7 +27,7 @@ PAGE = ROOT / "docs" / "trust.md"
 HEADER = "| module | mutants | run | killed | equivalent | survived | score | date |\n|---|--:|--:|--:|--:|--:|--:|--:|"
 
 TESTS = {
-    "storage/local.py": ("tests/storage/test_local.py", "tests/conversion/test_folder_sink.py", "tests/storage/test_roots.py"),
+    "storage/roots/local.py": ("tests/storage/test_local.py", "tests/conversion/test_folder_sink.py", "tests/storage/test_roots.py"),
     "storage/safe_names.py": ("tests/storage/test_local.py", "tests/storage/test_names_confined.py"),
     "in_place/journal.py": ("tests/in_place/test_journal.py",),
     "in_place/reconcile.py": ("tests/in_place/test_reconcile.py", "tests/in_place/test_reconcile_properties.py"),
@@ -52,13 +52,13 @@ TESTS = {
     "limits.py": ("tests/test_limits.py",),
     "dataloop/sink.py": ("tests/dataloop/test_sink.py", "tests/dataloop/test_upload.py"),
     "dataloop/source.py": ("tests/dataloop/test_source.py", "tests/dataloop/test_in_place.py", "tests/dataloop/test_restore.py"),
-    "dataloop/run.py": (
+    "dataloop/jobs/run.py": (
         "tests/dataloop/test_verify.py", "tests/dataloop/test_upload.py", "tests/dataloop/test_source.py",
         "tests/dataloop/test_in_place.py", "tests/dataloop/test_restore.py", "tests/dataloop/test_app.py",
         "tests/dataloop/test_shards.py::test_restoring_finds_the_journals_of_all_parts",
     ),
-    "dataloop/client.py": ("tests/dataloop/test_client.py",),
-    "dataloop/responses.py": ("tests/dataloop/test_client.py",),
+    "dataloop/service/client.py": ("tests/dataloop/test_client.py",),
+    "dataloop/service/responses.py": ("tests/dataloop/test_client.py",),
 }  # fmt: skip
 _OTHER: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,

@@ -10,8 +10,8 @@ from typing import Any
 import fsspec
 import pytest
 
-from polymask.storage import connections as stores
-from polymask.storage.urls import Url, located
+from polymask.storage.remote import connections as stores
+from polymask.storage.remote.urls import Url, located
 from tests.conftest import coco, square
 
 SECRET = "s3cret-of-nobody"

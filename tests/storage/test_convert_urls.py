@@ -10,7 +10,7 @@ from PIL import Image
 
 import polymask
 from polymask import BackendError, InputError
-from polymask.storage.urls import Url
+from polymask.storage.remote.urls import Url
 from tests.conftest import SAMPLE, Run, coco, tree
 from tests.storage.conftest import put, stored
 

@@ -25,7 +25,7 @@ from polymask.conversion.plan import make_plan
 from polymask.conversion.run import convert_images
 from polymask.parallel import dask_cluster as cluster
 from polymask.results import Report
-from polymask.storage.urls import Url
+from polymask.storage.remote.urls import Url
 from tests.conftest import Run, tree
 from tests.storage.conftest import put, stored
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from polymask import Denied, InputError, Locked, NotFound, Unavailable
 from polymask.storage.disk import disk_error, regular
-from polymask.storage.local import Root
+from polymask.storage.remote.urls import Url, located
+from polymask.storage.roots.local import Root
 from polymask.storage.safe_names import refuse_collisions, safe_path
-from polymask.storage.urls import Url, located
 from tests.conftest import ROOT, tree
 
 HOSTILE = [
@@ -183,7 +183,7 @@ def test_a_run_that_failed_is_known_to_the_next(tmp_path: Path) -> None:
 def test_two_runs_cannot_hold_one_root(tmp_path: Path) -> None:
     """The second is told who holds it; a dead holder holds nothing."""
     holder = (
-        "import sys, time; from polymask.storage.local import Root\n"
+        "import sys, time; from polymask.storage.roots.local import Root\n"
         f"with Root({str(tmp_path)!r}).run({{}}): print('held', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen(

@@ -13,10 +13,10 @@ from time import monotonic, sleep
 import pytest
 
 from polymask import BackendError, InputError, Locked, NotFound, ProofError
-from polymask.storage import object_store as objects
-from polymask.storage.local import Root
-from polymask.storage.object_store import ObjectRoot, open_root
-from polymask.storage.urls import Url
+from polymask.storage.remote.urls import Url
+from polymask.storage.roots import object_store as objects
+from polymask.storage.roots.local import Root
+from polymask.storage.roots.object_store import ObjectRoot, open_root
 from tests.storage.conftest import put, stored
 
 AnyRoot = Root | ObjectRoot

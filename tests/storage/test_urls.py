@@ -11,7 +11,7 @@ from PIL import Image
 
 import polymask
 from polymask import Denied, FormatError, InputError, LabelMap, NotFound, Unavailable
-from polymask.storage.urls import Url, located
+from polymask.storage.remote.urls import Url, located
 from tests.conftest import SAMPLE
 from tests.storage.conftest import SECRET, put, reconnect, variables
 

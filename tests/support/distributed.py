@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from polymask.storage.urls import Url
+from polymask.storage.remote.urls import Url
 from tests.conftest import ROOT, tree
 from tests.storage.conftest import put, stored, variables
 

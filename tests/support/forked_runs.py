@@ -104,8 +104,8 @@ def main(folder: Path, mutant: str) -> None:
 
     warm(folder)
     if "DATALOOP_PATH" in os.environ:
-        from polymask.dataloop import run  # noqa: F401
-        from polymask.dataloop.client import import_dtlpy
+        from polymask.dataloop.jobs import run  # noqa: F401
+        from polymask.dataloop.service.client import import_dtlpy
 
         import_dtlpy()
     if mutant:

@@ -22,11 +22,11 @@ from polymask.layouts.common.shared_files import DEFAULT_SPLIT, stored_rows
 from polymask.model import Frame
 from polymask.painting.painting import Rules
 from polymask.raster import rule_versions
-from polymask.storage.local import Root
 from polymask.storage.manifest import MANIFEST
-from polymask.storage.object_store import open_root
+from polymask.storage.remote.urls import Location
+from polymask.storage.roots.local import Root
+from polymask.storage.roots.object_store import open_root
 from polymask.storage.safe_names import refuse_collisions, safe_path
-from polymask.storage.urls import Location
 
 LABELS = "labels.json"
 _LESS_USED = {"priority": (), "crowd": "keep", "border": 0, "holes": None}

@@ -12,8 +12,8 @@ from polymask.errors import InputError
 from polymask.model import ImageRecord, Runs
 from polymask.provenance.digest import geometry_sha256, record_sha256
 from polymask.raster.resize import resized
-from polymask.storage.local import Root
-from polymask.storage.object_store import ObjectRoot
+from polymask.storage.roots.local import Root
+from polymask.storage.roots.object_store import ObjectRoot
 
 Entry = Mapping[str, Any]  # a line of the manifest
 Choose = Callable[[ImageRecord], ImageRecord]

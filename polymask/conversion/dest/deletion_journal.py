@@ -17,9 +17,10 @@ import msgspec
 
 from polymask.errors import FormatError, InputError, ProofError
 from polymask.provenance.chain import START, sealed, unsealed
-from polymask.storage.local import Root
 from polymask.storage.manifest import read_manifest
+from polymask.storage.roots.local import Root
 from polymask.storage.safe_names import WORK, safe_path
+from polymask.validation import Json
 
 JOURNAL = f"{WORK}/journal.jsonl"
 BACKUP = f"{WORK}/backup"
@@ -27,11 +28,9 @@ EARLIER_JOURNAL, EARLIER_BACKUP = "journal.jsonl", "backup"
 END = "end"
 RESTORED, CALLED_OFF = "restored", "called off"  # of a deletion: put back, or never done
 
-Line = dict[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
-class Deletion:
+class FileDeletion:
     """That polygons were taken out of a file: its digests before and after, and where its bytes are kept."""
 
     source: str
@@ -60,7 +59,7 @@ class _Deleting(msgspec.Struct):
 class Log:
     """The journal of a folder: its lines without their digests, in order."""
 
-    def __init__(self, root: Root, lines: Sequence[Line]) -> None:
+    def __init__(self, root: Root, lines: Sequence[Json]) -> None:
         self.root, self.lines = root, list(lines)
 
     def note(self, event: str, **facts: Any) -> None:
@@ -69,12 +68,12 @@ class Log:
         self.root.write(JOURNAL, _sealed(self.lines), durable=True)
 
     @property
-    def deletions(self) -> list[Deletion]:
+    def deletions(self) -> list[FileDeletion]:
         """What these lines speak of, in order."""
         return _deletions(self.lines)
 
     @property
-    def all_deletions(self) -> list[Deletion]:
+    def all_deletions(self) -> list[FileDeletion]:
         """Those of earlier builds too, which come first; raises `ProofError` where theirs are damaged."""
         return _deletions([*_earlier_lines(self.root), *self.lines])
 
@@ -96,12 +95,12 @@ class Log:
         return f"an earlier journal is missing, and what it told of stays deleted; {advice}"
 
 
-def _deletions(lines: Iterable[Line]) -> list[Deletion]:
+def _deletions(lines: Iterable[Json]) -> list[FileDeletion]:
     """The deletions that lines speak of, each once, however often it was noted."""
-    known: dict[tuple[str, str, str], Deletion] = {}
+    known: dict[tuple[str, str, str], FileDeletion] = {}
     for line in lines:
         if line["event"] == "deleting":
-            deletion = Deletion(line["source"], line["backup"], line["before"], line["after"])
+            deletion = FileDeletion(line["source"], line["backup"], line["before"], line["after"])
             deletion = replace(deletion, images=line.get("images", 1))
             known.pop(deletion.edge, None)
             known[deletion.edge] = deletion
@@ -170,7 +169,7 @@ def _is_digest(text: object) -> bool:
     return isinstance(text, str) and len(text) == 64 and set(text) <= set("0123456789abcdef")
 
 
-def _sealed(lines: Iterable[Line]) -> bytes:
+def _sealed(lines: Iterable[Json]) -> bytes:
     """Lines, each with its digest, and a last one with their number."""
     lines, tip, data = list(lines), START, b""
     for line in [*lines, {"event": END, "lines": len(lines)}]:
@@ -179,7 +178,7 @@ def _sealed(lines: Iterable[Line]) -> bytes:
     return data
 
 
-def _unsealed(data: bytes) -> list[Line]:
+def _unsealed(data: bytes) -> list[Json]:
     """The lines of a journal; raises `ValueError`, `KeyError` or `TypeError` where a line was changed."""
     lines = list(_opened(data.splitlines()))
     if not lines or lines[-1] != {"event": END, "lines": len(lines) - 1}:
@@ -189,7 +188,7 @@ def _unsealed(data: bytes) -> list[Line]:
     return lines[:-1]
 
 
-def _opened(texts: Sequence[bytes]) -> Iterator[Line]:
+def _opened(texts: Sequence[bytes]) -> Iterator[Json]:
     """What sealed lines say, those of an earlier build too, which linked them in another way."""
     tip, earlier_tip = START, ""
     for text in texts:
@@ -203,7 +202,7 @@ def _opened(texts: Sequence[bytes]) -> Iterator[Line]:
         yield line
 
 
-def _check(line: Line) -> None:
+def _check(line: Json) -> None:
     """Raise `ValueError` or `TypeError` for a line that no run writes; the folder may come from elsewhere."""
     if line["event"] in ("deleting", RESTORED, CALLED_OFF):
         _check_deletion(line, line.get("backup", ""), below=BACKUP)
@@ -211,7 +210,7 @@ def _check(line: Line) -> None:
         raise ValueError(line)
 
 
-def _check_deletion(line: Line, backup: str, *, below: str) -> None:
+def _check_deletion(line: Json, backup: str, *, below: str) -> None:
     deletion = msgspec.convert({"backup": "", **line}, _Deleting)
     if "\0" in deletion.source or not (_is_digest(deletion.before) and _is_digest(deletion.after)):
         raise ValueError(line)
@@ -219,7 +218,7 @@ def _check_deletion(line: Line, backup: str, *, below: str) -> None:
         safe_path(backup.removeprefix(f"{below}/"))
 
 
-def _earlier_lines(root: Root) -> list[Line]:
+def _earlier_lines(root: Root) -> list[Json]:
     """The lines of a journal that an earlier build kept in DEST itself; none where polymask did not write it.
 
     Raises `ProofError` where polymask wrote it and it is damaged, or missing beside its backups.
@@ -240,7 +239,7 @@ def _earlier_lines(root: Root) -> list[Line]:
     return [line for line in lines if line]
 
 
-def _earlier_line(text: bytes) -> Line | None:
+def _earlier_line(text: bytes) -> Json | None:
     """A line of an earlier build's journal, or None for other text."""
     try:
         line = dict(json.loads(text))
@@ -268,7 +267,7 @@ def temporary_name(root: Root, source: Path, before: str, after: str) -> str:
     return f".polymask-{sha256(change.encode(errors='surrogateescape')).hexdigest()[:32]}.tmp"
 
 
-def clear_stale(root: Root, deletions: Iterable[Deletion]) -> None:
+def clear_stale(root: Root, deletions: Iterable[FileDeletion]) -> None:
     """Remove what killed runs wrote to replace a source with; a living run would hold the root."""
     for deletion in deletions:
         source = Path(deletion.source)

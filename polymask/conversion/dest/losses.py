@@ -5,8 +5,8 @@ from hashlib import sha256
 from polymask.conversion.dest.deletion_journal import Log, read_log
 from polymask.conversion.dest.way_back import way_back
 from polymask.errors import ProofError
-from polymask.storage.local import Root
 from polymask.storage.manifest import MANIFEST
+from polymask.storage.roots.local import Root
 
 
 def refuse_lost_manifest(root: Root) -> None:

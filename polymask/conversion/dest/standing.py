@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from polymask.conversion.dest.deletion_journal import read_log
-from polymask.storage.local import BEFORE, Root
 from polymask.storage.manifest import read_manifest
-from polymask.storage.object_store import ObjectRoot
+from polymask.storage.roots.local import BEFORE, Root
+from polymask.storage.roots.object_store import ObjectRoot
 from polymask.storage.safe_names import WORK
 
 

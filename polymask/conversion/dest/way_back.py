@@ -10,10 +10,10 @@ from polymask.conversion.dest.deletion_journal import (
     speaks_of_deletions,
 )
 from polymask.errors import ProofError
-from polymask.storage.local import Root
 from polymask.storage.manifest import read_manifest
-from polymask.storage.object_store import ObjectRoot, open_root
-from polymask.storage.urls import Location
+from polymask.storage.remote.urls import Location
+from polymask.storage.roots.local import Root
+from polymask.storage.roots.object_store import ObjectRoot, open_root
 
 
 def may_have_deleted(root: Root | ObjectRoot) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.formats.coco.index_cache import Stored
+from polymask.formats.coco.index_cache import FileIndex, IndexFacts
 from polymask.formats.coco.rows import Annotation, Image, Key, record_id
 from polymask.formats.coco.segmentations import omission
 from polymask.formats.parsing.outline import Rows, decode_plain
@@ -84,7 +84,7 @@ class Columns:
         self.row.append(index)
         self.id.append(_as_number(annotation.id))
 
-    def stored(self, marks: Rows, *, skipped: tuple[Skipped, ...], declared: int, invalid: int) -> Stored:
+    def stored(self, marks: Rows, *, skipped: tuple[Skipped, ...], declared: int, invalid: int) -> FileIndex:
         """The columns in order of the images, and what is told of them."""
         findings = tuple(self._duplicates(marks))
         self.id = array("q")  # large, and no longer needed
@@ -92,13 +92,9 @@ class Columns:
         order = np.argsort(image, kind="stable")
         cuts = np.zeros(len(self.images) + 1, np.int64)
         np.cumsum(np.bincount(image, minlength=len(self.images)), out=cuts[1:])
-        return Stored(
-            marks=marks.marks,
-            order=np.frombuffer(self.row, np.uint32)[order],
-            cuts=cuts,
+        facts = IndexFacts(
             names=self.images.names,
             ids=list(self.images.place),
-            frames=np.array(self.images.frames, np.int64).reshape(-1, 2),
             categories=list(self.names.items()),
             used=self._used(np.frombuffer(self.code, np.uint32)[order]),
             skipped=skipped,
@@ -106,6 +102,13 @@ class Columns:
             invalid=invalid,
             left_out=[(*reason, dict(counts)) for reason, counts in self.left_out.items()],
             findings=findings,
+        )
+        return FileIndex(
+            marks=marks.marks,
+            order=np.frombuffer(self.row, np.uint32)[order],
+            cuts=cuts,
+            frames=np.array(self.images.frames, np.int64).reshape(-1, 2),
+            facts=facts,
         )
 
     def _used(self, codes: Whole) -> dict[str, int]:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask._version import __version__
+from polymask.formats.coco.rows import Key
 from polymask.ledger import Ledger, Reason
 from polymask.model import Finding, Skipped
 from polymask.storage import user_dirs
@@ -26,7 +27,6 @@ from polymask.storage import user_dirs
 _ARRAYS = ("marks", "order", "cuts", "frames")
 _FACTS = "facts.json"
 KEPT = 30 * 86_400  # seconds that an index is kept unused
-Key = int | float | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,11 @@ class Stamp:
     @property
     def outdated(self) -> list[Path]:
         """Indexes of earlier states of the same file."""
-        return [one for one in cache_folder().glob(f"{self._prefix}*") if not one.name.startswith(self.state)]
+        return [
+            index
+            for index in cache_folder().glob(f"{self._prefix}*")
+            if not index.name.startswith(self.state)
+        ]
 
     @property
     def state(self) -> str:
@@ -68,55 +72,51 @@ class Stamp:
         return sha256(self.path.encode(errors="surrogateescape")).hexdigest()[:24] + "-"
 
 
+class IndexFacts(msgspec.Struct, kw_only=True):
+    """What a reader tells of a file beside its columns.
+
+    `left_out` are kinds and texts of reasons, with the annotations of each image that are left out for it.
+    """
+
+    names: list[str]
+    ids: list[Key]
+    categories: list[tuple[Key, str]]
+    used: dict[str, int]
+    skipped: tuple[Skipped, ...]
+    declared: int
+    invalid: int
+    left_out: list[tuple[str, str, dict[int, int]]]
+    findings: tuple[Finding, ...]
+
+
 @dataclass(eq=False, kw_only=True)
-class Stored:
-    """What is known of a file: its columns, and what a reader tells of it.
+class FileIndex:
+    """What is known of a file: its columns, and the facts that a reader tells of it.
 
     The annotations of image i are the rows `order[cuts[i] : cuts[i + 1]]` of the list, and row j
-    lies between the bytes `marks[j]` and `marks[j + 1]`. `left_out` are kinds and texts of reasons, with
-    the annotations of each image that are left out for it.
+    lies between the bytes `marks[j]` and `marks[j + 1]`.
     """
 
     marks: NDArray[np.int64]
     order: NDArray[np.uint32]
     cuts: NDArray[np.int64]
     frames: NDArray[np.int64]
-    names: list[str]
-    ids: list[Key]
-    categories: list[tuple[Key, str]]
-    used: dict[str, int]
-    skipped: tuple[Skipped, ...]
-    declared: int
-    invalid: int
-    left_out: list[tuple[str, str, dict[int, int]]]
-    findings: tuple[Finding, ...]
+    facts: IndexFacts
     folder: Path | None = None
 
     @property
     def ledger(self) -> Ledger:
         """What becomes of all annotations."""
-        ledger = Ledger()
-        ledger.left_out = {Reason(kind, text): counts for kind, text, counts in self.left_out}
-        ledger.close(declared=self.declared, of_image=np.diff(self.cuts).tolist(), invalid=self.invalid)
+        ledger, facts = Ledger(), self.facts
+        ledger.left_out = {Reason(kind, text): counts for kind, text, counts in facts.left_out}
+        ledger.close(declared=facts.declared, of_image=np.diff(self.cuts).tolist(), invalid=facts.invalid)
         return ledger
 
     def __reduce__(self) -> Any:
         """By its folder, where it has one: a worker elsewhere on this machine opens it itself."""
         if self.folder:
             return _opened, (self.folder,)
-        return _made, ({one.name: getattr(self, one.name) for one in fields(self)},)
-
-
-class _Facts(msgspec.Struct):
-    names: list[str]
-    ids: list[Key]
-    categories: list[tuple[Key, str]]
-    used: dict[str, int]
-    skipped: tuple[Skipped, ...]
-    declared: int
-    invalid: int
-    left_out: list[tuple[str, str, dict[int, int]]]
-    findings: tuple[Finding, ...]
+        return _made, ({part.name: getattr(self, part.name) for part in fields(self)},)
 
 
 def cache_folder() -> Path:
@@ -130,7 +130,7 @@ def is_stored(path: Path) -> bool:
     return any(True for _ in cache_folder().glob(f"{state}*"))
 
 
-def load(stamp: Stamp) -> Stored | None:
+def load(stamp: Stamp) -> FileIndex | None:
     """The index of a file in this state, or None."""
     try:
         os.utime(stamp.folder)  # it is used
@@ -139,7 +139,7 @@ def load(stamp: Stamp) -> Stored | None:
         return None
 
 
-def save(stamp: Stamp, stored: Stored) -> Stored:
+def save(stamp: Stamp, stored: FileIndex) -> FileIndex:
     """Keep an index for the next run, and drop those of earlier states; returns it as it is kept."""
     try:
         cache_folder().mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -162,25 +162,23 @@ def save(stamp: Stamp, stored: Stored) -> Stored:
 def _unused() -> list[Path]:
     """Indexes that no run has opened for long, and what is left of runs that were killed meanwhile."""
     since = time.time() - KEPT
-    return [one for one in cache_folder().iterdir() if one.stat().st_mtime < since]
+    return [index for index in cache_folder().iterdir() if index.stat().st_mtime < since]
 
 
-def _write(folder: Path, stored: Stored) -> None:
+def _write(folder: Path, stored: FileIndex) -> None:
     for name in _ARRAYS:
         np.save(folder / f"{name}.npy", getattr(stored, name))
-    facts = _Facts(*(getattr(stored, name) for name in _Facts.__struct_fields__))
-    (folder / _FACTS).write_bytes(msgspec.json.encode(facts))
+    (folder / _FACTS).write_bytes(msgspec.json.encode(stored.facts))
 
 
-def _opened(folder: Path) -> Stored:
-    facts = msgspec.json.decode((folder / _FACTS).read_bytes(), type=_Facts)
+def _opened(folder: Path) -> FileIndex:
+    facts = msgspec.json.decode((folder / _FACTS).read_bytes(), type=IndexFacts)
     arrays = {
         name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False).view(np.ndarray)
         for name in _ARRAYS
     }
-    told = {name: getattr(facts, name) for name in _Facts.__struct_fields__}
-    return Stored(**arrays, **told, folder=folder)
+    return FileIndex(**arrays, facts=facts, folder=folder)
 
 
-def _made(values: dict[str, Any]) -> Stored:
-    return Stored(**values)
+def _made(values: dict[str, Any]) -> FileIndex:
+    return FileIndex(**values)

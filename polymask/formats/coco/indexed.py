@@ -16,7 +16,7 @@ import numpy as np
 from polymask.errors import FormatError, InputError, SourceChanged
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.coco.columns import Columns, Images, Whole, parts_of, read_rows
-from polymask.formats.coco.index_cache import Stamp, Stored, is_stored, load, save
+from polymask.formats.coco.index_cache import FileIndex, Stamp, is_stored, load, save
 from polymask.formats.coco.rows import (
     Annotation,
     Category,
@@ -81,13 +81,13 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     return Annotations(
         path=content.path,
         format="coco",
-        categories=tuple((name, category_id(key)) for key, name in stored.categories),
-        names=stored.names,
+        categories=tuple((name, category_id(key)) for key, name in stored.facts.categories),
+        names=stored.facts.names,
         decode=index.record,
-        used=dict(stored.used),
-        skipped=stored.skipped,
+        used=dict(stored.facts.used),
+        skipped=stored.facts.skipped,
         ledger=stored.ledger,
-        findings=stored.findings,
+        findings=stored.facts.findings,
     )
 
 
@@ -96,25 +96,25 @@ class Index:
     """Where the annotations of each image lie in a file."""
 
     file: Ranges
-    stored: Stored
+    stored: FileIndex
     limits: Limits
     boxes: bool = False
 
     def __post_init__(self) -> None:
-        self.rows, self.names = Rows(self.file, self.stored.marks), dict(self.stored.categories)
+        self.rows, self.names = Rows(self.file, self.stored.marks), dict(self.stored.facts.categories)
 
-    def __reduce__(self) -> tuple[type["Index"], tuple[Ranges, Stored, Limits, bool]]:
+    def __reduce__(self) -> tuple[type["Index"], tuple[Ranges, FileIndex, Limits, bool]]:
         return Index, (self.file, self.stored, self.limits, self.boxes)
 
     def record(self, index: int) -> ImageRecord:
         """The record of the i-th image, read anew; raises `SourceChanged` where the file is another."""
-        key, (height, width) = self.stored.ids[index], self.stored.frames[index].tolist()
+        key, (height, width) = self.stored.facts.ids[index], self.stored.frames[index].tolist()
         start, stop = self.stored.cuts[index : index + 2].tolist()
         instances: list[Instance] = []
         for numbers in parts_of(self.stored.order[start:stop]):
             found = self._annotations(numbers, key, (height, width))
             instances += instances_of(found, (height, width), self.names)
-        return ImageRecord(record_id(key), self.stored.names[index], (height, width), tuple(instances))
+        return ImageRecord(record_id(key), self.stored.facts.names[index], (height, width), tuple(instances))
 
     def _annotations(self, numbers: Whole, key: Key, frame: Frame) -> list[Annotation]:
         """Some annotations of the image that has the key."""
@@ -132,7 +132,7 @@ class Index:
         return found
 
 
-def _stored(content: Content, options: ReadOptions) -> Stored:
+def _stored(content: Content, options: ReadOptions) -> FileIndex:
     try:
         return _Reading(content, options).stored()
     except (InputError, NotJson, RecursionError) as error:
@@ -154,7 +154,7 @@ class _Reading:
         refuse_doubled(content.path, self.outline.text)
         self.sections = self.types.required(self.outline.text, sections_decoder)
 
-    def stored(self) -> Stored:
+    def stored(self) -> FileIndex:
         """What the index keeps."""
         images = list(self._rows(self.sections.images, Image, "$.images"))
         categories = list(self._rows(self.sections.categories, Category, "$.categories"))

@@ -10,7 +10,7 @@ from polymask.formats import ReadOptions
 from polymask.formats.coco.doubled_keys import doubled_in_rows, doubled_key
 from polymask.formats.reading.refusals import Malformed, Refusals
 from polymask.model import Frame
-from polymask.storage.urls import Location
+from polymask.storage.remote.urls import Location
 
 Number = int | float
 Key = int | float | str  # 7, 7.0 and 7e0 are one key: they are equal, and hash equal
@@ -48,7 +48,7 @@ class Annotation(msgspec.Struct, gc=False):
     bbox: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class File(msgspec.Struct):
+class Sections(msgspec.Struct):
     """The lists that a file must have, undecoded."""
 
     images: msgspec.Raw
@@ -56,11 +56,10 @@ class File(msgspec.Struct):
     categories: msgspec.Raw
 
 
-sections_decoder = msgspec.json.Decoder(File)
+sections_decoder = msgspec.json.Decoder(Sections)
 
 
-Row = Image | Category | Annotation
-T = TypeVar("T", bound=Row)
+T = TypeVar("T", bound=Image | Category | Annotation)
 _DEFAULTS = {
     kind: {field.name: field.default for field in msgspec.structs.fields(kind)}
     for kind in (Image, Category, Annotation)
@@ -70,7 +69,7 @@ _TWICE = "the key '{}' is there twice"
 
 def refuse_doubled(path: Location | str, text: bytes) -> None:
     """Raise `FormatError` where a file has one of its lists twice: a reader sees one of the two only."""
-    if key := doubled_key(text, File.__struct_fields__):
+    if key := doubled_key(text, Sections.__struct_fields__):
         raise FormatError(
             f"{_TWICE.format(key)}", file=path, place=f"$.{key}", advice="join the two, or take one out"
         )
@@ -95,7 +94,7 @@ def refuse_doubled_rows(
     return [(number, row) for number, row in rows if number - first not in doubled]
 
 
-def _there(rows: Sequence[tuple[int, Row]]) -> Iterator[tuple[str, int]]:
+def _there(rows: Sequence[tuple[int, Image | Category | Annotation]]) -> Iterator[tuple[str, int]]:
     """How many rows have each key that is read, as far as can be told."""
     for key, default in _DEFAULTS[type(rows[0][1])].items() if rows else ():
         if default is msgspec.NODEFAULT:

@@ -12,10 +12,10 @@ from polymask.formats.coco.cutting import without_rows
 from polymask.formats.coco.rows import (
     Annotation,
     Category,
-    File,
     Image,
     Key,
     Number,
+    Sections,
     T,
     category_id,
     category_names,
@@ -83,10 +83,10 @@ def _rows(text: bytes | msgspec.Raw, kind: type[T], where: str, refusals: Refusa
     return refuse_doubled_rows(text, refusals.rows(text, kind, where), where, refusals)
 
 
-def _sections_of(content: Content, refusals: Refusals) -> File:
+def _sections_of(content: Content, refusals: Refusals) -> Sections:
     refuse_doubled(content.path, content.json)  # all of the text: `top` may be its first line only
     try:
-        return msgspec.convert(content.top, File)
+        return msgspec.convert(content.top, Sections)
     except msgspec.ValidationError:
         return refusals.required(content.json, sections_decoder)  # which says what is missing
 

@@ -24,7 +24,7 @@ class Contour(msgspec.Struct):
     where: str
 
 
-class Drawn(msgspec.Struct):
+class SliceContours(msgspec.Struct):
     """A slice with the contours on it."""
 
     slice: Slice
@@ -38,7 +38,7 @@ class Stray(msgspec.Struct):
     reason: str
 
 
-drawn_on = msgspec.json.Decoder(Drawn)
+drawn_on = msgspec.json.Decoder(SliceContours)
 strays_in = msgspec.json.Decoder(list[Stray])
 
 
@@ -55,7 +55,7 @@ def pages_of(file: File, data: Any, slices: dict[str, Slice], labels: dict[str, 
     series = ({slices[key].series for key in drawn} or _only_series(slices)) - {""}
     for key, part in slices.items():
         if key in drawn or part.series in series:
-            text = msgspec.json.encode(Drawn(part, drawn.get(key, [])))
+            text = msgspec.json.encode(SliceContours(part, drawn.get(key, [])))
             yield Page(file, f"slice {part.name}", text)
     if strays:
         yield Page(file, STRAYS, msgspec.json.encode(strays))

@@ -12,8 +12,8 @@ from polymask.errors import FormatError
 from polymask.formats.parsing.byte_ranges import Ranges
 from polymask.formats.parsing.outline import Outline, outline_of, quoted_constants
 from polymask.limits import Limits
+from polymask.storage.remote.urls import Location
 from polymask.storage.source_files import File, Place
-from polymask.storage.urls import Location
 
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
 _BOM = b"\xef\xbb\xbf"

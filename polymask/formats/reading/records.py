@@ -19,8 +19,8 @@ from polymask.formats.reading.content import Content
 from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
 from polymask.ledger import INVALID, UNCHOSEN, Ledger, Omitted, Reason
 from polymask.model import Frame, ImageRecord, Instance, Skipped
+from polymask.storage.remote.urls import Location
 from polymask.storage.source_files import File
-from polymask.storage.urls import Location
 
 T = TypeVar("T")
 P = ParamSpec("P")

@@ -9,7 +9,7 @@ import msgspec
 
 from polymask.errors import FormatError, GeometryError
 from polymask.model import Skipped
-from polymask.storage.urls import Location
+from polymask.storage.remote.urls import Location
 
 T = TypeVar("T")
 P = ParamSpec("P")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class LayoutFacts:
     """What a layout writes, what its values mean, and what it cannot hold.
 
     `files` and `values` are (name, meaning) pairs; `read_back` tells what `compare`, `verify` and

@@ -17,11 +17,11 @@ from polymask.layouts.common.lookup import ID2LABEL
 from polymask.limits import Limits
 from polymask.model import IndexMask
 from polymask.storage.disk import disk_error
+from polymask.storage.remote.urls import Location, Url
 from polymask.storage.source_files import Tree
-from polymask.storage.urls import Location, Url
 
 LABELS = "labels.json"
-Pixels = TypeVar("Pixels", bound=NDArray[np.unsignedinteger])
+Unsigned = TypeVar("Unsigned", bound=NDArray[np.unsignedinteger])
 
 
 class Folder:
@@ -69,7 +69,7 @@ class Folder:
         """A PNG's (height, width, 3) pixels; raises as `mask` does."""
         return self._decoded(name, decode_color)
 
-    def _decoded(self, name: str, decode: Callable[..., Pixels]) -> Pixels:
+    def _decoded(self, name: str, decode: Callable[..., Unsigned]) -> Unsigned:
         data = self.read(name)
         try:
             return decode(data, limits=self.limits)

@@ -15,10 +15,10 @@ import msgspec
 
 from polymask.errors import FormatError, Locked, Unavailable
 
-Entry = tuple[str, str, msgspec.Raw]
+LogLine = tuple[str, str, msgspec.Raw]
 """(kind, id, JSON of the document, or null where it was deleted)."""
 
-_LINE = msgspec.json.Decoder(list[Entry])
+_LINE = msgspec.json.Decoder(list[LogLine])
 _NULL = b"null"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-KINDS = ("project", "dataset", "recipe", "ontology", "item", "annotation", "command", "app")
+DOCUMENT_KINDS = ("project", "dataset", "recipe", "ontology", "item", "annotation", "command", "app")
 """The kinds of documents, parents before children."""
 
 

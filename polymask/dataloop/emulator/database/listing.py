@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 _FEW = 64
 
 
-class Listing:
+class MatchingIds:
     """The ascending ids that `matches` says yes to; `touch` an id and it is asked again.
 
     >>> small = Listing(lambda key: key < "c", ["a", "b", "c"])

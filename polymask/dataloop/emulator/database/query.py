@@ -48,7 +48,7 @@ class Query(msgspec.Struct, rename="camel"):
         return _KINDS[self.resource]
 
 
-class Page(msgspec.Struct):
+class IdPage(msgspec.Struct):
     """A page of ids and the totals of the query as sent, its id cursor included."""
 
     ids: Sequence[str]
@@ -69,7 +69,7 @@ def select(store: Store, dataset_id: str, query: Query) -> Sequence[str]:
     return _sorted(store, ids, query) if query.sort else ids
 
 
-def page_of(ids: Sequence[str], query: Query, shift: int = 0) -> Page:
+def page_of(ids: Sequence[str], query: Query, shift: int = 0) -> IdPage:
     """Cut a page out of the selected ids; `shift` serves the page after or before it instead.
 
     >>> page_of(["a", "b", "c"], Query(page_size=2))
@@ -81,7 +81,7 @@ def page_of(ids: Sequence[str], query: Query, shift: int = 0) -> Page:
     size = min(max(query.page_size, 0), LARGEST_PAGE)
     start = max(0, (query.page + shift) * size)
     pages = math.ceil(len(ids) / size) if size else 0
-    return Page(ids[start : start + size], len(ids), pages, size > 0 and start + size < len(ids))
+    return IdPage(ids[start : start + size], len(ids), pages, size > 0 and start + size < len(ids))
 
 
 def matcher(store: Store, kind: str, pairs: Sequence[tuple[str, Any]]) -> Matches:
@@ -95,7 +95,7 @@ def filtered(store: Store, kind: str, conditions: Any) -> list[Document]:
     return [record for record in store.all(kind) if meets(record)]
 
 
-def previous_page(store: Store, dataset_id: str, query: Query) -> Page:
+def previous_page(store: Store, dataset_id: str, query: Query) -> IdPage:
     """Return the page before the page asked for, totals and all, as the query for it got it.
 
     With an id cursor those are the rows before the cursor, else the page of the number before.

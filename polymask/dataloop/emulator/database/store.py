@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from polymask.dataloop.emulator.database.changelog import ChangeLog
-from polymask.dataloop.emulator.database.document import KINDS, Document, document
-from polymask.dataloop.emulator.database.listing import Listing
+from polymask.dataloop.emulator.database.document import DOCUMENT_KINDS, Document, document
+from polymask.dataloop.emulator.database.listing import MatchingIds
 from polymask.errors import NotFound
 
 Change = tuple[str, str, str]
@@ -30,11 +30,11 @@ class Store:
     def __init__(self, log: ChangeLog | None = None) -> None:
         self.lock = threading.RLock()
         self._log = log
-        self._documents: dict[str, dict[str, Document]] = {kind: {} for kind in KINDS}
+        self._documents: dict[str, dict[str, Document]] = {kind: {} for kind in DOCUMENT_KINDS}
         self._children: dict[tuple[str, str], list[str]] = defaultdict(list)
         self._annotations_in: dict[str, int] = defaultdict(int)
         self._paths: dict[tuple[str, str], str] = {}
-        self._listings: OrderedDict[tuple[str, str, bytes], Listing] = OrderedDict()
+        self._listings: OrderedDict[tuple[str, str, bytes], MatchingIds] = OrderedDict()
         # What every step replaced, oldest first: enough to go back, whatever the steps were.
         self._undo: list[tuple[str, str, Document | None]] = []
         self._last_write: list[tuple[str, str, Document | None]] = []
@@ -128,7 +128,7 @@ class Store:
         """Return the ascending ids of a dataset's documents that match; `key` names the question."""
         name = (kind, dataset_id, key)
         if name not in self._listings:
-            self._listings[name] = Listing(matches, self.within(kind, dataset_id))
+            self._listings[name] = MatchingIds(matches, self.within(kind, dataset_id))
             # A client may ask a new question each time, and listings are as long as datasets.
             if len(self._listings) > _LISTINGS_KEPT:
                 self._listings.popitem(last=False)

@@ -7,7 +7,7 @@ import msgspec
 from polymask.dataloop.emulator.call import Answer, Call, Route, answer
 from polymask.dataloop.emulator.database.document import Document
 from polymask.dataloop.emulator.database.dql import Matches, clauses
-from polymask.dataloop.emulator.database.query import Page, Query, matcher, page_of, previous_page, select
+from polymask.dataloop.emulator.database.query import IdPage, Query, matcher, page_of, previous_page, select
 from polymask.dataloop.emulator.http.projects import convert_query, get_one
 from polymask.dataloop.emulator.platform import Platform
 from polymask.dataloop.emulator.view import item_with_annotations
@@ -44,13 +44,13 @@ def export(platform: Platform, call: Call) -> Answer:
     return Answer(platform.view(platform.add("command", done, call.user)))
 
 
-def _page_asked(platform: Platform, dataset_id: str, asked: Query, shift: int) -> Page:
+def _page_asked(platform: Platform, dataset_id: str, asked: Query, shift: int) -> IdPage:
     if shift < 0:
         return previous_page(platform.store, dataset_id, asked)
     return page_of(select(platform.store, dataset_id, asked), asked, shift)
 
 
-def _page(platform: Platform, asked: Query, cut: Page) -> Answer:
+def _page(platform: Platform, asked: Query, cut: IdPage) -> Answer:
     # Put into the page as they are, without being decoded.
     rows = [msgspec.Raw(platform.view(platform.store.get(asked.kind, key))) for key in cut.ids]
     totals = {"totalItemsCount": cut.total, "totalPagesCount": cut.pages, "hasNextPage": cut.more}

@@ -21,14 +21,14 @@ from polymask.errors import FormatError, InputError
 _SHOWN = 20
 
 
-class Runs(msgspec.Struct):
+class _Runs(msgspec.Struct):
     """A COCO run-length encoding; `size` is (height, width)."""
 
     size: tuple[int, int]
     counts: list[int] | str
 
 
-class Image(msgspec.Struct):
+class _Image(msgspec.Struct):
     """A COCO image; width and height in pixels."""
 
     id: int | str
@@ -37,29 +37,29 @@ class Image(msgspec.Struct):
     height: int
 
 
-class Annotation(msgspec.Struct):
+class _Annotation(msgspec.Struct):
     """A COCO object."""
 
     image_id: int | str
     category_id: int
     id: int | str | None = None
-    segmentation: list[list[float]] | Runs | None = None
+    segmentation: list[list[float]] | _Runs | None = None
     iscrowd: int = 0
 
 
-class Category(msgspec.Struct):
+class _Category(msgspec.Struct):
     """A COCO category."""
 
     id: int
     name: str
 
 
-class Instances(msgspec.Struct):
+class _Instances(msgspec.Struct):
     """A COCO instances file."""
 
-    images: list[Image]
-    annotations: list[Annotation]
-    categories: list[Category]
+    images: list[_Image]
+    annotations: list[_Annotation]
+    categories: list[_Category]
 
 
 def fill(platform: Platform, project_id: str, file: Path, *, images: Path | None) -> Seeded:
@@ -87,7 +87,7 @@ def fill(platform: Platform, project_id: str, file: Path, *, images: Path | None
     return done
 
 
-def read(file: Path) -> Instances:
+def read(file: Path) -> _Instances:
     """Read a COCO instances file.
 
     Raises
@@ -96,7 +96,7 @@ def read(file: Path) -> Instances:
         The file is something else.
     """
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Instances)
+        return msgspec.json.decode(file.read_bytes(), type=_Instances)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise FormatError(f"{file}: no COCO instances: {error}") from error
     except OSError as error:
@@ -104,11 +104,11 @@ def read(file: Path) -> Instances:
 
 
 def _by_image(
-    instances: Instances, labels: dict[int, str], file: Path
-) -> defaultdict[int | str, list[Annotation]]:
+    instances: _Instances, labels: dict[int, str], file: Path
+) -> defaultdict[int | str, list[_Annotation]]:
     _check_unique(instances.images, file)
     images = {image.id for image in instances.images}
-    objects: defaultdict[int | str, list[Annotation]] = defaultdict(list)
+    objects: defaultdict[int | str, list[_Annotation]] = defaultdict(list)
     for place, annotation in enumerate(instances.annotations):
         if annotation.image_id not in images:
             raise FormatError(f"{file}: $.annotations[{place}].image_id: no image {annotation.image_id}")
@@ -120,7 +120,7 @@ def _by_image(
     return objects
 
 
-def _check_unique(images: Sequence[Image], file: Path) -> None:
+def _check_unique(images: Sequence[_Image], file: Path) -> None:
     seen: set[int | str] = set()
     for place, image in enumerate(images):
         for value in (image.id, clean(image.file_name)):
@@ -129,7 +129,7 @@ def _check_unique(images: Sequence[Image], file: Path) -> None:
             seen.add(value)
 
 
-def _add_item(platform: Platform, dataset_id: str, image: Image, *, images: Path | None) -> str:
+def _add_item(platform: Platform, dataset_id: str, image: _Image, *, images: Path | None) -> str:
     picture = (images / image.file_name).resolve() if images else None
     # A name out of a file must not reach out of the folder that was named.
     if images and picture and picture.is_relative_to(images.resolve()) and picture.is_file():
@@ -140,7 +140,9 @@ def _add_item(platform: Platform, dataset_id: str, image: Image, *, images: Path
     ).id
 
 
-def _annotation(annotation: Annotation, labels: dict[int, str], left_out: list[str]) -> dict[str, Any] | None:
+def _annotation(
+    annotation: _Annotation, labels: dict[int, str], left_out: list[str]
+) -> dict[str, Any] | None:
     shape = _shape(annotation.segmentation)
     if shape is None:
         left_out.append(f"annotation {annotation.id}: no segmentation that can be drawn")
@@ -152,9 +154,9 @@ def _annotation(annotation: Annotation, labels: dict[int, str], left_out: list[s
     return {"label": labels[annotation.category_id], "metadata": metadata, "source": "seed", **shape}
 
 
-def _shape(segmentation: list[list[float]] | Runs | None) -> dict[str, Any] | None:
+def _shape(segmentation: list[list[float]] | _Runs | None) -> dict[str, Any] | None:
     # The platform has no runs; a binary annotation is its nearest kin.
-    if isinstance(segmentation, Runs):
+    if isinstance(segmentation, _Runs):
         return {"type": "binary", "coordinates": _data_uri(segmentation)}
     rings = [ring for ring in segmentation or [] if ring]
     # An odd number is no list of points, whatever was meant.
@@ -169,7 +171,7 @@ def _rings(rings: Sequence[Sequence[float]]) -> msgspec.Raw:
     return msgspec.Raw(f"[{','.join(f'[{text}]' for text in texts)}]".encode())
 
 
-def _data_uri(runs: Runs) -> str:
+def _data_uri(runs: _Runs) -> str:
     encode: Callable[..., Any] = coco_mask.frPyObjects
     height, width = runs.size
     whole = {"size": [height, width], "counts": runs.counts}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polymask.codecs.png import encode_png
-from polymask.dataloop.run import convert_connected, open_dataset
+from polymask.dataloop.jobs.run import convert_connected, open_dataset
 from polymask.in_place.job import ProvenOptions
 from polymask.in_place.protocols import Item, Reading, Stored
 from polymask.in_place.reconcile import Decision

@@ -20,8 +20,8 @@ from typing import Any
 from polymask.errors import BackendError, InputError, Locked, NotFound
 from polymask.storage.disk import disk_error, read_regular
 from polymask.storage.locks import lock
+from polymask.storage.remote.urls import Location
 from polymask.storage.safe_names import WORK
-from polymask.storage.urls import Location
 
 RUN = "run.json"
 BEFORE = "before.json"  # the images that were in the manifest when the unfinished run began

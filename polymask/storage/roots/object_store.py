@@ -18,10 +18,10 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from polymask.errors import BackendError, InputError, Locked, NotFound, ProofError, Unavailable
-from polymask.storage.connections import WRITABLE
-from polymask.storage.local import Root
+from polymask.storage.remote.connections import WRITABLE
+from polymask.storage.remote.urls import Location, Url, located
+from polymask.storage.roots.local import Root
 from polymask.storage.safe_names import WORK
-from polymask.storage.urls import Location, Url, located
 
 BEAT = 30.0  # seconds between two signs of life
 SOON = 1.0  # seconds that the end of a run may wait for the store
@@ -35,7 +35,7 @@ def open_root(place: str | Location) -> "Root | ObjectRoot":
 
 
 class ObjectRoot:
-    """A prefix below which objects are put; it offers what `polymask.storage.local.Root` does.
+    """A prefix below which objects are put; it offers what `polymask.storage.roots.local.Root` does.
 
     What is there is listed once in each process, not asked for object by object.
     """

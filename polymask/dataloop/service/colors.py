@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from polymask.dataloop.responses import listed, part
-
-Color = tuple[int, int, int]
+from polymask.dataloop.service.responses import listed, part
+from polymask.validation import Color
 
 
 def labels_of(roots: Any, prefix: str = "") -> Iterator[tuple[str, Color | None]]:

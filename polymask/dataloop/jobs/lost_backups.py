@@ -5,20 +5,21 @@ A journal may be on another machine, or gone with all its files; then only the m
 
 from collections.abc import Collection, Iterator, Sequence
 
-from polymask.dataloop.client import Client, Json
+from polymask.dataloop.service.client import Client
 from polymask.dataloop.sink import claim_of
 from polymask.errors import ProofError
 from polymask.formats.reading.choice import original_id
 from polymask.in_place.protocols import Stored
 from polymask.model import Skipped
 from polymask.results import Report
+from polymask.validation import Json
 
 ITEMS_A_CALL = 200
 
-Place = tuple[str, str]  # an item's id, and the id under which a polygon was first known
+PolygonKey = tuple[str, str]  # an item's id, and the id under which a polygon was first known
 
 
-def without_backup(client: Client, dataset_id: str, backed_up: Collection[str]) -> set[Place]:
+def without_backup(client: Client, dataset_id: str, backed_up: Collection[str]) -> set[PolygonKey]:
     """The polygons that masks say were deleted, that are not there, and whose ids are not backed up.
 
     The masks are listed once; polygons only of items of which something is missing. A clone's masks name the
@@ -37,7 +38,7 @@ def _claimed(row: Json) -> Json:
     return {"id": row["id"], "item": str(row.get("itemId")), "deleted": deleted}
 
 
-def _there(client: Client, dataset_id: str, items: Sequence[str]) -> Iterator[Place]:
+def _there(client: Client, dataset_id: str, items: Sequence[str]) -> Iterator[PolygonKey]:
     for start in range(0, len(items), ITEMS_A_CALL):
         ids = items[start : start + ITEMS_A_CALL]
         query = {"filter": {"$and": [{"itemId": {"$in": ids}}, {"type": "segment"}]}}
@@ -50,7 +51,7 @@ def _named(row: Json) -> Json:
     return {"id": row["id"], "item": str(row.get("itemId")), "keys": keys}
 
 
-def tell_of_lost(report: Report, dataset: str, places: Collection[Place], *, journals: str) -> None:
+def tell_of_lost(report: Report, dataset: str, places: Collection[PolygonKey], *, journals: str) -> None:
     """Fail a restoration that cannot put everything back; what it could is put back all the same."""
     if not places:
         return
@@ -58,7 +59,7 @@ def tell_of_lost(report: Report, dataset: str, places: Collection[Place], *, jou
     report.exit_code = max(report.exit_code, ProofError.exit_code)
 
 
-def in_words(places: Collection[Place], journals: str) -> str:
+def in_words(places: Collection[PolygonKey], journals: str) -> str:
     """How many polygons are in no backup, and what can be done."""
     items = len({item for item, _ in places})
     return (

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from polymask.dataloop.client import Client, Json
-from polymask.dataloop.responses import listed, part
+from polymask.dataloop.service.client import Client
+from polymask.dataloop.service.responses import listed, part
 from polymask.errors import BackendError, Unavailable
 from polymask.formats.reading.choice import original_id
 from polymask.in_place.journal import Journal
 from polymask.in_place.protocols import Item
+from polymask.validation import Json
 
 TRIES = 4  # of posting one polygon again
 OF_THE_PLATFORM = ("id", "url", "item", "dataset", "hash", "createdAt", "updatedAt", "updatedBy", "creator")

@@ -19,7 +19,7 @@ from copy import copy
 from pathlib import Path
 from typing import Any
 
-from polymask.dataloop.responses import (
+from polymask.dataloop.service.responses import (
     LOG_IN,
     Passing,
     as_bytes,
@@ -33,9 +33,7 @@ from polymask.dataloop.responses import (
 from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
 from polymask.storage.durable import make_private
 from polymask.storage.user_dirs import state_folder
-from polymask.validation import whole
-
-Json = dict[str, Any]
+from polymask.validation import Json, whole
 
 TOKEN = "DATALOOP_TOKEN"  # noqa: S105 - the name of a variable, not a token
 HOME = "DATALOOP_PATH"

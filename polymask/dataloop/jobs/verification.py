@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from polymask.dataloop.restoring import deleted_of
-from polymask.dataloop.run import Dataset, open_dataset
+from polymask.dataloop.jobs.run import Dataset, open_dataset
+from polymask.dataloop.service.restoring import deleted_of
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
 from polymask.errors import NotFound

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from polymask.dataloop.client import Client, Json, connect
+from polymask.dataloop.jobs.lost_backups import in_words, tell_of_lost, without_backup
 from polymask.dataloop.local_source import MatchedSource
-from polymask.dataloop.lost_backups import in_words, tell_of_lost, without_backup
-from polymask.dataloop.recipe import Recipe
-from polymask.dataloop.responses import listed
-from polymask.dataloop.restoring import Deleted, PuttingBack, deleted
+from polymask.dataloop.service.client import Client, connect
+from polymask.dataloop.service.recipe import Recipe
+from polymask.dataloop.service.responses import listed
+from polymask.dataloop.service.restoring import Deleted, PuttingBack, deleted
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopItem, DataloopSource, refuse_missing_folder
 from polymask.dataloop.target import SCHEME, Target
@@ -29,6 +29,7 @@ from polymask.model import Skipped
 from polymask.parallel.progress import Progress
 from polymask.parallel.shards import Shard
 from polymask.results import Report, note_why_polygons_stay
+from polymask.validation import Json
 
 ASKED = ("predictions", "min_confidence", "creator", "status")  # of `convert_item`, as of `convert`
 Advance = Callable[[int], None]
@@ -203,7 +204,7 @@ def upload(
     return report
 
 
-def restore(url: str, *, journal: str | Path | None = None, dry_run: bool = False) -> Report:
+def restore_dataset(url: str, *, journal: str | Path | None = None, dry_run: bool = False) -> Report:
     """Put back every polygon that a run deleted, all rings; those that are there stay as they are.
 
     A dry run tells how many that would be.

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from colorsys import hsv_to_rgb
 from itertools import count
 
-from polymask.dataloop.client import Client, Json
-from polymask.dataloop.colors import Color, labels_of
+from polymask.dataloop.service.client import Client
+from polymask.dataloop.service.colors import labels_of
 from polymask.errors import InputError
 from polymask.layouts.dataloop import WHITE
+from polymask.validation import Color, Json
 
 MOST_TOLD = 5  # of labels that it lacks
 

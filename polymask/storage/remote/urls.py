@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from polymask.errors import FormatError, InputError, NotFound
-from polymask.storage.connections import EXTRAS, ObjectFile, shown, store_errors, store_of
+from polymask.storage.remote.connections import EXTRAS, ObjectFile, shown, store_errors, store_of
 
 BLOCK = 1 << 20  # bytes a request of an opened file: a header costs one, a file few
 _MERGED = {f"{protocol}:" for protocol in (*EXTRAS, "memory")}

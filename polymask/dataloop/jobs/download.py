@@ -15,10 +15,10 @@ from typing import IO, Any, cast
 
 import msgspec
 
-from polymask.dataloop.client import Client, Json
-from polymask.dataloop.recipe import Recipe
-from polymask.dataloop.responses import part
-from polymask.dataloop.run import Dataset, read_query
+from polymask.dataloop.jobs.run import Dataset, read_query
+from polymask.dataloop.service.client import Client
+from polymask.dataloop.service.recipe import Recipe
+from polymask.dataloop.service.responses import part
 from polymask.dataloop.source import DataloopItem, DataloopSource
 from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
@@ -28,7 +28,7 @@ from polymask.formats.reading.records import Page, Reader
 from polymask.formats.reading.refusals import Malformed
 from polymask.model import Frame, ImageRecord
 from polymask.storage.source_files import File, Place
-from polymask.validation import whole
+from polymask.validation import Json, whole
 
 EVERY_PICTURE: Json = {"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
 ITEMS_A_CALL = 200  # whose annotations are asked for together

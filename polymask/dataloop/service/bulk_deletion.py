@@ -12,10 +12,11 @@ wait may be long.
 from collections.abc import Sequence
 from typing import Any
 
-from polymask.dataloop.client import Client, Json
-from polymask.dataloop.responses import listed, part
+from polymask.dataloop.service.client import Client
+from polymask.dataloop.service.responses import listed, part
 from polymask.errors import BackendError, Denied, NotFound, SourceChanged
 from polymask.in_place.protocols import Item
+from polymask.validation import Json
 
 MOST = 500  # polygons in one call
 TRIES = 6

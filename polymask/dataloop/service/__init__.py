@@ -1,0 +1,1 @@
+"""What goes over the wire: calls and their answers, labels, deletion and putting back in bulk."""

@@ -1,0 +1,1 @@
+"""What lies at a URL: read as a path is, whatever the store."""
