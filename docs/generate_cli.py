@@ -30,7 +30,7 @@ See [Errors and exit codes](errors.md).
 |---|---|
 | `labels.json`, `id2label.json` | names, values and colors; see [Labels](labels.md) |
 | `manifest.jsonl` | a line an image: its mask, digests and rules; see [Converting](converting.md) |
-| `.polymask/` | there while a run is unfinished |
+| `.polymask/` | unfinished runs, [deleted polygons](deleting.md), masks [set aside](converting.md) |
 """
 PAGE = Path(__file__).parent / "cli.md"
 

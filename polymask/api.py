@@ -192,10 +192,14 @@ def verify(
     source: PathOrUrl | None = None,
     labels: Labels | None = None,
     rules: Rules | None = None,
+    journal: PathOrUrl | None = None,
     limits: Limits | None = None,
     **reading: Unpack[ReadingOptionsDict],
 ) -> Report:
     """Prove stored masks again, in a folder (see `polymask.analysis.verify.verify_folder`) or a dataset.
+
+    Masks tell themselves what they are of. A dataset's `journal`, where it is not in its usual place, tells
+    besides of masks that are gone with their polygons; a folder's lies in the folder.
 
     Raises `ProofError` naming the masks that are damaged, missing, doubled or different;
     `LimitError` for what is above `limits`.
@@ -208,7 +212,9 @@ def verify(
     """
     from polymask.analysis.verify import failures_text
 
-    report = examine(dest, source=source, labels=labels, rules=rules, limits=limits, **reading)
+    report = examine(
+        dest, source=source, labels=labels, rules=rules, journal=journal, limits=limits, **reading
+    )
     if report.failed:
         raise ProofError(failures_text(report, dest), advice="" if report.notes else None)
     return report
@@ -220,6 +226,7 @@ def examine(
     source: PathOrUrl | None = None,
     labels: Labels | None = None,
     rules: Rules | None = None,
+    journal: PathOrUrl | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptionsDict],
@@ -233,7 +240,8 @@ def examine(
         from polymask.dataloop.jobs.verification import verify_dataset
 
         options = ReadingOptions.of(reading, limits=limits)
-        return verify_dataset(str(dest), limits=options.limits, progress=progress)
+        return verify_dataset(str(dest), journal=journal, limits=options.limits, progress=progress)
+    _refuse_journal(journal)
     from polymask.analysis.verify import verify_folder
 
     report = verify_folder(
@@ -258,7 +266,16 @@ def restore(dest: PathOrUrl, *, journal: PathOrUrl | None = None, dry_run: bool 
     polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
     """
     if not is_dataloop(dest):
+        _refuse_journal(journal)
         return restore_folder(located(dest), dry_run=dry_run)
     from polymask.dataloop.jobs.run import restore_dataset
 
     return restore_dataset(str(dest), journal=journal, dry_run=dry_run)
+
+
+def _refuse_journal(journal: PathOrUrl | None) -> None:
+    if journal is not None:
+        raise InputError(
+            "--journal is for datasets (dataloop://…)",
+            advice="a folder's journal lies in it: leave --journal out",
+        )

@@ -72,6 +72,7 @@ def compare_command(
 @click.command("verify", cls=GroupedCommand)
 @click.argument("dest")
 @extra("--source", metavar="SOURCE", help="Annotations to verify any tool's masks against.")
+@extra("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
 @reading_flags
 @rule_flags("with --source, where no manifest tells: ")
 @NO_BAR
@@ -80,6 +81,7 @@ def verify_command(
     dest: str,
     *,
     source: str | None,
+    journal: str | None,
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -91,12 +93,13 @@ def verify_command(
     polymask verify theirs/ --source instances.json
 
     With --source the masks may be any tool's; where they differ, likely causes are named.
+    Of a dataset, the journal of its deletions tells of masks that are gone with their polygons.
     Exits 5 where a mask is damaged, missing or different.
     """
     from polymask.analysis.verify import failures_text
 
     with Bar(quiet=quiet) as bar:
-        report = examine(dest, source=source, progress=bar, **options)
+        report = examine(dest, source=source, journal=journal, progress=bar, **options)
     if as_json:
         failures = [{"name": failure.name, "reason": failure.reason} for failure in report.failures]
         _print_json(

@@ -147,6 +147,17 @@ def test_masks_of_labels_that_the_tables_lack_are_moved(tmp_path: Path, pictures
     assert verify(out).unchanged == verify(aside(out)).unchanged == 1
 
 
+def test_a_store_is_no_exception(tmp_path: Path) -> None:
+    """Objects are put at their new place, and those at the old one removed."""
+    path, out = two_images(tmp_path / "a.json"), "memory://outdated/masks"
+    convert(path, out)
+    report = convert(path, out, overlap="error", **OTHERS)
+    place = report.notes[-1].partition("with their tables, to ")[2].partition(" ")[0]
+    assert report.failed == 1
+    assert verify(out).images == verify(place).unchanged == 1
+    assert list(stats(place).labels) == ["cat", "dog"]
+
+
 @pytest.mark.parametrize("stop", ["write", "remove"])
 def test_a_run_that_is_stopped_meanwhile_is_completed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: str

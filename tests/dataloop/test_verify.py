@@ -1,19 +1,23 @@
 """The masks of a dataset, proven again: what is counted, and what is told where one is wrong."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from polymask import api
 from polymask.dataloop.jobs import run, verification
-from polymask.errors import LimitError
+from polymask.errors import InputError, LimitError, NotFound
 from polymask.limits import Limits
 from polymask.results import Report
 from tests.dataloop.world import ACROSS, HEIGHT, RING_WITH_HOLE, URL, WIDTH, World, expected, same_masks
 
 
-def examined(world: World, url: str = URL, limits: Limits | None = None) -> Report:
+def examined(
+    world: World, url: str = URL, limits: Limits | None = None, journal: Path | None = None
+) -> Report:
     with world.connected():
-        return verification.verify_dataset(url, limits=limits)
+        return verification.verify_dataset(url, limits=limits, journal=journal)
 
 
 @pytest.fixture
@@ -69,7 +73,7 @@ def test_a_relabeled_mask_is_told_with_ways_out_that_work(world: World, journal:
         f"'dog' ({mask['id']}): stored as 'cat', and relabeled"
     ]
     assert report.unchanged == 0
-    assert report.notes == [verification.RELABELED.format(url=URL)]
+    assert report.notes == [verification.RELABELED.format(url=URL, restore=f"polymask restore {URL}")]
     world.emulator.edit_annotation(mask["id"], label="cat")
     assert examined(world).failures == []
 
@@ -92,7 +96,7 @@ def test_a_changed_mask_is_told_with_a_way_out_that_works(world: World, journal:
     (mask,) = world.of_type("binary", item)
     (foreign,) = world.of_type("binary", other)
     world.emulator.edit_annotation(mask["id"], coordinates=foreign["coordinates"])
-    assert examined(world).notes == [verification.CHANGED.format(url=URL)]
+    assert examined(world).notes == [verification.CHANGED.format(url=URL, restore=f"polymask restore {URL}")]
     if deleted:
         world.restore(journal)
     world.emulator.remove_annotation(mask["id"])
@@ -105,7 +109,7 @@ def test_a_doubled_mask_is_told_with_a_way_out_that_works(world: World, items: l
     """Converted again, one is left."""
     (mask,) = world.of_type("binary", items[1])
     world.add(items[1], mask)
-    assert examined(world).notes == [verification.DOUBLED.format(url=URL)]
+    assert examined(world).notes == [verification.DOUBLED.format(url=URL, restore=f"polymask restore {URL}")]
     world.convert(delete_source=False)
     assert examined(world).failures == []
 
@@ -137,3 +141,29 @@ def test_a_mask_that_is_gone_with_its_polygons_is_told(
     assert examined(world).failures == []
     world.convert(delete_source=False)
     assert examined(world).failures == []
+
+
+def test_a_journal_elsewhere_tells_too(world: World, journal: Path, tmp_path: Path) -> None:
+    """With `journal`, as of `convert` and `restore`; the way out names it, and none there is an error."""
+    item = world.add_item("/a.png", RING_WITH_HOLE)
+    world.convert(journal)
+    (mask,) = world.of_type("binary", item)
+    world.emulator.remove_annotation(mask["id"])
+    assert examined(world).failures == []  # nobody here knows of the deletion
+    with world.connected():
+        report = api.examine(URL, journal=journal)
+    assert [failure.reason for failure in report.failures] == [
+        "the mask of 1 polygons that were deleted is gone"
+    ]
+    assert f"`polymask restore {URL} --journal {journal}`" in report.notes[0]
+    with pytest.raises(NotFound, match="no journal with a backup"):
+        examined(world, journal=tmp_path / "nowhere")
+    world.restore(journal)
+    assert examined(world, journal=journal).failures == []
+
+
+@pytest.mark.parametrize("command", [api.verify, api.restore])
+def test_a_folder_takes_no_journal(command: Any, tmp_path: Path) -> None:
+    """Its journal lies in it, so that one from elsewhere would be passed over in silence."""
+    with pytest.raises(InputError, match="leave --journal out"):
+        command(tmp_path, journal=tmp_path / "journal")

@@ -37,6 +37,8 @@ TESTS = {
     "conversion/restore.py": ("tests/conversion/test_delete_source.py", "tests/conversion/test_restore.py"),
     "conversion/delete_source.py": ("tests/conversion/test_delete_source.py", "tests/conversion/test_restore.py", "tests/fuzz/test_fuzz.py::test_hostile_input_is_a_result_or_an_error_of_ours[folder-journal]"),
     "conversion/dest/folder_sink.py": ("tests/conversion/test_folder_sink.py", "tests/analysis/test_verify.py", "tests/conversion/test_delete_source.py"),
+    "conversion/dest/outdated.py": ("tests/conversion/test_outdated.py",),
+    "conversion/dest/way_back.py": ("tests/conversion/test_way_back.py", "tests/conversion/test_delete_source.py"),
     "conversion/dest/check.py": ("tests/conversion/test_folder_sink.py", "tests/analysis/test_verify.py", "tests/layouts/test_several_runs.py", "tests/layouts/test_value_tables.py"),
     "conversion/plan.py": (
         "tests/conversion/test_run.py", "tests/conversion/test_choosing.py", "tests/conversion/test_delete_source.py", "tests/conversion/test_options.py",

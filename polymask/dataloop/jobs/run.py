@@ -1,7 +1,6 @@
 """Runs with a Dataloop dataset at one end or both."""
 
 import json
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -14,7 +13,7 @@ from polymask.dataloop.local_source import MatchedSource
 from polymask.dataloop.service.client import Client, connect
 from polymask.dataloop.service.recipe import Recipe
 from polymask.dataloop.service.responses import listed
-from polymask.dataloop.service.restoring import Deleted, PuttingBack, deleted
+from polymask.dataloop.service.restoring import Deleted, PuttingBack, deleted, restore_command
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopItem, DataloopSource, refuse_missing_folder
 from polymask.dataloop.target import SCHEME, Target
@@ -155,8 +154,7 @@ def _ways_back(
     """Where the backup lies, and the command that puts back what was deleted."""
     yield f"journal and backup: {evidence.path}"
     if report.deleted:
-        where = f" --journal {shlex.quote(str(journal))}" if journal else ""
-        undo = f"polymask restore {shlex.quote(dataset.url)}{where}"
+        undo = restore_command(dataset.url, journal)
         yield f"{report.deleted:,} polygons deleted; `{undo}` undoes it"
 
 

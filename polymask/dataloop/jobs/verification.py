@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from polymask.dataloop.jobs.run import Dataset, open_dataset
-from polymask.dataloop.service.restoring import deleted_of
+from polymask.dataloop.service.restoring import deleted_of, restore_command
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
 from polymask.errors import NotFound
@@ -18,20 +19,26 @@ from polymask.results import Report
 
 
 def verify_dataset(
-    url: str, *, workers: int = 1, limits: Limits | None = None, progress: Progress | None = None
+    url: str,
+    *,
+    journal: str | Path | None = None,
+    workers: int = 1,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Prove every mask of ours in a dataset again; those that fail are the report's `failures`.
 
-    So are masks that are gone with their polygons, where the journal in its usual place knows of these.
-    `images` counts the items that have masks, `unchanged` the masks that are what they claim.
-    Raises `LimitError` for a mask that was made for a frame above the limits, and so not decoded.
+    So are masks that are gone with their polygons, where a journal knows of these: the one named, which
+    must be there, or one in the usual place. `images` counts the items that have masks, `unchanged` the
+    masks that are what they claim. Raises `LimitError` for a mask that was made for a frame above the
+    limits, and so not decoded, and `NotFound` for a named folder without a journal.
     """
     dataset = open_dataset(url, workers=workers)
     query = {"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
     source = DataloopSource(dataset.client, dataset.id, query=query, folder=dataset.target.folder)
     sink = DataloopSink(dataset.client, source, {}, limits=limits)
     report, items, ways_out = Report(), list(source.items()), dict[str, None]()
-    gone = _gone(dataset)
+    gone, restore = _gone(dataset, journal), restore_command(url, journal)
     for (item,) in reported(([item] for item in items), len(items), progress):
         stored = sink.proofs(item)
         for proof in stored:
@@ -41,21 +48,21 @@ def verify_dataset(
         report.unchanged += sum(_is_as_stored(proof) for proof in stored)
         wrong = [*_wrong(stored), *_without_mask(source, item, stored, gone.get(item.id, set()))]
         report.failures += [Skipped(item.name, reason) for reason, _ in wrong]
-        ways_out.update(dict.fromkeys(way_out.format(url=url) for _, way_out in wrong))
+        ways_out.update(dict.fromkeys(way_out.format(url=url, restore=restore) for _, way_out in wrong))
     report.notes += ways_out
     return report
 
 
 CHANGED = (
-    "A mask that is not what was stored: delete it in the studio, after `polymask restore {url}` "
+    "A mask that is not what was stored: delete it in the studio, after `{restore}` "
     "where its polygons are gone, and `polymask convert {url}` again."
 )
 RELABELED = (
     "A mask with another label: give it its first label back in the studio. For the new one to stay, "
-    "`polymask restore {url}` where its polygons are gone; then delete the mask and give its polygons the "
+    "`{restore}` where its polygons are gone; then delete the mask and give its polygons the "
     "new label in the studio, and `polymask convert {url}` again."
 )
-GONE = "Polygons whose mask is gone: `polymask restore {url}` puts them back, from the journal."
+GONE = "Polygons whose mask is gone: `{restore}` puts them back, from the journal."
 DOUBLED = "A label with several masks: `polymask convert {url}` again makes them one."
 
 
@@ -78,11 +85,13 @@ def _wrong(stored: Sequence[Stored]) -> Iterator[tuple[str, str]]:
             yield f"'{label}' has {masks} masks", DOUBLED
 
 
-def _gone(dataset: Dataset) -> dict[str, set[str]]:
+def _gone(dataset: Dataset, journal: str | Path | None) -> dict[str, set[str]]:
     """By item, the first ids of the polygons that were deleted, as far as a journal here tells."""
     try:
-        journals = open_existing(dataset.journal_folder(None))
+        journals = open_existing(dataset.journal_folder(journal))
     except NotFound:
+        if journal is not None:
+            raise
         return {}
     by_item: dict[str, set[str]] = {}
     for polygon in (deleted_of(journal, line) for journal in journals for line in journal.gone()):

@@ -5,8 +5,10 @@ A polygon that is put back gets a new id from the platform, and a mark of ours t
 keeps something else there. A copy of the item carries the mark along: there it means nothing.
 """
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from polymask.dataloop.service.client import Client
@@ -102,6 +104,12 @@ def posted(backup: Mapping[str, Any], item_id: str, key: str, *, parent: str | N
     # Whatever somebody keeps where the mark would go stays there, and the mark goes beside it.
     free = isinstance(user, dict) and ("polymask" not in user or part(user, "polymask").get("restored"))
     return row | {"metadata": metadata | ({"user": user | mark} if free else mark)}
+
+
+def restore_command(url: str, journal: str | Path | None) -> str:
+    """What puts back what was deleted from a dataset, as it is typed."""
+    where = f" --journal {shlex.quote(str(journal))}" if journal else ""
+    return f"polymask restore {shlex.quote(url)}{where}"
 
 
 def _content(row: Json) -> Json:
