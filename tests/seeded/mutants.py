@@ -28,6 +28,7 @@ HEADER = "| module | mutants | run | killed | equivalent | survived | score | da
 
 TESTS = {
     "storage/roots/local.py": ("tests/storage/test_local.py", "tests/conversion/test_folder_sink.py", "tests/storage/test_roots.py"),
+    "storage/roots/folders.py": ("tests/storage/test_local.py", "tests/storage/test_roots.py"),
     "storage/safe_names.py": ("tests/storage/test_local.py", "tests/storage/test_names_confined.py"),
     "in_place/journal.py": ("tests/in_place/test_journal.py",),
     "in_place/reconcile.py": ("tests/in_place/test_reconcile.py", "tests/in_place/test_reconcile_properties.py"),
