@@ -18,7 +18,8 @@ from polymask.codecs.picture_files import PictureFinder
 from polymask.codecs.pixels import read_picture
 from polymask.errors import InputError, LabelError, NotFound
 from polymask.labels.as_label_map import Labels
-from polymask.labels.label_map import VOID_8, LabelMap, voc_colors
+from polymask.labels.label_map import VOID_8, LabelMap
+from polymask.labels.voc_palette import voc_colors
 from polymask.layouts.common.lookup import BACKGROUND
 from polymask.limits import Limits
 from polymask.model import Frame, IndexMask

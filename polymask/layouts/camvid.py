@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from polymask.codecs.painted_png import encode_colors
 from polymask.errors import FormatError, LabelError
-from polymask.labels.label_map import VOID_8, LabelMap, voc_colors
+from polymask.labels.label_map import VOID_8, LabelMap
+from polymask.labels.voc_palette import voc_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import BACKGROUND, require_one_line
