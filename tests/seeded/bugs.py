@@ -21,11 +21,11 @@ BUGS = (
     Bug("no loss", "masks are not synced before the manifest", "conversion/dest/folder_sink.py",
         "            self.root.sync()\n", "            pass\n", ("tests/conversion/test_folder_sink.py::test_the_manifest_comes_after_everything_is_durable",)),
     Bug("no loss", "polygons go before their masks are proven", "in_place/job.py",
-        "        decisions = self._settled(item, reading, drawn, decisions, outcome)\n",
+        "        decisions = self._settled(work, decisions)\n",
         "        if self.options.delete_source:\n"
-        "            ids = [one.id for many in drawn.values() for one in many]\n"
-        "            self.source.delete(item, ids, reading.record.etag)\n"
-        "        decisions = self._settled(item, reading, drawn, decisions, outcome)\n", ("tests/dataloop/test_in_place.py",)),
+        "            ids = [drawing.id for drawing in work.every_drawing]\n"
+        "            self.source.delete(item, ids, work.reading.record.etag)\n"
+        "        decisions = self._settled(work, decisions)\n", ("tests/dataloop/test_in_place.py",)),
     Bug("no loss", "an upload's answer is believed, nothing is read back", "in_place/job.py",
         "            if all(mask.key in keys for mask in masks):", "            if True:", ("tests/dataloop/test_in_place.py", "tests/dataloop/test_faults.py")),
     Bug("no loss", "a damaged mask is proof enough", "in_place/reconcile.py",
@@ -137,7 +137,7 @@ BUGS = (
     Bug("it converges", "what a server cannot do at all is asked for again and again", "dataloop/service/responses.py",
         "_NEVER = (501, 505)", "_NEVER: tuple[int, ...] = ()", ("tests/dataloop/test_client.py",)),
     Bug("no loss", "the backup is skipped", "in_place/job.py",
-        "        self.journal.back_up(item.id, item.name, [reading.raw[key] for key in ids], ids=ids)", "        del ids", ("tests/dataloop/test_restore.py", "tests/dataloop/test_in_place.py")),
+        "        self.journal.back_up(item.id, item.name, [work.reading.raw[key] for key in ids], ids=ids)", "        del ids", ("tests/dataloop/test_restore.py", "tests/dataloop/test_in_place.py")),
     Bug("no loss", "what is refused only while drawing is left out in silence", "formats/reading/records.py",
         "        if len(notes.refusals.skipped) > self.refused[index]:", "        if False:", ("tests/test_limits.py",)),
     Bug("no loss", "--max-delete is not asked", "in_place/deletion.py",
