@@ -173,7 +173,10 @@ def _read(chain: Chain) -> Iterator[Line]:
 
 
 class _LastLines:
-    """The digest of each instance's last line: a table that goes to a temporary file when it is large."""
+    """The digest of each instance's last line: a table that goes to a temporary file when it is large.
+
+    A table and no `Spill`: even its keys, one for each instance, may be too many for memory.
+    """
 
     def __init__(self) -> None:
         import sqlite3  # only a run that deletes needs it
