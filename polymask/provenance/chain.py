@@ -52,10 +52,12 @@ def unsealed(tip: str, raw: bytes) -> tuple[str, bytes] | None:
     return match[2].decode(), match[1] + b"}"
 
 
-def damaged(path: Path, what: str) -> ProofError:
+def damaged(path: Path, problem: str) -> ProofError:
     """The error for a file of a journal that is not what was written."""
     return ProofError(
-        f"damaged, {what}", file=path, advice="put back a copy of it, or name another folder with --journal"
+        f"damaged, {problem}",
+        file=path,
+        advice="put back a copy of it, or name another folder with --journal",
     )
 
 
