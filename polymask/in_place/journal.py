@@ -23,8 +23,8 @@ from polymask.errors import NotFound, Unavailable
 from polymask.parallel.shards import FOLDERS, Shard
 from polymask.provenance.chain import START, Chain, Line, alone, body_of, damaged
 from polymask.storage.disk import disk_error
-from polymask.storage.durable import make_private, sync_folder
-from polymask.storage.user_dirs import state_folder
+from polymask.storage.local_disk.durable import make_private, sync_folder
+from polymask.storage.local_disk.user_dirs import state_folder
 
 BACKUP = "backup.jsonl"
 EVENTS = "journal.jsonl"

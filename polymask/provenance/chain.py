@@ -23,7 +23,7 @@ from typing import Any
 
 from polymask.errors import ProofError
 from polymask.storage.disk import disk_error
-from polymask.storage.locks import lock
+from polymask.storage.local_disk.locks import lock
 
 START = "0" * 64
 _SEALED = re.compile(rb'(\{.*), "sha256": "([0-9a-f]{64})"\}\n?', re.DOTALL)

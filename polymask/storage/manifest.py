@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import msgspec
 
 from polymask.errors import FormatError
+from polymask.storage.local_disk.spill import Spill
 from polymask.storage.roots.local import Root
 from polymask.storage.roots.object_store import ObjectRoot
-from polymask.storage.spill import Spill
 
 MANIFEST = "manifest.jsonl"
 BLOCK = 1 << 20

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from polymask.errors import FormatError
-from polymask.storage import manifest, spill
+from polymask.storage import manifest
+from polymask.storage.local_disk import spill
 from polymask.storage.manifest import Entries, Lines, in_blocks, is_made_of, manifest_line
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polymask import Unavailable
-from polymask.storage import spill
-from polymask.storage.spill import Spill
+from polymask.storage.local_disk import spill
+from polymask.storage.local_disk.spill import Spill
 
 
 @given(st.lists(st.binary(max_size=40)), st.sampled_from([0, 50, 1 << 20]), st.sampled_from([0, 30]))

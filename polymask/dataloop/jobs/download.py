@@ -23,8 +23,8 @@ from polymask.formats.dataloop.items import parse
 from polymask.formats.reading.records import Page, Reader
 from polymask.formats.reading.refusals import Malformed
 from polymask.model import Frame, ImageRecord
+from polymask.storage.local_disk.spill import Spill
 from polymask.storage.source_files import File, Place
-from polymask.storage.spill import Spill
 from polymask.validation import Json, whole
 
 EVERY_PICTURE: Json = {"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}

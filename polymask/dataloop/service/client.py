@@ -31,8 +31,8 @@ from polymask.dataloop.service.responses import (
     refusal,
 )
 from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
-from polymask.storage.durable import make_private
-from polymask.storage.user_dirs import state_folder
+from polymask.storage.local_disk.durable import make_private
+from polymask.storage.local_disk.user_dirs import state_folder
 from polymask.validation import Json, whole
 
 TOKEN = "DATALOOP_TOKEN"  # noqa: S105 - the name of a variable, not a token

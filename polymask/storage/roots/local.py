@@ -16,7 +16,7 @@ from typing import Any
 
 from polymask.errors import InputError, Locked, NotFound
 from polymask.storage.disk import disk_error, read_regular
-from polymask.storage.locks import lock
+from polymask.storage.local_disk.locks import lock
 from polymask.storage.remote.urls import Location
 from polymask.storage.roots.folders import Folders, name_of, parent_of
 from polymask.storage.safe_names import WORK
