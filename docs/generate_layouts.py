@@ -10,7 +10,7 @@ from pathlib import Path
 
 from polymask import convert
 from polymask.layouts import LAYOUTS, layout_named
-from polymask.layouts.common.facts import Facts
+from polymask.layouts.common.facts import LayoutFacts
 
 HERE = Path(__file__).parent / "layouts"
 SAMPLE = "fixtures/shapes/instances.json"
@@ -52,7 +52,7 @@ def pages() -> Iterator[tuple[str, str]]:
         yield f"{name}.md", _page(name, facts)
 
 
-def _page(name: str, facts: Facts) -> str:
+def _page(name: str, facts: LayoutFacts) -> str:
     return "\n".join(
         [
             f"# {facts.title}\n",
@@ -70,7 +70,7 @@ def _table(left: str, right: str, rows: tuple[tuple[str, str], ...]) -> list[str
     return [f"| {left} | {right} |", "|---|---|", *(f"| `{one}` | {told} |" for one, told in rows), ""]
 
 
-def _example(name: str, facts: Facts) -> str:
+def _example(name: str, facts: LayoutFacts) -> str:
     with tempfile.TemporaryDirectory() as out:
         convert(SAMPLE, out, to=name)
         paths = sorted(path for path in Path(out).rglob("*") if path.is_file())

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         SourceChanged,
         Unavailable,
     )
-    from polymask.formats.options import read
+    from polymask.formats.selection import read
     from polymask.labels.label_map import LabelMap
     from polymask.limits import Limits
     from polymask.model import (
@@ -118,7 +118,7 @@ _HOMES = {
         "SourceChanged",
         "Unavailable",
     ),
-    "formats.options": ("read",),
+    "formats.selection": ("read",),
     "labels.label_map": ("LabelMap",),
     "limits": ("Limits",),
     "model": (

@@ -172,10 +172,10 @@ def by_count(left_out: Mapping[Reason, int]) -> list[tuple[Reason, int]]:
     return [(reason, count) for reason, count in ordered if count]
 
 
-def told(left_out: Mapping[Reason, int]) -> list[str]:
+def reasons_text(left_out: Mapping[Reason, int]) -> list[str]:
     """Reasons with their counts, the most frequent first.
 
-    >>> told({BOX.reason: 1200, EMPTY.reason: 1})
+    >>> reasons_text({BOX.reason: 1200, EMPTY.reason: 1})
     ['1,200 × a box without segmentation', '1 × no segmentation']
     """
     return [f"{count:,} × {reason.text}" for reason, count in by_count(left_out)]
@@ -199,4 +199,6 @@ def nothing_painted(declared: int, left_out: Mapping[Reason, int]) -> str:
     """
     what = f"{declared:,} annotation{'' if declared == 1 else 's'}"
     ways = ways_out(left_out)
-    return f"nothing was painted of {what} ({', '.join(told(left_out))})" + (f"; {ways}" if ways else "")
+    return f"nothing was painted of {what} ({', '.join(reasons_text(left_out))})" + (
+        f"; {ways}" if ways else ""
+    )

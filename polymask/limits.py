@@ -48,14 +48,14 @@ class Limits:
     max_conflict_pairs: int = _limit(10**6, "The most pairs of labels, by owner, that overlap in one image.")
     max_zip_ratio: int = _limit(200, "How many times its size a zip may unpack to.")
 
-    def check(self, name: str, given: int, where: str, what: str) -> None:
+    def check(self, name: str, size: int, where: str, what: str) -> None:
         """Raise `LimitError` where more is given than the limit of a name allows.
 
         >>> Limits(max_labels=8).check("max_labels", 9, "a.json", "9 labels")
         Traceback (most recent call last):
         polymask.errors.LimitError: a.json: 9 labels are more than 8; if that is right, raise --max-labels
         """
-        if given > (most := getattr(self, name)):
+        if size > (most := getattr(self, name)):
             flag = name.replace("_", "-")
             advice = f"if that is right, raise --{flag}"
             raise LimitError(f"{what} are more than {most}", place=where, advice=advice)

@@ -105,11 +105,11 @@ class Runs:
     frame: Frame
 
     def __init__(self, counts: ArrayLike, frame: Frame) -> None:
-        given = np.asarray(counts)
+        numbers = np.asarray(counts)
         height, width = as_frame(frame)
-        if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
+        if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
             raise GeometryError("run counts are a list of non-negative whole numbers")
-        array = given.astype(np.int64)
+        array = numbers.astype(np.int64)
         if (array < 0).any():  # uint64 counts above 2**63 - 1 turn negative, too
             raise GeometryError("run counts are non-negative whole numbers below 2**63")
         if (total := sum(array.tolist())) != height * width:

@@ -51,8 +51,8 @@ def as_value(what: str, value: Any) -> int:
     """
     number = whole(value)
     if number is None or not 0 <= number <= LARGEST_VALUE:
-        given = repr(value) if number is None else number
-        raise LabelError(f"{what} has value {given}, but a mask holds whole numbers, 0 to {LARGEST_VALUE}")
+        shown = repr(value) if number is None else number
+        raise LabelError(f"{what} has value {shown}, but a mask holds whole numbers, 0 to {LARGEST_VALUE}")
     return number
 
 
@@ -69,13 +69,13 @@ def as_color(what: str, color: Any) -> Color:
     return red, green, blue
 
 
-def as_names(what: str, given: Any) -> tuple[str, ...]:
+def as_names(what: str, value: Any) -> tuple[str, ...]:
     """Names from one name or from any number of them; raises `InputError` for anything else.
 
     >>> as_names("only", "sea"), as_names("only", ["sea", "sun"])
     (('sea',), ('sea', 'sun'))
     """
-    names = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
+    names = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
     for name in names:
         if not isinstance(name, str):
             raise InputError(f"{what} takes texts, not {name!r}")

@@ -18,7 +18,7 @@ from PIL import Image
 from polymask import native
 from polymask.codecs import scanlines
 from polymask.codecs.painted_png import encode, encode_colors
-from polymask.labels.label_map import voc_colors
+from polymask.labels.voc_palette import voc_colors
 from polymask.raster.painted import PaintedSpans, scan
 
 Mask = np.ndarray[Any, Any]

@@ -11,7 +11,8 @@ from polymask.codecs.pictures import SIDEWAYS, opened_picture, orientation_of
 from polymask.codecs.png import DAMAGE
 from polymask.errors import InputError
 from polymask.formats import Annotations
-from polymask.formats.options import ReadingOptions, open_chosen
+from polymask.formats.options import ReadingOptions
+from polymask.formats.selection import open_chosen
 from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import LabelMap, unknown_label
 from polymask.layouts import stem

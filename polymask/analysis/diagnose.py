@@ -138,8 +138,8 @@ def _wrong_ids(case: Case) -> Trial:
 def _interpolated(case: Case) -> Trial:
     """Values that the image should not hold, all of them near a boundary."""
     expected = case.expected()
-    known = [*np.unique(expected).tolist(), case.label_map.void]
-    strange = ~np.isin(case.stored, known)
+    values = [*np.unique(expected).tolist(), case.label_map.void]
+    strange = ~np.isin(case.stored, values)
     near = border(expected.astype(np.int32), NEAR)
     if strange.any() and not (strange & ~near).any():
         cause = f"interpolated resize: {strange.sum()} px at boundaries hold values between those of labels"

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from polymask.errors import FormatError, InputError, LabelError, LimitError, NotFound
 from polymask.formats import Annotations
-from polymask.formats.options import ReadingOptions, chosen_annotations_at, refuse_no_image
+from polymask.formats.options import ReadingOptions
 from polymask.formats.reading.needed_pictures import require_pictures
+from polymask.formats.selection import chosen_annotations_at, refuse_no_image
 from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, from_categories, unknown_label
 from polymask.layouts import LAYOUTS, layout_named, stem

@@ -16,8 +16,9 @@ from polymask.errors import (
     ProofError,
 )
 from polymask.formats import Annotations
-from polymask.formats.options import ReadingOptions, open_chosen, refuse_no_image
+from polymask.formats.options import ReadingOptions
 from polymask.formats.reading.needed_pictures import require_pictures
+from polymask.formats.selection import open_chosen, refuse_no_image
 from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import from_categories
 from polymask.layouts import stem

@@ -188,10 +188,10 @@ def preview_command(
     from polymask.report.html import preview
 
     with Bar(quiet=quiet) as bar:
-        made = preview(paths, output, workers=workers or available(), progress=bar, **options)
+        page = preview(paths, output, workers=workers or available(), progress=bar, **options)
     if not quiet:
-        shown = f"{len(made.shots):,} of {len(made.facts):,} images"
-        click.echo(f"{shown}, {made.pictures:,} with their picture → {output}")
+        shown = f"{len(page.shots):,} of {len(page.facts):,} images"
+        click.echo(f"{shown}, {page.pictures:,} with their picture → {output}")
 
 
 @click.command("restore", cls=GroupedCommand)

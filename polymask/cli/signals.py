@@ -26,8 +26,8 @@ def listen(*, connected: bool) -> None:
 
 def interrupted(number: int, _: FrameType | None) -> NoReturn:
     """Stop where the run is, and at the second time without another thought."""
-    for again in STOPS:
-        signal.signal(again, leave)
+    for stop in STOPS:
+        signal.signal(stop, leave)
     _received.append(number)
     raise KeyboardInterrupt(number)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from polymask.layouts.common.lookup import BACKGROUND, VOID
-from polymask.ledger import told as reasons_text
+from polymask.ledger import reasons_text
 from polymask.model import Finding, Skipped
 from polymask.results import Report
 

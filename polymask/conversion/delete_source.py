@@ -40,7 +40,7 @@ from polymask.model import ImageRecord, Runs, Skipped
 from polymask.painting.painting import Painting
 from polymask.provenance.digest import kind_of, record_sha256
 from polymask.results import Report, note_why_polygons_stay
-from polymask.storage.durable import read_whole, replace_file
+from polymask.storage.local_disk.durable import read_whole, replace_file
 from polymask.storage.roots.local import Root
 from polymask.storage.safe_names import WORK
 

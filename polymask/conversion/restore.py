@@ -21,7 +21,7 @@ from polymask.errors import FormatError, InputError, NotFound, PolymaskError, Pr
 from polymask.formats.coco.cutting import is_restorable
 from polymask.model import Skipped
 from polymask.results import Report
-from polymask.storage.durable import lost_links, make_lasting, read_whole, replace_file
+from polymask.storage.local_disk.durable import lost_links, make_lasting, read_whole, replace_file
 from polymask.storage.remote.urls import Location, Url
 from polymask.storage.roots.local import Root
 

@@ -68,14 +68,16 @@ class MatchedSource:
         if ledger is None:
             return
         failed = {index for index, name in enumerate(self.annotations.names) if name in unmatched}
-        asked = failed | {item.index for item in items if isinstance(item, MatchedItem)}
-        others = (ledger.declared_of(index) for index in range(len(ledger.of_image)) if index not in asked)
+        counted = failed | {item.index for item in items if isinstance(item, MatchedItem)}
+        declared_elsewhere = (
+            ledger.declared_of(index) for index in range(len(ledger.of_image)) if index not in counted
+        )
         report.left_out += sum(map(ledger.left_out_of, failed), Counter())
-        report.left_out += ledger.of_no_image + Counter({OTHER_IMAGES: sum(others)})
+        report.left_out += ledger.of_no_image + Counter({OTHER_IMAGES: sum(declared_elsewhere)})
         report.declared = ledger.declared
-        rest = ledger.declared - report.painted - report.joined - report.left_out.total()
+        unexplained = ledger.declared - report.painted - report.joined - report.left_out.total()
         if report.failures:
-            report.left_out += Counter({FAILED: rest})
+            report.left_out += Counter({FAILED: unexplained})
 
     def image(self, item: Item) -> bytes:
         """The item's picture."""

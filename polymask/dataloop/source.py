@@ -213,15 +213,15 @@ class _Polygons:
             self.left_out[Reason("unsupported", f"type '{row.get('type')}'")] += 1
 
     def _take_polygon(self, row: Json, choice: Choice) -> None:
-        what, first_id = f"annotation {row.get('id')}", original_id(row) or str(row["id"])
+        title, first_id = f"annotation {row.get('id')}", original_id(row) or str(row["id"])
         if reason := choice.refusal(origin_of(row.get("creator"), row.get("metadata"))):
-            self.skipped.append(Skipped(self.item.name, f"{what}: {reason}"))
+            self.skipped.append(Skipped(self.item.name, f"{title}: {reason}"))
             self.left_out[Reason("choice", reason)] += 1
             return
         try:
             instance = polygon_of(row, self.item)
         except (Malformed, GeometryError) as error:
-            self.unsupported.append(Skipped(self.item.name, f"{what}: {error}; it is left alone"))
+            self.unsupported.append(Skipped(self.item.name, f"{title}: {error}; it is left alone"))
             self.left_out[Reason("unsupported", "a polygon that cannot be drawn")] += 1
             return
         if first_id in self.raw:  # put back twice: the second is a polygon of its own
@@ -257,9 +257,9 @@ def refuse_missing_folder(folder: str, folders: Sequence[str]) -> None:
     if folder in folders:
         return
     near = nearest(folder, folders)
-    known = ", ".join(folders[:MOST_FOLDERS]) or "none"
-    there = f"{near} There are: {known}" if near else f"there are: {known}"
-    raise InputError(f"no item lies in the folder '{folder}' of the dataset", advice=there)
+    names = ", ".join(folders[:MOST_FOLDERS]) or "none"
+    advice = f"{near} There are: {names}" if near else f"there are: {names}"
+    raise InputError(f"no item lies in the folder '{folder}' of the dataset", advice=advice)
 
 
 def details_of(row: Json) -> Json:

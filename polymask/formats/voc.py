@@ -22,7 +22,8 @@ from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.records import Categories, Notes, Page, files, gather
 from polymask.formats.reading.refusals import Malformed
-from polymask.labels.label_map import VOID_8, LabelMap, from_text, voc_colors
+from polymask.labels.label_map import VOID_8, LabelMap, from_text
+from polymask.labels.voc_palette import voc_colors
 from polymask.limits import Limits
 from polymask.model import ImageRecord, Instance
 from polymask.raster.runs import to_runs

@@ -25,24 +25,24 @@ class Allowance:
     """How many polygons a run may delete yet; threads share it."""
 
     def __init__(self, most: int | None) -> None:
-        self.most, self._left = most, most
+        self.most, self._remaining = most, most
         self._lock = threading.Lock()
 
     def suffices(self, count: int) -> bool:
         """Whether so many may be deleted yet."""
-        return self._left is None or count <= self._left
+        return self._remaining is None or count <= self._remaining
 
     def take(self, count: int, name: str) -> None:
         """Use up so much of it; raises `PolymaskError` where that is more than there is."""
         with self._lock:
-            if self._left is None:
+            if self._remaining is None:
                 return
-            if count > self._left:
-                self._left = 0  # what is above the limit stops the deleting, not only this item's
+            if count > self._remaining:
+                self._remaining = 0  # what is above the limit stops the deleting, not only this item's
                 raise PolymaskError(
                     f"{name}: {count} more would be deleted than --max-delete {self.most} allows"
                 )
-            self._left -= count
+            self._remaining -= count
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,8 @@ class Deletion:
         self.journal.note("deleted", item.id, ids=ids)
 
     def _deleted(self, item: Item, going: Sequence[Drawing]) -> list[Drawing]:
-        there = self.source.read(item).raw
-        return [drawn for drawn in going if drawn.id not in there]
+        present = self.source.read(item).raw
+        return [drawn for drawn in going if drawn.id not in present]
 
     def _see_them_gone(self, item: Item, reading: Reading, going: Sequence[Drawing]) -> None:
         for _ in readings(self.sleep):

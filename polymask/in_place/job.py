@@ -9,7 +9,7 @@ wanted is stored, and only if the source is still what was read: somebody else's
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from polymask.errors import ConflictError, PolymaskError, ProofError, SourceChanged
 from polymask.formats.reading.choice import Choice
@@ -51,6 +51,25 @@ class ProvenOptions:
     limits: Limits = field(default_factory=Limits)
     choice: Choice = field(default_factory=Choice)
     add_labels: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ItemWork:
+    """An item under way: what was read of it, its drawings by label, and what becomes of it."""
+
+    item: Item
+    reading: Reading
+    drawings: Mapping[str, Sequence[Drawing]]
+    outcome: Outcome
+
+    @property
+    def every_drawing(self) -> list[Drawing]:
+        """The drawings of all labels."""
+        return [drawing for drawings in self.drawings.values() for drawing in drawings]
+
+    def refusal(self, problem: str, *, advice: str | None = None) -> ProofError:
+        """The error that a proof of this item is missing."""
+        return ProofError(f"{self.item.name}: {problem}", advice=advice)
 
 
 class ProvenJob:
@@ -104,84 +123,71 @@ class ProvenJob:
         return outcome
 
     def _convert(self, item: Item, outcome: Outcome) -> None:
+        work = self._begun(item, outcome)
+        stored = self.sink.proofs(item)
+        outcome.has_masks = any(proof.mask is None or proof.mask.any() for proof in stored)
+        decisions = self._decide(work, stored)
+        if self.options.dry_run:
+            self._rehearse(work, decisions, stored)
+            return
+        if self.options.delete_source:
+            self._back_up(work)
+        decisions = self._settled(work, decisions)
+        self._retract(work, decisions)
+        if self.options.delete_source:
+            self._delete(work, decisions)
+        _raise_problems(decisions)
+
+    def _begun(self, item: Item, outcome: Outcome) -> ItemWork:
+        """Read an item and account for all that it declares."""
         reading = self.source.read(item)
         outcome.unsupported, outcome.skipped = reading.unsupported, reading.skipped
         declare(outcome, reading)
-        drawn = self._drawn(reading)
-        self._count(reading, drawn, outcome)
-        drawn = self._painting(item, drawn, outcome)
-        stored = self.sink.proofs(item)
-        outcome.has_masks = any(proof.mask is None or proof.mask.any() for proof in stored)
-        decisions = self._decide(reading, drawn, stored)
-        if self.options.dry_run:
-            outcome.written = _labels_to_write(decisions)
-            if self.watch:
-                self.watch(item, reading, decisions, stored)
-            outcome.deleted = self._would_delete(decisions, drawn)
-            return
-        if self.options.delete_source:
-            self._back_up(item, reading, drawn)
-        decisions = self._settled(item, reading, drawn, decisions, outcome)
-        self._retract(item, reading, decisions, outcome)
-        if self.options.delete_source:
-            self._delete(item, reading, drawn, decisions, outcome)
-            if not outcome.deleted and not self._may_delete(drawn):
-                self._allowance.take(_number(drawn), item.name)
-        _raise_problems(decisions)
+        drawings = self._drawings(reading)
+        self._count(reading, drawings, outcome)
+        return ItemWork(item, reading, self._painting(item, drawings, outcome), outcome)
 
-    def _settled(
-        self,
-        item: Item,
-        reading: Reading,
-        drawn: dict[str, list[Drawing]],
-        decisions: dict[str, Decision],
-        outcome: Outcome,
-    ) -> dict[str, Decision]:
+    def _rehearse(self, work: ItemWork, decisions: dict[str, Decision], stored: Sequence[Stored]) -> None:
+        work.outcome.written = _labels_to_write(decisions)
+        if self.watch:
+            self.watch(work.item, work.reading, decisions, stored)
+        work.outcome.deleted = self._would_delete(work, decisions)
+
+    def _settled(self, work: ItemWork, decisions: dict[str, Decision]) -> dict[str, Decision]:
         """Write until nothing is wanted: what was late to be read may still have to join."""
         for _ in range(ROUNDS):
             masks = [decision.write for decision in decisions.values() if decision.write]
             if not masks:
-                return self._seen_twice(item, reading, drawn, decisions, outcome)
-            self.sink.write(item, masks)
-            outcome.written = list(dict.fromkeys(outcome.written + _labels_to_write(decisions)))
-            decisions = self._proven(item, reading, drawn, masks)
+                return self._seen_twice(work, decisions)
+            self.sink.write(work.item, masks)
+            work.outcome.written = list(dict.fromkeys(work.outcome.written + _labels_to_write(decisions)))
+            decisions = self._proven(work, masks)
         if labels := _labels_to_write(decisions):
-            raise ProofError(
-                f"{item.name}: the masks of {_quoted(labels)} keep changing; nothing was deleted"
-            )
+            raise work.refusal(f"the masks of {_quoted(labels)} keep changing; nothing was deleted")
         return decisions
 
-    def _seen_twice(
-        self,
-        item: Item,
-        reading: Reading,
-        drawn: dict[str, list[Drawing]],
-        decisions: dict[str, Decision],
-        outcome: Outcome,
-    ) -> dict[str, Decision]:
+    def _seen_twice(self, work: ItemWork, decisions: dict[str, Decision]) -> dict[str, Decision]:
         """Before deleting for masks of an earlier run, read them again: one answer may be outdated."""
         due = self.options.delete_source and any(decision.accounted for decision in decisions.values())
-        if outcome.written or not due:
+        if work.outcome.written or not due:
             return decisions
-        again = self._decide(reading, drawn, self.sink.proofs(item))
+        again = self._decide(work, self.sink.proofs(work.item))
         if labels := _labels_to_write(again):
-            raise ProofError(
-                f"{item.name}: the mask of {_quoted(labels)} is gone", advice="nothing was deleted, run again"
+            raise work.refusal(
+                f"the mask of {_quoted(labels)} is gone", advice="nothing was deleted, run again"
             )
         return again
 
-    def _retract(
-        self, item: Item, reading: Reading, decisions: dict[str, Decision], outcome: Outcome
-    ) -> None:
+    def _retract(self, work: ItemWork, decisions: dict[str, Decision]) -> None:
         surplus = [proof for decision in decisions.values() for proof in decision.retract]
         # A mask that is surplus to what was read may be another run's mask of a later edit.
-        if surplus and self.source.read(item).record.etag != reading.record.etag:
-            raise SourceChanged(f"{item.name}: the annotations changed meanwhile", advice="run again")
+        if surplus and self.source.read(work.item).record.etag != work.reading.record.etag:
+            raise SourceChanged(f"{work.item.name}: the annotations changed meanwhile", advice="run again")
         for proof in surplus:
-            self.sink.retract(item, proof)
-            outcome.retracted += 1
+            self.sink.retract(work.item, proof)
+            work.outcome.retracted += 1
 
-    def _drawn(self, reading: Reading) -> dict[str, list[Drawing]]:
+    def _drawings(self, reading: Reading) -> dict[str, list[Drawing]]:
         """The instances by label, in the record's order."""
         record, only = reading.record, self.options.only
         self.options.limits.check_frame(record.name, record.frame)
@@ -194,95 +200,82 @@ class ProvenJob:
         return by_label
 
     def _painting(
-        self, item: Item, drawn: dict[str, list[Drawing]], outcome: Outcome
+        self, item: Item, by_label: Mapping[str, Sequence[Drawing]], outcome: Outcome
     ) -> dict[str, list[Drawing]]:
         """Those that paint a pixel; no mask holds the others: they stay, and are listed where polygons go."""
         rule = self.options.pixel_rule
         if self.options.delete_source:
-            every = (drawing for drawings in drawn.values() for drawing in drawings)
+            every = (drawing for drawings in by_label.values() for drawing in drawings)
             empty = [f"{item.name}: annotation {drawing.id}" for drawing in every if not drawing.paints(rule)]
             outcome.kept = [Skipped(name, NO_PIXEL.text) for name in empty]
-        return {label: [d for d in drawings if d.paints(rule)] for label, drawings in drawn.items()}
+        return {label: [d for d in drawings if d.paints(rule)] for label, drawings in by_label.items()}
 
-    def _decide(
-        self, reading: Reading, drawn: dict[str, list[Drawing]], stored: Sequence[Stored]
-    ) -> dict[str, Decision]:
+    def _decide(self, work: ItemWork, stored: Sequence[Stored]) -> dict[str, Decision]:
         return decide_all(
-            drawn,
+            work.drawings,
             stored,
             only=self.options.only,
-            frame=reading.record.frame,
+            frame=work.reading.record.frame,
             pixel_rule=self.options.pixel_rule,
-            present=reading.present,
-            deletes=self._may_delete(drawn),
+            present=work.reading.present,
+            deletes=self._may_delete(work),
         )
 
-    def _proven(
-        self, item: Item, reading: Reading, drawn: dict[str, list[Drawing]], masks: Sequence[Mask]
-    ) -> dict[str, Decision]:
+    def _proven(self, work: ItemWork, masks: Sequence[Mask]) -> dict[str, Decision]:
         """Read back until every mask is there, and decide anew from what is."""
         for _ in readings(self._sleep):
-            stored = self.sink.proofs(item)
+            stored = self.sink.proofs(work.item)
             keys = {proof.key for proof in stored if proof.sound}
             if all(mask.key in keys for mask in masks):
-                return self._decide(reading, drawn, stored)
+                return self._decide(work, stored)
         labels = _quoted([mask.label for mask in masks])
-        raise ProofError(f"{item.name}: the stored mask of {labels} cannot be read back; nothing was deleted")
+        raise work.refusal(f"the stored mask of {labels} cannot be read back; nothing was deleted")
 
-    def _back_up(self, item: Item, reading: Reading, drawn: dict[str, list[Drawing]]) -> None:
+    def _back_up(self, work: ItemWork) -> None:
         if self.journal is None:
             raise ProofError("nothing is deleted without a journal")
-        ids = [drawing.id for drawings in drawn.values() for drawing in drawings]
-        self.journal.back_up(item.id, item.name, [reading.raw[key] for key in ids], ids=ids)
+        item, ids = work.item, [drawing.id for drawing in work.every_drawing]
+        self.journal.back_up(item.id, item.name, [work.reading.raw[key] for key in ids], ids=ids)
 
-    def _delete(
-        self,
-        item: Item,
-        reading: Reading,
-        drawn: dict[str, list[Drawing]],
-        decisions: dict[str, Decision],
-        outcome: Outcome,
-    ) -> None:
+    def _delete(self, work: ItemWork, decisions: dict[str, Decision]) -> None:
         """Delete what is accounted for, if the source is still what was read."""
         ids = {key for decision in decisions.values() for key in decision.accounted if not decision.write}
-        going = [drawing for drawings in drawn.values() for drawing in drawings if drawing.id in ids]
+        going = [drawing for drawing in work.every_drawing if drawing.id in ids]
         if going and self.journal is not None:
-            self._allowance.take(len(going), item.name)
-            Deletion(self.source, self.sink, self.journal, self._sleep).run(item, reading, going, outcome)
+            self._allowance.take(len(going), work.item.name)
+            deletion = Deletion(self.source, self.sink, self.journal, self._sleep)
+            deletion.run(work.item, work.reading, going, work.outcome)
+        if not work.outcome.deleted and not self._may_delete(work):
+            self._allowance.take(len(work.every_drawing), work.item.name)
 
-    def _may_delete(self, drawn: dict[str, list[Drawing]]) -> bool:
+    def _may_delete(self, work: ItemWork) -> bool:
         """Whether the item's polygons are to go; above the limit, its masks do not say that they delete."""
-        return self.options.delete_source and self._allowance.suffices(_number(drawn))
+        return self.options.delete_source and self._allowance.suffices(len(work.every_drawing))
 
-    def _would_delete(self, decisions: dict[str, Decision], drawn: dict[str, list[Drawing]]) -> int:
+    def _would_delete(self, work: ItemWork, decisions: dict[str, Decision]) -> int:
         if not self.options.delete_source:
             return 0
-        return sum(len(drawn.get(label, ())) for label, decision in decisions.items() if not decision.problem)
+        sure = (label for label, decision in decisions.items() if not decision.problem)
+        return sum(len(work.drawings.get(label, ())) for label in sure)
 
-    def _count(self, reading: Reading, drawn: dict[str, list[Drawing]], outcome: Outcome) -> None:
-        instances = [drawing.instance for drawings in drawn.values() for drawing in drawings]
+    def _count(self, reading: Reading, by_label: Mapping[str, Sequence[Drawing]], outcome: Outcome) -> None:
+        instances = tuple(drawing.instance for drawings in by_label.values() for drawing in drawings)
         if not instances:
             account(outcome, reading, chosen=0, empty=0)
             return
-        record = type(reading.record)(
-            reading.record.id, reading.record.name, reading.record.frame, tuple(instances)
-        )
+        record = replace(reading.record, instances=instances)
         rules = Rules(pixel_rule=self.options.pixel_rule, overlap="void")
-        painting = Painting(record, LabelMap.from_names(drawn), rules, limits=self.options.limits)
+        painting = Painting(record, LabelMap.from_names(by_label), rules, limits=self.options.limits)
         outcome.instances = len(instances)
         account(outcome, reading, chosen=len(instances), empty=int(painting.empty.sum()))
         outcome.conflicts = painting.conflicts
         outcome.contested, outcome.labeled = painting.contested_pixels, painting.labeled_pixels
         for label, spans in painting.label_spans.items():
-            outcome.labels[label] = (len(drawn[label]), spans.pixels)
+            outcome.labels[label] = (len(by_label[label]), spans.pixels)
 
 
 def _labels_to_write(decisions: dict[str, Decision]) -> list[str]:
     return [label for label, decision in decisions.items() if decision.write]
-
-
-def _number(drawn: dict[str, list[Drawing]]) -> int:
-    return sum(map(len, drawn.values()))
 
 
 def _quoted(labels: Sequence[str]) -> str:

@@ -23,8 +23,8 @@ from polymask.errors import NotFound, Unavailable
 from polymask.parallel.shards import FOLDERS, Shard
 from polymask.provenance.chain import START, Chain, Line, alone, body_of, damaged
 from polymask.storage.disk import disk_error
-from polymask.storage.durable import make_private, sync_folder
-from polymask.storage.user_dirs import state_folder
+from polymask.storage.local_disk.durable import make_private, sync_folder
+from polymask.storage.local_disk.user_dirs import state_folder
 
 BACKUP = "backup.jsonl"
 EVENTS = "journal.jsonl"
@@ -173,7 +173,10 @@ def _read(chain: Chain) -> Iterator[Line]:
 
 
 class _LastLines:
-    """The digest of each instance's last line: a table that goes to a temporary file when it is large."""
+    """The digest of each instance's last line: a table that goes to a temporary file when it is large.
+
+    A table and no `Spill`: even its keys, one for each instance, may be too many for memory.
+    """
 
     def __init__(self) -> None:
         import sqlite3  # only a run that deletes needs it

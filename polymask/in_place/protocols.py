@@ -95,8 +95,8 @@ class Stored(Proof):
 
     def absorbed(self, present: frozenset[str]) -> frozenset[str]:
         """The instances that were deleted on its account, given those that are present: it keeps them."""
-        gone = {key: source for key, source in self.statements.items() if key not in present}
-        return frozenset(key for key, source in gone.items() if self.deletes or source.get("deleted"))
+        absent = {key: source for key, source in self.statements.items() if key not in present}
+        return frozenset(key for key, source in absent.items() if self.deletes or source.get("deleted"))
 
     @property
     def sound(self) -> bool:

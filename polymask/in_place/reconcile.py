@@ -86,8 +86,8 @@ def decide(
     `present` are the ids of all that the item has, under any label (the label's own, unless
     given); `deletes` tells whether polygons are to go once their masks are proven.
     """
-    there = frozenset(drawing.id for drawing in drawn) if present is None else present
-    holdings = [Holding(proof, there) for proof in sorted(stored, key=lambda proof: proof.location)]
+    present_ids = frozenset(drawing.id for drawing in drawn) if present is None else present
+    holdings = [Holding(proof, present_ids) for proof in sorted(stored, key=lambda proof: proof.location)]
     changed = [holding for holding in holdings if holding.proof.brushed or holding.proof.relabeled]
     if edited := [holding for holding in changed if drawn or holding.absorbed]:
         return Decision(problem=_changed(label, edited), changed=True)

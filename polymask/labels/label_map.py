@@ -15,42 +15,16 @@ from numpy.typing import DTypeLike, NDArray
 
 from polymask.errors import LabelError, nearest
 from polymask.labels.label_files import LabelRows, parse
+from polymask.labels.voc_palette import default_color, voc_colors
 from polymask.limits import Limits
 from polymask.model import ImageRecord, Label
 from polymask.storage.disk import disk_error
 from polymask.storage.remote.urls import Location, located
-from polymask.validation import Color, as_value
+from polymask.validation import as_value
 
 BACKGROUND_NAMES = frozenset({"_background_", "__background__", "background"})
 VOID_NAMES = frozenset({"__ignore__"})
 VOID_8, VOID_16 = 255, 65535
-
-
-def voc_colors(n: int = 256) -> NDArray[np.uint8]:
-    """The PASCAL VOC palette: (n, 3) uint8 rows of red, green, blue, n ≤ 256.
-
-    The bits of the value, three at a time, become the colors' bits from the top.
-    Source: PASCAL VOC development kit, `VOClabelcolormap`.
-
-    >>> voc_colors(4).tolist()
-    [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
-    """
-    values = np.arange(n)[:, None]
-    colors = np.zeros((n, 3), np.uint8)
-    for bit in range(8):
-        colors |= (((values >> (3 * bit + np.arange(3))) & 1) << (7 - bit)).astype(np.uint8)
-    return colors
-
-
-def default_color(value: int) -> Color:
-    """The VOC color of a value; above 255 the palette starts over at 1.
-
-    >>> default_color(1)
-    (128, 0, 0)
-    """
-    wrapped = value if value < VOID_8 else 1 + (value - 1) % (VOID_8 - 1)
-    red, green, blue = voc_colors()[wrapped].tolist()
-    return red, green, blue
 
 
 @dataclass(frozen=True)

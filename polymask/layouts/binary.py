@@ -72,8 +72,8 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
 def open_folder(folder: Folder) -> MaskFolder | None:
     """The folders of masks named by label; their index mask has later labels on top."""
     label_map = stored_labels(folder)
-    found = masks_below(folder, "masks")
-    if label_map is None or not found or not all(_is_label(name, label_map) for name in found):
+    masks = masks_below(folder, "masks")
+    if label_map is None or not masks or not all(_is_label(name, label_map) for name in masks):
         return None
 
     def labels_of(path: str) -> dict[str, IndexMask]:
@@ -86,7 +86,7 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     return MaskFolder(
         layout="binary",
         label_map=label_map,
-        masks={name.rpartition("/")[0]: path.rpartition("/")[0] for name, path in found.items()},
+        masks={name.rpartition("/")[0]: path.rpartition("/")[0] for name, path in masks.items()},
         decode=lambda path: painted(labels_of(path), label_map),
         labels_of=labels_of,
     )

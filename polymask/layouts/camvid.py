@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from polymask.codecs.painted_png import encode_colors
 from polymask.errors import FormatError, LabelError
-from polymask.labels.label_map import VOID_8, LabelMap, voc_colors
+from polymask.labels.label_map import VOID_8, LabelMap
+from polymask.labels.voc_palette import voc_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import BACKGROUND, require_one_line
@@ -114,9 +115,9 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     )
     yield "class_dict.csv", sheet.getvalue().encode()
     pairs: dict[str, list[str]] = {split: [] for split in options.all_splits}
-    for one in drawn:
-        split = options.split_of(one.name)
-        pairs.setdefault(split, []).append(f"{split}/{one.name} {one.mask}")
+    for image in drawn:
+        split = options.split_of(image.name)
+        pairs.setdefault(split, []).append(f"{split}/{image.name} {image.mask}")
     for split, of_split in pairs.items():
         yield f"{split}.txt", lines(of_split)
 
@@ -148,10 +149,10 @@ def _from_table(path: Location) -> LabelMap:
 def _decode(path: str, *, folder: Folder, label_map: LabelMap) -> IndexMask:
     pixels = folder.colors(path)
     table = sorted((_code(np.array(color)).item(), value) for _, value, color in rows(label_map))
-    known = np.array([code for code, _ in table])
+    known_codes = np.array([code for code, _ in table])
     codes = _code(pixels)
-    place = np.minimum(np.searchsorted(known, codes), len(known) - 1)
-    if (strange := known[place] != codes).any():
+    place = np.minimum(np.searchsorted(known_codes, codes), len(known_codes) - 1)
+    if (strange := known_codes[place] != codes).any():
         color = tuple(pixels[strange][0].tolist())
         raise FormatError(f"{strange.sum()} px have colors like {color}, not in {TABLE}", file=folder / path)
     values: IndexMask = np.array([value for _, value in table], label_map.dtype)[place]

@@ -97,8 +97,8 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     drawn = list(drawn)
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for number, one in enumerate(drawn, 1):
-        image, of_image = msgspec.json.decode(one.row)
+    for number, image_files in enumerate(drawn, 1):
+        image, of_image = msgspec.json.decode(image_files.row)
         images.append({"id": number, **image})
         for annotation in of_image:
             annotations.append({"id": len(annotations) + 1, "image_id": number, **annotation})

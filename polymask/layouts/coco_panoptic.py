@@ -162,8 +162,8 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     """All images and their segments, numbered in order; and the lists of the splits."""
     drawn = list(drawn)
     images, annotations = [], []
-    for number, one in enumerate(drawn, 1):
-        image, file_name, segments = msgspec.json.decode(one.row)
+    for number, image_files in enumerate(drawn, 1):
+        image, file_name, segments = msgspec.json.decode(image_files.row)
         images.append({"id": number, **image})
         annotations.append({"image_id": number, "file_name": file_name, "segments_info": segments})
     document = {"images": images, "annotations": annotations, "categories": _categories(options)}

@@ -71,8 +71,8 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     document = json.loads(original or _plain(painting))
     masks = list(_masks(painting, options, polygons_only=original is not None))
     colors = {label.name: label.color for label in options.label_map.labels}
-    gone = _held(painting) if options.delete_source else frozenset()
-    rows = [row for row in document.get("annotations") or [] if not _is_polygon_of(row, gone)]
+    held = _held(painting) if options.delete_source else frozenset()
+    rows = [row for row in document.get("annotations") or [] if not _is_polygon_of(row, held)]
     document["annotations"] = rows + [binary_annotation(mask, colors[mask.label]) for mask in masks]
     (path,) = paths(painting.record.name, options)
     return Drawn(
@@ -135,15 +135,15 @@ def binary_annotation(mask: Mask, color: Color) -> dict[str, Any]:
     }
 
 
-def same(there: bytes, data: bytes) -> bool:
+def same(stored: bytes, data: bytes) -> bool:
     """Whether a stored file says the same: its masks by their pixels, whichever digest their claims carry."""
     try:
-        return there == data or _said(there) == _said(data)
+        return stored == data or _comparable(stored) == _comparable(data)
     except (InputError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
 
-def _said(text: bytes) -> Any:
+def _comparable(text: bytes) -> Any:
     document = json.loads(text)
     for row in document["annotations"]:
         if _is_own(row):
@@ -170,7 +170,7 @@ def open_folder(folder: Folder) -> MaskFolder | None:
         return None
 
     def labels_of(path: str) -> dict[str, IndexMask]:
-        masks = dict(_own(folder.read(path), folder.limits, folder / path))
+        masks = dict(_masks_in(folder.read(path), folder.limits, folder / path))
         return {name: masks[name].view(np.uint8) for name in label_map.names if name in masks}
 
     return MaskFolder(
@@ -182,7 +182,7 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     )
 
 
-def _own(text: bytes, limits: Limits, where: object) -> Iterator[tuple[str, Any]]:
+def _masks_in(text: bytes, limits: Limits, where: object) -> Iterator[tuple[str, Any]]:
     try:
         for row in json.loads(text)["annotations"]:
             if _is_own(row):

@@ -78,8 +78,10 @@ Use it with reduce_zero_label=True, when what is unlabeled shall not be learned.
 
 
 def _metainfo(name: str, classes: list[str], palette: list[list[int]]) -> str:
-    names = "".join(f"        {json.dumps(one, ensure_ascii=False)},\n" for one in classes)  # Python's too
-    colors = "".join(f"        {one!r},\n" for one in palette)
+    names = "".join(
+        f"        {json.dumps(entry, ensure_ascii=False)},\n" for entry in classes
+    )  # Python's too
+    colors = "".join(f"        {entry!r},\n" for entry in palette)
     return f"{name} = dict(\n    classes=(\n{names}    ),\n    palette=[\n{colors}    ],\n)\n"
 
 

@@ -96,10 +96,10 @@ def _header(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> bytes:
     return content.getvalue()
 
 
-def same(there: bytes, data: bytes) -> bool:
+def same(stored: bytes, data: bytes) -> bool:
     """Whether a stored archive holds the same arrays, whatever packed it."""
     try:
-        return there == data or _members(there) == _members(data)
+        return stored == data or _members(stored) == _members(data)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, MemoryError):
         return False
 

@@ -155,13 +155,13 @@ class _Small:
     def __init__(self, frame: Frame) -> None:
         self.step = max(1, max(frame) // (4 * THUMBNAIL))
         self.blocks: list[Pixels] = []
-        self.rest = np.zeros((0, frame[1], 3), np.uint8)
+        self.waiting = np.zeros((0, frame[1], 3), np.uint8)
 
     def add(self, strip: Pixels) -> None:
         """Take the next rows in; those that fill no block wait for more."""
-        rows = np.concatenate([self.rest, strip])
+        rows = np.concatenate([self.waiting, strip])
         whole = len(rows) // self.step * self.step
-        self.rest = rows[whole:].copy()
+        self.waiting = rows[whole:].copy()
         if whole:
             self.blocks.append(self._reduced(rows[:whole]))
 
@@ -172,7 +172,7 @@ class _Small:
 
     def png(self) -> bytes:
         """The thumbnail of all rows."""
-        last = [self._reduced(self.rest)] if len(self.rest) else []
+        last = [self._reduced(self.waiting)] if len(self.waiting) else []
         return _thumbnail(np.concatenate([*self.blocks, *last]))
 
 
@@ -216,7 +216,7 @@ class _Thumbnails(Mapping[str, bytes]):
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
     """The contact sheets, in order of name."""
-    done = sorted((one for one in drawn if one.row), key=lambda one: one.name)
+    done = sorted((image for image in drawn if image.row), key=lambda image: image.name)
     a_sheet = COLUMNS * ROWS
     for at in range(0, len(done), a_sheet):
         yield f"contact-sheet-{at // a_sheet + 1}.png", contact_sheet(done[at : at + a_sheet])
@@ -230,10 +230,10 @@ def contact_sheet(drawn: Sequence[Drawn]) -> bytes:
     cell = THUMBNAIL + 8
     sheet = Image.new("RGB", (columns * cell, -(-len(drawn) // columns) * (cell + _CAPTION)), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
-    for number, one in enumerate(drawn):
+    for number, image in enumerate(drawn):
         left, top = number % columns * cell, number // columns * (cell + _CAPTION)
-        with Image.open(BytesIO(one.row), formats=("PNG",)) as small:
+        with Image.open(BytesIO(image.row), formats=("PNG",)) as small:
             sheet.paste(small, (left + (cell - small.width) // 2, top + (cell - small.height) // 2))
-        name = one.name if len(one.name) <= 26 else f"…{one.name[-25:]}"
+        name = image.name if len(image.name) <= 26 else f"…{image.name[-25:]}"
         pen.text((left + 4, top + cell), name, fill="black", font=font)
     return encode_color(np.array(sheet))

@@ -11,7 +11,8 @@ from functools import partial
 
 from polymask.codecs.painted_png import encode
 from polymask.errors import LabelError
-from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, voc_colors
+from polymask.labels.label_map import VOID_8, VOID_16, LabelMap
+from polymask.labels.voc_palette import voc_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import require_8_bits

@@ -84,9 +84,9 @@ def _splits(images: Mapping[str, Sequence[str]]) -> Iterator[str]:
     filled = [split for split, names in images.items() if names]
     for split in dict.fromkeys(["train", "val", *images]):
         stands_in = next(iter(filled), split) if split in ("train", "val") else split
-        told = "" if split in filled or stands_in == split else f"  # there are no images of {split} yet"
-        folder = split if not told else stands_in
-        yield f"{split if split.isidentifier() else json.dumps(split)}: {_quoted(f'images/{folder}')}{told}"
+        remark = "" if split in filled or stands_in == split else f"  # there are no images of {split} yet"
+        folder = split if not remark else stands_in
+        yield f"{split if split.isidentifier() else json.dumps(split)}: {_quoted(f'images/{folder}')}{remark}"
 
 
 def _quoted(text: str) -> str:

@@ -142,13 +142,13 @@ def _shown(painting: Painting) -> NDArray[np.bool_]:
     wide = painted.frame[1] + 1
     line, painted_line = (rows.astype(np.int64) * wide for rows in (table[:, 0], painted.row))
     first = np.searchsorted(painted_line + painted.stop, line + table[:, 1], side="right")
-    behind = np.searchsorted(painted_line + painted.start, line + table[:, 2])
+    stop = np.searchsorted(painted_line + painted.start, line + table[:, 2])
     # painted spans by value, then by place; the next one of an instance's value must lie in its reach
     owner = np.repeat(np.arange(len(painting.instances)), np.diff(painting.spans.cuts))
     value = np.array(painting.values, np.int64)[owner]
     places = len(painted) + 1
-    known = np.sort(painted.value.astype(np.int64) * places + np.arange(len(painted)))
-    reach = np.searchsorted(known, np.stack([value * places + first, value * places + behind]))
+    place_of_value = np.sort(painted.value.astype(np.int64) * places + np.arange(len(painted)))
+    reach = np.searchsorted(place_of_value, np.stack([value * places + first, value * places + stop]))
     shown: NDArray[np.bool_] = np.bincount(owner[reach[0] < reach[1]], minlength=len(painting.instances)) > 0
     return shown
 

@@ -21,9 +21,9 @@ class ConflictSum:
     def __init__(self) -> None:
         self._sums: dict[tuple[str, str], tuple[list[int], dict[str, int]]] = {}
 
-    def add(self, more: Iterable[Conflict]) -> None:
+    def add(self, conflicts: Iterable[Conflict]) -> None:
         """Take the conflicts of an image, or of many, in."""
-        for conflict in more:
+        for conflict in conflicts:
             pixels, won = self._sums.setdefault(conflict.labels, ([0], {}))
             pixels[0] += conflict.pixels
             for name, share in conflict.won.items():
@@ -37,6 +37,6 @@ class ConflictSum:
         )
 
 
-def without_winners(found: Sequence[Conflict]) -> tuple[Conflict, ...]:
+def without_winners(conflicts: Sequence[Conflict]) -> tuple[Conflict, ...]:
     """The conflicts where each label keeps its own mask, so that nobody wins."""
-    return tuple(Conflict(conflict.labels, conflict.pixels, None) for conflict in found)
+    return tuple(Conflict(conflict.labels, conflict.pixels, None) for conflict in conflicts)

@@ -122,11 +122,11 @@ class Painting:
     @cached_property
     def scene(self) -> Scene:
         """What is merged: each instance's value, and its label's place where that claims pixels."""
-        rule, behind = self.rules.overlap, len(self.label_map.labels)
+        rule, label_count = self.rules.overlap, len(self.label_map.labels)
         return Scene(
             order=self.paint_order,
             values=self.values,
-            labels=[place if place < behind else NOBODY for place in self._places],
+            labels=[place if place < label_count else NOBODY for place in self._places],
             frame=self.record.frame,
             background=self.label_map.background,
             void=self.label_map.void if rule == "void" else None,

@@ -36,18 +36,18 @@ class Rules:
 
     def __post_init__(self) -> None:
         pixel_rule_named(self.pixel_rule)
-        _one_of("overlap rule", self.overlap, tuple(OVERLAP_RULES))
-        _one_of("crowd rule", self.crowd, CROWD_RULES)
-        _one_of("hole rule", self.holes or "union", HOLE_RULES)
+        _check_rule("overlap rule", self.overlap, tuple(OVERLAP_RULES))
+        _check_rule("crowd rule", self.crowd, CROWD_RULES)
+        _check_rule("hole rule", self.holes or "union", HOLE_RULES)
         if self.border < 0:
             raise InputError(f"a border is 0 or more pixels wide, not {self.border}")
         if (self.overlap == "priority") != bool(self.priority):
             raise InputError("the overlap rule `priority` and a list of labels (--priority) go together")
 
 
-def _one_of(what: str, name: str, known: tuple[str, ...]) -> None:
-    if name not in known:
-        raise unknown(what, name, known)
+def _check_rule(kind: str, name: str, names: tuple[str, ...]) -> None:
+    if name not in names:
+        raise unknown(kind, name, names)
 
 
 def with_holes(instance: Instance, rule: str | None) -> tuple[Polygon, ...] | Runs:

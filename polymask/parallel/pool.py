@@ -43,8 +43,8 @@ def run_chunks(
     A process that talks to a store does not fork: threads wait for it instead.
     """
     if executor is None and is_connected():
-        return ([one] for one in in_threads(function, indices, THREADS))
-    return in_chunks(partial(_each, function), indices, workers, executor)
+        return ([result] for result in in_threads(function, indices, THREADS))
+    return in_chunks(partial(_results, function), indices, workers, executor)
 
 
 def in_threads(function: Callable[[U], T], arguments: Iterable[U], threads: int) -> Iterator[T]:
@@ -84,7 +84,7 @@ def in_chunks(
         yield from _forked(of_chunk, chunks, min(workers, len(chunks)))
 
 
-def _each(function: Callable[[int], T], indices: Sequence[int]) -> list[T]:
+def _results(function: Callable[[int], T], indices: Sequence[int]) -> list[T]:
     return [function(index) for index in indices]
 
 

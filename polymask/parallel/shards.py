@@ -20,7 +20,7 @@ class Shard:
     count: int
 
     @classmethod
-    def parse(cls, given: Any) -> "Shard":
+    def parse(cls, text: Any) -> "Shard":
         """The shard that `2/4` names; raises `InputError` for other texts.
 
         >>> Shard.parse("2/4")
@@ -29,11 +29,11 @@ class Shard:
         Traceback (most recent call last):
         polymask.errors.InputError: shard is NUMBER/COUNT, from 1/COUNT to COUNT/COUNT, not '0/4'
         """
-        if isinstance(given, Shard):
-            return given
-        number, _, count = str(given).partition("/")
+        if isinstance(text, Shard):
+            return text
+        number, _, count = str(text).partition("/")
         if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-            raise InputError(f"shard is NUMBER/COUNT, from 1/COUNT to COUNT/COUNT, not {given!r}")
+            raise InputError(f"shard is NUMBER/COUNT, from 1/COUNT to COUNT/COUNT, not {text!r}")
         return cls(int(number), int(count))
 
     def takes(self, key: str) -> bool:

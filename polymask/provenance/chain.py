@@ -23,7 +23,7 @@ from typing import Any
 
 from polymask.errors import ProofError
 from polymask.storage.disk import disk_error
-from polymask.storage.locks import lock
+from polymask.storage.local_disk.locks import lock
 
 START = "0" * 64
 _SEALED = re.compile(rb'(\{.*), "sha256": "([0-9a-f]{64})"\}\n?', re.DOTALL)
@@ -52,10 +52,12 @@ def unsealed(tip: str, raw: bytes) -> tuple[str, bytes] | None:
     return match[2].decode(), match[1] + b"}"
 
 
-def damaged(path: Path, what: str) -> ProofError:
+def damaged(path: Path, problem: str) -> ProofError:
     """The error for a file of a journal that is not what was written."""
     return ProofError(
-        f"damaged, {what}", file=path, advice="put back a copy of it, or name another folder with --journal"
+        f"damaged, {problem}",
+        file=path,
+        advice="put back a copy of it, or name another folder with --journal",
     )
 
 

@@ -65,13 +65,13 @@ def painted_sha256(painted: PaintedSpans, kind: str = WRITTEN, dtype: DTypeLike 
     return mask_sha256(painted) if kind == WRITTEN else DIGESTS[kind](fill(painted, dtype))
 
 
-def kind_of(said: Mapping[str, Any]) -> str:
+def kind_of(statement: Mapping[str, Any]) -> str:
     """The name of the digest that a claim, or a manifest's line, carries; empty where it carries none.
 
     >>> kind_of({"mask_sha256": "", "pixels_sha256": "00"})
     'pixels_sha256'
     """
-    return next((name for name in DIGESTS if said.get(name)), "")
+    return next((name for name in DIGESTS if statement.get(name)), "")
 
 
 def geometry_sha256(shape: Shape) -> str:

@@ -68,8 +68,8 @@ class Changes(Survey):
 
 def preview_of_changes(survey: Changes, title: str, *, workers: int = 1) -> Preview:
     """The report of what would change; nothing is written."""
-    made = preview_of(survey, title, workers=workers)
-    return replace(made, changes=survey.rows(made.facts))
+    preview = preview_of(survey, title, workers=workers)
+    return replace(preview, changes=survey.rows(preview.facts))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -71,10 +71,10 @@ def report_html(report: Report) -> str:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if not rows:
         return ""
-    more = len(rows) - MOST_TABLE_ROWS
+    hidden = len(rows) - MOST_TABLE_ROWS
     body = "".join(_row(row, "td") for row in rows[:MOST_TABLE_ROWS])
-    rest = f"<p>… and {more:,} more</p>" if more > 0 else ""
-    return f"<table><thead>{_row(head, 'th')}</thead><tbody>{body}</tbody></table>{rest}"
+    remark = f"<p>… and {hidden:,} more</p>" if hidden > 0 else ""
+    return f"<table><thead>{_row(head, 'th')}</thead><tbody>{body}</tbody></table>{remark}"
 
 
 def _row(cells: Iterable[str], tag: str) -> str:

@@ -56,11 +56,11 @@ def co_occurrence(facts: Iterable[ImageFacts], names: Sequence[str]) -> list[dic
 
 
 def _cell(
-    name: str, other: str, together: Counter[tuple[str, str]], alone: Counter[str], largest: int
+    name: str, beside: str, together: Counter[tuple[str, str]], alone: Counter[str], largest: int
 ) -> dict[str, Any]:
-    if name == other:
+    if name == beside:
         return {"count": alone[name], "own": True, "heat": 0}
-    count = together[name, other] + together[other, name]
+    count = together[name, beside] + together[beside, name]
     return {"count": count, "own": False, "heat": round(100 * count / largest)}
 
 
@@ -78,12 +78,12 @@ def conflict_rows(facts: Iterable[ImageFacts]) -> list[dict[str, Any]]:
 
 def _losses(conflict: Conflict) -> list[dict[str, Any]]:
     first, second = conflict.labels
-    others = conflict.pixels - conflict.won.get(first, 0) - conflict.won.get(second, 0)
+    elsewhere = conflict.pixels - conflict.won.get(first, 0) - conflict.won.get(second, 0)
     rows = [
         {"loser": loser, "winner": winner, "pixels": conflict.won.get(winner, 0), "of": conflict.pixels}
         for loser, winner in ((first, second), (second, first))
     ]
-    nobody = {"loser": f"{first} and {second}", "winner": "", "pixels": others, "of": conflict.pixels}
+    nobody = {"loser": f"{first} and {second}", "winner": "", "pixels": elsewhere, "of": conflict.pixels}
     return [row for row in (*rows, nobody) if row["pixels"]]
 
 

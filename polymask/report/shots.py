@@ -88,13 +88,13 @@ def size_of(shot: Mapping[str, Any]) -> int:
 
 def within(shots: Sequence[Shot], budget: int) -> list[Shot]:
     """The first shots that fit into a number of bytes; too large ones are passed over."""
-    kept, used = [], 0
+    fitting, used = [], 0
     for shot in shots:
         size = size_of(shot)
         if used + size <= budget:
-            kept.append(shot)
+            fitting.append(shot)
             used += size
-    return kept
+    return fitting
 
 
 def step_of(frame: Frame) -> int:
@@ -120,12 +120,12 @@ def add_pictures(shots: Sequence[Shot], read: ReadPicture, budget: int) -> tuple
         if (data := read(shot["name"])) is None:
             continue
         try:
-            made = small_jpeg(data, _frame(shot), size or SIZES[-1])
+            picture = small_jpeg(data, _frame(shot), size or SIZES[-1])
         except InputError as error:
             problems.append(f"{shot['name']}: {error}")
             continue
-        if size and (cost := int(len(made) * _JSON_ROUND) + 40) <= budget:
-            shot["picture"] = _uri("jpeg", made)
+        if size and (cost := int(len(picture) * _JSON_ROUND) + 40) <= budget:
+            shot["picture"] = _uri("jpeg", picture)
             budget -= cost
             count += 1
     return count, problems

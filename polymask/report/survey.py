@@ -139,8 +139,8 @@ class Survey:
         """An image's merge; instances of labels that are not in the map are left out."""
         assert self.annotations is not None
         record = self.annotations.decode(index)
-        kept = tuple(instance for instance in record.instances if instance.label in self.label_map)
-        return Painting(replace(record, instances=kept), self.label_map, self.rules, limits=self.limits)
+        instances = tuple(instance for instance in record.instances if instance.label in self.label_map)
+        return Painting(replace(record, instances=instances), self.label_map, self.rules, limits=self.limits)
 
     def stored(self, index: int) -> IndexMask | None:
         """The folder's mask of an image, if it has one."""

@@ -85,7 +85,7 @@ def best_size(examples: Sequence[tuple[bytes, Frame]], count: int, budget: int) 
         with suppress(InputError):  # told when its turn comes
             shown.append(reduced(BytesIO(data), frame, SIZES[0][0]))
     for size in SIZES:
-        made = [len(_jpeg(picture, size)) for picture in shown]
-        if made and sum(made) / len(made) * count * 4 / 3 <= budget:
+        sizes = [len(_jpeg(picture, size)) for picture in shown]
+        if sizes and sum(sizes) / len(sizes) * count * 4 / 3 <= budget:
             return size
     return None

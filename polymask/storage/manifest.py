@@ -2,18 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
-from tempfile import SpooledTemporaryFile, gettempdir
 from typing import Annotated, Any
 
 import msgspec
 
 from polymask.errors import FormatError
-from polymask.storage.disk import disk_error
+from polymask.storage.local_disk.spill import Spill
 from polymask.storage.roots.local import Root
 from polymask.storage.roots.object_store import ObjectRoot
 
 MANIFEST = "manifest.jsonl"
-IN_MEMORY = 1 << 26  # bytes of lines
 BLOCK = 1 << 20
 
 
@@ -23,7 +21,7 @@ def manifest_line(entry: Mapping[str, Any]) -> bytes:
 
 
 class Lines(Mapping[str, bytes]):
-    """A run's lines by image name, in order: in memory while they are few, else in a temporary file.
+    """A run's lines by image name, in order; they go to a temporary file where they are many.
 
     >>> lines = Lines()
     >>> lines.update({"b.jpg": b'{"name":"b.jpg"}\\n', "a.jpg": b'{"name":"a.jpg"}\\n'})
@@ -32,33 +30,22 @@ class Lines(Mapping[str, bytes]):
     """
 
     def __init__(self) -> None:
-        self._file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed when the lines go
-        self._places: dict[str, int] = {}
-        self._end = 0
+        self._spill = Spill()
+        self._numbers: dict[str, int] = {}
 
     def update(self, lines: Mapping[str, bytes]) -> None:
-        """Take lines in, behind those that are there."""
-        try:
-            self._file.seek(self._end)
-            self._file.write(b"".join(lines.values()))
-        except OSError as error:
-            raise disk_error(error, gettempdir()) from None
+        """Take lines in, after those that are there."""
         for name, line in lines.items():
-            self._places[name] = self._end
-            self._end += len(line)
+            self._numbers[name] = self._spill.put(line)
 
     def __getitem__(self, name: str) -> bytes:
-        self._file.seek(self._places[name])
-        return self._file.readline()
+        return self._spill.get(self._numbers[name])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
+        return iter(self._numbers)
 
     def __len__(self) -> int:
-        return len(self._places)
-
-    def __del__(self) -> None:
-        self._file.close()
+        return len(self._numbers)
 
 
 def in_blocks(lines: Iterable[bytes]) -> Iterator[bytes]:

@@ -160,8 +160,8 @@ class Place:
 
     def find(self, name: str) -> File | None:
         """The file of a name, if it is there; it need not be among `names`."""
-        there = name in self.zip.sizes if self.zip else (self.root / name).is_file()
-        return self.file(name) if there else None
+        is_file = name in self.zip.sizes if self.zip else (self.root / name).is_file()
+        return self.file(name) if is_file else None
 
     def read(self, name: str) -> bytes:
         """A file's bytes."""
@@ -175,8 +175,8 @@ class Place:
 
     def on_disk(self, name: str) -> Path | None:
         """Where a file lies that can be read by parts; None for what comes from a pipe, a zip or a store."""
-        there = self.root / name
-        return there if isinstance(there, Path) and self._stream is None and not self.zip else None
+        path = self.root / name
+        return path if isinstance(path, Path) and self._stream is None and not self.zip else None
 
     def open(self, name: str) -> BinaryIO:
         """A file, opened; a zip's member is unpacked into memory first."""

@@ -15,7 +15,7 @@ from PIL import Image
 from polymask import FormatError, decode_png, native
 from polymask.codecs import deflate, painted_png, scanlines
 from polymask.codecs.painted_png import encode, encode_colors
-from polymask.labels.label_map import voc_colors
+from polymask.labels.voc_palette import voc_colors
 from polymask.raster.painted import PaintedSpans, scan
 from tests.png_campaign import campaign, check
 from tests.support.oracles import drawn

@@ -18,7 +18,7 @@ from polymask.codecs.png import (
     encode_rgba,
     same_picture,
 )
-from polymask.labels.label_map import voc_colors
+from polymask.labels.voc_palette import voc_colors
 
 shapes = array_shapes(min_dims=2, max_dims=2, max_side=20)
 masks = st.one_of(arrays(np.uint8, shapes), arrays(np.uint16, shapes))

@@ -31,8 +31,8 @@ from polymask.conversion.dest.deletion_journal import BACKUP, JOURNAL, Log, temp
 from polymask.conversion.restore import restore_folder
 from polymask.formats import Annotations, open_annotations
 from polymask.painting.painting import Painting
-from polymask.storage import durable
-from polymask.storage.durable import make_lasting, replace_file
+from polymask.storage.local_disk import durable
+from polymask.storage.local_disk.durable import make_lasting, replace_file
 from polymask.storage.remote.urls import Location, located
 from polymask.storage.roots.local import Root
 from tests.conftest import coco, square, tree

@@ -3,11 +3,11 @@
 from tests.crash.races import races
 from tests.crash.stops import stops
 from tests.crash.story import stories
-from tests.support.campaign_table import Tally, told
+from tests.support.campaign_table import Tally, table
 
 
 def clean(tally: Tally) -> bool:
-    return not tally.breaches or bool(print(told([tally])))
+    return not tally.breaches or bool(print(table([tally])))
 
 
 def test_any_story_ends_well() -> None:

@@ -28,7 +28,7 @@ from tests.crash.stops import SIGNALS, hear_interrupts, stopped
 from tests.dataloop import fault_campaign as faults
 from tests.dataloop.home import logged_in, private_home
 from tests.dataloop.world import URL, Watch, World
-from tests.support.campaign_table import Tally, Verdict, tallied, told
+from tests.support.campaign_table import Tally, Verdict, table, tallied
 from tests.support.forked_runs import Ended, ForkedRuns
 
 LATEST = 0.012  # seconds after a call began, at most; it takes some 5 ms
@@ -240,7 +240,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SEED)
     asked = parser.parse_args()
     tally = at_calls(sample=asked.sample, starts=asked.starts, seed=asked.seed)
-    print(told([tally]))
+    print(table([tally]))
     return 1 if tally.breaches else 0
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from polymask import FormatError, LabelMap, LimitError, Limits, convert, decode_png, encode_png
 from polymask.formats import ReadOptions, open_annotations
-from polymask.labels.label_map import voc_colors
+from polymask.labels.voc_palette import voc_colors
 from tests.support.formats import FIXTURES, masks, written
 from tests.support.oracles import drawn
 

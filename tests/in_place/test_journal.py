@@ -22,7 +22,7 @@ from polymask.in_place.journal import (
     own_folder,
 )
 from polymask.parallel.shards import Shard
-from polymask.storage.durable import make_private
+from polymask.storage.local_disk.durable import make_private
 
 
 def polygon(key: str, x: float = 1.5) -> dict[str, Any]:
@@ -444,7 +444,9 @@ def test_each_polygon_is_kept_once(path: Path) -> None:
 def test_folders_that_are_made_last(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The name of each is synced, from the top down; one that another run makes meanwhile is as good."""
     synced: list[str] = []
-    monkeypatch.setattr("polymask.storage.durable.sync_folder", lambda folder: synced.append(folder.name))
+    monkeypatch.setattr(
+        "polymask.storage.local_disk.durable.sync_folder", lambda folder: synced.append(folder.name)
+    )
     make_private(path)
     assert synced == [path.parents[2].name, "state", "journals"]
     monkeypatch.setattr(Path, "exists", lambda _: False)

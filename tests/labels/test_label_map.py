@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polymask import BackendError, Label, LabelError, LabelMap, NotFound
-from polymask.labels.label_map import from_categories, voc_colors
+from polymask.labels.label_map import from_categories
+from polymask.labels.voc_palette import voc_colors
 
 names = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), unique=True, max_size=6)
 

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from polymask import LabelError, convert, decode_png, index_mask, read
-from polymask.labels.label_map import LabelMap, voc_colors
+from polymask.labels.label_map import LabelMap
+from polymask.labels.voc_palette import voc_colors
 from tests.conftest import SAMPLE, coco, square
 
 

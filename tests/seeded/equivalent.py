@@ -5,10 +5,12 @@ A mutant is named as `python -m tests.seeded.mutants` prints it.
 
 EQUIVALENT: dict[str, dict[str, str]] = {
     "storage/roots/local.py": {
-        "number + 1: 64 in: MOST_FOLDERS = 64  # kept open at once": "how many are open is a matter of taste",
-        "Gt → GtE: len(self._folders) > MOST_FOLDERS in: if len(self._folders) > MOST_FOLDERS:": "likewise",
         "number + 1: 4 in: self._token = os.urandom(4).hex()  # of two machines, two processes may have one number": "longer by a byte",
-        """True ↔ False: False in: os.rmdir(WORK, dir_fd=self._folder("", create=False))""": "the root itself is never made by `_folder`",
+        """True ↔ False: False in: os.rmdir(WORK, dir_fd=self._folders.descriptor("", create=False))""": "the root itself is never made by it",
+    },
+    "storage/roots/folders.py": {
+        "number + 1: 64 in: MOST_FOLDERS = 64  # kept open at once": "how many are open is a matter of taste",
+        "Gt → GtE: len(self._opened) > MOST_FOLDERS in: if len(self._opened) > MOST_FOLDERS:": "likewise",
     },
     "in_place/journal.py": {
         r"""number + 1: 1 in: if size and os.pread(descriptor, 1, size - 1) != b"\n":""": "at the last byte, there is one",

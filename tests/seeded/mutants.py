@@ -28,11 +28,12 @@ HEADER = "| module | mutants | run | killed | equivalent | survived | score | da
 
 TESTS = {
     "storage/roots/local.py": ("tests/storage/test_local.py", "tests/conversion/test_folder_sink.py", "tests/storage/test_roots.py"),
+    "storage/roots/folders.py": ("tests/storage/test_local.py", "tests/storage/test_roots.py"),
     "storage/safe_names.py": ("tests/storage/test_local.py", "tests/storage/test_names_confined.py"),
     "in_place/journal.py": ("tests/in_place/test_journal.py",),
     "in_place/reconcile.py": ("tests/in_place/test_reconcile.py", "tests/in_place/test_reconcile_properties.py"),
     "painting/accounted.py": ("tests/painting/test_accounted.py", "tests/conversion/test_delete_source.py"),
-    "storage/durable.py": ("tests/conversion/test_delete_source.py", "tests/conversion/test_restore.py"),
+    "storage/local_disk/durable.py": ("tests/conversion/test_delete_source.py", "tests/conversion/test_restore.py"),
     "conversion/dest/deletion_journal.py": ("tests/conversion/test_delete_source.py", "tests/conversion/test_restore.py"),
     "conversion/restore.py": ("tests/conversion/test_delete_source.py", "tests/conversion/test_restore.py"),
     "conversion/delete_source.py": ("tests/conversion/test_delete_source.py", "tests/conversion/test_restore.py", "tests/fuzz/test_fuzz.py::test_hostile_input_is_a_result_or_an_error_of_ours[folder-journal]"),

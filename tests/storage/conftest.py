@@ -93,8 +93,8 @@ def put(place: Url, data: bytes | Path) -> Url:
 
 def stored(place: Url) -> dict[str, bytes]:
     """Every object below a place, by name."""
-    found = Url(place.protocol, place.key).snapshot().listed
-    return {name: (found.root / name).read_bytes() for name in sorted(found.files)}
+    now = Url(place.protocol, place.key).snapshot()
+    return {name: (now / name).read_bytes() for name in sorted(now.listed.files)}
 
 
 def many(images: int) -> dict[str, Any]:

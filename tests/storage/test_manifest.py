@@ -1,14 +1,13 @@
 """A run's manifest lines: by name, in order, in little memory."""
 
-import errno
 import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from polymask import Unavailable
 from polymask.errors import FormatError
 from polymask.storage import manifest
+from polymask.storage.local_disk import spill
 from polymask.storage.manifest import Entries, Lines, in_blocks, is_made_of, manifest_line
 
 
@@ -17,7 +16,7 @@ def test_lines_come_back_by_name_wherever_they_are_kept(
     in_memory: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In memory and in a file; adding goes on after reading; the order is that of adding."""
-    monkeypatch.setattr(manifest, "IN_MEMORY", in_memory)
+    monkeypatch.setattr(spill, "IN_MEMORY", in_memory)
     lines, added = Lines(), {}
     for start in (0, 20):
         some = {f"é{n}.jpg": manifest_line({"name": f"é{n}.jpg", "n": n}) for n in range(start, start + 20)}
@@ -26,25 +25,6 @@ def test_lines_come_back_by_name_wherever_they_are_kept(
         assert dict(lines) == added
     assert list(lines) == list(added)
     assert "x.jpg" not in lines
-
-
-def test_a_full_temporary_folder_is_an_error_of_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Typed, and it says where."""
-
-    class Full:
-        def __init__(self, most: int) -> None:
-            pass
-
-        def seek(self, place: int) -> None:
-            raise OSError(errno.ENOSPC, "full")
-
-        def close(self) -> None:
-            pass
-
-    monkeypatch.setattr(manifest, "SpooledTemporaryFile", Full)
-    monkeypatch.setattr(manifest, "gettempdir", lambda: "/scratch")
-    with pytest.raises(Unavailable, match=r"^/scratch: "):
-        Lines().update({"a.jpg": b"{}\n"})
 
 
 def test_blocks_are_whole_lines_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,13 +21,13 @@ class Verdict:
     def clean(self) -> bool:
         return not (self.lost or self.doubled or self.untyped or self.other)
 
-    def __add__(self, more: "Verdict") -> "Verdict":
+    def __add__(self, verdict: "Verdict") -> "Verdict":
         return Verdict(
-            self.faults + more.faults,
-            self.lost + more.lost,
-            self.doubled + more.doubled,
-            self.untyped + more.untyped,
-            self.other + more.other,
+            self.faults + verdict.faults,
+            self.lost + verdict.lost,
+            self.doubled + verdict.doubled,
+            self.untyped + verdict.untyped,
+            self.other + verdict.other,
         )
 
 
@@ -75,7 +75,7 @@ def tallied(what: str, cases: Iterable[tuple[str, Callable[[], Verdict]]]) -> Ta
     return tally
 
 
-def told(tallies: Sequence[Tally]) -> str:
+def table(tallies: Sequence[Tally]) -> str:
     """The table, with what was found below the rows."""
     lines = [HEADER]
     for tally in tallies:

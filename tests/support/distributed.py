@@ -38,9 +38,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--source", type=Path, required=True, help="a COCO file")
     parser.add_argument("--images", type=int, help="the first N of it only")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        return 0 if Campaign(given.source, Path(folder), given.images).run() else 1
+        return 0 if Campaign(arguments.source, Path(folder), arguments.images).run() else 1
 
 
 class Campaign:
@@ -93,9 +93,9 @@ class Campaign:
 
     def convert(self, source: Path | Url, dest: Path | Url, *flags: str) -> tuple[dict[str, Any], float]:
         process = self.start(source, dest, *flags)
-        told, _ = process.communicate()
+        output, _ = process.communicate()
         assert process.returncode == 0, process.returncode
-        return json.loads(told), time.monotonic() - self.began
+        return json.loads(output), time.monotonic() - self.began
 
     def same(self, what: str, source: Path | Url, dest: Path | Url, *, changed: int | None = None) -> bool:
         return self.finished(
@@ -106,9 +106,9 @@ class Campaign:
         self, what: str, process: "subprocess.Popen[str]", dest: Path | Url, *, changed: int | None = None
     ) -> bool:
         """Print whether a run gave the files and the report of one process."""
-        told, _ = process.communicate()
+        output, _ = process.communicate()
         seconds = time.monotonic() - self.began
-        report = json.loads(told) if process.returncode == 0 else {}
+        report = json.loads(output) if process.returncode == 0 else {}
         expected = dict(self.report)
         if changed is not None:
             expected |= {"written": changed, "unchanged": expected["images"] - changed}
@@ -151,9 +151,9 @@ def _process(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
 
 
 def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def _await_port(*ports: int) -> None:

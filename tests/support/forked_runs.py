@@ -61,7 +61,9 @@ class ForkedRuns:
 
     def start(self, arguments: Sequence[object], **settings: Any) -> int:
         """A child at its gate; its process id."""
-        self._in.write(json.dumps({"arguments": [str(one) for one in arguments], **settings}) + "\n")
+        self._in.write(
+            json.dumps({"arguments": [str(argument) for argument in arguments], **settings}) + "\n"
+        )
         self._in.flush()
         return int(self._out.readline())
 

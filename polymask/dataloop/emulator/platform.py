@@ -54,8 +54,10 @@ class Platform:
     def add(self, kind: str, fields: dict[str, Any], user: str = USER) -> Document:
         """Create a document: the fields, an id, and who made it when."""
         # The SDK posts back links of where a document was read from.
-        kept = {name: value for name, value in fields.items() if name not in DERIVED[kind]}
-        return self.store.put(kind, _encode(kept | {"id": self.store.new_id()} | self._made_by(user)))
+        stored_fields = {name: value for name, value in fields.items() if name not in DERIVED[kind]}
+        return self.store.put(
+            kind, _encode(stored_fields | {"id": self.store.new_id()} | self._made_by(user))
+        )
 
     def add_project(self, name: str, user: str = USER) -> Document:
         """Create a project, and the hidden dataset that its code and exports go to."""

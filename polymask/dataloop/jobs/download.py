@@ -1,17 +1,13 @@
 """A dataset as annotations that any layout can be made of: read as its export on disk would be.
 
 Every item becomes the JSON that an export has of it, and the format's own reader does the rest. So
-that memory holds one item's annotations at a time, all of them wait in a file without a name.
+that memory holds few items' annotations at a time, many wait in a file without a name.
 """
 
-import os
-import tempfile
-import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 import msgspec
 
@@ -27,6 +23,7 @@ from polymask.formats.dataloop.items import parse
 from polymask.formats.reading.records import Page, Reader
 from polymask.formats.reading.refusals import Malformed
 from polymask.model import Frame, ImageRecord
+from polymask.storage.local_disk.spill import Spill
 from polymask.storage.source_files import File, Place
 from polymask.validation import Json, whole
 
@@ -54,10 +51,10 @@ def annotations_of(
         check_images=check_images,
     )
     items = _by_name(source)
-    spool = Spool(dataset.client, dataset.id, list(items.values()))
+    exports = Exports(dataset.client, dataset.id, list(items.values()))
     reader = Reader(Path(dataset.target.dataset), _Pictures(source, items), options, parse)
     for item in items.values():
-        reader.check(_ItemPage(_file(item), item=item, spool=spool))
+        reader.check(_ItemPage(_file(item), item=item, exports=exports))
     annotations = reader.annotations("dataloop", keep_originals=True)
     names = dict.fromkeys([*Recipe(dataset.client, dataset.raw).labels, *sorted(annotations.used)])
     options.limits.check("max_labels", len(names), dataset.target.dataset, f"{len(names)} labels")
@@ -104,42 +101,39 @@ class _ItemPage(Page):
     """An item as an export has it: what is needed of its own JSON, and its annotations."""
 
     item: DataloopItem
-    spool: "Spool"
+    exports: "Exports"
 
     @property
     def json(self) -> bytes:
         """The JSON text."""
-        return self.spool.export_of(self.item)
+        return self.exports.of(self.item)
 
 
-class Spool:
-    """The JSON of all annotations of some items, in a file that is gone when the last one is done with it."""
+class Exports:
+    """Items as an export has them, their annotations listed once and put by."""
 
     def __init__(self, client: Client, dataset_id: str, items: Sequence[DataloopItem]) -> None:
-        self._places: dict[str, list[tuple[int, int]]] = {item.id: [] for item in items}
-        with tempfile.TemporaryFile() as file:
-            for ids in _batches(list(self._places)):
-                query = {"filter": {"$and": [{"itemId": {"$in": ids}}]}}
-                for row in client.pages(dataset_id, "annotations", query, keep=partial(_kept, file)):
-                    self._places.get(row["item"], []).append(row["place"])
-            file.flush()
-            self._descriptor = os.dup(file.fileno())
-        weakref.finalize(self, os.close, self._descriptor)
+        self._rows, self._numbers = Spill(), dict[str, list[int]]()
+        for ids in _batches([item.id for item in items]):
+            self._numbers |= {item_id: [] for item_id in ids}
+            query = {"filter": {"$and": [{"itemId": {"$in": ids}}]}}
+            for row in client.pages(dataset_id, "annotations", query, keep=self._put_by):
+                self._numbers.get(row["item"], []).append(row["number"])
 
-    def export_of(self, item: DataloopItem) -> bytes:
+    def of(self, item: DataloopItem) -> bytes:
         """An item's JSON with its annotations."""
-        rows = (os.pread(self._descriptor, length, at) for at, length in self._places[item.id])
+        rows = map(self._rows.get, self._numbers[item.id])
         return msgspec.json.encode(_needed(item) | {"annotations": [msgspec.Raw(row) for row in rows]})
 
-
-def _kept(file: IO[bytes], row: Json) -> Json:
-    """Write a row down, and keep where."""
-    at = file.tell()
-    try:
-        length = file.write(text_of(row))
-    except Malformed as error:
-        raise FormatError(f"annotation {row['id']}: {error}", advice="correct it on the platform") from None
-    return {"id": row["id"], "item": str(row.get("itemId")), "place": (at, length)}
+    def _put_by(self, row: Json) -> Json:
+        """Put a row by, and keep its number."""
+        try:
+            number = self._rows.put(text_of(row))
+        except Malformed as error:
+            raise FormatError(
+                f"annotation {row['id']}: {error}", advice="correct it on the platform"
+            ) from None
+        return {"id": row["id"], "item": str(row.get("itemId")), "number": number}
 
 
 def _needed(item: DataloopItem) -> dict[str, Any]:

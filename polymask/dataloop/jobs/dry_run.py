@@ -53,10 +53,10 @@ def in_words(decisions: Mapping[str, Decision], *, deletes: bool) -> list[str]:
     """What a run would do to an item."""
     lines = [line for label in sorted(decisions) for line in _of_label(label, decisions[label])]
     written = [decision.write for decision in decisions.values() if decision.write]
-    going = sum(len(decision.accounted) for decision in decisions.values())
-    going += sum(not source.get("deleted") for mask in written for source in mask.claim["sources"])
-    if deletes and going:
-        lines.append(f"delete {going} polygons once their masks are proven")
+    deletions = sum(len(decision.accounted) for decision in decisions.values())
+    deletions += sum(not source.get("deleted") for mask in written for source in mask.claim["sources"])
+    if deletes and deletions:
+        lines.append(f"delete {deletions} polygons once their masks are proven")
     return lines
 
 

@@ -28,7 +28,7 @@ def without_backup(client: Client, dataset_id: str, backed_up: Collection[str]) 
     query = {"filter": {"$and": [{"type": "binary"}]}}
     masks = client.pages(dataset_id, "annotations", query, keep=_claimed)
     missing = {(row["item"], key) for row in masks for key in row["deleted"] if key not in backed_up}
-    return missing - set(_there(client, dataset_id, sorted({item for item, _ in missing})))
+    return missing - set(_polygons_of(client, dataset_id, sorted({item for item, _ in missing})))
 
 
 def _claimed(row: Json) -> Json:
@@ -38,7 +38,7 @@ def _claimed(row: Json) -> Json:
     return {"id": row["id"], "item": str(row.get("itemId")), "deleted": deleted}
 
 
-def _there(client: Client, dataset_id: str, items: Sequence[str]) -> Iterator[PolygonKey]:
+def _polygons_of(client: Client, dataset_id: str, items: Sequence[str]) -> Iterator[PolygonKey]:
     for start in range(0, len(items), ITEMS_A_CALL):
         ids = items[start : start + ITEMS_A_CALL]
         query = {"filter": {"$and": [{"itemId": {"$in": ids}}, {"type": "segment"}]}}

@@ -30,7 +30,7 @@ from polymask.parallel.shards import Shard
 from polymask.results import Report, note_why_polygons_stay
 from polymask.validation import Json
 
-ASKED = ("predictions", "min_confidence", "creator", "status")  # of `convert_item`, as of `convert`
+CHOICES = ("predictions", "min_confidence", "creator", "status")  # of `convert_item`, as of `convert`
 Advance = Callable[[int], None]
 
 
@@ -267,7 +267,7 @@ def convert_item(
     """
     client = connect()
     dataset = Dataset(client, client.call("GET", f"/datasets/{item.dataset_id}", safe=True), Target("", ""))
-    choice = {name: options.pop(name) for name in ASKED if name in options}
+    choice = {name: options.pop(name) for name in CHOICES if name in options}
     chosen_options = ProvenOptions(delete_source=delete_source, choice=Choice(**choice), **options)
     source = dataset.source(check_images=chosen_options.check_images, choice=choice_of(chosen_options))
     raw = client.call("GET", f"/items/{item.id}", safe=True)

@@ -38,7 +38,7 @@ def verify_dataset(
     source = DataloopSource(dataset.client, dataset.id, query=query, folder=dataset.target.folder)
     sink = DataloopSink(dataset.client, source, {}, limits=limits)
     report, items, ways_out = Report(), list(source.items()), dict[str, None]()
-    gone, restore = _gone(dataset, journal), restore_command(url, journal)
+    gone, restore = _first_ids_of_deleted(dataset, journal), restore_command(url, journal)
     for (item,) in reported(([item] for item in items), len(items), progress):
         stored = sink.proofs(item)
         for proof in stored:
@@ -62,7 +62,7 @@ RELABELED = (
     "`{restore}` where its polygons are gone; then delete the mask and give its polygons the "
     "new label in the studio, and `polymask convert {url}` again."
 )
-GONE = "Polygons whose mask is gone: `{restore}` puts them back, from the journal."
+WITHOUT_MASK = "Polygons whose mask is gone: `{restore}` puts them back, from the journal."
 DOUBLED = "A label with several masks: `polymask convert {url}` again makes them one."
 
 
@@ -85,7 +85,7 @@ def _wrong(stored: Sequence[Stored]) -> Iterator[tuple[str, str]]:
             yield f"'{label}' has {masks} masks", DOUBLED
 
 
-def _gone(dataset: Dataset, journal: str | Path | None) -> dict[str, set[str]]:
+def _first_ids_of_deleted(dataset: Dataset, journal: str | Path | None) -> dict[str, set[str]]:
     """By item, the first ids of the polygons that were deleted, as far as a journal here tells."""
     try:
         journals = open_existing(dataset.journal_folder(journal))
@@ -100,12 +100,12 @@ def _gone(dataset: Dataset, journal: str | Path | None) -> dict[str, set[str]]:
 
 
 def _without_mask(
-    source: DataloopSource, item: Item, stored: Sequence[Stored], gone: set[str]
+    source: DataloopSource, item: Item, stored: Sequence[Stored], deleted_ids: set[str]
 ) -> Iterator[tuple[str, str]]:
     """What was deleted from an item, is in none of its masks, and was not put back."""
-    missing = gone - {key for proof in stored for key in proof.statements}
+    missing = deleted_ids - {key for proof in stored for key in proof.statements}
     if missing:
         rows = source.annotations(item)
         missing -= {key for row in rows for key in (str(row["id"]), original_id(row)) if key}
     if missing:
-        yield f"the mask of {len(missing)} polygons that were deleted is gone", GONE
+        yield f"the mask of {len(missing)} polygons that were deleted is gone", WITHOUT_MASK

@@ -82,12 +82,12 @@ class DeletionByFilter:
         narrow: list[Json] = [{"id": str(rows[0]["id"])}] if len(rows) == 1 else []
         clauses = [{"itemId": item.id}, {"type": "segment"}, *narrow]
         rows_there = self.client.pages(self.dataset_id, "annotations", {"filter": {"$and": clauses}})
-        there = {str(row["id"]): row for row in rows_there}
-        if any(there.get(str(row["id"]), row) != row for row in rows):
+        rows_by_id = {str(row["id"]): row for row in rows_there}
+        if any(rows_by_id.get(str(row["id"]), row) != row for row in rows):
             raise SourceChanged(
                 f"{item.name}: a polygon was changed meanwhile, and stays", advice="run again"
             )
-        return [row for row in rows if str(row["id"]) in there]
+        return [row for row in rows if str(row["id"]) in rows_by_id]
 
     def _is_heeded(self, item: Item, batch: Sequence[Json]) -> bool:
         """Whether the service heeds our filter: tried by listings, which delete nothing, once a run."""

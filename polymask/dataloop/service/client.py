@@ -31,8 +31,8 @@ from polymask.dataloop.service.responses import (
     refusal,
 )
 from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
-from polymask.storage.durable import make_private
-from polymask.storage.user_dirs import state_folder
+from polymask.storage.local_disk.durable import make_private
+from polymask.storage.local_disk.user_dirs import state_folder
 from polymask.validation import Json, whole
 
 TOKEN = "DATALOOP_TOKEN"  # noqa: S105 - the name of a variable, not a token
@@ -188,12 +188,12 @@ class Client:
             raise InputError(f"{len(rows)} datasets are named '{name}'", advice="use the id")
         return dict(rows[0] if rows else self._named("dataset", name, f"/datasets/{quote(name, safe='')}"))
 
-    def _named(self, what: str, name: str, path: str) -> Any:
+    def _named(self, kind: str, name: str, path: str) -> Any:
         try:
             return self.call("GET", path, safe=True)
         except BackendError as error:
             if error.status in (400, 404):  # what is no id at all is refused, not looked for
-                raise NotFound(f"Dataloop: no {what} has the name or id '{name}'", exit_code=2) from None
+                raise NotFound(f"Dataloop: no {kind} has the name or id '{name}'", exit_code=2) from None
             raise
 
     def ontologies(self, dataset: Json) -> list[Json]:
@@ -288,8 +288,8 @@ def _session(workers: int) -> Any:
 
     class Adapter(HTTPAdapter):
         def send(self, *args: Any, **options: Any) -> requests.Response:
-            ours = {"timeout": TIMEOUT, "verify": os.environ.get("REQUESTS_CA_BUNDLE") or True}
-            return super().send(*args, **options | ours)  # an environment of dtlpy's may say otherwise
+            settings = {"timeout": TIMEOUT, "verify": os.environ.get("REQUESTS_CA_BUNDLE") or True}
+            return super().send(*args, **options | settings)  # an environment of dtlpy's may say otherwise
 
     session = requests.Session()
     for scheme in ("http://", "https://"):

@@ -73,8 +73,8 @@ class Recipe(Mapping[str, Color]):
         if not lacking:
             return ""
         shown = ", ".join(f"'{label}'" for label in lacking[:MOST_TOLD])
-        more = f" and {len(lacking) - MOST_TOLD} more" if len(lacking) > MOST_TOLD else ""
-        return f"the recipe lacks {shown}{more}, so that their masks are white; --add-labels adds them"
+        remainder = f" and {len(lacking) - MOST_TOLD} more" if len(lacking) > MOST_TOLD else ""
+        return f"the recipe lacks {shown}{remainder}, so that their masks are white; --add-labels adds them"
 
 
 def _hue(number: int) -> Color:

@@ -77,17 +77,17 @@ class PuttingBack:
                     return True, arrived
         raise failure
 
-    def _arrived(self, item: Item, key: str, made: str, *, lost: bool) -> str:
+    def _arrived(self, item: Item, key: str, posted_id: str, *, lost: bool) -> str:
         """The id of a polygon that was put back; of equal ones that came just now, one is kept."""
         before = {str(row["id"]) for row in self._listed[1]}
-        rows = self.polygons(item, *([] if lost or not made else [{"id": made}]))
+        rows = self.polygons(item, *([] if lost or not posted_id else [{"id": posted_id}]))
         fresh = [row for row in rows if str(row["id"]) not in before]
         marked = [row for row in fresh if original_id(row) == key]
         for double in marked[1:]:  # both replies were lost, and the first look was outdated
             if _content(double) == _content(marked[0]):
                 self.client.delete(str(double["id"]))
         # Not by the id that it had: who sees that now sees what was before it was deleted.
-        arrived = (marked or [row for row in fresh if str(row["id"]) == made])[:1]
+        arrived = (marked or [row for row in fresh if str(row["id"]) == posted_id])[:1]
         self._listed[1].extend(arrived)
         return str(arrived[0]["id"]) if arrived else ""
 

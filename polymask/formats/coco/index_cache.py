@@ -22,7 +22,7 @@ from polymask._version import __version__
 from polymask.formats.coco.rows import Key
 from polymask.ledger import Ledger, Reason
 from polymask.model import Finding, Skipped
-from polymask.storage import user_dirs
+from polymask.storage.local_disk import user_dirs
 
 _ARRAYS = ("marks", "order", "cuts", "frames")
 _FACTS = "facts.json"

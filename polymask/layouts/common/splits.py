@@ -78,8 +78,8 @@ def split_options(
 def by_split(drawn: Iterable[Drawn], options: LayoutOptions) -> dict[str, list[str]]:
     """The images' names without suffix, in order, by split; a split without images has an empty list."""
     lists: dict[str, list[str]] = {split: [] for split in options.all_splits}
-    for one in drawn:
-        lists.setdefault(options.split_of(one.name), []).append(stem(one.name))
+    for image in drawn:
+        lists.setdefault(options.split_of(image.name), []).append(stem(image.name))
     return lists
 
 

@@ -6,7 +6,6 @@ other processes: each makes its own.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from io import BufferedReader, BytesIO
 from pathlib import Path
@@ -15,22 +14,23 @@ from urllib.parse import unquote, urlsplit
 
 from polymask.errors import FormatError, InputError, NotFound
 from polymask.storage.remote.connections import EXTRAS, ObjectFile, shown, store_errors, store_of
+from polymask.storage.remote.listing import Listing, ObjectInfo
 
 BLOCK = 1 << 20  # bytes a request of an opened file: a header costs one, a file few
 _MERGED = {f"{protocol}:" for protocol in (*EXTRAS, "memory")}
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 
-def is_url(given: object) -> bool:
+def is_url(place: object) -> bool:
     """Whether a text is a URL and not a path.
 
     >>> is_url("s3://bucket/a.json"), is_url("a.json")
     (True, False)
     """
-    return isinstance(given, Url) or (isinstance(given, str) and _URL.match(given) is not None)
+    return isinstance(place, Url) or (isinstance(place, str) and _URL.match(place) is not None)
 
 
-def located(given: "str | Path | Url") -> "Location":
+def located(place: "str | Path | Url") -> "Location":
     """The path or the URL that is meant; `file://` is a path, `zip://FILE` the archive itself.
 
     Raises `InputError` for a URL that no driver is known for, or that holds a password.
@@ -38,49 +38,28 @@ def located(given: "str | Path | Url") -> "Location":
     >>> located("masks"), located("memory://bucket/masks")
     (PosixPath('masks'), Url('memory://bucket/masks'))
     """
-    if isinstance(given, Path) and given.parts[:1] and given.parts[0] in _MERGED:
+    if isinstance(place, Path) and place.parts[:1] and place.parts[0] in _MERGED:
         raise InputError(
-            f"{given}: a Path cannot hold a URL, for it merges slashes", advice="pass it as text"
+            f"{place}: a Path cannot hold a URL, for it merges slashes", advice="pass it as text"
         )
-    if not isinstance(given, str) or not (match := _URL.match(given)):
-        return given if isinstance(given, Url) else Path(given)
-    protocol, rest = match[1].lower(), given[match.end() :]
+    if not isinstance(place, str) or not (match := _URL.match(place)):
+        return place if isinstance(place, Url) else Path(place)
+    protocol, rest = match[1].lower(), place[match.end() :]
     if protocol in ("file", "local"):
-        return Path(unquote(urlsplit(given).path) if protocol == "file" else rest)
+        return Path(unquote(urlsplit(place).path) if protocol == "file" else rest)
     if protocol == "zip":
-        return _archive(given, rest)
+        return _archive(place, rest)
     return Url(protocol, rest.strip("/") if "?" not in rest else rest.lstrip("/"))
 
 
-def _archive(given: str, rest: str) -> "Location":
+def _archive(place: str, rest: str) -> "Location":
     """The archive that a zip:// URL names: archives are read in place anyway, wherever they lie."""
     inner, chained, outer = rest.partition("::")
     if chained and inner.strip("/"):
         raise InputError(
-            f"{shown(given)}: a zip is read as a whole", advice=f"name the archive: {shown(outer)}"
+            f"{shown(place)}: a zip is read as a whole", advice=f"name the archive: {shown(outer)}"
         )
     return located(outer if chained else rest)
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectInfo:
-    """What a listing tells of an object: its size in bytes, and what changes with its content."""
-
-    size: int
-    stamp: str
-
-
-class Listing:
-    """Everything below a URL, asked for once: objects by their names below it, and its folders."""
-
-    def __init__(self, root: "Url", files: dict[str, ObjectInfo]) -> None:
-        self.root, self.files = root, files
-        self.folders = {folder for name in files for folder in _parents(name)}
-
-
-def _parents(name: str) -> Iterator[str]:
-    while name := name.rpartition("/")[0]:
-        yield name
 
 
 class Url:
@@ -182,12 +161,9 @@ class Url:
     def stored(self) -> ObjectInfo | None:
         """An object's size and stamp, or None where there is no object."""
         if self.listing is not None:
-            return self.listing.files.get(self._below(self.listing))
+            return self.listing.files.get(self.listing.name_of(self.key))
         info = self.info()
-        return _object_info(info) if info and info["type"] == "file" else None
-
-    def _below(self, listing: Listing) -> str:
-        return self.key[len(listing.root.key) + 1 :]
+        return ObjectInfo.of(info) if info and info["type"] == "file" else None
 
     def is_file(self) -> bool:
         """Whether an object is there."""
@@ -196,7 +172,7 @@ class Url:
     def is_dir(self) -> bool:
         """Whether objects lie below it."""
         if self.listing is not None:
-            name = self._below(self.listing)
+            name = self.listing.name_of(self.key)
             return name in self.listing.folders or (not name and bool(self.listing.files))
         info = self.info()
         return info is not None and info["type"] == "directory"
@@ -207,15 +183,15 @@ class Url:
 
     def snapshot(self) -> "Url":
         """The same place, with all that lies below it listed; raises `FormatError` for a hostile key."""
-        found = self.call("find", detail=True)
+        objects = self.call("find", detail=True)
         prefix = f"{self._path.rstrip('/')}/"
         files = {
-            _safe(self, path[len(prefix) :]): _object_info(info)
-            for path, info in found.items()
+            _safe(self, path[len(prefix) :]): ObjectInfo.of(info)
+            for path, info in objects.items()
             if path.startswith(prefix) and path != prefix
         }
         listed = Url(self.protocol, self.key)
-        listed.listing = Listing(self, files)
+        listed.listing = Listing(self.key, files)
         return listed
 
     @property
@@ -228,27 +204,18 @@ class Url:
 
     def rglob(self, pattern: str) -> Iterator["Url"]:
         """The objects below it whose last part matches, sorted."""
-        listing = self.listed
-        start = f"{inner}/" if (inner := self._below(listing)) else ""
-        for name in sorted(listing.files):
-            if name.startswith(start) and fnmatchcase(name.rpartition("/")[2], pattern):
-                yield listing.root.with_listing(listing) / name
+        return map(self._listed_as, self.listed.files_below(self.key, pattern))
 
     def iterdir(self) -> Iterator["Url"]:
         """The objects and prefixes right below it, sorted."""
-        listing = self.listed
-        start = f"{inner}/" if (inner := self._below(listing)) else ""
-        for name in sorted({*listing.files, *listing.folders}):
-            if name.startswith(start) and "/" not in name[len(start) :]:
-                yield listing.root.with_listing(listing) / name
+        return map(self._listed_as, self.listed.entries_of(self.key))
+
+    def _listed_as(self, name: str) -> "Url":
+        return Url(self.protocol, self.listed.key, self.listed) / name
 
     def glob(self, pattern: str) -> Iterator["Url"]:
         """Those right below it whose name matches, sorted."""
-        return (one for one in self.iterdir() if fnmatchcase(one.name, pattern))
-
-    def with_listing(self, listing: Listing) -> "Url":
-        """The same place, looked up in a listing."""
-        return Url(self.protocol, self.key, listing)
+        return (entry for entry in self.iterdir() if fnmatchcase(entry.name, pattern))
 
     def read_bytes(self) -> bytes:
         """An object's bytes."""
@@ -297,9 +264,3 @@ def _safe(url: Url, name: str) -> str:
     if any(part in ("", ".", "..") for part in name.split("/")):
         raise FormatError(f"{url}: holds the key {name!r}, a part of which is empty, '.' or '..'")
     return name
-
-
-def _object_info(info: dict[str, Any]) -> ObjectInfo:
-    told = [info.get(name) for name in ("ETag", "etag", "md5Hash", "generation", "LastModified", "mtime")]
-    changed = info.get("last_modified") or info.get("created")
-    return ObjectInfo(int(info.get("size") or 0), " ".join(f"{one}" for one in (*told, changed) if one))

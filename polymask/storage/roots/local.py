@@ -1,34 +1,29 @@
 """Writing below one folder and nowhere else: whole files, one run at a time.
 
-A file appears under its name only when it is complete (temporary, then rename). Folders are opened
-component by component and never through a symbolic link, so a link planted in the destination leads
-nowhere. Work in progress lies in `.polymask/` below the root; it goes when the run is done.
+A file appears under its name only when it is complete (temporary, then rename). Work in progress
+lies in `.polymask/` below the root; it goes when the run is done.
 """
 
-import errno
 import json
 import os
 import re
 import stat
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from polymask.errors import BackendError, InputError, Locked, NotFound
+from polymask.errors import InputError, Locked, NotFound
 from polymask.storage.disk import disk_error, read_regular
-from polymask.storage.locks import lock
+from polymask.storage.local_disk.locks import lock
 from polymask.storage.remote.urls import Location
+from polymask.storage.roots.folders import Folders, name_of, parent_of
 from polymask.storage.safe_names import WORK
 
 RUN = "run.json"
 BEFORE = "before.json"  # the images that were in the manifest when the unfinished run began
-MOST_FOLDERS = 64  # kept open at once
 _TEMPORARY = re.compile(r"\d+-(?:[0-9a-f]{8}-)?\d+\.tmp").fullmatch  # as `Root.write` names them
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_ROOT = _FOLDER & ~os.O_NOFOLLOW
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not be waited for
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -42,37 +37,29 @@ class Root:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._opened = threading.local()
+        self._folders = Folders(self.path)
         self._numbers = count()
         self._token = os.urandom(4).hex()  # of two machines, two processes may have one number
 
     def __reduce__(self) -> tuple[type["Root"], tuple[Path]]:
         return Root, (self.path,)  # descriptors stay with their process
 
-    @property
-    def _folders(self) -> dict[str, int]:
-        """The folders that this thread has open; another's may be closed while they are used."""
-        if not hasattr(self._opened, "folders"):
-            self._opened.folders = _Folders()
-        folders: dict[str, int] = self._opened.folders
-        return folders
-
     def read(self, relative: str) -> bytes | None:
         """A regular file's bytes, or None where there is none."""
         try:
-            parent = self._folder(_parent(relative), create=False)
-            descriptor = os.open(_name(relative), _READ, dir_fd=parent)
+            parent = self._folders.descriptor(parent_of(relative), create=False)
+            descriptor = os.open(name_of(relative), _READ, dir_fd=parent)
         except (NotFound, FileNotFoundError):
             return None
         except OSError as error:
-            raise self._refusal(error, relative) from None
+            raise self._folders.refusal(error, relative) from None
         return read_regular(descriptor, self.path / relative)
 
     def holds(self, relative: str) -> bool:
         """Whether a file is there; raises `InputError` for a link or another kind of thing in its way."""
         try:
-            parent = self._folder(_parent(relative), create=False)
-            mode = os.stat(_name(relative), dir_fd=parent, follow_symlinks=False).st_mode
+            parent = self._folders.descriptor(parent_of(relative), create=False)
+            mode = os.stat(name_of(relative), dir_fd=parent, follow_symlinks=False).st_mode
         except (NotFound, FileNotFoundError):
             return False
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
@@ -84,11 +71,11 @@ class Root:
     def names(self, relative: str) -> list[str]:
         """What is in a folder, sorted; nothing where there is none."""
         try:
-            return sorted(os.listdir(self._folder(relative, create=False)))
+            return sorted(os.listdir(self._folders.descriptor(relative, create=False)))
         except (NotFound, InputError):
             return []
         except OSError as error:
-            raise self._refusal(error, relative) from None
+            raise self._folders.refusal(error, relative) from None
 
     def is_empty(self) -> bool:
         """Whether nothing is there, not even what a run left; the root itself need not be."""
@@ -98,7 +85,7 @@ class Root:
         except FileNotFoundError:
             return True
         except OSError as error:
-            raise self._refusal(error, "") from None
+            raise self._folders.refusal(error, "") from None
 
     def same(self, relative: str, other: Location) -> bool:
         """Whether a path below the root is another file that is there."""
@@ -117,18 +104,18 @@ class Root:
 
         `durable`, it is synced to disk; with `mode` it has these permissions at any moment, or fewer.
         """
-        work = self._folder(WORK, create=True)
+        work = self._folders.descriptor(WORK, create=True)
         temporary = f"{os.getpid()}-{self._token}-{next(self._numbers)}.tmp"
         try:
-            parent = self._folder(_parent(relative), create=True)
+            parent = self._folders.descriptor(parent_of(relative), create=True)
             self._write_new(temporary, data, work, durable=durable, mode=mode)
-            os.rename(temporary, _name(relative), src_dir_fd=work, dst_dir_fd=parent)
+            os.rename(temporary, name_of(relative), src_dir_fd=work, dst_dir_fd=parent)
             if durable:
                 os.fsync(parent)
         except OSError as error:
             with suppress(OSError):
                 os.unlink(temporary, dir_fd=work)
-            raise self._refusal(error, relative) from None
+            raise self._folders.refusal(error, relative) from None
 
     @staticmethod
     def _write_new(
@@ -154,11 +141,11 @@ class Root:
     def remove(self, relative: str) -> None:
         """Remove a file, if it is there."""
         try:
-            os.unlink(_name(relative), dir_fd=self._folder(_parent(relative), create=False))
+            os.unlink(name_of(relative), dir_fd=self._folders.descriptor(parent_of(relative), create=False))
         except (FileNotFoundError, NotFound):
             return
         except OSError as error:
-            raise self._refusal(error, relative) from None
+            raise self._folders.refusal(error, relative) from None
 
     @contextmanager
     def run(
@@ -184,7 +171,7 @@ class Root:
             self.remove(f"{WORK}/{RUN}")
             self.clear_temporaries()
             with suppress(OSError):
-                os.rmdir(WORK, dir_fd=self._folder("", create=False))
+                os.rmdir(WORK, dir_fd=self._folders.descriptor("", create=False))
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -216,7 +203,7 @@ class Root:
 
     def _folder_of_its_own(self) -> int:
         try:
-            return os.open(self.path, _ROOT)
+            return self._folders.opened_root()
         except OSError as error:
             raise disk_error(error, self.path) from None
 
@@ -241,63 +228,6 @@ class Root:
             if _TEMPORARY(name):
                 self.remove(f"{WORK}/{name}")
 
-    def _folder(self, relative: str, *, create: bool) -> int:
-        """A descriptor of a folder below the root, opened without following links."""
-        if relative in self._folders:
-            return self._folders[relative]
-        if relative and any(part in ("", ".", "..") for part in relative.split("/")):
-            raise InputError(f"{relative!r} leads out of {self.path}")
-        try:
-            if not relative:
-                descriptor = os.open(self.path, _ROOT)
-            else:
-                parent = self._folder(_parent(relative), create=create)
-                descriptor = self._open_below(parent, _name(relative), create=create)
-        except OSError as error:
-            raise self._refusal(error, relative) from None
-        if len(self._folders) > MOST_FOLDERS:
-            os.close(self._folders.pop(next(name for name in self._folders if name not in ("", WORK))))
-        self._folders[relative] = descriptor
-        return descriptor
-
-    @staticmethod
-    def _open_below(parent: int, name: str, *, create: bool) -> int:
-        if create:
-            with suppress(FileExistsError):
-                os.mkdir(name, dir_fd=parent)
-        return os.open(name, _FOLDER, dir_fd=parent)
-
-    def _refusal(self, error: OSError, relative: str) -> Exception:
-        if isinstance(error, BackendError):
-            return error
-        path = self.path / relative
-        if error.errno in (errno.ELOOP, errno.ENOTDIR) and path.is_symlink():
-            return InputError(f"{path} is a symbolic link; polymask follows none below DEST, remove it")
-        if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY):
-            return InputError(f"{path} is in the way: it is not of the kind that goes there")
-        return disk_error(error, path)
-
     def close(self) -> None:
         """Let go of all folders; they are opened anew when needed."""
-        while self._folders:
-            os.close(self._folders.popitem()[1])
-
-
-def _parent(relative: str) -> str:
-    return relative.rpartition("/")[0]
-
-
-def _name(relative: str) -> str:
-    name = relative.rpartition("/")[2]
-    if name in ("", ".", ".."):
-        raise InputError(f"{relative!r} is no file's path")
-    return name
-
-
-class _Folders(dict[str, int]):
-    """Descriptors by folder, closed when their thread or their root goes."""
-
-    def __del__(self) -> None:
-        with suppress(OSError, AttributeError, TypeError):  # at the end of a process, much is gone already
-            for descriptor in self.values():
-                os.close(descriptor)
+        self._folders.close()

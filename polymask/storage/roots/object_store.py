@@ -42,7 +42,7 @@ class ObjectRoot:
 
     def __init__(self, url: Url) -> None:
         self.path = url
-        self._there: set[str] | None = None
+        self._listed: set[str] | None = None
         self._listing = Lock()
         self._note = ""
 
@@ -52,9 +52,9 @@ class ObjectRoot:
     @property
     def _names(self) -> set[str]:
         with self._listing:
-            if self._there is None:
-                self._there = self._list()
-            return self._there
+            if self._listed is None:
+                self._listed = self._list()
+            return self._listed
 
     def _list(self) -> set[str]:
         if self.path.listing is not None:
@@ -98,8 +98,8 @@ class ObjectRoot:
         place.call("pipe_file", data)
         if not _has_checksum(place.call("info"), data) and place.read_bytes() != data:
             raise ProofError(f"{place}: what is stored is not what was written")
-        if self._there is not None:
-            self._there.add(relative)
+        if self._listed is not None:
+            self._listed.add(relative)
 
     def sync(self) -> None:
         """Every object is stored and proven already; raises `Locked` where another run has taken over."""
@@ -111,8 +111,8 @@ class ObjectRoot:
         """Remove an object, if it is there."""
         with suppress(NotFound):
             (self.path / relative).call("rm_file")
-        if self._there is not None:
-            self._there.discard(relative)
+        if self._listed is not None:
+            self._listed.discard(relative)
 
     @contextmanager
     def run(
@@ -129,7 +129,7 @@ class ObjectRoot:
         self._sign(options)
         try:
             self._refuse_rival()
-            self._there = None
+            self._listed = None
             look()
         except BaseException:
             self._forget([self._note])
@@ -164,13 +164,13 @@ class ObjectRoot:
     def _notes(self) -> dict[str, dict[str, Any]]:
         """The notes of runs by name, with the time that the store says each was put at."""
         try:
-            found = (self.path / WORK).call("ls", detail=True)
+            entries = (self.path / WORK).call("ls", detail=True)
         except NotFound:
             return {}
-        names = {info["name"].rpartition("/")[2]: info for info in found}
-        return {name: self._told(name, info) for name, info in names.items() if name.startswith("run-")}
+        names = {info["name"].rpartition("/")[2]: info for info in entries}
+        return {name: self._timed(name, info) for name, info in names.items() if name.startswith("run-")}
 
-    def _told(self, name: str, info: dict[str, Any]) -> dict[str, Any]:
+    def _timed(self, name: str, info: dict[str, Any]) -> dict[str, Any]:
         try:
             note = dict(json.loads(self._read(f"{WORK}/{name}") or b"{}"))
         except (ValueError, TypeError):
@@ -180,8 +180,8 @@ class ObjectRoot:
     def _rival(self, notes: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
         """Another run's note that is alive."""
         now = notes[self._note]["at"]
-        others = (note for name, note in notes.items() if name != self._note)
-        return next((note for note in others if note.get("held") and not _is_dead(note, now)), None)
+        rivals = (note for name, note in notes.items() if name != self._note)
+        return next((note for note in rivals if note.get("held") and not _is_dead(note, now)), None)
 
     def _refuse_rival(self) -> None:
         notes = self._notes()
@@ -240,16 +240,18 @@ def _options_of(note: dict[str, Any] | None) -> dict[str, Any] | None:
 
 def _refuse_unwritable(place: Url) -> None:
     if place.protocol not in WRITABLE:
-        known = ", ".join(f"{protocol}://" for protocol in WRITABLE)
-        raise InputError(f"{place}: masks are written to folders and to {known}; {place.protocol}:// is read")
+        writable = ", ".join(f"{protocol}://" for protocol in WRITABLE)
+        raise InputError(
+            f"{place}: masks are written to folders and to {writable}; {place.protocol}:// is read"
+        )
 
 
 def _has_checksum(info: dict[str, Any], data: bytes) -> bool:
     """Whether the store says itself that it holds these bytes; it may know no MD5 of them."""
     digest = md5(data, usedforsecurity=False)
-    told = (str(info.get("ETag", "")).strip('"'), info.get("md5Hash"))
+    checksums = (str(info.get("ETag", "")).strip('"'), info.get("md5Hash"))
     return info.get("size") == len(data) and (
-        told[0] == digest.hexdigest() or told[1] == b64encode(digest.digest()).decode()
+        checksums[0] == digest.hexdigest() or checksums[1] == b64encode(digest.digest()).decode()
     )
 
 

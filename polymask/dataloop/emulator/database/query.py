@@ -104,10 +104,10 @@ def previous_page(store: Store, dataset_id: str, query: Query) -> IdPage:
     # A page number wins over a cursor: with both, the number moves.
     if query.page or not any(_is_cursor(*pair) for pair in pairs):
         return page_of(select(store, dataset_id, query), query, -min(query.page, 1))
-    rest = _matching(store, dataset_id, query, [pair for pair in pairs if not _is_cursor(*pair)])
-    here = len(select(store, dataset_id, query))
+    matching = _matching(store, dataset_id, query, [pair for pair in pairs if not _is_cursor(*pair)])
+    selected = len(select(store, dataset_id, query))
     size = min(query.page_size, LARGEST_PAGE)
-    return page_of(rest[max(0, len(rest) - here - size) :], query)
+    return page_of(matching[max(0, len(matching) - selected - size) :], query)
 
 
 def _within_cursor(store: Store, dataset_id: str, query: Query) -> Sequence[str]:

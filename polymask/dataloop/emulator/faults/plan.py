@@ -20,25 +20,25 @@ class Faults:
     def __init__(self) -> None:
         # Tests add faults from a thread of theirs while calls come in.
         self._lock = threading.Lock()
-        self._seen: dict[Fault, int] = {}
+        self._calls: dict[Fault, int] = {}
 
     def add(self, *faults: Fault) -> None:
         """Put faults in force."""
         with self._lock:
-            self._seen.update(dict.fromkeys(faults, 0))
+            self._calls.update(dict.fromkeys(faults, 0))
 
     def clear(self) -> None:
         """Take all faults back."""
         with self._lock:
-            self._seen.clear()
+            self._calls.clear()
 
     def strike(self, call: Call) -> Fault | None:
         """Return the fault that this call meets, counting it, or None."""
         with self._lock:
-            for fault, seen in self._seen.items():
+            for fault, seen in self._calls.items():
                 if fault.matches(call):
                     # Counted whether or not it strikes, or `skip` would never pass.
-                    self._seen[fault] = seen + 1
+                    self._calls[fault] = seen + 1
                     if fault.skip <= seen and (fault.times is None or seen < fault.skip + fault.times):
                         return fault
         return None

@@ -27,10 +27,10 @@ def stream(platform: Platform, call: Call) -> Answer:
     """Return an item's bytes, or the part that a Range header asks for."""
     item = platform.store.get("item", call.params["id"])
     data = platform.pictures.load(item.id, item.json().get("metadata", {}).get("system", {}))
-    asked = re.fullmatch(r"bytes=(\d+)-(\d*)", call.headers.get("Range", ""))
-    if asked is None:
+    byte_range = re.fullmatch(r"bytes=(\d+)-(\d*)", call.headers.get("Range", ""))
+    if byte_range is None:
         return Answer(data, content_type=mimetype_of(item))
-    return _part(data, int(asked[1]), int(asked[2] or len(data) - 1), mimetype_of(item))
+    return _part(data, int(byte_range[1]), int(byte_range[2] or len(data) - 1), mimetype_of(item))
 
 
 def create_annotations(platform: Platform, call: Call) -> Answer:

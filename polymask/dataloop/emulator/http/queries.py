@@ -69,13 +69,13 @@ def _update(platform: Platform, asked: Query, keys: Sequence[str], user: str) ->
     return answer({"itemsCount": len(keys), "updated": True})
 
 
-def _exported(platform: Platform, items: Sequence[str], wanted: Matches) -> bytes:
+def _exported(platform: Platform, items: Sequence[str], matches: Matches) -> bytes:
     store = platform.store
     rows = []
     for key in items:
         annotations = [store.get("annotation", child) for child in store.children("annotation", key)]
-        kept: list[Document] = [annotation for annotation in annotations if wanted(annotation)]
-        rows.append(item_with_annotations(store, platform.url, store.get("item", key), kept))
+        matching: list[Document] = [annotation for annotation in annotations if matches(annotation)]
+        rows.append(item_with_annotations(store, platform.url, store.get("item", key), matching))
     return b"[" + b",".join(rows) + b"]"
 
 

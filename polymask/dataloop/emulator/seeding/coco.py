@@ -121,12 +121,12 @@ def _by_image(
 
 
 def _check_unique(images: Sequence[_Image], file: Path) -> None:
-    seen: set[int | str] = set()
+    values: set[int | str] = set()
     for place, image in enumerate(images):
         for value in (image.id, clean(image.file_name)):
-            if value in seen:
+            if value in values:
                 raise FormatError(f"{file}: $.images[{place}]: {value} is there twice")
-            seen.add(value)
+            values.add(value)
 
 
 def _add_item(platform: Platform, dataset_id: str, image: _Image, *, images: Path | None) -> str:

@@ -1,0 +1,119 @@
+"""The annotations that were asked for: of some images, of some labels."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Unpack
+
+from polymask.errors import InputError
+from polymask.formats import Annotations, annotations_at
+from polymask.formats.options import ReadingOptions
+from polymask.labels.label_map import unknown_label
+from polymask.ledger import Ledger
+from polymask.limits import Limits
+from polymask.model import ImageRecord
+from polymask.option_types import ReadingOptionsDict
+from polymask.storage.remote.urls import Location, located
+from polymask.storage.source_files import Tree
+
+
+def open_chosen(path: str | Location, options: ReadingOptions) -> Annotations:
+    """The annotations at a path, of the images and labels that `options` ask for.
+
+    Raises as `open_annotations` does; `InputError` where `where` matches no image, and `LabelError`
+    where `only` names a label that is not there.
+    """
+    return chosen_annotations_at(located(path), options)
+
+
+def chosen_annotations_at(
+    path: Location, options: ReadingOptions, *, tree: Tree | None = None
+) -> Annotations:
+    """As `open_chosen`, at a place that has been resolved, and whose `tree` may have been looked at."""
+    annotations = annotations_at(path, format=options.from_, options=options.reading, tree=tree)
+    return chosen(annotations, options) if options.where or options.only else annotations
+
+
+def chosen(annotations: Annotations, options: ReadingOptions) -> Annotations:
+    """Annotations of the images and labels that are asked for."""
+    indices = [i for i, name in enumerate(annotations.names) if options.takes_image(name)]
+    refuse_no_image(indices, annotations.names, options.where)
+    refuse_unknown_labels(annotations, options)
+    labels = options.taken_labels({*annotations.used, *(name for name, _ in annotations.categories)})
+    picture, original, file_of = annotations.picture, annotations.original, annotations.picture_file
+    sized = set(annotations.sized_by_pictures)
+    records = {annotations.names[index] for index in indices}
+
+    def decode(index: int) -> ImageRecord:
+        record = annotations.decode(indices[index])
+        taken = tuple(each for each in record.instances if each.label in labels)
+        return record if len(taken) == len(record.instances) else replace(record, instances=taken)
+
+    return replace(
+        annotations,
+        names=[annotations.names[index] for index in indices],
+        decode=decode,
+        used={label: count for label, count in annotations.used.items() if label in labels},
+        categories=tuple(each for each in annotations.categories if each[0] in labels),
+        ledger=_of_images(annotations.ledger, indices),
+        unsupported=tuple(each for each in annotations.unsupported if options.takes_image(each.name)),
+        unchosen=tuple(each for each in annotations.unchosen if options.takes_image(each.name)),
+        findings=tuple(each for each in annotations.findings if not each.image or each.image in records),
+        picture=picture and (lambda index: picture(indices[index])),
+        picture_file=lambda index: file_of(indices[index]),
+        sized_by_pictures=[at for at, index in enumerate(indices) if index in sized],
+        original=original and (lambda index: original(indices[index])),
+        without=None,
+    )
+
+
+def refuse_no_image(taken: Sequence[object], names: Sequence[str], where: Sequence[str]) -> None:
+    """Raise `InputError` where names are asked for that no image has."""
+    if where and not taken:
+        raise InputError(f"--where {' --where '.join(where)} matches none of {len(names)} images")
+
+
+def refuse_unknown_labels(annotations: Annotations, options: ReadingOptions) -> None:
+    """Raise `LabelError` where a label is asked for that neither annotations nor label map have."""
+    known = {*annotations.used, *(name for name, _ in annotations.categories)}
+    for name in options.only:
+        if name not in known and name not in (options.label_map or ()):
+            raise unknown_label(name, sorted(known))
+
+
+def _of_images(ledger: Ledger | None, indices: Sequence[int]) -> Ledger | None:
+    """What becomes of the annotations of some images."""
+    if ledger is None:
+        return None
+    part = Ledger()
+    for index in indices:
+        part.add_image(
+            declared=ledger.declared_of(index),
+            instances=ledger.of_image[index],
+            joined=ledger.joined_in.get(index, 0),
+            left_out={reason: images[index] for reason, images in ledger.left_out.items() if index in images},
+        )
+    return part
+
+
+def read(
+    path: str | Path,
+    *,
+    format: str | None = None,
+    limits: Limits | None = None,
+    **reading: Unpack[ReadingOptionsDict],
+) -> Iterator[ImageRecord]:
+    """The image records of an annotation file, one after another.
+
+    `reading` are the options of reading, e.g. `images`, `only` and `where`. The whole file is checked
+    before the first record comes. Raises `FormatError` naming the file and the JSON path of what is
+    wrong.
+
+    >>> for record in read("fixtures/shapes/instances.json"):
+    ...     print(record.name, record.frame, len(record.instances))
+    harbor.png (120, 160) 6
+    meadow.png (120, 160) 5
+    empty.png (120, 160) 0
+    """
+    options = ReadingOptions.of({"from_": format, **reading}, limits=limits)
+    yield from open_chosen(path, options)

@@ -1,0 +1,30 @@
+"""Arrays for learning: pairs of picture and mask, crops, sizes, one-hot planes, weights, IoU.
+
+Nothing here needs a learning library: pictures are (height, width, 3) uint8, masks (height, width)
+of label values, and `MaskDataset` is a sequence that PyTorch's `DataLoader` takes as it is.
+"""
+
+from polymask.labels.voc_palette import voc_colors
+from polymask.training.classes import (
+    class_values,
+    class_weights,
+    colors_to_index,
+    label_iou,
+    one_hot,
+    one_hot_to_index,
+)
+from polymask.training.dataset import MaskDataset
+from polymask.training.sizes import random_crop, resize
+
+__all__ = [
+    "MaskDataset",
+    "class_values",
+    "class_weights",
+    "colors_to_index",
+    "label_iou",
+    "one_hot",
+    "one_hot_to_index",
+    "random_crop",
+    "resize",
+    "voc_colors",
+]

@@ -1,0 +1,138 @@
+"""Masks as a model learns them: classes as planes, their weights, their scores."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polymask.analysis.stats import Statistics
+from polymask.errors import LabelError
+from polymask.labels.label_map import VOID_8, LabelMap
+from polymask.layouts.common.lookup import BACKGROUND
+from polymask.model import IndexMask
+from polymask.training.sizes import Array
+
+
+def class_values(label_map: LabelMap) -> tuple[int, ...]:
+    """The values that a model learns to tell apart: background, then the labels in order; not void.
+
+    >>> class_values(LabelMap.from_names(["cat", "dog"]))
+    (0, 1, 2)
+    """
+    return (label_map.background, *(label.value for label in label_map.labels))
+
+
+def one_hot(mask: IndexMask, classes: int | Sequence[int]) -> NDArray[np.uint8]:
+    """A (height, width) mask as (height, width, K) planes of 0 and 1.
+
+    `classes` are the K values in order, or K for 0 … K - 1. Any other value, such as void, is 0 in
+    all planes.
+
+    >>> one_hot(np.array([[0, 2, 255]], np.uint8), 3).tolist()
+    [[[1, 0, 0], [0, 0, 1], [0, 0, 0]]]
+    """
+    values = _values(classes)
+    planes: NDArray[np.uint8] = (mask[..., None] == values).view(np.uint8)
+    return planes
+
+
+def _values(classes: int | Sequence[int]) -> NDArray[np.int64]:
+    values = np.arange(classes) if isinstance(classes, int) else np.asarray(classes, np.int64)
+    if values.ndim != 1 or not len(values) or len(np.unique(values)) < len(values):
+        raise LabelError(
+            f"classes are different values, or their number, not {classes}", advice="see `class_values`"
+        )
+    return values
+
+
+def one_hot_to_index(
+    planes: Array, classes: int | Sequence[int], *, void: int = VOID_8
+) -> NDArray[np.unsignedinteger[Any]]:
+    """The (height, width) mask of (height, width, K) planes: the largest wins, `void` where all are 0.
+
+    Works on probabilities as well.
+
+    >>> one_hot_to_index(np.array([[[1, 0, 0], [0, 0, 1], [0, 0, 0]]]), 3).tolist()
+    [[0, 2, 255]]
+    """
+    values = _values(classes)
+    if planes.ndim != 3 or planes.shape[2] != len(values):
+        raise LabelError(f"{len(values)} classes need (height, width, {len(values)}), not {planes.shape}")
+    mask = np.where(planes.any(axis=2), values[planes.argmax(axis=2)], void)
+    return mask.astype(np.uint8 if max(int(values.max()), void) <= VOID_8 else np.uint16)
+
+
+def colors_to_index(rgb: NDArray[np.uint8], colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A (height, width, 3) mask in colors as (height, width) uint8: row n of `colors` becomes n.
+
+    Of equal rows the first counts. Raises `LabelError` for a color that is no row, and says where.
+
+    >>> from polymask.training import voc_colors
+    >>> colors_to_index(np.array([[[128, 0, 0], [0, 0, 0]]], np.uint8), voc_colors()).tolist()
+    [[1, 0]]
+    """
+    if len(colors) > VOID_8 + 1:
+        raise LabelError(
+            f"{len(colors)} colors", advice="a mask of 8 bits holds 256, so convert with `--to index`"
+        )
+    keys, known = _keys(rgb), _keys(colors)
+    table, first = np.unique(known, return_index=True)
+    at = np.minimum(np.searchsorted(table, keys), len(table) - 1)
+    if (wrong := table[at] != keys).any():
+        row, column = np.argwhere(wrong)[0].tolist()
+        color = tuple(rgb[row, column].tolist())
+        raise LabelError(
+            f"row {row}, column {column} has the color {color}, which is none of the {len(colors)}",
+            advice="add it, and see that no JPEG or resizing mixed the colors",
+        )
+    return first[at].astype(np.uint8)
+
+
+def _keys(colors: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Each color as one number."""
+    keys: NDArray[np.int64] = np.asarray(colors, np.int64) @ np.array([65536, 256, 1])
+    return keys
+
+
+def class_weights(statistics: Statistics) -> Mapping[str, float]:
+    """Weights of background and the labels for a loss: rare ones count more, absent ones 0.
+
+    The median of all frequencies divided by a label's own, where the frequency is its pixels by those
+    of the images that have it. Take them in the order of `class_values`.
+    Source: Eigen and Fergus, "Predicting Depth, Surface Normals and Semantic Labels", ICCV 2015,
+    section 6.3.2 (median frequency balancing).
+
+    >>> from polymask import stats
+    >>> weights = class_weights(stats("fixtures/shapes/instances.json"))
+    >>> weights["background"] < weights["boat"] < weights["sun"]
+    True
+    """
+    names = (BACKGROUND, *statistics.names)
+    shares = {name: _frequency(statistics, name) for name in names}
+    median = float(np.median([share for share in shares.values() if share] or [0.0]))
+    return {name: median / share if share else 0.0 for name, share in shares.items()}
+
+
+def _frequency(statistics: Statistics, name: str) -> float:
+    having = [image for image in statistics.images if image.pixels.get(name)]
+    area = sum(image.frame[0] * image.frame[1] for image in having)
+    return statistics.pixels_of(name) / area if area else 0.0
+
+
+def label_iou(truth: Array, predicted: Array, classes: int | Sequence[int]) -> NDArray[np.float64]:
+    """Intersection over union of each class in two masks of one shape; NaN where neither has it.
+
+    Values of `truth` that are no class, such as void, are left out.
+
+    >>> label_iou(np.array([[0, 1, 1, 255]]), np.array([[0, 1, 0, 1]]), 2).tolist()
+    [0.5, 0.5]
+    """
+    values = _values(classes)
+    counted = np.isin(truth, values)
+    truth, predicted = truth[counted], predicted[counted]
+    both = [((truth == value) & (predicted == value)).sum() for value in values]
+    either = np.array([((truth == value) | (predicted == value)).sum() for value in values], float)
+    either[either == 0] = np.nan
+    scores: NDArray[np.float64] = np.array(both) / either
+    return scores

@@ -1,0 +1,94 @@
+"""Pairs of picture and mask from a converted folder."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from polymask.analysis.mask_sets import MaskSet, open_masks
+from polymask.codecs.picture_files import PictureFinder
+from polymask.codecs.pixels import read_picture
+from polymask.errors import InputError, NotFound
+from polymask.labels.as_label_map import Labels
+from polymask.labels.label_map import LabelMap
+from polymask.limits import Limits
+from polymask.model import IndexMask
+from polymask.storage.remote.urls import listed_once, located
+from polymask.storage.source_files import Place
+from polymask.training.sizes import Array
+
+
+class MaskDataset(Sequence[Any]):
+    """Pictures below `images` with their masks in `dest`, a converted folder of any layout, by name.
+
+    Item i is a ((height, width, 3), (height, width) uint8 or uint16) pair, or what `transform` makes of it.
+    Pictures lie as their masks do, turned as EXIF tells; they are uint8, and of more than 8 bits keep
+    their values, as uint16, int32 or float32. Pickled, it takes its paths along and opens them anew, so
+    that any number of loader processes may share it. Raises `NotFound` where a mask has no picture,
+    `InputError` where a picture and its mask differ in size, `LimitError` for either above `limits`.
+
+    >>> import tempfile
+    >>> from polymask import convert
+    >>> with tempfile.TemporaryDirectory() as dest:
+    ...     _ = convert("fixtures/shapes/instances.json", dest)
+    ...     pairs = MaskDataset("fixtures/shapes/images", dest)
+    ...     image, mask = pairs[0]
+    >>> len(pairs), image.shape, mask.shape
+    (3, (120, 160, 3), (120, 160))
+    """
+
+    def __init__(
+        self,
+        images: str | Path,
+        dest: str | Path,
+        *,
+        labels: Labels | None = None,
+        limits: Limits | None = None,
+        transform: Callable[[Array, IndexMask], Any] | None = None,
+    ) -> None:
+        self.images, self.dest = listed_once(located(images)), listed_once(located(dest))
+        self._labels, self._limits, self.transform = labels, limits, transform
+        if not self.images.is_dir():
+            raise NotFound("no such folder", file=self.images, advice="name the one that holds the pictures")
+        finder = PictureFinder(Place(self.images, limits), self.images)
+        pictures = {name: finder.find_stem(name) for name in sorted(self._masks.names)}
+        missing = [name for name, picture in pictures.items() if picture is None]
+        if missing:
+            raise NotFound(
+                f"{self.images}: no picture of {len(missing)} masks, e.g. '{missing[0]}'",
+                advice="name the folder that holds the pictures",
+            )
+        self.names = tuple(pictures)
+        self._paths = tuple(picture.path for picture in pictures.values() if picture)
+
+    @cached_property
+    def _masks(self) -> MaskSet:
+        return open_masks(self.dest, labels=self._labels, limits=self._limits)
+
+    @property
+    def label_map(self) -> LabelMap | None:
+        """What the masks' values mean; None where nothing names them."""
+        return self._masks.label_map
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_masks"}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        name = self.names[index]
+        mask = self._masks.decode(name)
+        image = read_picture(self._paths[index], (mask.shape[0], mask.shape[1]), limits=self._limits)
+        if image.shape[:2] != mask.shape:
+            (height, width), (h, w) = image.shape[:2], mask.shape
+            raise InputError(
+                f"{name}: the picture is {height} × {width} px, the mask {h} × {w}",
+                advice="convert without --size and use `resize`, or resize the pictures too",
+            )
+        return self.transform(image, mask) if self.transform else (image, mask)
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self.__getitem__, range(len(self)))
