@@ -110,7 +110,7 @@ class ProvenJob:
         return in_threads(self.convert, items, self.options.workers)
 
     def convert(self, item: Item) -> Outcome:
-        """Convert one item. What is wrong with it alone is told in the outcome."""
+        """Convert one item. The outcome says what is wrong with this item alone."""
         outcome = Outcome(item.name)
         try:
             self._convert(item, outcome)

@@ -236,7 +236,7 @@ def _digest(line: bytes) -> bytes:
 
 
 def default_folder(dataset_id: str) -> Path:
-    """Where the journal of a dataset lies unless told otherwise: the user's state folder."""
+    """Where the journal of a dataset lies without `--journal`: in the user's state folder."""
     return state_folder() / "journals" / dataset_id
 
 
@@ -246,7 +246,7 @@ def own_folder(path: Path, shard: Shard | None) -> Path:
 
 
 def open_existing(path: Path) -> list[Journal]:
-    """The journals of earlier runs and their parts, the one last written to last.
+    """The journals of earlier runs and their parts, in the order in which they were last written.
 
     Raises `NotFound` where there is none.
     """

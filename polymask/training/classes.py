@@ -96,7 +96,7 @@ def _keys(colors: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def class_weights(statistics: Statistics) -> Mapping[str, float]:
-    """Weights of background and the labels for a loss: rare ones count more, absent ones 0.
+    """Weights of background and the labels for a loss: rare labels count more, absent labels 0.
 
     The median of all frequencies divided by a label's own, where the frequency is its pixels by those
     of the images that have it. Take them in the order of `class_values`.

@@ -104,7 +104,7 @@ BUGS = (
     Bug("it converges", "what was restored has to stay as it was", "conversion/restore.py",
         "not (deletion.undone or self._is_all_there(deletion)):", "not self._is_all_there(deletion):", ("tests/conversion/test_delete_source.py",)),
     Bug("confinement", "any journal.jsonl in DEST is ours", "conversion/dest/deletion_journal.py",
-        "    ours = any(lines) or _has_earlier_backups(root)", "    ours = data is not None", ("tests/conversion/test_restore.py",)),
+        "    is_written_here = any(lines) or _has_earlier_backups(root)", "    is_written_here = data is not None", ("tests/conversion/test_restore.py",)),
     Bug("confinement", "any temporary beside the source is ours", "conversion/dest/deletion_journal.py",
         "            if path.is_file() and not path.is_symlink():\n                path.unlink(missing_ok=True)",
         '            for other in path.parent.glob(".polymask-*.tmp"):\n                other.unlink()', ("tests/conversion/test_delete_source.py",)),

@@ -76,7 +76,7 @@ class PuttingBack:
         raise failure
 
     def _arrived(self, item: Item, key: str, posted_id: str, *, lost: bool) -> str:
-        """The id of a polygon that was put back; of equal ones that came just now, one is kept."""
+        """The id of a polygon that was put back; of equal polygons that came just now, the first is kept."""
         before = {str(row["id"]) for row in self._listed[1]}
         rows = self.polygons(item, *([] if lost or not posted_id else [{"id": posted_id}]))
         fresh = [row for row in rows if str(row["id"]) not in before]
