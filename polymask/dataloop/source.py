@@ -131,13 +131,13 @@ class DataloopSource:
             stated = stated[::-1]
         if stated and not self.check_images:
             return stated
-        seen = shown_frame(self.image(item), item.name)
-        if stated and stated != seen:
-            (h, w), (height, width) = stated, seen
+        shown = shown_frame(self.image(item), item.name)
+        if stated and stated != shown:
+            (h, w), (height, width) = stated, shown
             raise InputError(
                 f"{item.name}: the picture is shown as {height} × {width} px, its metadata say {h} × {w}"
             )
-        return seen
+        return shown
 
     def image(self, item: Item) -> bytes:
         """The picture's own bytes, whose number the metadata tell."""
