@@ -190,7 +190,7 @@ def _mask_sets(sides: tuple[Masks, Masks], options: ReadingOptions) -> tuple[Mas
 
 
 def _image_pairs(sets: tuple[MaskSet, MaskSet], names: tuple[str, str]) -> ValuePairs | str:
-    """How often each pair of values meets, or why that cannot be told."""
+    """How often each pair of values meets, or why that is not known."""
     try:
         truth, other = (masks.decode(name) for masks, name in zip(sets, names, strict=True))
     except LimitError:

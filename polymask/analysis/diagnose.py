@@ -120,7 +120,7 @@ def _other_size(case: Case) -> Trial:
 
 
 def _wrong_ids(case: Case) -> Trial:
-    """Where each expected value was stored as another one, by majority."""
+    """Where most pixels of an expected value were stored as another value."""
     expected = case.expected()
     back: dict[int, int] = {}
     for value in np.unique(expected).tolist():

@@ -255,8 +255,8 @@ def _as_index(array: NDArray[np.integer]) -> IndexMask:
     wide = array.size and array.max() > VOID_8
     if wide and array.max() > VOID_16:
         raise InputError(f"a mask holds values up to {VOID_16}, not {array.max()}")
-    kept = array.dtype == np.uint16
-    index: IndexMask = array.astype(np.uint16 if wide or kept else np.uint8, copy=False)
+    is_16_bit = array.dtype == np.uint16
+    index: IndexMask = array.astype(np.uint16 if wide or is_16_bit else np.uint8, copy=False)
     return index
 
 

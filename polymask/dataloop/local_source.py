@@ -22,7 +22,7 @@ class MatchedItem(DataloopItem):
 
 
 class MatchedSource:
-    """Records of local annotations, each for the item with its name (below the folder, if one is given)."""
+    """Records of local annotations, each for the item with its name, below the URL's folder if it has any."""
 
     def __init__(self, annotations: Annotations, dataset: DataloopSource, *, folder: str = "") -> None:
         self.annotations, self.dataset = annotations, dataset

@@ -61,8 +61,8 @@ class DataloopSink:
                 if attempt == TRIES or not self.client.may_pass(error):
                     raise
                 self.client.pause(error, attempt)
-            there = {proof.key for proof in self.proofs(item)}
-            missing = [(key, row) for key, row in missing if key not in there]
+            stored_keys = {proof.key for proof in self.proofs(item)}
+            missing = [(key, row) for key, row in missing if key not in stored_keys]
             if not missing:
                 return
 

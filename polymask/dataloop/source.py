@@ -57,7 +57,7 @@ class DataloopItem(Item):
 
 
 class DataloopSource:
-    """The items of one dataset that a query selects, below a folder if one is given."""
+    """The items of a dataset that a query selects, below a folder if the URL names any."""
 
     def __init__(
         self,
@@ -131,13 +131,13 @@ class DataloopSource:
             stated = stated[::-1]
         if stated and not self.check_images:
             return stated
-        seen = shown_frame(self.image(item), item.name)
-        if stated and stated != seen:
-            (h, w), (height, width) = stated, seen
+        shown = shown_frame(self.image(item), item.name)
+        if stated and stated != shown:
+            (h, w), (height, width) = stated, shown
             raise InputError(
                 f"{item.name}: the picture is shown as {height} × {width} px, its metadata say {h} × {w}"
             )
-        return seen
+        return shown
 
     def image(self, item: Item) -> bytes:
         """The picture's own bytes, whose number the metadata tell."""
@@ -148,7 +148,7 @@ class DataloopSource:
         return data
 
     def delete(self, item: Item, instance_ids: Sequence[str], etag: str) -> None:
-        """Delete these polygons; raises `SourceChanged` where the record, or one of them, is another now."""
+        """Delete polygons; raises `SourceChanged` where the record, or any of the polygons, has changed."""
         reading = self.read(item)
         if reading.record.etag != etag:
             raise SourceChanged(f"{item.name}: the annotations changed meanwhile", advice="run again")
@@ -161,7 +161,7 @@ class DataloopSource:
 
 
 def _in_folder(folder: str, query: Json) -> Json:
-    """A query for items in a folder, if one is given."""
+    """A query for items in a folder, or in the whole dataset for an empty name."""
     if not folder:
         return dict(query)
     clauses = [{"filename": f"/{folder}/**"}, *_and(query.get("filter", {}))]
@@ -263,7 +263,7 @@ def refuse_missing_folder(folder: str, folders: Sequence[str]) -> None:
 
 
 def details_of(row: Json) -> Json:
-    """What a mask keeps of a polygon beside its pixels, where it is told.
+    """What a mask keeps of a polygon beside its pixels, as far as the row says it.
 
     Attributes, object, parent and model; who made it, its QA status, description and the user's metadata.
     """

@@ -20,8 +20,9 @@ from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Notes, Page, gather, listed_pages
+from polymask.formats.reading.records import Notes, gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
+from polymask.formats.reading.texts.pages import Page, listed_pages
 from polymask.model import Frame, ImageRecord, Instance, Shape
 from polymask.raster.runs import to_runs
 from polymask.storage.safe_names import safe_path

@@ -8,16 +8,17 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.drawing.legend import Codes, runs_by_code
+from polymask.formats.drawing.dense_rle import codes_of_runs
+from polymask.formats.drawing.legend import runs_by_code
 from polymask.formats.drawing.shapes import ellipse, polygon, rectangle
 from polymask.formats.reading.addresses import image_name
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import MALFORMED, Made, Notes, Page, gather, json_pages
+from polymask.formats.reading.records import MALFORMED, Made, Notes, gather
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
+from polymask.formats.reading.texts.pages import Page, json_pages
 from polymask.ledger import BOX, EMPTY, Omitted
 from polymask.model import Frame, ImageRecord, Instance, Polygon, Runs, Shape
 
@@ -26,7 +27,6 @@ UNSUPPORTED = (
     "line", "keypoint", "skeleton", "graph", "cuboid", "table", "eye", "link", "simple_table", "string",
 )  # fmt: skip
 TAG = Omitted("tag", "a tag of the whole image")
-_LARGEST = 2**31
 
 FACTS = Facts(
     title="V7 Darwin",
@@ -231,23 +231,13 @@ def _masks(text: msgspec.Raw, slot: _Slot, frame: Frame, notes: Notes) -> dict[s
     if notes.unseen:  # the picture is not opened yet: what the runs say has to do
         frame = notes.told_frame(1, sum(raster.dense_rle[1::2]))
     with inside("$.raster_layer"):
-        runs = dict(runs_by_code(_codes(raster.dense_rle, frame)))
+        runs = dict(runs_by_code(codes_of_runs(raster.dense_rle, frame)))
         ids = {number: key for key, number in raster.mask_annotation_ids_mapping.items()}
         if len(ids) < len(raster.mask_annotation_ids_mapping) or 0 in ids:
             raise Malformed("$.mask_annotation_ids_mapping", "a number is there twice, or 0")
         if strays := sorted(runs.keys() - ids.keys() - {0}):
             raise Malformed("$.dense_rle", f"the number {strays[0]} is no mask's")
     return {ids[number]: Runs(counts, frame) for number, counts in runs.items() if number}
-
-
-def _codes(dense_rle: list[int], frame: Frame) -> Codes:
-    numbers, lengths = dense_rle[::2], dense_rle[1::2]
-    height, width = frame
-    if len(numbers) != len(lengths) or min(dense_rle, default=0) < 0 or max(numbers, default=0) > _LARGEST:
-        raise Malformed("$.dense_rle", "expected pairs of a number and a length")
-    if sum(lengths) != height * width:
-        raise Malformed("$.dense_rle", f"runs of {sum(lengths)} px in an image of {height} × {width}")
-    return np.repeat(np.array(numbers, np.uint32), lengths).reshape(frame)
 
 
 def _instance(

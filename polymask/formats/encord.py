@@ -18,8 +18,9 @@ from polymask.formats.drawing.shapes import Point, crop_runs, polygon, rectangle
 from polymask.formats.reading.addresses import image_name
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Made, Notes, Page, files, gather, listed_pages, rows_at
+from polymask.formats.reading.records import Made, Notes, gather
 from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
+from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
 from polymask.ledger import BOX, EMPTY, Omitted
 from polymask.model import Frame, ImageRecord, Instance, Polygon, Shape
 from polymask.raster.runs import counts_from_string

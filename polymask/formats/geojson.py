@@ -18,8 +18,9 @@ from polymask.formats.drawing.shapes import polygon
 from polymask.formats.reading.addresses import picture_frame
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Made, Notes, Page, files, gather, rows_at
+from polymask.formats.reading.records import Made, Notes, gather
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
+from polymask.formats.reading.texts.pages import Page, files, rows_at
 from polymask.ledger import EMPTY, Omitted
 from polymask.model import ImageRecord, Instance, Polygon
 

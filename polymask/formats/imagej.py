@@ -22,8 +22,9 @@ from polymask.formats.drawing.shapes import ellipse, rectangle
 from polymask.formats.reading.addresses import picture_frame
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Made, Notes, Page, gather, rows_at
+from polymask.formats.reading.records import Made, Notes, gather
 from polymask.formats.reading.refusals import Malformed, inside
+from polymask.formats.reading.texts.pages import Page, rows_at
 from polymask.ledger import Omitted
 from polymask.model import Frame, ImageRecord, Instance, Polygon, Shape
 from polymask.storage.source_files import File, Place

@@ -15,8 +15,9 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import polygon, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Made, Notes, Page, files, gather, listed_pages, rows_at
+from polymask.formats.reading.records import Made, Notes, gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
+from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
 from polymask.ledger import BOX, Omitted
 from polymask.model import ImageRecord, Instance, Skipped
 from polymask.storage.source_files import File

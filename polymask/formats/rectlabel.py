@@ -16,9 +16,10 @@ from polymask.formats.drawing.shapes import Point, png_mask, polygon, rectangle
 from polymask.formats.reading.addresses import image_name, named_file
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.markup import head, number_of, numbered, root_of, text_of
-from polymask.formats.reading.records import Made, Notes, Page, files, gather
+from polymask.formats.reading.records import Made, Notes, gather
 from polymask.formats.reading.refusals import Malformed, inside
+from polymask.formats.reading.texts.markup import head, number_of, numbered, root_of, text_of
+from polymask.formats.reading.texts.pages import Page, files
 from polymask.ledger import BOX, Omitted
 from polymask.model import Frame, ImageRecord, Instance, Polygon, Shape
 from polymask.raster.runs import to_runs

@@ -14,7 +14,8 @@ from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions, via
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Page, files, gather, rows_at
+from polymask.formats.reading.records import gather
+from polymask.formats.reading.texts.pages import Page, files, rows_at
 
 MANY = True
 NAME, SHAPE, LABELS = "filename", "region_shape_attributes", "region_attributes"

@@ -20,8 +20,9 @@ from polymask.errors import FormatError, LabelError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Categories, Notes, Page, files, gather
+from polymask.formats.reading.records import Categories, Notes, gather
 from polymask.formats.reading.refusals import Malformed
+from polymask.formats.reading.texts.pages import Page, files
 from polymask.labels.label_map import VOID_8, LabelMap, from_text
 from polymask.labels.voc_palette import voc_colors
 from polymask.limits import Limits

@@ -20,8 +20,9 @@ from polymask.formats.drawing.shapes import rectangle
 from polymask.formats.reading.addresses import with_suffix_of
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Notes, Page, gather
+from polymask.formats.reading.records import Notes, gather
 from polymask.formats.reading.refusals import Malformed, inside
+from polymask.formats.reading.texts.pages import Page
 from polymask.model import Frame, ImageRecord, Instance, Polygon
 from polymask.storage.source_files import File, Place
 

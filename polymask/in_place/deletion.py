@@ -54,32 +54,32 @@ class Deletion:
     journal: Journal
     sleep: Callable[[float], None]
 
-    def run(self, item: Item, reading: Reading, going: Sequence[Drawing], outcome: Outcome) -> None:
+    def run(self, item: Item, reading: Reading, drawings: Sequence[Drawing], outcome: Outcome) -> None:
         """Delete instances of an item as it was read; `outcome` tells how many went.
 
         Raises `SourceChanged` where somebody changed one meanwhile, which stays, and `ProofError` where
         their mask went meanwhile: then they are put back.
         """
-        ids = [reading.raw[drawn.id]["id"] for drawn in going]
+        ids = [reading.raw[drawing.id]["id"] for drawing in drawings]
         self.journal.note("deleting", item.id, ids=ids, etag=reading.record.etag)
         try:
-            self.source.delete(item, [drawn.id for drawn in going], reading.record.etag)
-            self._see_them_gone(item, reading, going)
+            self.source.delete(item, [drawing.id for drawing in drawings], reading.record.etag)
+            self._require_deleted(item, reading, drawings)
         except PolymaskError:
             with suppress(BackendError):  # this error is told; what is gone must have its mask all the same
-                self._see_masks(item, reading, self._deleted(item, going), outcome)
+                self._require_masks(item, reading, self._deleted(item, drawings), outcome)
             raise
-        self._see_masks(item, reading, going, outcome)
+        self._require_masks(item, reading, drawings, outcome)
         self.journal.note("deleted", item.id, ids=ids)
 
-    def _deleted(self, item: Item, going: Sequence[Drawing]) -> list[Drawing]:
+    def _deleted(self, item: Item, drawings: Sequence[Drawing]) -> list[Drawing]:
         present = self.source.read(item).raw
-        return [drawn for drawn in going if drawn.id not in present]
+        return [drawing for drawing in drawings if drawing.id not in present]
 
-    def _see_them_gone(self, item: Item, reading: Reading, going: Sequence[Drawing]) -> None:
+    def _require_deleted(self, item: Item, reading: Reading, drawings: Sequence[Drawing]) -> None:
         for _ in readings(self.sleep):
             raw = self.source.read(item).raw
-            remaining = [drawn.id for drawn in going if drawn.id in raw]
+            remaining = [drawing.id for drawing in drawings if drawing.id in raw]
             if not remaining:
                 return
             if any(raw[key] != reading.raw[key] for key in remaining):
@@ -90,17 +90,19 @@ class Deletion:
             f"{item.name}: {len(remaining)} instances were deleted but are still there", advice="run again"
         )
 
-    def _see_masks(self, item: Item, reading: Reading, deleted: Sequence[Drawing], outcome: Outcome) -> None:
+    def _require_masks(
+        self, item: Item, reading: Reading, deleted: Sequence[Drawing], outcome: Outcome
+    ) -> None:
         """What was deleted must be in a mask still; where that went meanwhile, put it back."""
         outcome.deleted = len(deleted)
         for _ in readings(self.sleep):
             lost = self._in_no_mask(item, reading, deleted)
             if not lost:
                 return
-        for drawn in lost:
-            outcome.deleted -= self.source.restore(item, reading.raw[drawn.id], instance_id=drawn.id)
-            self.journal.note("restored", item.id, ids=[reading.raw[drawn.id]["id"]])
-        labels = ", ".join(f"'{label}'" for label in sorted({drawn.instance.label for drawn in lost}))
+        for drawing in lost:
+            outcome.deleted -= self.source.restore(item, reading.raw[drawing.id], instance_id=drawing.id)
+            self.journal.note("restored", item.id, ids=[reading.raw[drawing.id]["id"]])
+        labels = ", ".join(f"'{label}'" for label in sorted({drawing.instance.label for drawing in lost}))
         raise ProofError(
             f"{item.name}: the mask of {labels} was taken away or changed during the deletion",
             advice=f"{len(lost)} polygons were put back, run again",
@@ -110,7 +112,7 @@ class Deletion:
         sound = [proof for proof in self.sink.proofs(item) if proof.sound]
         fitting = [proof for proof in sound if proof.frame == reading.record.frame]
         holdings = [Holding(proof, reading.present) for proof in fitting]
-        return [drawn for drawn in deleted if not any(holding.holds(drawn) for holding in holdings)]
+        return [drawing for drawing in deleted if not any(holding.holds(drawing) for holding in holdings)]
 
 
 def readings(sleep: Callable[[float], None]) -> Iterator[int]:

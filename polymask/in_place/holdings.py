@@ -87,7 +87,7 @@ class Holding:
         return {ids: flat for ids, flat in self._told_apart().items() if self.absorbed & set(ids)}
 
     def mixed_with(self, distinct: set[str]) -> set[str]:
-        """The sources whose pixels cannot be told from those it keeps, apart from those that are known."""
+        """The sources whose pixels are not known apart from those it keeps, but for the `distinct`."""
         return {key for ids in self.pixels for key in ids} - self.absorbed - distinct
 
     def _told_apart(self) -> SourcePixels:

@@ -110,7 +110,7 @@ class ProvenJob:
         return in_threads(self.convert, items, self.options.workers)
 
     def convert(self, item: Item) -> Outcome:
-        """Convert one item. What is wrong with it alone is told in the outcome."""
+        """Convert one item. The outcome says what is wrong with this item alone."""
         outcome = Outcome(item.name)
         try:
             self._convert(item, outcome)
@@ -171,12 +171,12 @@ class ProvenJob:
         due = self.options.delete_source and any(decision.accounted for decision in decisions.values())
         if work.outcome.written or not due:
             return decisions
-        again = self._decide(work, self.sink.proofs(work.item))
-        if labels := _labels_to_write(again):
+        second = self._decide(work, self.sink.proofs(work.item))
+        if labels := _labels_to_write(second):
             raise work.refusal(
                 f"the mask of {_quoted(labels)} is gone", advice="nothing was deleted, run again"
             )
-        return again
+        return second
 
     def _retract(self, work: ItemWork, decisions: dict[str, Decision]) -> None:
         surplus = [proof for decision in decisions.values() for proof in decision.retract]
@@ -240,11 +240,11 @@ class ProvenJob:
     def _delete(self, work: ItemWork, decisions: dict[str, Decision]) -> None:
         """Delete what is accounted for, if the source is still what was read."""
         ids = {key for decision in decisions.values() for key in decision.accounted if not decision.write}
-        going = [drawing for drawing in work.every_drawing if drawing.id in ids]
-        if going and self.journal is not None:
-            self._allowance.take(len(going), work.item.name)
+        accounted = [drawing for drawing in work.every_drawing if drawing.id in ids]
+        if accounted and self.journal is not None:
+            self._allowance.take(len(accounted), work.item.name)
             deletion = Deletion(self.source, self.sink, self.journal, self._sleep)
-            deletion.run(work.item, work.reading, going, work.outcome)
+            deletion.run(work.item, work.reading, accounted, work.outcome)
         if not work.outcome.deleted and not self._may_delete(work):
             self._allowance.take(len(work.every_drawing), work.item.name)
 

@@ -92,7 +92,7 @@ class Journal:
             raise damaged(self.path / BACKUP, f"lacks {', '.join(lost)}")
         return [line for key, line in latest.items() if key in ids]
 
-    def gone(self) -> list[dict[str, Any]]:
+    def not_restored(self) -> list[dict[str, Any]]:
         """Of `deleted`, those that no run of this journal has put back since."""
         return self._pending(until=("restored",))
 
@@ -123,17 +123,17 @@ class Journal:
         witness = seal = START
         for _, row in _read(Chain(self._events.path)):
             witness = row.get("backup", witness)
-        seen = witness == START
+        is_complete = witness == START
         for body, row in _read(self._backup):
             seal = row.get("sealed", seal)
-            seen |= self._backup.tip == witness
+            is_complete |= self._backup.tip == witness
             self._keep(body, row)
-        if not seen:
+        if not is_complete:
             raise damaged(self._backup.path, f"lacks lines that {EVENTS} speaks of")
-        seen = seal == START
+        is_complete = seal == START
         for _ in _read(self._events):
-            seen |= self._events.tip == seal
-        if not seen:
+            is_complete |= self._events.tip == seal
+        if not is_complete:
             raise damaged(self._events.path, f"lacks lines that {BACKUP} speaks of")
 
     def _keep(self, body: bytes, row: Mapping[str, Any]) -> None:
@@ -236,7 +236,7 @@ def _digest(line: bytes) -> bytes:
 
 
 def default_folder(dataset_id: str) -> Path:
-    """Where the journal of a dataset lies unless told otherwise: the user's state folder."""
+    """Where the journal of a dataset lies without `--journal`: in the user's state folder."""
     return state_folder() / "journals" / dataset_id
 
 
@@ -246,7 +246,7 @@ def own_folder(path: Path, shard: Shard | None) -> Path:
 
 
 def open_existing(path: Path) -> list[Journal]:
-    """The journals of earlier runs and their parts, the one last written to last.
+    """The journals of earlier runs and their parts, in the order in which they were last written.
 
     Raises `NotFound` where there is none.
     """

@@ -23,7 +23,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """An item as it was read: the record, each instance as the source wrote it, what is left alone.
+    """An item as it was read: the record, each instance as the source wrote it, what stays as it is.
 
     `raw` maps an instance's id to the source's own JSON, which is what a backup keeps;
     `details` to what a mask shall keep of it beside its geometry. `unsupported` are
@@ -72,7 +72,7 @@ class Stored(Proof):
 
     @property
     def made_for(self) -> str:
-        """The label it was made for; `label` is the one it has now."""
+        """The label that it was made for; `label` is its label now."""
         return str(self.claim.get("label", self.label))
 
     def made_for_one_of(self, labels: Iterable[str]) -> str:
@@ -94,7 +94,7 @@ class Stored(Proof):
         return deletes is None or bool(deletes)
 
     def absorbed(self, present: frozenset[str]) -> frozenset[str]:
-        """The instances that were deleted on its account, given those that are present: it keeps them."""
+        """The instances that were deleted on its account and are kept by it: those no longer `present`."""
         absent = {key: source for key, source in self.statements.items() if key not in present}
         return frozenset(key for key, source in absent.items() if self.deletes or source.get("deleted"))
 
@@ -142,7 +142,7 @@ class Sink(Protocol):
     """Where masks go."""
 
     def write(self, item: Item, masks: Sequence[Mask]) -> None:
-        """Store masks, each at most once as far as it can be told."""
+        """Store masks, each at most once as far as the answers show."""
 
     def proofs(self, item: Item) -> tuple[Stored, ...]:
         """What is really stored of ours, read back."""

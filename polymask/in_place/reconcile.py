@@ -17,7 +17,7 @@ that a stored mask proves. The rules:
 - A run that deletes needs a mask that says so. One that does not is written anew before anything goes.
 - A mask of a label that has no polygons, and that keeps all it holds, is finished: it is never
   rewritten. Only a double, with the same sources and pixels, is retracted: the later one.
-- A mask that somebody drew into or relabeled is told, and its label left alone. It is theirs where no
+- A mask that somebody drew into or relabeled is reported, and its label left alone. It is theirs where no
   polygon of its label is there and none was deleted for it.
 """
 
@@ -120,7 +120,7 @@ def decide_all(
 def _with_polygons(
     request: Request, drawn: Sequence[Drawing], holdings: list[Holding], unique: list[Holding]
 ) -> Decision:
-    """One mask of all polygons and of all that is kept: a stored one, or a new one."""
+    """One mask of all polygons and of all that is kept: a stored mask, or a new one."""
     # In one order for everybody, so that two runs at once keep the same mask; and the one that
     # says that it deletes, for the other run may be about to.
     for best in sorted(unique, key=_rank):

@@ -71,7 +71,7 @@ class LabelMap:
 
     @cached_property
     def places(self) -> NDArray[np.int64]:
-        """Each pixel value's place in `labels`, (65536,) int64; behind the end for values of no label."""
+        """Each pixel value's place in `labels`, (65536,) int64; values of no label come after the last."""
         places = np.full(VOID_16 + 1, len(self.labels), np.int64)
         places[[label.value for label in self.labels]] = range(len(self.labels))
         return places

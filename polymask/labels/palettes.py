@@ -1,4 +1,4 @@
-"""Colors that people can tell apart, most color-blind ones too, beside those of the label map."""
+"""Colors that people can tell apart, most color-blind people too, beside those of the label map."""
 
 from functools import cache
 

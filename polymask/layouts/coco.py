@@ -50,7 +50,7 @@ def check(options: LayoutOptions) -> None:
 
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
-    """A place in the one file."""
+    """A place in the file of all images."""
     return (f"{FILE}#{name}",)
 
 

@@ -80,7 +80,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
 
 
 def _splits(images: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """Ultralytics wants `train` and `val`, whatever there is: an empty one of them is the other."""
+    """Ultralytics wants `train` and `val`, whatever there is: where one is empty, it names the other."""
     filled = [split for split, names in images.items() if names]
     for split in dict.fromkeys(["train", "val", *images]):
         stands_in = next(iter(filled), split) if split in ("train", "val") else split

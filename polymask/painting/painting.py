@@ -90,7 +90,7 @@ class Painting:
 
     @cached_property
     def _places(self) -> list[int]:
-        """Each instance's place in the label map, behind its end for background and void."""
+        """Each instance's place in the label map; for background and void, the place after the last label."""
         places = self.label_map.places
         return [int(places[value]) for value in self.values]
 

@@ -27,7 +27,7 @@ def lost() -> tuple[type[Exception], ...]:
 class Cluster(Executor):
     """The cluster of the scheduler at an address such as `tcp://10.0.0.5:8786`.
 
-    Dask runs a task of a lost worker again on another. Raises `InputError` where Dask is not
+    Dask runs a task of a lost worker again on another worker. Raises `InputError` where Dask is not
     installed here or polymask not there, `Unavailable` for no scheduler and for none that works.
     """
 
@@ -77,7 +77,7 @@ class Cluster(Executor):
             raise Unavailable(f"{self.address}: no scheduler answers: {error.strerror or error}") from None
 
     def _require_polymask(self) -> None:
-        """What a worker lacks is told before it is asked to work."""
+        """What a worker lacks is an error before it is asked to work."""
         with suppress(TimeoutError):
             self._client.wait_for_workers(1, timeout=CONNECT)
         self._require_workers()

@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 class Progress(Protocol):
-    """What is told of a run while it goes on, e.g. by a bar."""
+    """What hears how far a run has come, e.g. a bar."""
 
     def start(self, images: int) -> None:
         """So many images there are to do."""
@@ -17,7 +17,7 @@ class Progress(Protocol):
 
 
 def reported(chunks: Iterable[list[T]], total: int, progress: Progress | None) -> Iterator[list[T]]:
-    """The chunks as they come; `progress` is told of each once it has been used.
+    """The chunks as they come; `progress` hears of each chunk once it has been used.
 
     >>> list(reported([["a", "b"], ["c"]], 3, None))
     [['a', 'b'], ['c']]

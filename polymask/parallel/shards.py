@@ -9,7 +9,7 @@ from polymask.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of `count` parts, from 1; what is whose is told by a digest of its key alone.
+    """One of `count` parts, from 1; the digest of a key alone decides which part it belongs to.
 
     >>> parts = [Shard(1, 2), Shard(2, 2)]
     >>> [[name for name in ("a.jpg", "b.jpg", "c.jpg") if part.takes(name)] for part in parts]

@@ -67,7 +67,7 @@ def _cell(
 def conflict_rows(facts: Iterable[ImageFacts]) -> list[dict[str, Any]]:
     """Who lost how many pixels to whom, the largest loss first.
 
-    A pixel that nobody won, or somebody else did, is told beside.
+    Pixels that nobody won, or a third label, have a row of their own.
     """
     total = ConflictSum()
     for image in facts:

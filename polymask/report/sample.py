@@ -1,4 +1,4 @@
-"""Which images are shown where there are too many: the same ones on every run."""
+"""Which images are shown where there are too many: the same images on every run."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

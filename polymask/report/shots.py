@@ -87,7 +87,7 @@ def size_of(shot: Mapping[str, Any]) -> int:
 
 
 def within(shots: Sequence[Shot], budget: int) -> list[Shot]:
-    """The first shots that fit into a number of bytes; too large ones are passed over."""
+    """The first shots that fit into a number of bytes; shots that are too large are passed over."""
     fitting, used = [], 0
     for shot in shots:
         size = size_of(shot)

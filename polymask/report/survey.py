@@ -1,4 +1,4 @@
-"""What a report tells of: every image is looked at once; the ones that are shown, once more."""
+"""What a report is about: every image is looked at once, and each image that is shown once more."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -84,7 +84,7 @@ class Survey:
         return {stems[name]: stored for name, stored in matched(tuple(stems), self.masks.names).items()}
 
     def look(self, index: int) -> ImageFacts:
-        """The facts of an image; what is wrong with it alone is told in them."""
+        """The facts of an image; they say what is wrong with this image alone."""
         name = self.names[index]
         try:
             facts = self._of_record(index) if self.annotations else ImageFacts(name)
@@ -148,7 +148,7 @@ class Survey:
         return self.masks.decode(name) if self.masks and name is not None else None
 
     def more(self, index: int, step: int = 1) -> dict[str, Any]:  # noqa: ARG002 - for those that know more
-        """What else the page is told of an image."""
+        """What else the page shows of an image."""
         return {}
 
     def view(self, index: int, step: int = 1) -> View:

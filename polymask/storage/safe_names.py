@@ -1,6 +1,6 @@
 """Names from data: what stays below a root on any system, and what would collide there.
 
-Names are refused, not mended: what is left of them is used as it is.
+Names are refused, not mended: a name that is not refused is used as it is.
 """
 
 import re

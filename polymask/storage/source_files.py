@@ -62,7 +62,7 @@ class Tree:
         return self._inside[name]
 
     def below(self, name: str = "", *, visible: bool = False) -> Iterator[str]:
-        """The files below a folder of the tree, by their names relative to it; or the `visible` ones only."""
+        """The files below a folder of the tree, by names relative to it; or the `visible` files only."""
         top = self.path / name
         if isinstance(top, Url):
             names = (name_below(path, top) for path in top.rglob("*"))

@@ -76,8 +76,8 @@ def colors_to_index(rgb: NDArray[np.uint8], colors: NDArray[np.uint8]) -> NDArra
         raise LabelError(
             f"{len(colors)} colors", advice="a mask of 8 bits holds 256, so convert with `--to index`"
         )
-    keys, known = _keys(rgb), _keys(colors)
-    table, first = np.unique(known, return_index=True)
+    keys, codes_of_colors = _keys(rgb), _keys(colors)
+    table, first = np.unique(codes_of_colors, return_index=True)
     at = np.minimum(np.searchsorted(table, keys), len(table) - 1)
     if (wrong := table[at] != keys).any():
         row, column = np.argwhere(wrong)[0].tolist()
@@ -96,7 +96,7 @@ def _keys(colors: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def class_weights(statistics: Statistics) -> Mapping[str, float]:
-    """Weights of background and the labels for a loss: rare ones count more, absent ones 0.
+    """Weights of background and the labels for a loss: rare labels count more, absent labels 0.
 
     The median of all frequencies divided by a label's own, where the frequency is its pixels by those
     of the images that have it. Take them in the order of `class_values`.
@@ -131,8 +131,8 @@ def label_iou(truth: Array, predicted: Array, classes: int | Sequence[int]) -> N
     values = _values(classes)
     counted = np.isin(truth, values)
     truth, predicted = truth[counted], predicted[counted]
-    both = [((truth == value) & (predicted == value)).sum() for value in values]
-    either = np.array([((truth == value) | (predicted == value)).sum() for value in values], float)
-    either[either == 0] = np.nan
-    scores: NDArray[np.float64] = np.array(both) / either
+    intersections = [((truth == value) & (predicted == value)).sum() for value in values]
+    unions = np.array([((truth == value) | (predicted == value)).sum() for value in values], float)
+    unions[unions == 0] = np.nan
+    scores: NDArray[np.float64] = np.array(intersections) / unions
     return scores

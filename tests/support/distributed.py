@@ -67,17 +67,21 @@ class Campaign:
             bucket.store.mkdir(bucket.key)
             self.remote = put(bucket / "instances.json", self.source)
             with self.worker(), self.worker():
-                here = self.same("2 workers, disk → disk", self.source, self.folder / "shared")
-                there = self.same("2 workers, S3 → S3", self.remote, bucket / "shared")
-                again = self.same("the same again: nothing to do", self.remote, bucket / "shared", changed=0)
+                on_disk = self.same("2 workers, disk → disk", self.source, self.folder / "shared")
+                on_s3 = self.same("2 workers, S3 → S3", self.remote, bucket / "shared")
+                repeated = self.same(
+                    "the same again: nothing to do", self.remote, bucket / "shared", changed=0
+                )
             with self.worker() as killed, self.worker():
                 after = len(self.expected) // 5
                 command = self.start(self.remote, bucket / "killed", "--scheduler", self.scheduler)
                 _await(lambda: len(stored_names(bucket / "killed")) > after)
                 os.kill(killed.pid, signal.SIGKILL)
                 at = len(stored_names(bucket / "killed"))
-                one = self.finished(f"a worker killed at {at:,} objects, S3 → S3", command, bucket / "killed")
-        return here and there and again and one
+                survived = self.finished(
+                    f"a worker killed at {at:,} objects, S3 → S3", command, bucket / "killed"
+                )
+        return on_disk and on_s3 and repeated and survived
 
     @contextmanager
     def worker(self) -> Iterator["subprocess.Popen[str]"]:
@@ -133,8 +137,10 @@ def _first(source: Path, images: int | None) -> bytes:
         return source.read_bytes()
     document = json.loads(source.read_bytes())
     document["images"] = document["images"][:images]
-    kept = {image["id"] for image in document["images"]}
-    document["annotations"] = [one for one in document["annotations"] if one["image_id"] in kept]
+    image_ids = {image["id"] for image in document["images"]}
+    document["annotations"] = [
+        annotation for annotation in document["annotations"] if annotation["image_id"] in image_ids
+    ]
     return json.dumps(document).encode()
 
 

@@ -113,14 +113,14 @@ def main(folder: Path, mutant: str) -> None:
     if mutant:
         MUTANTS[mutant]()
     for line in sys.stdin:
-        told, ready = os.pipe()
+        answers, ready = os.pipe()
         signal.pthread_sigmask(signal.SIG_BLOCK, {*STOPS, GO})  # until the child can answer them
         child = os.fork()
         if not child:
             _child(program, folder, ready, **json.loads(line))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
-        os.read(told, 1)
-        os.close(told)
+        os.read(answers, 1)
+        os.close(answers)
         os.close(ready)
         print(child, flush=True)
         if sys.stdin.readline():

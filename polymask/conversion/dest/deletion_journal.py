@@ -97,18 +97,18 @@ class Log:
 
 def _deletions(lines: Iterable[Json]) -> list[FileDeletion]:
     """The deletions that lines speak of, each once, however often it was noted."""
-    known: dict[tuple[str, str, str], FileDeletion] = {}
+    by_edge: dict[tuple[str, str, str], FileDeletion] = {}
     for line in lines:
         if line["event"] == "deleting":
             deletion = FileDeletion(line["source"], line["backup"], line["before"], line["after"])
             deletion = replace(deletion, images=line.get("images", 1))
-            known.pop(deletion.edge, None)
-            known[deletion.edge] = deletion
+            by_edge.pop(deletion.edge, None)
+            by_edge[deletion.edge] = deletion
         elif line["event"] in (RESTORED, CALLED_OFF):
             edge = line["source"], line["before"], line["after"]
-            if edge in known:
-                known[edge] = replace(known[edge], undone=True)
-    return list(known.values())
+            if edge in by_edge:
+                by_edge[edge] = replace(by_edge[edge], undone=True)
+    return list(by_edge.values())
 
 
 def read_log(root: Root) -> Log | None:
@@ -225,8 +225,8 @@ def _earlier_lines(root: Root) -> list[Json]:
     """
     data = root.read(EARLIER_JOURNAL)
     lines = [_earlier_line(line) for line in (data or b"").splitlines()]
-    ours = any(lines) or _has_earlier_backups(root)
-    if not ours or (data == b"" and not _has_earlier_backups(root)):
+    is_written_here = any(lines) or _has_earlier_backups(root)
+    if not is_written_here or (data == b"" and not _has_earlier_backups(root)):
         return []
     if not lines or None in lines:
         raise ProofError(

@@ -20,8 +20,9 @@ from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.dataloop.annotations import text_of
 from polymask.formats.dataloop.items import parse
-from polymask.formats.reading.records import Page, Reader
+from polymask.formats.reading.records import Reader
 from polymask.formats.reading.refusals import Malformed
+from polymask.formats.reading.texts.pages import Page
 from polymask.model import Frame, ImageRecord
 from polymask.storage.local_disk.spill import Spill
 from polymask.storage.source_files import File, Place

@@ -29,7 +29,7 @@ def convert_with_preview(url: str, output: str | Path, options: ProvenOptions, *
     def watch(
         item: Item, reading: Reading, decisions: Mapping[str, Decision], stored: Sequence[Stored]
     ) -> None:
-        what = in_words(decisions, deletes=options.delete_source)
+        what = decisions_in_words(decisions, deletes=options.delete_source)
         before = masks_of(reading, stored)
         with lock:
             changes[item.name] = ItemChange(reading.record, before, what, partial(picture, item))
@@ -49,7 +49,7 @@ def masks_of(reading: Reading, stored: Sequence[Stored]) -> dict[str, bytes]:
     return {label: encode_png(mask) for label, mask in before.items()}
 
 
-def in_words(decisions: Mapping[str, Decision], *, deletes: bool) -> list[str]:
+def decisions_in_words(decisions: Mapping[str, Decision], *, deletes: bool) -> list[str]:
     """What a run would do to an item."""
     lines = [line for label in sorted(decisions) for line in _of_label(label, decisions[label])]
     written = [decision.write for decision in decisions.values() if decision.write]

@@ -55,11 +55,11 @@ def tell_of_lost(report: Report, dataset: str, places: Collection[PolygonKey], *
     """Fail a restoration that cannot put everything back; what it could is put back all the same."""
     if not places:
         return
-    report.failures.append(Skipped(dataset, in_words(places, journals)))
+    report.failures.append(Skipped(dataset, loss_in_words(places, journals)))
     report.exit_code = max(report.exit_code, ProofError.exit_code)
 
 
-def in_words(places: Collection[PolygonKey], journals: str) -> str:
+def loss_in_words(places: Collection[PolygonKey], journals: str) -> str:
     """How many polygons are in no backup, and what can be done."""
     items = len({item for item, _ in places})
     return (

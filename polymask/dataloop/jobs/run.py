@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from polymask.dataloop.jobs.lost_backups import in_words, tell_of_lost, without_backup
+from polymask.dataloop.jobs.lost_backups import loss_in_words, tell_of_lost, without_backup
 from polymask.dataloop.local_source import MatchedSource
 from polymask.dataloop.service.client import Client, connect
 from polymask.dataloop.service.recipe import Recipe
@@ -131,7 +131,7 @@ def convert_connected(
     looked_at = finish(source, sink, evidence) if evidence else []  # what is put back is among the items then
     if evidence and evidence.is_new and options.shard is None:  # other parts have journals of their own
         lost = without_backup(dataset.client, dataset.id, ())
-        looked_at += [in_words(lost, str(evidence.path))] if lost else []
+        looked_at += [loss_in_words(lost, str(evidence.path))] if lost else []
     items = chosen(source.items(), where, shard=options.shard)
     if evidence and (tell := getattr(progress, "tell", None)):  # what only counts need not have it
         tell(f"journal and backup: {evidence.path}")
@@ -239,12 +239,12 @@ def _put_back(
     item, key = polygon.item, polygon.key
     if dry_run:
         putting.client.call("GET", f"/items/{item.id}", safe=True)
-        there = putting.there(item, key)
-        return not there, there
-    is_new, there = putting.run(item, polygon.backup, key, parent=parent)
+        id_now = putting.id_now(item, key)
+        return not id_now, id_now
+    is_new, id_now = putting.run(item, polygon.backup, key, parent=parent)
     if is_new:
-        polygon.journal.note("restored", item.id, ids=[polygon.backup["id"]], now=[there])
-    return is_new, there
+        polygon.journal.note("restored", item.id, ids=[polygon.backup["id"]], now=[id_now])
+    return is_new, id_now
 
 
 def _not_put_back(polygon: Deleted, *, linked: bool) -> Iterator[str]:

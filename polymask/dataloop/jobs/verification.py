@@ -94,7 +94,7 @@ def _first_ids_of_deleted(dataset: Dataset, journal: str | Path | None) -> dict[
             raise
         return {}
     by_item: dict[str, set[str]] = {}
-    for polygon in (deleted_of(journal, line) for journal in journals for line in journal.gone()):
+    for polygon in (deleted_of(journal, line) for journal in journals for line in journal.not_restored()):
         by_item.setdefault(polygon.item.id, set()).add(polygon.key)
     return by_item
 

@@ -78,7 +78,7 @@ class DeletionByFilter:
                     self.client.pause(error, attempt)
 
     def _unchanged(self, item: Item, rows: Sequence[Json]) -> list[Json]:
-        """Those that are still there; raises `SourceChanged` where one of them is another now."""
+        """The rows that are still stored; raises `SourceChanged` where somebody changed any of them."""
         narrow: list[Json] = [{"id": str(rows[0]["id"])}] if len(rows) == 1 else []
         clauses = [{"itemId": item.id}, {"type": "segment"}, *narrow]
         rows_there = self.client.pages(self.dataset_id, "annotations", {"filter": {"$and": clauses}})

@@ -34,7 +34,7 @@ def as_bytes(response: Any) -> bytes:
 
 
 def refusal(method: str, path: str, response: Any) -> BackendError:
-    """The error for a status; passing ones say when to come back."""
+    """The error for a status; a passing error says when to come back."""
     status = response.status_code
     message = f"Dataloop: {method} {path}: {status} {_message(response)}".rstrip()
     error = _of_status(status, message)

@@ -36,7 +36,7 @@ class PuttingBack:
         query = {"filter": {"$and": [{"itemId": item.id}, {"type": "segment"}, *clauses]}}
         return self.client.pages(self.dataset_id, "annotations", query)
 
-    def there(self, item: Item, key: str) -> str:
+    def id_now(self, item: Item, key: str) -> str:
         """The id that a polygon has now, as itself or put back; nothing where it is not there.
 
         An item is listed once for all its polygons, and again after those of another.
@@ -55,30 +55,30 @@ class PuttingBack:
         `key` is the id under which it was first known, `parent` the id that its parent has by now.
         Whether it arrived is read back, not believed; it is not sent again before that.
         """
-        if there := self.there(item, key):
-            return False, there
-        row, made, lost = posted(backup, item.id, key, parent=parent), "", False
+        if id_now := self.id_now(item, key):
+            return False, id_now
+        row, posted_id, lost = posted(backup, item.id, key, parent=parent), "", False
         for attempt in range(1, TRIES + 1):
             failure: BackendError = Unavailable(
                 f"{item.name}: polygon {key} cannot be read back", advice="run again"
             )
             try:
                 answer = self.client.call("POST", f"/items/{item.id}/annotations", [row], safe=False)
-                made = next((str(part(answered).get("id", "")) for answered in listed(answer)), "")
+                posted_id = next((str(part(answered).get("id", "")) for answered in listed(answer)), "")
             except BackendError as error:
                 if not self.client.may_pass(error):
                     raise
                 failure, lost = error, True
-            if arrived := self._arrived(item, key, made, lost=lost or attempt > 1):
+            if arrived := self._arrived(item, key, posted_id, lost=lost or attempt > 1):
                 return True, arrived
             if attempt < TRIES:
                 self.client.pause(failure, attempt)
-                if arrived := self._arrived(item, key, made, lost=True):  # it may only have been late
+                if arrived := self._arrived(item, key, posted_id, lost=True):  # it may only have been late
                     return True, arrived
         raise failure
 
     def _arrived(self, item: Item, key: str, posted_id: str, *, lost: bool) -> str:
-        """The id of a polygon that was put back; of equal ones that came just now, one is kept."""
+        """The id of a polygon that was put back; of equal polygons that came just now, the first is kept."""
         before = {str(row["id"]) for row in self._listed[1]}
         rows = self.polygons(item, *([] if lost or not posted_id else [{"id": posted_id}]))
         fresh = [row for row in rows if str(row["id"]) not in before]

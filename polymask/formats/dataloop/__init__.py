@@ -11,7 +11,8 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.dataloop.items import parse
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Page, files, gather, listed_pages, rows_at
+from polymask.formats.reading.records import gather
+from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
 from polymask.storage.source_files import File
 
 MANY = True

@@ -18,8 +18,9 @@ from polymask.formats.dataloop.annotations import (
     polygon_ids,
 )
 from polymask.formats.reading.choice import FLAGGED, origin_of, origins_of, sources_of
-from polymask.formats.reading.records import NOT_SEEN, Made, Notes, Page
+from polymask.formats.reading.records import NOT_SEEN, Made, Notes
 from polymask.formats.reading.refusals import Malformed, inside
+from polymask.formats.reading.texts.pages import Page
 from polymask.ledger import BOX, Omitted
 from polymask.model import Frame, ImageRecord
 

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from polymask.formats.dicom.series import Slice, understood
-from polymask.formats.reading.records import Page
+from polymask.formats.reading.texts.pages import Page
 from polymask.storage.source_files import File
 
 STRAYS = "contours on no slice"

@@ -10,7 +10,8 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.labelstudio.tasks import declared, pages_of, parse
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import files, gather, listed_pages
+from polymask.formats.reading.records import gather
+from polymask.formats.reading.texts.pages import files, listed_pages
 
 MANY = True
 

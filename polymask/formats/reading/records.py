@@ -5,10 +5,9 @@ when its image is asked for. So memory holds one image's instances at a time.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 import msgspec
 
@@ -16,11 +15,11 @@ from polymask.codecs.picture_files import PictureFinder
 from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.reading.content import Content
-from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
+from polymask.formats.reading.refusals import Malformed, Refusals, inside
+from polymask.formats.reading.texts.pages import Page
 from polymask.ledger import INVALID, UNCHOSEN, Ledger, Omitted, Reason
 from polymask.model import Frame, ImageRecord, Instance, Skipped
 from polymask.storage.remote.urls import Location
-from polymask.storage.source_files import File
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -28,28 +27,6 @@ Made = Instance | Omitted  # what becomes of an annotation, unless it is refused
 MALFORMED = Omitted(*INVALID)
 NO_PIXELS = Omitted("unsegmented", "a segment without pixels")
 NOT_SEEN = (1, 1)  # the frame of a picture, while records are only checked
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One image's annotations: the file, where in it, and their text; None is the whole file's.
-
-    `part` tells, of several images that one text is of, which.
-    """
-
-    file: File
-    where: str = "$"
-    text: bytes | msgspec.Raw | None = None
-    part: str = ""
-
-    @property
-    def json(self) -> bytes | msgspec.Raw:
-        """The JSON text."""
-        return Content(self.file).json if self.text is None else self.text
-
-    def decode(self, decoder: "msgspec.json.Decoder[T]") -> T:
-        """The JSON text, decoded; raises `Malformed`."""
-        return decode_json(self.json, decoder)
 
 
 @dataclass(slots=True)
@@ -307,48 +284,3 @@ def _counted(page: Page, declares: Callable[[Page], int]) -> int:
         return declares(page)
     except (FormatError, Malformed, msgspec.MsgspecError, RecursionError):
         return 0
-
-
-def json_pages(content: Content, *, pattern: str = "*.json") -> Iterator[Page]:
-    """One page for each JSON file whose name matches."""
-    for file in files(content, pattern):
-        yield Page(file)
-
-
-def files(content: Content, pattern: str) -> list[File]:
-    """The files to read: the single file itself, else those whose names match, in order."""
-    place = content.place
-    if place.is_file or place.is_glob:
-        return [place.file(name) for name in place.names]
-    return [place.file(name) for name in place.names if PurePosixPath(name).match(pattern)]
-
-
-def rows_at(*path: str) -> Callable[[Page], int]:
-    """Counts the rows of a list, or the members of an object, at a path of keys in a page; `*` is each."""
-    return lambda page: _rows_below(page.json, path)
-
-
-def _rows_below(text: bytes | msgspec.Raw, path: Sequence[str]) -> int:
-    values = _values(text)
-    if not path:
-        return len(values)
-    below = [values[path[0]]] if path[0] in values else list(values.values()) if path[0] == "*" else []
-    return sum(_rows_below(value, path[1:]) for value in below)
-
-
-def _values(text: bytes | msgspec.Raw) -> Mapping[str, msgspec.Raw]:
-    """The members of an object, or the elements of a list by their numbers; none of anything else."""
-    value = _container.decode(text)
-    if isinstance(value, list):
-        return {str(number): element for number, element in enumerate(value)}
-    return value if isinstance(value, dict) else {}
-
-
-def listed_pages(file: File, text: bytes | msgspec.Raw, *, at: str = "$") -> list[Page]:
-    """One page for each row of the JSON list at a place in a file; raises `FormatError` where it is none."""
-    rows = Refusals(file.path, skip=False).required(text, _rows, at)
-    return [Page(file, f"{at}[{index}]", row) for index, row in enumerate(rows)]
-
-
-_container: Any = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw] | str | float | bool | None)
-_rows = msgspec.json.Decoder(list[msgspec.Raw])

@@ -9,9 +9,10 @@ from polymask.formats import ReadOptions
 from polymask.formats.drawing.legend import Codes, check_same, frame_of, legend_of, painted
 from polymask.formats.reading.addresses import image_name, picture_of
 from polymask.formats.reading.content import Content
-from polymask.formats.reading.lines import json_lines
-from polymask.formats.reading.records import MALFORMED, Made, Notes, Page
+from polymask.formats.reading.records import MALFORMED, Made, Notes
 from polymask.formats.reading.refusals import Refusals, decode_json, inside
+from polymask.formats.reading.texts.lines import json_lines
+from polymask.formats.reading.texts.pages import Page
 from polymask.formats.scale.shapes import drawn, mask_at
 from polymask.ledger import Omitted
 from polymask.model import ImageRecord, Instance, Skipped

@@ -49,7 +49,7 @@ def _replaced(real: Path, temporary: Path, data: bytes) -> list[str]:
 
 
 def _dress(descriptor: int, real: Path) -> list[str]:
-    """Give an open file the owner, mode and attributes of another; tells what could not be given."""
+    """Give an open file the owner, mode and attributes of another; returns what could not be set."""
     facts, lost = real.stat(), list[str]()
     facts_now = os.fstat(descriptor)
     if (facts_now.st_uid, facts_now.st_gid) != (facts.st_uid, facts.st_gid) and not _owned(descriptor, facts):
@@ -72,7 +72,7 @@ def lost_links(path: Path) -> list[str]:
 
 
 def _owned(descriptor: int, facts: os.stat_result) -> bool:
-    """Whether a file could be given to its owner and group, or where that is not allowed, to its group."""
+    """Whether a file could be handed to its owner and group, or where that is not allowed, to its group."""
     for owner in (facts.st_uid, -1):
         try:
             os.fchown(descriptor, owner, facts.st_gid)

@@ -257,14 +257,16 @@ def _has_checksum(info: dict[str, Any], data: bytes) -> bool:
 
 def _modified(info: dict[str, Any]) -> datetime:
     """When the store says that an object was put."""
-    told = next(
+    stated = next(
         info[name]
         for name in ("LastModified", "last_modified", "updated", "mtime", "created")
         if info.get(name)
     )
-    if isinstance(told, float | int):
-        return datetime.fromtimestamp(told, UTC)
-    moment = told if isinstance(told, datetime) else datetime.fromisoformat(str(told).replace("Z", "+00:00"))
+    if isinstance(stated, float | int):
+        return datetime.fromtimestamp(stated, UTC)
+    moment = (
+        stated if isinstance(stated, datetime) else datetime.fromisoformat(str(stated).replace("Z", "+00:00"))
+    )
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

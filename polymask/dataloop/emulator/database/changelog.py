@@ -23,7 +23,7 @@ _NULL = b"null"
 
 
 class ChangeLog:
-    """The file behind a persistent emulator; locked while open.
+    """The file in which a persistent emulator keeps its documents; locked while open.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

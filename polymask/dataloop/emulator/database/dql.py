@@ -77,7 +77,7 @@ def _test(field: str, condition: Any, look: Look) -> Matches:
         return lambda record: any(choice(record) for choice in choices)
     if field.startswith("$"):
         raise InputError(f"unknown operator {field}")
-    checks = [_check(operator, wanted, field) for operator, wanted in _conditions(condition)]
+    checks = [_check(operator, operand, field) for operator, operand in _conditions(condition)]
     # Nearly every clause; and it runs for each document of a dataset.
     if len(checks) == 1:
         check = checks[0]
@@ -92,37 +92,38 @@ def _conditions(condition: Any) -> list[tuple[str, Any]]:
     return [("$in" if isinstance(condition, list) else "$eq", condition)]
 
 
-def _check(operator: str, wanted: Any, field: str) -> Callable[[Any], bool]:
+def _check(operator: str, operand: Any, field: str) -> Callable[[Any], bool]:
     if operator not in _CHECKS:
         raise InputError(f"unknown operator {operator}")
-    if operator in ("$in", "$nin") and not isinstance(wanted, list):
-        raise InputError(f"{operator} takes a list, not {wanted!r}")
-    return _CHECKS[operator](wanted, field.rpartition(".")[2] in _GLOBBED and "." not in field)
+    if operator in ("$in", "$nin") and not isinstance(operand, list):
+        raise InputError(f"{operator} takes a list, not {operand!r}")
+    return _CHECKS[operator](operand, field.rpartition(".")[2] in _GLOBBED and "." not in field)
 
 
-def _equal(wanted: Any, globbed: bool) -> Callable[[Any], bool]:  # noqa: FBT001 - a row of a table
-    if globbed and isinstance(wanted, str) and "*" in wanted:
-        pattern = glob(wanted)
+def _equal(operand: Any, globbed: bool) -> Callable[[Any], bool]:  # noqa: FBT001 - a row of a table
+    if globbed and isinstance(operand, str) and "*" in operand:
+        pattern = glob(operand)
         return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
     return lambda value: (
-        _same(value, wanted) or (isinstance(value, list) and any(_same(element, wanted) for element in value))
+        _same(value, operand)
+        or (isinstance(value, list) and any(_same(element, operand) for element in value))
     )
 
 
-def _same(value: Any, wanted: Any) -> bool:
+def _same(value: Any, operand: Any) -> bool:
     # Python holds True equal to 1, JSON does not.
-    return bool(value == wanted) and isinstance(value, bool) == isinstance(wanted, bool)
+    return bool(value == operand) and isinstance(value, bool) == isinstance(operand, bool)
 
 
-def _in(wanted: list[Any], globbed: bool) -> Callable[[Any], bool]:  # noqa: FBT001
-    if not globbed and all(isinstance(choice, str) for choice in wanted):
+def _in(operand: list[Any], globbed: bool) -> Callable[[Any], bool]:  # noqa: FBT001
+    if not globbed and all(isinstance(choice, str) for choice in operand):
         # Deletion by ids asks for a thousand of them at once.
-        texts = frozenset(wanted)
+        texts = frozenset(operand)
         return lambda value: any(
             isinstance(element, str) and element in texts
             for element in (value if isinstance(value, list) else (value,))
         )
-    checks = [_equal(choice, globbed) for choice in wanted]
+    checks = [_equal(choice, globbed) for choice in operand]
     return lambda value: any(check(value) for check in checks)
 
 
@@ -131,26 +132,26 @@ def _not(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 
 def _compare(holds: Callable[[Any, Any], bool]) -> Callable[[Any, bool], Callable[[Any], bool]]:
-    def row(wanted: Any, _globbed: bool) -> Callable[[Any], bool]:  # noqa: FBT001
-        return lambda value: _comparable(value, wanted) and holds(value, wanted)
+    def row(operand: Any, _globbed: bool) -> Callable[[Any], bool]:  # noqa: FBT001
+        return lambda value: _comparable(value, operand) and holds(value, operand)
 
     return row
 
 
-def _comparable(value: Any, wanted: Any) -> bool:
+def _comparable(value: Any, operand: Any) -> bool:
     # JSON has no order between true and a number; Python would see an order.
-    if isinstance(value, bool) or isinstance(wanted, bool):
+    if isinstance(value, bool) or isinstance(operand, bool):
         return False
-    numbers = isinstance(value, int | float) and isinstance(wanted, int | float)
-    return numbers or (isinstance(value, str) and isinstance(wanted, str))
+    numbers = isinstance(value, int | float) and isinstance(operand, int | float)
+    return numbers or (isinstance(value, str) and isinstance(operand, str))
 
 
-def _exists(wanted: Any, _globbed: bool) -> Callable[[Any], bool]:  # noqa: FBT001
-    return lambda value: (value is not MISSING) == bool(wanted)
+def _exists(operand: Any, _globbed: bool) -> Callable[[Any], bool]:  # noqa: FBT001
+    return lambda value: (value is not MISSING) == bool(operand)
 
 
-def _match(wanted: Any, _globbed: bool) -> Callable[[Any], bool]:  # noqa: FBT001
-    text = str(wanted).lower()
+def _match(operand: Any, _globbed: bool) -> Callable[[Any], bool]:  # noqa: FBT001
+    text = str(operand).lower()
     return lambda value: isinstance(value, str) and text in value.lower()
 
 
@@ -172,13 +173,13 @@ def glob(pattern: str) -> re.Pattern[str]:
 
 _CHECKS: dict[str, Callable[[Any, bool], Callable[[Any], bool]]] = {
     "$eq": _equal,
-    "$ne": lambda wanted, globbed: _not(_equal(wanted, globbed)),
+    "$ne": lambda operand, globbed: _not(_equal(operand, globbed)),
     "$in": _in,
-    "$nin": lambda wanted, globbed: _not(_in(wanted, globbed)),
-    "$gt": _compare(lambda value, wanted: value > wanted),
-    "$gte": _compare(lambda value, wanted: value >= wanted),
-    "$lt": _compare(lambda value, wanted: value < wanted),
-    "$lte": _compare(lambda value, wanted: value <= wanted),
+    "$nin": lambda operand, globbed: _not(_in(operand, globbed)),
+    "$gt": _compare(lambda value, operand: value > operand),
+    "$gte": _compare(lambda value, operand: value >= operand),
+    "$lt": _compare(lambda value, operand: value < operand),
+    "$lte": _compare(lambda value, operand: value <= operand),
     "$exists": _exists,
     "$match": _match,
 }

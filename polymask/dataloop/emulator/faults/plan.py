@@ -35,10 +35,10 @@ class Faults:
     def strike(self, call: Call) -> Fault | None:
         """Return the fault that this call meets, counting it, or None."""
         with self._lock:
-            for fault, seen in self._calls.items():
+            for fault, calls in self._calls.items():
                 if fault.matches(call):
                     # Counted whether or not it strikes, or `skip` would never pass.
-                    self._calls[fault] = seen + 1
-                    if fault.skip <= seen and (fault.times is None or seen < fault.skip + fault.times):
+                    self._calls[fault] = calls + 1
+                    if fault.skip <= calls and (fault.times is None or calls < fault.skip + fault.times):
                         return fault
         return None

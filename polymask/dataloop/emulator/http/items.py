@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from polymask.dataloop.emulator.call import Answer, Call, Route, answer
-from polymask.dataloop.emulator.http.projects import change_one, get_one, many, remove_one
+from polymask.dataloop.emulator.http.projects import change_one, get_one, listed, remove_one
 from polymask.dataloop.emulator.platform import Platform, clean, mimetype_of
 from polymask.errors import InputError
 
@@ -39,14 +39,14 @@ def create_annotations(platform: Platform, call: Call) -> Answer:
     batch = body if isinstance(body, list) else [body]
     # One write for the batch: all of it or nothing.
     created = platform.add_annotations(call.params["id"], batch, user=call.user)
-    return many(platform, created) if isinstance(body, list) else Answer(platform.view(created[0]))
+    return listed(platform, created) if isinstance(body, list) else Answer(platform.view(created[0]))
 
 
 def list_annotations(platform: Platform, call: Call) -> Answer:
     """Return all annotations of an item."""
     store = platform.store
     keys = store.children("annotation", store.get("item", call.params["id"]).id)
-    return many(platform, [store.get("annotation", key) for key in keys])
+    return listed(platform, [store.get("annotation", key) for key in keys])
 
 
 def _created(platform: Platform, call: Call, path: str) -> Answer:

@@ -14,7 +14,7 @@ from polymask.errors import ConflictError, InputError, NotFound
 
 def list_projects(platform: Platform, _call: Call) -> Answer:
     """Return every project."""
-    return many(platform, platform.store.all("project"))
+    return listed(platform, platform.store.all("project"))
 
 
 def create_project(platform: Platform, call: Call) -> Answer:
@@ -30,7 +30,7 @@ def projects_by_name(platform: Platform, call: Call) -> Answer:
     projects = [record for record in platform.store.all("project") if record.name == call.params["name"]]
     if not projects:
         raise NotFound(f"project not found: {call.params['name']}")
-    return many(platform, projects)
+    return listed(platform, projects)
 
 
 def query_datasets(platform: Platform, call: Call) -> Answer:
@@ -90,7 +90,7 @@ def remove_one(kind: str) -> Handler:
     return handler
 
 
-def many(platform: Platform, documents: list[Document]) -> Answer:
+def listed(platform: Platform, documents: list[Document]) -> Answer:
     """Return a JSON list of documents."""
     return Answer(b"[" + b",".join(map(platform.view, documents)) + b"]")
 

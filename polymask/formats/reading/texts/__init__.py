@@ -1,0 +1,1 @@
+"""An annotation file as texts: pages of JSON, lines, XML."""

@@ -1,0 +1,81 @@
+"""Pages: the text of each image's annotations, be it a file or a row of a list."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, TypeVar
+
+import msgspec
+
+from polymask.formats.reading.content import Content
+from polymask.formats.reading.refusals import Refusals, decode_json
+from polymask.storage.source_files import File
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One image's annotations: the file, where in it, and their text; None is the whole file's.
+
+    `part` tells, of several images that one text is of, which.
+    """
+
+    file: File
+    where: str = "$"
+    text: bytes | msgspec.Raw | None = None
+    part: str = ""
+
+    @property
+    def json(self) -> bytes | msgspec.Raw:
+        """The JSON text."""
+        return Content(self.file).json if self.text is None else self.text
+
+    def decode(self, decoder: "msgspec.json.Decoder[T]") -> T:
+        """The JSON text, decoded; raises `Malformed`."""
+        return decode_json(self.json, decoder)
+
+
+def json_pages(content: Content, *, pattern: str = "*.json") -> Iterator[Page]:
+    """One page for each JSON file whose name matches."""
+    for file in files(content, pattern):
+        yield Page(file)
+
+
+def files(content: Content, pattern: str) -> list[File]:
+    """The files to read: the single file itself, else those whose names match, in order."""
+    place = content.place
+    if place.is_file or place.is_glob:
+        return [place.file(name) for name in place.names]
+    return [place.file(name) for name in place.names if PurePosixPath(name).match(pattern)]
+
+
+def rows_at(*path: str) -> Callable[[Page], int]:
+    """Counts the rows of a list, or the members of an object, at a path of keys in a page; `*` is each."""
+    return lambda page: _rows_below(page.json, path)
+
+
+def _rows_below(text: bytes | msgspec.Raw, path: Sequence[str]) -> int:
+    values = _values(text)
+    if not path:
+        return len(values)
+    below = [values[path[0]]] if path[0] in values else list(values.values()) if path[0] == "*" else []
+    return sum(_rows_below(value, path[1:]) for value in below)
+
+
+def _values(text: bytes | msgspec.Raw) -> Mapping[str, msgspec.Raw]:
+    """The members of an object, or the elements of a list by their numbers; none of anything else."""
+    value = _container.decode(text)
+    if isinstance(value, list):
+        return {str(number): element for number, element in enumerate(value)}
+    return value if isinstance(value, dict) else {}
+
+
+def listed_pages(file: File, text: bytes | msgspec.Raw, *, at: str = "$") -> list[Page]:
+    """One page for each row of the JSON list at a place in a file; raises `FormatError` where it is none."""
+    rows = Refusals(file.path, skip=False).required(text, _rows, at)
+    return [Page(file, f"{at}[{index}]", row) for index, row in enumerate(rows)]
+
+
+_container: Any = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw] | str | float | bool | None)
+_rows = msgspec.json.Decoder(list[msgspec.Raw])
