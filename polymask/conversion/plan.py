@@ -25,9 +25,10 @@ from polymask.conversion.dest.folder_sink import FolderSink
 from polymask.conversion.dest.losses import refuse_lost_manifest
 from polymask.conversion.label_plan import label_choice, unknown_labels
 from polymask.conversion.options import ConvertOptions
+from polymask.conversion.problems import open_or_count
 from polymask.conversion.rehearsal import refuse_undeletable, rehearse
 from polymask.errors import InputError
-from polymask.formats import Annotations, open_annotations
+from polymask.formats import Annotations
 from polymask.formats.reading.needed_pictures import require_pictures
 from polymask.labels.as_label_map import is_path
 from polymask.labels.label_map import LabelMap
@@ -246,7 +247,7 @@ def _opened(source: str | Location | Annotations, options: ConvertOptions) -> An
         options.reading.limits.check_frame("--size", options.size)
     if isinstance(source, Annotations):
         return source
-    return open_annotations(source, format=options.from_, options=options.reading)
+    return open_or_count(source, options)
 
 
 def _chosen_images(annotations: Annotations, options: ConvertOptions) -> Sequence[int]:
