@@ -113,9 +113,7 @@ class InputError(PolymaskError, ValueError):
 class FormatError(InputError):
     """A file does not hold what its format says; names the file and the place in it."""
 
-    usual_advice = (
-        "correct the file (`polymask check` finds all), name its format with --from, or --skip-invalid"
-    )
+    usual_advice = "correct the file or export it again; if it is of another format, name that with --from"
 
 
 class GeometryError(InputError):

@@ -8,7 +8,7 @@ from polymask.errors import InputError, LabelError, unknown
 from polymask.formats import Annotations
 from polymask.labels.as_label_map import as_label_map, is_path
 from polymask.labels.label_files import quoted
-from polymask.labels.label_map import LabelMap, from_categories, unknown_label
+from polymask.labels.label_map import LabelMap, from_categories, no_such_label, unknown_label
 from polymask.model import Skipped
 from polymask.painting.label_choice import LabelChoice
 from polymask.storage.urls import located
@@ -20,7 +20,7 @@ def label_choice(annotations: Annotations, options: ConvertOptions) -> LabelChoi
     known = {*annotations.used, *(name for name, _ in annotations.categories)}
     for name in (*options.only, *options.priority):
         if name not in known and name not in label_map:
-            raise unknown_label(name, sorted(known))
+            raise no_such_label(name, sorted(known))
     return LabelChoice(label_map=label_map, only=frozenset(options.only))
 
 

@@ -11,7 +11,7 @@ from polymask.flag import check_values, option
 from polymask.formats import FORMATS, Annotations, ReadOptions, annotations_at
 from polymask.formats.reading.choice import PREDICTIONS, Choice
 from polymask.labels.as_label_map import Labels, as_label_map, is_path
-from polymask.labels.label_map import LabelMap, unknown_label
+from polymask.labels.label_map import LabelMap, no_such_label
 from polymask.ledger import Ledger
 from polymask.limits import LIMITS, Limits
 from polymask.model import ImageRecord
@@ -276,7 +276,7 @@ def refuse_unknown_labels(annotations: Annotations, options: ReadingOptions) -> 
     known = {*annotations.used, *(name for name, _ in annotations.categories)}
     for name in options.only:
         if name not in known and name not in (options.label_map or ()):
-            raise unknown_label(name, sorted(known))
+            raise no_such_label(name, sorted(known))
 
 
 def _of_images(ledger: Ledger | None, indices: Sequence[int]) -> Ledger | None:
