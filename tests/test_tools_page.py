@@ -13,9 +13,9 @@ ROWS = [
 ]
 TOOLS = (
     "CVAT", "labelme", "Label Studio", "VIA", "Labelbox", "Supervisely", "Roboflow", "V7", "Encord", "Scale",
-    "Segments.ai", "Playment", "RectLabel", "Dataloop", "COCO Annotator", "makesense", "X-AnyLabeling", "ISAT",
-    "QuPath", "ImageJ", "MATLAB", "Appen", "Fritz AI", "Anolytics", "SuperAnnotate", "Kili", "Hasty", "Diffgram",
-    "VoTT",
+    "Segments.ai", "Playment", "RectLabel", "Dataloop", "COCO Annotator", "makesense", "X-AnyLabeling",
+    "ISAT", "QuPath", "ImageJ", "MATLAB", "Appen", "Fritz AI", "Anolytics", "SuperAnnotate", "Kili", "Hasty",
+    "Diffgram", "VoTT",
 )  # fmt: skip
 
 

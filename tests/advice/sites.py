@@ -50,7 +50,9 @@ def _sites_in(path: Path) -> Iterator[Site]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ClassDef):
             yield from (Site(f"usual: {node.name}", str(path), range(0)) for _ in _usual(node))
-        for keyword in node.keywords if isinstance(node, ast.Call) else ():
+        if not isinstance(node, ast.Call):
+            continue
+        for keyword in node.keywords:
             if keyword.arg == "advice":
                 key = f"{module}: {_text(keyword.value)}"
                 yield Site(key, str(path), range(node.lineno, (node.end_lineno or 0) + 1))

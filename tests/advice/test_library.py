@@ -20,7 +20,7 @@ from tests.conftest import ROOT, SAMPLE
 
 GRAY = np.zeros((4, 6, 3), np.uint8)
 MASK = np.zeros((4, 6), np.uint8)
-RECORD = ImageRecord(1, "a.jpg", (4, 6), (Instance(1, "cat", Polygon([(1, 1), (3, 1), (3, 3)])),))
+RECORD = ImageRecord(1, "a.jpg", (4, 6), (Instance(1, "cat", (Polygon([(1, 1), (3, 1), (3, 3)]),)),))
 
 
 def advice_of(error: pytest.ExceptionInfo[PolymaskError]) -> str:
