@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 MOST_LINES = 12
 MOST_WORST = 5
 MOST_EXAMPLES = 3
+NOTHING = "nothing-painted"
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -136,8 +137,8 @@ def findings_text(findings: Iterable[Finding]) -> str:
 
 
 def _folded(kinds: Mapping[str, Sequence[Finding]]) -> Iterator[str]:
-    """The lines of each kind, the most frequent first."""
-    for kind, group in sorted(kinds.items(), key=lambda item: -len(item[1])):
+    """The lines of each kind, the most frequent first; that nothing can be painted before all."""
+    for kind, group in sorted(kinds.items(), key=lambda item: (item[0] != NOTHING, -len(item[1]))):
         yield f"  {kind} ({len(group):,}):"
         for finding in group[:MOST_EXAMPLES]:
             yield f"    {finding_line(finding)}"

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Self, Unpack
 
-from polymask.errors import InputError, unknown
+from polymask.errors import InputError, naming, unknown
 from polymask.flag import check_values, option
 from polymask.formats import FORMATS, Annotations, ReadOptions, annotations_at
 from polymask.formats.reading.choice import PREDICTIONS, Choice
@@ -235,8 +235,9 @@ def chosen_annotations_at(
 def chosen(annotations: Annotations, options: ReadingOptions) -> Annotations:
     """Annotations of the images and labels that are asked for."""
     indices = [i for i, name in enumerate(annotations.names) if options.takes_image(name)]
-    refuse_no_image(indices, annotations.names, options.where)
-    refuse_unknown_labels(annotations, options)
+    with naming(annotations.path):
+        refuse_no_image(indices, annotations.names, options.where)
+        refuse_unknown_labels(annotations, options)
     labels = options.taken_labels({*annotations.used, *(name for name, _ in annotations.categories)})
     picture, original, file_of = annotations.picture, annotations.original, annotations.picture_file
     sized = set(annotations.sized_by_pictures)
@@ -268,7 +269,10 @@ def chosen(annotations: Annotations, options: ReadingOptions) -> Annotations:
 def refuse_no_image(taken: Sequence[object], names: Sequence[str], where: Sequence[str]) -> None:
     """Raise `InputError` where names are asked for that no image has."""
     if where and not taken:
-        raise InputError(f"--where {' --where '.join(where)} matches none of {len(names)} images")
+        raise InputError(
+            f"--where {' --where '.join(where)} matches none of {len(names)} images",
+            advice=f"images are called as {names[0]!r} is" if names else None,
+        )
 
 
 def refuse_unknown_labels(annotations: Annotations, options: ReadingOptions) -> None:

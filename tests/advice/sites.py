@@ -106,19 +106,21 @@ def spied() -> Iterator[set[str]]:
     """The keys of the advice that is given in this block."""
     given: set[str] = set()
 
+    made = PolymaskError.__init__
+
     def watching(original: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(original)
         def watched(self: Any, *arguments: Any, **facts: Any) -> Any:
             if facts.get("advice") is not None:
                 given.update(_key_at(sys._getframe(1)))
-            elif isinstance(self, PolymaskError):
+            elif original is made:
                 given.add(f"usual: {_who_advises(type(self))}")
             return original(self, *arguments, **facts)
 
         return watched
 
     with (
-        patch.object(PolymaskError, "__init__", watching(PolymaskError.__init__)),
+        patch.object(PolymaskError, "__init__", watching(made)),
         patch.object(PolymaskError, "within", watching(PolymaskError.within)),
         patch.object(LabelRows, "__init__", watching(LabelRows.__init__)),
     ):
