@@ -17,6 +17,7 @@ MOST_SHOWN = 1200
 INTRODUCTION = """\
 SOURCE is a file, a folder, a glob or a zip. Its format is told by content, never by name;
 `--from FORMAT` overrides. A folder is of the format that its first file of any known format shows.
+Which of a tool's exports to take, and where it is, tells [a table of all tools](../tools.md).
 
 A zip is read in place: nothing is unpacked to disk, names that would lead out of it are refused, and
 so is a member that unpacks to more than 200 times its size. Files and folders whose names begin with

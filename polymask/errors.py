@@ -28,7 +28,8 @@ catch either:
 instances.json: $.images: missing
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from copy import copy
 from difflib import get_close_matches
 from typing import Any, ClassVar, Self
@@ -113,9 +114,7 @@ class InputError(PolymaskError, ValueError):
 class FormatError(InputError):
     """A file does not hold what its format says; names the file and the place in it."""
 
-    usual_advice = (
-        "correct the file (`polymask check` finds all), name its format with --from, or --skip-invalid"
-    )
+    usual_advice = "correct the file or export it again; if it is of another format, name that with --from"
 
 
 class GeometryError(InputError):
@@ -179,6 +178,23 @@ class ProofError(PolymaskError):
 
     exit_code = 5
     usual_advice = "convert again with --overwrite, then verify"
+
+
+@contextmanager
+def naming(file: object) -> Iterator[None]:
+    """Let an `InputError` from within that names neither file nor place name this file.
+
+    >>> with naming("a.json"):
+    ...     raise LabelError("no label 'cta'")
+    Traceback (most recent call last):
+    polymask.errors.LabelError: a.json: no label 'cta'
+    """
+    try:
+        yield
+    except InputError as error:
+        if error.file or error.place:
+            raise
+        raise error.within(file=file) from None
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> InputError:

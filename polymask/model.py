@@ -265,10 +265,15 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something that was left out on purpose: which image or annotation, and why."""
+    """Something that was left out on purpose: which image or annotation, and why.
+
+    `image` and `annotation` are the name and the id that a refused record has, as far as it tells them.
+    """
 
     name: str
     reason: str
+    image: str = field(default="", compare=False)  # where to look it up, and no part of what it is
+    annotation: int | str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

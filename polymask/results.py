@@ -93,11 +93,11 @@ class Report:
             ],
             "nothing_painted": self.nothing_painted,
             "unsegmented": self.unsegmented,
-            "skipped": [_plain(skipped) for skipped in self.skipped],
-            "unsupported": [_plain(skipped) for skipped in self.unsupported],
+            "skipped": [_reason(skipped) for skipped in self.skipped],
+            "unsupported": [_reason(skipped) for skipped in self.unsupported],
             "failed": self.failed,
-            "failures": [_plain(failure) for failure in self.failures],
-            "kept": [_plain(skipped) for skipped in self.kept],
+            "failures": [_reason(failure) for failure in self.failures],
+            "kept": [_reason(skipped) for skipped in self.kept],
             "notes": self.notes,
             "written": self.written,
             "unchanged": self.unchanged,
@@ -106,6 +106,10 @@ class Report:
             "seconds": round(self.seconds, 3),
             "kernel": self.kernel,
         }
+
+
+def _reason(skipped: Skipped) -> dict[str, str]:
+    return {"name": skipped.name, "reason": skipped.reason}
 
 
 def _plain(value: Any) -> dict[str, Any]:

@@ -1,24 +1,25 @@
 """What is odd about annotations, found before it costs anything.
 
-`FINDING_KINDS` is the table of findings; none of them stops a conversion but `invalid`, which
-`convert` refuses unless told to leave such records out.
+`FINDING_KINDS` is the table of findings, and `RANKS` tells what each means to `convert`: it blocks, it
+is dropped, or it is merely odd.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Unpack
 
+from polymask.analysis.check_labels import of_labels
 from polymask.codecs.pictures import SIDEWAYS, opened_picture, orientation_of
 from polymask.codecs.png import DAMAGE
 from polymask.errors import InputError
 from polymask.formats import Annotations
 from polymask.formats.options import ReadingOptions
+from polymask.formats.reading.needed_pictures import require_pictures
 from polymask.formats.selection import open_chosen
 from polymask.labels.as_label_map import Labels
-from polymask.labels.label_map import LabelMap, unknown_label
 from polymask.layouts import stem
 from polymask.ledger import nothing_painted
 from polymask.limits import Limits
-from polymask.model import Finding, Frame, ImageRecord, Instance, Runs, Spans
+from polymask.model import Finding, Frame, ImageRecord, Instance, Runs, Skipped, Spans
 from polymask.option_types import ReadingOptionsDict
 from polymask.parallel.progress import Progress, reported
 from polymask.raster import spans_of
@@ -44,7 +45,29 @@ FINDING_KINDS = {
     "missing-image": "the picture is not there, or cannot be read",
     "size-mismatch": "the picture has another size than the annotations say",
     "exif-rotated": "the picture is stored turned or mirrored: it may be annotated as shown, or as stored",
+    "similar-labels": "labels that differ in case, spaces, hyphens or Unicode form alone; each is painted",
 }
+BLOCKS, DROPPED, ODD = "blocks", "dropped", "odd"
+RANKS = {
+    BLOCKS: "`convert` refuses the source, unless --skip-invalid leaves it out",
+    DROPPED: "not painted, and listed",
+    ODD: "painted as it is",
+}
+_RANK_OF = {
+    **dict.fromkeys(("invalid", "unknown-label"), BLOCKS),
+    **dict.fromkeys(("nothing-painted", "unsupported", "not-painted", "zero-area", "tiny-part"), DROPPED),
+}
+
+
+def rank_of(kind: str) -> str:
+    """What a kind of finding means to `convert`: one of `RANKS`.
+
+    >>> rank_of("invalid"), rank_of("unsupported"), rank_of("self-touch")
+    ('blocks', 'dropped', 'odd')
+    """
+    return _RANK_OF.get(kind, ODD)
+
+
 _SAME_SIZE = {2: "mirrored", 3: "upside down", 4: "mirrored, upside down"}  # EXIF's other orientations
 
 
@@ -69,16 +92,8 @@ def check(
     options = ReadingOptions.of({**reading, "labels": labels, "skip_invalid": True}, limits=limits)
     options = options.with_listed_pictures()
     annotations = open_chosen(source, options)
-    unknown = list(_of_labels(annotations, options.label_map)) if options.label_map else []
-    return [*unknown, *findings(annotations, options.pictures, options.limits, progress=progress)]
-
-
-def _of_labels(annotations: Annotations, label_map: LabelMap) -> Iterator[Finding]:
-    """Labels that the label map does not have."""
-    for name, instances in annotations.used.items():
-        if name not in label_map:
-            message = f"{unknown_label(name, label_map.names)} ({instances} instances)"
-            yield Finding("unknown-label", "", None, message)
+    labels_found = of_labels(annotations, options.label_map)
+    return [*labels_found, *findings(annotations, options.pictures, options.limits, progress=progress)]
 
 
 def findings(
@@ -89,14 +104,19 @@ def findings(
     progress: Progress | None = None,
 ) -> Iterator[Finding]:
     """The findings of a file that has been opened; invalid records first."""
-    for skipped in annotations.skipped:
-        yield Finding("invalid", "", None, f"{skipped.name}: {skipped.reason}")
+    yield from map(invalid, annotations.skipped)
     yield from _of_names(annotations.names)
+    yield from _of_needed_pictures(annotations)
     yield from annotations.findings
     yield from of_source(annotations)
     chunks = ([index] for index in range(len(annotations.names)))
     for (index,) in reported(chunks, len(annotations.names), progress):
         yield from findings_of(annotations, index, images, limits=limits)
+
+
+def invalid(refused: Skipped) -> Finding:
+    """The finding of a record that was refused, with its annotation and image as far as they are known."""
+    return Finding("invalid", refused.image, refused.annotation, f"{refused.name}: {refused.reason}")
 
 
 def of_source(annotations: Annotations) -> Iterator[Finding]:
@@ -197,6 +217,14 @@ def _size_and_orientation(file: File) -> tuple[Frame, int]:
         raise InputError(f"{error}", file=file.path) from None
     except InputError as error:
         raise error.within(file=file.path) from None
+
+
+def _of_needed_pictures(annotations: Annotations) -> Iterator[Finding]:
+    """Pictures that alone tell the sizes, where none is there."""
+    try:
+        require_pictures(annotations, every=False)
+    except InputError as error:
+        yield Finding("invalid", "", None, str(error))
 
 
 def _of_names(names: Sequence[str]) -> Iterator[Finding]:

@@ -136,7 +136,7 @@ def compare(
     if not pairs:
         raise InputError(
             f"{sets[0].path} and {sets[1].path} have no image in common",
-            advice="masks are matched by image name without suffix",
+            advice="rename those of one: images are matched by name without suffix",
         )
     partners = set(pairs.values())
     maps, unscored = (sets[0].label_map, sets[1].label_map), sets[0].unscored

@@ -136,22 +136,25 @@ def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) ->
     polymask check instances.json
     polymask check instances.json --images pictures/ --json
 
-    Exits 2 where `convert` would refuse records, else 0.
+    Tells what blocks (`convert` would refuse it), what is dropped (not painted), and what is odd: of
+    each kind how many there are and the first few; --json has all. Exits 2 where anything blocks, else 0.
     """
     with Bar(quiet=quiet) as bar:
         findings = polymask.check(source, progress=bar, **options)
-    counts = Counter(finding.kind for finding in findings)
-    if as_json:
-        from polymask.analysis.check import FINDING_KINDS
+    from polymask.analysis.check import BLOCKS, FINDING_KINDS, RANKS, rank_of
 
+    counts = Counter(finding.kind for finding in findings)
+    ranks = Counter(rank_of(finding.kind) for finding in findings)
+    if as_json:
         document = {
             "findings": [asdict(finding) for finding in findings],
             "counts": {kind: counts[kind] for kind in FINDING_KINDS if counts[kind]},
+            "ranks": {rank: ranks[rank] for rank in RANKS if ranks[rank]},
         }
         click.echo(json.dumps(document, ensure_ascii=False))
     else:
         click.echo(findings_text(findings))
-    if counts["invalid"]:
+    if ranks[BLOCKS]:
         sys.exit(2)
 
 

@@ -1,7 +1,6 @@
 """Reports, findings, comparisons and statistics as text that a person wants to read."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from polymask.layouts.common.lookup import BACKGROUND, VOID
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
 
 MOST_LINES = 12
 MOST_WORST = 5
+MOST_EXAMPLES = 3
+NOTHING = "nothing-painted"
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -126,17 +127,40 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
 
 
 def findings_text(findings: Iterable[Finding]) -> str:
-    """Findings, a line each, and how many there are of each kind."""
-    findings = list(findings)
-    lines = [
-        f"{finding.image or '(file)'}: {finding.kind}: "
-        + (f"instance {finding.instance}: " if finding.instance is not None else "")
-        + finding.message
-        for finding in findings
-    ]
-    counts = Counter(finding.kind for finding in findings)
-    kinds = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common())
-    return "\n".join([*lines, kinds or "Nothing odd found."])
+    """Findings by rank and kind: of each kind how many there are, and the first of them."""
+    from polymask.analysis.check import RANKS, rank_of
+
+    kinds: dict[str, list[Finding]] = {}
+    for finding in findings:
+        kinds.setdefault(finding.kind, []).append(finding)
+    lines: list[str] = []
+    for rank, means in RANKS.items():
+        ranked = {kind: group for kind, group in kinds.items() if rank_of(kind) == rank}
+        if ranked:
+            lines += [f"{rank.capitalize()}: {means}", *_folded(ranked), ""]
+    counts = sorted(kinds, key=lambda kind: (list(RANKS).index(rank_of(kind)), -len(kinds[kind])))
+    told = ", ".join(f"{len(kinds[kind]):,} {kind}" for kind in counts)
+    return "\n".join([*lines, told or "Nothing odd found."])
+
+
+def _folded(kinds: Mapping[str, Sequence[Finding]]) -> Iterator[str]:
+    """The lines of each kind, the most frequent first; that nothing can be painted before all."""
+    for kind, group in sorted(kinds.items(), key=lambda item: (item[0] != NOTHING, -len(item[1]))):
+        yield f"  {kind} ({len(group):,}):"
+        for finding in group[:MOST_EXAMPLES]:
+            yield f"    {finding_line(finding)}"
+        yield from (f"  {line}" for line in _more(len(group), MOST_EXAMPLES))
+
+
+def finding_line(finding: Finding) -> str:
+    """Where a finding is and what it says, in one line.
+
+    >>> finding_line(Finding("self-touch", "a.jpg", 7, "ring 0 touches itself"))
+    'a.jpg: instance 7: ring 0 touches itself'
+    """
+    where = [finding.image] if finding.image else []
+    where += [f"instance {finding.instance}"] if finding.instance is not None else []
+    return ": ".join([*where, finding.message])
 
 
 def comparison_text(comparison: "Comparison") -> str:

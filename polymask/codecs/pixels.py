@@ -37,7 +37,7 @@ def read_picture(path: Location, frame: Frame, *, limits: Limits | None = None) 
     except LimitError:
         raise
     except InputError as error:
-        raise InputError(f"{error}", file=path, advice="replace it, or leave it out") from None
+        raise InputError(f"{error}", file=path, advice="replace it by one that opens") from None
 
 
 def _pixels(picture: "Image.Image") -> NDArray[Any]:

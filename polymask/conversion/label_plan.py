@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 
 from polymask.conversion.options import ConvertOptions
+from polymask.conversion.problems import counted
 from polymask.errors import InputError, LabelError, unknown
 from polymask.formats import Annotations
-from polymask.labels.as_label_map import as_label_map
-from polymask.labels.label_map import LabelMap, from_categories, unknown_label
+from polymask.labels.as_label_map import as_label_map, is_path
+from polymask.labels.label_files import quoted
+from polymask.labels.label_map import LabelMap, from_categories, no_such_label, unknown_label
 from polymask.model import Skipped
 from polymask.painting.label_choice import LabelChoice
+from polymask.storage.remote.urls import located
 
 
 def label_choice(annotations: Annotations, options: ConvertOptions) -> LabelChoice:
@@ -17,7 +20,7 @@ def label_choice(annotations: Annotations, options: ConvertOptions) -> LabelChoi
     known = {*annotations.used, *(name for name, _ in annotations.categories)}
     for name in (*options.only, *options.priority):
         if name not in known and name not in label_map:
-            raise unknown_label(name, sorted(known))
+            raise no_such_label(name, sorted(known))
     return LabelChoice(label_map=label_map, only=frozenset(options.only))
 
 
@@ -35,14 +38,18 @@ def unknown_labels(
     annotations: Annotations, labels: LabelChoice, options: ConvertOptions
 ) -> Iterator[Skipped]:
     """The labels that the label map lacks; raises `LabelError`, unless such are to be left out."""
-    for name, instances in annotations.used.items():
-        if name in labels.label_map or not labels.is_chosen(name):
-            continue
-        reason = f"{unknown_label(name, labels.label_map.names)} ({instances} instances)"
-        if not options.skip_invalid:
-            raise LabelError(
-                reason,
-                advice=f"add it to the --labels file, paint it as another (`{name} -> other`), "
-                "or leave it out with --skip-invalid",
-            )
-        yield Skipped(name, reason)
+    unknown = [
+        Skipped(name, f"{unknown_label(name, labels.label_map.names)} ({instances} instances)")
+        for name, instances in annotations.used.items()
+        if name not in labels.label_map and labels.is_chosen(name)
+    ]
+    if unknown and not options.skip_invalid:
+        name, reason = unknown[0].name, unknown[0].reason
+        error = LabelError(
+            reason,
+            file=located(options.labels) if is_path(options.labels) else None,
+            advice=f"add it to the --labels file, paint it as another there (`{quoted(name)} -> LABEL`), "
+            "or leave it out with --skip-invalid",
+        )
+        raise counted(error, len(unknown), source=annotations.path, options=options)
+    yield from unknown

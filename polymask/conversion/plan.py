@@ -27,10 +27,12 @@ from polymask.conversion.dest.standing import Standing
 from polymask.conversion.dest.way_back import may_have_deleted
 from polymask.conversion.label_plan import label_choice, unknown_labels
 from polymask.conversion.options import ConvertOptions
+from polymask.conversion.problems import open_or_count
 from polymask.conversion.rehearsal import refuse_undeletable, rehearse
-from polymask.errors import InputError
-from polymask.formats import Annotations, open_annotations
+from polymask.errors import InputError, naming
+from polymask.formats import Annotations
 from polymask.formats.reading.needed_pictures import require_pictures
+from polymask.formats.selection import refuse_no_image
 from polymask.labels.as_label_map import is_path
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Layout, LayoutOptions, layout_named
@@ -169,10 +171,11 @@ def _decided(source: str | Location | Annotations, dest: str | Location, options
     deletes = options.delete_source and options.to != "dataloop"
     if deletes:
         refuse_undeletable(annotations, located(dest), options.to)
-    indices = _chosen_images(annotations, options)
-    labels = label_choice(annotations, options)
-    skipped = [*annotations.skipped, *unknown_labels(annotations, labels, options)]
-    layout_options = _layout_options(annotations, labels, options)
+    with naming(annotations.path):
+        indices = _chosen_images(annotations, options)
+        labels = label_choice(annotations, options)
+        skipped = [*annotations.skipped, *unknown_labels(annotations, labels, options)]
+        layout_options = _layout_options(annotations, labels, options)
     folder = Dest(dest, options.to, options=layout_options, rules=rules)
     return Plan(
         source=None if isinstance(source, Annotations) else located(source),
@@ -249,13 +252,12 @@ def _opened(source: str | Location | Annotations, options: ConvertOptions) -> An
         options.reading.limits.check_frame("--size", options.size)
     if isinstance(source, Annotations):
         return source
-    return open_annotations(source, format=options.from_, options=options.reading)
+    return open_or_count(source, options)
 
 
 def _chosen_images(annotations: Annotations, options: ConvertOptions) -> Sequence[int]:
-    names, globs = annotations.names, options.where
-    if globs and not any(_is_named(name, options) for name in names):
-        raise InputError(f"--where {' --where '.join(globs)} matches none of {len(names)} images")
+    names = annotations.names
+    refuse_no_image([name for name in names if _is_named(name, options)], names, options.where)
     return [index for index, name in enumerate(names) if _is_of_run(name, options)]
 
 

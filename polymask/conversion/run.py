@@ -163,11 +163,16 @@ def _picture(plan: Plan, index: int) -> tuple[str, bytes]:
         return target, plan.annotations.picture(index)
     file = plan.annotations.picture_file(index)
     if file is None:
-        raise InputError(f"{name}: no such picture", advice="the picture is needed to copy it")
+        raise InputError(
+            f"{name}: no such picture",
+            advice="name the folder that holds it with --images DIR, or leave --copy-images out",
+        )
     try:
         return target, file.read() if file.place.zip else regular(file.path)
     except BackendError as error:
-        raise InputError(f"{error}", advice="the picture is needed to copy it") from None
+        raise InputError(
+            f"{error}", advice="name the folder that holds it with --images DIR, or leave --copy-images out"
+        ) from None
 
 
 def _count_instances(outcome: Outcome, account: Account) -> None:

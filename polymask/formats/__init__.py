@@ -275,5 +275,7 @@ def _single(content: Content, module: Format) -> Content:
         raise FormatError("no file of this format in it", file=content.path)
     names = ", ".join(one.name for one in found[:5])
     raise FormatError(
-        f"{len(found)} files of this format in it ({names})", file=content.path, advice="name one"
+        f"{len(found)} files of this format in it ({names})",
+        file=content.path,
+        advice="name one of them as SOURCE",
     )

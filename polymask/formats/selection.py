@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-from polymask.errors import InputError
+from polymask.errors import InputError, naming
 from polymask.formats import Annotations, annotations_at
 from polymask.formats.options import ReadingOptions
-from polymask.labels.label_map import unknown_label
+from polymask.labels.label_map import no_such_label
 from polymask.ledger import Ledger
 from polymask.limits import Limits
 from polymask.model import ImageRecord
@@ -37,8 +37,9 @@ def chosen_annotations_at(
 def chosen(annotations: Annotations, options: ReadingOptions) -> Annotations:
     """Annotations of the images and labels that are asked for."""
     indices = [i for i, name in enumerate(annotations.names) if options.takes_image(name)]
-    refuse_no_image(indices, annotations.names, options.where)
-    refuse_unknown_labels(annotations, options)
+    with naming(annotations.path):
+        refuse_no_image(indices, annotations.names, options.where)
+        refuse_unknown_labels(annotations, options)
     labels = options.taken_labels({*annotations.used, *(name for name, _ in annotations.categories)})
     picture, original, file_of = annotations.picture, annotations.original, annotations.picture_file
     sized = set(annotations.sized_by_pictures)
@@ -70,7 +71,10 @@ def chosen(annotations: Annotations, options: ReadingOptions) -> Annotations:
 def refuse_no_image(taken: Sequence[object], names: Sequence[str], where: Sequence[str]) -> None:
     """Raise `InputError` where names are asked for that no image has."""
     if where and not taken:
-        raise InputError(f"--where {' --where '.join(where)} matches none of {len(names)} images")
+        raise InputError(
+            f"--where {' --where '.join(where)} matches none of {len(names)} images",
+            advice=f"images are called as {names[0]!r} is" if names else None,
+        )
 
 
 def refuse_unknown_labels(annotations: Annotations, options: ReadingOptions) -> None:
@@ -78,7 +82,7 @@ def refuse_unknown_labels(annotations: Annotations, options: ReadingOptions) -> 
     known = {*annotations.used, *(name for name, _ in annotations.categories)}
     for name in options.only:
         if name not in known and name not in (options.label_map or ()):
-            raise unknown_label(name, sorted(known))
+            raise no_such_label(name, sorted(known))
 
 
 def _of_images(ledger: Ledger | None, indices: Sequence[int]) -> Ledger | None:

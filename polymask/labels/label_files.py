@@ -1,15 +1,18 @@
 """Label files, told apart by content: four kinds of text → rows, which a label map is made of.
 
 Plain names, one a line (labelme's `labels.txt`, with `__ignore__` and `_background_`;
-`car -> vehicle` paints one label as another); CVAT's `labelmap.txt`
+`car -> vehicle` paints one label as another, and a name in double quotes, a JSON string, keeps its
+outer spaces: `"car " -> vehicle`); CVAT's `labelmap.txt`
 (`name:r,g,b:parts:actions`); `id2label.json` or `label2id.json`; and polymask's own
 `labels.json`.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from unicodedata import normalize
 
 from polymask.errors import LabelError
 from polymask.validation import Color
@@ -59,21 +62,55 @@ def parse(text: str) -> LabelRows:
 def _parse_names(lines: NumberedLines) -> LabelRows:
     """Each name's target is the label it is painted as: itself, or what an arrow points at."""
     targets: dict[str, str] = {}
+    numbers: dict[str, int] = {}
     for number, line in lines:
-        name, arrow, target = (part.strip() for part in line.partition("->"))
-        target = target if arrow else name
-        if not name or not target or "->" in target:
-            raise LabelError(f"line {number}: a line is `name` or `name -> label`")
+        name, target = _name_and_target(line, number)
         if targets.setdefault(name, target) != target:
             raise LabelError(f"line {number}: '{name}' is painted as '{targets[name]}' already")
-    _refuse_chains(targets, lines)
+        numbers.setdefault(name, number)
+    _refuse_chains(targets, numbers)
     aliases = {name: target for name, target in targets.items() if name != target}
     return LabelRows(names=list(targets.values()), aliases=aliases)
 
 
-def _refuse_chains(targets: dict[str, str], lines: NumberedLines) -> None:
-    for number, line in lines:
-        target = targets[line.partition("->")[0].strip()]
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_LINE = re.compile(rf"({_QUOTED}|(?:(?!->).)+?)\s*(?:->\s*({_QUOTED}|(?:(?!->).)+))?")
+
+
+def _name_and_target(line: str, number: int) -> tuple[str, str]:
+    """The name in a line, and the label that it is painted as."""
+    parts = _LINE.fullmatch(line)
+    name = _unquoted(parts[1], number) if parts else ""
+    target = _unquoted(parts[2], number) if parts and parts[2] else name
+    if not name or not target:
+        raise LabelError(f"line {number}: a line is `name` or `name -> label`")
+    return name, target
+
+
+def _unquoted(name: str, number: int) -> str:
+    """A name as it is meant: the text of a JSON string, or what is written."""
+    if not re.fullmatch(_QUOTED, name):
+        return name
+    try:
+        return str(json.loads(name))
+    except ValueError as error:
+        raise LabelError(f"line {number}: {name} is no JSON string: {error}") from None
+
+
+def quoted(name: str) -> str:
+    r"""A name as a line of a label file has it: in double quotes where it would be read or seen otherwise.
+
+    >>> quoted("weed"), quoted("weed "), quoted("wee\u0301d")
+    ('weed', '"weed "', '"wee\\u0301d"')
+    """
+    seen = name == normalize("NFC", name) and name.isprintable()
+    plain = seen and name == name.strip() and name[:1] not in ('"', "{", "[", "#") and "->" not in name
+    return name if plain else json.dumps(name, ensure_ascii=not seen)
+
+
+def _refuse_chains(targets: dict[str, str], numbers: dict[str, int]) -> None:
+    for name, number in numbers.items():
+        target = targets[name]
         if (last := targets.get(target, target)) != target:
             raise LabelError(
                 f"line {number}: '{target}' is itself painted as '{last}'",

@@ -25,6 +25,7 @@ from polymask.validation import as_value
 BACKGROUND_NAMES = frozenset({"_background_", "__background__", "background"})
 VOID_NAMES = frozenset({"__ignore__"})
 VOID_8, VOID_16 = 255, 65535
+MOST_NAMED = 20  # labels in an advice
 
 
 @dataclass(frozen=True)
@@ -245,6 +246,17 @@ def _label(index: int, rows: LabelRows) -> Label:
         return Label(name, rows.values[name], rows.colors[name])
     except LabelError as error:
         raise error.within(place=f"$.labels[{index}]") from None
+
+
+def no_such_label(name: str, known: Sequence[str]) -> LabelError:
+    """The error for a label that is asked for, with the labels that there are.
+
+    >>> print(no_such_label("catt", ["cat", "dog"]))
+    no label 'catt'; did you mean 'cat'? There are: cat, dog
+    """
+    shown = ", ".join([*known[:MOST_NAMED], *(["…"] if len(known) > MOST_NAMED else [])])
+    hint = f"{near} There are" if (near := nearest(name, known)) else "there are"
+    return LabelError(f"no label '{name}'", advice=f"{hint}: {shown or 'none'}")
 
 
 def unknown_label(name: str, known: Sequence[str]) -> LabelError:

@@ -163,7 +163,10 @@ def check(options: LayoutOptions) -> None:
     if options.instances and not _fits(_table(options)):
         raise LabelError(
             (f"instance ids are id · 1000 + n, and those of values above {MOST_ID} do not fit into 16 bits"),
-            advice="use `--ids contiguous`, fewer labels, or leave out --instances",
+            advice=(
+                f"leave --instances out, or number the labels up to {MOST_ID}: with `--ids contiguous`, or "
+                "in the --labels file"
+            ),
         )
 
 
@@ -223,7 +226,10 @@ def _instance_ids(painting: Painting, table: _Table) -> PaintedSpans:
         number = table.ids.get(value, 0)
         if value in table.counted and not instance.crowd:
             if seen[value] == MOST_INSTANCES:
-                raise LimitError(f"more than {MOST_INSTANCES} instances of one label; instance ids end there")
+                raise LimitError(
+                    f"more than {MOST_INSTANCES} instances of one label; instance ids end there",
+                    advice="use another layout, e.g. `--to index`",
+                )
             number = number * MOST_INSTANCES + seen[value]
             seen[value] += 1
         numbers.append(number)

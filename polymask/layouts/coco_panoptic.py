@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from polymask.codecs.painted_png import encode_colors
 from polymask.errors import FormatError, LimitError, NotFound
-from polymask.labels.label_map import LabelMap, unknown_label
+from polymask.labels.label_map import LabelMap, no_such_label
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import ID2LABEL, id2label, without_void
@@ -72,7 +72,7 @@ FACTS = LayoutFacts(
 def check(options: LayoutOptions) -> None:
     """Raise `LabelError` for stuff that is no label."""
     for name in sorted(options.stuff - {*options.label_map.names}):
-        raise unknown_label(name, options.label_map.names).within(place="--stuff")
+        raise no_such_label(name, options.label_map.names).within(place="--stuff")
 
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:

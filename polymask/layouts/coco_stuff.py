@@ -74,7 +74,8 @@ def check(options: LayoutOptions) -> None:
     require_one_line(options.label_map, TABLE)
     if any(label.value == 0 for label in options.label_map.labels):
         raise LabelError(
-            "`coco-stuff` masks hold ids minus one, and an id of 0 has none", advice="use `--ids contiguous`"
+            "`coco-stuff` masks hold ids minus one, and an id of 0 has none",
+            advice="number the labels from 1: with `--ids contiguous`, or in the --labels file",
         )
 
 

@@ -11,6 +11,7 @@ from functools import partial
 
 from polymask.codecs.painted_png import encode
 from polymask.errors import LabelError
+from polymask.labels.label_files import quoted
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap
 from polymask.labels.voc_palette import voc_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
@@ -59,7 +60,7 @@ def check(options: LayoutOptions) -> None:
                     f"label {name!r} cannot stand in labelmap.txt (no colon, no line break, no leading #, "
                     "no outer spaces)"
                 ),
-                advice="rename it in a --labels file (`old -> new`)",
+                advice=f"rename it in a --labels file (`{quoted(name)} -> NAME`)",
             )
 
 

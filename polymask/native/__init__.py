@@ -20,7 +20,8 @@ def _load(wanted: str) -> Any:
     except ImportError as error:
         if wanted:
             raise InputError(
-                f"the compiled kernel is not here ({error})", advice="install with a C compiler"
+                f"the compiled kernel is not here ({error})",
+                advice="install with a C compiler, or unset POLYMASK_KERNEL",
             ) from None
         return None
     return _kernel

@@ -187,7 +187,10 @@ class Painting:
         Raises `LimitError` for more instances than there are numbers below `void`.
         """
         if len(self.instances) >= void:
-            raise LimitError(f"{len(self.instances)} instances in one image; a mask numbers {void - 1}")
+            raise LimitError(
+                f"{len(self.instances)} instances in one image; a mask numbers {void - 1}",
+                advice="use `--to index` without --instances",
+            )
         special = {self.label_map.background: 0, self.label_map.void: void}
         numbers = [special.get(value, n) for n, value in enumerate(self.values, 1)]
         return self.numbered(numbers, void=void)

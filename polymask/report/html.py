@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from polymask._version import __version__
-from polymask.analysis.check import of_source
+from polymask.analysis.check import invalid, of_source
 from polymask.errors import InputError
 from polymask.formats.options import ReadingOptions
 from polymask.labels.as_label_map import Labels
@@ -190,11 +190,11 @@ def _of_file(survey: Survey) -> list[Finding]:
     """The findings that are about the file, not one image's instances."""
     if survey.annotations is None:
         return []
-    skipped = [
-        Finding("invalid", "", None, f"{record.name}: {record.reason}")
-        for record in survey.annotations.skipped
+    return [
+        *map(invalid, survey.annotations.skipped),
+        *survey.annotations.findings,
+        *of_source(survey.annotations),
     ]
-    return [*skipped, *survey.annotations.findings, *of_source(survey.annotations)]
 
 
 def require_jinja() -> None:

@@ -51,7 +51,7 @@ def test_duplicate_ids_and_invalid_records_are_findings(coco_file: Write) -> Non
     document = coco(
         annotations=[*good, good[0] | {"segmentation": [square(4, 1, 1)]}, good[0] | {"category_id": 9}]
     )
-    assert found(coco_file(document)) == [("invalid", None), ("duplicate-id", 1), ("duplicate-id", 1)]
+    assert found(coco_file(document)) == [("invalid", 1), ("duplicate-id", 1), ("duplicate-id", 1)]
 
 
 def picture(folder: Path, size: tuple[int, int], *, orientation: int = 1) -> Path:

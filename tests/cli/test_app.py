@@ -157,17 +157,17 @@ def test_check_lists_findings_by_kind(polymask_command: Run) -> None:
     assert document["findings"][0] == {
         "kind": "self-intersection", "image": "bowtie.png", "instance": 1, "message": "ring 0 crosses itself",
     }  # fmt: skip
-    assert (
-        "bowtie.png: out-of-frame: instance 2"
-        in polymask_command("check", "fixtures/odd/instances.json").stdout
-    )
+    assert document["ranks"] == {"odd": 2}
+    text = polymask_command("check", "fixtures/odd/instances.json").stdout
+    assert "Odd: painted as it is\n  self-intersection (1):\n    bowtie.png: instance 1: ring 0" in text
+    assert "  out-of-frame (1):\n    bowtie.png: instance 2: ring 0 reaches" in text
 
 
 def test_check_is_exit_2_where_convert_would_refuse(polymask_command: Run, coco_file: Write) -> None:
     """Malformed records are findings of the kind `invalid`."""
     done = polymask_command("check", coco_file(images=[coco()["images"][0] | {"height": 0}]))
     assert done.returncode == 2
-    assert "invalid: $.images[0].height" in done.stdout
+    assert "  invalid (3):\n    a.jpg: $.images[0].height" in done.stdout
 
 
 def test_formats_lists_the_tables(polymask_command: Run) -> None:

@@ -43,7 +43,7 @@ def test_what_is_painted_as_void_is_of_no_label(coco_file: Write, tmp_path: Path
 def test_a_label_that_is_not_in_the_file_is_refused_or_left_out(coco_file: Write, tmp_path: Path) -> None:
     """Never guessed: exit 2, or listed under `skip_invalid`."""
     (tmp_path / "labels.txt").write_text("cat\n")
-    with pytest.raises(LabelError, match=r"'dog' .*\(1 instances\).*dog -> other"):
+    with pytest.raises(LabelError, match=r"'dog' .*\(1 instances\).*dog -> LABEL"):
         convert(coco_file(), tmp_path / "out", labels=tmp_path / "labels.txt")
     report = convert(coco_file(), tmp_path / "out", labels=tmp_path / "labels.txt", skip_invalid=True)
     assert [skipped.name for skipped in report.skipped] == ["dog"]

@@ -45,8 +45,9 @@ def test_boxes_only_is_exit_1_and_the_advice_paints_them(
 def test_check_says_that_nothing_can_be_painted(coco_file: Write, polymask_command: Run) -> None:
     """With the way out, and no more once it is taken."""
     done = polymask_command("check", coco_file(annotations=[BOX]))
-    assert "not-painted: 1 × a box without segmentation, in a.jpg" in done.stdout
-    assert "nothing-painted: nothing was painted" in done.stdout
+    assert "Dropped: not painted, and listed\n" in done.stdout
+    assert "not-painted (1):\n    1 × a box without segmentation, in a.jpg" in done.stdout
+    assert "nothing-painted (1):\n    nothing was painted" in done.stdout
     assert "--boxes" in done.stdout
     assert [f.kind for f in check(coco_file(annotations=[BOX]), boxes=True)] == []
 

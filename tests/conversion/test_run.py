@@ -230,7 +230,7 @@ def test_pictures_are_copied_and_a_missing_one_fails_its_image(coco_file: Write,
     out = tmp_path / "out"
     report = convert(coco_file(document), out, images=tmp_path / "pictures", copy_images=True)
     assert [failure.name for failure in report.failures] == ["gone.jpg"]
-    assert "the picture is needed to copy it" in report.failures[0].reason
+    assert "name the folder that holds it with --images DIR" in report.failures[0].reason
     assert (out / "images/a.jpg").read_bytes() == (tmp_path / "pictures/a.jpg").read_bytes()
     assert list(tree(out)) == [
         "id2label.json",

@@ -370,4 +370,12 @@ BUGS = (
         "        if code and code not in legend:", "        if False:", ("tests/formats/test_scale.py", "tests/formats/test_playment.py")),
     Bug("right pixels", "whose drawing is read is not asked", "formats/bsds/__init__.py",
         "if count > 1), None):", "if count > 9), None):", ("tests/formats/test_bsds.py",)),
+    Bug("honest reports", "a refusal names a check that reads otherwise", "conversion/problems.py",
+        'str(source), *_flags(options)])', 'str(source)])', ("tests/analysis/test_check_ranks.py",)),
+    Bug("honest reports", "labels that block a conversion are merely odd", "analysis/check.py",
+        'dict.fromkeys(("invalid", "unknown-label"), BLOCKS)', 'dict.fromkeys(("invalid",), BLOCKS)', ("tests/analysis/test_check_ranks.py",)),
+    Bug("honest reports", "labels that differ in a space are told as two", "analysis/check_labels.py",
+        '_GAP.sub(" ", normalize', '_GAP.sub(r"\\g<0>", normalize', ("tests/analysis/test_check_ranks.py",)),
+    Bug("advice helps", "outer spaces in quotes do not count", "labels/label_files.py",
+        "        return str(json.loads(name))", "        return str(json.loads(name)).strip()", ("tests/analysis/test_check_ranks.py", "tests/advice")),
 )  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any
 from polymask.conversion.dest.deleted import Entry, IsDeleted, refuse_repainting
 from polymask.conversion.dest.standing import Standing
 from polymask.conversion.dest.way_back import may_have_deleted, way_back
-from polymask.errors import InputError
+from polymask.errors import InputError, naming
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
 from polymask.layouts.common.lookup import value_tables
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT, stored_rows
@@ -145,9 +145,10 @@ class DestCheck:
 
     def first_look(self) -> Standing:
         """As `look`, before a run holds DEST; raises `InputError` for the names of its files too."""
-        for path, _ in self._paths():
-            safe_path(_file(path))
-        refuse_collisions(self._paths)
+        with naming(self.inputs[0] if self.inputs else None):
+            for path, _ in self._paths():
+                safe_path(_file(path))
+            refuse_collisions(self._paths)
         root = self.dest.root
         try:
             return self.look()

@@ -78,7 +78,9 @@ def _by_name(source: DataloopSource) -> dict[str, DataloopItem]:
     items: dict[str, DataloopItem] = {}
     for item in source.items():
         if isinstance(item, DataloopItem) and items.setdefault(item.name, item) is not item:
-            raise InputError(f"two items of the dataset are named '{item.name}'", advice="rename one")
+            raise InputError(
+                f"two items of the dataset are named '{item.name}'", advice="rename one on the platform"
+            )
     return items
 
 

@@ -31,7 +31,8 @@ class Recipe(Mapping[str, Color]):
                 self.labels[label] = self.labels.get(label) or color
         if adds and not self._ontology:
             raise InputError(
-                "the dataset has no recipe that --add-labels could add to", advice="give it one first"
+                "the dataset has no recipe that --add-labels could add to",
+                advice="give it one on the platform, or leave --add-labels out",
             )
 
     def __getitem__(self, label: str) -> Color:

@@ -35,7 +35,7 @@ from polymask.formats.coco.segmentations import instances_of, omission, refuse_l
 from polymask.formats.parsing.byte_ranges import Ranges
 from polymask.formats.parsing.outline import NotJson, Rows, decode_plain
 from polymask.formats.reading.content import Content
-from polymask.formats.reading.refusals import Refusals
+from polymask.formats.reading.refusals import Refusals, named_images
 from polymask.limits import Limits
 from polymask.model import Frame, ImageRecord, Instance
 
@@ -171,7 +171,9 @@ class _Reading:
         sections = self.sections.annotations, self.sections.images, self.sections.categories
         marks, *others = [found for one in sections if (found := self.outline.rows(one)) is not None]
         self.outline.check(but=[marks, *others])
-        skipped = (*self.types.skipped, *self.values.skipped)
+        refused = (*self.types.skipped, *self.values.skipped)
+        image_names = {str(key): kept.names[place] for key, place in kept.place.items()} if refused else {}
+        skipped = named_images(refused, image_names)
         declared = len(Rows(marks.file, marks.marks))
         return columns.stored(marks, skipped=skipped, declared=declared, invalid=len(skipped) - earlier)
 

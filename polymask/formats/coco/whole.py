@@ -28,7 +28,7 @@ from polymask.formats.coco.rows import (
 )
 from polymask.formats.coco.segmentations import instances_of, is_rle, omission, refuse_large, rle_size
 from polymask.formats.reading.content import Content
-from polymask.formats.reading.refusals import Malformed, Refusals, inside
+from polymask.formats.reading.refusals import Malformed, Refusals, inside, named_images
 from polymask.ledger import Ledger
 from polymask.model import Finding, ImageRecord
 
@@ -72,7 +72,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         names=[image.file_name for image in kept],
         decode=reader.record,
         used=reader.used(),
-        skipped=tuple(refusals.skipped),
+        skipped=named_images(refusals.skipped, {str(image.id): image.file_name for image in kept}),
         ledger=reader.closed(declared, invalid=len(refusals.skipped) - others),
         findings=tuple(reader.duplicate_ids()),
         without=None if content.is_list else partial(_without, content, reader, annotations),

@@ -213,7 +213,8 @@ class Reader:
         """Parse a page for the first time."""
         notes = Notes(page, self.options, Refusals(page.file.path, skip=self.options.skip_invalid))
         record = self._parsed(page, notes)
-        self.skipped += [self._placed(page, one) for one in notes.refusals.skipped]
+        image = record.name if record is not None else notes.image
+        self.skipped += [self._placed(page, refused, image) for refused in notes.refusals.skipped]
         if record is not None:
             self._take_notes(notes, record.name)
             self.options.limits.check_record(f"{page.file.path}: {page.where}", record)
@@ -254,9 +255,10 @@ class Reader:
             notes.refusals.skipped.append(Skipped("", str(error).removeprefix(f"{page.file.path}: ")))
             return None
 
-    def _placed(self, page: Page, skipped: Skipped) -> Skipped:
+    def _placed(self, page: Page, skipped: Skipped, image: str) -> Skipped:
         parts = [page.file.name] if self.many else []
-        return replace(skipped, name=": ".join([*parts, *([skipped.name] if skipped.name else [])]))
+        name = ": ".join([*parts, *([skipped.name] if skipped.name else [])])
+        return replace(skipped, name=name, image=skipped.image or image)
 
     def original(self, index: int) -> bytes:
         """The i-th image's JSON as it is written."""

@@ -1,7 +1,9 @@
 """Malformed records: each is refused with its place, or left out and reported, never guessed at."""
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import Any, ParamSpec, TypeVar
 
@@ -11,6 +13,8 @@ from polymask.errors import FormatError, GeometryError
 from polymask.model import Skipped
 from polymask.storage.remote.urls import Location
 
+_IDS = ("id", "uuid", "uid", "feature_id", "objectHash")  # an annotation's id, as formats call it
+_NO_ANNOTATION = re.compile(r"\$\.(images|categories)\b")
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -67,8 +71,11 @@ class Refusals:
         self.path, self.skip = path, skip
         self.skipped: list[Skipped] = []
 
-    def refuse(self, where: str, reason: str) -> None:
-        """Raise `FormatError` for the record at a JSON path, or note that it is left out."""
+    def refuse(self, where: str, reason: str, *, record: object = None) -> None:
+        """Raise `FormatError` for the record at a JSON path, or note that it is left out.
+
+        What the `record` says of itself, its id and its image's, is noted with it.
+        """
         if not self.skip:
             raise FormatError(
                 reason,
@@ -76,14 +83,16 @@ class Refusals:
                 place=f"{where}",
                 advice="correct it, or leave such records out with --skip-invalid",
             )
-        self.skipped.append(Skipped(where, reason))
+        image, annotation = _identity(where, record)
+        self.skipped.append(Skipped(where, reason, image, annotation))
 
     def catch(self, where: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         """The function's result, or None where it finds the record at the JSON path malformed."""
         try:
             return function(*args, **kwargs)
         except Malformed as error:
-            self.refuse(where + error.where.removeprefix("$"), error.reason)
+            record = next((each for each in reversed(args) if _tells_id(each)), None)
+            self.refuse(where + error.where.removeprefix("$"), error.reason, record=record)
             return None
 
     def each(self, where: str, rows: Iterable[tuple[int, T]], function: Callable[[int, T], object]) -> None:
@@ -92,7 +101,8 @@ class Refusals:
             try:
                 function(index, row)
             except Malformed as error:
-                self.refuse(f"{where}[{index}]" + error.where.removeprefix("$"), error.reason)
+                place = f"{where}[{index}]" + error.where.removeprefix("$")
+                self.refuse(place, error.reason, record=row)
 
     def rows(
         self, text: bytes | msgspec.Raw, row: type[T], where: str, *, first: int = 0
@@ -117,6 +127,40 @@ class Refusals:
                 return decode_json(text, decoder)
         except Malformed as error:
             raise FormatError(error.reason, file=self.path, place=error.where) from None
+
+
+def named_images(skipped: Iterable[Skipped], names: Mapping[str, str]) -> tuple[Skipped, ...]:
+    """Refused annotations with the name of their image, where `names` has it, in place of its id."""
+    return tuple(
+        each if _NO_ANNOTATION.match(each.name) else replace(each, image=names.get(each.image, ""))
+        for each in skipped
+    )
+
+
+def _identity(where: str, record: object) -> tuple[str, int | str | None]:
+    """What a record says that it is of: the image's name or id, and the annotation's id."""
+    told = _members(record)
+    image = told("file_name") or told("image_id") or ""
+    if _NO_ANNOTATION.match(where):
+        return (str(image) if told("file_name") else ""), None
+    number = next((value for key in _IDS if (value := told(key)) not in (None, "")), None)
+    return str(image), number if isinstance(number, int | str) else None
+
+
+def _tells_id(record: object) -> bool:
+    told = _members(record)
+    return any(told(key) is not None for key in _IDS)
+
+
+def _members(record: object) -> Callable[[str], Any]:
+    """Access to a record's members by name, of whatever kind it is: JSON not yet decoded, XML, a struct."""
+    if isinstance(record, msgspec.Raw):
+        try:
+            record = msgspec.json.decode(record)
+        except (msgspec.DecodeError, RecursionError):
+            record = None
+    get: Callable[[str], Any] | None = getattr(record, "get", None)
+    return get or (lambda name: getattr(record, name, None))
 
 
 @cache

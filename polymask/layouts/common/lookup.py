@@ -8,6 +8,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from polymask.codecs.painted_png import encode
 from polymask.errors import FormatError, LabelError
+from polymask.labels.label_files import quoted
 from polymask.labels.label_map import VOID_16, LabelMap
 from polymask.layouts import Drawn, LayoutOptions
 from polymask.model import Frame, IndexMask, Label
@@ -65,7 +66,8 @@ def require_8_bits(label_map: LabelMap, layout: str) -> None:
     """Raise `LabelError` for a label map whose values need 16 bits."""
     if label_map.dtype is not np.uint8:
         raise LabelError(
-            f"the layout `{layout}` holds values up to 255", advice="use `--ids contiguous`, or `--to index`"
+            f"the layout `{layout}` holds values up to 255",
+            advice="use `--to index`, or values up to 254: with `--ids contiguous`, or in the --labels file",
         )
 
 
@@ -76,7 +78,7 @@ def require_one_line(label_map: LabelMap, file: str, *, barred: str = "") -> Non
             also = "".join(f", no {character!r}" for character in barred)
             raise LabelError(
                 f"label {name!r} cannot stand in {file} (no line break, no outer spaces{also})",
-                advice="rename it in a --labels file (`old -> new`)",
+                advice=f"rename it in a --labels file (`{quoted(name)} -> NAME`)",
             )
 
 

@@ -1,0 +1,5 @@
+"""The fixture of the tests that follow advice."""
+
+from tests.advice.sites import case
+
+__all__ = ["case"]

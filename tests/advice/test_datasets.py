@@ -1,0 +1,134 @@
+"""Advice about datasets, followed on a local one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from polymask.dataloop.emulator import Emulator
+from tests.advice.sites import Case, follows
+from tests.conftest import SAMPLE
+from tests.dataloop.conftest import THIRD_PARTY
+from tests.dataloop.world import URL, World, ring, segment
+
+pytestmark = [pytest.mark.filterwarnings(rule) for rule in THIRD_PARTY]
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A dataset of one item, which the commands of the test talk to."""
+    with Emulator() as emulator:
+        world = World(emulator, items=1)
+        with world.connected():
+            yield world
+
+
+@follows(
+    "api: a dataset's stay as they are: leave --boxes out",
+    "api: leave --to out",
+    "api: leave --annotated-only out",
+)
+def test_flags_that_a_dataset_does_not_take_are_left_out(case: Case, world: World) -> None:
+    """Each by itself; without it the run is done."""
+    journal = ("--journal", case.folder / "journal")
+    for flags in (["--boxes"], ["--to", "voc"], ["--annotated-only"]):
+        case.fails("convert", URL, *journal, *flags)
+        case.works("convert", URL, *journal)
+    assert world.masks()
+
+
+@follows("api: leave DEST out", "api: leave it out", "api: leave it out here")
+def test_flags_of_runs_in_place_are_left_out_of_downloads(case: Case, world: World) -> None:
+    """Or DEST is, where polygons are to be deleted."""
+    case.fails("convert", URL, case.out, "--add-labels")
+    case.works("convert", URL, case.out)
+    case.fails("convert", URL, case.out, "--preview", case.folder / "page.html", "--dry-run")
+    case.works("convert", URL, case.out, "--dry-run")
+    case.fails("convert", URL, case.out, "--delete-source")
+    case.works("convert", URL, "--delete-source", "--journal", case.folder / "journal")
+    assert not world.of_type("segment")
+
+
+@follows("api: leave --source out")
+def test_masks_of_a_dataset_are_verified_without_a_source(case: Case, world: World) -> None:
+    """They tell themselves what they are of."""
+    case.works("convert", URL, "--journal", case.folder / "journal")
+    case.fails("verify", URL, "--source", SAMPLE)
+    case.works("verify", URL)
+
+
+@follows("dataloop/service/client: use the id")
+def test_of_datasets_of_one_name_the_id_is_used(case: Case, world: World) -> None:
+    """In the URL, where the name stood."""
+    twin = world.emulator.add_project("boats")
+    world.emulator.add_dataset(twin["id"], "harbor")
+    case.fails("convert", URL, case.out)
+    case.works("convert", f"dataloop://{world.project['id']}/harbor", case.out)
+
+
+@follows("dataloop/source: advice")
+def test_a_folder_that_is_not_there_is_replaced_by_one_that_is_named(case: Case, world: World) -> None:
+    """The nearest."""
+    world.add_item("/north/a.png", segment("cat", ring(1, 1, 5, 5)))
+    done = case.fails("convert", f"{URL}/nort", case.out)
+    assert done.error
+    case.works("convert", f"{URL}/{done.error.advice.split(chr(39))[1].strip('/')}", case.out)
+
+
+@follows("in_place/journal: name its folder with --journal")
+def test_a_journal_is_found_by_its_folder(case: Case, world: World) -> None:
+    """The deleting run had it elsewhere."""
+    case.works("convert", URL, "--delete-source", "--journal", case.folder / "journal")
+    (case.folder / "empty").mkdir()
+    case.fails("restore", URL, "--journal", case.folder / "empty", code=3)
+    case.works("restore", URL, "--journal", case.folder / "journal")
+    assert world.of_type("segment")
+
+
+@follows("provenance/chain: put back a copy of it, or name another folder with --journal")
+def test_a_damaged_journal_is_put_back_from_a_copy(case: Case, world: World) -> None:
+    """Or another folder is named."""
+    journal = case.folder / "journal"
+    case.works("convert", URL, "--delete-source", "--journal", journal)
+    backup: Path = next(journal.rglob("backup.jsonl"))
+    copy = backup.read_bytes()
+    backup.write_bytes(copy.replace(b"cat", b"cow", 1))
+    case.fails("restore", URL, "--journal", journal, code=5)
+    backup.write_bytes(copy)
+    case.works("restore", URL, "--journal", journal)
+
+
+@follows("dataloop/service/recipe: give it one on the platform, or leave --add-labels out")
+def test_labels_are_added_to_a_recipe_that_is_there(
+    case: Case, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dataset without one is converted without --add-labels."""
+    from polymask.dataloop.service.client import Client
+
+    journal = ("--journal", case.folder / "journal")
+    with monkeypatch.context() as without:
+        without.setattr(Client, "ontologies", lambda *_: [])
+        case.fails("convert", URL, "--add-labels", *journal)
+        case.works("convert", URL, *journal)
+    case.works("convert", URL, "--add-labels", *journal)
+
+
+@follows("dataloop/jobs/download: rename one on the platform")
+def test_of_items_of_one_name_one_is_renamed(
+    case: Case, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listing that has two; when it has not, it is downloaded."""
+    from polymask.dataloop.source import DataloopSource
+
+    items = DataloopSource.items
+
+    def doubled(source: DataloopSource) -> Iterator[object]:
+        from dataclasses import replace
+
+        for item in items(source):
+            yield from (item, replace(item))
+
+    with monkeypatch.context() as twice:
+        twice.setattr(DataloopSource, "items", doubled)
+        case.fails("convert", URL, case.out)
+    case.works("convert", URL, case.out)
