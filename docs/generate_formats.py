@@ -40,6 +40,8 @@ FENCES = {
 FOLDERS = {
     "yolo": "yolo",
     "voc": "voc",
+    "camvid": "camvid",
+    "masks": "masks",
     "supervisely": "supervisely",
     "dataloop": "dataloop/json",
     "scale": "scale",

@@ -10,7 +10,7 @@ from polymask.errors import InputError, unknown
 from polymask.flag import check_values, option
 from polymask.formats import FORMATS, Annotations, ReadOptions, annotations_at
 from polymask.formats.reading.choice import PREDICTIONS, Choice
-from polymask.labels.as_label_map import Labels, as_label_map, is_path
+from polymask.labels.as_label_map import Labels, as_label_map, as_mask_table, is_path
 from polymask.labels.label_map import LabelMap, unknown_label
 from polymask.ledger import Ledger
 from polymask.limits import LIMITS, Limits
@@ -185,6 +185,7 @@ class ReadingOptions(Limits):
             boxes=self.boxes,
             choice=self.choice,
             annotator=self.annotator,
+            labels=as_mask_table(self.labels) if self.labels is not None else None,
         )
 
     @property

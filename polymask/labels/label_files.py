@@ -1,9 +1,9 @@
-"""Label files, told apart by content: four kinds of text → rows, which a label map is made of.
+"""Label files, told apart by content: kinds of text → rows, which a label map is made of.
 
 Plain names, one a line (labelme's `labels.txt`, with `__ignore__` and `_background_`;
 `car -> vehicle` paints one label as another); CVAT's `labelmap.txt`
-(`name:r,g,b:parts:actions`); `id2label.json` or `label2id.json`; and polymask's own
-`labels.json`.
+(`name:r,g,b:parts:actions`); the tables that lie beside masks (`color_tables`); `id2label.json` or
+`label2id.json`; and polymask's own `labels.json`.
 """
 
 import json
@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from polymask.errors import LabelError
+from polymask.labels.color_tables import Color, TableRow, table_rows
 
 Lines = Sequence[tuple[int, str]]
 UNLABELED = ("unlabeled", 0)  # what Cityscapes calls the background
-Color = tuple[int, int, int]
 LONGEST_ID = 9  # digits, and no more than a message can show
 
 
@@ -39,7 +39,7 @@ class LabelRows:
 
 
 def parse(text: str) -> LabelRows:
-    r"""The rows in the text of any of the four kinds of label file; raises `LabelError`.
+    r"""The rows in the text of any kind of label file; raises `LabelError`.
 
     >>> parse('{"1": "cat", "2": "dog"}').values
     {'cat': 1, 'dog': 2}
@@ -47,6 +47,8 @@ def parse(text: str) -> LabelRows:
     stripped = text.lstrip()
     if stripped.startswith(("{", "[")):
         return _parse_json(stripped)
+    if (rows := table_rows(text)) is not None:
+        return _of_table(rows)
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
     if stripped.startswith("# label:color_rgb"):
         return _parse_labelmap(lines)
@@ -54,6 +56,17 @@ def parse(text: str) -> LabelRows:
     if lines and all(line.count(":") == 3 or line.startswith("#") for _, line in lines):
         return _parse_labelmap(lines)
     return _parse_names(lines)
+
+
+def _of_table(rows: Sequence[TableRow]) -> LabelRows:
+    """Numbered by the table's values, or in the order of its colors."""
+    return LabelRows(
+        names=[row.painted_as for row in rows],
+        values={row.painted_as: row.value for row in rows if row.value is not None},
+        colors={row.painted_as: row.color for row in rows if row.color is not None},
+        aliases={row.name: row.painted_as for row in rows if row.name != row.painted_as},
+        advice="number its labels from 1",
+    )
 
 
 def _parse_names(lines: Lines) -> LabelRows:

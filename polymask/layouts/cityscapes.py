@@ -235,10 +235,12 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     """The labelIds of all splits and cities; without labels.json, by Cityscapes' own table."""
     if not (folder / "gtFine").is_dir():
         return None
+    listed = masks_below(folder, "gtFine", ending="_gtFine_labelIds.png")
+    if not listed:  # of other ids alone, which the format `masks` reads
+        return None
     label_map = stored_labels(folder) or _official_map()
     official = is_official(label_map) or _says_official(folder, label_map)
     table = table_of(label_map, official=official)
-    listed = masks_below(folder, "gtFine", ending="_gtFine_labelIds.png")
     return MaskFolder(
         layout="cityscapes",
         label_map=label_map,
