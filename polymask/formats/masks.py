@@ -26,6 +26,7 @@ from polymask.storage.source_files import File
 MANY = True
 ROBOFLOW = "_classes.csv"
 _MASK = "_mask"
+_IDS = ("Ids", "ids")
 _FOLDERS = ("masks",)  # part of no image's name
 _WITH_INSTANCES = {name for rows in (KNOWN, IDD_ROWS) for name, row in rows.items() if row.instances}
 MOST_INSTANCES = 1000  # of a label in one image: ids below are no instance's
@@ -104,7 +105,9 @@ class _Tables:
 
     def __call__(self, name: str) -> MaskTable:
         told = id_mask(PurePosixPath(name).name)
-        return self.beside.of(name) if told is None else _of_kind(told.kind)
+        if told is None:
+            return self.beside.of(name)
+        return (told.kind in _IDS and self.beside.ours(name)) or _of_kind(told.kind)
 
 
 @cache

@@ -143,6 +143,8 @@ def _from_pairs(pairs: Sequence[tuple[str, int]]) -> LabelRows:
     for name, value in sorted(pairs, key=lambda pair: pair[1]):
         if (name, value) == UNLABELED:
             aliases[name] = "background"
+        elif name == UNLABELED[0] and 0 in first:  # as IDD has it, whose 0 is road
+            aliases[name] = first[value] = "background"
         elif first.setdefault(value, name) != name:
             aliases[name] = first[value]
     values = {name: value for value, name in first.items()}

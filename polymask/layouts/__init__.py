@@ -37,6 +37,7 @@ LAYOUTS = {
     "binary": "masks/<name>/<label>.png: one mask a label, 0 and 255; masks may overlap",
     "voc": "PASCAL VOC: palette PNGs, ImageSets, labelmap.txt",
     "cityscapes": "gtFine/<split>/<city>: labelIds, labelTrainIds, instanceIds and color",
+    "idd": "gtFine/<split>/<drive>: labelids, labellevel3Ids, labelcsIds and instanceids",
     "camvid": "<split>annot/<name>.png in colors, and the class table",
     "ade20k": "annotations/<split>/<name>.png, and objectInfo.txt",
     "mmseg": "ann_dir/<split>/<name>.png, and METAINFO for the config",

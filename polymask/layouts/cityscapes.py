@@ -78,7 +78,7 @@ FACTS = Facts(
         "1,000 instances of a label in one image.",
         "The city is the image's folder, else what is before `_<number>_<number>` in its name, else `all`.",
         "`license plate`, which Cityscapes does not paint, is unlabeled.",
-        "IDD's label table is not built in: its labels use the label map's values.",
+        "IDD's labels use the label map's values here: `--to idd` has its own ids and Cityscapes'.",
     ),
     read_back="labelIds, turned back into the label map's values; without labels.json, by Cityscapes' table. "
     "Under that table void comes back as background.",

@@ -34,10 +34,11 @@ from polymask.labels.mask_table import VOC_NAMES, Categories, MaskTable
 from polymask.model import Frame, ImageRecord, Instance, Runs
 from polymask.storage.source_files import File, Place
 
+ID2LABEL = "id2label.json"
 # labels.json is ours, and says more than what lies beside it
 TABLES = (
     "labels.json", "labelmap.txt", "label_colors.txt", "class_dict.csv", "_classes.csv", "class_names.txt",
-    "id2label.json",
+    ID2LABEL,
 )  # fmt: skip
 
 
@@ -55,6 +56,16 @@ class Tables:
             if (table := self._in(str(folder))) is not None:
                 return table
         return self.otherwise
+
+    def ours(self, mask: str) -> MaskTable | None:
+        """What polymask, which leaves `labels.json` too, says of the values that its mask of ids holds."""
+        for folder in (*PurePosixPath(mask).parents, *self._above()):
+            values = self.place.find(str(PurePosixPath(folder) / ID2LABEL))
+            if values and self.place.find(str(PurePosixPath(folder) / TABLES[0])):
+                key = f"{folder}/{ID2LABEL}"
+                self._read.setdefault(key, table_in(values))
+                return self._read[key]
+        return None
 
     def _above(self) -> Iterator[str]:
         """The folder above the source, if the source is a folder, as `SegmentationClass` may be."""
