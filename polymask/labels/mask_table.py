@@ -82,6 +82,11 @@ class MaskTable:
             named.insert(0, (BACKGROUND, next(n for n in range(VOID_8, 0, -1) if n not in values)))
         return cls(values, {}, tuple(named))
 
+    def with_values(self, other: "MaskTable") -> "MaskTable":
+        """The same colors and labels with another's values; what is void by value stays so."""
+        void = {value: name for value, name in self.values.items() if name == VOID}
+        return replace(self, values=void | dict(other.values))
+
     @classmethod
     def unnamed(cls, labels: "MaskTable | None" = None) -> "MaskTable":
         """What is known of masks that no table names: VOC's colors have VOC's names, others `labels`'s."""

@@ -39,6 +39,7 @@ LAYOUTS = {
     "cityscapes": "gtFine/<split>/<city>: labelIds, labelTrainIds, instanceIds and color",
     "idd": "gtFine/<split>/<drive>: labelids, labellevel3Ids, labelcsIds and instanceids",
     "camvid": "<split>annot/<name>.png in colors, and the class table",
+    "segnet": "<split>annot/<name>.png in gray, classes from 0, as SegNet's CamVid",
     "ade20k": "annotations/<split>/<name>.png, and objectInfo.txt",
     "mmseg": "ann_dir/<split>/<name>.png, and METAINFO for the config",
     "yolo-semantic": "masks/<split>/<name>.png, and the data set's YAML",

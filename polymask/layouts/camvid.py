@@ -110,11 +110,16 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
         [("name", "r", "g", "b"), *((name, *color) for name, _, color in table)]
     )
     yield "class_dict.csv", sheet.getvalue().encode()
-    pairs: dict[str, list[str]] = {split: [] for split in options.all_splits}
-    for one in drawn:
-        split = options.split_of(one.name)
-        pairs.setdefault(split, []).append(f"{split}/{one.name} {one.mask}")
-    for split, of_split in pairs.items():
+    yield from pairs(drawn, options)
+
+
+def pairs(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
+    """Each split's pairs of picture and mask."""
+    listed: dict[str, list[str]] = {split: [] for split in options.all_splits}
+    for image in drawn:
+        split = options.split_of(image.name)
+        listed.setdefault(split, []).append(f"{split}/{image.name} {image.mask}")
+    for split, of_split in listed.items():
         yield f"{split}.txt", lines(of_split)
 
 

@@ -305,6 +305,36 @@ def test_an_id_that_cityscapes_does_not_have_is_refused(tmp_path: Path) -> None:
         open_annotations(tmp_path / "in")
 
 
+# --- what polymask wrote
+
+VALUED = ["index", "voc", "cityscapes", "idd", "camvid", "ade20k", "segnet", "mmseg", "yolo-semantic"]
+
+
+@pytest.mark.parametrize("ids", ["contiguous", "source"])
+@pytest.mark.parametrize("layout", VALUED)
+def test_every_layout_of_index_masks_is_read_again(layout: str, ids: str, tmp_path: Path) -> None:
+    """Whatever values or colors it writes: the same pixels by label, and void where it was."""
+    source = FIXTURES / "shapes/instances.json"
+    convert(source, tmp_path / "index", ids=ids, overlap="void")
+    convert(source, tmp_path / "out", ids=ids, overlap="void", to=layout)
+    convert(tmp_path / "out", tmp_path / "again", ids=ids, from_="camvid" if layout == "camvid" else "masks")
+    assert compare(tmp_path / "index", tmp_path / "again").mean_iou == 1
+    counted = [stats(tmp_path / folder).to_dict() for folder in ("out", "again")]
+    assert counted[0] | {"per_image": []} == counted[1] | {"per_image": []}
+
+
+@pytest.mark.parametrize("layout", ["binary", "dataloop"])
+def test_masks_of_a_label_each_are_refused(layout: str, tmp_path: Path) -> None:
+    """255 is the label there, no void."""
+    convert(FIXTURES / "shapes/instances.json", tmp_path / "out", to=layout)
+    if layout == "binary":
+        with pytest.raises(FormatError, match="one for each label"):
+            open_annotations(tmp_path / "out", format="masks")
+    else:
+        with pytest.raises(FormatError):
+            open_annotations(tmp_path / "out", format="masks")
+
+
 # --- tables
 
 

@@ -92,6 +92,7 @@ def test_voc_has_its_lists(coco_file, tmp_path):
         ("yolo-semantic", "masks/val"),
         ("ade20k", "annotations/validation"),
         ("camvid", "valannot"),
+        ("segnet", "valannot"),
         ("cityscapes", "gtFine/val/all"),
         ("idd", "gtFine/val/all"),
     ],

@@ -18,6 +18,7 @@ MASKS = {
     "voc": "SegmentationClass/a.png",
     "cityscapes": "gtFine/train/all/a_gtFine_labelIds.png",
     "idd": "gtFine/train/all/a_gtFine_labelids.png",
+    "segnet": "trainannot/a.png",
     "ade20k": "annotations/training/a.png",
     "mmseg": "ann_dir/train/a.png",
     "yolo-semantic": "masks/train/a.png",

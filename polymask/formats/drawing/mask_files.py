@@ -34,11 +34,11 @@ from polymask.labels.mask_table import VOC_NAMES, Categories, MaskTable
 from polymask.model import Frame, ImageRecord, Instance, Runs
 from polymask.storage.source_files import File, Place
 
-ID2LABEL = "id2label.json"
+OURS, VALUES = "labels.json", "id2label.json"
 # labels.json is ours, and says more than what lies beside it
 TABLES = (
-    "labels.json", "labelmap.txt", "label_colors.txt", "class_dict.csv", "_classes.csv", "class_names.txt",
-    ID2LABEL,
+    OURS, "labelmap.txt", "label_colors.txt", "class_dict.csv", "_classes.csv", "class_names.txt",
+    VALUES,
 )  # fmt: skip
 
 
@@ -58,13 +58,10 @@ class Tables:
         return self.otherwise
 
     def ours(self, mask: str) -> MaskTable | None:
-        """What polymask, which leaves `labels.json` too, says of the values that its mask of ids holds."""
+        """The table of a mask that polymask laid out; None where it has not."""
         for folder in (*PurePosixPath(mask).parents, *self._above()):
-            values = self.place.find(str(PurePosixPath(folder) / ID2LABEL))
-            if values and self.place.find(str(PurePosixPath(folder) / TABLES[0])):
-                key = f"{folder}/{ID2LABEL}"
-                self._read.setdefault(key, table_in(values))
-                return self._read[key]
+            if self.place.find(str(PurePosixPath(folder) / OURS)) and self._values_in(str(folder)):
+                return self._in(str(folder))
         return None
 
     def _above(self) -> Iterator[str]:
@@ -76,8 +73,32 @@ class Tables:
         if folder not in self._read:
             beside = (self.place.find(str(PurePosixPath(folder) / name)) for name in TABLES)
             file = next((file for file in beside if file), None)
-            self._read[folder] = table_in(file) if file else None
+            table = table_in(file) if file else None
+            if (
+                table
+                and file
+                and PurePosixPath(file.name).name == OURS
+                and (values := self._values_in(folder))
+            ):
+                _refuse_masks_of_a_label(self.place, folder)
+                table = table.with_values(table_in(values))
+            self._read[folder] = table
         return self._read[folder]
+
+    def _values_in(self, folder: str) -> File | None:
+        """What names the values of a layout's masks, where they may be others than the label map's."""
+        return self.place.find(str(PurePosixPath(folder) / VALUES))
+
+
+def _refuse_masks_of_a_label(place: Place, folder: str) -> None:
+    """Raise `FormatError` where polymask laid out a mask for each label: 255 is no void there."""
+    manifest = place.find(str(PurePosixPath(folder) / "manifest.jsonl"))
+    if manifest and b'"labels":' in manifest.read().partition(b"\n")[0]:
+        raise FormatError(
+            "the masks beside it are one for each label, which the formats of masks do not read",
+            file=manifest.path,
+            advice="convert the annotations again, with `--to index`",
+        )
 
 
 def tables_of(place: Place, labels: MaskTable | None, *, unnamed: MaskTable) -> Tables:
