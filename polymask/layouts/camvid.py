@@ -153,8 +153,8 @@ def _decode(path: str, *, folder: Folder, label_map: LabelMap, values: Mapping[C
     if (strange := known[place] != codes).any():
         color = tuple(pixels[strange][0].tolist())
         raise FormatError(f"{strange.sum()} px have colors like {color}, not in {TABLE}", file=folder / path)
-    values: IndexMask = np.array([value for _, value in table], label_map.dtype)[place]
-    return values
+    index: IndexMask = np.array([value for _, value in table], label_map.dtype)[place]
+    return index
 
 
 def _code(pixels: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -1,5 +1,6 @@
 """CamVid as Cambridge, Kaggle, CVAT and SegNet have it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def segnet(root: Path) -> str:
 
 
 @pytest.mark.parametrize("make", [cambridge, kaggle, segnet])
-def test_each_of_camvids_forms_is_read(make, tmp_path: Path) -> None:
+def test_each_of_camvids_forms_is_read(make: Callable[[Path], str], tmp_path: Path) -> None:
     """A car of three pixels, a road of four, and the rest void, whoever packed them."""
     (tmp_path / "in").mkdir()
     name = make(tmp_path / "in")

@@ -245,10 +245,10 @@ IDS = drawn("11..", "1.22", "..22")
 
 
 def ids(values: dict[int, int], dtype: type = np.uint8) -> np.ndarray:
-    table = np.zeros(256, dtype)
+    table: np.ndarray = np.zeros(256, dtype)
     for old, new in values.items():
         table[old] = new
-    return table[IDS]
+    return np.asarray(table[IDS])
 
 
 @pytest.mark.parametrize(

@@ -52,20 +52,21 @@ class Tables:
 
     def of(self, mask: str) -> MaskTable:
         """The table of a mask; raises `FormatError` for a damaged one."""
-        for folder in (*PurePosixPath(mask).parents, *self._above()):
-            if (table := self._in(str(folder))) is not None:
+        for folder in self._folders(mask):
+            if (table := self._in(folder)) is not None:
                 return table
         return self.otherwise
 
     def ours(self, mask: str) -> MaskTable | None:
         """The table of a mask that polymask laid out; None where it has not."""
-        for folder in (*PurePosixPath(mask).parents, *self._above()):
-            if self.place.find(str(PurePosixPath(folder) / OURS)) and self._values_in(str(folder)):
-                return self._in(str(folder))
+        for folder in self._folders(mask):
+            if self.place.find(str(PurePosixPath(folder) / OURS)) and self._values_in(folder):
+                return self._in(folder)
         return None
 
-    def _above(self) -> Iterator[str]:
-        """The folder above the source, if the source is a folder, as `SegmentationClass` may be."""
+    def _folders(self, mask: str) -> Iterator[str]:
+        """A mask's folder, those above it, and the one above the source, as `SegmentationClass` may be it."""
+        yield from map(str, PurePosixPath(mask).parents)
         if not self.place.zip:
             yield ".."
 
