@@ -25,6 +25,9 @@ a dot are passed over, and links to folders are not followed.
 All files are checked before anything is written, and each is parsed again when its turn comes, so
 memory holds one image at a time. Pictures are opened only by formats that do not tell their size, and
 only their headers are read.
+
+What to ask of Appen, Fritz AI, Anolytics and others whose exports nothing describes is on
+[a page of its own](other-tools.md).
 """
 FENCES = {
     ".json": "json",
