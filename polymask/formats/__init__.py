@@ -46,7 +46,7 @@ FORMATS = {
     "rectlabel": "RectLabel XML: polygons, cubic Bézier outlines, pixels; a file an image",
     "bsds": "Berkeley segmentation data: .seg and .mat; each segment its number",
     "waymo": "Waymo Open Dataset v2: camera segmentation in Parquet; needs the extra `waymo`",
-    "geojson": "GeoJSON in pixels (QuPath): polygons with holes by classification; needs the pictures",
+    "geojson": "GeoJSON in pixels (QuPath); maps (shapefile, GeoPackage; extra `gis`); needs the pictures",
     "mapillary": "Mapillary Vistas 2.0 polygon JSON; a file an image",
     "bdd100k": "BDD100K and Scalabel: poly2d outlines with Bézier sides, runs",
     "darwin": "V7 Darwin JSON 2.0 and 1.0: polygons, ellipses, raster layers; a file an image",
@@ -220,7 +220,8 @@ def _looks_like(content: Content, format: str | None) -> str:
 # a folder holds pictures and other things too: annotations are looked for in this order
 _SUFFIXES = (
     ".json", ".ndjson", ".jsonl", ".geojson", ".xml", ".yaml", ".yml", ".txt", ".csv", ".seg", ".mat",
-    ".parquet", ".roi", ".zip", ".dcm", ".png",
+    ".parquet", ".roi", ".zip", ".dcm", ".shp", ".gpkg",
+    ".png",
 )  # fmt: skip
 _MOST_LOOKED_AT = 64
 

@@ -53,7 +53,7 @@ class ReadingOptions(Limits):
         metavar="FILE",
     )
     label_attribute: str | None = option(
-        "The region attribute that tells the label, in VIA files.",
+        "The attribute that tells the label, in VIA files and maps.",
         "read",
         default=None,
         metavar="NAME",
