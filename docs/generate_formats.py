@@ -45,6 +45,7 @@ FOLDERS = {
     "voc": "voc",
     "camvid": "camvid",
     "masks": "masks",
+    "segmentsai": "segmentsai",
     "supervisely": "supervisely",
     "dataloop": "dataloop/json",
     "scale": "scale",

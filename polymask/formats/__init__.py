@@ -43,6 +43,7 @@ FORMATS = {
     "masks": "existing masks with a table of values or colors: palette, gray, RGB, Roboflow, Cityscapes, IDD",
     "scale": "Scale: polygon tasks, segmentation tasks (PNG and legend), Nucleus lines",
     "playment": "Playment: polygons as shares of the picture, raster masks with a legend",
+    "segmentsai": "Segments.ai releases: bitmaps of object ids, polygons",
     "rectlabel": "RectLabel XML: polygons, cubic Bézier outlines, pixels; a file an image",
     "bsds": "Berkeley segmentation data: .seg and .mat; each segment its number",
     "waymo": "Waymo Open Dataset v2: camera segmentation in Parquet; needs the extra `waymo`",

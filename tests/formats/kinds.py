@@ -457,6 +457,29 @@ def roboflow(path: Path, images: Images) -> Path:
     return path
 
 
+SEGMENTS: dict[str, Any] = {
+    "polygon": {"type": "polygon", "points": RING},
+    "box": {"type": "bbox", "points": [[1, 1], [5, 4]]},
+    "line": {"type": "polyline", "points": RING},
+    "no such category": {"type": "polygon", "points": RING, "category_id": 9},
+    "letters": {"type": "polygon", "points": "x"},
+}
+
+
+def segments(path: Path, images: Images) -> Path:
+    """Polygons; another label set beside, which has an object too."""
+    samples = []
+    for image, kinds in enumerate(images):
+        picture(path / name(image))
+        rows = [{"id": at, "category_id": 1} | SEGMENTS[kind] for at, kind in enumerate(kinds, 1)]
+        sets = {"ground-truth": rows, "model": [{"id": 1, "category_id": 1}]}
+        labels = {key: {"attributes": {"annotations": value}} for key, value in sets.items()}
+        samples.append({"name": name(image), "labels": labels})
+    categories = [{"name": "cat", "id": 1}]
+    dataset = {"task_attributes": {"categories": categories}, "samples": samples}
+    return written(path / "release.json", {"dataset": dataset})
+
+
 def id_masks(path: Path, images: Images) -> Path:
     """As cityscapesScripts make them: 26 is a car, 7 a road; 26002 the third car."""
     for image, kinds in enumerate(images):
@@ -583,6 +606,18 @@ SCENES = SERVICES | {
     ),
     "camvid": Scene("camvid", {"label": "once", "another": "once", "void": "once"}, camvid),
     "masks": Scene("masks", {"label": "once", "another": "once", "background": ""}, roboflow),
+    "segmentsai": Scene(
+        "segmentsai",
+        outcomes(
+            SEGMENTS,
+            box=("box", "painted"),
+            line="unsupported",
+            no_such_category="invalid",
+            letters="invalid",
+        ),
+        segments,
+        besides="annotator",
+    ),
     "masks of scripts": Scene("masks", {"car": "painted", "group": "once", "road": "once"}, id_masks),
     "via": Scene(
         "via", outcomes(VIA, polyline="unsupported", point="unsupported", no_such_shape="invalid"), via

@@ -30,6 +30,7 @@ SCENES = {
     "camvid": "camvid",
     "camvid-kaggle": "camvid",
     "masks": "masks",
+    "segmentsai": "segmentsai",
     "coco-stuff": "coco",
     "coco-panoptic": "coco-panoptic",
     "rectlabel": "coco",

@@ -348,6 +348,7 @@ _FILES = {
     "voc": ("voc/SegmentationClass/boat.png", "voc-rgb/SegmentationClass/boat.png"),
     "camvid": ("camvid/defaultannot/boat.png", "camvid/defaultannot/empty.png"),
     "masks": ("masks/train/boat_mask.png", "voc/SegmentationClass/boat.png"),
+    "segmentsai": ("segmentsai/release.json",),
     "scale": ("scale/tasks.json", "scale-segments/tasks.json", "scale-nucleus/annotations.jsonl"),
     "playment": ("playment/jobs.json", "playment-raster/job.json"),
     "rectlabel": ("rectlabel-xml/boat.xml",),
@@ -371,6 +372,7 @@ _BESIDE = {
     "labelme-xml": ["labelme-xml/boat_mask_0.png"],
     "scale": ["scale-segments/indexed.png"],
     "playment": ["playment-raster/mask.png"],
+    "segmentsai": ["segmentsai/boat_label_ground-truth.png"],
     "camvid": ["camvid/label_colors.txt"],
     "masks": ["masks/train/_classes.csv"],
 }
