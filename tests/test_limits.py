@@ -18,7 +18,7 @@ from tests.support.formats import FIXTURES
 Write = Callable[..., Path]
 SERVICES = (
     "scale", "playment", "geojson", "mapillary", "bdd100k", "darwin", "encord", "isat", "imagej/boat.zip",
-    "dicom", "labelme-xml", "via-csv", "voc", "camvid", "masks", "segmentsai",
+    "dicom", "labelme-xml", "via-csv",
 )  # fmt: skip
 PLACES = {
     "max_pixels": r"\$\.images\[0\]: 6 × 8 px",

@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from polymask import FormatError, LabelError, LabelMap, compare, convert, encode_png, stats
+from polymask import (
+    FormatError,
+    LabelError,
+    LabelMap,
+    LimitError,
+    Limits,
+    compare,
+    convert,
+    encode_png,
+    stats,
+)
 from polymask.formats import ReadOptions, open_annotations
 from polymask.labels.as_label_map import as_mask_table
 from polymask.labels.mask_table import BORDER, SEGNET, MaskTable
@@ -188,6 +198,16 @@ def test_a_folder_of_gray_masks_says_how_to_name_the_format(tmp_path: Path, poly
         "convert", tmp_path / "in", tmp_path / "out", "--from", "masks", "--labels", labels
     )
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("folder", ["voc", "camvid", "masks", "segmentsai"])
+@pytest.mark.parametrize("limit", ["max_pixels", "max_bytes", "max_instances", "max_labels"])
+def test_limits_are_kept(limit: str, folder: str) -> None:
+    """Each names its flag; with the limit at what is there, nothing is refused."""
+    there = {"max_pixels": 96, "max_bytes": 2000, "max_instances": 3, "max_labels": 3}[limit]
+    open_annotations(FIXTURES / folder, options=ReadOptions(limits=Limits(**{limit: there})))
+    with pytest.raises(LimitError, match=f"--{limit.replace('_', '-')}"):
+        open_annotations(FIXTURES / folder, options=ReadOptions(limits=Limits(**{limit: 1})))
 
 
 # --- VOC's objects
