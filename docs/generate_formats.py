@@ -26,6 +26,9 @@ a dot are passed over, and links to folders are not followed.
 All files are checked before anything is written, and each is parsed again when its turn comes, so
 memory holds one image at a time. Pictures are opened only by formats that do not tell their size, and
 only their headers are read.
+
+What to ask of Appen, Fritz AI, Anolytics and others whose exports nothing describes is on
+[a page of its own](other-tools.md).
 """
 FENCES = {
     ".json": "json",
@@ -41,6 +44,9 @@ FENCES = {
 FOLDERS = {
     "yolo": "yolo",
     "voc": "voc",
+    "camvid": "camvid",
+    "masks": "masks",
+    "segmentsai": "segmentsai",
     "supervisely": "supervisely",
     "dataloop": "dataloop/json",
     "scale": "scale",

@@ -1,6 +1,6 @@
 """Sets of masks, whoever made them: folders of any layout, bare PNGs, or annotations painted on the fly."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.errors import FormatError, InputError, LabelError, LimitError, NotFound
-from polymask.formats import Annotations
+from polymask.formats import Annotations, camvid
 from polymask.formats.options import ReadingOptions
+from polymask.formats.reading.content import Content
 from polymask.formats.reading.needed_pictures import require_pictures
 from polymask.formats.selection import chosen_annotations_at, refuse_no_image
 from polymask.labels.as_label_map import Labels
+from polymask.labels.id_masks import id_mask
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, from_categories, unknown_label
 from polymask.layouts import LAYOUTS, layout_named, stem
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, masks_below, png_folder
@@ -27,7 +29,10 @@ from polymask.storage.manifest import MANIFEST, read_manifest
 from polymask.storage.remote.urls import Location, listed_once, located
 from polymask.storage.roots.object_store import open_root
 from polymask.storage.safe_names import safe_path
-from polymask.storage.source_files import Tree
+from polymask.storage.source_files import Place, Tree
+
+CLASSES = "SegmentationClass"
+EXPLAINED = ("label_colors.txt", "class_dict.csv", "_classes.csv")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +175,8 @@ def open_mask_folder(folder: Folder) -> MaskFolder | None:
 def _bare(folder: Folder) -> MaskFolder | None:
     """A folder of gray or palette PNGs and nothing that explains them; pictures are no masks."""
     masks = masks_below(folder, ".")
+    if any(map(_is_explained, folder.tree.below())) or _is_camvid(folder, masks.values()):
+        return None  # the formats of masks with a table read them
     try:
         for first in list(masks.values())[:1]:
             folder.mask(first)
@@ -178,6 +185,20 @@ def _bare(folder: Folder) -> MaskFolder | None:
     except InputError:
         return None
     return png_folder(folder, "png", masks)
+
+
+def _is_explained(name: str) -> bool:
+    """Whether a file tells what the masks of a folder mean, or which of them are masks of labels."""
+    path = PurePosixPath(name)
+    return path.name in EXPLAINED or CLASSES in path.parts or id_mask(name) is not None
+
+
+def _is_camvid(folder: Folder, masks: Iterable[str]) -> bool:
+    """Whether a list of pairs says that the masks are SegNet's CamVid."""
+    split = next((part for path in masks for part in PurePosixPath(path).parts if part.endswith("annot")), "")
+    lists = [name for name in folder.tree.below() if name.endswith(f"{split.removesuffix('annot')}.txt")]
+    place = Place(folder.path, folder.limits, tree=folder.tree)
+    return bool(split) and any(camvid.sniff(Content(place.file(name))) for name in lists[:1])
 
 
 def _of_folder(folder: Folder, masks: MaskFolder, labels: LabelMap | None) -> MaskSet:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol, cast
 
 from polymask.codecs.picture_files import NamedPictures
@@ -16,6 +16,7 @@ from polymask.errors import FormatError, InputError, NotFound, unknown
 from polymask.formats.reading.choice import Choice, different
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
+from polymask.labels.mask_table import MaskTable
 from polymask.ledger import Ledger
 from polymask.limits import Limits
 from polymask.model import Finding, ImageRecord, Skipped
@@ -37,13 +38,16 @@ FORMATS = {
     "datumaro": "Datumaro JSON: polygons, masks, ellipses; z order",
     "labelbox": "Labelbox NDJSON export (v2): polygons",
     "sa1b": "SA-1B (Segment Anything) JSON: runs without labels; a file an image",
-    "voc": "existing palette, gray or RGB masks, to be laid out again",
+    "voc": "PASCAL VOC masks: SegmentationClass, objects of SegmentationObject, labelmap.txt",
+    "camvid": "CamVid masks: in the colors of label_colors.txt or class_dict.csv, or SegNet's values",
+    "masks": "existing masks with a table of values or colors: palette, gray, RGB, Roboflow, Cityscapes, IDD",
     "scale": "Scale: polygon tasks, segmentation tasks (PNG and legend), Nucleus lines",
     "playment": "Playment: polygons as shares of the picture, raster masks with a legend",
+    "segmentsai": "Segments.ai releases: bitmaps of object ids, polygons",
     "rectlabel": "RectLabel XML: polygons, cubic Bézier outlines, pixels; a file an image",
     "bsds": "Berkeley segmentation data: .seg and .mat; each segment its number",
     "waymo": "Waymo Open Dataset v2: camera segmentation in Parquet; needs the extra `waymo`",
-    "geojson": "GeoJSON in pixels (QuPath): polygons with holes by classification; needs the pictures",
+    "geojson": "GeoJSON in pixels (QuPath); maps (shapefile, GeoPackage; extra `gis`); needs the pictures",
     "mapillary": "Mapillary Vistas 2.0 polygon JSON; a file an image",
     "bdd100k": "BDD100K and Scalabel: poly2d outlines with Bézier sides, runs",
     "darwin": "V7 Darwin JSON 2.0 and 1.0: polygons, ellipses, raster layers; a file an image",
@@ -65,7 +69,7 @@ class ReadOptions:
     that of `label_attribute`, and `default_label` where there is none, for formats that have
     no field for it; `annotator` is whose drawing is read, where several people drew one image. With
     `boxes`, boxes that have no segmentation are painted as rectangles. `choice` is which of a
-    dataset's annotations are taken.
+    dataset's annotations are taken. `labels` says what the pixels of masks mean that have no table.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -76,6 +80,7 @@ class ReadOptions:
     boxes: bool = False
     choice: Choice = field(default_factory=Choice)
     annotator: str | None = None
+    labels: MaskTable | None = None
 
     @classmethod
     def of(cls, *, images: str | Location | None, limits: Limits | None) -> "ReadOptions":
@@ -216,7 +221,8 @@ def _looks_like(content: Content, format: str | None) -> str:
 # a folder holds pictures and other things too: annotations are looked for in this order
 _SUFFIXES = (
     ".json", ".ndjson", ".jsonl", ".geojson", ".xml", ".yaml", ".yml", ".txt", ".csv", ".seg", ".mat",
-    ".parquet", ".roi", ".zip", ".dcm", ".png",
+    ".parquet", ".roi", ".zip", ".dcm", ".shp", ".gpkg",
+    ".png",
 )  # fmt: skip
 _MOST_LOOKED_AT = 64
 
@@ -241,6 +247,15 @@ def sniffed(content: Content) -> str | None:
     return next((name for name in FORMATS if module_named(name).sniff(content)), None)
 
 
+_OF_MASKS = "; --from masks, if its PNGs are masks"
+
+
+def _only_pngs(content: Content) -> bool:
+    """Whether nothing but PNGs might be annotations: photos, or masks that nothing tells from photos."""
+    candidates = {PurePosixPath(file.name).suffix.lower() for file in _candidates(content)}
+    return candidates == {".png"}
+
+
 def _sniffed(content: Content) -> Format:
     for _, one in zip(range(_MOST_LOOKED_AT), _candidates(content), strict=False):
         if name := sniffed(one):
@@ -257,7 +272,7 @@ def _sniffed(content: Content) -> Format:
     if content.path.is_dir():
         raise FormatError(
             f"{content.path} is a folder, and no file in it shows a format that polymask reads ({known})",
-            advice="name one with --from",
+            advice=f"name one with --from{_OF_MASKS if _only_pngs(content) else ''}",
         )
     raise FormatError(
         f"none of the formats polymask reads ({known})", file=content.path, advice="name one with --from"

@@ -9,7 +9,7 @@ from polymask.errors import unknown
 from polymask.flag import check_values, option
 from polymask.formats import FORMATS, ReadOptions
 from polymask.formats.reading.choice import PREDICTIONS, Choice
-from polymask.labels.as_label_map import Labels, as_label_map, is_path
+from polymask.labels.as_label_map import Labels, as_label_map, as_mask_table, is_path
 from polymask.labels.label_map import LabelMap
 from polymask.limits import LIMITS, Limits
 from polymask.storage.remote.urls import Location, Url, listed_once, located
@@ -48,7 +48,7 @@ class ReadingOptions(Limits):
         metavar="FILE",
     )
     label_attribute: str | None = option(
-        "The region attribute that tells the label, in VIA files.",
+        "The attribute that tells the label, in VIA files and maps.",
         "read",
         default=None,
         metavar="NAME",
@@ -180,6 +180,7 @@ class ReadingOptions(Limits):
             boxes=self.boxes,
             choice=self.choice,
             annotator=self.annotator,
+            labels=as_mask_table(self.labels) if self.labels is not None else None,
         )
 
     @property

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeGuard
 
 from polymask.errors import LabelError
-from polymask.labels.label_map import LabelMap
-from polymask.storage.remote.urls import Location, Url
+from polymask.labels.label_map import LabelMap, text_at
+from polymask.labels.mask_table import MaskTable
+from polymask.storage.remote.urls import Location, Url, located
 
 Labels = str | Location | LabelMap | Mapping[str, int] | Iterable[str]
 
@@ -28,6 +29,17 @@ def as_label_map(labels: Labels) -> LabelMap:
     if not all(isinstance(name, str) for name in names):
         raise LabelError(f"labels are a path, a LabelMap, names, or {{name: value}}, not {labels!r}")
     return LabelMap.from_names(names)
+
+
+def as_mask_table(labels: Labels) -> MaskTable:
+    """What labels say of masks that no table names; a file that is a table of colors says most."""
+    if not is_path(labels):
+        return MaskTable.of_label_map(as_label_map(labels))
+    path = located(labels)
+    try:
+        return MaskTable.of_text(text_at(path))
+    except LabelError as error:
+        raise error.within(file=path) from None
 
 
 def is_path(labels: object) -> TypeGuard[str | Location]:

@@ -3,7 +3,8 @@
 `CITYSCAPES` is that of cityscapesScripts: name, id, train id, color, and whether its instances are
 told apart. What has the train id 255 is ignored by training and scoring alike. `LANES` are names that
 some people's files have and the released scripts lack, with the ids that those files' tools give
-them; they are ignored too. `IDD` has names and ids only.
+them; they are ignored too. `IDD_ROWS` has IDD's ids at every level, and Cityscapes' for its labels;
+255 is what a level ignores. (`vehicle fallback` has the csId 355 there, which 8 bits do not hold: 255.)
 Source: the facts of cityscapesScripts, `helpers/labels.py`; of AutoNUE's public code,
 `helpers/anue_labels.py`.
 """
@@ -79,11 +80,61 @@ LANES: Mapping[str, CityscapesClass] = {
 }
 KNOWN: Mapping[str, CityscapesClass] = {**CITYSCAPES, **LANES}
 
-_IDD = (
-    "road, parking, drivable fallback, sidewalk, rail track, non-drivable fallback, person, animal, rider, "
-    "motorcycle, bicycle, autorickshaw, car, truck, bus, caravan, trailer, train, vehicle fallback, curb, "
-    "wall, fence, guard rail, billboard, traffic sign, traffic light, pole, polegroup, obs-str-bar-fallback, "
-    "building, bridge, tunnel, vegetation, sky, fallback background, unlabeled, ego vehicle, "
-    "rectification border, out of roi, license plate"
-)
-IDD: Mapping[str, int] = {name: number for number, name in enumerate(_IDD.split(", "))}
+
+class IddRow(NamedTuple):
+    """One class of IDD: its ids, coarser from level 3 to level 1, and Cityscapes' for it."""
+
+    id: int
+    cs_id: int
+    cs_train_id: int
+    level3_id: int
+    level2_id: int
+    level1_id: int
+    color: tuple[int, int, int]
+    instances: bool = False
+
+
+_I = IGNORED
+IDD_ROWS: Mapping[str, IddRow] = {
+    "road": IddRow(0, 7, 0, 0, 0, 0, (128, 64, 128)),
+    "parking": IddRow(1, 9, _I, 1, 1, 0, (250, 170, 160)),
+    "drivable fallback": IddRow(2, _I, _I, 1, 1, 0, (81, 0, 81)),
+    "sidewalk": IddRow(3, 8, 1, 2, 2, 1, (244, 35, 232)),
+    "rail track": IddRow(4, 10, _I, 3, 3, 1, (230, 150, 140)),
+    "non-drivable fallback": IddRow(5, _I, 9, 3, 3, 1, (152, 251, 152)),
+    "person": IddRow(6, 24, 11, 4, 4, 2, (220, 20, 60), instances=True),
+    "animal": IddRow(7, _I, _I, 4, 4, 2, (246, 198, 145), instances=True),
+    "rider": IddRow(8, 25, 12, 5, 5, 2, (255, 0, 0), instances=True),
+    "motorcycle": IddRow(9, 32, 17, 6, 6, 3, (0, 0, 230), instances=True),
+    "bicycle": IddRow(10, 33, 18, 7, 6, 3, (119, 11, 32), instances=True),
+    "autorickshaw": IddRow(11, _I, _I, 8, 7, 3, (255, 204, 54), instances=True),
+    "car": IddRow(12, 26, 13, 9, 7, 3, (0, 0, 142), instances=True),
+    "truck": IddRow(13, 27, 14, 10, 8, 3, (0, 0, 70), instances=True),
+    "bus": IddRow(14, 28, 15, 11, 8, 3, (0, 60, 100), instances=True),
+    "caravan": IddRow(15, 29, _I, 12, 8, 3, (0, 0, 90), instances=True),
+    "trailer": IddRow(16, 30, _I, 12, 8, 3, (0, 0, 110), instances=True),
+    "train": IddRow(17, 31, 16, 12, 8, 3, (0, 80, 100), instances=True),
+    "vehicle fallback": IddRow(18, _I, _I, 12, 8, 3, (136, 143, 153), instances=True),
+    "curb": IddRow(19, _I, _I, 13, 9, 4, (220, 190, 40)),
+    "wall": IddRow(20, 12, 3, 14, 9, 4, (102, 102, 156)),
+    "fence": IddRow(21, 13, 4, 15, 10, 4, (190, 153, 153)),
+    "guard rail": IddRow(22, 14, _I, 16, 10, 4, (180, 165, 180)),
+    "billboard": IddRow(23, _I, _I, 17, 11, 4, (174, 64, 67)),
+    "traffic sign": IddRow(24, 20, 7, 18, 11, 4, (220, 220, 0)),
+    "traffic light": IddRow(25, 19, 6, 19, 11, 4, (250, 170, 30)),
+    "pole": IddRow(26, 17, 5, 20, 12, 4, (153, 153, 153)),
+    "polegroup": IddRow(27, 18, _I, 20, 12, 4, (153, 153, 153)),
+    "obs-str-bar-fallback": IddRow(28, _I, _I, 21, 12, 4, (169, 187, 214)),
+    "building": IddRow(29, 11, 2, 22, 13, 5, (70, 70, 70)),
+    "bridge": IddRow(30, 15, _I, 23, 13, 5, (150, 100, 100)),
+    "tunnel": IddRow(31, 16, _I, 23, 13, 5, (150, 120, 90)),
+    "vegetation": IddRow(32, 21, 8, 24, 14, 5, (107, 142, 35)),
+    "sky": IddRow(33, 23, 10, 25, 15, 6, (70, 130, 180)),
+    "fallback background": IddRow(34, _I, _I, 25, 15, 6, (169, 187, 214)),
+    "unlabeled": IddRow(35, 0, _I, _I, _I, _I, (0, 0, 0)),
+    "ego vehicle": IddRow(36, 1, _I, _I, _I, _I, (0, 0, 0)),
+    "rectification border": IddRow(37, 2, _I, _I, _I, _I, (0, 0, 0)),
+    "out of roi": IddRow(38, 3, _I, _I, _I, _I, (0, 0, 0)),
+    "license plate": IddRow(39, _I, _I, _I, _I, _I, (0, 0, 142)),
+}
+IDD: Mapping[str, int] = {name: row.id for name, row in IDD_ROWS.items()}

@@ -1,10 +1,10 @@
-"""Label files, told apart by content: four kinds of text → rows, which a label map is made of.
+"""Label files, told apart by content: kinds of text → rows, which a label map is made of.
 
 Plain names, one a line (labelme's `labels.txt`, with `__ignore__` and `_background_`;
 `car -> vehicle` paints one label as another, and a name in double quotes, a JSON string, keeps its
 outer spaces: `"car " -> vehicle`); CVAT's `labelmap.txt`
-(`name:r,g,b:parts:actions`); `id2label.json` or `label2id.json`; and polymask's own
-`labels.json`.
+(`name:r,g,b:parts:actions`); the tables that lie beside masks (`color_tables`); `id2label.json` or
+`label2id.json`; and polymask's own `labels.json`.
 """
 
 import json
@@ -15,6 +15,7 @@ from typing import Any
 from unicodedata import normalize
 
 from polymask.errors import LabelError
+from polymask.labels.color_tables import TableRow, table_rows
 from polymask.validation import Color
 
 NumberedLines = Sequence[tuple[int, str]]
@@ -42,7 +43,7 @@ class LabelRows:
 
 
 def parse(text: str) -> LabelRows:
-    r"""The rows in the text of any of the four kinds of label file; raises `LabelError`.
+    r"""The rows in the text of any kind of label file; raises `LabelError`.
 
     >>> parse('{"1": "cat", "2": "dog"}').values
     {'cat': 1, 'dog': 2}
@@ -50,6 +51,8 @@ def parse(text: str) -> LabelRows:
     stripped = text.lstrip()
     if stripped.startswith(("{", "[")):
         return _parse_json(stripped)
+    if (rows := table_rows(text)) is not None:
+        return _of_table(rows)
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
     if stripped.startswith("# label:color_rgb"):
         return _parse_labelmap(lines)
@@ -57,6 +60,17 @@ def parse(text: str) -> LabelRows:
     if lines and all(line.count(":") == 3 or line.startswith("#") for _, line in lines):
         return _parse_labelmap(lines)
     return _parse_names(lines)
+
+
+def _of_table(rows: Sequence[TableRow]) -> LabelRows:
+    """Numbered by the table's values, or in the order of its colors."""
+    return LabelRows(
+        names=[row.painted_as for row in rows],
+        values={row.painted_as: row.value for row in rows if row.value is not None},
+        colors={row.painted_as: row.color for row in rows if row.color is not None},
+        aliases={row.name: row.painted_as for row in rows if row.name != row.painted_as},
+        advice="number its labels from 1",
+    )
 
 
 def _parse_names(lines: NumberedLines) -> LabelRows:
@@ -167,6 +181,8 @@ def _from_pairs(pairs: Sequence[tuple[str, int]]) -> LabelRows:
     for name, value in sorted(pairs, key=lambda pair: pair[1]):
         if (name, value) == UNLABELED:
             aliases[name] = "background"
+        elif name == UNLABELED[0] and 0 in first:  # as IDD has it, whose 0 is road
+            aliases[name] = first[value] = "background"
         elif first.setdefault(value, name) != name:
             aliases[name] = first[value]
     values = {name: value for value, name in first.items()}

@@ -182,18 +182,14 @@ class LabelMap:
 
     @classmethod
     def load(cls, path: str | Location) -> "LabelMap":
-        """Read any of the four kinds of label file.
+        """Read a label file of any kind.
 
         Raises `LabelError` naming the file and the line or key, `NotFound` for no file,
         another `BackendError` for what cannot be read as one.
         """
         path = located(path)
         try:
-            return from_text(path.read_bytes().decode("utf-8-sig"))
-        except UnicodeDecodeError:
-            raise LabelError("not UTF-8 text", file=path, advice="save it as UTF-8") from None
-        except OSError as error:
-            raise disk_error(error, path) from None
+            return from_text(text_at(path))
         except LabelError as error:
             raise error.within(file=path) from None
 
@@ -216,8 +212,18 @@ class LabelMap:
         return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
 
 
+def text_at(path: Location) -> str:
+    """The text of a label file; raises as `LabelMap.load` does."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise LabelError("not UTF-8 text", file=path, advice="save it as UTF-8") from None
+    except OSError as error:
+        raise disk_error(error, path) from None
+
+
 def from_text(text: str) -> LabelMap:
-    """The label map in the text of any of the four kinds of label file; raises `LabelError`.
+    """The label map in the text of a label file of any kind; raises `LabelError`.
 
     >>> from_text('{"1": "cat", "2": "dog"}').value_of("dog")
     2

@@ -8,7 +8,7 @@ the pairs of SegNet's CamVid; Kaggle's `class_dict.csv` (`name,r,g,b`).
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from polymask.codecs.painted_png import encode_colors
 from polymask.errors import FormatError, LabelError
+from polymask.labels.color_tables import table_rows
 from polymask.labels.label_map import VOID_8, LabelMap
 from polymask.labels.voc_palette import voc_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
@@ -24,17 +25,14 @@ from polymask.layouts.common.lookup import BACKGROUND, require_one_line
 from polymask.layouts.common.read_back import (
     Folder,
     MaskFolder,
-    in_file,
-    in_line,
     masks_below,
     read_text,
     require_labels,
     stored_labels,
 )
 from polymask.layouts.common.splits import lines
-from polymask.model import IndexMask, Label
+from polymask.model import IndexMask
 from polymask.painting.painting import Painting
-from polymask.storage.remote.urls import Location
 from polymask.validation import Color
 
 IMAGES = "{split}"
@@ -114,11 +112,16 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
         [("name", "r", "g", "b"), *((name, *color) for name, _, color in table)]
     )
     yield "class_dict.csv", sheet.getvalue().encode()
-    pairs: dict[str, list[str]] = {split: [] for split in options.all_splits}
+    yield from pairs(drawn, options)
+
+
+def pairs(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
+    """Each split's pairs of picture and mask."""
+    listed: dict[str, list[str]] = {split: [] for split in options.all_splits}
     for image in drawn:
         split = options.split_of(image.name)
-        pairs.setdefault(split, []).append(f"{split}/{image.name} {image.mask}")
-    for split, of_split in pairs.items():
+        listed.setdefault(split, []).append(f"{split}/{image.name} {image.mask}")
+    for split, of_split in listed.items():
         yield f"{split}.txt", lines(of_split)
 
 
@@ -126,37 +129,34 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     """The color masks of all splits; labels.json, or the class table numbered from 1, names them."""
     if not (folder / TABLE).is_file():
         return None
-    label_map = require_labels(folder, stored_labels(folder) or _from_table(folder / TABLE))
     annotated = sorted(path.name for path in folder.glob("*annot") if path.is_dir())
     masks = {name: path for root in annotated for name, path in masks_below(folder, root).items()}
-    decode = partial(_decode, folder=folder, label_map=label_map)
+    if not masks:  # CamVid's own folders, which the format reads
+        return None
+    stored = stored_labels(folder)
+    label_map = require_labels(folder, stored or folder.label_map((TABLE,)))
+    values = {color: value for _, value, color in rows(label_map)} if stored else _values(folder, label_map)
+    decode = partial(_decode, folder=folder, label_map=label_map, values=values)
     return MaskFolder(layout="camvid", label_map=label_map, masks=masks, decode=decode)
 
 
-def _from_table(path: Location) -> LabelMap:
-    """The first of these numbers a table of colors: what is black or called background is 0."""
-    colors: dict[str, Color] = {}
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        with in_line(path, number, "a line is `r g b name`, colors from 0 to 255"):
-            *color, name = line.split(None, 3)
-            red, green, blue = bytes(map(int, color))
-            colors[name.strip()] = (red, green, blue)
-    names = [name for name, color in colors.items() if color not in ((0, 0, 0), VOID_COLOR)]
-    with in_file(path):
-        return LabelMap(tuple(Label(name, value, colors[name]) for value, name in enumerate(names, 1)))
+def _values(folder: Folder, label_map: LabelMap) -> dict[Color, int]:
+    """The values of the table's colors."""
+    table = table_rows(read_text(folder / TABLE)) or ()
+    return {row.color: label_map.value_of(row.painted_as) for row in table if row.color is not None}
 
 
-def _decode(path: str, *, folder: Folder, label_map: LabelMap) -> IndexMask:
+def _decode(path: str, *, folder: Folder, label_map: LabelMap, values: Mapping[Color, int]) -> IndexMask:
     pixels = folder.colors(path)
-    table = sorted((_code(np.array(color)).item(), value) for _, value, color in rows(label_map))
+    table = sorted((_code(np.array(color)).item(), value) for color, value in values.items())
     known_codes = np.array([code for code, _ in table])
     codes = _code(pixels)
     place = np.minimum(np.searchsorted(known_codes, codes), len(known_codes) - 1)
     if (strange := known_codes[place] != codes).any():
         color = tuple(pixels[strange][0].tolist())
         raise FormatError(f"{strange.sum()} px have colors like {color}, not in {TABLE}", file=folder / path)
-    values: IndexMask = np.array([value for _, value in table], label_map.dtype)[place]
-    return values
+    index: IndexMask = np.array([value for _, value in table], label_map.dtype)[place]
+    return index
 
 
 def _code(pixels: NDArray[np.integer]) -> NDArray[np.int64]:

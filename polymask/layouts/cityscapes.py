@@ -79,7 +79,7 @@ FACTS = LayoutFacts(
         "1,000 instances of a label in one image.",
         "The city is the image's folder, else what is before `_<number>_<number>` in its name, else `all`.",
         "`license plate`, which Cityscapes does not paint, is unlabeled.",
-        "IDD's label table is not built in: its labels use the label map's values.",
+        "IDD's labels use the label map's values here: `--to idd` has its own ids and Cityscapes'.",
     ),
     read_back="labelIds, turned back into the label map's values; without labels.json, by Cityscapes' table. "
     "Under that table void comes back as background.",
@@ -245,10 +245,12 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     """The labelIds of all splits and cities; without labels.json, by Cityscapes' own table."""
     if not (folder / "gtFine").is_dir():
         return None
+    listed = masks_below(folder, "gtFine", ending="_gtFine_labelIds.png")
+    if not listed:  # of other ids alone, which the format `masks` reads
+        return None
     label_map = stored_labels(folder) or _official_map()
     official = is_official(label_map) or _says_official(folder, label_map)
     table = table_of(label_map, official=official)
-    listed = masks_below(folder, "gtFine", ending="_gtFine_labelIds.png")
     return MaskFolder(
         layout="cityscapes",
         label_map=label_map,

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from polymask.dataloop.emulator import Fault
-from polymask.dataloop.sink import PREFIX, claim_of
+from polymask.dataloop.emulator.http.server import PREFIX
+from polymask.dataloop.sink import claim_of
 from polymask.errors import ProofError
 from tests.dataloop.world import (
     ACROSS,

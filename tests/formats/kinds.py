@@ -422,6 +422,77 @@ def masks(path: Path, images: Images) -> Path:
     return path
 
 
+def objects(path: Path, images: Images) -> Path:
+    """Beside VOC's labels, each object has a number of its own."""
+    for image, kinds in enumerate(images):
+        labels, numbers = np.zeros((2, H, W), np.uint8)
+        for at, kind in enumerate(kinds):
+            labels[at], numbers[at] = {"label": 1, "another": 2}[kind], at + 1
+        for folder, mask in (("SegmentationClass", labels), ("SegmentationObject", numbers)):
+            (path / folder).mkdir(exist_ok=True)
+            (path / folder / name(image)).write_bytes(encode_png(mask))
+    written(path / "class_names.txt", "cat\ndog\n")
+    return path
+
+
+def camvid(path: Path, images: Images) -> Path:
+    colors = {"label": (1, 2, 3), "another": (4, 5, 6), "void": (7, 8, 9)}
+    written(path / "label_colors.txt", "0 0 0 background\n1 2 3 cat\n4 5 6 dog\n7 8 9 Void\n")
+    (path / "trainannot").mkdir()
+    for image, kinds in enumerate(images):
+        mask = np.zeros((H, W, 3), np.uint8)
+        for at, kind in enumerate(dict.fromkeys(kinds)):
+            mask[at] = colors[kind]
+        Image.fromarray(mask).save(path / "trainannot" / name(image))
+    return path
+
+
+def roboflow(path: Path, images: Images) -> Path:
+    written(path / "train/_classes.csv", "Pixel Value, Class\n0, background\n1, cat\n2, dog\n")
+    for image, kinds in enumerate(images):
+        mask = np.zeros((H, W), np.uint8)
+        for at, kind in enumerate(dict.fromkeys(kinds)):
+            mask[at] = {"label": 1, "another": 2, "background": 0}[kind]
+        (path / f"train/i{image}_mask.png").write_bytes(encode_png(mask))
+    return path
+
+
+SEGMENTS: dict[str, Any] = {
+    "polygon": {"type": "polygon", "points": RING},
+    "box": {"type": "bbox", "points": [[1, 1], [5, 4]]},
+    "line": {"type": "polyline", "points": RING},
+    "no such category": {"type": "polygon", "points": RING, "category_id": 9},
+    "letters": {"type": "polygon", "points": "x"},
+}
+
+
+def segments(path: Path, images: Images) -> Path:
+    """Polygons; another label set beside, which has an object too."""
+    samples = []
+    for image, kinds in enumerate(images):
+        picture(path / name(image))
+        rows = [{"id": at, "category_id": 1} | SEGMENTS[kind] for at, kind in enumerate(kinds, 1)]
+        sets = {"ground-truth": rows, "model": [{"id": 1, "category_id": 1}]}
+        labels = {key: {"attributes": {"annotations": value}} for key, value in sets.items()}
+        samples.append({"name": name(image), "labels": labels})
+    categories = [{"name": "cat", "id": 1}]
+    dataset = {"task_attributes": {"categories": categories}, "samples": samples}
+    return written(path / "release.json", {"dataset": dataset})
+
+
+def id_masks(path: Path, images: Images) -> Path:
+    """As cityscapesScripts make them: 26 is a car, 7 a road; 26002 the third car."""
+    for image, kinds in enumerate(images):
+        ids = np.zeros((H, W), np.uint8)
+        numbers = np.zeros((H, W), np.uint16)
+        for at, kind in enumerate(kinds):
+            ids[at] = 7 if kind == "road" else 26
+            numbers[at] = 26_000 + at if kind == "car" else ids[at]
+        (path / f"i{image}_gtFine_labelIds.png").write_bytes(encode_png(ids))
+        (path / f"i{image}_gtFine_instanceIds.png").write_bytes(encode_png(numbers))
+    return path
+
+
 VIA: dict[str, Any] = {
     "polygon": {"name": "polygon", "all_points_x": [1, 5, 5], "all_points_y": [1, 1, 5]},
     "rect": {"name": "rect", "x": 1, "y": 1, "width": 3, "height": 3},
@@ -530,6 +601,24 @@ SCENES = SERVICES | {
         "sa1b", outcomes(SA1B, box=("box", "painted"), nothing="unsegmented", odd_ring="invalid"), sa1b
     ),
     "voc": Scene("voc", {"label": "once", "another": "once", "void": "once"}, masks),
+    "voc objects": Scene(
+        "voc", {"label": "painted", "another": "painted"}, objects, options={"from_": "voc"}
+    ),
+    "camvid": Scene("camvid", {"label": "once", "another": "once", "void": "once"}, camvid),
+    "masks": Scene("masks", {"label": "once", "another": "once", "background": ""}, roboflow),
+    "segmentsai": Scene(
+        "segmentsai",
+        outcomes(
+            SEGMENTS,
+            box=("box", "painted"),
+            line="unsupported",
+            no_such_category="invalid",
+            letters="invalid",
+        ),
+        segments,
+        besides="annotator",
+    ),
+    "masks of scripts": Scene("masks", {"car": "painted", "group": "once", "road": "once"}, id_masks),
     "via": Scene(
         "via", outcomes(VIA, polyline="unsupported", point="unsupported", no_such_shape="invalid"), via
     ),

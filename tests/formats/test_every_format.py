@@ -27,6 +27,10 @@ SCENES = {
     "labelbox": "labelbox",
     "voc": "voc",
     "voc-rgb": "voc",
+    "camvid": "camvid",
+    "camvid-kaggle": "camvid",
+    "masks": "masks",
+    "segmentsai": "segmentsai",
     "coco-stuff": "coco",
     "coco-panoptic": "coco-panoptic",
     "rectlabel": "coco",
@@ -69,6 +73,7 @@ PHOTOS = (
     "scale/bucket/boat.png",
     "yolo/images/train/boat.png",
     "coco-panoptic/panoptic/boat.png",
+    "masks/train/boat.png",
 )
 
 

@@ -64,7 +64,6 @@ def test_what_is_no_polygon_is_counted_or_listed(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        (collection(feature(), crs={"type": "name"}), r"\$\.crs: the coordinates are those of a map"),
         (collection(feature(coordinates=[BOX[:2]])), r"features\[0\]\.geometry\.coordinates: a ring has at"),
         (collection(feature("MultiPolygon", [[BOX], [[]]])), r"coordinates\[1\]: a ring has at least"),
         (collection(feature(coordinates=[[[1]]])), r"a position is x and y, not \[1\.0\]"),

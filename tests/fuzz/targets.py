@@ -346,6 +346,9 @@ _FILES = {
     "datumaro": ("datumaro/annotations/default.json",),
     "labelbox": ("labelbox/export.ndjson",),
     "voc": ("voc/SegmentationClass/boat.png", "voc-rgb/SegmentationClass/boat.png"),
+    "camvid": ("camvid/defaultannot/boat.png", "camvid/defaultannot/empty.png"),
+    "masks": ("masks/train/boat_mask.png", "voc/SegmentationClass/boat.png"),
+    "segmentsai": ("segmentsai/release.json",),
     "scale": ("scale/tasks.json", "scale-segments/tasks.json", "scale-nucleus/annotations.jsonl"),
     "playment": ("playment/jobs.json", "playment-raster/job.json"),
     "rectlabel": ("rectlabel-xml/boat.xml",),
@@ -369,6 +372,9 @@ _BESIDE = {
     "labelme-xml": ["labelme-xml/boat_mask_0.png"],
     "scale": ["scale-segments/indexed.png"],
     "playment": ["playment-raster/mask.png"],
+    "segmentsai": ["segmentsai/boat_label_ground-truth.png"],
+    "camvid": ["camvid/label_colors.txt"],
+    "masks": ["masks/train/_classes.csv"],
 }
 
 
@@ -385,6 +391,8 @@ def _format(name: str) -> Target:
         "rectlabel": XML,
         "yolo": WORDS,
         "voc": PNG,
+        "camvid": PNG,
+        "masks": PNG,
     }.get(name, JSON)
     run = _with_others if name in _BESIDE else _read
     if name == "yolo":
@@ -411,7 +419,9 @@ def _yaml(data: bytes, folder: Path) -> bool:
 
 
 _LABELS = (
-    b"__ignore__\n_background_\ncar\nvan -> car\n", *_samples("voc/labelmap.txt"), b'{"1": "cat", "2": "dog"}',
+    b"__ignore__\n_background_\ncar\nvan -> car\n",
+    *_samples("voc/labelmap.txt", "camvid/label_colors.txt", "camvid-kaggle/class_dict.csv", "masks/train/_classes.csv"),
+    b'{"1": "cat", "2": "dog"}',
     b'{"id2label": {"0": "a", "1": "b"}}', b'{"cat": 3, "dog": 4}', LabelMap.from_names(["a", "b"]).to_json(),
 )  # fmt: skip
 _RINGS = (

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from polymask.in_place.holdings import Holding
-from polymask.in_place.protocols import Mask, Stored
+from polymask.in_place.protocols import Stored
 from polymask.in_place.reconcile import Decision, Drawing, decide
 from polymask.model import BoolMask, Instance, Polygon
-from polymask.provenance.claims import new_mask
+from polymask.provenance.claims import Mask, new_mask
 from polymask.raster.mask_digest import mask_sha256
 
 FRAME = (3, 6)

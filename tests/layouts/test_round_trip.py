@@ -14,8 +14,8 @@ from tests.conftest import SAMPLE, coco, tree
 
 READABLE = [name for name in LAYOUTS if hasattr(layout_named(name), "open_folder")]
 INDEX_MASKS = [name for name in READABLE if layout_named(name).INDEX]
-UNLABELED_ONLY = {"coco-panoptic", "coco-stuff"}  # one word for background and void
-EIGHT_BITS = ["voc", "cityscapes", "ade20k", "mmseg", "yolo-semantic", "coco-stuff"]
+UNLABELED_ONLY = {"coco-panoptic", "coco-stuff", "segnet"}  # one word for background and void
+EIGHT_BITS = ["voc", "cityscapes", "idd", "ade20k", "mmseg", "yolo-semantic", "coco-stuff"]
 _corner = st.integers(-4, 24).map(lambda halves: halves / 2)
 _ring = st.lists(st.tuples(_corner, _corner), min_size=3, max_size=6)
 

@@ -16,7 +16,7 @@ import sys
 from polymask import convert
 from polymask.layouts import LAYOUTS
 for layout in LAYOUTS:
-    numbered = layout in ("index", "voc", "cityscapes")
+    numbered = layout in ("index", "voc", "cityscapes", "idd")
     convert(sys.argv[1], f"{sys.argv[2]}/{layout}", to=layout, instances=numbered)
 convert(sys.argv[1], f"{sys.argv[2]}/bordered", to="voc", instances=True, border=2, overlap="void")
 """

@@ -92,7 +92,9 @@ def test_voc_has_its_lists(coco_file, tmp_path):
         ("yolo-semantic", "masks/val"),
         ("ade20k", "annotations/validation"),
         ("camvid", "valannot"),
+        ("segnet", "valannot"),
         ("cityscapes", "gtFine/val/all"),
+        ("idd", "gtFine/val/all"),
     ],
 )
 def test_layouts_of_folders_have_a_folder_a_split(coco_file, tmp_path, layout, folder):

@@ -17,6 +17,8 @@ MASKS = {
     "index": "masks/a.png",
     "voc": "SegmentationClass/a.png",
     "cityscapes": "gtFine/train/all/a_gtFine_labelIds.png",
+    "idd": "gtFine/train/all/a_gtFine_labelids.png",
+    "segnet": "trainannot/a.png",
     "ade20k": "annotations/training/a.png",
     "mmseg": "ann_dir/train/a.png",
     "yolo-semantic": "masks/train/a.png",

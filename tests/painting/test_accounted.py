@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polymask import ImageRecord, Instance, LabelMap, Polygon
-from polymask.ledger import NO_PIXEL, Reason
+from polymask.ledger import NO_PIXEL, NOT_CHOSEN, Reason
 from polymask.model import Runs
 from polymask.painting.accounted import (
     BACKGROUND,
@@ -19,7 +19,7 @@ from polymask.painting.accounted import (
     VOID_CROWD,
     Account,
 )
-from polymask.painting.label_choice import NOT_CHOSEN, NOT_IN_MAP, LabelChoice
+from polymask.painting.label_choice import NOT_IN_MAP, LabelChoice
 from polymask.painting.painting import Painting, Rules
 
 NAMES = ("cat", "dog", "background", "__ignore__", "tree")

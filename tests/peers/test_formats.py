@@ -5,6 +5,7 @@ drawn with the peer's own primitive, so that only reading is compared, bit for b
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image, ImageDraw
 from pycocotools.coco import COCO
 
-from polymask import ImageRecord, LabelMap, Runs, label_masks, read
+from polymask import ImageRecord, LabelMap, Runs, encode_png, label_masks, read
 from polymask.formats import cityscapes, open_annotations
 from polymask.formats.labelstudio.brushes import unpacked
 from polymask.labels.cityscapes import CITYSCAPES, IGNORED
@@ -109,6 +110,46 @@ def test_cityscapes_scripts_on_random_objects(tmp_path: Path) -> None:
     (record,) = read(path, format="cityscapes")
     labels = LabelMap.from_values(cityscapes.LABELS)
     assert (with_pillow(record, labels) == np.array(createLabelImage(annotation, "ids"))).all()
+
+
+def test_masks_of_cityscapes_scripts(tmp_path: Path) -> None:
+    """Its masks of ids, train ids and instances, without the polygons: each pixel's label and object."""
+    from cityscapesscripts.helpers.annotation import Annotation
+    from cityscapesscripts.helpers.labels import id2label, trainId2label
+    from cityscapesscripts.preparation.json2instanceImg import createInstanceImage
+    from cityscapesscripts.preparation.json2labelImg import json2labelImg
+
+    random = np.random.default_rng(11)
+    names = [row.name for row in id2label.values() if row.id >= 0]
+    objects = [
+        {"label": names[int(random.integers(len(names)))], "polygon": random.integers(0, 60, (5, 2)).tolist()}
+        for _ in range(60)
+    ]
+    document = {"imgHeight": 60, "imgWidth": 60, "objects": objects}
+    polygons = written(tmp_path / "a_gtFine_polygons.json", document)
+    (tmp_path / "ids").mkdir()
+    (tmp_path / "train").mkdir()
+    json2labelImg(str(polygons), str(tmp_path / "ids/a_gtFine_labelIds.png"), "ids")
+    json2labelImg(str(polygons), str(tmp_path / "train/a_gtFine_labelTrainIds.png"), "trainIds")
+    annotation = Annotation()
+    annotation.fromJsonFile(str(polygons))
+    numbers = np.array(createInstanceImage(annotation, "ids"))  # which a new Pillow does not save itself
+    (tmp_path / "ids/a_gtFine_instanceIds.png").write_bytes(encode_png(numbers.astype(np.uint16)))
+    (record,) = read(tmp_path / "ids")
+    for instance in record.instances:
+        mask = next(label_masks(replace(record, instances=(instance,)))).mask
+        assert (mask == (numbers == instance.id)).all()
+        assert instance.label == id2label[instance.id // 1000 if instance.id >= 1000 else instance.id].name
+    assert {each.id for each in record.instances} == {*np.unique(numbers).tolist()} - {0}
+    values = np.array(Image.open(tmp_path / "train/a_gtFine_labelTrainIds.png"))
+    (record,) = read(tmp_path / "train")
+    for mask in label_masks(record):
+        value = (
+            255
+            if mask.label == "__ignore__"
+            else next(number for number, row in trainId2label.items() if row.name == mask.label)
+        )
+        assert (mask.mask == (values == value)).all()
 
 
 def test_labelme(tmp_path: Path) -> None:

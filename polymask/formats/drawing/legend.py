@@ -1,11 +1,12 @@
-"""PNG and legend: a mask whose values or colors are told apart by a table beside it.
+"""PNG and legend: a mask whose values or colors are told apart by a table.
 
-What many tools export in place of polygons. A pixel's code is its gray value or palette index, or
-the bytes of its color; 0 (black, and whatever is transparent) is background unless the legend names it.
+What many tools export in place of polygons, and what data sets of masks are. A pixel's code is its
+gray value or palette index, or the bytes of its color; 0 (black, and whatever is transparent) is
+background unless the legend names it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from polymask.model import Frame, Instance, Runs
 Codes = NDArray[np.unsignedinteger[Any]]
 RED_HIGH, RED_LOW = (16, 8, 0), (0, 8, 16)  # how far red, green and blue are shifted
 _GRAY = ("1", "L", "P", "I", "I;16")
+_DEPTH, _KIND = 24, 25  # bytes of the header, which comes first in a PNG
+_IN_COLORS = (2, 6)
 
 
 def linked_png(address: str, notes: Notes) -> bytes:
@@ -41,10 +44,41 @@ def codes_of(data: bytes, limits: Limits, *, shifts: tuple[int, int, int] = RED_
     try:
         with opened_png(data, limits) as picture:
             if picture.mode in _GRAY:
-                return np.array(picture).astype(np.uint32)
+                return _values(np.array(picture), data)
             return _packed(np.array(picture.convert("RGBA")), shifts)
     except FormatError as error:
         raise Malformed("$", str(error)) from None
+
+
+def colors_of(data: bytes, limits: Limits) -> Codes:
+    """The (height, width) packed colors of a PNG of any kind; raises as `codes_of` does."""
+    try:
+        with opened_png(data, limits) as picture:
+            return _packed(np.array(picture.convert("RGBA")), RED_HIGH)
+    except FormatError as error:
+        raise Malformed("$", str(error)) from None
+
+
+def is_colored(data: bytes) -> bool:
+    """Whether a PNG has colors a pixel, rather than gray values or a palette's indices."""
+    return data[_KIND : _KIND + 1] in map(bytes, ([kind] for kind in _IN_COLORS))
+
+
+def palette_of(data: bytes, limits: Limits) -> NDArray[np.uint8] | None:
+    """The (n, 3) colors of a palette PNG; None for others. Raises as `codes_of` does."""
+    try:
+        with opened_png(data, limits) as picture:
+            palette = picture.getpalette()
+    except FormatError as error:
+        raise Malformed("$", str(error)) from None
+    return None if palette is None else np.array(palette, np.uint8).reshape(-1, 3)
+
+
+def _values(pixels: NDArray[Any], data: bytes) -> Codes:
+    """Gray values as they are stored: Pillow stretches those of 2 and 4 bits over 0 to 255."""
+    stretched = data[_KIND] == 0 and data[_DEPTH] in (2, 4)
+    step = 255 // ((1 << data[_DEPTH]) - 1) if stretched else 1
+    return (pixels // step if stretched else pixels).astype(np.uint32)
 
 
 def _packed(rgba: NDArray[np.uint8], shifts: tuple[int, int, int]) -> Codes:
@@ -93,12 +127,16 @@ def painted(codes: Codes, legend: Mapping[int, str], notes: Notes) -> tuple[Inst
     runs = dict(runs_by_code(codes))
     for code in sorted({0} & legend.keys() | runs.keys()):
         if code and code not in legend:
-            row, column = (int(at[0]) for at in np.nonzero(codes == code))
-            told = f"{code} (#{code:06x})"
-            raise Malformed("$", f"the value {told} at row {row}, column {column} is not in the legend")
+            refuse_code(codes, code, f"the value {code} (#{code:06x})", "is not in the legend")
     codes_there = sorted(legend.keys() & runs.keys())
     instances = (Instance(code, legend[code], Runs(runs[code], frame_of(codes))) for code in codes_there)
     return notes.segments(instances, declared=len(legend))
+
+
+def refuse_code(codes: Codes, code: int, what: str, why: str) -> NoReturn:
+    """Raise `Malformed` for a code that a mask holds, with its first pixel."""
+    row, column = (int(at[0]) for at in np.nonzero(codes == code))
+    raise Malformed("$", f"{what} at row {row}, column {column} {why}")
 
 
 def runs_by_code(codes: Codes) -> Iterator[tuple[int, NDArray[np.int64]]]:

@@ -153,7 +153,7 @@ def stored_labels(folder: Folder, names: Sequence[str] = (LABELS, ID2LABEL)) -> 
 
 def _label_map(path: Location) -> LabelMap:
     text = read_text(path)
-    if not text.lstrip().startswith(("{", "[")):
+    if path.name.endswith(".json") and not text.lstrip().startswith(("{", "[")):
         raise FormatError("damaged, or no JSON", file=path, advice="put another copy there, or remove it")
     try:
         return from_text(text)

@@ -1,11 +1,12 @@
-"""GeoJSON in pixels, as QuPath exports it: a file a picture, polygons with holes by classification.
+"""GeoJSON in pixels, as QuPath exports it, and vector files of maps: a file a picture, polygons with holes.
 
-x points right and y down from the picture's upper left corner. A file with a coordinate reference
-system is a map's, not a picture's, and is refused. Source: RFC 7946 (geometry), and QuPath's
-documentation, "Exporting annotations: GeoJSON".
+In pixels, x points right and y down from the picture's upper left corner. A file with a coordinate
+reference system is a map's: it, shapefiles and GeoPackages are turned into pixels by the picture's
+transform (`gis`). Source: RFC 7946 (geometry), and QuPath's documentation, "Exporting annotations:
+GeoJSON".
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,6 +16,7 @@ import msgspec
 from polymask.codecs.picture_files import PictureFinder
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import polygon
+from polymask.formats.geojson import gis
 from polymask.formats.reading.addresses import picture_frame
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
@@ -26,14 +28,15 @@ from polymask.model import ImageRecord, Instance, Polygon
 
 MANY = True
 LABEL = "object"
-_SUFFIXES = (".geojson", ".json")
+_SUFFIXES = (".geojson", ".json", *gis.SUFFIXES)
 _PIECES = {"Polygon": 1, "MultiPolygon": 2}  # how deep lists of rings lie
 
 FACTS = Facts(
-    title="GeoJSON (QuPath)",
+    title="GeoJSON (QuPath), shapefiles, GeoPackages",
     source="RFC 7946, and QuPath's documentation, “Exporting annotations: GeoJSON”",
-    files="A `.geojson` (or `.json`) file a picture, named as the picture is; or a folder of them.",
-    sniffed="a FeatureCollection, a feature, or a list of features",
+    files="A `.geojson` (or `.json`, `.shp`, `.gpkg`) file a picture, named as the picture is; or a folder "
+    "of them. Maps need `pip install 'polymask[gis]'`.",
+    sniffed="a FeatureCollection, a feature, or a list of features; a shapefile or a GeoPackage",
     read=(
         ("features[].geometry", "Polygon and MultiPolygon: rings of x, y in pixels, later rings are holes"),
         (
@@ -41,6 +44,11 @@ FACTS = Facts(
             "the label; several names are joined as QuPath shows them, `Tumor: Positive`",
         ),
         ("features[].id", "the instance's id"),
+        (
+            "crs, .shp, .gpkg",
+            "coordinates of a map; the label is the attribute `class`, `label` or `category`",
+        ),
+        (".pgw, .tfw … or the GeoTIFF itself", "the picture's transform, which turns them into pixels"),
     ),
     ignored="Colors, measurements, names of objects, `nucleusGeometry`, `isLocked`.",
     rings="The first ring of a polygon is its outline, the others are holes. The polygons of one feature "
@@ -52,7 +60,9 @@ FACTS = Facts(
         "Points, lines, collections and what lies on another plane (z, t) are left alone and listed, and "
         "the run exits 1.",
         "Features without a geometry are no segmentation: they paint nothing, and are counted.",
-        "A file with `crs` is refused: its coordinates are those of a map.",
+        "Of maps, `--label-attribute` names another attribute; a layer in another reference system than the "
+        "picture's is refused, and so is a picture that does not say where it lies.",
+        "GeoJSON without `crs` is read as pixels.",
     ),
     sample="geojson/boat.geojson",
 )
@@ -80,16 +90,26 @@ class _Properties(msgspec.Struct):
 
 class _Feature(msgspec.Struct):
     geometry: _Geometry | None
-    properties: _Properties | None = None
+    properties: msgspec.Raw = msgspec.Raw(b"null")
     id: int | str | None = None
+
+
+class _Named(msgspec.Struct):
+    name: str
+
+
+class _System(msgspec.Struct):
+    properties: _Named
 
 
 class _Collection(msgspec.Struct):
     features: msgspec.Raw
-    crs: Any = None
+    crs: _System | None = None
 
 
 _collection = msgspec.json.Decoder(_Collection)
+_properties = msgspec.json.Decoder(_Properties | None)
+_attributes: Any = msgspec.json.Decoder(dict[str, Any] | None)
 _rings: dict[int, Any] = {
     1: msgspec.json.Decoder(list[list[list[float]]]),
     2: msgspec.json.Decoder(list[list[list[list[float]]]]),
@@ -98,6 +118,8 @@ _rings: dict[int, Any] = {
 
 def sniff(content: Content) -> bool:
     """Whether the file is of features."""
+    if gis.is_vector_file(content.data[:72]):
+        return True
     return "type" in content.keys and (
         ("features" in content.keys and not content.is_list) or {"geometry", "properties"} <= content.keys
     )
@@ -105,7 +127,7 @@ def sniff(content: Content) -> bool:
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each file."""
-    named = [file for file in files(content, "*.*json") if PurePosixPath(file.name).suffix in _SUFFIXES]
+    named = [file for file in files(content, "*.*") if PurePosixPath(file.name).suffix in _SUFFIXES]
     parse = partial(_parse, pictures=PictureFinder(content.place, options.images))
     pages = [Page(file) for file in named]
     return gather(content, options, pages, format="geojson", parse=parse, declares=_declared)
@@ -113,36 +135,74 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 def _declared(page: Page) -> int:
     content = Content(page.file)
+    if gis.is_vector_file(content.data[:72]):
+        return len(gis.features_in(page.file).rows)
     if content.is_list:
         return rows_at()(page)
     return rows_at("features")(page) if "features" in content.keys else 1
 
 
 def _parse(page: Page, notes: Notes, pictures: PictureFinder) -> ImageRecord:
-    where, features = _features(page)
     path = PurePosixPath(page.file.name)
     name, frame = picture_frame(str(path.with_suffix("")), pictures, notes)
 
+    def transform(systems: frozenset[str]) -> gis.Affine:
+        """From a map's coordinates to pixels, as soon as the picture may be opened."""
+        picture = pictures.find(name, beside=page.file.name) if notes.pictures else None
+        return gis.transform_of(picture, systems) if picture else gis.AS_THEY_ARE
+
+    if gis.is_vector_file(Content(page.file).data[:72]):
+        features = gis.features_in(page.file)
+        made = tuple(_of_map(features, transform(features.systems), notes))
+    else:
+        made = _of_json(page, notes, transform)
+    return ImageRecord(path.stem, name, frame, made)
+
+
+def _of_json(
+    page: Page, notes: Notes, transform: Callable[[frozenset[str]], gis.Affine]
+) -> tuple[Instance, ...]:
+    where, features, system = _features(page)
+    moves = transform(frozenset({system})) if system else None
+
     def make(index: int, row: _Feature) -> Made:
-        return _instance(index if row.id is None else row.id, row, notes)
+        return _instance(index if row.id is None else row.id, row, notes, moves)
 
-    return ImageRecord(path.stem, name, frame, notes.each(features, _Feature, where, make))
+    return notes.each(features, _Feature, where, make)
 
 
-def _features(page: Page) -> tuple[str, msgspec.Raw]:
-    """Where the features are, and their list."""
+def _of_map(features: gis.Features, transform: gis.Affine, notes: Notes) -> Iterator[Instance]:
+    for number, feature in enumerate(features.rows):
+        yield from notes.take(f"$.{feature.key}", _on_map, number, feature, transform, notes)
+
+
+def _on_map(key: int, feature: gis.Feature, transform: gis.Affine, notes: Notes) -> Made:
+    options = notes.options
+    if feature.geometry is None:
+        return EMPTY
+    with inside("$.geometry"):
+        polygons = gis.polygons_in(feature.geometry, transform)
+    if polygons is None:
+        return Omitted("unsupported", "no polygon", f"feature {feature.key}")
+    if not polygons:
+        return EMPTY
+    return Instance(
+        key, gis.label_in(feature.attributes, options.label_attribute, options.default_label), polygons
+    )
+
+
+def _features(page: Page) -> tuple[str, msgspec.Raw, str]:
+    """Where the features are, their list, and the reference system of a map's coordinates, if they are."""
     content = Content(page.file)
     if content.is_list:
-        return "$", msgspec.Raw(content.json)
+        return "$", msgspec.Raw(content.json), ""
     if "features" not in content.keys:
-        return "$", msgspec.Raw(b"[%b]" % content.json)
+        return "$", msgspec.Raw(b"[%b]" % content.json), ""
     collection = page.decode(_collection)
-    if collection.crs is not None:
-        raise Malformed("$.crs", "the coordinates are those of a map, not of a picture's pixels")
-    return "$.features", collection.features
+    return "$.features", collection.features, collection.crs.properties.name if collection.crs else ""
 
 
-def _instance(key: int | str, row: _Feature, notes: Notes) -> Made:
+def _instance(key: int | str, row: _Feature, notes: Notes, transform: gis.Affine | None) -> Made:
     shape = row.geometry
     if shape is None:
         return EMPTY
@@ -155,11 +215,19 @@ def _instance(key: int | str, row: _Feature, notes: Notes) -> Made:
         polygons = tuple(_polygons(shape))
     if not polygons:
         return EMPTY
-    return Instance(key, _label(row, notes.options.default_label), polygons)
+    options = notes.options
+    if transform is None:
+        return Instance(key, _label(row, options.default_label), polygons)
+    with inside("$.properties"):
+        attributes = decode_json(row.properties, _attributes) or {}
+        label = gis.label_in(attributes, options.label_attribute, options.default_label)
+    return Instance(key, label, tuple(gis.moved(part, transform) for part in polygons))
 
 
 def _label(row: _Feature, default: str | None) -> str:
-    found = row.properties.classification if row.properties else None
+    with inside("$.properties"):
+        properties = decode_json(row.properties, _properties)
+    found = properties.classification if properties else None
     name = (found.name or ": ".join(found.names)) if found else ""
     return name or default or LABEL
 

@@ -1,0 +1,184 @@
+"""Segments.ai releases: bitmaps whose colors are object ids, and polygons.
+
+A bitmap is told by an address: polymask opens none, and looks for the file by the address's last parts, or
+by the name that Segments.ai's SDK saves it under (`<image>_label_<label set>.png`). The id of a pixel is
+red + 256 · green + 65536 · blue; 0 is unlabeled. Source: Segments.ai's documentation, "Label formats"
+and "Release", and its SDK's `load_label_bitmap_from_url`.
+"""
+
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any
+
+import msgspec
+
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.drawing.legend import RED_LOW, codes_of, frame_of, legend_of, linked_png, painted
+from polymask.formats.drawing.shapes import Point, polygon, rectangle
+from polymask.formats.reading.addresses import image_name, named_file
+from polymask.formats.reading.content import Content, members
+from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.records import Made, Notes, gather
+from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
+from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
+from polymask.ledger import BOX, Omitted
+from polymask.model import ImageRecord, Instance
+
+MANY = True
+LABEL_SET = "ground-truth"
+OTHER = Omitted("annotator", "of another label set")
+
+FACTS = Facts(
+    title="Segments.ai",
+    source="Segments.ai's documentation, “Label formats” and “Release”, and its SDK",
+    files="The JSON file of a release, with the bitmaps beside it or below.",
+    sniffed="an object whose `dataset` has `samples`",
+    read=(
+        ("dataset.samples[].name", "the image's name"),
+        ("….labels.ground-truth.attributes.annotations[].id, category_id", "an object and its label"),
+        ("….attributes.segmentation_bitmap.url", "its pixels: those whose color is its id"),
+        ("….annotations[].type, points", "`polygon`: one ring of x, y in pixels; `bbox`: two corners"),
+        ("dataset.tasks.*.attributes.categories, dataset.task_attributes.categories", "labels by id"),
+    ),
+    ignored="Attributes of objects and images, colors, label status.",
+    rings="A polygon is one ring.",
+    order="File order; the segments of a bitmap do not overlap.",
+    labels="The categories of the release, with their ids.",
+    frame="That of the bitmap; of polygons that of the picture, in the same folder or below `--images`.",
+    limits=(
+        f"The label set `{LABEL_SET}` is read, or the one that `--annotator` names; what other sets hold is "
+        "counted.",
+        "Boxes are no segmentation: they paint nothing, and are counted; `--boxes` paints them. Lines, "
+        "points and cuboids are left alone and listed, and the run exits 1.",
+        "An id that no object has is refused, with its first pixel. Samples without a label are listed.",
+    ),
+    sample="segmentsai/release.json",
+)
+
+
+class _Category(msgspec.Struct):
+    name: str
+    id: int
+
+
+class _Bitmap(msgspec.Struct):
+    url: str
+
+
+class _Attributes(msgspec.Struct):
+    annotations: msgspec.Raw = msgspec.Raw(b"[]")
+    segmentation_bitmap: _Bitmap | None = None
+
+
+class _Label(msgspec.Struct):
+    attributes: _Attributes | None = None
+
+
+class _Sample(msgspec.Struct):
+    name: str
+    labels: dict[str, _Label | None] = {}
+
+
+class _Object(msgspec.Struct):
+    id: int
+    category_id: int
+    type: str = ""
+    points: list[Point] = []
+
+
+_sample = msgspec.json.Decoder(_Sample)
+_categories = msgspec.json.Decoder(list[_Category])
+_objects = msgspec.json.Decoder(list[_Object])
+_rows = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def sniff(content: Content) -> bool:
+    """Whether the file is of a release."""
+    return "dataset" in content.keys and "samples" in members(content.top["dataset"])
+
+
+def read(content: Content, options: ReadOptions) -> Annotations:
+    """A record for each sample that is labeled."""
+    named: dict[str, dict[int, str]] = {}
+    pages = []
+    for file in files(content, "*.json"):
+        release = Content(file)
+        dataset = members(release.top.get("dataset", b"{}"))
+        named[file.name] = _named(dataset, Refusals(file.path, skip=False))
+        pages += listed_pages(file, dataset.get("samples", msgspec.Raw(b"null")), at="$.dataset.samples")
+    categories = {name: number for labels in named.values() for number, name in labels.items()}
+    return gather(
+        content,
+        options,
+        pages,
+        format="segmentsai",
+        parse=partial(_parse, named=named),
+        categories=tuple(categories.items()),
+        declares=rows_at("labels", "*", "attributes", "annotations"),
+    )
+
+
+def _named(dataset: Any, refusals: Refusals) -> dict[int, str]:
+    """The labels by category id, of every label set's task."""
+    tasks = [members(task).get("attributes", b"") for task in members(dataset.get("tasks", b"")).values()]
+    names: dict[int, str] = {}
+    for attributes in (*tasks, dataset.get("task_attributes", b"")):
+        if (rows := members(attributes).get("categories")) is not None:
+            for row in refusals.required(rows, _categories, "$.dataset"):
+                names.setdefault(row.id, row.name)
+    return names
+
+
+def _parse(page: Page, notes: Notes, named: dict[str, dict[int, str]]) -> ImageRecord | None:
+    sample = page.decode(_sample)
+    with inside("$.name"):
+        name = image_name(sample.name)
+    chosen = notes.options.annotator or LABEL_SET
+    for labels, label in sample.labels.items():
+        if labels != chosen and label and label.attributes:
+            with inside(f"$.labels.{labels}.attributes.annotations"):
+                notes.leave_out(OTHER, len(decode_json(label.attributes.annotations, _rows)))
+    label = sample.labels.get(chosen)
+    if label is None or label.attributes is None:
+        notes.image, notes.image_left_out = name, f"it has no label in the set '{chosen}'"
+        return None
+    where, names = f"$.labels.{chosen}.attributes", named[page.file.name]
+    if label.attributes.segmentation_bitmap is not None:
+        saved = f"{PurePosixPath(name).stem}_label_{chosen}.png"
+        with inside(where):
+            return _segmented(name, label.attributes, saved, names, notes)
+    frame = notes.frame(name)
+    make = partial(_instance, names=names, boxes=notes.options.boxes)
+    instances = notes.each(label.attributes.annotations, _Object, f"{where}.annotations", make)
+    return ImageRecord(name, name, frame, instances)
+
+
+def _segmented(name: str, label: _Attributes, saved: str, names: dict[int, str], notes: Notes) -> ImageRecord:
+    """The record of a bitmap, which is found under its address's last parts or as the SDK has `saved` it."""
+    assert label.segmentation_bitmap
+    with inside("$.segmentation_bitmap.url"):
+        file = named_file(notes.page.file.place, saved, beside=notes.page.file.name)
+        data = file.read() if file else linked_png(label.segmentation_bitmap.url, notes)
+        codes = codes_of(data, notes.options.limits, shifts=RED_LOW)
+    with inside("$.annotations"):
+        objects = decode_json(label.annotations, _objects)
+        legend = legend_of((row.id, _label(row, names)) for row in objects)
+        return ImageRecord(name, name, frame_of(codes), painted(codes, legend, notes))
+
+
+def _label(row: _Object, names: dict[int, str]) -> str:
+    if row.category_id not in names:
+        raise Malformed("$.category_id", f"no category has the id {row.category_id}")
+    return names[row.category_id]
+
+
+def _instance(index: int, row: _Object, *, names: dict[int, str], boxes: bool) -> Made:
+    if row.type not in ("polygon", "bbox"):
+        return Omitted("unsupported", f"a '{row.type}' encloses nothing", f"annotations[{index}]")
+    if row.type == "bbox" and not boxes:
+        return BOX
+    with inside("$.points"):
+        if row.type == "bbox" and len(row.points) != 2:
+            raise Malformed("$", "a box has two corners")
+        shape = polygon(row.points) if row.type == "polygon" else rectangle(*row.points)
+    return Instance(row.id, _label(row, names), (shape,))

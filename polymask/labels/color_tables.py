@@ -1,0 +1,123 @@
+r"""Tables beside masks, in text: what a color, or a pixel value, stands for.
+
+CamVid's `label_colors.txt` (`r g b name`, blanks or tabs between), the `class_dict.csv` of many data
+sets (`name,r,g,b`), and Roboflow's `_classes.csv` (`Pixel Value, Class`). In tables of colors `Void`
+is void; background may be written in any case.
+Source: Brostow et al., "Semantic object classes in video"; exports of Kaggle, CVAT and Roboflow.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from polymask.errors import LabelError
+from polymask.validation import Color
+
+VOID, BACKGROUND = "__ignore__", "background"
+_COLOR_FIRST = re.compile(r"\d+\s+\d+\s+\d+\s+[^\W\d]")  # a letter: rows of numbers are none
+_NAME_HEADS = ("name", "class", "label")
+_COLOR_HEADS = (["r", "g", "b"], ["red", "green", "blue"])
+_VALUE_HEAD = ["pixel value", "class"]
+
+
+class TableRow(NamedTuple):
+    """A line of a table: the name as it is written, and its pixel value or its color."""
+
+    name: str
+    value: int | None = None
+    color: Color | None = None
+
+    @property
+    def painted_as(self) -> str:
+        """The name, or that of void or of the background where the name means it."""
+        folded = self.name.casefold()
+        if self.color is not None and folded == "void":
+            return VOID
+        return BACKGROUND if folded == BACKGROUND else self.name
+
+
+def table_rows(text: str) -> list[TableRow] | None:
+    r"""The rows of a table; None for text that is none. Raises `LabelError` for a line that does not fit.
+
+    >>> table_rows("64 0 128\t\tCar\n0 0 0\tVoid\n")[0]
+    TableRow(name='Car', value=None, color=(64, 0, 128))
+    >>> table_rows("Pixel Value, Class\n0, background\n1, sea\n")[1]
+    TableRow(name='sea', value=1, color=None)
+    """
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if not lines:
+        return None
+    if all(_COLOR_FIRST.match(line) for _, line in lines):
+        return _checked([(number, _color_first(number, line)) for number, line in lines])
+    head = _cells(lines[0][1].lower())
+    if head == _VALUE_HEAD:
+        return _checked([(number, _value_first(number, line)) for number, line in lines[1:]])
+    if _names_colors(lines[0][1]):
+        return _checked([(number, _name_first(number, line)) for number, line in lines[1:]])
+    return None
+
+
+def is_color_table(head: str) -> bool:
+    r"""Whether a text begins as a table of colors does; its last line may be cut off.
+
+    >>> is_color_table("name,r,g,b\nAnimal,64,1"), is_color_table("0 0.5 0.5 0.1 0.1")
+    (True, False)
+    """
+    lines = [line.strip() for line in head.splitlines() if line.strip()]
+    if not lines:
+        return False
+    return all(map(_COLOR_FIRST.match, lines[:-1] or lines)) or _names_colors(lines[0])
+
+
+def _names_colors(line: str) -> bool:
+    head = _cells(line.lower())
+    return head[0] in _NAME_HEADS and head[1:] in _COLOR_HEADS
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in next(csv.reader([line], skipinitialspace=True), [""])]
+
+
+def _color_first(number: int, line: str) -> TableRow:
+    *color, name = line.split(None, 3)
+    return TableRow(name, color=_color(number, color, "`r g b name`"))
+
+
+def _name_first(number: int, line: str) -> TableRow:
+    name, *color = _cells(line)
+    return TableRow(name, color=_color(number, color, "`name,r,g,b`"))
+
+
+def _value_first(number: int, line: str) -> TableRow:
+    value, _, name = line.partition(",")
+    if not (value.strip().isdecimal() and len(value) < 7 and int(value) < 1 << 16 and name.strip()):
+        raise LabelError(f"line {number}: a line is `value, name`, values from 0 to 65535")
+    return TableRow(name.strip(), value=int(value))
+
+
+def _color(number: int, texts: Sequence[str], line: str) -> Color:
+    try:
+        red, green, blue = bytes(map(int, texts))
+    except ValueError:
+        raise LabelError(f"line {number}: a line is {line}, colors from 0 to 255") from None
+    return red, green, blue
+
+
+_KEYS: dict[str, Callable[[TableRow], object]] = {
+    "name": lambda row: row.painted_as,
+    "value": lambda row: row.value,
+    "color": lambda row: row.color,
+}
+
+
+def _checked(numbered: Sequence[tuple[int, TableRow]]) -> list[TableRow]:
+    """The rows; raises `LabelError` for a name, a value or a color that is there twice."""
+    if unnamed := next((number for number, row in numbered if not row.name), None):
+        raise LabelError(f"line {unnamed}: there is no name")
+    for kind, key in _KEYS.items():
+        lines: dict[object, int] = {}
+        for number, row in numbered:
+            if (what := key(row)) is not None and (first := lines.setdefault(what, number)) != number:
+                raise LabelError(f"line {number}: the {kind} {what} is that of line {first} already")
+    return [row for _, row in numbered]

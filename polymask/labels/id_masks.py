@@ -1,0 +1,68 @@
+"""The masks that the scripts of Cityscapes and IDD make of polygons: what their names say of their values.
+
+`<image>_gtFine_labelIds.png` and its like. Labels that share a value are named together, as
+`parking & drivable fallback`; what a level ignores (255) is void, and unlabeled is background.
+Source: cityscapesScripts, `createTrainIdLabelImgs` and `json2instanceImg`; AutoNUE's public code,
+`createLabels`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from polymask.labels.cityscapes import IDD_ROWS, IGNORED, KNOWN, UNLABELED
+from polymask.labels.color_tables import BACKGROUND, VOID
+from polymask.labels.mask_table import MaskTable
+
+JOINED = " & "
+_NAME = re.compile(r"(?P<image>.*)_gt(?:Fine|Coarse)_label(?P<kind>[A-Za-z]\w*?ds)\.png$")
+
+
+def _named(ids: Mapping[str, int]) -> MaskTable:
+    """The names by value, those of one value joined."""
+    names: dict[int, list[str]] = {}
+    for name, number in ids.items():
+        if number >= 0:
+            names.setdefault(number, []).append(name)
+    joined = {
+        number: BACKGROUND if UNLABELED in group else JOINED.join(group) for number, group in names.items()
+    }
+    return MaskTable.of_values(joined | {IGNORED: VOID})
+
+
+def _idd(level: str) -> MaskTable:
+    return _named({name: getattr(row, level) for name, row in IDD_ROWS.items()})
+
+
+_CITYSCAPES_IDS = {name: row.id for name, row in KNOWN.items()}
+_TRAIN_IDS = {name: row.train_id for name, row in KNOWN.items() if row.train_id != IGNORED}
+
+# By what follows `_label` in a name; the finest first, which is read where an image has several.
+KINDS: Mapping[str, Callable[[], MaskTable]] = {
+    "Ids": lambda: _named(_CITYSCAPES_IDS),
+    "ids": lambda: _idd("id"),
+    "TrainIds": lambda: _named(_TRAIN_IDS),
+    "level3Ids": lambda: _idd("level3_id"),
+    "Level3Ids": lambda: _idd("level3_id"),
+    "csIds": lambda: _named(_CITYSCAPES_IDS),
+    "csTrainIds": lambda: _named(_TRAIN_IDS),
+    "level2Ids": lambda: _idd("level2_id"),
+    "level1Ids": lambda: _idd("level1_id"),
+}
+
+
+class IdMask(NamedTuple):
+    """What the name of such a mask says: its image's name without suffix, and which ids it holds."""
+
+    image: str
+    kind: str
+
+
+def id_mask(name: str) -> IdMask | None:
+    """What a mask's name says; None for another name.
+
+    >>> id_mask("gtFine/val/bonn/bonn_000000_000001_gtFine_labelTrainIds.png")
+    IdMask(image='gtFine/val/bonn/bonn_000000_000001', kind='TrainIds')
+    """
+    match = _NAME.match(name)
+    return IdMask(match["image"], match["kind"]) if match and match["kind"] in KINDS else None

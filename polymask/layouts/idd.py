@@ -1,0 +1,256 @@
+"""IDD: `gtFine/<split>/<drive>/<id>_gtFine_{labelids,labellevel3Ids,labelcsIds,instanceids}.png`.
+
+Where all labels that are used are IDD's own the numbers are those of its table: its ids, those of level 3,
+which its challenges train and score, and Cityscapes'. Unlabeled, and so void, is 35 among the ids. Else
+labelids hold the label map's values, and there is no level 3 and no Cityscapes to tell. instanceids
+(16 bit) hold id · 1000 + n for the n-th instance of a label that has instances; n counts from 0 in paint
+order, the labels of one level 3 id together. Crowds and the rest have the plain id.
+Source: AutoNUE's public code, `anue_labels`, `createLabels` and `json2instanceImg`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polymask.codecs.painted_png import encode
+from polymask.errors import LabelError, LimitError
+from polymask.labels.cityscapes import IDD_ROWS, IGNORED, UNLABELED, IddRow
+from polymask.labels.id_masks import JOINED
+from polymask.labels.label_map import LabelMap
+from polymask.layouts import Drawn, LayoutOptions, cityscapes
+from polymask.layouts.cityscapes import MOST_ID, MOST_INSTANCES
+from polymask.layouts.common.facts import LayoutFacts
+from polymask.layouts.common.lookup import (
+    BACKGROUND,
+    ID2LABEL,
+    id2label,
+    lookup,
+    names_by_value,
+    require_8_bits,
+)
+from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, stored_labels
+from polymask.layouts.common.splits import split_lists
+from polymask.model import IndexMask, Label
+from polymask.painting.painting import Painting
+from polymask.raster.painted import PaintedSpans, mapped
+
+IMAGES, INDEX = cityscapes.IMAGES, True
+IDS, INSTANCES = "labelids", "instanceids"
+LEVELS = {"labellevel3Ids": "level3_id", "labelcsIds": "cs_id"}
+BLANK = IDD_ROWS[UNLABELED]
+
+FACTS = LayoutFacts(
+    title="IDD",
+    source="AutoNUE's public code: anue_labels, createLabels, json2instanceImg",
+    files=(
+        ("gtFine/<split>/<drive>/<id>_gtFine_labelids.png", "IDD's ids, gray, 8 bit"),
+        ("gtFine/<split>/<drive>/<id>_gtFine_labellevel3Ids.png", "ids of level 3, gray, 8 bit"),
+        ("gtFine/<split>/<drive>/<id>_gtFine_labelcsIds.png", "Cityscapes' ids, gray, 8 bit"),
+        ("gtFine/<split>/<drive>/<id>_gtFine_instanceids.png", "instance ids, gray, 16 bit"),
+        ("id2label.json", "the names of the ids"),
+        ("id2label_level3Ids.json, id2label_csIds.json", "the names of the others; joined where ids are"),
+        ("leftImg8bit/<split>/<drive>/", "with --copy-images: the pictures"),
+        ("splits/<split>.txt", "with --split-ratio, or a --split beside train: the names in each split"),
+    ),
+    values=(
+        ("labelids", "IDD's ids, road 0 and unlabeled 35; other labels: the label map's values"),
+        ("labellevel3Ids", "0 to 25; 255 is ignored: unlabeled, void, `license plate` and the like"),
+        ("labelcsIds", "Cityscapes' ids, 0 unlabeled; 255 for what Cityscapes has no class for"),
+        ("instanceids", "id · 1000 + n; for crowds and labels without instances the id"),
+    ),
+    limits=(
+        "8 bit: label maps with values above 255 are refused.",
+        "With a label that IDD lacks there are labelids alone, and instanceids where 16 bits hold them.",
+        "The drive is the image's folder, else what Cityscapes' layout makes the city.",
+        "`vehicle fallback` has the csId 355 in the public table, which 8 bits do not hold: it is 255.",
+        "Public tables of earlier years give some fallbacks a csId (`animal` 24, `autorickshaw` 26); the "
+        "present one, 255, is written.",
+    ),
+    read_back="labelids, turned back into the label map's values; without labels.json, by IDD's table. Under "
+    "that table void comes back as background.",
+)
+
+
+class _Table(NamedTuple):
+    """What each of a label map's values is in the files, and the labels whose instances are told apart."""
+
+    ids: dict[int, int]
+    levels: dict[str, dict[int, int]]
+    counted: dict[int, int]  # by value, what instances are counted by
+    blank: int
+    void: int
+
+
+def is_official(label_map: LabelMap, used: frozenset[str] | None = None) -> bool:
+    """Whether the labels that are used are IDD's own; all of the label map's where that is not known.
+
+    >>> is_official(LabelMap.from_names(["road", "autorickshaw", "zebra"]), frozenset({"road"}))
+    True
+    """
+    names = [name for name in label_map.names if used is None or name in used] or label_map.names
+    return bool(names) and all(name in IDD_ROWS for name in names)
+
+
+def table_of(label_map: LabelMap, *, official: bool) -> _Table:
+    """IDD's own numbers, or the label map's."""
+    if not official:
+        values = [label.value for label in label_map.labels]
+        own = {value: value for value in (label_map.background, label_map.void, *values)}
+        return _Table(own, {}, dict(zip(values, values, strict=True)), label_map.background, label_map.void)
+    rows = {label.value: _row(label) for label in label_map.labels}
+    rows |= {label_map.background: BLANK, label_map.void: BLANK}
+    return _Table(
+        ids={value: row.id for value, row in rows.items()},
+        levels={kind: {v: getattr(row, level) for v, row in rows.items()} for kind, level in LEVELS.items()},
+        counted={value: row.level3_id for value, row in rows.items() if row.instances},
+        blank=BLANK.id,
+        void=BLANK.id,
+    )
+
+
+def _row(label: Label) -> IddRow:
+    return IDD_ROWS.get(label.name, BLANK)
+
+
+def _table(options: LayoutOptions) -> _Table:
+    label_map = options.label_map
+    return table_of(label_map, official=is_official(label_map, options.used))
+
+
+def tables(options: LayoutOptions) -> dict[str, bytes]:
+    """The names of the ids, and of those of other levels."""
+    label_map, table = options.label_map, _table(options)
+    if not table.levels:
+        return {ID2LABEL: id2label(names_by_value(label_map))}
+    named = [label for label in label_map.labels if table.ids[label.value] != BLANK.id]
+    ids = {table.ids[label.value]: label.name for label in named} | {BLANK.id: UNLABELED}
+    files = {ID2LABEL: id2label(ids)}
+    for kind, numbers in table.levels.items():
+        files[f"id2label_{kind.removeprefix('label')}.json"] = id2label(_joined(named, numbers))
+    return files
+
+
+def _joined(labels: Iterable[Label], numbers: dict[int, int]) -> dict[int, str]:
+    """The names by number, those of one number together; what is ignored has none."""
+    names: dict[int, list[str]] = {}
+    for label in labels:
+        names.setdefault(numbers[label.value], []).append(label.name)
+    names.pop(IGNORED, None)
+    return {number: JOINED.join(group) for number, group in names.items()}
+
+
+def check(options: LayoutOptions) -> None:
+    """Raise `LabelError` for label maps that need 16 bits, or whose instance ids would need more."""
+    require_8_bits(options.label_map, "idd")
+    if options.instances and not _fits(_table(options)):
+        raise LabelError(
+            f"instance ids are id · 1000 + n, and those of values above {MOST_ID} do not fit into 16 bits",
+            advice="use `--ids contiguous`, fewer labels, or leave out --instances",
+        )
+
+
+def _fits(table: _Table) -> bool:
+    return all(table.ids[value] <= MOST_ID for value in table.counted)
+
+
+def picture(name: str, options: LayoutOptions) -> str:
+    """The picture's place, named as IDD's readers look for it."""
+    return cityscapes.picture(name, options)
+
+
+def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
+    """The ids, the other levels where the labels are IDD's, and instance ids where they fit."""
+    folder, identity = cityscapes.place(name, options)
+    table = _table(options)
+    kinds = [IDS, *table.levels, *([INSTANCES] if _fits(table) else [])]
+    return tuple(f"gtFine/{folder}/{identity}_gtFine_{kind}.png" for kind in kinds)
+
+
+def draw(painting: Painting, options: LayoutOptions) -> Drawn:
+    """All of an image's files; `painted` is the mask that labelids decodes to."""
+    table, painted = _table(options), painting.painted
+    ids = mapped(painted, lookup(table.ids, default=table.blank, dtype=np.uint8))
+    images = [encode(ids)]
+    for numbers in table.levels.values():
+        images.append(encode(mapped(painted, lookup(numbers, default=IGNORED, dtype=np.uint8))))
+    if _fits(table):
+        images.append(encode(_instance_ids(painting, table), depth=16))
+    named = paths(painting.record.name, options)
+    return Drawn(
+        name=painting.record.name,
+        mask=named[0],
+        painted=mapped(ids, _values_by_id(options.label_map, table)),
+        files=tuple(zip(named, images, strict=True)),
+    )
+
+
+def _instance_ids(painting: Painting, table: _Table) -> PaintedSpans:
+    """Painted one higher than they are, for 0 is what no instance paints, and road's id as well."""
+    numbers, counts = [], Counter[int]()
+    for value, instance in zip(painting.values, painting.instances, strict=True):
+        number = table.ids.get(value, table.blank)
+        if value in table.counted and not instance.crowd:
+            kind = table.counted[value]
+            if counts[kind] == MOST_INSTANCES:
+                raise LimitError(f"more than {MOST_INSTANCES} instances of one label; instance ids end there")
+            number = number * MOST_INSTANCES + counts[kind]
+            counts[kind] += 1
+        numbers.append(0 if value == painting.label_map.background else number + 1)
+    lower = np.arange(-1, 65535).astype(np.uint16)
+    lower[0] = table.blank
+    return mapped(painting.numbered(numbers, void=table.void + 1), lower)
+
+
+def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
+    """The lists of the splits: the folders tell them too."""
+    yield from split_lists(drawn, options)
+
+
+def open_folder(folder: Folder) -> MaskFolder | None:
+    """The ids of all splits and drives; without labels.json, by IDD's own table."""
+    if not (folder / "gtFine").is_dir():
+        return None
+    listed = masks_below(folder, "gtFine", ending=f"_gtFine_{IDS}.png")
+    if not listed:
+        return None
+    label_map = stored_labels(folder) or _official_map()
+    official = is_official(label_map) or _says_official(folder, label_map)
+    ignored = (name for name in label_map.names if IDD_ROWS.get(name, BLANK).level3_id == IGNORED)
+    return MaskFolder(
+        layout="idd",
+        label_map=label_map,
+        masks={PurePosixPath(name).name: path for name, path in listed.items()},
+        decode=partial(_decode, folder=folder, label_map=label_map, official=official),
+        unscored=frozenset({BACKGROUND, *(ignored if official else ())}),
+    )
+
+
+def _official_map() -> LabelMap:
+    rows = {name: row for name, row in IDD_ROWS.items() if name != UNLABELED}
+    return LabelMap(tuple(Label(name, row.id, row.color) for name, row in rows.items()), background=BLANK.id)
+
+
+def _says_official(folder: Folder, label_map: LabelMap) -> bool:
+    """Whether id2label.json names IDD's ids, where the label map has unused labels beside its own."""
+    stored = stored_labels(folder, (ID2LABEL,))
+    named = {label.name: label.value for label in stored.labels} if stored else {}
+    own = {name: IDD_ROWS[name].id for name in label_map.names if name in IDD_ROWS}
+    return bool(named) and named == own
+
+
+def _decode(path: str, *, folder: Folder, label_map: LabelMap, official: bool) -> IndexMask:
+    values: IndexMask = _values_by_id(label_map, table_of(label_map, official=official))[folder.mask(path)]
+    return values
+
+
+def _values_by_id(label_map: LabelMap, table: _Table) -> NDArray[np.unsignedinteger]:
+    """An id that no label has is void in IDD's table, and stays itself in one's own."""
+    back = {} if table.levels else {number: number for number in range(256)}
+    back |= {number: value for value, number in table.ids.items()}
+    back |= {table.blank: label_map.background}
+    return lookup(back, default=label_map.void, dtype=label_map.dtype)
