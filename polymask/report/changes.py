@@ -39,7 +39,7 @@ class Changes(Survey):
         """The image as it would be."""
         return self.drawn(index, step)
 
-    def what(self, index: int) -> list[str]:
+    def changes_of(self, index: int) -> list[str]:
         """What would be done to an image, in words; nothing where nothing would."""
         before = self.stored(index)
         if before is None:
@@ -49,17 +49,17 @@ class Changes(Survey):
             return ["the mask changes its size"]
         return ["the mask changes"] if (before != after).any() else []
 
-    def more(self, index: int, step: int = 1) -> dict[str, Any]:
+    def extras(self, index: int, step: int = 1) -> dict[str, Any]:
         """What would be done, and the mask as it is."""
         before, after = self.stored(index), self.painting(index).index
         if before is None or before.shape != after.shape:
             before = np.full_like(after, self.label_map.background)
-        return {"changes": self.what(index), **before_of(sampled(before, step))}
+        return {"changes": self.changes_of(index), **before_of(sampled(before, step))}
 
     def rows(self, facts: Sequence[ImageFacts]) -> list[dict[str, Any]]:
         """The images that would change, those with most pixels first."""
         rows = [
-            {"name": image.name, "what": self.what(index), "pixels": image.differing}
+            {"name": image.name, "what": self.changes_of(index), "pixels": image.differing}
             for index, image in enumerate(facts)
             if not image.problem
         ]
@@ -81,7 +81,7 @@ class ItemChange:
 
     record: ImageRecord
     before: Mapping[str, bytes]
-    what: Sequence[str]
+    decisions: Sequence[str]
     picture: Callable[[], bytes]
 
 
@@ -116,6 +116,6 @@ class _ItemChanges(Changes):
         masks = {label: decode_png(data) for label, data in self.items[index].before.items()}
         return painted(masks, self.label_map, frame=self.items[index].record.frame)
 
-    def what(self, index: int) -> list[str]:
+    def changes_of(self, index: int) -> list[str]:
         """What the run would do, as it decided."""
-        return list(self.items[index].what)
+        return list(self.items[index].decisions)

@@ -159,7 +159,7 @@ def _shot(index: int, *, survey: Survey, facts: Sequence[ImageFacts], chosen: di
         "conflicts": [plain_conflict(conflict) for conflict in image.conflicts],
         "findings": [plain_finding(finding) for finding in image.findings],
         **({"step": step, "full": image.frame} if step > 1 else {}),
-        **survey.more(index, step),
+        **survey.extras(index, step),
     }
 
 

@@ -147,7 +147,7 @@ class Survey:
         name = self._stored.get(self.names[index])
         return self.masks.decode(name) if self.masks and name is not None else None
 
-    def more(self, index: int, step: int = 1) -> dict[str, Any]:  # noqa: ARG002 - for those that know more
+    def extras(self, index: int, step: int = 1) -> dict[str, Any]:  # noqa: ARG002 - for those that know more
         """What else the page shows of an image."""
         return {}
 

@@ -13,7 +13,7 @@ from polymask import InputError, PolymaskError, convert
 from polymask.storage.safe_names import safe_path
 from tests.conftest import coco
 from tests.flipper import flipped
-from tests.support.hostile_names import HOSTILE, TWINS, canaries, seen
+from tests.support.hostile_names import HOSTILE, TWINS, canaries, digest_below
 
 
 def _coco(*names: str) -> str:
@@ -74,7 +74,7 @@ FORMATS: dict[str, Callable[[str], str]] = {
 def test_hostile_names_lead_nowhere(format_: str, tmp_path: Path) -> None:
     """Each is refused before anything is written, or names a file below DEST; so with every layout of paths."""
     dest = canaries(tmp_path)
-    before = seen(tmp_path / "outer", without=dest)
+    before = digest_below(tmp_path / "outer", without=dest)
     source = tmp_path / ("a.xml" if format_ == "cvat" else "a.json")
     for number, name in enumerate(HOSTILE):
         source.write_text(FORMATS[format_](name))
@@ -85,7 +85,7 @@ def test_hostile_names_lead_nowhere(format_: str, tmp_path: Path) -> None:
             assert report.failed == 0 or not report.written
         except PolymaskError:
             assert (set(dest.rglob("*")) if dest.exists() else set()) == there, name
-        assert seen(tmp_path / "outer", without=dest) == before, name
+        assert digest_below(tmp_path / "outer", without=dest) == before, name
 
 
 @pytest.mark.parametrize("name", HOSTILE[:37])

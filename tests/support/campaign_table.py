@@ -35,7 +35,7 @@ class Verdict:
 class Tally:
     """The sum of a campaign: runs that lost something, and so on, with what was found."""
 
-    what: str
+    title: str
     runs: int = 0
     faults: int = 0
     lost: int = 0
@@ -60,15 +60,15 @@ class Tally:
     @property
     def row(self) -> str:
         numbers = " ".join(f"{getattr(self, name):>8,}" for name in COLUMNS)
-        return f"{self.what:52} {numbers} {self.seconds:>8.0f}"
+        return f"{self.title:52} {numbers} {self.seconds:>8.0f}"
 
 
 HEADER = f"{'what':52} " + " ".join(f"{name:>8}" for name in (*COLUMNS, "seconds"))
 
 
-def tallied(what: str, cases: Iterable[tuple[str, Callable[[], Verdict]]]) -> Tally:
+def tallied(title: str, cases: Iterable[tuple[str, Callable[[], Verdict]]]) -> Tally:
     """Carry out all cases of a campaign."""
-    tally, began = Tally(what), time.perf_counter()
+    tally, began = Tally(title), time.perf_counter()
     for name, case in cases:
         tally.add(name, case())
     tally.seconds = time.perf_counter() - began

@@ -101,13 +101,13 @@ class Campaign:
         assert process.returncode == 0, process.returncode
         return json.loads(output), time.monotonic() - self.began
 
-    def same(self, what: str, source: Path | Url, dest: Path | Url, *, changed: int | None = None) -> bool:
+    def same(self, title: str, source: Path | Url, dest: Path | Url, *, changed: int | None = None) -> bool:
         return self.finished(
-            what, self.start(source, dest, "--scheduler", self.scheduler), dest, changed=changed
+            title, self.start(source, dest, "--scheduler", self.scheduler), dest, changed=changed
         )
 
     def finished(
-        self, what: str, process: "subprocess.Popen[str]", dest: Path | Url, *, changed: int | None = None
+        self, title: str, process: "subprocess.Popen[str]", dest: Path | Url, *, changed: int | None = None
     ) -> bool:
         """Print whether a run gave the files and the report of one process."""
         output, _ = process.communicate()
@@ -119,7 +119,7 @@ class Campaign:
         reports = _timeless(report) == _timeless(expected)
         files = (stored(dest) if isinstance(dest, Url) else tree(dest)) == self.expected
         equal = f"files equal: {files}, report equal: {reports}"
-        print(f"{what}: {seconds:.1f} s, exit {process.returncode}, {equal}")
+        print(f"{title}: {seconds:.1f} s, exit {process.returncode}, {equal}")
         return files and reports
 
 

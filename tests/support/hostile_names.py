@@ -31,7 +31,7 @@ def canaries(folder: Path) -> Path:
     return middle / "dest"
 
 
-def seen(folder: Path, *, without: Path) -> str:
+def digest_below(folder: Path, *, without: Path) -> str:
     """A digest of all that is below a folder, DEST left out: names, kinds, modes and contents."""
     digest = hashlib.sha256()
     for root, folders, files in os.walk(folder):
@@ -42,8 +42,8 @@ def seen(folder: Path, *, without: Path) -> str:
                 status = path.lstat()
                 links = 1 if path.is_dir() else status.st_nlink  # folders count those within
                 plain = path.is_file() and not path.is_symlink()
-                what = path.read_bytes() if plain else os.readlink(path) if path.is_symlink() else ""
+                content = path.read_bytes() if plain else os.readlink(path) if path.is_symlink() else ""
                 digest.update(
-                    repr((str(path), status.st_mode, links, what)).encode("utf-8", "surrogateescape")
+                    repr((str(path), status.st_mode, links, content)).encode("utf-8", "surrogateescape")
                 )
     return digest.hexdigest()

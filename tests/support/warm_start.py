@@ -17,7 +17,7 @@ def warm(folder: Path) -> None:
     for layout in LAYOUTS:
         place.mkdir(parents=True)
         source = write_source(place)
-        for again in ([], ["--overwrite"]):
+        for flags in ([], ["--overwrite"]):
             run(
                 [
                     "convert",
@@ -27,7 +27,7 @@ def warm(folder: Path) -> None:
                     layout,
                     "--delete-source",
                     "--quiet",
-                    *again,
+                    *flags,
                 ]
             )
         with redirect_stdout(StringIO()):

@@ -56,7 +56,7 @@ def merged(tallies: list[Tally]) -> list[Tally]:
     """Parts that are pieces of one campaign make one row."""
     rows: dict[str, Tally] = {}
     for tally in tallies:
-        row = rows.setdefault(tally.what, Tally(tally.what))
+        row = rows.setdefault(tally.title, Tally(tally.title))
         for name in (*COLUMNS, "seconds"):
             setattr(row, name, getattr(row, name) + getattr(tally, name))
     return list(rows.values())
@@ -94,7 +94,7 @@ def markdown(tally: Tally) -> str:
     """A row; where nothing was found in n runs, less than 3/n of all are likely to be wrong."""
     bound = f"{100 * 3 / tally.runs:.2g} %" if tally.runs > 3 and not tally.breaches else "—"
     numbers = " | ".join(f"{getattr(tally, name):,}" for name in COLUMNS)
-    return f"| {tally.what} | {numbers} | {bound} | {tally.seconds:,.0f} |"
+    return f"| {tally.title} | {numbers} | {bound} | {tally.seconds:,.0f} |"
 
 
 def main() -> int:
