@@ -32,7 +32,7 @@ EXEMPT = {
     "conversion/run: please report this": BUG,
     "in_place/job: please report this": BUG,
     "ledger: please report this": BUG,
-    "dataloop/jobs/download: correct it on the platform": "numbers that no file holds: the platform refuses them",
+    "dataloop/jobs/download: correct it on the platform": "numbers that no file holds",
     "usual: PolymaskError": NO_OTHER,
     "usual: GeometryError": NO_OTHER,
     "usual: LimitError": NO_OTHER,
