@@ -30,7 +30,6 @@ instances.json: $.images: missing
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from copy import copy
 from difflib import get_close_matches
 from typing import Any, ClassVar, Self
 
@@ -82,7 +81,9 @@ class PolymaskError(Exception):
         >>> str(LabelError("no name", place="line 3").within(file="labels.txt"))
         'labels.txt: line 3: no name'
         """
-        outer = copy(self)
+        outer = type(self).__new__(type(self))
+        outer.args = self.args
+        vars(outer).update(vars(self))  # `copy` would ask whatever a library has registered for exceptions
         outer.file = _joined(None if file is None else str(file), self.file)
         outer.place = _joined(place, self.place)
         outer.special_advice = self.special_advice if advice is None else advice

@@ -46,7 +46,7 @@ def _alike(name: str) -> str:
 
 def _told(group: list[str], annotations: Annotations) -> str:
     used = annotations.used
-    kept = max(group, key=lambda name: used.get(name, 0))
+    kept = max(group, key=lambda name: (quoted(name) == name, used.get(name, 0)))  # a tidy one, if there is
     counts = ", ".join(f"{name!a} ({used.get(name, 0):,})" for name in group)
     lines = ", ".join(f"`{quoted(name)} -> {quoted(kept)}`" for name in group if name != kept)
     return f"{counts} look alike; to paint them as one, name all labels in a --labels file, with {lines}"

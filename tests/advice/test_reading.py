@@ -293,6 +293,15 @@ def test_images_of_one_mask_are_renamed_or_chosen(case: Case) -> None:
     case.works("convert", source, case.out, "--where", "a.jpg")
 
 
+@follows("formats/options: f'images are called as")
+def test_images_are_chosen_as_they_are_called(case: Case) -> None:
+    """By the name of the first, which is told."""
+    for command in (["convert", SAMPLE, case.out], ["stats", SAMPLE]):
+        done = case.fails(*command, "--where", "*.tif")
+        assert done.error
+        case.works(*command, "--where", done.error.advice.split("'")[1])
+
+
 @follows("usual: NotFound", "analysis/mask_sets: advice")
 def test_a_path_that_is_not_there_is_checked(case: Case) -> None:
     """A source, and masks or annotations."""

@@ -55,7 +55,7 @@ def test_a_label_that_nobody_has_is_replaced_by_one_that_is_named(case: Case) ->
     for command in (["convert", SAMPLE, case.out], ["stats", SAMPLE]):
         advice = advice_of(case.fails(*command, "--only", "baot"))
         case.works(*command, "--only", advice.split("'")[1])
-        assert "There are: sea, boat, sun" in advice or "boat" in advice
+        assert advice == "did you mean 'boat'? There are: boat, flock, house, sea, sun, tree"
 
 
 @follows("labels/label_files: point the arrow at the last label", "usual: LabelError")
@@ -125,9 +125,7 @@ def test_labels_that_a_layout_cannot_hold_are_renamed(case: Case) -> None:
         ("ade20k", "weed "),
     ):
         source = case.write("a.json", labeled(name, "dog"))
-        done = polymask("convert", source, case.out, "--to", layout)
-        if done.code == 0:
-            continue
+        done = case.fails("convert", source, case.out, "--to", layout)
         line = advice_of(done).split("`")[1].replace("NAME", "new").replace("old", quoted(name))
         labels = case.write("labels.txt", f"dog\n{line}\n")
         case.works("convert", source, case.out, "--to", layout, "--labels", labels)
@@ -396,13 +394,11 @@ def test_a_folder_is_restored_without_naming_its_journal(case: Case) -> None:
 def test_images_of_one_file_are_converted_together(case: Case) -> None:
     """The layout `coco` has all in one; whichever images a run is for."""
     source, out = case.write("a.json", two_images()), case.out
-    case.works("convert", source, out, "--to", "onehot", "--where", "a.jpg")
-    done = polymask("convert", source, out, "--to", "onehot", "--where", "b.jpg")
-    if done.code == 0:
-        out = case.out
-        case.works("convert", source, out, "--to", "coco", "--where", "a.jpg")
-        case.fails("convert", source, out, "--to", "coco", "--where", "b.jpg", "--overwrite")
-        case.works("convert", source, out, "--to", "coco", "--overwrite")
+    flags = ("--to", "coco", "--overwrite")
+    case.works("convert", source, out, *flags, "--where", "a.jpg")
+    case.fails("convert", source, out, *flags, "--where", "b.jpg")
+    case.works("convert", source, case.out, *flags, "--where", "b.jpg")
+    case.works("convert", source, out, *flags)
 
 
 @follows("conversion/dest/companions: move it away, or choose another DEST")

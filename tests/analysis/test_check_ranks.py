@@ -96,6 +96,14 @@ def test_labels_that_look_alike_are_found_and_joined_as_told(
     assert mask.sum() == 9 + 9 - 2  # both squares, of value 1
 
 
+def test_the_tidy_label_stays_though_others_are_more(coco_file: Write) -> None:
+    """A stray space is what goes."""
+    categories = [{"id": 3, "name": "Cat "}, {"id": 7, "name": "cat"}]
+    rows = [annotation(1), annotation(2), annotation(3, category_id=7)]
+    (finding,) = check(coco_file(categories=categories, annotations=rows))
+    assert finding.message.endswith('`"Cat " -> cat`')
+
+
 def test_labels_that_differ_in_letters_or_are_special_are_left_alone() -> None:
     """An accent is a letter of its own; `background` and `_background_` are one thing already."""
     assert similar(["weed", "we\u00e9d", "seaweed", "background", "_background_"]) == []

@@ -1,5 +1,6 @@
 """What a person sees: bars and colors on terminals only, advice in errors, completion, notebooks."""
 
+import copyreg
 import os
 import pickle
 import pty
@@ -12,7 +13,7 @@ import pytest
 
 from polymask import ImageRecord, Instance, Polygon, Report, convert, errors
 from polymask.cli.terminal import Bar, colors_wanted, styled, with_advice
-from polymask.errors import PolymaskError
+from polymask.errors import FormatError, PolymaskError
 from tests.conftest import ROOT, SAMPLE
 
 
@@ -112,6 +113,14 @@ def test_an_error_keeps_what_it_says_on_its_way_out(kind):
     assert str(outer) == "a.zip: b.json: page 2: $.x: odd; mend it"
     assert (type(outer), outer.status, outer.exit_code) == (kind, 404, 7)
     assert str(error) == "b.json: $.x: odd; mend it"
+
+
+def test_an_error_stays_as_it_is_whoever_copies_exceptions(monkeypatch):
+    """Libraries that send tracebacks (tblib, with Dask) register how exceptions of all kinds are copied."""
+    error = FormatError("odd", file="b.json")
+    monkeypatch.setitem(copyreg.dispatch_table, FormatError, lambda same: (lambda: same, ()))
+    assert str(error.within(file="a.zip")) == "a.zip: b.json: odd"
+    assert str(error) == "b.json: odd"
 
 
 def test_the_nearest_command_flag_format_and_label_is_named(polymask_command, tmp_path):
