@@ -293,7 +293,7 @@ def test_images_of_one_mask_are_renamed_or_chosen(case: Case) -> None:
     case.works("convert", source, case.out, "--where", "a.jpg")
 
 
-@follows("formats/options: f'images are called as")
+@follows("formats/selection: f'images are called as")
 def test_images_are_chosen_as_they_are_called(case: Case) -> None:
     """By the name of the first, which is told."""
     for command in (["convert", SAMPLE, case.out], ["stats", SAMPLE]):
