@@ -16,6 +16,7 @@ KINDS = {
     "unsegmented": "draw them as polygons or masks, and export again",
     "tag": "draw what they name as polygons or masks, and export again",
     "unsupported": "draw them as polygons or masks, and export again",
+    "linked": "download their masks, and name the folder that holds them with --masks",
     "invalid": "correct what `polymask check` lists as invalid",
     "choice": "choose them with --predictions, --min-confidence, --creator or --status",
     "ours": "",

@@ -232,7 +232,8 @@ def _pictures(
 
 def _fingerprint(annotations: Annotations, label_map: LabelMap, options: ConvertOptions) -> dict[str, Any]:
     """What makes a run the same run as one that did not finish."""
-    plain = asdict(replace(options, labels=None, images=None)) | {"images": str(options.images)}
+    places = {"images": str(options.images), "masks": str(options.masks)}
+    plain = asdict(replace(options, labels=None, images=None, masks=None)) | places
     lasting = {name: value for name, value in plain.items() if name not in _ANY_TIME}
     lasting["source"] = str(annotations.path.absolute())
     lasting["label_map"] = sha256(label_map.to_json()).hexdigest()

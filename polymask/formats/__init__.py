@@ -16,6 +16,7 @@ from polymask.errors import FormatError, InputError, NotFound, unknown
 from polymask.formats.reading.choice import Choice, different
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.linked_files import LinkedFiles
 from polymask.ledger import Ledger
 from polymask.limits import Limits
 from polymask.model import Finding, ImageRecord, Skipped
@@ -31,11 +32,11 @@ FORMATS = {
     "idd": "IDD polygon JSON: as Cityscapes, with its own label table",
     "dataloop": "Dataloop export: an item a file or a list of items; every ring kept",
     "cvat": "CVAT for images 1.1 (XML): polygons, boxes, ellipses, masks; z order",
-    "yolo": "YOLO segmentation: label files and data.yaml; needs the pictures",
+    "yolo": "YOLO segmentation: label files with data.yaml or classes.txt; needs the pictures",
     "supervisely": "Supervisely project: polygons with interiors, bitmaps",
     "labelstudio": "Label Studio JSON: polygons, rectangles, ellipses, brushes",
     "datumaro": "Datumaro JSON: polygons, masks, ellipses; z order",
-    "labelbox": "Labelbox NDJSON export (v2): polygons",
+    "labelbox": "Labelbox exports (NDJSON and older JSON) and imports: polygons, downloaded masks",
     "sa1b": "SA-1B (Segment Anything) JSON: runs without labels; a file an image",
     "voc": "existing palette, gray or RGB masks, to be laid out again",
     "scale": "Scale: polygon tasks, segmentation tasks (PNG and legend), Nucleus lines",
@@ -65,7 +66,9 @@ class ReadOptions:
     that of `label_attribute`, and `default_label` where there is none, for formats that have
     no field for it; `annotator` is whose drawing is read, where several people drew one image. With
     `boxes`, boxes that have no segmentation are painted as rectangles. `choice` is which of a
-    dataset's annotations are taken.
+    dataset's annotations are taken. `label_names` are the labels in the order of their file, for
+    formats that number classes and may not name them; `masks` is where mask pictures are that
+    annotations only name by an address.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -76,6 +79,8 @@ class ReadOptions:
     boxes: bool = False
     choice: Choice = field(default_factory=Choice)
     annotator: str | None = None
+    label_names: tuple[str, ...] = ()
+    masks: LinkedFiles | None = None
 
     @classmethod
     def of(cls, *, images: str | Location | None, limits: Limits | None) -> "ReadOptions":
@@ -175,6 +180,8 @@ def annotations_at(
     module = module_named(format) if format else None
     try:
         options = options or ReadOptions()
+        if options.masks:
+            _ = options.masks.place  # which has to be there
         annotations = _read(Content(Place(path, options.limits, tree=tree)), module, options, named=format)
     except OSError as error:
         failure = disk_error(error, path)

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from polymask import encode_png
+from tests.formats.kinds_of_labelbox import LABELBOX_SCENES
 from tests.formats.kinds_of_services import SERVICES
 from tests.formats.scenes import (
     FIXTURE,
@@ -227,6 +228,8 @@ YOLO = {
     "no such class": "9 0.1 0.1 0.5 0.1 0.5 0.5",
     "odd": "0 0.1 0.1 0.5 0.1 0.5 0.5 0.5",
     "letters": "cat 0.1 0.1",
+    "in pixels": "0 1 1 5 1 5 5",
+    "float class": "0.0 0.1 0.1 0.5 0.1 0.5 0.5",
 }
 
 
@@ -355,42 +358,6 @@ def datumaro(path: Path, images: Images) -> Path:
     return written(path / "a.json", {"categories": {"label": {"labels": [{"name": "cat"}]}}, "items": items})
 
 
-LABELBOX: dict[str, Any] = {
-    "polygon": {"annotation_kind": "ImagePolygon", "polygon": XY},
-    "box": {
-        "annotation_kind": "ImageBoundingBox",
-        "bounding_box": {"top": 1, "left": 1, "height": 4, "width": 4},
-    },
-    "mask": {"annotation_kind": "ImageSegmentationMask", "mask": {"url": "https://x/1"}},
-    "line": {"annotation_kind": "ImageLine", "line": XY},
-    "point": {"annotation_kind": "ImagePoint", "point": XY[0]},
-    "no name": {"annotation_kind": "ImagePolygon", "polygon": XY, "name": ""},
-}
-
-
-def labelbox(path: Path, images: Images) -> Path:
-    rows = []
-    for image, kinds in enumerate(images):
-        objects = [{"name": "cat"} | LABELBOX[kind] for kind in kinds if kind in LABELBOX]
-        count = list(kinds).count
-        annotations = {
-            "objects": objects,
-            "classifications": [{"name": "weather"}] * count("classification"),
-            "relationships": [{"name": "on"}] * count("relationship"),
-            "frames": {
-                str(at): {"objects": {"k1": {"name": "cat"}}, "classifications": []}
-                for at in range(count("frame"))
-            },
-        }
-        row = {
-            "data_row": {"id": f"r{image}", "external_id": name(image)},
-            "media_attributes": {"height": H, "width": W},
-            "projects": {"p": {"labels": [{"annotations": annotations}]}},
-        }
-        rows.append(json.dumps(row))
-    return written(path / "a.ndjson", "\n".join(rows) + "\n")
-
-
 SA1B: dict[str, Any] = {
     "runs": {"segmentation": RUNS},
     "rings": {"segmentation": [FLAT]},
@@ -443,7 +410,7 @@ def via(path: Path, images: Images) -> Path:
     return written(path / "a.json", document)
 
 
-SCENES = SERVICES | {
+SCENES = SERVICES | LABELBOX_SCENES | {
     "coco": Scene("coco", COCO_OUTCOMES, coco),
     "coco results": Scene(
         "coco",
@@ -488,7 +455,10 @@ SCENES = SERVICES | {
     ),
     "yolo": Scene(
         "yolo",
-        outcomes(YOLO, box=("invalid", "painted"), no_such_class="invalid", odd="invalid", letters="invalid"),
+        outcomes(
+            YOLO, box=("invalid", "painted"), no_such_class="invalid", odd="invalid", letters="invalid",
+            in_pixels="invalid",
+        ),
         yolo,
     ),
     "supervisely": Scene(
@@ -517,14 +487,6 @@ SCENES = SERVICES | {
             caption="tag", polyline="unsupported", no_such_label="invalid", no_runs="invalid",
         ),
         datumaro,
-    ),
-    "labelbox": Scene(
-        "labelbox",
-        outcomes(
-            LABELBOX, box=("box", "painted"), mask="unsupported", line="unsupported", point="unsupported",
-            no_name="invalid", classification="tag", relationship="tag", frame="unsupported",
-        ),
-        labelbox,
     ),
     "sa1b": Scene(
         "sa1b", outcomes(SA1B, box=("box", "painted"), nothing="unsegmented", odd_ring="invalid"), sa1b

@@ -25,6 +25,8 @@ SCENES = {
     "labelstudio": "labelstudio",
     "datumaro": "datumaro",
     "labelbox": "labelbox",
+    "labelbox-v1": "labelbox",
+    "labelbox-import": "labelbox",
     "voc": "voc",
     "voc-rgb": "voc",
     "coco-stuff": "coco",

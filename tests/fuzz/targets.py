@@ -344,7 +344,7 @@ _FILES = {
     "supervisely": ("supervisely/harbor/ann/boat.png.json",),
     "labelstudio": ("labelstudio/export.json",),
     "datumaro": ("datumaro/annotations/default.json",),
-    "labelbox": ("labelbox/export.ndjson",),
+    "labelbox": ("labelbox/export.ndjson", "labelbox-v1/export.json", "labelbox-import/import.ndjson"),
     "voc": ("voc/SegmentationClass/boat.png", "voc-rgb/SegmentationClass/boat.png"),
     "scale": ("scale/tasks.json", "scale-segments/tasks.json", "scale-nucleus/annotations.jsonl"),
     "playment": ("playment/jobs.json", "playment-raster/job.json"),
