@@ -74,6 +74,11 @@ FULL = drawn("........", ".###....", ".###....", "........", "........", "......
 PARTS = drawn("11......", "11......", "......22", "......22", "........", "........")
 
 
+def white(number: int) -> np.ndarray:
+    """The picture of a part: white on black."""
+    return np.where(np.equal(PARTS, number), 255, 0).astype(np.uint8)
+
+
 def masked(number: int, **more: Any) -> dict[str, Any]:
     address = f"https://api.example.org/projects/p/annotations/ckf{number}/mask?token=t"
     kind = {"annotation_kind": "ImageSegmentationMask", "mask": {"url": address}}
@@ -106,7 +111,7 @@ def saved(path: Path, pixels: np.ndarray) -> Path:
 def test_downloaded_masks_are_found_by_id_or_address(tmp_path: Path, name: str, mode: str) -> None:
     """Of whatever kind a PNG is: black and transparent pixels are outside."""
     for number in (1, 2):
-        inside = np.where(PARTS == number, 255, 0).astype(np.uint8)
+        inside = white(number)
         pixels = np.repeat(inside[..., None], 4 if mode in ("rgba", "opaque") else 3, axis=2)
         if mode == "opaque":
             pixels[..., 3] = 255
@@ -158,7 +163,7 @@ def test_every_command_takes_masks(tmp_path: Path, polymask_command: Run) -> Non
     assert refused.returncode == 1
     assert "download their masks, and name the folder that holds them with --masks" in refused.stderr
     for number in (1, 2):
-        saved(tmp_path / f"masks/ckf{number}.png", np.where(PARTS == number, 255, 0).astype(np.uint8))
+        saved(tmp_path / f"masks/ckf{number}.png", white(number))
     flag = ("--masks", tmp_path / "masks")
     for command in (
         ("convert", path, tmp_path / "out"),
@@ -179,7 +184,7 @@ def test_workers_find_the_masks_too(tmp_path: Path) -> None:
     """Each process opens the source itself."""
     rows = [row(masked(1), external_id=f"{at}.png", id=f"r{at}") for at in range(4)]
     path = written(tmp_path / "a.ndjson", "\n".join(map(json.dumps, rows)))
-    saved(tmp_path / "masks/ckf1.png", np.where(PARTS == 1, 255, 0).astype(np.uint8))
+    saved(tmp_path / "masks/ckf1.png", white(1))
     report = convert(path, tmp_path / "out", masks=tmp_path / "masks", workers=2)
     assert (report.written, report.instances) == (4, 4)
 
