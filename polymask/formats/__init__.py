@@ -161,7 +161,7 @@ def open_annotations(
     format: str | None = None,
     options: ReadOptions | None = None,
 ) -> Annotations:
-    """The annotations in a file, a folder, a glob or a zip, of the named format or of the one it shows.
+    """The annotations in a file, folder, glob or archive, of the named format or of the one it shows.
 
     Raises `NotFound` for no file, `InputError` for an unknown format, `FormatError`
     for content that is not what the format says.
@@ -225,6 +225,7 @@ _SUFFIXES = (
     ".json", ".ndjson", ".jsonl", ".geojson", ".xml", ".yaml", ".yml", ".txt", ".csv", ".seg", ".mat",
     ".parquet", ".roi", ".zip", ".dcm", ".png",
 )  # fmt: skip
+_ARCHIVES = (".zip", ".tar")
 _MOST_LOOKED_AT = 64
 
 
@@ -262,9 +263,10 @@ def _sniffed(content: Content) -> Format:
             advice="export it again, or leave it out",
         )
     if content.path.is_dir():
+        archives = [name for name in content.place.names if name.lower().endswith(_ARCHIVES)]
         raise FormatError(
             f"{content.path} is a folder, and no file in it shows a format that polymask reads ({known})",
-            advice="name one with --from",
+            advice=f"name the archive in it, {archives[0]}" if archives else "name one with --from",
         )
     raise FormatError(
         f"none of the formats polymask reads ({known})", file=content.path, advice="name one with --from"

@@ -241,14 +241,19 @@ def yolo(path: Path, images: Images) -> Path:
     return path
 
 
+SUPERVISELY_BITMAP = json.loads((FIXTURES / "supervisely/harbor/ann/boat.png.json").read_text())["objects"][2]
 SUPERVISELY: dict[str, Any] = {
     "polygon": {"geometryType": "polygon", "points": {"exterior": RING, "interior": []}},
-    "bitmap": json.loads((FIXTURES / "supervisely/harbor/ann/boat.png.json").read_text())["objects"][2],
+    "alpha mask": SUPERVISELY_BITMAP | {"geometryType": "alpha_mask"},
+    "bitmap": SUPERVISELY_BITMAP,
     "rectangle": {"geometryType": "rectangle", "points": {"exterior": [[1, 1], [5, 5]], "interior": []}},
     "point": {"geometryType": "point", "points": {"exterior": [[1, 1]], "interior": []}},
     "graph": {"geometryType": "graph", "nodes": {}},
     "cuboid": {"geometryType": "cuboid"},
     "line": {"geometryType": "line", "points": {"exterior": RING[:2], "interior": []}},
+    "multipolygon": {"geometryType": "multipolygon", "parts": [{"exterior": RING}, {"exterior": RING}]},
+    "turned box": {"geometryType": "oriented_bbox", "points": RING[:2], "angle": 0.2},
+    "two points": {"geometryType": "polygon", "points": {"exterior": RING[:2]}},
     "no such shape": {"geometryType": "blob"},
 }
 
@@ -465,7 +470,8 @@ SCENES = SERVICES | LABELBOX_SCENES | {
         "supervisely",
         outcomes(
             SUPERVISELY, rectangle=("box", "painted"), point="unsegmented", graph="unsegmented",
-            cuboid="unsegmented", line="unsupported", no_such_shape="invalid", tag="tag",
+            cuboid="unsegmented", turned_box="unsegmented", line="unsupported", no_such_shape="unsupported",
+            two_points="invalid", tag="tag",
         ),
         supervisely,
     ),

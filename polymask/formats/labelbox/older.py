@@ -88,7 +88,7 @@ def key_of(text: bytes | msgspec.Raw) -> str:
 
 def declared(page: Page) -> int:
     """How many annotations the rows of a picture have."""
-    return sum(_declared(members(members(row)["Label"])) for _, row in rows_of(page))
+    return sum(_declared(members(members(row).get("Label", NULL))) for _, row in rows_of(page))
 
 
 def _declared(label: Mapping[str, msgspec.Raw]) -> int:
@@ -108,7 +108,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord | None:
         notes.image = name = image_name(first.external_id or first.address or first.image)
         labels = [(place, row) for place, row in rows if not _is_skipped(row)]
         if not labels:
-            notes.image_left_out = "skipped by who was to label it"
+            notes.image_left_out = "without a label: skipped, or not labeled yet"
             return None
         frame = (first.media or Media()).frame(name, notes, "$['Media Attributes']")
     instances = tuple(instance for place, row in labels for instance in _drawn(place, row, frame, notes))
