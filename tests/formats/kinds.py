@@ -336,6 +336,27 @@ def labelstudio(path: Path, images: Images) -> Path:
     return written(path / "a.json", tasks)
 
 
+MINIMAL = {
+    "polygon": {"points": [[10, 10], [50, 10], [50, 50]], "polygonlabels": ["cat"]},
+    "labels": {"points": [[10, 10], [50, 10], [50, 50]], "labels": ["cat"]},
+    "no label": {"points": [[10, 10], [50, 10], [50, 60]]},
+    "keypoint": {"x": 50, "y": 50, "width": 1, "keypointlabels": ["cat"]},
+    "choices": {"choices": ["sunny", "cold"]},
+    "rectangle of points": {"points": [[10, 10]], "rectanglelabels": ["cat"]},
+}
+
+
+def labelstudio_minimal(path: Path, images: Images) -> Path:
+    """A row for every annotation, as if each were another person's."""
+    rows = []
+    for image, kinds in enumerate(images):
+        picture(path / "pictures" / name(image))
+        head = {"id": image, "image": f"/data/{name(image)}", "annotator": 1, "annotation_id": 2}
+        rows.append(head)
+        rows += [head | {"tag": [MINIMAL[kind]]} for kind in kinds]
+    return written(path / "a.json", rows)
+
+
 DATUMARO: dict[str, Any] = {
     "polygon": {"type": "polygon", "points": FLAT},
     "mask": {"type": "mask", "rle": RUNS},
@@ -484,6 +505,14 @@ SCENES = SERVICES | LABELBOX_SCENES | {
             cancelled="withdrawn", predicted="prediction", drafted="draft",
         ),
         labelstudio,
+        {"images": "pictures"},
+    ),
+    "labelstudio json-min": Scene(
+        "labelstudio",
+        outcomes(
+            MINIMAL, no_label="invalid", keypoint="unsupported", choices="tag", rectangle_of_points="invalid"
+        ),
+        labelstudio_minimal,
         {"images": "pictures"},
     ),
     "datumaro": Scene(

@@ -23,6 +23,7 @@ SCENES = {
     "via-1": "via",
     "supervisely": "supervisely",
     "labelstudio": "labelstudio",
+    "labelstudio-min": "labelstudio",
     "datumaro": "datumaro",
     "labelbox": "labelbox",
     "labelbox-v1": "labelbox",

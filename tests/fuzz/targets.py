@@ -355,7 +355,7 @@ _FILES = {
     "cvat": ("cvat/annotations.xml",),
     "yolo": ("yolo/labels/train/boat.txt",),
     "supervisely": ("supervisely/harbor/ann/boat.png.json",),
-    "labelstudio": ("labelstudio/export.json",),
+    "labelstudio": ("labelstudio/export.json", "labelstudio-min/export.json"),
     "datumaro": ("datumaro/annotations/default.json",),
     "labelbox": ("labelbox/export.ndjson", "labelbox-v1/export.json", "labelbox-import/import.ndjson"),
     "voc": ("voc/SegmentationClass/boat.png", "voc-rgb/SegmentationClass/boat.png"),

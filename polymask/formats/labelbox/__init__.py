@@ -11,9 +11,9 @@ from functools import partial
 
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.labelbox import imported, older, rows
-from polymask.formats.labelbox.grouped import Rows, pages_by_picture
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.grouped import Rows, pages_by_key
 from polymask.formats.reading.lines import json_lines
 from polymask.formats.reading.records import Notes, Page, Parse, files, gather, listed_pages
 from polymask.formats.reading.refusals import Refusals
@@ -116,7 +116,7 @@ def _pages(file: File, keys: frozenset[str], options: ReadOptions, skipped: list
         yield from (Page(file, place, text) for place, text in texts)
     else:
         key_of = older.key_of if keys == older.KEYS else imported.key_of
-        yield from pages_by_picture(file, texts, key_of)
+        yield from pages_by_key(file, texts, key_of)
 
 
 def _rows(file: File, refusals: Refusals) -> Rows:

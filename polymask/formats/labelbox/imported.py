@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from polymask.formats.labelbox.grouped import rows_of
 from polymask.formats.labelbox.objects import NULL, OF_VIDEO, Drawing, MaskPicture, made_of
 from polymask.formats.reading.addresses import image_name
+from polymask.formats.reading.grouped import rows_of
 from polymask.formats.reading.records import Made, Notes, Page
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.ledger import Omitted

@@ -1,4 +1,4 @@
-"""Rows that are of one picture each, or of a part of its annotations, brought together by picture."""
+"""Rows that each hold a part of a picture's annotations, brought together by picture."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -13,19 +13,19 @@ Rows = Iterable[tuple[str, bytes | msgspec.Raw]]  # places in a file, and what i
 _rows = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def pages_by_picture(file: File, rows: Rows, key_of: Callable[[bytes | msgspec.Raw], str]) -> Iterator[Page]:
-    """A page for each picture, in the order in which they come; its text is the list of its rows.
+def pages_by_key(file: File, rows: Rows, key_of: Callable[[bytes | msgspec.Raw], str]) -> Iterator[Page]:
+    """A page for the rows of each key, in the order in which they come; its text is the list of them.
 
-    `part` holds the places of the rows. A row that tells no picture has a page of its own.
+    `part` holds the places of the rows. A row that has no key has a page of its own.
     """
-    by_picture: dict[str, list[tuple[str, bytes | msgspec.Raw]]] = {}
+    by_key: dict[str, list[tuple[str, bytes | msgspec.Raw]]] = {}
     for place, text in rows:
         try:
             key = f"of {key_of(text)}"
         except Malformed:  # told when it is parsed
             key = place
-        by_picture.setdefault(key, []).append((place, text))
-    for parts in by_picture.values():
+        by_key.setdefault(key, []).append((place, text))
+    for parts in by_key.values():
         joined = b"[" + b",".join(bytes(text) for _, text in parts) + b"]"
         where = "$" if parts[0][0].startswith("$") else ""  # places of rows are told in full
         yield Page(file, where, joined, part="\n".join(place for place, _ in parts))
