@@ -32,7 +32,7 @@ from polymask.formats.reading.needed_pictures import require_pictures
 from polymask.labels.as_label_map import is_path
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Layout, LayoutOptions, layout_named
-from polymask.layouts.common.splits import split_options
+from polymask.layouts.common.splits import SPLITS, split_options, told_splits
 from polymask.limits import LIMITS
 from polymask.model import ImageRecord, Skipped
 from polymask.painting.accounted import Account
@@ -278,12 +278,19 @@ def _layout_options(annotations: Annotations, labels: LabelChoice, options: Conv
         original=_originals(annotations),
         delete_source=options.delete_source,
         palette=options.palette,
-        **split_options(annotations.names, options.split_ratio, seed=options.seed),
+        **_splits(annotations, options),
     )
     layout_named(options.to).check(layout_options)
     if options.copy_images and options.images is None and annotations.picture is None:
         raise InputError("--copy-images needs to know where the pictures are", advice="add --images DIR")
     return layout_options
+
+
+def _splits(annotations: Annotations, options: ConvertOptions) -> dict[str, Any]:
+    """The splits by `--split-ratio`, else those that the source tells, unless `--split` names one."""
+    if options.split_ratio is not None or options.split != SPLITS[0]:
+        return split_options(annotations.names, options.split_ratio, seed=options.seed)
+    return told_splits(annotations.names, annotations.subsets)
 
 
 def _originals(annotations: Annotations) -> Callable[[str], bytes | None]:

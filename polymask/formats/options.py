@@ -293,6 +293,7 @@ def chosen(annotations: Annotations, options: ReadingOptions) -> Annotations:
         findings=tuple(each for each in annotations.findings if not each.image or each.image in records),
         picture=picture and (lambda index: picture(indices[index])),
         picture_file=lambda index: file_of(indices[index]),
+        subsets=[annotations.subsets[index] for index in indices if annotations.subsets],
         sized_by_pictures=[at for at, index in enumerate(indices) if index in sized],
         original=original and (lambda index: original(indices[index])),
         without=None,

@@ -19,6 +19,7 @@ from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.records import Notes, Page, gather
 from polymask.formats.reading.refusals import Malformed, inside
+from polymask.formats.reading.subsets import split_named, subset_in
 from polymask.formats.yolo.names import CLASSES, YAML, Names, described_names, has_names, names_in
 from polymask.model import Frame, ImageRecord, Instance, Polygon
 from polymask.storage.source_files import File, Place
@@ -40,7 +41,8 @@ FACTS = Facts(
             "rows of `class x1 y1 x2 y2 …`, in parts of the picture; the class may be written `0.0`",
         ),
     ),
-    ignored="`path`, `train`, `val`, `test`, `nc`: all label files below the folder are read.",
+    ignored="`path`, `train`, `val`, `test`, `nc`: all label files below the folder are read. Folders called "
+    "train, val or valid, and test tell the splits.",
     rings="A row is one ring, filled even-odd.",
     order="File order.",
     labels="In the order of their ids, which begin at 0: use `--ids contiguous`, which begins at 1.",
@@ -84,7 +86,8 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     annotations = gather(
         inner, options, pages, format="yolo", parse=parse, categories=_categories(names), declares=_declared
     )
-    return replace(annotations, path=content.path)
+    subsets = [split_named(subset_in(name)) for name in annotations.names]
+    return replace(annotations, path=content.path, subsets=subsets if any(subsets) else ())
 
 
 def _named(content: Content, options: ReadOptions) -> tuple[Place, Names]:
