@@ -218,16 +218,23 @@ def _dest_check(
 def _pictures(
     annotations: Annotations, indices: Sequence[int], options: ConvertOptions, dest: Location
 ) -> Iterator[Location]:
-    """The pictures of the images, where any may lie among what is written."""
-    images = located(options.images) if options.images is not None else None
-    if not (isinstance(images, Path) and isinstance(dest, Path)):
-        return
-    inner, outer = images.resolve(), dest.resolve()
-    if not (inner.is_relative_to(outer) or outer.is_relative_to(inner)):
-        return
-    for index in indices:
-        if (file := annotations.picture_file(index)) and not file.place.zip:
-            yield file.path
+    """The pictures of the images, and those of masks, where any may lie among what is written."""
+    if _may_meet(options.images, dest):
+        for index in indices:
+            if (file := annotations.picture_file(index)) and not file.place.zip:
+                yield file.path
+    masks = options.mask_pictures
+    if masks and _may_meet(options.masks, dest) and not masks.place.zip:
+        yield from (masks.place.root / name for name in masks.place.names)
+
+
+def _may_meet(place: str | Location | None, dest: Location) -> bool:
+    """Whether one of two folders lies in the other."""
+    folder = located(place) if place is not None else None
+    if not (isinstance(folder, Path) and isinstance(dest, Path)):
+        return False
+    inner, outer = folder.resolve(), dest.resolve()
+    return inner.is_relative_to(outer) or outer.is_relative_to(inner)
 
 
 def _fingerprint(annotations: Annotations, label_map: LabelMap, options: ConvertOptions) -> dict[str, Any]:

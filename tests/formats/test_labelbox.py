@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from polymask import FormatError, convert, encode_png
+from polymask import FormatError, InputError, convert, encode_png
 from polymask.formats import ReadOptions, open_annotations
 from polymask.formats.reading.linked_files import LinkedFiles
 from tests.conftest import Run
@@ -178,6 +178,18 @@ def test_every_command_takes_masks(tmp_path: Path, polymask_command: Run) -> Non
     assert (np.array(Image.open(tmp_path / "out/masks/a.png")) == PARTS).all()
     lost = polymask_command("stats", path, "--masks", tmp_path / "nowhere")
     assert (lost.returncode, "nowhere: no such file or folder" in lost.stderr) == (2, True)
+
+
+def test_downloaded_masks_are_not_written_over(tmp_path: Path) -> None:
+    """They lie where DEST's masks go: refused, with `overwrite` too."""
+    path = written(tmp_path / "a.ndjson", json.dumps(row(masked(1))))
+    kept = saved(tmp_path / "out/masks/ckf1.png", white(1))
+    saved(tmp_path / "out/masks/a.png", white(2))
+    for overwrite in (False, True):
+        with pytest.raises(InputError):
+            convert(path, tmp_path / "out", masks=tmp_path / "out/masks", overwrite=overwrite)
+    assert (np.array(Image.open(kept)) == white(1)).all()
+    assert (np.array(Image.open(tmp_path / "out/masks/a.png")) == white(2)).all()
 
 
 def test_workers_find_the_masks_too(tmp_path: Path) -> None:
