@@ -16,6 +16,7 @@ REASON_KINDS = {
     "unsegmented": "draw them as polygons or masks, and export again",
     "tag": "draw what they name as polygons or masks, and export again",
     "unsupported": "draw them as polygons or masks, and export again",
+    "linked": "download their masks, and name the folder that holds them with --masks",
     "invalid": "correct what `polymask check` lists as invalid",
     "choice": "choose them with --predictions, --min-confidence, --creator or --status",
     "ours": "",
@@ -119,6 +120,17 @@ class Ledger:
         _check(declared, sum(left_out.values()))
         self.declared += declared
         self.of_no_image.update(left_out)
+
+    def add(self, other: "Ledger") -> None:
+        """Count what another ledger counts, its images after those that are here."""
+        before = len(self.of_image)
+        self.declared += other.declared
+        self.of_image += other.of_image
+        self.joined_in.update({before + image: count for image, count in other.joined_in.items()})
+        for reason, images in other.left_out.items():
+            for image, count in images.items():
+                self.leave_out(reason, before + image, count)
+        self.of_no_image.update(other.of_no_image)
 
     def close(self, *, declared: int, of_image: Iterable[int], invalid: int) -> None:
         """Count all images at once, where annotations come in any order and are left out as they come.

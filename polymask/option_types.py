@@ -30,6 +30,7 @@ class ReadingOptionsDict(LimitsDict, total=False):
     images: str | Location | None
     label_attribute: str | None
     default_label: str | None
+    masks: str | Location | None
     boxes: bool
     annotator: str | None
     skip_invalid: bool

@@ -92,8 +92,8 @@ def _refuse_unshared(plan: Plan) -> None:
 
 
 def _locations(plan: Plan) -> list[Location]:
-    images = plan.options.images
-    return [plan.annotations.path, plan.sink.root.path, *([located(images)] if images else [])]
+    pictures = [located(place) for place in (plan.options.images, plan.options.masks) if place]
+    return [plan.annotations.path, plan.sink.root.path, *pictures]
 
 
 def _is_remote(plan: Plan) -> bool:
@@ -158,6 +158,7 @@ def errand_of(plan: Plan, convert: Convert) -> Errand:
         options=replace(
             options,
             images=_in_full(options.images),
+            masks=_in_full(options.masks),
             labels=_in_full(options.labels) if is_path(options.labels) else options.labels,
             scheduler=None,
             workers=1,

@@ -36,7 +36,7 @@ from polymask.formats.selection import refuse_no_image
 from polymask.labels.as_label_map import is_path
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Layout, LayoutOptions, layout_named
-from polymask.layouts.common.splits import split_options
+from polymask.layouts.common.splits import SPLITS, split_options, told_splits
 from polymask.limits import LIMITS
 from polymask.model import ImageRecord, Skipped
 from polymask.painting.accounted import Account
@@ -224,21 +224,29 @@ def _dest_check(
 def _pictures(
     annotations: Annotations, indices: Sequence[int], options: ConvertOptions, dest: Location
 ) -> Iterator[Location]:
-    """The pictures of the images, where any may lie among what is written."""
-    images = located(options.images) if options.images is not None else None
-    if not (isinstance(images, Path) and isinstance(dest, Path)):
-        return
-    inner, outer = images.resolve(), dest.resolve()
-    if not (inner.is_relative_to(outer) or outer.is_relative_to(inner)):
-        return
-    for index in indices:
-        if (file := annotations.picture_file(index)) and not file.place.zip:
-            yield file.path
+    """The pictures of the images, and those of masks, where any may lie among what is written."""
+    if _may_meet(options.images, dest):
+        for index in indices:
+            if (file := annotations.picture_file(index)) and not file.place.zip:
+                yield file.path
+    masks = options.mask_pictures
+    if masks and _may_meet(options.masks, dest) and not masks.place.zip:
+        yield from (masks.place.root / name for name in masks.place.names)
+
+
+def _may_meet(place: str | Location | None, dest: Location) -> bool:
+    """Whether one of two folders lies in the other."""
+    folder = located(place) if place is not None else None
+    if not (isinstance(folder, Path) and isinstance(dest, Path)):
+        return False
+    inner, outer = folder.resolve(), dest.resolve()
+    return inner.is_relative_to(outer) or outer.is_relative_to(inner)
 
 
 def _fingerprint(annotations: Annotations, label_map: LabelMap, options: ConvertOptions) -> dict[str, Any]:
     """What makes a run the same run as one that did not finish."""
-    plain = asdict(replace(options, labels=None, images=None)) | {"images": str(options.images)}
+    places = {"images": str(options.images), "masks": str(options.masks)}
+    plain = asdict(replace(options, labels=None, images=None, masks=None)) | places
     lasting = {name: value for name, value in plain.items() if name not in _ANY_TIME}
     lasting["source"] = str(annotations.path.absolute())
     lasting["label_map"] = sha256(label_map.to_json()).hexdigest()
@@ -282,12 +290,19 @@ def _layout_options(annotations: Annotations, labels: LabelChoice, options: Conv
         original=_originals(annotations),
         delete_source=options.delete_source,
         palette=options.palette,
-        **split_options(annotations.names, options.split_ratio, seed=options.seed),
+        **_splits(annotations, options),
     )
     layout_named(options.to).check(layout_options)
     if options.copy_images and options.images is None and annotations.picture is None:
         raise InputError("--copy-images needs to know where the pictures are", advice="add --images DIR")
     return layout_options
+
+
+def _splits(annotations: Annotations, options: ConvertOptions) -> dict[str, Any]:
+    """The splits by `--split-ratio`, else those that the source tells, unless `--split` names one."""
+    if options.split_ratio is not None or options.split != SPLITS[0]:
+        return split_options(annotations.names, options.split_ratio, seed=options.seed)
+    return told_splits(annotations.names, annotations.subsets)
 
 
 def _originals(annotations: Annotations) -> Callable[[str], bytes | None]:

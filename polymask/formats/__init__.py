@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib import import_module
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Protocol, cast
 
@@ -16,6 +17,8 @@ from polymask.errors import FormatError, InputError, NotFound, unknown
 from polymask.formats.reading.choice import Choice, different
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.linked_files import LinkedFiles
+from polymask.formats.reading.subsets import joined, subsets_of_files
 from polymask.labels.mask_table import MaskTable
 from polymask.ledger import Ledger
 from polymask.limits import Limits
@@ -32,11 +35,11 @@ FORMATS = {
     "idd": "IDD polygon JSON: as Cityscapes, with its own label table",
     "dataloop": "Dataloop export: an item a file or a list of items; every ring kept",
     "cvat": "CVAT for images 1.1 (XML): polygons, boxes, ellipses, masks; z order",
-    "yolo": "YOLO segmentation: label files and data.yaml; needs the pictures",
+    "yolo": "YOLO segmentation: label files with data.yaml or classes.txt; needs the pictures",
     "supervisely": "Supervisely project: polygons with interiors, bitmaps",
     "labelstudio": "Label Studio JSON: polygons, rectangles, ellipses, brushes",
     "datumaro": "Datumaro JSON: polygons, masks, ellipses; z order",
-    "labelbox": "Labelbox NDJSON export (v2): polygons",
+    "labelbox": "Labelbox exports (NDJSON and older JSON) and imports: polygons, downloaded masks",
     "sa1b": "SA-1B (Segment Anything) JSON: runs without labels; a file an image",
     "voc": "PASCAL VOC masks: SegmentationClass, objects of SegmentationObject, labelmap.txt",
     "camvid": "CamVid masks: in the colors of label_colors.txt or class_dict.csv, or SegNet's values",
@@ -69,7 +72,9 @@ class ReadOptions:
     that of `label_attribute`, and `default_label` where there is none, for formats that have
     no field for it; `annotator` is whose drawing is read, where several people drew one image. With
     `boxes`, boxes that have no segmentation are painted as rectangles. `choice` is which of a
-    dataset's annotations are taken. `labels` says what the pixels of masks mean that have no table.
+    dataset's annotations are taken. `labels` says what the pixels of masks mean that have no table;
+    `label_names` are the labels in the order of their file, for formats that number classes and may not
+    name them; `masks` is where mask pictures are that annotations only name by an address.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -81,6 +86,8 @@ class ReadOptions:
     choice: Choice = field(default_factory=Choice)
     annotator: str | None = None
     labels: MaskTable | None = None
+    label_names: tuple[str, ...] = ()
+    masks: LinkedFiles | None = None
 
     @classmethod
     def of(cls, *, images: str | Location | None, limits: Limits | None) -> "ReadOptions":
@@ -106,6 +113,7 @@ class Annotations:
     `picture(i)`, where the source has them itself, gives a picture's own bytes, `original(i)` its
     record as the source wrote it. `picture_file(i)` is where the picture lies, None where it is not
     found; `sized_by_pictures` are the images whose size only their picture tells.
+    `subsets` are the splits that images are of, where the source tells: train, val, test or nothing.
     `without(data, gone)`, where polygons can be taken out, gives the file's bytes, which are `data`,
     without those of `gone`: for an image's place in `names`, positions among its record's instances.
     """
@@ -127,6 +135,7 @@ class Annotations:
     original: Callable[[int], bytes] | None = None
     picture_file: Callable[[int], File | None] = no_picture_file
     sized_by_pictures: Sequence[int] = ()
+    subsets: Sequence[str] = ()
     without: Callable[[bytes, Mapping[int, Collection[int]]], bytes] | None = None
 
     @property
@@ -161,7 +170,7 @@ def open_annotations(
     format: str | None = None,
     options: ReadOptions | None = None,
 ) -> Annotations:
-    """The annotations in a file, a folder, a glob or a zip, of the named format or of the one it shows.
+    """The annotations in a file, folder, glob or archive, of the named format or of the one it shows.
 
     Raises `NotFound` for no file, `InputError` for an unknown format, `FormatError`
     for content that is not what the format says.
@@ -180,6 +189,8 @@ def annotations_at(
     module = module_named(format) if format else None
     try:
         options = options or ReadOptions()
+        if options.masks:
+            _ = options.masks.place  # which has to be there
         annotations = _read(Content(Place(path, options.limits, tree=tree)), module, options, named=format)
     except OSError as error:
         failure = disk_error(error, path)
@@ -194,19 +205,42 @@ def annotations_at(
         )
     labels = len({*annotations.used, *(name for name, _ in annotations.categories)})
     options.limits.check("max_labels", labels, str(annotations.path), f"{labels} labels")
-    if annotations.picture_file is no_picture_file:
-        pictures = NamedPictures(path, annotations.names, images=options.images, limits=options.limits)
-        annotations = replace(annotations, picture_file=pictures.file)
-    return annotations
+    return _with_pictures(annotations, path, options)
+
+
+def _with_pictures(annotations: Annotations, path: Location, options: ReadOptions) -> Annotations:
+    """The annotations, whose pictures are looked for at a path unless their format knows where they are."""
+    if annotations.picture_file is not no_picture_file:
+        return annotations
+    pictures = NamedPictures(path, annotations.names, images=options.images, limits=options.limits)
+    return replace(annotations, picture_file=pictures.file)
 
 
 def _read(content: Content, module: Format | None, options: ReadOptions, *, named: str | None) -> Annotations:
     try:
+        if module is None and (archive := _only_archive(content)):
+            annotations = _read(archive, module, options, named=named)
+            return _with_pictures(annotations, archive.path, options)
         module = module or _sniffed(content)
-        return module.read(_single(content, module), options)
+        return _of_files(content, _files(content, module), module, options)
     except FormatError as error:
         error.message += _looks_like(content, named)
         raise error from None
+
+
+def _only_archive(content: Content) -> Content | None:
+    """The one archive in a folder that holds no annotations besides: what a tool gave, as it was given."""
+    if content.place.is_file or content.place.zip:
+        return None
+    archives = [name for name in content.place.names if name.lower().endswith(_ARCHIVES)]
+    if len(archives) != 1 or _shows_format(content):
+        return None
+    archive = Content(Place(content.path / archives[0], content.place.limits))
+    return archive if archive.place.zip and _shows_format(archive) else None
+
+
+def _shows_format(content: Content) -> bool:
+    return any(map(sniffed, islice(_candidates(content), _MOST_LOOKED_AT)))
 
 
 def _looks_like(content: Content, format: str | None) -> str:
@@ -224,6 +258,7 @@ _SUFFIXES = (
     ".parquet", ".roi", ".zip", ".dcm", ".shp", ".gpkg",
     ".png",
 )  # fmt: skip
+_ARCHIVES = (".zip", ".tar")
 _MOST_LOOKED_AT = 64
 
 
@@ -270,27 +305,39 @@ def _sniffed(content: Content) -> Format:
             advice="export it again, or leave it out",
         )
     if content.path.is_dir():
+        archives = [name for name in content.place.names if name.lower().endswith(_ARCHIVES)]
         raise FormatError(
             f"{content.path} is a folder, and no file in it shows a format that polymask reads ({known})",
-            advice=f"name one with --from{_OF_MASKS if _only_pngs(content) else ''}",
+            advice=f"name one of the archives in it, {archives[0]}"
+            if archives
+            else f"name one with --from{_OF_MASKS if _only_pngs(content) else ''}",
         )
     raise FormatError(
         f"none of the formats polymask reads ({known})", file=content.path, advice="name one with --from"
     )
 
 
-def _single(content: Content, module: Format) -> Content:
-    """The one file to read, where a format is told a folder but keeps all in one file."""
+def _files(content: Content, module: Format) -> Sequence[Content]:
+    """The file to read, or several, where a format is told a folder but keeps all in one file."""
     if content.place.is_file or module.MANY:
-        return content
-    found = [one for one in _candidates(content) if module.sniff(one)]
-    if len(found) == 1:
-        return found[0]
-    if not found:
+        return [content]
+    files = [file for file in _candidates(content) if module.sniff(file)]
+    if not files:
         raise FormatError("no file of this format in it", file=content.path)
-    names = ", ".join(one.name for one in found[:5])
+    return files
+
+
+def _of_files(
+    content: Content, files: Sequence[Content], module: Format, options: ReadOptions
+) -> Annotations:
+    """The annotations of a file, or of several that are subsets of one dataset."""
+    if len(files) == 1:
+        return module.read(files[0], options)
+    if subsets := subsets_of_files([file.name for file in files]):
+        return joined(content, files, subsets, lambda file: module.read(file, options), options)
+    names = ", ".join(file.name for file in files[:5])
     raise FormatError(
-        f"{len(found)} files of this format in it ({names})",
+        f"{len(files)} files of this format in it ({names}), and their names do not tell subsets apart",
         file=content.path,
         advice="name one of them as SOURCE",
     )

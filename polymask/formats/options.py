@@ -1,6 +1,6 @@
 """How annotations are read: the options that every command takes which reads them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any, Self
@@ -9,8 +9,9 @@ from polymask.errors import unknown
 from polymask.flag import check_values, option
 from polymask.formats import FORMATS, ReadOptions
 from polymask.formats.reading.choice import PREDICTIONS, Choice
+from polymask.formats.reading.linked_files import LinkedFiles
 from polymask.labels.as_label_map import Labels, as_label_map, as_mask_table, is_path
-from polymask.labels.label_map import LabelMap
+from polymask.labels.label_map import LabelMap, names_in
 from polymask.limits import LIMITS, Limits
 from polymask.storage.remote.urls import Location, Url, listed_once, located
 
@@ -42,7 +43,8 @@ class ReadingOptions(Limits):
         dest="both",
     )
     labels: Labels | None = option(
-        "Label map: labels.txt, labelmap.txt, id2label.json, labels.json; names the values of masks too.",
+        "Label map: labels.txt, labelmap.txt, id2label.json, labels.json; names the values of masks and "
+        "YOLO's classes too.",
         "read",
         default=None,
         metavar="FILE",
@@ -59,6 +61,13 @@ class ReadingOptions(Limits):
         "read",
         default=None,
         metavar="NAME",
+        dest="both",
+    )
+    masks: str | Location | None = option(
+        "Where mask pictures are that annotations only name by an address (Labelbox).",
+        "read",
+        default=None,
+        metavar="DIR",
         dest="both",
     )
     boxes: bool = option(
@@ -130,9 +139,10 @@ class ReadingOptions(Limits):
     def __post_init__(self) -> None:
         check_values(self)
         if self.labels is not None and not is_path(self.labels):
-            object.__setattr__(self, "labels", as_label_map(self.labels))
-        if self.images is not None:
-            object.__setattr__(self, "images", located(self.images))
+            object.__setattr__(self, "labels", _kept(self.labels))
+        for name in ("images", "masks"):
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, located(path))
         _ = self.choice  # which refuses values that are none
 
     @classmethod
@@ -181,7 +191,23 @@ class ReadingOptions(Limits):
             choice=self.choice,
             annotator=self.annotator,
             labels=as_mask_table(self.labels) if self.labels is not None else None,
+            label_names=self.label_names,
+            masks=self.mask_pictures,
         )
+
+    @property
+    def mask_pictures(self) -> LinkedFiles | None:
+        """The mask pictures that annotations only name."""
+        return LinkedFiles(located(self.masks), self.limits) if self.masks is not None else None
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The names of `labels`, those of the background and void too where a file tells them in order."""
+        if self.labels is not None and is_path(self.labels):
+            return names_in(self.labels)
+        if isinstance(self.labels, tuple):
+            return self.labels
+        return self.label_map.names if self.label_map else ()
 
     @property
     def pictures(self) -> Location | None:
@@ -209,3 +235,11 @@ class ReadingOptions(Limits):
             return frozenset(labels)
         painted_as = self.label_map.name_of if self.label_map else str
         return frozenset(name for name in labels if name in self.only or painted_as(name) in self.only)
+
+
+def _kept(labels: Labels) -> LabelMap | tuple[str, ...]:
+    """The labels as a map, but names in their order; raises `LabelError` for what makes no map."""
+    if isinstance(labels, Iterable) and not isinstance(labels, LabelMap | Mapping):
+        labels = tuple(labels)
+    label_map = as_label_map(labels)
+    return labels if isinstance(labels, tuple) else label_map

@@ -8,6 +8,7 @@ from typing import Unpack
 from polymask.errors import InputError, naming
 from polymask.formats import Annotations, annotations_at
 from polymask.formats.options import ReadingOptions
+from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import no_such_label
 from polymask.ledger import Ledger
 from polymask.limits import Limits
@@ -62,6 +63,7 @@ def chosen(annotations: Annotations, options: ReadingOptions) -> Annotations:
         findings=tuple(each for each in annotations.findings if not each.image or each.image in records),
         picture=picture and (lambda index: picture(indices[index])),
         picture_file=lambda index: file_of(indices[index]),
+        subsets=[annotations.subsets[index] for index in indices if annotations.subsets],
         sized_by_pictures=[at for at, index in enumerate(indices) if index in sized],
         original=original and (lambda index: original(indices[index])),
         without=None,
@@ -104,12 +106,14 @@ def read(
     path: str | Path,
     *,
     format: str | None = None,
+    labels: Labels | None = None,
     limits: Limits | None = None,
     **reading: Unpack[ReadingOptionsDict],
 ) -> Iterator[ImageRecord]:
     """The image records of an annotation file, one after another.
 
-    `reading` are the options of reading, e.g. `images`, `only` and `where`. The whole file is checked
+    `labels` names classes that the source only numbers; `reading` are the options of reading, e.g.
+    `images`, `only` and `where`. The whole file is checked
     before the first record comes. Raises `FormatError` naming the file and the JSON path of what is
     wrong.
 
@@ -119,5 +123,5 @@ def read(
     meadow.png (120, 160) 5
     empty.png (120, 160) 0
     """
-    options = ReadingOptions.of({"from_": format, **reading}, limits=limits)
+    options = ReadingOptions.of({"from_": format, "labels": labels, **reading}, limits=limits)
     yield from open_chosen(path, options)

@@ -1,12 +1,13 @@
 """Supervisely projects: `<dataset>/ann/<picture>.json` and the project's `meta.json`.
 
-A polygon has an exterior and interiors, which are holes; a bitmap is a PNG (zlib, base64) with
+A polygon has an exterior and interiors, which are holes; a bitmap is a PNG (base64, mostly zlib) with
 its origin. Coordinates are taken as they are, in pixels from the picture's upper left corner.
 Source: Supervisely's documentation, "Supervisely format: images".
 """
 
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -17,38 +18,57 @@ from polymask.formats.drawing.shapes import Point, crop_runs, decoded, png_mask,
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.records import Categories, Made, Notes, gather
-from polymask.formats.reading.refusals import Malformed, Refusals, inside
+from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, files, rows_at
 from polymask.ledger import BOX, Omitted
 from polymask.limits import Limits
-from polymask.model import Frame, ImageRecord, Instance, Shape
+from polymask.model import Frame, ImageRecord, Instance, Polygon, Shape
 from polymask.storage.source_files import SMALL, File
 
 MANY = True
 META, FOLDER = "meta.json", "ann"
-_NO_REGION = ("point", "graph", "cuboid")
+_NO_REGION = {
+    "point": "a point",
+    "graph": "a graph",
+    "cuboid": "a cuboid",
+    "cuboid_2d": "a cuboid",
+    "oriented_bbox": "a turned box",
+}
+_LINES = ("line", "polyline")
+_POLYGON, _PARTS, _BOX, _BITMAPS = "polygon", "multipolygon", "rectangle", ("bitmap", "alpha_mask")
+_PNG = b"\x89PNG"
+_ALPHA = "{count} alpha masks: every pixel whose alpha is above 0 is painted"
 
 FACTS = Facts(
     title="Supervisely",
     source="Supervisely's documentation, “Supervisely format: images”",
-    files="The project's folder (`meta.json`, `<dataset>/ann/*.json`), a dataset's, or one `ann/*.json`.",
+    files="The project's folder (`meta.json`, `<dataset>/ann/*.json`), also as the `.tar` that is "
+    "downloaded, a dataset's, or one `ann/*.json`.",
     sniffed="an object with `size` and `objects`, or `meta.json`: `classes` that have a `shape`",
     read=(
         ("size.height, size.width", "the frame"),
         ("objects[].classTitle", "the label"),
         ("objects[].points.exterior, interior", "the ring and its holes, x, y in pixels"),
-        ("objects[].bitmap.data, origin", "a PNG (zlib, base64) and the pixel of its upper left corner"),
+        ("objects[].parts[].exterior, interior", "the polygons of a `multipolygon`"),
+        (
+            "objects[].bitmap.data, origin",
+            "a PNG (base64, with zlib or without) and the pixel of its upper left corner; of an "
+            "`alpha_mask`, every pixel whose alpha is above 0, which a note tells",
+        ),
         ("meta.json: classes[].title, id", "the labels and their ids"),
     ),
     ignored="`tags` of objects, `description`, `labelerLogin`, dates.",
-    rings="Interiors are holes in the exterior.",
+    rings="Interiors are holes in the exterior. What is drawn in the labeling tool is in pixels from the "
+    "picture's upper left corner, as the rule `center` takes it. Polygons that the SDK wrote (whole numbers, "
+    "the last at width − 1) name pixels, edges included: `--pixel-rule cv2-trunc` paints them as the SDK "
+    "draws them, but for the edges of holes, which the SDK cuts out too.",
     order="File order.",
     labels="In the order of `meta.json`, with its ids; without it, sorted by name.",
     frame="As the file says.",
     limits=(
-        "Rectangles (but with `--boxes`), points, graphs, cuboids and tags of images are no segmentation: "
-        "they paint nothing, and are counted.",
-        "Lines are left alone and listed, and the run exits 1.",
+        "Rectangles (but with `--boxes`), turned boxes, points, graphs, cuboids and tags of images are no "
+        "segmentation: they paint nothing, and are counted.",
+        "Lines, and geometries that are not named here, are left alone and listed, and the run exits 1.",
     ),
     sample="supervisely/harbor/ann/boat.png.json",
 )
@@ -78,8 +98,9 @@ class _Bitmap(msgspec.Struct):
 class _Object(msgspec.Struct):
     classTitle: str  # noqa: N815 - the format's own words
     geometryType: str | None = None  # noqa: N815
-    points: _Points | None = None
-    bitmap: _Bitmap | None = None
+    points: msgspec.Raw = msgspec.Raw(b"null")
+    parts: msgspec.Raw = msgspec.Raw(b"null")
+    bitmap: msgspec.Raw = msgspec.Raw(b"null")
     id: int | str | None = None
 
 
@@ -93,6 +114,9 @@ class _Meta(msgspec.Struct):
 
 
 _file = msgspec.json.Decoder(_File)
+_rings = msgspec.json.Decoder(_Points)
+_polygons = msgspec.json.Decoder(list[_Points])
+_png = msgspec.json.Decoder(_Bitmap)
 _meta = msgspec.json.Decoder(_Meta)
 
 
@@ -143,21 +167,13 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     with inside("$.size"):
         frame = notes.told_frame(file.size.height, file.size.width)
 
-    def make(index: int, row: _Object) -> Made:
-        key = index if row.id is None else row.id
-        kind = row.geometryType or ("bitmap" if row.bitmap else "polygon")
-        if kind == "rectangle" and not notes.options.boxes:
-            return BOX
-        if kind in _NO_REGION:
-            return Omitted("unsegmented", f"a {kind}")
-        if kind == "line":
-            return Omitted("unsupported", "a line encloses nothing", f"object {key}")
-        return Instance(key, row.classTitle, _shape(row, kind, frame, notes.options.limits))
-
     notes.leave_out(Omitted("tag", "a tag of the whole image"), len(file.tags or ()))
     name = image_name(page.file.name)
     return ImageRecord(
-        PurePosixPath(name).stem, name, frame, notes.each(file.objects, _Object, "$.objects", make)
+        PurePosixPath(name).stem,
+        name,
+        frame,
+        notes.each(file.objects, _Object, "$.objects", partial(_made, frame=frame, notes=notes)),
     )
 
 
@@ -172,23 +188,60 @@ def image_name(name: str) -> str:
     return str(PurePosixPath(*parts, path.name.removesuffix(".json")))
 
 
-def _shape(row: _Object, kind: str, frame: Frame, limits: Limits) -> Shape:
-    if kind == "polygon" and row.points:
-        with inside("$.points"):
-            return (polygon(row.points.exterior, row.points.interior),)
-    if kind == "rectangle" and row.points:
-        with inside("$.points.exterior"):
-            if len(row.points.exterior) != 2:
-                raise Malformed("$", f"a rectangle has 2 corners, not {len(row.points.exterior)}")
-            return (rectangle(*row.points.exterior),)
-    if kind == "bitmap" and row.bitmap:
-        with inside("$.bitmap.data"):
-            mask = png_mask(_inflated(decoded(row.bitmap.data), limits), limits)
-        return crop_runs(mask, row.bitmap.origin, frame)
-    raise Malformed("$.geometryType", f"no geometry that is read: '{kind}'")
+def _made(index: int, row: _Object, *, frame: Frame, notes: Notes) -> Made:
+    key = index if row.id is None else row.id
+    kind = row.geometryType or ("bitmap" if bytes(row.bitmap) != b"null" else _POLYGON)
+    if kind == _BOX and not notes.options.boxes:
+        return BOX
+    if kind in _NO_REGION:
+        return Omitted("unsegmented", _NO_REGION[kind])
+    if kind in _LINES:
+        return Omitted("unsupported", "a line encloses nothing", f"object {key}")
+    if kind not in (_POLYGON, _PARTS, _BOX, *_BITMAPS):
+        return Omitted("unsupported", f"no geometry that is read: '{kind}'", f"object {key}")
+    return Instance(key, row.classTitle, _shape(row, kind, frame, notes))
+
+
+def _shape(row: _Object, kind: str, frame: Frame, notes: Notes) -> Shape:
+    if kind == _PARTS:
+        with inside("$.parts"):
+            return _multipolygon(decode_json(row.parts, _polygons))
+    if kind in _BITMAPS:
+        if kind == "alpha_mask":
+            notes.remarks[_ALPHA] += 1
+        with inside("$.bitmap"):
+            return _pixels(decode_json(row.bitmap, _png), frame, notes.options.limits)
+    with inside("$.points"):
+        points = decode_json(row.points, _rings)
+        return (_corners(points) if kind == _BOX else polygon(points.exterior, points.interior),)
+
+
+def _multipolygon(parts: list[_Points]) -> Shape:
+    if not parts:
+        raise Malformed("$", "no part in it")
+    polygons = []
+    for number, part in enumerate(parts):
+        with inside(f"$[{number}]"):
+            polygons.append(polygon(part.exterior, part.interior))
+    return tuple(polygons)
+
+
+def _corners(points: _Points) -> Polygon:
+    if len(points.exterior) != 2:
+        raise Malformed("$.exterior", f"a rectangle has 2 corners, not {len(points.exterior)}")
+    return rectangle(*points.exterior)
+
+
+def _pixels(bitmap: _Bitmap, frame: Frame, limits: Limits) -> Shape:
+    with inside("$.data"):
+        mask = png_mask(_inflated(decoded(bitmap.data), limits), limits)
+    return crop_runs(mask, bitmap.origin, frame)
 
 
 def _inflated(data: bytes, limits: Limits) -> bytes:
+    """The PNG in the data of a bitmap, which older tools did not pack."""
+    if data.startswith(_PNG):
+        return data
     try:
         inflating = zlib.decompressobj()
         png = inflating.decompress(data, SMALL + limits.max_zip_ratio * len(data))

@@ -29,6 +29,9 @@ MANY = True
 PROJECT = "_via_img_metadata"
 UNSUPPORTED = ("point", "polyline")
 
+LABEL = "object"
+_NAMELESS = "{count} regions have no label, and are '" + LABEL + "'; --default-label names them otherwise"
+
 FACTS = Facts(
     title="VIA",
     source="VIA's documentation and example projects",
@@ -43,7 +46,8 @@ FACTS = Facts(
     ignored="`size` (bytes), `file_attributes`, `_via_settings`.",
     rings="A region is one ring.",
     order="File order.",
-    labels="Sorted by name. More than one attribute: `--label-attribute NAME`; none: `--default-label NAME`.",
+    labels="Sorted by name. More than one attribute: `--label-attribute NAME`; none: `object`, which a note "
+    "tells, or `--default-label NAME`.",
     frame="That of the picture as it is shown (EXIF orientation taken into account).",
     limits=(
         "Points and open polylines are left alone and listed, and the run exits 1.",
@@ -121,13 +125,10 @@ def _attribute(content: Content, pages: list[Page], options: ReadOptions) -> str
                 f"no attribute '{options.label_attribute}'", file=content.path, advice=f"there are: {there}"
             )
         return options.label_attribute
-    if len(names) == 1 or options.default_label is not None:
+    if len(names) < 2 or options.default_label is not None:
         return names[0] if len(names) == 1 else None
-    if not names and not any(_regions(page) for page in pages):
-        return None
-    told = f"several attributes ({', '.join(names)})" if names else "no attribute"
     raise InputError(
-        f"its regions have {told}",
+        f"its regions have several attributes ({', '.join(names)})",
         file=content.path,
         advice="choose with --label-attribute NAME, or name all regions with --default-label NAME",
     )
@@ -165,7 +166,7 @@ def _parse(page: Page, notes: Notes, attribute: str | None) -> ImageRecord:
         kind = row.shape_attributes.name
         if kind in UNSUPPORTED and not _is_closed(row.shape_attributes):
             return Omitted("unsupported", f"a {kind} encloses nothing", f"region {index}")
-        label = _label(row, attribute, notes.options.default_label)
+        label = _label(row, attribute, notes)
         with inside("$.shape_attributes"):
             return Instance(index, label, _shape(row.shape_attributes, frame))
 
@@ -181,20 +182,23 @@ def _is_closed(shape: _ShapeAttributes) -> bool:
     return len(x) == len(y) > 3 and (x[0], y[0]) == (x[-1], y[-1])
 
 
-def _label(row: _Region, attribute: str | None, default: str | None) -> str:
-    given = row.region_attributes.get(attribute) if attribute is not None else None
-    if isinstance(given, dict):
-        chosen = [name for name, is_set in given.items() if is_set]
+def _label(row: _Region, attribute: str | None, notes: Notes) -> str:
+    """The value of the attribute, else the default label; `object` where no region has an attribute."""
+    value, default = row.region_attributes.get(attribute or ""), notes.options.default_label
+    if isinstance(value, dict):
+        chosen = [name for name, is_set in value.items() if is_set]
         if len(chosen) > 1:
             raise Malformed(f"$.region_attributes.{attribute}", f"several are set: {', '.join(chosen)}")
-        given = chosen[0] if chosen else None
-    if given is None or given == "":
-        given = default
-    if given is None:
-        raise Malformed(
-            "$.region_attributes", f"no '{attribute}'; name such regions with --default-label NAME"
-        )
-    return str(given)
+        value = chosen[0] if chosen else None
+    if value not in (None, ""):
+        return str(value)
+    if default is not None:
+        return default
+    if attribute is not None:
+        told = f"no '{attribute}'; name such regions with --default-label NAME"
+        raise Malformed("$.region_attributes", told)
+    notes.remarks[_NAMELESS] += 1
+    return LABEL
 
 
 def _shape(shape: _ShapeAttributes, frame: Frame) -> Shape:

@@ -187,11 +187,8 @@ class LabelMap:
         Raises `LabelError` naming the file and the line or key, `NotFound` for no file,
         another `BackendError` for what cannot be read as one.
         """
-        path = located(path)
-        try:
+        with _in_file(path := located(path)):
             return from_text(text_at(path))
-        except LabelError as error:
-            raise error.within(file=path) from None
 
     def save(self, path: str | Path) -> None:
         """Write `labels.json`, which `load` reads back; raises `BackendError` where the disk refuses."""
@@ -214,12 +211,30 @@ class LabelMap:
 
 def text_at(path: Location) -> str:
     """The text of a label file; raises as `LabelMap.load` does."""
-    try:
+    with _in_file(path):
         return path.read_bytes().decode("utf-8-sig")
+
+
+@contextmanager
+def _in_file(path: Location) -> Iterator[None]:
+    """Name the file in errors from within."""
+    try:
+        yield
     except UnicodeDecodeError:
         raise LabelError("not UTF-8 text", file=path, advice="save it as UTF-8") from None
     except OSError as error:
         raise disk_error(error, path) from None
+    except LabelError as error:
+        raise error.within(file=path) from None
+
+
+def names_in(path: str | Location) -> tuple[str, ...]:
+    """The names of all labels in a label file, background and void among them, in its order.
+
+    Raises as `LabelMap.load` does.
+    """
+    with _in_file(path := located(path)):
+        return tuple(parse(text_at(path)).names)
 
 
 def from_text(text: str) -> LabelMap:

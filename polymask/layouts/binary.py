@@ -26,7 +26,7 @@ FACTS = LayoutFacts(
     source="polymask's own",
     files=(
         ("masks/<name>/<label>.png", "the union of the label's instances, gray, 8 bit"),
-        ("splits/<split>.txt", "with --split-ratio, or a --split beside train: the names in each split"),
+        ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
     ),
     values=(("masks", "0 outside, 255 inside; masks of different labels may overlap"),),
     limits=(

@@ -59,7 +59,7 @@ FACTS = LayoutFacts(
         ("id2label.json", "the names of the label ids"),
         ("id2label_trainIds.json", "the names of the train ids"),
         ("leftImg8bit/<split>/<city>/", "with --copy-images: the pictures"),
-        ("splits/<split>.txt", "with --split-ratio, or a --split beside train: the names in each split"),
+        ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
     ),
     values=(
         (

@@ -37,7 +37,7 @@ FACTS = LayoutFacts(
     files=(
         ("annotations.json", "images, categories, and a compressed RLE for each label of each image"),
         ("images/", "with --copy-images: the pictures"),
-        ("splits/<split>.txt", "with --split-ratio, or a --split beside train: the names in each split"),
+        ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
     ),
     values=(("category_id", "the label map's values; masks of different labels may overlap"),),
     limits=("Overlap rules, void and borders do not apply: every label keeps all its pixels.",),

@@ -51,7 +51,7 @@ FACTS = LayoutFacts(
         ("panoptic_categories.json", "the categories alone, as panopticapi's scripts take them"),
         ("id2label.json", "the names of the category ids"),
         ("images/", "with --copy-images: the pictures"),
-        ("splits/<split>.txt", "with --split-ratio, or a --split beside train: the names in each split"),
+        ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
     ),
     values=(
         ("id", "n for the n-th instance in paint order; 0, black, is unlabeled"),

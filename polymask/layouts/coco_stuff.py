@@ -53,7 +53,7 @@ FACTS = LayoutFacts(
         ("labels.txt", "`id: name`"),
         ("id2label.json", "the names of the pixel map's values: ids minus one"),
         ("images/", "with --copy-images: the pictures"),
-        ("splits/<split>.txt", "with --split-ratio, or a --split beside train: the names in each split"),
+        ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
     ),
     values=(
         ("0 … 254", "the label map's value minus one; with `--ids source`, the category id minus one"),

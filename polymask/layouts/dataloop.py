@@ -42,7 +42,7 @@ FACTS = LayoutFacts(
     files=(
         ("json/<name>.json", "the item's annotations, with a `binary` one added for each label"),
         ("items/<name>", "with --copy-images: the pictures"),
-        ("splits/<split>.txt", "with --split-ratio, or a --split beside train: the names in each split"),
+        ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
     ),
     values=(
         ("coordinates", "RGBA PNG in base64: the label's color and alpha 255 in the mask, else all zero"),

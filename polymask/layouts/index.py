@@ -25,7 +25,7 @@ FACTS = LayoutFacts(
     files=(
         ("masks/<name>.png", "the index mask: gray, 8 bit while values and void fit, else 16 bit"),
         ("instances/<name>.png", "with --instances: instance ids, gray, 16 bit"),
-        ("splits/<split>.txt", "with --split-ratio, or a --split beside train: the names in each split"),
+        ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
     ),
     values=(
         ("masks", "0 background, the label map's values, 255 void (65535 in 16 bit)"),

@@ -44,7 +44,7 @@ FACTS = LayoutFacts(
     files=(
         ("onehot/<name>.npz", "`mask`, H × W × K uint8, and `values`, K uint16: each channel's value"),
         ("images/", "with --copy-images: the pictures"),
-        ("splits/<split>.txt", "with --split-ratio, or a --split beside train: the names in each split"),
+        ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
     ),
     values=(
         ("channel 0", "background"),

@@ -1,6 +1,6 @@
-"""Where a source's files lie: a file, a folder, a glob or a zip, all listed and read the same way.
+"""Where a source's files lie: a file, a folder, a glob, a zip or a tar, all listed and read the same way.
 
-Files are named relative to the place, with forward slashes. A zip is read in place: nothing
+Files are named relative to the place, with forward slashes. An archive is read in place: nothing
 is extracted, its names are checked, and what a member unpacks to is bounded.
 """
 
@@ -18,6 +18,7 @@ from polymask.errors import FormatError, InputError, NotFound
 from polymask.limits import Limits
 from polymask.storage.remote.urls import Location, Url, listed_once, name_below
 from polymask.storage.safe_names import safe_path
+from polymask.storage.tar import HEAD, Tar, is_tar
 
 if TYPE_CHECKING:
     import zipfile
@@ -100,7 +101,7 @@ class Place:
         exists, is_file = path.exists(), path.is_file()
         self.is_glob = not exists and isinstance(path, Path) and has_magic(str(path))
         self._stream = self._once() if exists and not (is_file or path.is_dir()) else None
-        self.is_file = self._stream is not None or (is_file and not self._is_zip())
+        self.is_file = self._stream is not None or (is_file and not self._is_archive())
         if not exists and not self.is_glob:
             raise NotFound("no such file or folder", file=path)
         if isinstance(path, Url) and not is_file:
@@ -111,18 +112,24 @@ class Place:
         with self.path.open("rb") as file:
             data = file.read(self.limits.max_bytes + 1)
         self.limits.check_bytes(self.path, len(data))
-        if data[:4] == _ZIP:
-            raise FormatError("a zip is read in place, so it has to be a file", file=self.path)
+        if data[:4] == _ZIP or is_tar(data[:HEAD]):
+            raise FormatError("an archive is read in place, so it has to be a file", file=self.path)
         return data
 
-    def _is_zip(self) -> bool:
+    def _is_archive(self) -> bool:
+        head = self._head()
+        return head[:4] == _ZIP or is_tar(head)
+
+    def _head(self) -> bytes:
         with self.path.open("rb") as file:
-            return file.read(4) == _ZIP
+            return file.read(HEAD)
 
     @cached_property
-    def zip(self) -> "Zip | None":
-        """The archive, where the place is one."""
-        return Zip(self.path, self.limits) if self.path.is_file() and not self.is_file else None
+    def zip(self) -> "Zip | Tar | None":
+        """The archive, zip or tar, where the place is one."""
+        if self.is_file or not self.path.is_file():
+            return None
+        return Tar(self.path, self.limits) if is_tar(self._head()) else Zip(self.path, self.limits)
 
     @cached_property
     def root(self) -> Location:
@@ -179,7 +186,7 @@ class Place:
         return path if isinstance(path, Path) and self._stream is None and not self.zip else None
 
     def open(self, name: str) -> BinaryIO:
-        """A file, opened; a zip's member is unpacked into memory first."""
+        """A file, opened; an archive's member is read into memory first."""
         return BytesIO(self.zip.read(name)) if self.zip else (self.root / name).open("rb")
 
 

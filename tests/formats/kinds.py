@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from polymask import encode_png
+from tests.formats.kinds_of_labelbox import LABELBOX_SCENES
 from tests.formats.kinds_of_services import SERVICES
 from tests.formats.scenes import (
     FIXTURE,
@@ -227,6 +228,8 @@ YOLO = {
     "no such class": "9 0.1 0.1 0.5 0.1 0.5 0.5",
     "odd": "0 0.1 0.1 0.5 0.1 0.5 0.5 0.5",
     "letters": "cat 0.1 0.1",
+    "in pixels": "0 1 1 5 1 5 5",
+    "float class": "0.0 0.1 0.1 0.5 0.1 0.5 0.5",
 }
 
 
@@ -238,14 +241,19 @@ def yolo(path: Path, images: Images) -> Path:
     return path
 
 
+SUPERVISELY_BITMAP = json.loads((FIXTURES / "supervisely/harbor/ann/boat.png.json").read_text())["objects"][2]
 SUPERVISELY: dict[str, Any] = {
     "polygon": {"geometryType": "polygon", "points": {"exterior": RING, "interior": []}},
-    "bitmap": json.loads((FIXTURES / "supervisely/harbor/ann/boat.png.json").read_text())["objects"][2],
+    "alpha mask": SUPERVISELY_BITMAP | {"geometryType": "alpha_mask"},
+    "bitmap": SUPERVISELY_BITMAP,
     "rectangle": {"geometryType": "rectangle", "points": {"exterior": [[1, 1], [5, 5]], "interior": []}},
     "point": {"geometryType": "point", "points": {"exterior": [[1, 1]], "interior": []}},
     "graph": {"geometryType": "graph", "nodes": {}},
     "cuboid": {"geometryType": "cuboid"},
     "line": {"geometryType": "line", "points": {"exterior": RING[:2], "interior": []}},
+    "multipolygon": {"geometryType": "multipolygon", "parts": [{"exterior": RING}, {"exterior": RING}]},
+    "turned box": {"geometryType": "oriented_bbox", "points": RING[:2], "angle": 0.2},
+    "two points": {"geometryType": "polygon", "points": {"exterior": RING[:2]}},
     "no such shape": {"geometryType": "blob"},
 }
 
@@ -328,6 +336,27 @@ def labelstudio(path: Path, images: Images) -> Path:
     return written(path / "a.json", tasks)
 
 
+MINIMAL = {
+    "polygon": {"points": [[10, 10], [50, 10], [50, 50]], "polygonlabels": ["cat"]},
+    "labels": {"points": [[10, 10], [50, 10], [50, 50]], "labels": ["cat"]},
+    "no label": {"points": [[10, 10], [50, 10], [50, 60]]},
+    "keypoint": {"x": 50, "y": 50, "width": 1, "keypointlabels": ["cat"]},
+    "choices": {"choices": ["sunny", "cold"]},
+    "rectangle of points": {"points": [[10, 10]], "rectanglelabels": ["cat"]},
+}
+
+
+def labelstudio_minimal(path: Path, images: Images) -> Path:
+    """A row for every annotation, as if each were another person's."""
+    rows = []
+    for image, kinds in enumerate(images):
+        picture(path / "pictures" / name(image))
+        head = {"id": image, "image": f"/data/{name(image)}", "annotator": 1, "annotation_id": 2}
+        rows.append(head)
+        rows += [head | {"tag": [MINIMAL[kind]]} for kind in kinds]
+    return written(path / "a.json", rows)
+
+
 DATUMARO: dict[str, Any] = {
     "polygon": {"type": "polygon", "points": FLAT},
     "mask": {"type": "mask", "rle": RUNS},
@@ -353,42 +382,6 @@ def datumaro(path: Path, images: Images) -> Path:
         for image, kinds in enumerate(images)
     ]
     return written(path / "a.json", {"categories": {"label": {"labels": [{"name": "cat"}]}}, "items": items})
-
-
-LABELBOX: dict[str, Any] = {
-    "polygon": {"annotation_kind": "ImagePolygon", "polygon": XY},
-    "box": {
-        "annotation_kind": "ImageBoundingBox",
-        "bounding_box": {"top": 1, "left": 1, "height": 4, "width": 4},
-    },
-    "mask": {"annotation_kind": "ImageSegmentationMask", "mask": {"url": "https://x/1"}},
-    "line": {"annotation_kind": "ImageLine", "line": XY},
-    "point": {"annotation_kind": "ImagePoint", "point": XY[0]},
-    "no name": {"annotation_kind": "ImagePolygon", "polygon": XY, "name": ""},
-}
-
-
-def labelbox(path: Path, images: Images) -> Path:
-    rows = []
-    for image, kinds in enumerate(images):
-        objects = [{"name": "cat"} | LABELBOX[kind] for kind in kinds if kind in LABELBOX]
-        count = list(kinds).count
-        annotations = {
-            "objects": objects,
-            "classifications": [{"name": "weather"}] * count("classification"),
-            "relationships": [{"name": "on"}] * count("relationship"),
-            "frames": {
-                str(at): {"objects": {"k1": {"name": "cat"}}, "classifications": []}
-                for at in range(count("frame"))
-            },
-        }
-        row = {
-            "data_row": {"id": f"r{image}", "external_id": name(image)},
-            "media_attributes": {"height": H, "width": W},
-            "projects": {"p": {"labels": [{"annotations": annotations}]}},
-        }
-        rows.append(json.dumps(row))
-    return written(path / "a.ndjson", "\n".join(rows) + "\n")
 
 
 SA1B: dict[str, Any] = {
@@ -514,7 +507,7 @@ def via(path: Path, images: Images) -> Path:
     return written(path / "a.json", document)
 
 
-SCENES = SERVICES | {
+SCENES = SERVICES | LABELBOX_SCENES | {
     "coco": Scene("coco", COCO_OUTCOMES, coco),
     "coco results": Scene(
         "coco",
@@ -559,14 +552,18 @@ SCENES = SERVICES | {
     ),
     "yolo": Scene(
         "yolo",
-        outcomes(YOLO, box=("invalid", "painted"), no_such_class="invalid", odd="invalid", letters="invalid"),
+        outcomes(
+            YOLO, box=("invalid", "painted"), no_such_class="invalid", odd="invalid", letters="invalid",
+            in_pixels="invalid",
+        ),
         yolo,
     ),
     "supervisely": Scene(
         "supervisely",
         outcomes(
             SUPERVISELY, rectangle=("box", "painted"), point="unsegmented", graph="unsegmented",
-            cuboid="unsegmented", line="unsupported", no_such_shape="invalid", tag="tag",
+            cuboid="unsegmented", turned_box="unsegmented", line="unsupported", no_such_shape="unsupported",
+            two_points="invalid", tag="tag",
         ),
         supervisely,
     ),
@@ -581,6 +578,14 @@ SCENES = SERVICES | {
         labelstudio,
         {"images": "pictures"},
     ),
+    "labelstudio json-min": Scene(
+        "labelstudio",
+        outcomes(
+            MINIMAL, no_label="invalid", keypoint="unsupported", choices="tag", rectangle_of_points="invalid"
+        ),
+        labelstudio_minimal,
+        {"images": "pictures"},
+    ),
     "datumaro": Scene(
         "datumaro",
         outcomes(
@@ -588,14 +593,6 @@ SCENES = SERVICES | {
             caption="tag", polyline="unsupported", no_such_label="invalid", no_runs="invalid",
         ),
         datumaro,
-    ),
-    "labelbox": Scene(
-        "labelbox",
-        outcomes(
-            LABELBOX, box=("box", "painted"), mask="unsupported", line="unsupported", point="unsupported",
-            no_name="invalid", classification="tag", relationship="tag", frame="unsupported",
-        ),
-        labelbox,
     ),
     "sa1b": Scene(
         "sa1b", outcomes(SA1B, box=("box", "painted"), nothing="unsegmented", odd_ring="invalid"), sa1b

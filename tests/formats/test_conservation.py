@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from polymask import PolymaskError, convert, label_masks
 from polymask.formats import FORMATS, Annotations, ReadOptions, open_annotations
 from polymask.formats.reading import content
+from polymask.formats.reading.linked_files import LinkedFiles
 from polymask.ledger import BOX, Ledger
 from polymask.storage.remote.urls import located
 from tests.formats.kinds import SCENES
@@ -20,7 +21,8 @@ from tests.support.formats import FIXTURES, written
 
 DECLARED = {  # records, counted by hand
     "labelme": 4, "dataloop": 4, "cvat": 4, "cvat.zip": 4, "yolo": 3, "via": 3, "via-1": 3, "supervisely": 3,
-    "labelstudio": 3, "datumaro": 4, "labelbox": 3, "voc": 3, "voc-rgb": 3, "coco-stuff": 3,
+    "labelstudio": 3, "labelstudio-min": 3, "datumaro": 4, "labelbox": 3, "labelbox-v1": 3,
+    "labelbox-import": 3, "voc": 3, "voc-rgb": 3, "coco-stuff": 3,
     "coco-panoptic": 3, "rectlabel": 3, "coco-results": 3, "sa1b": 3, "cityscapes": 5, "idd": 4,
     "odd": 2, "shapes": 11, "scale": 3, "scale-nucleus": 3, "scale-segments": 3, "playment": 3,
     "playment-raster": 3, "rectlabel-xml": 3, "bsds": 3, "waymo": 3, "geojson": 3,
@@ -57,7 +59,8 @@ def counted(ledger: Ledger | None) -> Counter[str]:
 
 def opened(scene: Scene, path: Path, folder: Path, *, boxes: bool) -> Annotations:
     images = located(folder / scene.options["images"]) if "images" in scene.options else None
-    options = ReadOptions(skip_invalid=True, boxes=boxes, images=images)
+    masks = LinkedFiles(folder / scene.options["masks"]) if "masks" in scene.options else None
+    options = ReadOptions(skip_invalid=True, boxes=boxes, images=images, masks=masks)
     return open_annotations(path, format=scene.options.get("from_"), options=options)
 
 
@@ -93,7 +96,8 @@ BOXES = {  # pixels that a box of the scene paints
     "scale": ("box", 9), "nucleus": ("box", 9), "playment": ("rectangle", 16), "rectlabel": ("box", 6),
     "labelme-xml": ("box", 16), "darwin": ("box", 9), "bdd100k": ("box", 6), "bdd100k older": ("box", 6),
     "encord": ("box", 24), "datumaro": ("bbox", 16), "supervisely": ("rectangle", 16),
-    "labelbox": ("box", 16), "coco": ("box", 16), "sa1b": ("box", 16), "dataloop": ("box", 16),
+    "labelbox": ("box", 16), "labelbox v1": ("box", 16), "labelbox import": ("box", 16),
+    "coco": ("box", 16), "sa1b": ("box", 16), "dataloop": ("box", 16),
 }  # fmt: skip
 
 
@@ -133,11 +137,7 @@ def test_what_is_declared_is_painted_or_listed(name: str, data: st.DataObject) -
             boxes=boxes,
             crowd=data.draw(st.sampled_from(["keep", "void", "skip"])),
             where=where,
-            **{
-                key: folder / value if key == "images" else value
-                for key, value in scene.options.items()
-                if key in ("images", "from_")
-            },
+            **{key: value if key == "from_" else folder / value for key, value in scene.options.items()},
         )
         assert not report.failures
         assert report.declared == sum(expected.values())

@@ -23,8 +23,11 @@ SCENES = {
     "via-1": "via",
     "supervisely": "supervisely",
     "labelstudio": "labelstudio",
+    "labelstudio-min": "labelstudio",
     "datumaro": "datumaro",
     "labelbox": "labelbox",
+    "labelbox-v1": "labelbox",
+    "labelbox-import": "labelbox",
     "voc": "voc",
     "voc-rgb": "voc",
     "camvid": "camvid",
@@ -256,10 +259,10 @@ def test_a_folder_of_nothing_known_is_refused(tmp_path: Path) -> None:
 
 
 def test_several_coco_files_are_not_guessed_between(tmp_path: Path) -> None:
-    """A folder with two of them is refused with their names."""
-    for name in ("train", "val"):
+    """A folder with two of them, which are no subsets by their names, is refused with these."""
+    for name in ("train", "other"):
         written(tmp_path / f"{name}.json", (FIXTURES / "coco-stuff/stuff.json").read_text())
-    with pytest.raises(FormatError, match=r"train\.json, val\.json"):
+    with pytest.raises(FormatError, match=r"other\.json, train\.json.*name one"):
         open_annotations(tmp_path)
 
 

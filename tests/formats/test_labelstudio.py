@@ -285,3 +285,107 @@ def test_drafts_are_counted_and_told(tmp_path: Path, polymask_command: Run) -> N
         done = polymask_command("convert", path, tmp_path / f"out{code}", "--images", tmp_path)
         assert done.returncode == code
         assert "1 × of a draft that was not submitted" in done.stdout + done.stderr
+
+
+def minimal(*values: dict[str, Any], task: int = 1, tag: str = "label", **data: Any) -> dict[str, Any]:
+    """A row of JSON-MIN: the data of a task, and what one annotation holds, by tag."""
+    head = {"image": "/data/upload/1/a.png"} | data
+    row = {tag: list(values)} if values else {}
+    return head | {"id": task} | row | {"annotator": 1, "annotation_id": 9, "lead_time": 1.5}
+
+
+SIZE = {"original_width": 8, "original_height": 6}
+RING = {"points": [[12.5, THIRD], [50, THIRD], [50, 50], [12.5, 50]], "closed": True}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        RING | {"polygonlabels": ["cat"]},
+        RING | {"labels": ["cat"]},
+        {
+            "x": 12.5,
+            "y": THIRD,
+            "width": 37.5,
+            "height": 2 * THIRD,
+            "rotation": 0,
+            "rectanglelabels": ["cat"],
+        },
+        {
+            "format": "rle",
+            "rle": packed(np.repeat(SQUARE.reshape(-1) * 255, 4), repeated=True),
+            "brushlabels": ["cat"],
+        },
+    ],
+)
+def test_json_min_tells_the_same_without_types(tmp_path: Path, value: dict[str, Any]) -> None:
+    """By the members of a value it is known what it is."""
+    path = written(tmp_path / "export-min.json", [minimal(value | SIZE)])
+    assert open_annotations(path).format == "labelstudio"
+    assert (masks(path)["a.png"] == SQUARE).all()
+
+
+def test_json_min_has_a_row_an_annotation(tmp_path: Path) -> None:
+    """Those of one task are one image; a problem is told with its row and tag."""
+    other = {"points": [[75, 0], [100, 0], [100, 50], [75, 50]], "polygonlabels": ["dog"]}
+    rows = [
+        minimal(RING | SIZE | {"polygonlabels": ["cat"]}),
+        minimal({"choices": ["x", "y"]}, task=2, image="b.png", tag="weather", width_of=3),
+        minimal(other | SIZE, weather="sunny"),
+    ]
+    Image.new("RGB", (8, 6)).save(tmp_path / "b.png")
+    path = written(tmp_path / "export-min.json", rows)
+    expected = drawn("......22", ".111..22", ".111..22", "........", "........", "........")
+    assert (masks(path)["a.png"] == expected).all()
+    annotations = open_annotations(path)
+    assert (annotations.names, annotations.unsegmented) == (["a.png", "b.png"], 1)
+    rows[2]["label"][0]["points"] = [[0, 0]]
+    with pytest.raises(FormatError, match=r"\$\[2\]\.label\[0\]\.value: a ring has at least 3"):
+        open_annotations(written(path, rows))
+
+
+def test_json_min_tells_a_shape_twice_where_tags_part_it_from_its_name(tmp_path: Path) -> None:
+    """`<Polygon>` draws and `<Labels>` names: one object; without a name it is refused."""
+    row = minimal(RING | SIZE | {"labels": ["cat"]})
+    row["poly"] = [RING | SIZE]
+    path = written(tmp_path / "export-min.json", [row])
+    annotations = open_annotations(path)
+    assert (annotations.used, annotations.ledger and annotations.ledger.joined) == ({"cat": 1}, 1)
+    del row["label"]
+    with pytest.raises(FormatError, match="expected one label"):
+        open_annotations(written(path, [row]))
+    assert open_annotations(path, options=ReadOptions(default_label="x")).used == {"x": 1}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"other": "b.png"}, r"several pictures \(image, other\)"),
+        ({"image": ["a.png", "b.png"]}, "a list of pages"),
+    ],
+)
+def test_json_min_of_several_pictures_is_refused(tmp_path: Path, data: dict[str, Any], message: str) -> None:
+    """It does not tell which a result is of; the whole export does."""
+    row = minimal(RING | SIZE | {"polygonlabels": ["cat"]}, **data)
+    with pytest.raises(FormatError, match=rf"{message}.*export as JSON, which tells it"):
+        open_annotations(written(tmp_path / "export-min.json", [row]))
+
+
+def test_what_tells_of_an_export_is_passed_over(tmp_path: Path) -> None:
+    """In the folder where Label Studio keeps its exports; any other file is refused, not skipped."""
+    name = "project-1-at-2024-01-01-10-00-abcd1234"
+    one = result("polygonlabels", points=RING["points"])
+    written(tmp_path / f"{name}.json", tasks(one))
+    written(tmp_path / f"{name}-info.json", {"project": {"title": "x"}, "platform": {"version": "1"}})
+    assert (masks(tmp_path)["a.png"] == SQUARE).all()
+    written(tmp_path / "else.json", {"project": {}})
+    with pytest.raises(FormatError, match=r"else\.json"):
+        open_annotations(tmp_path)
+
+
+def test_predictions_tell_the_size_of_a_picture_that_is_not_there(tmp_path: Path) -> None:
+    """So that they are listed, and not the picture asked for."""
+    (task,) = tasks()
+    task |= {"annotations": [], "predictions": [{"result": [result("polygonlabels", points=RING["points"])]}]}
+    (record,) = open_annotations(written(tmp_path / "a.json", [task]))
+    assert (record.frame, record.instances) == ((6, 8), ())

@@ -9,6 +9,7 @@ import pytest
 from polymask import FormatError, encode_png
 from polymask.codecs.png import encode_color
 from polymask.formats import ReadOptions, open_annotations
+from polymask.formats.reading.linked_files import LinkedFiles
 from tests.support.formats import masks, written
 from tests.support.oracles import drawn
 
@@ -56,6 +57,11 @@ def test_a_legend_names_instances(tmp_path: Path) -> None:
     annotations = open_annotations(path)
     assert (annotations.used, annotations.unsegmented) == ({"cat": 2, "dog": 1}, 1)
     assert (masks(path)["a.png"] == drawn(".11", "22.")).all()
+    (tmp_path / "mask.png").rename(written(tmp_path / "downloads/m/mask.png", b""))
+    with pytest.raises(FormatError, match="or name its folder with --masks DIR"):
+        open_annotations(path)
+    found = masks(path, masks=LinkedFiles(tmp_path / "downloads"))
+    assert (found["a.png"] == drawn(".11", "22.")).all()
 
 
 @pytest.mark.parametrize(

@@ -73,12 +73,25 @@ def test_the_label_is_the_only_attribute(tmp_path: Path) -> None:
         open_annotations(path, options=ReadOptions(label_attribute="colour"))
 
 
-def test_regions_without_an_attribute_need_a_default_label(tmp_path: Path) -> None:
-    """All of them, or those that have it empty."""
-    path = project(tmp_path, region("rect", {}, x=1, y=1, width=3, height=2))
-    with pytest.raises(InputError, match=r"no attribute.*--default-label"):
-        open_annotations(path)
-    assert open_annotations(path, options=ReadOptions(default_label="cat")).used == {"cat": 1}
+def test_regions_of_a_file_without_attributes_are_objects(tmp_path: Path, polymask_command: Run) -> None:
+    """A note tells how many; `--default-label`, on every command, names them otherwise."""
+    boxes = [region("rect", {}, x=at, y=1, width=3, height=2) for at in (1, 5)]
+    path = project(tmp_path, *boxes)
+    annotations = open_annotations(path)
+    assert annotations.used == {"object": 2}
+    told = "2 regions have no label, and are 'object'; --default-label names them otherwise"
+    assert annotations.notes == (told,)
+    done = polymask_command("convert", path, tmp_path / "out", "--json")
+    assert (done.returncode, told in done.stdout) == (0, True)
+    for command in (("check", path), ("stats", path), ("compare", path, tmp_path / "out")):
+        named = polymask_command(*command, "--default-label", "object")
+        assert named.returncode == 0, named.stderr
+    cats = open_annotations(path, options=ReadOptions(default_label="cat"))
+    assert (cats.used, cats.notes) == ({"cat": 2}, ())
+
+
+def test_a_region_that_lacks_the_attribute_needs_a_default_label(tmp_path: Path) -> None:
+    """Where others have it, its label may have been forgotten."""
     path = project(tmp_path, POLYGON, region("rect", {"kind": ""}, x=1, y=1, width=3, height=2))
     with pytest.raises(FormatError, match=r"regions\[1\]\.region_attributes: no 'kind'.*--default-label"):
         open_annotations(path)

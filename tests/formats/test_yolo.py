@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from polymask import FormatError, InputError, convert
-from polymask.formats import ReadOptions, open_annotations
+from polymask import FormatError, InputError, convert, read
+from polymask.formats import ReadOptions, open_annotations, sniffed
+from polymask.formats.reading.content import Content
 from tests.conftest import Run
 from tests.support.formats import masks, written
 from tests.support.oracles import drawn
@@ -80,9 +82,11 @@ def test_a_damaged_picture_fails_its_image(tmp_path: Path) -> None:
     [
         ("0 0.5 0.5 0.2 0.2", r"line 2: a box, not a polygon"),
         ("0 0.5 0.5 0.2 0.2 0.1", "5 numbers after the class"),
-        ("5 0.1 0.1 0.2 0.2 0.3 0.1", "no name in data.yaml has the id 5"),
+        ("5 0.1 0.1 0.2 0.2 0.3 0.1", "no name in data.yaml or classes.txt has the id 5"),
         ("cat 0.1 0.1 0.2 0.2 0.3 0.1", "not `class x y"),
-        ("0 0.1 0.1 nan 0.2 0.3 0.1", "finite"),
+        ("0 0.1 0.1 nan 0.2 0.3 0.1", "nan is no share of the picture"),
+        ("0.5 0.1 0.1 0.2 0.2 0.3 0.1", "not `class x y"),
+        ("0 1 1 4 1 4 3", "4 is no share of the picture, 0 to 1; is it in pixels?"),
     ],
 )
 def test_malformed_rows_are_refused(tmp_path: Path, row: str, message: str) -> None:
@@ -94,11 +98,104 @@ def test_malformed_rows_are_refused(tmp_path: Path, row: str, message: str) -> N
     assert (len(annotations.skipped), annotations.used) == (1, {"cat": 1})
 
 
-@pytest.mark.parametrize("names", ["3", "[1, 2]", "{a: b}", "[cat"])
+@pytest.mark.parametrize("names", ["3", "[cat, [dog]]", "[cat, '']", "{a: b}", "[cat"])
 def test_names_that_are_none_are_refused(tmp_path: Path, names: str) -> None:
     """`data.yaml` is named."""
     with pytest.raises(FormatError, match=r"data\.yaml"):
         open_annotations(dataset(tmp_path, ROW, names=names), format="yolo")
+
+
+SQUARE = drawn("........", ".###....", ".###....", "........")
+
+
+def test_the_class_may_be_written_as_the_numbers_are(tmp_path: Path) -> None:
+    """As numpy writes them; the format is found without a word, too."""
+    path = dataset(tmp_path, ROW.replace("0 ", "1.000000000000000000e+00 ", 1))
+    assert (masks(path)["train/a.jpg"] == SQUARE).all()
+    assert open_annotations(path).used == {"dog": 1}
+    assert sniffed(Content(path / "labels/train/a.txt")) == "yolo"
+
+
+@pytest.mark.parametrize("name", ["02146", "1e3", "yes", "null", "2024-01-01", "3.50"])
+def test_a_name_is_the_text_that_is_written(tmp_path: Path, name: str) -> None:
+    """Though YAML would take it for a number, a truth or a date."""
+    assert open_annotations(dataset(tmp_path, ROW, names=f"[{name}]")).used == {name: 1}
+    (tmp_path / "data.yaml").write_text(f"names:\n  0: {name}\n")
+    assert open_annotations(tmp_path).used == {name: 1}
+
+
+def without_yaml(tmp_path: Path, row: str = ROW) -> Path:
+    (dataset(tmp_path, row) / "data.yaml").unlink()
+    return tmp_path
+
+
+@pytest.mark.parametrize("where", ["classes.txt", "labels/classes.txt", "labels/train/classes.txt"])
+def test_a_list_of_classes_stands_in_for_data_yaml(tmp_path: Path, where: str) -> None:
+    """One a line, the first of class 0, beside the label files or above; it is no label file itself."""
+    path = without_yaml(tmp_path, ROW.replace("0 ", "1 ", 1))
+    written(path / where, "cat\nsea lion \n\n")
+    annotations = open_annotations(path)
+    assert (annotations.names, annotations.used) == (["train/a.jpg"], {"sea lion": 1})
+    assert annotations.categories == (("cat", 0), ("sea lion", 1))
+    assert (masks(path)["train/a.jpg"] == SQUARE).all()
+    if where == "classes.txt":
+        options = ReadOptions(images=path / "images/train")
+        assert open_annotations(path / "labels/train/a.txt", options=options).used == {"sea lion": 1}
+
+
+def test_an_image_may_be_called_as_the_list_of_classes_is(tmp_path: Path) -> None:
+    """Its rows are rows."""
+    path = dataset(tmp_path, ROW)
+    (path / "labels/train/a.txt").rename(path / "labels/train/classes.txt")
+    (path / "images/train/a.jpg").rename(path / "images/train/classes.jpg")
+    assert (masks(path)["train/classes.jpg"] == SQUARE).all()
+
+
+def test_an_empty_line_among_classes_is_refused(tmp_path: Path) -> None:
+    """The numbers of those below would be guessed."""
+    path = without_yaml(tmp_path)
+    written(path / "classes.txt", "cat\n\ndog\n")
+    with pytest.raises(FormatError, match=r"classes\.txt: line 2: an empty line"):
+        open_annotations(path)
+
+
+def test_labels_stand_in_for_a_list_of_classes(tmp_path: Path, polymask_command: Run) -> None:
+    """As the refusal says; the background's name takes a number where it is in the file."""
+    path = without_yaml(tmp_path / "set", ROW.replace("0 ", "1 ", 1))
+    refused = polymask_command("stats", path)
+    assert refused.returncode == 2
+    assert "names of the classes, one a line from 0 on, with --labels FILE" in refused.stderr
+    labels = written(tmp_path / "labels.txt", "background\ndog\n")
+    for command in (("stats", path), ("check", path), ("convert", path, tmp_path / "out")):
+        done = polymask_command(*command, "--labels", labels)
+        assert done.returncode == 0, done.stderr
+    assert (np.array(Image.open(tmp_path / "out/masks/train/a.png")) == SQUARE).all()
+    for names in (labels, ["background", "dog"]):
+        assert [record.instances[0].label for record in read(path, labels=names)] == ["dog"]
+
+
+def test_poses_are_refused_with_a_way_out(tmp_path: Path) -> None:
+    """Their points enclose nothing; without the word the rows are polygons."""
+    path = dataset(tmp_path, ROW, names="[cat]\nkpt_shape: [4, 2]")
+    with pytest.raises(FormatError, match=r"data\.yaml: kpt_shape.*take `kpt_shape` out of the file"):
+        open_annotations(path)
+    (path / "data.yaml").write_text("names: [cat]\n")
+    assert open_annotations(path).used == {"cat": 1}
+
+
+def test_boxes_among_polygons_are_painted_when_asked_for(tmp_path: Path) -> None:
+    """A center and a size; slightly outside of the picture is cut off."""
+    path = dataset(tmp_path, ROW, "1 0.875 0.5 0.25 1.02")
+    expected = drawn("......22", ".111..22", ".111..22", "......22")
+    assert (masks(path, boxes=True)["train/a.jpg"] == expected).all()
+
+
+def test_label_studios_export_is_read(tmp_path: Path) -> None:
+    """A list of classes, and notes that are none of the annotations'."""
+    path = without_yaml(tmp_path)
+    written(path / "classes.txt", "cat\ndog\n")
+    written(path / "notes.json", {"categories": [{"id": 0, "name": "cat"}], "info": {"version": "1.0"}})
+    assert (masks(path)["train/a.jpg"] == SQUARE).all()
 
 
 def test_a_folder_without_names_or_labels_is_refused(tmp_path: Path) -> None:

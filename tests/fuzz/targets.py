@@ -6,9 +6,11 @@ else it raises, an `AssertionError` about what it gave among them, is a finding.
 
 import base64
 import json
+import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -125,8 +127,19 @@ def _conserved(data: bytes, annotations: Annotations) -> None:
     assert told == declared, f"{declared} instances are declared, {told} are told of"
 
 
-def _zip(data: bytes, folder: Path) -> bool:
-    path = folder / "a.zip"
+def _tars() -> tuple[bytes, ...]:
+    """A tar of each flavor, with an annotation file in it."""
+    packed = []
+    for flavor in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        data = BytesIO()
+        with tarfile.open(fileobj=data, mode="w", format=flavor) as archive:
+            archive.add(FIXTURES / "supervisely/harbor/ann/boat.png.json", arcname="harbor/ann/boat.png.json")
+        packed.append(data.getvalue())
+    return tuple(packed)
+
+
+def _archive(data: bytes, folder: Path) -> bool:
+    path = folder / "archive"
     path.write_bytes(data)
     _draw(open_annotations(path, options=ReadOptions(limits=LIMITS, skip_invalid=True)))
     return True
@@ -342,9 +355,9 @@ _FILES = {
     "cvat": ("cvat/annotations.xml",),
     "yolo": ("yolo/labels/train/boat.txt",),
     "supervisely": ("supervisely/harbor/ann/boat.png.json",),
-    "labelstudio": ("labelstudio/export.json",),
+    "labelstudio": ("labelstudio/export.json", "labelstudio-min/export.json"),
     "datumaro": ("datumaro/annotations/default.json",),
-    "labelbox": ("labelbox/export.ndjson",),
+    "labelbox": ("labelbox/export.ndjson", "labelbox-v1/export.json", "labelbox-import/import.ndjson"),
     "voc": ("voc/SegmentationClass/boat.png", "voc-rgb/SegmentationClass/boat.png"),
     "camvid": ("camvid/defaultannot/boat.png", "camvid/defaultannot/empty.png"),
     "masks": ("masks/train/boat_mask.png", "voc/SegmentationClass/boat.png"),
@@ -437,7 +450,8 @@ _SHAPES = tuple(
 TARGETS: dict[str, Target] = {
     **{name: _format(name) for name in FORMATS},
     "yolo-yaml": Target((*_samples("yolo/data.yaml"), b"names:\n  0: sea\n  1: boat\n"), WORDS, _yaml),
-    "zip": Target(_samples("cvat.zip"), BYTES, _zip),
+    "zip": Target(_samples("cvat.zip"), BYTES, _archive),
+    "tar": Target(_tars(), BYTES, _archive),
     "labels": Target(_LABELS, (*WORDS, *JSON), _labels),
     "manifest": Target((_json_of(_ENTRY), _json_of(_ENTRY, _ENTRY | {"name": "b"})), JSON, _manifest),
     "run-json": Target((_json_of({"options": {"to": "index", "only": []}, "process": 1, "host": "h"}),), JSON, _run_json),

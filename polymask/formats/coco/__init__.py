@@ -23,7 +23,9 @@ MANY = False
 FACTS = Facts(
     title="COCO instances, stuff and results",
     source="cocodataset.org, “Data format”; pycocotools `maskApi.h` for runs",
-    files="A `.json` file; RectLabel's and CVAT's COCO exports are the same.",
+    files="A `.json` file; RectLabel's and CVAT's COCO exports are the same. A folder or archive with a file "
+    "for each subset (Roboflow's `train/`, `valid/`, `test/`; `instances_train2017.json`) is read as one "
+    "dataset, the subset as the folder of the names and as the split.",
     sniffed="an object with `images` and `annotations`, without `segments_info`; or a list of results",
     read=(
         ("images[].id, file_name, height, width", "the image and its frame"),

@@ -27,11 +27,17 @@ _IN_COLORS = (2, 6)
 
 
 def linked_png(address: str, notes: Notes) -> bytes:
-    """The bytes of the PNG that an address names, from the source's own folder; raises `Malformed`."""
-    file = named_file(notes.page.file.place, address, beside=notes.page.file.name)
+    """The bytes of the PNG that an address names, from `--masks`, else from the source's own folder.
+
+    Raises `Malformed` where it is in neither.
+    """
+    masks = notes.options.masks
+    file = masks.linked(address) if masks else None
+    file = file or named_file(notes.page.file.place, address, beside=notes.page.file.name)
     if file is None:
         name = local_name(address).rpartition("/")[2]
-        raise Malformed("$", f"polymask opens no address: put the mask beside this file, as {name!r}")
+        told = f"polymask opens no address: put the mask beside this file, as {name!r}"
+        raise Malformed("$", f"{told}, or name its folder with --masks DIR")
     return file.read()
 
 
@@ -45,7 +51,7 @@ def codes_of(data: bytes, limits: Limits, *, shifts: tuple[int, int, int] = RED_
         with opened_png(data, limits) as picture:
             if picture.mode in _GRAY:
                 return _values(np.array(picture), data)
-            return _packed(np.array(picture.convert("RGBA")), shifts)
+            return packed(np.array(picture.convert("RGBA")), shifts)
     except FormatError as error:
         raise Malformed("$", str(error)) from None
 
@@ -54,7 +60,7 @@ def colors_of(data: bytes, limits: Limits) -> Codes:
     """The (height, width) packed colors of a PNG of any kind; raises as `codes_of` does."""
     try:
         with opened_png(data, limits) as picture:
-            return _packed(np.array(picture.convert("RGBA")), RED_HIGH)
+            return packed(np.array(picture.convert("RGBA")), RED_HIGH)
     except FormatError as error:
         raise Malformed("$", str(error)) from None
 
@@ -81,7 +87,8 @@ def _values(pixels: NDArray[Any], data: bytes) -> Codes:
     return (pixels // step if stretched else pixels).astype(np.uint32)
 
 
-def _packed(rgba: NDArray[np.uint8], shifts: tuple[int, int, int]) -> Codes:
+def packed(rgba: NDArray[np.uint8], shifts: tuple[int, int, int] = RED_HIGH) -> Codes:
+    """The (height, width) codes of (height, width, 4) colors; 0 for what is transparent."""
     codes = np.zeros(rgba.shape[:2], np.uint32)
     for channel, shift in enumerate(shifts):
         codes |= rgba[..., channel].astype(np.uint32) << shift

@@ -1,4 +1,4 @@
-"""Label Studio's JSON export: a list of tasks with their annotations' results.
+"""Label Studio's JSON exports: a list of tasks with their annotations' results, or JSON-MIN.
 
 Polygons, rectangles and ellipses are in percent of `original_width` and `original_height`;
 rectangles turn clockwise about their upper left corner, ellipses about their center. Brush
@@ -6,20 +6,29 @@ strokes are runs over RGBA pixels, bitmasks are PNGs; of both alpha tells the ma
 Studio's documentation, "Units of image annotations"; for brushes, the rle-pack format of thi.ng/umbrella.
 """
 
+from collections.abc import Collection, Iterator
+from functools import partial
+from pathlib import PurePosixPath
+
 from polymask.formats import Annotations, ReadOptions
+from polymask.formats.labelstudio import minimal
 from polymask.formats.labelstudio.tasks import declared, pages_of, parse
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import gather
-from polymask.formats.reading.texts.pages import files, listed_pages
+from polymask.formats.reading.grouped import pages_by_key
+from polymask.formats.reading.records import Notes, gather
+from polymask.formats.reading.texts.pages import Page, files, listed_pages
+from polymask.model import ImageRecord
+from polymask.storage.source_files import File
 
 MANY = True
 
 FACTS = Facts(
     title="Label Studio",
     source="Label Studio's documentation, “Units of image annotations”; rle-pack of thi.ng/umbrella",
-    files="The `.json` file of the JSON export.",
-    sniffed="a list of objects with `annotations` and `data`",
+    files="The `.json` file of the JSON or JSON-MIN export; in a folder, `…-info.json` and `notes.json` "
+    "beside it are passed over. Its COCO and YOLO exports are read as [COCO](coco.md) and [YOLO](yolo.md).",
+    sniffed="a list of objects with `annotations` and `data`, or with `annotation_id` and `annotator`",
     read=(
         (
             "data",
@@ -35,6 +44,7 @@ FACTS = Facts(
         ("value.points; x, y, width, height, rotation; radiusX, radiusY", "in percent"),
         ("value.rle", "a brush: rle-pack over RGBA, alpha tells the mask"),
         ("value.imageDataURL", "a bitmask: a PNG as large as the picture, alpha tells the mask"),
+        ("JSON-MIN: <tag>[]", "the same values, without type and id; annotations of one task are one image"),
         ("item_index, to_name", "of several pages or images in a task, the one a result is of"),
     ),
     ignored="`score`, and all that is about the work and not the picture.",
@@ -46,6 +56,8 @@ FACTS = Facts(
         "A result with several labels is refused; so is one without, unless `--default-label` names it.",
         "Each page of a task is an image (`item_index` counts them from 0). Of several images, `to_name` has "
         "to be the field of `data` with its address.",
+        "JSON-MIN does not tell which picture or page a result is of: tasks with several are refused. A "
+        "choice or text that is alone is data there, and not counted.",
         "Choices, texts, relations, cancelled annotations, `drafts` and `predictions` paint nothing, and are "
         "counted.",
         "Keypoints, video rectangles and results on a turned picture are left alone and listed, and the run "
@@ -56,12 +68,40 @@ FACTS = Facts(
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is a list of tasks."""
-    return content.is_json and content.is_list and {"annotations", "data"} <= content.keys
+    """Whether the file is a list of tasks, or of annotations with their task's data."""
+    if not (content.is_json and content.is_list):
+        return False
+    return {"annotations", "data"} <= content.keys or content.keys >= minimal.KEYS
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each task, or for each of its pages and images."""
-    tasks = [task for file in files(content, "*.json") for task in listed_pages(file, Content(file).json)]
-    pages = [page for task in tasks for page in pages_of(task)]
-    return gather(content, options, pages, format="labelstudio", parse=parse, declares=declared)
+    found = [file for file in files(content, "*.json") if not _tells_of_export(file)]
+    plain = {file.name for file in found if Content(file).keys >= minimal.KEYS}
+    pages = [page for file in found for page in _pages(file, is_minimal=file.name in plain)]
+    return gather(
+        content,
+        options,
+        pages,
+        format="labelstudio",
+        parse=partial(_parse, minimal_files=plain),
+        declares=lambda page: (minimal.declared if page.file.name in plain else declared)(page),
+    )
+
+
+def _tells_of_export(file: File) -> bool:
+    """Whether a file only tells of the project, as `…-info.json` beside a stored export does."""
+    name = PurePosixPath(file.name).name
+    return (name.endswith("-info.json") or name == "notes.json") and not Content(file).is_list
+
+
+def _pages(file: File, *, is_minimal: bool) -> Iterator[Page]:
+    rows = listed_pages(file, Content(file).json)
+    if is_minimal:
+        yield from pages_by_key(file, [(row.where, row.json) for row in rows], minimal.task_of)
+    else:
+        yield from (page for row in rows for page in pages_of(row))
+
+
+def _parse(page: Page, notes: Notes, *, minimal_files: Collection[str]) -> ImageRecord:
+    return minimal.parse(page, notes) if page.file.name in minimal_files else parse(page, notes)

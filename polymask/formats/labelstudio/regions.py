@@ -26,7 +26,7 @@ LABELS = "labels"  # the type of a result that names a region, and the end of th
 PAINTED = ("polygon", "rectangle", "ellipse", "brush", "bitmask")
 UNSUPPORTED = ("keypoint", "keypointlabels", "videorectangle", "vector", "vectorlabels")
 # a member of the value that only one kind of region has
-_TELLING = {
+TELLING = {
     "points": "polygon",
     "radiusX": "ellipse",
     "rle": "brush",
@@ -50,7 +50,7 @@ class Result(msgspec.Struct):
         """The kind of region that is painted; nothing for other results."""
         if self.type == LABELS:
             keys = members(self.value)
-            return next((kind for key, kind in _TELLING.items() if key in keys), "")
+            return next((kind for key, kind in TELLING.items() if key in keys), "")
         kind = self.type.removesuffix(LABELS)
         return kind if kind in PAINTED else ""
 

@@ -112,7 +112,8 @@ def parse(page: Page, notes: Notes) -> ImageRecord:
     embedded = address.startswith(EMBEDDED)
     name = embedded_name(address, key) if embedded and task.id is not None else image_name(address)
     rows = [_rows(annotation, number, page, parts) for number, annotation in enumerate(task.annotations)]
-    frame = _frame(rows, notes) or (_embedded_frame(address, notes) if embedded else notes.frame(name))
+    frame = frame_of_results(rows, notes) or _frame_of_others(task, notes)
+    frame = frame or (embedded_frame(address, notes) if embedded else notes.frame(name))
     pages = len(parts) if parts and parts[0].isdecimal() else 0
     instances: list[Instance] = []
     for number, annotation in enumerate(task.annotations):
@@ -159,7 +160,8 @@ def _results(rows: Sequence[Any]) -> int:
     return sum(len(result) for result in results if isinstance(result, list))
 
 
-def _frame(rows: Sequence[Sequence[Placed]], notes: Notes) -> Frame | None:
+def frame_of_results(rows: Sequence[Sequence[Placed]], notes: Notes) -> Frame | None:
+    """The frame that the first result tells, of those that do."""
     for annotation in rows:
         for _, _, text in annotation:
             if "original_height" in members(text):
@@ -169,6 +171,20 @@ def _frame(rows: Sequence[Sequence[Placed]], notes: Notes) -> Frame | None:
     return None
 
 
-def _embedded_frame(address: str, notes: Notes) -> Frame:
+def _frame_of_others(task: _Task, notes: Notes) -> Frame | None:
+    """The frame that predictions and drafts tell of a task's only image."""
+    if _parts(task) or _lists(task):
+        return None
+    for row in (*task.predictions, *task.drafts):
+        for result in row.get("result") or () if isinstance(row, dict) else ():
+            height, width = (result.get(f"original_{side}") for side in ("height", "width"))
+            if isinstance(height, int | float) and isinstance(width, int | float):
+                with inside("$.predictions"):
+                    return notes.told_frame(height, width)
+    return None
+
+
+def embedded_frame(address: str, notes: Notes) -> Frame:
+    """The frame of a picture that is in the file itself."""
     with inside("$.data"):
         return notes.told_frame(*frame_of_bytes(decoded(address), notes.page.file.path))

@@ -75,6 +75,18 @@ def split_options(
     return {"splits": assign(names, shares, seed=seed), "split_names": SPLITS[: len(shares)]}
 
 
+def told_splits(names: Sequence[str], subsets: Sequence[str]) -> dict[str, Any]:
+    """The options `splits` and `split_names` of images whose source tells their splits; none where none is.
+
+    >>> told_splits(["a.jpg", "b.jpg"], ["val", ""])
+    {'splits': {'a.jpg': 'val'}, 'split_names': ('train', 'val')}
+    """
+    splits = {name: split for name, split in zip(names, subsets, strict=bool(subsets)) if split}
+    others = {SPLITS[0]} if len(splits) < len(names) else set()
+    present = {*splits.values(), *others}
+    return {"splits": splits, "split_names": tuple(s for s in SPLITS if s in present)} if splits else {}
+
+
 def by_split(drawn: Iterable[Drawn], options: LayoutOptions) -> dict[str, list[str]]:
     """The images' names without suffix, in order, by split; a split without images has an empty list."""
     lists: dict[str, list[str]] = {split: [] for split in options.all_splits}

@@ -1,47 +1,49 @@
-"""YOLO segmentation: a `.txt` file an image, one row an instance, and a `data.yaml` with the names.
+"""YOLO segmentation: a `.txt` file an image, one row an instance, and a file with the classes' names.
 
 A row is `class x1 y1 x2 y2 …`, in parts of the picture's width and height; so the picture is
 needed. Parts that were stitched by bridges of no width are one ring, which even-odd fills as they
 were. Source: Ultralytics' documentation, "Instance segmentation datasets overview".
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any
-
-import numpy as np
 
 from polymask.codecs.picture_files import PictureFinder
 from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.drawing.shapes import rectangle
+from polymask.formats.drawing.scaling import MOST, in_pixels
+from polymask.formats.drawing.shapes import Point, polygon, rectangle
 from polymask.formats.reading.addresses import with_suffix_of
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.records import Notes, gather
 from polymask.formats.reading.refusals import Malformed, inside
+from polymask.formats.reading.subsets import split_named, subset_in
 from polymask.formats.reading.texts.pages import Page
+from polymask.formats.yolo.names import CLASSES, YAML, Names, described_names, has_names, names_in
 from polymask.model import Frame, ImageRecord, Instance, Polygon
 from polymask.storage.source_files import File, Place
 
 MANY = True
-_YAML = (".yaml", ".yml")
-_MOST_YAML = 1 << 20  # it is read slowly, and merged keys may double at every line
 _HEAD = 4096
 
 FACTS = Facts(
     title="YOLO segmentation",
     source="Ultralytics' documentation, “Instance segmentation datasets overview”",
-    files="The folder with `data.yaml`, `images/` and `labels/`, or `data.yaml` itself; pictures lie where "
-    "`labels` in the path of a label file is `images`, or below `--images`.",
+    files="The folder with `data.yaml` or `classes.txt`, `images/` and `labels/`, or `data.yaml` itself; "
+    "pictures lie where `labels` in the path of a label file is `images`, or below `--images`.",
     sniffed="YAML with `names`, or a text of rows of numbers",
     read=(
-        ("data.yaml: names", "the labels, a list or a mapping of ids to names"),
-        ("labels/**/*.txt", "rows of `class x1 y1 x2 y2 …`, in parts of the picture"),
+        ("data.yaml: names", "the labels, a list or a mapping of ids to names; 02146 is a name too"),
+        ("classes.txt, else --labels", "without a data.yaml: the labels, one a line, the first of class 0"),
+        (
+            "labels/**/*.txt",
+            "rows of `class x1 y1 x2 y2 …`, in parts of the picture; the class may be written `0.0`",
+        ),
     ),
-    ignored="`path`, `train`, `val`, `test`, `nc`: all label files below the folder are read.",
+    ignored="`path`, `train`, `val`, `test`, `nc`: all label files below the folder are read. Folders called "
+    "train, val or valid, and test tell the splits.",
     rings="A row is one ring, filled even-odd.",
     order="File order.",
     labels="In the order of their ids, which begin at 0: use `--ids contiguous`, which begins at 1.",
@@ -49,6 +51,8 @@ FACTS = Facts(
     "is not there fails; the others are done.",
     limits=(
         "A row of 5 numbers is a box, and refused; `--boxes` paints it.",
+        "Rows in pixels are refused (a number of 2 and more), and poses (`kpt_shape` in data.yaml); what is "
+        "slightly outside of 0…1 is cut off at the picture.",
         "A picture without a label file is not converted.",
     ),
     sample="yolo/labels/train/boat.txt",
@@ -57,27 +61,23 @@ FACTS = Facts(
 
 def sniff(content: Content) -> bool:
     """Whether the file is YAML with names, or holds rows of numbers."""
-    if content.path.suffix in _YAML:
-        return any(line.startswith(b"names:") for line in content.data.splitlines())
+    if content.path.suffix in YAML:
+        return has_names(content)
     lines = content.data[:_HEAD].splitlines()
     return bool(lines) and content.path.suffix == ".txt" and all(map(_is_row, lines[:-1] or lines))
 
 
 def _is_row(line: bytes) -> bool:
-    parts = line.split()
-    return len(parts) >= 5 and parts[0].isdigit() and all(_is_part(part) for part in parts[1:])
-
-
-def _is_part(text: bytes) -> bool:
     try:
-        return -1 < float(text) < 2
+        number, *parts = map(float, line.split())
     except ValueError:
         return False
+    return len(parts) >= 4 and number.is_integer() and all(-1 < part < MOST for part in parts)
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each label file."""
-    place, names = _names(content)
+    place, names = _named(content, options)
     pages = [Page(file) for file in _label_files(place)]
     if not pages:
         raise FormatError("no label file (labels/**/*.txt) in it", file=content.path)
@@ -87,53 +87,30 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     annotations = gather(
         inner, options, pages, format="yolo", parse=parse, categories=_categories(names), declares=_declared
     )
-    return replace(annotations, path=content.path)
+    subsets = [split_named(subset_in(name)) for name in annotations.names]
+    return replace(annotations, path=content.path, subsets=subsets if any(subsets) else ())
 
 
-def _names(content: Content) -> tuple[Place, Mapping[int, str]]:
+def _named(content: Content, options: ReadOptions) -> tuple[Place, Names]:
     """The place of the label files, and the names; of a YAML file, the place is its folder."""
     place = content.place
-    if place.is_file and content.path.suffix in _YAML:
-        return Place(content.path.parent, place.limits), _decoded(content)
-    found = [name for name in place.names if PurePosixPath(name).suffix in _YAML]
-    above = [f"{up}data.yaml" for up in ("", "../", "../../")] if not place.zip else []
-    for file in [*map(place.file, found), *filter(None, map(place.find, above))]:
-        if sniff(Content(file)):
-            return place, _decoded(Content(file))
-    raise FormatError("no data.yaml with `names` in it", file=content.path)
+    if place.is_file and content.path.suffix in YAML:
+        return Place(content.path.parent, place.limits), described_names(content)
+    return place, names_in(place, options.label_names)
 
 
-def _decoded(content: Content) -> Mapping[int, str]:
-    import yaml
-
-    if len(content.text) > _MOST_YAML or b"<<" in content.text:
-        raise FormatError("no data.yaml: above 1 MiB, or with merge keys (`<<`)", file=content.path)
-    try:
-        document: Any = yaml.safe_load(content.text)
-    except (yaml.YAMLError, RecursionError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise FormatError(f"not YAML: {error}", file=content.path) from None
-    names = document.get("names") if isinstance(document, dict) else None
-    pairs = dict(enumerate(names)) if isinstance(names, list) else names
-    if not isinstance(pairs, dict) or not all(
-        isinstance(key, int) and isinstance(name, str) for key, name in pairs.items()
-    ):
-        raise FormatError("names: expected a list of names, or ids and names", file=content.path)
-    return dict(sorted(pairs.items()))
-
-
-def _categories(names: Mapping[int, str]) -> list[tuple[str, int | None]]:
+def _categories(names: Names) -> list[tuple[str, int | None]]:
     return [(name, key) for key, name in names.items()]
 
 
 def _label_files(place: Place) -> list[File]:
-    texts = [name for name in place.names if name.endswith(".txt")]
-    below = [name for name in texts if "labels" in PurePosixPath(name).parts[:-1]]
-    return [
-        place.file(name) for name in below or [name for name in texts if sniff(Content(place.file(name)))]
-    ]
+    texts = [place.file(name) for name in place.names if name.endswith(".txt")]
+    below = [file for file in texts if "labels" in PurePosixPath(file.name).parts[:-1]]
+    rows = below or [file for file in texts if sniff(Content(file))]
+    return [file for file in rows if PurePosixPath(file.name).name != CLASSES or sniff(Content(file))]
 
 
-def _parse(page: Page, notes: Notes, names: Mapping[int, str], pictures: PictureFinder) -> ImageRecord:
+def _parse(page: Page, notes: Notes, names: Names, pictures: PictureFinder) -> ImageRecord:
     found = _picture(page.file.name, pictures)
     if notes.pictures is not None and found is None:
         raise InputError(
@@ -178,32 +155,31 @@ def _picture(name: str, pictures: PictureFinder) -> str | None:
     return None
 
 
-def _instance(
-    line: bytes, index: int, names: Mapping[int, str], frame: Frame, *, boxes: bool = False
-) -> Instance:
-    parts = line.split()
-    try:
-        key, numbers = int(parts[0]), [float(part) for part in parts[1:]]
-    except ValueError:
-        raise Malformed("", f"not `class x y x y …`: {line[:60].decode(errors='replace')!r}") from None
+def _instance(line: bytes, index: int, names: Names, frame: Frame, *, boxes: bool = False) -> Instance:
+    key, numbers = _row(line)
     if key not in names:
-        raise Malformed("", f"no name in data.yaml has the id {key}")
-    height, width = frame
-    if len(numbers) == 4 and boxes:
-        with inside(""):
-            return Instance(index, names[key], (_box(numbers, frame),))
-    if len(numbers) == 4:
+        raise Malformed("", f"no name in data.yaml or classes.txt has the id {key}")
+    if len(numbers) == 4 and not boxes:
         raise Malformed("", "a box, not a polygon: 4 numbers after the class (--boxes paints boxes)")
-    if len(numbers) < 6 or len(numbers) % 2:
+    if len(numbers) != 4 and (len(numbers) < 6 or len(numbers) % 2):
         raise Malformed("", f"{len(numbers)} numbers after the class are no 3 or more pairs of x and y")
-    with inside(""), np.errstate(over="ignore"):  # what becomes infinite is refused
-        return Instance(index, names[key], (Polygon(np.array(numbers).reshape(-1, 2) * (width, height)),))
+    with inside(""):
+        points = in_pixels(list(zip(numbers[::2], numbers[1::2], strict=True)), frame)
+        return Instance(index, names[key], (_box(*points) if len(numbers) == 4 else polygon(points),))
 
 
-def _box(numbers: Sequence[float], frame: Frame) -> Polygon:
-    """The box with a center and a size, in parts of the picture."""
-    x, y, across, down = numbers
-    height, width = frame
-    left, right = (x - across / 2) * width, (x + across / 2) * width
-    top, bottom = (y - down / 2) * height, (y + down / 2) * height
-    return rectangle((left, top), (right, bottom))
+def _row(line: bytes) -> tuple[int, list[float]]:
+    """The class and the numbers after it; some tools write the class as they write the numbers, 0.0."""
+    try:
+        key, *numbers = map(float, line.split())
+        if key.is_integer():
+            return int(key), numbers
+    except ValueError:
+        pass
+    raise Malformed("", f"not `class x y x y …`: {line[:60].decode(errors='replace')!r}")
+
+
+def _box(center: Point, size: Point) -> Polygon:
+    """The box with a center and a size, both in pixels."""
+    (x, y), (across, down) = center, size
+    return rectangle((x - across / 2, y - down / 2), (x + across / 2, y + down / 2))

@@ -1,0 +1,101 @@
+"""Labelbox's import format: a line an annotation, with the data row that it is of."""
+
+from typing import Any
+
+import msgspec
+
+from polymask.formats.labelbox.objects import NULL, OF_VIDEO, Drawing, MaskPicture, made_of
+from polymask.formats.reading.addresses import image_name
+from polymask.formats.reading.grouped import rows_of
+from polymask.formats.reading.records import Made, Notes
+from polymask.formats.reading.refusals import Malformed, decode_json, inside
+from polymask.formats.reading.texts.pages import Page
+from polymask.ledger import Omitted
+from polymask.model import Frame, ImageRecord
+
+KEYS = frozenset({"dataRow"})
+_VIDEO = ("segments", "frames")
+_CLASSES = ("answer", "answers")
+
+
+class _DataRow(msgspec.Struct):
+    id: str | None = None
+    globalKey: str | None = None  # noqa: N815 - the format's own words
+
+    @property
+    def image(self) -> str:
+        """What tells a picture from others."""
+        return self.globalKey or self.id or ""
+
+
+class _Mask(msgspec.Struct):
+    instanceURI: str = ""  # noqa: N815
+    colorRGB: tuple[int, int, int] | None = None  # noqa: N815
+    png: str = ""
+
+
+class _Line(msgspec.Struct):
+    dataRow: _DataRow  # noqa: N815
+    name: str = ""
+    schemaId: str | None = None  # noqa: N815
+    uuid: str | None = None
+    polygon: msgspec.Raw = NULL
+    bbox: msgspec.Raw = NULL
+    mask: _Mask | None = None
+    line: msgspec.Raw = NULL
+    point: msgspec.Raw = NULL
+    answer: Any = None
+    answers: Any = None
+    segments: Any = None
+    frames: Any = None
+
+    def drawing(self, place: str) -> Drawing:
+        """The annotation as all dialects have it."""
+        mask, words = self.mask, {"line": self.line, "point": self.point}
+        return Drawing(
+            key=self.uuid or place.partition(":")[0],
+            name=self.name,
+            kind=next((word for word, text in words.items() if bytes(text) != b"null"), "annotation"),
+            polygon=self.polygon,
+            box=self.bbox,
+            mask=MaskPicture(address=mask.instanceURI, color=mask.colorRGB, png=mask.png) if mask else None,
+        )
+
+
+_line = msgspec.json.Decoder(_Line)
+
+
+def key_of(text: bytes | msgspec.Raw) -> str:
+    """The data row that an annotation is of; raises `Malformed`."""
+    return decode_json(text, _line).dataRow.image
+
+
+def declared(page: Page) -> int:
+    """How many annotations a picture has: a line each."""
+    return len(rows_of(page))
+
+
+def parse(page: Page, notes: Notes) -> ImageRecord:
+    """The record of a picture's lines."""
+    rows = rows_of(page)
+    with inside(rows[0][0]):
+        image = decode_json(rows[0][1], _line).dataRow.image
+        name = image_name(image)
+    frame = notes.frame(name)
+    instances = tuple(
+        instance for place, text in rows for instance in notes.take(place, _made, place, text, frame, notes)
+    )
+    return ImageRecord(image, name, frame, instances)
+
+
+def _made(place: str, text: msgspec.Raw, frame: Frame, notes: Notes) -> Made:
+    row = decode_json(text, _line)
+    if any(getattr(row, word) is not None for word in _VIDEO):
+        return Omitted("unsupported", OF_VIDEO, f"object {row.uuid or place}")
+    if any(getattr(row, word) is not None for word in _CLASSES):
+        return Omitted("tag", "a classification")
+    if not row.name and row.schemaId:
+        raise Malformed(
+            "$.name", f"no name, but the id of a feature ({row.schemaId}) that only Labelbox knows"
+        )
+    return made_of(row.drawing(place), frame, notes)

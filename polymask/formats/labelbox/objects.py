@@ -1,0 +1,137 @@
+"""What is drawn on a picture, however a dialect spells it → an instance."""
+
+import msgspec
+import numpy as np
+
+from polymask.codecs.png import opened_png
+from polymask.errors import FormatError
+from polymask.formats.drawing.legend import packed
+from polymask.formats.drawing.shapes import crop_runs, decoded, polygon, rectangle
+from polymask.formats.reading.records import Made, Notes
+from polymask.formats.reading.refusals import Malformed, decode_json, inside
+from polymask.ledger import BOX, Omitted
+from polymask.limits import Limits
+from polymask.model import BoolMask, Frame, Instance, Runs
+from polymask.storage.source_files import File
+
+NULL = msgspec.Raw(b"null")
+FETCHES_NONE = "its mask is an address, and polymask opens none"
+GEOGRAPHIC = "in longitude and latitude, not in pixels"
+OF_VIDEO = "an object of a video; only pictures are converted"
+
+
+class XY(msgspec.Struct):
+    """A corner in pixels."""
+
+    x: float
+    y: float
+
+
+class _Box(msgspec.Struct):
+    top: float
+    left: float
+    height: float
+    width: float
+
+
+_ring = msgspec.json.Decoder(list[XY])
+_box = msgspec.json.Decoder(_Box)
+
+
+class MaskPicture(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the pixels of an object are: at an address, of one color among others, or in the file itself."""
+
+    address: str = ""
+    color: tuple[int, int, int] | None = None
+    png: str = ""
+
+
+class Drawing(msgspec.Struct, frozen=True, kw_only=True):
+    """An object as all dialects have it; `kind` is its tool's word for what it is."""
+
+    key: int | str
+    name: str
+    kind: str = ""
+    polygon: msgspec.Raw = NULL
+    box: msgspec.Raw = NULL
+    mask: MaskPicture | None = None
+    geographic: bool = False
+
+
+def made_of(drawing: Drawing, frame: Frame, notes: Notes) -> Made:
+    """What becomes of an object: an instance, or what is told of it."""
+    if drawing.geographic:
+        return Omitted("unsupported", GEOGRAPHIC, f"object {drawing.key}")
+    if _is_there(drawing.polygon):
+        with inside("$.polygon"):
+            points = [(point.x, point.y) for point in decode_json(drawing.polygon, _ring)]
+            return Instance(drawing.key, _name(drawing), (polygon(points),))
+    if _is_there(drawing.box):
+        return _rectangle(drawing) if notes.options.boxes else BOX
+    if drawing.mask:
+        return _masked(drawing, drawing.mask, frame, notes)
+    return Omitted("unsupported", f"'{drawing.kind}' encloses nothing", f"object {drawing.key}")
+
+
+def _is_there(text: msgspec.Raw) -> bool:
+    return bytes(text) != b"null"
+
+
+def _name(drawing: Drawing) -> str:
+    if not drawing.name:
+        raise Malformed("$.name", "an object without a name")
+    return drawing.name
+
+
+def _rectangle(drawing: Drawing) -> Instance:
+    with inside("$.bounding_box"):
+        box = decode_json(drawing.box, _box)
+        far = box.left + box.width, box.top + box.height
+        return Instance(drawing.key, _name(drawing), (rectangle((box.left, box.top), far),))
+
+
+def _masked(drawing: Drawing, picture: MaskPicture, frame: Frame, notes: Notes) -> Made:
+    with inside("$.mask"):
+        file = None if picture.png else _file(drawing, picture, notes)
+        if not (file or picture.png):
+            reason = "no file below --masks is called as its mask" if notes.options.masks else FETCHES_NONE
+            return Omitted("linked", reason, f"object {drawing.key}")
+        name, limits = _name(drawing), notes.options.limits
+        if notes.unseen:
+            return Instance(drawing.key, name, ())
+        mask = mask_in(file.read() if file else decoded(picture.png), picture.color, limits)
+        if mask.shape != frame:
+            told = f"a mask of {mask.shape[0]} × {mask.shape[1]} px for an image of {frame[0]} × {frame[1]}"
+            raise Malformed("$", told + (f": {file.path}" if file else ""))
+        return Instance(drawing.key, name, runs_of(mask, frame))
+
+
+def _file(drawing: Drawing, picture: MaskPicture, notes: Notes) -> File | None:
+    """The picture below `--masks`: by the object, unless it is one for several, else by its address."""
+    if not (linked := notes.options.masks):
+        return None
+    named = linked.named(str(drawing.key)) if picture.color is None else None
+    return named or linked.linked(picture.address)
+
+
+def runs_of(mask: BoolMask, frame: Frame) -> Runs:
+    """The runs of a mask as large as its image."""
+    return crop_runs(mask, (0, 0), frame)
+
+
+def mask_in(data: bytes, color: tuple[int, int, int] | None, limits: Limits) -> BoolMask:
+    """The (height, width) bool mask in a PNG: the pixels of a color, else all but black and transparent ones.
+
+    Raises `Malformed` for other bytes, `LimitError`, before memory is taken, for a PNG too large.
+    """
+    try:
+        with opened_png(data, limits) as opened:
+            deep = opened.mode.startswith("I")
+            pixels = np.array(opened if deep else opened.convert("RGBA"))
+    except FormatError as error:
+        raise Malformed("$", str(error)) from None
+    codes = pixels if deep else packed(pixels)
+    if color is None:
+        return np.asarray(codes != 0, bool)
+    red, green, blue = color
+    return np.asarray(codes == (red << 16 | green << 8 | blue), bool)

@@ -1,0 +1,157 @@
+"""Rows of today's exports (v2): a data row with what several projects and people drew on it."""
+
+from typing import Any
+
+import msgspec
+
+from polymask.formats.labelbox.objects import GEOGRAPHIC, NULL, OF_VIDEO, Drawing, MaskPicture, made_of
+from polymask.formats.reading.addresses import image_name
+from polymask.formats.reading.records import Notes
+from polymask.formats.reading.refusals import Malformed, decode_json, inside
+from polymask.formats.reading.texts.pages import Page, rows_at
+from polymask.ledger import Omitted
+from polymask.model import Frame, ImageRecord, Instance
+
+KEYS = frozenset({"data_row", "projects"})
+_BELOW = ("projects", "*", "labels", "*", "annotations")
+_LISTS = ("objects", "classifications", "relationships")
+
+
+class _DataRow(msgspec.Struct):
+    id: str
+    external_id: str | None = None
+    global_key: str | None = None
+
+
+class Media(msgspec.Struct):
+    """What is known of the picture."""
+
+    height: float | None = None
+    width: float | None = None
+    mime_type: str | None = None
+
+    def frame(self, name: str, notes: Notes, where: str) -> Frame:
+        """The frame that is told, else that of the picture."""
+        if self.height is None or self.width is None:
+            return notes.frame(name)
+        with inside(where):
+            return notes.told_frame(self.height, self.width)
+
+
+class _Mask(msgspec.Struct):
+    url: str
+    color_rgb: tuple[int, int, int] | None = None
+
+
+class _Object(msgspec.Struct):
+    name: str
+    feature_id: str | None = None
+    annotation_kind: str = ""
+    polygon: msgspec.Raw = NULL
+    bounding_box: msgspec.Raw = NULL
+    mask: _Mask | None = None
+    composite_mask: _Mask | None = None
+
+    def drawing(self, index: int) -> Drawing:
+        """The object as all dialects have it."""
+        mask = self.mask or self.composite_mask
+        return Drawing(
+            key=self.feature_id or index,
+            name=self.name,
+            kind=self.annotation_kind,
+            polygon=self.polygon,
+            box=self.bounding_box,
+            mask=MaskPicture(address=mask.url, color=mask.color_rgb) if mask else None,
+            geographic=self.annotation_kind.startswith("Geo"),
+        )
+
+
+class _Kind(msgspec.Struct):
+    annotation_kind: str = ""
+
+
+class _Frame(msgspec.Struct):
+    objects: dict[str, Any] = {}
+    classifications: list[Any] = []
+
+
+class _Annotations(msgspec.Struct):
+    objects: msgspec.Raw = msgspec.Raw(b"[]")
+    classifications: list[Any] = []
+    relationships: list[Any] = []
+    frames: dict[str, _Frame] = {}
+
+
+class _Label(msgspec.Struct):
+    annotations: _Annotations = msgspec.field(default_factory=_Annotations)
+
+
+class _Project(msgspec.Struct):
+    labels: list[_Label] = []
+
+
+class _Row(msgspec.Struct):
+    data_row: _DataRow
+    projects: dict[str, _Project]
+    media_attributes: Media = msgspec.field(default_factory=Media)
+
+
+_row = msgspec.json.Decoder(_Row)
+_kinds = msgspec.json.Decoder(list[_Kind])
+
+
+def declared(page: Page) -> int:
+    """How many annotations a row has."""
+    listed = sum(rows_at(*_BELOW, name)(page) for name in _LISTS)
+    return listed + sum(rows_at(*_BELOW, "frames", "*", name)(page) for name in _LISTS[:2])
+
+
+def parse(page: Page, notes: Notes) -> ImageRecord | None:
+    """The record of a row; none for a video, and for what is drawn on the globe."""
+    row = page.decode(_row)
+    key = row.data_row
+    notes.image = name = image_name(key.external_id or key.global_key or key.id)
+    labels = [
+        (f"$.projects[{project!r}].labels[{number}].annotations.objects", label.annotations)
+        for project, each in row.projects.items()
+        for number, label in enumerate(each.labels)
+    ]
+    notes.image_left_out = _no_picture(row, [annotations for _, annotations in labels])
+    frame = (1, 1) if notes.image_left_out else row.media_attributes.frame(name, notes, "$.media_attributes")
+    instances: list[Instance] = []
+    for where, annotations in labels:
+        instances += notes.each(
+            annotations.objects,
+            _Object,
+            where,
+            lambda index, drawn: made_of(drawn.drawing(index), frame, notes),
+        )
+        _leave_out(annotations, notes)
+    return None if notes.image_left_out else ImageRecord(key.id, name, frame, tuple(instances))
+
+
+def _no_picture(row: _Row, labels: list[_Annotations]) -> str:
+    """Why a row is no picture that can be painted; nothing where it is one."""
+    if (row.media_attributes.mime_type or "").startswith("video/"):
+        return "a video; only pictures are converted"
+    if row.media_attributes.height is not None:
+        return ""
+    kinds = [kind.annotation_kind for annotations in labels for kind in _kinds_in(annotations.objects)]
+    return GEOGRAPHIC if kinds and all(kind.startswith("Geo") for kind in kinds) else ""
+
+
+def _kinds_in(objects: msgspec.Raw) -> list[_Kind]:
+    try:
+        return decode_json(objects, _kinds)
+    except Malformed:
+        return []  # told when they are made instances
+
+
+def _leave_out(annotations: _Annotations, notes: Notes) -> None:
+    """Count what is no object of a picture: classes of the whole, relations, what is on a video's frames."""
+    notes.leave_out(Omitted("tag", "a classification"), len(annotations.classifications))
+    notes.leave_out(Omitted("tag", "a relationship"), len(annotations.relationships))
+    for number, frame in annotations.frames.items():
+        for key in frame.objects:
+            notes.leave_out(Omitted("unsupported", OF_VIDEO, f"object {key} in frame {number}"))
+        notes.leave_out(Omitted("tag", "a classification"), len(frame.classifications))

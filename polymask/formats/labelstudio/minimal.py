@@ -1,0 +1,126 @@
+"""The JSON-MIN export: a row an annotation, the task's data and the results by tag, without their types."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+
+import msgspec
+
+from polymask.codecs.pictures import SUFFIXES
+from polymask.formats.labelstudio.names import EMBEDDED, address_in, embedded_name, image_name
+from polymask.formats.labelstudio.regions import LABELS, TELLING, Placed, Regions
+from polymask.formats.labelstudio.tasks import embedded_frame, frame_of_results
+from polymask.formats.reading.content import members
+from polymask.formats.reading.grouped import rows_of
+from polymask.formats.reading.records import Notes
+from polymask.formats.reading.refusals import Malformed, decode_json, inside
+from polymask.formats.reading.texts.pages import Page
+from polymask.ledger import Omitted
+from polymask.model import ImageRecord, Instance
+
+KEYS = frozenset({"annotation_id", "annotator"})
+_WAY = "; export as JSON, which tells it"
+
+_list = msgspec.json.Decoder(list[msgspec.Raw])
+_text = msgspec.json.Decoder(str)
+
+Row = Mapping[str, msgspec.Raw]
+
+
+class _Task(msgspec.Struct):
+    id: int | str | None = None
+
+
+_task = msgspec.json.Decoder(_Task)
+
+
+def task_of(text: bytes | msgspec.Raw) -> str:
+    """What the annotations of a task have in common; raises `Malformed`."""
+    key = decode_json(text, _task).id
+    if key is None:
+        raise Malformed("$", "no id of a task")
+    return str(key)
+
+
+def declared(page: Page) -> int:
+    """How many results the annotations of a task have."""
+    return sum(len(list(_results(place, members(text)))) for place, text in rows_of(page))
+
+
+def parse(page: Page, notes: Notes) -> ImageRecord:
+    """The record of a task's annotations."""
+    rows = [(place, members(text)) for place, text in rows_of(page)]
+    placed = [list(_results(place, row)) for place, row in rows]
+    place, first = rows[0]
+    with inside(place):
+        key = first.get("id")
+        identity = decode_json(key, _key) if key else None
+        address = _address(first, has_results=any(placed))
+        embedded = address.startswith(EMBEDDED)
+        name = embedded_name(address, str(identity)) if embedded and key else image_name(address)
+    frame = frame_of_results(placed, notes)
+    frame = frame or (embedded_frame(address, notes) if embedded else notes.frame(name))
+    instances: list[Instance] = []
+    for number, results in enumerate(placed):
+        regions, others, repeated = _sorted(results)
+        notes.leave_out(Omitted("tag", "a result that is no region"), others)
+        instances += Regions(regions, number, frame, notes).instances()
+        notes.declared, notes.joined = notes.declared + repeated, notes.joined + repeated
+    return ImageRecord(name if identity is None else identity, name, frame, tuple(instances))
+
+
+_key = msgspec.json.Decoder(int | str)
+
+
+def _address(row: Row, *, has_results: bool) -> str:
+    """The address of the task's only image."""
+    texts = {key: _text.decode(value) for key, value in row.items() if bytes(value)[:1] == b'"'}
+    pictures = [key for key, text in texts.items() if PurePosixPath(text).suffix.lower() in SUFFIXES]
+    if has_results and len(pictures) > 1:
+        fields = ", ".join(pictures)
+        raise Malformed("$", f"several pictures ({fields}), and which a result is of is not told{_WAY}")
+    if has_results and not pictures and any(_is_list_of(value, b'"') for value in row.values()):
+        raise Malformed("$", f"a list of pages, and which a result is of is not told{_WAY}")
+    return address_in(texts)
+
+
+def _is_list_of(text: msgspec.Raw, first: bytes) -> bool:
+    """Whether a value is a list whose elements begin so."""
+    elements = _list.decode(text) if bytes(text)[:1] == b"[" else []
+    return bool(elements) and all(bytes(element)[:1] == first for element in elements)
+
+
+def _results(place: str, row: Row) -> Iterator[Placed]:
+    """The results of an annotation, as the whole export has them: with a type, and the value apart."""
+    for tag, elements in row.items():
+        if _is_list_of(elements, b"{"):
+            for index, value in enumerate(_list.decode(elements)):
+                yield index, f"{place}.{tag}[{index}]", _as_result(value)
+
+
+def _as_result(value: msgspec.Raw) -> msgspec.Raw:
+    keys = members(value)
+    named = [key for key in keys if key.endswith(LABELS)]
+    kind = next((key for key in named if key != LABELS), None)
+    kind = kind or next((TELLING[key] for key in TELLING if key in keys), named[0] if named else "")
+    size = {key: keys[key] for key in ("original_width", "original_height", "image_rotation") if key in keys}
+    return msgspec.Raw(msgspec.json.encode({"type": kind, "value": value, **size}))
+
+
+def _sorted(results: list[Placed]) -> tuple[list[Placed], int, int]:
+    """Regions; how many results are none; how many repeat a region without the label that names it.
+
+    Where a tag draws and another names (`<Polygon>` and `<Labels>`), both tell the shape.
+    """
+    regions = [each for each in results if members(members(each[2])["value"]).keys() & TELLING.keys()]
+    named = {_shape_of(text) for _, _, text in regions if _is_named(text)}
+    kept = [each for each in regions if _is_named(each[2]) or _shape_of(each[2]) not in named]
+    return kept, len(results) - len(regions), len(regions) - len(kept)
+
+
+def _is_named(text: msgspec.Raw) -> bool:
+    return any(key.endswith(LABELS) for key in members(members(text)["value"]))
+
+
+def _shape_of(text: msgspec.Raw) -> tuple[tuple[str, bytes], ...]:
+    value = members(members(text)["value"])
+    return tuple(sorted((key, bytes(part)) for key, part in value.items() if not key.endswith(LABELS)))

@@ -1,0 +1,90 @@
+"""Mask pictures that annotations only name by an address: looked for below a folder, and never fetched."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from polymask.errors import NotFound
+from polymask.formats.reading.refusals import Malformed
+from polymask.limits import Limits
+from polymask.storage.remote.urls import Location
+from polymask.storage.source_files import File, Place
+
+# parts of an address that every mask of a service has
+_NO_NAMES = ("annotation", "annotations", "feature", "features", "index", "mask", "masks")
+
+
+class LinkedFiles:
+    """The files below a folder, known by what an address or an id says of them.
+
+    A name with suffix or without it, in any folder, is found.
+    """
+
+    def __init__(self, path: Location, limits: Limits | None = None) -> None:
+        self.path, self.limits = path, limits
+
+    @cached_property
+    def place(self) -> Place:
+        """The folder; raises `NotFound` where it is not there."""
+        return Place(self.path, self.limits)
+
+    def named(self, key: str) -> File | None:
+        """The file that is called as an id; raises `Malformed` where several are."""
+        return self._single(key, PurePosixPath(key)) if key and "/" not in key else None
+
+    def linked(self, address: str) -> File | None:
+        """The file that an address tells: by its last parts, as many as fit, else by an id in it.
+
+        Raises `Malformed` where several files fit.
+        """
+        parts = PurePosixPath(*_parts(address)).parts
+        tails = (
+            PurePosixPath(*parts[at:])
+            for at in range(len(parts))
+            if _is_name(parts[-1]) or at + 1 < len(parts)
+        )
+        ids = (PurePosixPath(part) for part in reversed(parts[:-1]) if _is_name(part))
+        return next((file for path in (*tails, *ids) if (file := self._single(address, path))), None)
+
+    def _single(self, what: str, path: PurePosixPath) -> File | None:
+        names = [name for name in self._by_stem.get(_stem(path.name), ()) if _ends_with(name, path)]
+        if len(names) > 1:
+            raise Malformed(
+                "$", f"{len(names)} files below {self.path} fit {what}, {names[0]} and {names[1]}"
+            )
+        return self.place.file(names[0]) if names else None
+
+    @cached_property
+    def _by_stem(self) -> dict[str, list[str]]:
+        by_stem: dict[str, list[str]] = {}
+        try:
+            for name in self.place.names:
+                by_stem.setdefault(_stem(PurePosixPath(name).name), []).append(name)
+        except NotFound:  # an empty folder
+            self.place  # noqa: B018 - which is there
+        return by_stem
+
+
+def _parts(address: str) -> Iterator[str]:
+    try:
+        path = urlsplit(address.replace("\\", "/")).path
+    except ValueError:  # of brackets in what should be the host
+        return
+    yield from (part for part in unquote(path).split("/") if part not in ("", ".", ".."))
+
+
+def _is_name(part: str) -> bool:
+    """Whether a part of an address can tell a mask from others: it is no number, and no common word."""
+    return not part.isdecimal() and part not in _NO_NAMES
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0] if name.lower().endswith(".png") else name
+
+
+def _ends_with(name: str, path: PurePosixPath) -> bool:
+    inner = PurePosixPath(name)
+    parts = (*inner.parts[:-1], _stem(inner.name))
+    wanted = (*path.parts[:-1], _stem(path.name))
+    return parts[-len(wanted) :] == wanted
