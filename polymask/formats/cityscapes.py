@@ -55,7 +55,10 @@ FACTS = Facts(
     labels="Cityscapes' table, with its ids: `--ids source` gives labelIds. `license plate` (id -1) is not "
     "drawn. A label that is not in the table is refused unless `--labels` knows it.",
     frame="As the file says.",
-    limits=("A polygon of fewer than 3 points paints nothing, and is counted.",),
+    limits=(
+        "A polygon of fewer than 3 points paints nothing, and is counted.",
+        "A folder of the scripts' PNGs without the polygons is of the format `masks`.",
+    ),
     sample="cityscapes/bonn_000000_000001_gtFine_polygons.json",
 )
 

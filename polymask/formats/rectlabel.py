@@ -2,7 +2,7 @@
 
 A curve's point j has two handles: c1 leads on to the next point, c2 comes from the one before. It
 is flattened to corners at most 1/64 px off. The pixels of an object with `<id>n</id>` are the PNG
-`<image>_pixels<n>.png` beside the XML. Its index PNGs are read as masks (`voc`), its COCO files as
+`<image>_pixels<n>.png` beside the XML. Its index PNGs are read as `masks`, its COCO files as
 `coco`. Source: RectLabel's documentation and the files of its support page.
 """
 
@@ -60,7 +60,7 @@ FACTS = Facts(
         "`--boxes` paints them, from corner to corner. PASCAL VOC files of boxes have nothing else.",
         "Lines, keypoints and cuboids are left alone and listed, and the run exits 1.",
         "Curves are flattened to corners that are at most 1/64 px off.",
-        "Index PNGs are masks: name `--from voc`.",
+        "Index PNGs are `masks`, whose labels `--labels` names; gray PNGs of one object each are not read.",
     ),
     sample="rectlabel-xml/boat.xml",
 )

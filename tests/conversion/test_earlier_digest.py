@@ -17,9 +17,10 @@ from polymask.provenance.digest import kind_of, pixels_sha256
 
 EARLIER = Path(__file__).with_name("earlier.zip")
 WITH_IDS = ("index", "voc", "cityscapes")
+LATER = ("idd", "segnet")  # layouts that earlier builds did not have
 
 
-@pytest.fixture(params=LAYOUTS)
+@pytest.fixture(params=[name for name in LAYOUTS if name not in LATER])
 def layout(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

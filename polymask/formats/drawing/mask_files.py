@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePosixPath
+from typing import NoReturn
 
 import numpy as np
 
@@ -75,17 +76,15 @@ class Tables:
         if folder not in self._read:
             beside = (self.place.find(str(PurePosixPath(folder) / name)) for name in TABLES)
             file = next((file for file in beside if file), None)
-            table = table_in(file) if file else None
-            if (
-                table
-                and file
-                and PurePosixPath(file.name).name == OURS
-                and (values := self._values_in(folder))
-            ):
-                _refuse_masks_of_a_label(self.place, folder)
-                table = table.with_values(table_in(values))
-            self._read[folder] = table
+            self._read[folder] = self._table(file, folder) if file else None
         return self._read[folder]
+
+    def _table(self, file: File, folder: str) -> MaskTable:
+        values = self._values_in(folder) if PurePosixPath(file.name).name == OURS else None
+        if values is None:
+            return table_in(file)
+        _refuse_masks_of_a_label(self.place, folder)
+        return table_in(file).with_values(table_in(values))
 
     def _values_in(self, folder: str) -> File | None:
         """What names the values of a layout's masks, where they may be others than the label map's."""
@@ -155,14 +154,9 @@ def masked(
     labels = {code: table.label(code, colored=colored, palette=palette) for code in runs}
     for code, label in labels.items():
         if label is None:
-            what = f"the color {_rgb(code)}" if colored else f"the value {code}"
-            why = (
-                "is no label's"
-                if table.colors or not colored
-                else "has no label: no table of colors is beside"
-            )
-            refuse_code(codes, code, what, why)
-    names = {code: label for code, label in labels.items() if label and label not in BACKGROUND_NAMES}
+            _refuse(codes, code, colored=colored, named=bool(table.colors))
+    names = {code: label for code, label in labels.items() if label is not None}
+    names = {code: label for code, label in names.items() if label not in BACKGROUND_NAMES}
     if objects is not None:
         numbers = codes_of(objects, limits)
         check_same(frame_of(codes), numbers, "a mask of labels")
@@ -171,6 +165,13 @@ def masked(
         instances = tuple(Instance(code, names[code], Runs(runs[code], codes.shape)) for code in names)
     notes.declared += len(instances)
     return frame_of(codes), instances
+
+
+def _refuse(codes: Codes, code: int, *, colored: bool, named: bool) -> NoReturn:
+    """Raise `Malformed` for a value or a color without a label; `named` tells that colors have any."""
+    what = f"the color {_rgb(code)}" if colored else f"the value {code}"
+    why = "is no label's" if named or not colored else "has no label: no table of colors is beside"
+    refuse_code(codes, code, what, why)
 
 
 def _rgb(code: int) -> tuple[int, int, int]:
