@@ -10,6 +10,7 @@ from polymask.codecs.pictures import SUFFIXES, frame_of
 from polymask.errors import InputError, NotFound
 from polymask.limits import Limits
 from polymask.model import Frame
+from polymask.storage.image_names import local_name
 from polymask.storage.safe_names import safe_path
 from polymask.storage.source_files import File, Place
 from polymask.storage.urls import Location
@@ -34,7 +35,7 @@ class PictureFinder:
 
         Raises `InputError` for a name that is not safe, and for one that several pictures have.
         """
-        safe_path(name)
+        name = safe_path(local_name(name))
         for spelling in _spellings(name):
             for path in dict.fromkeys(self._paths(spelling, beside)):
                 if file := self.place.find(path):
@@ -43,7 +44,7 @@ class PictureFinder:
 
     def find_stem(self, stem: str, *, beside: str = "") -> File | None:
         """The picture of a name without suffix, or of a name that has a picture's suffix already."""
-        safe_path(stem)
+        stem = safe_path(local_name(stem))
         endings = (*SUFFIXES, *(suffix.upper() for suffix in SUFFIXES))
         exact = (self.place.find(stem + ending) for ending in endings)
         if picture := next((file for file in exact if file), None):
@@ -74,7 +75,8 @@ class PictureFinder:
             yield from (str(folder / name), str(folder / last))
             yield from (str(PurePosixPath(top) / name) for top in FOLDERS)
             yield from (str(where / top / last) for where in (folder, above) for top in FOLDERS)
-        yield last
+        parts = name.split("/")  # of a path of another machine, as many as there are
+        yield from ("/".join(parts[at:]) for at in range(1, len(parts)))
 
     def _below(self, name: str) -> File | None:
         """The picture of that name in any folder whose path holds the folders of the name."""

@@ -16,10 +16,12 @@ from polymask.errors import FormatError, InputError, NotFound, unknown
 from polymask.formats.reading.choice import Choice, different
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.renamed import renamed
 from polymask.ledger import Ledger
 from polymask.limits import Limits
 from polymask.model import Finding, ImageRecord, Skipped
 from polymask.storage.disk import disk_error
+from polymask.storage.image_names import without_secrets
 from polymask.storage.source_files import File, Place, Tree
 from polymask.storage.urls import Location, located
 
@@ -100,7 +102,9 @@ class Annotations:
     `findings` are oddities that do no harm, `notes` what else a report tells of the source.
     `picture(i)`, where the source has them itself, gives a picture's own bytes, `original(i)` its
     record as the source wrote it. `picture_file(i)` is where the picture lies, None where it is not
-    found; `sized_by_pictures` are the images whose size only their picture tells.
+    found; `sized_by_pictures` are the images whose size only their picture tells. `source_names` are
+    what the source calls the images, where their names were made of that, and `groups` the subset and the
+    task of each, where it tells them.
     `without(data, gone)`, where polygons can be taken out, gives the file's bytes, which are `data`,
     without those of `gone`: for an image's place in `names`, positions among its record's instances.
     """
@@ -122,12 +126,18 @@ class Annotations:
     original: Callable[[int], bytes] | None = None
     picture_file: Callable[[int], File | None] = no_picture_file
     sized_by_pictures: Sequence[int] = ()
+    source_names: Sequence[str] = ()
+    groups: Sequence[tuple[str, ...]] = ()
     without: Callable[[bytes, Mapping[int, Collection[int]]], bytes] | None = None
 
     @property
     def unsegmented(self) -> int:
         """How many annotations have no segmentation, and paint nothing."""
         return self.ledger.count("box", "unsegmented", "tag") if self.ledger else 0
+
+    def source_name(self, index: int) -> str:
+        """What the source calls the i-th image, without what may be secret in an address."""
+        return without_secrets(self.source_names[index]) if self.source_names else self.names[index]
 
     def __iter__(self) -> Iterator[ImageRecord]:
         return map(self.decode, range(len(self.names)))
@@ -192,7 +202,7 @@ def annotations_at(
     if annotations.picture_file is no_picture_file:
         pictures = NamedPictures(path, annotations.names, images=options.images, limits=options.limits)
         annotations = replace(annotations, picture_file=pictures.file)
-    return annotations
+    return renamed(annotations)
 
 
 def _read(content: Content, module: Format | None, options: ReadOptions, *, named: str | None) -> Annotations:

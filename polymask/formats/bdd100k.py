@@ -15,7 +15,6 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.coco.segmentations import is_rle, rle_size, shapes_of
 from polymask.formats.drawing.curves import flattened
 from polymask.formats.drawing.shapes import Point, polygon, rectangle
-from polymask.formats.reading.addresses import image_name
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.records import Made, Notes, Page, files, gather, listed_pages, rows_at
@@ -157,7 +156,7 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     older = members(page.json).get(FRAMES)
     row = page.decode(_frame)
     with inside("$.name"):
-        name = image_name(row.name)
+        name = notes.named(row.name)
     if row.size is not None:
         with inside("$.size"):
             frame = notes.told_frame(row.size.height, row.size.width)

@@ -217,20 +217,22 @@ def _parse(
     image = page.decode(_image)
     with inside("$.height"):
         frame = notes.told_frame(image.height, image.width)
+    with inside("$.file_name"):
+        name = notes.named(image.file_name)
     row = annotations.get(image.id)
     if row is None:
-        return ImageRecord(image.id, image.file_name, frame)
+        return ImageRecord(image.id, name, frame)
     if notes.pictures is None:
         shapes: list[Shape] = [() for _ in row.segments_info]
     else:
         ids = _ids(pngs.find(row.file_name), frame, notes)
-        shapes = _shapes(ids, row, image.file_name)
+        shapes = _shapes(ids, row, name)
     notes.declared += len(row.segments_info)
     instances = tuple(
         Instance(segment.id, names[segment.category_id], shape, crowd=bool(segment.iscrowd))
         for segment, shape in zip(row.segments_info, shapes, strict=True)
     )
-    return ImageRecord(image.id, image.file_name, frame, instances)
+    return ImageRecord(image.id, name, frame, instances)
 
 
 def _ids(file: File, frame: Frame, notes: Notes) -> NDArray[np.uint32]:

@@ -6,6 +6,7 @@ Source: Datumaro's documentation, "Datumaro format".
 """
 
 from functools import partial
+from pathlib import PurePosixPath
 
 import msgspec
 import numpy as np
@@ -136,7 +137,9 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 def _parse(page: Page, notes: Notes, names: tuple[str, ...]) -> ImageRecord:
     item = page.decode(_item)
-    name = item.image.path or f"{item.id}.jpg"
+    with inside("$.image.path"):
+        name = notes.named(item.image.path or f"{item.id}.jpg")
+    notes.groups = (PurePosixPath(page.file.name).stem,)  # a subset has a file of its own
     if item.image.size:
         with inside("$.image.size"):
             frame = notes.told_frame(*item.image.size)

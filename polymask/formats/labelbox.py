@@ -7,7 +7,6 @@ annotations: export".
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -49,10 +48,15 @@ FACTS = Facts(
 )
 
 
+class _Details(msgspec.Struct):
+    dataset_name: str | None = None
+
+
 class _DataRow(msgspec.Struct):
     id: str
     external_id: str | None = None
     global_key: str | None = None
+    details: _Details = msgspec.field(default_factory=_Details)
 
 
 class _Media(msgspec.Struct):
@@ -155,9 +159,9 @@ def _lines(content: Content, file: File, refusals: Refusals) -> Iterator[Page]:
 def _parse(page: Page, notes: Notes) -> ImageRecord:
     row = page.decode(_row)
     key = row.data_row
-    name = key.external_id or key.global_key or key.id
-    if "://" in name:  # external ids are often addresses
-        name = unquote(urlsplit(name).path).lstrip("/")
+    with inside("$.data_row"):
+        name = notes.named(key.external_id or key.global_key or key.id)
+    notes.groups = (key.details.dataset_name or "",)
     media = row.media_attributes
     if media.height is not None and media.width is not None:
         with inside("$.media_attributes"):

@@ -88,11 +88,17 @@ def refuse_collisions(planned: Callable[[], Iterable[tuple[str, str]]]) -> None:
         raise InputError(f"'{folders[folder]}' needs a folder where the mask of '{taken[folder]}' goes")
 
 
+APART = (
+    "write a folder before the name of each in the annotations (one/a.jpg, two/a.jpg), "
+    "or export and convert each task or subset by itself"
+)
+
+
 def _both(image: str, other: str, path: str) -> InputError:
     """Why two images are refused; `--where` chooses one only where their names differ."""
     if image == other:
         message = f"two images named '{image}' would both be written to {path}"
-        return InputError(message, advice="give one another name")
+        return InputError(message, advice=APART)
     message = f"'{image}' and '{other}' would both be written to {path}"
     return InputError(message, advice="rename one, or choose with --where")
 

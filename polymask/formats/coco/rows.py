@@ -10,6 +10,7 @@ from polymask.formats import ReadOptions
 from polymask.formats.coco.doubled_keys import doubled_in_rows, doubled_key
 from polymask.formats.reading.refusals import Malformed, Refusals
 from polymask.model import Frame
+from polymask.storage.image_names import local_name, without_secrets
 from polymask.storage.urls import Location
 
 Number = int | float
@@ -119,8 +120,11 @@ def positions_of(
 def _check_image(image: Image, seen: dict[Key, int]) -> bool:
     for side in ("height", "width"):
         check_side(f"$.{side}", getattr(image, side))
-    if not image.file_name:
+    name = image.file_name
+    if not name:
         raise Malformed("$.file_name", "the name is empty")
+    if (":" in name or not name.strip("./\\")) and not local_name(name):
+        raise Malformed("$.file_name", f"no image's name is in {without_secrets(name)!r}")
     if image.id in seen:
         raise Malformed("$.id", f"$.images[{seen[image.id]}] has the id {image.id!r} as well")
     return True

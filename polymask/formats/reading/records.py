@@ -19,6 +19,7 @@ from polymask.formats.reading.content import Content
 from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
 from polymask.ledger import INVALID, UNCHOSEN, Ledger, Omitted, Reason
 from polymask.model import Frame, ImageRecord, Instance, Skipped
+from polymask.storage.image_names import local_name, without_secrets
 from polymask.storage.source_files import File
 from polymask.storage.urls import Location
 
@@ -58,7 +59,9 @@ class Notes:
 
     A parser that gives no record names in `image` what it is of, and says why in `image_left_out`
     where it is an image, or by `no_image` that it is none.
-    `remarks` count what is worth telling once, as texts with a `{count}`.
+    `remarks` count what is worth telling once, as texts with a `{count}`. `source_name` is what the file
+    calls the image, where that is not its name; `groups` are its subset and its task, as the file tells
+    them.
     """
 
     page: Page
@@ -75,6 +78,19 @@ class Notes:
     image: str = ""
     image_left_out: str = ""
     no_image: bool = False
+    source_name: str = ""
+    groups: tuple[str, ...] = ()
+
+    def named(self, address: str, name: str | None = None) -> str:
+        """What an image is called that the file names by an address: `name`, else the path in it.
+
+        Raises `Malformed` where nothing is left of it.
+        """
+        name = local_name(address) if name is None else name
+        if not name:
+            raise Malformed("$", f"no image's name is in {without_secrets(address)!r}")
+        self.source_name = address
+        return name
 
     def frame(self, name: str) -> Frame:
         """The frame of a picture; a stand-in while records are only checked, which `unseen` tells."""
@@ -204,6 +220,8 @@ class Reader:
         self.pages: list[Page] = []
         self.refused: list[int] = []
         self.names: list[str] = []
+        self.source_names: list[str] = []
+        self.groups: list[tuple[str, ...]] = []
         self.sized_by_pictures: list[int] = []
         self.used: Counter[str] = Counter()
         self.skipped: list[Skipped] = []
@@ -220,6 +238,8 @@ class Reader:
             format=format,
             categories=tuple((name, None) for name in sorted(self.used)),
             names=self.names,
+            source_names=self.source_names,
+            groups=self.groups,
             decode=self.record,
             used=dict(self.used),
             ledger=self.ledger,
@@ -245,6 +265,8 @@ class Reader:
             self.pages.append(page)
             self.refused.append(len(notes.refusals.skipped))
             self.names.append(record.name)
+            self.source_names.append(notes.source_name or record.name)
+            self.groups.append(notes.groups)
             self.used.update(instance.label for instance in record.instances)
             self._count(notes, record)
         elif notes.image_left_out or notes.no_image:
