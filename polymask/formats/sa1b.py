@@ -89,7 +89,7 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     label = notes.options.default_label or LABEL
 
     def make(index: int, row: _Annotation) -> Made:
-        if not check_segmentation(row.segmentation, frame):
+        if not check_segmentation(row.segmentation, frame, notes.remarks):
             if not has_box(row.bbox):
                 return EMPTY
             if not notes.options.boxes:

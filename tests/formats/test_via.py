@@ -144,6 +144,7 @@ def test_malformed_regions_are_refused(tmp_path: Path, one: dict[str, Any], mess
 
 def test_a_name_that_leads_out_names_a_picture_within(tmp_path: Path) -> None:
     """The picture beside the file is opened, never the one above it; nothing is written above DEST."""
+    (tmp_path / "in").mkdir()
     path = project(tmp_path / "in", POLYGON)
     path.write_text(path.read_text().replace("a.png", "../a.png"))
     Image.new("RGB", (1, 1)).save(tmp_path / "a.png")

@@ -74,7 +74,7 @@ class Stored:
 
     The annotations of image i are the rows `order[cuts[i] : cuts[i + 1]]` of the list, and row j
     lies between the bytes `marks[j]` and `marks[j + 1]`. `left_out` are kinds and texts of reasons, with
-    the annotations of each image that are left out for it.
+    the annotations of each image that are left out for it. `remarks` count what was read loosely.
     """
 
     marks: NDArray[np.int64]
@@ -90,6 +90,7 @@ class Stored:
     invalid: int
     left_out: list[tuple[str, str, dict[int, int]]]
     findings: tuple[Finding, ...]
+    remarks: dict[str, int]
     folder: Path | None = None
 
     @property
@@ -117,6 +118,7 @@ class _Facts(msgspec.Struct):
     invalid: int
     left_out: list[tuple[str, str, dict[int, int]]]
     findings: tuple[Finding, ...]
+    remarks: dict[str, int]
 
 
 def cache_folder() -> Path:
