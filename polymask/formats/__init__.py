@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -228,6 +229,7 @@ _SUFFIXES = (
     ".json", ".ndjson", ".jsonl", ".geojson", ".xml", ".yaml", ".yml", ".txt", ".csv", ".seg", ".mat",
     ".parquet", ".roi", ".zip", ".dcm", ".png",
 )  # fmt: skip
+_TEXT = _SUFFIXES[: _SUFFIXES.index(".seg")]
 _MOST_LOOKED_AT = 64
 
 
@@ -251,13 +253,23 @@ def sniffed(content: Content) -> str | None:
     return next((name for name in FORMATS if module_named(name).sniff(content)), None)
 
 
+def _is_text(content: Content) -> bool:
+    """Whether a file in a folder ought to be text, and is not empty."""
+    return Path(content.name).suffix.lower() in _TEXT and bool(content.data.strip())
+
+
+def _looked_at(content: Content) -> Iterator[Content]:
+    return islice(_candidates(content), _MOST_LOOKED_AT)
+
+
 def _sniffed(content: Content) -> Format:
-    for _, one in zip(range(_MOST_LOOKED_AT), _candidates(content), strict=False):
-        if name := sniffed(one):
+    for candidate in _looked_at(content):
+        if name := sniffed(candidate):
             return module_named(name)
     known = ", ".join(FORMATS)
-    if content.place.is_file and content.problem:
-        raise content.problem
+    for candidate in _looked_at(content):
+        if (content.place.is_file or _is_text(candidate)) and candidate.problem:
+            raise candidate.problem
     if content.place.is_file and content.data.split() in ([b"[]"], [b"[", b"]"]):
         raise FormatError(
             "an empty list, so the file has no images",

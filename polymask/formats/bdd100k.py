@@ -61,8 +61,8 @@ _NULL = msgspec.Raw(b"null")
 
 
 class _Size(msgspec.Struct):
-    width: float
-    height: float
+    width: float | None = None
+    height: float | None = None
 
 
 class _Config(msgspec.Struct):
@@ -157,11 +157,9 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     row = page.decode(_frame)
     with inside("$.name"):
         name = notes.named(row.name)
-    if row.size is not None:
-        with inside("$.size"):
-            frame = notes.told_frame(row.size.height, row.size.width)
-    else:
-        frame = notes.frame(name)
+    with inside("$.size"):
+        size = row.size or _Size()
+        frame = notes.told_frame(size.height, size.width, name=name)
 
     def make(index: int, label: _Label) -> Made:
         return _instance(index if label.id is None else label.id, label, frame, notes)

@@ -8,6 +8,7 @@ segmentation; panopticapi for the ids.
 
 from collections.abc import Container
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 import msgspec
@@ -20,6 +21,7 @@ from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.ids import TEXT_IDS, as_text, by_text
 from polymask.formats.reading.records import Notes, Page, gather, listed_pages
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.model import Frame, ImageRecord, Instance, Shape
@@ -109,7 +111,10 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     names = {row.id: row.name for _, row in refusals.rows(sections.categories, _Category, "$.categories")}
     annotations: dict[int | str, _Annotation] = {}
     images = _image_ids(sections.images)
+    images_by_text, matched = by_text(images), 0
     for index, row in refusals.rows(sections.annotations, _Annotation, "$.annotations"):
+        if row.image_id not in images and (key := images_by_text.get(as_text(row.image_id))) is not None:
+            row.image_id, matched = key, matched + 1
         if refusals.catch(f"$.annotations[{index}]", _check, row, names, annotations, images):
             annotations[row.image_id] = row
     parse = partial(_parse, names=names, annotations=annotations, pngs=_Pngs(content, options))
@@ -129,7 +134,8 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     assert gathered.ledger
     readable = sum(len(row.segments_info) for row in annotations.values())
     gathered.ledger.add_invalid(_segments(sections.annotations) - readable)
-    return gathered
+    notes = (TEXT_IDS.format(count=f"{matched:,}"),) if matched else ()
+    return replace(gathered, notes=(*gathered.notes, *notes))
 
 
 def _image_ids(images: msgspec.Raw) -> set[int | str]:

@@ -163,11 +163,8 @@ def _is_layer(row: Mapping[str, msgspec.Raw]) -> bool:
 def _parse(page: Page, notes: Notes) -> ImageRecord:
     file = page.decode(_file)
     name, slot = _named(file, notes)
-    if slot.height is not None and slot.width is not None:
-        with inside("$.item.slots[0]" if file.item else "$.image"):
-            frame = notes.told_frame(slot.height, slot.width)
-    else:
-        frame = notes.frame(name)
+    with inside("$.item.slots[0]" if file.item else "$.image"):
+        frame = notes.told_frame(slot.height, slot.width, name=name)
     rows = [(f"{page.where}.annotations[{index}]", text) for index, text in enumerate(file.annotations)]
     layer = _layer(rows, slot, frame, notes)
     instances: list[Instance] = []

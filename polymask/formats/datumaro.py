@@ -140,11 +140,8 @@ def _parse(page: Page, notes: Notes, names: tuple[str, ...]) -> ImageRecord:
     with inside("$.image.path"):
         name = notes.named(item.image.path or f"{item.id}.jpg")
     notes.groups = (PurePosixPath(page.file.name).stem,)  # a subset has a file of its own
-    if item.image.size:
-        with inside("$.image.size"):
-            frame = notes.told_frame(*item.image.size)
-    else:
-        frame = notes.frame(name)
+    with inside("$.image.size"):
+        frame = notes.told_frame(*(item.image.size or (None, None)), name=name)
 
     def make(index: int, row: _Annotation) -> Made:
         if row.type in UNSUPPORTED:

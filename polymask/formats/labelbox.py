@@ -163,11 +163,8 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
         name = notes.named(key.external_id or key.global_key or key.id)
     notes.groups = (key.details.dataset_name or "",)
     media = row.media_attributes
-    if media.height is not None and media.width is not None:
-        with inside("$.media_attributes"):
-            frame = notes.told_frame(media.height, media.width)
-    else:
-        frame = notes.frame(name)
+    with inside("$.media_attributes"):
+        frame = notes.told_frame(media.height, media.width, name=name)
     instances: list[Instance] = []
     for project, labels in row.projects.items():
         for number, label in enumerate(labels.labels):

@@ -130,13 +130,11 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
 
 
 def _frame(file: _File, name: str, notes: Notes) -> Frame:
-    if file.imageHeight is not None and file.imageWidth is not None:
-        with inside("$.imageHeight"):
-            return notes.told_frame(file.imageHeight, file.imageWidth)
-    if file.imageData:
+    if file.imageData and not (file.imageHeight and file.imageWidth):
         with inside("$.imageData"):
             return notes.told_frame(*frame_of_bytes(decoded(file.imageData), notes.page.file.path))
-    return notes.frame(name)
+    with inside("$.imageHeight"):
+        return notes.told_frame(file.imageHeight, file.imageWidth, name=name)
 
 
 def _drawn(shape: _Shape, frame: Frame, notes: Notes) -> Shape:

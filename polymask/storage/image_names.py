@@ -5,8 +5,9 @@ path is kept. The one place where this is decided: readers hand in what the file
 """
 
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -48,6 +49,38 @@ def _parts(address: str) -> tuple[str, list[str]]:
     if text[1:2] == ":":
         text, top = text[2:], text[:1]
     return top, [part for part in text.split("/") if part not in ("", ".", "..")]
+
+
+def normal_form(name: str) -> str:
+    """What names have in common that mean one file: percent-decoded, and composed as Unicode says.
+
+    >>> normal_form("d%C3%A9cran.png") == normal_form("de\\u0301cran.png")
+    True
+    """
+    return unicodedata.normalize("NFC", unquote(name) if "%" in name else name)
+
+
+def joined(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
+    """Of names, those among others that mean the same: the same name, else the only one of its normal form.
+
+    >>> joined(["a", "b%20c", "d"], ["a", "b c"])
+    {'a': 'a', 'b%20c': 'b c'}
+    """
+    names, there = list(names), dict.fromkeys(others)
+    pairs = {name: name for name in names if name in there}
+    if len(pairs) < len(names):
+        used = set(pairs)
+        mine, theirs = (_by_form(name for name in group if name not in used) for group in (names, there))
+        pairs |= {mine[form]: theirs[form] for form in mine.keys() & theirs.keys()}
+    return {name: pairs[name] for name in names if name in pairs}
+
+
+def _by_form(names: Iterable[str]) -> dict[str, str]:
+    """Names by their normal form, where that is of one name only."""
+    by_form: dict[str, list[str]] = {}
+    for name in names:
+        by_form.setdefault(normal_form(name), []).append(name)
+    return {form: group[0] for form, group in by_form.items() if len(group) == 1}
 
 
 def are_relative(names: Sequence[str]) -> bool:

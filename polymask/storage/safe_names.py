@@ -32,7 +32,7 @@ def safe_path(name: str) -> str:
     'train/0001.png'
     >>> safe_path("../up.png")
     Traceback (most recent call last):
-    polymask.errors.InputError: '../up.png' is no safe file name: a part of it is '..'
+    polymask.errors.InputError: '../up.png' is no safe file name: a part of it is '..'; give it another name
     """
     if len(name) > LONGEST or len(name.encode("utf-8", "surrogatepass")) > LONGEST:
         raise InputError(f"{name[:60]!r}… is no safe file name: it is longer than {LONGEST} bytes")
@@ -40,7 +40,7 @@ def safe_path(name: str) -> str:
         return name
     for part in name.split("/"):
         if reason := _unsafe(part):
-            raise InputError(f"{name!r} is no safe file name: {reason}")
+            raise InputError(f"{name!r} is no safe file name: {reason}", advice="give it another name")
     return name
 
 

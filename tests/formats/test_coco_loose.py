@@ -13,10 +13,10 @@ from PIL import Image
 from polymask import FormatError, InputError, convert, label_masks
 from polymask.formats import Annotations, ReadOptions, open_annotations
 from polymask.formats.coco import columns as coco_columns
-from polymask.formats.coco.loose import as_text, by_text
 from polymask.formats.parsing import outline
 from polymask.formats.parsing.byte_ranges import Ranges
 from polymask.formats.reading import content
+from polymask.formats.reading.ids import as_text, by_text
 from tests.conftest import Run, coco, square
 from tests.support.formats import masks, written
 

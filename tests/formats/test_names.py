@@ -12,9 +12,17 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from polymask import FormatError, InputError, convert
+from polymask.analysis.mask_sets import matched
 from polymask.formats import ReadOptions, open_annotations
 from polymask.formats.options import ReadingOptions, chosen
-from polymask.storage.image_names import ImageNames, local_name, whole_name, without_secrets
+from polymask.storage.image_names import (
+    ImageNames,
+    joined,
+    local_name,
+    normal_form,
+    whole_name,
+    without_secrets,
+)
 from tests.conftest import coco, square
 from tests.support.formats import written
 
@@ -280,3 +288,89 @@ def test_a_choice_of_images_keeps_what_the_source_calls_them(tmp_path: Path) -> 
     annotations = chosen(open_annotations(written(path, document)), ReadingOptions(where=["y/*"]))
     assert [annotations.source_name(0), annotations.names[0]] == ["/y/b.jpg", "y/b.jpg"]
     assert [finding.image for finding in annotations.findings] == ["y/b.jpg"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf16_in_a_folder_is_told_and_the_advice_helps(tmp_path: Path, encoding: str) -> None:
+    """Not that no format is there: saved as UTF-8, as the advice says, it is read."""
+    text = json.dumps(coco())
+    written(tmp_path / "a.json", text.encode(encoding))
+    written(tmp_path / "empty.txt", "")
+    with pytest.raises(FormatError, match=r"a\.json: UTF-16 text; save it as UTF-8"):
+        open_annotations(tmp_path)
+    written(tmp_path / "a.json", text)
+    assert open_annotations(tmp_path).format == "coco"
+
+
+@pytest.mark.parametrize(
+    ("truth", "other", "pairs"),
+    [
+        (["a", "b"], ["b", "c"], {"b": "b"}),
+        (["e\u0301"], ["\u00e9"], {"e\u0301": "\u00e9"}),
+        (["a%20b", "c"], ["a b", "c"], {"a%20b": "a b", "c": "c"}),
+        (["a%20b", "a b"], ["a b"], {"a b": "a b"}),
+        (["e\u0301"], ["x/\u00e9", "x/b"], {"e\u0301": "x/\u00e9"}),
+        (["a"], ["x/a", "y/a"], {}),
+    ],
+)
+def test_names_are_joined_by_their_normal_form(
+    truth: list[str], other: list[str], pairs: dict[str, str]
+) -> None:
+    """Each name with its own spelling first, then with the only one that means the same."""
+    assert matched(tuple(truth), tuple(other)) == pairs
+
+
+@given(st.lists(st.sampled_from(["a", "%61", "e\u0301", "\u00e9", "%C3%A9", "b"]), unique=True), st.data())
+def test_no_two_names_are_joined_with_one(names: list[str], data: st.DataObject) -> None:
+    """What is joined means the same, and the other way round it is the same pair."""
+    others = data.draw(st.permutations(["a", "%61", "e\u0301", "\u00e9", "b"]))[
+        : data.draw(st.integers(0, 5))
+    ]
+    pairs = joined(names, others)
+    assert len(set(pairs.values())) == len(pairs)
+    assert all(normal_form(name) == normal_form(other) for name, other in pairs.items())
+    assert {other: name for name, other in pairs.items()} == joined(others, names)
+
+
+def _labelme(side: int | None) -> Any:
+    return {"shapes": [], "imagePath": "a.png", "imageHeight": side, "imageWidth": side}
+
+
+def _isat(side: int | None) -> Any:
+    return {"info": {"name": "a.png", "width": side, "height": side}, "objects": []}
+
+
+def _datumaro(side: int | None) -> Any:
+    item = {"id": "a", "annotations": [], "image": {"path": "a.png"}}
+    if side is not None:
+        item["image"]["size"] = [side, side]
+    return {"categories": {"label": {"labels": []}}, "items": [item]}
+
+
+def _labelbox(side: int | None) -> Any:
+    row = {"data_row": {"id": "a", "external_id": "a.png"}, "projects": {}}
+    return [row | {"media_attributes": {"width": side, "height": side}}]
+
+
+def _bdd100k(side: int | None) -> Any:
+    return [{"name": "a.png", "labels": [], "size": {"width": side, "height": side}}]
+
+
+def _darwin(side: int | None) -> Any:
+    slot = {"slot_name": "0", "width": side, "height": side}
+    return {"item": {"name": "a.png", "path": "/", "slots": [slot]}, "annotations": []}
+
+
+@pytest.mark.parametrize("side", [0, None])
+@pytest.mark.parametrize("document", [_labelme, _isat, _datumaro, _labelbox, _bdd100k, _darwin])
+def test_sizes_that_are_missing_or_0_are_those_of_pictures(
+    tmp_path: Path, document: Callable[[int | None], Any], side: int | None
+) -> None:
+    """In every format alike; a note counts them."""
+    format_ = document.__name__.removeprefix("_")
+    path = written(tmp_path / "a.json", document(side))
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (8, 6)).save(tmp_path / "pictures/a.png")
+    annotations = open_annotations(path, format=format_, options=ReadOptions(images=tmp_path / "pictures"))
+    assert annotations.decode(0).frame == (6, 8)
+    assert annotations.notes == ("1 images tell no size: it is that of their pictures",)

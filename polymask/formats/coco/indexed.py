@@ -19,7 +19,7 @@ from polymask.errors import FormatError, InputError, SourceChanged
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.coco.columns import Columns, Images, Whole, parts_of, read_rows
 from polymask.formats.coco.index_cache import Stamp, Stored, is_stored, load, save
-from polymask.formats.coco.loose import Loose, as_text, by_text, notes_of
+from polymask.formats.coco.loose import Loose, notes_of
 from polymask.formats.coco.rows import (
     NO_LIST,
     UNSIZED,
@@ -41,6 +41,7 @@ from polymask.formats.coco.sizes import Sizes
 from polymask.formats.parsing.byte_ranges import Ranges
 from polymask.formats.parsing.outline import NotJson, Rows, decode_plain
 from polymask.formats.reading.content import Content
+from polymask.formats.reading.ids import as_text, by_text
 from polymask.formats.reading.refusals import Malformed, Refusals
 from polymask.limits import Limits
 from polymask.model import Frame, ImageRecord, Instance

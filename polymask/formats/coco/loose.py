@@ -9,14 +9,14 @@ from collections.abc import Callable, Collection, Iterable
 
 import msgspec
 
-from polymask.formats.coco.rows import UNSIZED, Annotation, Category, Image, Key, T, record_id
+from polymask.formats.coco.rows import UNSIZED, Annotation, Category, Image, Key, T
 from polymask.formats.reading.content import members
+from polymask.formats.reading.ids import TEXT_IDS, as_text, by_text
+from polymask.formats.reading.records import NO_SIZE
 from polymask.formats.reading.refusals import Malformed, decode_json, row_decoder
 from polymask.model import Frame
 
-TEXT_IDS = "{count} ids are text where others are numbers, and were matched as text"
 TEXT_CROWD = "`iscrowd` is text in {count} annotations"
-NO_SIZE = "{count} images tell no size: it is that of their pictures"
 NO_NAME = "{count} images without `file_name` are named by the last two parts of their `coco_url`"
 NO_CATEGORIES = "the file has no categories: its {count} labels are the ids of categories"
 
@@ -95,25 +95,6 @@ class Loose:
 def notes_of(remarks: "Counter[str]") -> tuple[str, ...]:
     """Remarks with their counts."""
     return tuple(text.format(count=f"{count:,}") for text, count in remarks.items() if count)
-
-
-def by_text(ids: Collection[Key]) -> dict[str, Key]:
-    """Ids by their text, where all are numbers or all are texts: else 1 and "1" may be two ids.
-
-    >>> by_text([1, 2.0]), by_text([1, "2"])
-    ({'1': 1, '2': 2.0}, {})
-    """
-    kinds = {isinstance(key, str) for key in ids}
-    return {as_text(key): key for key in ids} if len(kinds) == 1 else {}
-
-
-def as_text(key: Key) -> str:
-    """An id as it is written.
-
-    >>> as_text(7), as_text(7.0), as_text("7")
-    ('7', '7', '7')
-    """
-    return str(record_id(key))
 
 
 def _mended(text: msgspec.Raw, kind: type[T]) -> tuple[bytes, list[str]]:

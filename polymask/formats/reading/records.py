@@ -28,6 +28,7 @@ P = ParamSpec("P")
 Made = Instance | Omitted  # what becomes of an annotation, unless it is refused
 MALFORMED = Omitted(*INVALID)
 NO_PIXELS = Omitted("unsegmented", "a segment without pixels")
+NO_SIZE = "{count} images tell no size: it is that of their pictures"
 NOT_SEEN = (1, 1)  # the frame of a picture, while records are only checked
 
 
@@ -101,12 +102,18 @@ class Notes:
         self.options.limits.check_frame(name, frame)
         return frame
 
-    def told_frame(self, height: float, width: float) -> Frame:
-        """The frame that a record tells; raises `Malformed` where it is no whole number of pixels."""
+    def told_frame(self, height: float | None, width: float | None, *, name: str = "") -> Frame:
+        """The frame that a record tells; raises `Malformed` where it is no whole number of pixels.
+
+        Where a side is missing or 0, the frame is that of the picture of a `name`, if there is one.
+        """
+        if name and not (height and width):
+            self.remarks[NO_SIZE] += 1
+            return self.frame(name)
         for size in (height, width):
-            if size <= 0 or size != int(size):
+            if size is None or size <= 0 or size != int(size):
                 raise Malformed("$", f"an image is a whole number of pixels large, not {height} × {width}")
-        frame = int(height), int(width)
+        frame = int(height or 0), int(width or 0)
         self.options.limits.check_frame(str(self.page.file.path), frame)
         return frame
 
