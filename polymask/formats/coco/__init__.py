@@ -36,15 +36,15 @@ FACTS = Facts(
     ignored="`area`, `score`, `keypoints`, `supercategory`, `licenses`, `info`, `attributes`.",
     rings="Parts, which are united; COCO has no holes but in runs. `--holes even-odd` overrides.",
     order="File order.",
-    labels="In ascending order of id, with their ids. Where no categories are told, as in a results list, they "
-    "are the ids.",
-    frame="As the file says; where it says none or 0, that of the picture (`--images`); of a results list that of "
-    "the runs.",
+    labels="In ascending order of id, with their ids. Where no categories are told, as in a results list, "
+    "they are the ids.",
+    frame="As the file says; where it says none or 0, that of the picture (`--images`); of a results list "
+    "that of the runs.",
     limits=(
         "A results list of polygons tells no image size, and is refused.",
         "A list, or a key of a record, that is there twice is refused.",
-        "What tools write loosely (ids and `iscrowd` as text, a flat ring, `[[]]`) is read where it is certain, "
-        "and counted: see [names and numbers](../names.md).",
+        "What tools write loosely (ids and `iscrowd` as text, a flat ring, `[[]]`) is read where it is "
+        "certain, and counted: see [names and numbers](../names.md).",
         "An annotation without segmentation (a box, keypoints) paints nothing, and is counted.",
         "Of 256 MiB and more, a file is read by parts: see [Large inputs](../scale.md).",
     ),

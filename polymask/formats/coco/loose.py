@@ -59,15 +59,16 @@ class Loose:
 
     def decoder(self, kind: type[T]) -> Callable[[msgspec.Raw], T]:
         """Decodes a row of a kind, or what is certainly meant to be one; it raises `Malformed` else."""
+        strict: msgspec.json.Decoder[T] = row_decoder(kind)  # type: ignore[arg-type]
 
         def decode(text: msgspec.Raw) -> T:
             try:
-                return decode_json(text, row_decoder(kind))
+                return decode_json(text, strict)
             except Malformed as error:
                 mended, remarks = _mended(text, kind)
                 if not mended:
                     raise error from None
-            row = decode_json(mended, row_decoder(kind))
+            row = decode_json(mended, strict)
             self.remarks.update(remarks)
             self._mended.add(kind)
             return row
