@@ -72,8 +72,9 @@ class PictureFinder:
         if not self.searches:
             folder = PurePosixPath(beside).parent
             above = folder.parent if folder.name else PurePosixPath("..")
-            yield from (str(folder / name), str(folder / last))
+            yield str(folder / name)
             yield from (str(PurePosixPath(top) / name) for top in FOLDERS)
+            yield str(folder / last)
             yield from (str(where / top / last) for where in (folder, above) for top in FOLDERS)
         parts = name.split("/")  # of a path of another machine, as many as there are
         yield from ("/".join(parts[at:]) for at in range(1, len(parts)))
@@ -125,6 +126,11 @@ class NamedPictures:
     def file(self, index: int) -> File | None:
         """The picture of `names[index]`, or None where it is not found."""
         return self.finder.find(self.names[index])
+
+    def file_in_folders(self, name: str) -> File | None:
+        """The picture of a name whose folders tell it apart from others, where it lies in such folders."""
+        file = self.finder.find(name)
+        return file if file and _folders(name) <= _folders(file.name) else None
 
 
 def _decoded(name: str) -> list[str]:

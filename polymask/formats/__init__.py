@@ -200,10 +200,10 @@ def annotations_at(
         )
     labels = len({*annotations.used, *(name for name, _ in annotations.categories)})
     options.limits.check("max_labels", labels, str(annotations.path), f"{labels} labels")
+    pictures = NamedPictures(path, annotations.names, images=options.images, limits=options.limits)
     if annotations.picture_file is no_picture_file:
-        pictures = NamedPictures(path, annotations.names, images=options.images, limits=options.limits)
         annotations = replace(annotations, picture_file=pictures.file)
-    return renamed(annotations)
+    return renamed(annotations, picture_in_folders=pictures.file_in_folders)
 
 
 def _read(content: Content, module: Format | None, options: ReadOptions, *, named: str | None) -> Annotations:
@@ -258,16 +258,13 @@ def _is_text(content: Content) -> bool:
     return Path(content.name).suffix.lower() in _TEXT and bool(content.data.strip())
 
 
-def _looked_at(content: Content) -> Iterator[Content]:
-    return islice(_candidates(content), _MOST_LOOKED_AT)
-
-
 def _sniffed(content: Content) -> Format:
-    for candidate in _looked_at(content):
+    candidates = list(islice(_candidates(content), _MOST_LOOKED_AT))
+    for candidate in candidates:
         if name := sniffed(candidate):
             return module_named(name)
     known = ", ".join(FORMATS)
-    for candidate in _looked_at(content):
+    for candidate in candidates:
         if (content.place.is_file or _is_text(candidate)) and candidate.problem:
             raise candidate.problem
     if content.place.is_file and content.data.split() in ([b"[]"], [b"[", b"]"]):

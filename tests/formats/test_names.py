@@ -199,6 +199,20 @@ def test_cvat_tells_same_names_apart_by_subset_or_task(
     assert widths == [2, 3]
 
 
+def test_pictures_of_images_told_apart_are_those_of_their_folders(tmp_path: Path) -> None:
+    """As CVAT packs them; a picture that may be of either is of none."""
+    path = _cvat(tmp_path / "in/a.xml", 'subset="Train"', 'subset="Val"')
+    for subset in ("Train", "Val"):
+        (tmp_path / "in/images" / subset).mkdir(parents=True)
+        Image.new("RGB", (8, 6)).save(tmp_path / "in/images" / subset / "f.png")
+    Image.new("RGB", (8, 6)).save(tmp_path / "in/f.png")
+    annotations = open_annotations(path)
+    found = [file and file.name for file in map(annotations.picture_file, range(2))]
+    assert found == ["images/Train/f.png", "images/Val/f.png"]
+    (tmp_path / "in/images/Val/f.png").unlink()
+    assert open_annotations(path).picture_file(1) is None
+
+
 def test_one_subset_alone_makes_no_folder(tmp_path: Path) -> None:
     """Folders are added only where names meet."""
     assert list(open_annotations(_cvat(tmp_path / "a.xml", 'subset="Train" task_id="5"')).names) == ["f.png"]

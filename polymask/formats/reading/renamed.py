@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING
 
 from polymask.errors import FormatError
 from polymask.model import ImageRecord, Skipped
-from polymask.storage.image_names import ImageNames, without_secrets
+from polymask.storage.image_names import ImageNames, local_name, without_secrets
+from polymask.storage.source_files import File
 
 if TYPE_CHECKING:
     from polymask.formats import Annotations
 
 
-def renamed(annotations: "Annotations") -> "Annotations":
+def renamed(annotations: "Annotations", *, picture_in_folders: Callable[[str], File | None]) -> "Annotations":
     """The same annotations, all that they tell of an image under its name below DEST.
 
-    Raises `FormatError` for a name of which nothing is left.
+    `picture_in_folders` finds the picture of an image that only folders tell apart from others. Raises
+    `FormatError` for a name of which nothing is left.
     """
     before = annotations.names
     images = ImageNames.of(before, originals=annotations.source_names or None, groups=annotations.groups)
@@ -28,9 +30,15 @@ def renamed(annotations: "Annotations") -> "Annotations":
     def listed(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
         return tuple(replace(each, name=name_of.get(each.name, each.name)) for each in skipped)
 
+    def picture_file(index: int) -> File | None:
+        name = images.names[index]
+        is_apart = name != local_name(before[index])
+        return picture_in_folders(name) if is_apart else annotations.picture_file(index)
+
     return replace(
         annotations,
         names=images.names,
+        picture_file=picture_file,
         source_names=images.originals,
         decode=Renamed(annotations.decode, images.names),
         notes=notes,
