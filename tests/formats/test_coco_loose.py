@@ -142,6 +142,39 @@ def test_a_file_without_categories(tmp_path: Path) -> None:
     assert any("has no categories" in note for note in annotations.notes)
 
 
+def without_category(tmp_path: Path, **more: Any) -> Path:
+    """A document whose first annotation has a category of null, and the second its own, unless changed."""
+    document = coco(annotations=rows({"category_id": None}, {}), **more)
+    return written(tmp_path / "a.json", document)
+
+
+def test_a_default_label_names_what_has_no_category(tmp_path: Path) -> None:
+    """Asked for only; the other labels keep their ids, and the label is told only where it is used."""
+    path = without_category(tmp_path)
+    with pytest.raises(FormatError, match=r"annotations\[0\].category_id: .*null.*--default-label NAME"):
+        open_annotations(path)
+    for _ in range(2):  # also by an index that is there
+        annotations = open_annotations(path, options=ReadOptions(default_label="thing"))
+        assert annotations.categories == (("cat", 3), ("dog", 7), ("thing", None))
+        assert painted(annotations) == [("a.jpg", "thing", 9), ("a.jpg", "dog", 9)]
+        assert annotations.notes == ("1 annotations have no category, and the label of --default-label",)
+    plain = written(tmp_path / "b.json", coco(annotations=rows({"category_id": "3"}, {})))
+    annotations = open_annotations(plain, options=ReadOptions(default_label="thing"))
+    assert annotations.categories == (("cat", 3), ("dog", 7))
+    assert painted(annotations) == PLAIN
+
+
+def test_a_default_label_may_be_that_of_a_category(tmp_path: Path) -> None:
+    """Then both are one label; a file without categories has its ids and the default label."""
+    annotations = open_annotations(without_category(tmp_path), options=ReadOptions(default_label="dog"))
+    assert annotations.used == {"dog": 2}
+    document = json.loads(without_category(tmp_path).read_text())
+    del document["categories"]
+    path = written(tmp_path / "c.json", document)
+    annotations = open_annotations(path, options=ReadOptions(default_label="thing"))
+    assert painted(annotations) == [("a.jpg", "thing", 9), ("a.jpg", "7", 9)]
+
+
 @pytest.mark.parametrize("size", [{}, {"height": 0, "width": 0}, {"height": None, "width": 8}])
 def test_sizes_come_from_pictures(tmp_path: Path, size: dict[str, Any]) -> None:
     """Where the file tells none or 0; of a picture beside, or below `--images`, or the run is refused."""

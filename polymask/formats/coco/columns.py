@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.formats.coco.index_cache import Stored
-from polymask.formats.coco.loose import Loose
+from polymask.formats.coco.loose import DEFAULT, NO_CATEGORY, Loose
 from polymask.formats.coco.rows import Annotation, Image, Key, record_id
 from polymask.formats.coco.segmentations import omission
 from polymask.formats.parsing.outline import Rows, decode_plain
@@ -32,7 +32,7 @@ def read_rows(rows: Rows, numbers: Whole) -> list[Annotation]:
     try:
         found = _annotations.decode(text)
     except msgspec.ValidationError:
-        decode = Loose().decoder(Annotation)
+        decode = Loose(DEFAULT).decoder(Annotation)
         found = [decode(row) for row in msgspec.json.decode(text, type=list[msgspec.Raw])]
     except msgspec.DecodeError:
         found = _annotations.decode(decode_plain(text))
@@ -104,7 +104,7 @@ class Columns:
             names=self.images.names,
             ids=list(self.images.place),
             frames=np.array(self.images.frames, np.int64).reshape(-1, 2),
-            categories=list(self.names.items()),
+            categories=[each for each in self.names.items() if each[0] != DEFAULT or self._has_default],
             used=self._used(np.frombuffer(self.code, np.uint32)[order]),
             skipped=skipped,
             declared=declared,
@@ -113,6 +113,10 @@ class Columns:
             findings=findings,
             remarks=dict(self.loose.remarks),
         )
+
+    @property
+    def _has_default(self) -> bool:
+        return bool(self.loose.remarks[NO_CATEGORY])
 
     def _used(self, codes: Whole) -> dict[str, int]:
         """Instances by label, in the order in which the images show them."""

@@ -74,6 +74,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         "skip_invalid": options.skip_invalid,
         "max_pixels": options.limits.max_pixels,
         "boxes": options.boxes,
+        "default_label": options.default_label,
     }
     stamp = Stamp.of(content.path, **asked)
     stored = load(stamp)
@@ -174,7 +175,7 @@ class _Reading:
     """One look at every record of a file."""
 
     def __init__(self, content: Content, options: ReadOptions) -> None:
-        self.outline, self.options, self.loose = content.outline, options, Loose()
+        self.outline, self.options, self.loose = content.outline, options, Loose(options.default_label)
         self.types = Refusals(content.path, skip=options.skip_invalid)
         self.values = Refusals(content.path, skip=options.skip_invalid)
         refuse_doubled(content.path, self.outline.text)
@@ -190,6 +191,8 @@ class _Reading:
         del images, positions  # large, and no longer needed
         if self.sections.categories == NO_LIST:
             categories = self._unnamed_categories()
+        else:
+            categories += self.loose.default_category()
         names = category_names(categories, self.values)
         columns = Columns(kept, names, boxes=self.options.boxes, loose=self.loose)
         earlier = len(self.types.skipped) + len(self.values.skipped)
@@ -207,7 +210,7 @@ class _Reading:
     def _unnamed_categories(self) -> list[tuple[int, Category]]:
         """Those of a file that has none, by a look at all annotations; what is wrong is told later."""
         types, self.types = self.types, Refusals(self.types.path, skip=True)
-        loose, self.loose = self.loose, Loose()
+        loose, self.loose = self.loose, Loose(self.options.default_label)
         rows = self._rows(self.sections.annotations, Annotation, "$.annotations")
         try:
             return loose.categories(row for _, row in rows)

@@ -20,6 +20,9 @@ TEXT_CROWD = "`iscrowd` is text in {count} annotations"
 NO_NAME = "{count} images without `file_name` are named by the last two parts of their `coco_url`"
 NO_CATEGORIES = "the file has no categories: its {count} labels are the ids of categories"
 
+NO_CATEGORY = "{count} annotations have no category, and the label of --default-label"
+DEFAULT: Key = "--default-label"  # the id that such annotations are given
+
 _IMAGES, _CATEGORIES = "image", "category"
 _NULL = msgspec.Raw(b"null")
 _CROWD = {b'"0"': b"0", b'"1"': b"1"}
@@ -27,9 +30,13 @@ _text = msgspec.json.Decoder(str)
 
 
 class Loose:
-    """What was read loosely, counted in `remarks`; and the ids that others are matched with."""
+    """What was read loosely, counted in `remarks`; and the ids that others are matched with.
 
-    def __init__(self) -> None:
+    Annotations without a category have the `default_label`, if there is one.
+    """
+
+    def __init__(self, default_label: str | None = None) -> None:
+        self.default_label = default_label
         self.remarks: Counter[str] = Counter()
         self._by_text: dict[str, dict[str, Key]] = {}
         self._mended: set[type] = set()
@@ -51,7 +58,15 @@ class Loose:
         keys = dict.fromkeys(annotation.category_id for annotation in annotations)
         by_text = {as_text(key): key for key in keys}
         self.remarks[NO_CATEGORIES] += len(by_text)
-        return list(enumerate(Category(key, text) for text, key in by_text.items()))
+        return list(enumerate(Category(key, self.label_of(key)) for key in by_text.values()))
+
+    def label_of(self, key: Key) -> str:
+        """What a category is called of which only the id is there."""
+        return self.default_label if key == DEFAULT and self.default_label else as_text(key)
+
+    def default_category(self) -> list[tuple[int, Category]]:
+        """That of annotations that have none, if they are given a label."""
+        return [(-1, Category(DEFAULT, self.default_label))] if self.default_label else []
 
     def has_mended(self, kind: type[T]) -> bool:
         """Whether a row of a kind was mended."""
@@ -65,9 +80,9 @@ class Loose:
             try:
                 return decode_json(text, strict)
             except Malformed as error:
-                mended, remarks = _mended(text, kind)
+                mended, remarks = _mended(text, kind, default=bool(self.default_label))
                 if not mended:
-                    raise error from None
+                    raise Malformed(error.where, error.reason + _way_out(text, kind)) from None
             row = decode_json(mended, strict)
             self.remarks.update(remarks)
             self._mended.add(kind)
@@ -85,7 +100,7 @@ class Loose:
 
     def _declared(self, kind: str, key: Key, ids: Collection[Key]) -> Key:
         if kind not in self._by_text:
-            self._by_text[kind] = by_text(ids)
+            self._by_text[kind] = by_text([known for known in ids if known != DEFAULT])
         declared = self._by_text[kind].get(as_text(key))
         if declared is None:
             raise Malformed(f"$.{kind}_id", f"no {kind} has the id {key!r}")
@@ -98,11 +113,20 @@ def notes_of(remarks: "Counter[str]") -> tuple[str, ...]:
     return tuple(text.format(count=f"{count:,}") for text, count in remarks.items() if count)
 
 
-def _mended(text: msgspec.Raw, kind: type[T]) -> tuple[bytes, list[str]]:
+def _way_out(text: msgspec.Raw, kind: type[T]) -> str:
+    has_none = kind is Annotation and members(text).get("category_id", _NULL) == _NULL
+    return "; name annotations without a category with --default-label NAME" if has_none else ""
+
+
+def _mended(text: msgspec.Raw, kind: type[T], *, default: bool) -> tuple[bytes, list[str]]:
     """The text of a row as it should be written, and what was wrong with it; nothing where nothing helps."""
     row = dict(members(text))
     before = dict(row)
-    remarks = _mend_image(row) if kind is Image else _mend_annotation(row) if kind is Annotation else []
+    remarks: list[str] = []
+    if kind is Image:
+        remarks = _mend_image(row)
+    elif kind is Annotation:
+        remarks = _mend_annotation(row, default=default)
     return (msgspec.json.encode(row), remarks) if row != before else (b"", [])
 
 
@@ -125,9 +149,12 @@ def _last_parts(url: msgspec.Raw) -> str:
         return ""
 
 
-def _mend_annotation(row: dict[str, msgspec.Raw]) -> list[str]:
-    crowd = _CROWD.get(bytes(row.get("iscrowd", b"")))
-    if crowd is None:
-        return []
-    row["iscrowd"] = msgspec.Raw(crowd)
-    return [TEXT_CROWD]
+def _mend_annotation(row: dict[str, msgspec.Raw], *, default: bool) -> list[str]:
+    remarks = []
+    if (crowd := _CROWD.get(bytes(row.get("iscrowd", b"")))) is not None:
+        row["iscrowd"] = msgspec.Raw(crowd)
+        remarks.append(TEXT_CROWD)
+    if default and row.get("category_id", _NULL) == _NULL:
+        row["category_id"] = msgspec.Raw(msgspec.json.encode(DEFAULT))
+        remarks.append(NO_CATEGORY)
+    return remarks

@@ -9,7 +9,7 @@ import msgspec
 from polymask.errors import FormatError, SourceChanged
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.coco.cutting import without_rows
-from polymask.formats.coco.loose import Loose
+from polymask.formats.coco.loose import NO_CATEGORY, Loose
 from polymask.formats.coco.rows import (
     NO_LIST,
     Annotation,
@@ -38,11 +38,12 @@ from polymask.model import Finding, ImageRecord
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """Every record is checked here; `decode` then fails only where a picture tells another size."""
-    refusals, loose = Refusals(content.path, skip=options.skip_invalid), Loose()
+    refusals = Refusals(content.path, skip=options.skip_invalid)
+    loose = Loose(options.default_label)
     others = 0  # records that are refused and are no annotations
     if content.is_list:
         annotations = _rows(content.json, Annotation, "$", refusals, loose)
-        images, categories, annotations = _from_results(annotations, refusals)
+        images, categories, annotations = _from_results(annotations, refusals, loose)
         where = "$"
     else:
         sections = _sections_of(content, refusals)
@@ -53,6 +54,8 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         where = "$.annotations"
         if sections.categories == NO_LIST:
             categories = loose.categories(row for _, row in annotations)
+        elif loose.remarks[NO_CATEGORY]:
+            categories += loose.default_category()
     if not images and not refusals.skipped:
         raise FormatError(
             "the file has no images",
@@ -182,7 +185,7 @@ class _Reader:
 
 
 def _from_results(
-    rows: Sequence[tuple[int, Annotation]], refusals: Refusals
+    rows: Sequence[tuple[int, Annotation]], refusals: Refusals, loose: Loose
 ) -> tuple[list[tuple[int, Image]], list[tuple[int, Category]], list[tuple[int, Annotation]]]:
     """The images that the results' runs tell the size of, categories named by id, and the good rows."""
     images: dict[Key, Image] = {}
@@ -195,7 +198,7 @@ def _from_results(
             images[row.image_id] = Image(row.image_id, str(row.image_id), *size)
         good.append((index, row))
     categories = dict.fromkeys(row.category_id for _, row in good)
-    named = [Category(key, str(key)) for key in categories]
+    named = [Category(key, loose.label_of(key)) for key in categories]
     return list(enumerate(images.values())), list(enumerate(named)), good
 
 
