@@ -21,7 +21,7 @@ NO_NAME = "{count} images without `file_name` are named by the last two parts of
 NO_CATEGORIES = "the file has no categories: its {count} labels are the ids of categories"
 
 NO_CATEGORY = "{count} annotations have no category, and the label of --default-label"
-DEFAULT: Key = "--default-label"  # the id that such annotations are given
+DEFAULT = "--default-label"  # the id that such annotations are given
 
 _IMAGES, _CATEGORIES = "image", "category"
 _NULL = msgspec.Raw(b"null")
