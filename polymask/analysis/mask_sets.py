@@ -25,6 +25,7 @@ from polymask.limits import Limits
 from polymask.model import IndexMask
 from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Painting, Rules
+from polymask.storage.image_names import joined
 from polymask.storage.manifest import MANIFEST, read_manifest
 from polymask.storage.remote.urls import Location, listed_once, located
 from polymask.storage.roots.object_store import open_root
@@ -282,16 +283,17 @@ def _as_index(array: NDArray[np.integer]) -> IndexMask:
 
 
 def matched(truth: tuple[str, ...], other: tuple[str, ...]) -> dict[str, str]:
-    """The names that both sets have, by name; where they share none, by the last part of the name.
+    """The names that both sets have; where they share none, by the last part of the name.
+
+    Neither the composition of Unicode nor percent-encoding tells names apart.
 
     >>> matched(("a", "b"), ("val/a", "val/c"))
     {'a': 'val/a'}
     """
-    common = set(truth) & set(other)
-    if common:
-        return {name: name for name in truth if name in common}
+    if common := joined(truth, other):
+        return common
     last = {PurePosixPath(name).name: name for name in other}
-    unique = len(last) == len(other)
-    return {
-        name: last[PurePosixPath(name).name] for name in truth if unique and PurePosixPath(name).name in last
-    }
+    if len(last) < len(other):
+        return {}
+    pairs = joined([PurePosixPath(name).name for name in truth], last)
+    return {name: last[pairs[end]] for name in truth if (end := PurePosixPath(name).name) in pairs}

@@ -10,6 +10,7 @@ from polymask.codecs.pictures import SUFFIXES, frame_of
 from polymask.errors import InputError, NotFound
 from polymask.limits import Limits
 from polymask.model import Frame
+from polymask.storage.image_names import local_name
 from polymask.storage.remote.urls import Location
 from polymask.storage.safe_names import safe_path
 from polymask.storage.source_files import File, Place
@@ -34,7 +35,7 @@ class PictureFinder:
 
         Raises `InputError` for a name that is not safe, and for one that several pictures have.
         """
-        safe_path(name)
+        name = safe_path(local_name(name))
         for spelling in _spellings(name):
             for path in dict.fromkeys(self._paths(spelling, beside)):
                 if file := self.place.find(path):
@@ -43,7 +44,7 @@ class PictureFinder:
 
     def find_stem(self, stem: str, *, beside: str = "") -> File | None:
         """The picture of a name without suffix, or of a name that has a picture's suffix already."""
-        safe_path(stem)
+        stem = safe_path(local_name(stem))
         endings = (*SUFFIXES, *(suffix.upper() for suffix in SUFFIXES))
         exact = (self.place.find(stem + ending) for ending in endings)
         if picture := next((file for file in exact if file), None):
@@ -71,10 +72,12 @@ class PictureFinder:
         if not self.searches:
             folder = PurePosixPath(beside).parent
             above = folder.parent if folder.name else PurePosixPath("..")
-            yield from (str(folder / name), str(folder / last))
+            yield str(folder / name)
             yield from (str(PurePosixPath(top) / name) for top in FOLDERS)
+            yield str(folder / last)
             yield from (str(where / top / last) for where in (folder, above) for top in FOLDERS)
-        yield last
+        parts = name.split("/")  # of a path of another machine, as many as there are
+        yield from ("/".join(parts[at:]) for at in range(1, len(parts)))
 
     def _below(self, name: str) -> File | None:
         """The picture of that name in any folder whose path holds the folders of the name."""
@@ -123,6 +126,11 @@ class NamedPictures:
     def file(self, index: int) -> File | None:
         """The picture of `names[index]`, or None where it is not found."""
         return self.finder.find(self.names[index])
+
+    def file_in_folders(self, name: str) -> File | None:
+        """The picture of a name whose folders tell it apart from others, where it lies in such folders."""
+        file = self.finder.find(name)
+        return file if file and _folders(name) <= _folders(file.name) else None
 
 
 def _decoded(name: str) -> list[str]:

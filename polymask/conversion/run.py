@@ -131,7 +131,14 @@ def _convert_image(plan: Plan, index: int, outcome: Outcome, batch: Batch) -> No
     remaining = account.remaining if plan.deletes else None
     if plan.deletes and plan.options.dry_run:
         outcome.deleted = len(account.deletable)
-    line = plan.sink.line(record, source, drawn, remaining=remaining, changed=changed)
+    line = plan.sink.line(
+        record,
+        source,
+        drawn,
+        remaining=remaining,
+        changed=changed,
+        source_name=plan.annotations.source_name(index),
+    )
     if changed or plan.sink.differs(record.name, line):
         outcome.written.append(drawn.mask)
     _count_pixels(outcome, painting, index=plan.layout.INDEX)

@@ -12,6 +12,7 @@ from polymask.in_place.protocols import Item, Reading
 from polymask.ledger import FAILED, OTHER_IMAGES
 from polymask.provenance.digest import record_sha256
 from polymask.results import Report
+from polymask.storage.image_names import joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,10 @@ class MatchedSource:
     def items(self) -> Iterator[Item]:
         """The items that have a record; names without an item are kept in `unmatched`."""
         by_name = {item.name: item for item in self.dataset.items()}
-        for index, name in enumerate(self.annotations.names):
-            item = by_name.get(self.prefix + name.lstrip("/"))
+        wanted = [self.prefix + name.lstrip("/") for name in self.annotations.names]
+        pairs = joined(wanted, by_name)
+        for index, (name, path) in enumerate(zip(self.annotations.names, wanted, strict=True)):
+            item = by_name[pairs[path]] if path in pairs else None
             if isinstance(item, DataloopItem):
                 yield MatchedItem(item.id, item.name, item.raw, index)
             else:

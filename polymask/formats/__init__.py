@@ -18,12 +18,14 @@ from polymask.formats.reading.choice import Choice, different
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.linked_files import LinkedFiles
+from polymask.formats.reading.renamed import renamed
 from polymask.formats.reading.subsets import joined, subsets_of_files
 from polymask.labels.mask_table import MaskTable
 from polymask.ledger import Ledger
 from polymask.limits import Limits
 from polymask.model import Finding, ImageRecord, Skipped
 from polymask.storage.disk import disk_error
+from polymask.storage.image_names import without_secrets
 from polymask.storage.remote.urls import Location, located
 from polymask.storage.source_files import File, Place, Tree
 
@@ -114,6 +116,8 @@ class Annotations:
     record as the source wrote it. `picture_file(i)` is where the picture lies, None where it is not
     found; `sized_by_pictures` are the images whose size only their picture tells.
     `subsets` are the splits that images are of, where the source tells: train, val, test or nothing.
+    `source_names` are what the source calls the images, where their names were made of that, and
+    `groups` the subset and the task of each, where it tells them.
     `without(data, gone)`, where polygons can be taken out, gives the file's bytes, which are `data`,
     without those of `gone`: for an image's place in `names`, positions among its record's instances.
     """
@@ -136,12 +140,18 @@ class Annotations:
     picture_file: Callable[[int], File | None] = no_picture_file
     sized_by_pictures: Sequence[int] = ()
     subsets: Sequence[str] = ()
+    source_names: Sequence[str] = ()
+    groups: Sequence[tuple[str, ...]] = ()
     without: Callable[[bytes, Mapping[int, Collection[int]]], bytes] | None = None
 
     @property
     def unsegmented(self) -> int:
         """How many annotations have no segmentation, and paint nothing."""
         return self.ledger.count("box", "unsegmented", "tag") if self.ledger else 0
+
+    def source_name(self, index: int) -> str:
+        """What the source calls the i-th image, without what may be secret in an address."""
+        return without_secrets(self.source_names[index]) if self.source_names else self.names[index]
 
     def __iter__(self) -> Iterator[ImageRecord]:
         return map(self.decode, range(len(self.names)))
@@ -205,24 +215,27 @@ def annotations_at(
         )
     labels = len({*annotations.used, *(name for name, _ in annotations.categories)})
     options.limits.check("max_labels", labels, str(annotations.path), f"{labels} labels")
-    return _with_pictures(annotations, path, options)
+    return annotations
 
 
-def _with_pictures(annotations: Annotations, path: Location, options: ReadOptions) -> Annotations:
-    """The annotations, whose pictures are looked for at a path unless their format knows where they are."""
-    if annotations.picture_file is not no_picture_file:
-        return annotations
+def _named(annotations: Annotations, path: Location, options: ReadOptions) -> Annotations:
+    """The annotations of images named below DEST, whose pictures are looked for at a path.
+
+    Not so where their format knows where pictures are.
+    """
     pictures = NamedPictures(path, annotations.names, images=options.images, limits=options.limits)
-    return replace(annotations, picture_file=pictures.file)
+    if annotations.picture_file is no_picture_file:
+        annotations = replace(annotations, picture_file=pictures.file)
+    return renamed(annotations, picture_in_folders=pictures.file_in_folders)
 
 
 def _read(content: Content, module: Format | None, options: ReadOptions, *, named: str | None) -> Annotations:
     try:
         if module is None and (archive := _only_archive(content)):
-            annotations = _read(archive, module, options, named=named)
-            return _with_pictures(annotations, archive.path, options)
+            return _read(archive, module, options, named=named)
         module = module or _sniffed(content)
-        return _of_files(content, _files(content, module), module, options)
+        annotations = _of_files(content, _files(content, module), module, options)
+        return _named(annotations, content.path, options)
     except FormatError as error:
         error.message += _looks_like(content, named)
         raise error from None
@@ -259,6 +272,7 @@ _SUFFIXES = (
     ".png",
 )  # fmt: skip
 _ARCHIVES = (".zip", ".tar")
+_TEXT = _SUFFIXES[: _SUFFIXES.index(".seg")]
 _MOST_LOOKED_AT = 64
 
 
@@ -291,13 +305,20 @@ def _only_pngs(content: Content) -> bool:
     return candidates == {".png"}
 
 
+def _is_text(content: Content) -> bool:
+    """Whether a file in a folder ought to be text, and is not empty."""
+    return Path(content.name).suffix.lower() in _TEXT and bool(content.data.strip())
+
+
 def _sniffed(content: Content) -> Format:
-    for _, one in zip(range(_MOST_LOOKED_AT), _candidates(content), strict=False):
-        if name := sniffed(one):
+    candidates = list(islice(_candidates(content), _MOST_LOOKED_AT))
+    for candidate in candidates:
+        if name := sniffed(candidate):
             return module_named(name)
     known = ", ".join(FORMATS)
-    if content.place.is_file and content.problem:
-        raise content.problem
+    for candidate in candidates:
+        if (content.place.is_file or _is_text(candidate)) and candidate.problem:
+            raise candidate.problem
     if content.place.is_file and content.data.split() in ([b"[]"], [b"[", b"]"]):
         raise FormatError(
             "an empty list, so the file has no images",

@@ -15,7 +15,6 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.coco.segmentations import is_rle, rle_size, shapes_of
 from polymask.formats.drawing.curves import flattened
 from polymask.formats.drawing.shapes import Point, polygon, rectangle
-from polymask.formats.reading.addresses import image_name
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.records import Made, Notes, gather
@@ -63,8 +62,8 @@ _NULL = msgspec.Raw(b"null")
 
 
 class _Size(msgspec.Struct):
-    width: float
-    height: float
+    width: float | None = None
+    height: float | None = None
 
 
 class _Config(msgspec.Struct):
@@ -158,12 +157,10 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     older = members(page.json).get(FRAMES)
     row = page.decode(_frame)
     with inside("$.name"):
-        name = image_name(row.name)
-    if row.size is not None:
-        with inside("$.size"):
-            frame = notes.told_frame(row.size.height, row.size.width)
-    else:
-        frame = notes.frame(name)
+        name = notes.named(row.name)
+    with inside("$.size"):
+        size = row.size or _Size()
+        frame = notes.told_frame(size.height, size.width, name=name)
 
     def make(index: int, label: _Label) -> Made:
         return _instance(index if label.id is None else label.id, label, frame, notes)

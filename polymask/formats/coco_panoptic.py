@@ -8,6 +8,7 @@ segmentation; panopticapi for the ids.
 
 from collections.abc import Container
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 import msgspec
@@ -20,6 +21,7 @@ from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.ids import TEXT_IDS, as_text, by_text
 from polymask.formats.reading.records import Notes, gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page, listed_pages
@@ -110,7 +112,10 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     names = {row.id: row.name for _, row in refusals.rows(sections.categories, _Category, "$.categories")}
     annotations: dict[int | str, _Annotation] = {}
     images = _image_ids(sections.images)
+    images_by_text, matched = by_text(images), 0
     for index, row in refusals.rows(sections.annotations, _Annotation, "$.annotations"):
+        if row.image_id not in images and (key := images_by_text.get(as_text(row.image_id))) is not None:
+            row.image_id, matched = key, matched + 1
         if refusals.catch(f"$.annotations[{index}]", _check, row, names, annotations, images):
             annotations[row.image_id] = row
     parse = partial(_parse, names=names, annotations=annotations, pngs=_Pngs(content, options))
@@ -130,7 +135,8 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     assert gathered.ledger
     readable = sum(len(row.segments_info) for row in annotations.values())
     gathered.ledger.add_invalid(_segments(sections.annotations) - readable)
-    return gathered
+    notes = (TEXT_IDS.format(count=f"{matched:,}"),) if matched else ()
+    return replace(gathered, notes=(*gathered.notes, *notes))
 
 
 def _image_ids(images: msgspec.Raw) -> set[int | str]:
@@ -218,20 +224,22 @@ def _parse(
     image = page.decode(_image)
     with inside("$.height"):
         frame = notes.told_frame(image.height, image.width)
+    with inside("$.file_name"):
+        name = notes.named(image.file_name)
     row = annotations.get(image.id)
     if row is None:
-        return ImageRecord(image.id, image.file_name, frame)
+        return ImageRecord(image.id, name, frame)
     if notes.pictures is None:
         shapes: list[Shape] = [() for _ in row.segments_info]
     else:
         ids = _ids(pngs.find(row.file_name), frame, notes)
-        shapes = _shapes(ids, row, image.file_name)
+        shapes = _shapes(ids, row, name)
     notes.declared += len(row.segments_info)
     instances = tuple(
         Instance(segment.id, names[segment.category_id], shape, crowd=bool(segment.iscrowd))
         for segment, shape in zip(row.segments_info, shapes, strict=True)
     )
-    return ImageRecord(image.id, image.file_name, frame, instances)
+    return ImageRecord(image.id, name, frame, instances)
 
 
 def _ids(file: File, frame: Frame, notes: Notes) -> NDArray[np.uint32]:

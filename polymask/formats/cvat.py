@@ -6,9 +6,9 @@ which refuses entities. Source: CVAT's documentation, "CVAT for images 1.1".
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from io import BytesIO
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,7 @@ FACTS = Facts(
     sniffed="XML whose root is `annotations`",
     read=(
         ("image: name, width, height", "the image's name and frame"),
+        ("image: subset, task_id; meta: task", "folders of images that have one name"),
         ("polygon: points", "one ring, `x,y;x,y;…` in pixels"),
         ("box: xtl, ytl, xbr, ybr, rotation", "a rectangle, turned clockwise about its center"),
         ("ellipse: cx, cy, rx, ry, rotation", "the pixels whose centers are in it"),
@@ -70,19 +71,23 @@ def sniff(content: Content) -> bool:
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each image."""
     labels: dict[str, None] = {}
-    pages = [page for file in files(content, "*.xml") for page in _pages(Content(file), labels)]
-    annotations = gather(content, options, pages, format="cvat", parse=_parse, declares=_declared)
+    tasks: dict[str, str] = {}
+    pages = [page for file in files(content, "*.xml") for page in _pages(Content(file), labels, tasks)]
+    parse = partial(_parse, tasks=tasks)
+    annotations = gather(content, options, pages, format="cvat", parse=parse, declares=_declared)
     names = [*labels, *(name for name in sorted(annotations.used) if name not in labels)]
     return replace(annotations, categories=tuple((name, None) for name in names))
 
 
-def _pages(content: Content, labels: dict[str, None]) -> Iterator[Page]:
-    """One page an `image` element, kept as text; the labels of the task are added on the way."""
+def _pages(content: Content, labels: dict[str, None], tasks: dict[str, str]) -> Iterator[Page]:
+    """One page an `image` element, kept as text; labels, and tasks' names by id, are added on the way."""
     file = content.place.file(content.name)
     count = 0
     for element in _elements(content):
         if element.tag == "label":
             labels[element.findtext("name") or ""] = None
+        elif element.tag == "task":
+            tasks[element.findtext("id") or ""] = element.findtext("name") or ""
         elif element.tag == "track":
             raise FormatError(
                 "a video export (it has tracks)",
@@ -125,7 +130,7 @@ def _parse_errors() -> tuple[type[Exception], ...]:
     return (_etree().ParseError, DefusedXmlException, LookupError, ValueError)  # unknown encodings
 
 
-def _parse(page: Page, notes: Notes) -> ImageRecord:
+def _parse(page: Page, notes: Notes, tasks: Mapping[str, str]) -> ImageRecord:
     try:
         image = _etree().fromstring(bytes(page.text or b""))
     except _parse_errors() as error:
@@ -133,6 +138,10 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     name = image.get("name")
     if not name:
         raise Malformed("@name", "an image without a name")
+    with inside("@name"):
+        name = notes.named(name)
+    task = image.get("task_id") or ""
+    notes.groups = (image.get("subset") or "", tasks.get(task) or (f"task_{task}" if task else ""))
     frame = notes.told_frame(_number(image, "height"), _number(image, "width"))
     instances: list[Instance] = []
     for index, element in enumerate(image):

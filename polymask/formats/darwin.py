@@ -13,7 +13,6 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.dense_rle import codes_of_runs
 from polymask.formats.drawing.legend import runs_by_code
 from polymask.formats.drawing.shapes import ellipse, polygon, rectangle
-from polymask.formats.reading.addresses import image_name
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.records import MALFORMED, Made, Notes, gather
@@ -163,12 +162,9 @@ def _is_layer(row: Mapping[str, msgspec.Raw]) -> bool:
 
 def _parse(page: Page, notes: Notes) -> ImageRecord:
     file = page.decode(_file)
-    name, slot = _named(file)
-    if slot.height is not None and slot.width is not None:
-        with inside("$.item.slots[0]" if file.item else "$.image"):
-            frame = notes.told_frame(slot.height, slot.width)
-    else:
-        frame = notes.frame(name)
+    name, slot = _named(file, notes)
+    with inside("$.item.slots[0]" if file.item else "$.image"):
+        frame = notes.told_frame(slot.height, slot.width, name=name)
     rows = [(f"{page.where}.annotations[{index}]", text) for index, text in enumerate(file.annotations)]
     layer = _layer(rows, slot, frame, notes)
     instances: list[Instance] = []
@@ -198,17 +194,22 @@ def _layer(
     return runs
 
 
-def _named(file: _File) -> tuple[str, _Slot]:
+def _named(file: _File, notes: Notes) -> tuple[str, _Slot]:
     """The image's name, and its first slot; of version 1.0 the image as a slot without a name."""
     if file.item is not None:
         with inside("$.item.name"):
-            name = image_name(f"{file.item.path}/{file.item.name}")
+            name = notes.named(_below(file.item.path, file.item.name))
         return name, file.item.slots[0] if file.item.slots else _Slot()
     if file.image is None:
         raise Malformed("$", "neither an item nor an image")
     with inside("$.image.filename"):
-        name = image_name(f"{file.image.path or ''}/{file.image.filename}")
+        name = notes.named(_below(file.image.path or "", file.image.filename))
     return name, _Slot("", file.image.width, file.image.height)
+
+
+def _below(folder: str, name: str) -> str:
+    """A name below a folder of the dataset, whose top is `/`."""
+    return f"{folder.strip('/')}/{name}".lstrip("/")
 
 
 def _elsewhere(row: _Annotation, slot: _Slot) -> str | None:

@@ -6,6 +6,7 @@ Source: Datumaro's documentation, "Datumaro format".
 """
 
 from functools import partial
+from pathlib import PurePosixPath
 
 import msgspec
 import numpy as np
@@ -137,12 +138,11 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 def _parse(page: Page, notes: Notes, names: tuple[str, ...]) -> ImageRecord:
     item = page.decode(_item)
-    name = item.image.path or f"{item.id}.jpg"
-    if item.image.size:
-        with inside("$.image.size"):
-            frame = notes.told_frame(*item.image.size)
-    else:
-        frame = notes.frame(name)
+    with inside("$.image.path"):
+        name = notes.named(item.image.path or f"{item.id}.jpg")
+    notes.groups = (PurePosixPath(page.file.name).stem,)  # a subset has a file of its own
+    with inside("$.image.size"):
+        frame = notes.told_frame(*(item.image.size or (None, None)), name=name)
 
     def make(index: int, row: _Annotation) -> Made:
         if row.type in UNSUPPORTED:

@@ -15,7 +15,6 @@ import numpy as np
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.scaling import in_pixels
 from polymask.formats.drawing.shapes import Point, crop_runs, polygon, rectangle
-from polymask.formats.reading.addresses import image_name
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.records import Made, Notes, gather
@@ -178,7 +177,7 @@ def _parse(page: Page, notes: Notes) -> ImageRecord | None:
         return None
     unit = page.decode(_unit)
     with inside("$.data_title"):
-        name = image_name(unit.data_title)
+        name = notes.named(unit.data_title)
     with inside("$.height"):
         frame = notes.told_frame(unit.height, unit.width)
 

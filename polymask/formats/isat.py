@@ -38,7 +38,7 @@ FACTS = Facts(
     rings="An object is one ring; objects of one group stay apart.",
     order="`layer`, then file order.",
     labels="Sorted by name; there are no ids.",
-    frame="As the file says.",
+    frame="As the file says; where it tells none, that of the picture (`--images`).",
     limits=("Objects without a segmentation paint nothing, and are counted.",),
     sample="isat/boat.json",
 )
@@ -46,8 +46,8 @@ FACTS = Facts(
 
 class _Info(msgspec.Struct):
     name: str
-    width: float
-    height: float
+    width: float | None = None
+    height: float | None = None
 
 
 class _File(msgspec.Struct):
@@ -83,8 +83,9 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     file = page.decode(_file)
     with inside("$.info.name"):
         picture = image_name(file.info.name)
+    path = PurePosixPath(page.file.name).parent / PurePosixPath(picture).name
     with inside("$.info"):
-        frame = notes.told_frame(file.info.height, file.info.width)
+        frame = notes.told_frame(file.info.height, file.info.width, name=str(path))
 
     def make(index: int, row: _Object) -> Made:
         if not row.category:
@@ -95,5 +96,4 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
             shape = (polygon(row.segmentation),)
         return Instance(index, row.category, shape, order=row.layer, crowd=bool(row.iscrowd))
 
-    path = PurePosixPath(page.file.name).parent / PurePosixPath(picture).name
     return ImageRecord(path.stem, str(path), frame, notes.each(file.objects, _Object, "$.objects", make))

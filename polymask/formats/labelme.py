@@ -34,11 +34,12 @@ from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.records import Notes, gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, json_pages, rows_at
-from polymask.limits import Limits
 from polymask.model import Frame, ImageRecord, Instance, Shape
 
 MANY = True
 LINE_WIDTH, POINT_RADIUS = 10, 5
+CORNERS = 4
+REPEATED = "{count} shapes of two points have one of them several times"
 
 FACTS = Facts(
     title="labelme",
@@ -54,11 +55,13 @@ FACTS = Facts(
         ("shapes[].label", "the label; `__ignore__` paints void, `_background_` background"),
         (
             "shapes[].shape_type",
-            "polygon (default), rectangle, oriented_rectangle, circle, line, linestrip, point, points, mask",
+            "polygon (default), rectangle, oriented_rectangle, rotation, circle, line, linestrip, point, "
+            "points, mask",
         ),
         (
             "shapes[].points",
-            "x, y in pixels; circle: center and a point of the edge; mask: corners of the box, inclusive",
+            "x, y in pixels; rectangle: two corners, or all four (X-AnyLabeling); circle: center and a point "
+            "of the edge; mask: corners of the box, inclusive",
         ),
         ("shapes[].mask", "a PNG in base64, as large as the box"),
         ("shapes[].group_id", "shapes of one label and group are one instance"),
@@ -119,7 +122,7 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
             raise Malformed("$.label", "the label is empty")
         groups[index] = (shape.label, shape.group_id) if shape.group_id is not None else index
         with inside("$.points"):
-            return Instance(index, shape.label, _drawn(shape, frame, notes.options.limits))
+            return Instance(index, shape.label, _drawn(shape, frame, notes))
 
     instances = notes.each(file.shapes, _Shape, "$.shapes", make)
     grouped = _grouped(instances, groups, frame)
@@ -128,24 +131,24 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
 
 
 def _frame(file: _File, name: str, notes: Notes) -> Frame:
-    if file.imageHeight is not None and file.imageWidth is not None:
-        with inside("$.imageHeight"):
-            return notes.told_frame(file.imageHeight, file.imageWidth)
-    if file.imageData:
+    if file.imageData and not (file.imageHeight and file.imageWidth):
         with inside("$.imageData"):
             return notes.told_frame(*frame_of_bytes(decoded(file.imageData), notes.page.file.path))
-    return notes.frame(name)
+    with inside("$.imageHeight"):
+        return notes.told_frame(file.imageHeight, file.imageWidth, name=name)
 
 
-def _drawn(shape: _Shape, frame: Frame, limits: Limits) -> Shape:
+def _drawn(shape: _Shape, frame: Frame, notes: Notes) -> Shape:
     points = shape.points
     match shape.shape_type or "polygon":
-        case "polygon" | "oriented_rectangle":
+        case "polygon" | "oriented_rectangle" | "rotation":
+            return (polygon(points),)
+        case "rectangle" if len(points) == CORNERS:  # as X-AnyLabeling writes them
             return (polygon(points),)
         case "rectangle":
-            return (rectangle(*_two(points)),)
+            return (rectangle(*_two(points, notes)),)
         case "circle":
-            center, edge = _two(points)
+            center, edge = _two(points, notes)
             radius = math.dist(center, edge)
             return ellipse(center, (radius, radius), frame)
         case "line" | "linestrip":
@@ -154,20 +157,25 @@ def _drawn(shape: _Shape, frame: Frame, limits: Limits) -> Shape:
             disks = [ellipse(point, (POINT_RADIUS, POINT_RADIUS), frame) for point in points]
             return united(disks, frame)
         case "mask":
-            return _mask(shape, frame, limits)
+            return _mask(shape, frame, notes)
     raise Malformed("$.shape_type", f"no shape type of labelme: '{shape.shape_type}'")
 
 
-def _two(points: Sequence[Point]) -> Sequence[Point]:
+def _two(points: Sequence[Point], notes: Notes) -> Sequence[Point]:
+    """The two points of a shape; one that is there several times, one after another, is one."""
+    differing = [point for point, _ in groupby(points)]
+    if len(points) > len(differing) == 2:
+        notes.remarks[REPEATED] += 1
+        return differing
     if len(points) != 2:
         raise Malformed("$", f"this shape has 2 points, not {len(points)}")
     return points
 
 
-def _mask(shape: _Shape, frame: Frame, limits: Limits) -> Shape:
+def _mask(shape: _Shape, frame: Frame, notes: Notes) -> Shape:
     with inside("$.mask"):
-        mask = png_mask(decoded(shape.mask or ""), limits)
-    (left, top), (right, bottom) = _two(shape.points)
+        mask = png_mask(decoded(shape.mask or ""), notes.options.limits)
+    (left, top), (right, bottom) = _two(shape.points, notes)
     corner = round(left), round(top)
     size = round(bottom) - corner[1] + 1, round(right) - corner[0] + 1
     if mask.shape != size:

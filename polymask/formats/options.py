@@ -57,7 +57,7 @@ class ReadingOptions(Limits):
         dest="both",
     )
     default_label: str | None = option(
-        "The label of regions that have none, in VIA and SA-1B files.",
+        "The label of what has none, in VIA, SA-1B, COCO and Label Studio files.",
         "read",
         default=None,
         metavar="NAME",

@@ -14,7 +14,6 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.legend import codes_of, color_code, frame_of, legend_of, linked_png, painted
 from polymask.formats.drawing.scaling import in_pixels
 from polymask.formats.drawing.shapes import polygon, rectangle
-from polymask.formats.reading.addresses import image_name
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.records import Made, Notes, gather
@@ -125,7 +124,7 @@ def _pages(content: Content) -> Iterator[Page]:
 def _parse(page: Page, notes: Notes) -> ImageRecord:
     job = page.decode(_job)
     with inside("$.image_url"):
-        name = image_name(job.image_url)
+        name = notes.named(job.image_url)
     answer = dict(job.maker_response)
     if RASTER in answer:
         with inside(f"$.{RESPONSE}.{RASTER}"):

@@ -85,10 +85,12 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
         raise Malformed("$.image.file_name", "the name is empty")
     with inside("$.image"):
         frame = notes.told_frame(file.image.height, file.image.width)
+    with inside("$.image.file_name"):
+        name = notes.named(file.image.file_name)
     label = notes.options.default_label or LABEL
 
     def make(index: int, row: _Annotation) -> Made:
-        if not check_segmentation(row.segmentation, frame):
+        if not check_segmentation(row.segmentation, frame, notes.remarks):
             if not has_box(row.bbox):
                 return EMPTY
             if not notes.options.boxes:
@@ -98,4 +100,4 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
         return Instance(index if row.id is None else row.id, label, shape)
 
     instances = notes.each(file.annotations, _Annotation, "$.annotations", make)
-    return ImageRecord(file.image.image_id, file.image.file_name, frame, instances)
+    return ImageRecord(file.image.image_id, name, frame, instances)

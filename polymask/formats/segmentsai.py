@@ -15,7 +15,7 @@ import msgspec
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.legend import RED_LOW, codes_of, frame_of, legend_of, linked_png, painted
 from polymask.formats.drawing.shapes import Point, polygon, rectangle
-from polymask.formats.reading.addresses import image_name, named_file
+from polymask.formats.reading.addresses import named_file
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.records import Made, Notes, gather
@@ -132,7 +132,7 @@ def _named(dataset: Any, refusals: Refusals) -> dict[int, str]:
 def _parse(page: Page, notes: Notes, named: dict[str, dict[int, str]]) -> ImageRecord | None:
     sample = page.decode(_sample)
     with inside("$.name"):
-        name = image_name(sample.name)
+        name = notes.named(sample.name)
     chosen = notes.options.annotator or LABEL_SET
     for labels, label in sample.labels.items():
         if labels != chosen and label and label.attributes:

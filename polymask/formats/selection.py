@@ -44,7 +44,7 @@ def chosen(annotations: Annotations, options: ReadingOptions) -> Annotations:
     labels = options.taken_labels({*annotations.used, *(name for name, _ in annotations.categories)})
     picture, original, file_of = annotations.picture, annotations.original, annotations.picture_file
     sized = set(annotations.sized_by_pictures)
-    records = {annotations.names[index] for index in indices}
+    others = set(annotations.names) - {annotations.names[index] for index in indices}
 
     def decode(index: int) -> ImageRecord:
         record = annotations.decode(indices[index])
@@ -54,13 +54,15 @@ def chosen(annotations: Annotations, options: ReadingOptions) -> Annotations:
     return replace(
         annotations,
         names=[annotations.names[index] for index in indices],
+        source_names=[annotations.source_names[index] for index in indices if annotations.source_names],
+        groups=(),
         decode=decode,
         used={label: count for label, count in annotations.used.items() if label in labels},
         categories=tuple(each for each in annotations.categories if each[0] in labels),
         ledger=_of_images(annotations.ledger, indices),
         unsupported=tuple(each for each in annotations.unsupported if options.takes_image(each.name)),
         unchosen=tuple(each for each in annotations.unchosen if options.takes_image(each.name)),
-        findings=tuple(each for each in annotations.findings if not each.image or each.image in records),
+        findings=tuple(each for each in annotations.findings if each.image not in others),
         picture=picture and (lambda index: picture(indices[index])),
         picture_file=lambda index: file_of(indices[index]),
         subsets=[annotations.subsets[index] for index in indices if annotations.subsets],

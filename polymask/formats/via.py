@@ -160,7 +160,9 @@ def _parse(page: Page, notes: Notes, attribute: str | None) -> ImageRecord:
     image = page.decode(_image)
     if not image.filename:
         raise Malformed("$.filename", "the name is empty")
-    frame = notes.frame(image.filename)
+    with inside("$.filename"):
+        name = notes.named(image.filename)
+    frame = notes.frame(name)
 
     def make(index: int, row: _Region) -> Made:
         kind = row.shape_attributes.name
@@ -174,7 +176,7 @@ def _parse(page: Page, notes: Notes, attribute: str | None) -> ImageRecord:
         regions = msgspec.Raw(msgspec.json.encode(_listed(image.regions)))
     except msgspec.DecodeError as error:
         raise Malformed("$.regions", str(error)) from None
-    return ImageRecord(image.filename, image.filename, frame, notes.each(regions, _Region, "$.regions", make))
+    return ImageRecord(image.filename, name, frame, notes.each(regions, _Region, "$.regions", make))
 
 
 def _is_closed(shape: _ShapeAttributes) -> bool:

@@ -32,7 +32,7 @@ def safe_path(name: str) -> str:
     'train/0001.png'
     >>> safe_path("../up.png")
     Traceback (most recent call last):
-    polymask.errors.InputError: '../up.png' is no safe file name: a part of it is '..'
+    polymask.errors.InputError: '../up.png' is no safe file name: a part of it is '..'; give it another name
     """
     if len(name) > LONGEST or len(name.encode("utf-8", "surrogatepass")) > LONGEST:
         raise InputError(f"{name[:60]!r}… is no safe file name: it is longer than {LONGEST} bytes")
@@ -40,7 +40,7 @@ def safe_path(name: str) -> str:
         return name
     for part in name.split("/"):
         if reason := _unsafe(part):
-            raise InputError(f"{name!r} is no safe file name: {reason}")
+            raise InputError(f"{name!r} is no safe file name: {reason}", advice="give it another name")
     return name
 
 
@@ -88,11 +88,17 @@ def refuse_collisions(planned: Callable[[], Iterable[tuple[str, str]]]) -> None:
         raise InputError(f"'{folders[folder]}' needs a folder where the mask of '{taken[folder]}' goes")
 
 
+APART = (
+    "write a folder before the name of each in the annotations (one/a.jpg, two/a.jpg), "
+    "or export and convert each task or subset by itself"
+)
+
+
 def _both(image: str, other: str, path: str) -> InputError:
     """Why two images are refused; `--where` chooses one only where their names differ."""
     if image == other:
         message = f"two images named '{image}' would both be written to {path}"
-        return InputError(message, advice="give one another name")
+        return InputError(message, advice=APART)
     message = f"'{image}' and '{other}' would both be written to {path}"
     return InputError(message, advice="rename one, or choose with --where")
 

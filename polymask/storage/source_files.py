@@ -19,6 +19,7 @@ from polymask.limits import Limits
 from polymask.storage.remote.urls import Location, Url, listed_once, name_below
 from polymask.storage.safe_names import safe_path
 from polymask.storage.tar import HEAD, Tar, is_tar
+from polymask.storage.zip_names import member_names
 
 if TYPE_CHECKING:
     import zipfile
@@ -235,20 +236,23 @@ class Zip:
         self.path, self.limits = path, limits
         self.sizes: dict[str, int] = {}
         self._opened: dict[int, zipfile.ZipFile] = {}
-        for member in self._archive().infolist():
-            if not member.filename.endswith("/"):  # `is_dir` fails on a member without a name
-                self._check(member)
-                self.sizes[member.filename] = member.file_size
+        self._stored: dict[str, str] = {}  # how the archive spells the names that it spells otherwise
+        for name, member in member_names(self._archive().infolist(), path):
+            if not name.endswith("/"):  # `is_dir` fails on a member without a name
+                self._check(name, member)
+                self.sizes[name] = member.file_size
+                if name != member.filename:
+                    self._stored[name] = member.filename
         # members may share packed bytes, so their ratios do not tell that of the whole
         self._check_ratio(path, _size(path), sum(self.sizes.values()))
 
-    def _check(self, member: "zipfile.ZipInfo") -> None:
+    def _check(self, name: str, member: "zipfile.ZipInfo") -> None:
         try:
-            safe_path(member.filename)
+            safe_path(name)
         except InputError as error:
             raise FormatError(f"{error}", file=self.path) from None
-        where = f"{self.path}/{member.filename}"
-        if member.filename in self.sizes:
+        where = f"{self.path}/{name}"
+        if name in self.sizes:
             raise FormatError(f"{where}: the archive has this name twice")
         if member.flag_bits & 1:
             raise FormatError(f"{where}: encrypted", advice="unpack it first")
@@ -281,7 +285,7 @@ class Zip:
         import zipfile
 
         try:
-            with self._archive().open(name) as member:
+            with self._archive().open(self._stored.get(name, name)) as member:
                 data = member.read(self.sizes[name] + 1)
         except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
             raise FormatError(f"{self.path}/{name}: a damaged zip: {error}") from None
@@ -290,4 +294,4 @@ class Zip:
         return data
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "limits": self.limits, "sizes": self.sizes, "_opened": {}}
+        return {**self.__dict__, "_opened": {}}

@@ -165,7 +165,7 @@ def test_check_lists_findings_by_kind(polymask_command: Run) -> None:
 
 def test_check_is_exit_2_where_convert_would_refuse(polymask_command: Run, coco_file: Write) -> None:
     """Malformed records are findings of the kind `invalid`."""
-    done = polymask_command("check", coco_file(images=[coco()["images"][0] | {"height": 0}]))
+    done = polymask_command("check", coco_file(images=[coco()["images"][0] | {"height": -1}]))
     assert done.returncode == 2
     assert "  invalid (3):\n    a.jpg: $.images[0].height" in done.stdout
 

@@ -41,6 +41,16 @@ def test_the_pngs_may_lie_elsewhere(panoptic: Path, tmp_path: Path) -> None:
     assert convert(panoptic, tmp_path / "found", images=tmp_path / "pngs").failed == 0
 
 
+def test_ids_in_text_are_matched(panoptic: Path) -> None:
+    """Where all images' ids are numbers, "1" is 1; a note counts."""
+    document = json.loads(panoptic.read_text())
+    for row in document["annotations"]:
+        row["image_id"] = str(row["image_id"])
+    annotations = open_annotations(changed(panoptic, **document))
+    assert len(annotations.decode(0).instances) == 3
+    assert annotations.notes == ("1 ids are text where others are numbers, and were matched as text",)
+
+
 @pytest.mark.parametrize("what", ["size", "mode", "stranger", "damaged"])
 def test_a_wrong_png_fails_its_image(panoptic: Path, what: str) -> None:
     """Another size, a palette, an id that is no segment, or no PNG."""

@@ -41,6 +41,9 @@ def png(array: np.ndarray) -> str:
         shape("polygon", [[1, 1], [4, 1], [4, 3], [1, 3]]),
         shape(None, [[1, 1], [4, 1], [4, 3], [1, 3]]),
         shape("rectangle", [[4, 3], [1, 1]]),
+        shape("rectangle", [[4, 3], [4, 3], [1, 1]]),
+        shape("rectangle", [[1, 1], [4, 1], [4, 3], [1, 3]]),
+        shape("rotation", [[1, 1], [4, 1], [4, 3], [1, 3]], direction=0.0),
         shape("oriented_rectangle", [[1, 1], [4, 1], [4, 3], [1, 3]]),
         shape("mask", [[1, 1], [3, 2]], mask=png(np.ones((2, 3), bool))),
         shape("mask", [[1, 1], [3, 2]], mask=png(np.full((2, 3), 255, np.uint8))),
@@ -51,6 +54,33 @@ def test_shapes_of_area(tmp_path: Path, one: dict[str, Any]) -> None:
     """Polygons, rectangles with corners in any order, masks from their upper left corner on."""
     expected = drawn("........", ".###....", ".###....", "........", "........", "........")
     assert (mask(tmp_path, one) == expected).all()
+
+
+def test_a_turned_rectangle_is_its_four_corners(tmp_path: Path) -> None:
+    """As X-AnyLabeling writes one, whatever its `direction`: a square on its tip, 4 px from tip to tip.
+
+    Centers on its left sides are in, those on its right sides out.
+    """
+    turned = shape("rotation", [[4, 1], [6, 3], [4, 5], [2, 3]], direction=0.785)
+    expected = drawn("........", "...#....", "..###...", "..###...", "...#....", "........")
+    assert (mask(tmp_path, turned) == expected).all()
+
+
+def test_points_that_are_there_twice_are_counted(tmp_path: Path) -> None:
+    """A rectangle of two points, one of them twice, is one; of three points it is none."""
+    twice = shape("rectangle", [[1, 1], [4, 3], [4, 3]])
+    annotations = open_annotations(written(tmp_path / "a.json", document(twice)))
+    assert annotations.notes == ("1 shapes of two points have one of them several times",)
+    with pytest.raises(FormatError, match=r"shapes\[0\]\.points: this shape has 2 points, not 3"):
+        mask(tmp_path, shape("rectangle", [[1, 1], [4, 3], [4, 1]]))
+
+
+def test_lines_of_base64_may_be_broken(tmp_path: Path) -> None:
+    """As MIME breaks them; the picture tells the size all the same."""
+    text = png(np.zeros((6, 8), np.uint8))
+    broken = "\r\n".join(text[at : at + 76] for at in range(0, len(text), 76)) + "\n"
+    bare = document(imageData=broken, imageHeight=None, imageWidth=None)
+    assert open_annotations(written(tmp_path / "a.json", bare)).decode(0).frame == (6, 8)
 
 
 def test_a_circle_is_the_pixels_whose_centers_are_in_it(tmp_path: Path) -> None:
@@ -151,7 +181,7 @@ def test_malformed_shapes_are_refused_with_their_place(tmp_path: Path, one: dict
     assert [instance.id for instance in annotations.decode(0).instances] == [1]
 
 
-@pytest.mark.parametrize("size", [0, -1, 1.5])
+@pytest.mark.parametrize("size", [-1, 1.5])
 def test_frames_are_whole_numbers(tmp_path: Path, size: float) -> None:
     """An image of no or of half a pixel is refused."""
     with pytest.raises(FormatError, match="whole number of pixels"):

@@ -2,7 +2,9 @@
 
 import os
 import stat
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,64 @@ def test_names_that_lead_out_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(FormatError, match="no safe file name"):
         open_annotations(path)
     assert [one.name for one in tmp_path.iterdir()] == ["a.zip"]
+
+
+def unflagged(path: Path, *names: bytes) -> Path:
+    """An archive whose members have names of these bytes, without a word on their encoding."""
+    stand_ins = [b"%c" % (65 + at) * len(name) for at, name in enumerate(names)]
+    data = archive(path, *((stand_in.decode(), BOAT) for stand_in in stand_ins)).read_bytes()
+    for stand_in, name in zip(stand_ins, names, strict=True):
+        data = data.replace(stand_in, name)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("name", ["港口/船.json", "bråten.json", "e\u0301.json"])
+def test_names_in_utf8_without_the_flag_are_read(tmp_path: Path, name: str) -> None:
+    """As the Finder and many tools write them; the member is found under its name."""
+    path = unflagged(tmp_path / "a.zip", name.encode())
+    assert Place(path).names == (name,)
+    assert Place(path).read(name) == BOAT
+    assert len(list(open_annotations(path))) == 1
+
+
+def test_names_that_nothing_tells_the_encoding_of_are_refused(tmp_path: Path) -> None:
+    """Never mojibake: GBK, Shift JIS and code pages of Europe; unpacked, the folder is read."""
+    for encoding, name in (("gbk", "港口"), ("shift_jis", "港"), ("cp850", "bråten")):
+        path = unflagged(tmp_path / "a.zip", b"plain.json", name.encode(encoding) + b".json")
+        with pytest.raises(FormatError, match=r"a.zip: .*encoding of the name b'.*; unpack it"):
+            open_annotations(path)
+    (tmp_path / "港口").mkdir()
+    (tmp_path / "港口/船.json").write_bytes(BOAT)
+    assert list(open_annotations(tmp_path / "港口").names) == ["船.png"]
+
+
+def test_a_name_in_utf8_beside_the_other_one_is_read(tmp_path: Path) -> None:
+    """Info-ZIP's field, if it is of the same name; else it is as if it were not there."""
+    raw, right = "船.json".encode("gbk"), "船.json".encode()
+    for checksum, ok in ((zlib.crc32(raw), True), (zlib.crc32(raw) ^ 1, False)):
+        path = tmp_path / "a.zip"
+        with zipfile.ZipFile(path, "w") as opened:
+            member = zipfile.ZipInfo("A" * len(raw))
+            field = struct.pack("<BL", 1, checksum) + right
+            member.extra = struct.pack("<HH", 0x7075, len(field)) + field
+            opened.writestr(member, BOAT)
+        path.write_bytes(path.read_bytes().replace(b"A" * len(raw), raw))
+        if ok:
+            assert Place(path).names == ("船.json",)
+            assert Place(path).read("船.json") == BOAT
+        else:
+            with pytest.raises(FormatError, match="encoding of the name"):
+                _ = Place(path).names
+
+
+def test_backslashes_in_names_are_slashes(tmp_path: Path) -> None:
+    """As some tools of Windows write them; two spellings of one name are one name twice."""
+    path = archive(tmp_path / "a.zip", ("train\\boat.json", BOAT))
+    assert Place(path).names == ("train/boat.json",)
+    assert Place(path).read("train/boat.json") == BOAT
+    with pytest.raises(FormatError, match="twice"):
+        _ = Place(archive(tmp_path / "b.zip", ("a\\b.json", BOAT), ("a/b.json", BOAT))).names
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:

@@ -155,7 +155,12 @@ def test_malformed_regions_are_refused(tmp_path: Path, one: dict[str, Any], mess
         open_annotations(project(tmp_path, POLYGON, one))
 
 
-def test_a_name_that_leads_out_is_refused(tmp_path: Path) -> None:
-    """Before anything is written, and before any picture is opened."""
-    with pytest.raises(InputError, match="no safe file name"):
-        convert(project(tmp_path, POLYGON, name="../a.png"), tmp_path / "out")
+def test_a_name_that_leads_out_names_a_picture_within(tmp_path: Path) -> None:
+    """The picture beside the file is opened, never the one above it; nothing is written above DEST."""
+    (tmp_path / "in").mkdir()
+    path = project(tmp_path / "in", POLYGON)
+    path.write_text(path.read_text().replace("a.png", "../a.png"))
+    Image.new("RGB", (1, 1)).save(tmp_path / "a.png")
+    convert(path, tmp_path / "out")
+    assert open_annotations(path).decode(0).frame == (6, 8)
+    assert (tmp_path / "out/masks/a.png").exists()

@@ -81,15 +81,19 @@ class FolderSink:
         *,
         remaining: ImageRecord | None = None,
         changed: bool = True,
+        source_name: str = "",
     ) -> bytes:
         """An image's line in the manifest. It holds no time and no host.
 
-        `remaining` is the record once the polygons are deleted that the mask accounts for.
+        `source_name` is what the source calls the image, `remaining` the record once the polygons are
+        deleted that the mask accounts for.
         """
         height, width = record.frame
         digests = drawn.digests_after(self.standing.entries.get(record.name, {}))
         labels = {"labels": digests.pop("labels")} if "labels" in digests else {}
         line = {"name": record.name, "mask": drawn.mask, "height": height, "width": width}
+        if source_name not in ("", record.name):
+            line["source_name"] = source_name
         line |= {**digests, "source_sha256": source_sha256, **self.dest.rules_entry}
         line["version"] = __version__
         if (split := self.dest.options.split_of(record.name)) != DEFAULT_SPLIT:

@@ -23,12 +23,14 @@ MANY = False
 FACTS = Facts(
     title="COCO instances, stuff and results",
     source="cocodataset.org, “Data format”; pycocotools `maskApi.h` for runs",
-    files="A `.json` file; RectLabel's and CVAT's COCO exports are the same. A folder or archive with a file "
+    files="A `.json` file; RectLabel's, VIA's and CVAT's COCO exports, and LVIS, are the same. "
+    "A folder or archive with a file "
     "for each subset (Roboflow's `train/`, `valid/`, `test/`; `instances_train2017.json`) is read as one "
     "dataset, the subset as the folder of the names and as the split.",
     sniffed="an object with `images` and `annotations`, without `segments_info`; or a list of results",
     read=(
         ("images[].id, file_name, height, width", "the image and its frame"),
+        ("images[].coco_url", "the image's name by its last two parts, where there is no `file_name`"),
         ("categories[].id, name", "the labels and their ids"),
         ("annotations[].image_id, category_id, id, iscrowd", "whose instance it is; `--crowd`"),
         ("annotations[].segmentation", "rings, or runs: told by the type, never by `iscrowd`"),
@@ -37,11 +39,15 @@ FACTS = Facts(
     ignored="`area`, `score`, `keypoints`, `supercategory`, `licenses`, `info`, `attributes`.",
     rings="Parts, which are united; COCO has no holes but in runs. `--holes even-odd` overrides.",
     order="File order.",
-    labels="In ascending order of id, with their ids. A results list has no names: they are the ids.",
-    frame="As the file says; of a results list that of the runs.",
+    labels="In ascending order of id, with their ids. Where no categories are told, as in a results list, "
+    "they are the ids.",
+    frame="As the file says; where it says none or 0, that of the picture (`--images`); of a results list "
+    "that of the runs.",
     limits=(
         "A results list of polygons tells no image size, and is refused.",
         "A list, or a key of a record, that is there twice is refused.",
+        "What tools write loosely (ids and `iscrowd` as text, a flat ring, `[[]]`) is read where it is "
+        "certain, and counted: see [names and numbers](../names.md).",
         "An annotation without segmentation (a box, keypoints) paints nothing, and is counted.",
         "Of 256 MiB and more, a file is read by parts: see [Large inputs](../scale.md).",
     ),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.formats.coco.index_cache import FileIndex, IndexFacts
+from polymask.formats.coco.loose import DEFAULT, NO_CATEGORY, Loose
 from polymask.formats.coco.rows import Annotation, Image, Key, record_id
 from polymask.formats.coco.segmentations import omission
 from polymask.formats.parsing.outline import Rows, decode_plain
@@ -30,6 +31,9 @@ def read_rows(rows: Rows, numbers: Whole) -> list[Annotation]:
     text = b"[%b]" % b",".join(rows.texts(numbers))
     try:
         found = _annotations.decode(text)
+    except msgspec.ValidationError:
+        decode = Loose(DEFAULT).decoder(Annotation)
+        found = [decode(row) for row in msgspec.json.decode(text, type=list[msgspec.Raw])]
     except msgspec.DecodeError:
         found = _annotations.decode(decode_plain(text))
     for number, annotation in zip(numbers.tolist(), found, strict=False):
@@ -67,8 +71,8 @@ class Images(Mapping[Key, Frame]):
 class Columns:
     """What is kept of each annotation that paints: a few numbers."""
 
-    def __init__(self, images: Images, names: dict[Key, str], *, boxes: bool = False) -> None:
-        self.images, self.names, self.boxes = images, names, boxes
+    def __init__(self, images: Images, names: dict[Key, str], *, boxes: bool, loose: Loose) -> None:
+        self.images, self.names, self.boxes, self.loose = images, names, boxes, loose
         self.codes = {key: code for code, key in enumerate(names)}
         self.image, self.code, self.row, self.id = array("I"), array("I"), array("I"), array("q")
         self.left_out: dict[Reason, Counter[int]] = {}
@@ -76,7 +80,8 @@ class Columns:
     def add(self, index: int, annotation: Annotation) -> None:
         """Take an annotation in; raises `Malformed` where it cannot be used."""
         place_of = self.images.place
-        if omitted := omission(annotation, index, self.images, self.names, boxes=self.boxes):
+        omitted = omission(annotation, index, self.images, self.names, boxes=self.boxes, loose=self.loose)
+        if omitted:
             self.left_out.setdefault(omitted.reason, Counter())[place_of[annotation.image_id]] += 1
             return
         self.image.append(place_of[annotation.image_id])
@@ -95,13 +100,14 @@ class Columns:
         facts = IndexFacts(
             names=self.images.names,
             ids=list(self.images.place),
-            categories=list(self.names.items()),
+            categories=[each for each in self.names.items() if each[0] != DEFAULT or self._has_default],
             used=self._used(np.frombuffer(self.code, np.uint32)[order]),
             skipped=skipped,
             declared=declared,
             invalid=invalid,
             left_out=[(*reason, dict(counts)) for reason, counts in self.left_out.items()],
             findings=findings,
+            remarks=dict(self.loose.remarks),
         )
         return FileIndex(
             marks=marks.marks,
@@ -110,6 +116,10 @@ class Columns:
             frames=np.array(self.images.frames, np.int64).reshape(-1, 2),
             facts=facts,
         )
+
+    @property
+    def _has_default(self) -> bool:
+        return bool(self.loose.remarks[NO_CATEGORY])
 
     def _used(self, codes: Whole) -> dict[str, int]:
         """Instances by label, in the order in which the images show them."""

@@ -39,18 +39,30 @@ class Stamp:
     skip_invalid: bool
     max_pixels: int
     boxes: bool = False
+    default_label: str | None = None
 
     @classmethod
-    def of(cls, path: Path, *, skip_invalid: bool, max_pixels: int, boxes: bool = False) -> "Stamp":
+    def of(
+        cls,
+        path: Path,
+        *,
+        skip_invalid: bool,
+        max_pixels: int,
+        boxes: bool = False,
+        default_label: str | None = None,
+    ) -> "Stamp":
         """A file as it is now."""
         real = path.resolve()
         facts = real.stat()
-        return cls(str(real), facts.st_size, facts.st_mtime_ns, skip_invalid, max_pixels, boxes)
+        asked = skip_invalid, max_pixels, boxes, default_label
+        return cls(str(real), facts.st_size, facts.st_mtime_ns, *asked)
 
     @property
     def folder(self) -> Path:
         """Where the index lies."""
         asked = f"{int(self.skip_invalid)}{int(self.boxes)}-{self.max_pixels}"
+        if self.default_label is not None:
+            asked += f"-{sha256(self.default_label.encode(errors='surrogateescape')).hexdigest()[:16]}"
         return cache_folder() / f"{self.state}{asked}-{__version__}"
 
     @property
@@ -75,7 +87,8 @@ class Stamp:
 class IndexFacts(msgspec.Struct, kw_only=True):
     """What a reader tells of a file beside its columns.
 
-    `left_out` are kinds and texts of reasons, with the annotations of each image that are left out for it.
+    `left_out` are kinds and texts of reasons, with the annotations of each image that are left out for it;
+    `remarks` count what was read loosely.
     """
 
     names: list[str]
@@ -87,6 +100,7 @@ class IndexFacts(msgspec.Struct, kw_only=True):
     invalid: int
     left_out: list[tuple[str, str, dict[int, int]]]
     findings: tuple[Finding, ...]
+    remarks: dict[str, int]
 
 
 @dataclass(eq=False, kw_only=True)

@@ -5,7 +5,9 @@ The file is read twice, a block at a time: for its outline, and to check every r
 a record's annotations are read again when it is asked for. The index is kept for the next run.
 """
 
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,10 @@ from polymask.errors import FormatError, InputError, SourceChanged
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.coco.columns import Columns, Images, Whole, parts_of, read_rows
 from polymask.formats.coco.index_cache import FileIndex, Stamp, is_stored, load, save
+from polymask.formats.coco.loose import Loose, notes_of
 from polymask.formats.coco.rows import (
+    NO_LIST,
+    UNSIZED,
     Annotation,
     Category,
     Image,
@@ -32,10 +37,12 @@ from polymask.formats.coco.rows import (
     sections_decoder,
 )
 from polymask.formats.coco.segmentations import instances_of, omission, refuse_large
+from polymask.formats.coco.sizes import Sizes
 from polymask.formats.parsing.byte_ranges import Ranges
 from polymask.formats.parsing.outline import NotJson, Rows, decode_plain
 from polymask.formats.reading.content import Content
-from polymask.formats.reading.refusals import Refusals, named_images
+from polymask.formats.reading.ids import as_text, by_text
+from polymask.formats.reading.refusals import Malformed, Refusals, named_images
 from polymask.limits import Limits
 from polymask.model import Frame, ImageRecord, Instance
 
@@ -67,6 +74,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         "skip_invalid": options.skip_invalid,
         "max_pixels": options.limits.max_pixels,
         "boxes": options.boxes,
+        "default_label": options.default_label,
     }
     stamp = Stamp.of(content.path, **asked)
     stored = load(stamp)
@@ -77,7 +85,8 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         stored = save(stamp, stored)
     most = int(np.diff(stored.cuts).max(initial=0))
     options.limits.check_instances(f"{content.path}: an image", most)
-    index = Index(outlined, stored, options.limits, options.boxes)
+    sizes = Sizes(content.place.path, content.name, options.images, options.limits)
+    index = Index(outlined, stored, options.limits, sizes, options.boxes)
     return Annotations(
         path=content.path,
         format="coco",
@@ -88,6 +97,9 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         skipped=stored.facts.skipped,
         ledger=stored.ledger,
         findings=stored.facts.findings,
+        notes=notes_of(Counter(stored.facts.remarks)),
+        picture_file=lambda index: sizes.file(stored.facts.names[index]),
+        sized_by_pictures=np.flatnonzero((stored.frames == UNSIZED).all(axis=1)).tolist(),
     )
 
 
@@ -98,23 +110,28 @@ class Index:
     file: Ranges
     stored: FileIndex
     limits: Limits
+    sizes: Sizes
     boxes: bool = False
 
     def __post_init__(self) -> None:
         self.rows, self.names = Rows(self.file, self.stored.marks), dict(self.stored.facts.categories)
+        self.loose = Loose()
 
-    def __reduce__(self) -> tuple[type["Index"], tuple[Ranges, FileIndex, Limits, bool]]:
-        return Index, (self.file, self.stored, self.limits, self.boxes)
+    def __reduce__(self) -> tuple[type["Index"], tuple[Ranges, FileIndex, Limits, Sizes, bool]]:
+        return Index, (self.file, self.stored, self.limits, self.sizes, self.boxes)
 
     def record(self, index: int) -> ImageRecord:
         """The record of the i-th image, read anew; raises `SourceChanged` where the file is another."""
-        key, (height, width) = self.stored.facts.ids[index], self.stored.frames[index].tolist()
+        key, name = self.stored.facts.ids[index], self.stored.facts.names[index]
+        height, width = self.stored.frames[index].tolist()
+        frame = self.sizes.frame(name, (height, width))
         start, stop = self.stored.cuts[index : index + 2].tolist()
         instances: list[Instance] = []
         for numbers in parts_of(self.stored.order[start:stop]):
-            found = self._annotations(numbers, key, (height, width))
-            instances += instances_of(found, (height, width), self.names)
-        return ImageRecord(record_id(key), self.stored.facts.names[index], (height, width), tuple(instances))
+            found = self._annotations(numbers, key, frame)
+            with self.sizes.misfits(name):
+                instances += instances_of(found, frame, self.names)
+        return ImageRecord(record_id(key), name, frame, tuple(instances))
 
     def _annotations(self, numbers: Whole, key: Key, frame: Frame) -> list[Annotation]:
         """Some annotations of the image that has the key."""
@@ -122,14 +139,24 @@ class Index:
             found = read_rows(self.rows, numbers)
         except (NotJson, msgspec.DecodeError):
             found = []
+        for annotation in found if self.stored.facts.remarks else ():
+            self._match(annotation, key)
         if len(found) != len(numbers) or any(
             a.image_id != key or a.category_id not in self.names for a in found
         ):
             raise SourceChanged(f"{self.file.path} was changed while it was converted", advice="run again")
         for annotation in found if self.boxes else ():
-            omission(annotation, 0, {key: frame}, self.names, boxes=True)
+            omission(annotation, 0, {key: frame}, self.names, boxes=True, loose=self.loose)
         refuse_large([a.segmentation for a in found], self.limits, f"{self.file.path}: image {key!r}")
         return found
+
+    def _match(self, annotation: Annotation, key: Key) -> None:
+        """Give an annotation the ids as the image and the category have them, where it was so read before."""
+        with suppress(Malformed):
+            if annotation.image_id != key:
+                annotation.image_id = by_text([key]).get(as_text(annotation.image_id), annotation.image_id)
+            if annotation.category_id not in self.names:
+                annotation.category_id = self.loose.category_id(annotation.category_id, self.names)
 
 
 def _stored(content: Content, options: ReadOptions) -> FileIndex:
@@ -148,7 +175,7 @@ class _Reading:
     """One look at every record of a file."""
 
     def __init__(self, content: Content, options: ReadOptions) -> None:
-        self.outline, self.options = content.outline, options
+        self.outline, self.options, self.loose = content.outline, options, Loose(options.default_label)
         self.types = Refusals(content.path, skip=options.skip_invalid)
         self.values = Refusals(content.path, skip=options.skip_invalid)
         refuse_doubled(content.path, self.outline.text)
@@ -162,12 +189,17 @@ class _Reading:
         some = len(images)
         kept = Images(image for index, image in images if positions.get(image.id) == index)
         del images, positions  # large, and no longer needed
+        if self.sections.categories == NO_LIST:
+            categories = self._unnamed_categories()
+        else:
+            categories += self.loose.default_category()
         names = category_names(categories, self.values)
-        columns = Columns(kept, names, boxes=self.options.boxes)
+        columns = Columns(kept, names, boxes=self.options.boxes, loose=self.loose)
         earlier = len(self.types.skipped) + len(self.values.skipped)
         rows = self._rows(self.sections.annotations, Annotation, "$.annotations")
         self.values.each("$.annotations", rows, columns.add)
         self._refuse_none(some or self.types.skipped)
+        self.loose.unsized(kept.frames)
         sections = self.sections.annotations, self.sections.images, self.sections.categories
         marks, *others = [found for one in sections if (found := self.outline.rows(one)) is not None]
         self.outline.check(but=[marks, *others])
@@ -176,6 +208,16 @@ class _Reading:
         skipped = named_images(refused, image_names)
         declared = len(Rows(marks.file, marks.marks))
         return columns.stored(marks, skipped=skipped, declared=declared, invalid=len(skipped) - earlier)
+
+    def _unnamed_categories(self) -> list[tuple[int, Category]]:
+        """Those of a file that has none, by a look at all annotations; what is wrong is told later."""
+        types, self.types = self.types, Refusals(self.types.path, skip=True)
+        loose, self.loose = self.loose, Loose(self.options.default_label)
+        rows = self._rows(self.sections.annotations, Annotation, "$.annotations")
+        try:
+            return loose.categories(row for _, row in rows)
+        finally:
+            self.types, self.loose = types, loose
 
     def check_types(self) -> None:
         """Raise `FormatError` for the first record that has another type than it should."""
@@ -198,18 +240,21 @@ class _Reading:
             )
 
     def _rows(self, section: msgspec.Raw, kind: type[T], where: str) -> Iterator[tuple[int, T]]:
-        rows = self.outline.rows(section)
+        rows, decode = self.outline.rows(section), self.loose.decoder(kind)
+        if kind is Category and section == NO_LIST:
+            return
         if rows is None:
             self.types.rows(section, kind, where)  # raises: it is no list
             return
         for start, stop in rows.blocks():
             text = b"[%b]" % rows.text(start, stop)
             try:
-                found = self.types.rows(text, kind, where, first=start)
+                found = self.types.rows(text, kind, where, first=start, decode=decode)
             except msgspec.DecodeError:
                 text = decode_plain(text)
-                found = self.types.rows(text, kind, where, first=start)
-            found = refuse_doubled_rows(text, found, where, self.types, first=start)
+                found = self.types.rows(text, kind, where, first=start, decode=decode)
+            mended = self.loose.has_mended(kind)
+            found = refuse_doubled_rows(text, found, where, self.types, first=start, mended=mended)
             if not found and not text[1:-1].strip():
                 raise NotJson("nothing between two commas")
             yield from found

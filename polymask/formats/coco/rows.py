@@ -10,10 +10,14 @@ from polymask.formats import ReadOptions
 from polymask.formats.coco.doubled_keys import doubled_in_rows, doubled_key
 from polymask.formats.reading.refusals import Malformed, Refusals
 from polymask.model import Frame
+from polymask.storage.image_names import local_name, without_secrets
 from polymask.storage.remote.urls import Location
 
 Number = int | float
 Key = int | float | str  # 7, 7.0 and 7e0 are one key: they are equal, and hash equal
+
+
+UNSIZED = (0, 0)  # the frame of an image whose size only its picture tells
 
 
 class Image(msgspec.Struct, gc=False):
@@ -26,8 +30,8 @@ class Image(msgspec.Struct, gc=False):
 
     @property
     def frame(self) -> Frame:
-        """(height, width), which are whole numbers once they are checked."""
-        return int(self.height), int(self.width)
+        """(height, width), which are whole numbers once they are checked; `UNSIZED` where one is 0."""
+        return (int(self.height), int(self.width)) if self.height and self.width else UNSIZED
 
 
 class Category(msgspec.Struct, gc=False):
@@ -48,12 +52,15 @@ class Annotation(msgspec.Struct, gc=False):
     bbox: msgspec.Raw = msgspec.Raw(b"null")
 
 
+NO_LIST = msgspec.Raw(b"null")
+
+
 class Sections(msgspec.Struct):
-    """The lists that a file must have, undecoded."""
+    """The lists that a file must have, undecoded; `NO_LIST` where there are no categories."""
 
     images: msgspec.Raw
     annotations: msgspec.Raw
-    categories: msgspec.Raw
+    categories: msgspec.Raw = NO_LIST
 
 
 sections_decoder = msgspec.json.Decoder(Sections)
@@ -82,10 +89,14 @@ def refuse_doubled_rows(
     refusals: Refusals,
     *,
     first: int = 0,
+    mended: bool = False,
 ) -> list[tuple[int, T]]:
-    """The rows that have no key twice of those that are read; the others are refused."""
+    """The rows that have no key twice of those that are read; the others are refused.
+
+    `mended` rows may have more keys than are written.
+    """
     written = bytes(text) if rows else b""
-    if not any(written.count(b'"%b"' % key.encode()) > there for key, there in _there(rows)):
+    if not mended and not any(written.count(b'"%b"' % key.encode()) > there for key, there in _there(rows)):
         return rows  # no more keys are written than were read
     doubled = dict(doubled_in_rows(written, type(rows[0][1]).__struct_fields__))
     for number, _ in rows:
@@ -117,9 +128,13 @@ def positions_of(
 
 def _check_image(image: Image, seen: dict[Key, int]) -> bool:
     for side in ("height", "width"):
-        check_side(f"$.{side}", getattr(image, side))
-    if not image.file_name:
+        if size := getattr(image, side):
+            check_side(f"$.{side}", size)
+    name = image.file_name
+    if not name:
         raise Malformed("$.file_name", "the name is empty")
+    if (":" in name or not name.strip("./\\")) and not local_name(name):
+        raise Malformed("$.file_name", f"no image's name is in {without_secrets(name)!r}")
     if image.id in seen:
         raise Malformed("$.id", f"$.images[{seen[image.id]}] has the id {image.id!r} as well")
     return True

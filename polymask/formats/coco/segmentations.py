@@ -1,13 +1,15 @@
 """COCO's segmentations: rings or runs, told by their type; checked first, decoded when they are drawn."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
 
+from polymask.formats.coco.loose import Loose
 from polymask.formats.coco.native_json import is_plain, plain_rings
-from polymask.formats.coco.rows import Annotation, Key, Number, record_id
+from polymask.formats.coco.rows import UNSIZED, Annotation, Key, Number, record_id
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.ledger import BOX, EMPTY, Omitted
 from polymask.limits import Limits
@@ -20,6 +22,10 @@ class _Rle(msgspec.Struct):
     counts: list[int] | str
 
 
+FLAT_RING = "{count} segmentations are a ring that is not within a list"
+EMPTY_RING = "{count} rings have no point, and paint nothing"
+
+_ring = msgspec.json.Decoder(list[float])
 _rings = msgspec.json.Decoder(list[list[float]])
 _rle = msgspec.json.Decoder(_Rle)
 _box = msgspec.json.Decoder(tuple[float, float, float, float])
@@ -45,18 +51,20 @@ def omission(
     names: Mapping[Key, str],
     *,
     boxes: bool = False,
+    loose: Loose,
 ) -> Omitted | None:
     """Why an annotation is not painted, or None; raises `Malformed` where it cannot be used.
 
-    With `boxes`, the box of one without segmentation becomes its segmentation.
+    With `boxes`, the box of one without segmentation becomes its segmentation. What is read loosely is
+    counted in `loose`, and an id written as the image or the category has it.
     """
     if annotation.image_id not in frames:
-        raise Malformed("$.image_id", f"no image has the id {annotation.image_id!r}")
+        annotation.image_id = loose.image_id(annotation.image_id, frames)
     if annotation.category_id not in names:
-        raise Malformed("$.category_id", f"no category has the id {annotation.category_id!r}")
+        annotation.category_id = loose.category_id(annotation.category_id, names)
     if annotation.id is None:
         annotation.id = f"annotations[{index}]"
-    if check_segmentation(annotation.segmentation, frames[annotation.image_id]):
+    if check_segmentation(annotation.segmentation, frames[annotation.image_id], loose.remarks):
         return None
     if not has_box(annotation.bbox):
         return EMPTY
@@ -81,15 +89,15 @@ def box_ring(bbox: msgspec.Raw) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode([[x, y, right, y, right, bottom, x, bottom]]))
 
 
-def check_segmentation(segmentation: msgspec.Raw, frame: Frame) -> bool:
-    """Whether there is one; raises `Malformed` where it cannot be drawn."""
+def check_segmentation(segmentation: msgspec.Raw, frame: Frame, remarks: "Counter[str]") -> bool:
+    """Whether there is one; raises `Malformed` where it cannot be drawn. `remarks` count what is loose."""
     if is_plain(segmentation):
         return True
     with inside("$.segmentation"):
         if is_rle(segmentation):
             _runs(segmentation, frame)
             return True
-        return bool(_checked_rings(segmentation))
+        return bool(_checked_rings(segmentation, remarks))
 
 
 def refuse_large(segmentations: Sequence[msgspec.Raw], limits: Limits, where: str) -> None:
@@ -113,23 +121,44 @@ def _shape_of(segmentation: msgspec.Raw, frame: Frame) -> Shape:
         return _runs(segmentation, frame)
     if is_plain(segmentation):
         return shapes_of([segmentation], frame)[0]
-    return tuple(Polygon(np.array(ring).reshape(-1, 2)) for ring in _rings.decode(segmentation))
+    rings = _checked_rings(segmentation, Counter())
+    return tuple(Polygon(np.array(ring).reshape(-1, 2)) for ring in rings)
 
 
-def _checked_rings(segmentation: msgspec.Raw) -> list[list[float]]:
+def _checked_rings(segmentation: msgspec.Raw, remarks: "Counter[str]") -> list[list[float]]:
+    """The rings that are drawn: those without a point, which tools write for nothing, are left out."""
     if segmentation == _NULL:
         return []
-    rings = decode_json(segmentation, _rings)
+    rings = _rings_in(segmentation, remarks)
+    if empty := rings.count([]):
+        remarks[EMPTY_RING] += empty
     for index, ring in enumerate(rings):
+        if not ring:
+            continue
         if len(ring) % 2:
             raise Malformed(f"$[{index}]", f"{len(ring)} numbers are no pairs of x and y")
         if len(ring) < 6:
             raise Malformed(f"$[{index}]", f"a ring has at least 3 points, not {len(ring) // 2}")
-    return rings
+    return list(filter(None, rings))
+
+
+def _rings_in(segmentation: msgspec.Raw, remarks: "Counter[str]") -> list[list[float]]:
+    """The lists of coordinates; one list that is not within another is a ring, as VIA writes it."""
+    try:
+        return decode_json(segmentation, _rings)
+    except Malformed as error:
+        try:
+            ring = _ring.decode(segmentation)
+        except msgspec.DecodeError:
+            raise error from None
+    remarks[FLAT_RING] += 1
+    return [ring]
 
 
 def _runs(segmentation: msgspec.Raw, frame: Frame) -> Runs:
     rle = decode_json(segmentation, _rle)
+    if frame == UNSIZED:  # told when its picture is there
+        frame = int(rle.size[0]), int(rle.size[1])
     if rle.size != frame:
         raise Malformed(
             "$.size", f"runs of {rle.size[0]} × {rle.size[1]} px in an image of {frame[0]} × {frame[1]}"

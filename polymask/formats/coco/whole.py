@@ -9,7 +9,9 @@ import msgspec
 from polymask.errors import FormatError, SourceChanged
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.coco.cutting import without_rows
+from polymask.formats.coco.loose import NO_CATEGORY, Loose
 from polymask.formats.coco.rows import (
+    NO_LIST,
     Annotation,
     Category,
     Image,
@@ -27,6 +29,7 @@ from polymask.formats.coco.rows import (
     sections_decoder,
 )
 from polymask.formats.coco.segmentations import instances_of, is_rle, omission, refuse_large, rle_size
+from polymask.formats.coco.sizes import Sizes
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.refusals import Malformed, Refusals, inside, named_images
 from polymask.ledger import Ledger
@@ -34,20 +37,25 @@ from polymask.model import Finding, ImageRecord
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
-    """Every record is checked here; `decode` then cannot fail on them."""
+    """Every record is checked here; `decode` then fails only where a picture tells another size."""
     refusals = Refusals(content.path, skip=options.skip_invalid)
+    loose = Loose(options.default_label)
     others = 0  # records that are refused and are no annotations
     if content.is_list:
-        annotations = _rows(content.json, Annotation, "$", refusals)
-        images, categories, annotations = _from_results(annotations, refusals)
+        annotations = _rows(content.json, Annotation, "$", refusals, loose)
+        images, categories, annotations = _from_results(annotations, refusals, loose)
         where = "$"
     else:
         sections = _sections_of(content, refusals)
-        images = _rows(sections.images, Image, "$.images", refusals)
-        categories = _rows(sections.categories, Category, "$.categories", refusals)
+        images = _rows(sections.images, Image, "$.images", refusals, loose)
+        categories = _rows(sections.categories, Category, "$.categories", refusals, loose)
         others = len(refusals.skipped)
-        annotations = _rows(sections.annotations, Annotation, "$.annotations", refusals)
+        annotations = _rows(sections.annotations, Annotation, "$.annotations", refusals, loose)
         where = "$.annotations"
+        if sections.categories == NO_LIST:
+            categories = loose.categories(row for _, row in annotations)
+        elif loose.remarks[NO_CATEGORY]:
+            categories += loose.default_category()
     if not images and not refusals.skipped:
         raise FormatError(
             "the file has no images",
@@ -60,27 +68,38 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     kept = [image for index, image in images if positions.get(image.id) == index]
     names = category_names(categories, refusals)
     others += len(refusals.skipped) - before
-    reader = _Reader(kept, names, boxes=options.boxes)
+    image_names = [image.file_name for image in kept]
+    sizes = Sizes(content.place, content.name, options.images, options.limits)
+    reader = _Reader(kept, names, boxes=options.boxes, loose=loose, sizes=sizes)
     refusals.each(where, annotations, reader.add)
     refuse_large([a.segmentation for _, a in annotations], options.limits, f"{content.path}: {where}")
+    unsized = loose.unsized(reader.frames.values())
     for key, group in reader.of_image.items():
         options.limits.check_instances(f"{content.path}: the image {key!r}", len(group))
     return Annotations(
         path=content.path,
         format="coco",
         categories=tuple((name, category_id(key)) for key, name in names.items()),
-        names=[image.file_name for image in kept],
+        names=image_names,
         decode=reader.record,
         used=reader.used(),
         skipped=named_images(refusals.skipped, {str(image.id): image.file_name for image in kept}),
         ledger=reader.closed(declared, invalid=len(refusals.skipped) - others),
         findings=tuple(reader.duplicate_ids()),
+        notes=loose.notes,
+        picture_file=lambda index: sizes.file(image_names[index]),
+        sized_by_pictures=unsized,
         without=None if content.is_list else partial(_without, content, reader, annotations),
     )
 
 
-def _rows(text: bytes | msgspec.Raw, kind: type[T], where: str, refusals: Refusals) -> list[tuple[int, T]]:
-    return refuse_doubled_rows(text, refusals.rows(text, kind, where), where, refusals)
+def _rows(
+    text: bytes | msgspec.Raw, kind: type[T], where: str, refusals: Refusals, loose: Loose
+) -> list[tuple[int, T]]:
+    if kind is Category and text == NO_LIST:
+        return []
+    rows = refusals.rows(text, kind, where, decode=loose.decoder(kind))
+    return refuse_doubled_rows(text, rows, where, refusals, mended=loose.has_mended(kind))
 
 
 def _sections_of(content: Content, refusals: Refusals) -> Sections:
@@ -113,15 +132,18 @@ def _without(
 class _Reader:
     """Annotations by image, their segmentations checked but not kept decoded."""
 
-    def __init__(self, images: Sequence[Image], names: dict[Key, str], *, boxes: bool = False) -> None:
+    def __init__(
+        self, images: Sequence[Image], names: dict[Key, str], *, boxes: bool, loose: Loose, sizes: Sizes
+    ) -> None:
         self.images, self.names, self.boxes, self.ledger = images, names, boxes, Ledger()
+        self.loose, self.sizes = loose, sizes
         self.places = {image.id: place for place, image in enumerate(images)}
         self.of_image: dict[Key, list[Annotation]] = {image.id: [] for image in images}
         self.frames = {image.id: image.frame for image in images}
 
     def add(self, index: int, annotation: Annotation) -> None:
         """Take an annotation in; raises `Malformed` where it cannot be used."""
-        omitted = omission(annotation, index, self.frames, self.names, boxes=self.boxes)
+        omitted = omission(annotation, index, self.frames, self.names, boxes=self.boxes, loose=self.loose)
         if omitted is None:
             self.of_image[annotation.image_id].append(annotation)
         else:
@@ -135,8 +157,10 @@ class _Reader:
     def record(self, index: int) -> ImageRecord:
         """The record of the i-th image."""
         image = self.images[index]
-        instances = instances_of(self.of_image[image.id], image.frame, self.names)
-        return ImageRecord(record_id(image.id), image.file_name, image.frame, tuple(instances))
+        frame = self.sizes.frame(image.file_name, image.frame)
+        with self.sizes.misfits(image.file_name):
+            instances = instances_of(self.of_image[image.id], frame, self.names)
+        return ImageRecord(record_id(image.id), image.file_name, frame, tuple(instances))
 
     def used(self) -> dict[str, int]:
         """How many instances each category has, by name."""
@@ -161,7 +185,7 @@ class _Reader:
 
 
 def _from_results(
-    rows: Sequence[tuple[int, Annotation]], refusals: Refusals
+    rows: Sequence[tuple[int, Annotation]], refusals: Refusals, loose: Loose
 ) -> tuple[list[tuple[int, Image]], list[tuple[int, Category]], list[tuple[int, Annotation]]]:
     """The images that the results' runs tell the size of, categories named by id, and the good rows."""
     images: dict[Key, Image] = {}
@@ -174,7 +198,7 @@ def _from_results(
             images[row.image_id] = Image(row.image_id, str(row.image_id), *size)
         good.append((index, row))
     categories = dict.fromkeys(row.category_id for _, row in good)
-    named = [Category(key, str(key)) for key in categories]
+    named = [Category(key, loose.label_of(key)) for key in categories]
     return list(enumerate(images.values())), list(enumerate(named)), good
 
 

@@ -117,7 +117,7 @@ class _Maker:
 
 
 def _frame(system: _System, name: str, notes: Notes) -> Frame:
-    if system.width is None or system.height is None:
+    if not (system.width and system.height):
         return notes.frame(name)
     with inside("$.metadata.system"):
         height, width = notes.told_frame(system.height, system.width)

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from polymask.codecs.png import opened_png
 from polymask.errors import FormatError
-from polymask.formats.reading.addresses import local_name, named_file
+from polymask.formats.reading.addresses import named_file
 from polymask.formats.reading.records import Notes
 from polymask.formats.reading.refusals import Malformed
 from polymask.limits import Limits
 from polymask.model import Frame, Instance, Runs
+from polymask.storage.image_names import local_name
 
 Codes = NDArray[np.unsignedinteger[Any]]
 RED_HIGH, RED_LOW = (16, 8, 0), (0, 8, 16)  # how far red, green and blue are shifted

@@ -154,9 +154,10 @@ def united(shapes: Sequence[Shape], frame: Frame) -> Shape:
 
 
 def decoded(text: str) -> bytes:
-    """The bytes of a base64 text or `data:` URL; raises `Malformed` for other text."""
+    """The bytes of a base64 text or `data:` URL, whose lines may be broken; raises `Malformed` for others."""
+    text = text.rpartition(",")[2] if text.startswith("data:") else text
     try:
-        return base64.b64decode(text.rpartition(",")[2] if text.startswith("data:") else text, validate=True)
+        return base64.b64decode(text.encode().translate(None, b" \t\r\n"), validate=True)
     except (binascii.Error, ValueError):
         raise Malformed("$", "not base64") from None
 

@@ -5,7 +5,6 @@ from typing import Any
 import msgspec
 
 from polymask.formats.labelbox.objects import NULL, OF_VIDEO, Drawing, MaskPicture, made_of
-from polymask.formats.reading.addresses import image_name
 from polymask.formats.reading.grouped import rows_of
 from polymask.formats.reading.records import Made, Notes
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
@@ -80,7 +79,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord:
     rows = rows_of(page)
     with inside(rows[0][0]):
         image = decode_json(rows[0][1], _line).dataRow.image
-        name = image_name(image)
+        name = notes.named(image)
     frame = notes.frame(name)
     instances = tuple(
         instance for place, text in rows for instance in notes.take(place, _made, place, text, frame, notes)

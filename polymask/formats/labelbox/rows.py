@@ -5,7 +5,6 @@ from typing import Any
 import msgspec
 
 from polymask.formats.labelbox.objects import GEOGRAPHIC, NULL, OF_VIDEO, Drawing, MaskPicture, made_of
-from polymask.formats.reading.addresses import image_name
 from polymask.formats.reading.records import Notes
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, rows_at
@@ -17,10 +16,15 @@ _BELOW = ("projects", "*", "labels", "*", "annotations")
 _LISTS = ("objects", "classifications", "relationships")
 
 
+class _Details(msgspec.Struct):
+    dataset_name: str | None = None
+
+
 class _DataRow(msgspec.Struct):
     id: str
     external_id: str | None = None
     global_key: str | None = None
+    details: _Details = msgspec.field(default_factory=_Details)
 
 
 class Media(msgspec.Struct):
@@ -32,10 +36,8 @@ class Media(msgspec.Struct):
 
     def frame(self, name: str, notes: Notes, where: str) -> Frame:
         """The frame that is told, else that of the picture."""
-        if self.height is None or self.width is None:
-            return notes.frame(name)
         with inside(where):
-            return notes.told_frame(self.height, self.width)
+            return notes.told_frame(self.height, self.width, name=name)
 
 
 class _Mask(msgspec.Struct):
@@ -110,7 +112,9 @@ def parse(page: Page, notes: Notes) -> ImageRecord | None:
     """The record of a row; none for a video, and for what is drawn on the globe."""
     row = page.decode(_row)
     key = row.data_row
-    notes.image = name = image_name(key.external_id or key.global_key or key.id)
+    with inside("$.data_row"):
+        notes.image = name = notes.named(key.external_id or key.global_key or key.id)
+    notes.groups = (key.details.dataset_name or "",)
     labels = [
         (f"$.projects[{project!r}].labels[{number}].annotations.objects", label.annotations)
         for project, each in row.projects.items()

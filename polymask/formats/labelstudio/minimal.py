@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 import msgspec
 
 from polymask.codecs.pictures import SUFFIXES
-from polymask.formats.labelstudio.names import EMBEDDED, address_in, embedded_name, image_name
+from polymask.formats.labelstudio.names import EMBEDDED, address_in, embedded_name, image_name, source_name
 from polymask.formats.labelstudio.regions import LABELS, TELLING, Placed, Regions
 from polymask.formats.labelstudio.tasks import embedded_frame, frame_of_results
 from polymask.formats.reading.content import members
@@ -56,7 +56,10 @@ def parse(page: Page, notes: Notes) -> ImageRecord:
         identity = decode_json(key, _key) if key else None
         address = _address(first, has_results=any(placed))
         embedded = address.startswith(EMBEDDED)
-        name = embedded_name(address, str(identity)) if embedded and key else image_name(address)
+        if embedded and key:
+            name = embedded_name(address, str(identity))
+        else:
+            name = notes.named(source_name(address), image_name(address))
     frame = frame_of_results(placed, notes)
     frame = frame or (embedded_frame(address, notes) if embedded else notes.frame(name))
     instances: list[Instance] = []

@@ -7,8 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from polymask.codecs.pictures import SUFFIXES
-from polymask.formats.reading.addresses import local_name
-from polymask.formats.reading.refusals import Malformed
+from polymask.storage.image_names import local_name
 
 EMBEDDED = "data:"
 
@@ -21,20 +20,27 @@ def address_in(data: Mapping[str, Any]) -> str:
 
 
 def image_name(address: str) -> str:
-    r"""The end of an address, or the path after `?d=` of a local file; raises `Malformed` for none.
+    r"""The end of an address, or the path after `?d=` of a local file; nothing where there is none.
 
     >>> image_name("/data/local-files/?d=harbor%5Cboat.png")
     'harbor/boat.png'
     >>> image_name("s3://bucket/a%20b.png"), image_name(r"C:\harbor\boat.png")
     ('a b.png', 'boat.png')
     """
-    path, query = _split(address)
-    if "d" in (fields := parse_qs(query)):
-        return local_name(fields["d"][0])
-    name = PurePosixPath(unquote(path).replace("\\", "/")).name
-    if not name:
-        raise Malformed("$.data", "no address of an image")
-    return name
+    if (path := _local_file(address)) is not None:
+        return local_name(path)
+    return local_name(unquote(_split(address)[0])).rpartition("/")[2]
+
+
+def source_name(address: str) -> str:
+    """What a report calls the image of an address: the path of a local file, else the address as it is."""
+    return _local_file(address) or address
+
+
+def _local_file(address: str) -> str | None:
+    """The path after `?d=`, by which files below a folder of the tool's machine are named."""
+    paths = parse_qs(_split(address)[1]).get("d")
+    return paths[0] if paths else None
 
 
 def embedded_name(address: str, key: str) -> str:

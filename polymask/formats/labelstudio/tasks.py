@@ -9,7 +9,7 @@ import msgspec
 
 from polymask.codecs.pictures import frame_of_bytes
 from polymask.formats.drawing.shapes import decoded
-from polymask.formats.labelstudio.names import EMBEDDED, address_in, embedded_name, image_name
+from polymask.formats.labelstudio.names import EMBEDDED, address_in, embedded_name, image_name, source_name
 from polymask.formats.labelstudio.regions import Placed, Regions, Result, result_decoder
 from polymask.formats.reading.content import members
 from polymask.formats.reading.records import Notes
@@ -110,7 +110,11 @@ def parse(page: Page, notes: Notes) -> ImageRecord:
     address = _address(task, page, parts)
     key = str(task.id) + (f"-{page.part}" if page.part else "")
     embedded = address.startswith(EMBEDDED)
-    name = embedded_name(address, key) if embedded and task.id is not None else image_name(address)
+    if embedded and task.id is not None:
+        name = embedded_name(address, key)
+    else:
+        with inside("$.data"):
+            name = notes.named(source_name(address), image_name(address))
     rows = [_rows(annotation, number, page, parts) for number, annotation in enumerate(task.annotations)]
     frame = frame_of_results(rows, notes) or _frame_of_others(task, notes)
     frame = frame or (embedded_frame(address, notes) if embedded else notes.frame(name))

@@ -5,7 +5,6 @@ No address is ever opened: what it names is looked for below the source's own fo
 
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from urllib.parse import unquote, urlsplit
 
 from polymask.codecs.picture_files import PictureFinder
 from polymask.codecs.pictures import frame_of
@@ -13,29 +12,13 @@ from polymask.errors import InputError
 from polymask.formats.reading.records import Notes
 from polymask.formats.reading.refusals import Malformed
 from polymask.model import Frame
+from polymask.storage.image_names import local_name
 from polymask.storage.safe_names import safe_path
 from polymask.storage.source_files import File, Place
 
 
-def local_name(address: str) -> str:
-    r"""The relative path that an address names: without scheme, host, drive, query, `.` and `..`.
-
-    >>> local_name("https://host/bucket/a%20b.png?token=1"), local_name(r"C:\data\a.png")
-    ('bucket/a b.png', 'data/a.png')
-    """
-    text = address.replace("\\", "/")
-    if "://" in text:
-        try:
-            text = unquote(urlsplit(text).path)
-        except ValueError:  # of brackets in what should be the host
-            text = text.partition("://")[2].partition("/")[2]
-    elif text[1:2] == ":":
-        text = text[2:]
-    return "/".join(part for part in text.split("/") if part not in ("", ".", ".."))
-
-
 def image_name(address: str) -> str:
-    """The image's name: `local_name`; raises `Malformed` where nothing is left of it."""
+    """What the address of a picture names: `local_name`; raises `Malformed` where nothing is left of it."""
     if not (name := local_name(address)):
         raise Malformed("$", f"no image's name is in {address!r}")
     return name

@@ -81,7 +81,7 @@ class Content:
     def problem(self) -> FormatError | None:
         """What is wrong with the file whatever its format may be: it is empty, or UTF-16."""
         data = self.data.removeprefix(_BOM)
-        encoding = _BOMS.get(data[:2]) or ("UTF-16" if data[1:2] == b"\0" else None)
+        encoding = _BOMS.get(data[:2]) or ("UTF-16" if b"\0" in data[:2] else None)
         if encoding:
             return FormatError(f"{encoding} text", file=self.path, advice="save it as UTF-8")
         if data[:_PART].strip() or data.strip():

@@ -19,6 +19,7 @@ from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page
 from polymask.ledger import INVALID, UNCHOSEN, Ledger, Omitted, Reason
 from polymask.model import Frame, ImageRecord, Instance, Skipped
+from polymask.storage.image_names import local_name, without_secrets
 from polymask.storage.remote.urls import Location
 
 T = TypeVar("T")
@@ -26,6 +27,7 @@ P = ParamSpec("P")
 Made = Instance | Omitted  # what becomes of an annotation, unless it is refused
 MALFORMED = Omitted(*INVALID)
 NO_PIXELS = Omitted("unsegmented", "a segment without pixels")
+NO_SIZE = "{count} images tell no size: it is that of their pictures"
 NOT_SEEN = (1, 1)  # the frame of a picture, while records are only checked
 
 
@@ -35,7 +37,9 @@ class Notes:
 
     A parser that gives no record names in `image` what it is of, and says why in `image_left_out`
     where it is an image, or by `no_image` that it is none.
-    `remarks` count what is worth telling once, as texts with a `{count}`.
+    `remarks` count what is worth telling once, as texts with a `{count}`. `source_name` is what the file
+    calls the image, where that is not its name; `groups` are its subset and its task, as the file tells
+    them.
     """
 
     page: Page
@@ -52,6 +56,19 @@ class Notes:
     image: str = ""
     image_left_out: str = ""
     no_image: bool = False
+    source_name: str = ""
+    groups: tuple[str, ...] = ()
+
+    def named(self, address: str, name: str | None = None) -> str:
+        """What an image is called that the file names by an address: `name`, else the path in it.
+
+        Raises `Malformed` where nothing is left of it.
+        """
+        name = local_name(address) if name is None else name
+        if not name:
+            raise Malformed("$", f"no image's name is in {without_secrets(address)!r}")
+        self.source_name = address
+        return name
 
     def frame(self, name: str) -> Frame:
         """The frame of a picture; a stand-in while records are only checked, which `unseen` tells."""
@@ -62,12 +79,18 @@ class Notes:
         self.options.limits.check_frame(name, frame)
         return frame
 
-    def told_frame(self, height: float, width: float) -> Frame:
-        """The frame that a record tells; raises `Malformed` where it is no whole number of pixels."""
+    def told_frame(self, height: float | None, width: float | None, *, name: str = "") -> Frame:
+        """The frame that a record tells; raises `Malformed` where it is no whole number of pixels.
+
+        Where a side is missing or 0, the frame is that of the picture of a `name`, if there is one.
+        """
+        if name and not (height and width):
+            self.remarks[NO_SIZE] += 1
+            return self.frame(name)
         for size in (height, width):
-            if size <= 0 or size != int(size):
+            if size is None or size <= 0 or size != int(size):
                 raise Malformed("$", f"an image is a whole number of pixels large, not {height} × {width}")
-        frame = int(height), int(width)
+        frame = int(height or 0), int(width or 0)
         self.options.limits.check_frame(str(self.page.file.path), frame)
         return frame
 
@@ -181,6 +204,8 @@ class Reader:
         self.pages: list[Page] = []
         self.refused: list[int] = []
         self.names: list[str] = []
+        self.source_names: list[str] = []
+        self.groups: list[tuple[str, ...]] = []
         self.sized_by_pictures: list[int] = []
         self.used: Counter[str] = Counter()
         self.skipped: list[Skipped] = []
@@ -197,6 +222,8 @@ class Reader:
             format=format,
             categories=tuple((name, None) for name in sorted(self.used)),
             names=self.names,
+            source_names=self.source_names,
+            groups=self.groups,
             decode=self.record,
             used=dict(self.used),
             ledger=self.ledger,
@@ -223,6 +250,8 @@ class Reader:
             self.pages.append(page)
             self.refused.append(len(notes.refusals.skipped))
             self.names.append(record.name)
+            self.source_names.append(notes.source_name or record.name)
+            self.groups.append(notes.groups)
             self.used.update(instance.label for instance in record.instances)
             self._count(notes, record)
         elif notes.image_left_out or notes.no_image:

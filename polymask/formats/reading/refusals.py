@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, ParamSpec, TypeVar
 
 import msgspec
@@ -105,18 +105,26 @@ class Refusals:
                 self.refuse(place, error.reason, record=row)
 
     def rows(
-        self, text: bytes | msgspec.Raw, row: type[T], where: str, *, first: int = 0
+        self,
+        text: bytes | msgspec.Raw,
+        row: type[T],
+        where: str,
+        *,
+        first: int = 0,
+        decode: Callable[[msgspec.Raw], T] | None = None,
     ) -> list[tuple[int, T]]:
-        """The rows of a JSON list, each with its index; of a part of one, counted from `first`."""
+        """The rows of a JSON list, each with its index; of a part of one, counted from `first`.
+
+        Where not all are rows as they should be, `decode` takes them one by one.
+        """
         try:
-            return list(enumerate(_decoder(list[row]).decode(text), first))  # type: ignore[valid-type]
+            return list(enumerate(row_decoder(list[row]).decode(text), first))  # type: ignore[valid-type]
         except msgspec.ValidationError:
             pass
-        raw = self.required(text, _decoder(list[msgspec.Raw]), where)
-        decoder = _decoder(row)  # type: ignore[arg-type]
+        raw = self.required(text, row_decoder(list[msgspec.Raw]), where)
+        decode = decode or partial(decode_json, decoder=row_decoder(row))  # type: ignore[arg-type]
         decoded = (
-            (index, self.catch(f"{where}[{index}]", decode_json, item, decoder))
-            for index, item in enumerate(raw, first)
+            (index, self.catch(f"{where}[{index}]", decode, item)) for index, item in enumerate(raw, first)
         )
         return [(index, item) for index, item in decoded if item is not None]
 
@@ -164,5 +172,6 @@ def _members(record: object) -> Callable[[str], Any]:
 
 
 @cache
-def _decoder(kind: Any) -> "msgspec.json.Decoder[Any]":
+def row_decoder(kind: Any) -> "msgspec.json.Decoder[Any]":
+    """The decoder of a kind of row, made once."""
     return msgspec.json.Decoder(kind)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from polymask.codecs.picture_files import PictureFinder
 from polymask.formats.reading.content import Content
+from polymask.formats.reading.renamed import renamed
 from polymask.ledger import Ledger
 from polymask.model import ImageRecord, Skipped
 from polymask.storage.source_files import File
@@ -89,7 +90,7 @@ def joined(
     options: "ReadOptions",
 ) -> "Annotations":
     """The annotations of several files as one source: images are named with the folder of their subset."""
-    parts = [read(file) for file in files]
+    parts = [_below(read(file)) for file in files]
     whole, ledger = _Joined(parts, subsets), Ledger()
     pictures = PictureFinder(content.place, options.images)
 
@@ -105,6 +106,8 @@ def joined(
         path=content.path,
         categories=_categories(parts),
         names=whole.names,
+        source_names=whole.source_names(parts),
+        groups=(),
         subsets=[subsets[part].split for part, _ in whole.places],
         decode=whole,
         used=_used(parts),
@@ -131,6 +134,11 @@ def joined(
     )
 
 
+def _below(part: "Annotations") -> "Annotations":
+    """A part whose images are named by relative paths, to be put below the folder of its subset."""
+    return renamed(part, picture_in_folders=lambda _: None)
+
+
 class _Joined:
     """Decodes the images of all parts, in their order; can be sent to another process."""
 
@@ -144,6 +152,15 @@ class _Joined:
         """An image's name below the folder of its subset, unless it begins with it."""
         folder = f"{self.folders[part]}/"
         return name if not name or name.startswith(folder) else folder + name.lstrip("/")
+
+    def source_names(self, parts: "Sequence[Annotations]") -> Sequence[str]:
+        """What the files call the images, where they do not call all by relative paths."""
+        if not any(part.source_names for part in parts):
+            return ()
+        return [
+            parts[part].source_names[at] if parts[part].source_names else name
+            for (part, at), name in zip(self.places, self.names, strict=True)
+        ]
 
     def listed(self, parts: Iterable[Iterable[Skipped]]) -> tuple[Skipped, ...]:
         """What parts tell of images, under the images' names."""

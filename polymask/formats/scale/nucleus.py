@@ -7,7 +7,7 @@ import msgspec
 from polymask.codecs.picture_files import PictureFinder
 from polymask.formats import ReadOptions
 from polymask.formats.drawing.legend import Codes, check_same, frame_of, legend_of, painted
-from polymask.formats.reading.addresses import image_name, picture_of
+from polymask.formats.reading.addresses import picture_of
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.records import MALFORMED, Made, Notes
 from polymask.formats.reading.refusals import Refusals, decode_json, inside
@@ -16,6 +16,7 @@ from polymask.formats.reading.texts.pages import Page
 from polymask.formats.scale.shapes import drawn, mask_at
 from polymask.ledger import Omitted
 from polymask.model import ImageRecord, Instance, Skipped
+from polymask.storage.image_names import local_name
 
 CATEGORY = Omitted("tag", "a category of the whole image")
 _CATEGORIES = ("category", "multicategory", "scene_category")
@@ -78,7 +79,7 @@ def parse(page: Page, notes: Notes, pictures: PictureFinder) -> ImageRecord:
     """An item's record."""
     rows = [(number, decode_json(line, _row)) for number, line in page.decode(_lines)]
     key = rows[0][1].reference_id
-    name = picture_of(key, pictures, beside=page.file.name) or image_name(key)
+    name = notes.named(key, picture_of(key, pictures, beside=page.file.name) or local_name(key))
     masks: dict[int, Codes] = {}
     for number, row in rows:
         if row.mask_url is not None:

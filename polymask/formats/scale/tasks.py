@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import msgspec
 
 from polymask.formats.drawing.legend import frame_of, legend_of, painted
-from polymask.formats.reading.addresses import image_name
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.records import Made, Notes
 from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
@@ -89,7 +88,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord | None:
         notes.leave_out(Omitted("unsupported", "the task has no response yet", f"task {task.task_id}"))
         return None
     with inside("$.params.attachment"):
-        name = image_name(task.params.attachment)
+        name = notes.named(task.params.attachment)
     with inside("$.response"):
         response = decode_json(task.response, _response)
     if response.labelMapping is not None:

@@ -1,0 +1,160 @@
+"""COCO as tools write it: what is read though it is written loosely, where its meaning is certain.
+
+Files that are written as they should be never come here: a row is looked at again only once it is no
+row of the strict kind, an id only once nothing has it. All that was read so is counted, for a note.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+
+import msgspec
+
+from polymask.formats.coco.rows import UNSIZED, Annotation, Category, Image, Key, T
+from polymask.formats.reading.content import members
+from polymask.formats.reading.ids import TEXT_IDS, as_text, by_text
+from polymask.formats.reading.records import NO_SIZE
+from polymask.formats.reading.refusals import Malformed, decode_json, row_decoder
+from polymask.model import Frame
+
+TEXT_CROWD = "`iscrowd` is text in {count} annotations"
+NO_NAME = "{count} images without `file_name` are named by the last two parts of their `coco_url`"
+NO_CATEGORIES = "the file has no categories: its {count} labels are the ids of categories"
+
+NO_CATEGORY = "{count} annotations have no category, and the label of --default-label"
+DEFAULT = "--default-label"  # the id that such annotations are given
+
+_IMAGES, _CATEGORIES = "image", "category"
+_NULL = msgspec.Raw(b"null")
+_CROWD = {b'"0"': b"0", b'"1"': b"1"}
+_text = msgspec.json.Decoder(str)
+
+
+class Loose:
+    """What was read loosely, counted in `remarks`; and the ids that others are matched with.
+
+    Annotations without a category have the `default_label`, if there is one.
+    """
+
+    def __init__(self, default_label: str | None = None) -> None:
+        self.default_label = default_label
+        self.remarks: Counter[str] = Counter()
+        self._by_text: dict[str, dict[str, Key]] = {}
+        self._mended: set[type] = set()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a report tells of it."""
+        return notes_of(self.remarks)
+
+    def unsized(self, frames: Iterable[Frame]) -> list[int]:
+        """The places of images whose size only their picture tells; they are counted."""
+        places = [place for place, frame in enumerate(frames) if frame == UNSIZED]
+        if places:
+            self.remarks[NO_SIZE] += len(places)
+        return places
+
+    def categories(self, annotations: Iterable[Annotation]) -> list[tuple[int, Category]]:
+        """The categories of a file that names none: called like their ids."""
+        keys = dict.fromkeys(annotation.category_id for annotation in annotations)
+        by_text = {as_text(key): key for key in keys}
+        self.remarks[NO_CATEGORIES] += len(by_text)
+        return list(enumerate(Category(key, self.label_of(key)) for key in by_text.values()))
+
+    def label_of(self, key: Key) -> str:
+        """What a category is called of which only the id is there."""
+        return self.default_label if key == DEFAULT and self.default_label else as_text(key)
+
+    def default_category(self) -> list[tuple[int, Category]]:
+        """That of annotations that have none, if they are given a label."""
+        return [(-1, Category(DEFAULT, self.default_label))] if self.default_label else []
+
+    def has_mended(self, kind: type[T]) -> bool:
+        """Whether a row of a kind was mended."""
+        return kind in self._mended
+
+    def decoder(self, kind: type[T]) -> Callable[[msgspec.Raw], T]:
+        """Decodes a row of a kind, or what is certainly meant to be one; it raises `Malformed` else."""
+        strict: msgspec.json.Decoder[T] = row_decoder(kind)  # type: ignore[arg-type]
+
+        def decode(text: msgspec.Raw) -> T:
+            try:
+                return decode_json(text, strict)
+            except Malformed as error:
+                mended, remarks = _mended(text, kind, default=bool(self.default_label))
+                if not mended:
+                    raise Malformed(error.where, error.reason + _way_out(text, kind)) from None
+            row = decode_json(mended, strict)
+            self.remarks.update(remarks)
+            self._mended.add(kind)
+            return row
+
+        return decode
+
+    def image_id(self, key: Key, ids: Collection[Key]) -> Key:
+        """The image's id that a key stands for, which none has as it is; raises `Malformed` for none."""
+        return self._declared(_IMAGES, key, ids)
+
+    def category_id(self, key: Key, ids: Collection[Key]) -> Key:
+        """As `image_id`, of categories."""
+        return self._declared(_CATEGORIES, key, ids)
+
+    def _declared(self, kind: str, key: Key, ids: Collection[Key]) -> Key:
+        if kind not in self._by_text:
+            self._by_text[kind] = by_text([known for known in ids if known != DEFAULT])
+        declared = self._by_text[kind].get(as_text(key))
+        if declared is None:
+            raise Malformed(f"$.{kind}_id", f"no {kind} has the id {key!r}")
+        self.remarks[TEXT_IDS] += 1
+        return declared
+
+
+def notes_of(remarks: "Counter[str]") -> tuple[str, ...]:
+    """Remarks with their counts."""
+    return tuple(text.format(count=f"{count:,}") for text, count in remarks.items() if count)
+
+
+def _way_out(text: msgspec.Raw, kind: type[T]) -> str:
+    has_none = kind is Annotation and members(text).get("category_id", _NULL) == _NULL
+    return "; name annotations without a category with --default-label NAME" if has_none else ""
+
+
+def _mended(text: msgspec.Raw, kind: type[T], *, default: bool) -> tuple[bytes, list[str]]:
+    """The text of a row as it should be written, and what was wrong with it; nothing where nothing helps."""
+    row = dict(members(text))
+    before = dict(row)
+    remarks: list[str] = []
+    if kind is Image:
+        remarks = _mend_image(row)
+    elif kind is Annotation:
+        remarks = _mend_annotation(row, default=default)
+    return (msgspec.json.encode(row), remarks) if row != before else (b"", [])
+
+
+def _mend_image(row: dict[str, msgspec.Raw]) -> list[str]:
+    remarks = []
+    if row.get("file_name", _NULL) == _NULL and (name := _last_parts(row.get("coco_url", _NULL))):
+        row["file_name"] = msgspec.Raw(msgspec.json.encode(name))
+        remarks.append(NO_NAME)
+    for side in ("height", "width"):
+        if row.get(side, _NULL) == _NULL:
+            row[side] = msgspec.Raw(b"0")
+    return remarks
+
+
+def _last_parts(url: msgspec.Raw) -> str:
+    """The last two parts of a URL: what Detectron2 takes for the name of LVIS's images."""
+    try:
+        return "/".join(_text.decode(url).split("?")[0].split("/")[-2:])
+    except msgspec.DecodeError:
+        return ""
+
+
+def _mend_annotation(row: dict[str, msgspec.Raw], *, default: bool) -> list[str]:
+    remarks = []
+    if (crowd := _CROWD.get(bytes(row.get("iscrowd", b"")))) is not None:
+        row["iscrowd"] = msgspec.Raw(crowd)
+        remarks.append(TEXT_CROWD)
+    if default and row.get("category_id", _NULL) == _NULL:
+        row["category_id"] = msgspec.Raw(msgspec.json.encode(DEFAULT))
+        remarks.append(NO_CATEGORY)
+    return remarks

@@ -1,0 +1,57 @@
+"""Images of which a COCO file tells no size: their pictures tell it, when they are asked for."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+from polymask.codecs.picture_files import PictureFinder
+from polymask.errors import FormatError
+from polymask.formats.coco.rows import UNSIZED
+from polymask.formats.reading.refusals import Malformed
+from polymask.limits import Limits
+from polymask.model import Frame
+from polymask.storage.remote.urls import Location
+from polymask.storage.source_files import File, Place
+
+
+@dataclass(eq=False)
+class Sizes:
+    """The pictures of a COCO file's images: below `images`, else in the place of the file.
+
+    `beside` is the file's name in it. A place that is told by its path only is looked at when it is needed.
+    """
+
+    place: Place | Location
+    beside: str
+    images: Location | None
+    limits: Limits
+
+    def __reduce__(self) -> tuple[type["Sizes"], tuple[Place | Location, str, Location | None, Limits]]:
+        return Sizes, (self.place, self.beside, self.images, self.limits)
+
+    @cached_property
+    def pictures(self) -> PictureFinder:
+        """Where they are looked for."""
+        place = self.place if isinstance(self.place, Place) else Place(self.place, self.limits)
+        return PictureFinder(place, self.images)
+
+    def file(self, name: str) -> File | None:
+        """The picture of an image, or None where it is not found."""
+        return self.pictures.find(name, beside=self.beside)
+
+    def frame(self, name: str, frame: Frame) -> Frame:
+        """The frame of an image: what the file tells, else its picture's."""
+        if frame != UNSIZED:
+            return frame
+        frame = self.pictures.frame(name, beside=self.beside)
+        self.limits.check_frame(name, frame)
+        return frame
+
+    @contextmanager
+    def misfits(self, name: str) -> Iterator[None]:
+        """Raise `FormatError` for what is found malformed only now, as it does not fit the picture."""
+        try:
+            yield
+        except Malformed as error:
+            raise FormatError(error.reason, file=name, place=error.where) from None

@@ -1,0 +1,26 @@
+"""Ids that are text in one list and numbers in another: matched as they are written, if that is certain."""
+
+from collections.abc import Collection
+from typing import TypeVar
+
+Key = TypeVar("Key", bound=int | float | str)
+TEXT_IDS = "{count} ids are text where others are numbers, and were matched as text"
+
+
+def as_text(key: int | float | str) -> str:
+    """An id as it is written.
+
+    >>> as_text(7), as_text(7.0), as_text("7")
+    ('7', '7', '7')
+    """
+    return str(int(key)) if isinstance(key, float) and key.is_integer() else str(key)
+
+
+def by_text(ids: Collection[Key]) -> dict[str, Key]:
+    """Ids by their text, where all are numbers or all are texts: else 1 and "1" may be two ids.
+
+    >>> by_text([1, 2.0]), by_text([1, "2"])
+    ({'1': 1, '2': 2.0}, {})
+    """
+    kinds = {isinstance(key, str) for key in ids}
+    return {as_text(key): key for key in ids} if len(kinds) == 1 else {}

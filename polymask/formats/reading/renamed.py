@@ -1,0 +1,72 @@
+"""Annotations of images whose names are paths below DEST: made here for every format."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from polymask.errors import FormatError
+from polymask.model import ImageRecord, Skipped
+from polymask.storage.image_names import ImageNames, local_name, without_secrets
+from polymask.storage.source_files import File
+
+if TYPE_CHECKING:
+    from polymask.formats import Annotations
+
+
+def renamed(annotations: "Annotations", *, picture_in_folders: Callable[[str], File | None]) -> "Annotations":
+    """The same annotations, all that they tell of an image under its name below DEST.
+
+    `picture_in_folders` finds the picture of an image that only folders tell apart from others. Raises
+    `FormatError` for a name of which nothing is left.
+    """
+    before = annotations.names
+    images = ImageNames.of(before, originals=annotations.source_names or None, groups=annotations.groups)
+    notes = (*annotations.notes, *filter(None, [images.note]))
+    if images.names is before:
+        return replace(annotations, notes=notes)
+    _refuse_nameless(annotations, images)
+    name_of = images.names_of(before)
+
+    def listed(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
+        return tuple(replace(each, name=name_of.get(each.name, each.name)) for each in skipped)
+
+    def picture_file(index: int) -> File | None:
+        name = images.names[index]
+        is_apart = name != local_name(before[index])
+        return picture_in_folders(name) if is_apart else annotations.picture_file(index)
+
+    return replace(
+        annotations,
+        names=images.names,
+        picture_file=picture_file,
+        source_names=images.originals,
+        decode=Renamed(annotations.decode, images.names),
+        notes=notes,
+        unsupported=listed(annotations.unsupported),
+        unchosen=listed(annotations.unchosen),
+        findings=tuple(
+            replace(each, image=name_of.get(each.image, each.image)) for each in annotations.findings
+        ),
+    )
+
+
+def _refuse_nameless(annotations: "Annotations", images: ImageNames) -> None:
+    for name, original in zip(images.names, images.originals, strict=True):
+        if not name:
+            raise FormatError(
+                f"no image's name is in {without_secrets(original)!r}",
+                file=annotations.path,
+                advice="write there what its picture is called",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """Decodes records as a format does, and gives them their names; it can be sent to other processes."""
+
+    decode: Callable[[int], ImageRecord]
+    names: Sequence[str]
+
+    def __call__(self, index: int) -> ImageRecord:
+        """The record of the i-th image."""
+        return replace(self.decode(index), name=self.names[index])

@@ -1,0 +1,54 @@
+"""What the members of a zip are called: decoded, or refused where nothing tells how."""
+
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from polymask.errors import FormatError
+
+if TYPE_CHECKING:
+    from zipfile import ZipInfo
+
+_IS_UTF8 = 0x800  # the flag of a member whose name is UTF-8
+_UNICODE_PATH = 0x7075  # the field in which Info-ZIP writes a name in UTF-8
+
+
+def member_names(members: Iterable["ZipInfo"], path: object) -> Iterator[tuple[str, "ZipInfo"]]:
+    r"""Each member with its name, in which `\` is `/`.
+
+    Without the flag of UTF-8 the standard means code page 437, while systems write the code page of
+    their country, or UTF-8: what is UTF-8 is read as that. Raises `FormatError` for other names that
+    are not ASCII, as nothing tells what they are.
+    """
+    for member in members:
+        name = member.filename
+        if not name.isascii() and not member.flag_bits & _IS_UTF8:
+            name = _decoded(member, path)
+        yield name.replace("\\", "/"), member
+
+
+def _decoded(member: "ZipInfo", path: object) -> str:
+    raw = member.filename.encode("cp437", "replace")
+    if (name := _unicode_path(member.extra, raw)) is not None:
+        return name
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise FormatError(
+            f"the archive does not tell the encoding of the name {raw!r}",
+            file=path,
+            advice="unpack it and name the folder, or zip it again with names in UTF-8",
+        ) from None
+
+
+def _unicode_path(extra: bytes, raw: bytes) -> str | None:
+    """The name in UTF-8 that stands beside the other one, if it is of the same name."""
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<HH", extra)
+        field, extra = extra[4 : 4 + size], extra[4 + size :]
+        if kind == _UNICODE_PATH and len(field) > 5:
+            version, checksum = struct.unpack_from("<BL", field)
+            if version == 1 and checksum == zlib.crc32(raw):
+                return field[5:].decode(errors="replace")
+    return None
