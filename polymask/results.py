@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from polymask.errors import InputError, PolymaskError
 from polymask.ledger import FAILED, NOT_CHOSEN, OTHER_IMAGES, Ledger, Reason, by_count, nothing_painted
@@ -28,6 +28,8 @@ class Report:
     summed over the images; `skipped` was left out on purpose, `unsupported` cannot be painted
     and was left alone, `failures` could not be done; `kept` are polygons that stay in their source
     though polygons were to be deleted, for no mask holds them.
+    Of the images, those are `written` of which masks were stored or polygons deleted; `retracted` counts
+    masks of ours that were taken away, for newer ones hold more, or what they held is gone.
     Of the annotations that the source declares, those `painted` show in the masks, those `joined` are
     painted as parts of another's instance, and those `left_out` are counted by reason; `declared` is the
     sum of the three, or None where nobody counted. Those `covered` are the painted ones of masks that show
@@ -54,6 +56,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
     written: int = 0
     unchanged: int = 0
+    retracted: int = 0
     deleted: int = 0
     exit_code: int = 0
     seconds: float = 0.0
@@ -101,6 +104,7 @@ class Report:
             "notes": self.notes,
             "written": self.written,
             "unchanged": self.unchanged,
+            "retracted": self.retracted,
             "deleted": self.deleted,
             "dry_run": self.dry_run,
             "seconds": round(self.seconds, 3),
@@ -110,6 +114,13 @@ class Report:
 
 def _plain(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
+
+
+class OtherMask(NamedTuple):
+    """A mask of another source: its origin, and whether the run's source draws all that it holds."""
+
+    origin: str
+    is_repeated: bool
 
 
 @dataclass(slots=True)
@@ -133,13 +144,19 @@ class Outcome:
     joined: int = 0
     left_out: Counter[Reason] = field(default_factory=Counter)
     skipped: Sequence[Skipped] = ()
+    others: Sequence[OtherMask] = ()  # of an item: its masks that were left alone
     has_masks: bool = False  # of an item: there were masks of ours when it was looked at
     failure: PolymaskError | None = None
 
     @property
+    def is_written(self) -> bool:
+        """Whether masks were stored, or polygons deleted."""
+        return bool(self.written or self.deleted)
+
+    @property
     def changed(self) -> bool:
         """Whether anything was done."""
-        return bool(self.written or self.retracted or self.deleted)
+        return self.is_written or self.retracted > 0
 
 
 class Tally:
@@ -165,17 +182,18 @@ class Tally:
         report.skipped.extend(outcome.skipped)
         report.kept.extend(outcome.kept)
         report.deleted += outcome.deleted
+        report.retracted += outcome.retracted
         if outcome.failure is not None:
             reason = str(outcome.failure).removeprefix(f"{outcome.name}: ")  # the name stands beside it
             report.failures.append(Skipped(outcome.name, reason))
             report.exit_code = max(report.exit_code, _exit_code(outcome.failure))
-            report.written += outcome.changed
+            report.written += outcome.is_written
             return
         report.instances += outcome.instances
         report.painted += outcome.painted
         report.covered += outcome.covered
         report.left_out += outcome.left_out
-        report.written += outcome.changed
+        report.written += outcome.is_written
         report.unchanged += not outcome.changed
         report.conflict_pixels += outcome.contested
         report.labeled_pixels += outcome.labeled
@@ -208,8 +226,8 @@ class Tally:
 
 
 _NUMBERS = (
-    "images", "instances", "painted", "covered", "written", "unchanged", "deleted", "conflict_pixels",
-    "labeled_pixels",
+    "images", "instances", "painted", "covered", "written", "unchanged", "retracted", "deleted",
+    "conflict_pixels", "labeled_pixels",
 )  # fmt: skip
 _LISTS = ("unsupported", "skipped", "failures", "kept")
 

@@ -10,7 +10,7 @@ from typing import Any
 from polymask.errors import NotFound, SourceChanged
 from polymask.in_place.protocols import Item, Reading, Stored
 from polymask.model import ImageRecord, Instance, Polygon
-from polymask.provenance.claims import Mask, recomputed, values
+from polymask.provenance.claims import DATASET, Mask, recomputed, values
 
 Row = dict[str, Any]
 
@@ -23,7 +23,7 @@ class Memory:
     """
 
     def __init__(self, frame: tuple[int, int], *, rewrites: bool = False) -> None:
-        self.frame, self.rewrites = frame, rewrites
+        self.frame, self.rewrites, self.origin = frame, rewrites, DATASET
         self.rows: dict[str, list[Row]] = {}
         self.before_change: Callable[[str], None] = lambda _what: None
         self._ids = count(1)
