@@ -23,7 +23,8 @@ COVERED = Reason("covered", "painted over: the masks show void or background onl
 class Report:
     """What a run did; `to_dict` is what `--json` prints.
 
-    `exit_code` is that of the worst failure, where failures differ in kind.
+    `exit_code` is what the command line exits with: that of the worst failure, where failures differ in
+    kind, and 1 where nothing was painted or instances are unsupported.
     `labels` maps each label to its instances and painted pixels; `conflicts` are
     summed over the images; `skipped` was left out on purpose, `unsupported` cannot be painted
     and was left alone, `failures` could not be done; `kept` are polygons that stay in their source
@@ -58,10 +59,19 @@ class Report:
     unchanged: int = 0
     retracted: int = 0
     deleted: int = 0
-    exit_code: int = 0
+    worst: int = 0  # the exit code of the worst failure
     seconds: float = 0.0
     kernel: str = "numpy"
     dry_run: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """What the command line exits with: 0 where all that was asked for is done."""
+        return max(self.worst, int(bool(self.failures or self.nothing_painted or self.unsupported)))
+
+    @exit_code.setter
+    def exit_code(self, code: int) -> None:
+        self.worst = code
 
     @property
     def failed(self) -> int:
@@ -283,4 +293,3 @@ def note_why_polygons_stay(report: Report, source: str) -> None:
 
 def _note_nothing_painted(report: Report, declared: int, left_out: Counter[Reason]) -> None:
     report.nothing_painted = nothing_painted(declared, left_out)
-    report.exit_code = max(report.exit_code, 1)

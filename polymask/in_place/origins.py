@@ -9,7 +9,7 @@ source has; otherwise nothing shows whether its polygons were erased, or were ne
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 
 from polymask.in_place.holdings import Drawing
 from polymask.in_place.protocols import Stored
@@ -50,22 +50,24 @@ def other_masks(
 
 
 def notes_of(others: Counter[OtherMask]) -> Iterator[str]:
-    """What a report says of the masks that a run left alone."""
-    if masks := Counter({other: count for other, count in others.items() if other.origin}):
+    """What a report says of the masks that a run left alone, counted by what is known of them."""
+    masks = Counter({other: count for other, count in others.items() if other.origin})
+    repeated = Counter({other: count for other, count in masks.items() if other.is_repeated})
+    if masks:
         yield f"{masks.total():,} masks made from other sources ({_names(masks)}) were left alone"
-    if repeated := Counter({other: count for other, count in masks.items() if other.is_repeated}):
+    if repeated:
         yield (
             f"{repeated.total():,} of them ({_names(repeated)}) hold the same polygons as the masks of this "
             "run: where it is the same source under another name, delete them in the studio"
         )
-    if unknown := sum(count for other, count in others.items() if not other.origin):
+    if unknown := others.total() - masks.total():
         yield (
             f"{unknown:,} masks of earlier versions were left alone: they do not tell their source, and "
             "their polygons are not in this one; where these were erased, delete the masks in the studio"
         )
 
 
-def _names(others: Counter[OtherMask]) -> str:
+def _names(others: Collection[OtherMask]) -> str:
     return ", ".join(sorted({_name(other.origin) for other in others}))
 
 

@@ -100,6 +100,35 @@ class Memory:
         self.remove(item.id, proof.location)
 
 
+class LocalMemory:
+    """A local file with polygons of a memory's items, as (label, rings) by item."""
+
+    def __init__(
+        self, memory: Memory, origin: str, polygons: Mapping[str, Sequence[tuple[str, Any]]]
+    ) -> None:
+        self.memory, self.origin, self.polygons = memory, origin, polygons
+
+    def items(self) -> Iterator[Item]:
+        return self.memory.items()
+
+    def read(self, item: Item) -> Reading:
+        instances = [
+            Instance(str(number), label, (Polygon(rings[0], rings[1:]),))
+            for number, (label, rings) in enumerate(self.polygons.get(item.id, ()), 1)
+        ]
+        raw = {str(instance.id): {"id": instance.id} for instance in instances}
+        return Reading(ImageRecord(item.id, item.name, self.memory.frame, tuple(instances), "as read"), raw)
+
+    def image(self, item: Item) -> bytes:
+        raise NotFound(f"{item.name}: memory holds no pictures")
+
+    def delete(self, item: Item, instance_ids: Sequence[str], etag: str) -> None:
+        raise AssertionError("local polygons are kept")
+
+    def restore(self, item: Item, backup: Mapping[str, Any], *, instance_id: str | None = None) -> bool:
+        raise AssertionError("local polygons were kept")
+
+
 def rewritten(told: Any) -> Any:
     """What a server may make of JSON: 1 is 1.0, keys are in another order, a row's label in another case."""
     if isinstance(told, dict):
