@@ -179,6 +179,35 @@ def events(journal: Path) -> list[dict[str, str]]:
     return [json.loads(line) for line in (journal / "journal.jsonl").read_text().splitlines()]
 
 
+def test_a_local_files_mask_is_no_place_for_what_is_deleted(world: World, item: str, journal: Path) -> None:
+    """Where the dataset's own mask goes meanwhile, polygons come back that a mask of another source holds."""
+    world.convert(delete_source=False)
+    for row in world.of_type("binary", item):
+        claim = row["metadata"]["user"]["polymask"]
+        row["metadata"]["user"]["polymask"] = claim | {"origin": "dataloop:export", "key": "another"}
+        world.emulator.edit_annotation(row["id"], metadata=row["metadata"])
+
+    def take_away() -> None:
+        for row in world.of_type("binary", item):
+            if row["metadata"]["user"]["polymask"]["origin"] == "dataset":
+                world.emulator.remove_annotation(row["id"])
+
+    with patch.object(Client, "call", _after_deletion(Client.call, take_away)):
+        report = world.convert(journal)
+    assert (report.exit_code, report.deleted) == (ProofError.exit_code, 0)
+    assert len(world.of_type("segment", item)) == len(ALL)
+
+
+def _after_deletion(call: Any, act: Any) -> Any:
+    def watched(client: Client, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        answer = call(client, method, path, body, **options)
+        if isinstance(body, dict) and body.get("delete"):
+            act()
+        return answer
+
+    return watched
+
+
 def test_many_polygons_go_in_batches(world: World, journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each batch is looked at before it goes: what is edited after the first stays, with those behind it."""
     monkeypatch.setattr(deletion, "MOST", 3)

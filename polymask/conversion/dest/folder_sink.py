@@ -167,8 +167,10 @@ class FolderSink:
         missing = []
         same: Callable[[bytes, bytes], bool] = getattr(self.dest.layout, "same", same_picture)
         replaceable = self.overwrite or self._is_own(drawn.name)
-        if labels := [] if replaceable else self._lost_labels(drawn):
-            problem = f"holds a mask of '{labels[0]}', which this run would not write (of a changed source)"
+        if labels := [] if replaceable else self._contradicted(drawn):
+            problem = (
+                f"holds a mask of '{labels[0]}', which is not what this run would write (of a changed source)"
+            )
             raise self.dest.refusal(drawn.mask, problem)
         for path, data in drawn.files:
             stored = self.root.read(path)
@@ -203,6 +205,15 @@ class FolderSink:
         is_file = "#" in drawn.mask or any(path == drawn.mask for path, _ in drawn.files)
         for label in [] if is_file else self._lost_labels(drawn):
             self.root.remove(f"{drawn.mask}/{label}.png")
+
+    def _contradicted(self, drawn: Drawn) -> list[str]:
+        """The labels whose masks a run would take away, or write otherwise where no file is the image's own."""
+        entry = self.standing.entries.get(drawn.name, {})
+        lost = self._lost_labels(drawn)
+        if lost or drawn.files or not entry.get("labels"):
+            return lost
+        labels = drawn.digests_after(entry).get("labels", {})
+        return [label for label, digest in entry["labels"].items() if labels.get(label) != digest]
 
     def _lost_labels(self, drawn: Drawn) -> list[str]:
         """The labels of an image's earlier masks that it has no mask of now."""
