@@ -168,9 +168,7 @@ class FolderSink:
         same: Callable[[bytes, bytes], bool] = getattr(self.dest.layout, "same", same_picture)
         replaceable = self.overwrite or self._is_own(drawn.name)
         if labels := [] if replaceable else self._contradicted(drawn):
-            problem = (
-                f"holds a mask of '{labels[0]}', which is not what this run would write (of a changed source)"
-            )
+            problem = f"holds a mask of '{labels[0]}' that this run would not write (of a changed source)"
             raise self.dest.refusal(drawn.mask, problem)
         for path, data in drawn.files:
             stored = self.root.read(path)
@@ -207,7 +205,7 @@ class FolderSink:
             self.root.remove(f"{drawn.mask}/{label}.png")
 
     def _contradicted(self, drawn: Drawn) -> list[str]:
-        """The labels whose masks a run would take away, or write otherwise where no file is the image's own."""
+        """The labels whose masks a run would take away, or change where no file is the image's own."""
         entry = self.standing.entries.get(drawn.name, {})
         lost = self._lost_labels(drawn)
         if lost or drawn.files or not entry.get("labels"):
