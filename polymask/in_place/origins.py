@@ -16,10 +16,10 @@ from polymask.in_place.protocols import Stored
 from polymask.provenance.claims import DATASET
 from polymask.results import OtherMask
 
-Drawn = Mapping[str, Sequence[Drawing]]
+Drawings = Mapping[str, Sequence[Drawing]]
 
 
-def is_own(proof: Stored, origin: str, *, present: Set[str], drawn: Drawn) -> bool:
+def is_own(proof: Stored, origin: str, *, present: Set[str], drawn: Drawings) -> bool:
     """Whether a mask is made from the source of a run, given the ids that the item has there."""
     if proof.origin:
         return proof.is_made_from(origin)
@@ -28,17 +28,17 @@ def is_own(proof: Stored, origin: str, *, present: Set[str], drawn: Drawn) -> bo
     return bool(proof.sources.items() & _digests(drawn).items())
 
 
-def own_masks(stored: Sequence[Stored], origin: str, *, present: Set[str], drawn: Drawn) -> list[Stored]:
+def own_masks(stored: Sequence[Stored], origin: str, *, present: Set[str], drawn: Drawings) -> list[Stored]:
     """The masks of an item that are made from the source of a run."""
     return [proof for proof in stored if is_own(proof, origin, present=present, drawn=drawn)]
 
 
-def _digests(drawn: Drawn) -> dict[str, str]:
+def _digests(drawn: Drawings) -> dict[str, str]:
     return {drawing.id: drawing.sha256 for drawings in drawn.values() for drawing in drawings}
 
 
 def other_masks(
-    stored: Sequence[Stored], origin: str, *, present: Set[str], drawn: Drawn, only: Set[str]
+    stored: Sequence[Stored], origin: str, *, present: Set[str], drawn: Drawings, only: Set[str]
 ) -> list[OtherMask]:
     """The masks of an item, of some labels or of all, that a run leaves alone."""
     digests = _digests(drawn).items()
