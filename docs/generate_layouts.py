@@ -25,7 +25,8 @@ Hugging Face's models read it; of layouts whose masks hold no values, by the lab
 **Several runs.** Runs into one folder add to it: train then val, one `--shard` after another, `--where`
 twice. Lists, `data.yaml` and `panoptic.json` hold the images of all of them, and the folder is the one
 that a single run would have made. What would make a table false for the masks that are there is refused
-before anything is written. `coco` holds all images in one file and takes one run.
+before anything is written, and a second annotation file takes no mask of the first away unless `--overwrite`
+is given. `coco` holds all images in one file and takes one run.
 
 **Splits.** `--split NAME` says which split the images belong to. `--split-ratio 0.8,0.1,0.1 --seed N`
 draws train, val and test: a digest of the seed and an image's name is a fraction from 0 to 1, and where it

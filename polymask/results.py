@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from polymask.errors import InputError, PolymaskError
 from polymask.ledger import FAILED, NOT_CHOSEN, OTHER_IMAGES, Ledger, Reason, by_count, nothing_painted
@@ -23,11 +23,14 @@ COVERED = Reason("covered", "painted over: the masks show void or background onl
 class Report:
     """What a run did; `to_dict` is what `--json` prints.
 
-    `exit_code` is that of the worst failure, where failures differ in kind.
+    `exit_code` is what the command line exits with: that of the worst failure, where failures differ in
+    kind, and 1 where nothing was painted or instances are unsupported.
     `labels` maps each label to its instances and painted pixels; `conflicts` are
     summed over the images; `skipped` was left out on purpose, `unsupported` cannot be painted
     and was left alone, `failures` could not be done; `kept` are polygons that stay in their source
     though polygons were to be deleted, for no mask holds them.
+    Of the images, those are `written` of which masks were stored or polygons deleted; `retracted` counts
+    masks of ours that were taken away, for newer ones hold more, or what they held is gone.
     Of the annotations that the source declares, those `painted` show in the masks, those `joined` are
     painted as parts of another's instance, and those `left_out` are counted by reason; `declared` is the
     sum of the three, or None where nobody counted. Those `covered` are the painted ones of masks that show
@@ -54,11 +57,21 @@ class Report:
     notes: list[str] = field(default_factory=list)
     written: int = 0
     unchanged: int = 0
+    retracted: int = 0
     deleted: int = 0
-    exit_code: int = 0
+    worst: int = 0  # the exit code of the worst failure
     seconds: float = 0.0
     kernel: str = "numpy"
     dry_run: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """What the command line exits with: 0 where all that was asked for is done."""
+        return max(self.worst, int(bool(self.failures or self.nothing_painted or self.unsupported)))
+
+    @exit_code.setter
+    def exit_code(self, code: int) -> None:
+        self.worst = code
 
     @property
     def failed(self) -> int:
@@ -101,6 +114,7 @@ class Report:
             "notes": self.notes,
             "written": self.written,
             "unchanged": self.unchanged,
+            "retracted": self.retracted,
             "deleted": self.deleted,
             "dry_run": self.dry_run,
             "seconds": round(self.seconds, 3),
@@ -114,6 +128,13 @@ def _reason(skipped: Skipped) -> dict[str, str]:
 
 def _plain(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
+
+
+class OtherMask(NamedTuple):
+    """A mask of another source: its origin, and whether the run's source draws all that it holds."""
+
+    origin: str
+    is_repeated: bool
 
 
 @dataclass(slots=True)
@@ -137,13 +158,19 @@ class Outcome:
     joined: int = 0
     left_out: Counter[Reason] = field(default_factory=Counter)
     skipped: Sequence[Skipped] = ()
+    others: Sequence[OtherMask] = ()  # of an item: its masks that were left alone
     has_masks: bool = False  # of an item: there were masks of ours when it was looked at
     failure: PolymaskError | None = None
 
     @property
+    def is_written(self) -> bool:
+        """Whether masks were stored, or polygons deleted."""
+        return bool(self.written or self.deleted)
+
+    @property
     def changed(self) -> bool:
         """Whether anything was done."""
-        return bool(self.written or self.retracted or self.deleted)
+        return self.is_written or self.retracted > 0
 
 
 class Tally:
@@ -169,17 +196,18 @@ class Tally:
         report.skipped.extend(outcome.skipped)
         report.kept.extend(outcome.kept)
         report.deleted += outcome.deleted
+        report.retracted += outcome.retracted
         if outcome.failure is not None:
             reason = str(outcome.failure).removeprefix(f"{outcome.name}: ")  # the name stands beside it
             report.failures.append(Skipped(outcome.name, reason))
             report.exit_code = max(report.exit_code, _exit_code(outcome.failure))
-            report.written += outcome.changed
+            report.written += outcome.is_written
             return
         report.instances += outcome.instances
         report.painted += outcome.painted
         report.covered += outcome.covered
         report.left_out += outcome.left_out
-        report.written += outcome.changed
+        report.written += outcome.is_written
         report.unchanged += not outcome.changed
         report.conflict_pixels += outcome.contested
         report.labeled_pixels += outcome.labeled
@@ -212,8 +240,8 @@ class Tally:
 
 
 _NUMBERS = (
-    "images", "instances", "painted", "covered", "written", "unchanged", "deleted", "conflict_pixels",
-    "labeled_pixels",
+    "images", "instances", "painted", "covered", "written", "unchanged", "retracted", "deleted",
+    "conflict_pixels", "labeled_pixels",
 )  # fmt: skip
 _LISTS = ("unsupported", "skipped", "failures", "kept")
 
@@ -269,4 +297,3 @@ def note_why_polygons_stay(report: Report, source: str) -> None:
 
 def _note_nothing_painted(report: Report, declared: int, left_out: Counter[Reason]) -> None:
     report.nothing_painted = nothing_painted(declared, left_out)
-    report.exit_code = max(report.exit_code, 1)

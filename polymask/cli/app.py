@@ -115,13 +115,13 @@ def _exit_as_failed(report: Report) -> None:
     if report.failed:
         first = report.failures[0]
         message = f"{report.failed} of {report.images} images failed: {first.name}: {first.reason}"
-        fail(message, report.exit_code or 1)
+        fail(message, report.exit_code)
     if report.nothing_painted:
-        fail(report.nothing_painted, 1)
+        fail(report.nothing_painted, report.exit_code)
     if report.unsupported:
         first = report.unsupported[0]
-        count = len(report.unsupported)
-        fail(f"{count} instances are not supported and were left alone: {first.name}: {first.reason}", 1)
+        message = f"{len(report.unsupported)} instances are not supported and were left alone"
+        fail(f"{message}: {first.name}: {first.reason}", report.exit_code)
 
 
 @cli.command("check", cls=GroupedCommand)

@@ -53,6 +53,9 @@ def summary(report: Report, dest: object) -> str:
         lines.append(f"Dry run: nothing was written; {report.deleted:,} polygons would be deleted.")
     elif report.deleted:
         lines.append(f"{report.deleted:,} polygons were deleted; how to undo it is noted below.")
+    if report.retracted:
+        done = "would be retracted" if report.dry_run else "were retracted"
+        lines.append(f"{report.retracted:,} masks {done}: newer ones hold more, or what they held is gone.")
     if report.images and report.unchanged == report.images and not report.deleted:
         lines.append(_unchanged(report))
     return "\n".join([*lines, *_painted_labels(report), *_conflicts(report), *_omissions(report)])

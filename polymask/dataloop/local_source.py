@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from polymask.dataloop.source import DataloopItem, DataloopSource
@@ -13,6 +14,16 @@ from polymask.ledger import FAILED, OTHER_IMAGES
 from polymask.provenance.digest import record_sha256
 from polymask.results import Report
 from polymask.storage.image_names import joined
+
+
+def origin_of(annotations: Annotations) -> str:
+    """What masks say of where local polygons come from: format and name, the same on any machine.
+
+    Not the folder above: another run, or another machine, may have unpacked the same file elsewhere.
+    """
+    path = annotations.path
+    name = path.name or (path.resolve().name if isinstance(path, Path) else "")
+    return f"{annotations.format}:{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +40,7 @@ class MatchedSource:
         self.annotations, self.dataset = annotations, dataset
         self.prefix = f"{folder.strip('/')}/" if folder.strip("/") else ""
         self.unmatched: list[str] = []
+        self.origin = origin_of(annotations)
 
     def items(self) -> Iterator[Item]:
         """The items that have a record; names without an item are kept in `unmatched`."""

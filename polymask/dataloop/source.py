@@ -22,6 +22,7 @@ from polymask.in_place.protocols import Item, Reading
 from polymask.ledger import Reason
 from polymask.limits import Limits
 from polymask.model import Frame, ImageRecord, Instance, Skipped
+from polymask.provenance.claims import DATASET
 from polymask.validation import Json, whole
 
 MOST_FOLDERS = 10  # told where one is not there
@@ -58,6 +59,8 @@ class DataloopItem(Item):
 
 class DataloopSource:
     """The items of a dataset that a query selects, below a folder if the URL names any."""
+
+    origin = DATASET
 
     def __init__(
         self,

@@ -69,4 +69,3 @@ class Conservation:
         report.left_out = ledger.omitted
         if ledger.declared and not (ledger.instances or self._has_masks or report.failures):
             report.nothing_painted = nothing_painted(ledger.declared, ledger.omitted)
-            report.exit_code = max(report.exit_code, 1)

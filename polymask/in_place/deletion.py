@@ -14,6 +14,7 @@ from typing import Any
 from polymask.errors import BackendError, PolymaskError, ProofError, SourceChanged
 from polymask.in_place.holdings import Drawing, Holding
 from polymask.in_place.journal import Journal
+from polymask.in_place.origins import own_masks
 from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
 from polymask.results import Outcome
 
@@ -109,7 +110,10 @@ class Deletion:
         )
 
     def _in_no_mask(self, item: Item, reading: Reading, deleted: Sequence[Drawing]) -> list[Drawing]:
-        sound = [proof for proof in self.sink.proofs(item) if proof.sound]
+        # A mask of another source follows that source: it is no place for what is deleted from this one.
+        origin, going = self.source.origin, {drawn.instance.label: [drawn] for drawn in deleted}
+        stored = own_masks(self.sink.proofs(item), origin, present=reading.present, drawn=going)
+        sound = [proof for proof in stored if proof.sound]
         fitting = [proof for proof in sound if proof.frame == reading.record.frame]
         holdings = [Holding(proof, reading.present) for proof in fitting]
         return [drawing for drawing in deleted if not any(holding.holds(drawing) for holding in holdings)]
@@ -143,14 +147,15 @@ def finish(source: Source, sink: Sink, journal: Journal) -> list[str]:
     return notes
 
 
-def _held(proofs: Sequence[Stored]) -> set[str]:
-    """The ids of all that sound masks hold."""
-    return {key for proof in proofs if proof.sound for key in proof.sources}
+def _held(proofs: Sequence[Stored], origin: str) -> set[str]:
+    """The ids of all that sound masks of a source hold, or of claims that do not tell theirs."""
+    own = [proof for proof in proofs if not proof.origin or proof.is_made_from(origin)]
+    return {key for proof in own if proof.sound for key in proof.sources}
 
 
 def _finish(source: Source, sink: Sink, journal: Journal, item: Item, lines: Sequence[dict[str, Any]]) -> int:
     # Twice: one answer may be outdated, and still show a mask that went.
-    held = _held(sink.proofs(item)) & _held(sink.proofs(item))
+    held = _held(sink.proofs(item), source.origin) & _held(sink.proofs(item), source.origin)
     put_back = 0
     for line in lines:
         key, instance = line.get("id"), line["instance"]

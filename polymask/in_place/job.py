@@ -8,6 +8,7 @@ wanted is stored, and only if the source is still what was read: somebody else's
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -16,6 +17,7 @@ from polymask.formats.reading.choice import Choice
 from polymask.in_place.conservation import Conservation, account, account_failed, declare
 from polymask.in_place.deletion import Allowance, Deletion, readings
 from polymask.in_place.journal import Journal
+from polymask.in_place.origins import notes_of, other_masks
 from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
 from polymask.in_place.reconcile import Decision, Drawing, decide_all
 from polymask.labels.label_map import LabelMap
@@ -27,7 +29,7 @@ from polymask.parallel.pool import in_threads
 from polymask.parallel.shards import Shard
 from polymask.provenance.claims import Mask
 from polymask.raster import KERNEL
-from polymask.results import Outcome, Report, Tally
+from polymask.results import OtherMask, Outcome, Report, Tally
 
 ROUNDS = 3  # of writing what is wanted; more means that somebody else works against this run
 
@@ -92,15 +94,17 @@ class ProvenJob:
     def run(self, items: Sequence[Item], *, advance: Callable[[int], None] | None = None) -> Report:
         """Convert the items, `workers` of them at a time, and sum up in their order."""
         began = time.perf_counter()
-        tally, conservation = Tally(), Conservation()
+        tally, conservation, others = Tally(), Conservation(), Counter[OtherMask]()
         for outcome in self._outcomes(items):
             tally.add(outcome)
             conservation.add(outcome)
+            others.update(outcome.others)
             if advance:
                 advance(1)
         report = tally.finished()
         report.seconds, report.kernel = time.perf_counter() - began, KERNEL
         report.dry_run = self.options.dry_run
+        report.notes += notes_of(others)
         conservation.close(report)
         return report
 
@@ -126,6 +130,7 @@ class ProvenJob:
         work = self._begun(item, outcome)
         stored = self.sink.proofs(item)
         outcome.has_masks = any(proof.mask is None or proof.mask.any() for proof in stored)
+        outcome.others = self._others(work, stored)
         decisions = self._decide(work, stored)
         if self.options.dry_run:
             self._rehearse(work, decisions, stored)
@@ -149,6 +154,7 @@ class ProvenJob:
 
     def _rehearse(self, work: ItemWork, decisions: dict[str, Decision], stored: Sequence[Stored]) -> None:
         work.outcome.written = _labels_to_write(decisions)
+        work.outcome.retracted = sum(len(decision.retract) for decision in decisions.values())
         if self.watch:
             self.watch(work.item, work.reading, decisions, stored)
         work.outcome.deleted = self._would_delete(work, decisions)
@@ -218,8 +224,13 @@ class ProvenJob:
             frame=work.reading.record.frame,
             pixel_rule=self.options.pixel_rule,
             present=work.reading.present,
+            origin=self.source.origin,
             deletes=self._may_delete(work),
         )
+
+    def _others(self, work: ItemWork, stored: Sequence[Stored]) -> list[OtherMask]:
+        present, only = work.reading.present, self.options.only
+        return other_masks(stored, self.source.origin, present=present, drawn=work.drawings, only=only)
 
     def _proven(self, work: ItemWork, masks: Sequence[Mask]) -> dict[str, Decision]:
         """Read back until every mask is there, and decide anew from what is."""

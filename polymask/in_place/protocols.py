@@ -82,6 +82,17 @@ class Stored(Proof):
         return self.made_for if self.made_for in alike else next(keyed, self.made_for)
 
     @property
+    def origin(self) -> str:
+        """Where its sources come from; empty in claims of earlier builds, which do not tell."""
+        return str(self.claim.get("origin") or "")
+
+    def is_made_from(self, origin: str) -> bool:
+        """Whether its sources come from there, also where a server changed its case: the key tells."""
+        if self.origin == origin or not same_label(self.origin, origin):
+            return self.origin == origin
+        return key_of({**self.claim, "origin": origin}) == self.key
+
+    @property
     def frame(self) -> Frame | None:
         """The (height, width) it was made for."""
         height, width = self.claim.get("frame") or (0, 0)
@@ -118,6 +129,10 @@ class Stored(Proof):
 
 class Source(Protocol):
     """Where polygons come from."""
+
+    @property
+    def origin(self) -> str:
+        """What masks say of where their polygons come from: the same on any machine."""
 
     def items(self) -> Iterator[Item]:
         """All items, complete and stable, or raises."""

@@ -17,6 +17,8 @@ that a stored mask proves. The rules:
 - A run that deletes needs a mask that says so. One that does not is written anew before anything goes.
 - A mask of a label that has no polygons, and that keeps all it holds, is finished: it is never
   rewritten. Only a double, with the same sources and pixels, is retracted: the later one.
+- A mask of another source (`origin`) is no part of a decision: nothing here shows what became of its
+  polygons.
 - A mask that somebody drew into or relabeled is reported, and its label left alone. It is theirs where no
   polygon of its label is there and none was deleted for it.
 """
@@ -35,9 +37,10 @@ from polymask.in_place.holdings import (
     supersedes,
     without_doubles,
 )
+from polymask.in_place.origins import own_masks
 from polymask.in_place.protocols import Stored
 from polymask.model import Frame
-from polymask.provenance.claims import Mask, bounded, details_sha256, new_mask
+from polymask.provenance.claims import DATASET, Mask, bounded, details_sha256, new_mask
 from polymask.raster.packed import set_pixels
 from polymask.validation import Json
 
@@ -69,6 +72,7 @@ class Request:
     frame: Frame
     pixel_rule: str
     deletes: bool
+    origin: str
 
 
 def decide(
@@ -80,11 +84,13 @@ def decide(
     pixel_rule: str,
     present: frozenset[str] | None = None,
     deletes: bool = False,
+    origin: str = DATASET,
 ) -> Decision:
     """The decision for a label's instances that paint a pixel, given the masks of ours stored for it.
 
     `present` are the ids of all that the item has, under any label (the label's own, unless
-    given); `deletes` tells whether polygons are to go once their masks are proven.
+    given); `deletes` tells whether polygons are to go once their masks are proven, and `origin` where
+    they come from. Masks of other sources are left out of it; see `origins.own_masks`.
     """
     present_ids = frozenset(drawing.id for drawing in drawn) if present is None else present
     holdings = [Holding(proof, present_ids) for proof in sorted(stored, key=lambda proof: proof.location)]
@@ -98,20 +104,26 @@ def decide(
     usable = [holding for holding in sound if not drawn or holding.proof.frame == frame]
     if broken := [holding for holding in holdings if holding not in usable and holding.absorbed]:
         return Decision(problem=_not_what_was_stored(label, broken))
-    request = Request(label=label, frame=frame, pixel_rule=pixel_rule, deletes=deletes)
+    request = Request(label=label, frame=frame, pixel_rule=pixel_rule, deletes=deletes, origin=origin)
     unique = without_doubles(usable)
     return _with_polygons(request, drawn, holdings, unique) if drawn else _without(request, holdings, unique)
 
 
 def decide_all(
-    drawn: Mapping[str, Sequence[Drawing]], stored: Sequence[Stored], *, only: frozenset[str], **request: Any
+    drawn: Mapping[str, Sequence[Drawing]],
+    stored: Sequence[Stored],
+    *,
+    only: frozenset[str],
+    present: frozenset[str],
+    origin: str,
+    **request: Any,
 ) -> dict[str, Decision]:
-    """The decisions for an item's labels, or some of them; `wanted` as for `decide`."""
+    """The decisions for an item's labels, or some of them; the others as for `decide`."""
     masks: dict[str, list[Stored]] = {label: [] for label in drawn}
-    for proof in stored:
+    for proof in own_masks(stored, origin, present=present, drawn=drawn):
         masks.setdefault(proof.made_for_one_of([*drawn, *only]), []).append(proof)
     return {
-        label: decide(label, drawn.get(label, []), proofs, **request)
+        label: decide(label, drawn.get(label, []), proofs, present=present, origin=origin, **request)
         for label, proofs in masks.items()
         if not only or label in only
     }
@@ -187,6 +199,7 @@ def _joined(request: Request, drawn: Sequence[Drawing], holdings: list[Holding])
         [sources[key] for key in sorted(sources)],
         pixel_rule=request.pixel_rule,
         deletes=request.deletes,
+        origin=request.origin,
         # Without deletion, what is gone tomorrow was erased: nobody will ask for its pixels.
         pixels=drawings | pixels if request.deletes else pixels,
     )

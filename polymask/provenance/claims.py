@@ -1,10 +1,11 @@
 """What a stored mask says of itself, so that any run, on any machine, knows what it holds.
 
-A claim tells version, pixel rule, frame and label, the digest of the mask's pixels, and whether
-polygons may be deleted on its account (`deletes`). For every source it tells its id, the digest of its
-geometry (`sha256`), one of what else the mask says of it (`details_sha256`), those details
-themselves, and whether it was deleted before the mask was written (`deleted`). `pixels` are those
-of each source, where a later run could not tell them apart.
+A claim tells version, pixel rule, frame and label, the digest of the mask's pixels, whether polygons
+may be deleted on its account (`deletes`), and where its sources come from (`origin`): `dataset` for the
+dataset's own polygons, else format and name of a file or folder. For every source it tells its id, the
+digest of its geometry (`sha256`), one of what else the mask says of it (`details_sha256`), those
+details themselves, and whether it was deleted before the mask was written (`deleted`). `pixels` are
+those of each source, where a later run could not tell them apart.
 
 Servers write 1 as 1.0, and keys in an order of their own: claims are compared by what they mean.
 """
@@ -21,6 +22,7 @@ from polymask.provenance.digest import DIGESTS, WRITTEN, kind_of
 from polymask.raster.packed import Flat, pack
 from polymask.validation import Json
 
+DATASET = "dataset"  # the origin of masks that are made of their own dataset's polygons
 LONGEST = 1024  # characters of a description, or of a user's metadata, that a claim repeats
 _FREE = ("description", "user")  # of any length
 _REPEATED = ("creator",)  # nobody can edit it, and who puts a polygon back becomes its creator
@@ -49,11 +51,13 @@ def new_mask(
     *,
     pixel_rule: str,
     deletes: bool = False,
+    origin: str = "",
     pixels: Mapping[tuple[str, ...], Flat] | None = None,
 ) -> Mask:
     """A mask, what it says of itself, and the key that follows from it.
 
-    `pixels` are those of sources by their ids, of which a later run may need a part.
+    `origin` says where the sources come from, and is left out where nobody knows; `pixels` are those of
+    sources by their ids, of which a later run may need a part.
     """
     claim: Json = {
         "version": __version__,
@@ -64,6 +68,8 @@ def new_mask(
         "deletes": deletes,
         "sources": list(sources),
     }
+    if origin:
+        claim["origin"] = origin
     if pixels and len(sources) > 1:  # of a single source, they are the mask's
         claim["pixels"] = [{"of": list(ids), "runs": pack(flat)} for ids, flat in sorted(pixels.items())]
     key = key_of(claim)
@@ -82,7 +88,7 @@ def key_of(claim: Mapping[str, Any]) -> str:
     identity = [claim["label"], claim["pixel_rule"], claim["frame"], digest_of(claim)]
     names = ("id", "sha256", "details_sha256", "deleted")
     identity.append([[source[name] for name in names if name in source] for source in claim["sources"]])
-    identity += [claim[name] for name in ("deletes",) if name in claim]
+    identity += [claim[name] for name in ("deletes", "origin") if name in claim]
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
 
 

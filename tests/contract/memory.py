@@ -10,7 +10,7 @@ from typing import Any
 from polymask.errors import NotFound, SourceChanged
 from polymask.in_place.protocols import Item, Reading, Stored
 from polymask.model import ImageRecord, Instance, Polygon
-from polymask.provenance.claims import Mask, recomputed, values
+from polymask.provenance.claims import DATASET, Mask, recomputed, values
 
 Row = dict[str, Any]
 
@@ -23,7 +23,7 @@ class Memory:
     """
 
     def __init__(self, frame: tuple[int, int], *, rewrites: bool = False) -> None:
-        self.frame, self.rewrites = frame, rewrites
+        self.frame, self.rewrites, self.origin = frame, rewrites, DATASET
         self.rows: dict[str, list[Row]] = {}
         self.before_change: Callable[[str], None] = lambda _what: None
         self._ids = count(1)
@@ -98,6 +98,35 @@ class Memory:
     def retract(self, item: Item, proof: Stored) -> None:
         self.before_change("retract")
         self.remove(item.id, proof.location)
+
+
+class LocalMemory:
+    """A local file with polygons of a memory's items, as (label, rings) by item."""
+
+    def __init__(
+        self, memory: Memory, origin: str, polygons: Mapping[str, Sequence[tuple[str, Any]]]
+    ) -> None:
+        self.memory, self.origin, self.polygons = memory, origin, polygons
+
+    def items(self) -> Iterator[Item]:
+        return self.memory.items()
+
+    def read(self, item: Item) -> Reading:
+        instances = [
+            Instance(str(number), label, (Polygon(rings[0], rings[1:]),))
+            for number, (label, rings) in enumerate(self.polygons.get(item.id, ()), 1)
+        ]
+        raw = {str(instance.id): {"id": instance.id} for instance in instances}
+        return Reading(ImageRecord(item.id, item.name, self.memory.frame, tuple(instances), "as read"), raw)
+
+    def image(self, item: Item) -> bytes:
+        raise NotFound(f"{item.name}: memory holds no pictures")
+
+    def delete(self, item: Item, instance_ids: Sequence[str], etag: str) -> None:
+        raise AssertionError("local polygons are kept")
+
+    def restore(self, item: Item, backup: Mapping[str, Any], *, instance_id: str | None = None) -> bool:
+        raise AssertionError("local polygons were kept")
 
 
 def rewritten(told: Any) -> Any:

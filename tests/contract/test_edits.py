@@ -16,9 +16,10 @@ from polymask import rasterize
 from polymask.in_place.job import ProvenJob, ProvenOptions
 from polymask.in_place.journal import Journal
 from polymask.model import BoolMask, Polygon
+from polymask.provenance.claims import DATASET
 from polymask.provenance.digest import geometry_sha256
 from polymask.results import Report
-from tests.contract.memory import Memory, Row
+from tests.contract.memory import LocalMemory, Memory, Row
 from tests.dataloop.world import backed_up
 
 FRAME = (6, 8)
@@ -31,6 +32,7 @@ DETAILS = [
     {"attributes": {"wet": False}, "objectId": "1"},
     {"status": "approved", "user": {"batch": 7}},
 ]
+FILES = ("coco:a.json", "coco:b.json")  # local sources of masks, beside the item's own polygons
 boxes, labels, details = st.sampled_from(BOXES), st.sampled_from(LABELS), st.sampled_from(DETAILS)
 which = st.integers(0, 9)
 
@@ -68,6 +70,7 @@ class Edits(RuleBasedStateMachine):
         self.erased: set[str] = set()  # while no mask said that it was made to delete
         self.deleted: dict[str, BoolMask] = {}  # by runs
         self.touched: dict[str, Row] = {}  # masks that somebody changed, as they were
+        self.uploaded: dict[str, list[tuple[str, Any]]] = {}  # by local file, as it was converted
 
     def teardown(self) -> None:
         self._folder.cleanup()
@@ -82,7 +85,11 @@ class Edits(RuleBasedStateMachine):
         return [row for row in self.rows if "rings" in row]
 
     def masks(self) -> list[Row]:
-        return [row for row in self.rows if "claim" in row]
+        """Those of the item's own polygons."""
+        return self.masks_of(DATASET)
+
+    def masks_of(self, origin: str) -> list[Row]:
+        return [row for row in self.rows if "claim" in row and row["claim"]["origin"] == origin]
 
     @staticmethod
     def name(row: Row) -> str:
@@ -251,6 +258,18 @@ class Edits(RuleBasedStateMachine):
         )
         self._watched(lambda: self._run(delete_source=deletes), nth, lambda: self._edit(at, **change))
 
+    @rule(file=st.sampled_from(FILES), shapes=st.lists(st.tuples(labels, boxes), max_size=3))
+    def upload(self, file: str, shapes: list[tuple[str, Any]]) -> None:
+        """The masks of a local file, which may have been edited since, go to the item."""
+        others = [row for row in deepcopy(self.rows) if row.get("claim", {}).get("origin") != file]
+        polygons = [(label, rings(box)) for label, box in shapes]
+        source = LocalMemory(self.memory, file, {ITEM: polygons})
+        job = ProvenJob(source, self.memory, None, ProvenOptions(), sleep=lambda _: None)
+        assert job.run(list(source.items())).failures == []
+        self.uploaded[file] = polygons
+        rest = [row for row in self.rows if row.get("claim", {}).get("origin") != file]
+        assert same_rows(others, rest)
+
     @precondition(lambda self: self.deleted)
     @rule()
     def restore(self) -> None:
@@ -274,6 +293,17 @@ class Edits(RuleBasedStateMachine):
             masks = [self.touched.get(mask["id"], mask) for mask in self.masks()]
             listing = [m for m in masks if key in {source["id"] for source in m["claim"]["sources"]}]
             assert any(mask["mask"].shape == FRAME and mask["mask"][pixels].all() for mask in listing)
+
+    @invariant()
+    def every_local_file_has_its_masks(self) -> None:
+        """One a label, whatever became of the item's own polygons and of the other file."""
+        for file, polygons in self.uploaded.items():
+            masks = {self.label(mask): mask["mask"] for mask in self.masks_of(file)}
+            assert len(masks) == len(self.masks_of(file))
+            assert masks.keys() == {label for label, _ in polygons}
+            for label, mask in masks.items():
+                shapes = [painted({"rings": shape}) for name, shape in polygons if name == label]
+                assert np.array_equal(mask, np.logical_or.reduce(shapes))
 
     @invariant()
     def what_is_not_ours_is_untouched(self) -> None:

@@ -71,6 +71,28 @@ def test_retracting_takes_one_of_ours_and_nothing_else(seamed: Any) -> None:
     assert (seamed.polygons("a.png"), seamed.others("a.png")) == (ALL, 1)
 
 
+@pytest.mark.parametrize("delete_source", [False, True])
+def test_a_mask_of_another_source_is_left_alone(seamed: Any, delete_source: bool) -> None:
+    """By plain and by deleting runs, with polygons of its label and without; a note tells."""
+    seamed.add("a.png", [DOG])
+    item = only_item(seamed)
+    pixels = np.ones(FRAME, bool)
+    sources = [{"id": "1", "sha256": "0" * 64}]
+    masks = [
+        new_mask(label, pixels, sources, pixel_rule="center", origin="coco:a.json")
+        for label in ("cat", "dog")
+    ]
+    seamed.sink.write(item, masks)
+    before = {proof.location for proof in seamed.sink.proofs(item)}
+    for _ in range(2):
+        report = seamed.convert(delete_source=delete_source)
+        assert (report.failures, report.retracted) == ([], 0)
+        assert len(seamed.sink.proofs(item)) == 3
+        assert before <= {proof.location for proof in seamed.sink.proofs(item)}
+    told = "2 masks made from other sources (a.json) were left alone"
+    assert told in report.notes or delete_source  # an item whose polygons are deleted may not be looked at
+
+
 def test_only_the_named_are_deleted(seamed: Any) -> None:
     """By id, the second of three; not what looks like it."""
     seamed.add("a.png", [DOG, DOG, CAT])

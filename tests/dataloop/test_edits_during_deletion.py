@@ -169,14 +169,33 @@ def take_at_the_deletion(world: World, label: str) -> None:
     def look(_method: str, _path: str) -> None:
         ids = {row["id"] for row in world.emulator.annotations()}
         if not taken and not set(world.originals) <= ids:
-            taken.extend(row["id"] for row in world.of_type("binary") if row["label"] == label)
+            masks = [row for row in world.of_type("binary") if row["label"] == label]
+            taken.extend(row["id"] for row in masks if origin(row) == "dataset")
             world.emulator.remove_annotation(taken[0])
 
     world.before_calls(look)
 
 
+def origin(mask: Any) -> str:
+    return str(mask["metadata"]["user"]["polymask"]["origin"])
+
+
 def events(journal: Path) -> list[dict[str, str]]:
     return [json.loads(line) for line in (journal / "journal.jsonl").read_text().splitlines()]
+
+
+def test_a_local_files_mask_is_no_place_for_what_is_deleted(world: World, item: str, journal: Path) -> None:
+    """Where the dataset's own mask goes meanwhile, polygons come back that a mask of another source holds."""
+    world.convert(delete_source=False)
+    for row in world.of_type("binary", item):
+        claim = row["metadata"]["user"]["polymask"]
+        row["metadata"]["user"]["polymask"] = claim | {"origin": "dataloop:export", "key": "another"}
+        world.emulator.edit_annotation(row["id"], metadata=row["metadata"])
+
+    take_at_the_deletion(world, "cat")
+    report = world.convert(journal)
+    assert (report.exit_code, report.deleted) == (ProofError.exit_code, 1)
+    assert [row["label"] for row in world.of_type("segment", item)] == ["cat", "cat"]
 
 
 def test_many_polygons_go_in_batches(world: World, journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:

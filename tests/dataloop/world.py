@@ -153,6 +153,13 @@ def polygon_of(row: Json) -> Polygon:
     return Polygon(first, holes)
 
 
+def masks_of_rows(rows: Sequence[Json]) -> dict[str, BoolMask]:
+    """One item's masks by label; fails where a label has two."""
+    masks = {str(row["label"]): decode_rgba(png_of(row)) for row in rows}
+    assert len(masks) == len(rows), f"a label of {sorted(masks)} has several masks"
+    return masks
+
+
 def expected(rows: Sequence[Json], frame: Frame = (HEIGHT, WIDTH)) -> dict[str, BoolMask]:
     """One mask a label, drawn by the converter itself."""
     by_label: dict[str, list[Polygon]] = {}

@@ -171,6 +171,9 @@ class FolderSink:
         missing = []
         same: Callable[[bytes, bytes], bool] = getattr(self.dest.layout, "same", same_picture)
         replaceable = self.overwrite or self._is_own(drawn.name)
+        if labels := [] if replaceable else self._contradicted(drawn):
+            problem = f"holds a mask of '{labels[0]}' that this run would not write (of a changed source)"
+            raise self.dest.refusal(drawn.mask, problem)
         for path, data in drawn.files:
             stored = self.root.read(path)
             if stored is not None and same(stored, data):
@@ -185,7 +188,8 @@ class FolderSink:
             self.root.write(path, data)
         for path in outdated:
             self.root.remove(path)
-        self._remove_stale(drawn)
+        if replaceable:
+            self._remove_stale(drawn)
         return bool(missing)
 
     def _is_own(self, name: str) -> bool:
@@ -198,12 +202,25 @@ class FolderSink:
     def _remove_stale(self, drawn: Drawn) -> None:
         """Remove a mask that an earlier run put elsewhere, and those of labels that the image lost."""
         entry = self.standing.entries.get(drawn.name, {})
-        labels = entry.get("labels", {})
-        if self.overwrite and not labels and entry.get("mask", drawn.mask) != drawn.mask:
+        if not entry.get("labels") and entry.get("mask", drawn.mask) != drawn.mask:
             self.root.remove(entry["mask"])
-        for label in labels if self.overwrite and "#" not in drawn.mask else ():
-            if label not in (drawn.labels or {}):
-                self.root.remove(f"{drawn.mask}/{label}.png")
+        is_file = "#" in drawn.mask or any(path == drawn.mask for path, _ in drawn.files)
+        for label in [] if is_file else self._lost_labels(drawn):
+            self.root.remove(f"{drawn.mask}/{label}.png")
+
+    def _contradicted(self, drawn: Drawn) -> list[str]:
+        """The labels whose masks a run would take away, or change where no file is the image's own."""
+        entry = self.standing.entries.get(drawn.name, {})
+        lost = self._lost_labels(drawn)
+        if lost or drawn.files or not entry.get("labels"):
+            return lost
+        labels = drawn.digests_after(entry).get("labels", {})
+        return [label for label, digest in entry["labels"].items() if labels.get(label) != digest]
+
+    def _lost_labels(self, drawn: Drawn) -> list[str]:
+        """The labels of an image's earlier masks that it has no mask of now."""
+        labels = self.standing.entries.get(drawn.name, {}).get("labels", {})
+        return [label for label in labels if label not in (drawn.labels or {})]
 
     def finish(self, rows: Mapping[str, bytes], *, changed: bool = True) -> None:
         """The files that all images share, then, once all is durable, the manifest of what was `written`.

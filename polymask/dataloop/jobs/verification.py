@@ -80,7 +80,8 @@ def _wrong(stored: Sequence[Stored]) -> Iterator[tuple[str, str]]:
             yield f"'{proof.label}' ({proof.location}): not what was stored", CHANGED
         elif not _is_as_stored(proof):
             yield f"'{proof.label}' ({proof.location}): stored as '{first}', and relabeled", RELABELED
-    for label, masks in sorted(Counter(proof.label for proof in stored).items()):
+    # Several sources may have one each.
+    for (label, _), masks in sorted(Counter((proof.label, proof.origin) for proof in stored).items()):
         if masks > 1:
             yield f"'{label}' has {masks} masks", DOUBLED
 
