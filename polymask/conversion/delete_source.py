@@ -28,6 +28,7 @@ from polymask.conversion.dest.deletion_journal import (
     read_log,
     temporary_name,
 )
+from polymask.conversion.dest.file_places import facts_of_place
 from polymask.conversion.dest.way_back import way_back
 from polymask.conversion.plan import Plan
 from polymask.errors import PolymaskError, ProofError, SourceChanged
@@ -164,7 +165,7 @@ def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: in
         )
     log.note(
         "deleting",
-        source=str(real),
+        **facts_of_place(root, real),
         backup=backup,
         before=digests[0],
         after=digests[1],
