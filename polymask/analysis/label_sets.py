@@ -14,7 +14,9 @@ from polymask.model import BoolMask, Frame, IndexMask
 from polymask.painting.painting import Painting
 from polymask.raster.spans import paint
 
-NamedMasks = Iterable[tuple[str, IndexMask | BoolMask]]  # by label; a pixel is inside where it is not 0
+NamedMasks = (
+    Iterable[tuple[str, IndexMask]] | Iterable[tuple[str, BoolMask]]
+)  # by label; a pixel is inside where it is not 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,8 @@ BUGS = (
         "    if masks.by_label and masks.labels_of:", "    if False:", ("tests/analysis/test_label_masks.py",)),
     Bug("proof", "label masks are compared as one index mask", "analysis/compare.py",
         "    by_label = any(masks.by_label for masks in sets)", "    by_label = False", ("tests/analysis/test_label_masks.py",)),
+    Bug("no silence", "instance ids of deleted polygons are asked for in vain", "conversion/dest/beyond.py",
+        "        if self.options.instances and", "        if False and", ("tests/conversion/test_every_option.py",)),
     Bug("its place", "a copied project restores into the one that it was copied from", "conversion/dest/file_places.py",
         "    if deletion.dest == str(here):", "    if True:", ("tests/conversion/test_moved_projects.py",)),
     Bug("its place", "a copy without its file takes the original's", "conversion/dest/file_places.py",
