@@ -37,7 +37,7 @@ def require_way_back(root: Root) -> None:
 
 
 def require_backups(root: Root, *, otherwise: str = "; nothing more was deleted") -> None:
-    """Raise `ProofError` where what was deleted from here could not be put back; `otherwise` ends its message."""
+    """Raise `ProofError`, ending with `otherwise`, where what was deleted from here could not be put back."""
     log = read_log(root)
     for deletion in (log or Log(root, [])).all_deletions:
         backup = None if deletion.undone else root.read(deletion.backup)
