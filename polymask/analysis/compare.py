@@ -8,8 +8,8 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from polymask.analysis.agreement import Agreement, Names, agreement_of
 from polymask.analysis.mask_sets import MaskSet, array_masks, chosen_masks, mask_set, matched, open_sources
-from polymask.analysis.tally import Names, Tally, tally_of
 from polymask.errors import InputError
 from polymask.formats.options import ReadingOptions
 from polymask.labels.as_label_map import Labels
@@ -166,11 +166,11 @@ def _score_images(
 
     by_label = any(masks.by_label for masks in sets)
 
-    def counts_of(index: int) -> Tally | str:
-        return tally_of(sets, pairs[index], names, by_label=by_label)
+    def counts_of(index: int) -> Agreement | str:
+        return agreement_of(sets, pairs[index], names, by_label=by_label)
 
     chunks = reported(run_chunks(counts_of, range(len(pairs)), workers), len(pairs), progress)
-    total = Tally()
+    total = Agreement()
     for (name, _), counts in zip(pairs, (image for chunk in chunks for image in chunk), strict=True):
         if isinstance(counts, str):
             result.failures.append(Skipped(name, counts))
@@ -194,11 +194,11 @@ def _mask_sets(sides: tuple[Masks, Masks], options: ReadingOptions) -> tuple[Mas
     return truth, other
 
 
-def _scores(tally: Tally, names: Names) -> dict[str, LabelScore]:
-    scored = {name for name in (*tally.truth, *tally.other) if names.counted(name)}
+def _scores(agreement: Agreement, names: Names) -> dict[str, LabelScore]:
+    scored = {name for name in (*agreement.truth, *agreement.other) if names.counted(name)}
     ordered = [name for name in names.order if name in scored]
     return {
-        name: _score(tally.truth[name], tally.other[name], tally.both[name])
+        name: _score(agreement.truth[name], agreement.other[name], agreement.both[name])
         for name in [*ordered, *sorted(scored - {*ordered})]
     }
 

@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 from polymask.errors import FormatError
 from polymask.labels.label_map import VOID_16
 from polymask.layouts.common.lookup import require_size
-from polymask.model import BoolMask, Frame, IndexMask
+from polymask.model import Frame, IndexMask
 from polymask.painting.painting import Painting
 from polymask.raster.spans import paint
 
-NamedMasks = (
-    Iterable[tuple[str, IndexMask]] | Iterable[tuple[str, BoolMask]]
-)  # by label; a pixel is inside where it is not 0
+NamedMasks = Iterable[tuple[str, IndexMask]]  # by label; a pixel is inside where it is not 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +89,8 @@ def masks_of(painting: Painting) -> LabelMasks:
     return LabelMasks(_drawn(painting), painting.record.frame)
 
 
-def _drawn(painting: Painting) -> Iterator[tuple[str, BoolMask]]:
+def _drawn(painting: Painting) -> Iterator[tuple[str, IndexMask]]:
     for label, spans in painting.label_spans.items():
-        mask = np.zeros(painting.record.frame, bool)
+        mask = np.zeros(painting.record.frame, np.uint8)
         paint(mask, spans, 1)
         yield label, mask

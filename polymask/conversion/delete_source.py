@@ -28,8 +28,7 @@ from polymask.conversion.dest.deletion_journal import (
     read_log,
     temporary_name,
 )
-from polymask.conversion.dest.file_places import facts_of_place
-from polymask.conversion.dest.way_back import way_back
+from polymask.conversion.dest.way_back import facts_of_place, way_back
 from polymask.conversion.plan import Plan
 from polymask.errors import PolymaskError, ProofError, SourceChanged
 from polymask.formats import Annotations, open_annotations

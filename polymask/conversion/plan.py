@@ -13,8 +13,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from polymask.conversion.dest.beyond import Beyond
 from polymask.conversion.dest.check import Dest, DestCheck
+from polymask.conversion.dest.companions import Beyond
 from polymask.conversion.dest.deleted import Entry, is_deleted
 from polymask.conversion.dest.deletion_journal import (
     backups_in,

@@ -18,7 +18,7 @@ from polymask.conversion.dest.deletion_journal import (
     speaks_of_deletions,
     temporary_name,
 )
-from polymask.conversion.dest.file_places import place_of
+from polymask.conversion.dest.way_back import place_of
 from polymask.errors import FormatError, InputError, NotFound, PolymaskError, ProofError, SourceChanged
 from polymask.formats.coco.cutting import is_restorable
 from polymask.model import Skipped

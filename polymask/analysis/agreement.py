@@ -17,7 +17,7 @@ ValuePairs = dict[tuple[int, int], int]
 
 
 @dataclass(slots=True)
-class Tally:
+class Agreement:
     """Pixels that count: by label on each side and on both, by pair of labels, and those that differ."""
 
     truth: Counter[str] = field(default_factory=Counter)
@@ -26,11 +26,11 @@ class Tally:
     confusion: Counter[tuple[str, str]] = field(default_factory=Counter)
     differing: int = 0
 
-    def add(self, tally: "Tally") -> None:
+    def add(self, agreement: "Agreement") -> None:
         """Add those of an image."""
         for part in ("truth", "other", "both", "confusion"):
-            getattr(self, part).update(getattr(tally, part))
-        self.differing += tally.differing
+            getattr(self, part).update(getattr(agreement, part))
+        self.differing += agreement.differing
 
     def count(self, truth: frozenset[str], other: frozenset[str], pixels: int) -> None:
         """Count pixels that belong to some labels on one side, and to some on the other."""
@@ -42,9 +42,9 @@ class Tally:
         self.differing += pixels * (truth != other)
 
 
-def tally_of(
+def agreement_of(
     sets: tuple[MaskSet, MaskSet], pair: tuple[str, str], names: "Names", *, by_label: bool
-) -> Tally | str:
+) -> Agreement | str:
     """The counts of an image, or why there are none; `by_label` where labels may overlap on a side."""
     try:
         sides = [_side(masks, name, by_label=by_label) for masks, name in zip(sets, pair, strict=True)]
@@ -56,12 +56,12 @@ def tally_of(
     if truth.shape != other.shape:
         (h, w), (height, width) = truth.shape, other.shape
         return f"{h} × {w} px in TRUTH, {height} × {width} px in OTHER"
-    tally = Tally()
+    agreement = Agreement()
     for (value, other_value), pixels in count_pairs(truth, other).items():
         labels = names.labels(0, value, truth_sets)
         if names.unscored.isdisjoint(labels):
-            tally.count(labels, names.labels(1, other_value, other_sets), pixels)
-    return tally
+            agreement.count(labels, names.labels(1, other_value, other_sets), pixels)
+    return agreement
 
 
 def _side(masks: MaskSet, name: str, *, by_label: bool) -> tuple[IndexMask, LabelSets | None]:
