@@ -104,7 +104,8 @@ class _Undo:
             try:
                 places.setdefault(place_of(self.root, deletion), []).insert(0, deletion)
             except PolymaskError as error:
-                errors.setdefault(deletion.source, error)
+                if not deletion.undone:  # nothing is expected of its file any more
+                    errors.setdefault(deletion.source, error)
         return places, errors
 
     def _tell(self, path: Path, deletions: list[FileDeletion], *, changed: bool) -> None:

@@ -94,6 +94,13 @@ def test_masks_copied_alone_are_refused_and_the_way_out_works(project: Path, tmp
     assert restore(project / "out").written == 1
 
 
+def test_masks_copied_alone_after_a_restoration_expect_no_file(project: Path, tmp_path: Path) -> None:
+    restore(project / "out")
+    copy = shutil.copytree(project / "out", tmp_path / "elsewhere/out")
+    original = tree(project)
+    assert (restore(copy).written, tree(project)) == (0, original)
+
+
 def test_a_copy_of_masks_beside_their_file_means_that_file(project: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(project / "out", project / "out2")
     assert (restore(copy).written, (project / "s.json").read_bytes()) == (1, whole(tmp_path))
