@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from polymask.conversion.dest.losses import require_way_back
 from polymask.conversion.dest.way_back import on_damage
 from polymask.conversion.options import ConvertOptions, chosen_options
 from polymask.conversion.plan import make_plan
@@ -21,7 +22,8 @@ from polymask.option_types import ConvertOptionsDict, ReadingOptionsDict
 from polymask.painting.painting import Rules
 from polymask.parallel.progress import Progress
 from polymask.results import Report, judge_source
-from polymask.storage.remote.urls import located
+from polymask.storage.remote.urls import Location, located
+from polymask.storage.roots.local import Root
 
 if TYPE_CHECKING:
     from polymask.in_place.job import ProvenOptions
@@ -201,7 +203,8 @@ def verify(
     Masks tell themselves what they are of. A dataset's `journal`, where it is not in its usual place, tells
     besides of masks that are gone with their polygons; a folder's lies in the folder.
 
-    Raises `ProofError` naming the masks that are damaged, missing, doubled or different;
+    Raises `ProofError` naming the masks that are damaged, missing, doubled or different, or what is lost of
+    the way back to polygons that were deleted from a folder's source (its journal, a backup);
     `LimitError` for what is above `limits`.
 
     >>> import tempfile
@@ -249,7 +252,20 @@ def examine(
     )
     if source is None:
         report.notes += on_damage(located(dest), [failure.name for failure in report.failures])
+    _look_for_way_back(located(dest), report)
     return report
+
+
+def _look_for_way_back(dest: Location, report: Report) -> None:
+    """Tell, or raise where all masks are sound, that deleted polygons of a folder could not be put back."""
+    if not isinstance(dest, Path):
+        return
+    try:
+        require_way_back(Root(dest))
+    except ProofError as error:
+        if not report.failed:
+            raise
+        report.notes.append(str(error))
 
 
 def restore(dest: PathOrUrl, *, journal: PathOrUrl | None = None, dry_run: bool = False) -> Report:

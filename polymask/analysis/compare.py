@@ -1,6 +1,5 @@
 """Two sets of masks, pixel by pixel: IoU and counts by label, worst images, who is mistaken for whom."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,14 +8,13 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from polymask.analysis.agreement import Agreement, Names, agreement_of
 from polymask.analysis.mask_sets import MaskSet, array_masks, chosen_masks, mask_set, matched, open_sources
-from polymask.errors import InputError, LimitError, PolymaskError
+from polymask.errors import InputError
 from polymask.formats.options import ReadingOptions
 from polymask.labels.as_label_map import Labels
-from polymask.labels.label_map import VOID_8, VOID_16, LabelMap
-from polymask.layouts.common.lookup import BACKGROUND, VOID
 from polymask.limits import Limits
-from polymask.model import IndexMask, Skipped
+from polymask.model import Skipped
 from polymask.option_types import ReadingOptionsDict
 from polymask.parallel.pool import run_chunks
 from polymask.parallel.progress import Progress, reported
@@ -25,7 +23,6 @@ from polymask.storage.remote.urls import Location, Url, located
 WORST = 10
 
 Masks = str | Location | NDArray[np.integer] | Sequence[NDArray[np.integer]]
-ValuePairs = dict[tuple[int, int], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,10 @@ class LabelScore:
 class Comparison(Mapping[str, float]):
     """The IoU by label of two mask sets, for the labels that either has.
 
-    `confusion` counts pixels by (label in TRUTH, label in OTHER), void in TRUTH left out.
+    `confusion` counts pixels by (label in TRUTH, label in OTHER), void in TRUTH left out. Of masks whose
+    labels overlap, a pixel counts for each label that both have there, and for each pair of a label that
+    only TRUTH has with one that only OTHER has; where the other side has none in its place, that is
+    `background`. `differing_pixels` counts each pixel once.
     `images` holds each image's mean IoU. `only_in_truth` and `only_in_other` are images that
     have no counterpart, `failures` those that could not be compared.
     """
@@ -123,6 +123,10 @@ def compare(
     evaluate (Cityscapes, ADE20K: unlabeled), so that the score is theirs; background has no score unless
     asked for. Labels are matched by name.
 
+    Where a side has a mask for each label, labels are scored by their own masks, also where they lie below
+    others: annotations then give theirs too, while an index mask gives a label the pixels of its value, so
+    what TRUTH has below another label is missing from it and counts against it.
+
     Raises `InputError` where the sets have no image in common, `LimitError` above `limits`.
 
     >>> truth = np.array([[1, 1, 2, 255]], np.uint8)
@@ -140,7 +144,7 @@ def compare(
         )
     partners = set(pairs.values())
     maps, unscored = (sets[0].label_map, sets[1].label_map), sets[0].unscored
-    names = _Names(*maps, with_background=with_background, unscored=unscored)
+    names = Names(*maps, with_background=with_background, unscored=unscored)
     result = Comparison(
         only_in_truth=tuple(name for name in sets[0].names if name not in pairs),
         only_in_other=tuple(name for name in sets[1].names if name not in partners),
@@ -153,27 +157,28 @@ def _score_images(
     result: Comparison,
     pairs: Sequence[tuple[str, str]],
     sets: tuple[MaskSet, MaskSet],
-    names: "_Names",
+    names: Names,
     *,
     workers: int,
     progress: Progress | None,
 ) -> None:
     """Score each pair of masks, and all together."""
 
-    def counts_of(index: int) -> ValuePairs | str:
-        return _image_pairs(sets, pairs[index])
+    by_label = any(masks.by_label for masks in sets)
+
+    def counts_of(index: int) -> Agreement | str:
+        return agreement_of(sets, pairs[index], names, by_label=by_label)
 
     chunks = reported(run_chunks(counts_of, range(len(pairs)), workers), len(pairs), progress)
-    total: Counter[tuple[str, str]] = Counter()
+    total = Agreement()
     for (name, _), counts in zip(pairs, (image for chunk in chunks for image in chunk), strict=True):
         if isinstance(counts, str):
             result.failures.append(Skipped(name, counts))
             continue
-        confusion = names.confusion(counts)
-        result.images[name] = _mean(score.iou for score in _scores(confusion, names).values())
-        total.update(confusion)
-    result.confusion, result.labels = dict(total), _scores(total, names)
-    result.differing_pixels = sum(pixels for *_, pixels in result.mistaken)
+        result.images[name] = _mean(score.iou for score in _scores(counts, names).values())
+        total.add(counts)
+    result.confusion, result.labels = dict(total.confusion), _scores(total, names)
+    result.differing_pixels = total.differing
 
 
 def _mask_sets(sides: tuple[Masks, Masks], options: ReadingOptions) -> tuple[MaskSet, MaskSet]:
@@ -189,93 +194,11 @@ def _mask_sets(sides: tuple[Masks, Masks], options: ReadingOptions) -> tuple[Mas
     return truth, other
 
 
-def _image_pairs(sets: tuple[MaskSet, MaskSet], names: tuple[str, str]) -> ValuePairs | str:
-    """How often each pair of values meets, or why that is not known."""
-    try:
-        truth, other = (masks.decode(name) for masks, name in zip(sets, names, strict=True))
-    except LimitError:
-        raise
-    except PolymaskError as error:
-        return str(error)
-    if truth.shape != other.shape:
-        (h, w), (height, width) = truth.shape, other.shape
-        return f"{h} × {w} px in TRUTH, {height} × {width} px in OTHER"
-    return count_pairs(truth, other)
-
-
-def count_pairs(truth: IndexMask, other: IndexMask) -> ValuePairs:
-    """How many pixels hold each pair of values in two masks of one size.
-
-    >>> count_pairs(np.array([[1, 1, 2]], np.uint8), np.array([[1, 0, 0]], np.uint8))
-    {(1, 0): 1, (1, 1): 1, (2, 0): 1}
-    """
-    sides = [np.flatnonzero(np.bincount(mask.reshape(-1))) for mask in (truth, other)]
-    positions = []
-    for mask, values in zip((truth, other), sides, strict=True):
-        table = np.zeros(VOID_16 + 1, np.int64)
-        table[values] = range(len(values))
-        positions.append(table[mask.reshape(-1)])
-    width = len(sides[1])
-    counts = np.bincount(positions[0] * width + positions[1], minlength=len(sides[0]) * width)
-    present = np.flatnonzero(counts)
-    return {
-        (int(sides[0][at // width]), int(sides[1][at % width])): int(counts[at]) for at in present.tolist()
-    }
-
-
-class _Names:
-    """What values are called on each side: by its own label map, else the other's, else by number."""
-
-    def __init__(
-        self,
-        truth: LabelMap | None,
-        other: LabelMap | None,
-        *,
-        with_background: bool,
-        unscored: frozenset[str],
-    ) -> None:
-        self.maps = (truth or other, other or truth)
-        self.unscored = {VOID, *unscored} - ({BACKGROUND} if with_background else set())
-        self.with_background = with_background
-        self._named = [self._of_map(label_map) for label_map in self.maps]
-        self.order = [
-            BACKGROUND,
-            *dict.fromkeys(name for label_map in self.maps if label_map for name in label_map.names),
-        ]
-
-    @staticmethod
-    def _of_map(label_map: LabelMap | None) -> dict[int, str]:
-        if label_map is None:
-            return {0: BACKGROUND, VOID_8: VOID, VOID_16: VOID}
-        special = {label_map.background: BACKGROUND, label_map.void: VOID}
-        return special | {label.value: label.name for label in label_map.labels}
-
-    def name(self, side: int, value: int) -> str:
-        unnamed = f"{value}" if self.maps[side] is None else f"value {value}"
-        return self._named[side].setdefault(value, unnamed)
-
-    def confusion(self, pairs: ValuePairs) -> dict[tuple[str, str], int]:
-        """Pixels by pair of names, without those that do not count in TRUTH."""
-        named: Counter[tuple[str, str]] = Counter()
-        for (truth, other), pixels in pairs.items():
-            if (name := self.name(0, truth)) not in self.unscored:
-                named[name, self.name(1, other)] += pixels
-        return dict(named)
-
-    def counted(self, name: str) -> bool:
-        return name not in self.unscored and (name != BACKGROUND or self.with_background)
-
-
-def _scores(confusion: Mapping[tuple[str, str], int], names: _Names) -> dict[str, LabelScore]:
-    truth, other, both = Counter[str](), Counter[str](), Counter[str]()
-    for (of_truth, of_other), pixels in confusion.items():
-        truth[of_truth] += pixels
-        other[of_other] += pixels
-        both[of_truth] += pixels * (of_truth == of_other)
-    scored = {name for name in (*truth, *other) if names.counted(name)}
+def _scores(agreement: Agreement, names: Names) -> dict[str, LabelScore]:
+    scored = {name for name in (*agreement.truth, *agreement.other) if names.counted(name)}
     ordered = [name for name in names.order if name in scored]
     return {
-        name: _score(truth[name], other[name], both[name])
+        name: _score(agreement.truth[name], agreement.other[name], agreement.both[name])
         for name in [*ordered, *sorted(scored - {*ordered})]
     }
 

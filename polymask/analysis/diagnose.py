@@ -12,15 +12,15 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
+from polymask.analysis.label_sets import LabelSets, masks_of
 from polymask.errors import PolymaskError
 from polymask.labels.label_map import LabelMap
-from polymask.layouts.common.lookup import lookup, painted
+from polymask.layouts.common.lookup import BACKGROUND, lookup
 from polymask.model import ImageRecord, IndexMask, Polygon, Ring, Runs
 from polymask.painting.borders import border
 from polymask.painting.painting import Painting, Rules
 from polymask.raster import PIXEL_RULES
 from polymask.raster.resize import resized
-from polymask.raster.spans import paint
 
 MOST_CAUSES = 3
 ENOUGH = 0.5  # a cause that leaves more than this share of the pixels explains nothing
@@ -33,25 +33,25 @@ NEAR = 3  # pixels: how far interpolation smears a boundary
 class Case:
     """A stored mask, and what it should be: a record painted under rules.
 
-    With `by_label` the stored mask was made of label masks, later labels on top.
+    Of label masks, `stored` holds the numbers that `sets` gives to the labels of a pixel.
     """
 
     record: ImageRecord
     label_map: LabelMap
     rules: Rules
     stored: IndexMask
-    by_label: bool = False
+    sets: LabelSets | None = None
 
     def expected(self) -> IndexMask:
         """The mask that the record gives."""
         painting = Painting(self.record, self.label_map, self.rules)
-        if not self.by_label:
-            return painting.index
-        masks: dict[str, IndexMask] = {}
-        for name, spans in painting.label_spans.items():
-            masks[name] = np.zeros(self.record.frame, np.uint8)
-            paint(masks[name], spans, 1)
-        return painted(masks, self.label_map, frame=self.record.frame)
+        return self.sets.numbered(masks_of(painting)) if self.sets else painting.index
+
+    def name_of(self, value: int) -> str:
+        """What a value of the stored mask is called in a cause."""
+        if self.sets is None:
+            return str(value)
+        return " and ".join(sorted(self.sets.members[value])) or BACKGROUND
 
     def differing(self) -> int:
         """How many pixels differ; all of them where the sizes do."""
@@ -131,13 +131,16 @@ def _wrong_ids(case: Case) -> Trial:
         return
     identity = {value: value for value in np.unique(case.stored).tolist()}
     stored = lookup(identity | back, default=0, dtype=case.stored.dtype)[case.stored]
-    cause = ", ".join(f"{old} for {new}" for old, new in sorted(moved.items())[:3])
+    pairs = [f"{case.name_of(old)} for {case.name_of(new)}" for old, new in sorted(moved.items())[:3]]
+    cause = ", ".join(pairs)
     yield f"wrong ids: {cause}{' …' if len(moved) > 3 else ''}", replace(case, stored=stored)
 
 
 def _interpolated(case: Case) -> Trial:
     """Values that the image should not hold, all of them near a boundary."""
     expected = case.expected()
+    if case.sets:  # a label mask holds no values between two
+        return
     values = [*np.unique(expected).tolist(), case.label_map.void]
     strange = ~np.isin(case.stored, values)
     near = border(expected.astype(np.int32), NEAR)
@@ -147,6 +150,8 @@ def _interpolated(case: Case) -> Trial:
 
 
 def _void_border(case: Case) -> Trial:
+    if case.sets:
+        return
     expected = case.expected()
     void = (case.stored == case.label_map.void) & (expected != case.label_map.void)
     if void.any():

@@ -1,6 +1,6 @@
 """Sets of masks, whoever made them: folders of any layout, bare PNGs, or annotations painted on the fly."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
@@ -10,7 +10,9 @@ from typing import Any, Unpack, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.errors import FormatError, InputError, LabelError, LimitError, NotFound
+from polymask.analysis.label_sets import LabelMasks, masks_of
+from polymask.analysis.stored_masks import StoredMasks
+from polymask.errors import InputError, LabelError, LimitError, NotFound
 from polymask.formats import Annotations, camvid
 from polymask.formats.options import ReadingOptions
 from polymask.formats.reading.content import Content
@@ -41,10 +43,11 @@ class MaskSet:
     """Index masks by image name without suffix.
 
     `label_map` is None where nothing names the values. `decode` takes a name from `names`
-    and gives a (height, width) mask of the label map's values. `kind` is the layout or format;
-    `by_label` tells that there is a mask for each label, later labels on top; `unscored` are the names
-    that the layout's own scorers leave out where they are the truth. `entries` are the manifest's, by
-    image name without suffix.
+    and gives a (height, width) mask of the label map's values. `kind` is the layout or format.
+    `labels_of` gives the masks of an image's labels, where each label has a mask of its own, which may lie
+    below another's; `by_label` tells that they are stored so: then `decode` puts later labels on top, and
+    what lies below is not in its mask. `unscored` are the names that the layout's own scorers leave out
+    where they are the truth. `entries` are the manifest's, by image name without suffix.
     """
 
     path: Location
@@ -52,6 +55,7 @@ class MaskSet:
     label_map: LabelMap | None
     names: tuple[str, ...]
     decode: Callable[[str], IndexMask]
+    labels_of: Callable[[str], LabelMasks] | None = None
     by_label: bool = False
     unscored: frozenset[str] = frozenset()
     entries: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -113,7 +117,17 @@ def chosen_masks(masks: MaskSet, options: ReadingOptions) -> MaskSet:
     values = np.full(VOID_16 + 1, label_map.background, label_map.dtype)
     for value in (label_map.void, *(label.value for label in label_map.labels if label.name in taken)):
         values[value] = value
-    return replace(masks, names=names, decode=lambda name: values[masks.decode(name)])
+    return replace(
+        masks,
+        names=names,
+        decode=lambda name: values[masks.decode(name)],
+        labels_of=partial(_chosen_labels, masks.labels_of, taken) if masks.labels_of else None,
+    )
+
+
+def _chosen_labels(labels_of: Callable[[str], LabelMasks], chosen: Container[str], name: str) -> LabelMasks:
+    image = labels_of(name)
+    return replace(image, masks=((label, mask) for label, mask in image.masks if label in chosen))
 
 
 def masks_in(
@@ -209,39 +223,18 @@ def _of_folder(folder: Folder, masks: MaskFolder, labels: LabelMap | None) -> Ma
         with in_file(folder / MANIFEST):  # which may come from anywhere
             safe_path(mask.partition("#")[0])
     paths = listed or masks.masks
+    stored = StoredMasks(folder, masks, paths, entries)
     return MaskSet(
         path=folder.path,
         kind=masks.layout,
         label_map=masks.label_map or labels,
         names=tuple(paths),
-        decode=partial(_decode, folder=folder, masks=masks, paths=paths, entries=entries),
+        decode=stored.decode,
+        labels_of=stored.labels_of if masks.labels_of else None,
         by_label=masks.labels_of is not None,
         unscored=masks.unscored,
         entries=entries,
     )
-
-
-def _decode(
-    name: str,
-    *,
-    folder: Folder,
-    masks: MaskFolder,
-    paths: Mapping[str, str],
-    entries: Mapping[str, Mapping[str, Any]],
-) -> IndexMask:
-    entry = entries.get(name, {})
-    if masks.label_map is not None and entry.get("labels") == {}:
-        frame = (entry["height"], entry["width"])
-        folder.limits.check_frame(f"{folder / MANIFEST}: {name}", frame)
-        return np.full(frame, masks.label_map.background, masks.label_map.dtype)
-    try:
-        return masks.decode(paths[name])
-    except NotFound as error:
-        if not entry:
-            raise
-        raise FormatError(
-            f"{error}, and {folder / MANIFEST} lists it", advice="convert again, or take its line out there"
-        ) from None
 
 
 def painted_masks(
@@ -250,13 +243,17 @@ def painted_masks(
     """The masks that annotations become, each painted when it is asked for."""
     label_map = labels or from_categories(annotations.categories)
     indices = {stem(name): index for index, name in enumerate(annotations.names)}
-    painted_with = rules or Rules()
+
+    def paint(name: str) -> Painting:
+        return Painting(annotations.decode(indices[name]), label_map, rules or Rules())
+
     return MaskSet(
         path=annotations.path,
         kind=annotations.format,
         label_map=label_map,
         names=tuple(indices),
-        decode=lambda name: Painting(annotations.decode(indices[name]), label_map, painted_with).index,
+        decode=lambda name: paint(name).index,
+        labels_of=lambda name: masks_of(paint(name)),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from polymask.analysis.label_sets import LabelMasks, LabelSets
 from polymask.analysis.mask_sets import MaskSet, open_sources
 from polymask.formats import Annotations
 from polymask.formats.options import ReadingOptions
@@ -39,7 +40,8 @@ class ImageCounts:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Instances and painted pixels by label: a pixel counts for the label that is on top.
+    """Instances and painted pixels by label: a pixel counts for the label that is on top, or, where each
+    label has a mask of its own, for every label whose mask holds it.
 
     `instances` is None for masks, which do not tell them apart. `names` are all labels, used or not.
     """
@@ -116,7 +118,8 @@ def stats(
 
     `labels` names the values of a folder that does not; `reading` are the options of reading.
 
-    Overlaps count once, for the label on top under `rules` (default: the later instance).
+    Overlaps of annotations count once, for the label on top under `rules` (default: the later instance);
+    of stored label masks every label counts its own pixels.
     Raises `NotFound` and `FormatError` for what cannot be read, `LimitError` above `limits`.
 
     >>> stats("fixtures/shapes/instances.json").labels["boat"]["instances"]
@@ -161,13 +164,25 @@ def _of_record(
 
 def _of_masks(masks: MaskSet, workers: int, progress: Progress | None) -> Statistics:
     def count(index: int) -> ImageCounts:
-        mask = masks.decode(masks.names[index])
+        name = masks.names[index]
+        if masks.by_label and masks.labels_of:
+            return _of_labels(name, masks.labels_of(name))
+        mask = masks.decode(name)
         height, width = mask.shape
-        return ImageCounts(masks.names[index], (height, width), _pixels(mask, masks.label_map), {})
+        return ImageCounts(name, (height, width), _pixels(mask, masks.label_map), {})
 
     chunks = reported(run_chunks(count, range(len(masks.names)), workers), len(masks.names), progress)
     names = masks.label_map.names if masks.label_map else ()
     return Statistics(names, [image for chunk in chunks for image in chunk], counts_instances=False)
+
+
+def _of_labels(name: str, image: LabelMasks) -> ImageCounts:
+    """Each label's own pixels; background is what no label has."""
+    sets = LabelSets()
+    numbered = sets.numbered(image)
+    pixels, background = sets.pixels_of(numbered)
+    height, width = numbered.shape
+    return ImageCounts(name, (height, width), ({BACKGROUND: background} if background else {}) | pixels, {})
 
 
 def _pixels(mask: IndexMask, label_map: LabelMap | None) -> dict[str, int]:

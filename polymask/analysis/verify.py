@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Unpack
 
 from polymask.analysis.diagnose import Case, likely_causes
+from polymask.analysis.label_sets import LabelSets
 from polymask.analysis.mask_sets import MaskSet, chosen_masks_in, matched, open_mask_folder
 from polymask.errors import (
     BackendError,
@@ -20,12 +21,12 @@ from polymask.formats.options import ReadingOptions
 from polymask.formats.reading.needed_pictures import require_pictures
 from polymask.formats.selection import open_chosen, refuse_no_image
 from polymask.labels.as_label_map import Labels
-from polymask.labels.label_map import from_categories
+from polymask.labels.label_map import LabelMap, from_categories
 from polymask.layouts import stem
 from polymask.layouts.common.read_back import Folder, MaskFolder
 from polymask.layouts.overlay import overlays
 from polymask.limits import Limits
-from polymask.model import Skipped
+from polymask.model import ImageRecord, Skipped
 from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Rules
 from polymask.parallel.progress import Progress, reported
@@ -157,9 +158,7 @@ def _digest(folder: MaskFolder, mask: str, kind: str, labels: Mapping[str, str] 
     if folder.labels_of is None or labels is None:
         return DIGESTS[kind](folder.decode(mask))
     stored = {
-        label: DIGESTS[kind](label_mask)
-        for label, label_mask in folder.labels_of(mask).items()
-        if label in labels
+        label: DIGESTS[kind](label_mask) for label, label_mask in folder.labels_of(mask) if label in labels
     }
     wrong = [label for label, digest in labels.items() if stored.get(label) != digest]
     if wrong:
@@ -179,15 +178,9 @@ def _against_source(
     report, diagnosis = Report(images=len(indices)), _Diagnosis()
     for ((name, stored),) in reported(([pair] for pair in pairs.items()), len(pairs), progress):
         try:
-            rules_of_mask = rules_in(masks.entries.get(name, {})) or rules or Rules()
-            case = Case(
-                record=annotations.decode(indices[name]),
-                label_map=label_map,
-                rules=rules_of_mask,
-                stored=masks.decode(stored),
-                by_label=masks.by_label,
-            )
-            wrong = diagnosis.of(case)
+            rules_of_mask = rules_in(masks.entries.get(stored, {})) or rules or Rules()
+            record = annotations.decode(indices[name])
+            wrong = diagnosis.of(_case(masks, stored, record, label_map, rules_of_mask))
         except LimitError:
             raise
         except PolymaskError as error:
@@ -199,6 +192,15 @@ def _against_source(
     report.failures += [Skipped(name, "no mask") for name in indices if name not in pairs]
     report.notes = [*diagnosis.notes(), *_surplus(set(masks.names) - set(pairs.values()))]
     return report
+
+
+def _case(masks: MaskSet, name: str, record: ImageRecord, label_map: LabelMap, rules: Rules) -> Case:
+    """A stored mask beside its record: as an index mask, or label by label where each has its own."""
+    if masks.by_label and masks.labels_of:
+        sets = LabelSets()
+        stored = sets.numbered(masks.labels_of(name))
+        return Case(record=record, label_map=label_map, rules=rules, stored=stored, sets=sets)
+    return Case(record=record, label_map=label_map, rules=rules, stored=masks.decode(name))
 
 
 class _Diagnosis:

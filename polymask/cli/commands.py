@@ -94,7 +94,7 @@ def verify_command(
 
     With --source the masks may be any tool's; where they differ, likely causes are named.
     Of a dataset, the journal of its deletions tells of masks that are gone with their polygons.
-    Exits 5 where a mask is damaged, missing or different.
+    Exits 5 where a mask is damaged, missing or different, or the way back to deleted polygons is lost.
     """
     from polymask.analysis.verify import failures_text
 

@@ -28,7 +28,7 @@ from polymask.conversion.dest.deletion_journal import (
     read_log,
     temporary_name,
 )
-from polymask.conversion.dest.way_back import way_back
+from polymask.conversion.dest.way_back import facts_of_place, way_back
 from polymask.conversion.plan import Plan
 from polymask.errors import PolymaskError, ProofError, SourceChanged
 from polymask.formats import Annotations, open_annotations
@@ -164,7 +164,7 @@ def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: in
         )
     log.note(
         "deleting",
-        source=str(real),
+        **facts_of_place(root, real),
         backup=backup,
         before=digests[0],
         after=digests[1],

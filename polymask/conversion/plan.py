@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from polymask.conversion.dest.check import Dest, DestCheck
+from polymask.conversion.dest.companions import Beyond
 from polymask.conversion.dest.deleted import Entry, is_deleted
 from polymask.conversion.dest.deletion_journal import (
     backups_in,
@@ -216,7 +217,7 @@ def _dest_check(
         inputs=[annotations.path, *([located(options.labels)] if is_path(options.labels) else [])],
         overwrite=options.overwrite,
         is_deleted=is_gone,
-        size=options.size,
+        beyond=Beyond(folder, labels, options),
         pictures=partial(_pictures, annotations, indices, options, folder.root.path),
     )
 

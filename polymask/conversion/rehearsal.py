@@ -25,6 +25,7 @@ def refuse_undeletable(annotations: Annotations, dest: Location, layout: str) ->
                 "--delete-source is for disks: a store cannot replace a file only if it is unchanged",
                 advice=f"copy {place} here, or leave --delete-source out",
             )
+    _refuse_zip(annotations)
     if annotations.without is None or not annotations.path.is_file():
         raise InputError(
             "--delete-source takes polygons out of a COCO file with `images` and `annotations`",
@@ -42,6 +43,16 @@ def refuse_undeletable(annotations: Annotations, dest: Location, layout: str) ->
     if layout not in PROVABLE:
         raise InputError(
             f"--delete-source goes with --to {', '.join(PROVABLE)}", advice="convert to one of them first"
+        )
+
+
+def _refuse_zip(annotations: Annotations) -> None:
+    path = annotations.path
+    if archive := next((folder for folder in getattr(path, "parents", ()) if folder.is_file()), None):
+        raise InputError(
+            f"--delete-source takes polygons out of a file of its own, and {path.name} lies in a zip",
+            file=archive,
+            advice="unpack it and name the unpacked file, or leave --delete-source out",
         )
 
 

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from polymask.conversion.dest.deletion_journal import (
     speaks_of_deletions,
     temporary_name,
 )
+from polymask.conversion.dest.way_back import place_of
 from polymask.errors import FormatError, InputError, NotFound, PolymaskError, ProofError, SourceChanged
 from polymask.formats.coco.cutting import is_restorable
 from polymask.model import Skipped
@@ -81,46 +83,69 @@ class _Undo:
         return report
 
     def _undone(self, report: Report) -> Iterable[tuple[str, PolymaskError]]:
-        for source in dict.fromkeys(deletion.source for deletion in reversed(self.deletions)):
-            report.images += 1
+        places, errors = self._places()
+        report.images += len({*places, *map(Path, errors)})
+        yield from errors.items()
+        for path, deletions in places.items():
             try:
-                changed = self._undo([deletion for deletion in self.deletions if deletion.source == source])
+                changed = self._undo(path, deletions)
             except PolymaskError as error:
-                yield source, error
+                yield str(path), error
             else:
                 report.written += changed
                 report.unchanged += not changed
+                self._tell(path, deletions, changed=changed)
 
-    def _undo(self, deletions: list[FileDeletion]) -> bool:
+    def _places(self) -> tuple[dict[Path, list[FileDeletion]], dict[str, PolymaskError]]:
+        """The deletions by file, in order, that of the last first; and why some have none."""
+        places: dict[Path, list[FileDeletion]] = {}
+        errors: dict[str, PolymaskError] = {}
+        for deletion in reversed(self.deletions):
+            try:
+                places.setdefault(place_of(self.root, deletion), []).insert(0, deletion)
+            except PolymaskError as error:
+                if not deletion.undone:  # nothing is expected of its file any more
+                    errors.setdefault(deletion.source, error)
+        return places, errors
+
+    def _tell(self, path: Path, deletions: list[FileDeletion], *, changed: bool) -> None:
+        """Name a file that was put back, and one that is not where the journal has it."""
+        if changed:
+            self.notes.append(f"{'would be put back' if self.dry_run else 'put back'}: {path}")
+        if earlier := {deletion.dest for deletion in deletions} - {"", str(self.root.path.resolve())}:
+            self.notes.append(
+                f"{path}: when its polygons were deleted, DEST was {', '.join(sorted(earlier))}"
+            )
+
+    def _undo(self, path: Path, deletions: list[FileDeletion]) -> bool:
         """Undo the deletions from one file, the last first; whether that changed anything."""
         if not self.dry_run:
-            clear_stale(self.root, deletions)
-        changed, current = False, self._digest(deletions)
+            clear_stale(self.root, [replace(deletion, source=str(path)) for deletion in deletions])
+        changed, current = False, self._digest(path, deletions)
         for deletion in reversed(deletions):
             if current == deletion.after:
-                self._put_back(deletion)
+                self._put_back(path, deletion)
                 current, changed = deletion.before, True
             elif current == deletion.before and not self.dry_run:
-                make_lasting(Path(deletion.source))  # a restore before may have died on the way
-            elif current != deletion.before and not (deletion.undone or self._is_all_there(deletion)):
+                make_lasting(path)  # a restore before may have died on the way
+            elif current != deletion.before and not (deletion.undone or self._is_all_there(path, deletion)):
                 raise SourceChanged(
-                    f"{deletion.source} was changed since its polygons were deleted",
+                    f"{path} was changed since its polygons were deleted",
                     advice=f"merge it with {self.root.path / deletion.backup} by hand",
                 )
             self._note(deletion)
         return changed
 
-    def _is_all_there(self, deletion: FileDeletion) -> bool:
+    def _is_all_there(self, path: Path, deletion: FileDeletion) -> bool:
         """Whether a changed file holds what was to go: it never went, or was merged by hand."""
         backup = self.root.read(deletion.backup) or b""
         if sha256(backup).hexdigest() != deletion.before:
             return False
         known = _annotations(backup)
-        return bool(known) and not known - _annotations(read_whole(Path(deletion.source)))
+        return bool(known) and not known - _annotations(read_whole(path))
 
-    def _digest(self, deletions: list[FileDeletion]) -> str:
+    def _digest(self, path: Path, deletions: list[FileDeletion]) -> str:
         """The digest of the file as it is; empty where it is gone, after all its deletions were undone."""
-        path = Path(deletions[-1].source)
         try:
             return sha256(read_whole(path)).hexdigest()
         except NotFound as error:
@@ -129,8 +154,8 @@ class _Undo:
             backup = self.root.path / deletions[-1].backup
             raise NotFound(f"{error}", advice=f"as it was, it is {backup}: copy it there") from None
 
-    def _put_back(self, deletion: FileDeletion) -> None:
-        path, backup = Path(deletion.source), self.root.read(deletion.backup)
+    def _put_back(self, path: Path, deletion: FileDeletion) -> None:
+        backup = self.root.read(deletion.backup)
         if backup is None or sha256(backup).hexdigest() != deletion.before:
             raise ProofError(
                 (f"{self.root.path / deletion.backup} is missing or damaged, and {path} was left as it is"),

@@ -88,7 +88,8 @@ def _report(plan: Plan, tally: Tally) -> Report:
         add_declared(report, annotations.ledger, names=annotations.names, indices=plan.indices)
         is_part = plan.options.part is not None
         judge_painted(report, is_part=is_part)
-    report.notes = [f"{f.image}: instance {f.instance}: {f.message}" for f in annotations.findings]
+    findings = (f"{f.image}: instance {f.instance}: {f.message}" for f in annotations.findings)
+    report.notes = list(dict.fromkeys(findings))  # two annotations of an id have one thing to say
     left_out = plan.of_run(annotations.images_left_out)
     report.notes += [f"{image.name}: left out: {image.reason}" for image in left_out]
     report.notes += annotations.notes

@@ -151,7 +151,9 @@ def _parse_labelmap(lines: Iterable[tuple[int, str]]) -> LabelRows:
 
 def _parse_json(text: str) -> LabelRows:
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_members)
+    except LabelError:
+        raise
     except (ValueError, RecursionError) as error:
         raise LabelError(f"not JSON: {error}") from None
     if isinstance(document, dict) and isinstance(document.get("labels"), list):
@@ -166,6 +168,15 @@ def _parse_json(text: str) -> LabelRows:
     return _from_pairs([_pair(key, value) for key, value in inner.items()])
 
 
+def _members(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object's members; raises `LabelError` for a name that stands there twice with different values."""
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if members.setdefault(name, value) != value:
+            raise LabelError(f"'{name[:40]}' stands there twice", advice="take one of the two out")
+    return members
+
+
 def _pair(key: str, value: Any) -> tuple[str, int]:
     if isinstance(value, str) and len(key) <= LONGEST_ID and key.removeprefix("-").isdecimal():
         return value, int(key)
@@ -178,7 +189,13 @@ def _from_pairs(pairs: Sequence[tuple[str, int]]) -> LabelRows:
     """The first name of a value is the label; the value's other names are painted as it."""
     first: dict[int, str] = {}
     aliases: dict[str, str] = {}
+    values_of: dict[str, int] = {}
     for name, value in sorted(pairs, key=lambda pair: pair[1]):
+        if values_of.setdefault(name, value) != value:
+            raise LabelError(
+                f"'{name}' has two values, {values_of[name]} and {value}",
+                advice="leave it one, and name the other otherwise",
+            )
         if (name, value) == UNLABELED:
             aliases[name] = "background"
         elif name == UNLABELED[0] and 0 in first:  # as IDD has it, whose 0 is road

@@ -9,7 +9,7 @@ from polymask.codecs.painted_png import encode
 from polymask.errors import InputError, LabelError
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.common.facts import LayoutFacts
+from polymask.layouts.common.facts import LABEL_MASKS, LayoutFacts
 from polymask.layouts.common.lookup import painted
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, stored_labels
 from polymask.layouts.common.splits import split_lists
@@ -34,7 +34,7 @@ FACTS = LayoutFacts(
         "An image without instances has a line in the manifest and no masks.",
         "Overlap rules, void and borders do not apply: every label keeps all its pixels.",
     ),
-    read_back="As one index mask, later labels of the label map on top.",
+    read_back=LABEL_MASKS,
 )
 
 
@@ -70,18 +70,16 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
 
 
 def open_folder(folder: Folder) -> MaskFolder | None:
-    """The folders of masks named by label; their index mask has later labels on top."""
+    """The folders of masks named by label; an index mask of them has later labels on top."""
     label_map = stored_labels(folder)
     masks = masks_below(folder, "masks")
     if label_map is None or not masks or not all(_is_label(name, label_map) for name in masks):
         return None
 
-    def labels_of(path: str) -> dict[str, IndexMask]:
-        return {
-            name: folder.mask(f"{path}/{name}.png")
-            for name in label_map.names
-            if (folder / path / f"{name}.png").is_file()
-        }
+    def labels_of(path: str) -> Iterator[tuple[str, IndexMask]]:
+        for name in label_map.names:
+            if (folder / path / f"{name}.png").is_file():
+                yield name, folder.mask(f"{path}/{name}.png")
 
     return MaskFolder(
         layout="binary",

@@ -14,7 +14,7 @@ import numpy as np
 from polymask.errors import FormatError
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.common.facts import LayoutFacts
+from polymask.layouts.common.facts import LABEL_MASKS, LayoutFacts
 from polymask.layouts.common.lookup import ID2LABEL, id2label, painted
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, stored_labels
 from polymask.layouts.common.splits import split_lists
@@ -41,7 +41,7 @@ FACTS = LayoutFacts(
     ),
     values=(("category_id", "the label map's values; masks of different labels may overlap"),),
     limits=("Overlap rules, void and borders do not apply: every label keeps all its pixels.",),
-    read_back="As one index mask, later labels of the label map on top.",
+    read_back=LABEL_MASKS,
 )
 
 
@@ -131,7 +131,7 @@ def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> 
 def open_folder(folder: Folder) -> MaskFolder | None:
     """The label masks in annotations.json, if polymask's label map lies beside it.
 
-    Their index mask has later labels on top.
+    An index mask of them has later labels on top.
     """
     label_map = stored_labels(folder)
     if label_map is None or not (folder / FILE).is_file():
@@ -140,9 +140,9 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     for path, image in images.items():
         folder.limits.check_frame(f"{folder / path}", image.frame)
 
-    def labels_of(path: str) -> dict[str, IndexMask]:
+    def labels_of(path: str) -> Iterator[tuple[str, IndexMask]]:
         with in_file(folder / FILE):
-            return _masks(_at(images, path))
+            yield from _masks(_at(images, path), label_map)
 
     return MaskFolder(
         layout="coco",
@@ -150,6 +150,7 @@ def open_folder(folder: Folder) -> MaskFolder | None:
         masks={stem(path.partition("#")[2]): path for path in images},
         decode=lambda path: painted(labels_of(path), label_map, frame=_at(images, path).frame),
         labels_of=labels_of,
+        frame_of=lambda path: _at(images, path).frame,
     )
 
 
@@ -169,7 +170,7 @@ class _Image(msgspec.Struct):
     file_name: str
     height: Annotated[int, msgspec.Meta(gt=0)]
     width: Annotated[int, msgspec.Meta(gt=0)]
-    labels: dict[str, str] = {}
+    labels: dict[str, list[str]] = {}
 
     @property
     def frame(self) -> tuple[int, int]:
@@ -198,7 +199,7 @@ def _images(document: _Document, label_map: LabelMap, where: object) -> dict[str
     for number, row in enumerate(document.annotations):
         if row.image_id not in images or row.category_id not in names:
             raise FormatError(f"{where}: $.annotations[{number}]: no such image, or no label of that id")
-        images[row.image_id].labels[names[row.category_id]] = row.segmentation.counts
+        images[row.image_id].labels.setdefault(names[row.category_id], []).append(row.segmentation.counts)
     return {f"{FILE}#{image.file_name}": image for image in images.values()}
 
 
@@ -208,10 +209,11 @@ def _at(images: Mapping[str, _Image], path: str) -> _Image:
     return images[path]
 
 
-def _masks(image: _Image) -> dict[str, IndexMask]:
-    masks = {}
-    for label, counts in image.labels.items():
-        masks[label] = np.zeros(image.frame, np.uint8)
-        spans = SpanTable.of([run_spans(Runs(run_counts(counts), image.frame))])
-        paint_all(masks[label], spans, order=[0], values=[1])
-    return masks
+def _masks(image: _Image, label_map: LabelMap) -> Iterator[tuple[str, IndexMask]]:
+    """Each label's mask: the union of its annotations, as whoever reads the file takes them."""
+    for label in (name for name in label_map.names if name in image.labels):
+        mask = np.zeros(image.frame, np.uint8)
+        runs = [Runs(run_counts(counts), image.frame) for counts in image.labels[label]]
+        spans = SpanTable.of([run_spans(run) for run in runs])
+        paint_all(mask, spans, order=list(range(len(runs))), values=[1] * len(runs))
+        yield label, mask

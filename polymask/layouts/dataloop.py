@@ -15,13 +15,14 @@ import numpy as np
 
 from polymask.codecs.png import decode_rgba, encode_rgba
 from polymask.errors import FormatError, InputError, LimitError
+from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.common.facts import LayoutFacts
+from polymask.layouts.common.facts import LABEL_MASKS, LayoutFacts
 from polymask.layouts.common.lookup import painted
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, stored_labels
 from polymask.layouts.common.splits import split_lists
 from polymask.limits import Limits
-from polymask.model import IndexMask, Runs, Spans
+from polymask.model import BoolMask, IndexMask, Runs, Spans
 from polymask.painting.accounted import Account
 from polymask.painting.painting import Painting
 from polymask.provenance.claims import Mask, new_mask
@@ -52,7 +53,7 @@ FACTS = LayoutFacts(
         "the source file stays as it is.",
         "Overlap rules, void and borders do not apply: every label keeps all its pixels.",
     ),
-    read_back="Our own masks as one index mask, later labels of the label map on top.",
+    read_back=f"Our own masks only. {LABEL_MASKS}",
 )
 
 
@@ -169,9 +170,9 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     if label_map is None or not found:
         return None
 
-    def labels_of(path: str) -> dict[str, IndexMask]:
-        masks = dict(_masks_in(folder.read(path), folder.limits, folder / path))
-        return {name: masks[name].view(np.uint8) for name in label_map.names if name in masks}
+    def labels_of(path: str) -> Iterator[tuple[str, IndexMask]]:
+        for label, mask in _masks_in(folder.read(path), label_map, folder.limits, folder / path):
+            yield label, mask.view(np.uint8)
 
     return MaskFolder(
         layout="dataloop",
@@ -182,12 +183,17 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     )
 
 
-def _masks_in(text: bytes, limits: Limits, where: object) -> Iterator[tuple[str, Any]]:
+def _masks_in(
+    text: bytes, label_map: LabelMap, limits: Limits, where: object
+) -> Iterator[tuple[str, BoolMask]]:
+    """Our own masks in label-map order."""
     try:
-        for row in json.loads(text)["annotations"]:
-            if _is_own(row):
-                png = base64.b64decode(row["coordinates"].removeprefix(PREFIX))
-                yield str(row["label"]), decode_rgba(png, limits=limits)
+        rows = {
+            str(row["label"]): row["coordinates"] for row in json.loads(text)["annotations"] if _is_own(row)
+        }
+        for label in (name for name in label_map.names if name in rows):
+            png = base64.b64decode(rows[label].removeprefix(PREFIX))
+            yield label, decode_rgba(png, limits=limits)
     except LimitError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:

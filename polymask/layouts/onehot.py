@@ -52,7 +52,7 @@ FACTS = LayoutFacts(
         ("void", "0 in all channels"),
     ),
     limits=("H × W × K below 4 GiB.", "The archive's bytes are the same on every run: it holds no time."),
-    read_back="As index masks, void included.",
+    read_back="As index masks, void included; an archive with a pixel of two classes is damaged.",
 )
 
 
@@ -147,6 +147,8 @@ def _decode(path: str, *, folder: Folder, label_map: LabelMap) -> IndexMask:
     if mask.ndim != 3 or mask.shape[2] != len(values):
         raise FormatError(f"{mask.shape} does not go with {len(values)} values", file=folder / path)
     folder.limits.check_frame(str(folder / path), mask.shape[:2])
+    if (np.count_nonzero(mask, axis=2) > 1).any():
+        raise FormatError("no one-hot archive: a pixel is of several classes", file=folder / path)
     index: IndexMask = values[mask.argmax(axis=2)]
     index[~mask.any(axis=2)] = label_map.void
     return index

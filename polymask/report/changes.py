@@ -1,12 +1,13 @@
 """Before and after: what a dry run would change, image by image, as a report."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from polymask.analysis.label_sets import LabelMasks, LabelSets
 from polymask.codecs.png import decode_png
 from polymask.errors import PolymaskError
 from polymask.formats import Annotations
@@ -26,7 +27,8 @@ class Changes(Survey):
         """The facts of an image as it would be, and how many pixels of its mask would change."""
         try:
             facts = self._of_record(index)
-            before, after = self.stored(index), self.painting(index).index
+            sets, before = self.compared(index)
+            after = self.expected(index, sets)
         except PolymaskError as error:
             return ImageFacts(self.names[index], problem=str(error))
         if before is None:
@@ -41,10 +43,10 @@ class Changes(Survey):
 
     def changes_of(self, index: int) -> list[str]:
         """What would be done to an image, in words; nothing where nothing would."""
-        before = self.stored(index)
+        sets, before = self.compared(index)
         if before is None:
             return ["a new mask"]
-        after = self.painting(index).index
+        after = self.expected(index, sets)
         if before.shape != after.shape:
             return ["the mask changes its size"]
         return ["the mask changes"] if (before != after).any() else []
@@ -113,8 +115,21 @@ class _ItemChanges(Changes):
 
     def stored(self, index: int) -> IndexMask | None:
         """The item's masks as they are, later labels on top."""
-        masks = {label: decode_png(data) for label, data in self.items[index].before.items()}
-        return painted(masks, self.label_map, frame=self.items[index].record.frame)
+        return painted(self._masks(index), self.label_map, frame=self.items[index].record.frame)
+
+    @property
+    def by_label(self) -> bool:
+        """A dataset's labels have masks of their own."""
+        return True
+
+    def compared(self, index: int) -> tuple[LabelSets | None, IndexMask | None]:
+        """The item's masks as they are, by the labels of each pixel."""
+        sets = LabelSets()
+        return sets, sets.numbered(LabelMasks(self._masks(index), self.items[index].record.frame))
+
+    def _masks(self, index: int) -> Iterator[tuple[str, IndexMask]]:
+        masks = self.items[index].before
+        return ((label, decode_png(masks[label])) for label in self.label_map.names if label in masks)
 
     def changes_of(self, index: int) -> list[str]:
         """What the run would do, as it decided."""

@@ -52,7 +52,7 @@ class Preview:
     """What a report shows: its title, the facts of all images, and the shots of some.
 
     `changes` are the rows of a before and after; `notes` tell of images that cannot be shown,
-    `unshown` of pictures.
+    `unshown` of pictures. `by_label` tells that labels have masks of their own, which may overlap.
     """
 
     title: str
@@ -66,6 +66,7 @@ class Preview:
     changes: Sequence[dict[str, Any]] | None = None
     notes: list[str] = field(default_factory=list)
     unshown: list[str] = field(default_factory=list)
+    by_label: bool = False
 
 
 def preview(
@@ -142,6 +143,7 @@ def preview_of(
         pictures=pictures,
         palette=palette,
         unshown=unshown,
+        by_label=survey.by_label,
         notes=[f"{image.name}: {image.problem}" for image in facts if image.problem],
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.analysis.check import findings_of
+from polymask.analysis.label_sets import LabelSets, masks_of
 from polymask.analysis.mask_sets import MaskSet, matched, open_sources
 from polymask.errors import InputError, LimitError, PolymaskError
 from polymask.formats import Annotations
@@ -113,7 +114,7 @@ class Survey:
         )
 
     def _of_mask(self, facts: ImageFacts, index: int) -> ImageFacts:
-        mask = self.stored(index)
+        sets, mask = self.compared(index)
         if mask is None:
             return replace(facts, problem="has no mask in the folder; convert again")
         height, width = mask.shape
@@ -121,11 +122,37 @@ class Survey:
             h, w = facts.frame
             problem = f"the mask is {height} × {width} px, the annotations say {h} × {w}"
             return replace(facts, problem=problem)
-        painted = self.painting(index).index if self.annotations else mask
-        differing = int((painted != mask).sum())
-        return replace(facts, frame=(height, width), pixels=self._pixels(mask), differing=differing)
+        differing = int((self.expected(index, sets) != mask).sum()) if self.annotations else 0
+        pixels = self._pixels(mask, sets)
+        return replace(facts, frame=(height, width), pixels=pixels, differing=differing)
 
-    def _pixels(self, mask: IndexMask) -> dict[str, int]:
+    @property
+    def by_label(self) -> bool:
+        """Whether labels have masks of their own, which may overlap."""
+        return self.masks is not None and self.masks.by_label
+
+    def compared(self, index: int) -> tuple[LabelSets | None, IndexMask | None]:
+        """The folder's mask of an image as it is compared: by value, or by the labels of each pixel."""
+        name = self._stored.get(self.names[index])
+        if name is None or self.masks is None:
+            return None, None
+        if not (self.masks.by_label and self.masks.labels_of):
+            return None, self.masks.decode(name)
+        sets = LabelSets()
+        return sets, sets.numbered(self.masks.labels_of(name))
+
+    def expected(self, index: int, sets: LabelSets | None) -> IndexMask:
+        """What `compared` would give of an image's instances."""
+        painting = self.painting(index)
+        return sets.numbered(masks_of(painting)) if sets else painting.index
+
+    def _pixels(self, mask: IndexMask, sets: LabelSets | None) -> dict[str, int]:
+        if sets:
+            counts, _ = sets.pixels_of(mask)
+            return {name: counts[name] for name in self.label_map.names if name in counts}
+        return self._pixels_by_value(mask)
+
+    def _pixels_by_value(self, mask: IndexMask) -> dict[str, int]:
         rows = max(1, _BLOCK // mask.shape[1])
         blocks = (mask[top : top + rows] for top in range(0, mask.shape[0], rows))
         counts = np.zeros(VOID_16 + 1, np.int64)

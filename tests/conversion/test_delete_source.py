@@ -371,8 +371,11 @@ def test_other_names_of_the_file_are_told(coco_file: Write, tmp_path: Path) -> N
     link = tmp_path / "fourth.json"
     link.hardlink_to(path)
     note = "its 1 other hard link, which keeps the old content, could not be kept"
-    assert restore(out, dry_run=True).notes == [f"{path} would be put back, but {note}"]
-    assert restore(out).notes == [f"{path} was put back, but {note}"]
+    assert restore(out, dry_run=True).notes == [
+        f"{path} would be put back, but {note}",
+        f"would be put back: {path}",
+    ]
+    assert restore(out).notes == [f"{path} was put back, but {note}", f"put back: {path}"]
     assert not any("hard link" in told for told in convert(path, out, delete_source=True).notes)
 
 

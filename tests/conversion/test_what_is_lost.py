@@ -2,13 +2,14 @@
 
 import json
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from polymask import ProofError, convert, restore
+from polymask import InputError, ProofError, convert, restore, verify
 from polymask.conversion.dest.deletion_journal import BACKUP, JOURNAL
 from tests.conftest import coco, square, tree
 
@@ -80,3 +81,65 @@ def test_nothing_more_is_deleted_where_what_was_deleted_could_not_be_put_back(
             convert(path, out, delete_source=True, where=where)
     assert (tree(out), path.read_bytes()) == (made, before)
     assert convert(path, tmp_path / "other", delete_source=True).deleted == 1
+
+
+LOSSES: dict[str, Callable[[Path], Any]] = {
+    "the journal": lambda out: (out / JOURNAL).unlink(),
+    "the journal's text": lambda out: (out / JOURNAL).write_bytes(b"damaged"),
+    "a backup": lambda out: [path.unlink() for path in (out / BACKUP).iterdir()],
+    "a backup's text": lambda out: [path.write_bytes(b"damaged") for path in (out / BACKUP).iterdir()],
+    "all of it": lambda out: shutil.rmtree(out / ".polymask"),
+}
+
+
+@pytest.mark.parametrize("damage", LOSSES)
+def test_verify_tells_that_the_way_back_is_lost(coco_file: Write, tmp_path: Path, damage: str) -> None:
+    """As convert and restore do; the masks themselves are sound."""
+    path, out = coco_file(), tmp_path / "out"
+    convert(path, out, delete_source=True)
+    assert verify(out).unchanged == 1
+    LOSSES[damage](out)
+    with pytest.raises(ProofError, match=r"\.polymask") as refusal:
+        verify(out)
+    assert refusal.value.exit_code == 5
+
+
+def test_damaged_masks_and_a_lost_way_back_are_told_together(coco_file: Write, tmp_path: Path) -> None:
+    path, out = coco_file(), tmp_path / "out"
+    convert(path, out, delete_source=True)
+    (out / JOURNAL).unlink()
+    (out / "masks/a.png").unlink()
+    with pytest.raises(ProofError, match=r"(?s)a\.jpg: masks/a\.png: missing.*journal\.jsonl is missing"):
+        verify(out)
+
+
+def test_a_way_back_that_is_no_longer_needed_may_be_lost(coco_file: Write, tmp_path: Path) -> None:
+    """The polygons were put back: nothing is asked of backups any more."""
+    path, out = coco_file(), tmp_path / "out"
+    convert(path, out, delete_source=True)
+    restore(out)
+    shutil.rmtree(out / BACKUP)
+    assert verify(out).unchanged == 1
+
+
+def test_a_file_in_a_zip_is_not_called_another_format(coco_file: Write, tmp_path: Path) -> None:
+    """Unpacked, as the message says, its polygons are deleted."""
+    path, archive = coco_file(), tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.write(path, "instances.json")
+    with pytest.raises(InputError, match=r"a\.zip.*instances\.json lies in a zip; unpack it") as refusal:
+        convert(archive, tmp_path / "out", delete_source=True)
+    assert "COCO" not in str(refusal.value)
+    assert convert(path, tmp_path / "out", delete_source=True).deleted == 2
+
+
+@pytest.mark.parametrize("large", [1, 1 << 28])
+def test_an_id_that_two_annotations_have_is_noted_once(
+    coco_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: int
+) -> None:
+    """However large the file is, and so in whatever way it is read."""
+    monkeypatch.setattr("polymask.formats.reading.content.LARGE", large)
+    document = coco()
+    document["annotations"][1]["id"] = 1
+    report = convert(coco_file(document), tmp_path / "out")
+    assert report.notes == ["a.jpg: instance 1: 2 annotations have this id"]

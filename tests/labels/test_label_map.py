@@ -68,6 +68,22 @@ def test_id2label_and_label2id_keep_their_values(tmp_path: Path, text: str) -> N
     assert values(loaded(tmp_path, text)) == {"cat": 3, "dog": 9}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"1": "cat", "2": "dog", "0": "cat"}',
+        '{"id2label": {"1": "cat", "2": "cat"}}',
+        '{"cat": 1, "dog": 2, "cat": 3}',
+    ],
+)
+def test_a_name_has_one_value(tmp_path: Path, text: str) -> None:
+    """Neither is dropped in silence: the file is refused, with the name."""
+    path = tmp_path / "labels.json"
+    path.write_text(text)
+    with pytest.raises(LabelError, match=r"labels\.json.*'cat' (has two values|stands there twice)"):
+        LabelMap.load(path)
+
+
 def test_label2id_maps_many_labels_to_one(tmp_path: Path) -> None:
     """Names of one value are painted as the first of them."""
     label_map = loaded(tmp_path, '{"vehicle": 1, "car": 1, "person": 2}')

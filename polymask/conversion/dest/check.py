@@ -19,7 +19,6 @@ from polymask.errors import InputError, naming
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
 from polymask.layouts.common.lookup import value_tables
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT, stored_rows
-from polymask.model import Frame
 from polymask.painting.painting import Rules
 from polymask.raster import rule_versions
 from polymask.storage.manifest import MANIFEST
@@ -124,7 +123,7 @@ class DestCheck:
     unfinished run with the same `fingerprint` left is completed. Refused are unsafe or colliding names,
     links in the way, a file of `inputs` or `pictures` that would be written to, and what is in the folder
     that such a run would not make; and whatever is asked, what the mask of an image that `is_deleted`
-    would contradict, and masks of another layout.
+    would contradict, or what such a mask lacks (`beyond`), and masks of another layout.
     """
 
     def __init__(
@@ -136,11 +135,11 @@ class DestCheck:
         inputs: Sequence[Location] = (),
         overwrite: bool = False,
         is_deleted: IsDeleted = lambda _name, _entry: False,
-        size: Frame | None = None,
+        beyond: Callable[[str, Entry], str] = lambda _name, _entry: "",
         pictures: Callable[[], Iterable[Location]] = tuple,
     ) -> None:
         self.dest, self.names, self.overwrite = dest, names, overwrite
-        self.is_deleted, self.size, self.pictures = is_deleted, size, pictures
+        self.is_deleted, self.pictures, self.beyond = is_deleted, pictures, beyond
         self.fingerprint, self.inputs = fingerprint, inputs
 
     def first_look(self) -> Standing:
@@ -193,11 +192,8 @@ class DestCheck:
                 raise refuse_repainting(self.dest.root, name, problem)
 
     def _contradiction(self, name: str, entry: Entry) -> str:
-        frame = entry.get("height"), entry.get("width")
-        if self.size and frame != self.size:
-            return f"its mask is {frame[1]} x {frame[0]} px large"
         problem = self.dest.contradiction(name, entry)
-        return problem and f"{entry['mask']} {problem}"
+        return f"{entry['mask']} {problem}" if problem else self.beyond(name, entry)
 
     def _refuse_inputs(self) -> None:
         if not self.inputs:

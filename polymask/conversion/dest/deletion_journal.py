@@ -31,7 +31,11 @@ RESTORED, CALLED_OFF = "restored", "called off"  # of a deletion: put back, or n
 
 @dataclass(frozen=True, slots=True)
 class FileDeletion:
-    """That polygons were taken out of a file: its digests before and after, and where its bytes are kept."""
+    """That polygons were taken out of a file: its digests before and after, and where its bytes are kept.
+
+    `dest` is where the folder was then, `relative` the path from there to the file; both are empty where
+    an earlier build noted it.
+    """
 
     source: str
     backup: str
@@ -39,6 +43,8 @@ class FileDeletion:
     after: str
     undone: bool = False
     images: int = 1
+    dest: str = ""
+    relative: str = ""
 
     @property
     def edge(self) -> tuple[str, str, str]:
@@ -47,13 +53,15 @@ class FileDeletion:
 
 
 class _Deleting(msgspec.Struct):
-    """What a line of a deletion must hold."""
+    """What a line of a deletion holds; what has a default is not in those of earlier builds."""
 
     source: str
     backup: str
     before: str
     after: str
     images: int = 1
+    dest: str = ""
+    relative: str = ""
 
 
 class Log:
@@ -100,8 +108,8 @@ def _deletions(lines: Iterable[Json]) -> list[FileDeletion]:
     by_edge: dict[tuple[str, str, str], FileDeletion] = {}
     for line in lines:
         if line["event"] == "deleting":
-            deletion = FileDeletion(line["source"], line["backup"], line["before"], line["after"])
-            deletion = replace(deletion, images=line.get("images", 1))
+            fields = msgspec.convert(line, _Deleting)
+            deletion = FileDeletion(**msgspec.structs.asdict(fields))
             by_edge.pop(deletion.edge, None)
             by_edge[deletion.edge] = deletion
         elif line["event"] in (RESTORED, CALLED_OFF):
@@ -212,7 +220,8 @@ def _check(line: Json) -> None:
 
 def _check_deletion(line: Json, backup: str, *, below: str) -> None:
     deletion = msgspec.convert({"backup": "", **line}, _Deleting)
-    if "\0" in deletion.source or not (_is_digest(deletion.before) and _is_digest(deletion.after)):
+    paths = deletion.source + deletion.dest + deletion.relative
+    if "\0" in paths or not (_is_digest(deletion.before) and _is_digest(deletion.after)):
         raise ValueError(line)
     if backup:
         safe_path(backup.removeprefix(f"{below}/"))

@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from polymask.conversion.dest.deletion_journal import Log, read_log
+from polymask.conversion.dest.deletion_journal import Log, lost_journal, read_log
 from polymask.conversion.dest.way_back import way_back
 from polymask.errors import ProofError
 from polymask.storage.manifest import MANIFEST
@@ -23,14 +23,27 @@ def refuse_lost_manifest(root: Root) -> None:
         )
 
 
-def require_backups(root: Root) -> None:
-    """Raise `ProofError` where what was deleted from here could not be put back: no more is then."""
+def require_way_back(root: Root) -> None:
+    """Raise `ProofError` where masks say that polygons are deleted, and the way back to them is lost.
+
+    It is lost where the journal is missing or damaged, or a backup is.
+    """
+    log = read_log(root)
+    if log is None and b'"remaining_sha256"' in (root.read(MANIFEST) or b""):
+        raise lost_journal(root)
+    if log and log.lost:
+        raise ProofError(log.lost)
+    require_backups(root, otherwise="; the masks are what they should be")
+
+
+def require_backups(root: Root, *, otherwise: str = "; nothing more was deleted") -> None:
+    """Raise `ProofError`, ending with `otherwise`, where what was deleted from here could not be put back."""
     log = read_log(root)
     for deletion in (log or Log(root, [])).all_deletions:
         backup = None if deletion.undone else root.read(deletion.backup)
         if not deletion.undone and sha256(backup or b"").hexdigest() != deletion.before:
             raise ProofError(
                 f"{root.path / deletion.backup} is missing or damaged, so what was deleted could not be "
-                "put back; nothing more was deleted",
+                f"put back{otherwise}",
                 advice="put it there from a copy of your own, or choose another DEST",
             )

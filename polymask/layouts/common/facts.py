@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 
+LABEL_MASKS = (
+    "As label masks: `verify --source`, `compare` and `stats` look at each label's own pixels, also below "
+    "others. Who wants one index mask (training, overlays) gets later labels of the label map on top."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayoutFacts:

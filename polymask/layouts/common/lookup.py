@@ -1,7 +1,8 @@
 """What several layouts write: names by value, `id2label.json`, lookup tables, plain gray masks."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -101,23 +102,35 @@ def without_void(painted: PaintedSpans, label_map: LabelMap) -> PaintedSpans:
     return mapped(painted, table)
 
 
-def painted(labels: Mapping[str, IndexMask], label_map: LabelMap, *, frame: Frame | None = None) -> IndexMask:
-    """One index mask of label masks, later labels of the map on top.
+def painted(
+    masks: Iterable[tuple[str, IndexMask]], label_map: LabelMap, *, frame: Frame | None = None
+) -> IndexMask:
+    """One index mask of label masks, later ones on top.
 
     `frame` is needed where there is no label mask. Raises `FormatError` for masks of different sizes.
 
     >>> masks = {"dog": np.array([[1, 1, 0]], np.uint8), "cat": np.array([[0, 1, 1]], np.uint8)}
-    >>> painted(masks, LabelMap.from_names(["dog", "cat"])).tolist()
+    >>> painted(masks.items(), LabelMap.from_names(["dog", "cat"])).tolist()
     [[1, 2, 2]]
     """
-    sizes = {mask.shape for mask in labels.values()} | ({frame} if frame else set())
-    if len(sizes) != 1:
-        raise FormatError(f"the masks of an image's labels are of {len(sizes)} sizes: {sorted(sizes)}")
-    index: IndexMask = np.full(sizes.pop(), label_map.background, label_map.dtype)
-    for label in label_map.labels:
-        if label.name in labels:
-            index[labels[label.name] > 0] = label.value
-    return index
+    index: IndexMask | None = None
+    for label, mask in masks:
+        if index is None:
+            index = np.full(frame or mask.shape, label_map.background, label_map.dtype)
+        require_size(mask, index)
+        index[mask > 0] = label_map.value_of(label)
+    if index is not None:
+        return index
+    if frame is None:
+        raise FormatError("no mask of any label, and nothing tells the image's size")
+    return np.full(frame, label_map.background, label_map.dtype)
+
+
+def require_size(mask: NDArray[Any], index: NDArray[Any]) -> None:
+    """Raise `FormatError` for a label's mask of another size than the image's others."""
+    if mask.shape != index.shape:
+        sizes = sorted({mask.shape, index.shape})
+        raise FormatError(f"the masks of an image's labels are of several sizes: {sizes}")
 
 
 def gray_mask(painting: Painting, path: str) -> Drawn:

@@ -15,7 +15,7 @@ from polymask.errors import FormatError, InputError, LabelError, LimitError, Not
 from polymask.labels.label_map import LabelMap, from_text
 from polymask.layouts.common.lookup import ID2LABEL
 from polymask.limits import Limits
-from polymask.model import IndexMask
+from polymask.model import Frame, IndexMask
 from polymask.storage.disk import disk_error
 from polymask.storage.remote.urls import Location, Url
 from polymask.storage.source_files import Tree
@@ -83,16 +83,18 @@ class MaskFolder:
 
     `masks` tells the path of each by the image's name without suffix; `decode` turns such a
     path into a (height, width) mask of `label_map`'s values. `label_map` is None where
-    nothing in the folder names the values. `labels_of`, where there is a mask for each label,
-    gives those of a path, by label. `unscored` are the names that the layout's own scorers leave out
-    where they are the truth.
+    nothing in the folder names the values. `labels_of`, where there is a mask for each label, gives those
+    of a path with their labels, in label-map order, each when its turn comes; `frame_of` then tells the
+    size of an image that may have none, if the folder does. `unscored` are the names that the layout's own
+    scorers leave out where they are the truth.
     """
 
     layout: str
     label_map: LabelMap | None
     masks: Mapping[str, str]
     decode: Callable[[str], IndexMask]
-    labels_of: Callable[[str], Mapping[str, IndexMask]] | None = None
+    labels_of: Callable[[str], Iterable[tuple[str, IndexMask]]] | None = None
+    frame_of: Callable[[str], Frame] | None = None
     unscored: frozenset[str] = frozenset()
 
 

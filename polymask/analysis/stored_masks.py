@@ -1,0 +1,73 @@
+"""The masks of a folder, image by image: what a layout reads, and what the manifest says of it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from polymask.analysis.label_sets import LabelMasks
+from polymask.errors import FormatError, NotFound
+from polymask.layouts.common.lookup import painted
+from polymask.layouts.common.read_back import Folder, MaskFolder
+from polymask.model import Frame, IndexMask
+from polymask.storage.manifest import MANIFEST
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMasks:
+    """A folder's masks by image name without suffix: their paths, and the manifest's entries."""
+
+    folder: Folder
+    masks: MaskFolder
+    paths: Mapping[str, str]
+    entries: Mapping[str, Mapping[str, Any]]
+
+    def decode(self, name: str) -> IndexMask:
+        """An image's index mask; of label masks, later labels on top."""
+        if self.masks.labels_of and self.masks.label_map:
+            image = self.labels_of(name)
+            return painted(image.masks, self.masks.label_map, frame=image.frame)
+        with self._listed(name):
+            return self.masks.decode(self.paths[name])
+
+    def labels_of(self, name: str) -> LabelMasks:
+        """The masks of an image's labels; raises `FormatError` where one that the manifest lists is gone."""
+        with self._listed(name):
+            return LabelMasks(self._all_labels(name), self._frame(name))
+
+    def _all_labels(self, name: str) -> Iterator[tuple[str, IndexMask]]:
+        assert self.masks.labels_of
+        missing = dict.fromkeys(self.entries.get(name, {}).get("labels") or ())
+        with self._listed(name):
+            for label, mask in self.masks.labels_of(self.paths[name]):
+                missing.pop(label, None)
+                yield label, mask
+        if missing:
+            raise FormatError(
+                f"missing, though {MANIFEST} lists it: the mask of {', '.join(missing)}",
+                file=self.folder / self.paths[name],
+                advice="convert again with --overwrite",
+            )
+
+    def _frame(self, name: str) -> Frame | None:
+        if self.masks.frame_of:
+            return self.masks.frame_of(self.paths[name])
+        entry = self.entries.get(name, {})
+        if not {"height", "width"} <= entry.keys():
+            return None
+        frame = entry["height"], entry["width"]
+        self.folder.limits.check_frame(f"{self.folder / MANIFEST}: {name}", frame)
+        return frame
+
+    @contextmanager
+    def _listed(self, name: str) -> Iterator[None]:
+        """Tell of a mask that is missing that the manifest lists it, where it does."""
+        try:
+            yield
+        except NotFound as error:
+            if name not in self.entries:
+                raise
+            raise FormatError(
+                f"{error}, and {self.folder / MANIFEST} lists it",
+                advice="convert again, or take its line out there",
+            ) from None
