@@ -23,6 +23,7 @@ from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, 
 from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
 from polymask.ledger import BOX, Omitted
 from polymask.model import ImageRecord, Instance
+from polymask.storage.source_files import File
 
 MANY = True
 LABEL_SET = "ground-truth"
@@ -31,12 +32,16 @@ OTHER = Omitted("annotator", "of another label set")
 FACTS = Facts(
     title="Segments.ai",
     source="Segments.ai's documentation, “Label formats” and “Release”, and its SDK",
-    files="The JSON file of a release, with the bitmaps beside it or below.",
+    files="The JSON file of a release, with the bitmaps beside it or below, or below `--masks`.",
     sniffed="an object whose `dataset` has `samples`",
     read=(
         ("dataset.samples[].name", "the image's name"),
         ("….labels.ground-truth.attributes.annotations[].id, category_id", "an object and its label"),
-        ("….attributes.segmentation_bitmap.url", "its pixels: those whose color is its id"),
+        (
+            "….attributes.segmentation_bitmap.url",
+            "its pixels: those whose color is its id; a PNG called as the last parts of the address, or as "
+            "the SDK saves it, `<image>_label_<label set>.png`",
+        ),
         ("….annotations[].type, points", "`polygon`: one ring of x, y in pixels; `bbox`: two corners"),
         ("dataset.tasks.*.attributes.categories, dataset.task_attributes.categories", "labels by id"),
     ),
@@ -157,13 +162,19 @@ def _segmented(name: str, label: _Attributes, saved: str, names: dict[int, str],
     """The record of a bitmap, which is found under its address's last parts or as the SDK has `saved` it."""
     assert label.segmentation_bitmap
     with inside("$.segmentation_bitmap.url"):
-        file = named_file(notes.page.file.place, saved, beside=notes.page.file.name)
+        file = _saved_file(saved, notes)
         data = file.read() if file else linked_png(label.segmentation_bitmap.url, notes)
         codes = codes_of(data, notes.options.limits, shifts=RED_LOW)
     with inside("$.annotations"):
         objects = decode_json(label.annotations, _objects)
         legend = legend_of((row.id, _label(row, names)) for row in objects)
         return ImageRecord(name, name, frame_of(codes), painted(codes, legend, notes))
+
+
+def _saved_file(name: str, notes: Notes) -> File | None:
+    masks = notes.options.masks
+    file = masks.named(name) if masks else None
+    return file or named_file(notes.page.file.place, name, beside=notes.page.file.name)
 
 
 def _label(row: _Object, names: dict[int, str]) -> str:

@@ -150,7 +150,10 @@ def check(options: LayoutOptions) -> None:
     if options.instances and not _fits(_table(options)):
         raise LabelError(
             f"instance ids are id · 1000 + n, and those of values above {MOST_ID} do not fit into 16 bits",
-            advice="use `--ids contiguous`, fewer labels, or leave out --instances",
+            advice=(
+                "leave out --instances, use `--ids contiguous`, or list fewer labels in a --labels FILE, "
+                "and choose them with --only"
+            ),
         )
 
 

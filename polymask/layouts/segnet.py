@@ -75,7 +75,10 @@ def tables(options: LayoutOptions) -> dict[str, bytes]:
 def check(options: LayoutOptions) -> None:
     """Raise `LabelError` for more labels than 8 bits number."""
     if len(options.label_map.labels) > VOID_8:
-        raise LabelError(f"`segnet` masks hold {VOID_8} labels", advice="use fewer labels, or `--to index`")
+        raise LabelError(
+            f"`segnet` masks hold {VOID_8} labels",
+            advice="use `--to index`, or list fewer labels in a --labels FILE, and choose them with --only",
+        )
 
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:

@@ -40,8 +40,9 @@ def test_a_malformed_record_is_corrected_or_left_out(case: Case) -> None:
 @follows("usual: FormatError")
 def test_a_file_that_is_not_its_format_is_corrected_exported_again_or_named(case: Case) -> None:
     """Of another format: the right one is told, and naming it works."""
-    broken = case.write("a.json", {"images": [], "annotations": []})
-    case.fails("convert", broken, case.out, told="categories")
+    broken = case.write("a.json", coco(images=5))
+    case.fails("convert", broken, case.out, told="images")
+    case.works("convert", case.write("a.json", coco()), case.out)
     source = case.write("b.json", coco())
     case.fails("convert", source, case.out, "--from", "labelme", told="it looks like coco")
     case.works("convert", source, case.out, "--from", "coco")
@@ -108,8 +109,9 @@ def test_a_label_of_idd_is_read_as_idd(case: Case) -> None:
 
 @follows("formats/coco/whole: add those of its annotations as `images`")
 def test_a_coco_file_without_images_gets_them(case: Case) -> None:
-    """As the advice says."""
-    case.fails("convert", case.write("a.json", coco(images=[])), case.out)
+    """Or is exported again, where it has no annotations either."""
+    for nothing in ({}, {"annotations": []}):
+        case.fails("convert", case.write("a.json", coco(images=[], **nothing)), case.out)
     case.works("convert", case.write("a.json", coco()), case.out)
 
 
@@ -277,17 +279,17 @@ def test_of_a_zip_the_archive_is_named(case: Case) -> None:
     case.works("convert", done.error.advice.removeprefix("name the archive: "), case.out)
 
 
-@follows(
-    "storage/safe_names: give one another name", "storage/safe_names: rename one, or choose with --where"
-)
+@follows("storage/safe_names: APART", "storage/safe_names: rename one, or choose with --where")
 def test_images_of_one_mask_are_renamed_or_chosen(case: Case) -> None:
-    """Of one name, and of names that differ in their suffix alone."""
+    """Of one name, in folders or each by itself; and of names that differ in their suffix alone."""
     first = coco()["images"][0]
-    twins = case.write("a.json", coco(images=[first, first | {"id": 2}]))
-    case.fails("convert", twins, case.out)
-    case.works(
-        "convert", case.write("a.json", coco(images=[first, first | {"id": 2, "file_name": "b"}])), case.out
-    )
+    case.fails("convert", case.write("a.json", coco(images=[first, first | {"id": 2}])), case.out)
+    apart = [
+        first | {"id": number, "file_name": f"{folder}/a.jpg"}
+        for number, folder in enumerate(("one", "two"), 1)
+    ]
+    case.works("convert", case.write("a.json", coco(images=apart)), case.out)
+    case.works("convert", case.write("a.json", coco(images=[first])), case.out)
     source = case.write("b.json", coco(images=[first, first | {"id": 2, "file_name": "a.png"}]))
     case.fails("convert", source, case.out)
     case.works("convert", source, case.out, "--where", "a.jpg")

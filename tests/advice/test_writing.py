@@ -614,7 +614,9 @@ def test_a_dest_is_named_and_a_preview_is_of_a_dry_run(case: Case) -> None:
     case.works("convert", SAMPLE, case.out, "--preview", page, "--dry-run")
 
 
-@follows("analysis/mask_sets: add --labels", "analysis/mask_sets: convert again, or take its line out there")
+@follows(
+    "analysis/mask_sets: add --labels", "analysis/stored_masks: convert again, or take its line out there"
+)
 def test_masks_without_names_get_some_and_lost_masks_are_made_again(case: Case) -> None:
     """--only needs names; and a mask that the manifest lists is not there."""
     out = case.out

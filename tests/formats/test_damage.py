@@ -71,7 +71,7 @@ def test_damage_is_an_error_of_ours(name: str, tmp_path: Path) -> None:
 TEXTS = {
     "no images": (
         b'{"images": [], "annotations": [], "categories": []}',
-        "add those of its annotations as `images`",
+        "add those of its annotations as `images`, or export it again",
     ),
     "empty": (b"", "export it again, or leave it out"),
     "empty list": (b"[]", "export it again, or leave it out"),

@@ -10,6 +10,7 @@ from PIL import Image
 
 from polymask import FormatError
 from polymask.formats import ReadOptions, open_annotations
+from polymask.formats.reading.linked_files import LinkedFiles
 from tests.support.formats import FIXTURES, masks, written
 from tests.support.oracles import drawn
 
@@ -34,6 +35,19 @@ def test_ids_are_little_endian(tmp_path: Path) -> None:
     annotations = open_annotations(path)
     assert (annotations.used, annotations.unsegmented) == ({"sea": 1, "boat": 1}, 1)
     assert annotations.categories == (("sea", 1), ("boat", 2), ("sun", 3))
+
+
+@pytest.mark.parametrize("name", ["1b2c.png", "boat_label_ground-truth.png"])
+def test_bitmaps_below_masks_are_found(tmp_path: Path, name: str) -> None:
+    """By the address's last part, and by the name that the SDK saves them under."""
+    path = release(tmp_path)
+    (tmp_path / "elsewhere/deep").mkdir(parents=True)
+    (tmp_path / "1b2c.png").rename(tmp_path / "elsewhere/deep" / name)
+    path = path.rename(written(tmp_path / "alone/release.json", ""))
+    with pytest.raises(FormatError, match="--masks DIR"):
+        open_annotations(path)
+    painted = masks(path, masks=LinkedFiles(tmp_path / "elsewhere"))
+    assert (painted["boat.png"] == drawn("22..", ".111", "....")).all()
 
 
 def test_an_id_that_no_object_has_is_refused(tmp_path: Path) -> None:

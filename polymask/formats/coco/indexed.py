@@ -236,7 +236,7 @@ class _Reading:
             raise FormatError(
                 "the file has no images",
                 file=self.types.path,
-                advice="add those of its annotations as `images`",
+                advice="add those of its annotations as `images`, or export it again",
             )
 
     def _rows(self, section: msgspec.Raw, kind: type[T], where: str) -> Iterator[tuple[int, T]]:

@@ -60,7 +60,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         raise FormatError(
             "the file has no images",
             file=content.path,
-            advice="add those of its annotations as `images`",
+            advice="add those of its annotations as `images`, or export it again",
         )
     declared = len(annotations) + len(refusals.skipped) - others
     before = len(refusals.skipped)
