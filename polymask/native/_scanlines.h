@@ -5,6 +5,7 @@
  * match of the pixel before. Only rows up to 32,768 bytes reach the row above.
  */
 #include "_deflate.h"
+#include "_sweep.h"
 
 #define COPIED 16            /* bytes from which on a copy of the row above decodes faster than runs */
 #define WINDOW 32768
@@ -16,7 +17,6 @@
 
 typedef struct { int32_t *stop; uint16_t *value; Py_ssize_t size, room; } Row;
 typedef struct { uint64_t a, b; } Adler;
-typedef struct { const int32_t *row, *start, *stop; const uint16_t *value; Py_ssize_t size; } Painted;
 
 typedef struct {
     int64_t height, stride;
@@ -248,6 +248,21 @@ static int fill_row(Scanlines *s, const Painted *p, Py_ssize_t first, Py_ssize_t
     }
     if (at < s->width) join_run(row, s->width, s->background);
     return 0;
+}
+
+/* Begin the stream of another frame, behind those that are there. */
+static void begin_stream(Scanlines *s, int64_t height, int64_t width) {
+    s->height = height;
+    s->width = (int32_t)width;
+    s->stride = 1 + width * s->pixel;
+    s->copies = s->stride >= 3 && s->stride <= WINDOW;
+    s->sum = (Adler){1, 0};
+    s->block.distance[0] = 1;
+    s->block.distance[1] = (uint32_t)s->pixel;
+    s->block.distance[2] = s->copies ? (uint32_t)s->stride : 1;
+    s->block.distance[3] = FOUR;
+    s->pieces = 0;
+    s->above.size = 0;
 }
 
 /* All rows, and the checksum behind them. */

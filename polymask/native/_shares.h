@@ -14,6 +14,7 @@ typedef struct { int64_t low, high, owner, pixels; } Share;
 typedef struct {
     int32_t *count, *open, *position; /* spans open of each label; the labels that are open; where each stands there */
     int32_t size;                     /* how many labels are open */
+    Py_ssize_t labels;                /* how many there is room for */
     uint64_t hash;                    /* of the set of those */
     Claimed *claimed;
     int32_t *slots, *members;
@@ -26,6 +27,18 @@ static uint64_t mixed(uint64_t x) { /* D. Stafford's mixer 13, as in SplitMix64 
     x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
     return x ^ (x >> 31);
+}
+
+/* Room for labels, of which none is open. */
+static int label_room(Claiming *c, Py_ssize_t labels) {
+    int32_t **part[] = {&c->count, &c->open, &c->position};
+    c->labels = 0;
+    for (int i = 0; i < 3; i++) {
+        PyMem_RawFree(*part[i]);
+        if (!(*part[i] = PyMem_RawCalloc(2 * (size_t)labels + 1, sizeof **part[i]))) return -1;
+    }
+    c->labels = 2 * labels + 1;
+    return 0;
 }
 
 /* A span of a label opens (+1) or closes (-1). */

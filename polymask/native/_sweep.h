@@ -10,8 +10,7 @@
 
 #include "_shares.h"
 
-typedef struct { int32_t row, start, stop; uint16_t value; } PaintedSpan;
-typedef struct { PaintedSpan *at; Py_ssize_t size, room; } PaintedList;
+typedef struct { int32_t *row, *start, *stop; uint16_t *value; Py_ssize_t size, room; } Painted;
 typedef struct { int32_t at, held; } End; /* `held` opens, ~`held` closes */
 
 #define LEVELS 6 /* 64 ** 6 spans in a row are more than there can be */
@@ -24,7 +23,8 @@ typedef struct {
     int32_t background, void_;  /* `void_` -1: contested pixels keep their owner's value */
     int owned;                  /* whether contested pixels have owners */
     Claiming claiming;
-    PaintedList out;
+    Painted out;
+    Scratch held, sorted, places;
     int64_t labeled, contested, *pixels;
 } Merge;
 
@@ -64,20 +64,43 @@ static inline Py_ssize_t topmost(const Merge *m) {
     return i;
 }
 
+static int more_painted(Painted *out) {
+    Py_ssize_t room = out->room ? 2 * out->room : 4096;
+    int32_t **part[] = {&out->row, &out->start, &out->stop};
+    for (int i = 0; i < 3; i++) {
+        int32_t *at = PyMem_RawRealloc(*part[i], (size_t)room * sizeof *at);
+        if (!at) return -1;
+        *part[i] = at;
+    }
+    uint16_t *value = PyMem_RawRealloc(out->value, (size_t)room * sizeof *value);
+    if (!value) return -1;
+    out->value = value;
+    out->room = room;
+    return 0;
+}
+
+static void free_painted(Painted *p) {
+    PyMem_RawFree(p->row);
+    PyMem_RawFree(p->start);
+    PyMem_RawFree(p->stop);
+    PyMem_RawFree(p->value);
+}
+
 static int add_painted(Merge *m, int32_t row, int32_t start, int32_t stop, int32_t value) {
-    PaintedList *out = &m->out;
+    Painted *out = &m->out;
     if (value == m->background) return 0;
     if (m->pixels) m->pixels[value] += stop - start;
-    PaintedSpan *last = out->size ? out->at + out->size - 1 : NULL;
-    if (last && last->row == row && last->stop == start && last->value == value) { last->stop = stop; return 0; }
-    if (out->size == out->room) {
-        Py_ssize_t room = out->room ? 2 * out->room : 4096;
-        PaintedSpan *at = PyMem_RawRealloc(out->at, (size_t)room * sizeof *at);
-        if (!at) return -1;
-        out->at = at;
-        out->room = room;
+    Py_ssize_t last = out->size - 1;
+    if (last >= 0 && out->row[last] == row && out->stop[last] == start && out->value[last] == value) {
+        out->stop[last] = stop;
+        return 0;
     }
-    out->at[out->size++] = (PaintedSpan){row, start, stop, (uint16_t)value};
+    if (out->size == out->room && more_painted(out)) return -1;
+    out->row[++last] = row;
+    out->start[last] = start;
+    out->stop[last] = stop;
+    out->value[last] = (uint16_t)value;
+    out->size++;
     return 0;
 }
 
@@ -154,10 +177,8 @@ static Outcome sweep_all(Merge *m, const Held *held, Py_ssize_t total) {
 }
 
 static Outcome merge_spans(const Scene *s, Py_ssize_t total, Merge *m) {
-    Held *held = held_by_row(s, total);
-    Outcome outcome = held ? sweep_all(m, held, total) : NO_MEMORY;
-    PyMem_RawFree(held);
-    return outcome;
+    const Held *held = held_by_row(s, total, &m->held, &m->sorted, &m->places);
+    return held ? sweep_all(m, held, total) : NO_MEMORY;
 }
 
 #endif
