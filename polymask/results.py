@@ -150,9 +150,10 @@ class Tally:
     (2, {'cat': {'instances': 3, 'pixels': 9}})
     """
 
-    def __init__(self) -> None:
-        self.report = Report(kernel="")
+    def __init__(self, report: Report | None = None) -> None:
+        self.report = report or Report(kernel="")
         self._conflicts = ConflictSum()
+        self._conflicts.add(self.report.conflicts)
 
     def add(self, outcome: Outcome) -> None:
         """Add one image's outcome."""

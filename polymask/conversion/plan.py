@@ -36,6 +36,7 @@ from polymask.layouts.common.splits import split_options
 from polymask.limits import LIMITS
 from polymask.model import ImageRecord, Skipped
 from polymask.painting.accounted import Account
+from polymask.painting.batch import BatchPainter
 from polymask.painting.label_choice import LabelChoice
 from polymask.painting.painting import Painting, Rules
 from polymask.raster.resize import resized
@@ -54,7 +55,7 @@ class Plan:
     `source` is where other processes can open the annotations, or None where only this one has them.
     `indices` are the chosen images, as places in `annotations.names`; `skipped` is what is left out
     of the source and reported. With `deletes`, polygons that the masks hold are deleted from the source;
-    `source_sha256` is then the digest of its file.
+    `source_sha256` is then the digest of its file. `painter`, where there is one, paints many images at once.
     """
 
     source: Location | None
@@ -69,6 +70,7 @@ class Plan:
     sink: FolderSink
     deletes: bool
     source_sha256: str = ""
+    painter: BatchPainter | None = None
 
     @property
     def layout(self) -> Layout:
@@ -184,7 +186,22 @@ def _decided(source: str | Location | Annotations, dest: str | Location, options
         check=_dest_check(folder, annotations, indices, labels, options),
         sink=FolderSink(folder, overwrite=options.overwrite, keep_sources=deletes),
         deletes=deletes,
+        painter=None if deletes else _painter(annotations, labels, layout_options, options),
     )
+
+
+def _painter(
+    annotations: Annotations, labels: LabelChoice, layout_options: LayoutOptions, options: ConvertOptions
+) -> BatchPainter | None:
+    """Who paints many images at once, where that gives what painting each alone does."""
+    encoding_of = getattr(layout_named(options.to), "encoding", None)
+    encoding = encoding_of(layout_options) if encoding_of else None
+    rules, table = options.rules(), annotations.table
+    is_other = options.size or options.copy_images or not all(map(labels.is_painted, annotations.used))
+    if table is None or encoding is None or is_other or not BatchPainter.takes(rules):
+        return None
+    most = options.limits.max_conflict_pairs
+    return BatchPainter(table, labels.label_map, rules, encoding=encoding, most_pairs=most)
 
 
 def _dest_check(

@@ -14,6 +14,7 @@ from typing import Any
 from polymask.conversion.delete_source import begin_deleting, delete_accounted
 from polymask.conversion.dest.folder_sink import Batch
 from polymask.conversion.executors import workplace
+from polymask.conversion.painted import keep_painted
 from polymask.conversion.plan import Plan
 from polymask.errors import BackendError, InputError, PolymaskError
 from polymask.layouts import LayoutOptions, picture_path
@@ -94,6 +95,16 @@ def _report(plan: Plan, tally: Tally) -> Report:
 def convert_images(plan: Plan, indices: Sequence[int]) -> Batch:
     """Convert some images of a plan. What is wrong with one of them alone is told in its outcome."""
     batch = Batch()
+    if plan.painter is None:
+        _convert_each(plan, indices, batch)
+        return batch
+    for painted in plan.painter.paint(indices):
+        keep_painted(plan, painted, batch, convert_each=_convert_each)
+    return batch
+
+
+def _convert_each(plan: Plan, indices: Sequence[int], batch: Batch) -> None:
+    """Convert images one by one, by their records."""
     for index in indices:
         outcome = Outcome(plan.annotations.names[index])
         try:
@@ -105,7 +116,6 @@ def convert_images(plan: Plan, indices: Sequence[int]) -> Batch:
         except Exception as error:  # noqa: BLE001 - the one boundary: an image's bug must not stop the others
             outcome.failure = PolymaskError(f"{type(error).__name__}: {error}", advice="please report this")
         batch.tally.add(outcome)
-    return batch
 
 
 def _convert_image(plan: Plan, index: int, outcome: Outcome, batch: Batch) -> None:

@@ -19,6 +19,7 @@ from polymask.formats.reading.facts import Facts
 from polymask.ledger import Ledger
 from polymask.limits import Limits
 from polymask.model import Finding, ImageRecord, Skipped
+from polymask.painting.batch import InstanceTable
 from polymask.storage.disk import disk_error
 from polymask.storage.source_files import File, Place, Tree
 from polymask.storage.urls import Location, located
@@ -103,6 +104,7 @@ class Annotations:
     found; `sized_by_pictures` are the images whose size only their picture tells.
     `without(data, gone)`, where polygons can be taken out, gives the file's bytes, which are `data`,
     without those of `gone`: for an image's place in `names`, positions among its record's instances.
+    `table`, where there is one, has the instances of all images, as `decode` gives them, but no object each.
     """
 
     path: Location
@@ -123,6 +125,7 @@ class Annotations:
     picture_file: Callable[[int], File | None] = no_picture_file
     sized_by_pictures: Sequence[int] = ()
     without: Callable[[bytes, Mapping[int, Collection[int]]], bytes] | None = None
+    table: InstanceTable | None = None
 
     @property
     def unsegmented(self) -> int:

@@ -9,7 +9,7 @@ Source: PASCAL VOC 2012 development kit, section 4; CVAT's `labelmap.txt`.
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from polymask.codecs.painted_png import encode
+from polymask.codecs.painted_png import Encoding, encode
 from polymask.errors import LabelError
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, voc_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
@@ -65,6 +65,11 @@ def check(options: LayoutOptions) -> None:
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
     """The class mask and the object mask."""
     return f"SegmentationClass/{stem(name)}.png", f"SegmentationObject/{stem(name)}.png"
+
+
+def encoding(options: LayoutOptions) -> Encoding | None:
+    """Palette PNGs; None where object masks lie beside them."""
+    return None if options.instances else Encoding(palette=options.label_map.palette())
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:

@@ -22,7 +22,8 @@ from polymask.layouts import Drawn
 from polymask.layouts.common.read_back import Folder, MaskFolder
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT, with_earlier_splits, with_rows
 from polymask.layouts.common.splits import LISTS, SPLITS
-from polymask.model import ImageRecord
+from polymask.model import Frame, ImageRecord
+from polymask.painting.batch import PaintedImage
 from polymask.provenance.digest import geometry_sha256, record_sha256
 from polymask.results import Tally
 from polymask.storage.local import BEFORE, Root
@@ -83,21 +84,34 @@ class FolderSink:
 
         `remaining` is the record once the polygons are deleted that the mask accounts for.
         """
-        height, width = record.frame
-        digests = drawn.digests_after(self.standing.entries.get(record.name, {}))
-        labels = {"labels": digests.pop("labels")} if "labels" in digests else {}
-        line = {"name": record.name, "mask": drawn.mask, "height": height, "width": width}
-        line |= {**digests, "source_sha256": source_sha256, **self.dest.rules_entry}
-        line["version"] = __version__
-        if (split := self.dest.options.split_of(record.name)) != DEFAULT_SPLIT:
-            line["split"] = split
-        if files := self._companions(drawn, source_sha256, changed=changed):
-            line["files"] = files
+        line, labels = self._line(record.name, record.frame, source_sha256, drawn, changed=changed)
         if self.keep_sources:
             line["sources"] = [[i.id, geometry_sha256(i.shape)] for i in record.instances]
         if remaining is not None and len(remaining.instances) < len(record.instances):
             line["remaining_sha256"] = record_sha256(remaining)
         return manifest_line(line | labels)
+
+    def line_of_painted(self, painted: PaintedImage, drawn: Drawn, *, changed: bool) -> bytes:
+        """The same for an image that was painted without a record."""
+        source = painted.record_sha256
+        line, labels = self._line(painted.name, painted.frame, source, drawn, changed=changed)
+        return manifest_line(line | labels)
+
+    def _line(
+        self, name: str, frame: Frame, source_sha256: str, drawn: Drawn, *, changed: bool
+    ) -> tuple[Entry, dict[str, Any]]:
+        """What the line says, and what it says behind that of labels."""
+        height, width = frame
+        digests = drawn.digests_after(self.standing.entries.get(name, {}))
+        labels = {"labels": digests.pop("labels")} if "labels" in digests else {}
+        line = {"name": name, "mask": drawn.mask, "height": height, "width": width}
+        line |= {**digests, "source_sha256": source_sha256, **self.dest.rules_entry}
+        line["version"] = __version__
+        if (split := self.dest.options.split_of(name)) != DEFAULT_SPLIT:
+            line["split"] = split
+        if files := self._companions(drawn, source_sha256, changed=changed):
+            line["files"] = files
+        return line, labels
 
     def _is_anew(self, entry: Entry, source_sha256: str) -> bool:
         """Whether an image's files are all made anew, so that earlier ones beside them would be stale."""

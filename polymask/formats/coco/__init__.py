@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 
 from polymask.formats import Annotations, ReadOptions, coco_panoptic
-from polymask.formats.coco import indexed, whole
+from polymask.formats.coco import indexed, scan, whole
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 
@@ -57,16 +57,17 @@ def sniff(content: Content) -> bool:
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
-    """A record for each image; a large file is read by parts."""
-    if not content.ranges:
+    """A record for each image; a large file is read by parts, another scanned where it is plain."""
+    quick = indexed.read(content, options) if content.ranges else scan.read(content, options)
+    if quick is None:
         return whole.read(content, options)
-    return replace(indexed.read(content, options), without=partial(_without, content, options))
+    return replace(quick, without=partial(_without, content, options))
 
 
 def _without(
     content: Content, options: ReadOptions, data: bytes, gone: Mapping[int, Collection[int]]
 ) -> bytes:
-    """A large file's bytes without some instances: in memory, as what is left is as large as the file."""
+    """A file's bytes without some instances: in memory, as what is left is as large as the file."""
     without = whole.read(content, options).without
     assert without
     return without(data, gone)

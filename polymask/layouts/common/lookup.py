@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from polymask.codecs.painted_png import encode
+from polymask.codecs.painted_png import Encoding
 from polymask.errors import FormatError, LabelError
 from polymask.labels.label_map import VOID_16, LabelMap
 from polymask.layouts import Drawn, LayoutOptions
@@ -118,8 +118,13 @@ def painted(labels: Mapping[str, IndexMask], label_map: LabelMap, *, frame: Fram
     return index
 
 
+def gray(label_map: LabelMap) -> Encoding:
+    """Gray PNGs of the depth that a label map's values need."""
+    return Encoding(depth=8 * np.dtype(label_map.dtype).itemsize)
+
+
 def gray_mask(painting: Painting, path: str) -> Drawn:
     """An image whose only file is its index mask, as gray PNG at a path."""
-    dtype = painting.label_map.dtype
-    files = ((path, encode(painting.painted, depth=8 * np.dtype(dtype).itemsize)),)
-    return Drawn(name=painting.record.name, mask=path, painted=painting.painted, dtype=dtype, files=files)
+    label_map, painted = painting.label_map, painting.painted
+    files = ((path, gray(label_map).encode(painted)),)
+    return Drawn(name=painting.record.name, mask=path, painted=painted, dtype=label_map.dtype, files=files)
