@@ -194,7 +194,7 @@ class Tally:
             getattr(report, name).extend(getattr(added, name))
         report.left_out += added.left_out
         report.exit_code = max(report.exit_code, added.exit_code)
-        self._conflicts.add(other._conflicts.conflicts)
+        self._conflicts.merge(other._conflicts)
         for name, counts in added.labels.items():
             self._count(name, counts["instances"], counts["pixels"])
 

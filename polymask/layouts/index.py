@@ -43,7 +43,8 @@ def check(options: LayoutOptions) -> None:
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
     """The mask, and the instance ids if they are asked for."""
-    return f"masks/{stem(name)}.png", f"instances/{stem(name)}.png"
+    plain = stem(name)
+    return f"masks/{plain}.png", f"instances/{plain}.png"
 
 
 def encoding(options: LayoutOptions) -> Encoding | None:

@@ -64,7 +64,8 @@ def check(options: LayoutOptions) -> None:
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
     """The class mask and the object mask."""
-    return f"SegmentationClass/{stem(name)}.png", f"SegmentationObject/{stem(name)}.png"
+    plain = stem(name)
+    return f"SegmentationClass/{plain}.png", f"SegmentationObject/{plain}.png"
 
 
 def encoding(options: LayoutOptions) -> Encoding | None:

@@ -51,6 +51,9 @@ def sniff(content: Content) -> bool:
     """Whether the file has COCO's lists, or is a list of results."""
     if content.ranges:
         return indexed.sniff(content)
+    if quick := scan.scanned(content):
+        start, stop = quick.annotations
+        return b'"segments_info"' not in content.text[start : min(stop, start + coco_panoptic.HEAD)]
     if {"images", "annotations"} <= content.keys:
         return not coco_panoptic.sniff(content)
     return content.is_json and content.is_list and "image_id" in content.keys

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 import numpy as np
@@ -55,21 +55,46 @@ from polymask.raster.spans import Int64
 _DEEPEST = 200  # brackets; what nests deeper is left to the reader that counts them
 _LEAST_DEPTH = 5  # brackets of a file of rings
 _annotation = msgspec.json.Decoder(Annotation)
+_scans: "WeakKeyDictionary[Content, Scan | None]" = WeakKeyDictionary()
 
 
 class _Uncertain(Exception):
     """The whole file has to be read and checked."""
 
 
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the kernel tells of a file: its rows, and where its lists begin and end in the text."""
+
+    rows: bytes
+    images: tuple[int, int]
+    annotations: tuple[int, int]
+    categories: tuple[int, int]
+
+
+def scanned(content: Content) -> Scan | None:
+    """What a file's scan tells, or None where anything in it is not certain; the file is scanned once."""
+    if content not in _scans:
+        _scans[content] = _scanned(content)
+    return _scans[content]
+
+
+def _scanned(content: Content) -> Scan | None:
+    depth = content.place.limits.max_depth
+    if compiled is None or depth < _LEAST_DEPTH or not content.is_json or content.is_list:
+        return None
+    answer = compiled.coco(content.text, min(depth, _DEEPEST))
+    return Scan(*answer) if answer else None
+
+
 def read(content: Content, options: ReadOptions) -> Annotations | None:
     """As `coco.whole.read`, or None where anything in the file is not certain."""
-    if compiled is None or content.is_list or options.limits.max_depth < _LEAST_DEPTH:
+    scan = scanned(content)
+    if scan is None:
         return None
-    answer = compiled.coco(content.json, min(options.limits.max_depth, _DEEPEST))
-    if answer is None:
-        return None
+    del _scans[content]  # large, and read once
     try:
-        return _Reading(content, options, answer).annotations()
+        return _Reading(content, options, scan).annotations()
     except (_Uncertain, InputError, Malformed, OverflowError, msgspec.MsgspecError):
         return None
 
@@ -77,23 +102,22 @@ def read(content: Content, options: ReadOptions) -> Annotations | None:
 class _Reading:
     """One scanned file: its images and categories decoded, its rows sorted by image, the odd ones checked."""
 
-    def __init__(self, content: Content, options: ReadOptions, answer: tuple[Any, ...]) -> None:
-        self.path, self.text, self.options = content.path, content.json, options
+    def __init__(self, content: Content, options: ReadOptions, scan: Scan) -> None:
+        self.path, self.text, self.options = content.path, content.text, options
         self.refusals, self.ledger = Refusals(content.path, skip=False), Ledger()
-        rows, images, _, categories = answer
-        self.images: list[Image] = self._decoded(images, Image, "$.images")
-        self.frames = np.array([image.frame for image in self.images], np.int64).reshape(-1, 2)
-        self.keys = category_names(list(enumerate(self._decoded(categories, Category, "$.categories"))), self.refusals)
-        if not positions_of(list(enumerate(self.images)), self.refusals, options):
+        images = self._rows(scan.images, Image, "$.images")
+        if not positions_of(images, self.refusals, options):
             raise _Uncertain
+        self.images = [image for _, image in images]
+        self.frames = np.array([image.frame for image in self.images], np.int64).reshape(-1, 2)
+        self.keys = category_names(self._rows(scan.categories, Category, "$.categories"), self.refusals)
         self.odd: dict[int, Annotation] = {}  # by place among the rows
-        self._sort(np.frombuffer(rows, np.int64).reshape(-1, WIDTH + 1))
+        self._sort(np.frombuffer(scan.rows, np.int64).reshape(-1, WIDTH + 1))
         self._check_sizes()
 
-    def _decoded(self, section: tuple[int, int], kind: type[T], where: str) -> list[T]:
+    def _rows(self, section: tuple[int, int], kind: type[T], where: str) -> list[tuple[int, T]]:
         text = self.text[slice(*section)]
-        rows = refuse_doubled_rows(text, self.refusals.rows(text, kind, where), where, self.refusals)
-        return [row for _, row in rows]
+        return refuse_doubled_rows(text, self.refusals.rows(text, kind, where), where, self.refusals)
 
     def _sort(self, rows: Int64) -> None:
         """The rows by image, as the file has them within each; those that paint nothing go to the ledger."""
