@@ -98,13 +98,14 @@ static Outcome merge_image(Batch *b, Py_ssize_t i, const int64_t *cuts, int64_t 
 }
 
 static Outcome paint_image(Batch *b, Py_ssize_t i) {
+    int64_t height = b->frame[2 * i], width = b->frame[2 * i + 1];
+    if (height >= INT32_MAX || width >= INT32_MAX || LONGEST_RUN / height < width) return UNDECIDED;
     size_t n = (size_t)(b->cuts[i + 1] - b->cuts[i]);
     int64_t *cuts = scratch(&b->own, (n + 1) * (2 * sizeof *cuts + sizeof(int32_t)));
     if (!cuts) return NO_MEMORY;
     Outcome outcome = draw_image(b, i, cuts);
     if (outcome == DONE) outcome = merge_image(b, i, cuts, cuts + n + 1, (int32_t *)(cuts + 2 * (n + 1)));
     if (outcome != DONE) return outcome;
-    int64_t height = b->frame[2 * i], width = b->frame[2 * i + 1];
     begin_stream(b->png, height, width);
     b->digest.length = 0;
     if (add_all(b->png, &b->merge.out) || add_record(b, i) || add_counts(b, i) ||
@@ -137,9 +138,7 @@ static int batch_fits(const Batch *b, Py_ssize_t bytes, int64_t values) {
     if (b->cuts[0] != 0 || b->cuts[b->images] != b->rows) return 0;
     for (Py_ssize_t i = 0; i < b->images; i++) {
         int64_t n = b->cuts[i + 1] - b->cuts[i];
-        if (n < 0 || b->cuts[i + 1] > b->rows || b->frame[2 * i] <= 0 || b->frame[2 * i] >= INT32_MAX ||
-            b->frame[2 * i + 1] <= 0 || b->frame[2 * i + 1] >= INT32_MAX || LONGEST_RUN / b->frame[2 * i] < b->frame[2 * i + 1])
-            return 0;
+        if (n < 0 || b->cuts[i + 1] > b->rows || b->frame[2 * i] <= 0 || b->frame[2 * i + 1] <= 0) return 0;
         for (int64_t r = b->cuts[i]; r < b->cuts[i + 1]; r++)
             if (b->order[r] < 0 || b->order[r] >= n) return 0;
     }
