@@ -14,19 +14,37 @@
 
 static int is_digit(char c) { return c >= '0' && c <= '9'; }
 
-static int is_hex(char c) { return is_digit(c) || ((c | 32) >= 'a' && (c | 32) <= 'f'); }
+/* The number of four hexadecimal digits; -1 for other things. */
+static int hex_of(const char *at) {
+    int number = 0;
+    for (int i = 0; i < 4; i++) {
+        char c = at[i], letter = c | 32;
+        if (!is_digit(c) && !(letter >= 'a' && letter <= 'f')) return -1;
+        number = number * 16 + (is_digit(c) ? c - '0' : letter - 'a' + 10);
+    }
+    return number;
+}
+
+/* Behind the `u` of an escape and its digits; half a character needs its other half. */
+static const char *skip_unicode(const char *at) {
+    int number = hex_of(at + 1);
+    if (number < 0 || (number >= 0xdc00 && number < 0xe000)) return NULL;
+    if (number < 0xd800 || number >= 0xe000) return at + 5;
+    if (at[5] != '\\' || at[6] != 'u') return NULL;
+    int other = hex_of(at + 7);
+    return other >= 0xdc00 && other < 0xe000 ? at + 11 : NULL;
+}
 
 /* From behind a string's first quote to behind its last one; NULL for what is none. */
 static const char *skip_string(const char *at) {
-    for (;; at++) {
+    for (;;) {
         while ((unsigned char)*at >= ' ' && *at != '"' && *at != '\\') at++;
         if (*at == '"') return at + 1;
         if (*at != '\\') return NULL;
         at++;
-        if (*at == 'u') {
-            for (int i = 0; i < 4; i++)
-                if (!is_hex(*++at)) return NULL;
-        } else if (!*at || !strchr("\"\\/bfnrt", *at)) return NULL;
+        if (*at == 'u') at = skip_unicode(at);
+        else at = *at && strchr("\"\\/bfnrt", *at) ? at + 1 : NULL;
+        if (!at) return NULL;
     }
 }
 
