@@ -1,14 +1,12 @@
 """Which job a SOURCE and a DEST call for: local folders, Dataloop datasets, or both."""
 
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from polymask.conversion.options import ConvertOptions, chosen_options
 from polymask.conversion.plan import make_plan
-from polymask.conversion.restore import restore_folder
 from polymask.conversion.run import run_plan
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError, ProofError
@@ -23,6 +21,8 @@ from polymask.results import Report, judge_source
 from polymask.storage.urls import located
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from polymask.in_place.job import ProvenOptions
 
 PathOrUrl = str | Path
@@ -32,7 +32,7 @@ def convert(
     source: PathOrUrl,
     dest: PathOrUrl | None = None,
     *,
-    executor: Executor | None = None,
+    executor: "Executor | None" = None,
     progress: Progress | None = None,
     preview: PathOrUrl | None = None,
     limits: Limits | None = None,
@@ -94,7 +94,7 @@ def _local(
     source: PathOrUrl,
     dest: PathOrUrl,
     options: ConvertOptions,
-    executor: Executor | None,
+    executor: "Executor | None",
     progress: Progress | None,
     preview: PathOrUrl | None,
 ) -> Report:
@@ -170,6 +170,8 @@ def _upload(source: PathOrUrl, url: str, options: ConvertOptions, progress: Prog
 
 
 def _download(url: str, dest: PathOrUrl, options: ConvertOptions, progress: Progress | None) -> Report:
+    from concurrent.futures import ThreadPoolExecutor
+
     from polymask.dataloop.download import annotations_of
     from polymask.dataloop.run import open_dataset
 
@@ -254,6 +256,8 @@ def restore(dest: PathOrUrl, *, journal: PathOrUrl | None = None, dry_run: bool 
     polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
     """
     if not is_dataloop(dest):
+        from polymask.conversion.restore import restore_folder  # quick to start without
+
         return restore_folder(located(dest), dry_run=dry_run)
     from polymask.dataloop.run import restore as restore_dataset
 

@@ -30,7 +30,6 @@ instances.json: $.images: missing
 
 from collections.abc import Iterable
 from copy import copy
-from difflib import get_close_matches
 from typing import Any, ClassVar, Self
 
 
@@ -198,5 +197,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     >>> nearest("overlaps", ["border", "overlap"])
     "did you mean 'overlap'?"
     """
+    from difflib import get_close_matches  # quick to start without
+
     close = get_close_matches(name, list(known), 1)
     return f"did you mean '{close[0]}'?" if close else ""

@@ -15,17 +15,9 @@ from typing import Any
 
 from polymask.conversion.dest.check import Dest, DestCheck, Standing
 from polymask.conversion.dest.deleted import Entry, is_deleted
-from polymask.conversion.dest.deletion_journal import (
-    backups_in,
-    lost_journal,
-    read_log,
-    speaks_of_deletions,
-)
 from polymask.conversion.dest.folder_sink import FolderSink
-from polymask.conversion.dest.losses import refuse_lost_manifest
 from polymask.conversion.label_plan import label_choice, unknown_labels
 from polymask.conversion.options import ConvertOptions
-from polymask.conversion.rehearsal import refuse_undeletable, rehearse
 from polymask.errors import InputError
 from polymask.formats import Annotations, open_annotations
 from polymask.formats.reading.needed_pictures import require_pictures
@@ -117,8 +109,12 @@ def make_plan(source: str | Location | Annotations, dest: str | Location, option
     require_pictures(plan.annotations, indices=_sized_by_pictures(plan), every=False)
     root = plan.sink.root
     if isinstance(root, Root) and root.path.is_dir():
+        from polymask.conversion.dest.losses import refuse_lost_manifest  # quick to start without
+
         refuse_lost_manifest(root)
     if plan.deletes:
+        from polymask.conversion.rehearsal import rehearse  # quick to start without
+
         digest = rehearse(plan.annotations.path, plan.sink.root.path)
         plan = replace(plan, source_sha256=digest)
     plan.sink.standing = plan.check.first_look()
@@ -129,6 +125,13 @@ def make_plan(source: str | Location | Annotations, dest: str | Location, option
 
 def _refuse_lost_journal(plan: Plan) -> None:
     """Raise `ProofError` where polygons are deleted and no journal tells of it: no more are then."""
+    from polymask.conversion.dest.deletion_journal import (
+        backups_in,
+        lost_journal,
+        read_log,
+        speaks_of_deletions,
+    )
+
     root, entries = plan.sink.root, plan.sink.standing.entries
     assert isinstance(root, Root)
     if not root.path.is_dir() or read_log(root) is not None or not speaks_of_deletions(root):
@@ -168,6 +171,8 @@ def _decided(source: str | Location | Annotations, dest: str | Location, options
     # The layout `dataloop` copies the source's file, and leaves the source itself alone.
     deletes = options.delete_source and options.to != "dataloop"
     if deletes:
+        from polymask.conversion.rehearsal import refuse_undeletable  # quick to start without
+
         refuse_undeletable(annotations, located(dest), options.to)
     indices = _chosen_images(annotations, options)
     labels = label_choice(annotations, options)

@@ -6,12 +6,10 @@ Each image stands alone: one that fails is reported, and the others are done.
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from polymask.conversion.delete_source import begin_deleting, delete_accounted
 from polymask.conversion.dest.folder_sink import Batch
 from polymask.conversion.executors import workplace
 from polymask.conversion.painted import keep_painted
@@ -28,8 +26,11 @@ from polymask.results import Outcome, Report, Tally, add_declared, judge_painted
 from polymask.storage.disk import regular
 from polymask.storage.manifest import manifest_line
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
-def run_plan(plan: Plan, *, executor: Executor | None = None, progress: Progress | None = None) -> Report:
+
+def run_plan(plan: Plan, *, executor: "Executor | None" = None, progress: Progress | None = None) -> Report:
     """Convert every image of a plan and return what was done."""
     began = time.perf_counter()
     if progress:
@@ -66,11 +67,14 @@ def _joined(plan: Plan, batches: Iterator[Batch], progress: Progress | None) -> 
 
 def _finish(plan: Plan, images: Batch, report: Report) -> None:
     """Write what all images have in common and the manifest, then delete what the masks hold."""
-    if plan.deletes:
-        begin_deleting(plan)
+    if not plan.deletes:
+        plan.sink.finish(images.rows, changed=report.written > 0)
+        return
+    from polymask.conversion.delete_source import begin_deleting, delete_accounted  # quick to start without
+
+    begin_deleting(plan)
     plan.sink.finish(images.rows, changed=report.written > 0)
-    if plan.deletes:
-        delete_accounted(plan, report)
+    delete_accounted(plan, report)
 
 
 def _report(plan: Plan, tally: Tally) -> Report:

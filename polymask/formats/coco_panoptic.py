@@ -88,7 +88,6 @@ class _Category(msgspec.Struct):
     name: str
 
 
-HEAD = 100_000  # bytes of the annotations that tell
 _file = msgspec.json.Decoder(_File)
 _image = msgspec.json.Decoder(_Image)
 _id = msgspec.json.Decoder(_Id)
@@ -100,7 +99,7 @@ def sniff(content: Content) -> bool:
     if not {"images", "annotations"} <= content.keys:
         return False
     # every row has them, so the first ones tell
-    return b'"segments_info"' in bytes(memoryview(content.top["annotations"])[:HEAD])
+    return b'"segments_info"' in bytes(memoryview(content.top["annotations"])[:100_000])
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:

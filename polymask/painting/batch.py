@@ -70,7 +70,12 @@ class BatchPainter:
     def takes(rules: Rules) -> bool:
         """Whether the kernel paints by such rules."""
         is_center = rules.pixel_rule == "center" and rules.holes is None
-        return is_center and rules.overlap in ("last", "first", "void") and rules.crowd != "skip" and not rules.border
+        return (
+            is_center
+            and rules.overlap in ("last", "first", "void")
+            and rules.crowd != "skip"
+            and not rules.border
+        )
 
     @cached_property
     def labels(self) -> tuple[bytes, ...]:

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
-from tempfile import SpooledTemporaryFile, gettempdir
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import msgspec
 
@@ -32,17 +31,20 @@ class Lines(Mapping[str, bytes]):
     """
 
     def __init__(self) -> None:
-        self._file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed when the lines go
+        self._file: IO[bytes] = BytesIO()
         self._places: dict[str, int] = {}
         self._end = 0
 
     def update(self, lines: Mapping[str, bytes]) -> None:
         """Take lines in, behind those that are there."""
+        text = b"".join(lines.values())
         try:
+            if isinstance(self._file, BytesIO) and self._end + len(text) > IN_MEMORY:
+                self._file = _on_disk(self._file.getvalue())
             self._file.seek(self._end)
-            self._file.write(b"".join(lines.values()))
+            self._file.write(text)
         except OSError as error:
-            raise disk_error(error, gettempdir()) from None
+            raise disk_error(error, _temporary_folder()) from None
         for name, line in lines.items():
             self._places[name] = self._end
             self._end += len(line)
@@ -59,6 +61,21 @@ class Lines(Mapping[str, bytes]):
 
     def __del__(self) -> None:
         self._file.close()
+
+
+def _on_disk(text: bytes) -> IO[bytes]:
+    """A temporary file that begins with a text, and goes when it is closed."""
+    from tempfile import TemporaryFile  # quick to start without
+
+    file: IO[bytes] = TemporaryFile()  # noqa: SIM115 - closed when the lines go
+    file.write(text)
+    return file
+
+
+def _temporary_folder() -> str:
+    from tempfile import gettempdir  # quick to start without
+
+    return gettempdir()
 
 
 def in_blocks(lines: Iterable[bytes]) -> Iterator[bytes]:

@@ -77,11 +77,13 @@ def scenes(draw: st.DrawFn) -> dict[str, Any]:
         {"id": 7 * n, "file_name": f"{n}.jpg", "height": height, "width": width}
         for n, (height, width) in enumerate(frames)
     ]
-    names = ["cat", "dog", "cow", "background", "__ignore__", "é\n\"x"]
+    names = ["cat", "dog", "cow", "background", "__ignore__", 'é\n"x']
     annotations = []
     for number in range(draw(st.integers(0, 12))):
         image = draw(st.sampled_from(images))
-        rings = st.lists(_ring.map(lambda ring: [side for point in ring for side in point]), min_size=1, max_size=3)
+        rings = st.lists(
+            _ring.map(lambda ring: [side for point in ring for side in point]), min_size=1, max_size=3
+        )
         runs = _runs(image["height"], image["width"])
         odd = st.sampled_from([[], None, [[1e0, 0, 3, 0, 3, 1e-7]]])
         annotations.append(
@@ -104,7 +106,7 @@ _options = st.fixed_dictionaries(
         "crowd": st.sampled_from(["void", "skip"]),
         "to": st.sampled_from(["voc", "mmseg", "ade20k"]),
         "split": st.just("val"),
-        "labels": st.just({"cat": 1, "dog": 300, "cow": 7, "é\n\"x": 9}),
+        "labels": st.just({"cat": 1, "dog": 300, "cow": 7, 'é\n"x': 9}),
         "only": st.just(["cat"]),
         "dry_run": st.booleans(),
     },

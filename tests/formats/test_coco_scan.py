@@ -178,7 +178,9 @@ def test_damaged_files_are_told_alike(tmp_path: Path) -> None:
         same(path, named=None, skip_invalid=True)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "fixtures").rglob("*.json")), ids=lambda p: f"{p.parent.name}-{p.name}")
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "fixtures").rglob("*.json")), ids=lambda p: f"{p.parent.name}-{p.name}"
+)
 def test_any_file_is_told_alike(path: Path) -> None:
     """Whatever format it is of: a scan claims no file that is another's."""
     same(path, named=None)
@@ -199,7 +201,11 @@ def test_it_can_be_sent_to_another_process(coco_file: Callable[..., Path]) -> No
 
 def test_polygons_can_be_taken_out(coco_file: Callable[..., Path], tmp_path: Path) -> None:
     """The rows of the file are those of the records, though an annotation between them paints nothing."""
-    rows = [annotation(id=1), annotation(id=2, segmentation=[]), annotation(id=3, segmentation=[square(4, 0, 2)])]
+    rows = [
+        annotation(id=1),
+        annotation(id=2, segmentation=[]),
+        annotation(id=3, segmentation=[square(4, 0, 2)]),
+    ]
     path = coco_file(annotations=rows)
     report = convert(path, tmp_path / "out", delete_source=True)
     assert report.deleted == 2
@@ -213,4 +219,7 @@ def test_wrong_calls_are_refused() -> None:
     assert module.coco(b"{" * 300, 200) is None
     with pytest.raises(TypeError):
         module.coco("{}", 200)
-    assert np.frombuffer(module.coco(b'{"images":[],"annotations":[],"categories":[]}', 9)[0], np.int64).size == 0
+    assert (
+        np.frombuffer(module.coco(b'{"images":[],"annotations":[],"categories":[]}', 9)[0], np.int64).size
+        == 0
+    )

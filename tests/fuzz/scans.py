@@ -47,12 +47,18 @@ def _painted(annotations: Annotations, rules: Rules) -> None:
     depth = 8 * np.dtype(label_map.dtype).itemsize
     assert annotations.table
     painter = BatchPainter(
-        annotations.table, label_map, rules, encoding=Encoding(depth=depth), most_pairs=LIMITS.max_conflict_pairs
+        annotations.table,
+        label_map,
+        rules,
+        encoding=Encoding(depth=depth),
+        most_pairs=LIMITS.max_conflict_pairs,
     )
     for batch in painter.paint(range(len(annotations.names))):
         for at, index in enumerate(batch.indices):
             if batch.done[at]:
-                _compare(batch, at, Painting(annotations.decode(index), label_map, rules, limits=LIMITS), depth)
+                _compare(
+                    batch, at, Painting(annotations.decode(index), label_map, rules, limits=LIMITS), depth
+                )
 
 
 def _compare(batch: PaintedBatch, at: int, painting: Painting, depth: int) -> None:

@@ -1,6 +1,7 @@
 """A run's manifest lines: by name, in order, in little memory."""
 
 import errno
+import tempfile
 import tracemalloc
 from pathlib import Path
 
@@ -31,18 +32,12 @@ def test_lines_come_back_by_name_wherever_they_are_kept(
 def test_a_full_temporary_folder_is_an_error_of_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Typed, and it says where."""
 
-    class Full:
-        def __init__(self, most: int) -> None:
-            pass
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "full")
 
-        def seek(self, place: int) -> None:
-            raise OSError(errno.ENOSPC, "full")
-
-        def close(self) -> None:
-            pass
-
-    monkeypatch.setattr(manifest, "SpooledTemporaryFile", Full)
-    monkeypatch.setattr(manifest, "gettempdir", lambda: "/scratch")
+    monkeypatch.setattr(manifest, "IN_MEMORY", 1)
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: "/scratch")
     with pytest.raises(Unavailable, match=r"^/scratch: "):
         Lines().update({"a.jpg": b"{}\n"})
 

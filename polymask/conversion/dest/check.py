@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 
 from polymask.conversion.dest.deleted import Entry, IsDeleted, refuse_repainting
-from polymask.conversion.dest.deletion_journal import read_log
 from polymask.errors import InputError
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
 from polymask.layouts.common.lookup import value_tables
@@ -53,6 +52,8 @@ class Standing:
         data = root.read(f"{WORK}/{BEFORE}") if resumes else None
         if data is None or not isinstance(root, Root):
             return cls(entries, resumes)
+        from polymask.conversion.dest.deletion_journal import read_log  # quick to start without
+
         log = read_log(root)
         has_deleted = log is None or any(not deletion.undone for deletion in log.deletions)
         return cls(entries, resumes, msgspec.json.decode(data, type=frozenset[str]), has_deleted)

@@ -11,8 +11,6 @@ from typing import Any
 import msgspec
 
 from polymask._version import __version__
-from polymask.analysis.mask_sets import open_mask_folder
-from polymask.analysis.verify import damage
 from polymask.codecs.png import same_picture
 from polymask.conversion.dest.check import Dest, Standing
 from polymask.conversion.dest.companions import companions, kept, stale
@@ -159,6 +157,8 @@ class FolderSink:
 
     def _require_whole(self, entry: Entry) -> None:
         """Raise `ProofError` where a mask that nobody can paint anew is no longer what it was."""
+        from polymask.analysis.verify import damage  # quick to start without
+
         files = entry.get("files", {}).keys() & set(self.dest.paths(entry["name"]))
         lost = [f"{path}: missing" for path in sorted(files) if not self.root.holds(path)]
         if reason := damage(self.root.path, self._stored, entry) or "; ".join(lost):
@@ -173,6 +173,8 @@ class FolderSink:
     @cached_property
     def _stored(self) -> MaskFolder | None:
         """The masks that lay there when the run began."""
+        from polymask.analysis.mask_sets import open_mask_folder  # quick to start without
+
         return open_mask_folder(Folder(self.root.path))
 
     def write(self, drawn: Drawn, source_sha256: str) -> bool:
@@ -204,6 +206,8 @@ class FolderSink:
         """Whether the run that is completed wrote an image's mask, and nobody has touched it since."""
         if not self.standing.is_of_this_run(name):
             return False
+        from polymask.analysis.verify import damage  # quick to start without
+
         entry = self.standing.entries.get(name)
         return entry is None or not damage(self.root.path, self._stored, entry)
 

@@ -53,6 +53,7 @@ from polymask.painting.batch import (
 from polymask.raster.spans import Int64
 
 _DEEPEST = 200  # brackets; what nests deeper is left to the reader that counts them
+_HEAD = 100_000  # bytes of the annotations that tell panoptic files
 _LEAST_DEPTH = 5  # brackets of a file of rings
 _annotation = msgspec.json.Decoder(Annotation)
 _scans: "WeakKeyDictionary[Content, Scan | None]" = WeakKeyDictionary()
@@ -70,6 +71,11 @@ class Scan:
     images: tuple[int, int]
     annotations: tuple[int, int]
     categories: tuple[int, int]
+
+    def is_panoptic(self, content: Content) -> bool:
+        """Whether the annotations are lists of segments; every one has them, so the first ones tell."""
+        start, stop = self.annotations
+        return b'"segments_info"' in content.text[start : min(stop, start + _HEAD)]
 
 
 def scanned(content: Content) -> Scan | None:
@@ -196,7 +202,9 @@ class _Reading:
         ids, of_row, counts = np.unique(self.rows[:, ID], return_inverse=True, return_counts=True)
         for at in np.flatnonzero(counts[of_row] > 1).tolist():
             number, many = int(self.rows[at, ID]), counts[of_row[at]]
-            yield Finding("duplicate-id", names[self.rows[at, IMAGE]], number, f"{many} annotations have this id")
+            yield Finding(
+                "duplicate-id", names[self.rows[at, IMAGE]], number, f"{many} annotations have this id"
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
