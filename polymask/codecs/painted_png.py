@@ -91,7 +91,7 @@ def _check(painted: PaintedSpans, values: int) -> None:
 
 
 def png_file(frame: Frame, kind: tuple[int, int], stream: bytes | memoryview, palette: bytes = b"") -> bytes:
-    """A whole file: frame, bit depth and color type, the compressed scanlines; `palette` is three bytes a color."""
+    """A whole file: frame, bit depth and color type, scanlines; `palette` is three bytes a color."""
     return b"".join([_opening(frame, kind, palette), *_data(stream), _END])
 
 

@@ -18,7 +18,7 @@ ConvertEach = Callable[[Plan, Sequence[int], Batch], None]
 
 
 def keep_painted(plan: Plan, painted: PaintedBatch, batch: Batch, *, convert_each: ConvertEach) -> None:
-    """Write the images of a batch, and take them in; `convert_each` converts those that go by their records."""
+    """Write the images of a batch, and take them in; `convert_each` converts those that go by records."""
     begin = written = 0
     for at, index in enumerate(painted.indices):
         is_new = _kept(plan, painted, at, batch) if painted.done[at] else None

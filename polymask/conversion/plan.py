@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from polymask.conversion.batch_plan import painter_of
 from polymask.conversion.dest.check import Dest, DestCheck, Standing
 from polymask.conversion.dest.deleted import Entry, is_deleted
 from polymask.conversion.dest.folder_sink import FolderSink
@@ -191,22 +192,8 @@ def _decided(source: str | Location | Annotations, dest: str | Location, options
         check=_dest_check(folder, annotations, indices, labels, options),
         sink=FolderSink(folder, overwrite=options.overwrite, keep_sources=deletes),
         deletes=deletes,
-        painter=None if deletes else _painter(annotations, labels, layout_options, options),
+        painter=None if deletes else painter_of(annotations, labels, layout_options, options),
     )
-
-
-def _painter(
-    annotations: Annotations, labels: LabelChoice, layout_options: LayoutOptions, options: ConvertOptions
-) -> BatchPainter | None:
-    """Who paints many images at once, where that gives what painting each alone does."""
-    encoding_of = getattr(layout_named(options.to), "encoding", None)
-    encoding = encoding_of(layout_options) if encoding_of else None
-    rules, table = options.rules(), annotations.table
-    is_other = options.size or options.copy_images or not all(map(labels.is_painted, annotations.used))
-    if table is None or encoding is None or is_other or not BatchPainter.takes(rules):
-        return None
-    most = options.limits.max_conflict_pairs
-    return BatchPainter(table, labels.label_map, rules, encoding=encoding, most_pairs=most)
 
 
 def _dest_check(

@@ -9,8 +9,8 @@ Source: the SceneParsing benchmark's toolkit (CSAILVision/sceneparsing), `object
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from polymask.labels.label_map import LabelMap
 from polymask.codecs.painted_png import Encoding
+from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.common.facts import Facts
 from polymask.layouts.common.lookup import (

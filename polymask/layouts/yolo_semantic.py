@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from polymask.labels.label_map import LabelMap
 from polymask.codecs.painted_png import Encoding
+from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.common.facts import Facts
 from polymask.layouts.common.lookup import classes_to, gray, gray_mask, require_8_bits

@@ -110,6 +110,8 @@ static int below(const Edge *e, double reach) {
     return fabs(e->x0) < reach && fabs(e->x1) < reach && fabs(e->y0) < reach && fabs(e->y1) < reach;
 }
 
+#include "_edge_rows.h"
+
 /* The edge's columns, written where each of its rows has its next free place. */
 static void cross(const Edge *e, int32_t width, Py_ssize_t *place, int32_t first, int32_t *columns) {
     if (e->x0 == e->x1) {
@@ -118,6 +120,10 @@ static void cross(const Edge *e, int32_t width, Py_ssize_t *place, int32_t first
         return;
     }
     double tolerance = TOLERANCE * (fabs(e->x0) + fabs(e->x1) + 1);
+    if (is_inside(e, width)) {
+        cross_inside(e, width, tolerance, place + (e->top - first), columns);
+        return;
+    }
     if (below(e, REACH)) {
         for (int32_t row = e->top; row < e->bottom; row++)
             columns[place[row - first]++] = column_of(e, row, width, tolerance);

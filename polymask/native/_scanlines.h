@@ -257,12 +257,9 @@ static void begin_stream(Scanlines *s, int64_t height, int64_t width) {
     s->stride = 1 + width * s->pixel;
     s->copies = s->stride >= 3 && s->stride <= WINDOW;
     s->sum = (Adler){1, 0};
-    s->block.distance[0] = 1;
-    s->block.distance[1] = (uint32_t)s->pixel;
-    s->block.distance[2] = s->copies ? (uint32_t)s->stride : 1;
-    s->block.distance[3] = FOUR;
-    s->pieces = 0;
-    s->above.size = 0;
+    const uint32_t distances[KINDS] = {1, (uint32_t)s->pixel, s->copies ? (uint32_t)s->stride : 1, FOUR};
+    memcpy(s->block.distance, distances, sizeof distances);
+    s->pieces = s->above.size = 0;
 }
 
 /* All rows, and the checksum behind them. */

@@ -1,8 +1,9 @@
-"""Many images painted at once by the compiled kernel, from the text of their annotations: no object an instance.
+"""Many images painted at once by the compiled kernel, from the text of their annotations.
 
-What a `Painting` works out step by step for one record, the kernel does in one call for many images, without
-the GIL: spans, merge, PNG stream, and what the digests are taken of. An image of which it is not certain is
-not done, and left to `Painting`, which gives the same for every image, or the error.
+What a `Painting` works out step by step for one record, the kernel does in one call for many images,
+without an object for each instance and without the GIL: spans, merge, PNG stream, and what the digests
+are taken of. An image of which it is not certain is not done, and left to `Painting`, which gives the
+same for every image, or the error.
 """
 
 from collections import Counter
@@ -30,7 +31,7 @@ from polymask.raster.spans import Int64, flat_indices
 IMAGES = 64  # painted by one call at most
 WORK = 1 << 22  # bytes of text, and rows of instances' frames, by one call: so that it can be interrupted
 IMAGE, LABEL, ID, CROWD, KIND, FROM, TO, HEIGHT, WIDTH = range(9)
-"""The columns of a row: `LABEL` is its label's place; `FROM` and `TO` are where the shape lies in the text."""
+"""The columns of a row: `LABEL` is its label's place, `FROM` and `TO` where the shape lies in the text."""
 ODD, RINGS, RUNS = range(3)
 """The kinds of shapes; an odd one is no text that the kernel reads."""
 _SHARE = 1 << 17  # more than there are values
@@ -40,7 +41,8 @@ _SHARE = 1 << 17  # more than there are values
 class InstanceTable:
     """The instances of many images as rows of numbers, in the order of the images; shapes are JSON text.
 
-    `rows` are (n, 9) int64, as the columns above tell. Those of image i are from `cuts[i]` to `cuts[i + 1]`; `frames` is (images, 2) int64, height and width.
+    `rows` are (n, 9) int64, as the columns above tell. Those of image i are from `cuts[i]` to
+    `cuts[i + 1]`; `frames` is (images, 2) int64, height and width.
     """
 
     text: bytes

@@ -1,9 +1,9 @@
 """A COCO file scanned by the compiled kernel: a row of numbers for each annotation, no object.
 
-The quick way past `polymask.formats.coco.whole`, for files in which everything is certain. Annotations that are
-not plain (a box alone, an empty list, runs of odd spelling) are checked one by one, as they are there. Where
-anything is wrong, or is not certain, there is no table: then the whole file is read and checked, and what is
-wrong is told, with its place.
+The quick way past `polymask.formats.coco.whole`, for files in which everything is certain. Annotations
+that are not plain (a box alone, an empty list, runs of odd spelling) are checked one by one, as they
+are there. Where anything is wrong, or is not certain, there is no table: then the whole file is read
+and checked, and what is wrong is told, with its place.
 """
 
 from collections import Counter
@@ -199,7 +199,7 @@ class _Reading:
 
     def _duplicate_ids(self, names: Sequence[str]) -> Iterator[Finding]:
         """One finding for each annotation whose id occurs more than once, in order of the images."""
-        ids, of_row, counts = np.unique(self.rows[:, ID], return_inverse=True, return_counts=True)
+        _, of_row, counts = np.unique(self.rows[:, ID], return_inverse=True, return_counts=True)
         for at in np.flatnonzero(counts[of_row] > 1).tolist():
             number, many = int(self.rows[at, ID]), counts[of_row[at]]
             yield Finding(
@@ -238,7 +238,7 @@ class _Records:
 
 
 def _places(ids: Sequence[Key], keys: Int64) -> Int64:
-    """Where each key stands among ids; raises `_Uncertain` where one does not, or an id is no whole number."""
+    """Where each key stands among ids; raises `_Uncertain` where one does not, or an id is no number."""
     if not all(isinstance(number, int) for number in ids):
         raise _Uncertain
     known = np.array(ids, np.int64)
