@@ -178,13 +178,17 @@ static Adler row_sums(const Scanlines *s) {
     Adler sum = {0, 0};
     int32_t at = 0;
     for (Py_ssize_t i = 0; i < row->size; at = row->stop[i++]) {
-        uint8_t bytes[4];
-        uint64_t plain = 0, last = 0, n = (uint64_t)(row->stop[i] - at), behind = (uint64_t)(s->width - at - 1);
-        pixel_bytes(s, row->value[i], bytes);
-        for (int k = 0; k < s->pixel; k++) { plain += bytes[k]; last += (uint64_t)(s->pixel - k) * bytes[k]; }
+        uint8_t bytes[4] = {(uint8_t)row->value[i]};
+        uint64_t plain = bytes[0], last = plain, n = (uint64_t)(row->stop[i] - at), behind = (uint64_t)(s->width - at - 1);
+        if (s->pixel > 1 || s->table) {
+            pixel_bytes(s, row->value[i], bytes);
+            plain = last = 0;
+            for (int k = 0; k < s->pixel; k++) { plain += bytes[k]; last += (uint64_t)(s->pixel - k) * bytes[k]; }
+        }
         if (!plain) continue;
+        uint64_t reach = n * behind - n * (n - 1) / 2; /* below 2 ** 32 in rows of up to 65,536 pixels */
         sum.a += n * plain;
-        sum.b += plain * (uint64_t)s->pixel * ((n * behind - n * (n - 1) / 2) % ADLER) + n * last;
+        sum.b += plain * (uint64_t)s->pixel * (s->width > 65536 ? reach % ADLER : reach) + n * last;
     }
     return sum;
 }

@@ -86,7 +86,7 @@ static void free_painted(Painted *p) {
     PyMem_RawFree(p->value);
 }
 
-static int add_painted(Merge *m, int32_t row, int32_t start, int32_t stop, int32_t value) {
+static inline int add_painted(Merge *m, int32_t row, int32_t start, int32_t stop, int32_t value) {
     Painted *out = &m->out;
     if (value == m->background) return 0;
     if (m->pixels) m->pixels[value] += stop - start;
@@ -161,17 +161,33 @@ static Outcome sweep_row(Merge *m, const Held *h, Py_ssize_t n) {
     return DONE;
 }
 
+#define FEW 8 /* spans in a row, which are put in order one by one */
+
+/* A row of few spans that lie apart: each is its pixels' owner. 0 where they do not, and nothing is done. */
+static int paint_apart(Merge *m, const Held *h, Py_ssize_t n, Outcome *outcome) {
+    const Held *ordered[FEW];
+    for (Py_ssize_t i = 0; i < n; i++) {
+        Py_ssize_t j = i;
+        for (; j && ordered[j - 1]->start > h[i].start; j--) ordered[j] = ordered[j - 1];
+        ordered[j] = &h[i];
+    }
+    for (Py_ssize_t i = 1; i < n; i++)
+        if (ordered[i]->start < ordered[i - 1]->stop) return 0;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        const Held *span = ordered[i];
+        if (span->label >= 0) m->labeled += span->stop - span->start;
+        if (add_painted(m, span->row, span->start, span->stop, span->value)) *outcome = NO_MEMORY;
+    }
+    return 1;
+}
+
 static Outcome sweep_all(Merge *m, const Held *held, Py_ssize_t total) {
     for (Py_ssize_t begin = 0, end; begin < total; begin = end) {
         const Held *h = held + begin;
+        Outcome outcome = DONE;
         for (end = begin + 1; end < total && held[end].row == h->row; end++) {}
-        if (end - begin > 1) {
-            Outcome outcome = sweep_row(m, h, end - begin);
-            if (outcome != DONE) return outcome;
-        } else {
-            if (h->label >= 0) m->labeled += h->stop - h->start;
-            if (add_painted(m, h->row, h->start, h->stop, h->value)) return NO_MEMORY;
-        }
+        if (end - begin > FEW || !paint_apart(m, h, end - begin, &outcome)) outcome = sweep_row(m, h, end - begin);
+        if (outcome != DONE) return outcome;
     }
     return DONE;
 }

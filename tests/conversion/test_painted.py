@@ -12,7 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from polymask import PolymaskError, convert, decode_png, native
-from polymask.conversion import painted, plan
+from polymask.conversion import painted
+from polymask.conversion.options import ConvertOptions
+from polymask.conversion.plan import make_plan
 from polymask.painting import batch
 from tests.conftest import ROOT, coco, square, tree
 from tests.support.oracles import exact_mask
@@ -36,7 +38,7 @@ def same(source: Path, folder: Path, **options: Any) -> dict[str, bytes]:
     """The files of a run, which are those of a run by records, as are all counts in their order."""
     quick = outcome(source, folder / "quick", **options)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan.BatchPainter, "takes", staticmethod(lambda _: False))
+        patch.setattr(batch.BatchPainter, "takes", staticmethod(lambda _: False))
         slow = outcome(source, folder / "slow", **options)
     assert quick[0] == slow[0]
     assert quick[1] == slow[1]
@@ -46,8 +48,7 @@ def same(source: Path, folder: Path, **options: Any) -> dict[str, bytes]:
 def is_painted_at_once(source: Path, **options: Any) -> bool:
     """Whether a run has somebody who paints many images at once."""
     with TemporaryDirectory() as dest:
-        chosen = plan.ConvertOptions(**options)
-        return plan.make_plan(source, dest, chosen).painter is not None
+        return make_plan(source, dest, ConvertOptions(**options)).painter is not None
 
 
 _coordinate = st.one_of(
@@ -72,7 +73,7 @@ def _runs(draw: st.DrawFn, height: int, width: int) -> dict[str, Any]:
 def scenes(draw: st.DrawFn) -> dict[str, Any]:
     """COCO documents of some images of all sizes, with rings, runs, boxes and oddities."""
     frames = draw(st.lists(st.tuples(st.integers(1, 20), st.integers(1, 20)), min_size=1, max_size=4))
-    images = [
+    images: list[dict[str, Any]] = [
         {"id": 7 * n, "file_name": f"{n}.jpg", "height": height, "width": width}
         for n, (height, width) in enumerate(frames)
     ]
@@ -159,7 +160,8 @@ def claimed(segmentation: Any, frame: tuple[int, int]) -> np.ndarray:
         is_on = np.arange(len(segmentation["counts"])) % 2 == 1
         return np.repeat(is_on, segmentation["counts"]).reshape(frame[::-1]).T
     masks = [exact_mask([list(zip(ring[::2], ring[1::2], strict=True))], frame) for ring in segmentation]
-    return np.logical_or.reduce(masks)
+    union: np.ndarray = np.logical_or.reduce(masks)
+    return union
 
 
 SOURCES = sorted((ROOT / "fixtures").glob("*/*.json"))

@@ -129,6 +129,15 @@ def test_segmentations_are_read_alike(tmp_path: Path, name: str) -> None:
         assert kinds(path) == [kind]
 
 
+def test_ids_of_zero_are_ids(coco_file: Callable[..., Path]) -> None:
+    """Of an image, a category and an annotation."""
+    image, category = {**GOOD, "id": 0}, {"id": 0, "name": "cat"}
+    rows = [annotation(id=0, image_id=0, category_id=0), annotation(image_id=0, category_id=0)]
+    path = coco_file(coco(images=[image], categories=[category], annotations=rows))
+    _, _, records = same(path)
+    assert [instance.id for instance in records[0].instances] == [0, annotation()["id"]]
+
+
 FIELDS = {
     "crowds": [annotation(iscrowd=flag) for flag in (0, 1, 2, True, False, None)],
     "a fraction of a crowd": [annotation(iscrowd=0.5)],

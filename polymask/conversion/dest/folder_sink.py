@@ -97,7 +97,7 @@ class FolderSink:
 
     def _line(
         self, name: str, frame: Frame, source_sha256: str, drawn: Drawn, *, changed: bool
-    ) -> tuple[Entry, dict[str, Any]]:
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """What the line says, and what it says behind that of labels."""
         height, width = frame
         digests = drawn.digests_after(self.standing.entries.get(name, {}))
