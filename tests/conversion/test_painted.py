@@ -52,7 +52,9 @@ def is_painted_at_once(source: Path, **options: Any) -> bool:
 
 
 _coordinate = st.one_of(
-    st.integers(-4, 24), st.integers(-8, 50).map(lambda halves: halves / 2), st.floats(-9, 30, width=32)
+    st.integers(-4, 24),
+    st.integers(-8, 50).map(lambda halves: halves / 2),
+    st.integers(-9000, 30000).map(lambda thousandths: thousandths / 1000),
 )
 _ring = st.lists(st.tuples(_coordinate, _coordinate), min_size=3, max_size=7)
 
@@ -72,26 +74,27 @@ def _runs(draw: st.DrawFn, height: int, width: int) -> dict[str, Any]:
 @st.composite
 def scenes(draw: st.DrawFn) -> dict[str, Any]:
     """COCO documents of some images of all sizes, with rings, runs, boxes and oddities."""
-    frames = draw(st.lists(st.tuples(st.integers(1, 20), st.integers(1, 20)), min_size=1, max_size=4))
+    frames = draw(st.lists(st.tuples(st.integers(1, 20), st.integers(1, 20)), min_size=1, max_size=3))
     images: list[dict[str, Any]] = [
         {"id": 7 * n, "file_name": f"{n}.jpg", "height": height, "width": width}
         for n, (height, width) in enumerate(frames)
     ]
-    names = ["cat", "dog", "cow", "background", "__ignore__", 'é\n"x']
+    names = ["cat", "dog", "cow", "background", "__ignore__", 'é "x']
     annotations = []
-    for number in range(draw(st.integers(0, 12))):
+    for number in range(draw(st.sampled_from([0, 1, 4, 9, 14]))):
         image = draw(st.sampled_from(images))
         rings = st.lists(
             _ring.map(lambda ring: [side for point in ring for side in point]), min_size=1, max_size=3
         )
         runs = _runs(image["height"], image["width"])
         odd = st.sampled_from([[], None, [[1e0, 0, 3, 0, 3, 1e-7]]])
+        segmentation = odd if draw(st.integers(0, 29)) == 29 else st.one_of(rings, rings, rings, runs)
         annotations.append(
             {
                 "id": number,
                 "image_id": image["id"],
                 "category_id": draw(st.integers(0, len(names) - 1)),
-                "segmentation": draw(st.one_of(rings, rings, rings, runs, odd)),
+                "segmentation": draw(segmentation),
                 "iscrowd": draw(st.integers(0, 1)),
             }
         )
@@ -99,17 +102,17 @@ def scenes(draw: st.DrawFn) -> dict[str, Any]:
     return {"images": images, "categories": categories, "annotations": annotations}
 
 
-_options = st.fixed_dictionaries(
-    {},
-    optional={
-        "overlap": st.sampled_from(["first", "void"]),
-        "crowd": st.sampled_from(["void", "skip"]),
-        "to": st.sampled_from(["voc", "mmseg", "ade20k"]),
-        "split": st.just("val"),
-        "labels": st.just({"cat": 1, "dog": 300, "cow": 7, 'é\n"x': 9}),
-        "only": st.just(["cat"]),
-        "dry_run": st.booleans(),
-    },
+_values = st.just({"cat": 1, "dog": 300, "cow": 7, 'é "x': 9, "background": 0, "__ignore__": 65535})
+_options = st.builds(
+    lambda rules, files: rules | files,
+    st.fixed_dictionaries(
+        {"overlap": st.sampled_from(["last", "first", "void"]), "crowd": st.sampled_from(["keep", "void"])}
+    ),
+    st.one_of(
+        st.fixed_dictionaries({"to": st.sampled_from(["voc", "mmseg", "ade20k", "yolo-semantic"])}),
+        st.fixed_dictionaries({"labels": _values}),
+        st.fixed_dictionaries({}, optional={"only": st.just(["cat"]), "dry_run": st.booleans()}),
+    ),
 )
 
 
