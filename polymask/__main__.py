@@ -24,6 +24,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _leave)
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as a shell has it for the background
         signal.signal(signal.SIGINT, _leave)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads, for matrices: none are here
     from polymask.cli import app, signals
 
     try:

@@ -1,7 +1,6 @@
 """Which job a SOURCE and a DEST call for: local folders, Dataloop datasets, or both."""
 
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -10,7 +9,6 @@ from polymask.conversion.dest.losses import require_way_back
 from polymask.conversion.dest.way_back import on_damage
 from polymask.conversion.options import ConvertOptions, chosen_options
 from polymask.conversion.plan import make_plan
-from polymask.conversion.restore import restore_folder
 from polymask.conversion.run import run_plan
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError, ProofError
@@ -26,6 +24,8 @@ from polymask.storage.remote.urls import Location, located
 from polymask.storage.roots.local import Root
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from polymask.in_place.job import ProvenOptions
 
 PathOrUrl = str | Path
@@ -35,7 +35,7 @@ def convert(
     source: PathOrUrl,
     dest: PathOrUrl | None = None,
     *,
-    executor: Executor | None = None,
+    executor: "Executor | None" = None,
     progress: Progress | None = None,
     preview: PathOrUrl | None = None,
     limits: Limits | None = None,
@@ -97,7 +97,7 @@ def _local(
     source: PathOrUrl,
     dest: PathOrUrl,
     options: ConvertOptions,
-    executor: Executor | None,
+    executor: "Executor | None",
     progress: Progress | None,
     preview: PathOrUrl | None,
 ) -> Report:
@@ -173,6 +173,8 @@ def _upload(source: PathOrUrl, url: str, options: ConvertOptions, progress: Prog
 
 
 def _download(url: str, dest: PathOrUrl, options: ConvertOptions, progress: Progress | None) -> Report:
+    from concurrent.futures import ThreadPoolExecutor
+
     from polymask.dataloop.jobs.download import annotations_of
     from polymask.dataloop.jobs.run import open_dataset
 
@@ -283,6 +285,8 @@ def restore(dest: PathOrUrl, *, journal: PathOrUrl | None = None, dry_run: bool 
     """
     if not is_dataloop(dest):
         _refuse_journal(journal)
+        from polymask.conversion.restore import restore_folder  # quick to start without
+
         return restore_folder(located(dest), dry_run=dry_run)
     from polymask.dataloop.jobs.run import restore_dataset
 

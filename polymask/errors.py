@@ -30,7 +30,6 @@ instances.json: $.images: missing
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import Any, ClassVar, Self
 
 
@@ -215,5 +214,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     >>> nearest("overlaps", ["border", "overlap"])
     "did you mean 'overlap'?"
     """
+
+    from difflib import get_close_matches  # quick to start without
+
     close = get_close_matches(name, list(known), 1)
     return f"did you mean '{close[0]}'?" if close else ""

@@ -184,9 +184,10 @@ class Tally:
     (2, {'cat': {'instances': 3, 'pixels': 9}})
     """
 
-    def __init__(self) -> None:
-        self.report = Report(kernel="")
+    def __init__(self, report: Report | None = None) -> None:
+        self.report = report or Report(kernel="")
         self._conflicts = ConflictSum()
+        self._conflicts.add(self.report.conflicts)
 
     def add(self, outcome: Outcome) -> None:
         """Add one image's outcome."""
@@ -229,7 +230,7 @@ class Tally:
             getattr(report, name).extend(getattr(added, name))
         report.left_out += added.left_out
         report.exit_code = max(report.exit_code, added.exit_code)
-        self._conflicts.add(other._conflicts.conflicts)
+        self._conflicts.merge(other._conflicts)
         for name, counts in added.labels.items():
             self._count(name, counts["instances"], counts["pixels"])
 

@@ -7,6 +7,8 @@ Source: PNG (Portable Network Graphics) Specification, third edition, W3C.
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,14 +34,36 @@ def encode(painted: PaintedSpans, *, depth: int = 8, palette: NDArray[np.uint8] 
     >>> encode(scan(np.array([[0, 3]], np.uint8)))[:4]
     b'\x89PNG'
     """
-    if depth not in (8, 16) or (palette is not None and depth != 8):
-        raise FormatError("a mask's PNG is 8 or 16 bits deep, one with a palette 8")
-    _check(painted, 1 << depth if palette is None else len(palette))
-    stream = zlib_stream(painted, pixel=depth // 8)
-    if palette is None:
-        return png_file(painted.frame, (depth, GRAY), stream)
-    colors = np.ascontiguousarray(palette, np.uint8).tobytes()
-    return png_file(painted.frame, (depth, INDEXED), stream, _chunk(b"PLTE", colors))
+    return Encoding(depth=depth, palette=palette).encode(painted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Encoding:
+    """How masks become PNGs of values: gray of 8 or 16 bits, or with a palette, (n, 3) uint8."""
+
+    depth: int = 8
+    palette: NDArray[np.uint8] | None = None
+
+    def __post_init__(self) -> None:
+        if self.depth not in (8, 16) or (self.palette is not None and self.depth != 8):
+            raise FormatError("a mask's PNG is 8 or 16 bits deep, one with a palette 8")
+
+    @property
+    def values(self) -> int:
+        """How many values a pixel can have."""
+        return 1 << self.depth if self.palette is None else len(self.palette)
+
+    def encode(self, painted: PaintedSpans) -> bytes:
+        """The bytes of a mask's PNG; raises `FormatError` for values that it does not hold."""
+        _check(painted, self.values)
+        return self.file(painted.frame, zlib_stream(painted, pixel=self.depth // 8))
+
+    def file(self, frame: Frame, stream: bytes | memoryview) -> bytes:
+        """The bytes of the PNG whose scanlines are in a zlib stream."""
+        if self.palette is None:
+            return png_file(frame, (self.depth, GRAY), stream)
+        colors = np.ascontiguousarray(self.palette, np.uint8).tobytes()
+        return png_file(frame, (self.depth, INDEXED), stream, colors)
 
 
 def encode_colors(painted: PaintedSpans, colors: NDArray[np.uint8]) -> bytes:
@@ -66,20 +90,28 @@ def _check(painted: PaintedSpans, values: int) -> None:
         raise FormatError(f"the mask has a value {largest}; this PNG holds 0 to {values - 1}")
 
 
-def png_file(frame: Frame, kind: tuple[int, int], stream: bytes, *chunks: bytes) -> bytes:
-    """A whole file: frame, bit depth and color type, the compressed scanlines, and chunks before these."""
+def png_file(frame: Frame, kind: tuple[int, int], stream: bytes | memoryview, palette: bytes = b"") -> bytes:
+    """A whole file: frame, bit depth and color type, scanlines; `palette` is three bytes a color."""
+    return b"".join([_opening(frame, kind, palette), *_data(stream), _END])
+
+
+@lru_cache(1024)
+def _opening(frame: Frame, kind: tuple[int, int], palette: bytes) -> bytes:
+    """What comes before the scanlines, which many masks have in common."""
     height, width = frame
-    header = struct.pack(">IIBBBBB", width, height, *kind, 0, 0, 0)
-    parts = [SIGNATURE, _chunk(b"IHDR", header), *chunks, *_data(stream), _chunk(b"IEND", b"")]
-    return b"".join(parts)
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, *kind, 0, 0, 0))
+    return b"".join([SIGNATURE, header, _chunk(b"PLTE", palette) if palette else b""])
 
 
-def _data(stream: bytes) -> Iterator[bytes]:
+def _data(stream: bytes | memoryview) -> Iterator[bytes]:
     for at in range(0, len(stream), _MOST):
         yield _chunk(b"IDAT", stream[at : at + _MOST])
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
+def _chunk(kind: bytes, data: bytes | memoryview) -> bytes:
     return b"".join(
         [struct.pack(">I", len(data)), kind, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))]
     )
+
+
+_END = _chunk(b"IEND", b"")

@@ -10,13 +10,13 @@ import os
 import pickle
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from polymask._version import __version__
 from polymask.conversion.dest.folder_sink import Batch
@@ -24,10 +24,12 @@ from polymask.conversion.options import ConvertOptions
 from polymask.conversion.plan import Plan, join_plan
 from polymask.errors import InputError, SourceChanged, Unavailable
 from polymask.labels.as_label_map import is_path
-from polymask.parallel.dask_cluster import Cluster, lost
 from polymask.parallel.pool import THREADS, in_chunks, spawned
 from polymask.storage.remote.urls import Location, Url, located
 from polymask.storage.source_files import Place
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 Convert = Callable[[Plan, Sequence[int]], Batch]
 
@@ -55,7 +57,7 @@ class Errand:
 
 @contextmanager
 def workplace(
-    plan: Plan, convert: Convert, executor: Executor | None
+    plan: Plan, convert: Convert, executor: "Executor | None"
 ) -> Iterator[Callable[[], Iterator[Batch]]]:
     """Where the plan's images are converted: a call gives what became of them, in order, some at a time.
 
@@ -66,6 +68,8 @@ def workplace(
     if executor is not None and options.scheduler:
         raise InputError("an executor and --scheduler are two places to work", advice="leave one out")
     if options.scheduler:
+        from polymask.parallel.dask_cluster import Cluster  # quick to start without
+
         _refuse_unshared(plan)
         with Cluster(options.scheduler) as workers:
             yield partial(_sent, plan, convert, workers)
@@ -110,7 +114,7 @@ def _chunks(indices: Sequence[int]) -> Iterator[Sequence[int]]:
     return (indices[at : at + size] for at in range(0, len(indices), size))
 
 
-def _sent(plan: Plan, convert: Convert, executor: Executor) -> Iterator[Batch]:
+def _sent(plan: Plan, convert: Convert, executor: "Executor") -> Iterator[Batch]:
     """The images, converted by an executor's errands."""
     errand = errand_of(plan, convert)
     sent = pickle.dumps(errand)
@@ -127,8 +131,10 @@ def _sent(plan: Plan, convert: Convert, executor: Executor) -> Iterator[Batch]:
         _plans.pop(errand.token, None)
 
 
-def _result(future: "Future[Batch]", executor: Executor) -> Batch:
+def _result(future: "Future[Batch]", executor: "Executor") -> Batch:
     """What an errand returned; raises `Unavailable` where no worker is there to run it."""
+    from polymask.parallel.dask_cluster import lost  # quick to start without
+
     while True:
         try:
             return future.result(PATIENCE)
@@ -220,6 +226,8 @@ def _converted(plan: Plan, convert: Convert, indices: Sequence[int]) -> Batch:
     """Some images, several at once where their files are far away."""
     if not _is_remote(plan):
         return convert(plan, indices)
+    from concurrent.futures import ThreadPoolExecutor  # quick to start without
+
     threads = ThreadPoolExecutor(THREADS)
     try:
         first, *others = threads.map(partial(convert, plan), ([index] for index in indices))

@@ -13,23 +13,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from polymask.conversion.batch_plan import painter_of
 from polymask.conversion.dest.check import Dest, DestCheck
 from polymask.conversion.dest.companions import Beyond
 from polymask.conversion.dest.deleted import Entry, is_deleted
-from polymask.conversion.dest.deletion_journal import (
-    backups_in,
-    lost_journal,
-    read_log,
-    speaks_of_deletions,
-)
 from polymask.conversion.dest.folder_sink import FolderSink
-from polymask.conversion.dest.losses import refuse_lost_manifest
 from polymask.conversion.dest.standing import Standing
 from polymask.conversion.dest.way_back import may_have_deleted
 from polymask.conversion.label_plan import label_choice, unknown_labels
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.problems import open_or_count
-from polymask.conversion.rehearsal import refuse_undeletable, rehearse
 from polymask.errors import InputError, naming
 from polymask.formats import Annotations
 from polymask.formats.reading.needed_pictures import require_pictures
@@ -41,6 +34,7 @@ from polymask.layouts.common.splits import SPLITS, split_options, told_splits
 from polymask.limits import LIMITS
 from polymask.model import ImageRecord, Skipped
 from polymask.painting.accounted import Account
+from polymask.painting.batch import BatchPainter
 from polymask.painting.label_choice import LabelChoice
 from polymask.painting.painting import Painting, Rules
 from polymask.raster.resize import resized
@@ -59,7 +53,7 @@ class Plan:
     `source` is where other processes can open the annotations, or None where only this one has them.
     `indices` are the chosen images, as places in `annotations.names`; `skipped` is what is left out
     of the source and reported. With `deletes`, polygons that the masks hold are deleted from the source;
-    `source_sha256` is then the digest of its file.
+    `source_sha256` is then the digest of its file. `painter`, where there is one, paints many images at once.
     """
 
     source: Location | None
@@ -74,6 +68,7 @@ class Plan:
     sink: FolderSink
     deletes: bool
     source_sha256: str = ""
+    painter: BatchPainter | None = None
 
     @property
     def layout(self) -> Layout:
@@ -120,8 +115,12 @@ def make_plan(source: str | Location | Annotations, dest: str | Location, option
     require_pictures(plan.annotations, indices=_sized_by_pictures(plan), every=False)
     root = plan.sink.root
     if isinstance(root, Root) and root.path.is_dir():
+        from polymask.conversion.dest.losses import refuse_lost_manifest  # quick to start without
+
         refuse_lost_manifest(root)
     if plan.deletes:
+        from polymask.conversion.rehearsal import rehearse  # quick to start without
+
         digest = rehearse(plan.annotations.path, plan.sink.root.path)
         plan = replace(plan, source_sha256=digest)
     plan.sink.standing = plan.check.first_look()
@@ -132,6 +131,13 @@ def make_plan(source: str | Location | Annotations, dest: str | Location, option
 
 def _refuse_lost_journal(plan: Plan) -> None:
     """Raise `ProofError` where polygons are deleted and no journal tells of it: no more are then."""
+    from polymask.conversion.dest.deletion_journal import (
+        backups_in,
+        lost_journal,
+        read_log,
+        speaks_of_deletions,
+    )
+
     root, entries = plan.sink.root, plan.sink.standing.entries
     assert isinstance(root, Root)
     if not root.path.is_dir() or read_log(root) is not None or not speaks_of_deletions(root):
@@ -171,6 +177,8 @@ def _decided(source: str | Location | Annotations, dest: str | Location, options
     # The layout `dataloop` copies the source's file, and leaves the source itself alone.
     deletes = options.delete_source and options.to != "dataloop"
     if deletes:
+        from polymask.conversion.rehearsal import refuse_undeletable  # quick to start without
+
         refuse_undeletable(annotations, located(dest), options.to)
     with naming(annotations.path):
         indices = _chosen_images(annotations, options)
@@ -190,6 +198,7 @@ def _decided(source: str | Location | Annotations, dest: str | Location, options
         check=_dest_check(folder, annotations, indices, labels, options),
         sink=FolderSink(folder, overwrite=options.overwrite, keep_sources=deletes),
         deletes=deletes,
+        painter=None if deletes else painter_of(annotations, labels, layout_options, options),
     )
 
 

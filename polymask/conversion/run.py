@@ -6,15 +6,14 @@ Each image stands alone: one that fails is reported, and the others are done.
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from polymask.conversion.delete_source import begin_deleting, delete_accounted
 from polymask.conversion.dest.folder_sink import Batch
 from polymask.conversion.dest.outdated import note_on_outdated
 from polymask.conversion.executors import workplace
+from polymask.conversion.painted import keep_painted
 from polymask.conversion.plan import Plan
 from polymask.conversion.rehearsal import what_replacing_loses
 from polymask.errors import BackendError, InputError, PolymaskError
@@ -29,8 +28,11 @@ from polymask.results import Outcome, Report, Tally, add_declared, judge_painted
 from polymask.storage.disk import regular
 from polymask.storage.manifest import manifest_line
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
-def run_plan(plan: Plan, *, executor: Executor | None = None, progress: Progress | None = None) -> Report:
+
+def run_plan(plan: Plan, *, executor: "Executor | None" = None, progress: Progress | None = None) -> Report:
     """Convert every image of a plan and return what was done."""
     began = time.perf_counter()
     if progress:
@@ -69,11 +71,14 @@ def _joined(plan: Plan, batches: Iterator[Batch], progress: Progress | None) -> 
 
 def _finish(plan: Plan, images: Batch, report: Report) -> None:
     """Write what all images have in common and the manifest, then delete what the masks hold."""
-    if plan.deletes:
-        begin_deleting(plan)
+    if not plan.deletes:
+        plan.sink.finish(images.rows, changed=report.written > 0)
+        return
+    from polymask.conversion.delete_source import begin_deleting, delete_accounted  # quick to start without
+
+    begin_deleting(plan)
     plan.sink.finish(images.rows, changed=report.written > 0)
-    if plan.deletes:
-        delete_accounted(plan, report)
+    delete_accounted(plan, report)
 
 
 def _report(plan: Plan, tally: Tally) -> Report:
@@ -101,6 +106,16 @@ def _report(plan: Plan, tally: Tally) -> Report:
 def convert_images(plan: Plan, indices: Sequence[int]) -> Batch:
     """Convert some images of a plan. What is wrong with one of them alone is told in its outcome."""
     batch = Batch()
+    if plan.painter is None:
+        _convert_each(plan, indices, batch)
+        return batch
+    for painted in plan.painter.paint(indices):
+        keep_painted(plan, painted, batch, convert_each=_convert_each)
+    return batch
+
+
+def _convert_each(plan: Plan, indices: Sequence[int], batch: Batch) -> None:
+    """Convert images one by one, by their records."""
     for index in indices:
         outcome = Outcome(plan.annotations.names[index])
         try:
@@ -112,7 +127,6 @@ def convert_images(plan: Plan, indices: Sequence[int]) -> Batch:
         except Exception as error:  # noqa: BLE001 - the one boundary: an image's bug must not stop the others
             outcome.failure = PolymaskError(f"{type(error).__name__}: {error}", advice="please report this")
         batch.tally.add(outcome)
-    return batch
 
 
 def _convert_image(plan: Plan, index: int, outcome: Outcome, batch: Batch) -> None:

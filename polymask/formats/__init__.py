@@ -24,6 +24,7 @@ from polymask.labels.mask_table import MaskTable
 from polymask.ledger import Ledger
 from polymask.limits import Limits
 from polymask.model import Finding, ImageRecord, Skipped
+from polymask.painting.batch import InstanceTable
 from polymask.storage.disk import disk_error
 from polymask.storage.image_names import without_secrets
 from polymask.storage.remote.urls import Location, located
@@ -120,6 +121,7 @@ class Annotations:
     `groups` the subset and the task of each, where it tells them.
     `without(data, gone)`, where polygons can be taken out, gives the file's bytes, which are `data`,
     without those of `gone`: for an image's place in `names`, positions among its record's instances.
+    `table`, where there is one, has the instances of all images, as `decode` gives them, but no object each.
     """
 
     path: Location
@@ -143,6 +145,7 @@ class Annotations:
     source_names: Sequence[str] = ()
     groups: Sequence[tuple[str, ...]] = ()
     without: Callable[[bytes, Mapping[int, Collection[int]]], bytes] | None = None
+    table: InstanceTable | None = None
 
     @property
     def unsegmented(self) -> int:

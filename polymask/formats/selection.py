@@ -69,6 +69,7 @@ def chosen(annotations: Annotations, options: ReadingOptions) -> Annotations:
         sized_by_pictures=[at for at, index in enumerate(indices) if index in sized],
         original=original and (lambda index: original(indices[index])),
         without=None,
+        table=None,
     )
 
 

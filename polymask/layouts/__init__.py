@@ -12,9 +12,11 @@ label), and four functions:
 A layout that can be read back has a fifth, `open_folder(folder)`: its masks there, as a
 `reading.MaskFolder`, or None where the `reading.Folder` is of another layout. One whose masks hold
 other values than the label map's has `tables(options)`: the JSON files that name them, by path.
-One whose files of all images hold more than names has `stored_rows(data)`: each image's `row` in
-`ROWS`, such a file, so that a next run adds to it. One whose files are no PNGs has
-`same(there, data)`: whether a stored file holds the same masks, whatever wrote it.
+One whose only file of an image is its index mask as PNG has `encoding(options)`: how it is encoded,
+or None where there is more than that. One whose files of all images hold more than names has
+`stored_rows(data)`: each image's `row` in `ROWS`, such a file, so that a next run adds to it. One
+whose files are no PNGs has `same(there, data)`: whether a stored file holds the same masks, whatever
+wrote it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -94,7 +96,8 @@ class Drawn:
 
     `mask` is the path (or `file#key`) of the mask, `painted` what it decodes to, of `dtype`; where
     there is a mask for each label, `labels` are those. A picture that is no mask has the digest of its
-    pixels, `pixels_sha256`, instead. `row` is the image's share of a file that all images have in common.
+    pixels, `pixels_sha256`, instead; a mask whose `mask_sha256` is known needs no `painted`. `row` is the
+    image's share of a file that all images have in common.
     """
 
     name: str
@@ -104,6 +107,7 @@ class Drawn:
     dtype: DTypeLike = np.uint8
     labels: Mapping[str, PaintedSpans] | None = None
     pixels_sha256: str = ""
+    mask_sha256: str = ""
     row: bytes = b""
 
     @classmethod
@@ -118,6 +122,8 @@ class Drawn:
         """
         if self.pixels_sha256:
             return {"pixels_sha256": self.pixels_sha256}
+        if self.mask_sha256 and kind == WRITTEN:
+            return {WRITTEN: self.mask_sha256}
         if self.labels is None:
             assert self.painted is not None
             return {kind: painted_sha256(self.painted, kind, self.dtype)}

@@ -9,12 +9,14 @@ Source: the SceneParsing benchmark's toolkit (CSAILVision/sceneparsing), `object
 from collections.abc import Iterable, Iterator
 from functools import partial
 
+from polymask.codecs.painted_png import Encoding
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import (
     BACKGROUND,
     ID2LABEL,
+    gray,
     gray_mask,
     id2label,
     in_value_order,
@@ -91,6 +93,11 @@ def picture(name: str, options: LayoutOptions) -> str:
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
     """The mask."""
     return (f"annotations/{_split(name, options)}/{stem(name)}.png",)
+
+
+def encoding(options: LayoutOptions) -> Encoding:
+    """Gray PNGs."""
+    return gray(options.label_map)
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:

@@ -7,11 +7,11 @@ instance in paint order, 65535 for void.
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from polymask.codecs.painted_png import encode
+from polymask.codecs.painted_png import Encoding, encode
 from polymask.labels.label_map import VOID_16
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.common.facts import LayoutFacts
-from polymask.layouts.common.lookup import gray_mask
+from polymask.layouts.common.lookup import gray, gray_mask
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, png_folder
 from polymask.layouts.common.splits import split_lists
 from polymask.painting.painting import Painting
@@ -43,7 +43,13 @@ def check(options: LayoutOptions) -> None:
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
     """The mask, and the instance ids if they are asked for."""
-    return f"masks/{stem(name)}.png", f"instances/{stem(name)}.png"
+    plain = stem(name)
+    return f"masks/{plain}.png", f"instances/{plain}.png"
+
+
+def encoding(options: LayoutOptions) -> Encoding | None:
+    """Gray PNGs; None where instance ids lie beside them."""
+    return None if options.instances else gray(options.label_map)
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:

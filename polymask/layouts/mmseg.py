@@ -10,9 +10,10 @@ Source: mmsegmentation 1.x, "Prepare datasets" and `LoadAnnotations`.
 import json
 from collections.abc import Iterable, Iterator
 
+from polymask.codecs.painted_png import Encoding
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.common.facts import LayoutFacts
-from polymask.layouts.common.lookup import classes_to, gray_mask, palette_of, require_8_bits
+from polymask.layouts.common.lookup import classes_to, gray, gray_mask, palette_of, require_8_bits
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_by_split, png_folder
 from polymask.painting.painting import Painting
 
@@ -53,6 +54,11 @@ def check(options: LayoutOptions) -> None:
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
     """The mask."""
     return (f"ann_dir/{options.split_of(name)}/{stem(name)}.png",)
+
+
+def encoding(options: LayoutOptions) -> Encoding:
+    """Gray PNGs."""
+    return gray(options.label_map)
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:

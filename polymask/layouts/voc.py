@@ -9,7 +9,7 @@ Source: PASCAL VOC 2012 development kit, section 4; CVAT's `labelmap.txt`.
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from polymask.codecs.painted_png import encode
+from polymask.codecs.painted_png import Encoding, encode
 from polymask.errors import LabelError
 from polymask.labels.label_files import quoted
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap
@@ -66,7 +66,13 @@ def check(options: LayoutOptions) -> None:
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
     """The class mask and the object mask."""
-    return f"SegmentationClass/{stem(name)}.png", f"SegmentationObject/{stem(name)}.png"
+    plain = stem(name)
+    return f"SegmentationClass/{plain}.png", f"SegmentationObject/{plain}.png"
+
+
+def encoding(options: LayoutOptions) -> Encoding | None:
+    """Palette PNGs; None where object masks lie beside them."""
+    return None if options.instances else Encoding(palette=options.label_map.palette())
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:

@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
+from polymask.codecs.painted_png import Encoding
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.common.facts import LayoutFacts
-from polymask.layouts.common.lookup import classes_to, gray_mask, require_8_bits
+from polymask.layouts.common.lookup import classes_to, gray, gray_mask, require_8_bits
 from polymask.layouts.common.read_back import (
     Folder,
     MaskFolder,
@@ -66,6 +67,11 @@ def check(options: LayoutOptions) -> None:
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
     """The mask."""
     return (f"masks/{options.split_of(name)}/{stem(name)}.png",)
+
+
+def encoding(options: LayoutOptions) -> Encoding:
+    """Gray PNGs."""
+    return gray(options.label_map)
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:

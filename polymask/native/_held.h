@@ -27,9 +27,8 @@ static void add_up(Py_ssize_t *place, int32_t digits) {
 }
 
 /* The spans in paint order, sorted by the low digit of their rows, each with its instance's value and label. */
-static int hold_all(const Scene *s, Held *to, int32_t digits) {
-    Py_ssize_t *place = PyMem_RawCalloc((size_t)digits, sizeof *place);
-    if (!place) return -1;
+static void hold_all(const Scene *s, Held *to, Py_ssize_t *place, int32_t digits) {
+    memset(place, 0, (size_t)digits * sizeof *place);
     for (Py_ssize_t p = 0; p < s->painted; p++)
         for (int64_t k = s->cuts[s->order[p]]; k < s->cuts[s->order[p] + 1]; k++) place[s->at[k].row % ROW_DIGIT]++;
     add_up(place, digits);
@@ -41,36 +40,28 @@ static int hold_all(const Scene *s, Held *to, int32_t digits) {
                 (Held){span->row, span->start, span->stop, (int32_t)s->value[i], s->label[i]};
         }
     }
-    PyMem_RawFree(place);
-    return 0;
 }
 
 /* The same for the high digit, what is equal staying in order. */
-static int sort_high(const Held *from, Held *to, Py_ssize_t n, int32_t digits) {
-    Py_ssize_t *place = PyMem_RawCalloc((size_t)digits, sizeof *place);
-    if (!place) return -1;
+static void sort_high(const Held *from, Held *to, Py_ssize_t n, Py_ssize_t *place, int32_t digits) {
+    memset(place, 0, (size_t)digits * sizeof *place);
     for (Py_ssize_t i = 0; i < n; i++) place[from[i].row / ROW_DIGIT]++;
     add_up(place, digits);
     for (Py_ssize_t i = 0; i < n; i++) to[place[from[i].row / ROW_DIGIT]++] = from[i];
-    PyMem_RawFree(place);
-    return 0;
 }
 
 /* All spans sorted by row, in paint order within each; NULL for want of memory. */
-static Held *held_by_row(const Scene *s, Py_ssize_t total) {
+static const Held *held_by_row(const Scene *s, Py_ssize_t total, Scratch *held, Scratch *sorted, Scratch *places) {
     int tall = s->height > ROW_DIGIT;
-    Held *held = PyMem_RawMalloc(((size_t)total + 1) * sizeof *held), *sorted = NULL;
-    if (held && !hold_all(s, held, tall ? ROW_DIGIT : s->height)) {
-        if (!tall) return held;
-        sorted = PyMem_RawMalloc(((size_t)total + 1) * sizeof *sorted);
-        if (sorted && !sort_high(held, sorted, total, s->height / ROW_DIGIT + 1)) {
-            PyMem_RawFree(held);
-            return sorted;
-        }
-    }
-    PyMem_RawFree(held);
-    PyMem_RawFree(sorted);
-    return NULL;
+    int32_t digits = tall ? ROW_DIGIT : s->height;
+    Py_ssize_t *place = scratch(places, ((size_t)digits + 1) * sizeof *place);
+    Held *at = scratch(held, ((size_t)total + 1) * sizeof *at);
+    if (!place || !at) return NULL;
+    hold_all(s, at, place, digits);
+    if (!tall) return at;
+    Held *other = scratch(sorted, ((size_t)total + 1) * sizeof *other);
+    if (other) sort_high(at, other, total, place, s->height / ROW_DIGIT + 1); /* no more digits than the low ones */
+    return other;
 }
 
 #endif

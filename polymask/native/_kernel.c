@@ -169,6 +169,8 @@ static PyObject *py_paint(PyObject *Py_UNUSED(self), PyObject *args) {
 
 #include "_painted.h"
 
+#include "_batch_call.h"
+
 static PyMethodDef methods[] = {
     {"spans", py_spans, METH_VARARGS, "spans(rings, polygon of each, shape of each polygon, shapes, height, width)"},
     {"paint", py_paint, METH_VARARGS, "paint(mask, table, cuts, order, values)"},
@@ -181,10 +183,13 @@ static PyMethodDef methods[] = {
     {"mask_runs", py_mask_runs, METH_O, "mask_runs(mask) -> runs for a digest"},
     {"fill", py_fill, METH_VARARGS, "fill(row, start, stop, value, mask)"},
     {"scan", py_scan, METH_VARARGS, "scan(mask, background) -> row, start, stop, value"},
-    {"runs", py_runs, METH_VARARGS, "runs(counts, height, width, first row, row behind the last) -> spans, or None"},
+    {"runs", py_runs, METH_VARARGS, "runs(counts, height, width) -> spans, or None"},
     {"counts", py_counts, METH_O, "counts(compressed text) -> counts, or None where it is none"},
     {"rings", py_rings, METH_O, "rings(texts) -> (points, ring sizes, rings of each text), or None"},
     {"plain", py_plain, METH_O, "plain(text) -> whether it is a list of plain rings"},
+    {"coco", py_coco, METH_VARARGS, "coco(text, depth) -> (rows, images, annotations, categories), or None"},
+    {"batch", py_batch, METH_VARARGS,
+     "batch(text, rows, cuts, frames, names, labels, values, groups, order, background, void, owned, most shares, depth)"},
     {"places", py_places, METH_VARARGS, "places(chunk, most, depth, quoted, escaped)"},
     {NULL, NULL, 0, NULL},
 };

@@ -4,9 +4,26 @@
 static void free_merge(Merge *m) {
     PyMem_RawFree(m->ends);
     PyMem_RawFree(m->word[0]);
-    PyMem_RawFree(m->out.at);
+    PyMem_RawFree(m->held.at);
+    PyMem_RawFree(m->sorted.at);
+    PyMem_RawFree(m->places.at);
     PyMem_RawFree(m->pixels);
+    free_painted(&m->out);
     free_claiming(&m->claiming);
+}
+
+/* Make ready for another image, after one that was merged to its end. */
+static void begin_merge(Merge *m) {
+    Claiming *c = &m->claiming;
+    m->out.size = m->n = 0;
+    m->labeled = m->contested = c->work = 0;
+    c->kinds = c->listed = 0;
+    if (c->room) memset(c->slots, 0xff, (size_t)c->room * 2 * sizeof *c->slots);
+}
+
+static void begin_shares(Shares *s) {
+    s->size = 0;
+    if (s->room) memset(s->at, 0, (size_t)s->room * sizeof *s->at);
 }
 
 /* The labels of instances, numbered from 0 in the order in which they come; how many there are, or -1. */
@@ -51,40 +68,23 @@ static Py_ssize_t scene_size(const Scene *s, const int64_t *group, Py_ssize_t sp
 }
 
 /* Painted spans as four arrays: row, start, stop int32, value uint16. */
-static PyObject *painted_arrays(const PaintedSpan *at, Py_ssize_t n) {
-    PyObject *part[4] = {NULL, NULL, NULL, NULL}, *result = NULL;
-    int failed = 0;
-    for (int i = 0; i < 4; i++) failed |= !(part[i] = PyBytes_FromStringAndSize(NULL, n * (i < 3 ? 4 : 2)));
-    if (!failed) {
-        int32_t *row = (int32_t *)PyBytes_AS_STRING(part[0]), *start = (int32_t *)PyBytes_AS_STRING(part[1]);
-        int32_t *stop = (int32_t *)PyBytes_AS_STRING(part[2]);
-        uint16_t *value = (uint16_t *)PyBytes_AS_STRING(part[3]);
-        for (Py_ssize_t i = 0; i < n; i++) {
-            row[i] = at[i].row;
-            start[i] = at[i].start;
-            stop[i] = at[i].stop;
-            value[i] = at[i].value;
-        }
-        result = PyTuple_Pack(4, part[0], part[1], part[2], part[3]);
-    }
-    for (int i = 0; i < 4; i++) Py_XDECREF(part[i]);
-    return result;
+static PyObject *painted_arrays(const Painted *p) {
+    const Py_ssize_t n = p->size * (Py_ssize_t)sizeof *p->row;
+    if (!n) return Py_BuildValue("(y#y#y#y#)", "", n, "", n, "", n, "", n);
+    return Py_BuildValue("(y#y#y#y#)", (char *)p->row, n, (char *)p->start, n, (char *)p->stop, n, (char *)p->value, n / 2);
 }
 
 static Outcome merged(const Scene *s, Py_ssize_t total, Py_ssize_t labels, const int64_t *group_of, Py_ssize_t most,
                       Merge *m, Shares *shares) {
     Claiming *c = &m->claiming;
     c->most_work = most < INT64_MAX / COUNTED ? COUNTED * (int64_t)most : INT64_MAX;
-    c->count = PyMem_RawCalloc((size_t)labels + 1, sizeof *c->count);
-    c->open = PyMem_RawMalloc(((size_t)labels + 1) * sizeof *c->open);
-    c->position = PyMem_RawMalloc(((size_t)labels + 1) * sizeof *c->position);
-    if (!c->count || !c->open || !c->position) return NO_MEMORY;
+    if (labels >= c->labels && label_room(c, labels)) return NO_MEMORY;
     Outcome outcome = merge_spans(s, total, m);
     return outcome == DONE ? share_pairs(c, group_of, most, shares) : outcome;
 }
 
 static PyObject *merge_result(const Merge *m, const Shares *shares, Py_ssize_t values) {
-    PyObject *painted = painted_arrays(m->out.at, m->out.size);
+    PyObject *painted = painted_arrays(&m->out);
     if (!painted) return NULL;
     return Py_BuildValue("(NLLy#y#)", painted, (long long)m->labeled, (long long)m->contested,
                          shares->at ? (char *)shares->at : "", shares->size * (Py_ssize_t)sizeof(Share),

@@ -42,16 +42,8 @@ static PyObject *py_scanlines(PyObject *Py_UNUSED(self), PyObject *args) {
         int64_t values = s->table ? table / (s->pixel > 0 ? s->pixel : 1) : s->pixel == 1 ? 256 : 65536;
         if (there && frame_fits(height, width) && height && width && s->pixel > 0 && s->pixel <= (s->table ? 4 : 2) &&
             background >= 0 && background < values && painted_fits(&p, height, width, values)) {
-            s->height = height;
-            s->width = (int32_t)width;
-            s->stride = 1 + (int64_t)width * s->pixel;
             s->background = (uint16_t)background;
-            s->copies = s->stride >= 3 && s->stride <= WINDOW;
-            s->sum = (Adler){1, 0};
-            s->block.distance[0] = 1;
-            s->block.distance[1] = (uint32_t)s->pixel;
-            s->block.distance[2] = s->copies ? (uint32_t)s->stride : 1;
-            s->block.distance[3] = FOUR;
+            begin_stream(s, height, width);
             int failed;
             Py_BEGIN_ALLOW_THREADS
             failed = add_all(s, &p);
@@ -188,7 +180,7 @@ static PyObject *py_scan(PyObject *Py_UNUSED(self), PyObject *args) {
         Py_BEGIN_ALLOW_THREADS
         failed = scan_mask(&m, &found);
         Py_END_ALLOW_THREADS
-        result = failed ? PyErr_NoMemory() : painted_arrays(found.out.at, found.out.size);
+        result = failed ? PyErr_NoMemory() : painted_arrays(&found.out);
     } else if (!PyErr_Occurred()) {
         bad("a mask of 1 or 2 bytes a pixel, of a frame within int32, is wanted");
     }

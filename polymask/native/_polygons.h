@@ -15,10 +15,15 @@
 
 typedef struct { double x0, y0, slope, x1, y1; int32_t top, bottom; } Edge;
 
-static int32_t first_row(double y, int32_t height) {
-    double row = ceil(y - 0.5);
-    return row > 0 ? (row < height ? (int32_t)row : height) : 0;
+/* The first whole number from v on, inside 0 to most. */
+static inline int32_t whole_from(double v, int32_t most) {
+    if (!(v > 0)) return 0;
+    if (v >= most) return most;
+    int32_t below = (int32_t)v;
+    return below + (v > below);
 }
+
+static inline int32_t first_row(double y, int32_t height) { return whole_from(y - 0.5, height); }
 
 /* Add a * b to an expansion whose components do not overlap, lowest first. */
 static int grow(double *e, int n, double a, double b) {
@@ -105,15 +110,20 @@ static int below(const Edge *e, double reach) {
     return fabs(e->x0) < reach && fabs(e->x1) < reach && fabs(e->y0) < reach && fabs(e->y1) < reach;
 }
 
+#include "_edge_rows.h"
+
 /* The edge's columns, written where each of its rows has its next free place. */
 static void cross(const Edge *e, int32_t width, Py_ssize_t *place, int32_t first, int32_t *columns) {
     if (e->x0 == e->x1) {
-        double left = ceil(e->x0 - 0.5);
-        int32_t column = left > 0 ? (left < width ? (int32_t)left : width) : 0;
+        int32_t column = whole_from(e->x0 - 0.5, width);
         for (int32_t row = e->top; row < e->bottom; row++) columns[place[row - first]++] = column;
         return;
     }
     double tolerance = TOLERANCE * (fabs(e->x0) + fabs(e->x1) + 1);
+    if (is_inside(e, width)) {
+        cross_inside(e, width, tolerance, place + (e->top - first), columns);
+        return;
+    }
     if (below(e, REACH)) {
         for (int32_t row = e->top; row < e->bottom; row++)
             columns[place[row - first]++] = column_of(e, row, width, tolerance);
@@ -155,6 +165,8 @@ static int emit_crowded(Spans *out, int32_t row, const int32_t *c, Py_ssize_t n,
 
 /* A row's crossings in pairs; pairs that touch become one span. */
 static int emit(Spans *out, int32_t row, int32_t *c, Py_ssize_t n, int32_t width, uint8_t *turns) {
+    if (n == 2 && c[0] > c[1]) { int32_t swap = c[0]; c[0] = c[1]; c[1] = swap; }
+    if (n == 2) return c[1] > c[0] ? add_span(out, row, c[0], c[1]) : 0;
     if (n > width) return emit_crowded(out, row, c, n, width, turns);
     sort_columns(c, n);
     for (Py_ssize_t i = 0; i + 1 < n; ) {

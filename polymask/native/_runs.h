@@ -5,11 +5,11 @@
 
 typedef struct { int64_t top, bottom; } Rows;
 typedef struct { Rows *at; Py_ssize_t size; } Column;
-typedef struct { Column before, here; int32_t *start; int64_t first, column; Spans *out; } Sweep;
+typedef struct { Column before, here; int32_t *start; int64_t column; Spans *out; } Sweep;
 
 static int change_rows(Sweep *s, int64_t top, int64_t bottom, int opens) {
     for (int64_t row = top; row < bottom; row++) {
-        int32_t *start = &s->start[row - s->first];
+        int32_t *start = &s->start[row];
         if (opens) *start = (int32_t)s->column;
         else if (add_span(s->out, (int32_t)row, *start, (int32_t)s->column)) return -1;
     }
@@ -41,8 +41,8 @@ static int turn(Sweep *s) {
     return 0;
 }
 
-/* What is on from one place to another, down the columns, as far as it is in rows `first` to `last`. */
-static int add_run(Sweep *s, int64_t from, int64_t to, int64_t height, int64_t last) {
+/* What is on from one place to another, down the columns. */
+static int add_run(Sweep *s, int64_t from, int64_t to, int64_t height) {
     while (from < to) {
         int64_t column = from / height, base = column * height;
         int64_t top = from - base, bottom = to - base < height ? to - base : height;
@@ -50,56 +50,53 @@ static int add_run(Sweep *s, int64_t from, int64_t to, int64_t height, int64_t l
             if (turn(s)) return -1;
         s->column = column;
         from = base + bottom;
-        if (top < s->first) top = s->first;
-        if (bottom > last) bottom = last;
-        if (top < bottom) s->here.at[s->here.size++] = (Rows){top, bottom};
+        s->here.at[s->here.size++] = (Rows){top, bottom};
     }
     return 0;
 }
 
-/* Spans were closed in order of their columns; put them in order of their rows. */
-static Outcome order_by_row(Spans *s, int64_t first, int64_t rows, Work *work) {
-    Py_ssize_t *place = scratch(&work->places, (size_t)(rows + 1) * sizeof *place), total = 0;
-    Span *ordered = PyMem_RawMalloc((size_t)(s->size + 1) * sizeof *ordered);
-    if (!place || !ordered) { PyMem_RawFree(ordered); return NO_MEMORY; }
+/* The spans from `begin` on were closed in order of their columns; put them in order of their rows. */
+static Outcome order_by_row(Spans *s, Py_ssize_t begin, int64_t rows, Work *work) {
+    Py_ssize_t *place = scratch(&work->places, (size_t)(rows + 1) * sizeof *place), total = begin, n = s->size - begin;
+    Span *closed = scratch(&work->edges, ((size_t)n + 1) * sizeof *closed);
+    if (!place || !closed) return NO_MEMORY;
     memset(place, 0, (size_t)(rows + 1) * sizeof *place);
-    for (Py_ssize_t i = 0; i < s->size; i++) place[s->at[i].row - first]++;
+    for (Py_ssize_t i = begin; i < s->size; i++) place[s->at[i].row]++;
     for (int64_t row = 0; row < rows; row++) {
         Py_ssize_t here = place[row];
         place[row] = total;
         total += here;
     }
-    for (Py_ssize_t i = 0; i < s->size; i++) ordered[place[s->at[i].row - first]++] = s->at[i];
-    PyMem_RawFree(s->at);
-    s->at = ordered;
+    if (n) memcpy(closed, s->at + begin, (size_t)n * sizeof *closed);
+    for (Py_ssize_t i = 0; i < n; i++) s->at[place[closed[i].row]++] = closed[i];
     return DONE;
 }
 
-/* Counts of pixels off, on, off ... are whole numbers from 0 whose sum is height x width. */
-static Outcome run_spans(const int64_t *counts, Py_ssize_t n, int64_t height, int64_t first, int64_t last,
-                         Work *work, Spans *out) {
-    if (last - first > MOST_ROWS) return UNDECIDED;
+/* The spans of runs, behind those that are there. Counts of pixels off, on, off ... are whole numbers from 0
+ * whose sum is height x width. */
+static Outcome add_run_spans(const int64_t *counts, Py_ssize_t n, int64_t height, Work *work, Spans *out) {
+    if (height > MOST_ROWS) return UNDECIDED;
+    Py_ssize_t begin = out->size;
     Rows *rows = scratch(&work->edges, 2 * (size_t)(n + 1) * sizeof *rows);
-    Sweep s = {{rows, 0}, {rows ? rows + n + 1 : NULL, 0}, NULL, first, 0, out};
-    s.start = scratch(&work->columns, (size_t)(last - first + 1) * sizeof *s.start);
+    Sweep s = {{rows, 0}, {rows ? rows + n + 1 : NULL, 0}, NULL, 0, out};
+    s.start = scratch(&work->columns, (size_t)(height + 1) * sizeof *s.start);
     if (!rows || !s.start) return NO_MEMORY;
     int64_t at = 0;
     for (Py_ssize_t i = 0; i < n; at += counts[i++])
-        if (i % 2 && add_run(&s, at, at + counts[i], height, last)) return NO_MEMORY;
+        if (i % 2 && add_run(&s, at, at + counts[i], height)) return NO_MEMORY;
     if (turn(&s) || turn(&s)) return NO_MEMORY;
-    return order_by_row(out, first, last - first, work);
+    return order_by_row(out, begin, height, work);
 }
 
 static PyObject *py_runs(PyObject *Py_UNUSED(self), PyObject *args) {
     PyObject *given, *result = NULL;
     Py_buffer b = {0};
-    Py_ssize_t height, width, first, last, n = 0;
+    Py_ssize_t height, width, n = 0;
     Work work = {{0}, {0}, {0}};
     Spans out = {0};
     Outcome outcome;
-    if (!PyArg_ParseTuple(args, "Onnnn", &given, &height, &width, &first, &last)) return NULL;
-    if (!frame_fits(height, width) || !height || first < 0 || first > last || last > height)
-        return bad("a frame beyond int32, or rows outside it");
+    if (!PyArg_ParseTuple(args, "Onn", &given, &height, &width)) return NULL;
+    if (!frame_fits(height, width) || !height) return bad("a frame beyond int32");
     const int64_t *counts = view(given, &b, 8, 0, &n);
     int64_t left = (int64_t)height * width;
     for (Py_ssize_t i = 0; counts && i < n; i++) left = counts[i] < 0 || counts[i] > left ? -1 : left - counts[i];
@@ -107,9 +104,10 @@ static PyObject *py_runs(PyObject *Py_UNUSED(self), PyObject *args) {
         bad("counts that do not fit the frame");
     } else if (counts) {
         Py_BEGIN_ALLOW_THREADS
-        outcome = run_spans(counts, n, height, first, last, &work, &out);
+        outcome = add_run_spans(counts, n, height, &work, &out);
         Py_END_ALLOW_THREADS
-        if (outcome == DONE) result = PyBytes_FromStringAndSize((char *)out.at, out.size * (Py_ssize_t)sizeof(Span));
+        if (outcome == DONE)
+            result = PyBytes_FromStringAndSize(out.size ? (char *)out.at : "", out.size * (Py_ssize_t)sizeof(Span));
         else if (outcome == UNDECIDED) result = Py_NewRef(Py_None);
         else PyErr_NoMemory();
     }

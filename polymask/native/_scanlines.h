@@ -5,6 +5,7 @@
  * match of the pixel before. Only rows up to 32,768 bytes reach the row above.
  */
 #include "_deflate.h"
+#include "_sweep.h"
 
 #define COPIED 16            /* bytes from which on a copy of the row above decodes faster than runs */
 #define WINDOW 32768
@@ -16,7 +17,6 @@
 
 typedef struct { int32_t *stop; uint16_t *value; Py_ssize_t size, room; } Row;
 typedef struct { uint64_t a, b; } Adler;
-typedef struct { const int32_t *row, *start, *stop; const uint16_t *value; Py_ssize_t size; } Painted;
 
 typedef struct {
     int64_t height, stride;
@@ -178,13 +178,17 @@ static Adler row_sums(const Scanlines *s) {
     Adler sum = {0, 0};
     int32_t at = 0;
     for (Py_ssize_t i = 0; i < row->size; at = row->stop[i++]) {
-        uint8_t bytes[4];
-        uint64_t plain = 0, last = 0, n = (uint64_t)(row->stop[i] - at), behind = (uint64_t)(s->width - at - 1);
-        pixel_bytes(s, row->value[i], bytes);
-        for (int k = 0; k < s->pixel; k++) { plain += bytes[k]; last += (uint64_t)(s->pixel - k) * bytes[k]; }
+        uint8_t bytes[4] = {(uint8_t)row->value[i]};
+        uint64_t plain = bytes[0], last = plain, n = (uint64_t)(row->stop[i] - at), behind = (uint64_t)(s->width - at - 1);
+        if (s->pixel > 1 || s->table) {
+            pixel_bytes(s, row->value[i], bytes);
+            plain = last = 0;
+            for (int k = 0; k < s->pixel; k++) { plain += bytes[k]; last += (uint64_t)(s->pixel - k) * bytes[k]; }
+        }
         if (!plain) continue;
+        uint64_t reach = n * behind - n * (n - 1) / 2; /* below 2 ** 32 in rows of up to 65,536 pixels */
         sum.a += n * plain;
-        sum.b += plain * (uint64_t)s->pixel * ((n * behind - n * (n - 1) / 2) % ADLER) + n * last;
+        sum.b += plain * (uint64_t)s->pixel * (s->width > 65536 ? reach % ADLER : reach) + n * last;
     }
     return sum;
 }
@@ -248,6 +252,18 @@ static int fill_row(Scanlines *s, const Painted *p, Py_ssize_t first, Py_ssize_t
     }
     if (at < s->width) join_run(row, s->width, s->background);
     return 0;
+}
+
+/* Begin the stream of another frame, behind those that are there. */
+static void begin_stream(Scanlines *s, int64_t height, int64_t width) {
+    s->height = height;
+    s->width = (int32_t)width;
+    s->stride = 1 + width * s->pixel;
+    s->copies = s->stride >= 3 && s->stride <= WINDOW;
+    s->sum = (Adler){1, 0};
+    const uint32_t distances[KINDS] = {1, (uint32_t)s->pixel, s->copies ? (uint32_t)s->stride : 1, FOUR};
+    memcpy(s->block.distance, distances, sizeof distances);
+    s->pieces = s->above.size = 0;
 }
 
 /* All rows, and the checksum behind them. */

@@ -13,7 +13,9 @@ typedef struct { int64_t low, high, owner, pixels; } Share;
 
 typedef struct {
     int32_t *count, *open, *position; /* spans open of each label; the labels that are open; where each stands there */
+    uint64_t *key;                    /* each label's share in the hash of a set */
     int32_t size;                     /* how many labels are open */
+    Py_ssize_t labels;                /* how many there is room for */
     uint64_t hash;                    /* of the set of those */
     Claimed *claimed;
     int32_t *slots, *members;
@@ -28,11 +30,26 @@ static uint64_t mixed(uint64_t x) { /* D. Stafford's mixer 13, as in SplitMix64 
     return x ^ (x >> 31);
 }
 
+/* Room for labels, of which none is open. */
+static int label_room(Claiming *c, Py_ssize_t labels) {
+    int32_t **part[] = {&c->count, &c->open, &c->position};
+    c->labels = 0;
+    PyMem_RawFree(c->key);
+    if (!(c->key = PyMem_RawMalloc((2 * (size_t)labels + 1) * sizeof *c->key))) return -1;
+    for (Py_ssize_t label = 0; label <= 2 * labels; label++) c->key[label] = mixed((uint64_t)label);
+    for (int i = 0; i < 3; i++) {
+        PyMem_RawFree(*part[i]);
+        if (!(*part[i] = PyMem_RawCalloc(2 * (size_t)labels + 1, sizeof **part[i]))) return -1;
+    }
+    c->labels = 2 * labels + 1;
+    return 0;
+}
+
 /* A span of a label opens (+1) or closes (-1). */
 static inline void change_claim(Claiming *c, int32_t label, int32_t change) {
     int32_t before = c->count[label], after = c->count[label] = before + change;
     if (before && after) return;
-    c->hash ^= mixed((uint64_t)label);
+    c->hash ^= c->key[label];
     if (after) {
         c->position[label] = c->size;
         c->open[c->size++] = label;
@@ -86,7 +103,7 @@ static int list_open(Claiming *c) {
 /* Pixels that the labels which are open claim together, and that `owner` owns. */
 static Outcome claim_together(Claiming *c, int32_t owner, int64_t pixels) {
     if (c->kinds == c->room && more_claimed(c)) return NO_MEMORY;
-    uint64_t hash = c->hash ^ mixed(~(uint64_t)owner), mask = 2 * (uint64_t)c->room - 1, at = hash;
+    uint64_t hash = c->hash + (owner < 0 ? 0 : c->key[owner] << 1), mask = 2 * (uint64_t)c->room - 1, at = hash;
     for (; c->slots[at & mask] >= 0; at++) {
         Claimed *k = &c->claimed[c->slots[at & mask]];
         if (k->hash == hash && k->owner == owner && is_open(c, k)) { k->pixels += pixels; return DONE; }
@@ -162,6 +179,7 @@ static void free_claiming(Claiming *c) {
     PyMem_RawFree(c->count);
     PyMem_RawFree(c->open);
     PyMem_RawFree(c->position);
+    PyMem_RawFree(c->key);
     PyMem_RawFree(c->claimed);
     PyMem_RawFree(c->slots);
     PyMem_RawFree(c->members);

@@ -10,8 +10,7 @@
 
 #include "_shares.h"
 
-typedef struct { int32_t row, start, stop; uint16_t value; } PaintedSpan;
-typedef struct { PaintedSpan *at; Py_ssize_t size, room; } PaintedList;
+typedef struct { int32_t *row, *start, *stop; uint16_t *value; Py_ssize_t size, room; } Painted;
 typedef struct { int32_t at, held; } End; /* `held` opens, ~`held` closes */
 
 #define LEVELS 6 /* 64 ** 6 spans in a row are more than there can be */
@@ -24,7 +23,8 @@ typedef struct {
     int32_t background, void_;  /* `void_` -1: contested pixels keep their owner's value */
     int owned;                  /* whether contested pixels have owners */
     Claiming claiming;
-    PaintedList out;
+    Painted out;
+    Scratch held, sorted, places;
     int64_t labeled, contested, *pixels;
 } Merge;
 
@@ -64,20 +64,43 @@ static inline Py_ssize_t topmost(const Merge *m) {
     return i;
 }
 
-static int add_painted(Merge *m, int32_t row, int32_t start, int32_t stop, int32_t value) {
-    PaintedList *out = &m->out;
+static int more_painted(Painted *out) {
+    Py_ssize_t room = out->room ? 2 * out->room : 4096;
+    int32_t **part[] = {&out->row, &out->start, &out->stop};
+    for (int i = 0; i < 3; i++) {
+        int32_t *at = PyMem_RawRealloc(*part[i], (size_t)room * sizeof *at);
+        if (!at) return -1;
+        *part[i] = at;
+    }
+    uint16_t *value = PyMem_RawRealloc(out->value, (size_t)room * sizeof *value);
+    if (!value) return -1;
+    out->value = value;
+    out->room = room;
+    return 0;
+}
+
+static void free_painted(Painted *p) {
+    PyMem_RawFree(p->row);
+    PyMem_RawFree(p->start);
+    PyMem_RawFree(p->stop);
+    PyMem_RawFree(p->value);
+}
+
+static inline int add_painted(Merge *m, int32_t row, int32_t start, int32_t stop, int32_t value) {
+    Painted *out = &m->out;
     if (value == m->background) return 0;
     if (m->pixels) m->pixels[value] += stop - start;
-    PaintedSpan *last = out->size ? out->at + out->size - 1 : NULL;
-    if (last && last->row == row && last->stop == start && last->value == value) { last->stop = stop; return 0; }
-    if (out->size == out->room) {
-        Py_ssize_t room = out->room ? 2 * out->room : 4096;
-        PaintedSpan *at = PyMem_RawRealloc(out->at, (size_t)room * sizeof *at);
-        if (!at) return -1;
-        out->at = at;
-        out->room = room;
+    Py_ssize_t last = out->size - 1;
+    if (last >= 0 && out->row[last] == row && out->stop[last] == start && out->value[last] == value) {
+        out->stop[last] = stop;
+        return 0;
     }
-    out->at[out->size++] = (PaintedSpan){row, start, stop, (uint16_t)value};
+    if (out->size == out->room && more_painted(out)) return -1;
+    out->row[++last] = row;
+    out->start[last] = start;
+    out->stop[last] = stop;
+    out->value[last] = (uint16_t)value;
+    out->size++;
     return 0;
 }
 
@@ -138,26 +161,40 @@ static Outcome sweep_row(Merge *m, const Held *h, Py_ssize_t n) {
     return DONE;
 }
 
+#define FEW 8 /* spans in a row, which are put in order one by one */
+
+/* A row of few spans that lie apart: each is its pixels' owner. 0 where they do not, and nothing is done. */
+static int paint_apart(Merge *m, const Held *h, Py_ssize_t n, Outcome *outcome) {
+    const Held *ordered[FEW];
+    for (Py_ssize_t i = 0; i < n; i++) {
+        Py_ssize_t j = i;
+        for (; j && ordered[j - 1]->start > h[i].start; j--) ordered[j] = ordered[j - 1];
+        ordered[j] = &h[i];
+    }
+    for (Py_ssize_t i = 1; i < n; i++)
+        if (ordered[i]->start < ordered[i - 1]->stop) return 0;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        const Held *span = ordered[i];
+        if (span->label >= 0) m->labeled += span->stop - span->start;
+        if (add_painted(m, span->row, span->start, span->stop, span->value)) *outcome = NO_MEMORY;
+    }
+    return 1;
+}
+
 static Outcome sweep_all(Merge *m, const Held *held, Py_ssize_t total) {
     for (Py_ssize_t begin = 0, end; begin < total; begin = end) {
         const Held *h = held + begin;
+        Outcome outcome = DONE;
         for (end = begin + 1; end < total && held[end].row == h->row; end++) {}
-        if (end - begin > 1) {
-            Outcome outcome = sweep_row(m, h, end - begin);
-            if (outcome != DONE) return outcome;
-        } else {
-            if (h->label >= 0) m->labeled += h->stop - h->start;
-            if (add_painted(m, h->row, h->start, h->stop, h->value)) return NO_MEMORY;
-        }
+        if (end - begin > FEW || !paint_apart(m, h, end - begin, &outcome)) outcome = sweep_row(m, h, end - begin);
+        if (outcome != DONE) return outcome;
     }
     return DONE;
 }
 
 static Outcome merge_spans(const Scene *s, Py_ssize_t total, Merge *m) {
-    Held *held = held_by_row(s, total);
-    Outcome outcome = held ? sweep_all(m, held, total) : NO_MEMORY;
-    PyMem_RawFree(held);
-    return outcome;
+    const Held *held = held_by_row(s, total, &m->held, &m->sorted, &m->places);
+    return held ? sweep_all(m, held, total) : NO_MEMORY;
 }
 
 #endif

@@ -24,10 +24,21 @@ class ConflictSum:
     def add(self, conflicts: Iterable[Conflict]) -> None:
         """Take the conflicts of an image, or of many, in."""
         for conflict in conflicts:
-            pixels, won = self._sums.setdefault(conflict.labels, ([0], {}))
-            pixels[0] += conflict.pixels
-            for name, share in conflict.won.items():
-                won[name] = won.get(name, 0) + share
+            self._add(conflict.labels, conflict.pixels, conflict.won)
+
+    def merge(self, other: "ConflictSum") -> None:
+        """Take in what another sum holds, after what this one holds."""
+        for labels, (pixels, won) in other._sums.items():
+            self._add(labels, pixels[0], won)
+
+    def _add(self, labels: tuple[str, str], more: int, shares: Mapping[str, int]) -> None:
+        if labels not in self._sums:
+            self._sums[labels] = [more], dict(shares)
+            return
+        pixels, won = self._sums[labels]
+        pixels[0] += more
+        for name, share in shares.items():
+            won[name] = won.get(name, 0) + share
 
     @property
     def conflicts(self) -> tuple[Conflict, ...]:

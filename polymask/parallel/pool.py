@@ -9,13 +9,15 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from polymask.errors import Unavailable
 from polymask.storage.remote.connections import is_connected
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -36,7 +38,7 @@ def available() -> int:
 
 
 def run_chunks(
-    function: Callable[[int], T], indices: Sequence[int], workers: int, executor: Executor | None = None
+    function: Callable[[int], T], indices: Sequence[int], workers: int, executor: "Executor | None" = None
 ) -> Iterator[list[T]]:
     """The function's results for the indices, in order and chunk by chunk.
 
@@ -53,7 +55,10 @@ def in_threads(function: Callable[[U], T], arguments: Iterable[U], threads: int)
     >>> list(in_threads(abs, [-2, 1], 2))
     [2, 1]
     """
-    pool, ahead = ThreadPoolExecutor(threads), deque[Future[T]]()
+    from concurrent.futures import ThreadPoolExecutor  # quick to start without
+
+    pool = ThreadPoolExecutor(threads)
+    ahead: deque[Future[T]] = deque()
     try:
         for argument in arguments:
             ahead.append(pool.submit(function, argument))
@@ -69,7 +74,7 @@ def in_chunks(
     of_chunk: Callable[[Sequence[int]], T],
     indices: Sequence[int],
     workers: int,
-    executor: Executor | None = None,
+    executor: "Executor | None" = None,
 ) -> Iterator[T]:
     """What the function makes of each chunk of the indices, in order."""
     size = max(LEAST, min(CHUNK, len(indices) // (SHARES * workers)))
@@ -112,7 +117,7 @@ def _forked(
 
 
 @contextmanager
-def spawned(workers: int) -> Iterator[Executor]:
+def spawned(workers: int) -> "Iterator[Executor]":
     """Processes that inherit nothing; they are not waited for where something goes wrong."""
     from concurrent.futures.process import ProcessPoolExecutor
     from multiprocessing import get_context

@@ -6,12 +6,15 @@ decide, fractions for the rest.
 """
 
 from collections.abc import Iterator
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from polymask.model import Frame, Ring
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 Int64 = NDArray[np.int64]
 Pairs = tuple[Int64, Int64]
@@ -50,8 +53,7 @@ def orientation(a: Ring, b: Ring, c: Ring) -> NDArray[np.int8]:
             sure = np.abs(cross) > ORIENTATION_TOLERANCE * size
         sign[rest[sure]] = np.sign(cross[sure])
         for index in rest[~sure]:
-            points = [[Fraction(value) for value in points[index].tolist()] for points in (a, b, c)]
-            sign[index] = _sign(*points)
+            sign[index] = _sign(*(_fractions(points[index]) for points in (a, b, c)))
     return sign
 
 
@@ -62,7 +64,13 @@ def _cross(a: NDArray, b: NDArray, c: NDArray) -> tuple[NDArray, NDArray]:  # ty
     return one - two, np.abs(one) + np.abs(two)
 
 
-def _sign(a: list[Fraction], b: list[Fraction], c: list[Fraction]) -> int:
+def _fractions(point: NDArray[np.float64]) -> "list[Fraction]":
+    from fractions import Fraction  # quick to start without
+
+    return [Fraction(number) for number in point.tolist()]
+
+
+def _sign(a: "list[Fraction]", b: "list[Fraction]", c: "list[Fraction]") -> int:
     cross = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
     return (cross > 0) - (cross < 0)
 

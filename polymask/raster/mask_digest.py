@@ -38,10 +38,10 @@ def mask_sha256(mask: PaintedSpans | IndexMask | BoolMask) -> str:
     """
     if isinstance(mask, PaintedSpans):
         _check(mask.frame)
-        return _sha256(mask.frame, runs_of_painted(mask))
+        return sha256_of_runs(mask.frame, runs_of_painted(mask))
     height, width = mask.shape
     _check((height, width))
-    return _sha256((height, width), runs_of_mask(plain(mask)) if mask.size else b"")
+    return sha256_of_runs((height, width), runs_of_mask(plain(mask)) if mask.size else b"")
 
 
 def _check(frame: Frame) -> None:
@@ -52,7 +52,8 @@ def _check(frame: Frame) -> None:
         )
 
 
-def _sha256(frame: Frame, runs: bytes) -> str:
+def sha256_of_runs(frame: Frame, runs: bytes | memoryview) -> str:
+    """The digest of the mask of a (height, width) frame that has such runs, each of 8 bytes."""
     digest = hashlib.sha256(b"%d %d\n" % frame)
     digest.update(runs)
     return digest.hexdigest()

@@ -12,17 +12,16 @@ from polymask.native import compiled
 from polymask.raster.spans import Int64, flat_indices
 
 
-def from_runs(runs: Runs, *, rows: tuple[int, int] | None = None) -> Spans:
+def from_runs(runs: Runs) -> Spans:
     """The spans of a run-length encoding, in its own (height, width) frame.
 
-    With `rows`, half-open, only those there. Memory follows the counts and the spans,
-    not the frame.
+    Memory follows the counts and the spans, not the frame.
 
     >>> from_runs(Runs([1, 2, 1], (2, 2))).row.tolist()
     [0, 1]
     """
     height, _ = runs.frame
-    column, top, bottom = _down_columns(runs, rows or (0, height))
+    column, top, bottom = _down_columns(runs)
     start = column * (height + 1) + top
     opened, closed = _changes(start, start + bottom - top, height + 1)
     # the k-th opening of a row belongs to its k-th closing, so sorting both by row pairs them
@@ -30,8 +29,8 @@ def from_runs(runs: Runs, *, rows: tuple[int, int] | None = None) -> Spans:
     return Spans(row[0], *columns)
 
 
-def _down_columns(runs: Runs, rows: tuple[int, int]) -> tuple[Int64, Int64, Int64]:
-    """The runs that are on, cut at columns' ends and to the rows: column, first row, row behind."""
+def _down_columns(runs: Runs) -> tuple[Int64, Int64, Int64]:
+    """The runs that are on, cut at columns' ends: column, first row, row behind."""
     height, _ = runs.frame
     edges = np.cumsum(runs.counts)
     stop = edges[1::2]
@@ -40,10 +39,9 @@ def _down_columns(runs: Runs, rows: tuple[int, int]) -> tuple[Int64, Int64, Int6
     first, last = start // height, (stop - 1) // height
     run = np.repeat(np.arange(len(start)), last - first + 1)
     column = flat_indices(first, last + 1)
-    top = np.clip(start[run] - column * height, *rows)
-    bottom = np.clip(stop[run] - column * height, *rows)
-    inside = bottom > top
-    return column[inside], top[inside], bottom[inside]
+    top = np.clip(start[run] - column * height, 0, height)
+    bottom = np.clip(stop[run] - column * height, 0, height)
+    return column, top, bottom
 
 
 def _changes(start: Int64, stop: Int64, line: int) -> tuple[Int64, Int64]:
@@ -137,12 +135,10 @@ def run_counts(text: str) -> ArrayLike:
     return counts_from_string(text) if counts is None else np.frombuffer(counts, np.int64)
 
 
-def run_spans(runs: Runs, *, rows: tuple[int, int] | None = None) -> NDArray[np.int32]:
+def run_spans(runs: Runs) -> NDArray[np.int32]:
     """The (n, 3) rows of a span table for a run-length encoding; see `from_runs`."""
-    height, width = runs.frame
-    first, last = rows or (0, height)
-    table = compiled.runs(runs.counts, height, width, first, last) if compiled else None
+    table = compiled.runs(runs.counts, *runs.frame) if compiled else None
     if table is None:
-        spans = from_runs(runs, rows=rows)
+        spans = from_runs(runs)
         return np.stack([spans.row, spans.start, spans.stop], axis=1)
     return np.frombuffer(table, np.int32).reshape(-1, 3)

@@ -34,10 +34,10 @@ def safe_path(name: str) -> str:
     Traceback (most recent call last):
     polymask.errors.InputError: '../up.png' is no safe file name: a part of it is '..'; give it another name
     """
+    if len(name) <= LONGEST and _PLAIN(name):
+        return name
     if len(name) > LONGEST or len(name.encode("utf-8", "surrogatepass")) > LONGEST:
         raise InputError(f"{name[:60]!r}… is no safe file name: it is longer than {LONGEST} bytes")
-    if _PLAIN(name):
-        return name
     for part in name.split("/"):
         if reason := _unsafe(part):
             raise InputError(f"{name!r} is no safe file name: {reason}", advice="give it another name")

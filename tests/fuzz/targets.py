@@ -35,7 +35,7 @@ from polymask.in_place.journal import Journal
 from polymask.labels.label_map import from_text
 from polymask.storage.manifest import read_manifest
 from polymask.storage.roots.local import Root
-from tests.fuzz import kernels, tables
+from tests.fuzz import kernels, scans, tables
 from tests.fuzz.mutations import (
     Mutation,
     damaged_bytes,
@@ -443,6 +443,12 @@ _RINGS = (
     b"[]",
     b"[[0.1,1e-7,9007199254740993,1E+2]]",
 )
+_SCANS = (
+    *_samples("shapes/instances.json", "coco-stuff/stuff.json", "odd/instances.json"),
+    b'{"images":[{"id":1,"file_name":"a","height":4,"width":5}],"categories":[{"id":0,"name":"x"},{"id":1,"name":"y"}],'
+    b'"annotations":[{"id":1,"image_id":1,"category_id":0,"segmentation":[[0,0,4,0,4,3.5]]},'
+    b'{"id":2,"image_id":1,"category_id":1,"segmentation":{"size":[4,5],"counts":[3,9,8]},"iscrowd":1}]}',
+)
 _SHAPES = tuple(
     bytes((17 * n + 5 * k) % 256 for n in range(60)) + b"\n" + bytes(range(k, k + 90)) for k in range(6)
 )
@@ -465,6 +471,7 @@ TARGETS: dict[str, Target] = {
     "rasterize": Target(_SHAPES, BYTES, kernels.rasterize),
     "painting": Target(_SHAPES, BYTES, kernels.painting),
     "runs": Target(_SHAPES, BYTES, kernels.runs),
+    "coco-scan": Target(_SCANS, (*JSON, *BYTES), scans.scanned),
     "rings": Target(_RINGS, (*BYTES, *WORDS), kernels.rings),
     **{f"table-{name}": Target((sample,), JSON if name.endswith(".json") else WORDS, tables.damaged(name))
        for name, (sample, _) in tables.TABLES.items()},

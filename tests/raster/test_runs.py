@@ -39,16 +39,6 @@ def test_runs_and_spans_are_the_mask(mask: np.ndarray) -> None:
     assert (again == mask).all()
 
 
-@given(masks, st.tuples(st.integers(0, 12), st.integers(0, 12)).map(sorted))
-def test_runs_of_some_rows_are_the_mask_there(mask: np.ndarray, rows: list[int]) -> None:
-    """What lies above and below is left out; the rows keep their numbers."""
-    top, bottom = (min(row, len(mask)) for row in rows)
-    found = np.zeros_like(mask)
-    paint(found, from_runs(to_runs(mask), rows=(top, bottom)), 1)
-    assert (found[top:bottom] == mask[top:bottom]).all()
-    assert found.sum() == mask[top:bottom].sum()
-
-
 def test_runs_of_a_huge_frame_take_little_memory() -> None:
     """Two counts in a billion pixels: what is held follows the spans, not the frame."""
     side = 2**15

@@ -145,9 +145,7 @@ class DestCheck:
     def first_look(self) -> Standing:
         """As `look`, before a run holds DEST; raises `InputError` for the names of its files too."""
         with naming(self.inputs[0] if self.inputs else None):
-            for path, _ in self._paths():
-                safe_path(_file(path))
-            refuse_collisions(self._paths)
+            refuse_collisions(self._safe_paths)
         root = self.dest.root
         try:
             return self.look()
@@ -178,6 +176,12 @@ class DestCheck:
         for name in self.names:
             for path in self.dest.paths(name):
                 yield path, name
+
+    def _safe_paths(self) -> Iterator[tuple[str, str]]:
+        """The same, each checked as it comes."""
+        for path, name in self._paths():
+            safe_path(_file(path))
+            yield path, name
 
     def _refuse_repainting(self, standing: Standing) -> None:
         """Masks whose polygons are deleted stay as they are: the run must not say otherwise of them."""

@@ -11,8 +11,6 @@ from typing import Any
 import msgspec
 
 from polymask._version import __version__
-from polymask.analysis.mask_sets import open_mask_folder
-from polymask.analysis.verify import damage
 from polymask.codecs.png import same_picture
 from polymask.conversion.dest.check import Dest
 from polymask.conversion.dest.companions import companions, kept, stale
@@ -25,7 +23,8 @@ from polymask.layouts import Drawn
 from polymask.layouts.common.read_back import Folder, MaskFolder
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT, with_earlier_splits, with_rows
 from polymask.layouts.common.splits import LISTS, SPLITS
-from polymask.model import ImageRecord
+from polymask.model import Frame, ImageRecord
+from polymask.painting.batch import PaintedImage
 from polymask.provenance.digest import geometry_sha256, record_sha256
 from polymask.results import Tally
 from polymask.storage.manifest import MANIFEST, Lines, in_blocks, is_made_of, manifest_line
@@ -88,23 +87,45 @@ class FolderSink:
         `source_name` is what the source calls the image, `remaining` the record once the polygons are
         deleted that the mask accounts for.
         """
-        height, width = record.frame
-        digests = drawn.digests_after(self.standing.entries.get(record.name, {}))
-        labels = {"labels": digests.pop("labels")} if "labels" in digests else {}
-        line = {"name": record.name, "mask": drawn.mask, "height": height, "width": width}
-        if source_name not in ("", record.name):
-            line["source_name"] = source_name
-        line |= {**digests, "source_sha256": source_sha256, **self.dest.rules_entry}
-        line["version"] = __version__
-        if (split := self.dest.options.split_of(record.name)) != DEFAULT_SPLIT:
-            line["split"] = split
-        if files := self._companions(drawn, source_sha256, changed=changed):
-            line["files"] = files
+        line, labels = self._line(
+            record.name, record.frame, source_sha256, drawn, changed=changed, source_name=source_name
+        )
         if self.keep_sources:
             line["sources"] = [[i.id, geometry_sha256(i.shape)] for i in record.instances]
         if remaining is not None and len(remaining.instances) < len(record.instances):
             line["remaining_sha256"] = record_sha256(remaining)
         return manifest_line(line | labels)
+
+    def line_of_painted(self, painted: PaintedImage, drawn: Drawn, *, changed: bool) -> bytes:
+        """The same for an image that was painted without a record."""
+        source = painted.record_sha256
+        line, labels = self._line(painted.name, painted.frame, source, drawn, changed=changed)
+        return manifest_line(line | labels)
+
+    def _line(
+        self,
+        name: str,
+        frame: Frame,
+        source_sha256: str,
+        drawn: Drawn,
+        *,
+        changed: bool,
+        source_name: str = "",
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the line says, and what it says of labels after that."""
+        height, width = frame
+        digests = drawn.digests_after(self.standing.entries.get(name, {}))
+        labels = {"labels": digests.pop("labels")} if "labels" in digests else {}
+        line = {"name": name, "mask": drawn.mask, "height": height, "width": width}
+        if source_name not in ("", name):
+            line["source_name"] = source_name
+        line |= {**digests, "source_sha256": source_sha256, **self.dest.rules_entry}
+        line["version"] = __version__
+        if (split := self.dest.options.split_of(name)) != DEFAULT_SPLIT:
+            line["split"] = split
+        if files := self._companions(drawn, source_sha256, changed=changed):
+            line["files"] = files
+        return line, labels
 
     def _is_anew(self, entry: Entry, source_sha256: str) -> bool:
         """Whether an image's files are all made anew, so that earlier ones beside them would be stale."""
@@ -150,6 +171,8 @@ class FolderSink:
 
     def _require_whole(self, entry: Entry) -> None:
         """Raise `ProofError` where a mask that nobody can paint anew is no longer what it was."""
+        from polymask.analysis.verify import damage  # quick to start without
+
         files = entry.get("files", {}).keys() & set(self.dest.paths(entry["name"]))
         lost = [f"{path}: missing" for path in sorted(files) if not self.root.holds(path)]
         if reason := damage(self.root.path, self._stored, entry) or "; ".join(lost):
@@ -161,6 +184,8 @@ class FolderSink:
     @cached_property
     def _stored(self) -> MaskFolder | None:
         """The masks that lay there when the run began."""
+        from polymask.analysis.mask_sets import open_mask_folder  # quick to start without
+
         return open_mask_folder(Folder(self.root.path))
 
     def write(self, drawn: Drawn, source_sha256: str) -> bool:
@@ -196,6 +221,8 @@ class FolderSink:
         """Whether the run that is completed wrote an image's mask, and nobody has touched it since."""
         if not self.standing.is_of_this_run(name):
             return False
+        from polymask.analysis.verify import damage  # quick to start without
+
         entry = self.standing.entries.get(name)
         return entry is None or not damage(self.root.path, self._stored, entry)
 

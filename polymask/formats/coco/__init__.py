@@ -13,8 +13,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 
-from polymask.formats import Annotations, ReadOptions, coco_panoptic
-from polymask.formats.coco import indexed, whole
+from polymask.formats import Annotations, ReadOptions
+from polymask.formats.coco import scan
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 
@@ -58,23 +58,37 @@ FACTS = Facts(
 def sniff(content: Content) -> bool:
     """Whether the file has COCO's lists, or is a list of results."""
     if content.ranges:
+        from polymask.formats.coco import indexed  # quick to start without
+
         return indexed.sniff(content)
+    if quick := scan.scanned(content):
+        return not quick.is_panoptic(content)
     if {"images", "annotations"} <= content.keys:
+        from polymask.formats import coco_panoptic  # quick to start without
+
         return not coco_panoptic.sniff(content)
     return content.is_json and content.is_list and "image_id" in content.keys
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
-    """A record for each image; a large file is read by parts."""
-    if not content.ranges:
-        return whole.read(content, options)
-    return replace(indexed.read(content, options), without=partial(_without, content, options))
+    """A record for each image; a large file is read by parts, another scanned where it is plain."""
+    if content.ranges:
+        from polymask.formats.coco import indexed  # quick to start without
+
+        return replace(indexed.read(content, options), without=partial(_without, content, options))
+    if quick := scan.read(content, options):
+        return replace(quick, without=partial(_without, content, options))
+    from polymask.formats.coco import whole  # quick to start without
+
+    return whole.read(content, options)
 
 
 def _without(
     content: Content, options: ReadOptions, data: bytes, gone: Mapping[int, Collection[int]]
 ) -> bytes:
-    """A large file's bytes without some instances: in memory, as what is left is as large as the file."""
+    """A file's bytes without some instances: in memory, as what is left is as large as the file."""
+    from polymask.formats.coco import whole  # quick to start without
+
     without = whole.read(content, options).without
     assert without
     return without(data, gone)

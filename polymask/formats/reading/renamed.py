@@ -40,6 +40,7 @@ def renamed(annotations: "Annotations", *, picture_in_folders: Callable[[str], F
         names=images.names,
         picture_file=picture_file,
         source_names=images.originals,
+        table=None,  # which calls them otherwise
         decode=Renamed(annotations.decode, images.names),
         notes=notes,
         unsupported=listed(annotations.unsupported),

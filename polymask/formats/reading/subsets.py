@@ -131,6 +131,7 @@ def joined(
             index for index, (part, at) in enumerate(whole.places) if at in parts[part].sized_by_pictures
         ],
         without=None,
+        table=None,
     )
 
 

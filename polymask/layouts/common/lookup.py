@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from polymask.codecs.painted_png import encode
+from polymask.codecs.painted_png import Encoding
 from polymask.errors import FormatError, LabelError
 from polymask.labels.label_files import quoted
 from polymask.labels.label_map import VOID_16, LabelMap
@@ -133,8 +133,13 @@ def require_size(mask: NDArray[Any], index: NDArray[Any]) -> None:
         raise FormatError(f"the masks of an image's labels are of several sizes: {sizes}")
 
 
+def gray(label_map: LabelMap) -> Encoding:
+    """Gray PNGs of the depth that a label map's values need."""
+    return Encoding(depth=8 * np.dtype(label_map.dtype).itemsize)
+
+
 def gray_mask(painting: Painting, path: str) -> Drawn:
     """An image whose only file is its index mask, as gray PNG at a path."""
-    dtype = painting.label_map.dtype
-    files = ((path, encode(painting.painted, depth=8 * np.dtype(dtype).itemsize)),)
-    return Drawn(name=painting.record.name, mask=path, painted=painting.painted, dtype=dtype, files=files)
+    label_map, painted = painting.label_map, painting.painted
+    files = ((path, gray(label_map).encode(painted)),)
+    return Drawn(name=painting.record.name, mask=path, painted=painted, dtype=label_map.dtype, files=files)
