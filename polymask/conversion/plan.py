@@ -26,13 +26,13 @@ from polymask.conversion.dest.folder_sink import FolderSink
 from polymask.conversion.dest.losses import refuse_lost_manifest
 from polymask.conversion.dest.standing import Standing
 from polymask.conversion.dest.way_back import may_have_deleted
-from polymask.conversion.label_plan import label_choice, unknown_labels
 from polymask.conversion.options import ConvertOptions
-from polymask.conversion.problems import open_or_count
-from polymask.conversion.rehearsal import refuse_undeletable, rehearse
+from polymask.conversion.planning.label_plan import label_choice, unknown_labels
+from polymask.conversion.planning.problems import open_or_count
+from polymask.conversion.planning.rehearsal import refuse_undeletable, rehearse
 from polymask.errors import InputError, naming
 from polymask.formats import Annotations
-from polymask.formats.reading.needed_pictures import require_pictures
+from polymask.formats.reading.images.needed_pictures import require_pictures
 from polymask.formats.selection import refuse_no_image
 from polymask.labels.as_label_map import is_path
 from polymask.labels.label_map import LabelMap

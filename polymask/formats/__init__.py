@@ -17,9 +17,9 @@ from polymask.errors import FormatError, InputError, NotFound, unknown
 from polymask.formats.reading.choice import Choice, different
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.images.renamed import renamed
+from polymask.formats.reading.images.subsets import joined, subsets_of_files
 from polymask.formats.reading.linked_files import LinkedFiles
-from polymask.formats.reading.renamed import renamed
-from polymask.formats.reading.subsets import joined, subsets_of_files
 from polymask.labels.mask_table import MaskTable
 from polymask.ledger import Ledger
 from polymask.limits import Limits

@@ -35,7 +35,7 @@ def advice_of(done: Any) -> str:
     return str(done.error.advice)
 
 
-@follows("conversion/label_plan: add it to the --labels file")
+@follows("conversion/planning/label_plan: add it to the --labels file")
 def test_a_label_that_the_file_lacks_is_added_aliased_or_left_out(case: Case) -> None:
     """Each way by itself, with the line that is named."""
     source = case.write("a.json", labeled("weed ", "crop"))
@@ -309,7 +309,7 @@ def test_names_of_tables_are_told(case: Case) -> None:
     case.works("convert", SAMPLE, case.out, "--to", advice.split("'")[1])
 
 
-@follows("conversion/label_plan: leave one out")
+@follows("conversion/planning/label_plan: leave one out")
 def test_of_two_numberings_one_is_left_out(case: Case) -> None:
     """Either."""
     source, labels = case.write("a.json", coco()), case.write("labels.txt", "cat\ndog\n")
@@ -581,10 +581,10 @@ def test_of_a_damaged_journal_the_files_are_put_back_by_hand(case: Case) -> None
 
 
 @follows(
-    "conversion/rehearsal: this source is none: leave --delete-source out",
-    "conversion/rehearsal: convert to one of them first",
-    "conversion/rehearsal: copy {place} here, or leave --delete-source out",
-    "conversion/rehearsal: move it elsewhere first",
+    "conversion/planning/rehearsal: this source is none: leave --delete-source out",
+    "conversion/planning/rehearsal: convert to one of them first",
+    "conversion/planning/rehearsal: copy {place} here, or leave --delete-source out",
+    "conversion/planning/rehearsal: move it elsewhere first",
 )
 def test_what_cannot_be_deleted_from_is_converted_otherwise(case: Case) -> None:
     """Another format, another layout, a store, a file among our own."""
@@ -614,7 +614,10 @@ def test_a_dest_is_named_and_a_preview_is_of_a_dry_run(case: Case) -> None:
     case.works("convert", SAMPLE, case.out, "--preview", page, "--dry-run")
 
 
-@follows("analysis/mask_sets: add --labels", "analysis/mask_sets: convert again, or take its line out there")
+@follows(
+    "analysis/masks/mask_sets: add --labels",
+    "analysis/masks/mask_sets: convert again, or take its line out there",
+)
 def test_masks_without_names_get_some_and_lost_masks_are_made_again(case: Case) -> None:
     """--only needs names; and a mask that the manifest lists is not there."""
     out = case.out

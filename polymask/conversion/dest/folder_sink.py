@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from polymask._version import __version__
-from polymask.analysis.mask_sets import open_mask_folder
+from polymask.analysis.masks.mask_sets import open_mask_folder
 from polymask.analysis.verify import damage
 from polymask.codecs.png import same_picture
 from polymask.conversion.dest.check import Dest

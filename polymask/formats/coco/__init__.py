@@ -14,7 +14,8 @@ from dataclasses import replace
 from functools import partial
 
 from polymask.formats import Annotations, ReadOptions, coco_panoptic
-from polymask.formats.coco import indexed, whole
+from polymask.formats.coco import whole
+from polymask.formats.coco.large import indexed
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 
 from polymask.formats.labelbox.objects import NULL, OF_VIDEO, Drawing, MaskPicture, made_of
-from polymask.formats.reading.grouped import rows_of
 from polymask.formats.reading.records import Made, Notes
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
+from polymask.formats.reading.texts.grouped import rows_of
 from polymask.formats.reading.texts.pages import Page
 from polymask.ledger import Omitted
 from polymask.model import Frame, ImageRecord

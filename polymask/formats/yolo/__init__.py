@@ -14,14 +14,14 @@ from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.scaling import MOST, in_pixels
 from polymask.formats.drawing.shapes import Point, polygon, rectangle
-from polymask.formats.reading.addresses import with_suffix_of
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.images.addresses import with_suffix_of
+from polymask.formats.reading.images.subsets import split_named, subset_in
 from polymask.formats.reading.records import Notes, gather
 from polymask.formats.reading.refusals import Malformed, inside
-from polymask.formats.reading.subsets import split_named, subset_in
 from polymask.formats.reading.texts.pages import Page
-from polymask.formats.yolo.names import CLASSES, YAML, Names, described_names, has_names, names_in
+from polymask.formats.yolo.class_names import CLASSES, YAML, Names, described_names, has_names, names_in
 from polymask.model import Frame, ImageRecord, Instance, Polygon
 from polymask.storage.source_files import File, Place
 

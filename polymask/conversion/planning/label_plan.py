@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from polymask.conversion.options import ConvertOptions
-from polymask.conversion.problems import counted
+from polymask.conversion.planning.problems import counted
 from polymask.errors import InputError, LabelError, unknown
 from polymask.formats import Annotations
 from polymask.labels.as_label_map import as_label_map, is_path

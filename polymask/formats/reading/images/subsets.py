@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from polymask.codecs.picture_files import PictureFinder
 from polymask.formats.reading.content import Content
-from polymask.formats.reading.renamed import renamed
+from polymask.formats.reading.images.renamed import renamed
 from polymask.ledger import Ledger
 from polymask.model import ImageRecord, Skipped
 from polymask.storage.source_files import File
