@@ -157,7 +157,7 @@ def test_of_two_structure_sets_one_is_named(case: Case) -> None:
     case.works("convert", case.folder / "series/rs.dcm", case.out)
 
 
-@follows("formats/reading/content: save it as UTF-8", "labels/label_map: save it as UTF-8")
+@follows("formats/reading/content: save it as UTF-8", "labels/label_files: save it as UTF-8")
 def test_texts_in_other_encodings_are_saved_as_utf_8(case: Case) -> None:
     """UTF-16, Latin-1, and a label file."""
     text = json.dumps(

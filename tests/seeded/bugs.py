@@ -353,7 +353,7 @@ BUGS = (
         "    if row.image_id not in images:", "    if False:", ("tests/formats/test_conservation.py",)),
     Bug("conservation", "a refused image takes its annotations along uncounted", "formats/reading/records.py",
         "            self.ledger.add_invalid(_counted(page, declares))", "            pass", ("tests/formats/test_conservation.py",)),
-    Bug("conservation", "a video's objects are dropped", "formats/labelbox.py",
+    Bug("conservation", "a video's objects are dropped", "formats/labelbox/data_rows.py",
         "    for number, frame in annotations.frames.items():", "    for number, frame in ():", ("tests/formats/test_conservation.py",)),
     Bug("conservation", "boxes of large files are not painted again", "formats/coco/large/indexed.py",
         "        for annotation in found if self.boxes else ():", "        for annotation in ():", ("tests/formats/test_conservation.py",)),

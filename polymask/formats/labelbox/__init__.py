@@ -15,7 +15,7 @@ from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.records import Notes, Parse, gather
 from polymask.formats.reading.refusals import Refusals
-from polymask.formats.reading.texts.grouped import Rows, pages_by_key
+from polymask.formats.reading.texts.grouped import PlacedRows, pages_by_key
 from polymask.formats.reading.texts.lines import json_lines
 from polymask.formats.reading.texts.pages import Page, files, listed_pages
 from polymask.model import ImageRecord, Skipped
@@ -120,7 +120,7 @@ def _pages(file: File, keys: frozenset[str], options: ReadOptions, skipped: list
         yield from pages_by_key(file, texts, key_of)
 
 
-def _rows(file: File, refusals: Refusals) -> Rows:
+def _rows(file: File, refusals: Refusals) -> PlacedRows:
     """The rows of a JSON list, or of lines, with their places."""
     content = Content(file)
     if content.is_list:

@@ -5,7 +5,7 @@ when its image is asked for. So memory holds one image's instances at a time.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -17,6 +17,7 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page
+from polymask.labels.label_map import Categories
 from polymask.ledger import INVALID, UNCHOSEN, Ledger, Omitted, Reason
 from polymask.model import Frame, ImageRecord, Instance, Skipped
 from polymask.storage.image_names import local_name, without_secrets
@@ -152,7 +153,6 @@ def _placed(make: Callable[[int, T], Made], index: int, row: T) -> Made:
 
 
 Parse = Callable[[Page, Notes], ImageRecord | None]
-Categories = Sequence[tuple[str, int | None]]
 
 
 def gather(  # noqa: PLR0913 - what formats differ in
