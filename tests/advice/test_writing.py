@@ -245,7 +245,7 @@ def test_overlays_of_damaged_pictures_are_gray(case: Case) -> None:
 
 @follows(
     "conversion/run: name the folder that holds it with --images DIR, or leave --copy-images out",
-    "conversion/plan: add --images DIR",
+    "conversion/planning/layout_plan: add --images DIR",
 )
 def test_pictures_to_be_copied_are_found_or_left(case: Case) -> None:
     """One of two is missing; and nobody said where they are."""

@@ -345,7 +345,7 @@ BUGS = (
         "            if error.status in (400, 404):", '            if error.status == 404 or "400" in str(error):', ("tests/dataloop/test_client.py",)),
     Bug("conservation", "predictions are dropped without a word", "formats/labelstudio/tasks.py",
         '        notes.leave_out(Omitted("prediction", "a prediction"), _results(task.predictions))\n', "        pass\n", ("tests/formats/test_conservation.py",)),
-    Bug("conservation", "what is left out is not counted", "formats/reading/records.py",
+    Bug("conservation", "what is left out is not counted", "formats/reading/notes.py",
         "            self.left_out[omitted.reason] += count\n", "            pass\n", ("tests/formats/test_conservation.py",)),
     Bug("conservation", "a reader's sums are believed", "ledger.py",
         "    if declared != counted:", "    if False:", ("tests/formats/test_conservation.py",)),

@@ -29,7 +29,8 @@ from polymask.formats.drawing.legend import (
     runs_by_code,
 )
 from polymask.formats.reading.content import Content
-from polymask.formats.reading.records import Notes, gather
+from polymask.formats.reading.notes import Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.texts.pages import Page
 from polymask.labels.label_map import BACKGROUND_NAMES, VOID_8, Categories
 from polymask.labels.mask_table import VOC_NAMES, MaskTable

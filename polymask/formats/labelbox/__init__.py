@@ -13,7 +13,8 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.labelbox import data_rows, imported, older
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Notes, Parse, gather
+from polymask.formats.reading.notes import Notes
+from polymask.formats.reading.records import Parse, gather
 from polymask.formats.reading.refusals import Refusals
 from polymask.formats.reading.texts.grouped import PlacedRows, pages_by_key
 from polymask.formats.reading.texts.lines import json_lines

@@ -7,7 +7,7 @@ from polymask.codecs.png import opened_png
 from polymask.errors import FormatError
 from polymask.formats.drawing.legend import packed
 from polymask.formats.drawing.shapes import crop_runs, decoded, polygon, rectangle
-from polymask.formats.reading.records import Made, Notes
+from polymask.formats.reading.notes import Made, Notes
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.ledger import BOX, Omitted
 from polymask.limits import Limits

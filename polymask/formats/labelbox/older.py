@@ -12,7 +12,7 @@ import msgspec
 from polymask.formats.labelbox.data_rows import Media
 from polymask.formats.labelbox.objects import NULL, OF_VIDEO, DrawnObject, MaskPicture, made_of
 from polymask.formats.reading.content import members
-from polymask.formats.reading.records import Made, Notes
+from polymask.formats.reading.notes import Made, Notes
 from polymask.formats.reading.refusals import decode_json, inside
 from polymask.formats.reading.texts.grouped import rows_of
 from polymask.formats.reading.texts.pages import Page

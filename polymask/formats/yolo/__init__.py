@@ -18,7 +18,8 @@ from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.images.addresses import with_suffix_of
 from polymask.formats.reading.images.subsets import split_named, subset_in
-from polymask.formats.reading.records import Notes, gather
+from polymask.formats.reading.notes import Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page
 from polymask.formats.yolo.class_names import CLASSES, YAML, ClassNames, described_names, has_names, names_in
