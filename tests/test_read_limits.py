@@ -19,7 +19,7 @@ from polymask import (
     stats,
     verify,
 )
-from polymask.analysis.mask_sets import open_masks
+from polymask.analysis.masks.mask_sets import open_masks
 from polymask.analysis.verify import verify_folder
 from polymask.codecs.png import encode_color
 from polymask.layouts import LAYOUTS, layout_named

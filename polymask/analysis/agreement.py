@@ -6,8 +6,8 @@ from itertools import product
 
 import numpy as np
 
-from polymask.analysis.label_sets import LabelSets
-from polymask.analysis.mask_sets import MaskSet
+from polymask.analysis.masks.label_sets import LabelSets
+from polymask.analysis.masks.mask_sets import MaskSet
 from polymask.errors import LimitError, PolymaskError
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap
 from polymask.layouts.common.lookup import BACKGROUND, VOID

@@ -13,7 +13,7 @@ from polymask.codecs.png import DAMAGE
 from polymask.errors import InputError
 from polymask.formats import Annotations
 from polymask.formats.options import ReadingOptions
-from polymask.formats.reading.needed_pictures import require_pictures
+from polymask.formats.reading.images.needed_pictures import require_pictures
 from polymask.formats.selection import open_chosen
 from polymask.labels.as_label_map import Labels
 from polymask.layouts import stem

@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.analysis.agreement import Agreement, Names, agreement_of
-from polymask.analysis.mask_sets import MaskSet, array_masks, chosen_masks, mask_set, matched, open_sources
+from polymask.analysis.masks.mask_sets import (
+    MaskSet,
+    array_masks,
+    chosen_masks,
+    mask_set,
+    matched,
+    open_sources,
+)
 from polymask.errors import InputError
 from polymask.formats.options import ReadingOptions
 from polymask.labels.as_label_map import Labels

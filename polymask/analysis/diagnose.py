@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.analysis.label_sets import LabelSets, masks_of
+from polymask.analysis.masks.label_sets import LabelSets, masks_of
 from polymask.errors import PolymaskError
 from polymask.labels.label_map import LabelMap
 from polymask.layouts.common.lookup import BACKGROUND, lookup

@@ -8,11 +8,11 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from polymask.analysis.label_sets import LabelMasks, LabelSets
-from polymask.analysis.mask_sets import MaskSet, open_sources
+from polymask.analysis.masks.label_sets import LabelMasks, LabelSets
+from polymask.analysis.masks.mask_sets import MaskSet, open_sources
 from polymask.formats import Annotations
 from polymask.formats.options import ReadingOptions
-from polymask.formats.reading.needed_pictures import require_pictures
+from polymask.formats.reading.images.needed_pictures import require_pictures
 from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, from_categories
 from polymask.layouts.common.lookup import BACKGROUND, VOID

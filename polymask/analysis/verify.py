@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any, Unpack
 
 from polymask.analysis.diagnose import Case, likely_causes
-from polymask.analysis.label_sets import LabelSets
-from polymask.analysis.mask_sets import MaskSet, chosen_masks_in, matched, open_mask_folder
+from polymask.analysis.masks.label_sets import LabelSets
+from polymask.analysis.masks.mask_sets import MaskSet, chosen_masks_in, matched, open_mask_folder
 from polymask.errors import (
     BackendError,
     FormatError,
@@ -18,7 +18,7 @@ from polymask.errors import (
 )
 from polymask.formats import Annotations
 from polymask.formats.options import ReadingOptions
-from polymask.formats.reading.needed_pictures import require_pictures
+from polymask.formats.reading.images.needed_pictures import require_pictures
 from polymask.formats.selection import open_chosen, refuse_no_image
 from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import LabelMap, from_categories

@@ -23,7 +23,7 @@ BLANK = 1 << 18  # bytes of rows of zeros from which on copies would take more r
 PIECES = 1 << 18  # of a block
 _ADLER = 65521  # RFC 1950
 
-Row = list[tuple[int, int]]
+RowRuns = list[tuple[int, int]]
 """The runs of a row: where each ends, and its value."""
 
 
@@ -52,7 +52,7 @@ def written(painted: PaintedSpans, *, pixel: int, table: NDArray[np.uint8] | Non
     return lines.close()
 
 
-def _rows(painted: PaintedSpans) -> Iterator[tuple[Row, int]]:
+def _rows(painted: PaintedSpans) -> Iterator[tuple[RowRuns, int]]:
     """Every row's runs, and how many rows in a row have them: those without spans come together."""
     height, width = painted.frame
     blank = [(width, painted.background)]
@@ -67,9 +67,9 @@ def _rows(painted: PaintedSpans) -> Iterator[tuple[Row, int]]:
         yield blank, height - below
 
 
-def _filled(spans: Sequence[tuple[int, int, int, int]], width: int, background: int) -> Row:
+def _filled(spans: Sequence[tuple[int, int, int, int]], width: int, background: int) -> RowRuns:
     """The runs of a row, its gaps filled with background; no two neighbors have one value."""
-    runs: Row = []
+    runs: RowRuns = []
     for _, start, stop, value in [*spans, (0, width, width, background)]:
         for end, shown in ((start, background), (stop, value)):
             if end == (runs[-1][0] if runs else 0):
@@ -88,7 +88,7 @@ class _Scanlines:
         self.stride = 1 + width * pixel
         self.copies = 3 <= self.stride <= WINDOW
         self.table = table
-        self.above: Row = []
+        self.above: RowRuns = []
         self.sums = 1, 0
         self.byte: int | None = None  # of the pending piece; None in a copy
         self.pending = 0
@@ -106,7 +106,7 @@ class _Scanlines:
         plain, weighted = self.sums
         return b"\x78\x01" + self.out.close() + (weighted << 16 | plain).to_bytes(4, "big")
 
-    def add(self, row: Row, times: int) -> None:
+    def add(self, row: RowRuns, times: int) -> None:
         """Add a row, `times` times."""
         self._sum(row, times)
         same = times - 1
@@ -127,7 +127,7 @@ class _Scanlines:
                 self._add_whole(row)
         self.above = row
 
-    def _sum(self, row: Row, times: int) -> None:
+    def _sum(self, row: RowRuns, times: int) -> None:
         """Go on with the checksum, Adler-32, by arithmetic over runs."""
         plain = weighted = at = 0
         for stop, value in row:
@@ -140,7 +140,7 @@ class _Scanlines:
         b += times * a * self.stride + self.stride * plain * (times * (times - 1) // 2) + times * weighted
         self.sums = (a + times * plain) % _ADLER, b % _ADLER
 
-    def _add_whole(self, row: Row) -> None:
+    def _add_whole(self, row: RowRuns) -> None:
         self._add_bytes(0, 1)
         self._add_runs(row, 0, self.width)
 
@@ -152,7 +152,7 @@ class _Scanlines:
                 return
             begin = stop
 
-    def _add_changed(self, row: Row) -> None:
+    def _add_changed(self, row: RowRuns) -> None:
         """A row that differs from the one above; the filter type is part of the first stretch."""
         for equal, group in groupby(_pieces(row, self.above), lambda piece: piece[0]):
             pieces = list(group)
@@ -209,7 +209,7 @@ class _Scanlines:
         self.pieces += 1
 
 
-def _pieces(row: Row, above: Row) -> Iterator[tuple[bool, int, int, int]]:
+def _pieces(row: RowRuns, above: RowRuns) -> Iterator[tuple[bool, int, int, int]]:
     """Between any two ends of runs: whether the rows are equal, the run there, and the columns."""
     i = j = at = 0
     while i < len(row):

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from polymask.analysis.mask_sets import open_mask_folder
+from polymask.analysis.masks.mask_sets import open_mask_folder
 from polymask.analysis.verify import damage
 from polymask.codecs.png import same_picture
 from polymask.conversion.dest.deleted import is_deleted
@@ -32,7 +32,7 @@ from polymask.conversion.dest.way_back import facts_of_place, way_back
 from polymask.conversion.plan import Plan
 from polymask.errors import PolymaskError, ProofError, SourceChanged
 from polymask.formats import Annotations, open_annotations
-from polymask.formats.coco.cutting import is_restorable
+from polymask.formats.parsing.cutting import is_restorable
 from polymask.layouts import Drawn
 from polymask.layouts.common.read_back import Folder, MaskFolder
 from polymask.ledger import Reason

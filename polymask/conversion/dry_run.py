@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from polymask.analysis.mask_sets import masks_in
+from polymask.analysis.masks.mask_sets import masks_in
 from polymask.conversion.plan import Plan
 from polymask.report.changes import Changes, preview_of_changes
 from polymask.report.html import Preview

@@ -4,34 +4,25 @@
 a value, polygons that could not be deleted, and what lies in DEST. `run_plan` carries a plan out.
 """
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from functools import cache, partial
-from hashlib import sha256
-from pathlib import Path
-from typing import Any
 
 from polymask.conversion.batch_plan import painter_of
 from polymask.conversion.dest.check import Dest, DestCheck
-from polymask.conversion.dest.companions import Beyond
-from polymask.conversion.dest.deleted import Entry, is_deleted
 from polymask.conversion.dest.folder_sink import FolderSink
 from polymask.conversion.dest.standing import Standing
-from polymask.conversion.dest.way_back import may_have_deleted
-from polymask.conversion.label_plan import label_choice, unknown_labels
 from polymask.conversion.options import ConvertOptions
-from polymask.conversion.problems import open_or_count
-from polymask.errors import InputError, naming
+from polymask.conversion.planning.dest_plan import plan_dest
+from polymask.conversion.planning.label_plan import chosen_instances, label_choice, unknown_labels
+from polymask.conversion.planning.layout_plan import plan_layout
+from polymask.conversion.planning.problems import open_or_count
+from polymask.errors import naming
 from polymask.formats import Annotations
-from polymask.formats.reading.needed_pictures import require_pictures
+from polymask.formats.reading.images.needed_pictures import require_pictures
 from polymask.formats.selection import refuse_no_image
-from polymask.labels.as_label_map import is_path
 from polymask.labels.label_map import LabelMap
 from polymask.layouts import Layout, LayoutOptions, layout_named
-from polymask.layouts.common.splits import SPLITS, split_options, told_splits
-from polymask.limits import LIMITS
 from polymask.model import ImageRecord, Skipped
 from polymask.painting.accounted import Account
 from polymask.painting.batch import BatchPainter
@@ -40,10 +31,6 @@ from polymask.painting.painting import Painting, Rules
 from polymask.raster.resize import resized
 from polymask.storage.remote.urls import Location, located
 from polymask.storage.roots.local import Root
-from polymask.storage.safe_names import safe_path
-
-# Options that a run may change and still be the one that did not finish.
-_ANY_TIME = ("workers", "scheduler", "overwrite", "dry_run", "max_conflict", "max_delete", *LIMITS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,7 +74,7 @@ class Plan:
 
     def choose(self, record: ImageRecord) -> ImageRecord:
         """The record with the chosen instances only."""
-        return _chosen(record, self.labels)
+        return chosen_instances(record, self.labels)
 
     def account(self, painting: Painting, declared: ImageRecord, *, is_drawn: bool = True) -> Account:
         """What became of the instances of a record as it is declared, whose `chosen` ones were painted."""
@@ -119,7 +106,7 @@ def make_plan(source: str | Location | Annotations, dest: str | Location, option
 
         refuse_lost_manifest(root)
     if plan.deletes:
-        from polymask.conversion.rehearsal import rehearse  # quick to start without
+        from polymask.conversion.planning.rehearsal import rehearse  # quick to start without
 
         digest = rehearse(plan.annotations.path, plan.sink.root.path)
         plan = replace(plan, source_sha256=digest)
@@ -150,12 +137,6 @@ def _refuse_lost_journal(plan: Plan) -> None:
         raise lost_journal(root)
 
 
-def _chosen(record: ImageRecord, labels: LabelChoice) -> ImageRecord:
-    if all(map(labels.is_painted, {instance.label for instance in record.instances})):
-        return record
-    return replace(record, instances=tuple(i for i in record.instances if labels.is_painted(i.label)))
-
-
 def _sized_by_pictures(plan: Plan) -> list[int]:
     """The images that cannot be done without their picture."""
     if plan.options.copy_images:
@@ -177,14 +158,14 @@ def _decided(source: str | Location | Annotations, dest: str | Location, options
     # The layout `dataloop` copies the source's file, and leaves the source itself alone.
     deletes = options.delete_source and options.to != "dataloop"
     if deletes:
-        from polymask.conversion.rehearsal import refuse_undeletable  # quick to start without
+        from polymask.conversion.planning.rehearsal import refuse_undeletable  # quick to start without
 
         refuse_undeletable(annotations, located(dest), options.to)
     with naming(annotations.path):
         indices = _chosen_images(annotations, options)
         labels = label_choice(annotations, options)
         skipped = [*annotations.skipped, *unknown_labels(annotations, labels, options)]
-        layout_options = _layout_options(annotations, labels, options)
+        layout_options = plan_layout(annotations, labels, options)
     folder = Dest(dest, options.to, options=layout_options, rules=rules)
     return Plan(
         source=None if isinstance(source, Annotations) else located(source),
@@ -195,73 +176,11 @@ def _decided(source: str | Location | Annotations, dest: str | Location, options
         labels=labels,
         skipped=skipped,
         layout_options=layout_options,
-        check=_dest_check(folder, annotations, indices, labels, options),
+        check=plan_dest(folder, annotations, indices, labels, options),
         sink=FolderSink(folder, overwrite=options.overwrite, keep_sources=deletes),
         deletes=deletes,
         painter=None if deletes else painter_of(annotations, labels, layout_options, options),
     )
-
-
-def _dest_check(
-    folder: Dest,
-    annotations: Annotations,
-    indices: Sequence[int],
-    labels: LabelChoice,
-    options: ConvertOptions,
-) -> DestCheck:
-    @cache
-    def places() -> dict[str, int]:
-        return {annotations.names[index]: index for index in indices}
-
-    def is_gone(name: str, entry: Entry) -> bool:
-        """Whether an image's record lacks what its mask was made of, and that may have been deleted."""
-        declared = annotations.decode(places()[name])
-        state = is_deleted(entry, declared, lambda record: _chosen(record, labels))
-        return may_have_deleted(folder.root) if state is None else state
-
-    return DestCheck(
-        folder,
-        [annotations.names[index] for index in indices],
-        fingerprint=_fingerprint(annotations, folder.options.label_map, options),
-        inputs=[annotations.path, *([located(options.labels)] if is_path(options.labels) else [])],
-        overwrite=options.overwrite,
-        is_deleted=is_gone,
-        beyond=Beyond(folder, labels, options),
-        pictures=partial(_pictures, annotations, indices, options, folder.root.path),
-    )
-
-
-def _pictures(
-    annotations: Annotations, indices: Sequence[int], options: ConvertOptions, dest: Location
-) -> Iterator[Location]:
-    """The pictures of the images, and those of masks, where any may lie among what is written."""
-    if _may_meet(options.images, dest):
-        for index in indices:
-            if (file := annotations.picture_file(index)) and not file.place.zip:
-                yield file.path
-    masks = options.mask_pictures
-    if masks and _may_meet(options.masks, dest) and not masks.place.zip:
-        yield from (masks.place.root / name for name in masks.place.names)
-
-
-def _may_meet(place: str | Location | None, dest: Location) -> bool:
-    """Whether one of two folders lies in the other."""
-    folder = located(place) if place is not None else None
-    if not (isinstance(folder, Path) and isinstance(dest, Path)):
-        return False
-    inner, outer = folder.resolve(), dest.resolve()
-    return inner.is_relative_to(outer) or outer.is_relative_to(inner)
-
-
-def _fingerprint(annotations: Annotations, label_map: LabelMap, options: ConvertOptions) -> dict[str, Any]:
-    """What makes a run the same run as one that did not finish."""
-    places = {"images": str(options.images), "masks": str(options.masks)}
-    plain = asdict(replace(options, labels=None, images=None, masks=None)) | places
-    lasting = {name: value for name, value in plain.items() if name not in _ANY_TIME}
-    lasting["source"] = str(annotations.path.absolute())
-    lasting["label_map"] = sha256(label_map.to_json()).hexdigest()
-    stored: dict[str, Any] = json.loads(json.dumps(lasting))
-    return stored
 
 
 def _opened(source: str | Location | Annotations, options: ConvertOptions) -> Annotations:
@@ -286,39 +205,3 @@ def _is_named(name: str, options: ConvertOptions) -> bool:
 def _is_of_run(name: str, options: ConvertOptions) -> bool:
     """Whether an image is chosen by its name, and of this part of the run."""
     return _is_named(name, options) and (not options.part or options.part.takes(name))
-
-
-def _layout_options(annotations: Annotations, labels: LabelChoice, options: ConvertOptions) -> LayoutOptions:
-    """What the layout is asked; raises `InputError` where it cannot hold these labels."""
-    name_of = labels.label_map.name_of
-    layout_options = LayoutOptions(
-        label_map=labels.label_map,
-        split=safe_path(options.split),
-        instances=options.instances,
-        used=frozenset(map(name_of, filter(labels.is_painted, annotations.used))),
-        stuff=frozenset(map(name_of, options.stuff)),
-        original=_originals(annotations),
-        delete_source=options.delete_source,
-        palette=options.palette,
-        **_splits(annotations, options),
-    )
-    layout_named(options.to).check(layout_options)
-    if options.copy_images and options.images is None and annotations.picture is None:
-        raise InputError("--copy-images needs to know where the pictures are", advice="add --images DIR")
-    return layout_options
-
-
-def _splits(annotations: Annotations, options: ConvertOptions) -> dict[str, Any]:
-    """The splits by `--split-ratio`, else those that the source tells, unless `--split` names one."""
-    if options.split_ratio is not None or options.split != SPLITS[0]:
-        return split_options(annotations.names, options.split_ratio, seed=options.seed)
-    return told_splits(annotations.names, annotations.subsets)
-
-
-def _originals(annotations: Annotations) -> Callable[[str], bytes | None]:
-    """The source's own record of an image by name, for layouts that add to it."""
-    original = annotations.original
-    if original is None:
-        return lambda _: None
-    indices = {name: index for index, name in enumerate(annotations.names)}
-    return lambda name: original(indices[name])

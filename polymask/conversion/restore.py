@@ -20,7 +20,7 @@ from polymask.conversion.dest.deletion_journal import (
 )
 from polymask.conversion.dest.way_back import place_of
 from polymask.errors import FormatError, InputError, NotFound, PolymaskError, ProofError, SourceChanged
-from polymask.formats.coco.cutting import is_restorable
+from polymask.formats.parsing.cutting import is_restorable
 from polymask.model import Skipped
 from polymask.results import Report
 from polymask.storage.local_disk.durable import lost_links, make_lasting, read_whole, replace_file

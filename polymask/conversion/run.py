@@ -15,7 +15,7 @@ from polymask.conversion.dest.outdated import note_on_outdated
 from polymask.conversion.executors import workplace
 from polymask.conversion.painted import keep_painted
 from polymask.conversion.plan import Plan
-from polymask.conversion.rehearsal import what_replacing_loses
+from polymask.conversion.planning.rehearsal import what_replacing_loses
 from polymask.errors import BackendError, InputError, PolymaskError
 from polymask.layouts import LayoutOptions, picture_path
 from polymask.painting.accounted import Account

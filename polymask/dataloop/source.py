@@ -16,7 +16,7 @@ from polymask.dataloop.service.restoring import PuttingBack
 from polymask.errors import GeometryError, InputError, SourceChanged, Unavailable, nearest
 from polymask.formats.dataloop.annotations import annotation_of, instance_of, is_of_frame, is_picture
 from polymask.formats.reading.choice import Choice, origin_of, original_id, sources_of
-from polymask.formats.reading.records import NOT_SEEN
+from polymask.formats.reading.notes import NOT_SEEN
 from polymask.formats.reading.refusals import Malformed
 from polymask.in_place.protocols import Item, Reading
 from polymask.ledger import Reason

@@ -17,7 +17,8 @@ from polymask.formats.drawing.curves import flattened
 from polymask.formats.drawing.shapes import Point, polygon, rectangle
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Made, Notes, gather
+from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
 from polymask.ledger import BOX, EMPTY, Omitted

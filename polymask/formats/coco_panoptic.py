@@ -22,7 +22,8 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.ids import TEXT_IDS, as_text, by_text
-from polymask.formats.reading.records import Notes, gather
+from polymask.formats.reading.notes import Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page, listed_pages
 from polymask.model import Frame, ImageRecord, Instance, Shape

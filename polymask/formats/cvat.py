@@ -20,7 +20,8 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import Point, crop_runs, ellipse, polygon, rectangle, turned
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Made, Notes, gather
+from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, files
 from polymask.ledger import Omitted

@@ -15,7 +15,8 @@ from polymask.formats.drawing.legend import runs_by_code
 from polymask.formats.drawing.shapes import ellipse, polygon, rectangle
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import MALFORMED, Made, Notes, gather
+from polymask.formats.reading.notes import MALFORMED, Made, Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, json_pages
 from polymask.ledger import BOX, EMPTY, Omitted

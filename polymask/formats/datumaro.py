@@ -16,7 +16,8 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import ellipse, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Made, Notes, gather
+from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
 from polymask.ledger import BOX, Omitted

@@ -19,10 +19,11 @@ from polymask.errors import InputError, NotFound
 from polymask.extras import DAMAGE, library
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import ellipse, rectangle
-from polymask.formats.reading.addresses import picture_frame
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Made, Notes, gather
+from polymask.formats.reading.images.addresses import picture_frame
+from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, rows_at
 from polymask.ledger import Omitted

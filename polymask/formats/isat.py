@@ -10,10 +10,11 @@ import msgspec
 
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import Point, polygon
-from polymask.formats.reading.addresses import image_name
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Made, Notes, gather
+from polymask.formats.reading.images.addresses import image_name
+from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, json_pages, rows_at
 from polymask.ledger import EMPTY

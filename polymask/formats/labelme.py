@@ -31,7 +31,8 @@ from polymask.formats.drawing.shapes import (
 )
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Notes, gather
+from polymask.formats.reading.notes import Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, json_pages, rows_at
 from polymask.model import Frame, ImageRecord, Instance, Shape

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import png_mask, polygon
-from polymask.formats.reading.addresses import image_name, named_file
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Made, Notes, gather
+from polymask.formats.reading.images.addresses import image_name, named_file
+from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.markup import head, number_of, numbered, root_of, text_of
 from polymask.formats.reading.texts.pages import Page, files

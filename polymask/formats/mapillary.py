@@ -11,9 +11,11 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import Point, polygon
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Categories, Notes, gather
+from polymask.formats.reading.notes import Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page, files, rows_at
+from polymask.labels.label_map import Categories
 from polymask.model import ImageRecord, Instance
 from polymask.storage.source_files import File
 

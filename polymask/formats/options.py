@@ -11,7 +11,8 @@ from polymask.formats import FORMATS, ReadOptions
 from polymask.formats.reading.choice import PREDICTIONS, Choice
 from polymask.formats.reading.linked_files import LinkedFiles
 from polymask.labels.as_label_map import Labels, as_label_map, as_mask_table, is_path
-from polymask.labels.label_map import LabelMap, names_in
+from polymask.labels.label_files import names_in
+from polymask.labels.label_map import LabelMap
 from polymask.limits import LIMITS, Limits
 from polymask.storage.remote.urls import Location, Url, listed_once, located
 

@@ -10,7 +10,8 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.coco.segmentations import box_ring, check_segmentation, has_box, shapes_of
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Made, Notes, gather
+from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, json_pages, rows_at
 from polymask.ledger import BOX, EMPTY

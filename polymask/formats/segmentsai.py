@@ -15,10 +15,11 @@ import msgspec
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.legend import RED_LOW, codes_of, frame_of, legend_of, linked_png, painted
 from polymask.formats.drawing.shapes import Point, polygon, rectangle
-from polymask.formats.reading.addresses import named_file
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Made, Notes, gather
+from polymask.formats.reading.images.addresses import named_file
+from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
 from polymask.ledger import BOX, Omitted

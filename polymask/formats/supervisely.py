@@ -17,9 +17,11 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import Point, crop_runs, decoded, png_mask, polygon, rectangle
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Categories, Made, Notes, gather
+from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, files, rows_at
+from polymask.labels.label_map import Categories
 from polymask.ledger import BOX, Omitted
 from polymask.limits import Limits
 from polymask.model import Frame, ImageRecord, Instance, Polygon, Shape

@@ -19,7 +19,8 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import ellipse, polygon, rectangle
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Made, Notes, gather
+from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page, files, rows_at
 from polymask.ledger import Omitted

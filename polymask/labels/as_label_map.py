@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeGuard
 
 from polymask.errors import LabelError
-from polymask.labels.label_map import LabelMap, text_at
+from polymask.labels.label_files import text_at
+from polymask.labels.label_map import LabelMap
 from polymask.labels.mask_table import MaskTable
 from polymask.storage.remote.urls import Location, Url, located
 

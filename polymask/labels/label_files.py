@@ -9,13 +9,16 @@ outer spaces: `"car " -> vehicle`); CVAT's `labelmap.txt`
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from unicodedata import normalize
 
 from polymask.errors import LabelError
 from polymask.labels.color_tables import TableRow, table_rows
+from polymask.storage.disk import disk_error
+from polymask.storage.remote.urls import Location, located
 from polymask.validation import Color
 
 NumberedLines = Sequence[tuple[int, str]]
@@ -233,3 +236,31 @@ def _parse_own(document: dict[str, Any]) -> LabelRows:
         void=document.get("void", 255),
         advice="give each label, the background and void a name and a value of its own",
     )
+
+
+def text_at(path: Location) -> str:
+    """The text of a label file; raises as `LabelMap.load` does."""
+    with in_file(path):
+        return path.read_bytes().decode("utf-8-sig")
+
+
+@contextmanager
+def in_file(path: Location) -> Iterator[None]:
+    """Name the file in errors from within."""
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise LabelError("not UTF-8 text", file=path, advice="save it as UTF-8") from None
+    except OSError as error:
+        raise disk_error(error, path) from None
+    except LabelError as error:
+        raise error.within(file=path) from None
+
+
+def names_in(path: str | Location) -> tuple[str, ...]:
+    """The names of all labels in a label file, background and void among them, in its order.
+
+    Raises as `LabelMap.load` does.
+    """
+    with in_file(path := located(path)):
+        return tuple(parse(text_at(path)).names)

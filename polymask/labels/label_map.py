@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from polymask.errors import LabelError, nearest
-from polymask.labels.label_files import LabelRows, parse
+from polymask.labels.label_files import LabelRows, in_file, parse, text_at
 from polymask.labels.voc_palette import default_color, voc_colors
 from polymask.limits import Limits
 from polymask.model import ImageRecord, Label
@@ -26,6 +26,8 @@ BACKGROUND_NAMES = frozenset({"_background_", "__background__", "background"})
 VOID_NAMES = frozenset({"__ignore__"})
 VOID_8, VOID_16 = 255, 65535
 MOST_NAMED = 20  # labels in an advice
+
+Categories = Sequence[tuple[str, int | None]]  # names and category ids, in a source's order
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ class LabelMap:
         Raises `LabelError` naming the file and the line or key, `NotFound` for no file,
         another `BackendError` for what cannot be read as one.
         """
-        with _in_file(path := located(path)):
+        with in_file(path := located(path)):
             return from_text(text_at(path))
 
     def save(self, path: str | Path) -> None:
@@ -207,34 +209,6 @@ class LabelMap:
         if self.aliases:
             document["aliases"] = dict(self.aliases)
         return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
-
-
-def text_at(path: Location) -> str:
-    """The text of a label file; raises as `LabelMap.load` does."""
-    with _in_file(path):
-        return path.read_bytes().decode("utf-8-sig")
-
-
-@contextmanager
-def _in_file(path: Location) -> Iterator[None]:
-    """Name the file in errors from within."""
-    try:
-        yield
-    except UnicodeDecodeError:
-        raise LabelError("not UTF-8 text", file=path, advice="save it as UTF-8") from None
-    except OSError as error:
-        raise disk_error(error, path) from None
-    except LabelError as error:
-        raise error.within(file=path) from None
-
-
-def names_in(path: str | Location) -> tuple[str, ...]:
-    """The names of all labels in a label file, background and void among them, in its order.
-
-    Raises as `LabelMap.load` does.
-    """
-    with _in_file(path := located(path)):
-        return tuple(parse(text_at(path)).names)
 
 
 def from_text(text: str) -> LabelMap:
@@ -285,7 +259,7 @@ def unknown_label(name: str, known: Sequence[str]) -> LabelError:
     return LabelError(f"label '{name}' is not in the label map", advice=nearest(name, known) or None)
 
 
-def from_categories(categories: Sequence[tuple[str, int | None]], *, ids: str = "contiguous") -> LabelMap:
+def from_categories(categories: Categories, *, ids: str = "contiguous") -> LabelMap:
     """A label map of a source's (name, category id) pairs, numbered anew or by those ids.
 
     >>> from_categories([("cat", 7), ("dog", 9)], ids="source").value_of("dog")

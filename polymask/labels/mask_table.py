@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.labels.color_tables import BACKGROUND, VOID, TableRow, table_rows
-from polymask.labels.label_map import BACKGROUND_NAMES, VOID_8, LabelMap, from_text
+from polymask.labels.label_map import BACKGROUND_NAMES, VOID_8, Categories, LabelMap, from_text
 from polymask.labels.voc_palette import default_color, voc_colors
 
-Categories = tuple[tuple[str, int | None], ...]
 BORDER = (224, 224, 192)  # VOC's color of 255
 VOC_NAMES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from polymask.analysis.label_sets import LabelMasks, LabelSets
+from polymask.analysis.masks.label_sets import LabelMasks, LabelSets
 from polymask.codecs.png import decode_png
 from polymask.errors import PolymaskError
 from polymask.formats import Annotations

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.analysis.check import findings_of
-from polymask.analysis.label_sets import LabelSets, masks_of
-from polymask.analysis.mask_sets import MaskSet, matched, open_sources
+from polymask.analysis.masks.label_sets import LabelSets, masks_of
+from polymask.analysis.masks.mask_sets import MaskSet, matched, open_sources
 from polymask.errors import InputError, LimitError, PolymaskError
 from polymask.formats import Annotations
 from polymask.formats.options import ReadingOptions
-from polymask.formats.reading.needed_pictures import require_pictures
+from polymask.formats.reading.images.needed_pictures import require_pictures
 from polymask.labels.label_map import VOID_16, LabelMap, from_categories
 from polymask.layouts import stem
 from polymask.limits import Limits

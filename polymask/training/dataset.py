@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from polymask.analysis.mask_sets import MaskSet, open_masks
+from polymask.analysis.masks.mask_sets import MaskSet, open_masks
 from polymask.codecs.picture_files import PictureFinder
 from polymask.codecs.pixels import read_picture
 from polymask.errors import InputError, NotFound

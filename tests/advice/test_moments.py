@@ -18,8 +18,9 @@ from fsspec import AbstractFileSystem
 import polymask as package
 from polymask import PolymaskError
 from polymask.codecs import zip as zips
-from polymask.conversion import delete_source, rehearsal
+from polymask.conversion import delete_source
 from polymask.conversion.dest.check import DestCheck
+from polymask.conversion.planning import rehearsal
 from polymask.dataloop.emulator import Emulator, Fault, fake_token
 from polymask.dataloop.service.client import Client
 from polymask.storage.roots.object_store import ObjectRoot
@@ -84,7 +85,7 @@ def test_a_file_that_is_no_longer_one_to_delete_from(case: Case, monkeypatch: py
     case.works("convert", source, out, "--delete-source")
 
 
-@follows("conversion/rehearsal: split it first")
+@follows("conversion/planning/rehearsal: split it first")
 def test_a_file_that_is_too_large_to_be_deleted_from(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """A part of it is not; the bound is lowered here."""
     whole = case.write("a.json", coco())
@@ -115,7 +116,7 @@ def test_a_deflated_dicom_is_stored_otherwise(case: Case) -> None:
 
 
 @follows(
-    "formats/coco/indexed: add those of its annotations as `images`",
+    "formats/coco/large/indexed: add those of its annotations as `images`",
     "formats/parsing/outline: save it as UTF-8",
 )
 def test_large_files_are_refused_as_small_ones(case: Case, by_parts: None) -> None:
@@ -127,7 +128,7 @@ def test_large_files_are_refused_as_small_ones(case: Case, by_parts: None) -> No
     case.works("convert", case.write("a.json", text.encode()), case.out, "--from", "coco")
 
 
-@follows("formats/coco/indexed: run again", "formats/parsing/byte_ranges: run again")
+@follows("formats/coco/large/indexed: run again", "formats/parsing/byte_ranges: run again")
 def test_large_files_that_change_under_a_run(
     case: Case, by_parts: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,7 +54,7 @@ def test_an_image_of_an_unsafe_name_gets_another(case: Case) -> None:
     case.works("convert", case.write("a.json", coco(images=[image | {"file_name": "boat.jpg"}])), case.out)
 
 
-@follows("formats/reading/renamed: write there what its picture is called")
+@follows("formats/reading/images/renamed: write there what its picture is called")
 def test_an_image_of_no_name_gets_that_of_its_picture(case: Case) -> None:
     """Of an item whose name is that of a folder."""
     item = json.loads((FIXTURES / "dataloop/json/boat.json").read_text())
@@ -64,7 +64,7 @@ def test_an_image_of_no_name_gets_that_of_its_picture(case: Case) -> None:
     case.works("convert", source.parent, case.out)
 
 
-@follows("conversion/rehearsal: unpack it and name the unpacked file, or leave --delete-source out")
+@follows("conversion/planning/rehearsal: unpack it and name the unpacked file, or leave --delete-source out")
 def test_what_lies_in_a_zip_is_unpacked_before_it_is_deleted_from(case: Case) -> None:
     """Or it is only read."""
     with zipfile.ZipFile(case.folder / "a.zip", "w") as archive:
@@ -112,7 +112,7 @@ def test_of_two_files_that_a_journal_may_mean_one_is_put_back_by_hand(case: Case
     case.works("restore", copy / "out")
 
 
-@follows("analysis/stored_masks: convert again with --overwrite")
+@follows("analysis/masks/stored_masks: convert again with --overwrite")
 def test_a_labels_mask_that_is_lost_is_made_again(case: Case) -> None:
     """Of a folder of a mask for each label."""
     out = case.out

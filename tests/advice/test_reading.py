@@ -159,7 +159,7 @@ def test_of_two_structure_sets_one_is_named(case: Case) -> None:
     case.works("convert", case.folder / "series/rs.dcm", case.out)
 
 
-@follows("formats/reading/content: save it as UTF-8", "labels/label_map: save it as UTF-8")
+@follows("formats/reading/content: save it as UTF-8", "labels/label_files: save it as UTF-8")
 def test_texts_in_other_encodings_are_saved_as_utf_8(case: Case) -> None:
     """UTF-16, Latin-1, and a label file."""
     text = json.dumps(
@@ -174,7 +174,7 @@ def test_texts_in_other_encodings_are_saved_as_utf_8(case: Case) -> None:
     case.works("convert", source, case.out, "--labels", case.write("labels.txt", "bär\ndog\n".encode()))
 
 
-@follows("formats/reading/addresses: add --images DIR")
+@follows("formats/reading/images/addresses: add --images DIR")
 def test_pictures_of_stems_are_found_where_images_says(case: Case) -> None:
     """Some of the images have their picture, and one has not."""
     shutil.copytree(FIXTURES / "geojson", case.folder / "a")
@@ -197,7 +197,7 @@ def test_pictures_of_yolo_are_found_where_images_says(case: Case) -> None:
     case.works("convert", case.folder / "yolo", case.out, "--images", FIXTURES / "yolo/images")
 
 
-@follows("formats/reading/needed_pictures: name the folder that holds them with --images DIR")
+@follows("formats/reading/images/needed_pictures: name the folder that holds them with --images DIR")
 def test_needed_pictures_are_found_where_images_says(case: Case) -> None:
     """VIA tells no size."""
     source = case.folder / "via.json"
@@ -304,7 +304,7 @@ def test_images_are_chosen_as_they_are_called(case: Case) -> None:
         case.works(*command, "--where", done.error.advice.split("'")[1])
 
 
-@follows("usual: NotFound", "analysis/mask_sets: advice")
+@follows("usual: NotFound", "analysis/masks/mask_sets: advice")
 def test_a_path_that_is_not_there_is_checked(case: Case) -> None:
     """A source, and masks or annotations."""
     case.fails("convert", case.folder / "none.json", case.out)

@@ -115,7 +115,7 @@ def test_more_labels_than_segnet_has_are_fewer_or_go_to_index(case: Case) -> Non
     case.works("convert", source, case.out, "--to", "index")
 
 
-@follows("formats/yolo/names: name a file with the names of the classes")
+@follows("formats/yolo/class_names: name a file with the names of the classes")
 def test_classes_without_names_get_them_from_a_file(case: Case, yolo: Path) -> None:
     """One a line, from class 0 on."""
     (yolo / "data.yaml").unlink()
@@ -124,7 +124,7 @@ def test_classes_without_names_get_them_from_a_file(case: Case, yolo: Path) -> N
     case.works("convert", yolo, case.out, "--labels", labels)
 
 
-@follows("formats/yolo/names: export polygons; where the rows are polygons, take `kpt_shape` out of the file")
+@follows("formats/yolo/class_names: export polygons; where the rows are polygons, take `kpt_shape` out of the file")
 def test_rows_that_are_said_to_be_poses_are_polygons_without_the_word(case: Case, yolo: Path) -> None:
     """As they are here."""
     table = yolo / "data.yaml"
@@ -135,7 +135,7 @@ def test_rows_that_are_said_to_be_poses_are_polygons_without_the_word(case: Case
     case.works("convert", yolo, case.out)
 
 
-@follows("formats/yolo/names: write the name of the class there")
+@follows("formats/yolo/class_names: write the name of the class there")
 def test_an_empty_line_of_classes_gets_a_name(case: Case, yolo: Path) -> None:
     """In classes.txt, where there is no data.yaml."""
     (yolo / "data.yaml").unlink()

@@ -35,7 +35,7 @@ def advice_of(done: Any) -> str:
     return str(done.error.advice)
 
 
-@follows("conversion/label_plan: add it to the --labels file")
+@follows("conversion/planning/label_plan: add it to the --labels file")
 def test_a_label_that_the_file_lacks_is_added_aliased_or_left_out(case: Case) -> None:
     """Each way by itself, with the line that is named."""
     source = case.write("a.json", labeled("weed ", "crop"))
@@ -245,7 +245,7 @@ def test_overlays_of_damaged_pictures_are_gray(case: Case) -> None:
 
 @follows(
     "conversion/run: name the folder that holds it with --images DIR, or leave --copy-images out",
-    "conversion/plan: add --images DIR",
+    "conversion/planning/layout_plan: add --images DIR",
 )
 def test_pictures_to_be_copied_are_found_or_left(case: Case) -> None:
     """One of two is missing; and nobody said where they are."""
@@ -309,7 +309,7 @@ def test_names_of_tables_are_told(case: Case) -> None:
     case.works("convert", SAMPLE, case.out, "--to", advice.split("'")[1])
 
 
-@follows("conversion/label_plan: leave one out")
+@follows("conversion/planning/label_plan: leave one out")
 def test_of_two_numberings_one_is_left_out(case: Case) -> None:
     """Either."""
     source, labels = case.write("a.json", coco()), case.write("labels.txt", "cat\ndog\n")
@@ -581,10 +581,10 @@ def test_of_a_damaged_journal_the_files_are_put_back_by_hand(case: Case) -> None
 
 
 @follows(
-    "conversion/rehearsal: this source is none: leave --delete-source out",
-    "conversion/rehearsal: convert to one of them first",
-    "conversion/rehearsal: copy {place} here, or leave --delete-source out",
-    "conversion/rehearsal: move it elsewhere first",
+    "conversion/planning/rehearsal: this source is none: leave --delete-source out",
+    "conversion/planning/rehearsal: convert to one of them first",
+    "conversion/planning/rehearsal: copy {place} here, or leave --delete-source out",
+    "conversion/planning/rehearsal: move it elsewhere first",
 )
 def test_what_cannot_be_deleted_from_is_converted_otherwise(case: Case) -> None:
     """Another format, another layout, a store, a file among our own."""
@@ -615,7 +615,8 @@ def test_a_dest_is_named_and_a_preview_is_of_a_dry_run(case: Case) -> None:
 
 
 @follows(
-    "analysis/mask_sets: add --labels", "analysis/stored_masks: convert again, or take its line out there"
+    "analysis/masks/mask_sets: add --labels",
+    "analysis/masks/stored_masks: convert again, or take its line out there",
 )
 def test_masks_without_names_get_some_and_lost_masks_are_made_again(case: Case) -> None:
     """--only needs names; and a mask that the manifest lists is not there."""

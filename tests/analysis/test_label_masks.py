@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from polymask import FormatError, ProofError, compare, convert, decode_png, encode_png, stats, verify
-from polymask.analysis.label_sets import LabelMasks, LabelSets
+from polymask.analysis.masks.label_sets import LabelMasks, LabelSets
 from polymask.report.html import preview
 from polymask.training import MaskDataset
 from tests.conftest import coco, square

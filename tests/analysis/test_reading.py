@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from polymask import InputError, LabelError, LabelMap, check, compare, convert, read, stats, verify
-from polymask.analysis.mask_sets import open_masks
+from polymask.analysis.masks.mask_sets import open_masks
 from polymask.cli.app import cli
 from polymask.flag import spelled
 from polymask.formats.options import ReadingOptions

@@ -26,8 +26,8 @@ from polymask import (
     verify,
 )
 from polymask.conversion import delete_source as removal
-from polymask.conversion import rehearsal
 from polymask.conversion.dest.deletion_journal import BACKUP, JOURNAL, Log, temporary_name
+from polymask.conversion.planning import rehearsal
 from polymask.conversion.restore import restore_folder
 from polymask.formats import Annotations, open_annotations
 from polymask.painting.painting import Painting

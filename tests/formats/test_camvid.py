@@ -75,7 +75,7 @@ def test_void_is_void_to_every_command(tmp_path: Path) -> None:
     """A folder of `*annot` beside Cambridge's table: black is Void there, not background."""
     cambridge(tmp_path / "in")
     color_mask(tmp_path / "in/trainannot/0001TP.png")
-    from polymask.analysis.mask_sets import open_masks
+    from polymask.analysis.masks.mask_sets import open_masks
 
     masks = open_masks(tmp_path / "in")
     assert (masks.decode("0001TP") == np.where(MASK == 0, 255, MASK)).all()

@@ -19,8 +19,8 @@ import pytest
 
 from polymask import ConflictError, PolymaskError, convert
 from polymask.formats import Annotations, ReadOptions, open_annotations
-from polymask.formats.coco import columns as coco_columns
-from polymask.formats.coco import index_cache as index_store
+from polymask.formats.coco.large import columns as coco_columns
+from polymask.formats.coco.large import index_cache as index_store
 from polymask.formats.parsing import nesting as places
 from polymask.formats.parsing import outline
 from polymask.formats.parsing.byte_ranges import Ranges

@@ -12,7 +12,7 @@ from PIL import Image
 
 from polymask import FormatError, InputError, convert, label_masks
 from polymask.formats import Annotations, ReadOptions, open_annotations
-from polymask.formats.coco import columns as coco_columns
+from polymask.formats.coco.large import columns as coco_columns
 from polymask.formats.parsing import outline
 from polymask.formats.parsing.byte_ranges import Ranges
 from polymask.formats.reading import content

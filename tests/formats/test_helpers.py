@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from polymask.formats.drawing.curves import TOLERANCE, flattened
 from polymask.formats.drawing.legend import color_code, runs_by_code
 from polymask.formats.drawing.scaling import in_pixels
-from polymask.formats.reading.addresses import image_name, named_file
+from polymask.formats.reading.images.addresses import image_name, named_file
 from polymask.formats.reading.refusals import Malformed
 from polymask.raster.runs import to_runs
 from polymask.storage.image_names import local_name

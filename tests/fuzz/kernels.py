@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from polymask import Runs, native
-from polymask.formats.coco import native_json
+from polymask.formats.parsing import native_json
 from polymask.raster import kernel, sweep
 from polymask.raster.painted import fill
 from polymask.raster.rules import center

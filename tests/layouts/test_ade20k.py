@@ -1,7 +1,7 @@
 """ADE20K: annotations by split, and a table of objects."""
 
 from polymask import convert
-from polymask.analysis.mask_sets import open_masks
+from polymask.analysis.masks.mask_sets import open_masks
 from tests.support.layouts import INDEX, picture
 
 

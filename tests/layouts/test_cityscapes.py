@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from polymask import LabelError, LabelMap, convert
-from polymask.analysis.mask_sets import open_masks
+from polymask.analysis.masks.mask_sets import open_masks
 from polymask.labels.cityscapes import CITYSCAPES
 from tests.conftest import coco, square
 from tests.support.layouts import INDEX, picture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from polymask import FormatError, InputError, LabelError, convert
-from polymask.analysis.mask_sets import open_masks
+from polymask.analysis.masks.mask_sets import open_masks
 from polymask.layouts import LAYOUTS
 from tests.conftest import coco, square, tree
 from tests.support.layouts import INDEX, picture

@@ -3,7 +3,7 @@
 import numpy as np
 
 from polymask import convert
-from polymask.analysis.mask_sets import open_masks
+from polymask.analysis.masks.mask_sets import open_masks
 from tests.support.layouts import INDEX, picture
 
 

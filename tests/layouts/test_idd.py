@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from polymask import LabelError, compare, convert
-from polymask.analysis.mask_sets import open_masks
+from polymask.analysis.masks.mask_sets import open_masks
 from polymask.formats import open_annotations
 from polymask.labels.cityscapes import IDD_ROWS
 from tests.conftest import square

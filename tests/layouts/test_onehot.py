@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from polymask import FormatError, convert
-from polymask.analysis.mask_sets import open_masks
+from polymask.analysis.masks.mask_sets import open_masks
 from tests.support.layouts import INDEX
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polymask import LabelError, LabelMap, convert, index_mask, read
-from polymask.analysis.mask_sets import open_masks
+from polymask.analysis.masks.mask_sets import open_masks
 from polymask.layouts import LAYOUTS, layout_named
 from tests.conftest import SAMPLE, coco, tree
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from polymask import convert
-from polymask.analysis.mask_sets import open_masks
+from polymask.analysis.masks.mask_sets import open_masks
 from polymask.formats import open_annotations
 from tests.conftest import coco
 from tests.support.layouts import INDEX, picture

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from polymask import convert
-from polymask.analysis.mask_sets import open_masks
+from polymask.analysis.masks.mask_sets import open_masks
 from tests.conftest import coco
 from tests.support.layouts import INDEX, picture
 

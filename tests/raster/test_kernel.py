@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from polymask import native
 from polymask.errors import GeometryError
-from polymask.formats.coco import native_json
+from polymask.formats.parsing import native_json
 from polymask.model import Runs
 from polymask.raster import kernel
 from polymask.raster.kernel import Outlines

@@ -26,6 +26,11 @@ from tests.seeded.equivalent import EQUIVALENT
 PAGE = ROOT / "docs" / "trust.md"
 HEADER = "| module | mutants | run | killed | equivalent | survived | score | date |\n|---|--:|--:|--:|--:|--:|--:|--:|"
 
+_OF_CONVERSIONS = (
+    "tests/conversion/test_run.py", "tests/conversion/test_choosing.py", "tests/conversion/test_delete_source.py", "tests/conversion/test_options.py",
+    "tests/layouts/test_binary.py", "tests/layouts/test_dataloop.py", "tests/layouts/test_overlay.py",
+    "tests/parallel/test_shards.py", "tests/conversion/test_folder_sink.py", "tests/cli/test_stopped.py",
+)  # fmt: skip
 TESTS = {
     "storage/roots/local.py": ("tests/storage/test_local.py", "tests/conversion/test_folder_sink.py", "tests/storage/test_roots.py"),
     "storage/roots/folders.py": ("tests/storage/test_local.py", "tests/storage/test_roots.py"),
@@ -41,16 +46,10 @@ TESTS = {
     "conversion/dest/outdated.py": ("tests/conversion/test_outdated.py",),
     "conversion/dest/way_back.py": ("tests/conversion/test_way_back.py", "tests/conversion/test_delete_source.py"),
     "conversion/dest/check.py": ("tests/conversion/test_folder_sink.py", "tests/analysis/test_verify.py", "tests/layouts/test_several_runs.py", "tests/layouts/test_value_tables.py"),
-    "conversion/plan.py": (
-        "tests/conversion/test_run.py", "tests/conversion/test_choosing.py", "tests/conversion/test_delete_source.py", "tests/conversion/test_options.py",
-        "tests/layouts/test_binary.py", "tests/layouts/test_dataloop.py", "tests/layouts/test_overlay.py",
-        "tests/parallel/test_shards.py", "tests/conversion/test_folder_sink.py", "tests/cli/test_stopped.py",
-    ),
-    "conversion/run.py": (
-        "tests/conversion/test_run.py", "tests/conversion/test_choosing.py", "tests/conversion/test_delete_source.py", "tests/conversion/test_options.py",
-        "tests/layouts/test_binary.py", "tests/layouts/test_dataloop.py", "tests/layouts/test_overlay.py",
-        "tests/parallel/test_shards.py", "tests/conversion/test_folder_sink.py", "tests/cli/test_stopped.py",
-    ),
+    "conversion/plan.py": _OF_CONVERSIONS,
+    "conversion/planning/dest_plan.py": _OF_CONVERSIONS,
+    "conversion/planning/layout_plan.py": _OF_CONVERSIONS,
+    "conversion/run.py": _OF_CONVERSIONS,
     "in_place/job.py": ("tests/dataloop/test_in_place.py", "tests/dataloop/test_cli_dataloop.py"),
     "limits.py": ("tests/test_limits.py",),
     "dataloop/sink.py": ("tests/dataloop/test_sink.py", "tests/dataloop/test_upload.py"),

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from polymask.analysis.mask_sets import open_mask_folder
+from polymask.analysis.masks.mask_sets import open_mask_folder
 from polymask.conversion.dest.check import Dest
 from polymask.conversion.dest.deleted import Entry
 from polymask.conversion.options import ConvertOptions

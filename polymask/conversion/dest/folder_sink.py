@@ -184,7 +184,7 @@ class FolderSink:
     @cached_property
     def _stored(self) -> MaskFolder | None:
         """The masks that lay there when the run began."""
-        from polymask.analysis.mask_sets import open_mask_folder  # quick to start without
+        from polymask.analysis.masks.mask_sets import open_mask_folder  # quick to start without
 
         return open_mask_folder(Folder(self.root.path))
 

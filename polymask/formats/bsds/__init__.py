@@ -19,7 +19,8 @@ from polymask.formats.bsds import matlab, seg
 from polymask.formats.drawing.legend import Codes, frame_of, runs_by_code
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Notes, gather
+from polymask.formats.reading.notes import Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed
 from polymask.formats.reading.texts.pages import Page, files
 from polymask.ledger import Omitted

@@ -3,7 +3,7 @@
 import numpy as np
 
 from polymask.formats.drawing.legend import Codes
-from polymask.formats.reading.records import Notes
+from polymask.formats.reading.notes import Notes
 from polymask.formats.reading.refusals import Malformed
 
 MAGIC = b"format ascii cr"

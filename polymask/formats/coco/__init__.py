@@ -58,7 +58,7 @@ FACTS = Facts(
 def sniff(content: Content) -> bool:
     """Whether the file has COCO's lists, or is a list of results."""
     if content.ranges:
-        from polymask.formats.coco import indexed  # quick to start without
+        from polymask.formats.coco.large import indexed  # quick to start without
 
         return indexed.sniff(content)
     if quick := scan.scanned(content):
@@ -73,7 +73,7 @@ def sniff(content: Content) -> bool:
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each image; a large file is read by parts, another scanned where it is plain."""
     if content.ranges:
-        from polymask.formats.coco import indexed  # quick to start without
+        from polymask.formats.coco.large import indexed  # quick to start without
 
         return replace(indexed.read(content, options), without=partial(_without, content, options))
     if quick := scan.read(content, options):

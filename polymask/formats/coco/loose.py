@@ -12,7 +12,7 @@ import msgspec
 from polymask.formats.coco.rows import UNSIZED, Annotation, Category, Image, Key, T
 from polymask.formats.reading.content import members
 from polymask.formats.reading.ids import TEXT_IDS, as_text, by_text
-from polymask.formats.reading.records import NO_SIZE
+from polymask.formats.reading.notes import NO_SIZE
 from polymask.formats.reading.refusals import Malformed, decode_json, row_decoder
 from polymask.model import Frame
 

@@ -7,7 +7,7 @@ import msgspec
 
 from polymask.errors import FormatError
 from polymask.formats import ReadOptions
-from polymask.formats.coco.doubled_keys import doubled_in_rows, doubled_key
+from polymask.formats.parsing.doubled_keys import doubled_in_rows, doubled_key
 from polymask.formats.reading.refusals import Malformed, Refusals
 from polymask.model import Frame
 from polymask.storage.image_names import local_name, without_secrets

@@ -8,7 +8,6 @@ import msgspec
 
 from polymask.errors import FormatError, SourceChanged
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.coco.cutting import without_rows
 from polymask.formats.coco.loose import NO_CATEGORY, Loose
 from polymask.formats.coco.rows import (
     NO_LIST,
@@ -30,6 +29,7 @@ from polymask.formats.coco.rows import (
 )
 from polymask.formats.coco.segmentations import instances_of, is_rle, omission, refuse_large, rle_size
 from polymask.formats.coco.sizes import Sizes
+from polymask.formats.parsing.cutting import without_rows
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.refusals import Malformed, Refusals, inside, named_images
 from polymask.ledger import Ledger

@@ -18,7 +18,7 @@ from polymask.formats.dataloop.annotations import (
     polygon_ids,
 )
 from polymask.formats.reading.choice import FLAGGED, origin_of, origins_of, sources_of
-from polymask.formats.reading.records import NOT_SEEN, Made, Notes
+from polymask.formats.reading.notes import NOT_SEEN, Made, Notes
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page
 from polymask.ledger import BOX, Omitted

@@ -19,7 +19,8 @@ from polymask.formats.dicom.contours import STRAYS, Contour, drawn_on, pages_of,
 from polymask.formats.dicom.series import MAGIC, MAGIC_AT, Slice, dataset, is_dicom, slices_in, understood
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import MALFORMED, Notes, gather
+from polymask.formats.reading.notes import MALFORMED, Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page
 from polymask.ledger import Omitted

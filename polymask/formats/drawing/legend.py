@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from polymask.codecs.png import opened_png
 from polymask.errors import FormatError
-from polymask.formats.reading.addresses import named_file
-from polymask.formats.reading.records import Notes
+from polymask.formats.reading.images.addresses import named_file
+from polymask.formats.reading.notes import Notes
 from polymask.formats.reading.refusals import Malformed
 from polymask.limits import Limits
 from polymask.model import Frame, Instance, Runs

@@ -29,10 +29,11 @@ from polymask.formats.drawing.legend import (
     runs_by_code,
 )
 from polymask.formats.reading.content import Content
-from polymask.formats.reading.records import Notes, gather
+from polymask.formats.reading.notes import Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.texts.pages import Page
-from polymask.labels.label_map import BACKGROUND_NAMES, VOID_8
-from polymask.labels.mask_table import VOC_NAMES, Categories, MaskTable
+from polymask.labels.label_map import BACKGROUND_NAMES, VOID_8, Categories
+from polymask.labels.mask_table import VOC_NAMES, MaskTable
 from polymask.model import Frame, ImageRecord, Instance, Runs
 from polymask.storage.source_files import File, Place
 
@@ -255,7 +256,7 @@ def gather_masks(
     known = {id(each): each for each in (table(file.name) for file in masks)}.values()
     annotations = replace(
         annotations,
-        categories=categories_of(known),
+        categories=tuple(categories_of(known)),
         picture_file=lambda at: pictures.find(annotations.names[at].rpartition(".")[0]),
     )
     return _with_numbers(annotations) if any(each.assumed for each in known) else annotations

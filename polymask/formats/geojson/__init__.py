@@ -17,10 +17,11 @@ from polymask.codecs.picture_files import PictureFinder
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import polygon
 from polymask.formats.geojson import gis
-from polymask.formats.reading.addresses import picture_frame
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Made, Notes, gather
+from polymask.formats.reading.images.addresses import picture_frame
+from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, files, rows_at
 from polymask.ledger import EMPTY, Omitted

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.labelbox import imported, older, rows
+from polymask.formats.labelbox import data_rows, imported, older
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.grouped import Rows, pages_by_key
-from polymask.formats.reading.records import Notes, Parse, gather
+from polymask.formats.reading.notes import Notes
+from polymask.formats.reading.records import Parse, gather
 from polymask.formats.reading.refusals import Refusals
+from polymask.formats.reading.texts.grouped import PlacedRows, pages_by_key
 from polymask.formats.reading.texts.lines import json_lines
 from polymask.formats.reading.texts.pages import Page, files, listed_pages
 from polymask.model import ImageRecord, Skipped
@@ -70,7 +71,7 @@ FACTS = Facts(
 )
 
 _DIALECTS: dict[frozenset[str], tuple[Parse, Callable[[Page], int]]] = {
-    rows.KEYS: (rows.parse, rows.declared),
+    data_rows.KEYS: (data_rows.parse, data_rows.declared),
     older.KEYS: (older.parse, older.declared),
     imported.KEYS: (imported.parse, imported.declared),
 }
@@ -88,7 +89,7 @@ def _dialect(content: Content) -> frozenset[str] | None:
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each data row."""
     skipped: list[Skipped] = []
-    dialects = {file.name: _dialect(Content(file)) or rows.KEYS for file in files(content, "*.*json*")}
+    dialects = {file.name: _dialect(Content(file)) or data_rows.KEYS for file in files(content, "*.*json*")}
     pages = [
         page
         for name, keys in dialects.items()
@@ -113,14 +114,14 @@ def _pages(file: File, keys: frozenset[str], options: ReadOptions, skipped: list
     refusals = Refusals(file.path, skip=options.skip_invalid)
     texts = list(_rows(file, refusals))
     skipped += refusals.skipped
-    if keys == rows.KEYS:
+    if keys == data_rows.KEYS:
         yield from (Page(file, place, text) for place, text in texts)
     else:
         key_of = older.key_of if keys == older.KEYS else imported.key_of
         yield from pages_by_key(file, texts, key_of)
 
 
-def _rows(file: File, refusals: Refusals) -> Rows:
+def _rows(file: File, refusals: Refusals) -> PlacedRows:
     """The rows of a JSON list, or of lines, with their places."""
     content = Content(file)
     if content.is_list:

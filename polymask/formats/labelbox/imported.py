@@ -4,10 +4,10 @@ from typing import Any
 
 import msgspec
 
-from polymask.formats.labelbox.objects import NULL, OF_VIDEO, Drawing, MaskPicture, made_of
-from polymask.formats.reading.grouped import rows_of
-from polymask.formats.reading.records import Made, Notes
+from polymask.formats.labelbox.objects import NULL, OF_VIDEO, DrawnObject, MaskPicture, made_of
+from polymask.formats.reading.notes import Made, Notes
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
+from polymask.formats.reading.texts.grouped import rows_of
 from polymask.formats.reading.texts.pages import Page
 from polymask.ledger import Omitted
 from polymask.model import Frame, ImageRecord
@@ -48,10 +48,10 @@ class _Line(msgspec.Struct):
     segments: Any = None
     frames: Any = None
 
-    def drawing(self, place: str) -> Drawing:
+    def drawing(self, place: str) -> DrawnObject:
         """The annotation as all dialects have it."""
         mask, words = self.mask, {"line": self.line, "point": self.point}
-        return Drawing(
+        return DrawnObject(
             key=self.uuid or place.partition(":")[0],
             name=self.name,
             kind=next((word for word, text in words.items() if bytes(text) != b"null"), "annotation"),

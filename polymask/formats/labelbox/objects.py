@@ -7,7 +7,7 @@ from polymask.codecs.png import opened_png
 from polymask.errors import FormatError
 from polymask.formats.drawing.legend import packed
 from polymask.formats.drawing.shapes import crop_runs, decoded, polygon, rectangle
-from polymask.formats.reading.records import Made, Notes
+from polymask.formats.reading.notes import Made, Notes
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.ledger import BOX, Omitted
 from polymask.limits import Limits
@@ -46,7 +46,7 @@ class MaskPicture(msgspec.Struct, frozen=True, kw_only=True):
     png: str = ""
 
 
-class Drawing(msgspec.Struct, frozen=True, kw_only=True):
+class DrawnObject(msgspec.Struct, frozen=True, kw_only=True):
     """An object as all dialects have it; `kind` is its tool's word for what it is."""
 
     key: int | str
@@ -58,7 +58,7 @@ class Drawing(msgspec.Struct, frozen=True, kw_only=True):
     geographic: bool = False
 
 
-def made_of(drawing: Drawing, frame: Frame, notes: Notes) -> Made:
+def made_of(drawing: DrawnObject, frame: Frame, notes: Notes) -> Made:
     """What becomes of an object: an instance, or what is told of it."""
     if drawing.geographic:
         return Omitted("unsupported", GEOGRAPHIC, f"object {drawing.key}")
@@ -77,20 +77,20 @@ def _is_there(text: msgspec.Raw) -> bool:
     return bytes(text) != b"null"
 
 
-def _name(drawing: Drawing) -> str:
+def _name(drawing: DrawnObject) -> str:
     if not drawing.name:
         raise Malformed("$.name", "an object without a name")
     return drawing.name
 
 
-def _rectangle(drawing: Drawing) -> Instance:
+def _rectangle(drawing: DrawnObject) -> Instance:
     with inside("$.bounding_box"):
         box = decode_json(drawing.box, _box)
         far = box.left + box.width, box.top + box.height
         return Instance(drawing.key, _name(drawing), (rectangle((box.left, box.top), far),))
 
 
-def _masked(drawing: Drawing, picture: MaskPicture, frame: Frame, notes: Notes) -> Made:
+def _masked(drawing: DrawnObject, picture: MaskPicture, frame: Frame, notes: Notes) -> Made:
     with inside("$.mask"):
         file = None if picture.png else _file(drawing, picture, notes)
         if not (file or picture.png):
@@ -106,7 +106,7 @@ def _masked(drawing: Drawing, picture: MaskPicture, frame: Frame, notes: Notes) 
         return Instance(drawing.key, name, runs_of(mask, frame))
 
 
-def _file(drawing: Drawing, picture: MaskPicture, notes: Notes) -> File | None:
+def _file(drawing: DrawnObject, picture: MaskPicture, notes: Notes) -> File | None:
     """The picture below `--masks`: by the object, unless it is one for several, else by its address."""
     if not (linked := notes.options.masks):
         return None

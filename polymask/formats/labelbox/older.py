@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 
-from polymask.formats.labelbox.objects import NULL, OF_VIDEO, Drawing, MaskPicture, made_of
-from polymask.formats.labelbox.rows import Media
+from polymask.formats.labelbox.data_rows import Media
+from polymask.formats.labelbox.objects import NULL, OF_VIDEO, DrawnObject, MaskPicture, made_of
 from polymask.formats.reading.content import members
-from polymask.formats.reading.grouped import rows_of
-from polymask.formats.reading.records import Made, Notes
+from polymask.formats.reading.notes import Made, Notes
 from polymask.formats.reading.refusals import decode_json, inside
+from polymask.formats.reading.texts.grouped import rows_of
 from polymask.formats.reading.texts.pages import Page
 from polymask.ledger import Omitted
 from polymask.model import Frame, ImageRecord, Instance
@@ -52,11 +52,11 @@ class _Object(msgspec.Struct):
     geometry: msgspec.Raw = NULL
     instanceURI: str = ""  # noqa: N815
 
-    def drawing(self, index: int) -> Drawing:
+    def drawing(self, index: int) -> DrawnObject:
         """The object as all dialects have it; only one without a shape of its own is its mask."""
         others = {"point": self.point, "line": self.line, "geometry": self.geometry}
         kind = next((word for word, text in others.items() if bytes(text) != b"null"), "")
-        return Drawing(
+        return DrawnObject(
             key=self.featureId or index,
             name=self.title or self.value,
             kind=kind or "object",
@@ -157,5 +157,5 @@ def _ring_of(place: str, name: str, text: msgspec.Raw, notes: Notes) -> Made:
     if first != b"[":
         return Omitted("tag", "a classification")
     notes.remarks[_FROM_TOP] += 1
-    drawing = Drawing(key=place, name=name, polygon=points)
+    drawing = DrawnObject(key=place, name=name, polygon=points)
     return made_of(drawing, (1, 1), notes)

@@ -15,8 +15,9 @@ from polymask.formats.labelstudio import minimal
 from polymask.formats.labelstudio.tasks import declared, pages_of, parse
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.grouped import pages_by_key
-from polymask.formats.reading.records import Notes, gather
+from polymask.formats.reading.notes import Notes
+from polymask.formats.reading.records import gather
+from polymask.formats.reading.texts.grouped import pages_by_key
 from polymask.formats.reading.texts.pages import Page, files, listed_pages
 from polymask.model import ImageRecord
 from polymask.storage.source_files import File

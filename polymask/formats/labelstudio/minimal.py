@@ -10,9 +10,9 @@ from polymask.formats.labelstudio.names import EMBEDDED, address_in, embedded_na
 from polymask.formats.labelstudio.regions import LABELS, TELLING, Placed, Regions
 from polymask.formats.labelstudio.tasks import embedded_frame, frame_of_results
 from polymask.formats.reading.content import members
-from polymask.formats.reading.grouped import rows_of
-from polymask.formats.reading.records import Notes
+from polymask.formats.reading.notes import Notes
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
+from polymask.formats.reading.texts.grouped import rows_of
 from polymask.formats.reading.texts.pages import Page
 from polymask.ledger import Omitted
 from polymask.model import ImageRecord, Instance

@@ -17,7 +17,7 @@ from polymask.formats.drawing.shapes import (
 )
 from polymask.formats.labelstudio.brushes import unpacked
 from polymask.formats.reading.content import members
-from polymask.formats.reading.records import MALFORMED, Made, Notes
+from polymask.formats.reading.notes import MALFORMED, Made, Notes
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.ledger import Omitted
 from polymask.model import Frame, Instance, Shape

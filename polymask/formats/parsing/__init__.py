@@ -1,1 +1,1 @@
-"""JSON too large for memory: its bytes by ranges, its outline, its nesting."""
+"""JSON text: ranges of bytes, outlines and nesting of what is too large for memory; rows to cut out."""

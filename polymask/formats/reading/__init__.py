@@ -1,1 +1,1 @@
-"""What several formats share: content, records, refusals; texts of lines and of XML."""
+"""What several formats share: content, records, refusals; texts, images and their pictures."""

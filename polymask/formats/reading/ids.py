@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import TypeVar
 
-Key = TypeVar("Key", bound=int | float | str)
+Id = TypeVar("Id", bound=int | float | str)
 TEXT_IDS = "{count} ids are text where others are numbers, and were matched as text"
 
 
@@ -16,7 +16,7 @@ def as_text(key: int | float | str) -> str:
     return str(int(key)) if isinstance(key, float) and key.is_integer() else str(key)
 
 
-def by_text(ids: Collection[Key]) -> dict[str, Key]:
+def by_text(ids: Collection[Id]) -> dict[str, Id]:
     """Ids by their text, where all are numbers or all are texts: else 1 and "1" may be two ids.
 
     >>> by_text([1, 2.0]), by_text([1, "2"])

@@ -14,7 +14,8 @@ from polymask.codecs.picture_files import PictureFinder
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Notes, gather
+from polymask.formats.reading.notes import Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.texts.pages import Page, files
 from polymask.formats.scale import nucleus, tasks
 from polymask.model import ImageRecord, Skipped

@@ -7,9 +7,9 @@ import msgspec
 from polymask.codecs.picture_files import PictureFinder
 from polymask.formats import ReadOptions
 from polymask.formats.drawing.legend import Codes, check_same, frame_of, legend_of, painted
-from polymask.formats.reading.addresses import picture_of
 from polymask.formats.reading.content import Content
-from polymask.formats.reading.records import MALFORMED, Made, Notes
+from polymask.formats.reading.images.addresses import picture_of
+from polymask.formats.reading.notes import MALFORMED, Made, Notes
 from polymask.formats.reading.refusals import Refusals, decode_json, inside
 from polymask.formats.reading.texts.lines import json_lines
 from polymask.formats.reading.texts.pages import Page

@@ -4,7 +4,7 @@ import msgspec
 
 from polymask.formats.drawing.legend import RED_LOW, Codes, codes_of, linked_png
 from polymask.formats.drawing.shapes import polygon, rectangle
-from polymask.formats.reading.records import Made, Notes
+from polymask.formats.reading.notes import Made, Notes
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.ledger import BOX, EMPTY, Omitted
 from polymask.model import Instance, Polygon

@@ -6,7 +6,7 @@ import msgspec
 
 from polymask.formats.drawing.legend import frame_of, legend_of, painted
 from polymask.formats.reading.content import Content, members
-from polymask.formats.reading.records import Made, Notes
+from polymask.formats.reading.notes import Made, Notes
 from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
 from polymask.formats.reading.texts.lines import json_lines
 from polymask.formats.reading.texts.pages import Page, listed_pages, rows_at

@@ -14,14 +14,15 @@ from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.scaling import MOST, in_pixels
 from polymask.formats.drawing.shapes import Point, polygon, rectangle
-from polymask.formats.reading.addresses import with_suffix_of
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import Notes, gather
+from polymask.formats.reading.images.addresses import with_suffix_of
+from polymask.formats.reading.images.subsets import split_named, subset_in
+from polymask.formats.reading.notes import Notes
+from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
-from polymask.formats.reading.subsets import split_named, subset_in
 from polymask.formats.reading.texts.pages import Page
-from polymask.formats.yolo.names import CLASSES, YAML, Names, described_names, has_names, names_in
+from polymask.formats.yolo.class_names import CLASSES, YAML, ClassNames, described_names, has_names, names_in
 from polymask.model import Frame, ImageRecord, Instance, Polygon
 from polymask.storage.source_files import File, Place
 
@@ -91,7 +92,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     return replace(annotations, path=content.path, subsets=subsets if any(subsets) else ())
 
 
-def _named(content: Content, options: ReadOptions) -> tuple[Place, Names]:
+def _named(content: Content, options: ReadOptions) -> tuple[Place, ClassNames]:
     """The place of the label files, and the names; of a YAML file, the place is its folder."""
     place = content.place
     if place.is_file and content.path.suffix in YAML:
@@ -99,7 +100,7 @@ def _named(content: Content, options: ReadOptions) -> tuple[Place, Names]:
     return place, names_in(place, options.label_names)
 
 
-def _categories(names: Names) -> list[tuple[str, int | None]]:
+def _categories(names: ClassNames) -> list[tuple[str, int | None]]:
     return [(name, key) for key, name in names.items()]
 
 
@@ -110,7 +111,7 @@ def _label_files(place: Place) -> list[File]:
     return [file for file in rows if PurePosixPath(file.name).name != CLASSES or sniff(Content(file))]
 
 
-def _parse(page: Page, notes: Notes, names: Names, pictures: PictureFinder) -> ImageRecord:
+def _parse(page: Page, notes: Notes, names: ClassNames, pictures: PictureFinder) -> ImageRecord:
     found = _picture(page.file.name, pictures)
     if notes.pictures is not None and found is None:
         raise InputError(
@@ -155,7 +156,7 @@ def _picture(name: str, pictures: PictureFinder) -> str | None:
     return None
 
 
-def _instance(line: bytes, index: int, names: Names, frame: Frame, *, boxes: bool = False) -> Instance:
+def _instance(line: bytes, index: int, names: ClassNames, frame: Frame, *, boxes: bool = False) -> Instance:
     key, numbers = _row(line)
     if key not in names:
         raise Malformed("", f"no name in data.yaml or classes.txt has the id {key}")

@@ -1,1 +1,1 @@
-"""An annotation file as texts: pages of JSON, lines, XML."""
+"""An annotation file as texts: pages of JSON, rows by picture, lines, XML."""

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from polymask.formats.labelbox.objects import GEOGRAPHIC, NULL, OF_VIDEO, Drawing, MaskPicture, made_of
-from polymask.formats.reading.records import Notes
+from polymask.formats.labelbox.objects import GEOGRAPHIC, NULL, OF_VIDEO, DrawnObject, MaskPicture, made_of
+from polymask.formats.reading.notes import Notes
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, rows_at
 from polymask.ledger import Omitted
@@ -54,10 +54,10 @@ class _Object(msgspec.Struct):
     mask: _Mask | None = None
     composite_mask: _Mask | None = None
 
-    def drawing(self, index: int) -> Drawing:
+    def drawing(self, index: int) -> DrawnObject:
         """The object as all dialects have it."""
         mask = self.mask or self.composite_mask
-        return Drawing(
+        return DrawnObject(
             key=self.feature_id or index,
             name=self.name,
             kind=self.annotation_kind,

@@ -7,7 +7,7 @@ from pathlib import Path
 from polymask.conversion.dest.losses import require_backups
 from polymask.errors import Denied, FormatError, InputError
 from polymask.formats import Annotations
-from polymask.formats.coco.cutting import is_restorable
+from polymask.formats.parsing.cutting import is_restorable
 from polymask.storage.local_disk.durable import lost_links, read_whole
 from polymask.storage.remote.urls import Location, Url
 from polymask.storage.roots.local import Root

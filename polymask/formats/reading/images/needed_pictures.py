@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from polymask.errors import InputError
-from polymask.formats import Annotations
+from polymask.formats.reading.contract import Annotations
 
 MOST_NAMED = 5  # images in a refusal
 

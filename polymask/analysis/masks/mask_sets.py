@@ -10,13 +10,13 @@ from typing import Any, Unpack, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.analysis.label_sets import LabelMasks, masks_of
-from polymask.analysis.stored_masks import StoredMasks
+from polymask.analysis.masks.label_sets import LabelMasks, masks_of
+from polymask.analysis.masks.stored_masks import StoredMasks
 from polymask.errors import InputError, LabelError, LimitError, NotFound
 from polymask.formats import Annotations, camvid
 from polymask.formats.options import ReadingOptions
 from polymask.formats.reading.content import Content
-from polymask.formats.reading.needed_pictures import require_pictures
+from polymask.formats.reading.images.needed_pictures import require_pictures
 from polymask.formats.selection import chosen_annotations_at, refuse_no_image
 from polymask.labels.as_label_map import Labels
 from polymask.labels.id_masks import id_mask

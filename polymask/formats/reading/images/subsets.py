@@ -8,17 +8,14 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from polymask.codecs.picture_files import PictureFinder
 from polymask.formats.reading.content import Content
-from polymask.formats.reading.renamed import renamed
+from polymask.formats.reading.contract import Annotations, ReadOptions
+from polymask.formats.reading.images.renamed import renamed
 from polymask.ledger import Ledger
 from polymask.model import ImageRecord, Skipped
 from polymask.storage.source_files import File
-
-if TYPE_CHECKING:
-    from polymask.formats import Annotations, ReadOptions
 
 _WORDS = {
     "train": ("train", "training"),
@@ -86,9 +83,9 @@ def joined(
     content: Content,
     files: Sequence[Content],
     subsets: Sequence[Subset],
-    read: Callable[[Content], "Annotations"],
-    options: "ReadOptions",
-) -> "Annotations":
+    read: Callable[[Content], Annotations],
+    options: ReadOptions,
+) -> Annotations:
     """The annotations of several files as one source: images are named with the folder of their subset."""
     parts = [_below(read(file)) for file in files]
     whole, ledger = _Joined(parts, subsets), Ledger()
@@ -135,7 +132,7 @@ def joined(
     )
 
 
-def _below(part: "Annotations") -> "Annotations":
+def _below(part: Annotations) -> Annotations:
     """A part whose images are named by relative paths, to be put below the folder of its subset."""
     return renamed(part, picture_in_folders=lambda _: None)
 
@@ -143,7 +140,7 @@ def _below(part: "Annotations") -> "Annotations":
 class _Joined:
     """Decodes the images of all parts, in their order; can be sent to another process."""
 
-    def __init__(self, parts: "Sequence[Annotations]", subsets: Sequence[Subset]) -> None:
+    def __init__(self, parts: Sequence[Annotations], subsets: Sequence[Subset]) -> None:
         self.decoders = [part.decode for part in parts]
         self.folders = [subset.folder for subset in subsets]
         self.places = [(number, at) for number, part in enumerate(parts) for at in range(len(part.names))]
@@ -154,7 +151,7 @@ class _Joined:
         folder = f"{self.folders[part]}/"
         return name if not name or name.startswith(folder) else folder + name.lstrip("/")
 
-    def source_names(self, parts: "Sequence[Annotations]") -> Sequence[str]:
+    def source_names(self, parts: Sequence[Annotations]) -> Sequence[str]:
         """What the files call the images, where they do not call all by relative paths."""
         if not any(part.source_names for part in parts):
             return ()
@@ -177,7 +174,7 @@ class _Joined:
         return replace(self.decoders[part](at), name=self.names[index])
 
 
-def _categories(parts: "Sequence[Annotations]") -> tuple[tuple[str, int | None], ...]:
+def _categories(parts: Sequence[Annotations]) -> tuple[tuple[str, int | None], ...]:
     """The labels of all parts, with their ids where these mean the same in each."""
     pairs = dict.fromkeys(pair for part in parts for pair in part.categories)
     names, ids = {name for name, _ in pairs}, {key for _, key in pairs}
@@ -185,7 +182,7 @@ def _categories(parts: "Sequence[Annotations]") -> tuple[tuple[str, int | None],
     return tuple(pairs) if agree else tuple((name, None) for name in dict.fromkeys(name for name, _ in pairs))
 
 
-def _used(parts: "Sequence[Annotations]") -> dict[str, int]:
+def _used(parts: Sequence[Annotations]) -> dict[str, int]:
     used: dict[str, int] = {}
     for part in parts:
         for label, count in part.used.items():

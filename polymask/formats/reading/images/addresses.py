@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from polymask.codecs.picture_files import PictureFinder
 from polymask.codecs.pictures import frame_of
 from polymask.errors import InputError
-from polymask.formats.reading.records import Notes
+from polymask.formats.reading.notes import Notes
 from polymask.formats.reading.refusals import Malformed
 from polymask.model import Frame
 from polymask.storage.image_names import local_name

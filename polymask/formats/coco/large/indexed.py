@@ -17,8 +17,8 @@ import numpy as np
 
 from polymask.errors import FormatError, InputError, SourceChanged
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.coco.columns import Columns, Images, Whole, parts_of, read_rows
-from polymask.formats.coco.index_cache import FileIndex, Stamp, is_stored, load, save
+from polymask.formats.coco.large.columns import Columns, Images, Whole, parts_of, read_rows
+from polymask.formats.coco.large.index_cache import FileIndex, Stamp, is_stored, load, save
 from polymask.formats.coco.loose import Loose, notes_of
 from polymask.formats.coco.rows import (
     NO_LIST,

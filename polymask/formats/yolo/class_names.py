@@ -8,7 +8,7 @@ from polymask.errors import FormatError
 from polymask.formats.reading.content import Content
 from polymask.storage.source_files import File, Place
 
-Names = Mapping[int, str]
+ClassNames = Mapping[int, str]
 
 YAML = (".yaml", ".yml")
 CLASSES = "classes.txt"
@@ -23,7 +23,7 @@ def has_names(content: Content) -> bool:
     )
 
 
-def names_in(place: Place, labels: tuple[str, ...]) -> Names:
+def names_in(place: Place, labels: tuple[str, ...]) -> ClassNames:
     """The names by class number, of a data.yaml, else a classes.txt, in or above a place, else `labels`."""
     if described := next(
         (file for file in _files(place, YAML, "data.yaml") if has_names(Content(file))), None
@@ -48,7 +48,7 @@ def _files(place: Place, suffixes: tuple[str, ...], name: str, *, only: str = ""
         yield from filter(None, (place.find(up + name) for up in _ABOVE))
 
 
-def described_names(content: Content) -> Names:
+def described_names(content: Content) -> ClassNames:
     """The names in a data.yaml, a list or a mapping of numbers to names; raises `FormatError`.
 
     All of its values are read as the text that they are written as, so that a name may be a number.
@@ -82,7 +82,7 @@ def _document(content: Content) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def listed_names(content: Content) -> Names:
+def listed_names(content: Content) -> ClassNames:
     """The names in a classes.txt, one a line: the first is that of class 0; raises `FormatError`."""
     lines = content.text.decode().rstrip().splitlines()
     names = {number: line.strip() for number, line in enumerate(lines)}

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from polymask.analysis.label_sets import LabelMasks
+from polymask.analysis.masks.label_sets import LabelMasks
 from polymask.errors import FormatError, NotFound
 from polymask.layouts.common.lookup import painted
 from polymask.layouts.common.read_back import Folder, MaskFolder

@@ -8,12 +8,14 @@ from polymask.formats.reading.refusals import Malformed
 from polymask.formats.reading.texts.pages import Page
 from polymask.storage.source_files import File
 
-Rows = Iterable[tuple[str, bytes | msgspec.Raw]]  # places in a file, and what is there
+PlacedRows = Iterable[tuple[str, bytes | msgspec.Raw]]  # places in a file, and what is there
 
 _rows = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def pages_by_key(file: File, rows: Rows, key_of: Callable[[bytes | msgspec.Raw], str]) -> Iterator[Page]:
+def pages_by_key(
+    file: File, rows: PlacedRows, key_of: Callable[[bytes | msgspec.Raw], str]
+) -> Iterator[Page]:
     """A page for the rows of each key, in the order in which they come; its text is the list of them.
 
     `part` holds the places of the rows. A row that has no key has a page of its own.

@@ -2,18 +2,15 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from polymask.errors import FormatError
+from polymask.formats.reading.contract import Annotations
 from polymask.model import ImageRecord, Skipped
 from polymask.storage.image_names import ImageNames, local_name, without_secrets
 from polymask.storage.source_files import File
 
-if TYPE_CHECKING:
-    from polymask.formats import Annotations
 
-
-def renamed(annotations: "Annotations", *, picture_in_folders: Callable[[str], File | None]) -> "Annotations":
+def renamed(annotations: Annotations, *, picture_in_folders: Callable[[str], File | None]) -> Annotations:
     """The same annotations, all that they tell of an image under its name below DEST.
 
     `picture_in_folders` finds the picture of an image that only folders tell apart from others. Raises
@@ -51,7 +48,7 @@ def renamed(annotations: "Annotations", *, picture_in_folders: Callable[[str], F
     )
 
 
-def _refuse_nameless(annotations: "Annotations", images: ImageNames) -> None:
+def _refuse_nameless(annotations: Annotations, images: ImageNames) -> None:
     for name, original in zip(images.names, images.originals, strict=True):
         if not name:
             raise FormatError(

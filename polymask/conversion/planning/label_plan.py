@@ -1,15 +1,16 @@
 """Which labels a conversion paints, and with which values."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from polymask.conversion.options import ConvertOptions
-from polymask.conversion.problems import counted
+from polymask.conversion.planning.problems import counted
 from polymask.errors import InputError, LabelError, unknown
 from polymask.formats import Annotations
 from polymask.labels.as_label_map import as_label_map, is_path
 from polymask.labels.label_files import quoted
 from polymask.labels.label_map import LabelMap, from_categories, no_such_label, unknown_label
-from polymask.model import Skipped
+from polymask.model import ImageRecord, Skipped
 from polymask.painting.label_choice import LabelChoice
 from polymask.storage.remote.urls import located
 
@@ -53,3 +54,10 @@ def unknown_labels(
         )
         raise counted(error, len(unknown), source=annotations.path, options=options)
     yield from unknown
+
+
+def chosen_instances(record: ImageRecord, labels: LabelChoice) -> ImageRecord:
+    """The record with the instances only whose labels are painted."""
+    if all(map(labels.is_painted, {instance.label for instance in record.instances})):
+        return record
+    return replace(record, instances=tuple(i for i in record.instances if labels.is_painted(i.label)))

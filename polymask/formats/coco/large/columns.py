@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from polymask.formats.coco.index_cache import FileIndex, IndexFacts
+from polymask.formats.coco.large.index_cache import FileIndex, IndexFacts
 from polymask.formats.coco.loose import DEFAULT, NO_CATEGORY, Loose
 from polymask.formats.coco.rows import Annotation, Image, Key, record_id
 from polymask.formats.coco.segmentations import omission
