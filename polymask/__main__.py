@@ -1,6 +1,7 @@
 """`polymask`, and `python -m polymask`: deaf to nothing, not even while it imports."""
 
 import atexit
+import gc
 import os
 import signal
 from types import FrameType
@@ -25,7 +26,11 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as a shell has it for the background
         signal.signal(signal.SIGINT, _leave)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads, for matrices: none are here
+    gc.disable()  # modules make no garbage, and what they make stays
     from polymask.cli import app, signals
+
+    gc.freeze()
+    gc.enable()
 
     try:
         try:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -152,8 +152,7 @@ class BatchPainter:
         return rows - np.repeat(cuts[:-1], many)
 
 
-@dataclass(frozen=True, slots=True)
-class PaintedImage:
+class PaintedImage(NamedTuple):
     """One image of a batch: its PNG, the digests of its mask and of its record."""
 
     name: str
@@ -163,8 +162,7 @@ class PaintedImage:
     record_sha256: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sums:
+class Sums(NamedTuple):
     """What is counted of several images; see `results.Outcome`."""
 
     instances: int

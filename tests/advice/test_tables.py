@@ -124,7 +124,9 @@ def test_classes_without_names_get_them_from_a_file(case: Case, yolo: Path) -> N
     case.works("convert", yolo, case.out, "--labels", labels)
 
 
-@follows("formats/yolo/class_names: export polygons; where the rows are polygons, take `kpt_shape` out of the file")
+@follows(
+    "formats/yolo/class_names: export polygons; where the rows are polygons, take `kpt_shape` out of the file"
+)
 def test_rows_that_are_said_to_be_poses_are_polygons_without_the_word(case: Case, yolo: Path) -> None:
     """As they are here."""
     table = yolo / "data.yaml"

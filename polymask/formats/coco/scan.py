@@ -186,7 +186,7 @@ class _Reading:
             labels=list(self.keys.values()),
         )
         sizes = self.sizes
-        records = _Records(table, [image.id for image in self.images], self.keys, self.odd)
+        records = _Records(table, [image.id for image in self.images], list(self.keys), self.keys, self.odd)
         return Annotations(
             path=self.path,
             format="coco",
@@ -220,11 +220,12 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Records:
-    """Records made of a table's rows, one image at a time."""
+    """Records made of a table's rows, one image at a time; `keys` are the ids of the table's labels."""
 
     table: InstanceTable
     ids: Sequence[Key]
-    keys: Mapping[Key, str]
+    keys: Sequence[Key]
+    names: Mapping[Key, str]
     odd: Mapping[int, Annotation]
 
     def record(self, index: int) -> ImageRecord:
@@ -232,7 +233,7 @@ class _Records:
         table = self.table
         height, width = table.frames[index].tolist()
         rows = range(table.cuts[index], table.cuts[index + 1])
-        instances = instances_of([self._annotation(at) for at in rows], (height, width), self.keys)
+        instances = instances_of([self._annotation(at) for at in rows], (height, width), self.names)
         return ImageRecord(record_id(self.ids[index]), table.names[index], (height, width), tuple(instances))
 
     def _annotation(self, at: int) -> Annotation:
@@ -241,7 +242,7 @@ class _Records:
         row = self.table.rows[at].tolist()
         return Annotation(
             image_id=self.ids[row[IMAGE]],
-            category_id=list(self.keys)[row[LABEL]],
+            category_id=self.keys[row[LABEL]],
             id=row[ID],
             segmentation=msgspec.Raw(self.table.text[row[FROM] : row[TO]]),
             iscrowd=row[CROWD],
