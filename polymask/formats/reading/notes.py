@@ -133,13 +133,13 @@ class Notes:
         """
         place = self.page.where + where.removeprefix("$")
         before = len(self.refusals.skipped)
-        found = self.refusals.rows(rows, kind, place)
+        readable = self.refusals.rows(rows, kind, place)
         if refused := len(self.refusals.skipped) - before:
             self.declared += refused
             self.left_out[INVALID] += refused
         return tuple(
             instance
-            for index, row in found
+            for index, row in readable
             for instance in self.take(f"{place}[{index}]", _placed, make, index, row)
         )
 
