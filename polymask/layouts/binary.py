@@ -4,6 +4,7 @@ An image without instances has an empty line in the manifest and no masks.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from polymask.codecs.painted_png import encode
 from polymask.errors import InputError, LabelError
@@ -16,6 +17,8 @@ from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask
 from polymask.painting.painting import Painting
 from polymask.raster.painted import solid
+from polymask.storage.manifest import read_manifest
+from polymask.storage.roots.object_store import open_root
 from polymask.storage.safe_names import refuse_collisions, safe_path
 
 IMAGES = "images"
@@ -75,6 +78,8 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     masks = masks_below(folder, "masks")
     if label_map is None or not masks or not all(_is_label(name, label_map) for name in masks):
         return None
+    if _is_of_images(folder):
+        return None
 
     def labels_of(path: str) -> Iterator[tuple[str, IndexMask]]:
         for name in label_map.names:
@@ -88,6 +93,12 @@ def open_folder(folder: Folder) -> MaskFolder | None:
         decode=lambda path: painted(labels_of(path), label_map),
         labels_of=labels_of,
     )
+
+
+def _is_of_images(folder: Folder) -> bool:
+    """Whether the manifest tells of masks that are files: those of images that are called like labels."""
+    entries = read_manifest(open_root(folder.path))
+    return any(entry["mask"].endswith(".png") for entry in islice(entries.values(), 1))
 
 
 def _is_label(name: str, label_map: LabelMap) -> bool:

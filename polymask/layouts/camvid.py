@@ -141,8 +141,10 @@ def open_folder(folder: Folder) -> MaskFolder | None:
 
 
 def _values(folder: Folder, label_map: LabelMap) -> dict[Color, int]:
-    """The values of the table's colors."""
+    """The values of the table's colors; raises `FormatError` where it has none."""
     table = table_rows(read_text(folder / TABLE)) or ()
+    if not table:
+        raise FormatError("no colors of labels are in it", file=folder / TABLE)
     return {row.color: label_map.value_of(row.painted_as) for row in table if row.color is not None}
 
 

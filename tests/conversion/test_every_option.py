@@ -37,6 +37,7 @@ REFUSED: dict[str, Any] = {
 }
 WITH = {"priority": {"overlap": "priority"}, "copy_images": {"images": PICTURES}}
 HARMLESS: dict[str, tuple[Any, str]] = {
+    "masks": (PICTURES, "masks that instances are named by; those of a finished mask are gone"),
     "images": (PICTURES, "where pictures lie does not change a mask"),
     "boxes": (True, "boxes that become instances join no finished mask: the image fails"),
     "skip_invalid": (True, "records that are left out are listed"),

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from polymask.dataloop.emulator import Fault
-from polymask.dataloop.emulator.http.server import PREFIX
 from polymask.dataloop.sink import claim_of
+from polymask.layouts.dataloop import PREFIX
 from polymask.errors import ProofError
 from tests.dataloop.world import (
     ACROSS,
