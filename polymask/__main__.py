@@ -30,6 +30,7 @@ def main() -> None:
     from polymask.cli import app, signals
 
     gc.freeze()
+    gc.set_threshold(10_000)  # a run's objects are many, and go as soon as they are done with
     gc.enable()
 
     try:

@@ -184,10 +184,9 @@ class Tally:
     (2, {'cat': {'instances': 3, 'pixels': 9}})
     """
 
-    def __init__(self, report: Report | None = None) -> None:
-        self.report = report or Report(kernel="")
+    def __init__(self) -> None:
+        self.report = Report(kernel="")
         self._conflicts = ConflictSum()
-        self._conflicts.add(self.report.conflicts)
 
     def add(self, outcome: Outcome) -> None:
         """Add one image's outcome."""
@@ -223,14 +222,22 @@ class Tally:
 
     def merge(self, other: "Tally") -> None:
         """Add what another tally holds, after what this tally holds."""
-        report, added = self.report, other.report
+        self._add_counts(other.report)
+        self._conflicts.merge(other._conflicts)
+
+    def add_report(self, report: Report) -> None:
+        """Add what a report says of some images, after what this tally holds."""
+        self._add_counts(report)
+        self._conflicts.add(report.conflicts)
+
+    def _add_counts(self, added: Report) -> None:
+        report = self.report
         for name in _NUMBERS:
             setattr(report, name, getattr(report, name) + getattr(added, name))
         for name in _LISTS:
             getattr(report, name).extend(getattr(added, name))
         report.left_out += added.left_out
         report.exit_code = max(report.exit_code, added.exit_code)
-        self._conflicts.merge(other._conflicts)
         for name, counts in added.labels.items():
             self._count(name, counts["instances"], counts["pixels"])
 

@@ -12,7 +12,7 @@ from polymask.errors import BackendError, PolymaskError
 from polymask.layouts import Drawn
 from polymask.painting.batch import PaintedBatch
 from polymask.provenance.digest import WRITTEN, kind_of
-from polymask.results import Report, Tally
+from polymask.results import Report
 
 ConvertEach = Callable[[Plan, Sequence[int], Batch], None]
 
@@ -69,4 +69,4 @@ def _count(painted: PaintedBatch, begin: int, end: int, written: int, batch: Bat
         unchanged=end - begin - written,
         kernel="",
     )
-    batch.tally.merge(Tally(report))
+    batch.tally.add_report(report)

@@ -118,23 +118,18 @@ def make_plan(source: str | Location | Annotations, dest: str | Location, option
 
 def _refuse_lost_journal(plan: Plan) -> None:
     """Raise `ProofError` where polygons are deleted and no journal tells of it: no more are then."""
-    from polymask.conversion.dest.deletion_journal import (
-        backups_in,
-        lost_journal,
-        read_log,
-        speaks_of_deletions,
-    )
+    from polymask.conversion.dest import deletion_journal as journal  # quick to start without
 
     root, entries = plan.sink.root, plan.sink.standing.entries
     assert isinstance(root, Root)
-    if not root.path.is_dir() or read_log(root) is not None or not speaks_of_deletions(root):
+    if not root.path.is_dir() or journal.read_log(root) is not None or not journal.speaks_of_deletions(root):
         return
     names = set(plan.check.names)
     claims = [name for name in entries if "remaining_sha256" in entries[name]]
     if claims and not any(name not in names or plan.check.is_deleted(name, entries[name]) for name in claims):
         return
-    if plan.source_sha256 not in backups_in(root):
-        raise lost_journal(root)
+    if plan.source_sha256 not in journal.backups_in(root):
+        raise journal.lost_journal(root)
 
 
 def _sized_by_pictures(plan: Plan) -> list[int]:

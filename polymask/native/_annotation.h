@@ -33,7 +33,10 @@ static int add_whole(Bytes *b, int64_t number) {
 static int add_little(Bytes *b, const void *numbers, size_t n) {
     Py_ssize_t begin = b->size;
     if (add_raw(b, numbers, 8 * n)) return -1;
-    for (size_t i = 0; i < n; i++) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return 0;
+#endif
+    for (size_t i = 0; i < n; i++) { /* turned around, where the machine has the highest first */
         uint64_t v;
         memcpy(&v, b->at + begin + 8 * i, 8);
         store_low_first(b->at + begin + 8 * i, v);
