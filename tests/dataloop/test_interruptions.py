@@ -9,8 +9,8 @@ import pytest
 
 from polymask.dataloop.emulator import Fault
 from polymask.dataloop.sink import claim_of
-from polymask.layouts.dataloop import PREFIX
 from polymask.errors import ProofError
+from polymask.layouts.dataloop import PREFIX
 from tests.dataloop.world import (
     ACROSS,
     BESIDE,
