@@ -5,8 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from polymask.conversion.dest.losses import require_way_back
-from polymask.conversion.dest.way_back import on_damage
 from polymask.conversion.options import ConvertOptions, chosen_options
 from polymask.conversion.plan import make_plan
 from polymask.conversion.run import run_plan
@@ -20,8 +18,7 @@ from polymask.option_types import ConvertOptionsDict, ReadingOptionsDict
 from polymask.painting.painting import Rules
 from polymask.parallel.progress import Progress
 from polymask.results import Report, judge_source
-from polymask.storage.remote.urls import Location, located
-from polymask.storage.roots.local import Root
+from polymask.storage.remote.urls import located
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -252,22 +249,13 @@ def examine(
     report = verify_folder(
         dest, source=source, labels=labels, rules=rules, limits=limits, progress=progress, **reading
     )
+    from polymask.conversion.dest.losses import look_for_way_back
+    from polymask.conversion.dest.way_back import on_damage
+
     if source is None:
         report.notes += on_damage(located(dest), [failure.name for failure in report.failures])
-    _look_for_way_back(located(dest), report)
+    look_for_way_back(located(dest), report)
     return report
-
-
-def _look_for_way_back(dest: Location, report: Report) -> None:
-    """Tell, or raise where all masks are sound, that deleted polygons of a folder could not be put back."""
-    if not isinstance(dest, Path):
-        return
-    try:
-        require_way_back(Root(dest))
-    except ProofError as error:
-        if not report.failed:
-            raise
-        report.notes.append(str(error))
 
 
 def restore(dest: PathOrUrl, *, journal: PathOrUrl | None = None, dry_run: bool = False) -> Report:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tempfile
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ def test_a_forked_process_reads_the_same(in_memory: int, monkeypatch: pytest.Mon
 
 
 def test_few_pieces_make_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spill, "TemporaryFile", None)
+    monkeypatch.setattr(tempfile, "TemporaryFile", None)
     assert Spill().put(b"1234") == 0
 
 
@@ -53,7 +54,7 @@ def test_a_full_temporary_folder_is_an_error_of_the_disk(monkeypatch: pytest.Mon
         raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(spill, "IN_MEMORY", 0)
-    monkeypatch.setattr(spill, "TemporaryFile", full)
-    monkeypatch.setattr(spill, "gettempdir", lambda: "/scratch")
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: "/scratch")
     with pytest.raises(Unavailable, match=r"^/scratch: "):
         Spill().put(b"{}")

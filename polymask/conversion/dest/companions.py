@@ -11,7 +11,6 @@ from hashlib import sha256
 
 import numpy as np
 
-from polymask.analysis.masks.mask_sets import open_mask_folder
 from polymask.conversion.dest.check import Dest
 from polymask.conversion.dest.deleted import Entry
 from polymask.conversion.options import ConvertOptions
@@ -73,6 +72,20 @@ def _earlier(dest: Dest, entry: Entry) -> Iterator[str]:
             yield path.partition("#")[0]
 
 
+def lost_labels(entry: Entry, drawn: Drawn) -> list[str]:
+    """The labels of an image's earlier masks, by its line, that it has no mask of now."""
+    return [label for label in entry.get("labels", {}) if label not in (drawn.labels or {})]
+
+
+def contradicted(entry: Entry, drawn: Drawn) -> list[str]:
+    """The labels whose masks a run would take away, or change where no file is the image's own."""
+    lost = lost_labels(entry, drawn)
+    if lost or drawn.files or not entry.get("labels"):
+        return lost
+    labels = drawn.digests_after(entry).get("labels", {})
+    return [label for label, digest in entry["labels"].items() if labels.get(label) != digest]
+
+
 @dataclass(frozen=True, slots=True)
 class Beyond:
     """By an image's name and line: what a run's options ask for that the stored mask is not, or lacks."""
@@ -104,6 +117,8 @@ class Beyond:
         if labels := entry.get("labels"):
             shown = list(labels)
         else:
+            from polymask.analysis.masks.mask_sets import open_mask_folder  # quick to start without
+
             try:
                 folder = open_mask_folder(Folder(self.dest.root.path, self.options.limits))
                 counts = np.bincount(folder.decode(entry["mask"]).reshape(-1)) if folder else ()

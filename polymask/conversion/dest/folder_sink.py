@@ -13,7 +13,7 @@ import msgspec
 from polymask._version import __version__
 from polymask.codecs.png import same_picture
 from polymask.conversion.dest.check import Dest
-from polymask.conversion.dest.companions import companions, kept, stale
+from polymask.conversion.dest.companions import companions, contradicted, kept, lost_labels, stale
 from polymask.conversion.dest.deleted import Choose, Entry, is_deleted
 from polymask.conversion.dest.outdated import outdated, set_aside
 from polymask.conversion.dest.standing import Standing
@@ -196,7 +196,8 @@ class FolderSink:
         missing = []
         same: Callable[[bytes, bytes], bool] = getattr(self.dest.layout, "same", same_picture)
         replaceable = self.overwrite or self._is_own(drawn.name)
-        if labels := [] if replaceable else self._contradicted(drawn):
+        entry = self.standing.entries.get(drawn.name, {})
+        if labels := [] if replaceable else contradicted(entry, drawn):
             problem = f"holds a mask of '{labels[0]}' that this run would not write (of a changed source)"
             raise self.dest.refusal(drawn.mask, problem)
         for path, data in drawn.files:
@@ -207,7 +208,6 @@ class FolderSink:
                 problem = "is not what this run would write (edited, or of a changed source)"
                 raise self.dest.refusal(path, problem)
             missing.append((path, data))
-        entry = self.standing.entries.get(drawn.name)
         outdated = stale(self.dest, entry, drawn) if entry and self._is_anew(entry, source_sha256) else []
         for path, data in missing:
             self.root.write(path, data)
@@ -232,22 +232,8 @@ class FolderSink:
         if not entry.get("labels") and entry.get("mask", drawn.mask) != drawn.mask:
             self.root.remove(entry["mask"])
         is_file = "#" in drawn.mask or any(path == drawn.mask for path, _ in drawn.files)
-        for label in [] if is_file else self._lost_labels(drawn):
+        for label in [] if is_file else lost_labels(entry, drawn):
             self.root.remove(f"{drawn.mask}/{label}.png")
-
-    def _contradicted(self, drawn: Drawn) -> list[str]:
-        """The labels whose masks a run would take away, or change where no file is the image's own."""
-        entry = self.standing.entries.get(drawn.name, {})
-        lost = self._lost_labels(drawn)
-        if lost or drawn.files or not entry.get("labels"):
-            return lost
-        labels = drawn.digests_after(entry).get("labels", {})
-        return [label for label, digest in entry["labels"].items() if labels.get(label) != digest]
-
-    def _lost_labels(self, drawn: Drawn) -> list[str]:
-        """The labels of an image's earlier masks that it has no mask of now."""
-        labels = self.standing.entries.get(drawn.name, {}).get("labels", {})
-        return [label for label in labels if label not in (drawn.labels or {})]
 
     def finish(self, rows: Mapping[str, bytes], *, changed: bool = True) -> None:
         """The files that all images share, then, once all is durable, the manifest of what was `written`.

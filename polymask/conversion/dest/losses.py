@@ -1,11 +1,14 @@
 """What is missing of a deletion's traces: a manifest without its masks, a backup that is gone."""
 
 from hashlib import sha256
+from pathlib import Path
 
 from polymask.conversion.dest.deletion_journal import Log, lost_journal, read_log
 from polymask.conversion.dest.way_back import way_back
 from polymask.errors import ProofError
+from polymask.results import Report
 from polymask.storage.manifest import MANIFEST
+from polymask.storage.remote.urls import Location
 from polymask.storage.roots.local import Root
 
 
@@ -34,6 +37,18 @@ def require_way_back(root: Root) -> None:
     if log and log.lost:
         raise ProofError(log.lost)
     require_backups(root, otherwise="; the masks are what they should be")
+
+
+def look_for_way_back(dest: Location, report: Report) -> None:
+    """Note, or raise where all masks are sound, that deleted polygons of a folder could not be put back."""
+    if not isinstance(dest, Path):
+        return
+    try:
+        require_way_back(Root(dest))
+    except ProofError as error:
+        if not report.failed:
+            raise
+        report.notes.append(str(error))
 
 
 def require_backups(root: Root, *, otherwise: str = "; nothing more was deleted") -> None:

@@ -3,7 +3,6 @@
 import os
 import weakref
 from array import array
-from tempfile import TemporaryFile, gettempdir
 from typing import IO
 
 from polymask.storage.disk import disk_error
@@ -45,6 +44,8 @@ class Spill:
         return os.pread(self._file.fileno(), stop - start, start)
 
     def _write(self) -> None:
+        import tempfile  # quick to start without
+
         try:
             self._file = self._file or self._opened()
             written = 0
@@ -52,10 +53,12 @@ class Spill:
                 rest = bytes(self._memory[written:])
                 written += os.pwrite(self._file.fileno(), rest, self._in_file + written)
         except OSError as error:
-            raise disk_error(error, gettempdir()) from None
+            raise disk_error(error, tempfile.gettempdir()) from None
         self._in_file, self._memory = self._in_file + written, bytearray()
 
     def _opened(self) -> IO[bytes]:
-        file = TemporaryFile(buffering=0)  # noqa: SIM115 - closed with its last piece
+        import tempfile  # quick to start without
+
+        file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with its last piece
         weakref.finalize(self, file.close)
         return file
