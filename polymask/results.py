@@ -1,4 +1,4 @@
-"""What a run did: the outcome of each image or item, their tally, and the one report of every command.
+"""What a run did: the outcome of each image or item, and the one report of every command.
 
 A report says what became of all annotations that the source declares: painted + joined + left out.
 """
@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from polymask.errors import InputError, PolymaskError
+from polymask.errors import PolymaskError
 from polymask.ledger import FAILED, NOT_CHOSEN, OTHER_IMAGES, Ledger, Reason, by_count, nothing_painted
 from polymask.model import Conflict, Skipped
 from polymask.painting.accounted import CROWD, VOID, VOID_CROWD
-from polymask.painting.conflicts import ConflictSum
 
 MOST_NAMED = 3  # polygons in a note
 COVERED = Reason("covered", "painted over: the masks show void or background only")
@@ -171,91 +170,6 @@ class Outcome:
     def changed(self) -> bool:
         """Whether anything was done."""
         return self.is_written or self.retracted > 0
-
-
-class Tally:
-    """Outcomes, summed up in a report; the tallies of several processes add up in their order.
-
-    >>> tally, other = Tally(), Tally()
-    >>> tally.add(Outcome("a.jpg", labels={"cat": (1, 4)}))
-    >>> other.add(Outcome("b.jpg", labels={"cat": (2, 5)}))
-    >>> tally.merge(other)
-    >>> tally.report.images, tally.report.labels
-    (2, {'cat': {'instances': 3, 'pixels': 9}})
-    """
-
-    def __init__(self) -> None:
-        self.report = Report(kernel="")
-        self._conflicts = ConflictSum()
-
-    def add(self, outcome: Outcome) -> None:
-        """Add one image's outcome."""
-        report = self.report
-        report.images += 1
-        report.unsupported.extend(outcome.unsupported)
-        report.skipped.extend(outcome.skipped)
-        report.kept.extend(outcome.kept)
-        report.deleted += outcome.deleted
-        report.retracted += outcome.retracted
-        if outcome.failure is not None:
-            reason = str(outcome.failure).removeprefix(f"{outcome.name}: ")  # the name stands beside it
-            report.failures.append(Skipped(outcome.name, reason))
-            report.exit_code = max(report.exit_code, _exit_code(outcome.failure))
-            report.written += outcome.is_written
-            return
-        report.instances += outcome.instances
-        report.painted += outcome.painted
-        report.covered += outcome.covered
-        report.left_out += outcome.left_out
-        report.written += outcome.is_written
-        report.unchanged += not outcome.changed
-        report.conflict_pixels += outcome.contested
-        report.labeled_pixels += outcome.labeled
-        self._conflicts.add(outcome.conflicts)
-        for name, (instances, pixels) in outcome.labels.items():
-            self._count(name, instances, pixels)
-
-    def _count(self, name: str, instances: int, pixels: int) -> None:
-        counts = self.report.labels.setdefault(name, {"instances": 0, "pixels": 0})
-        counts["instances"] += instances
-        counts["pixels"] += pixels
-
-    def merge(self, other: "Tally") -> None:
-        """Add what another tally holds, after what this tally holds."""
-        self._add_counts(other.report)
-        self._conflicts.merge(other._conflicts)
-
-    def add_report(self, report: Report) -> None:
-        """Add what a report says of some images, after what this tally holds."""
-        self._add_counts(report)
-        self._conflicts.add(report.conflicts)
-
-    def _add_counts(self, added: Report) -> None:
-        report = self.report
-        for name in _NUMBERS:
-            setattr(report, name, getattr(report, name) + getattr(added, name))
-        for name in _LISTS:
-            getattr(report, name).extend(getattr(added, name))
-        report.left_out += added.left_out
-        report.exit_code = max(report.exit_code, added.exit_code)
-        for name, counts in added.labels.items():
-            self._count(name, counts["instances"], counts["pixels"])
-
-    def finished(self) -> Report:
-        """The report, with its conflicts."""
-        self.report.conflicts = self._conflicts.conflicts
-        return self.report
-
-
-_NUMBERS = (
-    "images", "instances", "painted", "covered", "written", "unchanged", "retracted", "deleted",
-    "conflict_pixels", "labeled_pixels",
-)  # fmt: skip
-_LISTS = ("unsupported", "skipped", "failures", "kept")
-
-
-def _exit_code(failure: PolymaskError) -> int:
-    return 1 if isinstance(failure, InputError) else failure.exit_code
 
 
 def add_declared(report: Report, ledger: Ledger, *, names: Sequence[str], indices: Sequence[int]) -> None:

@@ -19,6 +19,7 @@ def painter_of(
     encoding = encoding_of(layout_options) if encoding_of else None
     rules, table = options.rules(), annotations.table
     is_other = options.size or options.copy_images or not all(map(labels.is_painted, annotations.used))
+    is_other = is_other or options.crowd == "void"  # which is counted apart
     if table is None or encoding is None or is_other or not BatchPainter.takes(rules):
         return None
     most = options.limits.max_conflict_pairs

@@ -37,6 +37,8 @@ def _kept(plan: Plan, painted: PaintedBatch, at: int, batch: Batch) -> bool | No
     entry = sink.standing.entries.get(name)
     if entry and (kind_of(entry) != WRITTEN or "sources" in entry):
         return None
+    if painted.hides_all(at):
+        return None  # which is counted there
     image = painted.image(at)
     path = plan.layout.paths(name, plan.layout_options)[0]
     drawn = Drawn(name=name, mask=path, files=((path, image.png),), mask_sha256=image.mask_sha256)

@@ -24,9 +24,10 @@ from polymask.painting.painting import Painting
 from polymask.parallel.progress import Progress
 from polymask.provenance.digest import record_sha256
 from polymask.raster import KERNEL
-from polymask.results import Outcome, Report, Tally, add_declared, judge_painted
+from polymask.results import Outcome, Report, add_declared, judge_painted
 from polymask.storage.disk import regular
 from polymask.storage.manifest import manifest_line
+from polymask.tally import Tally
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

@@ -29,7 +29,8 @@ from polymask.parallel.pool import in_threads
 from polymask.parallel.shards import Shard
 from polymask.provenance.claims import Mask
 from polymask.raster import KERNEL
-from polymask.results import OtherMask, Outcome, Report, Tally
+from polymask.results import OtherMask, Outcome, Report
+from polymask.tally import Tally
 
 ROUNDS = 3  # of writing what is wanted; more means that somebody else works against this run
 
@@ -179,9 +180,8 @@ class ProvenJob:
             return decisions
         second = self._decide(work, self.sink.proofs(work.item))
         if labels := _labels_to_write(second):
-            raise work.refusal(
-                f"the mask of {_quoted(labels)} is gone", advice="nothing was deleted, run again"
-            )
+            problem = f"the mask of {_quoted(labels)} is gone"
+            raise work.refusal(problem, advice="nothing was deleted, run again")
         return second
 
     def _retract(self, work: ItemWork, decisions: dict[str, Decision]) -> None:

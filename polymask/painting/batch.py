@@ -209,6 +209,20 @@ class PaintedBatch:
             sha256(self._records[record:record_end]).hexdigest(),
         )
 
+    def hides_all(self, at: int) -> bool:
+        """Whether an image has instances, and its mask shows none of their labels."""
+        return bool(self.cuts[at] < self.cuts[at + 1]) and not self._shows_label[at]
+
+    @cached_property
+    def _shows_label(self) -> NDArray[np.bool_]:
+        """Whether a mask shows any label, of each image."""
+        images, values, pixels = self.counts.T
+        label_map = self.painter.label_map
+        of_labels = (label_map.places[values] < len(label_map.labels)) & (pixels > 0)
+        shown = np.zeros(len(self.indices), bool)
+        shown[images[of_labels]] = True
+        return shown
+
     def summed(self, begin: int, end: int) -> Sums:
         """What is counted of the images from one place in the batch to another, all of which are done."""
         values = self.values[self.cuts[begin] : self.cuts[end]]

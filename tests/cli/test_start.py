@@ -10,7 +10,7 @@ LATE = (
     "concurrent.futures", "cv2", "difflib", "fractions", "logging", "pycocotools", "socket", "tempfile",
     "PIL.Image",
     "polymask.analysis.verify", "polymask.conversion.delete_source", "polymask.conversion.restore",
-    "polymask.conversion.dest.deletion_journal", "polymask.dataloop.service.client",
+    "polymask.dataloop.service.client",
     "polymask.formats.coco.large.indexed",
     "polymask.formats.reading.records", "polymask.parallel.dask_cluster", "polymask.report",
 )  # fmt: skip

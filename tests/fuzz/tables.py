@@ -32,7 +32,7 @@ TABLES: dict[str, tuple[bytes, dict[str, bytes]]] = {
     "labels.json": (_LABELS.encode(), {"masks/a/cat.png": encode_png(MASK)}),
     "objectInfo.txt": (b"Idx\tRatio\tName\n1\t0.1\tcat\n2\t0.2\tdog, hound\n", {"annotations/training/a.png": encode_png(MASK)}),
     "labelmap.txt": (b"# label:color_rgb:parts:actions\ncat:1,2,3::\n", {"SegmentationClass/a.png": encode_png(MASK)}),
-    "label_colors.txt": (b"0 0 0 background\n9 9 9 cat\n7 7 7 dog\n", {"trainannot/a.png": _PAINTED}),
+    "label_colors.txt": (b"0 0 0 background\n9 9 9 cat\n7 7 7 dog\n224 224 192 Void\n", {"trainannot/a.png": _PAINTED}),
     "labels.txt": (b"0: unlabeled\n1: cat\n2: dog\n", {"stuffthingmaps/a.png": encode_png(MASK)}),
     "data.yaml": (b'masks_dir: masks\nnames:\n  0: background\n  1: "cat"\n', {"masks/train/a.png": encode_png(MASK)}),
     "panoptic.json": (

@@ -231,7 +231,7 @@ BUGS = (
         "        stored = own_masks(self.sink.proofs(item), origin, present=reading.present, drawn=going)",
         "        stored = self.sink.proofs(item)", ("tests/dataloop/test_edits_during_deletion.py",)),
     Bug("no loss", "a second file's masks of labels replace the first's lines", "conversion/dest/folder_sink.py",
-        "        if labels := [] if replaceable else self._contradicted(drawn):", "        if labels := []:", ("tests/conversion/test_several_sources.py",)),
+        "        if labels := [] if replaceable else contradicted(entry, drawn):", "        if labels := []:", ("tests/conversion/test_several_sources.py",)),
     Bug("true reports", "a dry run leaves retractions out", "in_place/job.py",
         "        work.outcome.retracted = sum(len(decision.retract) for decision in decisions.values())\n", "", ("tests/dataloop/test_several_sources.py",)),
     Bug("true reports", "a retraction counts as written", "results.py",

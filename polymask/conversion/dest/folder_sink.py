@@ -26,11 +26,11 @@ from polymask.layouts.common.splits import LISTS, SPLITS
 from polymask.model import Frame, ImageRecord
 from polymask.painting.batch import PaintedImage
 from polymask.provenance.digest import geometry_sha256, record_sha256
-from polymask.results import Tally
 from polymask.storage.manifest import MANIFEST, Lines, in_blocks, is_made_of, manifest_line
 from polymask.storage.roots.local import BEFORE, Root
 from polymask.storage.roots.object_store import ObjectRoot
 from polymask.storage.safe_names import WORK
+from polymask.tally import Tally
 
 
 @dataclass(slots=True)

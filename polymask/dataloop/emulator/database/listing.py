@@ -10,7 +10,7 @@ _FEW = 64
 class MatchingIds:
     """The ascending ids that `matches` says yes to; `touch` an id and it is asked again.
 
-    >>> small = Listing(lambda key: key < "c", ["a", "b", "c"])
+    >>> small = MatchingIds(lambda key: key < "c", ["a", "b", "c"])
     >>> small.current()
     ['a', 'b']
     >>> small.touch("aa")
