@@ -56,6 +56,19 @@ def painted(annotations: Annotations) -> list[tuple[str, str, int]]:
     ]
 
 
+@pytest.mark.parametrize("part", [[1, 1], [1, 1, 2, 2]])
+def test_a_part_of_too_few_points_is_left_out_not_its_object(part: list[float], tmp_path: Path) -> None:
+    """With --skip-invalid, and counted; without it, or alone, it makes the annotation refused."""
+    changes = {"annotations": rows({"segmentation": [square(1, 1, 3), part]}, {})}
+    with pytest.raises(FormatError, match="at least 3 points"):
+        opened(tmp_path, **changes)
+    annotations = opened(tmp_path, skip=True, **changes)
+    assert (painted(annotations), annotations.skipped) == (PLAIN, ())
+    assert annotations.notes == ("1 parts of fewer than 3 points are left out (--skip-invalid)",)
+    annotations = opened(tmp_path, skip=True, annotations=rows({"segmentation": [part]}, {}))
+    assert (painted(annotations), len(annotations.skipped)) == (PLAIN[1:], 1)
+
+
 PLAIN = [("a.jpg", "cat", 9), ("a.jpg", "dog", 9)]
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from polymask.formats.coco.rows import UNSIZED, Annotation, Category, Image, Key, T
 from polymask.formats.reading.content import members
+from polymask.formats.reading.contract import ReadOptions
 from polymask.formats.reading.ids import TEXT_IDS, as_text, by_text
 from polymask.formats.reading.notes import NO_SIZE
 from polymask.formats.reading.refusals import Malformed, decode_json, row_decoder
@@ -32,14 +33,20 @@ _text = msgspec.json.Decoder(str)
 class Loose:
     """What was read loosely, counted in `remarks`; and the ids that others are matched with.
 
-    Annotations without a category have the `default_label`, if there is one.
+    Annotations without a category have the `default_label`, if there is one; with `skip_parts`, rings of
+    too few points are left out beside others.
     """
 
-    def __init__(self, default_label: str | None = None) -> None:
-        self.default_label = default_label
+    def __init__(self, default_label: str | None = None, *, skip_parts: bool = False) -> None:
+        self.default_label, self.skip_parts = default_label, skip_parts
         self.remarks: Counter[str] = Counter()
         self._by_text: dict[str, dict[str, Key]] = {}
         self._mended: set[type] = set()
+
+    @classmethod
+    def of(cls, options: ReadOptions) -> "Loose":
+        """As a reader is asked."""
+        return cls(options.default_label, skip_parts=options.skip_invalid)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -23,12 +23,14 @@ class _Rle(msgspec.Struct):
 
 
 FLAT_RING = "{count} segmentations are a ring that is not within a list"
+SHORT_PART = "{count} parts of fewer than 3 points are left out (--skip-invalid)"
 EMPTY_RING = "{count} rings have no point, and paint nothing"
 
 _ring = msgspec.json.Decoder(list[float])
 _rings = msgspec.json.Decoder(list[list[float]])
 _rle = msgspec.json.Decoder(_Rle)
 _box = msgspec.json.Decoder(tuple[float, float, float, float])
+_SHORT = (2, 4)  # numbers of one point, of two
 _LEAST_BOX = len("null")  # bytes; four numbers in brackets are longer
 _NULL = msgspec.Raw(b"null")
 _LEAST_TEXT = 4  # bytes of JSON for a point: two digits, two commas
@@ -64,7 +66,8 @@ def omission(
         annotation.category_id = loose.category_id(annotation.category_id, names)
     if annotation.id is None:
         annotation.id = f"annotations[{index}]"
-    if check_segmentation(annotation.segmentation, frames[annotation.image_id], loose.remarks):
+    frame = frames[annotation.image_id]
+    if check_segmentation(annotation.segmentation, frame, loose.remarks, skip_parts=loose.skip_parts):
         return None
     if not has_box(annotation.bbox):
         return EMPTY
@@ -89,15 +92,20 @@ def box_ring(bbox: msgspec.Raw) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode([[x, y, right, y, right, bottom, x, bottom]]))
 
 
-def check_segmentation(segmentation: msgspec.Raw, frame: Frame, remarks: "Counter[str]") -> bool:
-    """Whether there is one; raises `Malformed` where it cannot be drawn. `remarks` count what is loose."""
+def check_segmentation(
+    segmentation: msgspec.Raw, frame: Frame, remarks: "Counter[str]", *, skip_parts: bool = False
+) -> bool:
+    """Whether there is one; raises `Malformed` where it cannot be drawn. `remarks` count what is loose.
+
+    With `skip_parts`, rings of too few points are left out beside others, and counted.
+    """
     if is_plain(segmentation):
         return True
     with inside("$.segmentation"):
         if is_rle(segmentation):
             _runs(segmentation, frame)
             return True
-        return bool(_checked_rings(segmentation, remarks))
+        return bool(_checked_rings(segmentation, remarks, skip_parts=skip_parts))
 
 
 def refuse_large(segmentations: Sequence[msgspec.Raw], limits: Limits, where: str) -> None:
@@ -121,17 +129,23 @@ def _shape_of(segmentation: msgspec.Raw, frame: Frame) -> Shape:
         return _runs(segmentation, frame)
     if is_plain(segmentation):
         return shapes_of([segmentation], frame)[0]
-    rings = _checked_rings(segmentation, Counter())
+    rings = _checked_rings(segmentation, Counter(), skip_parts=True)  # as it was checked
     return tuple(Polygon(np.array(ring).reshape(-1, 2)) for ring in rings)
 
 
-def _checked_rings(segmentation: msgspec.Raw, remarks: "Counter[str]") -> list[list[float]]:
+def _checked_rings(
+    segmentation: msgspec.Raw, remarks: "Counter[str]", *, skip_parts: bool
+) -> list[list[float]]:
     """The rings that are drawn: those without a point, which tools write for nothing, are left out."""
     if segmentation == _NULL:
         return []
     rings = _rings_in(segmentation, remarks)
     if empty := rings.count([]):
         remarks[EMPTY_RING] += empty
+    short = [ring for ring in rings if len(ring) in _SHORT] if skip_parts else []
+    if short and len(short) + empty < len(rings):
+        remarks[SHORT_PART] += len(short)
+        rings = [ring for ring in rings if len(ring) not in _SHORT]
     for index, ring in enumerate(rings):
         if not ring:
             continue

@@ -39,7 +39,7 @@ from polymask.model import Finding, ImageRecord
 def read(content: Content, options: ReadOptions) -> Annotations:
     """Every record is checked here; `decode` then fails only where a picture tells another size."""
     refusals = Refusals(content.path, skip=options.skip_invalid)
-    loose = Loose(options.default_label)
+    loose = Loose.of(options)
     others = 0  # records that are refused and are no annotations
     if content.is_list:
         annotations = _rows(content.json, Annotation, "$", refusals, loose)

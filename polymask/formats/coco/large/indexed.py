@@ -175,7 +175,7 @@ class _Reading:
     """One look at every record of a file."""
 
     def __init__(self, content: Content, options: ReadOptions) -> None:
-        self.outline, self.options, self.loose = content.outline, options, Loose(options.default_label)
+        self.outline, self.options, self.loose = content.outline, options, Loose.of(options)
         self.types = Refusals(content.path, skip=options.skip_invalid)
         self.values = Refusals(content.path, skip=options.skip_invalid)
         refuse_doubled(content.path, self.outline.text)
@@ -212,7 +212,7 @@ class _Reading:
     def _unnamed_categories(self) -> list[tuple[int, Category]]:
         """Those of a file that has none, by a look at all annotations; what is wrong is told later."""
         types, self.types = self.types, Refusals(self.types.path, skip=True)
-        loose, self.loose = self.loose, Loose(self.options.default_label)
+        loose, self.loose = self.loose, Loose.of(self.options)
         rows = self._rows(self.sections.annotations, Annotation, "$.annotations")
         try:
             return loose.categories(row for _, row in rows)
