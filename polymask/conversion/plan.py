@@ -128,8 +128,11 @@ def _refuse_lost_journal(plan: Plan) -> None:
     claims = [name for name in entries if "remaining_sha256" in entries[name]]
     if claims and not any(name not in names or plan.check.is_deleted(name, entries[name]) for name in claims):
         return
-    if plan.source_sha256 not in journal.backups_in(root):
-        raise journal.lost_journal(root)
+    if plan.source_sha256 in journal.backups_in(root):
+        return
+    with root.held():  # what was seen may have been half of another run's work
+        if journal.read_log(root) is None and plan.source_sha256 not in journal.backups_in(root):
+            raise journal.lost_journal(root)
 
 
 def _sized_by_pictures(plan: Plan) -> list[int]:

@@ -73,6 +73,8 @@ class _Undo:
         if not self.dry_run:
             self.root.clear_temporaries()
         errors = dict(self._undone(report))
+        if self.log.lines and not self.dry_run:
+            make_lasting(self.root.path / JOURNAL)  # what a restore noted before may have died on the way
         if self.log.lost:
             errors[str(self.root.path / JOURNAL)] = ProofError(self.log.lost)
         if len(errors) == 1 and not (report.written or report.unchanged):

@@ -4,13 +4,15 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from polymask import InputError, ProofError, convert, restore, verify
+from polymask import InputError, Locked, ProofError, convert, restore, verify
 from polymask.conversion.dest.deletion_journal import BACKUP, JOURNAL
+from polymask.storage.roots.local import Root
 from tests.conftest import coco, square, tree
 
 Write = Callable[..., Path]
@@ -143,3 +145,19 @@ def test_an_id_that_two_annotations_have_is_noted_once(
     document["annotations"][1]["id"] = 1
     report = convert(coco_file(document), tmp_path / "out")
     assert report.notes == ["a.jpg: instance 1: 2 annotations have this id"]
+
+
+def test_a_journal_that_another_run_is_about_to_write_is_not_missing(
+    coco_file: Write, tmp_path: Path
+) -> None:
+    """Its backup is there already: whoever holds the folder is waited for, and nothing is told as lost."""
+    path, out = coco_file(), tmp_path / "out"
+    convert(path, out)
+    before = path.read_bytes()
+    (out / BACKUP).mkdir(parents=True)
+    (out / BACKUP / f"{sha256(b'other').hexdigest()}.json").write_bytes(b"other")
+    with Root(out).held(), pytest.raises(Locked):
+        convert(path, out, delete_source=True)
+    with pytest.raises(ProofError, match=r"journal\.jsonl is missing"):
+        convert(path, out, delete_source=True)
+    assert path.read_bytes() == before

@@ -121,7 +121,7 @@ class Story(RuleBasedStateMachine):
         try:
             report = self.convert()
         except PolymaskError:
-            assert self.edited or self.damaged or not self.evidence
+            assert self.edited or self.damaged or self.forgotten or not self.evidence
             return
         seen, left = shown(before, self.scene.layout), {a["id"] for a in self.document()["annotations"]}
         assert {a["id"] for a in before} - left <= seen
