@@ -147,9 +147,7 @@ def test_an_id_that_two_annotations_have_is_noted_once(
     assert report.notes == ["a.jpg: instance 1: 2 annotations have this id"]
 
 
-def test_a_journal_that_another_run_is_about_to_write_is_not_missing(
-    coco_file: Write, tmp_path: Path
-) -> None:
+def test_a_journal_that_another_run_is_to_write_is_not_missing(coco_file: Write, tmp_path: Path) -> None:
     """Its backup is there already: whoever holds the folder is waited for, and nothing is told as lost."""
     path, out = coco_file(), tmp_path / "out"
     convert(path, out)
