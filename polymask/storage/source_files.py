@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from polymask.errors import FormatError, InputError, NotFound
 from polymask.limits import Limits
+from polymask.storage.disk import disk_error
 from polymask.storage.remote.urls import Location, Url, listed_once, name_below
 from polymask.storage.safe_names import safe_path
 from polymask.storage.tar import HEAD, Tar, is_tar
@@ -88,8 +89,10 @@ def _entries(folder: Location) -> tuple[list[str], list[str]]:
     try:
         with os.scandir(folder) as scanned:
             entries = list(scanned)
-    except (PermissionError, FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError):
         return [], []
+    except OSError as error:
+        raise disk_error(error, folder) from None
     files = [entry.name for entry in entries if entry.is_file()]
     return files, [entry.name for entry in entries if entry.is_dir()]
 

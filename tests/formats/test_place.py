@@ -1,15 +1,17 @@
 """Zips in place: names, ratios, damage. Nothing is ever unpacked to disk."""
 
+import errno
 import os
 import stat
 import struct
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from polymask import FormatError, LimitError
+from polymask import Denied, FormatError, LimitError
 from polymask.formats import open_annotations
 from polymask.limits import Limits
 from polymask.storage.source_files import Place
@@ -171,3 +173,19 @@ def test_a_folder_without_annotations_is_said_to_be_one(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(FormatError, match="is a folder"):
         open_annotations(tmp_path)
+
+
+def test_a_folder_that_may_not_be_listed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies in it would be left out in silence, and its masks taken for missing."""
+    shut = tmp_path / "in/shut"
+    shut.mkdir(parents=True)
+    listed = os.scandir
+
+    def scandir(folder: Any) -> Any:
+        if Path(folder) == shut:
+            raise PermissionError(errno.EACCES, "no", str(shut))
+        return listed(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(Denied, match="shut: Permission denied"):
+        open_annotations(tmp_path / "in")
