@@ -195,8 +195,12 @@ def picture(name: str, options: LayoutOptions) -> str:
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
     """labelIds, labelTrainIds, color, and instanceIds where they fit."""
+    return mask_paths(name, options, MASK_KINDS if _fits(_table(options)) else MASK_KINDS[:-1])
+
+
+def mask_paths(name: str, options: LayoutOptions, kinds: Iterable[str]) -> tuple[str, ...]:
+    """The places of an image's masks of some kinds, named as Cityscapes' readers look for them."""
     folder, identity = place(name, options)
-    kinds = MASK_KINDS if _fits(_table(options)) else MASK_KINDS[:-1]
     return tuple(f"gtFine/{folder}/{identity}_gtFine_{kind}.png" for kind in kinds)
 
 

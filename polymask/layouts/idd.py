@@ -168,10 +168,9 @@ def picture(name: str, options: LayoutOptions) -> str:
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
     """The ids, the other levels where the labels are IDD's, and instance ids where they fit."""
-    folder, identity = cityscapes.place(name, options)
     table = _table(options)
     kinds = [IDS, *table.levels, *([INSTANCES] if _fits(table) else [])]
-    return tuple(f"gtFine/{folder}/{identity}_gtFine_{kind}.png" for kind in kinds)
+    return cityscapes.mask_paths(name, options, kinds)
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:

@@ -208,10 +208,10 @@ class FolderSink:
                 problem = "is not what this run would write (edited, or of a changed source)"
                 raise self.dest.refusal(path, problem)
             missing.append((path, data))
-        outdated = stale(self.dest, entry, drawn) if entry and self._is_anew(entry, source_sha256) else []
+        leftovers = stale(self.dest, entry, drawn) if entry and self._is_anew(entry, source_sha256) else []
         for path, data in missing:
             self.root.write(path, data)
-        for path in outdated:
+        for path in leftovers:
             self.root.remove(path)
         if replaceable:
             self._remove_stale(drawn)
