@@ -184,7 +184,7 @@ def _decided(source: str | Location | Annotations, dest: str | Location, options
 def _opened(source: str | Location | Annotations, options: ConvertOptions) -> Annotations:
     options.refuse_without_effect(layout_named(options.to))
     if options.size:
-        options.reading.limits.check_frame("--size", options.size)
+        options.limits.check_frame("--size", options.size)
     if isinstance(source, Annotations):
         return source
     return open_or_count(source, options)
