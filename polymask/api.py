@@ -154,7 +154,7 @@ def _in_place(
 
 
 def _upload(source: PathOrUrl, url: str, options: ConvertOptions, progress: Progress | None) -> Report:
-    from polymask.dataloop.jobs.run import upload
+    from polymask.dataloop.jobs.upload import upload
 
     annotations = open_annotations(source, format=options.from_, options=options.reading)
     report = upload(
@@ -242,7 +242,14 @@ def examine(
         from polymask.dataloop.jobs.verification import verify_dataset
 
         options = ReadingOptions.of(reading, limits=limits)
-        return verify_dataset(str(dest), journal=journal, limits=options.limits, progress=progress)
+        return verify_dataset(
+            str(dest),
+            journal=journal,
+            query=options.filter,
+            where=options.where,
+            limits=options.limits,
+            progress=progress,
+        )
     _refuse_journal(journal)
     from polymask.analysis.verify import verify_folder
 

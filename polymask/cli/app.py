@@ -135,6 +135,7 @@ def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) ->
     \b
     polymask check instances.json
     polymask check instances.json --images pictures/ --json
+    polymask check dataloop://project/dataset/folder
 
     Tells what blocks (`convert` would refuse it), what is dropped (not painted), and what is odd: of
     each kind how many there are and the first few; --json has all. Exits 2 where anything blocks, else 0.

@@ -52,6 +52,7 @@ def compare_command(
     \b
     polymask compare truth/ predicted/
     polymask compare instances.json masks/ --json
+    polymask compare dataloop://project/dataset predicted/
 
     Images are matched by name without suffix, labels by name. Pixels that are void in
     TRUTH are left out, and what the scorers of its layout do not evaluate. Exits 1 where images
@@ -133,6 +134,7 @@ def stats_command(path: str, *, workers: int | None, as_json: bool, quiet: bool,
     \b
     polymask stats instances.json
     polymask stats masks/ --json
+    polymask stats dataloop://project/dataset --predictions keep
     """
     from polymask.analysis.stats import stats
 
@@ -180,6 +182,7 @@ def preview_command(
 
     \b
     polymask preview instances.json -o report.html
+    polymask preview dataloop://project/dataset -o report.html
     polymask preview instances.json masks/ --images pictures/ -o report.html
 
     One file that opens from disk, offline, on a phone: a gallery with polygons and mask on a

@@ -30,13 +30,6 @@ class ConvertOptions(ReadingOptions):
     ('sea', 'boat')
     """
 
-    filter: str | Path | None = option(
-        "A query (DQL, JSON) that chooses a dataset's items.",
-        "read",
-        default=None,
-        metavar="FILE",
-        dest="dataset",
-    )
     check_images: bool = option(
         "Download every picture of a dataset and compare its size.",
         "read",

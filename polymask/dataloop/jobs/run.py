@@ -1,24 +1,23 @@
 """Runs with a Dataloop dataset at one end or both."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from polymask.dataloop.jobs.lost_backups import loss_in_words, tell_of_lost, without_backup
-from polymask.dataloop.local_source import MatchedSource
 from polymask.dataloop.service.client import Client, connect
+from polymask.dataloop.service.item_queries import EVERY_FILE
+from polymask.dataloop.service.lookup import dataset_named, project_named
 from polymask.dataloop.service.recipe import Recipe
 from polymask.dataloop.service.responses import listed
 from polymask.dataloop.service.restoring import Deleted, PuttingBack, deleted, restore_command
 from polymask.dataloop.sink import DataloopSink
-from polymask.dataloop.source import DataloopItem, DataloopSource, refuse_missing_folder
-from polymask.dataloop.target import SCHEME, Target
+from polymask.dataloop.source import DataloopItem, DataloopSource
+from polymask.dataloop.target import Target, url_of
 from polymask.errors import InputError, NotFound, PolymaskError
-from polymask.formats import Annotations
 from polymask.formats.reading.choice import Choice
 from polymask.in_place.deletion import finish
 from polymask.in_place.job import ProvenJob, ProvenOptions, Watch
@@ -30,8 +29,8 @@ from polymask.parallel.shards import Shard
 from polymask.results import Report, note_why_polygons_stay
 from polymask.validation import Json
 
-CHOICES = ("predictions", "min_confidence", "creator", "status")  # of `convert_item`, as of `convert`
-Advance = Callable[[int], None]
+# of `convert_item`, as of `convert`
+CHOICES = ("predictions", "min_confidence", "creator", "status", "annotator")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +50,7 @@ class Dataset:
     def url(self) -> str:
         """What names it on a command line."""
         project = self.target.project or (listed(self.raw.get("projects")) or ["PROJECT"])[0]
-        return f"{SCHEME}{quote(str(project), safe='')}/{quote(self.target.dataset or self.id, safe='')}"
+        return url_of(str(project), self.target.dataset or self.id)
 
     def source(
         self,
@@ -82,7 +81,15 @@ class Dataset:
 def open_dataset(url: str, *, workers: int = 1) -> Dataset:
     """Connect to the dataset that a URL names; raises `NotFound` or `Denied` where that fails."""
     target, client = Target.parse(url), connect(workers=workers)
-    return Dataset(client, client.dataset(client.project(target.project), target.dataset), target)
+    return Dataset(
+        client, dataset_named(client, project_named(client, target.project), target.dataset), target
+    )
+
+
+def every_item(dataset: Dataset, *, query: str | Path | None = None) -> DataloopSource:
+    """All items of a dataset, below its folder, or those that a query file selects."""
+    asked = read_query(query) if query else EVERY_FILE
+    return DataloopSource(dataset.client, dataset.id, query=asked, folder=dataset.target.folder)
 
 
 def read_query(path: str | Path) -> Json:
@@ -164,43 +171,6 @@ def chosen(items: Any, where: Sequence[str], *, shard: Shard | None = None) -> l
     return [item for item in named if shard is None or shard.takes(item.id)]
 
 
-def upload(
-    annotations: Annotations,
-    url: str,
-    options: ProvenOptions,
-    *,
-    where: Sequence[str] = (),
-    start: Callable[[int], None] | None = None,
-    advance: Advance | None = None,
-) -> Report:
-    """Masks of local annotations to the items of a dataset that have the same names."""
-    if options.delete_source:
-        raise InputError(
-            "--delete-source deletes in place: local polygons are kept when their masks go elsewhere"
-        )
-    dataset = open_dataset(url, workers=options.workers)
-    everything = DataloopSource(
-        dataset.client, dataset.id, query={"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
-    )
-    source = MatchedSource(annotations, everything, folder=dataset.target.folder)
-    items = chosen(source.items(), where, shard=options.shard)
-    if dataset.target.folder and len(source.unmatched) == len(annotations.names):
-        refuse_missing_folder(dataset.target.folder.strip("/"), dataset.client.folders(dataset.id))
-    if start:
-        start(len(items))
-    recipe = dataset.recipe(options)
-    sink = DataloopSink(dataset.client, everything, recipe, limits=options.limits)
-    report = ProvenJob(source, sink, None, options, sleep=dataset.client.sleep).run(items, advance=advance)
-    tell_of_labels(report, recipe)
-    report.skipped += annotations.unchosen
-    report.notes += annotations.notes
-    unmatched = [name for name in source.unmatched if not options.shard or options.shard.takes(name)]
-    report.images += len(unmatched)
-    report.failures += [Skipped(name, "no item of the dataset has this name") for name in unmatched]
-    source.account(report, items, unmatched=set(unmatched))
-    return report
-
-
 def restore_dataset(url: str, *, journal: str | Path | None = None, dry_run: bool = False) -> Report:
     """Put back every polygon that a run deleted, all rings; those that are there stay as they are.
 
@@ -262,7 +232,7 @@ def convert_item(
 
     `options` are those of `polymask.in_place.job.ProvenOptions`: `pixel_rule`, `only`, `max_delete`,
     `check_images`, `dry_run`, `limits`, `add_labels`, and what chooses annotations: `predictions`,
-    `min_confidence`, `creator`, `status`. Safe to call any number of times.
+    `min_confidence`, `creator`, `status`, `annotator`. Safe to call any number of times.
     """
     client = connect()
     dataset = Dataset(client, client.call("GET", f"/datasets/{item.dataset_id}", safe=True), Target("", ""))

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from polymask.dataloop.jobs.run import Dataset, open_dataset
+from polymask.dataloop.jobs.run import Dataset, chosen, every_item, open_dataset
 from polymask.dataloop.service.restoring import deleted_of, restore_command
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
@@ -22,11 +22,15 @@ def verify_dataset(
     url: str,
     *,
     journal: str | Path | None = None,
+    query: str | Path | None = None,
+    where: Sequence[str] = (),
     workers: int = 1,
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Prove every mask of ours in a dataset again; those that fail are the report's `failures`.
+
+    `query` is a file that selects items, `where` are globs of their names.
 
     So are masks that are gone with their polygons, where a journal knows of these: the one named, which
     must be there, or one in the usual place. `images` counts the items that have masks, `unchanged` the
@@ -34,10 +38,9 @@ def verify_dataset(
     limits, and so not decoded, and `NotFound` for a named folder without a journal.
     """
     dataset = open_dataset(url, workers=workers)
-    query = {"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
-    source = DataloopSource(dataset.client, dataset.id, query=query, folder=dataset.target.folder)
+    source = every_item(dataset, query=query)
     sink = DataloopSink(dataset.client, source, {}, limits=limits)
-    report, items, ways_out = Report(), list(source.items()), dict[str, None]()
+    report, items, ways_out = Report(), chosen(source.items(), where), dict[str, None]()
     gone, restore = _first_ids_of_deleted(dataset, journal), restore_command(url, journal)
     for (item,) in reported(([item] for item in items), len(items), progress):
         stored = sink.proofs(item)

@@ -1,13 +1,13 @@
 """One annotation of a Dataloop item → an instance: the same for a dataset and for its export on disk."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from mimetypes import guess_type
 from typing import Any
 
 import msgspec
 
 from polymask.formats.drawing.shapes import crop_runs, decoded, png_mask, polygon, rectangle
-from polymask.formats.reading.choice import original_id, sources_of
+from polymask.formats.reading.choice import Origin, original_id, origins_of, sources_of
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.limits import Limits
 from polymask.model import BoolMask, Frame, Instance, Shape
@@ -31,10 +31,11 @@ class Annotation(msgspec.Struct):
 
 
 class Named(msgspec.Struct):
-    """What tells whether an annotation is a polygon, and which."""
+    """What tells whether an annotation is a polygon, which, and whose."""
 
     type: Any = None
     id: Any = None
+    creator: Any = None
     item_id: Any = msgspec.field(default=None, name="itemId")
     metadata: Any = None
 
@@ -136,13 +137,23 @@ def is_of_frame(row: Annotation, *, picture: bool | None) -> bool:
 
 def polygon_ids(rows: msgspec.Raw) -> frozenset[str]:
     """The ids of an item's polygons, those too that restored ones had before."""
-    try:
-        named = _named.decode(rows)
-    except msgspec.DecodeError:
-        return frozenset()  # what is wrong with a row is told when it is read
-    polygons = [row for row in named if row.type == "segment"]
+    polygons = [row for row in _rows(rows) if row.type == "segment"]
     ids = {str(row.id) for row in polygons if row.id}
     return frozenset(ids | {before for row in polygons if (before := original_id(_marked(row)))})
+
+
+def origins_in(rows: msgspec.Raw) -> Iterator[Origin]:
+    """Who made an item's polygons and masks, and what masks of ours were made of."""
+    for row in _rows(rows):
+        if row.type in PAINTED:
+            yield from origins_of(row.creator, row.metadata)
+
+
+def _rows(rows: msgspec.Raw) -> list[Named]:
+    try:
+        return _named.decode(rows)
+    except msgspec.DecodeError:
+        return []  # what is wrong with a row is told when it is read
 
 
 def _marked(row: Named) -> dict[str, Any]:

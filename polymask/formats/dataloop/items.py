@@ -15,9 +15,10 @@ from polymask.formats.dataloop.annotations import (
     is_as_stored,
     is_of_frame,
     is_picture,
+    origins_in,
     polygon_ids,
 )
-from polymask.formats.reading.choice import FLAGGED, origin_of, origins_of, sources_of
+from polymask.formats.reading.choice import FLAGGED, Choice, origin_of, origins_of, sources_of
 from polymask.formats.reading.notes import NOT_SEEN, Made, Notes
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page
@@ -80,6 +81,12 @@ class _Maker:
     def polygons(self) -> frozenset[str]:
         return polygon_ids(self.rows)
 
+    @cached_property
+    def choice(self) -> Choice:
+        """What is taken of this item, which several people may have drawn."""
+        choice = self.notes.options.choice
+        return choice if choice.annotator is None else choice.among(origins_in(self.rows))
+
     def instance(self, index: int, row: Annotation) -> Made:
         key, notes = row.id or index, self.notes
         if row.type == "file":
@@ -107,7 +114,7 @@ class _Maker:
     def _omitted(self, row: Annotation, what: str, *, ours: bool) -> Omitted | None:
         if ours and has_all_sources(row, self.polygons):
             return Omitted("ours", "a mask of ours whose polygons are all there", what)
-        choice, made_by = self.notes.options.choice, (row.creator, row.metadata)
+        choice, made_by = self.choice, (row.creator, row.metadata)
         refusals = map(choice.refusal, origins_of(*made_by) if ours else [origin_of(*made_by)])
         if reason := next((reason for reason in refusals if reason), None):
             return Omitted("choice", reason, what)

@@ -6,8 +6,8 @@ dtlpy's `model_info` writes, or `metadata.system.model`, which the platform's mo
 A mask of ours is taken where every annotation that it was made of is.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from polymask.errors import InputError, unknown
@@ -15,6 +15,7 @@ from polymask.validation import as_names, listed, part
 
 PREDICTIONS = ("skip", "keep", "only")
 ANY, NONE, FLAGGED = "any", "none", "issue"
+NOBODY = "nobody that is told"
 _NO_STATUS = ("", "clear")  # what dtlpy writes to take a status away
 
 
@@ -41,7 +42,8 @@ class Choice:
     `min_confidence`, or without one, are left out. `creator` and `status` name whose, and of what
     status; `none` is that of annotations without one, `any` every status. `annotated_only`
     leaves out images with nothing to paint. Without `flagged`, what QA has an open issue with is
-    taken only if a `status` asks for it.
+    taken only if a `status` asks for it. Where several people drew an image, as in a consensus task, only
+    what `annotator` drew is taken of theirs.
 
     >>> Choice().refusal(Origin(model={"name": "yolo"}))
     'a prediction (yolo); take it with --predictions keep'
@@ -51,6 +53,7 @@ class Choice:
     min_confidence: float | None = None
     creator: Sequence[str] = ()
     status: Sequence[str] = ()
+    annotator: str | None = None
     annotated_only: bool = False
     flagged: bool = True
 
@@ -71,6 +74,16 @@ class Choice:
                 advice="add --predictions keep, or --predictions only",
             )
 
+    def among(self, origins: Iterable[Origin]) -> "Choice":
+        """The choice for an image whose annotations come from there: one that a single person drew is theirs.
+
+        >>> Choice(annotator="ann").among([Origin("bob"), Origin("Bob")]).annotator
+        """
+        if self.annotator is None:
+            return self
+        people = {origin.creator.casefold() for origin in origins if origin.model is None}
+        return self if len(people) > 1 else replace(self, annotator=None)
+
     def refusal(self, origin: Origin) -> str | None:
         """Why an annotation is not taken; None for one that is."""
         return self._of_model(origin) or self._of_people(origin)
@@ -88,7 +101,10 @@ class Choice:
 
     def _of_people(self, origin: Origin) -> str | None:
         if self.creator and origin.creator.casefold() not in map(str.casefold, self.creator):
-            return f"made by {origin.creator or 'nobody that is told'}, not by --creator"
+            return f"made by {origin.creator or NOBODY}, not by --creator"
+        is_anothers = origin.creator.casefold() != (self.annotator or "").casefold()
+        if self.annotator is not None and origin.model is None and is_anothers:
+            return f"drawn by {origin.creator or NOBODY}, and by --annotator too"
         wanted = [status.casefold() for status in self.status]
         if wanted and ANY not in wanted and origin.status not in wanted:
             return f"its status is '{origin.status}', not that of --status"
@@ -98,8 +114,9 @@ class Choice:
 
 
 def different(choice: Choice) -> list[str]:
-    """The flags of a choice that is another than the default one."""
-    return [f"--{f.name.replace('_', '-')}" for f in fields(Choice) if getattr(choice, f.name) != f.default]
+    """The flags of a choice that is another than the default one; `--annotator` other formats take too."""
+    names = [f.name for f in fields(Choice) if getattr(choice, f.name) != f.default and f.name != "annotator"]
+    return [f"--{name.replace('_', '-')}" for name in names]
 
 
 def origin_of(creator: Any, metadata: Any) -> Origin:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from io import SEEK_CUR, SEEK_END, SEEK_SET, RawIOBase
 from sys import modules
 from typing import Any
+from weakref import WeakSet
 
 from polymask.errors import Denied, InputError, NotFound, Unavailable
 
@@ -26,6 +27,7 @@ _DRIVERS = (  # whose errors are no OSError, by the module that has them
 )
 _SECRETS = re.compile(r"(?<=://)[^/@\s]*@|\?\S+")
 _stores: dict[tuple[int, str], Any] = {}
+_connections: WeakSet[Any] = WeakSet()
 
 
 def store_of(protocol: str, key: str) -> Any:
@@ -39,7 +41,14 @@ def store_of(protocol: str, key: str) -> Any:
 
 def is_connected() -> bool:
     """Whether this process talks to a store, and so must not fork: threads of it hold what is talked."""
+    if _connections:
+        return True
     return any(pid == os.getpid() and not url.startswith("memory:") for pid, url in list(_stores))
+
+
+def keep_from_forking(connection: object) -> None:
+    """Have `is_connected` say so for as long as a connection to a platform is in use."""
+    _connections.add(connection)
 
 
 def _connected(url: str) -> Any:
