@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from polymask.conversion.options import ConvertOptions, chosen_options
@@ -19,13 +18,12 @@ from polymask.painting.painting import Rules
 from polymask.parallel.progress import Progress
 from polymask.results import Report, judge_source
 from polymask.storage.remote.urls import located
+from polymask.undo import PathOrUrl, refuse_journal
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from polymask.in_place.job import ProvenOptions
-
-PathOrUrl = str | Path
 
 
 def convert(
@@ -250,7 +248,7 @@ def examine(
             limits=options.limits,
             progress=progress,
         )
-    _refuse_journal(journal)
+    refuse_journal(journal)
     from polymask.analysis.verify import verify_folder
 
     report = verify_folder(
@@ -263,34 +261,3 @@ def examine(
         report.notes += on_damage(located(dest), [failure.name for failure in report.failures])
     look_for_way_back(located(dest), report)
     return report
-
-
-def restore(dest: PathOrUrl, *, journal: PathOrUrl | None = None, dry_run: bool = False) -> Report:
-    """Put back what `delete_source` deleted: into a dataset, or the annotation files of a folder of masks.
-
-    With `dry_run`, only tell how much that would be.
-
-    Of several files, those that cannot be put back are the report's `failures`. Raises `NotFound`
-    where nothing was deleted, `SourceChanged` where the one file was changed since, `ProofError`
-    where the journal or the backup is damaged or missing.
-
-    >>> restore("fixtures/shapes")
-    Traceback (most recent call last):
-    polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
-    """
-    if not is_dataloop(dest):
-        _refuse_journal(journal)
-        from polymask.conversion.restore import restore_folder  # quick to start without
-
-        return restore_folder(located(dest), dry_run=dry_run)
-    from polymask.dataloop.jobs.run import restore_dataset
-
-    return restore_dataset(str(dest), journal=journal, dry_run=dry_run)
-
-
-def _refuse_journal(journal: PathOrUrl | None) -> None:
-    if journal is not None:
-        raise InputError(
-            "--journal is for datasets (dataloop://…)",
-            advice="a folder's journal lies in it: leave --journal out",
-        )

@@ -16,6 +16,7 @@ from polymask.cli.commands import (
     compare_command,
     emulate_command,
     preview_command,
+    remove_masks_command,
     restore_command,
     stats_command,
     verify_command,
@@ -165,6 +166,7 @@ for _command in (
     preview_command,
     verify_command,
     restore_command,
+    remove_masks_command,
     emulate_command,
 ):
     cli.add_command(_command)

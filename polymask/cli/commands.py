@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from polymask.api import examine, restore
+from polymask.api import examine
 from polymask.cli.flags import (
     JSON,
     NO_BAR,
@@ -24,6 +24,8 @@ from polymask.cli.text import comparison_text, statistics_text
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
 from polymask.parallel.pool import available
+from polymask.results import Report
+from polymask.undo import remove_masks, restore
 
 
 def _print_json(document: dict[str, Any]) -> None:
@@ -201,8 +203,9 @@ def preview_command(
 @click.argument("dest")
 @extra("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
 @extra("--dry-run", is_flag=True, help="Tell what would be put back; write nothing.")
+@NO_BAR
 @JSON
-def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: bool) -> None:
+def restore_command(dest: str, *, journal: str | None, dry_run: bool, quiet: bool, as_json: bool) -> None:
     """Put back the polygons that --delete-source deleted.
 
     \b
@@ -213,7 +216,8 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: b
     stays as it is, so that it can be run again. A file that was changed since is
     named and stays as it is; the others are put back.
     """
-    report = restore(dest, journal=journal, dry_run=dry_run)
+    with Bar(quiet=quiet) as bar:
+        report = restore(dest, journal=journal, dry_run=dry_run, progress=bar)
     if as_json:
         failures = [asdict(failure) for failure in report.failures]
         counts = {"restored": report.written, "there": report.unchanged}
@@ -224,6 +228,46 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: b
         click.echo(f"{report.written:,} {what} {done}, {report.unchanged:,} were there.")
         for note in report.notes:
             click.echo(note)
+    _exit_with_failures(report)
+
+
+@click.command("remove-masks", cls=GroupedCommand)
+@click.argument("dest")
+@extra("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
+@extra("--dry-run", is_flag=True, help="Tell what would be removed; remove nothing.")
+@option_named("workers", help="Calls at once, for datasets.")
+@NO_BAR
+@JSON
+def remove_masks_command(
+    dest: str, *, journal: str | None, dry_run: bool, workers: int | None, quiet: bool, as_json: bool
+) -> None:
+    """Take back the masks that polymask wrote, and nothing else.
+
+    \b
+    polymask remove-masks masks/
+    polymask remove-masks dataloop://project/dataset --dry-run
+
+    Only what is proven to be polymask's goes: by claim and digest on a dataset, by the manifest in a
+    folder. What somebody changed stays and is named (exit 4), and so does a mask that polygons
+    were deleted for: `polymask restore` them first (exit 2). It can be run again.
+    """
+    with Bar(quiet=quiet) as bar:
+        report = remove_masks(
+            dest, journal=journal, dry_run=dry_run, workers=workers or available(), progress=bar
+        )
+    if as_json:
+        failures = [asdict(failure) for failure in report.failures]
+        counts = {"images": report.images, "removed": report.retracted}
+        _print_json(counts | {"failures": failures, "notes": report.notes, "dry_run": dry_run})
+    else:
+        what = "masks" if is_dataloop(dest) else "images' masks"
+        done = "would be removed (dry run: nothing was removed)" if dry_run else "removed"
+        click.echo("\n".join([f"{report.retracted:,} {what} {done}.", *report.notes]))
+    _exit_with_failures(report)
+
+
+def _exit_with_failures(report: Report) -> None:
+    """Name what could not be done, one by one, and exit as it asks; return where all was."""
     for failure in report.failures:
         reason = failure.reason if failure.name in failure.reason else f"{failure.name}: {failure.reason}"
         click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {reason}", err=True)

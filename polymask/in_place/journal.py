@@ -28,6 +28,7 @@ from polymask.storage.local_disk.user_dirs import state_folder
 
 BACKUP = "backup.jsonl"
 EVENTS = "journal.jsonl"
+OF_MASKS = ("removing", "removed")  # events that say nothing of polygons
 
 
 class Journal:
@@ -43,8 +44,8 @@ class Journal:
         make_private(self.path)
         self._last_lines = _LastLines()
         self._backup, self._events = Chain(self.path / BACKUP), Chain(self.path / EVENTS)
+        self.is_new = True  # or all of it is gone
         self._examine()
-        self.is_new = not (self._backup.lines or self._events.lines)  # or all of it is gone
 
     def back_up(
         self, item: str, name: str, instances: Sequence[Mapping[str, Any]], *, ids: Sequence[str] = ()
@@ -123,9 +124,10 @@ class Journal:
         witness = seal = START
         for _, row in _read(Chain(self._events.path)):
             witness = row.get("backup", witness)
+            self.is_new &= row["event"] in OF_MASKS
         is_complete = witness == START
         for body, row in _read(self._backup):
-            seal = row.get("sealed", seal)
+            seal, self.is_new = row.get("sealed", seal), False
             is_complete |= self._backup.tip == witness
             self._keep(body, row)
         if not is_complete:

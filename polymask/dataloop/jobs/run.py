@@ -24,7 +24,7 @@ from polymask.in_place.job import ProvenJob, ProvenOptions, Watch
 from polymask.in_place.journal import Journal, default_folder, open_existing, own_folder
 from polymask.in_place.protocols import Item
 from polymask.model import Skipped
-from polymask.parallel.progress import Progress
+from polymask.parallel.progress import Progress, reported
 from polymask.parallel.shards import Shard
 from polymask.results import Report, note_why_polygons_stay
 from polymask.validation import Json
@@ -171,7 +171,13 @@ def chosen(items: Any, where: Sequence[str], *, shard: Shard | None = None) -> l
     return [item for item in named if shard is None or shard.takes(item.id)]
 
 
-def restore_dataset(url: str, *, journal: str | Path | None = None, dry_run: bool = False) -> Report:
+def restore_dataset(
+    url: str,
+    *,
+    journal: str | Path | None = None,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Report:
     """Put back every polygon that a run deleted, all rings; those that are there stay as they are.
 
     A dry run tells how many that would be.
@@ -181,7 +187,7 @@ def restore_dataset(url: str, *, journal: str | Path | None = None, dry_run: boo
     polygons, meant = deleted(open_existing(folder))
     putting, report = PuttingBack(dataset.client, dataset.id), Report(dry_run=dry_run)
     now: dict[tuple[str, str], str] = {}
-    for polygon in polygons:
+    for (polygon,) in reported(([polygon] for polygon in polygons), len(polygons), progress):
         report.images += 1
         parent = now.get(meant.get(polygon.parent, ("", "")))
         try:

@@ -19,6 +19,7 @@ _MASKS = {"metadata.user.polymask.deletes": {"$in": [False, 0]}}
 DEFAULT_QUERY = _files_that_have({"$or": [{"type": "segment"}, _MASKS]})
 # Where a service takes no such filter: more files than need be looked at.
 PLAIN_QUERY = _files_that_have({"type": {"$in": ["segment", "binary"]}})
+MASKED_QUERY = _files_that_have({"type": "binary"})
 
 
 def in_folder(folder: str, query: Json) -> Json:
