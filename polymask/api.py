@@ -126,6 +126,7 @@ def in_place_options(options: ConvertOptions) -> "ProvenOptions":
         limits=options.limits,
         choice=options.choice,
         add_labels=options.add_labels,
+        update=options.update,
     )
 
 
@@ -154,6 +155,7 @@ def _in_place(
 def _upload(source: PathOrUrl, url: str, options: ConvertOptions, progress: Progress | None) -> Report:
     from polymask.dataloop.jobs.upload import upload
 
+    _refuse_update(options)
     annotations = open_annotations(source, format=options.from_, options=options.reading)
     report = upload(
         annotations,
@@ -167,6 +169,11 @@ def _upload(source: PathOrUrl, url: str, options: ConvertOptions, progress: Prog
     return report
 
 
+def _refuse_update(options: ConvertOptions) -> None:
+    if options.update:
+        raise InputError("--update is for datasets that are converted in place", advice="leave --update out")
+
+
 def _download(url: str, dest: PathOrUrl, options: ConvertOptions, progress: Progress | None) -> Report:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -177,6 +184,7 @@ def _download(url: str, dest: PathOrUrl, options: ConvertOptions, progress: Prog
         raise InputError("--delete-source deletes in place", advice="leave DEST out")
     if options.add_labels:
         raise InputError("--add-labels is for masks that go to a dataset", advice="leave it out")
+    _refuse_update(options)
     dataset = open_dataset(url, workers=options.workers)
     annotations = annotations_of(
         dataset, options.reading, query=options.filter, check_images=options.check_images

@@ -129,6 +129,13 @@ class ConvertOptions(ReadingOptions):
     overwrite: bool = option(
         "Replace what is there and differs.", "safety", default=False, kind="switch", dest="both"
     )
+    update: bool = option(
+        "Read closely only items of a dataset to which anything is to be done.",
+        "safety",
+        default=False,
+        kind="switch",
+        dest="dataset",
+    )
     dry_run: bool = option("Do everything but write.", "safety", default=False, kind="switch", dest="both")
     delete_source: bool = option(
         "Delete the polygons that proven masks account for.",

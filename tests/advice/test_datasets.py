@@ -49,6 +49,14 @@ def test_flags_of_runs_in_place_are_left_out_of_downloads(case: Case, world: Wor
     assert not world.of_type("segment")
 
 
+@follows("api: leave --update out")
+def test_an_update_is_of_a_dataset_in_place(case: Case, world: World) -> None:
+    """Elsewhere the flag is left out."""
+    case.fails("convert", URL, case.out, "--update")
+    case.works("convert", URL, case.out)
+    case.works("convert", URL, "--update")
+
+
 @follows("api: leave --source out")
 def test_masks_of_a_dataset_are_verified_without_a_source(case: Case, world: World) -> None:
     """They tell themselves what they are of."""

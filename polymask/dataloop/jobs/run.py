@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from polymask.dataloop.jobs.lost_backups import loss_in_words, tell_of_lost, without_backup
+from polymask.dataloop.jobs.update import UpToDate
 from polymask.dataloop.service.client import Client, connect
 from polymask.dataloop.service.item_queries import EVERY_FILE
 from polymask.dataloop.service.lookup import dataset_named, project_named
@@ -146,6 +147,8 @@ def convert_connected(
         progress.start(len(items))
     job = ProvenJob(source, sink, evidence, options, sleep=dataset.client.sleep)
     job.watch = watch
+    if options.update and watch is None:  # who watches wants to see every item
+        job.glance = UpToDate(source, sink, items, options)
     report = job.run(items, advance=progress.advance if progress else None)
     tell_of_labels(report, recipe)
     report.notes += looked_at
