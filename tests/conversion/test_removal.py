@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from contextlib import suppress
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 
@@ -201,6 +202,20 @@ def test_a_manifest_that_leads_out_of_the_folder_removes_nothing_there(tmp_path:
     manifest.write_text(manifest.read_text().replace("masks/harbor.png", "../precious.png"))
     assert polymask.remove_masks(dest).exit_code == 2
     assert outside.exists()
+
+
+def test_a_manifest_that_names_the_journal_does_not_remove_it(tmp_path: Path) -> None:
+    """What polymask keeps of deletions is no file of an image."""
+    _, dest = deleting(tmp_path)
+    polymask.restore(dest)
+    journal, manifest = dest / ".polymask" / "journal.jsonl", dest / "manifest.jsonl"
+    files = {".polymask/journal.jsonl": sha256(journal.read_bytes()).hexdigest()}
+    lines = [json.loads(line) for line in manifest.read_text().splitlines()]
+    lines[0]["files"] = files
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    before = journal.read_bytes()
+    assert polymask.remove_masks(dest).exit_code == 2
+    assert journal.read_bytes().startswith(before[:200])
 
 
 def test_folders_without_a_manifest_are_left_alone(tmp_path: Path) -> None:
