@@ -21,7 +21,7 @@ def keep_painted(plan: Plan, painted: PaintedBatch, batch: Batch, *, convert_eac
     """Write the images of a batch, and take them in; `convert_each` converts those that go by records."""
     begin = written = 0
     for at, index in enumerate(painted.indices):
-        is_new = _kept(plan, painted, at, batch) if painted.done[at] else None
+        is_new = _kept(plan, painted, at, batch) if painted.is_painted[at] else None
         if is_new is not None:
             written += is_new
             continue

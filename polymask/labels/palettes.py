@@ -1,4 +1,4 @@
-"""Colors that people can tell apart, most color-blind people too, beside those of the label map."""
+"""Palettes for viewing: colors that color-blind people can tell apart too, or the label map's colors."""
 
 from functools import cache
 
@@ -15,7 +15,7 @@ PALETTES = {
     "voc": "the label map's own colors: PASCAL VOC's, unless a --labels file says otherwise",
 }
 VOID_COLOR: Color = (224, 224, 224)
-# Source: M. Okabe and K. Ito, "Color Universal Design", 2008; black is left to the background
+# Source: M. Okabe and K. Ito, "Color Universal Design", 2008; without black, which is the background
 _OKABE_ITO = (
     (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66),
     (0, 114, 178), (213, 94, 0), (204, 121, 167), (148, 148, 148),
@@ -25,7 +25,7 @@ _SHADES = ((0, 0.0), (255, 0.5), (0, 0.4), (255, 0.75), (0, 0.65))
 
 @cache
 def safe_color(place: int) -> Color:
-    """The n-th safe color, from 0: eight hues, then the same lighter and darker, then over again.
+    """The n-th safe color, from 0: eight hues, then their lighter and darker shades, then from the start.
 
     >>> safe_color(0), safe_color(8)
     ((230, 159, 0), (242, 207, 128))

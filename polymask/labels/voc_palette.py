@@ -1,4 +1,4 @@
-"""The PASCAL VOC palette: the color of each pixel value, unless a label file tells another."""
+"""The PASCAL VOC palette: the color of each pixel value, unless a label file sets another."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ REPEATS_FROM = 255  # void's value, where the palette starts over
 def voc_colors(n: int = 256) -> NDArray[np.uint8]:
     """The PASCAL VOC palette: (n, 3) uint8 rows of red, green, blue, n ≤ 256.
 
-    The bits of the value, three at a time, become the colors' bits from the top.
+    The bits of the value, three at a time, are the bits of red, green and blue, highest first.
     Source: PASCAL VOC development kit, `VOClabelcolormap`.
 
     >>> voc_colors(4).tolist()

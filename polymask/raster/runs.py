@@ -13,9 +13,9 @@ from polymask.raster.spans import Int64, flat_indices
 
 
 def from_runs(runs: Runs) -> Spans:
-    """The spans of a run-length encoding, in its own (height, width) frame.
+    """The spans of a run-length encoding, in the (height, width) frame that it names.
 
-    Memory follows the counts and the spans, not the frame.
+    Memory grows with the counts and the spans, not with the frame.
 
     >>> from_runs(Runs([1, 2, 1], (2, 2))).row.tolist()
     [0, 1]
@@ -30,7 +30,7 @@ def from_runs(runs: Runs) -> Spans:
 
 
 def _down_columns(runs: Runs) -> tuple[Int64, Int64, Int64]:
-    """The runs that are on, cut at columns' ends: column, first row, row behind."""
+    """The set runs, cut at the ends of columns: column, first row, row after the last."""
     height, _ = runs.frame
     edges = np.cumsum(runs.counts)
     stop = edges[1::2]
@@ -45,16 +45,18 @@ def _down_columns(runs: Runs) -> tuple[Int64, Int64, Int64]:
 
 
 def _changes(start: Int64, stop: Int64, line: int) -> tuple[Int64, Int64]:
-    """The keys at which a row opens, for the column before is off there, and those at which it closes.
+    """The keys at which a row's span starts, the column before being unset, and those at which it stops.
 
-    `start` and `stop` are keys, column · `line` + row. The columns are laid over themselves, one
-    column on: where only they are is an opening, where only their copies are a closing.
+    `start` and `stop` are keys, column · `line` + row. The columns are laid over a copy of themselves
+    that is moved by a column: keys in the columns alone are starts, keys in the copy alone are stops.
     """
     edges = np.concatenate([start, stop, start + line, stop + line])
     order = np.argsort(edges, kind="stable")
     edges = edges[order]
     state = np.cumsum(np.repeat(np.array([1, -1, 2, -2]), len(start))[order])[:-1]
-    opened, closed = (flat_indices(edges[:-1][state == one], edges[1:][state == one]) for one in (1, 2))
+    opened, closed = (
+        flat_indices(edges[:-1][state == change], edges[1:][state == change]) for change in (1, 2)
+    )
     return opened, closed
 
 

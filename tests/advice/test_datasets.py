@@ -24,7 +24,7 @@ def world() -> Iterator[World]:
 
 
 @follows(
-    "api: a dataset's stay as they are: leave --boxes out",
+    "api: boxes of a dataset are never painted: leave --boxes out",
     "api: leave --to out",
     "api: leave --annotated-only out",
 )
