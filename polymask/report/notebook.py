@@ -1,4 +1,4 @@
-"""What notebooks show of a record and of a report: HTML that needs nothing around it."""
+"""Records and reports in notebooks: HTML without external styles or scripts."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -55,13 +55,13 @@ def report_html(report: Report) -> str:
     labels = [(name, f"{c['instances']:,}", f"{c['pixels']:,}") for name, c in used]
     pairs = [(" / ".join(c.labels), f"{c.pixels:,}", c.winner or "—") for c in worst]
     failures = [(failure.name, failure.reason) for failure in report.failures]
-    counted = (
+    counts_line = (
         f"<p><b>{report.images:,}</b> images, <b>{report.instances:,}</b> instances: "
         f"{report.written:,} written, {report.unchanged:,} unchanged, {report.failed:,} failed, "
         f"{report.deleted:,} polygons deleted</p>"
     )
     return (
-        counted
+        counts_line
         + _table(("label", "instances", "painted px"), labels)
         + _table(("conflict", "px", "mostly won by"), pairs)
         + _table(("failed", "why"), failures)

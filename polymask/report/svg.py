@@ -1,4 +1,4 @@
-"""Instances as SVG paths: polygons as they are, runs by the outline of their pixels."""
+"""Instances as SVG paths: the rings of polygons, the outlines of runs."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ def path_of(shape: Shape) -> str:
 def _ring_path(ring: Ring) -> str:
     if not len(ring):
         return ""
-    # -0.0 would be written as such
+    # + 0.0 turns -0.0, which would be written as "-0", into 0.0
     return f"M{' '.join(f'{number:g}' for number in (ring.round(2) + 0.0).reshape(-1).tolist())}Z"
 
 

@@ -674,7 +674,7 @@ def test_masks_are_verified_where_they_lie_or_against_their_source(case: Case) -
     case.works("verify", out)
 
 
-@follows("report/html: allow 1 or more", "report/html: name a file here, and copy it")
+@follows("report/html: allow 1 or more", "report/html: name a local file, and copy it")
 def test_a_report_has_room_and_a_file(case: Case) -> None:
     """As the messages say."""
     page = case.folder / "page.html"
