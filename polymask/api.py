@@ -48,11 +48,12 @@ def convert(
     the disk or the service fails, `Locked` where another run holds DEST. Images that fail alone are
     the report's `failures`.
 
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as dest:
-    ...     report = convert("fixtures/shapes/instances.json", dest, overlap="smallest")
-    >>> report.images, report.written, report.failed
-    (3, 3, 0)
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as dest:
+        ...     report = convert("fixtures/shapes/instances.json", dest, overlap="smallest")
+        >>> report.images, report.written, report.failed
+        (3, 3, 0)
     """
     chosen = chosen_options(options, limits=limits)
     if preview is not None:
@@ -69,10 +70,7 @@ def convert(
             "DEST is missing", advice="name a folder for the masks (only a dataset is converted in place)"
         )
     if is_dataloop(source) and is_dataloop(dest):
-        raise InputError(
-            "a dataset cannot be converted into another dataset",
-            advice="convert to a folder first, then from the folder",
-        )
+        raise InputError("from one dataset to another takes two runs: convert to a folder first")
     if is_dataloop(dest):
         return _upload(source, str(dest), chosen, progress)
     if is_dataloop(source):
@@ -208,11 +206,12 @@ def verify(
     or backup without which polygons that were deleted from a folder's source cannot be restored;
     `LimitError` above `limits`.
 
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as dest:
-    ...     _ = convert("fixtures/shapes/instances.json", dest)
-    ...     verify(dest).unchanged
-    3
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as dest:
+        ...     _ = convert("fixtures/shapes/instances.json", dest)
+        ...     verify(dest).unchanged
+        3
     """
     from polymask.analysis.verify import failures_text
 
@@ -269,9 +268,10 @@ def restore(dest: PathOrUrl, *, journal: PathOrUrl | None = None, dry_run: bool 
     where nothing was deleted, `SourceChanged` where the only file has changed since, `ProofError`
     where the journal or the backup is damaged or missing.
 
-    >>> restore("fixtures/shapes")
-    Traceback (most recent call last):
-    polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
+    Examples:
+        >>> restore("fixtures/shapes")
+        Traceback (most recent call last):
+        polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
     """
     if not is_dataloop(dest):
         _refuse_journal(journal)

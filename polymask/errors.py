@@ -40,9 +40,10 @@ class PolymaskError(Exception):
     a JSON path), `advice` says what to do, `status` is the HTTP status where a service answered. The
     text of an error joins file, place, message and advice.
 
-    >>> error = FormatError("missing", file="a.json", place="$.images", advice="export it again")
-    >>> str(error), error.place
-    ('a.json: $.images: missing; export it again', '$.images')
+    Examples:
+        >>> error = FormatError("missing", file="a.json", place="$.images", advice="export it again")
+        >>> str(error), error.place
+        ('a.json: $.images: missing; export it again', '$.images')
     """
 
     exit_code: int = 1
@@ -77,8 +78,9 @@ class PolymaskError(Exception):
     def within(self, *, file: object = None, place: str | None = None, advice: str | None = None) -> Self:
         """The same error with more context: `file` and `place` go before the present ones.
 
-        >>> str(LabelError("no name", place="line 3").within(file="labels.txt"))
-        'labels.txt: line 3: no name'
+        Examples:
+            >>> str(LabelError("no name", place="line 3").within(file="labels.txt"))
+            'labels.txt: line 3: no name'
         """
         outer = type(self).__new__(type(self))
         outer.args = self.args

@@ -35,8 +35,9 @@ class Limits:
     the names in a source, `max_conflict_pairs` the pairs of labels, by owner of the pixels, that
     overlap in an image, `max_zip_ratio` the unpacked size of a zip divided by its size.
 
-    >>> Limits(max_vertices=10).max_pixels == 2**30
-    True
+    Examples:
+        >>> Limits(max_vertices=10).max_pixels == 2**30
+        True
     """
 
     max_pixels: int = _limit(2**30, "The largest frame, height × width.")
@@ -51,9 +52,10 @@ class Limits:
     def check(self, name: str, size: int, place: str, amount: str) -> None:
         """Raise `LimitError`, about `amount` at `place`, if `size` is above the limit called `name`.
 
-        >>> Limits(max_labels=8).check("max_labels", 9, "a.json", "9 labels")
-        Traceback (most recent call last):
-        polymask.errors.LimitError: a.json: 9 labels are more than 8; if that is right, raise --max-labels
+        Examples:
+            >>> Limits(max_labels=8).check("max_labels", 9, "a.json", "9 labels")
+            Traceback (most recent call last):
+            polymask.errors.LimitError: a.json: 9 labels are more than 8; if that is right, raise --max-labels
         """
         if size > (most := getattr(self, name)):
             flag = name.replace("_", "-")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from polymask.errors import GeometryError, LabelError
-from polymask.validation import Color, as_color, as_frame, as_value
+from polymask.validation import Color, as_color, as_frame, as_value, is_text
 
 Frame = tuple[int, int]
 Ring = NDArray[np.float64]
@@ -50,11 +50,12 @@ class Polygon:
     The rings are filled even-odd together, so a hole's winding does not matter.
     Raises `GeometryError` for rings of another shape or with NaN or infinity.
 
-    >>> square = Polygon([(0, 0), (4, 0), (4, 4), (0, 4)], holes=[[(1, 1), (3, 1), (3, 3), (1, 3)]])
-    >>> len(square.rings)
-    2
-    >>> square == Polygon(square.exterior, square.holes)
-    True
+    Examples:
+        >>> square = Polygon([(0, 0), (4, 0), (4, 4), (0, 4)], holes=[[(1, 1), (3, 1), (3, 3), (1, 3)]])
+        >>> len(square.rings)
+        2
+        >>> square == Polygon(square.exterior, square.holes)
+        True
     """
 
     exterior: Ring
@@ -94,11 +95,12 @@ class Runs:
     for another sum, and for a negative count.
     Source: pycocotools, `maskApi.h` (column-major order, first count is of zeros).
 
-    >>> Runs([2, 2, 12], (4, 4)).counts.tolist()
-    [2, 2, 12]
-    >>> Runs([2, 2], (4, 4))
-    Traceback (most recent call last):
-    polymask.errors.GeometryError: run counts sum to 4, but 4 × 4 pixels are 16
+    Examples:
+        >>> Runs([2, 2, 12], (4, 4)).counts.tolist()
+        [2, 2, 12]
+        >>> Runs([2, 2], (4, 4))
+        Traceback (most recent call last):
+        polymask.errors.GeometryError: run counts sum to 4, but 4 × 4 pixels are 16
     """
 
     counts: NDArray[np.int64]
@@ -138,8 +140,9 @@ class Instance:
     `id` comes from the source, and need not be unique. `shape` may be passed as a single
     polygon. `crowd` marks a region of many objects (COCO's `iscrowd`).
 
-    >>> Instance(7, "cat", Polygon([(0, 0), (4, 0), (4, 4)])).shape[0].exterior.shape
-    (3, 2)
+    Examples:
+        >>> Instance(7, "cat", Polygon([(0, 0), (4, 0), (4, 4)])).shape[0].exterior.shape
+        (3, 2)
     """
 
     id: int | str
@@ -161,8 +164,9 @@ class ImageRecord:
 
     `etag` changes whenever the record changes in the source.
 
-    >>> ImageRecord(1, "a.jpg", (2, 3), ()).frame
-    (2, 3)
+    Examples:
+        >>> ImageRecord(1, "a.jpg", (2, 3), ()).frame
+        (2, 3)
     """
 
     id: int | str
@@ -181,21 +185,15 @@ class ImageRecord:
         return str(notebook.record_html(self))
 
 
-def _is_text(name: str) -> bool:
-    try:
-        return bool(name.encode())
-    except UnicodeEncodeError:
-        return False
-
-
 @dataclass(frozen=True, slots=True)
 class Label:
     """A class name, its pixel value (0 to 65535) and its color (red, green, blue), 0 to 255 each.
 
     Raises `LabelError` for other types and ranges.
 
-    >>> Label("cat", 1, (128, 0, 0)).name
-    'cat'
+    Examples:
+        >>> Label("cat", 1, (128, 0, 0)).name
+        'cat'
     """
 
     name: str
@@ -205,7 +203,7 @@ class Label:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
             raise LabelError(f"a label is a text, not {self.name!r}")
-        if not self.name.isascii() and not _is_text(self.name):
+        if not self.name.isascii() and not is_text(self.name):
             raise LabelError(
                 f"label {self.name!r} holds half a character, which no file can", advice="rename it"
             )
@@ -219,9 +217,10 @@ class Spans:
 
     `row`, `start` and `stop` are int32 arrays of the same length.
 
-    >>> spans = Spans(np.array([0, 1]), np.array([2, 2]), np.array([5, 4]))
-    >>> spans.pixels
-    5
+    Examples:
+        >>> spans = Spans(np.array([0, 1]), np.array([2, 2]), np.array([5, 4]))
+        >>> spans.pixels
+        5
     """
 
     row: NDArray[np.int32]
@@ -253,8 +252,9 @@ class Conflict:
     `winner` is the label that owns most of them, or None where they became void
     or where each label has its own mask. `won` is the share of each owner, in pixels.
 
-    >>> Conflict(("cat", "dog"), 4, "dog", {"dog": 4}).winner
-    'dog'
+    Examples:
+        >>> Conflict(("cat", "dog"), 4, "dog", {"dog": 4}).winner
+        'dog'
     """
 
     labels: tuple[str, str]
@@ -280,8 +280,9 @@ class Skipped:
 class Finding:
     """An oddity of an annotation, reported by `check`.
 
-    >>> Finding("zero-area", "a.jpg", 7, "the ring encloses nothing").kind
-    'zero-area'
+    Examples:
+        >>> Finding("zero-area", "a.jpg", 7, "the ring encloses nothing").kind
+        'zero-area'
     """
 
     kind: str

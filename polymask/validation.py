@@ -69,6 +69,18 @@ def as_color(owner: str, color: Any) -> Color:
     return red, green, blue
 
 
+def is_text(name: str) -> bool:
+    r"""Whether a text can be stored as UTF-8.
+
+    >>> is_text("cat"), is_text("\ud800")
+    (True, False)
+    """
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
+
+
 def as_names(option: str, value: Any) -> tuple[str, ...]:
     """A tuple of names, from a name or several; raises `InputError`, about `option`, for other values.
 

@@ -88,10 +88,11 @@ def check(
     `labels` are the labels that the annotations should have; `reading` are the options of reading. Raises
     `FormatError` where the file as a whole cannot be read.
 
-    >>> for finding in check("fixtures/odd/instances.json"):
-    ...     print(finding.kind, finding.image, finding.instance)
-    self-intersection bowtie.png 1
-    out-of-frame bowtie.png 2
+    Examples:
+        >>> for finding in check("fixtures/odd/instances.json"):
+        ...     print(finding.kind, finding.image, finding.instance)
+        self-intersection bowtie.png 1
+        out-of-frame bowtie.png 2
     """
     options = ReadingOptions.of({**reading, "labels": labels, "skip_invalid": True}, limits=limits)
     options = options.with_listed_pictures()

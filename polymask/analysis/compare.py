@@ -136,10 +136,11 @@ def compare(
 
     Raises `InputError` where the sets have no image in common, `LimitError` above `limits`.
 
-    >>> truth = np.array([[1, 1, 2, 255]], np.uint8)
-    >>> score = compare(truth, np.array([[1, 0, 2, 2]], np.uint8), ["cat", "dog"])
-    >>> dict(score), score.mean_iou
-    ({'cat': 0.5, 'dog': 1.0}, 0.75)
+    Examples:
+        >>> truth = np.array([[1, 1, 2, 255]], np.uint8)
+        >>> score = compare(truth, np.array([[1, 0, 2, 2]], np.uint8), ["cat", "dog"])
+        >>> dict(score), score.mean_iou
+        ({'cat': 0.5, 'dog': 1.0}, 0.75)
     """
     options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
     sets = _mask_sets((truth, other), options)

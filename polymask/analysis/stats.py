@@ -123,8 +123,9 @@ def stats(
     later instance). In stored label masks, it counts for each of its labels.
     Raises `NotFound` or `FormatError` for a path that cannot be read, `LimitError` above `limits`.
 
-    >>> stats("fixtures/shapes/instances.json").labels["boat"]["instances"]
-    3
+    Examples:
+        >>> stats("fixtures/shapes/instances.json").labels["boat"]["instances"]
+        3
     """
     options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
     (opened,) = open_sources([located(path)], options)

@@ -34,8 +34,9 @@ def encode_png(mask: IndexMask, *, palette: NDArray[np.uint8] | None = None) -> 
     mode P); the pixel values stay. Raises `FormatError` for another dtype or shape, for a palette
     with 16 bits, and for values without a color in the palette.
 
-    >>> decode_png(encode_png(np.array([[0, 300]], np.uint16))).tolist()
-    [[0, 300]]
+    Examples:
+        >>> decode_png(encode_png(np.array([[0, 300]], np.uint16))).tolist()
+        [[0, 300]]
     """
     if mask.ndim != 2 or mask.dtype not in (np.uint8, np.uint16) or not mask.size:
         raise FormatError(
@@ -50,9 +51,10 @@ def decode_png(data: bytes, *, limits: Limits | None = None) -> IndexMask:
     A palette PNG gives its indices. Raises `FormatError` for bytes that are no such
     PNG and, before allocating memory, `LimitError` above `limits.max_pixels`.
 
-    >>> decode_png(b"GIF89a")
-    Traceback (most recent call last):
-    polymask.errors.FormatError: not a PNG file
+    Examples:
+        >>> decode_png(b"GIF89a")
+        Traceback (most recent call last):
+        polymask.errors.FormatError: not a PNG file
     """
     with opened_png(data, limits, ("L", "P", "I;16")) as image:
         return np.array(image, np.uint16 if image.mode == "I;16" else np.uint8)

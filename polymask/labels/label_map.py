@@ -39,9 +39,10 @@ class LabelMap:
     the label it is painted as. Raises `LabelError` for labels that share a name or a
     value, for a value that is the background's or void's, and for a value that no mask can hold.
 
-    >>> labels = LabelMap.from_names(["cat", "dog"])
-    >>> labels.value_of("dog"), labels.value_of("_background_"), labels.value_of("__ignore__")
-    (2, 0, 255)
+    Examples:
+        >>> labels = LabelMap.from_names(["cat", "dog"])
+        >>> labels.value_of("dog"), labels.value_of("_background_"), labels.value_of("__ignore__")
+        (2, 0, 255)
     """
 
     labels: tuple[Label, ...]
@@ -133,8 +134,9 @@ class LabelMap:
         no number. A name that occurs twice counts once. Raises `LabelError` for a single text
         instead of a list.
 
-        >>> [label.value for label in LabelMap.from_names(["__ignore__", "_background_", "cat"]).labels]
-        [1]
+        Examples:
+            >>> [label.value for label in LabelMap.from_names(["__ignore__", "_background_", "cat"]).labels]
+            [1]
         """
         if isinstance(names, str):
             raise LabelError(f"names are a list, e.g. [{names!r}], not one text")
@@ -163,8 +165,9 @@ class LabelMap:
     def from_records(cls, records: Iterable[ImageRecord]) -> "LabelMap":
         """The labels that occur in the records, sorted by name, numbered from 1.
 
-        >>> LabelMap.from_records([]).names
-        ()
+        Examples:
+            >>> LabelMap.from_records([]).names
+            ()
         """
         return cls.from_names(sorted({instance.label for record in records for instance in record.instances}))
 

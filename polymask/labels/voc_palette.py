@@ -14,8 +14,9 @@ def voc_colors(n: int = 256) -> NDArray[np.uint8]:
     The bits of the value, three at a time, are the bits of red, green and blue, highest first.
     Source: PASCAL VOC development kit, `VOClabelcolormap`.
 
-    >>> voc_colors(4).tolist()
-    [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
+    Examples:
+        >>> voc_colors(4).tolist()
+        [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
     """
     values = np.arange(n)[:, None]
     colors = np.zeros((n, 3), np.uint8)

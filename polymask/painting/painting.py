@@ -169,10 +169,7 @@ class Painting:
         return owners
 
     def numbered(self, numbers: Sequence[int], *, void: int) -> PaintedSpans:
-        """The mask in which instance i paints `numbers[i]`, 0 where it is background; `void` as in `painted`.
-
-        Numbers are below 65536.
-        """
+        """The mask in which instance i paints `numbers[i]` < 65536; 0 is background, `void` as in `painted`."""
         scene = replace(self.scene, values=numbers, background=0, owned=False)
         if self.scene.void is None:
             scene = replace(scene, labels=[NOBODY] * len(numbers))
@@ -227,9 +224,11 @@ def label_masks(record: ImageRecord, *, pixel_rule: str = "center") -> Iterator[
     Masks are (height, width), independent of each other, and may overlap. Instances
     labeled background or `__ignore__` have none.
 
-    >>> cat = Instance(1, "cat", Polygon([(0, 0), (2, 0), (2, 1), (0, 1)]))
-    >>> [(m.label, m.mask.sum().item(), m.sources) for m in label_masks(ImageRecord(1, "a", (2, 2), [cat]))]
-    [('cat', 2, (1,))]
+    Examples:
+        >>> cat = Instance(1, "cat", Polygon([(0, 0), (2, 0), (2, 1), (0, 1)]))
+        >>> (cats,) = label_masks(ImageRecord(1, "a", (2, 2), [cat]))
+        >>> cats.label, cats.mask.sum().item(), cats.sources
+        ('cat', 2, (1,))
     """
     names = dict.fromkeys(i.label for i in record.instances)
     painting = Painting(record, LabelMap.from_names(names), Rules(pixel_rule=pixel_rule))
@@ -256,13 +255,14 @@ def index_mask(
     Raises `LabelError` for a label that is not in the map and, under the overlap rule
     `error`, for a conflict; `InputError` for an unknown rule.
 
-    >>> low = Instance(1, "cat", Polygon([(0, 0), (3, 0), (3, 1), (0, 1)]))
-    >>> top = Instance(2, "dog", Polygon([(2, 0), (4, 0), (4, 1), (2, 1)]))
-    >>> record = ImageRecord(1, "a.jpg", (1, 4), (low, top))
-    >>> index_mask(record, LabelMap.from_names(["cat", "dog"]))
-    array([[1, 1, 2, 2]], dtype=uint8)
-    >>> index_mask(record, LabelMap.from_names(["cat", "dog"]), overlap="void")
-    array([[  1,   1, 255,   2]], dtype=uint8)
+    Examples:
+        >>> low = Instance(1, "cat", Polygon([(0, 0), (3, 0), (3, 1), (0, 1)]))
+        >>> top = Instance(2, "dog", Polygon([(2, 0), (4, 0), (4, 1), (2, 1)]))
+        >>> record = ImageRecord(1, "a.jpg", (1, 4), (low, top))
+        >>> index_mask(record, LabelMap.from_names(["cat", "dog"]))
+        array([[1, 1, 2, 2]], dtype=uint8)
+        >>> index_mask(record, LabelMap.from_names(["cat", "dog"]), overlap="void")
+        array([[  1,   1, 255,   2]], dtype=uint8)
     """
     rules = Rules(
         pixel_rule=pixel_rule,
@@ -288,10 +288,11 @@ def conflicts(
     A pixel that several labels claim counts once for each unordered pair. Overlap
     within one label is no conflict; background and void claim nothing.
 
-    >>> low = Instance(1, "cat", Polygon([(0, 0), (3, 0), (3, 1), (0, 1)]))
-    >>> top = Instance(2, "dog", Polygon([(2, 0), (4, 0), (4, 1), (2, 1)]))
-    >>> [(c.labels, c.pixels, c.winner) for c in conflicts(ImageRecord(1, "a.jpg", (1, 4), (low, top)))]
-    [(('cat', 'dog'), 1, 'dog')]
+    Examples:
+        >>> low = Instance(1, "cat", Polygon([(0, 0), (3, 0), (3, 1), (0, 1)]))
+        >>> top = Instance(2, "dog", Polygon([(2, 0), (4, 0), (4, 1), (2, 1)]))
+        >>> [(c.labels, c.pixels, c.winner) for c in conflicts(ImageRecord(1, "a.jpg", (1, 4), (low, top)))]
+        [(('cat', 'dog'), 1, 'dog')]
     """
     rules = Rules(pixel_rule=pixel_rule, overlap=overlap, priority=tuple(priority))
     return Painting(record, label_map or LabelMap.from_records([record]), rules).conflicts

@@ -105,9 +105,10 @@ def rasterize(polygons: Polygon | Iterable[Polygon], frame: Frame, *, pixel_rule
     `frame` is (height, width). Raises `InputError` for an unknown pixel rule and
     `GeometryError` for a frame without pixels and for rings that are no `Polygon`.
 
-    >>> rasterize([Polygon([(1, 0), (3, 0), (3, 2), (1, 2)])], (2, 4)).astype(int)
-    array([[0, 1, 1, 0],
-           [0, 1, 1, 0]])
+    Examples:
+        >>> rasterize([Polygon([(1, 0), (3, 0), (3, 2), (1, 2)])], (2, 4)).astype(int)
+        array([[0, 1, 1, 0],
+               [0, 1, 1, 0]])
     """
     frame = as_frame(frame)
     mask = np.zeros(frame, bool)

@@ -17,8 +17,9 @@ from polymask.training.sizes import Array
 def class_values(label_map: LabelMap) -> tuple[int, ...]:
     """The values that a model learns: background, then the labels in order; not void.
 
-    >>> class_values(LabelMap.from_names(["cat", "dog"]))
-    (0, 1, 2)
+    Examples:
+        >>> class_values(LabelMap.from_names(["cat", "dog"]))
+        (0, 1, 2)
     """
     return (label_map.background, *(label.value for label in label_map.labels))
 
@@ -29,8 +30,9 @@ def one_hot(mask: IndexMask, classes: int | Sequence[int]) -> NDArray[np.uint8]:
     `classes` are the K values in order, or the number K for 0 … K - 1. Any other value, such as void, is
     0 in all planes. Raises `LabelError` for repeated or missing classes.
 
-    >>> one_hot(np.array([[0, 2, 255]], np.uint8), 3).tolist()
-    [[[1, 0, 0], [0, 0, 1], [0, 0, 0]]]
+    Examples:
+        >>> one_hot(np.array([[0, 2, 255]], np.uint8), 3).tolist()
+        [[[1, 0, 0], [0, 0, 1], [0, 0, 0]]]
     """
     values = _values(classes)
     planes: NDArray[np.uint8] = (mask[..., None] == values).view(np.uint8)
@@ -53,8 +55,9 @@ def one_hot_to_index(
 
     The planes may be probabilities too. Raises `LabelError` where their number is not that of `classes`.
 
-    >>> one_hot_to_index(np.array([[[1, 0, 0], [0, 0, 1], [0, 0, 0]]]), 3).tolist()
-    [[0, 2, 255]]
+    Examples:
+        >>> one_hot_to_index(np.array([[[1, 0, 0], [0, 0, 1], [0, 0, 0]]]), 3).tolist()
+        [[0, 2, 255]]
     """
     values = _values(classes)
     if planes.ndim != 3 or planes.shape[2] != len(values):
@@ -68,9 +71,10 @@ def colors_to_index(rgb: NDArray[np.uint8], colors: NDArray[np.uint8]) -> NDArra
 
     The first of equal rows counts. Raises `LabelError` for a color without a row, and names its pixel.
 
-    >>> from polymask.training import voc_colors
-    >>> colors_to_index(np.array([[[128, 0, 0], [0, 0, 0]]], np.uint8), voc_colors()).tolist()
-    [[1, 0]]
+    Examples:
+        >>> from polymask.training import voc_colors
+        >>> colors_to_index(np.array([[[128, 0, 0], [0, 0, 0]]], np.uint8), voc_colors()).tolist()
+        [[1, 0]]
     """
     if len(colors) > VOID_8 + 1:
         raise LabelError(
@@ -103,10 +107,11 @@ def class_weights(statistics: Statistics) -> Mapping[str, float]:
     Source: Eigen and Fergus, "Predicting Depth, Surface Normals and Semantic Labels", ICCV 2015,
     section 6.3.2 (median frequency balancing).
 
-    >>> from polymask import stats
-    >>> weights = class_weights(stats("fixtures/shapes/instances.json"))
-    >>> weights["background"] < weights["boat"] < weights["sun"]
-    True
+    Examples:
+        >>> from polymask import stats
+        >>> weights = class_weights(stats("fixtures/shapes/instances.json"))
+        >>> weights["background"] < weights["boat"] < weights["sun"]
+        True
     """
     names = (BACKGROUND, *statistics.names)
     shares = {name: _frequency(statistics, name) for name in names}
@@ -125,8 +130,9 @@ def label_iou(truth: Array, predicted: Array, classes: int | Sequence[int]) -> N
 
     Pixels whose value in `truth` is no class, such as void, do not count.
 
-    >>> label_iou(np.array([[0, 1, 1, 255]]), np.array([[0, 1, 0, 1]]), 2).tolist()
-    [0.5, 0.5]
+    Examples:
+        >>> label_iou(np.array([[0, 1, 1, 255]]), np.array([[0, 1, 0, 1]]), 2).tolist()
+        [0.5, 0.5]
     """
     values = _values(classes)
     counted = np.isin(truth, values)

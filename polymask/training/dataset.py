@@ -27,14 +27,15 @@ class MaskDataset(Sequence[Any]):
     any number of loader processes may share it. Raises `NotFound` where a mask has no picture,
     `InputError` where a picture and its mask differ in size, `LimitError` for either above `limits`.
 
-    >>> import tempfile
-    >>> from polymask import convert
-    >>> with tempfile.TemporaryDirectory() as dest:
-    ...     _ = convert("fixtures/shapes/instances.json", dest)
-    ...     pairs = MaskDataset("fixtures/shapes/images", dest)
-    ...     image, mask = pairs[0]
-    >>> len(pairs), image.shape, mask.shape
-    (3, (120, 160, 3), (120, 160))
+    Examples:
+        >>> import tempfile
+        >>> from polymask import convert
+        >>> with tempfile.TemporaryDirectory() as dest:
+        ...     _ = convert("fixtures/shapes/instances.json", dest)
+        ...     pairs = MaskDataset("fixtures/shapes/images", dest)
+        ...     image, mask = pairs[0]
+        >>> len(pairs), image.shape, mask.shape
+        (3, (120, 160, 3), (120, 160))
     """
 
     def __init__(

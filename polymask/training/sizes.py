@@ -17,10 +17,11 @@ def random_crop(image: Array, mask: IndexMask, size: Frame, *, rng: np.random.Ge
 
     Raises `InputError` if the window does not fit, or if picture and mask differ in size.
 
-    >>> mask = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    >>> image, cut = random_crop(np.stack([mask] * 3, axis=2), mask, (2, 2), rng=np.random.default_rng(0))
-    >>> cut.shape, bool((image[..., 0] == cut).all())
-    ((2, 2), True)
+    Examples:
+        >>> mask = np.arange(12, dtype=np.uint8).reshape(3, 4)
+        >>> image, cut = random_crop(np.stack([mask] * 3, axis=2), mask, (2, 2), rng=np.random.default_rng(0))
+        >>> cut.shape, bool((image[..., 0] == cut).all())
+        ((2, 2), True)
     """
     (height, width), (h, w) = _common_size(image, mask), size
     if h > height or w > width or h < 1 or w < 1:
@@ -46,9 +47,10 @@ def resize(image: Array, mask: IndexMask, size: Frame) -> ImageAndMask:
 
     Values of masks stand for labels, so they are never interpolated.
 
-    >>> image, mask = resize(np.zeros((4, 4, 3), np.uint8), np.eye(4, dtype=np.uint8), (2, 2))
-    >>> image.shape, mask.tolist()
-    ((2, 2, 3), [[1, 0], [0, 1]])
+    Examples:
+        >>> image, mask = resize(np.zeros((4, 4, 3), np.uint8), np.eye(4, dtype=np.uint8), (2, 2))
+        >>> image.shape, mask.tolist()
+        ((2, 2, 3), [[1, 0], [0, 1]])
     """
     import cv2
 
