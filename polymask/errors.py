@@ -186,10 +186,11 @@ class ProofError(PolymaskError):
 def naming(file: object) -> Iterator[None]:
     """Add the file to an `InputError` raised inside, unless it names a file or place.
 
-    >>> with naming("a.json"):
-    ...     raise LabelError("no label 'cta'")
-    Traceback (most recent call last):
-    polymask.errors.LabelError: a.json: no label 'cta'
+    Examples:
+        >>> with naming("a.json"):
+        ...     raise LabelError("no label 'cta'")
+        Traceback (most recent call last):
+        polymask.errors.LabelError: a.json: no label 'cta'
     """
     try:
         yield
@@ -202,8 +203,9 @@ def naming(file: object) -> Iterator[None]:
 def unknown(kind: str, name: str, names: Iterable[str]) -> InputError:
     """The error for a name that is not in a table, with the nearest name in it.
 
-    >>> print(unknown("layout", "vok", ["index", "voc"]))
-    no layout 'vok'; did you mean 'voc'? There are: index, voc
+    Examples:
+        >>> print(unknown("layout", "vok", ["index", "voc"]))
+        no layout 'vok'; did you mean 'voc'? There are: index, voc
     """
     listed = list(names)
     hint = f"{near} There are" if (near := nearest(name, listed)) else "there are"
@@ -213,8 +215,9 @@ def unknown(kind: str, name: str, names: Iterable[str]) -> InputError:
 def nearest(name: str, names: Iterable[str]) -> str:
     """`did you mean …?` with the nearest of `names`, or "" if none is near.
 
-    >>> nearest("overlaps", ["border", "overlap"])
-    "did you mean 'overlap'?"
+    Examples:
+        >>> nearest("overlaps", ["border", "overlap"])
+        "did you mean 'overlap'?"
     """
     from difflib import get_close_matches  # imported late for a quick start
 

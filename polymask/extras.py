@@ -16,8 +16,9 @@ DAMAGE: tuple[type[Exception], ...] = (
 def library(name: str, *, extra: str, reader: str) -> Any:
     """Import a module; if it is missing, the `InputError` says that `reader` needs it, and how to install it.
 
-    >>> library("math", extra="none", reader="numbers").pi > 3
-    True
+    Examples:
+        >>> library("math", extra="none", reader="numbers").pi > 3
+        True
     """
     try:
         return import_module(name)

@@ -62,8 +62,9 @@ def flag_of(option: Field[Any]) -> Flag:
 def spelled(name: str) -> str:
     """The flag of an option, as users type it.
 
-    >>> spelled("from_"), spelled("max_pixels")
-    ('--from', '--max-pixels')
+    Examples:
+        >>> spelled("from_"), spelled("max_pixels")
+        ('--from', '--max-pixels')
     """
     return "--" + name.rstrip("_").replace("_", "-")
 

@@ -26,8 +26,9 @@ def as_ring(points: ArrayLike) -> Ring:
 
     Raises `GeometryError` for another shape or a coordinate that is not finite.
 
-    >>> as_ring([(0, 0), (4, 0), (4, 3)]).shape
-    (3, 2)
+    Examples:
+        >>> as_ring([(0, 0), (4, 0), (4, 3)]).shape
+        (3, 2)
     """
     try:
         ring = np.array(points, dtype=np.float64, order="C")
@@ -265,10 +266,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An image or annotation that was left out on purpose, with the reason.
-
-    `image` and `annotation` are the name and the id of a refused record, as far as they are known.
-    """
+    """An image or annotation that was left out; `image` and `annotation` identify a refused record."""
 
     name: str
     reason: str

@@ -17,8 +17,9 @@ Json = dict[str, Any]  # an object of JSON from outside
 def whole(value: Any) -> int | None:
     """A whole number of any library as an int; None for other values, including booleans.
 
-    >>> whole(7), whole(1.5), whole("7"), whole(True)
-    (7, None, None, None)
+    Examples:
+        >>> whole(7), whole(1.5), whole("7"), whole(True)
+        (7, None, None, None)
     """
     try:
         return None if isinstance(value, bool) else operator.index(value)
@@ -31,8 +32,9 @@ def as_frame(frame: Any, *, prefix: str = "") -> tuple[int, int]:
 
     Raises `GeometryError` for other values.
 
-    >>> as_frame([2, 3])
-    (2, 3)
+    Examples:
+        >>> as_frame([2, 3])
+        (2, 3)
     """
     sides = [whole(side) for side in frame] if isinstance(frame, Iterable) else []
     if len(sides) != 2 or sides[0] is None or sides[1] is None:
@@ -46,8 +48,9 @@ def as_frame(frame: Any, *, prefix: str = "") -> tuple[int, int]:
 def as_value(owner: str, value: Any) -> int:
     """A pixel value; raises `LabelError`, about `owner`, for a value that no mask can hold.
 
-    >>> as_value("void", 255)
-    255
+    Examples:
+        >>> as_value("void", 255)
+        255
     """
     number = whole(value)
     if number is None or not 0 <= number <= LARGEST_VALUE:
@@ -59,8 +62,9 @@ def as_value(owner: str, value: Any) -> int:
 def as_color(owner: str, color: Any) -> Color:
     """Red, green and blue; raises `LabelError` unless they are three whole numbers from 0 to 255.
 
-    >>> as_color("cat", [128, 0, 0])
-    (128, 0, 0)
+    Examples:
+        >>> as_color("cat", [128, 0, 0])
+        (128, 0, 0)
     """
     try:
         red, green, blue = bytes(map(operator.index, color))
@@ -72,8 +76,9 @@ def as_color(owner: str, color: Any) -> Color:
 def is_text(name: str) -> bool:
     r"""Whether a text can be stored as UTF-8.
 
-    >>> is_text("cat"), is_text("\ud800")
-    (True, False)
+    Examples:
+        >>> is_text("cat"), is_text("\ud800")
+        (True, False)
     """
     try:
         return bool(name.encode())
@@ -84,8 +89,9 @@ def is_text(name: str) -> bool:
 def as_names(option: str, value: Any) -> tuple[str, ...]:
     """A tuple of names, from a name or several; raises `InputError`, about `option`, for other values.
 
-    >>> as_names("only", "sea"), as_names("only", ["sea", "sun"])
-    (('sea',), ('sea', 'sun'))
+    Examples:
+        >>> as_names("only", "sea"), as_names("only", ["sea", "sun"])
+        (('sea',), ('sea', 'sun'))
     """
     names = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
     for name in names:
@@ -97,8 +103,11 @@ def as_names(option: str, value: Any) -> tuple[str, ...]:
 def part(row: Any, *names: str) -> dict[str, Any]:
     """An object within nested JSON objects; empty where it is missing, null or of another type.
 
-    >>> part({"metadata": {"system": {"width": 8}}}, "metadata", "system"), part({"metadata": 5}, "metadata")
-    ({'width': 8}, {})
+    Examples:
+        >>> part({"metadata": {"system": {"width": 8}}}, "metadata", "system")
+        {'width': 8}
+        >>> part({"metadata": 5}, "metadata")
+        {}
     """
     for name in names:
         row = row.get(name) if isinstance(row, dict) else None
@@ -108,7 +117,8 @@ def part(row: Any, *names: str) -> dict[str, Any]:
 def listed(value: Any) -> list[Any]:
     """The value, if it is a list; else an empty list.
 
-    >>> listed([1]), listed(None)
-    ([1], [])
+    Examples:
+        >>> listed([1]), listed(None)
+        ([1], [])
     """
     return value if isinstance(value, list) else []

@@ -75,8 +75,9 @@ def _side(masks: MaskSet, name: str, *, by_label: bool) -> tuple[IndexMask, Labe
 def count_pairs(truth: IndexMask, other: IndexMask) -> ValuePairs:
     """The number of pixels that hold each pair of values, in two masks of the same size.
 
-    >>> count_pairs(np.array([[1, 1, 2]], np.uint8), np.array([[1, 0, 0]], np.uint8))
-    {(1, 0): 1, (1, 1): 1, (2, 0): 1}
+    Examples:
+        >>> count_pairs(np.array([[1, 1, 2]], np.uint8), np.array([[1, 0, 0]], np.uint8))
+        {(1, 0): 1, (1, 1): 1, (2, 0): 1}
     """
     sides = [np.flatnonzero(np.bincount(mask.reshape(-1))) for mask in (truth, other)]
     positions = []

@@ -62,8 +62,9 @@ _RANK_OF = {
 def rank_of(kind: str) -> str:
     """The rank of a kind of finding, one of `RANKS`: its consequence in `convert`.
 
-    >>> rank_of("invalid"), rank_of("unsupported"), rank_of("self-touch")
-    ('blocks', 'dropped', 'odd')
+    Examples:
+        >>> rank_of("invalid"), rank_of("unsupported"), rank_of("self-touch")
+        ('blocks', 'dropped', 'odd')
     """
     return _RANK_OF.get(kind, ODD)
 

@@ -28,8 +28,9 @@ def of_labels(annotations: Annotations, label_map: LabelMap | None) -> Iterator[
 def similar(names: Iterable[str], label_map: LabelMap | None = None) -> list[list[str]]:
     """Groups of labels that differ only in spelling but are painted as different labels.
 
-    >>> similar(["weed", "Weed ", "crop", "traffic_light", "traffic light"])
-    [['weed', 'Weed '], ['traffic_light', 'traffic light']]
+    Examples:
+        >>> similar(["weed", "Weed ", "crop", "traffic_light", "traffic light"])
+        [['weed', 'Weed '], ['traffic_light', 'traffic light']]
     """
     groups: dict[str, list[str]] = {}
     for name in names:

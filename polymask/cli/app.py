@@ -1,6 +1,5 @@
 """The command line: commands, flags, progress and exit codes; no logic."""
 
-import json
 import sys
 from collections import Counter
 from contextlib import suppress
@@ -21,7 +20,15 @@ from polymask.cli.commands import (
     verify_command,
 )
 from polymask.cli.flags import JSON, NO_BAR, QUIET, GroupedCommand, convert_flags, extra, reading_flags
-from polymask.cli.terminal import Bar, discard, emphasized, fail, tolerating_full_disk, with_advice
+from polymask.cli.terminal import (
+    Bar,
+    discard,
+    emphasized,
+    fail,
+    print_json,
+    tolerating_full_disk,
+    with_advice,
+)
 from polymask.cli.text import findings_text, summary
 from polymask.errors import InputError, PolymaskError, Unavailable, nearest
 from polymask.formats import FORMATS
@@ -94,7 +101,7 @@ def convert_command(
     with Bar(quiet=quiet) as bar:
         report = polymask.convert(source, dest, progress=bar, preview=preview, **options)
     if as_json:
-        click.echo(json.dumps(report.to_dict(), ensure_ascii=False))
+        print_json(report.to_dict())
     elif not quiet:
         target = dest or source
         target = f"{target} (dry run: nothing was written)" if options["dry_run"] else target
@@ -151,7 +158,7 @@ def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) ->
             "counts": {kind: counts[kind] for kind in FINDING_KINDS if counts[kind]},
             "ranks": {rank: ranks[rank] for rank in RANKS if ranks[rank]},
         }
-        click.echo(json.dumps(document, ensure_ascii=False))
+        print_json(document)
     else:
         click.echo(findings_text(findings))
     if ranks[BLOCKS]:
@@ -189,7 +196,7 @@ def formats_command(*, as_json: bool) -> None:
             title: [{"name": name, "summary": row} for name, row in table.items()]
             for title, table in tables.items()
         }
-        click.echo(json.dumps(document | {"kernel": KERNEL}, ensure_ascii=False))
+        print_json(document | {"kernel": KERNEL})
         return
     for title, table in tables.items():
         click.echo(title.replace("_", " "))
@@ -246,7 +253,7 @@ def _usage_error(error: click.ClickException) -> dict[str, Any]:
 
 def _print_error(error: dict[str, Any]) -> None:
     with suppress(OSError):
-        click.echo(json.dumps({"error": error}, ensure_ascii=False))
+        print_json({"error": error})
 
 
 def _stop() -> NoReturn:

@@ -1,6 +1,5 @@
 """The commands except convert, check and formats."""
 
-import json
 import sys
 from dataclasses import asdict
 from typing import Any
@@ -19,15 +18,11 @@ from polymask.cli.flags import (
     reading_flags,
     rule_flags,
 )
-from polymask.cli.terminal import Bar, emphasized, fail, styled, with_advice
+from polymask.cli.terminal import Bar, emphasized, fail, print_json, styled, with_advice
 from polymask.cli.text import comparison_text, statistics_text
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
 from polymask.parallel.pool import available
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    click.echo(json.dumps(document, ensure_ascii=False))
 
 
 @click.command("compare", cls=GroupedCommand)
@@ -62,7 +57,7 @@ def compare_command(
     with Bar(quiet=quiet) as bar:
         result = compare(truth, other, workers=workers or available(), progress=bar, **options)
     if as_json:
-        _print_json(result.to_dict())
+        print_json(result.to_dict())
     else:
         click.echo(emphasized(comparison_text(result)))
     if result.failures or result.only_in_truth:
@@ -102,7 +97,7 @@ def verify_command(
         report = examine(dest, source=source, journal=journal, progress=bar, **options)
     if as_json:
         failures = [{"name": failure.name, "reason": failure.reason} for failure in report.failures]
-        _print_json(
+        print_json(
             {
                 "images": report.images,
                 "proven": report.unchanged,
@@ -139,7 +134,7 @@ def stats_command(path: str, *, workers: int | None, as_json: bool, quiet: bool,
     with Bar(quiet=quiet) as bar:
         statistics = stats(path, workers=workers or available(), progress=bar, **options)
     if as_json:
-        _print_json(statistics.to_dict())
+        print_json(statistics.to_dict())
     else:
         click.echo(emphasized(statistics_text(statistics)))
 
@@ -214,7 +209,7 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: b
     if as_json:
         failures = [asdict(failure) for failure in report.failures]
         counts = {"restored": report.written, "there": report.unchanged}
-        _print_json(counts | {"failures": failures, "notes": report.notes, "dry_run": dry_run})
+        print_json(counts | {"failures": failures, "notes": report.notes, "dry_run": dry_run})
     else:
         restored = "polygons" if is_dataloop(dest) else "annotation files"
         outcome = "would be put back (dry run: nothing was written)" if dry_run else "put back"

@@ -1,5 +1,6 @@
 """Terminal output: a progress bar, or a line in a log; colors; errors."""
 
+import json
 import os
 import sys
 import time
@@ -59,8 +60,9 @@ class Bar:
 def logged(finished: int, total: int, unit: str, seconds: float) -> str:
     """The line for a log.
 
-    >>> logged(90, 100, "images", 3.0)
-    'polymask: 90 of 100 images in 3.0 s (30/s)'
+    Examples:
+        >>> logged(90, 100, "images", 3.0)
+        'polymask: 90 of 100 images in 3.0 s (30/s)'
     """
     return f"polymask: {finished:,} of {total:,} {unit} in {seconds:.1f} s ({finished / seconds:,.0f}/s)"
 
@@ -86,12 +88,18 @@ def emphasized(text: str) -> str:
     return "\n".join(lines)
 
 
+def print_json(document: object) -> None:
+    """Print a JSON document on stdout, on one line."""
+    click.echo(json.dumps(document, ensure_ascii=False))
+
+
 def with_advice(error: PolymaskError) -> str:
     """An error as a line: place, message and advice.
 
-    >>> from polymask import NotFound
-    >>> with_advice(NotFound("no such file", file="a.json"))
-    'a.json: no such file; check the path'
+    Examples:
+        >>> from polymask import NotFound
+        >>> with_advice(NotFound("no such file", file="a.json"))
+        'a.json: no such file; check the path'
     """
     if error.special_advice is None:
         return f"{error}; {error.usual_advice}"

@@ -160,8 +160,9 @@ def _folded(kinds: Mapping[str, Sequence[Finding]]) -> Iterator[str]:
 def finding_line(finding: Finding) -> str:
     """A finding as a line: place and message.
 
-    >>> finding_line(Finding("self-touch", "a.jpg", 7, "ring 0 touches itself"))
-    'a.jpg: instance 7: ring 0 touches itself'
+    Examples:
+        >>> finding_line(Finding("self-touch", "a.jpg", 7, "ring 0 touches itself"))
+        'a.jpg: instance 7: ring 0 touches itself'
     """
     place = [finding.image] if finding.image else []
     place += [f"instance {finding.instance}"] if finding.instance is not None else []

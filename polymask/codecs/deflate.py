@@ -67,8 +67,9 @@ class Block:
 def code_lengths(counts: Mapping[int, int], *, most: int) -> dict[int, int]:
     """Code lengths of up to `most` bits from the counts of symbols, of which at least two occur.
 
-    >>> code_lengths({0: 5, 1: 1, 2: 1}, most=7)
-    {1: 2, 2: 2, 0: 1}
+    Examples:
+        >>> code_lengths({0: 5, 1: 1, 2: 1}, most=7)
+        {1: 2, 2: 2, 0: 1}
     """
     symbols = sorted((s for s in counts if counts[s]), key=lambda s: (counts[s], s))
     codes_of_length = _huffman([counts[s] for s in symbols], most)

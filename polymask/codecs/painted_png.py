@@ -30,9 +30,10 @@ def encode(painted: PaintedSpans, *, depth: int = 8, palette: NDArray[np.uint8] 
     values stay. Raises `FormatError` for a palette with 16 bits, and for values outside the depth or
     the palette.
 
-    >>> from polymask.raster.painted import scan
-    >>> encode(scan(np.array([[0, 3]], np.uint8)))[:4]
-    b'\x89PNG'
+    Examples:
+        >>> from polymask.raster.painted import scan
+        >>> encode(scan(np.array([[0, 3]], np.uint8)))[:4]
+        b'\x89PNG'
     """
     return Encoding(depth=depth, palette=palette).encode(painted)
 
@@ -72,9 +73,11 @@ def encode_colors(painted: PaintedSpans, colors: NDArray[np.uint8]) -> bytes:
     `colors` is (n, 3) uint8, red, green, blue, or (n, 4), with alpha. Raises `FormatError` for
     another shape and for values that have no color.
 
-    >>> from polymask.raster.painted import scan
-    >>> len(encode_colors(scan(np.array([[0, 1]], np.uint8)), np.array([[0] * 4, [9] * 4], np.uint8))) < 90
-    True
+    Examples:
+        >>> from polymask.raster.painted import scan
+        >>> colors = np.array([[0] * 4, [9] * 4], np.uint8)
+        >>> len(encode_colors(scan(np.array([[0, 1]], np.uint8)), colors)) < 90
+        True
     """
     if colors.ndim != 2 or colors.shape[1] not in (3, 4) or colors.dtype != np.uint8:
         raise FormatError(f"colors are (n, 3) or (n, 4) uint8, not {colors.dtype} of shape {colors.shape}")

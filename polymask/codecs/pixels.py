@@ -125,8 +125,9 @@ def _smaller(picture: "Image.Image", side: int) -> "Image.Image":
 def for_people(values: NDArray[Any]) -> "Image.Image":
     """(height, width) values of more than 8 bits as an RGB picture: the least black, the largest white.
 
-    >>> for_people(np.array([[0, 2000, 4000]], np.uint16)).getpixel((1, 0))
-    (128, 128, 128)
+    Examples:
+        >>> for_people(np.array([[0, 2000, 4000]], np.uint16)).getpixel((1, 0))
+        (128, 128, 128)
     """
     from PIL import Image
 

@@ -105,8 +105,9 @@ def _checksum(chunk: memoryview) -> bytes:
 def encode_rgba(mask: BoolMask, color: tuple[int, int, int]) -> bytes:
     """A (height, width) bool mask as RGBA PNG bytes: opaque in a color where it is set, else all zero.
 
-    >>> decode_rgba(encode_rgba(np.array([[True, False]]), (255, 0, 0))).tolist()
-    [[True, False]]
+    Examples:
+        >>> decode_rgba(encode_rgba(np.array([[True, False]]), (255, 0, 0))).tolist()
+        [[True, False]]
     """
     return encode_colors(scan(mask), np.array([(0, 0, 0, 0), (*color, 255)], np.uint8))
 
@@ -125,8 +126,9 @@ def decode_rgba(data: bytes, *, limits: Limits | None = None) -> BoolMask:
 def encode_color(pixels: NDArray[np.uint8]) -> bytes:
     """(height, width, 3) uint8 pixels, red, green, blue, as PNG bytes.
 
-    >>> decode_color(encode_color(np.array([[[1, 2, 3]]], np.uint8))).tolist()
-    [[[1, 2, 3]]]
+    Examples:
+        >>> decode_color(encode_color(np.array([[[1, 2, 3]]], np.uint8))).tolist()
+        [[[1, 2, 3]]]
     """
     height, width, _ = pixels.shape
     return encode_color_strips([pixels], (height, width))
@@ -161,8 +163,9 @@ def decode_color(data: bytes, *, limits: Limits | None = None) -> NDArray[np.uin
 def same_picture(png: bytes, other: bytes) -> bool:
     """Whether two PNGs, perhaps of different writers, hold the same pixels, and palette.
 
-    >>> same_picture(encode_png(np.zeros((2, 2), np.uint8)), b"edited")
-    False
+    Examples:
+        >>> same_picture(encode_png(np.zeros((2, 2), np.uint8)), b"edited")
+        False
     """
     if png == other:
         return True

@@ -32,10 +32,11 @@ def zlib_stream(painted: PaintedSpans, *, pixel: int, table: NDArray[np.uint8] |
     `table` is (values, pixel) uint8: the bytes of each value. Without a table, a value is written as
     one byte, or as two, the high byte first.
 
-    >>> import zlib
-    >>> painted = PaintedSpans(*np.array([[0], [1], [3]], np.int32), np.array([7], np.uint16), (2, 4))
-    >>> list(zlib.decompress(zlib_stream(painted, pixel=1)))
-    [0, 0, 7, 7, 0, 0, 0, 0, 0, 0]
+    Examples:
+        >>> import zlib
+        >>> painted = PaintedSpans(*np.array([[0], [1], [3]], np.int32), np.array([7], np.uint16), (2, 4))
+        >>> list(zlib.decompress(zlib_stream(painted, pixel=1)))
+        [0, 0, 7, 7, 0, 0, 0, 0, 0, 0]
     """
     if compiled:
         stream: bytes = compiled.scanlines(*painted.arrays, *painted.frame, pixel, table, painted.background)

@@ -19,9 +19,10 @@ MOST_BYTES = 2**32 - 1
 def zipped(files: Mapping[str, Iterable[bytes]]) -> bytes:
     """The files, each in parts, as a zip archive; raises `LimitError` for a file of 4 GiB or more.
 
-    >>> import io, zipfile
-    >>> zipfile.ZipFile(io.BytesIO(zipped({"a.txt": [b"ab", b"c"]}))).read("a.txt")
-    b'abc'
+    Examples:
+        >>> import io, zipfile
+        >>> zipfile.ZipFile(io.BytesIO(zipped({"a.txt": [b"ab", b"c"]}))).read("a.txt")
+        b'abc'
     """
     bodies, directory, offset = [], [], 0
     for name, parts in files.items():

@@ -17,8 +17,9 @@ def as_label_map(labels: Labels) -> LabelMap:
 
     Raises `LabelError` for any other object; for a file, all that `LabelMap.load` raises.
 
-    >>> as_label_map(["cat", "dog"]).value_of("dog"), as_label_map({"cat": 7}).value_of("cat")
-    (2, 7)
+    Examples:
+        >>> as_label_map(["cat", "dog"]).value_of("dog"), as_label_map({"cat": 7}).value_of("cat")
+        (2, 7)
     """
     if isinstance(labels, LabelMap):
         return labels

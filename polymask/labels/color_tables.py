@@ -42,10 +42,11 @@ class TableRow(NamedTuple):
 def table_rows(text: str) -> list[TableRow] | None:
     r"""The rows of a table; None for text that is no table. Raises `LabelError` for a line that does not fit.
 
-    >>> table_rows("64 0 128\t\tCar\n0 0 0\tVoid\n")[0]
-    TableRow(name='Car', value=None, color=(64, 0, 128))
-    >>> table_rows("Pixel Value, Class\n0, background\n1, sea\n")[1]
-    TableRow(name='sea', value=1, color=None)
+    Examples:
+        >>> table_rows("64 0 128\t\tCar\n0 0 0\tVoid\n")[0]
+        TableRow(name='Car', value=None, color=(64, 0, 128))
+        >>> table_rows("Pixel Value, Class\n0, background\n1, sea\n")[1]
+        TableRow(name='sea', value=1, color=None)
     """
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     if not lines:
@@ -63,8 +64,9 @@ def table_rows(text: str) -> list[TableRow] | None:
 def is_color_table(head: str) -> bool:
     r"""Whether a text begins like a table of colors; its last line may be cut off.
 
-    >>> is_color_table("name,r,g,b\nAnimal,64,1"), is_color_table("0 0.5 0.5 0.1 0.1")
-    (True, False)
+    Examples:
+        >>> is_color_table("name,r,g,b\nAnimal,64,1"), is_color_table("0 0.5 0.5 0.1 0.1")
+        (True, False)
     """
     lines = [line.strip() for line in head.splitlines() if line.strip()]
     if not lines:

@@ -61,8 +61,9 @@ class IdMask(NamedTuple):
 def id_mask(name: str) -> IdMask | None:
     """The parts of a mask's file name; None for another name.
 
-    >>> id_mask("gtFine/val/bonn/bonn_000000_000001_gtFine_labelTrainIds.png")
-    IdMask(image='gtFine/val/bonn/bonn_000000_000001', kind='TrainIds')
+    Examples:
+        >>> id_mask("gtFine/val/bonn/bonn_000000_000001_gtFine_labelTrainIds.png")
+        IdMask(image='gtFine/val/bonn/bonn_000000_000001', kind='TrainIds')
     """
     match = _NAME.match(name)
     return IdMask(match["image"], match["kind"]) if match and match["kind"] in KINDS else None

@@ -48,8 +48,9 @@ class LabelRows:
 def parse(text: str) -> LabelRows:
     r"""The rows in the text of any kind of label file; raises `LabelError`.
 
-    >>> parse('{"1": "cat", "2": "dog"}').values
-    {'cat': 1, 'dog': 2}
+    Examples:
+        >>> parse('{"1": "cat", "2": "dog"}').values
+        {'cat': 1, 'dog': 2}
     """
     stripped = text.lstrip()
     if stripped.startswith(("{", "[")):
@@ -117,8 +118,9 @@ def _unquoted(name: str, number: int) -> str:
 def quoted(name: str) -> str:
     r"""A name as written in a label file: in double quotes where it would else be misread.
 
-    >>> quoted("weed"), quoted("weed "), quoted("wee\u0301d")
-    ('weed', '"weed "', '"wee\\u0301d"')
+    Examples:
+        >>> quoted("weed"), quoted("weed "), quoted("wee\u0301d")
+        ('weed', '"weed "', '"wee\\u0301d"')
     """
     is_visible = name == normalize("NFC", name) and name.isprintable()
     plain = is_visible and name == name.strip() and name[:1] not in ('"', "{", "[", "#") and "->" not in name

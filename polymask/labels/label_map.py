@@ -217,8 +217,9 @@ class LabelMap:
 def from_text(text: str) -> LabelMap:
     """The label map in the text of a label file of any kind; raises `LabelError`.
 
-    >>> from_text('{"1": "cat", "2": "dog"}').value_of("dog")
-    2
+    Examples:
+        >>> from_text('{"1": "cat", "2": "dog"}').value_of("dog")
+        2
     """
     return _of_rows(parse(text))
 
@@ -249,8 +250,9 @@ def _label(index: int, rows: LabelRows) -> Label:
 def no_such_label(name: str, names: Sequence[str]) -> LabelError:
     """The error for a requested label that does not exist, with the existing labels.
 
-    >>> print(no_such_label("catt", ["cat", "dog"]))
-    no label 'catt'; did you mean 'cat'? There are: cat, dog
+    Examples:
+        >>> print(no_such_label("catt", ["cat", "dog"]))
+        no label 'catt'; did you mean 'cat'? There are: cat, dog
     """
     listed = ", ".join([*names[:MOST_NAMED], *(["…"] if len(names) > MOST_NAMED else [])])
     hint = f"{near} There are" if (near := nearest(name, names)) else "there are"
@@ -265,8 +267,9 @@ def unknown_label(name: str, names: Sequence[str]) -> LabelError:
 def from_categories(categories: Categories, *, ids: str = "contiguous") -> LabelMap:
     """A label map of a source's (name, category id) pairs, numbered from 1 or by the ids.
 
-    >>> from_categories([("cat", 7), ("dog", 9)], ids="source").value_of("dog")
-    9
+    Examples:
+        >>> from_categories([("cat", 7), ("dog", 9)], ids="source").value_of("dog")
+        9
     """
     names = [name for name, _ in categories]
     if ids == "contiguous":

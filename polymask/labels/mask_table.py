@@ -36,9 +36,10 @@ class MaskTable:
     the values: where a mask has VOC's colors they have VOC's labels, else those of `numbers`; without
     `numbers` the values themselves are the names.
 
-    >>> table = MaskTable.of_text("0 0 0 Void\n64 0 128 Car")
-    >>> table.label(64 << 16 | 128, colored=True), table.label(7, colored=True)
-    ('Car', None)
+    Examples:
+        >>> table = MaskTable.of_text("0 0 0 Void\n64 0 128 Car")
+        >>> table.label(64 << 16 | 128, colored=True), table.label(7, colored=True)
+        ('Car', None)
     """
 
     values: Mapping[int, str]
@@ -127,8 +128,9 @@ def _categories(label_map: LabelMap) -> Categories:
 def packed(color: Iterable[int]) -> int:
     """A color as a number, red · 65536 + green · 256 + blue.
 
-    >>> packed((0, 1, 2))
-    258
+    Examples:
+        >>> packed((0, 1, 2))
+        258
     """
     red, green, blue = color
     return red << 16 | green << 8 | blue

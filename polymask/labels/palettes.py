@@ -27,8 +27,9 @@ _SHADES = ((0, 0.0), (255, 0.5), (0, 0.4), (255, 0.75), (0, 0.65))
 def safe_color(place: int) -> Color:
     """The n-th safe color, from 0: eight hues, then their lighter and darker shades, then from the start.
 
-    >>> safe_color(0), safe_color(8)
-    ((230, 159, 0), (242, 207, 128))
+    Examples:
+        >>> safe_color(0), safe_color(8)
+        ((230, 159, 0), (242, 207, 128))
     """
     shade, share = _SHADES[place // len(_OKABE_ITO) % len(_SHADES)]
     red, green, blue = (round(c + (shade - c) * share) for c in _OKABE_ITO[place % len(_OKABE_ITO)])
@@ -38,8 +39,9 @@ def safe_color(place: int) -> Color:
 def label_colors(label_map: LabelMap, palette: str) -> dict[int, Color]:
     """The color of each label's value, and of void; raises `InputError` for an unknown palette.
 
-    >>> label_colors(LabelMap.from_names(["cat"]), "voc")
-    {1: (128, 0, 0), 255: (224, 224, 224)}
+    Examples:
+        >>> label_colors(LabelMap.from_names(["cat"]), "voc")
+        {1: (128, 0, 0), 255: (224, 224, 224)}
     """
     if palette not in PALETTES:
         raise unknown("palette", palette, PALETTES)
@@ -53,8 +55,9 @@ def label_colors(label_map: LabelMap, palette: str) -> dict[int, Color]:
 def colored(mask: IndexMask, colors: dict[int, Color]) -> NDArray[np.uint8]:
     """A (height, width) mask as (height, width, 3) uint8 pixels; values without color are black.
 
-    >>> colored(np.array([[0, 1]], np.uint8), {1: (1, 2, 3)}).tolist()
-    [[[0, 0, 0], [1, 2, 3]]]
+    Examples:
+        >>> colored(np.array([[0, 1]], np.uint8), {1: (1, 2, 3)}).tolist()
+        [[[0, 0, 0], [1, 2, 3]]]
     """
     table = np.zeros((max([*colors, int(mask.max(initial=0))]) + 1, 3), np.uint8)
     for value, color in colors.items():

@@ -28,8 +28,9 @@ def voc_colors(n: int = 256) -> NDArray[np.uint8]:
 def default_color(value: int) -> Color:
     """The VOC color of a value; above 255 the palette starts over at 1.
 
-    >>> default_color(1)
-    (128, 0, 0)
+    Examples:
+        >>> default_color(1)
+        (128, 0, 0)
     """
     wrapped = value if value < REPEATS_FROM else 1 + (value - 1) % (REPEATS_FROM - 1)
     red, green, blue = voc_colors()[wrapped].tolist()

@@ -67,8 +67,9 @@ class LayoutOptions:
     labels without separate instances. `original` gives the source's JSON of an image by name, if it
     has one; with `delete_source`, a layout that copies the JSON leaves the polygons out.
 
-    >>> LayoutOptions(label_map=LabelMap(()), splits={"a.jpg": "val"}).split_of("a.jpg")
-    'val'
+    Examples:
+        >>> LayoutOptions(label_map=LabelMap(()), splits={"a.jpg": "val"}).split_of("a.jpg")
+        'val'
     """
 
     label_map: LabelMap
@@ -170,8 +171,9 @@ STUFF_LAYOUT = "coco-panoptic"
 def stem(name: str) -> str:
     """An image's name without its suffix, but with its folders.
 
-    >>> stem("train/0001.jpg")
-    'train/0001'
+    Examples:
+        >>> stem("train/0001.jpg")
+        'train/0001'
     """
     folder, slash, file = name.rpartition("/")
     base, dot, suffix = file.rpartition(".")

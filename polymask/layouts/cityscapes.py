@@ -63,10 +63,7 @@ FACTS = LayoutFacts(
         ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
     ),
     values=(
-        (
-            "labelIds",
-            "Cityscapes' ids if all used labels are labels of Cityscapes, else the label map's values",
-        ),
+        ("labelIds", "Cityscapes' ids if all used labels are labels of Cityscapes, else label map values"),
         ("labelTrainIds", "Cityscapes' train ids, else 0 … K - 1 in value order; 255 is ignored"),
         (
             "instanceIds",
@@ -99,9 +96,10 @@ class _Table(NamedTuple):
 def is_official(label_map: LabelMap, used: frozenset[str] | None = None) -> bool:
     """Whether all used labels are labels of Cityscapes; if `used` is None, all of the label map.
 
-    >>> street = LabelMap.from_names(["road", "car", "zebra"])
-    >>> is_official(street), is_official(street, frozenset({"car"}))
-    (False, True)
+    Examples:
+        >>> street = LabelMap.from_names(["road", "car", "zebra"])
+        >>> is_official(street), is_official(street, frozenset({"car"}))
+        (False, True)
     """
     names = used_names(label_map, used)
     return bool(names) and all(name in KNOWN for name in names)
@@ -178,8 +176,9 @@ def _fits(table: _Table) -> bool:
 def place(name: str, options: LayoutOptions) -> tuple[str, str]:
     """`<split>/<city>` and `<id>` of an image: from its folder, or from a name as in Cityscapes.
 
-    >>> place("aachen_000001_000019_leftImg8bit.png", LayoutOptions(label_map=LabelMap(())))
-    ('train/aachen', 'aachen_000001_000019')
+    Examples:
+        >>> place("aachen_000001_000019_leftImg8bit.png", LayoutOptions(label_map=LabelMap(())))
+        ('train/aachen', 'aachen_000001_000019')
     """
     path = PurePosixPath(stem(name))
     identity = path.name.removesuffix("_leftImg8bit").removesuffix("_gtFine_polygons")
@@ -213,9 +212,8 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     for value, color in table.colors.items():
         colors[value] = color
     train_ids = mapped(painted, lookup(table.train_ids, default=IGNORED, dtype=np.uint8))
-    images = [encode(ids), encode(train_ids), encode_colors(painted, colors)]
-    if _fits(table):
-        images.append(encode(_instance_ids(painting, table), depth=16))
+    instance_ids = [encode(_instance_ids(painting, table), depth=16)] if _fits(table) else []
+    images = [encode(ids), encode(train_ids), encode_colors(painted, colors), *instance_ids]
     named = paths(painting.record.name, options)
     return Drawn(
         name=painting.record.name,
@@ -287,8 +285,8 @@ def _not_evaluated(label_map: LabelMap) -> Iterator[str]:
 
 
 def _decode(path: str, *, folder: Folder, label_map: LabelMap, table: _Table) -> IndexMask:
-    values: IndexMask = _values_by_id(label_map, table)[folder.mask(path)]
-    return values
+    mask: IndexMask = _values_by_id(label_map, table)[folder.mask(path)]
+    return mask
 
 
 def _values_by_id(label_map: LabelMap, table: _Table) -> NDArray[np.unsignedinteger]:

@@ -93,8 +93,9 @@ class _Table(NamedTuple):
 def is_official(label_map: LabelMap, used: frozenset[str] | None = None) -> bool:
     """Whether all used labels are labels of IDD; if `used` is None, all of the label map.
 
-    >>> is_official(LabelMap.from_names(["road", "autorickshaw", "zebra"]), frozenset({"road"}))
-    True
+    Examples:
+        >>> is_official(LabelMap.from_names(["road", "autorickshaw", "zebra"]), frozenset({"road"}))
+        True
     """
     names = used_names(label_map, used)
     return bool(names) and all(name in IDD_ROWS for name in names)

@@ -108,10 +108,11 @@ def blended(picture: Pixels, mask: IndexMask, owners: NDArray[np.int32], colors:
 
     An outline is where two neighboring pixels have different instances on top, on the painted side.
 
-    >>> flat = np.zeros((1, 3, 3), np.uint8)
-    >>> mask = np.array([[0, 1, 1]], np.uint8)
-    >>> blended(flat, mask, mask.astype(np.int32), {1: (200, 0, 0)})[..., 0].tolist()
-    [[0, 200, 110]]
+    Examples:
+        >>> flat = np.zeros((1, 3, 3), np.uint8)
+        >>> mask = np.array([[0, 1, 1]], np.uint8)
+        >>> blended(flat, mask, mask.astype(np.int32), {1: (200, 0, 0)})[..., 0].tolist()
+        [[0, 200, 110]]
     """
     colors_of = colored(mask, colors)
     painted = np.isin(mask, list(colors))

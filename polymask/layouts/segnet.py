@@ -52,8 +52,11 @@ FACTS = LayoutFacts(
 def values_of(label_map: LabelMap, used: frozenset[str] | None) -> dict[str, int]:
     """The value of each label.
 
-    >>> values_of(LabelMap.from_names(["cat", "dog"]), None), values_of(LabelMap.from_names(["Car"]), None)
-    ({'cat': 0, 'dog': 1}, {'Car': 8})
+    Examples:
+        >>> values_of(LabelMap.from_names(["cat", "dog"]), None)
+        {'cat': 0, 'dog': 1}
+        >>> values_of(LabelMap.from_names(["Car"]), None)
+        {'Car': 8}
     """
     names = used_names(label_map, used)
     if names and set(names) <= set(SEGNET_NAMES):

@@ -35,17 +35,18 @@ class Account:
 
     An instance that others hide wholly in an index mask was painted, but is not accounted for.
 
-    >>> from polymask import Instance, LabelMap, Polygon
-    >>> from polymask.painting.painting import Rules
-    >>> low = Instance(1, "cat", Polygon([(0, 0), (2, 0), (2, 1), (0, 1)]))
-    >>> top = Instance(2, "dog", Polygon([(0, 0), (3, 0), (3, 1), (0, 1)]))
-    >>> labels = LabelMap.from_names(["cat", "dog"])
-    >>> painting = Painting(ImageRecord(1, "a.jpg", (1, 4), (low, top)), labels, Rules())
-    >>> account = Account(painting, index=True)
-    >>> account.unpainted, account.unaccounted, account.deletable
-    ({}, {0: Reason(kind='hidden', text='hidden: no pixel of the mask is its own')}, [1])
-    >>> Account(painting, index=False).deletable
-    [0, 1]
+    Examples:
+        >>> from polymask import Instance, LabelMap, Polygon
+        >>> from polymask.painting.painting import Rules
+        >>> low = Instance(1, "cat", Polygon([(0, 0), (2, 0), (2, 1), (0, 1)]))
+        >>> top = Instance(2, "dog", Polygon([(0, 0), (3, 0), (3, 1), (0, 1)]))
+        >>> labels = LabelMap.from_names(["cat", "dog"])
+        >>> painting = Painting(ImageRecord(1, "a.jpg", (1, 4), (low, top)), labels, Rules())
+        >>> account = Account(painting, index=True)
+        >>> account.unpainted, account.unaccounted, account.deletable
+        ({}, {0: Reason(kind='hidden', text='hidden: no pixel of the mask is its own')}, [1])
+        >>> Account(painting, index=False).deletable
+        [0, 1]
     """
 
     def __init__(

@@ -19,8 +19,9 @@ def border(owners: NDArray[np.int32], width: int) -> BoolMask:
     `owners` is (height, width) int32; the frame's own edge is no boundary. This is the ring
     on both sides of every boundary that PASCAL VOC's masks have (5 px there).
 
-    >>> border(np.array([[0, 0, 0, 1, 1, 1]], np.int32), 1).astype(int)
-    array([[0, 0, 1, 1, 0, 0]])
+    Examples:
+        >>> border(np.array([[0, 0, 0, 1, 1, 1]], np.int32), 1).astype(int)
+        array([[0, 0, 1, 1, 0, 0]])
     """
     import cv2  # imported late: commands that draw no border start faster
 

@@ -9,10 +9,11 @@ from polymask.raster.sweep import winner
 class ConflictSum:
     """Conflicts by pair of labels, summed over images.
 
-    >>> total = ConflictSum()
-    >>> total.add([Conflict(("a", "b"), 2, "a", {"a": 2}), Conflict(("a", "b"), 4, "b", {"b": 3})])
-    >>> total.conflicts
-    (Conflict(labels=('a', 'b'), pixels=6, winner='b', won={'a': 2, 'b': 3}),)
+    Examples:
+        >>> total = ConflictSum()
+        >>> total.add([Conflict(("a", "b"), 2, "a", {"a": 2}), Conflict(("a", "b"), 4, "b", {"b": 3})])
+        >>> total.conflicts
+        (Conflict(labels=('a', 'b'), pixels=6, winner='b', won={'a': 2, 'b': 3}),)
     """
 
     def __init__(self) -> None:

@@ -12,9 +12,10 @@ NOT_IN_MAP = Reason("label", "a label that is not in the label map")
 class LabelChoice:
     """Which labels are painted: the map's labels that `only` names; all of them if it names none.
 
-    >>> choice = LabelChoice(label_map=LabelMap.from_names(["cat", "dog"]), only=frozenset({"cat"}))
-    >>> [label for label in ("cat", "dog", "cow") if choice.is_painted(label)]
-    ['cat']
+    Examples:
+        >>> choice = LabelChoice(label_map=LabelMap.from_names(["cat", "dog"]), only=frozenset({"cat"}))
+        >>> [label for label in ("cat", "dog", "cow") if choice.is_painted(label)]
+        ['cat']
     """
 
     label_map: LabelMap

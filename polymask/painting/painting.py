@@ -169,7 +169,7 @@ class Painting:
         return owners
 
     def numbered(self, numbers: Sequence[int], *, void: int) -> PaintedSpans:
-        """The mask in which instance i paints `numbers[i]` < 65536; 0 is background, `void` as in `painted`."""
+        """The mask in which instance i paints `numbers[i]` < 65536, over 0; `void` as in `painted`."""
         scene = replace(self.scene, values=numbers, background=0, owned=False)
         if self.scene.void is None:
             scene = replace(scene, labels=[NOBODY] * len(numbers))

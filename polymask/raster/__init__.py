@@ -50,8 +50,9 @@ def pixel_rule_named(name: str) -> Intervals:
 def rule_versions(name: str) -> dict[str, str]:
     """The installed version of each library whose releases change the result of a pixel rule.
 
-    >>> list(rule_versions("pil")), rule_versions("center")
-    (['pillow'], {})
+    Examples:
+        >>> list(rule_versions("pil")), rule_versions("center")
+        (['pillow'], {})
     """
     return {"pillow": PIL.__version__} if name == "pil" else {}
 
@@ -61,9 +62,10 @@ def spans_of(shapes: Sequence[Shape], frame: Frame, *, pixel_rule: str = "center
 
     A shape's polygons are united. Raises `GeometryError` where runs have another frame.
 
-    >>> triangle = Polygon([(0, 0), (3, 0), (0, 3)])
-    >>> [spans.stop.tolist() for spans in spans_of([(triangle,)], (3, 3))]
-    [[2, 1]]
+    Examples:
+        >>> triangle = Polygon([(0, 0), (3, 0), (0, 3)])
+        >>> [spans.stop.tolist() for spans in spans_of([(triangle,)], (3, 3))]
+        [[2, 1]]
     """
     intervals = pixel_rule_named(pixel_rule)
     outlines = _outlines(shapes)

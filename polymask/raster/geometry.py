@@ -27,8 +27,9 @@ MOST_PAIRS = 1 << 20  # pairs of edges tested together, which bounds memory
 def on_grid(points: NDArray[np.float64]) -> NDArray[np.bool_]:
     """For each of (N, 2) points, whether it lies on the grid on which int64 arithmetic is exact.
 
-    >>> on_grid(np.array([[0.5, 2.0], [0.1, 2.0]])).tolist()
-    [True, False]
+    Examples:
+        >>> on_grid(np.array([[0.5, 2.0], [0.1, 2.0]])).tolist()
+        [True, False]
     """
     near = np.where(np.abs(points) < GRID_REACH, points, 0.5 / GRID)  # half a step: not on the grid
     exact: NDArray[np.bool_] = (near * GRID == np.rint(near * GRID)).all(axis=1)
@@ -38,9 +39,10 @@ def on_grid(points: NDArray[np.float64]) -> NDArray[np.bool_]:
 def orientation(a: Ring, b: Ring, c: Ring) -> NDArray[np.int8]:
     """The sign of the cross product (b - a) × (c - a) for (N, 2) arrays of points, exactly.
 
-    >>> a, b, c = (np.array([point], float) for point in [(0, 0), (1, 0), (0.1, 1)])
-    >>> orientation(a, b, c).tolist(), orientation(a, b, b).tolist()
-    ([1], [0])
+    Examples:
+        >>> a, b, c = (np.array([point], float) for point in [(0, 0), (1, 0), (0.1, 1)])
+        >>> orientation(a, b, c).tolist(), orientation(a, b, b).tolist()
+        ([1], [0])
     """
     exact = on_grid(a) & on_grid(b) & on_grid(c)
     sign = np.zeros(len(a), np.int8)
@@ -85,8 +87,9 @@ def without_repeats(ring: Ring) -> Ring:
 def repeats(ring: Ring) -> int:
     """The number of points that repeat the point before; a repeated first point at the end does not count.
 
-    >>> repeats(np.array([(0, 0), (0, 0), (1, 0), (1, 1), (0, 0)], float))
-    1
+    Examples:
+        >>> repeats(np.array([(0, 0), (0, 0), (1, 0), (1, 1), (0, 0)], float))
+        1
     """
     return int((ring[1:] == ring[:-1]).all(axis=1).sum())
 
@@ -94,8 +97,9 @@ def repeats(ring: Ring) -> int:
 def area(ring: Ring) -> float:
     """The signed area that a ring encloses, in square pixels (shoelace formula).
 
-    >>> area(np.array([(0, 0), (2, 0), (2, 2), (0, 2)], float))
-    4.0
+    Examples:
+        >>> area(np.array([(0, 0), (2, 0), (2, 2), (0, 2)], float))
+        4.0
     """
     if len(ring) < 3:
         return 0.0
@@ -108,12 +112,13 @@ def self_contact(ring: Ring) -> str | None:
 
     Repeated points do not count. An edge that turns back onto the edge before touches it.
 
-    >>> self_contact(np.array([(0, 0), (2, 2), (2, 0), (0, 2)], float))
-    'crossing'
-    >>> self_contact(np.array([(0, 0), (4, 0), (4, 4), (2, 0), (0, 4)], float))
-    'touch'
-    >>> self_contact(np.array([(0, 0), (4, 0), (4, 4)], float)) is None
-    True
+    Examples:
+        >>> self_contact(np.array([(0, 0), (2, 2), (2, 0), (0, 2)], float))
+        'crossing'
+        >>> self_contact(np.array([(0, 0), (4, 0), (4, 4), (2, 0), (0, 4)], float))
+        'touch'
+        >>> self_contact(np.array([(0, 0), (4, 0), (4, 4)], float)) is None
+        True
     """
     start = without_repeats(ring)
     if len(start) < 3:

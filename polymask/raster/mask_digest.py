@@ -23,18 +23,18 @@ def mask_sha256(mask: PaintedSpans | IndexMask | BoolMask) -> str:
 
     The hash is of the ASCII text `"H W\n"`, then the maximal runs of equal pixels in row-major
     order over the whole frame (a run goes on from one row to the next), each as a little-endian
-    64-bit number `value << 48 | length`. Anybody can compute it with numpy:
+    64-bit number `value << 48 | length`. Raises `LimitError` for a frame of 2⁴⁸ pixels or more.
+    Anybody can compute the digest with numpy:
 
-    >>> mask = np.array([[0, 0, 7], [7, 7, 0]], np.uint8)
-    >>> flat = mask.reshape(-1)
-    >>> starts = np.flatnonzero(np.concatenate([[True], flat[1:] != flat[:-1]]))
-    >>> lengths = np.diff(starts, append=flat.size).astype(np.uint64)
-    >>> runs = flat[starts].astype(np.uint64) << np.uint64(48) | lengths
-    >>> text = b"%d %d\n" % mask.shape
-    >>> hashlib.sha256(text + runs.astype("<u8").tobytes()).hexdigest() == mask_sha256(mask)
-    True
-
-    Raises `LimitError` for a frame of 2⁴⁸ pixels or more.
+    Examples:
+        >>> mask = np.array([[0, 0, 7], [7, 7, 0]], np.uint8)
+        >>> flat = mask.reshape(-1)
+        >>> starts = np.flatnonzero(np.concatenate([[True], flat[1:] != flat[:-1]]))
+        >>> lengths = np.diff(starts, append=flat.size).astype(np.uint64)
+        >>> runs = flat[starts].astype(np.uint64) << np.uint64(48) | lengths
+        >>> text = b"%d %d\n" % mask.shape
+        >>> hashlib.sha256(text + runs.astype("<u8").tobytes()).hexdigest() == mask_sha256(mask)
+        True
     """
     if isinstance(mask, PaintedSpans):
         _check(mask.frame)

@@ -24,9 +24,10 @@ _LONGEST = 9  # bytes of a number
 def flat_of(spans: Spans, width: int) -> Flat:
     """An instance's spans as intervals, in a frame `width` pixels wide.
 
-    >>> spans = Spans(np.array([0, 1]), np.array([2, 0]), np.array([4, 1]))
-    >>> [edge.tolist() for edge in flat_of(spans, 4)]
-    [[2], [5]]
+    Examples:
+        >>> spans = Spans(np.array([0, 1]), np.array([2, 0]), np.array([4, 1]))
+        >>> [edge.tolist() for edge in flat_of(spans, 4)]
+        [[2], [5]]
     """
     line = spans.row.astype(np.int64) * width
     return union(line + spans.start, line + spans.stop)
@@ -59,8 +60,9 @@ def are_set(mask: BoolMask, flat: Flat) -> bool:
 def pack(flat: Flat) -> str:
     """Sorted, disjoint intervals as text.
 
-    >>> pack((np.array([2, 12]), np.array([5, 15])))
-    'BAYKAA=='
+    Examples:
+        >>> pack((np.array([2, 12]), np.array([5, 15])))
+        'BAYKAA=='
     """
     start, stop = flat
     gaps = start - np.concatenate([[0], stop[:-1]])
@@ -73,8 +75,9 @@ def unpack(text: str, pixels: int) -> Flat:
 
     Raises `FormatError` for another text, and for intervals that leave the frame.
 
-    >>> [edge.tolist() for edge in unpack("BAYKAA==", 15)]
-    [[2, 12], [5, 15]]
+    Examples:
+        >>> [edge.tolist() for edge in unpack("BAYKAA==", 15)]
+        [[2, 12], [5, 15]]
     """
     try:
         numbers = _numbers(np.frombuffer(base64.b64decode(text, validate=True), np.uint8))

@@ -27,9 +27,10 @@ class PaintedSpans:
     `row`, `start` and `stop` are int32, `value` is uint16, all of one length; `frame` is (height, width).
     Spans that touch have different values, so that equal masks have equal spans.
 
-    >>> painted = scan(np.array([[0, 7, 7], [0, 0, 2]], np.uint8))
-    >>> painted.row.tolist(), painted.start.tolist(), painted.stop.tolist(), painted.value.tolist()
-    ([0, 1], [1, 2], [3, 3], [7, 2])
+    Examples:
+        >>> painted = scan(np.array([[0, 7, 7], [0, 0, 2]], np.uint8))
+        >>> painted.row.tolist(), painted.start.tolist(), painted.stop.tolist(), painted.value.tolist()
+        ([0, 1], [1, 2], [3, 3], [7, 2])
     """
 
     row: Int32
@@ -64,8 +65,9 @@ def from_buffers(buffers: tuple[bytes, bytes, bytes, bytes], frame: Frame, backg
 def scan(mask: IndexMask | BoolMask, *, background: int = 0) -> PaintedSpans:
     """The painted spans of a (height, width) bool, uint8 or uint16 mask.
 
-    >>> len(scan(np.ones((2, 3), bool))), len(scan(np.ones((2, 3), np.uint16), background=1))
-    (2, 0)
+    Examples:
+        >>> len(scan(np.ones((2, 3), bool))), len(scan(np.ones((2, 3), np.uint16), background=1))
+        (2, 0)
     """
     height, width = mask.shape
     if compiled:
@@ -98,8 +100,9 @@ def _scanned(mask: IndexMask | BoolMask, background: int) -> PaintedSpans:
 def solid(spans: Spans, value: int, frame: Frame) -> PaintedSpans:
     """The mask with `value` in spans that do not touch, and 0 elsewhere.
 
-    >>> pixels_by_value(solid(Spans(*np.array([[0], [1], [3]], np.int32)), 255, (1, 4)))
-    {0: 2, 255: 2}
+    Examples:
+        >>> pixels_by_value(solid(Spans(*np.array([[0], [1], [3]], np.int32)), 255, (1, 4)))
+        {0: 2, 255: 2}
     """
     row, start, stop = (np.ascontiguousarray(part, np.int32) for part in (spans.row, spans.start, spans.stop))
     return PaintedSpans(row, start, stop, np.full(len(row), value, np.uint16), frame)
@@ -108,9 +111,10 @@ def solid(spans: Spans, value: int, frame: Frame) -> PaintedSpans:
 def mapped(painted: PaintedSpans, table: NDArray[np.unsignedinteger[Any]]) -> PaintedSpans:
     """The mask with `table[value]` for every value, including the background.
 
-    >>> table = np.array([5, 5, 9, 9])
-    >>> mapped(scan(np.array([[1, 2, 3, 0]], np.uint8)), table).arrays[2:]
-    (array([3], dtype=int32), array([9], dtype=uint16))
+    Examples:
+        >>> table = np.array([5, 5, 9, 9])
+        >>> mapped(scan(np.array([[1, 2, 3, 0]], np.uint8)), table).arrays[2:]
+        (array([3], dtype=int32), array([9], dtype=uint16))
     """
     value, background = table[painted.value].astype(np.uint16), int(table[painted.background])
     is_painted = value != background
@@ -133,8 +137,10 @@ def scan_rows(
 
     A strip has about `STRIP_PIXELS` pixels, and at least `least` rows.
 
-    >>> scan_rows(lambda top, bottom: np.full((bottom - top, 3), top, np.uint8), (1, 3), background=9).stop
-    array([3], dtype=int32)
+    Examples:
+        >>> draw = lambda top, bottom: np.full((bottom - top, 3), top, np.uint8)
+        >>> scan_rows(draw, (1, 3), background=9).stop
+        array([3], dtype=int32)
     """
     height, width = frame
     rows = max(STRIP_PIXELS // width, least, 1)
@@ -152,8 +158,9 @@ def fill(painted: PaintedSpans, dtype: DTypeLike = np.uint8) -> IndexMask:
 
     Raises `OverflowError` for a value that `dtype` does not hold.
 
-    >>> fill(scan(np.array([[0, 7, 7]], np.uint8))).tolist()
-    [[0, 7, 7]]
+    Examples:
+        >>> fill(scan(np.array([[0, 7, 7]], np.uint8))).tolist()
+        [[0, 7, 7]]
     """
     largest = max(painted.background, int(painted.value.max(initial=0)))
     if largest > np.iinfo(np.dtype(dtype)).max:
@@ -177,8 +184,9 @@ def _fill(painted: PaintedSpans, mask: IndexMask) -> None:
 def pixels_by_value(painted: PaintedSpans) -> dict[int, int]:
     """The number of pixels of each value that occurs, including the background.
 
-    >>> pixels_by_value(scan(np.array([[0, 7, 7]], np.uint8)))
-    {0: 1, 7: 2}
+    Examples:
+        >>> pixels_by_value(scan(np.array([[0, 7, 7]], np.uint8)))
+        {0: 1, 7: 2}
     """
     sizes = (painted.stop - painted.start).astype(np.float64)  # whole numbers up to 2**53 are exact
     counts = np.bincount(painted.value, sizes, painted.background + 1).astype(np.int64)

@@ -15,10 +15,11 @@ def resized(record: ImageRecord, frame: Frame) -> ImageRecord:
     Polygons stay exact, because their coordinates are scaled before they are painted;
     runs are sampled at the pixel centers (nearest).
 
-    >>> from polymask.model import Instance
-    >>> cat = Instance(1, "cat", Polygon([(0, 0), (4, 0), (4, 2)]))
-    >>> resized(ImageRecord(1, "a", (2, 4), (cat,)), (4, 4)).instances[0].shape[0].exterior.tolist()
-    [[0.0, 0.0], [4.0, 0.0], [4.0, 4.0]]
+    Examples:
+        >>> from polymask.model import Instance
+        >>> cat = Instance(1, "cat", Polygon([(0, 0), (4, 0), (4, 2)]))
+        >>> resized(ImageRecord(1, "a", (2, 4), (cat,)), (4, 4)).instances[0].shape[0].exterior.tolist()
+        [[0.0, 0.0], [4.0, 0.0], [4.0, 4.0]]
     """
     instances = tuple(
         replace(instance, shape=_resized(instance.shape, record.frame, frame))

@@ -17,8 +17,9 @@ def from_runs(runs: Runs) -> Spans:
 
     Memory grows with the counts and the spans, not with the frame.
 
-    >>> from_runs(Runs([1, 2, 1], (2, 2))).row.tolist()
-    [0, 1]
+    Examples:
+        >>> from_runs(Runs([1, 2, 1], (2, 2))).row.tolist()
+        [0, 1]
     """
     height, _ = runs.frame
     column, top, bottom = _down_columns(runs)
@@ -70,8 +71,9 @@ def _by_row(keys: Int64, line: int) -> tuple[NDArray[np.int32], NDArray[np.int32
 def from_mask(mask: NDArray[np.bool_], *, offset: int = 0) -> Spans:
     """The spans of a (height, width) bool mask, shifted right by `offset` columns.
 
-    >>> from_mask(np.array([[False, True, True], [True, False, True]])).start.tolist()
-    [1, 0, 2]
+    Examples:
+        >>> from_mask(np.array([[False, True, True], [True, False, True]])).start.tolist()
+        [1, 0, 2]
     """
     padded = np.zeros((mask.shape[0], mask.shape[1] + 2), np.int8)
     padded[:, 1:-1] = mask
@@ -89,8 +91,9 @@ def counts_from_string(text: str) -> list[int]:
     on, it is the difference to the count two before. Source: pycocotools, `rleFrString`.
     Raises `GeometryError` for characters outside that alphabet and for a cut-off number.
 
-    >>> counts_from_string("04")
-    [0, 4]
+    Examples:
+        >>> counts_from_string("04")
+        [0, 4]
     """
     counts: list[int] = []
     number = shift = 0
@@ -114,8 +117,9 @@ def counts_from_string(text: str) -> list[int]:
 def to_runs(mask: NDArray[np.bool_]) -> Runs:
     """A (height, width) bool mask as COCO runs.
 
-    >>> to_runs(np.array([[False, True], [True, True]])).counts.tolist()
-    [1, 3]
+    Examples:
+        >>> to_runs(np.array([[False, True], [True, True]])).counts.tolist()
+        [1, 3]
     """
     column_major = mask.T.reshape(-1)
     edges = np.flatnonzero(np.diff(column_major)) + 1

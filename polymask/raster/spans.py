@@ -27,8 +27,9 @@ def keys(group: Int64, row: Int64, column: Int64, frame: Frame) -> Int64:
 def union(start: Int64, stop: Int64) -> tuple[Int64, Int64]:
     """The union of half-open key intervals: sorted, disjoint and not touching.
 
-    >>> [edge.tolist() for edge in union(np.array([4, 1, 9]), np.array([6, 4, 9]))]
-    [[1], [6]]
+    Examples:
+        >>> [edge.tolist() for edge in union(np.array([4, 1, 9]), np.array([6, 4, 9]))]
+        [[1], [6]]
     """
     filled = stop > start
     start, stop = start[filled], stop[filled]
@@ -47,9 +48,10 @@ class SpanTable(Sequence[Spans]):
 
     The rows of instance i are `table[cuts[i] : cuts[i + 1]]`, sorted, not touching.
 
-    >>> table = SpanTable(np.array([[0, 2, 5], [1, 0, 1]], np.int32), np.array([0, 1, 1, 2]))
-    >>> [spans.pixels for spans in table]
-    [3, 0, 1]
+    Examples:
+        >>> table = SpanTable(np.array([[0, 2, 5], [1, 0, 1]], np.int32), np.array([0, 1, 1, 2]))
+        >>> [spans.pixels for spans in table]
+        [3, 0, 1]
     """
 
     def __init__(self, table: NDArray[np.int32], cuts: Int64) -> None:
@@ -98,10 +100,11 @@ def split(start: Int64, stop: Int64, *, groups: int, frame: Frame) -> SpanTable:
 def merge(parts: Sequence[Spans], frame: Frame) -> Spans:
     """The union of several instances' spans in one (height, width) frame.
 
-    >>> a = Spans(np.array([0]), np.array([1]), np.array([3]))
-    >>> b = Spans(np.array([0]), np.array([2]), np.array([6]))
-    >>> merge([a, b], (1, 8)).stop.tolist()
-    [6]
+    Examples:
+        >>> a = Spans(np.array([0]), np.array([1]), np.array([3]))
+        >>> b = Spans(np.array([0]), np.array([2]), np.array([6]))
+        >>> merge([a, b], (1, 8)).stop.tolist()
+        [6]
     """
     if len(parts) == 1:
         return parts[0]
@@ -127,8 +130,9 @@ def paint(mask: IndexMask | NDArray[np.int32] | NDArray[np.bool_], spans: Spans,
 def flat_indices(start: Int64, stop: Int64) -> Int64:
     """Every whole number in the half-open intervals, one after another.
 
-    >>> flat_indices(np.array([2, 7]), np.array([4, 8])).tolist()
-    [2, 3, 7]
+    Examples:
+        >>> flat_indices(np.array([2, 7]), np.array([4, 8])).tolist()
+        [2, 3, 7]
     """
     lengths = stop - start
     before = np.cumsum(lengths) - lengths

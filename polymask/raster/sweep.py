@@ -67,10 +67,11 @@ def merge(spans: SpanTable, scene: Scene, *, most: int = MOST_SHARES) -> Merged:
     Raises `LimitError`, before allocating memory, if more than `most` pairs of labels by owner claim
     the same pixels, or if labels overlap in more ways than can be counted in some seconds.
 
-    >>> table = SpanTable(np.array([[0, 0, 4], [0, 3, 6]], np.int32), np.array([0, 1, 2]))
-    >>> merged = merge(table, Scene(order=[0, 1], values=[7, 8], labels=[0, 1], frame=(1, 8)))
-    >>> merged.painted.stop.tolist(), merged.labeled, merged.contested, merged.shares.tolist()
-    ([3, 6], 6, 1, [[0, 1, 1, 1]])
+    Examples:
+        >>> table = SpanTable(np.array([[0, 0, 4], [0, 3, 6]], np.int32), np.array([0, 1, 2]))
+        >>> merged = merge(table, Scene(order=[0, 1], values=[7, 8], labels=[0, 1], frame=(1, 8)))
+        >>> merged.painted.stop.tolist(), merged.labeled, merged.contested, merged.shares.tolist()
+        ([3, 6], 6, 1, [[0, 1, 1, 1]])
     """
     merged = _compiled(spans, scene, most) if compiled else swept(spans, scene, most)
     if merged is None:
@@ -222,8 +223,9 @@ def conflicts(shares: Int64, names: Sequence[str]) -> tuple[Conflict, ...]:
 
     If two labels own equally many pixels, the first in `names` is the winner.
 
-    >>> conflicts(np.array([[0, 1, -1, 2], [0, 1, 1, 3]]), ["cat", "dog"])
-    (Conflict(labels=('cat', 'dog'), pixels=5, winner='dog', won={'dog': 3}),)
+    Examples:
+        >>> conflicts(np.array([[0, 1, -1, 2], [0, 1, 1, 3]]), ["cat", "dog"])
+        (Conflict(labels=('cat', 'dog'), pixels=5, winner='dog', won={'dog': 3}),)
     """
     totals: dict[tuple[int, int], int] = {}
     won: dict[tuple[int, int], dict[str, int]] = {}

@@ -91,11 +91,12 @@ def preview(
     Equal input gives equal bytes. Raises `NotFound`, `FormatError` and `InputError` for input that
     cannot be read, `LimitError` above `limits`, and `InputError` if polymask[report] is not installed.
 
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     report = preview("fixtures/shapes/instances.json", f"{folder}/report.html")
-    >>> len(report.facts), report.pictures
-    (3, 3)
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     report = preview("fixtures/shapes/instances.json", f"{folder}/report.html")
+        >>> len(report.facts), report.pictures
+        (3, 3)
     """
     require_jinja()
     places = [located(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]

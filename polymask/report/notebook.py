@@ -17,8 +17,9 @@ _CELL = "style='text-align:left;padding:2px 10px 2px 0'"
 def record_html(record: ImageRecord) -> str:
     """A record's instances, drawn as SVG in their labels' colors, with a legend.
 
-    >>> record_html(ImageRecord(1, "a.jpg", (2, 4)))[:44]
-    "<figure style='margin:0'><figcaption><b>a.jp"
+    Examples:
+        >>> record_html(ImageRecord(1, "a.jpg", (2, 4)))[:44]
+        "<figure style='margin:0'><figcaption><b>a.jp"
     """
     height, width = record.frame
     counts = Counter(instance.label for instance in record.instances)
@@ -46,8 +47,9 @@ def record_html(record: ImageRecord) -> str:
 def report_html(report: Report) -> str:
     """A report's counts, labels and conflicts as tables.
 
-    >>> "<b>3</b> images" in report_html(Report(images=3))
-    True
+    Examples:
+        >>> "<b>3</b> images" in report_html(Report(images=3))
+        True
     """
     used = [(name, counts) for name, counts in report.labels.items() if counts["instances"]]
     used.sort(key=lambda item: -item[1]["pixels"])

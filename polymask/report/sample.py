@@ -15,8 +15,9 @@ def choose(facts: Sequence[ImageFacts], limit: int) -> dict[int, str]:
     A third has the worst conflicts, a third the rarest labels, and a third is drawn by the hash of
     the name. If all images fit, all are chosen.
 
-    >>> choose([ImageFacts("a.jpg"), ImageFacts("b.jpg", contested=3)], 5)
-    {1: 'conflict', 0: ''}
+    Examples:
+        >>> choose([ImageFacts("a.jpg"), ImageFacts("b.jpg", contested=3)], 5)
+        {1: 'conflict', 0: ''}
     """
     usable = [index for index, image in enumerate(facts) if not image.problem]
     contested = sorted(

@@ -100,8 +100,9 @@ def within(shots: Sequence[Shot], budget: int) -> list[Shot]:
 def step_of(frame: Frame) -> int:
     """The step between shown pixels of an image: 1, except for very large images.
 
-    >>> step_of((8000, 8000)), step_of((20000, 15000))
-    (1, 5)
+    Examples:
+        >>> step_of((8000, 8000)), step_of((20000, 15000))
+        (1, 5)
     """
     pixels = frame[0] * frame[1]
     return 1 if pixels <= MOST_PIXELS else math.ceil(math.sqrt(pixels / SHOWN_PIXELS))

@@ -11,9 +11,10 @@ from polymask.raster.spans import paint
 def path_of(shape: Shape) -> str:
     """The SVG path of a shape in pixels, to the hundredth; fill it even-odd.
 
-    >>> from polymask import Polygon
-    >>> path_of((Polygon([(0, 0), (4, 0), (4, 2.5)]),))
-    'M0 0 4 0 4 2.5Z'
+    Examples:
+        >>> from polymask import Polygon
+        >>> path_of((Polygon([(0, 0), (4, 0), (4, 2.5)]),))
+        'M0 0 4 0 4 2.5Z'
     """
     if isinstance(shape, Runs):
         return "".join(map(_ring_path, _outline(shape)))

@@ -34,12 +34,13 @@ class LabelSets:
     In masks that the same `LabelSets` numbered, equal numbers mean equal sets of labels. Memory holds
     one mask of numbers and one label mask at a time.
 
-    >>> sets = LabelSets()
-    >>> cat, dog = np.array([[1, 1, 0]], np.uint8), np.array([[0, 1, 0]], np.uint8)
-    >>> sets.numbered(LabelMasks([("cat", cat), ("dog", dog)])).tolist()
-    [[1, 2, 0]]
-    >>> [sorted(labels) for labels in sets.members]
-    [[], ['cat'], ['cat', 'dog']]
+    Examples:
+        >>> sets = LabelSets()
+        >>> cat, dog = np.array([[1, 1, 0]], np.uint8), np.array([[0, 1, 0]], np.uint8)
+        >>> sets.numbered(LabelMasks([("cat", cat), ("dog", dog)])).tolist()
+        [[1, 2, 0]]
+        >>> [sorted(labels) for labels in sets.members]
+        [[], ['cat'], ['cat', 'dog']]
     """
 
     members: list[frozenset[str]] = field(default_factory=lambda: [frozenset()])

@@ -158,9 +158,10 @@ def open_masks(
     Annotations are painted with the default rules. Raises `NotFound` for a missing path, `FormatError`
     for a path with neither masks nor annotations, and `LimitError` above `limits`, here or on decoding.
 
-    >>> masks = open_masks("fixtures/shapes/instances.json")
-    >>> masks.kind, masks.names
-    ('coco', ('harbor', 'meadow', 'empty'))
+    Examples:
+        >>> masks = open_masks("fixtures/shapes/instances.json")
+        >>> masks.kind, masks.names
+        ('coco', ('harbor', 'meadow', 'empty'))
     """
     options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
     (opened,) = open_sources([located(path)], options, alone=False)
@@ -284,8 +285,9 @@ def matched(truth: tuple[str, ...], other: tuple[str, ...]) -> dict[str, str]:
 
     Names that differ only in Unicode composition or percent-encoding are equal.
 
-    >>> matched(("a", "b"), ("val/a", "val/c"))
-    {'a': 'val/a'}
+    Examples:
+        >>> matched(("a", "b"), ("val/a", "val/c"))
+        {'a': 'val/a'}
     """
     if common := joined(truth, other):
         return common

@@ -24,8 +24,9 @@ VOID = "__ignore__"  # like `background`, never the name of a label
 def names_by_value(label_map: LabelMap) -> dict[int, str]:
     """Background and labels in ascending order of value, without void.
 
-    >>> names_by_value(LabelMap.from_names(["cat"]))
-    {0: 'background', 1: 'cat'}
+    Examples:
+        >>> names_by_value(LabelMap.from_names(["cat"]))
+        {0: 'background', 1: 'cat'}
     """
     names = {label.value: label.name for label in label_map.labels}
     return dict(sorted({label_map.background: BACKGROUND, **names}.items()))
@@ -91,8 +92,9 @@ def require_one_line(label_map: LabelMap, file: str, *, barred: str = "") -> Non
 def lookup(values: Mapping[int, int], *, default: int, dtype: DTypeLike) -> NDArray[np.unsignedinteger]:
     """A table of 65536 entries that maps a mask of old values to new values.
 
-    >>> lookup({1: 7}, default=0, dtype=np.uint8)[np.array([0, 1, 2])].tolist()
-    [0, 7, 0]
+    Examples:
+        >>> lookup({1: 7}, default=0, dtype=np.uint8)[np.array([0, 1, 2])].tolist()
+        [0, 7, 0]
     """
     table = np.full(VOID_16 + 1, default, dtype)
     for value, new_value in values.items():
@@ -114,9 +116,10 @@ def painted(
 
     `frame` is needed if there is no label mask. Raises `FormatError` for masks of different sizes.
 
-    >>> masks = {"dog": np.array([[1, 1, 0]], np.uint8), "cat": np.array([[0, 1, 1]], np.uint8)}
-    >>> painted(masks.items(), LabelMap.from_names(["dog", "cat"])).tolist()
-    [[1, 2, 2]]
+    Examples:
+        >>> masks = {"dog": np.array([[1, 1, 0]], np.uint8), "cat": np.array([[0, 1, 1]], np.uint8)}
+        >>> painted(masks.items(), LabelMap.from_names(["dog", "cat"])).tolist()
+        [[1, 2, 2]]
     """
     index: IndexMask | None = None
     for label, mask in masks:

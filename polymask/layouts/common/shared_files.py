@@ -21,12 +21,13 @@ def with_earlier_splits(
     `before` are the manifest's lines by name, `now` the images of this run; `listed` says whether lists
     of splits exist already. A split that lost its last image keeps an empty list.
 
-    >>> from polymask import LabelMap
-    >>> earlier = {"a.jpg": {"split": "val"}, "b.jpg": {}}
-    >>> options = LayoutOptions(label_map=LabelMap(()), split="test")
-    >>> options = with_earlier_splits(options, earlier, ["c.jpg"], listed=False)
-    >>> options.all_splits, options.split_of("a.jpg"), options.split_of("c.jpg")
-    (('train', 'val', 'test'), 'val', 'test')
+    Examples:
+        >>> from polymask import LabelMap
+        >>> earlier = {"a.jpg": {"split": "val"}, "b.jpg": {}}
+        >>> options = LayoutOptions(label_map=LabelMap(()), split="test")
+        >>> options = with_earlier_splits(options, earlier, ["c.jpg"], listed=False)
+        >>> options.all_splits, options.split_of("a.jpg"), options.split_of("c.jpg")
+        (('train', 'val', 'test'), 'val', 'test')
     """
     earlier = {name: str(entry.get("split", DEFAULT_SPLIT)) for name, entry in before.items()}
     present = {*options.all_splits, *earlier.values()}

@@ -23,8 +23,9 @@ def parse_ratio(text: str) -> tuple[float, ...]:
 
     Raises `InputError` for a text that is no list of up to three shares that sum to 1.
 
-    >>> parse_ratio("0.9,0.1")
-    (0.9, 0.1)
+    Examples:
+        >>> parse_ratio("0.9,0.1")
+        (0.9, 0.1)
     """
     try:
         return checked_ratio([float(part) for part in text.split(",")])
@@ -44,8 +45,9 @@ def checked_ratio(shares: Sequence[float]) -> tuple[float, ...]:
 def assign(names: Iterable[str], shares: Sequence[float], *, seed: int = 0) -> dict[str, str]:
     """The split of each name, which depends only on the name, the shares and the seed.
 
-    >>> assign("abcde", (0.6, 0.2, 0.2), seed=1)
-    {'a': 'train', 'b': 'train', 'c': 'val', 'd': 'train', 'e': 'train'}
+    Examples:
+        >>> assign("abcde", (0.6, 0.2, 0.2), seed=1)
+        {'a': 'train', 'b': 'train', 'c': 'val', 'd': 'train', 'e': 'train'}
     """
     ends = [*accumulate(shares)][:-1]
     return {name: SPLITS[bisect_right(ends, fraction(name, seed=seed))] for name in names}
@@ -54,8 +56,9 @@ def assign(names: Iterable[str], shares: Sequence[float], *, seed: int = 0) -> d
 def fraction(name: str, *, seed: int = 0) -> float:
     """A number from 0 to below 1 for a name and a seed: the first 53 bits of a SHA-256.
 
-    >>> round(fraction("a.jpg"), 3)
-    0.176
+    Examples:
+        >>> round(fraction("a.jpg"), 3)
+        0.176
     """
     digest = sha256(f"{seed}:{name}".encode(errors="surrogatepass")).digest()
     return (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)
@@ -66,8 +69,9 @@ def split_options(
 ) -> dict[str, Any]:
     """The options `splits` and `split_names` for a ratio; empty without one.
 
-    >>> split_options(["a.jpg"], "1,0")
-    {'splits': {'a.jpg': 'train'}, 'split_names': ('train', 'val')}
+    Examples:
+        >>> split_options(["a.jpg"], "1,0")
+        {'splits': {'a.jpg': 'train'}, 'split_names': ('train', 'val')}
     """
     if ratio is None:
         return {}
@@ -78,8 +82,9 @@ def split_options(
 def source_splits(names: Sequence[str], subsets: Sequence[str]) -> dict[str, Any]:
     """The options `splits` and `split_names` for splits from the source; empty if no image has one.
 
-    >>> source_splits(["a.jpg", "b.jpg"], ["val", ""])
-    {'splits': {'a.jpg': 'val'}, 'split_names': ('train', 'val')}
+    Examples:
+        >>> source_splits(["a.jpg", "b.jpg"], ["val", ""])
+        {'splits': {'a.jpg': 'val'}, 'split_names': ('train', 'val')}
     """
     splits = {name: split for name, split in zip(names, subsets, strict=bool(subsets)) if split}
     default = {SPLITS[0]} if len(splits) < len(names) else set()

@@ -37,9 +37,10 @@ def intervals(rings: list[Ring], owner: list[int], frame: Frame) -> tuple[Int64,
 def even_odd(sets: list[tuple[Int64, Int64]]) -> tuple[Int64, Int64]:
     """The keys that lie in an odd number of sets of disjoint intervals, as key intervals.
 
-    >>> outer, hole = (np.array([0]), np.array([9])), (np.array([2]), np.array([4]))
-    >>> [edge.tolist() for edge in even_odd([outer, hole])]
-    [[0, 4], [2, 9]]
+    Examples:
+        >>> outer, hole = (np.array([0]), np.array([9])), (np.array([2]), np.array([4]))
+        >>> [edge.tolist() for edge in even_odd([outer, hole])]
+        [[0, 4], [2, 9]]
     """
     edge = np.sort(np.concatenate([np.concatenate(pair) for pair in sets]))
     return edge[0::2], edge[1::2]
