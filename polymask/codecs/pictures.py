@@ -69,10 +69,7 @@ def opened_picture(source: BinaryIO, *, header: bool = False) -> "Iterator[Image
     Pillow's warning of a decompression bomb refuses a picture, except when only the `header` is read:
     there `--max-pixels` limits the frame.
     """
-    from PIL import (
-        Image,
-        UnidentifiedImageError,
-    )  # imported late: formats that know their frames never need it
+    from PIL import Image, UnidentifiedImageError  # late: formats that know their frames need no pictures
 
     bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
     try:
