@@ -157,8 +157,8 @@ class Outcome:
     joined: int = 0
     left_out: Counter[Reason] = field(default_factory=Counter)
     skipped: Sequence[Skipped] = ()
-    others: Sequence[OtherMask] = ()  # of an item: its masks that were left alone
-    has_masks: bool = False  # of an item: there were masks of ours when it was looked at
+    other_masks: Sequence[OtherMask] = ()  # of an item: masks of other sources, which were left alone
+    has_masks: bool = False  # of an item: polymask had stored masks for it before
     failure: PolymaskError | None = None
 
     @property
