@@ -24,7 +24,7 @@ from polymask.conversion.options import ConvertOptions
 from polymask.conversion.plan import Plan, join_plan
 from polymask.errors import InputError, SourceChanged, Unavailable
 from polymask.labels.as_label_map import is_path
-from polymask.parallel.pool import THREADS, in_chunks, spawned
+from polymask.parallel.pool import THREADS, in_chunks, processes
 from polymask.storage.remote.urls import Location, Url, located
 from polymask.storage.source_files import Place
 
@@ -79,7 +79,7 @@ def workplace(
     elif executor is not None or not _is_remote(plan):
         yield partial(in_chunks, partial(convert, plan), plan.indices, options.workers, executor)
     elif options.workers > 1 and len(plan.indices) > MOST and plan.source and _is_shared(plan):
-        with spawned(options.workers) as workers:  # forked ones must not go on with our connections
+        with processes(options.workers, "spawn") as workers:  # a forked process would share our connections
             yield partial(_sent, plan, convert, workers)
     else:
         yield lambda: (_converted(plan, convert, indices) for indices in _chunks(plan.indices))
@@ -133,7 +133,7 @@ def _sent(plan: Plan, convert: Convert, executor: "Executor") -> Iterator[Batch]
 
 def _result(future: "Future[Batch]", executor: "Executor") -> Batch:
     """What an errand returned; raises `Unavailable` where no worker is there to run it."""
-    from polymask.parallel.dask_cluster import lost  # quick to start without
+    from polymask.parallel.dask_cluster import worker_losses  # quick to start without
 
     while True:
         try:
@@ -142,7 +142,7 @@ def _result(future: "Future[Batch]", executor: "Executor") -> Batch:
             if future.done():
                 raise
             getattr(executor, "look", lambda: None)()
-        except lost() as error:
+        except worker_losses() as error:
             raise Unavailable(
                 f"the workers are gone ({error})", advice="run the same command again to finish"
             ) from None

@@ -20,7 +20,7 @@ from tempfile import gettempdir
 from typing import Any
 
 from polymask.errors import NotFound, Unavailable
-from polymask.parallel.shards import FOLDERS, Shard
+from polymask.parallel.shards import FOLDER_PREFIX, Shard
 from polymask.provenance.chain import START, Chain, Line, body_of, damaged, locked
 from polymask.storage.disk import disk_error
 from polymask.storage.local_disk.durable import make_private, sync_folder
@@ -257,7 +257,7 @@ def open_existing(path: Path) -> list[Journal]:
     """
     folders = [
         folder
-        for folder in (path, *path.glob(f"{FOLDERS}*"))
+        for folder in (path, *path.glob(f"{FOLDER_PREFIX}*"))
         if (folder / BACKUP).exists() or (folder / EVENTS).exists()
     ]
     if not folders:
