@@ -207,7 +207,7 @@ def _count_pixels(outcome: Outcome, painting: Painting, *, index: bool) -> None:
     """Tell an outcome what was painted, and which pixels several labels claim."""
     outcome.labels = _pixels_of_labels(painting, index=index)
     outcome.conflicts = painting.conflicts if index else without_winners(painting.conflicts)
-    outcome.contested, outcome.labeled = painting.contested_pixels, painting.labeled_pixels
+    outcome.conflict_pixels, outcome.labeled_pixels = painting.contested_pixels, painting.labeled_pixels
     outcome.instances = len(painting.instances)
 
 

@@ -279,7 +279,8 @@ class ProvenJob:
         outcome.instances = len(instances)
         account(outcome, reading, chosen=len(instances), empty=int(painting.empty.sum()))
         outcome.conflicts = painting.conflicts
-        outcome.contested, outcome.labeled = painting.contested_pixels, painting.labeled_pixels
+        outcome.conflict_pixels = painting.contested_pixels
+        outcome.labeled_pixels = painting.labeled_pixels
         for label, spans in painting.label_spans.items():
             outcome.labels[label] = (len(by_label[label]), spans.pixels)
 

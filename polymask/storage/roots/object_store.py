@@ -90,7 +90,7 @@ class ObjectRoot:
         return self.path / relative == other
 
     def write(self, relative: str, data: bytes | Iterable[bytes], *, durable: bool = False) -> None:  # noqa: ARG002 - a put is durable
-        """Put a whole object in place of any other; raises `ProofError` if the store has other bytes after that."""
+        """Put a whole object in place of any other; raises `ProofError` if other bytes are stored then."""
         data = data if isinstance(data, bytes) else b"".join(data)
         if ".." in relative.split("/"):
             raise InputError(f"{relative!r} leads out of {self.path}")
