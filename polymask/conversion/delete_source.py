@@ -28,7 +28,7 @@ from polymask.conversion.dest.deletion_journal import (
     read_log,
     temporary_name,
 )
-from polymask.conversion.dest.way_back import facts_of_place, way_back
+from polymask.conversion.dest.way_back import place_facts, recovery
 from polymask.conversion.plan import Plan
 from polymask.errors import PolymaskError, ProofError, SourceChanged
 from polymask.formats import Annotations, open_annotations
@@ -108,7 +108,7 @@ def _prove(
     """The positions in a record of the polygons that its stored mask holds."""
     if reason := damage(plan.sink.root.path, folder, entry):
         is_gone = is_deleted(entry, declared, plan.choose)
-        advice = f"; its polygons are: {way_back(plan.sink.root)}" if is_gone else ""
+        advice = f"; its polygons are: {recovery(plan.sink.root)}" if is_gone else ""
         raise ProofError(f"{declared.name}: {reason}; nothing was deleted{advice}")
     record = plan.chosen(declared)
     if plan.sink.finished(declared, plan.choose) is not None:
@@ -164,7 +164,7 @@ def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: in
         )
     log.note(
         "deleting",
-        **facts_of_place(root, real),
+        **place_facts(root, real),
         backup=backup,
         before=digests[0],
         after=digests[1],

@@ -169,7 +169,7 @@ def errand_of(plan: Plan, convert: Convert) -> Errand:
             scheduler=None,
             workers=1,
         ),
-        resumes=plan.sink.standing.resumes,
+        resumes=plan.sink.state.resumes,
         stamp=Place(plan.source).stamp,
         content=_content(plan),
     )

@@ -34,7 +34,7 @@ def keep_painted(plan: Plan, painted: PaintedBatch, batch: Batch, *, convert_eac
 def _kept(plan: Plan, painted: PaintedBatch, at: int, batch: Batch) -> bool | None:
     """Whether an image's mask or line is new; None where it has to go by its record."""
     sink, name = plan.sink, painted.names[at]
-    entry = sink.standing.entries.get(name)
+    entry = sink.state.entries.get(name)
     if entry and (kind_of(entry) != WRITTEN or "sources" in entry):
         return None
     if painted.hides_all(at):

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from polymask.conversion.batch_plan import painter_of
 from polymask.conversion.dest.check import Dest, DestCheck
 from polymask.conversion.dest.folder_sink import FolderSink
-from polymask.conversion.dest.standing import Standing
+from polymask.conversion.dest.state import DestState
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.planning.dest_plan import plan_dest
 from polymask.conversion.planning.label_plan import chosen_instances, label_choice, unknown_labels
@@ -110,7 +110,7 @@ def make_plan(source: str | Location | Annotations, dest: str | Location, option
 
         digest = rehearse(plan.annotations.path, plan.sink.root.path)
         plan = replace(plan, source_sha256=digest)
-    plan.sink.standing = plan.check.first_look()
+    plan.sink.state = plan.check.first_look()
     if plan.deletes:
         _refuse_lost_journal(plan)
     return plan
@@ -120,9 +120,9 @@ def _refuse_lost_journal(plan: Plan) -> None:
     """Raise `ProofError` where polygons are deleted and no journal tells of it: no more are then."""
     from polymask.conversion.dest import deletion_journal as journal  # quick to start without
 
-    root, entries = plan.sink.root, plan.sink.standing.entries
+    root, entries = plan.sink.root, plan.sink.state.entries
     assert isinstance(root, Root)
-    if not root.path.is_dir() or journal.read_log(root) is not None or not journal.speaks_of_deletions(root):
+    if not root.path.is_dir() or journal.read_log(root) is not None or not journal.implies_deletions(root):
         return
     names = set(plan.check.names)
     claims = [name for name in entries if "remaining_sha256" in entries[name]]
@@ -146,7 +146,7 @@ def _sized_by_pictures(plan: Plan) -> list[int]:
 def join_plan(source: Location, dest: Location, options: ConvertOptions, *, resumes: bool) -> Plan:
     """The plan that another process has made, and holds DEST for; `resumes` as its run does."""
     plan = _decided(source, dest, options)
-    plan.sink.standing = Standing.of(plan.sink.root, resumes=resumes)
+    plan.sink.state = DestState.of(plan.sink.root, resumes=resumes)
     return plan
 
 

@@ -13,12 +13,12 @@ from polymask.conversion.dest.deletion_journal import (
     FileDeletion,
     Log,
     clear_stale,
+    implies_deletions,
     lost_journal,
     read_log,
-    speaks_of_deletions,
     temporary_name,
 )
-from polymask.conversion.dest.way_back import place_of
+from polymask.conversion.dest.way_back import file_of
 from polymask.errors import FormatError, InputError, NotFound, PolymaskError, ProofError, SourceChanged
 from polymask.formats.parsing.cutting import is_restorable
 from polymask.model import Skipped
@@ -53,7 +53,7 @@ def restore_folder(dest: Location, *, dry_run: bool = False) -> Report:
 def _log_of(root: Root) -> Log:
     """The journal; an empty journal where only earlier builds wrote one."""
     log = read_log(root)
-    if log is None and speaks_of_deletions(root):
+    if log is None and implies_deletions(root):
         raise lost_journal(root)
     return log or Log(root, [])
 
@@ -104,7 +104,7 @@ class _Undo:
         errors: dict[str, PolymaskError] = {}
         for deletion in reversed(self.deletions):
             try:
-                places.setdefault(place_of(self.root, deletion), []).insert(0, deletion)
+                places.setdefault(file_of(self.root, deletion), []).insert(0, deletion)
             except PolymaskError as error:
                 if not deletion.undone:  # nothing is expected of its file any more
                     errors.setdefault(deletion.source, error)

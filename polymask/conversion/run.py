@@ -55,7 +55,7 @@ def _held(plan: Plan) -> AbstractContextManager[Any]:
         return nullcontext()
 
     def look() -> None:
-        plan.sink.standing = plan.check.look()
+        plan.sink.state = plan.check.look()
 
     return plan.sink.root.run(plan.check.fingerprint, look=look)
 

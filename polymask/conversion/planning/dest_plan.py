@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from polymask.conversion.dest.check import Dest, DestCheck
-from polymask.conversion.dest.companions import Beyond
+from polymask.conversion.dest.companions import UnmetOptions
 from polymask.conversion.dest.deleted import Entry, is_deleted
 from polymask.conversion.dest.way_back import may_have_deleted
 from polymask.conversion.options import ConvertOptions
@@ -51,7 +51,7 @@ def plan_dest(
         inputs=[annotations.path, *([located(options.labels)] if is_path(options.labels) else [])],
         overwrite=options.overwrite,
         is_deleted=is_gone,
-        beyond=Beyond(folder, labels, options),
+        unmet=UnmetOptions(folder, labels, options),
         pictures=partial(_pictures, annotations, indices, options, folder.root.path),
     )
 
