@@ -238,8 +238,8 @@ def _edit_problem(label: str, holdings: list[Holding]) -> str:
 
 
 def _damage_problem(label: str, holdings: list[Holding]) -> str:
-    where = ", ".join(holding.proof.location for holding in holdings)
-    return f"the mask of '{label}' ({where}) is not what was stored; restore its polygons first"
+    locations = ", ".join(holding.proof.location for holding in holdings)
+    return f"the mask of '{label}' ({locations}) is not what was stored; restore its polygons first"
 
 
 def _mix_problem(label: str, holding: Holding) -> str:

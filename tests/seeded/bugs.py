@@ -62,7 +62,7 @@ BUGS = (
     Bug("no silence", "instance ids of deleted polygons are asked for in vain", "conversion/dest/companions.py",
         "        if self.options.instances and", "        if False and", ("tests/conversion/test_every_option.py",)),
     Bug("its place", "a copied project restores into the one that it was copied from", "conversion/dest/way_back.py",
-        "    if deletion.dest == str(here):", "    if True:", ("tests/conversion/test_moved_projects.py",)),
+        "    if deletion.dest == str(dest):", "    if True:", ("tests/conversion/test_moved_projects.py",)),
     Bug("its place", "a copy without its file takes the original's", "conversion/dest/way_back.py",
         "    if (Path(deletion.dest) / JOURNAL).exists():", "    if False:", ("tests/conversion/test_moved_projects.py",)),
     Bug("true tables", "an image that fails keeps its mask beside tables of other labels", "conversion/dest/folder_sink.py",

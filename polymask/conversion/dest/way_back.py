@@ -78,8 +78,8 @@ def damage_advice(dest: Location, names: Iterable[str]) -> list[str]:
 
 def place_facts(root: Root, source: Path) -> dict[str, str]:
     """The paths that the journal notes: those of the file and of DEST, and the relative path between them."""
-    here = root.path.resolve()
-    return {"source": str(source), "dest": str(here), "relative": os.path.relpath(source, here)}
+    dest = root.path.resolve()
+    return {"source": str(source), "dest": str(dest), "relative": os.path.relpath(source, dest)}
 
 
 def file_of(root: Root, deletion: FileDeletion) -> Path:
@@ -89,12 +89,12 @@ def file_of(root: Root, deletion: FileDeletion) -> Path:
         NotFound: DEST is a copy without such a file beside it; the original's file is not its own.
         SourceChanged: A journal of an earlier build leaves open which file is meant.
     """
-    here, source = root.path.resolve(), Path(deletion.source)
-    if deletion.dest == str(here):
+    dest, source = root.path.resolve(), Path(deletion.source)
+    if deletion.dest == str(dest):
         return source
     if not deletion.dest:
-        return _place_by_name(root, here, deletion)
-    beside = Path(os.path.normpath(here / deletion.relative))
+        return _file_by_name(root, dest, deletion)
+    beside = Path(os.path.normpath(dest / deletion.relative))
     if beside.is_file():
         return beside
     if (Path(deletion.dest) / JOURNAL).exists():
@@ -111,10 +111,10 @@ def file_of(root: Root, deletion: FileDeletion) -> Path:
     return source if source.is_file() else beside  # only DEST was moved, or the file is missing
 
 
-def _place_by_name(root: Root, here: Path, deletion: FileDeletion) -> Path:
+def _file_by_name(root: Root, dest: Path, deletion: FileDeletion) -> Path:
     """As `file_of`, for a journal without the path of DEST: the file, unless one beside DEST may be meant."""
     source = Path(deletion.source)
-    for folder in (here.parent, here):
+    for folder in (dest.parent, dest):
         path = folder / source.name
         digest = _digest(path)
         if digest not in (deletion.before, deletion.after) or (source.exists() and path.samefile(source)):
