@@ -1,4 +1,4 @@
-"""Draws docs/sample.png from the fixture: polygons over a picture, the mask beside it, and what its colors mean.
+"""Draws docs/sample.png from the fixture: polygons over a picture, its mask, and what the colors mean.
 
 `python docs/draw_picture.py`; with `--check`, fails where the picture is not up to date.
 """
