@@ -14,7 +14,7 @@ import polymask
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "fixtures" / "aerial"
 PICTURE = ROOT / "docs" / "sample.png"
-GAP, LEGEND, SWATCH, ENTRY = 16, 40, 16, 120
+GAP, LEGEND, SWATCH, ENTRY = 16, 56, 24, 180
 
 
 def with_outlines(record: polymask.ImageRecord, label_map: polymask.LabelMap) -> Image.Image:
@@ -43,7 +43,7 @@ def legend(label_map: polymask.LabelMap, size: tuple[int, int]) -> Image.Image:
     for number, label in enumerate(label_map.labels):
         draw.rectangle((number * ENTRY, top, number * ENTRY + SWATCH, top + SWATCH), fill=label.color)
         place = (number * ENTRY + SWATCH + 8, size[1] // 2)
-        draw.text(place, label.name, fill=(40, 40, 40), anchor="lm", font=ImageFont.load_default(16))
+        draw.text(place, label.name, fill=(40, 40, 40), anchor="lm", font=ImageFont.load_default(24))
     return canvas
 
 
