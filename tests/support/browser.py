@@ -75,7 +75,8 @@ class Browser:
         self.js(AXE_SCRIPT)
         self.settled()
         violations: list[str] = self.driver.execute_async_script(
-            "const done = arguments[1], rules = Object.fromEntries(arguments[0].map((r) => [r, {enabled: false}]));"
+            "const done = arguments[1];"
+            "const rules = Object.fromEntries(arguments[0].map((rule) => [rule, {enabled: false}]));"
             "axe.run({rules}).then((r) => done(r.violations.map((v) =>"
             " `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 120) + ' ' + n.failureSummary).join(' | ')}`)))",
             except_for,
