@@ -1,4 +1,4 @@
-"""Which job a SOURCE and a DEST call for: local folders, Dataloop datasets, or both."""
+"""The functions of the library; each picks the job for local folders, Dataloop datasets, or both."""
 
 from collections.abc import Callable
 from functools import partial
@@ -43,21 +43,23 @@ def convert(
     `executor` of any library, its processes open the source themselves.
 
     Raises `InputError` (nothing was written) for input that cannot be used, `BackendError` where
-    the disk or the service fails, `Locked` where another run holds DEST. What fails alone is in
+    the disk or the service fails, `Locked` where another run holds DEST. Images that fail alone are
     the report's `failures`.
 
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as dest:
-    ...     report = convert("fixtures/shapes/instances.json", dest, overlap="smallest")
-    >>> report.images, report.written, report.failed
-    (3, 3, 0)
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as dest:
+        ...     report = convert("fixtures/shapes/instances.json", dest, overlap="smallest")
+        >>> report.images, report.written, report.failed
+        (3, 3, 0)
     """
     chosen = chosen_options(options, limits=limits)
     if preview is not None:
         _refuse_preview(source, dest, chosen)
     if is_dataloop(source) and chosen.boxes:
         raise InputError(
-            "--boxes paints the boxes of files", advice="a dataset's stay as they are: leave --boxes out"
+            "--boxes paints the boxes of files",
+            advice="boxes of a dataset are never painted: leave --boxes out",
         )
     if is_dataloop(source) and (dest is None or str(dest) == str(source)):
         return _in_place(str(source), chosen, progress, preview)
@@ -66,9 +68,7 @@ def convert(
             "DEST is missing", advice="name a folder for the masks (only a dataset is converted in place)"
         )
     if is_dataloop(source) and is_dataloop(dest):
-        raise InputError(
-            "from one dataset to another there is a folder in between: convert to a folder first"
-        )
+        raise InputError("from one dataset to another takes two runs: convert to a folder first")
     if is_dataloop(dest):
         return _upload(source, str(dest), chosen, progress)
     if is_dataloop(source):
@@ -77,7 +77,7 @@ def convert(
 
 
 def _refuse_preview(source: PathOrUrl, dest: PathOrUrl | None, options: ConvertOptions) -> None:
-    """Raise `InputError` where there is no before and after to be shown."""
+    """Raise `InputError` where a preview has no before and after to show."""
     from polymask.report.html import require_jinja
 
     require_jinja()
@@ -108,7 +108,7 @@ def _local(
 
 
 def in_place_options(options: ConvertOptions) -> "ProvenOptions":
-    """The options of a run on a dataset; raises `InputError` for flags that do not go with one."""
+    """The options of a run on a dataset; raises `InputError` for flags that datasets do not take."""
     from polymask.in_place.job import ProvenOptions
 
     options.refuse_folder()
@@ -205,18 +205,19 @@ def verify(
 ) -> Report:
     """Prove stored masks again, in a folder (see `polymask.analysis.verify.verify_folder`) or a dataset.
 
-    Masks tell themselves what they are of. A dataset's `journal`, where it is not in its usual place, tells
-    besides of masks that are gone with their polygons; a folder's lies in the folder.
+    A dataset's masks record what they were painted from. `journal` is the journal of a dataset, if it is not
+    in the usual place; it reveals masks that were deleted with their polygons. A folder contains its journal.
 
-    Raises `ProofError` naming the masks that are damaged, missing, doubled or different, or what is lost of
-    the way back to polygons that were deleted from a folder's source (its journal, a backup);
-    `LimitError` for what is above `limits`.
+    Raises `ProofError` naming the masks that are damaged, missing, doubled or different, or the lost journal
+    or backup without which polygons that were deleted from a folder's source cannot be restored;
+    `LimitError` above `limits`.
 
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as dest:
-    ...     _ = convert("fixtures/shapes/instances.json", dest)
-    ...     verify(dest).unchanged
-    3
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as dest:
+        ...     _ = convert("fixtures/shapes/instances.json", dest)
+        ...     verify(dest).unchanged
+        3
     """
     from polymask.analysis.verify import failures_text
 
@@ -239,11 +240,11 @@ def examine(
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptionsDict],
 ) -> Report:
-    """As `verify`, with what failed in the report's `failures`, and causes in its `notes`."""
+    """As `verify`, but failed masks are the report's `failures`, and their causes its `notes`."""
     if is_dataloop(dest):
         if source is not None:
             raise InputError(
-                "a dataset's masks tell themselves what they are of", advice="leave --source out"
+                "a dataset's masks record what they were painted from", advice="leave --source out"
             )
         from polymask.dataloop.jobs.verification import verify_dataset
 
@@ -262,10 +263,10 @@ def examine(
     report = verify_folder(
         dest, source=source, labels=labels, rules=rules, limits=limits, progress=progress, **reading
     )
-    from polymask.conversion.dest.losses import look_for_way_back
-    from polymask.conversion.dest.way_back import on_damage
+    from polymask.conversion.dest.losses import report_lost_backups
+    from polymask.conversion.dest.way_back import damage_advice
 
     if source is None:
-        report.notes += on_damage(located(dest), [failure.name for failure in report.failures])
-    look_for_way_back(located(dest), report)
+        report.notes += damage_advice(located(dest), [failure.name for failure in report.failures])
+    report_lost_backups(located(dest), report)
     return report

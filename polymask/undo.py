@@ -19,21 +19,22 @@ def restore(
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """Put back what `delete_source` deleted: into a dataset, or the annotation files of a folder of masks.
+    """Put deleted polygons back, into a dataset or into the annotation files of a folder of masks.
 
-    With `dry_run`, only tell how much that would be.
+    With `dry_run`, only report how many there are.
 
-    Of several files, those that cannot be put back are the report's `failures`. Raises `NotFound`
-    where nothing was deleted, `SourceChanged` where the one file was changed since, `ProofError`
+    Of several files, those that cannot be restored are the report's `failures`. Raises `NotFound`
+    where nothing was deleted, `SourceChanged` where the only file has changed since, `ProofError`
     where the journal or the backup is damaged or missing.
 
-    >>> restore("fixtures/shapes")
-    Traceback (most recent call last):
-    polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
+    Examples:
+        >>> restore("fixtures/shapes")
+        Traceback (most recent call last):
+        polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
     """
     if not is_dataloop(dest):
         refuse_journal(journal)
-        from polymask.conversion.undoing.restore import restore_folder  # quick to start without
+        from polymask.conversion.undoing.restore import restore_folder  # imported late for a quick start
 
         return restore_folder(located(dest), dry_run=dry_run)
     from polymask.dataloop.jobs.run import restore_dataset
@@ -50,21 +51,22 @@ def remove_masks(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Take back what polymask wrote, and nothing else: the masks of a dataset, or a folder of masks.
+    """Remove what polymask wrote, and nothing else: the masks of a dataset, or a folder of masks.
 
-    Only what is proven ours goes: by its claim and digest on a dataset, by the manifest in a folder.
-    `retracted` counts the masks (of a folder: the images) that went. What somebody changed since stays, and
-    so does a mask that polygons were deleted for (`restore` them first): these are the report's `failures`.
-    With `dry_run`, only tell. Safe to run again.
+    Only proven masks are removed: by their claim and digest on a dataset, by the manifest in a folder.
+    `retracted` counts the removed masks (of a folder: the images). Masks that somebody changed stay, and
+    so do masks that polygons were deleted for (`restore` them first): both are the report's `failures`.
+    With `dry_run`, nothing is removed. Safe to repeat.
 
-    Raises `NotFound` where there is no such folder or dataset, `InputError` for a folder for whose masks
-    polygons are deleted still.
+    Raises `NotFound` for a missing folder or dataset, `InputError` for a folder while polygons are
+    deleted for its masks.
 
-    >>> import tempfile, polymask
-    >>> with tempfile.TemporaryDirectory() as dest:
-    ...     _ = polymask.convert("fixtures/shapes/instances.json", dest)
-    ...     remove_masks(dest).retracted, list(Path(dest).iterdir())
-    (3, [])
+    Examples:
+        >>> import tempfile, polymask
+        >>> with tempfile.TemporaryDirectory() as dest:
+        ...     _ = polymask.convert("fixtures/shapes/instances.json", dest)
+        ...     remove_masks(dest).retracted, list(Path(dest).iterdir())
+        (3, [])
     """
     if is_dataloop(dest):
         from polymask.dataloop.jobs.removal import remove_dataset_masks
@@ -73,7 +75,7 @@ def remove_masks(
             str(dest), journal=journal, dry_run=dry_run, workers=workers, limits=limits, progress=progress
         )
     refuse_journal(journal)
-    from polymask.conversion.undoing.removal import remove_folder_masks  # quick to start without
+    from polymask.conversion.undoing.removal import remove_folder_masks  # imported late for a quick start
 
     return remove_folder_masks(located(dest), dry_run=dry_run, limits=limits)
 
@@ -83,5 +85,5 @@ def refuse_journal(journal: PathOrUrl | None) -> None:
     if journal is not None:
         raise InputError(
             "--journal is for datasets (dataloop://…)",
-            advice="a folder's journal lies in it: leave --journal out",
+            advice="a folder contains its journal: leave --journal out",
         )

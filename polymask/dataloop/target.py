@@ -35,8 +35,9 @@ class Target:
 def url_of(project: str, dataset: str) -> str:
     """What names a dataset on a command line.
 
-    >>> url_of("my project", "cats")
-    'dataloop://my%20project/cats'
+    Examples:
+        >>> url_of("my project", "cats")
+        'dataloop://my%20project/cats'
     """
     return f"{SCHEME}{quote(project, safe='')}/{quote(dataset, safe='')}"
 

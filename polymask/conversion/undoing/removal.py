@@ -17,7 +17,7 @@ from polymask.analysis.masks.mask_sets import open_mask_folder
 from polymask.analysis.verify import damage
 from polymask.conversion.dest.check import LABELS
 from polymask.conversion.dest.deleted import Entry
-from polymask.conversion.dest.deletion_journal import Log, lost_journal, read_log, speaks_of_deletions
+from polymask.conversion.dest.deletion_journal import Log, implies_deletions, lost_journal, read_log
 from polymask.conversion.undoing.shared_by_all import shared_files, written_by
 from polymask.errors import InputError, NotFound, PolymaskError, ProofError, SourceChanged
 from polymask.layouts.common.read_back import Folder, MaskFolder
@@ -59,7 +59,7 @@ def remove_folder_masks(dest: Location, *, dry_run: bool = False, limits: Limits
 def _refuse_deleted(root: Root) -> Log | None:
     """The journal of deletions; raises where polygons are deleted that the masks hold."""
     log = read_log(root)
-    if log is None and speaks_of_deletions(root):
+    if log is None and implies_deletions(root):
         raise lost_journal(root)
     if log is not None and log.lost:
         raise ProofError(log.lost)

@@ -39,8 +39,9 @@ def dataset_named(client: Client, project: Json, name: str) -> Json:
 def advice_of(name: str, known: list[str]) -> str:
     """The nearest of the names that there are, and the first of all.
 
-    >>> advice_of("harbour", ["harbor", "bay"])
-    "did you mean 'harbor'? There are: harbor, bay"
+    Examples:
+        >>> advice_of("harbour", ["harbor", "bay"])
+        "did you mean 'harbor'? There are: harbor, bay"
     """
     shown = ", ".join(known[:MOST_NAMES]) + (", …" if len(known) > MOST_NAMES else "")
     near = nearest(name, known)

@@ -77,7 +77,8 @@ class Choice:
     def among(self, origins: Iterable[Origin]) -> "Choice":
         """The choice for an image whose annotations come from there: one that a single person drew is theirs.
 
-        >>> Choice(annotator="ann").among([Origin("bob"), Origin("Bob")]).annotator
+        Examples:
+            >>> Choice(annotator="ann").among([Origin("bob"), Origin("Bob")]).annotator
         """
         if self.annotator is None:
             return self
