@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from polymask.codecs.pictures import frame_of_bytes
+from polymask.dataloop.item_queries import DEFAULT_QUERY, PLAIN_QUERY, in_folder
 from polymask.dataloop.service.bulk_deletion import DeletionByFilter
 from polymask.dataloop.service.client import Client
-from polymask.dataloop.service.item_queries import DEFAULT_QUERY, PLAIN_QUERY, in_folder
 from polymask.dataloop.service.lookup import refuse_missing_folder
 from polymask.dataloop.service.responses import part
 from polymask.dataloop.service.restoring import PuttingBack

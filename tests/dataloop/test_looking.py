@@ -8,7 +8,7 @@ import pytest
 
 import polymask
 from polymask import InputError, NotFound
-from polymask.dataloop.emulator import Emulator
+from polymask.dataloop.emulator import Emulator, serve
 from polymask.report.html import preview
 from polymask.storage.remote.connections import is_connected
 from tests.conftest import SAMPLE
@@ -156,3 +156,16 @@ def test_the_emulator_tells_the_urls_of_its_datasets() -> None:
     """What it was seeded with, as it is typed."""
     with Emulator(seed=SAMPLE, project="my boats") as emulator:
         assert emulator.dataset_urls() == ["dataloop://my%20boats/instances"]
+
+
+def test_serving_tells_the_url_of_what_it_was_seeded_with() -> None:
+    """In the command that it proposes."""
+    texts: list[str] = []
+
+    def ready(text: str) -> None:
+        texts.append(text)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        serve(seed=SAMPLE, ready=ready)
+    assert "    polymask convert dataloop://emulator/instances\n" in texts[0]

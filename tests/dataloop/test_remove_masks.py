@@ -1,6 +1,7 @@
 """The undo of a dataset: masks of ours go, everybody else's stay, and polygons come back before that."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import polymask
 from polymask.dataloop.emulator import Fault
 from polymask.dataloop.sink import png_of
+from polymask.errors import PolymaskError
 from polymask.results import Report
 from tests.conftest import SAMPLE
 from tests.dataloop.test_download import blob, brush
@@ -240,3 +242,41 @@ def test_a_journal_of_removals_does_not_hide_that_another_is_missing(mixed: Worl
     assert item
     report = mixed.convert(other)
     assert any("were deleted that no journal in" in note for note in report.notes)
+
+
+KINDS = (
+    {"kind": "status", "status": 500},
+    {"kind": "status", "status": 429, "headers": {"Retry-After": "1"}},
+    {"kind": "status", "status": 400},
+    {"kind": "status", "status": 403},
+    {"kind": "drop-before"},
+    {"kind": "drop-after"},
+    {"kind": "status-after", "status": 502},
+    {"kind": "truncate"},
+    {"kind": "invalid-json"},
+    {"kind": "partial"},
+    {"kind": "short-page"},
+    {"kind": "wrong-total"},
+    {"kind": "stale"},
+    {"kind": "ignore-clause", "clause": "updatedAt"},
+)
+
+
+@pytest.mark.parametrize("fault", KINDS, ids=lambda fault: "-".join(map(str, fault.values()))[:24])
+def test_whatever_goes_wrong_a_removal_ends_as_one_that_nothing_happened_to(
+    mixed: World, tmp_path: Path, fault: dict[str, Any]
+) -> None:
+    """At each call of it, then run again: our masks are gone, and nothing else."""
+    before = everything(mixed)
+    mixed.convert(tmp_path / "deletions")
+    put_back(mixed, tmp_path / "deletions")
+    for call in range(1, 13):
+        mixed.emulator.faults.add(Fault("*", "**", call=mixed.emulator.calls + call, **fault))
+        with suppress(PolymaskError):
+            undo(mixed, tmp_path / "deletions")
+        mixed.emulator.faults.clear()
+        polygons = [row for row in everything(mixed) if '"segment"' in row]
+        assert polygons == [row for row in before if '"segment"' in row]
+        assert undo(mixed, tmp_path / "deletions").failures == []
+        assert everything(mixed) == before
+        mixed.convert(delete_source=False)

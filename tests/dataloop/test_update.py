@@ -7,7 +7,7 @@ import pytest
 
 import polymask
 from polymask import InputError
-from polymask.dataloop.jobs import update
+from polymask.dataloop import update
 from tests.conftest import SAMPLE
 from tests.dataloop.test_download import blob
 from tests.dataloop.world import (

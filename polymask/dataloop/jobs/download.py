@@ -11,9 +11,9 @@ from typing import Any, cast
 
 import msgspec
 
+from polymask.dataloop.item_queries import EVERY_FILE
 from polymask.dataloop.jobs.run import Dataset, open_dataset, read_query
 from polymask.dataloop.service.client import Client
-from polymask.dataloop.service.item_queries import EVERY_FILE
 from polymask.dataloop.service.recipe import Recipe
 from polymask.dataloop.service.responses import part
 from polymask.dataloop.source import DataloopItem, DataloopSource

@@ -9,9 +9,9 @@ that nobody changed it since it was read, and read back as gone.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from polymask.dataloop.item_queries import MASKED_QUERY
 from polymask.dataloop.jobs.run import Dataset, open_dataset
 from polymask.dataloop.service.bulk_deletion import DeletionByFilter
-from polymask.dataloop.service.item_queries import MASKED_QUERY
 from polymask.dataloop.service.restoring import restore_command
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource

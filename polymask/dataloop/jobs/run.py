@@ -7,10 +7,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from polymask.dataloop.item_queries import EVERY_FILE
 from polymask.dataloop.jobs.lost_backups import loss_in_words, tell_of_lost, without_backup
-from polymask.dataloop.jobs.update import UpToDate
 from polymask.dataloop.service.client import Client, connect
-from polymask.dataloop.service.item_queries import EVERY_FILE
 from polymask.dataloop.service.lookup import dataset_named, project_named
 from polymask.dataloop.service.recipe import Recipe
 from polymask.dataloop.service.responses import listed
@@ -18,6 +17,7 @@ from polymask.dataloop.service.restoring import Deleted, PuttingBack, deleted, r
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopItem, DataloopSource
 from polymask.dataloop.target import Target, url_of
+from polymask.dataloop.update import UpToDate
 from polymask.errors import InputError, NotFound, PolymaskError
 from polymask.formats.reading.choice import Choice
 from polymask.in_place.deletion import finish

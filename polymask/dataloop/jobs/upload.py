@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
+from polymask.dataloop.item_queries import EVERY_FILE
 from polymask.dataloop.jobs.run import chosen, open_dataset, tell_of_labels
 from polymask.dataloop.local_source import MatchedSource
-from polymask.dataloop.service.item_queries import EVERY_FILE
 from polymask.dataloop.service.lookup import refuse_missing_folder
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
