@@ -65,6 +65,14 @@ def test_what_is_not_of_the_run_stays(tmp_path: Path) -> None:
     assert (tmp_path / "empty").is_dir()
 
 
+def test_pictures_that_lie_where_copies_would_are_their_owners(tmp_path: Path) -> None:
+    """They were read from there, and never copied."""
+    shutil.copytree(IMAGES, tmp_path / "JPEGImages")
+    polymask.convert(SAMPLE, tmp_path, to="voc", copy_images=True, images=tmp_path / "JPEGImages")
+    assert polymask.remove_masks(tmp_path).failures == []
+    assert sorted(tree(tmp_path)) == sorted(f"JPEGImages/{path.name}" for path in IMAGES.iterdir())
+
+
 def test_an_edited_mask_stays_with_its_tables_and_its_line(tmp_path: Path) -> None:
     """Told, exit 4, twice the same; put right again, it goes."""
     polymask.convert(SAMPLE, tmp_path, to="voc", copy_images=True, images=IMAGES)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import polymask
-from polymask import InputError, NotFound
+from polymask import InputError, NotFound, ProofError
 from polymask.dataloop.emulator import Emulator, serve
 from polymask.report.html import preview
 from polymask.storage.remote.connections import is_connected
@@ -85,6 +85,16 @@ def test_a_dataset_is_compared_with_masks_that_were_made_of_it(sample: World, tm
         assert polymask.compare(URL, tmp_path / "masks").mean_iou == 1
         assert polymask.compare(tmp_path / "masks", URL, predictions="keep").mean_iou < 1
         assert polymask.compare(URL, URL).mean_iou == 1
+
+
+def test_a_folder_of_masks_is_verified_against_its_dataset(sample: World, tmp_path: Path) -> None:
+    """As against a file; what was drawn since is told."""
+    with sample.connected():
+        polymask.convert(URL, tmp_path / "masks")
+        assert polymask.verify(tmp_path / "masks", source=URL).unchanged == 3
+        sample.add(sample.emulator.items()[2]["id"], ACROSS)
+        with pytest.raises(ProofError, match=r"val/c: \d+ px differ"):
+            polymask.verify(tmp_path / "masks", source=URL)
 
 
 def test_a_preview_shows_the_pictures_of_a_dataset(sample: World, tmp_path: Path) -> None:
