@@ -101,6 +101,14 @@ def test_flags_of_files_are_left_out_for_datasets(case: Case, world: World) -> N
     case.works("check", URL)
 
 
+@follows("storage/remote/connections: name a file or folder here")
+def test_where_a_dataset_cannot_stand_a_file_is_named(case: Case) -> None:
+    """As a label file, say."""
+    case.fails("convert", SAMPLE, case.out, "--labels", URL)
+    labels = case.write("labels.txt", "sea\nboat\ntree\nhouse\nsun\nflock\n")
+    case.works("convert", SAMPLE, case.out, "--labels", labels)
+
+
 @follows("formats/platforms: choose images with --where")
 def test_images_of_files_are_chosen_by_their_names(case: Case) -> None:
     """A query is for a dataset."""

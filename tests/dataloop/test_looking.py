@@ -14,6 +14,7 @@ from polymask.storage.remote.connections import is_connected
 from tests.conftest import SAMPLE
 from tests.dataloop.conftest import png
 from tests.dataloop.test_choosing_annotations import by
+from tests.dataloop.test_download import ontology, root
 from tests.dataloop.world import ACROSS, RING_WITH_HOLE, URL, World, ring, segment
 
 MODEL = {"user": {"model": {"name": "yolo", "confidence": 0.5}}, "system": {}}
@@ -56,6 +57,13 @@ def test_stats_of_a_dataset_are_those_of_its_export(sample: World, tmp_path: Pat
         here = polymask.stats(str(file), **options).to_dict()
         assert there["per_image"] == here["per_image"]
         assert seen(there) == seen(here)
+
+
+def test_the_label_map_of_a_dataset_is_its_recipe(sample: World) -> None:
+    """And the labels that it does not know."""
+    ontology(sample, [root("water"), root("dog")])
+    with sample.connected():
+        assert polymask.LabelMap.from_source(URL).names == ("water", "dog", "cat")
 
 
 def test_a_folder_and_a_filter_choose_items(sample: World, tmp_path: Path) -> None:

@@ -54,6 +54,8 @@ def keep_from_forking(connection: object) -> None:
 def _connected(url: str) -> Any:
     from fsspec.core import url_to_fs
 
+    if url.startswith("dataloop:"):
+        raise InputError(f"{url} is a dataset, and no file or folder", advice="name a file or folder here")
     protocol = url.partition("://")[0]
     try:
         with store_errors(url):
