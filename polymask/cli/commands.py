@@ -1,7 +1,7 @@
 """The commands except convert, check and formats."""
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import click
@@ -14,6 +14,7 @@ from polymask.cli.flags import (
     WORKERS,
     GroupedCommand,
     extra,
+    limit_flags,
     option_named,
     reading_flags,
     rule_flags,
@@ -22,6 +23,7 @@ from polymask.cli.terminal import Bar, emphasized, fail, print_json, styled, wit
 from polymask.cli.text import comparison_text, statistics_text
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
+from polymask.limits import Limits
 from polymask.parallel.pool import available
 from polymask.results import Report
 from polymask.undo import remove_masks, restore
@@ -231,10 +233,11 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, quiet: boo
 @extra("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
 @extra("--dry-run", is_flag=True, help="Tell what would be removed; remove nothing.")
 @option_named("workers", help="Calls at once, for datasets.")
+@limit_flags
 @NO_BAR
 @JSON
 def remove_masks_command(
-    dest: str, *, journal: str | None, dry_run: bool, workers: int | None, quiet: bool, as_json: bool
+    dest: str, *, dry_run: bool, workers: int | None, quiet: bool, as_json: bool, **options: Any
 ) -> None:
     """Take back the masks that polymask wrote, and nothing else.
 
@@ -247,8 +250,9 @@ def remove_masks_command(
     were deleted for: `polymask restore` them first (exit 2). It can be run again.
     """
     with Bar(quiet=quiet) as bar:
+        limits = Limits(**{each.name: options.pop(each.name) for each in fields(Limits)})
         report = remove_masks(
-            dest, journal=journal, dry_run=dry_run, workers=workers or available(), progress=bar
+            dest, dry_run=dry_run, workers=workers or available(), limits=limits, progress=bar, **options
         )
     if as_json:
         failures = [asdict(failure) for failure in report.failures]

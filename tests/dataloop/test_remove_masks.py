@@ -11,6 +11,7 @@ import polymask
 from polymask.dataloop.emulator import Fault
 from polymask.dataloop.sink import png_of
 from polymask.errors import PolymaskError
+from polymask.limits import Limits
 from polymask.results import Report
 from tests.conftest import SAMPLE
 from tests.dataloop.test_download import blob, brush
@@ -217,6 +218,16 @@ def test_masks_of_local_polygons_go_too(world: World, journal: Path) -> None:
     assert masks(world)
     undo(world, journal)
     assert world.emulator.annotations() == []
+
+
+def test_masks_above_the_limits_stay_until_these_are_raised(world: World, journal: Path) -> None:
+    """They are not taken for changed ones."""
+    world.add_item("/a.png", ACROSS)
+    world.convert(delete_source=False)
+    done = undo(world, journal, limits=Limits(max_pixels=100))
+    assert (done.retracted, done.exit_code) == (0, 2)
+    assert "--max-pixels" in done.failures[0].reason
+    assert undo(world, journal).retracted == 1
 
 
 def test_a_folder_of_the_url_is_undone_alone(world: World, journal: Path) -> None:

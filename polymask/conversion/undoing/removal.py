@@ -78,8 +78,8 @@ class _Removal:
         self.root, self.limits, self.dry_run = root, limits, dry_run
         self.log = _refuse_deleted(root)
         self.entries = dict(read_manifest(root))
-        self._written = (root.path / MANIFEST).stat().st_mtime_ns
-        self.written = written_by(root, self.entries)  # while there are masks to make it of
+        self._manifest_time = (root.path / MANIFEST).stat().st_mtime_ns
+        self.writer = written_by(root, self.entries)  # while there are masks to make it of
         self.folders = set[str]()
         self._report = Report(images=len(self.entries), dry_run=dry_run)
 
@@ -152,7 +152,7 @@ class _Removal:
 
     def _is_older(self, path: str) -> bool:
         """Whether a file is no newer than the manifest, which is written after all that it speaks of."""
-        return (self.root.path / path).stat().st_mtime_ns <= self._written
+        return (self.root.path / path).stat().st_mtime_ns <= self._manifest_time
 
     @cached_property
     def _masks(self) -> MaskFolder | None:
@@ -167,7 +167,7 @@ class _Removal:
 
         The label map goes last: of it, all others can be made anew.
         """
-        dest, made = self.written
+        dest, made = self.writer
         after = dict(shared_files(dest, staying)) if dest and staying else {}
         for path in [*reversed([path for path in made if path != LABELS]), LABELS]:
             data = self.root.read(path)
@@ -185,7 +185,7 @@ class _Removal:
         """Replace a file that stays, and keep its time, by which it is seen whether it was edited since."""
         if not self.dry_run:
             self.root.write(path, data, durable=True)
-            os.utime(self.root.path / path, ns=(self._written, self._written))
+            os.utime(self.root.path / path, ns=(self._manifest_time, self._manifest_time))
 
     def _remove(self, path: str) -> None:
         if not self.dry_run:

@@ -116,6 +116,8 @@ class _Removal:
 
     def _may_go(self, item: Item, proof: Stored, present: frozenset[str], report: Report) -> bool:
         """Whether a mask is ours as it was written, and nobody needs it; else the report tells."""
+        if proof.mask is None:  # too large to be looked at, or damaged
+            self.sink.limits.check_frame(f"{item.name}: '{proof.label}'", proof.frame or (0, 0))
         place = {"label": proof.label, "location": proof.location}
         if not proof.sound or proof.relabeled:
             _fail(report, item, SourceChanged(CHANGED.format(**place)))
