@@ -12,6 +12,7 @@ from dataclasses import replace
 from polymask.dataloop.service.client import Client
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
+from polymask.errors import Unavailable
 from polymask.in_place.job import ProvenJob, ProvenOptions
 from polymask.in_place.protocols import Item, Reading, Stored
 from polymask.in_place.reconcile import Decision
@@ -86,12 +87,16 @@ class Listings:
         """An item's annotations."""
         with self._lock:
             if item.id not in self._rows:
-                self._list(self._batch_of[item.id])
+                self._list(self._batch_of.get(item.id, ()))
             return self._rows[item.id]
 
     def _list(self, ids: Sequence[str]) -> None:
-        rows: dict[str, list[Json]] = {item_id: [] for item_id in ids if item_id in self._batch_of}
-        query = {"filter": {"$and": [{"itemId": {"$in": list(ids)}}]}}
+        """List a batch; where that fails, its items are read one by one, and not listed again."""
+        remaining = [item_id for item_id in ids if self._batch_of.pop(item_id, None)]
+        if not remaining:
+            raise Unavailable("the annotations of this item were not listed")
+        rows: dict[str, list[Json]] = {item_id: [] for item_id in remaining}
+        query = {"filter": {"$and": [{"itemId": {"$in": remaining}}]}}
         for row in self._client.pages(self._dataset_id, "annotations", query):
             if (of_item := rows.get(str(row.get("itemId")))) is not None:
                 of_item.append(row)
@@ -101,4 +106,3 @@ class Listings:
         """Let go of an item's annotations, which nobody asks for again."""
         with self._lock:
             self._rows.pop(item.id, None)
-            self._batch_of.pop(item.id, None)

@@ -8,6 +8,7 @@ import pytest
 import polymask
 from polymask import InputError
 from polymask.dataloop import update
+from polymask.dataloop.emulator import Fault
 from tests.conftest import SAMPLE
 from tests.dataloop.test_download import blob
 from tests.dataloop.world import (
@@ -97,6 +98,17 @@ def test_workers_share_the_listings(many: World, monkeypatch: pytest.MonkeyPatch
     many.emulator.remove_annotation(many.emulator.annotations()[0]["id"])
     report = many.convert(delete_source=False, update=True, workers=4)
     assert (report.written, report.unchanged) == (1, 11)
+
+
+def test_items_whose_listing_fails_are_read_one_by_one(many: World) -> None:
+    """It is asked for once, and not for each of them."""
+    mask = next(row for row in many.emulator.annotations() if row["type"] == "binary")
+    many.emulator.remove_annotation(mask["id"])
+    refused = Fault("POST", "/datasets/*/query", "status", status=400, resource="annotations")
+    many.emulator.faults.add(refused)
+    calls, report = calls_of(many, delete_source=False, update=True)
+    assert (report.written, report.unchanged, report.failures) == (1, 11, [])
+    assert calls > 24
 
 
 def test_a_dry_run_tells_what_would_be_done(many: World) -> None:
