@@ -14,7 +14,7 @@ from typing import cast
 
 from polymask.codecs.picture_files import NamedPictures
 from polymask.errors import FormatError, InputError, NotFound, unknown
-from polymask.formats.reading.choice import different
+from polymask.formats.reading.choice import changed_flags
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.contract import Annotations, Format, ReadOptions, no_picture_file
 from polymask.formats.reading.images.renamed import renamed
@@ -111,7 +111,7 @@ def annotations_at(
         if isinstance(failure, NotFound):  # what is to be read is the caller's to name
             failure.exit_code = InputError.exit_code
         raise failure from None
-    if annotations.format != "dataloop" and (flags := different(options.choice)):
+    if annotations.format != "dataloop" and (flags := changed_flags(options.choice)):
         raise InputError(
             f"{' and '.join(flags)} choose among Dataloop's annotations",
             file=annotations.path,
@@ -122,7 +122,7 @@ def annotations_at(
     return annotations
 
 
-def _named(annotations: Annotations, path: Location, options: ReadOptions) -> Annotations:
+def _with_local_names(annotations: Annotations, path: Location, options: ReadOptions) -> Annotations:
     """The annotations of images named below DEST, whose pictures are looked for at a path.
 
     Not so where their format knows where pictures are.
@@ -135,17 +135,17 @@ def _named(annotations: Annotations, path: Location, options: ReadOptions) -> An
 
 def _read(content: Content, module: Format | None, options: ReadOptions, *, named: str | None) -> Annotations:
     try:
-        if module is None and (archive := _only_archive(content)):
+        if module is None and (archive := _single_archive(content)):
             return _read(archive, module, options, named=named)
-        module = module or _sniffed(content)
-        annotations = _of_files(content, _files(content, module), module, options)
-        return _named(annotations, content.path, options)
+        module = module or _sniffed_module(content)
+        annotations = _read_files(content, _files(content, module), module, options)
+        return _with_local_names(annotations, content.path, options)
     except FormatError as error:
         error.message += _looks_like(content, named)
         raise error from None
 
 
-def _only_archive(content: Content) -> Content | None:
+def _single_archive(content: Content) -> Content | None:
     """The one archive in a folder that holds no annotations besides: what a tool gave, as it was given."""
     if content.place.is_file or content.place.zip:
         return None
@@ -157,7 +157,7 @@ def _only_archive(content: Content) -> Content | None:
 
 
 def _shows_format(content: Content) -> bool:
-    return any(map(sniffed, islice(_candidates(content), _MOST_LOOKED_AT)))
+    return any(map(sniffed, islice(_candidates(content), _MAX_CANDIDATES)))
 
 
 def _looks_like(content: Content, format: str | None) -> str:
@@ -177,7 +177,7 @@ _SUFFIXES = (
 )  # fmt: skip
 _ARCHIVES = (".zip", ".tar")
 _TEXT = _SUFFIXES[: _SUFFIXES.index(".seg")]
-_MOST_LOOKED_AT = 64
+_MAX_CANDIDATES = 64
 
 
 def _candidates(content: Content) -> Iterator[Content]:
@@ -214,8 +214,8 @@ def _is_text(content: Content) -> bool:
     return Path(content.name).suffix.lower() in _TEXT and bool(content.data.strip())
 
 
-def _sniffed(content: Content) -> Format:
-    candidates = list(islice(_candidates(content), _MOST_LOOKED_AT))
+def _sniffed_module(content: Content) -> Format:
+    candidates = list(islice(_candidates(content), _MAX_CANDIDATES))
     for candidate in candidates:
         if name := sniffed(candidate):
             return module_named(name)
@@ -252,7 +252,7 @@ def _files(content: Content, module: Format) -> Sequence[Content]:
     return files
 
 
-def _of_files(
+def _read_files(
     content: Content, files: Sequence[Content], module: Format, options: ReadOptions
 ) -> Annotations:
     """The annotations of a file, or of several that are subsets of one dataset."""

@@ -17,7 +17,7 @@ from polymask.formats.drawing.curves import flattened
 from polymask.formats.drawing.shapes import Point, polygon, rectangle
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
@@ -103,7 +103,7 @@ _frame = msgspec.json.Decoder(_Frame)
 _config = msgspec.json.Decoder(_Config)
 _box = msgspec.json.Decoder(_Box)
 _polys = msgspec.json.Decoder(list[_Poly])
-_older = msgspec.json.Decoder(list[tuple[float, float, str]])
+_older_vertices = msgspec.json.Decoder(list[tuple[float, float, str]])
 
 
 def sniff(content: Content) -> bool:
@@ -155,43 +155,43 @@ _frames = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def _parse(page: Page, notes: Notes) -> ImageRecord:
-    older = members(page.json).get(FRAMES)
+    older_frames = members(page.json).get(FRAMES)
     row = page.decode(_frame)
     with inside("$.name"):
         name = notes.named(row.name)
     with inside("$.size"):
         size = row.size or _Size()
-        frame = notes.told_frame(size.height, size.width, name=name)
+        frame = notes.declared_frame(size.height, size.width, name=name)
 
-    def make(index: int, label: _Label) -> Made:
+    def make(index: int, label: _Label) -> ReadAnnotation:
         return _instance(index if label.id is None else label.id, label, frame, notes)
 
-    if older is None:
-        made = notes.each(row.labels if row.labels != _NULL else msgspec.Raw(b"[]"), _Label, "$.labels", make)
-        return ImageRecord(name, name, frame, made)
+    if older_frames is None:
+        labels = row.labels if row.labels != _NULL else msgspec.Raw(b"[]")
+        return ImageRecord(name, name, frame, notes.each(labels, _Label, "$.labels", make))
     instances: list[Instance] = []
     with inside(f"$.{FRAMES}"):
-        texts = decode_json(older, _frames)
+        texts = decode_json(older_frames, _frames)
     for number, text in enumerate(texts):
         objects = members(text).get("objects", msgspec.Raw(b"[]"))
         instances += notes.each(objects, _Label, f"$.{FRAMES}[{number}].objects", make)
     return ImageRecord(name, name, frame, tuple(instances))
 
 
-def _instance(key: int | str, label: _Label, frame: Frame, notes: Notes) -> Made:
+def _instance(key: int | str, label: _Label, frame: Frame, notes: Notes) -> ReadAnnotation:
     shape: Shape = ()
-    what = f"label {key} (category '{label.category}')"
+    name = f"label {key} (category '{label.category}')"
     if label.poly2d != _NULL:
         with inside("$.poly2d"):
             polys = _outlines(label)
             if not all(poly.closed for poly in polys):
-                return Omitted("unsupported", "an outline that is not closed", what)
-            shape = tuple(polygon(_ring(poly, at)) for at, poly in enumerate(polys))
+                return Omitted("unsupported", "an outline that is not closed", name)
+            shape = tuple(polygon(_ring(poly, place)) for place, poly in enumerate(polys))
     elif label.rle != _NULL:
         with inside("$.rle"):
             shape = _runs(label.rle, frame, notes)
     elif label.graph is not None:
-        return Omitted("unsupported", "a graph encloses nothing", what)
+        return Omitted("unsupported", "a graph encloses nothing", name)
     elif label.box2d != _NULL:
         if not notes.options.boxes:
             return BOX
@@ -208,8 +208,8 @@ def _instance(key: int | str, label: _Label, frame: Frame, notes: Notes) -> Made
 def _runs(rle: msgspec.Raw, frame: Frame, notes: Notes) -> Shape:
     if not is_rle(rle):
         raise Malformed("$", "not an object with size and counts")
-    if notes.unseen:  # the picture is not opened yet: what the runs say has to do
-        frame = notes.told_frame(*rle_size(rle))
+    if notes.frame_unknown:  # the picture is not opened yet: what the runs say has to do
+        frame = notes.declared_frame(*rle_size(rle))
     return shapes_of([rle], frame)[0]
 
 
@@ -217,18 +217,18 @@ def _outlines(label: _Label) -> Sequence[_Poly]:
     """The outlines, those of older files too, which are one, and closed where they are no lane."""
     if bytes(label.poly2d).replace(b" ", b"").replace(b"\n", b"")[:2] != b"[[":
         return decode_json(label.poly2d, _polys)
-    rows = decode_json(label.poly2d, _older)
+    rows = decode_json(label.poly2d, _older_vertices)
     closed = not (label.category or "").startswith(LANE)
     return [_Poly([(x, y) for x, y, _ in rows], "".join(kind for _, _, kind in rows), closed)]
 
 
-def _ring(poly: _Poly, at: int) -> list[Point]:
+def _ring(poly: _Poly, place: int) -> list[Point]:
     """The outline's corners, its curves flattened."""
     vertices, types = poly.vertices, poly.types or "L" * len(poly.vertices)
     if len(types) != len(vertices) or set(types) - {"L", "C"}:
-        raise Malformed(f"$[{at}].types", f"a letter a vertex, L or C, not {types[:40]!r}")
+        raise Malformed(f"$[{place}].types", f"a letter a vertex, L or C, not {types[:40]!r}")
     if not vertices:
-        raise Malformed(f"$[{at}].vertices", "there are none")
+        raise Malformed(f"$[{place}].vertices", "there are none")
     closed, points, index = [*vertices, vertices[0]], [vertices[0]], 1
     while index < len(vertices):
         if types[index] == "L":
@@ -238,5 +238,5 @@ def _ring(poly: _Poly, at: int) -> list[Point]:
             points += flattened(closed[index - 1], *closed[index : index + 3])
             index += 3
         else:
-            raise Malformed(f"$[{at}].types", "a curve without two control points and an end")
+            raise Malformed(f"$[{place}].types", "a curve without two control points and an end")
     return points

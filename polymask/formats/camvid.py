@@ -21,8 +21,8 @@ from polymask.labels.mask_table import SEGNET, SEGNET_NAMES
 from polymask.storage.source_files import File
 
 MANY = True
-_LOOKED_AT = 4096
-_OF_FULL = "labeledapproved_full"
+_HEAD_BYTES = 4096
+_FULL_SET = "labeledapproved_full"
 _FOLDER = re.compile(r"(?P<split>.*?)(annot|_labels)", re.IGNORECASE)
 _PAIR = re.compile(r"(\S+\.png)\s+(\S*annot/\S+\.png)\s*$")
 
@@ -56,7 +56,7 @@ FACTS = Facts(
 
 def sniff(content: Content) -> bool:
     """Whether the file is a table of colors, or SegNet's list of CamVid."""
-    head = content.data[:_LOOKED_AT].decode("utf-8-sig", "replace")
+    head = content.data[:_HEAD_BYTES].decode("utf-8-sig", "replace")
     return is_color_table(head) or _is_list(head.splitlines()[:1], content)
 
 
@@ -87,7 +87,7 @@ def _is_mask(file: File) -> bool:
 
 
 def _is_folder_of_masks(name: str) -> bool:
-    return name.lower() == _OF_FULL or _FOLDER.fullmatch(name) is not None
+    return name.lower() == _FULL_SET or _FOLDER.fullmatch(name) is not None
 
 
 def _stem(file: File) -> str:
@@ -103,7 +103,7 @@ def _split(folder: str) -> str:
     >>> [_split(name) for name in ("trainannot", "train_labels", "LabeledApproved_full", "CamVid")]
     ['train', 'train', '', 'CamVid']
     """
-    if folder.lower() == _OF_FULL:
+    if folder.lower() == _FULL_SET:
         return ""
     match = _FOLDER.fullmatch(folder)
     return match["split"] if match else folder

@@ -18,7 +18,7 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import Point, polygon
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import inside
 from polymask.formats.reading.texts.pages import Page, files, rows_at
@@ -77,12 +77,12 @@ class _Object(msgspec.Struct):
     id: int | str | None = None
 
 
-class _Named(msgspec.Struct):
+class _Labeled(msgspec.Struct):
     label: str = ""
 
 
 _file = msgspec.json.Decoder(_File)
-_named = msgspec.json.Decoder(list[_Named])
+_labels = msgspec.json.Decoder(list[_Labeled])
 
 
 def is_polygons(content: Content) -> bool:
@@ -93,7 +93,7 @@ def is_polygons(content: Content) -> bool:
 def labels_in(content: Content) -> set[str]:
     """The labels of all objects; none where they cannot be told."""
     try:
-        return {row.label for row in _named.decode(content.top["objects"])}
+        return {row.label for row in _labels.decode(content.top["objects"])}
     except msgspec.DecodeError:
         return set()
 
@@ -124,8 +124,8 @@ def read_with(
     """A record for each file, its labels taken from a table of names and ids."""
 
     parse = partial(_parse, table=table, not_drawn=not_drawn)
-    found = files(content, "*_polygons.json") or files(content, "*.json")
-    pages = [Page(file) for file in found]
+    polygon_files = files(content, "*_polygons.json") or files(content, "*.json")
+    pages = [Page(file) for file in polygon_files]
     categories = tuple(table.items())
     return gather(
         content,
@@ -141,9 +141,9 @@ def read_with(
 def _parse(page: Page, notes: Notes, table: Mapping[str, int], not_drawn: frozenset[str]) -> ImageRecord:
     file = page.decode(_file)
     with inside("$.imgHeight"):
-        frame = notes.told_frame(file.imgHeight, file.imgWidth)
+        frame = notes.declared_frame(file.imgHeight, file.imgWidth)
 
-    def make(index: int, row: _Object) -> Made:
+    def make(index: int, row: _Object) -> ReadAnnotation:
         label = painted_as(row.label, table)
         if label not in table and label not in not_drawn:
             _refuse_idd(label, notes)

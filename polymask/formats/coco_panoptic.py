@@ -113,17 +113,17 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     names = {row.id: row.name for _, row in refusals.rows(sections.categories, _Category, "$.categories")}
     annotations: dict[int | str, _Annotation] = {}
     images = _image_ids(sections.images)
-    images_by_text, matched = by_text(images), 0
+    images_by_text, matched_ids = by_text(images), 0
     for index, row in refusals.rows(sections.annotations, _Annotation, "$.annotations"):
         if row.image_id not in images and (key := images_by_text.get(as_text(row.image_id))) is not None:
-            row.image_id, matched = key, matched + 1
+            row.image_id, matched_ids = key, matched_ids + 1
         if refusals.catch(f"$.annotations[{index}]", _check, row, names, annotations, images):
             annotations[row.image_id] = row
     parse = partial(_parse, names=names, annotations=annotations, pngs=_Pngs(content, options))
     file = content.place.file(content.name)
     pages = listed_pages(file, sections.images, at="$.images")
     categories: list[tuple[str, int | None]] = [(name, key) for key, name in sorted(names.items())]
-    gathered = gather(
+    panoptic = gather(
         content,
         options,
         pages,
@@ -133,11 +133,11 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         declares=partial(_declared, annotations=annotations),
         skipped=refusals.skipped,
     )
-    assert gathered.ledger
+    assert panoptic.ledger
     readable = sum(len(row.segments_info) for row in annotations.values())
-    gathered.ledger.add_invalid(_segments(sections.annotations) - readable)
-    notes = (TEXT_IDS.format(count=f"{matched:,}"),) if matched else ()
-    return replace(gathered, notes=(*gathered.notes, *notes))
+    panoptic.ledger.add_invalid(_segments(sections.annotations) - readable)
+    notes = (TEXT_IDS.format(count=f"{matched_ids:,}"),) if matched_ids else ()
+    return replace(panoptic, notes=(*panoptic.notes, *notes))
 
 
 def _image_ids(images: msgspec.Raw) -> set[int | str]:
@@ -224,7 +224,7 @@ def _parse(
 ) -> ImageRecord:
     image = page.decode(_image)
     with inside("$.height"):
-        frame = notes.told_frame(image.height, image.width)
+        frame = notes.declared_frame(image.height, image.width)
     with inside("$.file_name"):
         name = notes.named(image.file_name)
     row = annotations.get(image.id)
@@ -248,9 +248,9 @@ def _ids(file: File, frame: Frame, notes: Notes) -> NDArray[np.uint32]:
 
     try:
         with opened_png(file.read(), notes.options.limits) as picture:
-            found = (picture.height, picture.width)
-            if found != frame or picture.mode not in ("RGB", "RGBA"):
-                raise FormatError(f"{picture.mode}, {found} px; expected RGB, {frame} px")
+            size = (picture.height, picture.width)
+            if size != frame or picture.mode not in ("RGB", "RGBA"):
+                raise FormatError(f"{picture.mode}, {size} px; expected RGB, {frame} px")
             rgb = np.array(picture)[..., :3].astype(np.uint32)
     except FormatError as error:
         raise InputError(f"{error}", file=file.path) from None
@@ -259,8 +259,8 @@ def _ids(file: File, frame: Frame, notes: Notes) -> NDArray[np.uint32]:
 
 
 def _shapes(ids: NDArray[np.uint32], row: _Annotation, name: str) -> list[Shape]:
-    known = [VOID, *(segment.id for segment in row.segments_info)]
-    strangers = np.setdiff1d(ids, np.array(known, np.uint32))
-    if len(strangers):
-        raise InputError(f"{name}: {row.file_name} has pixels of {strangers[0]}, which is no segment of it")
+    known_ids = [VOID, *(segment.id for segment in row.segments_info)]
+    unknown_ids = np.setdiff1d(ids, np.array(known_ids, np.uint32))
+    if len(unknown_ids):
+        raise InputError(f"{name}: {row.file_name} has pixels of {unknown_ids[0]}, which is no segment of it")
     return [to_runs(ids == segment.id) for segment in row.segments_info]

@@ -17,10 +17,10 @@ import numpy as np
 
 from polymask.errors import FormatError, LimitError
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.drawing.shapes import Point, crop_runs, ellipse, polygon, rectangle, turned
+from polymask.formats.drawing.shapes import Point, crop_runs, ellipse, polygon, rectangle, rotated
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, files
@@ -103,12 +103,12 @@ def _pages(content: Content, labels: dict[str, None], tasks: dict[str, str]) -> 
 
 
 def _elements(content: Content) -> Iterator["Element"]:
-    deep, limits = 0, content.place.limits
+    depth, limits = 0, content.place.limits
     try:
         for event, element in _etree().iterparse(BytesIO(content.text), events=("start", "end")):
-            deep += 1 if event == "start" else -1
-            if deep > limits.max_depth:
-                limits.check("max_depth", deep, str(content.path), f"{deep} elements open at once")
+            depth += 1 if event == "start" else -1
+            if depth > limits.max_depth:
+                limits.check("max_depth", depth, str(content.path), f"{depth} elements open at once")
             if event == "end":
                 yield element
     except LimitError:
@@ -143,7 +143,7 @@ def _parse(page: Page, notes: Notes, tasks: Mapping[str, str]) -> ImageRecord:
         name = notes.named(name)
     task = image.get("task_id") or ""
     notes.groups = (image.get("subset") or "", tasks.get(task) or (f"task_{task}" if task else ""))
-    frame = notes.told_frame(_number(image, "height"), _number(image, "width"))
+    frame = notes.declared_frame(_number(image, "height"), _number(image, "width"))
     instances: list[Instance] = []
     for index, element in enumerate(image):
         where = f"{page.where}/{element.tag}[{index}]"
@@ -159,7 +159,7 @@ def _declared(page: Page) -> int:
         return 0
 
 
-def _instance(element: "Element", index: int, frame: Frame) -> Made:
+def _instance(element: "Element", index: int, frame: Frame) -> ReadAnnotation:
     if element.tag in _NOT_SHAPES:
         return Omitted("tag", f"a {element.tag} of the whole image")
     label = element.get("label")
@@ -180,7 +180,7 @@ def _shape(element: "Element", frame: Frame) -> Shape:
         case "box":
             left, top, right, bottom = (_number(element, side) for side in ("xtl", "ytl", "xbr", "ybr"))
             box = rectangle((left, top), (right, bottom))
-            return (turned(box, _number(element, "rotation", 0), ((left + right) / 2, (top + bottom) / 2)),)
+            return (rotated(box, _number(element, "rotation", 0), ((left + right) / 2, (top + bottom) / 2)),)
         case "ellipse":
             x, y, rx, ry = (_number(element, name) for name in ("cx", "cy", "rx", "ry"))
             return ellipse((x, y), (rx, ry), frame, degrees=_number(element, "rotation", 0))
@@ -197,15 +197,15 @@ def _points(text: str) -> list[Point]:
 
 
 def _number(element: "Element", name: str, default: float | None = None) -> float:
-    given = element.get(name)
-    if given is None and default is not None:
+    text = element.get(name)
+    if text is None and default is not None:
         return default
     try:
-        number = float(given or "")
+        number = float(text or "")
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise Malformed(f"@{name}", f"expected a number, got {given!r}")
+        raise Malformed(f"@{name}", f"expected a number, got {text!r}")
     return number
 
 

@@ -16,7 +16,7 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import ellipse, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
@@ -27,7 +27,7 @@ from polymask.raster.runs import run_counts
 MANY = True
 UNSUPPORTED = ("polyline",)
 PAINTED = ("polygon", "mask", "ellipse", "bbox")  # boxes where they are asked for
-_OF_IMAGES = ("label", "caption")
+_IMAGE_TAGS = ("label", "caption")
 
 FACTS = Facts(
     title="Datumaro",
@@ -116,16 +116,16 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         refusals = Refusals(file.path, skip=False)
         sections = refusals.required(Content(file).json, _file)
         labels = refusals.required(sections.categories, _categories, "$.categories").label.labels
-        found = tuple(label.name for label in labels)
-        if names not in (None, found):
+        file_labels = tuple(label.name for label in labels)
+        if names not in (None, file_labels):
             raise FormatError(
                 "other labels than in the files before it", file=file.path, place="$.categories"
             )
-        names = found
+        names = file_labels
         pages += listed_pages(file, sections.items, at="$.items")
 
     parse = partial(_parse, names=names or ())
-    categories: list[tuple[str, int | None]] = [(name, at) for at, name in enumerate(names or ())]
+    categories: list[tuple[str, int | None]] = [(name, number) for number, name in enumerate(names or ())]
     return gather(
         content,
         options,
@@ -143,15 +143,15 @@ def _parse(page: Page, notes: Notes, names: tuple[str, ...]) -> ImageRecord:
         name = notes.named(item.image.path or f"{item.id}.jpg")
     notes.groups = (PurePosixPath(page.file.name).stem,)  # a subset has a file of its own
     with inside("$.image.size"):
-        frame = notes.told_frame(*(item.image.size or (None, None)), name=name)
+        frame = notes.declared_frame(*(item.image.size or (None, None)), name=name)
 
-    def make(index: int, row: _Annotation) -> Made:
+    def make(index: int, row: _Annotation) -> ReadAnnotation:
         if row.type in UNSUPPORTED:
             return Omitted("unsupported", f"a {row.type} encloses nothing", f"annotation {index}")
         if row.type == "bbox" and not notes.options.boxes:
             return BOX
         if row.type not in PAINTED:
-            return Omitted("tag" if row.type in _OF_IMAGES else "unsegmented", f"type '{row.type}'")
+            return Omitted("tag" if row.type in _IMAGE_TAGS else "unsegmented", f"type '{row.type}'")
         if row.label_id is None or not 0 <= row.label_id < len(names):
             raise Malformed("$.label_id", f"no label has the number {row.label_id}")
         return Instance(index, names[row.label_id], _shape(row, frame, notes), order=row.z_order)
@@ -162,7 +162,7 @@ def _parse(page: Page, notes: Notes, names: tuple[str, ...]) -> ImageRecord:
 
 def _shape(row: _Annotation, frame: Frame, notes: Notes) -> Shape:
     if row.type == "mask":
-        return _runs(row.rle, row.rle.size if row.rle and notes.unseen else frame)
+        return _runs(row.rle, row.rle.size if row.rle and notes.frame_unknown else frame)
     if row.type == "bbox":
         if row.bbox is None:
             raise Malformed("$.bbox", "a box without its sides")

@@ -17,7 +17,7 @@ from polymask.formats.drawing.scaling import in_pixels
 from polymask.formats.drawing.shapes import Point, crop_runs, polygon, rectangle
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
@@ -101,12 +101,12 @@ class _Labels(msgspec.Struct):
     classifications: list[Any] = []
 
 
-class _OfFrame(msgspec.Struct):
+class _FrameLabels(msgspec.Struct):
     objects: list[Any] = []
     classifications: list[Any] = []
 
 
-class _Titled(msgspec.Struct):
+class _Title(msgspec.Struct):
     data_title: str = ""
 
 
@@ -125,8 +125,8 @@ class _Row(msgspec.Struct):
 _row = msgspec.json.Decoder(_Row)
 _unit = msgspec.json.Decoder(_Unit)
 _box = msgspec.json.Decoder(_Box)
-_titled = msgspec.json.Decoder(_Titled)
-_labels_of_frame = msgspec.json.Decoder(_OfFrame)
+_title = msgspec.json.Decoder(_Title)
+_labels_of_frame = msgspec.json.Decoder(_FrameLabels)
 
 
 def sniff(content: Content) -> bool:
@@ -141,7 +141,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 
 def _declared(page: Page) -> int:
-    lists = [(*at, name) for at in ((), ("*",)) for name in ("objects", "classifications")]
+    lists = [(*path, name) for path in ((), ("*",)) for name in ("objects", "classifications")]
     return sum(rows_at("labels", *path)(page) for path in lists)
 
 
@@ -162,13 +162,13 @@ def _frames(page: Page) -> dict[str, msgspec.Raw]:
 
 
 def _leave_frames_out(frames: dict[str, msgspec.Raw], page: Page, notes: Notes) -> None:
-    notes.image, notes.no_image = page.decode(_titled).data_title, True
+    notes.image, notes.no_image = page.decode(_title).data_title, True
     for number, text in frames.items():
         with inside(f"$.labels.{number}"):
             labels = decode_json(text, _labels_of_frame)
         for index in range(len(labels.objects)):
-            what = f"frame {number}, object {index}"
-            notes.leave_out(Omitted("unsupported", "the frames of a video or volume are not read", what))
+            name = f"frame {number}, object {index}"
+            notes.leave_out(Omitted("unsupported", "the frames of a video or volume are not read", name))
         notes.leave_out(CLASSIFICATION, len(labels.classifications))
 
 
@@ -180,7 +180,7 @@ def _parse(page: Page, notes: Notes) -> ImageRecord | None:
     with inside("$.data_title"):
         name = notes.named(unit.data_title)
     with inside("$.height"):
-        frame = notes.told_frame(unit.height, unit.width)
+        frame = notes.declared_frame(unit.height, unit.width)
 
     make = partial(_instance, frame=frame, notes=notes)
     instances = notes.each(unit.labels.objects, _Object, "$.labels.objects", make)
@@ -188,7 +188,7 @@ def _parse(page: Page, notes: Notes) -> ImageRecord | None:
     return ImageRecord(unit.data_hash or name, name, frame, instances)
 
 
-def _instance(index: int, row: _Object, *, frame: Frame, notes: Notes) -> Made:
+def _instance(index: int, row: _Object, *, frame: Frame, notes: Notes) -> ReadAnnotation:
     key = row.objectHash or index
     if row.shape == RECTANGLE and not notes.options.boxes:
         return BOX
@@ -205,8 +205,8 @@ def _shape(row: _Object, frame: Frame) -> Shape:
     if row.shape == RECTANGLE:
         with inside("$.boundingBox"):
             box = decode_json(row.boundingBox, _box)
-            near, far = in_pixels([(box.x, box.y), (box.x + box.w, box.y + box.h)], frame)
-            return (rectangle(near, far),)
+            first, second = in_pixels([(box.x, box.y), (box.x + box.w, box.y + box.h)], frame)
+            return (rectangle(first, second),)
     if row.shape == "bitmask":
         if row.bitmask is None:
             raise Malformed("$.bitmask", "there is none")
@@ -221,8 +221,8 @@ def _shape(row: _Object, frame: Frame) -> Shape:
 
 
 def _polygon(rings: list[list[float]], frame: Frame) -> Polygon:
-    first, *holes = [in_pixels(_pairs(ring), frame) for ring in rings] or [[]]
-    return polygon(first, holes)
+    exterior, *holes = [in_pixels(_pairs(ring), frame) for ring in rings] or [[]]
+    return polygon(exterior, holes)
 
 
 def _pairs(numbers: list[float]) -> list[Point]:

@@ -22,7 +22,7 @@ from polymask.formats.drawing.shapes import ellipse, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.images.addresses import picture_frame
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, rows_at
@@ -33,7 +33,7 @@ from polymask.storage.source_files import File, Place
 MANY = True
 MAGIC, LABEL = b"Iout", "object"
 _ZIP = b"PK\x03\x04"
-_GIVEN = re.compile(r"\d{4}-\d{4}(-\d{4})?(-\d+)?|")  # by the ROI Manager: no name of a class
+_AUTOMATIC_NAME = re.compile(r"\d{4}-\d{4}(-\d{4})?(-\d+)?|")  # by the ROI Manager: no name of a class
 _AREAS = ("POLYGON", "FREEHAND", "TRACED", "RECT", "OVAL")
 
 FACTS = Facts(
@@ -80,8 +80,8 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 def _pictures(content: Content, options: ReadOptions) -> PictureFinder:
     """Where the pictures are: of a zip that is the source itself, beside it."""
-    beside = Place(content.path.parent, options.limits) if content.place.zip else content.place
-    return PictureFinder(beside, options.images)
+    folder = Place(content.path.parent, options.limits) if content.place.zip else content.place
+    return PictureFinder(folder, options.images)
 
 
 def _pages(content: Content) -> Iterator[Page]:
@@ -99,8 +99,8 @@ def _pages(content: Content) -> Iterator[Page]:
             inner = Place(place.root / name, place.limits)
             yield Page(File(inner.path, name, inner), "", msgspec.json.encode(_rois(inner)))
     for folder, names in folders.items():
-        shown = content.path.name if folder == "." else folder
-        yield Page(File(content.path / folder, shown, place), "", msgspec.json.encode(names))
+        name_of_page = content.path.name if folder == "." else folder
+        yield Page(File(content.path / folder, name_of_page, place), "", msgspec.json.encode(names))
 
 
 def _rois(place: Place) -> list[str]:
@@ -122,17 +122,17 @@ def _parse(page: Page, notes: Notes, pictures: PictureFinder) -> ImageRecord:
     return ImageRecord(PurePosixPath(name).stem, name, frame, tuple(instances))
 
 
-def _instance(data: bytes, name: str, frame: Frame, notes: Notes) -> Made:
-    roi = _decoded(data)
+def _instance(data: bytes, name: str, frame: Frame, notes: Notes) -> ReadAnnotation:
+    roi = _roi(data)
     key = PurePosixPath(name).stem
-    label = roi.name if roi.name and not _GIVEN.fullmatch(roi.name) else ""
-    if reason := _not_read(roi):
+    label = roi.name if roi.name and not _AUTOMATIC_NAME.fullmatch(roi.name) else ""
+    if reason := _refusal(roi):
         return Omitted("unsupported", reason, f"ROI {key}" + (f" (label '{label}')" if label else ""))
     with inside(""):
         return Instance(key, label or notes.options.default_label or LABEL, _shape(roi, frame))
 
 
-def _decoded(data: bytes) -> Any:
+def _roi(data: bytes) -> Any:
     roifile = library("roifile", extra="imagej", what="ImageJ's ROIs")
     try:
         return roifile.ImagejRoi.frombytes(data)
@@ -140,7 +140,7 @@ def _decoded(data: bytes) -> Any:
         raise Malformed("", f"no ROI that can be read: {error}") from None
 
 
-def _not_read(roi: Any) -> str | None:
+def _refusal(roi: Any) -> str | None:
     """Why a ROI is no area of the picture's."""
     kind = roi.roitype.name
     if kind not in _AREAS or roi.subtype.name in ("TEXT", "ARROW", "IMAGE"):

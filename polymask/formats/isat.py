@@ -13,7 +13,7 @@ from polymask.formats.drawing.shapes import Point, polygon
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.images.addresses import image_name
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, json_pages, rows_at
@@ -86,9 +86,9 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
         picture = image_name(file.info.name)
     path = PurePosixPath(page.file.name).parent / PurePosixPath(picture).name
     with inside("$.info"):
-        frame = notes.told_frame(file.info.height, file.info.width, name=str(path))
+        frame = notes.declared_frame(file.info.height, file.info.width, name=str(path))
 
-    def make(index: int, row: _Object) -> Made:
+    def make(index: int, row: _Object) -> ReadAnnotation:
         if not row.category:
             raise Malformed("$.category", "the label is empty")
         if not row.segmentation:

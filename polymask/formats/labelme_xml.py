@@ -12,7 +12,7 @@ from polymask.formats.drawing.shapes import png_mask, polygon
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.images.addresses import image_name, named_file
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.markup import head, number_of, numbered, root_of, text_of
@@ -78,7 +78,7 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     with inside("/filename"):
         picture = PurePosixPath(image_name(text_of(root, "filename"))).name
     with inside("/imagesize"):
-        frame = notes.told_frame(number_of(size, "nrows"), number_of(size, "ncols"))
+        frame = notes.declared_frame(number_of(size, "nrows"), number_of(size, "ncols"))
     instances: list[Instance] = []
     for index, (where, element) in enumerate(numbered(root, "object")):
         instances += notes.take(where, _instance, index, element, frame, notes)
@@ -86,7 +86,7 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     return ImageRecord(PurePosixPath(picture).stem, name, frame, tuple(instances))
 
 
-def _instance(index: int, element: "Element", frame: Frame, notes: Notes) -> Made:
+def _instance(index: int, element: "Element", frame: Frame, notes: Notes) -> ReadAnnotation:
     if (element.findtext("deleted") or "").strip() == "1":
         return DELETED
     label = text_of(element, "name")
@@ -108,10 +108,10 @@ def _instance(index: int, element: "Element", frame: Frame, notes: Notes) -> Mad
 
 def _pixels(name: str, frame: Frame, notes: Notes) -> Shape:
     file = notes.page.file
-    found = named_file(file.place, name, beside=file.name)
-    if found is None:
+    png = named_file(file.place, name, beside=file.name)
+    if png is None:
         raise Malformed("/mask", f"no {name!r} beside the file")
-    mask = png_mask(found.read(), notes.options.limits)
+    mask = png_mask(png.read(), notes.options.limits)
     if mask.shape != frame:
         raise Malformed("/mask", f"{name!r} is {mask.shape[0]} × {mask.shape[1]} px, the image {frame}")
     return to_runs(mask)

@@ -91,9 +91,9 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 def _categories(content: Content) -> Categories | None:
     place = content.place
-    above = ["../" * up + CONFIG for up in range(1 if place.zip else 5)]
+    outer = ["../" * up + CONFIG for up in range(1 if place.zip else 5)]
     inner = [name for name in place.names if PurePosixPath(name).name == CONFIG]
-    return next((_classes(file) for name in (*above, *inner) if (file := place.find(name))), None)
+    return next((_classes(file) for name in (*outer, *inner) if (file := place.find(name))), None)
 
 
 def _classes(file: File) -> Categories:
@@ -106,7 +106,7 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
         raise Malformed("$", "the configuration, not an image's polygons")
     file = page.decode(_file)
     with inside("$"):
-        frame = notes.told_frame(file.height, file.width)
+        frame = notes.declared_frame(file.height, file.width)
 
     def make(index: int, row: _Object) -> Instance:
         if not row.label:

@@ -29,7 +29,7 @@ _MASK = "_mask"
 _IDS = ("Ids", "ids")
 _FOLDERS = ("masks",)  # part of no image's name
 _WITH_INSTANCES = {name for rows in (KNOWN, IDD_ROWS) for name, row in rows.items() if row.instances}
-MOST_INSTANCES = 1000  # of a label in one image: ids below are no instance's
+FIRST_INSTANCE_ID = 1000  # of a label in one image: ids below are no instance's
 _NOT_MASKS = {"images", "img", "JPEGImages", "leftImg8bit"}
 _VALUES = re.compile(rb"(?:\xef\xbb\xbf)?\s*pixel value\s*,\s*class\s*(?:\r|\n|$)", re.IGNORECASE)
 
@@ -104,35 +104,35 @@ class _Tables:
     beside: Tables
 
     def __call__(self, name: str) -> MaskTable:
-        told = id_mask(PurePosixPath(name).name)
-        if told is None:
+        id_kind = id_mask(PurePosixPath(name).name)
+        if id_kind is None:
             return self.beside.of(name)
-        return (told.kind in _IDS and self.beside.ours(name)) or _of_kind(told.kind)
+        return (id_kind.kind in _IDS and self.beside.own_table(name)) or _table_of_kind(id_kind.kind)
 
 
 @cache
-def _of_kind(kind: str) -> MaskTable:
+def _table_of_kind(kind: str) -> MaskTable:
     return KINDS[kind]()
 
 
 def _masks(content: Content) -> Iterator[File]:
     """The masks among the PNGs."""
-    named = files(content, "*.png")
-    best = _best_of_scripts(named)
-    yield from best
-    if not best:
-        yield from [file for file in named if _is_mask_of_roboflow(file)] or filter(_is_mask, named)
+    pngs = files(content, "*.png")
+    finest = _best_of_scripts(pngs)
+    yield from finest
+    if not finest:
+        yield from [file for file in pngs if _is_mask_of_roboflow(file)] or filter(_is_mask, pngs)
 
 
-def _best_of_scripts(named: Sequence[File]) -> list[File]:
+def _best_of_scripts(pngs: Sequence[File]) -> list[File]:
     """Of each image's masks that scripts made, the finest; they stand beside colors and instances."""
-    best: dict[str, tuple[int, File]] = {}
+    finest: dict[str, tuple[int, File]] = {}
     order = list(KINDS)
-    for file in named:
-        if told := id_mask(file.name):
-            rank = order.index(told.kind), file
-            best[told.image] = min(rank, best.get(told.image, rank), key=lambda each: each[0])
-    return [file for _, file in best.values()]
+    for file in pngs:
+        if id_kind := id_mask(file.name):
+            rank = order.index(id_kind.kind), file
+            finest[id_kind.image] = min(rank, finest.get(id_kind.image, rank), key=lambda ranked: ranked[0])
+    return [file for _, file in finest.values()]
 
 
 def _is_mask(file: File) -> bool:
@@ -147,8 +147,8 @@ def _is_mask_of_roboflow(file: File) -> bool:
 
 def _stem(file: File) -> str:
     """The image's name without suffix: without what marks a mask."""
-    if told := id_mask(file.name):
-        return told.image
+    if id_kind := id_mask(file.name):
+        return id_kind.image
     path = PurePosixPath(file.name)
     name = path.stem.removesuffix(_MASK) if _is_mask_of_roboflow(file) else path.stem
     folders = [part for part in path.parent.parts if part not in _FOLDERS]
@@ -165,4 +165,4 @@ def _instances(mask: File) -> File | None:
 
 def _is_group(label: str, number: int) -> bool:
     """Whether pixels of a plain id are several objects that nobody told apart."""
-    return number < MOST_INSTANCES and any(name in _WITH_INSTANCES for name in label.split(JOINED))
+    return number < FIRST_INSTANCE_ID and any(name in _WITH_INSTANCES for name in label.split(JOINED))

@@ -140,7 +140,7 @@ class ReadingOptions(Limits):
     def __post_init__(self) -> None:
         check_values(self)
         if self.labels is not None and not is_path(self.labels):
-            object.__setattr__(self, "labels", _kept(self.labels))
+            object.__setattr__(self, "labels", _normalized(self.labels))
         for name in ("images", "masks"):
             if (path := getattr(self, name)) is not None:
                 object.__setattr__(self, name, located(path))
@@ -156,10 +156,10 @@ class ReadingOptions(Limits):
         Traceback (most recent call last):
         polymask.errors.InputError: no option 'fro'; did you mean 'from_'? There are: ...
         """
-        known = [each.name for each in fields(cls)]
+        names = [field.name for field in fields(cls)]
         for name in options:
-            if name not in known:
-                raise unknown("option", name, known)
+            if name not in names:
+                raise unknown("option", name, names)
         largest = limits or Limits()
         return cls(**{name: getattr(largest, name) for name in LIMITS} | options)
 
@@ -238,7 +238,7 @@ class ReadingOptions(Limits):
         return frozenset(name for name in labels if name in self.only or painted_as(name) in self.only)
 
 
-def _kept(labels: Labels) -> LabelMap | tuple[str, ...]:
+def _normalized(labels: Labels) -> LabelMap | tuple[str, ...]:
     """The labels as a map, but names in their order; raises `LabelError` for what makes no map."""
     if isinstance(labels, Iterable) and not isinstance(labels, LabelMap | Mapping):
         labels = tuple(labels)

@@ -16,7 +16,7 @@ from polymask.formats.drawing.scaling import in_pixels
 from polymask.formats.drawing.shapes import polygon, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
@@ -78,7 +78,7 @@ class _Shape(msgspec.Struct):
     id: str | None = msgspec.field(default=None, name="_id")
 
 
-class _Drawn(msgspec.Struct):
+class _Shapes(msgspec.Struct):
     data: list[msgspec.Raw] = []
 
 
@@ -92,7 +92,7 @@ class _Raster(msgspec.Struct):
 
 
 _job = msgspec.json.Decoder(_Job)
-_drawn = msgspec.json.Decoder(_Drawn)
+_shapes = msgspec.json.Decoder(_Shapes)
 _shape = msgspec.json.Decoder(_Shape)
 _raster = msgspec.json.Decoder(_Raster)
 
@@ -136,8 +136,8 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     for kind, text in answer.items():
         where = f"$.{RESPONSE}.{kind}"
         with inside(where):
-            drawn = decode_json(text, _drawn)
-        for index, row in enumerate(drawn.data):
+            shapes = decode_json(text, _shapes)
+        for index, row in enumerate(shapes.data):
             place = f"{page.where}{where.removeprefix('$')}.data[{index}]"
             instances = (*instances, *notes.take(place, _instance, kind, index, row, frame, notes))
     return ImageRecord(name, name, frame, instances)
@@ -160,7 +160,7 @@ def _class(label: str) -> str:
     return re.sub(r"\s*#\s*\d+$", "", label)
 
 
-def _instance(kind: str, index: int, text: msgspec.Raw, frame: Frame, notes: Notes) -> Made:
+def _instance(kind: str, index: int, text: msgspec.Raw, frame: Frame, notes: Notes) -> ReadAnnotation:
     if kind == RECTANGLES and not notes.options.boxes:
         return BOX
     if kind == CUBOIDS:

@@ -16,7 +16,7 @@ from polymask.formats.drawing.shapes import Point, png_mask, polygon, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.images.addresses import image_name, named_file
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.markup import head, number_of, numbered, root_of, text_of
@@ -93,7 +93,7 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     if size is None:
         raise Malformed("/size", "there is none")
     with inside("/size"):
-        frame = notes.told_frame(number_of(size, "height"), number_of(size, "width"))
+        frame = notes.declared_frame(number_of(size, "height"), number_of(size, "width"))
     instances: list[Instance] = []
     for index, (where, element) in enumerate(numbered(root, "object")):
         instances += notes.take(where, _instance, index, element, picture, frame, notes)
@@ -101,7 +101,7 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     return ImageRecord(PurePosixPath(picture).stem, name, frame, tuple(instances))
 
 
-def _instance(index: int, element: "Element", picture: str, frame: Frame, notes: Notes) -> Made:
+def _instance(index: int, element: "Element", picture: str, frame: Frame, notes: Notes) -> ReadAnnotation:
     label = text_of(element, "name")
     for kind in UNSUPPORTED:
         if element.find(kind) is not None:
@@ -142,21 +142,21 @@ def _points(element: "Element", handle: str) -> Iterator[Point]:
 
 
 def _outline(curve: "Element") -> list[Point]:
-    corners, onward, back = (list(_points(curve, handle)) for handle in ("", "_c1", "_c2"))
+    corners, leading, arriving = (list(_points(curve, handle)) for handle in ("", "_c1", "_c2"))
     points: list[Point] = []
-    for at, corner in enumerate(corners):
-        after = (at + 1) % len(corners)
-        points += flattened(corner, onward[at], back[after], corners[after])
+    for index, corner in enumerate(corners):
+        following = (index + 1) % len(corners)
+        points += flattened(corner, leading[index], arriving[following], corners[following])
     return points
 
 
 def _pixels(number: str, picture: str, frame: Frame, notes: Notes) -> Shape:
     file = notes.page.file
     name = f"{PurePosixPath(picture).stem}_pixels{number}.png"
-    found = named_file(file.place, name, beside=file.name)
-    if found is None:
+    png = named_file(file.place, name, beside=file.name)
+    if png is None:
         raise Malformed("/id", f"no '{name}' beside the file")
-    mask = png_mask(found.read(), notes.options.limits)
+    mask = png_mask(png.read(), notes.options.limits)
     if mask.shape != frame:
         raise Malformed("/id", f"'{name}' is {mask.shape[0]} × {mask.shape[1]} px, the image {frame}")
     return to_runs(mask)

@@ -10,7 +10,7 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.coco.segmentations import box_ring, check_segmentation, has_box, shapes_of
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, json_pages, rows_at
@@ -85,12 +85,12 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     if not file.image.file_name:
         raise Malformed("$.image.file_name", "the name is empty")
     with inside("$.image"):
-        frame = notes.told_frame(file.image.height, file.image.width)
+        frame = notes.declared_frame(file.image.height, file.image.width)
     with inside("$.image.file_name"):
         name = notes.named(file.image.file_name)
     label = notes.options.default_label or LABEL
 
-    def make(index: int, row: _Annotation) -> Made:
+    def make(index: int, row: _Annotation) -> ReadAnnotation:
         if not check_segmentation(row.segmentation, frame, notes.remarks):
             if not has_box(row.bbox):
                 return EMPTY

@@ -43,13 +43,13 @@ def chosen(annotations: Annotations, options: ReadingOptions) -> Annotations:
         refuse_unknown_labels(annotations, options)
     labels = options.taken_labels({*annotations.used, *(name for name, _ in annotations.categories)})
     picture, original, file_of = annotations.picture, annotations.original, annotations.picture_file
-    sized = set(annotations.sized_by_pictures)
-    others = set(annotations.names) - {annotations.names[index] for index in indices}
+    unsized = set(annotations.sized_by_pictures)
+    unchosen_names = set(annotations.names) - {annotations.names[index] for index in indices}
 
     def decode(index: int) -> ImageRecord:
         record = annotations.decode(indices[index])
-        taken = tuple(each for each in record.instances if each.label in labels)
-        return record if len(taken) == len(record.instances) else replace(record, instances=taken)
+        instances = tuple(each for each in record.instances if each.label in labels)
+        return record if len(instances) == len(record.instances) else replace(record, instances=instances)
 
     return replace(
         annotations,
@@ -59,23 +59,23 @@ def chosen(annotations: Annotations, options: ReadingOptions) -> Annotations:
         decode=decode,
         used={label: count for label, count in annotations.used.items() if label in labels},
         categories=tuple(each for each in annotations.categories if each[0] in labels),
-        ledger=_of_images(annotations.ledger, indices),
+        ledger=_part_of_ledger(annotations.ledger, indices),
         unsupported=tuple(each for each in annotations.unsupported if options.takes_image(each.name)),
         unchosen=tuple(each for each in annotations.unchosen if options.takes_image(each.name)),
-        findings=tuple(each for each in annotations.findings if each.image not in others),
+        findings=tuple(each for each in annotations.findings if each.image not in unchosen_names),
         picture=picture and (lambda index: picture(indices[index])),
         picture_file=lambda index: file_of(indices[index]),
         subsets=[annotations.subsets[index] for index in indices if annotations.subsets],
-        sized_by_pictures=[at for at, index in enumerate(indices) if index in sized],
+        sized_by_pictures=[at for at, index in enumerate(indices) if index in unsized],
         original=original and (lambda index: original(indices[index])),
         without=None,
         table=None,
     )
 
 
-def refuse_no_image(taken: Sequence[object], names: Sequence[str], where: Sequence[str]) -> None:
+def refuse_no_image(indices: Sequence[object], names: Sequence[str], where: Sequence[str]) -> None:
     """Raise `InputError` where names are asked for that no image has."""
-    if where and not taken:
+    if where and not indices:
         raise InputError(
             f"--where {' --where '.join(where)} matches none of {len(names)} images",
             advice=f"images are called as {names[0]!r} is" if names else None,
@@ -84,13 +84,13 @@ def refuse_no_image(taken: Sequence[object], names: Sequence[str], where: Sequen
 
 def refuse_unknown_labels(annotations: Annotations, options: ReadingOptions) -> None:
     """Raise `LabelError` where a label is asked for that neither annotations nor label map have."""
-    known = {*annotations.used, *(name for name, _ in annotations.categories)}
+    names = {*annotations.used, *(name for name, _ in annotations.categories)}
     for name in options.only:
-        if name not in known and name not in (options.label_map or ()):
-            raise no_such_label(name, sorted(known))
+        if name not in names and name not in (options.label_map or ()):
+            raise no_such_label(name, sorted(names))
 
 
-def _of_images(ledger: Ledger | None, indices: Sequence[int]) -> Ledger | None:
+def _part_of_ledger(ledger: Ledger | None, indices: Sequence[int]) -> Ledger | None:
     """What becomes of the annotations of some images."""
     if ledger is None:
         return None

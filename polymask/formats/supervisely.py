@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.drawing.shapes import Point, crop_runs, decoded, png_mask, polygon, rectangle
+from polymask.formats.drawing.shapes import Point, base64_bytes, crop_runs, png_mask, polygon, rectangle
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, files, rows_at
@@ -145,9 +145,11 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 
 def _annotation_files(content: Content) -> list[File]:
-    found = files(content, "*.json")
-    below = [file for file in found if FOLDER in PurePosixPath(file.name).parts[:-1]]
-    return below or [file for file in found if PurePosixPath(file.name).name != META or len(found) == 1]
+    json_files = files(content, "*.json")
+    in_ann = [file for file in json_files if FOLDER in PurePosixPath(file.name).parts[:-1]]
+    return in_ann or [
+        file for file in json_files if PurePosixPath(file.name).name != META or len(json_files) == 1
+    ]
 
 
 def _categories(content: Content) -> Categories | None:
@@ -167,7 +169,7 @@ def _classes(file: File) -> Categories:
 def _parse(page: Page, notes: Notes) -> ImageRecord:
     file = page.decode(_file)
     with inside("$.size"):
-        frame = notes.told_frame(file.size.height, file.size.width)
+        frame = notes.declared_frame(file.size.height, file.size.width)
 
     notes.leave_out(Omitted("tag", "a tag of the whole image"), len(file.tags or ()))
     name = image_name(page.file.name)
@@ -175,7 +177,7 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
         PurePosixPath(name).stem,
         name,
         frame,
-        notes.each(file.objects, _Object, "$.objects", partial(_made, frame=frame, notes=notes)),
+        notes.each(file.objects, _Object, "$.objects", partial(_instance, frame=frame, notes=notes)),
     )
 
 
@@ -190,7 +192,7 @@ def image_name(name: str) -> str:
     return str(PurePosixPath(*parts, path.name.removesuffix(".json")))
 
 
-def _made(index: int, row: _Object, *, frame: Frame, notes: Notes) -> Made:
+def _instance(index: int, row: _Object, *, frame: Frame, notes: Notes) -> ReadAnnotation:
     key = index if row.id is None else row.id
     kind = row.geometryType or ("bitmap" if bytes(row.bitmap) != b"null" else _POLYGON)
     if kind == _BOX and not notes.options.boxes:
@@ -236,7 +238,7 @@ def _corners(points: _Points) -> Polygon:
 
 def _pixels(bitmap: _Bitmap, frame: Frame, limits: Limits) -> Shape:
     with inside("$.data"):
-        mask = png_mask(_inflated(decoded(bitmap.data), limits), limits)
+        mask = png_mask(_inflated(base64_bytes(bitmap.data), limits), limits)
     return crop_runs(mask, bitmap.origin, frame)
 
 

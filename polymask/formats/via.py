@@ -19,7 +19,7 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import ellipse, polygon, rectangle
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page, files, rows_at
@@ -31,7 +31,7 @@ PROJECT = "_via_img_metadata"
 UNSUPPORTED = ("point", "polyline")
 
 LABEL = "object"
-_NAMELESS = "{count} regions have no label, and are '" + LABEL + "'; --default-label names them otherwise"
+_UNLABELED = "{count} regions have no label, and are '" + LABEL + "'; --default-label names them otherwise"
 
 FACTS = Facts(
     title="VIA",
@@ -121,9 +121,11 @@ def _attribute(content: Content, pages: list[Page], options: ReadOptions) -> str
     names = sorted({name for page in pages for name in _attribute_names(page)})
     if options.label_attribute is not None:
         if options.label_attribute not in names and options.default_label is None:
-            there = ", ".join(names) or "none"
+            known_names = ", ".join(names) or "none"
             raise InputError(
-                f"no attribute '{options.label_attribute}'", file=content.path, advice=f"there are: {there}"
+                f"no attribute '{options.label_attribute}'",
+                file=content.path,
+                advice=f"there are: {known_names}",
             )
         return options.label_attribute
     if len(names) < 2 or options.default_label is not None:
@@ -137,7 +139,7 @@ def _attribute(content: Content, pages: list[Page], options: ReadOptions) -> str
 
 def _regions(page: Page) -> list[msgspec.Raw]:
     try:
-        return _listed(page.decode(_image).regions)
+        return _region_rows(page.decode(_image).regions)
     except (Malformed, msgspec.DecodeError):
         return []  # told when the page is parsed
 
@@ -150,7 +152,7 @@ def _attribute_names(page: Page) -> Iterator[str]:
             continue
 
 
-def _listed(regions: msgspec.Raw) -> list[msgspec.Raw]:
+def _region_rows(regions: msgspec.Raw) -> list[msgspec.Raw]:
     """The regions of 2.x, a list, or those of 1.x, the values of an object."""
     if bytes(memoryview(regions)[:1]) == b"{":
         return list(members(regions).values())
@@ -165,7 +167,7 @@ def _parse(page: Page, notes: Notes, attribute: str | None) -> ImageRecord:
         name = notes.named(image.filename)
     frame = notes.frame(name)
 
-    def make(index: int, row: _Region) -> Made:
+    def make(index: int, row: _Region) -> ReadAnnotation:
         kind = row.shape_attributes.name
         if kind in UNSUPPORTED and not _is_closed(row.shape_attributes):
             return Omitted("unsupported", f"a {kind} encloses nothing", f"region {index}")
@@ -174,7 +176,7 @@ def _parse(page: Page, notes: Notes, attribute: str | None) -> ImageRecord:
             return Instance(index, label, _shape(row.shape_attributes, frame))
 
     try:
-        regions = msgspec.Raw(msgspec.json.encode(_listed(image.regions)))
+        regions = msgspec.Raw(msgspec.json.encode(_region_rows(image.regions)))
     except msgspec.DecodeError as error:
         raise Malformed("$.regions", str(error)) from None
     return ImageRecord(image.filename, name, frame, notes.each(regions, _Region, "$.regions", make))
@@ -189,18 +191,18 @@ def _label(row: _Region, attribute: str | None, notes: Notes) -> str:
     """The value of the attribute, else the default label; `object` where no region has an attribute."""
     value, default = row.region_attributes.get(attribute or ""), notes.options.default_label
     if isinstance(value, dict):
-        chosen = [name for name, is_set in value.items() if is_set]
-        if len(chosen) > 1:
-            raise Malformed(f"$.region_attributes.{attribute}", f"several are set: {', '.join(chosen)}")
-        value = chosen[0] if chosen else None
+        options = [name for name, is_set in value.items() if is_set]
+        if len(options) > 1:
+            raise Malformed(f"$.region_attributes.{attribute}", f"several are set: {', '.join(options)}")
+        value = options[0] if options else None
     if value not in (None, ""):
         return str(value)
     if default is not None:
         return default
     if attribute is not None:
-        told = f"no '{attribute}'; name such regions with --default-label NAME"
-        raise Malformed("$.region_attributes", told)
-    notes.remarks[_NAMELESS] += 1
+        problem = f"no '{attribute}'; name such regions with --default-label NAME"
+        raise Malformed("$.region_attributes", problem)
+    notes.remarks[_UNLABELED] += 1
     return LABEL
 
 

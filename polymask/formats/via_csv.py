@@ -85,7 +85,7 @@ def _check(content: Content, number: int, *cells: str) -> None:
 
 def _rows(content: Content) -> Iterator[tuple[int, str, str, str]]:
     """The line number, name, shape and attributes of each row."""
-    before = csv.field_size_limit(_LONGEST)
+    former_limit = csv.field_size_limit(_LONGEST)
     try:
         rows = csv.reader(StringIO(content.text.decode().removeprefix("#"), newline=""), strict=True)
         columns = [name.strip() for name in next(rows, [])]
@@ -103,4 +103,4 @@ def _rows(content: Content) -> Iterator[tuple[int, str, str, str]]:
     except csv.Error as error:
         raise FormatError(f"not CSV: {error}", file=content.path) from None
     finally:
-        csv.field_size_limit(before)
+        csv.field_size_limit(former_limit)

@@ -25,7 +25,7 @@ MANY = True
 FOLDER, OBJECTS = "SegmentationClass", "SegmentationObject"
 _NOT_MASKS = {OBJECTS, "SegmentationClassVisualization", "JPEGImages", "images"}
 _TABLE = b"# label:color_rgb"
-_TOLD = 8  # colors of a palette that tell whose it is
+_CHECKED_COLORS = 8  # colors of a palette that tell whose it is
 
 FACTS = Facts(
     title="VOC masks",
@@ -74,19 +74,21 @@ def has_vocs_colors(content: Content) -> bool:
         palette = palette_of(content.data, content.place.limits)
     except (PolymaskError, Malformed):
         return False
-    return palette is not None and bool((palette[:_TOLD] == voc_colors()[: len(palette)][:_TOLD]).all())
+    return palette is not None and bool(
+        (palette[:_CHECKED_COLORS] == voc_colors()[: len(palette)][:_CHECKED_COLORS]).all()
+    )
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each mask."""
     masks = [file for file in files(content, "*.png") if not _NOT_MASKS & set(PurePosixPath(file.name).parts)]
-    below = [file for file in masks if FOLDER in PurePosixPath(file.name).parts]
+    in_folder = [file for file in masks if FOLDER in PurePosixPath(file.name).parts]
     labels = options.labels
     unnamed = MaskTable.unnamed(labels)
-    otherwise = unnamed if labels is None or labels.chooses_from(VOC_NAMES) else labels
-    tables = tables_of(content.place, None if otherwise is unnamed else otherwise, unnamed=unnamed)
+    fallback = unnamed if labels is None or labels.chooses_from(VOC_NAMES) else labels
+    tables = tables_of(content.place, None if fallback is unnamed else fallback, unnamed=unnamed)
     return gather_masks(
-        content, options, below or masks, format="voc", table=tables.of, stem=_stem, objects=_objects
+        content, options, in_folder or masks, format="voc", table=tables.of, stem=_stem, objects=_objects
     )
 
 
@@ -100,7 +102,7 @@ def _objects(mask: File) -> File | None:
     parts = PurePosixPath(mask.name).parts
     if FOLDER in parts:
         return mask.place.find(str(PurePosixPath(*(OBJECTS if part == FOLDER else part for part in parts))))
-    beside = mask.path.parent
-    if beside.name == FOLDER and not mask.place.zip:  # the folder itself is the source, or the mask alone
+    folder = mask.path.parent
+    if folder.name == FOLDER and not mask.place.zip:  # the folder itself is the source, or the mask alone
         return mask.place.find(f"../{OBJECTS}/{mask.name}")
     return None

@@ -108,7 +108,7 @@ def _rows(data: bytes, where: str, limits: Limits) -> Iterator[Mapping[str, Any]
     )
     try:
         table = parquet.ParquetFile(BytesIO(data))
-        parts = [table.metadata.row_group(at) for at in range(table.num_row_groups)]
+        parts = [table.metadata.row_group(index) for index in range(table.num_row_groups)]
         limits.check_bytes(where, sum(part.total_byte_size for part in parts))
         if missing := [column for column in COLUMNS.values() if column not in table.schema_arrow.names]:
             raise Malformed("", f"no column '{missing[0]}'; the component camera_segmentation is read")

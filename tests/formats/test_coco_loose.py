@@ -28,7 +28,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pat
     if request.param == "by parts":
         monkeypatch.setattr(content, "LARGE", 0)
         monkeypatch.setattr(outline, "BLOCK", 200)
-        monkeypatch.setattr(coco_columns, "AT_ONCE", 2)
+        monkeypatch.setattr(coco_columns, "BATCH_SIZE", 2)
         monkeypatch.setattr(Ranges.chunks, "__defaults__", (97,))
     return str(request.param)
 

@@ -114,7 +114,7 @@ def _array(reader: _Reader, depth: int) -> tuple[str, Value]:
         raise Malformed("", "an array without a class or a size")
     kind, count = int(flags[0]) & 0xFF, int(np.prod(sizes, dtype=object))
     if kind == _CELL:
-        return name, _listed(reader, count, depth)
+        return name, _cells(reader, count, depth)
     if kind == _STRUCT:
         return name, _struct(reader, count, depth)
     if _FIRST_NUMERIC <= kind <= _LAST_NUMERIC:
@@ -125,7 +125,7 @@ def _array(reader: _Reader, depth: int) -> tuple[str, Value]:
     return name, []  # texts and the like, which nobody asks for
 
 
-def _listed(reader: _Reader, count: int, depth: int) -> list[Value]:
+def _cells(reader: _Reader, count: int, depth: int) -> list[Value]:
     if count * 8 > len(reader.data):  # each takes a tag at least
         raise Malformed("", "cut off")
     return [_array(reader.inner(), depth + 1)[1] for _ in range(count)]
@@ -138,5 +138,5 @@ def _struct(reader: _Reader, count: int, depth: int) -> Value:
         raise Malformed("", "a struct without names")
     fields = [names[at : at + length].split(b"\0")[0] for at in range(0, len(names), length)]
     keys = [field.decode("ascii", "replace") for field in fields]
-    rows = [dict(zip(keys, _listed(reader, len(keys), depth), strict=True)) for _ in range(count)]
+    rows = [dict(zip(keys, _cells(reader, len(keys), depth), strict=True)) for _ in range(count)]
     return rows[0] if count == 1 else rows

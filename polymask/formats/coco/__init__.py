@@ -76,15 +76,15 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     if content.ranges:
         from polymask.formats.coco.large import indexed  # quick to start without
 
-        return replace(indexed.read(content, options), without=partial(_without, content, options))
+        return replace(indexed.read(content, options), without=partial(_without_instances, content, options))
     if quick := scan.read(content, options):
-        return replace(quick, without=partial(_without, content, options))
+        return replace(quick, without=partial(_without_instances, content, options))
     from polymask.formats.coco import whole  # quick to start without
 
     return whole.read(content, options)
 
 
-def _without(
+def _without_instances(
     content: Content, options: ReadOptions, data: bytes, gone: Mapping[int, Collection[int]]
 ) -> bytes:
     """A file's bytes without some instances: in memory, as what is left is as large as the file."""

@@ -41,7 +41,7 @@ class Loose:
         self.default_label, self.skip_parts = default_label, skip_parts
         self.remarks: Counter[str] = Counter()
         self._by_text: dict[str, dict[str, Key]] = {}
-        self._mended: set[type] = set()
+        self._mended_row: set[type] = set()
 
     @classmethod
     def of(cls, options: ReadOptions) -> "Loose":
@@ -77,7 +77,7 @@ class Loose:
 
     def has_mended(self, kind: type[T]) -> bool:
         """Whether a row of a kind was mended."""
-        return kind in self._mended
+        return kind in self._mended_row
 
     def decoder(self, kind: type[T]) -> Callable[[msgspec.Raw], T]:
         """Decodes a row of a kind, or what is certainly meant to be one; it raises `Malformed` else."""
@@ -87,12 +87,12 @@ class Loose:
             try:
                 return decode_json(text, strict)
             except Malformed as error:
-                mended, remarks = _mended(text, kind, default=bool(self.default_label))
+                mended, remarks = _mended_row(text, kind, default=bool(self.default_label))
                 if not mended:
                     raise Malformed(error.where, error.reason + _way_out(text, kind)) from None
             row = decode_json(mended, strict)
             self.remarks.update(remarks)
-            self._mended.add(kind)
+            self._mended_row.add(kind)
             return row
 
         return decode
@@ -121,20 +121,20 @@ def notes_of(remarks: "Counter[str]") -> tuple[str, ...]:
 
 
 def _way_out(text: msgspec.Raw, kind: type[T]) -> str:
-    has_none = kind is Annotation and members(text).get("category_id", _NULL) == _NULL
-    return "; name annotations without a category with --default-label NAME" if has_none else ""
+    lacks_category = kind is Annotation and members(text).get("category_id", _NULL) == _NULL
+    return "; name annotations without a category with --default-label NAME" if lacks_category else ""
 
 
-def _mended(text: msgspec.Raw, kind: type[T], *, default: bool) -> tuple[bytes, list[str]]:
+def _mended_row(text: msgspec.Raw, kind: type[T], *, default: bool) -> tuple[bytes, list[str]]:
     """The text of a row as it should be written, and what was wrong with it; nothing where nothing helps."""
     row = dict(members(text))
-    before = dict(row)
+    original = dict(row)
     remarks: list[str] = []
     if kind is Image:
         remarks = _mend_image(row)
     elif kind is Annotation:
         remarks = _mend_annotation(row, default=default)
-    return (msgspec.json.encode(row), remarks) if row != before else (b"", [])
+    return (msgspec.json.encode(row), remarks) if row != original else (b"", [])
 
 
 def _mend_image(row: dict[str, msgspec.Raw]) -> list[str]:

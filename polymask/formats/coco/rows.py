@@ -71,14 +71,17 @@ _DEFAULTS = {
     kind: {field.name: field.default for field in msgspec.structs.fields(kind)}
     for kind in (Image, Category, Annotation)
 }
-_TWICE = "the key '{}' is there twice"
+_REPEATED_KEY = "the key '{}' is there twice"
 
 
 def refuse_doubled(path: Location | str, text: bytes) -> None:
     """Raise `FormatError` where a file has one of its lists twice: a reader sees one of the two only."""
     if key := doubled_key(text, Sections.__struct_fields__):
         raise FormatError(
-            f"{_TWICE.format(key)}", file=path, place=f"$.{key}", advice="join the two, or take one out"
+            f"{_REPEATED_KEY.format(key)}",
+            file=path,
+            place=f"$.{key}",
+            advice="join the two, or take one out",
         )
 
 
@@ -96,16 +99,18 @@ def refuse_doubled_rows(
     `mended` rows may have more keys than are written.
     """
     written = bytes(text) if rows else b""
-    if not mended and not any(written.count(b'"%b"' % key.encode()) > there for key, there in _there(rows)):
+    if not mended and not any(
+        written.count(b'"%b"' % key.encode()) > there for key, there in _key_counts(rows)
+    ):
         return rows  # no more keys are written than were read
     doubled = dict(doubled_in_rows(written, type(rows[0][1]).__struct_fields__))
     for number, _ in rows:
         if key := doubled.get(number - first):
-            refusals.refuse(f"{where}[{number}].{key}", _TWICE.format(key))
+            refusals.refuse(f"{where}[{number}].{key}", _REPEATED_KEY.format(key))
     return [(number, row) for number, row in rows if number - first not in doubled]
 
 
-def _there(rows: Sequence[tuple[int, Image | Category | Annotation]]) -> Iterator[tuple[str, int]]:
+def _key_counts(rows: Sequence[tuple[int, Image | Category | Annotation]]) -> Iterator[tuple[str, int]]:
     """How many rows have each key that is read, as far as can be told."""
     for key, default in _DEFAULTS[type(rows[0][1])].items() if rows else ():
         if default is msgspec.NODEFAULT:
@@ -126,7 +131,7 @@ def positions_of(
     return positions
 
 
-def _check_image(image: Image, seen: dict[Key, int]) -> bool:
+def _check_image(image: Image, positions: dict[Key, int]) -> bool:
     for side in ("height", "width"):
         if size := getattr(image, side):
             check_side(f"$.{side}", size)
@@ -135,8 +140,8 @@ def _check_image(image: Image, seen: dict[Key, int]) -> bool:
         raise Malformed("$.file_name", "the name is empty")
     if (":" in name or not name.strip("./\\")) and not local_name(name):
         raise Malformed("$.file_name", f"no image's name is in {without_secrets(name)!r}")
-    if image.id in seen:
-        raise Malformed("$.id", f"$.images[{seen[image.id]}] has the id {image.id!r} as well")
+    if image.id in positions:
+        raise Malformed("$.id", f"$.images[{positions[image.id]}] has the id {image.id!r} as well")
     return True
 
 

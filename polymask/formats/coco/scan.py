@@ -137,21 +137,21 @@ class _Reading:
         """The rows by image, as the file has them within each; those that paint nothing go to the ledger."""
         place = _places([image.id for image in self.images], rows[:, IMAGE])
         code = _places(list(self.keys), rows[:, LABEL])
-        kept = np.ones(len(rows), bool)
+        painted = np.ones(len(rows), bool)
         checked: dict[int, Annotation] = {}
         for number in np.flatnonzero(rows[:, KIND] == ODD).tolist():
             annotation = _annotation.decode(self.text[rows[number, FROM] : rows[number, TO]])
             if omitted := self._omission(annotation, number):
                 self.ledger.leave_out(omitted.reason, int(place[number]))
-                kept[number] = False
+                painted[number] = False
             checked[number] = annotation
-        numbers = np.flatnonzero(kept)
+        numbers = np.flatnonzero(painted)
         order = numbers[np.argsort(place[numbers], kind="stable")]
         self.rows = rows[order]
         self.rows[:, IMAGE], self.rows[:, LABEL] = place[order], code[order]
         self.cuts = np.searchsorted(self.rows[:, IMAGE], np.arange(len(self.images) + 1))
         places = np.flatnonzero(self.rows[:, KIND] == ODD).tolist()
-        self.odd = {at: checked[int(order[at])] for at in places}
+        self.odd = {row: checked[int(order[row])] for row in places}
         self.ledger.close(declared=len(rows), of_image=np.diff(self.cuts).tolist(), invalid=0)
 
     def _omission(self, annotation: Annotation, number: int) -> Omitted | None:
@@ -166,7 +166,7 @@ class _Reading:
         """Raise `_Uncertain` where runs have another frame than their image, or anything may be too large."""
         rows, limits = self.rows, self.options.limits
         runs = rows[rows[:, KIND] == RUNS]
-        odd = max((len(memoryview(each.segmentation)) for each in self.odd.values()), default=0)
+        odd = max((len(memoryview(annotation.segmentation)) for annotation in self.odd.values()), default=0)
         longest = max(odd, int((rows[:, TO] - rows[:, FROM])[rows[:, KIND] == RINGS].max(initial=0)))
         if (
             (runs[:, [HEIGHT, WIDTH]] != self.frames[runs[:, IMAGE]]).any()
@@ -193,28 +193,28 @@ class _Reading:
             categories=tuple((name, category_id(key)) for key, name in self.keys.items()),
             names=table.names,
             decode=records.record,
-            used=self._used(table.labels),
+            used=self._label_counts(table.labels),
             ledger=self.ledger,
             findings=tuple(self._duplicate_ids(table.names)),
             picture_file=lambda index: sizes.file(table.names[index]),
             table=table,
         )
 
-    def _used(self, labels: Sequence[str]) -> dict[str, int]:
+    def _label_counts(self, labels: Sequence[str]) -> dict[str, int]:
         """How many instances each label has, in the order in which the images show them."""
         codes, first, counts = np.unique(self.rows[:, LABEL], return_index=True, return_counts=True)
         used: Counter[str] = Counter()
-        for at in np.argsort(first).tolist():
-            used[labels[codes[at]]] += int(counts[at])
+        for position in np.argsort(first).tolist():
+            used[labels[codes[position]]] += int(counts[position])
         return dict(used)
 
     def _duplicate_ids(self, names: Sequence[str]) -> Iterator[Finding]:
         """One finding for each annotation whose id occurs more than once, in order of the images."""
-        _, of_row, counts = np.unique(self.rows[:, ID], return_inverse=True, return_counts=True)
-        for at in np.flatnonzero(counts[of_row] > 1).tolist():
-            number, many = int(self.rows[at, ID]), counts[of_row[at]]
+        _, group_of_row, counts = np.unique(self.rows[:, ID], return_inverse=True, return_counts=True)
+        for row in np.flatnonzero(counts[group_of_row] > 1).tolist():
+            number, count = int(self.rows[row, ID]), counts[group_of_row[row]]
             yield Finding(
-                "duplicate-id", names[self.rows[at, IMAGE]], number, f"{many} annotations have this id"
+                "duplicate-id", names[self.rows[row, IMAGE]], number, f"{count} annotations have this id"
             )
 
 
@@ -233,13 +233,13 @@ class _Records:
         table = self.table
         height, width = table.frames[index].tolist()
         rows = range(table.cuts[index], table.cuts[index + 1])
-        instances = instances_of([self._annotation(at) for at in rows], (height, width), self.names)
+        instances = instances_of([self._annotation(row) for row in rows], (height, width), self.names)
         return ImageRecord(record_id(self.ids[index]), table.names[index], (height, width), tuple(instances))
 
-    def _annotation(self, at: int) -> Annotation:
-        if at in self.odd:
-            return self.odd[at]
-        row = self.table.rows[at].tolist()
+    def _annotation(self, number: int) -> Annotation:
+        if number in self.odd:
+            return self.odd[number]
+        row = self.table.rows[number].tolist()
         return Annotation(
             image_id=self.ids[row[IMAGE]],
             category_id=self.keys[row[LABEL]],
@@ -253,12 +253,12 @@ def _places(ids: Sequence[Key], keys: Int64) -> Int64:
     """Where each key stands among ids; raises `_Uncertain` where one does not, or an id is no number."""
     if not all(isinstance(number, int) for number in ids):
         raise _Uncertain
-    known = np.array(ids, np.int64)
-    order = np.argsort(known)
-    places = np.searchsorted(known[order], keys)
-    if len(keys) and (not len(known) or (places == len(known)).any()):
+    known_ids = np.array(ids, np.int64)
+    order = np.argsort(known_ids)
+    places = np.searchsorted(known_ids[order], keys)
+    if len(keys) and (not len(known_ids) or (places == len(known_ids)).any()):
         raise _Uncertain
-    places = order[places] if len(known) else places
-    if (known[places] != keys).any():
+    places = order[places] if len(known_ids) else places
+    if (known_ids[places] != keys).any():
         raise _Uncertain
     return places

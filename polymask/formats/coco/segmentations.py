@@ -110,9 +110,9 @@ def check_segmentation(
 
 def refuse_large(segmentations: Sequence[msgspec.Raw], limits: Limits, where: str) -> None:
     """Raise `LimitError` where the rings of a segmentation have more points than are allowed."""
-    least = _LEAST_TEXT * limits.max_vertices
+    shortest = _LEAST_TEXT * limits.max_vertices
     for index, segmentation in enumerate(segmentations):
-        if len(memoryview(segmentation)) > least and not is_rle(segmentation):
+        if len(memoryview(segmentation)) > shortest and not is_rle(segmentation):
             limits.check_points(f"{where}[{index}]", bytes(segmentation).count(b",") // 2 + 1)
 
 
@@ -120,7 +120,7 @@ def shapes_of(segmentations: list[msgspec.Raw], frame: Frame) -> list[Shape]:
     """The polygons or the runs of an image's segmentations, which were checked."""
     rings = plain_rings(segmentations)
     if rings is None:
-        return [_shape_of(one, frame) for one in segmentations]
+        return [_shape_of(segmentation, frame) for segmentation in segmentations]
     return [tuple([Polygon.trusted(ring) for ring in parts]) for parts in rings]
 
 
@@ -142,9 +142,9 @@ def _checked_rings(
     rings = _rings_in(segmentation, remarks)
     if empty := rings.count([]):
         remarks[EMPTY_RING] += empty
-    short = [ring for ring in rings if len(ring) in _SHORT] if skip_parts else []
-    if short and len(short) + empty < len(rings):
-        remarks[SHORT_PART] += len(short)
+    short_rings = [ring for ring in rings if len(ring) in _SHORT] if skip_parts else []
+    if short_rings and len(short_rings) + empty < len(rings):
+        remarks[SHORT_PART] += len(short_rings)
         rings = [ring for ring in rings if len(ring) not in _SHORT]
     for index, ring in enumerate(rings):
         if not ring:

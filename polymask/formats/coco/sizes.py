@@ -49,7 +49,7 @@ class Sizes:
         return frame
 
     @contextmanager
-    def misfits(self, name: str) -> Iterator[None]:
+    def format_errors(self, name: str) -> Iterator[None]:
         """Raise `FormatError` for what is found malformed only now, as it does not fit the picture."""
         try:
             yield

@@ -40,7 +40,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     """Every record is checked here; `decode` then fails only where a picture tells another size."""
     refusals = Refusals(content.path, skip=options.skip_invalid)
     loose = Loose.of(options)
-    others = 0  # records that are refused and are no annotations
+    other_refusals = 0  # records that are refused and are no annotations
     if content.is_list:
         annotations = _rows(content.json, Annotation, "$", refusals, loose)
         images, categories, annotations = _from_results(annotations, refusals, loose)
@@ -49,7 +49,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         sections = _sections_of(content, refusals)
         images = _rows(sections.images, Image, "$.images", refusals, loose)
         categories = _rows(sections.categories, Category, "$.categories", refusals, loose)
-        others = len(refusals.skipped)
+        other_refusals = len(refusals.skipped)
         annotations = _rows(sections.annotations, Annotation, "$.annotations", refusals, loose)
         where = "$.annotations"
         if sections.categories == NO_LIST:
@@ -62,15 +62,15 @@ def read(content: Content, options: ReadOptions) -> Annotations:
             file=content.path,
             advice="add those of its annotations as `images`, or export it again",
         )
-    declared = len(annotations) + len(refusals.skipped) - others
-    before = len(refusals.skipped)
+    declared = len(annotations) + len(refusals.skipped) - other_refusals
+    earlier_refusals = len(refusals.skipped)
     positions = positions_of(images, refusals, options)
-    kept = [image for index, image in images if positions.get(image.id) == index]
+    usable_images = [image for index, image in images if positions.get(image.id) == index]
     names = category_names(categories, refusals)
-    others += len(refusals.skipped) - before
-    image_names = [image.file_name for image in kept]
+    other_refusals += len(refusals.skipped) - earlier_refusals
+    image_names = [image.file_name for image in usable_images]
     sizes = Sizes(content.place, content.name, options.images, options.limits)
-    reader = _Reader(kept, names, boxes=options.boxes, loose=loose, sizes=sizes)
+    reader = _Reader(usable_images, names, boxes=options.boxes, loose=loose, sizes=sizes)
     refusals.each(where, annotations, reader.add)
     refuse_large([a.segmentation for _, a in annotations], options.limits, f"{content.path}: {where}")
     unsized = loose.unsized(reader.frames.values())
@@ -83,13 +83,13 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         names=image_names,
         decode=reader.record,
         used=reader.used(),
-        skipped=named_images(refusals.skipped, {str(image.id): image.file_name for image in kept}),
-        ledger=reader.closed(declared, invalid=len(refusals.skipped) - others),
+        skipped=named_images(refusals.skipped, {str(image.id): image.file_name for image in usable_images}),
+        ledger=reader.closed(declared, invalid=len(refusals.skipped) - other_refusals),
         findings=tuple(reader.duplicate_ids()),
         notes=loose.notes,
         picture_file=lambda index: sizes.file(image_names[index]),
         sized_by_pictures=unsized,
-        without=None if content.is_list else partial(_without, content, reader, annotations),
+        without=None if content.is_list else partial(_without_instances, content, reader, annotations),
     )
 
 
@@ -110,7 +110,7 @@ def _sections_of(content: Content, refusals: Refusals) -> Sections:
         return refusals.required(content.json, sections_decoder)  # which says what is missing
 
 
-def _without(
+def _without_instances(
     content: Content,
     reader: "_Reader",
     annotations: Sequence[tuple[int, Annotation]],
@@ -158,7 +158,7 @@ class _Reader:
         """The record of the i-th image."""
         image = self.images[index]
         frame = self.sizes.frame(image.file_name, image.frame)
-        with self.sizes.misfits(image.file_name):
+        with self.sizes.format_errors(image.file_name):
             instances = instances_of(self.of_image[image.id], frame, self.names)
         return ImageRecord(record_id(image.id), image.file_name, frame, tuple(instances))
 
@@ -173,14 +173,14 @@ class _Reader:
     def duplicate_ids(self) -> list[Finding]:
         """One finding for each annotation id that occurs more than once."""
         ids = Counter(annotation.id for group in self.of_image.values() for annotation in group)
-        twice = {key for key, times in ids.items() if times > 1}
+        repeated = {key for key, count in ids.items() if count > 1}
         return [
             Finding(
                 "duplicate-id", image.file_name, record_id(a.id or 0), f"{ids[a.id]} annotations have this id"
             )
-            for image in (self.images if twice else ())
+            for image in (self.images if repeated else ())
             for a in self.of_image[image.id]
-            if a.id in twice
+            if a.id in repeated
         ]
 
 
@@ -189,17 +189,17 @@ def _from_results(
 ) -> tuple[list[tuple[int, Image]], list[tuple[int, Category]], list[tuple[int, Annotation]]]:
     """The images that the results' runs tell the size of, categories named by id, and the good rows."""
     images: dict[Key, Image] = {}
-    good: list[tuple[int, Annotation]] = []
+    usable_rows: list[tuple[int, Annotation]] = []
     for index, row in rows:
         if row.image_id not in images:
             size = refusals.catch(f"$[{index}]", _result_size, row)
             if size is None:
                 continue
             images[row.image_id] = Image(row.image_id, str(row.image_id), *size)
-        good.append((index, row))
-    categories = dict.fromkeys(row.category_id for _, row in good)
-    named = [Category(key, loose.label_of(key)) for key in categories]
-    return list(enumerate(images.values())), list(enumerate(named)), good
+        usable_rows.append((index, row))
+    categories = dict.fromkeys(row.category_id for _, row in usable_rows)
+    named_categories = [Category(key, loose.label_of(key)) for key in categories]
+    return list(enumerate(images.values())), list(enumerate(named_categories)), usable_rows
 
 
 def _result_size(annotation: Annotation) -> tuple[Number, Number]:

@@ -70,8 +70,8 @@ FACTS = Facts(
 def sniff(content: Content) -> bool:
     """Whether the file is an item with its annotations, a list of such, or a studio's bare `annotations`."""
     keys = content.keys
-    named = bool(keys & {"filename", "itemId", "itemMetadata"}) or keys == {"annotations"}
-    return "annotations" in keys and "images" not in keys and named
+    is_item = bool(keys & {"filename", "itemId", "itemMetadata"}) or keys == {"annotations"}
+    return "annotations" in keys and "images" not in keys and is_item
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:

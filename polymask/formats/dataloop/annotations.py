@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from polymask.formats.drawing.shapes import crop_runs, decoded, png_mask, polygon, rectangle
+from polymask.formats.drawing.shapes import base64_bytes, crop_runs, png_mask, polygon, rectangle
 from polymask.formats.reading.choice import original_id, sources_of
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.limits import Limits
@@ -30,7 +30,7 @@ class Annotation(msgspec.Struct):
     angle: float | None = None
 
 
-class Named(msgspec.Struct):
+class Reference(msgspec.Struct):
     """What tells whether an annotation is a polygon, and which."""
 
     type: Any = None
@@ -51,7 +51,7 @@ class _Data(msgspec.Struct):
 _rings = msgspec.json.Decoder(list[list[_XY]])
 _corners = msgspec.json.Decoder(tuple[_XY, _XY])
 _png = msgspec.json.Decoder(str | _Data)
-_named = msgspec.json.Decoder(list[Named])
+_references = msgspec.json.Decoder(list[Reference])
 _annotation = msgspec.json.Decoder(Annotation)
 
 
@@ -69,19 +69,19 @@ def text_of(row: Mapping[str, Any]) -> bytes:
 
 
 def instance_of(
-    row: Annotation, key: int | str, frame: Frame, limits: Limits, *, unseen: bool = False
+    row: Annotation, key: int | str, frame: Frame, limits: Limits, *, frame_unknown: bool = False
 ) -> Instance:
     """A `segment`, `binary` or `box` annotation of a picture as an instance.
 
     Every ring of a polygon counts: those after the first are filled even-odd with it. A mask
-    has the frame's size; while that is `unseen`, it is not compared. Raises `Malformed` for what
+    has the frame's size; while that is `frame_unknown`, it is not compared. Raises `Malformed` for what
     cannot be drawn.
     """
     if not row.label:
         raise Malformed("$.label", "an annotation without a label")
     with inside("$.coordinates"):
         if row.type == "binary":
-            shape = _mask(row, frame, limits, unseen=unseen)
+            shape = _mask(row, frame, limits, frame_unknown=frame_unknown)
         else:
             shape = _box(row) if row.type == "box" else _polygon(row)
     return Instance(key, row.label, shape)
@@ -100,16 +100,16 @@ def _box(row: Annotation) -> Shape:
     return (rectangle(*((corner.x, corner.y) for corner in corners)),)
 
 
-def _mask(row: Annotation, frame: Frame, limits: Limits, *, unseen: bool) -> Shape:
+def _mask(row: Annotation, frame: Frame, limits: Limits, *, frame_unknown: bool) -> Shape:
     mask = _pixels(row, limits)
-    if mask.shape != frame and not unseen:
+    if mask.shape != frame and not frame_unknown:
         raise Malformed("$", f"a mask of {mask.shape} px in an image of {frame}")
     return crop_runs(mask, (0, 0), frame)
 
 
 def _pixels(row: Annotation, limits: Limits) -> BoolMask:
     png = decode_json(row.coordinates, _png)
-    return png_mask(decoded(png if isinstance(png, str) else png.data), limits, above=OPAQUE)
+    return png_mask(base64_bytes(png if isinstance(png, str) else png.data), limits, above=OPAQUE)
 
 
 def is_picture(mimetype: Any, name: str | None) -> bool | None:
@@ -137,15 +137,15 @@ def is_of_frame(row: Annotation, *, picture: bool | None) -> bool:
 def polygon_ids(rows: msgspec.Raw) -> frozenset[str]:
     """The ids of an item's polygons, those too that restored ones had before."""
     try:
-        named = _named.decode(rows)
+        references = _references.decode(rows)
     except msgspec.DecodeError:
         return frozenset()  # what is wrong with a row is told when it is read
-    polygons = [row for row in named if row.type == "segment"]
+    polygons = [row for row in references if row.type == "segment"]
     ids = {str(row.id) for row in polygons if row.id}
-    return frozenset(ids | {before for row in polygons if (before := original_id(_marked(row)))})
+    return frozenset(ids | {former_id for row in polygons if (former_id := original_id(_restore_mark(row)))})
 
 
-def _marked(row: Named) -> dict[str, Any]:
+def _restore_mark(row: Reference) -> dict[str, Any]:
     """What tells which polygon a restored one was."""
     return {"metadata": row.metadata} | ({"itemId": row.item_id} if row.item_id else {})
 

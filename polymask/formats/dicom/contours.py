@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from polymask.formats.dicom.series import Slice, understood
+from polymask.formats.dicom.series import Slice, format_errors
 from polymask.formats.reading.texts.pages import Page
 from polymask.storage.source_files import File
 
@@ -38,24 +38,24 @@ class Stray(msgspec.Struct):
     reason: str
 
 
-drawn_on = msgspec.json.Decoder(SliceContours)
-strays_in = msgspec.json.Decoder(list[Stray])
+slice_decoder = msgspec.json.Decoder(SliceContours)
+stray_decoder = msgspec.json.Decoder(list[Stray])
 
 
 def pages_of(file: File, data: Any, slices: dict[str, Slice], labels: dict[str, int]) -> Iterator[Page]:
     """A page for each slice of the series that have contours, and one of the contours on no slice."""
     strays: list[Stray] = []
-    drawn: dict[str, list[Contour]] = {}
-    with understood(file, "a structure set that cannot be read"):
+    contours_by_slice: dict[str, list[Contour]] = {}
+    with format_errors(file, "a structure set that cannot be read"):
         names = {int(region.ROINumber): str(region.ROIName) for region in data.StructureSetROISequence}
         for number, name in names.items():
             labels.setdefault(name, number)
         for key, contour in _contours(data, names, slices, strays):
-            drawn.setdefault(key, []).append(contour)
-    series = ({slices[key].series for key in drawn} or _only_series(slices)) - {""}
+            contours_by_slice.setdefault(key, []).append(contour)
+    series = ({slices[key].series for key in contours_by_slice} or _only_series(slices)) - {""}
     for key, part in slices.items():
-        if key in drawn or part.series in series:
-            text = msgspec.json.encode(SliceContours(part, drawn.get(key, [])))
+        if key in contours_by_slice or part.series in series:
+            text = msgspec.json.encode(SliceContours(part, contours_by_slice.get(key, [])))
             yield Page(file, f"slice {part.name}", text)
     if strays:
         yield Page(file, STRAYS, msgspec.json.encode(strays))

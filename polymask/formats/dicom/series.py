@@ -31,10 +31,10 @@ class Slice(msgspec.Struct):
 
     def pixels(self, points: list[list[float]]) -> NDArray[np.float64]:
         """(N, 3) of points: x, y in pixels, and the distance from the slice in millimetres."""
-        across, down = np.array(self.orientation[:3]), np.array(self.orientation[3:])
-        axes = np.column_stack([across / self.spacing[1], down / self.spacing[0], np.cross(across, down)])
-        moved = (np.array(points) - self.position) @ axes + (0.5, 0.5, 0)
-        return np.asarray(moved, np.float64)
+        row, column = np.array(self.orientation[:3]), np.array(self.orientation[3:])
+        axes = np.column_stack([row / self.spacing[1], column / self.spacing[0], np.cross(row, column)])
+        pixels = (np.array(points) - self.position) @ axes + (0.5, 0.5, 0)
+        return np.asarray(pixels, np.float64)
 
 
 def is_dicom(file: File) -> bool:
@@ -47,7 +47,7 @@ def dataset(file: File) -> Any:
     """A file's elements, and with them pydicom; raises `FormatError` for what is no DICOM."""
     pydicom = library("pydicom", extra="dicom", what="DICOM")
     with (
-        understood(file, "no DICOM that can be read"),
+        format_errors(file, "no DICOM that can be read"),
         file.open() as opened,
     ):
         if _DEFLATED in opened.read(1024):
@@ -59,17 +59,17 @@ def dataset(file: File) -> Any:
 
 
 @contextmanager
-def understood(file: File, otherwise: str) -> Iterator[None]:
+def format_errors(file: File, problem: str) -> Iterator[None]:
     """Values become what they are only when they are asked for: what is wrong then is `FormatError`."""
-    broken = library("pydicom.errors", extra="dicom", what="DICOM")
+    pydicom_errors = library("pydicom.errors", extra="dicom", what="DICOM")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of values that are odd, and read all the same
             yield
     except FormatError:
         raise
-    except (*DAMAGE, broken.InvalidDicomError, broken.BytesLengthException) as error:
-        raise FormatError(f"{otherwise}: {error}", file=file.path) from None
+    except (*DAMAGE, pydicom_errors.InvalidDicomError, pydicom_errors.BytesLengthException) as error:
+        raise FormatError(f"{problem}: {error}", file=file.path) from None
 
 
 def slices_in(place: Place) -> Iterator[Slice]:
@@ -83,8 +83,8 @@ def slices_in(place: Place) -> Iterator[Slice]:
 
 
 def _slice(data: Any, file: File) -> Slice:
-    with understood(file, "it does not tell where its pixels lie"):
-        made = Slice(
+    with format_errors(file, "it does not tell where its pixels lie"):
+        part = Slice(
             name=file.name,
             key=str(data.SOPInstanceUID),
             series=str(data.get("SeriesInstanceUID", "")),
@@ -94,9 +94,9 @@ def _slice(data: Any, file: File) -> Slice:
             orientation=_numbers(data.ImageOrientationPatient, 6),
             spacing=_numbers(data.PixelSpacing, 2),
         )
-    if min(made.spacing) <= 0:
-        raise FormatError(f"PixelSpacing: {made.spacing} is no distance", file=file.path)
-    return made
+    if min(part.spacing) <= 0:
+        raise FormatError(f"PixelSpacing: {part.spacing} is no distance", file=file.path)
+    return part
 
 
 def _numbers(values: Any, count: int) -> list[float]:

@@ -37,8 +37,8 @@ def linked_png(address: str, notes: Notes) -> bytes:
     file = file or named_file(notes.page.file.place, address, beside=notes.page.file.name)
     if file is None:
         name = local_name(address).rpartition("/")[2]
-        told = f"polymask opens no address: put the mask beside this file, as {name!r}"
-        raise Malformed("$", f"{told}, or name its folder with --masks DIR")
+        problem = f"polymask opens no address: put the mask beside this file, as {name!r}"
+        raise Malformed("$", f"{problem}, or name its folder with --masks DIR")
     return file.read()
 
 
@@ -141,10 +141,10 @@ def painted(codes: Codes, legend: Mapping[int, str], notes: Notes) -> tuple[Inst
     return notes.segments(instances, declared=len(legend))
 
 
-def refuse_code(codes: Codes, code: int, what: str, why: str) -> NoReturn:
+def refuse_code(codes: Codes, code: int, subject: str, problem: str) -> NoReturn:
     """Raise `Malformed` for a code that a mask holds, with its first pixel."""
     row, column = (int(at[0]) for at in np.nonzero(codes == code))
-    raise Malformed("$", f"{what} at row {row}, column {column} {why}")
+    raise Malformed("$", f"{subject} at row {row}, column {column} {problem}")
 
 
 def runs_by_code(codes: Codes) -> Iterator[tuple[int, NDArray[np.int64]]]:
@@ -158,13 +158,13 @@ def runs_by_code(codes: Codes) -> Iterator[tuple[int, NDArray[np.int64]]]:
     stops = np.append(starts[1:], flat.size)
     values = flat[starts]
     order = np.argsort(values, kind="stable")
-    found, firsts = np.unique(values[order], return_index=True)
-    for code, places in zip(found.tolist(), np.split(order, firsts[1:]), strict=True):
+    occurring, firsts = np.unique(values[order], return_index=True)
+    for code, places in zip(occurring.tolist(), np.split(order, firsts[1:]), strict=True):
         edges = np.column_stack((starts[places], stops[places])).reshape(-1)
         yield code, np.diff(np.concatenate(([0], edges, [flat.size])))
 
 
-def check_same(frame: Frame, codes: Codes, what: str) -> None:
+def check_same(frame: Frame, codes: Codes, subject: str) -> None:
     """Raise `Malformed` where a mask is not as large as the image that is told of."""
     if codes.shape != frame:
-        raise Malformed("$", f"a mask of {codes.shape[0]} × {codes.shape[1]} px for {what} of {frame}")
+        raise Malformed("$", f"a mask of {codes.shape[0]} × {codes.shape[1]} px for {subject} of {frame}")

@@ -37,20 +37,20 @@ from polymask.labels.mask_table import VOC_NAMES, MaskTable
 from polymask.model import Frame, ImageRecord, Instance, Runs
 from polymask.storage.source_files import File, Place
 
-OURS, VALUES = "labels.json", "id2label.json"
+LABEL_MAP_FILE, VALUES_FILE = "labels.json", "id2label.json"
 # labels.json is ours, and says more than what lies beside it
 TABLES = (
-    OURS, "labelmap.txt", "label_colors.txt", "class_dict.csv", "_classes.csv", "class_names.txt",
-    VALUES,
+    LABEL_MAP_FILE, "labelmap.txt", "label_colors.txt", "class_dict.csv", "_classes.csv", "class_names.txt",
+    VALUES_FILE,
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The tables of a source, each read once; `otherwise` is that of masks for which there is none."""
+    """The tables of a source, each read once; `fallback` is that of masks for which there is none."""
 
     place: Place
-    otherwise: MaskTable
+    fallback: MaskTable
     _read: dict[str, MaskTable | None] = field(default_factory=dict)
 
     def of(self, mask: str) -> MaskTable:
@@ -58,12 +58,12 @@ class Tables:
         for folder in self._folders(mask):
             if (table := self._in(folder)) is not None:
                 return table
-        return self.otherwise
+        return self.fallback
 
-    def ours(self, mask: str) -> MaskTable | None:
+    def own_table(self, mask: str) -> MaskTable | None:
         """The table of a mask that polymask laid out; None where it has not."""
         for folder in self._folders(mask):
-            if self.place.find(str(PurePosixPath(folder) / OURS)) and self._values_in(folder):
+            if self.place.find(str(PurePosixPath(folder) / LABEL_MAP_FILE)) and self._values_in(folder):
                 return self._in(folder)
         return None
 
@@ -75,13 +75,13 @@ class Tables:
 
     def _in(self, folder: str) -> MaskTable | None:
         if folder not in self._read:
-            beside = (self.place.find(str(PurePosixPath(folder) / name)) for name in TABLES)
-            file = next((file for file in beside if file), None)
+            files = (self.place.find(str(PurePosixPath(folder) / name)) for name in TABLES)
+            file = next((file for file in files if file), None)
             self._read[folder] = self._table(file, folder) if file else None
         return self._read[folder]
 
     def _table(self, file: File, folder: str) -> MaskTable:
-        values = self._values_in(folder) if PurePosixPath(file.name).name == OURS else None
+        values = self._values_in(folder) if PurePosixPath(file.name).name == LABEL_MAP_FILE else None
         if values is None:
             return table_in(file)
         _refuse_masks_of_a_label(self.place, folder)
@@ -89,7 +89,7 @@ class Tables:
 
     def _values_in(self, folder: str) -> File | None:
         """What names the values of a layout's masks, where they may be others than the label map's."""
-        return self.place.find(str(PurePosixPath(folder) / VALUES))
+        return self.place.find(str(PurePosixPath(folder) / VALUES_FILE))
 
 
 def _refuse_masks_of_a_label(place: Place, folder: str) -> None:
@@ -107,8 +107,8 @@ def tables_of(place: Place, labels: MaskTable | None, *, unnamed: MaskTable) -> 
     """The tables of a source: those that are found, then `labels`, then what is known of unnamed masks."""
     if labels is not None:
         return Tables(place, labels)
-    elsewhere = [name for name in place.names if PurePosixPath(name).name in TABLES]
-    return Tables(place, table_in(place.file(elsewhere[0])) if len(elsewhere) == 1 else unnamed)
+    names = [name for name in place.names if PurePosixPath(name).name in TABLES]
+    return Tables(place, table_in(place.file(names[0])) if len(names) == 1 else unnamed)
 
 
 def table_in(file: File) -> MaskTable:
@@ -155,7 +155,7 @@ def masked(
     labels = {code: table.label(code, colored=colored, palette=palette) for code in runs}
     for code, label in labels.items():
         if label is None:
-            _refuse(codes, code, colored=colored, named=bool(table.colors))
+            _refuse_unlabeled(codes, code, colored=colored, named=bool(table.colors))
     names = {code: label for code, label in labels.items() if label is not None}
     names = {code: label for code, label in names.items() if label not in BACKGROUND_NAMES}
     if objects is not None:
@@ -168,11 +168,11 @@ def masked(
     return frame_of(codes), instances
 
 
-def _refuse(codes: Codes, code: int, *, colored: bool, named: bool) -> NoReturn:
+def _refuse_unlabeled(codes: Codes, code: int, *, colored: bool, named: bool) -> NoReturn:
     """Raise `Malformed` for a value or a color without a label; `named` tells that colors have any."""
-    what = f"the color {_rgb(code)}" if colored else f"the value {code}"
-    why = "is no label's" if named or not colored else "has no label: no table of colors is beside"
-    refuse_code(codes, code, what, why)
+    subject = f"the color {_rgb(code)}" if colored else f"the value {code}"
+    problem = "is no label's" if named or not colored else "has no label: no table of colors is beside"
+    refuse_code(codes, code, subject, problem)
 
 
 def _rgb(code: int) -> tuple[int, int, int]:
@@ -183,8 +183,8 @@ def _by_object(
     codes: Codes, names: Mapping[int, str], numbers: Codes, is_crowd: Callable[[str, int], bool]
 ) -> Iterator[Instance]:
     """An instance for each label of each object: what is there by codes, whose it is by numbers."""
-    for both, counts in runs_by_code(codes.astype(np.uint64) << np.uint64(32) | numbers):
-        code, number = both >> 32, both & 0xFFFFFFFF
+    for pair, counts in runs_by_code(codes.astype(np.uint64) << np.uint64(32) | numbers):
+        code, number = pair >> 32, pair & 0xFFFFFFFF
         if (label := names.get(code)) is not None:
             yield Instance(number, label, Runs(counts, frame_of(codes)), crowd=is_crowd(label, number))
 
@@ -194,16 +194,16 @@ def _with_numbers(annotations: Annotations) -> Annotations:
     numbers = sorted(int(name) for name in annotations.used if name.isdecimal())
     if not numbers:
         return annotations
-    named = [pair for pair in annotations.categories if any(name in annotations.used for name in VOC_NAMES)]
-    listed = range(1 + len(named), numbers[-1] + 1) if numbers[-1] < VOID_8 else numbers
-    rows = {f"{number}": number for number in (*listed, *numbers)}
+    labels = [pair for pair in annotations.categories if any(name in annotations.used for name in VOC_NAMES)]
+    values = range(1 + len(labels), numbers[-1] + 1) if numbers[-1] < VOID_8 else numbers
+    rows = {f"{number}": number for number in (*values, *numbers)}
     note = (
         "the masks have neither VOC's colors nor a table of labels, so their labels are the pixel values: "
         f"{', '.join(map(str, numbers[:5]))}{' …' if len(numbers) > 5 else ''}; "
         "to name them, name a label file with --labels, or put class_names.txt beside the masks, a name a "
         "line from value 1 on"
     )
-    return replace(annotations, categories=(*named, *rows.items()), notes=(*annotations.notes, note))
+    return replace(annotations, categories=(*labels, *rows.items()), notes=(*annotations.notes, note))
 
 
 class MaskPictures:
@@ -250,16 +250,16 @@ def gather_masks(
     there whether an object is several.
     """
     pictures = MaskPictures(PictureFinder(content.place, options.images), (file.name for file in masks))
-    drawn = partial(masked, is_crowd=is_crowd)
-    parse = partial(_parse, table=table, stem=stem, objects=objects, pictures=pictures, drawn=drawn)
+    decode = partial(masked, is_crowd=is_crowd)
+    parse = partial(_parse, table=table, stem=stem, objects=objects, pictures=pictures, decode=decode)
     annotations = gather(content, options, [Page(file) for file in masks], format=format, parse=parse)
-    known = {id(each): each for each in (table(file.name) for file in masks)}.values()
+    tables = {id(entry): entry for entry in (table(file.name) for file in masks)}.values()
     annotations = replace(
         annotations,
-        categories=tuple(categories_of(known)),
+        categories=tuple(categories_of(tables)),
         picture_file=lambda at: pictures.find(annotations.names[at].rpartition(".")[0]),
     )
-    return _with_numbers(annotations) if any(each.assumed for each in known) else annotations
+    return _with_numbers(annotations) if any(entry.assumed for entry in tables) else annotations
 
 
 def _parse(
@@ -270,10 +270,10 @@ def _parse(
     stem: Callable[[File], str],
     objects: Callable[[File], File | None],
     pictures: MaskPictures,
-    drawn: Callable[..., tuple[Frame, tuple[Instance, ...]]],
+    decode: Callable[..., tuple[Frame, tuple[Instance, ...]]],
 ) -> ImageRecord:
-    others = objects(page.file)
-    data = others.read() if others else None
-    frame, instances = drawn(Content(page.file).data, table(page.file.name), notes, objects=data)
+    object_file = objects(page.file)
+    data = object_file.read() if object_file else None
+    frame, instances = decode(Content(page.file).data, table(page.file.name), notes, objects=data)
     name = stem(page.file)
     return ImageRecord(PurePosixPath(name).name, pictures.name(name), frame, instances)

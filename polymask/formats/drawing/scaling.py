@@ -6,7 +6,7 @@ from polymask.formats.drawing.shapes import Point
 from polymask.formats.reading.refusals import Malformed
 from polymask.model import Frame
 
-MOST = 2.0  # a share slightly out of 0…1 is cut off at the frame; what is far out is no share
+LARGEST_SHARE = 2.0  # a share slightly out of 0…1 is cut off at the frame; what is far out is no share
 
 
 def in_pixels(points: Sequence[Point], frame: Frame) -> list[Point]:
@@ -17,7 +17,7 @@ def in_pixels(points: Sequence[Point], frame: Frame) -> list[Point]:
     """
     for point in points:
         for share in point:
-            if not -1 < share < MOST:  # which NaN is not
+            if not -1 < share < LARGEST_SHARE:  # which NaN is not
                 raise Malformed("$", f"{share:g} is no share of the picture, 0 to 1; is it in pixels?")
     height, width = frame
     return [(x * width, y * height) for x, y in points]

@@ -37,7 +37,7 @@ def rectangle(first: Point, second: Point) -> Polygon:
     return Polygon([(left, top), (right, top), (right, bottom), (left, bottom)])
 
 
-def turned(shape: Polygon, degrees: float, about: Point) -> Polygon:
+def rotated(shape: Polygon, degrees: float, pivot: Point) -> Polygon:
     """The polygon turned clockwise on the screen (y points down) about a point.
 
     >>> turned(rectangle((0, 0), (2, 1)), 90, (0, 0)).exterior.round(6).tolist()
@@ -46,8 +46,8 @@ def turned(shape: Polygon, degrees: float, about: Point) -> Polygon:
     if not degrees:
         return shape
     angle = math.radians(degrees)
-    turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
-    return Polygon((shape.exterior - about) @ turn + about)
+    rotation = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    return Polygon((shape.exterior - pivot) @ rotation + pivot)
 
 
 def ellipse(center: Point, radii: Point, frame: Frame, *, degrees: float = 0.0) -> Runs:
@@ -117,9 +117,9 @@ def _draw_segment(mask: BoolMask, start: Point, stop: Point, radius: float) -> N
     squared = dx * dx + dy * dy
     along = (x - start[0]) * dx + (y - start[1]) * dy  # times the length, as is what follows
     across = (x - start[0]) * dy - (y - start[1]) * dx
-    near = (along >= 0) & (along <= squared) & (across * across <= radius * radius * squared)
-    height, width = near.shape
-    mask[top : top + height, left : left + width] |= near & (squared > 0)
+    inside = (along >= 0) & (along <= squared) & (across * across <= radius * radius * squared)
+    height, width = inside.shape
+    mask[top : top + height, left : left + width] |= inside & (squared > 0)
 
 
 def crop_runs(crop: BoolMask, corner: tuple[int, int], frame: Frame) -> Runs:
@@ -134,9 +134,9 @@ def crop_runs(crop: BoolMask, corner: tuple[int, int], frame: Frame) -> Runs:
     left, top = min(corner[0], width), min(corner[1], height)
     rows = slice(max(0, -top), max(0, min(crop.shape[0], height - top)))
     columns = slice(max(0, -left), max(0, min(crop.shape[1], width - left)))
-    kept = crop[rows, columns].T
-    padded = np.zeros((kept.shape[0], kept.shape[1] + 2), np.int8)
-    padded[:, 1:-1] = kept
+    visible = crop[rows, columns].T
+    padded = np.zeros((visible.shape[0], visible.shape[1] + 2), np.int8)
+    padded[:, 1:-1] = visible
     column, row = np.nonzero(np.diff(padded, axis=1))
     edges = (column + max(0, left)) * height + row + max(0, top)
     return Runs(np.diff(np.concatenate(([0], edges, [height * width]))), frame)
@@ -153,7 +153,7 @@ def united(shapes: Sequence[Shape], frame: Frame) -> Shape:
     return to_runs(mask)
 
 
-def decoded(text: str) -> bytes:
+def base64_bytes(text: str) -> bytes:
     """The bytes of a base64 text or `data:` URL, whose lines may be broken; raises `Malformed` for others."""
     text = text.rpartition(",")[2] if text.startswith("data:") else text
     try:

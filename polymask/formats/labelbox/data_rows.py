@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from polymask.formats.labelbox.objects import GEOGRAPHIC, NULL, OF_VIDEO, DrawnObject, MaskPicture, made_of
+from polymask.formats.labelbox.objects import GEOGRAPHIC, NULL, OF_VIDEO, DrawnObject, MaskPicture, outcome_of
 from polymask.formats.reading.notes import Notes
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, rows_at
@@ -37,7 +37,7 @@ class Media(msgspec.Struct):
     def frame(self, name: str, notes: Notes, where: str) -> Frame:
         """The frame that is told, else that of the picture."""
         with inside(where):
-            return notes.told_frame(self.height, self.width, name=name)
+            return notes.declared_frame(self.height, self.width, name=name)
 
 
 class _Mask(msgspec.Struct):
@@ -104,8 +104,8 @@ _kinds = msgspec.json.Decoder(list[_Kind])
 
 def declared(page: Page) -> int:
     """How many annotations a row has."""
-    listed = sum(rows_at(*_BELOW, name)(page) for name in _LISTS)
-    return listed + sum(rows_at(*_BELOW, "frames", "*", name)(page) for name in _LISTS[:2])
+    count = sum(rows_at(*_BELOW, name)(page) for name in _LISTS)
+    return count + sum(rows_at(*_BELOW, "frames", "*", name)(page) for name in _LISTS[:2])
 
 
 def parse(page: Page, notes: Notes) -> ImageRecord | None:
@@ -117,8 +117,8 @@ def parse(page: Page, notes: Notes) -> ImageRecord | None:
     notes.groups = (key.details.dataset_name or "",)
     labels = [
         (f"$.projects[{project!r}].labels[{number}].annotations.objects", label.annotations)
-        for project, each in row.projects.items()
-        for number, label in enumerate(each.labels)
+        for project, content in row.projects.items()
+        for number, label in enumerate(content.labels)
     ]
     notes.image_left_out = _no_picture(row, [annotations for _, annotations in labels])
     frame = (1, 1) if notes.image_left_out else row.media_attributes.frame(name, notes, "$.media_attributes")
@@ -128,7 +128,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord | None:
             annotations.objects,
             _Object,
             where,
-            lambda index, drawn: made_of(drawn.drawing(index), frame, notes),
+            lambda index, row_object: outcome_of(row_object.drawing(index), frame, notes),
         )
         _leave_out(annotations, notes)
     return None if notes.image_left_out else ImageRecord(key.id, name, frame, tuple(instances))

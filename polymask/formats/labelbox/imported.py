@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from polymask.formats.labelbox.objects import NULL, OF_VIDEO, DrawnObject, MaskPicture, made_of
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.labelbox.objects import NULL, OF_VIDEO, DrawnObject, MaskPicture, outcome_of
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.grouped import rows_of
 from polymask.formats.reading.texts.pages import Page
@@ -82,12 +82,14 @@ def parse(page: Page, notes: Notes) -> ImageRecord:
         name = notes.named(image)
     frame = notes.frame(name)
     instances = tuple(
-        instance for place, text in rows for instance in notes.take(place, _made, place, text, frame, notes)
+        instance
+        for place, text in rows
+        for instance in notes.take(place, _instance, place, text, frame, notes)
     )
     return ImageRecord(image, name, frame, instances)
 
 
-def _made(place: str, text: msgspec.Raw, frame: Frame, notes: Notes) -> Made:
+def _instance(place: str, text: msgspec.Raw, frame: Frame, notes: Notes) -> ReadAnnotation:
     row = decode_json(text, _line)
     if any(getattr(row, word) is not None for word in _VIDEO):
         return Omitted("unsupported", OF_VIDEO, f"object {row.uuid or place}")
@@ -97,4 +99,4 @@ def _made(place: str, text: msgspec.Raw, frame: Frame, notes: Notes) -> Made:
         raise Malformed(
             "$.name", f"no name, but the id of a feature ({row.schemaId}) that only Labelbox knows"
         )
-    return made_of(row.drawing(place), frame, notes)
+    return outcome_of(row.drawing(place), frame, notes)

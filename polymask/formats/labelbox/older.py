@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from polymask.formats.labelbox.data_rows import Media
-from polymask.formats.labelbox.objects import NULL, OF_VIDEO, DrawnObject, MaskPicture, made_of
+from polymask.formats.labelbox.objects import NULL, OF_VIDEO, DrawnObject, MaskPicture, outcome_of
 from polymask.formats.reading.content import members
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.refusals import decode_json, inside
 from polymask.formats.reading.texts.grouped import rows_of
 from polymask.formats.reading.texts.pages import Page
@@ -20,7 +20,7 @@ from polymask.ledger import Omitted
 from polymask.model import Frame, ImageRecord, Instance
 
 KEYS = frozenset({"Labeled Data", "Label"})
-_FROM_TOP = (
+_Y_FROM_TOP = (
     "{count} objects of an old export whose labels are keys: y is counted from the top, as Labelbox has done "
     "since 2019; look at the masks (`polymask preview`), for exports of 2018 may count it from the bottom"
 )
@@ -54,8 +54,8 @@ class _Object(msgspec.Struct):
 
     def drawing(self, index: int) -> DrawnObject:
         """The object as all dialects have it; only one without a shape of its own is its mask."""
-        others = {"point": self.point, "line": self.line, "geometry": self.geometry}
-        kind = next((word for word, text in others.items() if bytes(text) != b"null"), "")
+        pointers = {"point": self.point, "line": self.line, "geometry": self.geometry}
+        kind = next((word for word, text in pointers.items() if bytes(text) != b"null"), "")
         return DrawnObject(
             key=self.featureId or index,
             name=self.title or self.value,
@@ -92,8 +92,8 @@ def declared(page: Page) -> int:
 
 
 def _declared(label: Mapping[str, msgspec.Raw]) -> int:
-    known = [label[name] for name in _LISTS if name in label]
-    return sum(_length(text) for text in (known or label.values()))
+    lists = [label[name] for name in _LISTS if name in label]
+    return sum(_length(text) for text in (lists or label.values()))
 
 
 def _length(text: msgspec.Raw) -> int:
@@ -111,7 +111,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord | None:
             notes.image_left_out = "without a label: skipped, or not labeled yet"
             return None
         frame = (first.media or Media()).frame(name, notes, "$['Media Attributes']")
-    instances = tuple(instance for place, row in labels for instance in _drawn(place, row, frame, notes))
+    instances = tuple(instance for place, row in labels for instance in _instances(place, row, frame, notes))
     return ImageRecord(first.data_row or first.id or name, name, frame, instances)
 
 
@@ -120,7 +120,7 @@ def _is_skipped(row: _Row) -> bool:
     return bool(row.is_skipped) or bytes(row.label).lstrip()[:1] != b"{"
 
 
-def _drawn(place: str, row: _Row, frame: Frame, notes: Notes) -> Iterator[Instance]:
+def _instances(place: str, row: _Row, frame: Frame, notes: Notes) -> Iterator[Instance]:
     keys, where = members(row.label), f"{place}.Label"
     if not any(name in keys for name in _LISTS):
         yield from _by_class(where, keys, notes)
@@ -128,7 +128,10 @@ def _drawn(place: str, row: _Row, frame: Frame, notes: Notes) -> Iterator[Instan
     with inside(where):
         label = decode_json(row.label, _label)
     yield from notes.each(
-        label.objects, _Object, f"{where}.objects", lambda at, drawn: made_of(drawn.drawing(at), frame, notes)
+        label.objects,
+        _Object,
+        f"{where}.objects",
+        lambda index, row_object: outcome_of(row_object.drawing(index), frame, notes),
     )
     notes.leave_out(Omitted("tag", "a classification"), len(label.classifications))
     notes.leave_out(Omitted("tag", "a relationship"), len(label.relationships))
@@ -146,16 +149,16 @@ def _by_class(where: str, keys: Mapping[str, msgspec.Raw], notes: Notes) -> Iter
             yield from notes.take(f"{place}[{index}]", _ring_of, f"{place}[{index}]", name, ring, notes)
 
 
-def _ring_of(place: str, name: str, text: msgspec.Raw, notes: Notes) -> Made:
+def _ring_of(place: str, name: str, text: msgspec.Raw, notes: Notes) -> ReadAnnotation:
     keys = members(text)
     points = keys.get("geometry", text)
-    first = bytes(points).lstrip()[:1]
-    if first == b'"' and bytes(points).lstrip(b'"').lstrip().upper().startswith(
+    start = bytes(points).lstrip()[:1]
+    if start == b'"' and bytes(points).lstrip(b'"').lstrip().upper().startswith(
         (b"POLYGON", b"MULTIPOLYGON")
     ):
         return Omitted("unsupported", "a shape as well-known text; export it as JSON with x and y", place)
-    if first != b"[":
+    if start != b"[":
         return Omitted("tag", "a classification")
-    notes.remarks[_FROM_TOP] += 1
+    notes.remarks[_Y_FROM_TOP] += 1
     drawing = DrawnObject(key=place, name=name, polygon=points)
-    return made_of(drawing, (1, 1), notes)
+    return outcome_of(drawing, (1, 1), notes)

@@ -77,16 +77,16 @@ def sniff(content: Content) -> bool:
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each task, or for each of its pages and images."""
-    found = [file for file in files(content, "*.json") if not _tells_of_export(file)]
-    plain = {file.name for file in found if Content(file).keys >= minimal.KEYS}
-    pages = [page for file in found for page in _pages(file, is_minimal=file.name in plain)]
+    exports = [file for file in files(content, "*.json") if not _tells_of_export(file)]
+    minimal_files = {file.name for file in exports if Content(file).keys >= minimal.KEYS}
+    pages = [page for file in exports for page in _pages(file, is_minimal=file.name in minimal_files)]
     return gather(
         content,
         options,
         pages,
         format="labelstudio",
-        parse=partial(_parse, minimal_files=plain),
-        declares=lambda page: (minimal.declared if page.file.name in plain else declared)(page),
+        parse=partial(_parse, minimal_files=minimal_files),
+        declares=lambda page: (minimal.declared if page.file.name in minimal_files else declared)(page),
     )
 
 

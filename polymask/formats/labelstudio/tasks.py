@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from polymask.codecs.pictures import frame_of_bytes
-from polymask.formats.drawing.shapes import decoded
+from polymask.formats.drawing.shapes import base64_bytes
 from polymask.formats.labelstudio.names import EMBEDDED, address_in, embedded_name, image_name, source_name
-from polymask.formats.labelstudio.regions import Placed, Regions, Result, result_decoder
+from polymask.formats.labelstudio.regions import PlacedResult, Regions, Result, result_decoder
 from polymask.formats.reading.content import members
 from polymask.formats.reading.notes import Notes
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
@@ -96,11 +96,11 @@ def _is_of(text: msgspec.Raw, page: Page, parts: Sequence[str]) -> bool:
 def declared(page: Page) -> int:
     """How many results a page's image has; with the first go predictions and drafts."""
     if not page.part:
-        return sum(rows_at(of, "*", "result")(page) for of in ("annotations", "predictions", "drafts"))
+        return sum(rows_at(key, "*", "result")(page) for key in ("annotations", "predictions", "drafts"))
     task = page.decode(_task)
     parts = _parts(task)
-    others = _results(task.predictions) + _results(task.drafts) if page.part == parts[0] else 0
-    return sum(_is_of(text, page, parts) for text in _texts(task)) + others
+    other_count = _results(task.predictions) + _results(task.drafts) if page.part == parts[0] else 0
+    return sum(_is_of(text, page, parts) for text in _texts(task)) + other_count
 
 
 def parse(page: Page, notes: Notes) -> ImageRecord:
@@ -132,7 +132,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord:
     return ImageRecord(identity, name, frame, tuple(instances))
 
 
-def _rows(annotation: _Annotation, number: int, page: Page, parts: Sequence[str]) -> list[Placed]:
+def _rows(annotation: _Annotation, number: int, page: Page, parts: Sequence[str]) -> list[PlacedResult]:
     """The results of an annotation that are of a page's image."""
     place = f"{page.where}.annotations[{number}].result"
     rows = enumerate(annotation.result)
@@ -164,14 +164,14 @@ def _results(rows: Sequence[Any]) -> int:
     return sum(len(result) for result in results if isinstance(result, list))
 
 
-def frame_of_results(rows: Sequence[Sequence[Placed]], notes: Notes) -> Frame | None:
+def frame_of_results(rows: Sequence[Sequence[PlacedResult]], notes: Notes) -> Frame | None:
     """The frame that the first result tells, of those that do."""
     for annotation in rows:
         for _, _, text in annotation:
             if "original_height" in members(text):
                 with inside("$.annotations"):
                     size = decode_json(text, _size)
-                    return notes.told_frame(size.original_height, size.original_width)
+                    return notes.declared_frame(size.original_height, size.original_width)
     return None
 
 
@@ -184,11 +184,11 @@ def _frame_of_others(task: _Task, notes: Notes) -> Frame | None:
             height, width = (result.get(f"original_{side}") for side in ("height", "width"))
             if isinstance(height, int | float) and isinstance(width, int | float):
                 with inside("$.predictions"):
-                    return notes.told_frame(height, width)
+                    return notes.declared_frame(height, width)
     return None
 
 
 def embedded_frame(address: str, notes: Notes) -> Frame:
     """The frame of a picture that is in the file itself."""
     with inside("$.data"):
-        return notes.told_frame(*frame_of_bytes(decoded(address), notes.page.file.path))
+        return notes.declared_frame(*frame_of_bytes(base64_bytes(address), notes.page.file.path))

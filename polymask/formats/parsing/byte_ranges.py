@@ -52,8 +52,8 @@ class Ranges:
             return os.pread(file.fileno(), size, start)
         file.seek(start)
         data = file.read(size)
-        while len(data) < size and (more := file.read(size - len(data))):
-            data += more
+        while len(data) < size and (chunk := file.read(size - len(data))):
+            data += chunk
         return data
 
     @property

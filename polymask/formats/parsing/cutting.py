@@ -22,8 +22,8 @@ def without_rows(data: bytes, key: str, numbers: Sequence[int]) -> bytes:
     rows = rows_of(data, key)
     marks = rows.marks.tolist()
     edges = [-1, *numbers, len(marks) - 1]
-    kept = [data[marks[a + 1] + 1 : marks[b]] for a, b in pairwise(edges) if b > a + 1]
-    return b"".join((data[: marks[0] + 1], b",".join(kept), data[marks[-1] :]))
+    parts = [data[marks[a + 1] + 1 : marks[b]] for a, b in pairwise(edges) if b > a + 1]
+    return b"".join((data[: marks[0] + 1], b",".join(parts), data[marks[-1] :]))
 
 
 def rows_of(data: bytes, key: str) -> Rows:

@@ -37,8 +37,8 @@ def doubled_in_rows(text: bytes, keys: Iterable[str]) -> Iterator[tuple[int, str
 def _members(text: bytes) -> int:
     """How many members the outermost object is written with; one for none."""
     nesting, commas = Nesting(), 0
-    for at in range(0, len(text), _PART):
-        part = text[at : at + _PART]
+    for start in range(0, len(text), _PART):
+        part = text[start : start + _PART]
         places, nesting = places_in(part, nesting, most=1)
         commas += sum(part[place] == ord(",") for place in places.tolist())
     return commas + 1

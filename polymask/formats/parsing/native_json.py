@@ -15,13 +15,13 @@ def plain_rings(texts: Sequence[bytes]) -> list[list[Ring]] | None:
     Only lists of rings of three points or more, of plain numbers, are read, and each number is
     rounded as JSON libraries round it.
     """
-    answer = compiled.rings(list(texts)) if compiled else None
-    if answer is None:
+    parsed = compiled.rings(list(texts)) if compiled else None
+    if parsed is None:
         return None
-    points, sizes, counts = answer
-    whole = np.frombuffer(points, np.float64).reshape(-1, 2)
+    points, sizes, counts = parsed
+    coordinates = np.frombuffer(points, np.float64).reshape(-1, 2)
     stops = list(accumulate(np.frombuffer(sizes, np.int64).tolist()))
-    rings = [whole[start:stop] for start, stop in zip([0, *stops], stops, strict=False)]
+    rings = [coordinates[start:stop] for start, stop in zip([0, *stops], stops, strict=False)]
     ends = list(accumulate(counts))
     return [rings[end - count : end] for end, count in zip(ends, counts, strict=True)]
 

@@ -30,10 +30,10 @@ def find(chunk: bytes, nesting: Nesting, *, most: int) -> tuple[NDArray[np.int32
     """
     text = np.frombuffer(chunk, np.uint8)
     quotes, escaped = _real_quotes(text, escaped=nesting.escaped)
-    odd = np.zeros(len(text) + 1, np.uint8)
-    odd[quotes] = 1
-    odd[0] ^= nesting.quoted
-    quoted = np.bitwise_xor.accumulate(odd)  # at an opening quote 1, at a closing one 0
+    toggles = np.zeros(len(text) + 1, np.uint8)
+    toggles[quotes] = 1
+    toggles[0] ^= nesting.quoted
+    quoted = np.bitwise_xor.accumulate(toggles)  # at an opening quote 1, at a closing one 0
     kinds = _KINDS[text]
     kinds[quoted[:-1] == 1] = _PLAIN
     places = np.flatnonzero(kinds)
@@ -41,23 +41,23 @@ def find(chunk: bytes, nesting: Nesting, *, most: int) -> tuple[NDArray[np.int32
     steps = _STEP[kinds].astype(np.int64)
     depth = nesting.depth + np.cumsum(steps)
     inside = depth + (kinds == _CLOSE)
-    after = Nesting(int(depth[-1]) if len(depth) else nesting.depth, bool(quoted[-1]), escaped)
-    return places[inside <= most].astype(np.int32), after
+    end = Nesting(int(depth[-1]) if len(depth) else nesting.depth, bool(quoted[-1]), escaped)
+    return places[inside <= most].astype(np.int32), end
 
 
 def _real_quotes(text: NDArray[np.uint8], *, escaped: bool) -> tuple[NDArray[np.int64], bool]:
     """Where quotes are that no backslash escapes, and whether one escapes what comes next."""
     backslashes = np.flatnonzero(text == ord("\\"))
     quotes = np.flatnonzero(text == ord('"'))
-    taken = set()  # what a backslash escapes; few, so one after another
+    escaped_places = set()  # what a backslash escapes; few, so one after another
     if escaped:
-        taken.add(0)
+        escaped_places.add(0)
     for place in backslashes.tolist():
-        if place not in taken:
-            taken.add(place + 1)
-    if taken:
-        quotes = quotes[~np.isin(quotes, np.fromiter(taken, np.int64))]
-    return quotes, len(text) in taken
+        if place not in escaped_places:
+            escaped_places.add(place + 1)
+    if escaped_places:
+        quotes = quotes[~np.isin(quotes, np.fromiter(escaped_places, np.int64))]
+    return quotes, len(text) in escaped_places
 
 
 def places_in(chunk: bytes, nesting: Nesting, *, most: int) -> tuple[NDArray[np.int32], Nesting]:
@@ -68,5 +68,5 @@ def places_in(chunk: bytes, nesting: Nesting, *, most: int) -> tuple[NDArray[np.
     """
     if not compiled:
         return find(chunk, nesting, most=most)
-    found, *after = compiled.places(chunk, most, *nesting)
-    return np.frombuffer(found, np.int32), Nesting(*after)
+    places, *end = compiled.places(chunk, most, *nesting)
+    return np.frombuffer(places, np.int32), Nesting(*end)

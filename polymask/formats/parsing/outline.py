@@ -41,8 +41,8 @@ class NotJson(Exception):
     @classmethod
     def of(cls, error: msgspec.DecodeError) -> "NotJson":
         """What msgspec says, the byte a number of its own."""
-        found = _BYTE.search(str(error))
-        return cls(str(error), int(found[1])) if found else cls(str(error))
+        match = _BYTE.search(str(error))
+        return cls(str(error), int(match[1])) if match else cls(str(error))
 
     def told(self, before: int) -> str:
         """The message with the byte of the whole text, of which so many bytes do not count."""
@@ -143,20 +143,20 @@ def outline_of(file: Ranges) -> Outline:
     events, kinds = _events(file)
     outline = Outline(file)
     outline.bom = len(BOM) if file.read(0, min(3, file.size)) == BOM else 0
-    at, text = outline.bom, bytearray()
-    for first, last in _lists(kinds):
-        closed = last < len(events)
-        marks = events[first : last + 1] if closed else np.append(events[first:last], file.size)
-        _take(outline, text, at, int(marks[0]) + 1)
+    position, text = outline.bom, bytearray()
+    for opening, closing in _lists(kinds):
+        closed = closing < len(events)
+        marks = events[opening : closing + 1] if closed else np.append(events[opening:closing], file.size)
+        _append_skeleton(outline, text, position, int(marks[0]) + 1)
         text += b"%d" % len(outline.lists)
         outline.lists.append(Rows(file, np.ascontiguousarray(marks), closed))
-        at = int(marks[-1])
-    _take(outline, text, at, file.size)
+        position = int(marks[-1])
+    _append_skeleton(outline, text, position, file.size)
     outline.skeleton = bytes(text)
     return outline
 
 
-def _take(outline: Outline, text: bytearray, start: int, stop: int) -> None:
+def _append_skeleton(outline: Outline, text: bytearray, start: int, stop: int) -> None:
     outline.pieces.append((len(text), start))
     text += outline.file.read(start, stop)
 

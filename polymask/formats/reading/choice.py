@@ -29,8 +29,12 @@ class Origin:
     @property
     def confidence(self) -> float | None:
         """How sure the model was, 0 to 1."""
-        told = (self.model or {}).get("confidence")
-        return float(told) if isinstance(told, int | float) and not isinstance(told, bool) else None
+        confidence = (self.model or {}).get("confidence")
+        return (
+            float(confidence)
+            if isinstance(confidence, int | float) and not isinstance(confidence, bool)
+            else None
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +66,9 @@ class Choice:
         if self.min_confidence is not None:
             self._check_confidence(self.min_confidence)
 
-    def _check_confidence(self, least: Any) -> None:
-        if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least <= 1:
-            raise InputError(f"min_confidence is a number from 0 to 1, not {least!r}")
+    def _check_confidence(self, minimum: Any) -> None:
+        if isinstance(minimum, bool) or not isinstance(minimum, int | float) or not 0 <= minimum <= 1:
+            raise InputError(f"min_confidence is a number from 0 to 1, not {minimum!r}")
         if self.predictions == "skip":
             raise InputError(
                 "--min-confidence chooses among predictions",
@@ -73,31 +77,31 @@ class Choice:
 
     def refusal(self, origin: Origin) -> str | None:
         """Why an annotation is not taken; None for one that is."""
-        return self._of_model(origin) or self._of_people(origin)
+        return self._prediction_refusal(origin) or self._review_refusal(origin)
 
-    def _of_model(self, origin: Origin) -> str | None:
+    def _prediction_refusal(self, origin: Origin) -> str | None:
         if origin.model is None:
             return "no prediction, but --predictions only" if self.predictions == "only" else None
         if self.predictions == "skip":
             name = origin.model.get("name") or origin.model.get("model_id") or "of a model"
             return f"a prediction ({name}); take it with --predictions keep"
-        least, sure = self.min_confidence, origin.confidence
-        if least is not None and (sure is None or not sure >= least):
-            return f"a prediction with a confidence of {sure}, --min-confidence is {least:g}"
+        minimum, confidence = self.min_confidence, origin.confidence
+        if minimum is not None and (confidence is None or not confidence >= minimum):
+            return f"a prediction with a confidence of {confidence}, --min-confidence is {minimum:g}"
         return None
 
-    def _of_people(self, origin: Origin) -> str | None:
+    def _review_refusal(self, origin: Origin) -> str | None:
         if self.creator and origin.creator.casefold() not in map(str.casefold, self.creator):
             return f"made by {origin.creator or 'nobody that is told'}, not by --creator"
-        wanted = [status.casefold() for status in self.status]
-        if wanted and ANY not in wanted and origin.status not in wanted:
+        statuses = [status.casefold() for status in self.status]
+        if statuses and ANY not in statuses and origin.status not in statuses:
             return f"its status is '{origin.status}', not that of --status"
-        if not wanted and not self.flagged and origin.status == FLAGGED:
+        if not statuses and not self.flagged and origin.status == FLAGGED:
             return "QA has an open issue with it; take it with --status any"
         return None
 
 
-def different(choice: Choice) -> list[str]:
+def changed_flags(choice: Choice) -> list[str]:
     """The flags of a choice that is another than the default one."""
     return [f"--{f.name.replace('_', '-')}" for f in fields(Choice) if getattr(choice, f.name) != f.default]
 
@@ -105,8 +109,8 @@ def different(choice: Choice) -> list[str]:
 def origin_of(creator: Any, metadata: Any) -> Origin:
     """Who made an annotation, by its `creator` and `metadata`."""
     system, user = part(metadata, "system"), part(metadata, "user")
-    told = {name: value for name, value in part(user, "model").items() if value is not None}
-    return _origin(creator, system.get("status"), _model(part(system, "model") | told))
+    model = {name: value for name, value in part(user, "model").items() if value is not None}
+    return _origin(creator, system.get("status"), _model(part(system, "model") | model))
 
 
 def origins_of(creator: Any, metadata: Any) -> Iterator[Origin]:
@@ -123,10 +127,10 @@ def _origin(creator: Any, status: Any, model: Mapping[str, Any] | None) -> Origi
     return Origin(str(creator or ""), NONE if word in _NO_STATUS else word, model)
 
 
-def _model(told: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _model(model: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The model that predicted an annotation, if what is told names one."""
-    named = any(told.get(name) is not None for name in ("name", "model_id", "confidence"))
-    return told if named else None
+    is_named = any(model.get(name) is not None for name in ("name", "model_id", "confidence"))
+    return model if is_named else None
 
 
 def sources_of(metadata: Any) -> list[dict[str, Any]]:

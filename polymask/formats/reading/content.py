@@ -51,8 +51,8 @@ class Content:
             return data
         check = getincrementaldecoder("utf-8")()
         try:  # a part at a time: as text it would take the memory again
-            for at in range(0, len(data), _PART):
-                check.decode(data[at : at + _PART], final=at + _PART >= len(data))
+            for start in range(0, len(data), _PART):
+                check.decode(data[start : start + _PART], final=start + _PART >= len(data))
         except UnicodeDecodeError as error:
             raise FormatError(
                 f"not UTF-8 text ({error.reason})", file=self.path, advice="save it as UTF-8"
@@ -67,9 +67,9 @@ class Content:
             return None
         file = Ranges(path)
         head = file.read(0, min(_PART, file.size)).removeprefix(_BOM).lstrip()
-        line, _, more = head.partition(b"\n")
-        lines = bool(more.strip()) and line.rstrip()[-1:] == b"}" and _is_object(line)
-        return file if head[:1] == b"{" and head[1:2] != b"\0" and not lines else None
+        line, _, following = head.partition(b"\n")
+        is_lines = bool(following.strip()) and line.rstrip()[-1:] == b"}" and _is_object(line)
+        return file if head[:1] == b"{" and head[1:2] != b"\0" and not is_lines else None
 
     @cached_property
     def outline(self) -> Outline:

@@ -40,18 +40,18 @@ class LinkedFiles:
         """
         parts = PurePosixPath(*_parts(address)).parts
         tails = (
-            PurePosixPath(*parts[at:])
-            for at in range(len(parts))
-            if _is_name(parts[-1]) or at + 1 < len(parts)
+            PurePosixPath(*parts[start:])
+            for start in range(len(parts))
+            if _is_name(parts[-1]) or start + 1 < len(parts)
         )
         ids = (PurePosixPath(part) for part in reversed(parts[:-1]) if _is_name(part))
         return next((file for path in (*tails, *ids) if (file := self._single(address, path))), None)
 
-    def _single(self, what: str, path: PurePosixPath) -> File | None:
+    def _single(self, reference: str, path: PurePosixPath) -> File | None:
         names = [name for name in self._by_stem.get(_stem(path.name), ()) if _ends_with(name, path)]
         if len(names) > 1:
             raise Malformed(
-                "$", f"{len(names)} files below {self.path} fit {what}, {names[0]} and {names[1]}"
+                "$", f"{len(names)} files below {self.path} fit {reference}, {names[0]} and {names[1]}"
             )
         return self.place.file(names[0]) if names else None
 
@@ -86,5 +86,5 @@ def _stem(name: str) -> str:
 def _ends_with(name: str, path: PurePosixPath) -> bool:
     inner = PurePosixPath(name)
     parts = (*inner.parts[:-1], _stem(inner.name))
-    wanted = (*path.parts[:-1], _stem(path.name))
-    return parts[-len(wanted) :] == wanted
+    ending = (*path.parts[:-1], _stem(path.name))
+    return parts[-len(ending) :] == ending

@@ -16,11 +16,11 @@ from polymask.storage.image_names import local_name, without_secrets
 
 T = TypeVar("T")
 P = ParamSpec("P")
-Made = Instance | Omitted  # what becomes of an annotation, unless it is refused
+ReadAnnotation = Instance | Omitted  # what becomes of an annotation, unless it is refused
 MALFORMED = Omitted(*INVALID)
 NO_PIXELS = Omitted("unsegmented", "a segment without pixels")
 NO_SIZE = "{count} images tell no size: it is that of their pictures"
-NOT_SEEN = (1, 1)  # the frame of a picture, while records are only checked
+UNKNOWN_FRAME = (1, 1)  # the frame of a picture, while records are only checked
 
 
 class Frames(Protocol):
@@ -50,7 +50,7 @@ class Notes:
     declared: int = 0
     joined: int = 0
     left_out: Counter[Reason] = field(default_factory=Counter)
-    unseen: bool = False
+    frame_unknown: bool = False
     image: str = ""
     image_left_out: str = ""
     no_image: bool = False
@@ -69,15 +69,15 @@ class Notes:
         return name
 
     def frame(self, name: str) -> Frame:
-        """The frame of a picture; a stand-in while records are only checked, which `unseen` tells."""
+        """The frame of a picture; a stand-in while records are only checked, which `frame_unknown` tells."""
         if self.pictures is None:
-            self.unseen = True
-            return NOT_SEEN
+            self.frame_unknown = True
+            return UNKNOWN_FRAME
         frame = self.pictures.frame(name, beside=self.page.file.name)
         self.options.limits.check_frame(name, frame)
         return frame
 
-    def told_frame(self, height: float | None, width: float | None, *, name: str = "") -> Frame:
+    def declared_frame(self, height: float | None, width: float | None, *, name: str = "") -> Frame:
         """The frame that a record tells; raises `Malformed` where it is no whole number of pixels.
 
         Where a side is missing or 0, the frame is that of the picture of a `name`, if there is one.
@@ -99,10 +99,10 @@ class Notes:
 
     def segments(self, instances: Iterable[Instance], *, declared: int) -> tuple[Instance, ...]:
         """The instances of a legend that declares so many; those without pixels are counted."""
-        made = tuple(instances)
-        self.declared += len(made)
-        self.leave_out(NO_PIXELS, declared - len(made))
-        return made
+        painted = tuple(instances)
+        self.declared += len(painted)
+        self.leave_out(NO_PIXELS, declared - len(painted))
+        return painted
 
     def _omit(self, omitted: Omitted, count: int = 1) -> None:
         if count:
@@ -112,29 +112,29 @@ class Notes:
             listed.append(Skipped(omitted.what, omitted.text))
 
     def take(
-        self, where: str, make: Callable[P, Made], *args: P.args, **kwargs: P.kwargs
+        self, where: str, make: Callable[P, ReadAnnotation], *args: P.args, **kwargs: P.kwargs
     ) -> Iterator[Instance]:
         """The instance that `make` gives for one annotation, if it is any; a malformed one is refused."""
         self.declared += 1
-        made = self.refusals.catch(where, make, *args, **kwargs)
-        if isinstance(made, Instance):
-            yield made
-        elif made is None:
+        outcome = self.refusals.catch(where, make, *args, **kwargs)
+        if isinstance(outcome, Instance):
+            yield outcome
+        elif outcome is None:
             self.left_out[INVALID] += 1
         else:
-            self._omit(made)
+            self._omit(outcome)
 
     def each(
-        self, rows: msgspec.Raw, kind: type[T], where: str, make: Callable[[int, T], Made]
+        self, rows: msgspec.Raw, kind: type[T], where: str, make: Callable[[int, T], ReadAnnotation]
     ) -> tuple[Instance, ...]:
         """The instances that `make` gives for the rows of a JSON list at a place in the page.
 
         Malformed rows are refused with their place.
         """
         place = self.page.where + where.removeprefix("$")
-        before = len(self.refusals.skipped)
+        known = len(self.refusals.skipped)
         readable = self.refusals.rows(rows, kind, place)
-        if refused := len(self.refusals.skipped) - before:
+        if refused := len(self.refusals.skipped) - known:
             self.declared += refused
             self.left_out[INVALID] += refused
         return tuple(
@@ -144,6 +144,6 @@ class Notes:
         )
 
 
-def _placed(make: Callable[[int, T], Made], index: int, row: T) -> Made:
+def _placed(make: Callable[[int, T], ReadAnnotation], index: int, row: T) -> ReadAnnotation:
     with inside("$"):
         return make(index, row)

@@ -103,13 +103,13 @@ class Reader:
     def check(self, page: Page, declares: Callable[[Page], int] = lambda _: 0) -> None:
         """Parse a page for the first time."""
         notes = Notes(page, self.options, Refusals(page.file.path, skip=self.options.skip_invalid))
-        record = self._parsed(page, notes)
+        record = self._parse_page(page, notes)
         image = record.name if record is not None else notes.image
         self.skipped += [self._placed(page, refused, image) for refused in notes.refusals.skipped]
         if record is not None:
             self._take_notes(notes, record.name)
             self.options.limits.check_record(f"{page.file.path}: {page.where}", record)
-            if notes.unseen:
+            if notes.frame_unknown:
                 self.sized_by_pictures.append(len(self.pages))
             self.pages.append(page)
             self.refused.append(len(notes.refusals.skipped))
@@ -122,7 +122,7 @@ class Reader:
             self._take_notes(notes, notes.image)
             self.ledger.add_image_left_out(declared=notes.declared, left_out=notes.left_out)
         else:
-            self.ledger.add_invalid(_counted(page, declares))
+            self.ledger.add_invalid(_declared_count(page, declares))
 
     def _count(self, notes: Notes, record: ImageRecord) -> None:
         self.ledger.add_image(
@@ -133,13 +133,15 @@ class Reader:
         )
 
     def _take_notes(self, notes: Notes, image: str) -> None:
-        self.unsupported += [Skipped(image, f"{each.name}: {each.reason}") for each in notes.unsupported]
-        self.unchosen += [Skipped(image, f"{each.name}: {each.reason}") for each in notes.unchosen]
+        self.unsupported += [
+            Skipped(image, f"{skipped.name}: {skipped.reason}") for skipped in notes.unsupported
+        ]
+        self.unchosen += [Skipped(image, f"{skipped.name}: {skipped.reason}") for skipped in notes.unchosen]
         self.remarks.update(notes.remarks)
         if notes.image_left_out:
             self.images_left_out.append(Skipped(image, notes.image_left_out))
 
-    def _parsed(self, page: Page, notes: Notes) -> ImageRecord | None:
+    def _parse_page(self, page: Page, notes: Notes) -> ImageRecord | None:
         try:
             return notes.refusals.catch(page.where, self.parse, page, notes)
         except FormatError as error:
@@ -168,12 +170,12 @@ class Reader:
         if record is None:
             raise FormatError(f"{notes.image} has become an image to be left out", file=page.file.path)
         if len(notes.refusals.skipped) > self.refused[index]:  # only the picture's size told
-            wrong = notes.refusals.skipped[-1]
-            raise FormatError(f"{wrong.name}: {wrong.reason}", file=page.file.path)
+            refusal = notes.refusals.skipped[-1]
+            raise FormatError(f"{refusal.name}: {refusal.reason}", file=page.file.path)
         return record
 
 
-def _counted(page: Page, declares: Callable[[Page], int]) -> int:
+def _declared_count(page: Page, declares: Callable[[Page], int]) -> int:
     """How many annotations a page has that is refused as a whole, as far as it can be told."""
     try:
         return declares(page)

@@ -45,12 +45,12 @@ def decode_json(text: bytes | msgspec.Raw, decoder: "msgspec.json.Decoder[T]") -
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$")
         place = place.rstrip("`")
-        raise Malformed(f"${place}", reason + _shown(text, place)) from None
+        raise Malformed(f"${place}", reason + _value_at(text, place)) from None
     except RecursionError:
         raise Malformed("$", "nested too deep") from None
 
 
-def _shown(text: bytes | msgspec.Raw, place: str) -> str:
+def _value_at(text: bytes | msgspec.Raw, place: str) -> str:
     """The scalar at a JSON path as it is written, in parentheses; nothing where there is none to show."""
     part = bytes(text)
     try:
@@ -91,7 +91,7 @@ class Refusals:
         try:
             return function(*args, **kwargs)
         except Malformed as error:
-            record = next((each for each in reversed(args) if _tells_id(each)), None)
+            record = next((argument for argument in reversed(args) if _tells_id(argument)), None)
             self.refuse(where + error.where.removeprefix("$"), error.reason, record=record)
             return None
 
@@ -123,10 +123,10 @@ class Refusals:
             pass
         raw = self.required(text, row_decoder(list[msgspec.Raw]), where)
         decode = decode or partial(decode_json, decoder=row_decoder(row))  # type: ignore[arg-type]
-        decoded = (
+        base64_bytes = (
             (index, self.catch(f"{where}[{index}]", decode, item)) for index, item in enumerate(raw, first)
         )
-        return [(index, item) for index, item in decoded if item is not None]
+        return [(index, item) for index, item in base64_bytes if item is not None]
 
     def required(self, text: bytes | msgspec.Raw, decoder: "msgspec.json.Decoder[T]", where: str = "$") -> T:
         """What nothing can be done without; raises `FormatError` where it is not there."""
@@ -140,24 +140,26 @@ class Refusals:
 def named_images(skipped: Iterable[Skipped], names: Mapping[str, str]) -> tuple[Skipped, ...]:
     """Refused annotations with the name of their image, where `names` has it, in place of its id."""
     return tuple(
-        each if _NO_ANNOTATION.match(each.name) else replace(each, image=names.get(each.image, ""))
-        for each in skipped
+        refusal
+        if _NO_ANNOTATION.match(refusal.name)
+        else replace(refusal, image=names.get(refusal.image, ""))
+        for refusal in skipped
     )
 
 
 def _identity(where: str, record: object) -> tuple[str, int | str | None]:
     """What a record says that it is of: the image's name or id, and the annotation's id."""
-    told = _members(record)
-    image = told("file_name") or told("image_id") or ""
+    member = _members(record)
+    image = member("file_name") or member("image_id") or ""
     if _NO_ANNOTATION.match(where):
-        return (str(image) if told("file_name") else ""), None
-    number = next((value for key in _IDS if (value := told(key)) not in (None, "")), None)
-    return str(image), number if isinstance(number, int | str) else None
+        return (str(image) if member("file_name") else ""), None
+    annotation = next((value for key in _IDS if (value := member(key)) not in (None, "")), None)
+    return str(image), annotation if isinstance(annotation, int | str) else None
 
 
 def _tells_id(record: object) -> bool:
-    told = _members(record)
-    return any(told(key) is not None for key in _IDS)
+    member = _members(record)
+    return any(member(key) is not None for key in _IDS)
 
 
 def _members(record: object) -> Callable[[str], Any]:

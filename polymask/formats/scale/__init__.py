@@ -67,8 +67,8 @@ def sniff(content: Content) -> bool:
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each task, or for each item of Nucleus lines."""
     skipped: list[Skipped] = []
-    inner = [Content(file) for file in files(content, "*.*json*")]
-    pages = [page for part in inner for page in _pages(part, options, skipped)]
+    contents = [Content(file) for file in files(content, "*.*json*")]
+    pages = [page for part in contents for page in _pages(part, options, skipped)]
     parse = partial(_parse, pictures=PictureFinder(content.place, options.images))
     annotations = gather(
         content, options, pages, format="scale", parse=parse, declares=_declared, skipped=skipped

@@ -9,11 +9,11 @@ from polymask.formats import ReadOptions
 from polymask.formats.drawing.legend import Codes, check_same, frame_of, legend_of, painted
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.images.addresses import picture_of
-from polymask.formats.reading.notes import MALFORMED, Made, Notes
+from polymask.formats.reading.notes import MALFORMED, Notes, ReadAnnotation
 from polymask.formats.reading.refusals import Refusals, decode_json, inside
 from polymask.formats.reading.texts.lines import json_lines
 from polymask.formats.reading.texts.pages import Page
-from polymask.formats.scale.shapes import drawn, mask_at
+from polymask.formats.scale.shapes import mask_at, outcome_of
 from polymask.ledger import Omitted
 from polymask.model import ImageRecord, Instance, Skipped
 from polymask.storage.image_names import local_name
@@ -96,10 +96,10 @@ def parse(page: Page, notes: Notes, pictures: PictureFinder) -> ImageRecord:
     return ImageRecord(key, name, frame, tuple(instances))
 
 
-def _mask(address: str, others: dict[int, Codes], notes: Notes) -> Codes:
+def _mask(address: str, other_masks: dict[int, Codes], notes: Notes) -> Codes:
     codes = mask_at(address, notes)
-    for other in others.values():
-        check_same(frame_of(other), codes, "an image")
+    for mask in other_masks.values():
+        check_same(frame_of(mask), codes, "an image")
     return codes
 
 
@@ -117,8 +117,8 @@ def _segments(row: _Row, codes: Codes, notes: Notes) -> tuple[Instance, ...]:
     return painted(codes, legend, notes)
 
 
-def _instance(row: _Row, number: int, notes: Notes) -> Made:
+def _instance(row: _Row, number: int, notes: Notes) -> ReadAnnotation:
     if row.type in _CATEGORIES:
         return CATEGORY
     key = row.annotation_id or number
-    return drawn(key, row.type, label=row.label, geometry=row.geometry, place="$.geometry", notes=notes)
+    return outcome_of(key, row.type, label=row.label, geometry=row.geometry, place="$.geometry", notes=notes)

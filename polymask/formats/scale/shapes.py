@@ -4,7 +4,7 @@ import msgspec
 
 from polymask.formats.drawing.legend import RED_LOW, Codes, codes_of, linked_png
 from polymask.formats.drawing.shapes import polygon, rectangle
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.ledger import BOX, EMPTY, Omitted
 from polymask.model import Instance, Polygon
@@ -37,7 +37,9 @@ _polygon = msgspec.json.Decoder(_Polygon)
 _box = msgspec.json.Decoder(_Box)
 
 
-def drawn(key: int | str, kind: str, *, label: str, geometry: msgspec.Raw, place: str, notes: Notes) -> Made:
+def outcome_of(
+    key: int | str, kind: str, *, label: str, geometry: msgspec.Raw, place: str, notes: Notes
+) -> ReadAnnotation:
     """The instance of a polygon, or of a box under `--boxes`; `place` is where in its row the geometry is."""
     if kind in BOXES and not notes.options.boxes:
         return BOX

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from polymask.codecs.picture_files import PictureFinder
 from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.drawing.scaling import MOST, in_pixels
+from polymask.formats.drawing.scaling import LARGEST_SHARE, in_pixels
 from polymask.formats.drawing.shapes import Point, polygon, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
@@ -73,12 +73,12 @@ def _is_row(line: bytes) -> bool:
         number, *parts = map(float, line.split())
     except ValueError:
         return False
-    return len(parts) >= 4 and number.is_integer() and all(-1 < part < MOST for part in parts)
+    return len(parts) >= 4 and number.is_integer() and all(-1 < part < LARGEST_SHARE for part in parts)
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each label file."""
-    place, names = _named(content, options)
+    place, names = _place_and_names(content, options)
     pages = [Page(file) for file in _label_files(place)]
     if not pages:
         raise FormatError("no label file (labels/**/*.txt) in it", file=content.path)
@@ -92,7 +92,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     return replace(annotations, path=content.path, subsets=subsets if any(subsets) else ())
 
 
-def _named(content: Content, options: ReadOptions) -> tuple[Place, ClassNames]:
+def _place_and_names(content: Content, options: ReadOptions) -> tuple[Place, ClassNames]:
     """The place of the label files, and the names; of a YAML file, the place is its folder."""
     place = content.place
     if place.is_file and content.path.suffix in YAML:
@@ -106,18 +106,18 @@ def _categories(names: ClassNames) -> list[tuple[str, int | None]]:
 
 def _label_files(place: Place) -> list[File]:
     texts = [place.file(name) for name in place.names if name.endswith(".txt")]
-    below = [file for file in texts if "labels" in PurePosixPath(file.name).parts[:-1]]
-    rows = below or [file for file in texts if sniff(Content(file))]
+    in_labels = [file for file in texts if "labels" in PurePosixPath(file.name).parts[:-1]]
+    rows = in_labels or [file for file in texts if sniff(Content(file))]
     return [file for file in rows if PurePosixPath(file.name).name != CLASSES or sniff(Content(file))]
 
 
 def _parse(page: Page, notes: Notes, names: ClassNames, pictures: PictureFinder) -> ImageRecord:
-    found = _picture(page.file.name, pictures)
-    if notes.pictures is not None and found is None:
+    picture = _picture(page.file.name, pictures)
+    if notes.pictures is not None and picture is None:
         raise InputError(
             "no picture for it, and only it tells the size", file=page.file.path, advice="add --images DIR"
         )
-    frame = notes.frame(found or "")
+    frame = notes.frame(picture or "")
     instances = [
         instance
         for number, line in _lines(page)
@@ -125,8 +125,8 @@ def _parse(page: Page, notes: Notes, names: ClassNames, pictures: PictureFinder)
             f"line {number}", _instance, line, number, names, frame, boxes=notes.options.boxes
         )
     ]
-    path = PurePosixPath(_without(page.file.name))
-    suffix = PurePosixPath(found or ".jpg").suffix or ".jpg"
+    path = PurePosixPath(_without_labels_folder(page.file.name))
+    suffix = PurePosixPath(picture or ".jpg").suffix or ".jpg"
     return ImageRecord(path.stem, str(path.with_suffix(suffix)), frame, tuple(instances))
 
 
@@ -141,7 +141,7 @@ def _declared(page: Page) -> int:
     return len(_lines(page))
 
 
-def _without(name: str, instead: tuple[str, ...] = ()) -> str:
+def _without_labels_folder(name: str, instead: tuple[str, ...] = ()) -> str:
     """The name of a label file without its `labels` folder, or with another for it."""
     parts = [(part,) if part != "labels" else instead for part in PurePosixPath(name).parts]
     return str(PurePosixPath(*(part for group in parts for part in group)))
@@ -149,7 +149,9 @@ def _without(name: str, instead: tuple[str, ...] = ()) -> str:
 
 def _picture(name: str, pictures: PictureFinder) -> str | None:
     """The picture of a label file: of its path, with `images` for `labels`, and a picture's suffix."""
-    for path in dict.fromkeys((_without(name, ("images",)), _without(name), name)):
+    for path in dict.fromkeys(
+        (_without_labels_folder(name, ("images",)), _without_labels_folder(name), name)
+    ):
         stem = str(PurePosixPath(path).with_suffix(""))
         if file := pictures.find_stem(stem):
             return with_suffix_of(stem, file)
@@ -182,5 +184,5 @@ def _row(line: bytes) -> tuple[int, list[float]]:
 
 def _box(center: Point, size: Point) -> Polygon:
     """The box with a center and a size, both in pixels."""
-    (x, y), (across, down) = center, size
-    return rectangle((x - across / 2, y - down / 2), (x + across / 2, y + down / 2))
+    (x, y), (width, height) = center, size
+    return rectangle((x - width / 2, y - height / 2), (x + width / 2, y + height / 2))

@@ -13,7 +13,7 @@ ClassNames = Mapping[int, str]
 YAML = (".yaml", ".yml")
 CLASSES = "classes.txt"
 _ABOVE = ("", "../", "../../")
-_MOST_YAML = 1 << 20  # it is read slowly, and merged keys may double at every line
+_MAX_YAML_BYTES = 1 << 20  # it is read slowly, and merged keys may double at every line
 
 
 def has_names(content: Content) -> bool:
@@ -25,12 +25,12 @@ def has_names(content: Content) -> bool:
 
 def names_in(place: Place, labels: tuple[str, ...]) -> ClassNames:
     """The names by class number, of a data.yaml, else a classes.txt, in or above a place, else `labels`."""
-    if described := next(
+    if yaml_file := next(
         (file for file in _files(place, YAML, "data.yaml") if has_names(Content(file))), None
     ):
-        return described_names(Content(described))
-    if listed := next(_files(place, (".txt",), CLASSES, only=CLASSES), None):
-        return listed_names(Content(listed))
+        return described_names(Content(yaml_file))
+    if classes_file := next(_files(place, (".txt",), CLASSES, required_name=CLASSES), None):
+        return listed_names(Content(classes_file))
     if labels:
         return dict(enumerate(labels))
     raise FormatError(
@@ -40,10 +40,10 @@ def names_in(place: Place, labels: tuple[str, ...]) -> ClassNames:
     )
 
 
-def _files(place: Place, suffixes: tuple[str, ...], name: str, *, only: str = "") -> Iterator[File]:
+def _files(place: Place, suffixes: tuple[str, ...], name: str, *, required_name: str = "") -> Iterator[File]:
     """The files of such a kind in a place, then that of a name in it or above."""
     inside = [path for path in place.names if PurePosixPath(path).suffix in suffixes]
-    yield from (place.file(path) for path in inside if only in ("", PurePosixPath(path).name))
+    yield from (place.file(path) for path in inside if required_name in ("", PurePosixPath(path).name))
     if not place.zip:
         yield from filter(None, (place.find(up + name) for up in _ABOVE))
 
@@ -73,7 +73,7 @@ def described_names(content: Content) -> ClassNames:
 def _document(content: Content) -> dict[str, Any]:
     import yaml
 
-    if len(content.text) > _MOST_YAML or b"<<" in content.text:
+    if len(content.text) > _MAX_YAML_BYTES or b"<<" in content.text:
         raise FormatError("no data.yaml: above 1 MiB, or with merge keys (`<<`)", file=content.path)
     try:
         document = yaml.BaseLoader(content.text).get_single_data()  # which makes nothing but texts

@@ -19,8 +19,8 @@ from polymask.model import Finding, Frame, Skipped
 
 Whole = NDArray[np.integer[Any]]
 
-_MOST = 1 << 62
-AT_ONCE = 4096  # annotations
+_LARGEST_ID = 1 << 62
+BATCH_SIZE = 4096  # annotations
 _annotations = msgspec.json.Decoder(list[Annotation])
 
 
@@ -30,16 +30,16 @@ def read_rows(rows: Rows, numbers: Whole) -> list[Annotation]:
         return []
     text = b"[%b]" % b",".join(rows.texts(numbers))
     try:
-        found = _annotations.decode(text)
+        annotations = _annotations.decode(text)
     except msgspec.ValidationError:
         decode = Loose(DEFAULT).decoder(Annotation)
-        found = [decode(row) for row in msgspec.json.decode(text, type=list[msgspec.Raw])]
+        annotations = [decode(row) for row in msgspec.json.decode(text, type=list[msgspec.Raw])]
     except msgspec.DecodeError:
-        found = _annotations.decode(decode_plain(text))
-    for number, annotation in zip(numbers.tolist(), found, strict=False):
+        annotations = _annotations.decode(decode_plain(text))
+    for number, annotation in zip(numbers.tolist(), annotations, strict=False):
         if annotation.id is None:
             annotation.id = f"annotations[{number}]"
-    return found
+    return annotations
 
 
 class Images(Mapping[Key, Frame]):
@@ -49,11 +49,11 @@ class Images(Mapping[Key, Frame]):
         self.place: dict[Key, int] = {}
         self.names: list[str] = []
         self.frames: list[Frame] = []
-        same: dict[Frame, Frame] = {}
+        shared: dict[Frame, Frame] = {}
         for image in images:
             self.place[image.id] = len(self.names)
             self.names.append(image.file_name)
-            self.frames.append(same.setdefault(image.frame, image.frame))
+            self.frames.append(shared.setdefault(image.frame, image.frame))
 
     def __contains__(self, key: object) -> bool:
         return key in self.place
@@ -101,7 +101,7 @@ class Columns:
             names=self.images.names,
             ids=list(self.images.place),
             categories=[each for each in self.names.items() if each[0] != DEFAULT or self._has_default],
-            used=self._used(np.frombuffer(self.code, np.uint32)[order]),
+            used=self._label_counts(np.frombuffer(self.code, np.uint32)[order]),
             skipped=skipped,
             declared=declared,
             invalid=invalid,
@@ -121,10 +121,10 @@ class Columns:
     def _has_default(self) -> bool:
         return bool(self.loose.remarks[NO_CATEGORY])
 
-    def _used(self, codes: Whole) -> dict[str, int]:
+    def _label_counts(self, codes: Whole) -> dict[str, int]:
         """Instances by label, in the order in which the images show them."""
         counts = np.bincount(codes, minlength=len(self.names)).tolist()
-        first = {int(codes[at]): None for at in _firsts(codes, counts)}
+        first = {int(codes[at]): None for at in _first_positions(codes, counts)}
         keys, used = list(self.names), Counter[str]()
         for code in first:
             used[self.names[keys[code]]] += counts[code]
@@ -134,42 +134,42 @@ class Columns:
         """One finding for each annotation whose id occurs more than once, in order of the images."""
         ids = np.frombuffer(self.id, np.int64)
         ascending = np.sort(ids)
-        several = np.unique(ascending[1:][ascending[1:] == ascending[:-1]])
-        if not len(several):
+        repeated = np.unique(ascending[1:][ascending[1:] == ascending[:-1]])
+        if not len(repeated):
             return
         del ascending
-        at = np.flatnonzero(np.isin(ids, several))
-        places = np.frombuffer(self.image, np.uint32)[at]
+        positions = np.flatnonzero(np.isin(ids, repeated))
+        places = np.frombuffer(self.image, np.uint32)[positions]
         order = np.argsort(places, kind="stable")
-        numbers = np.frombuffer(self.row, np.uint32)[at[order]]
+        numbers = np.frombuffer(self.row, np.uint32)[positions[order]]
         keys = [key for part in parts_of(numbers) for key in _ids(marks, part)]
-        times = Counter(keys)  # numbers may agree where ids do not
+        counts = Counter(keys)  # numbers may agree where ids do not
         for place, key in zip(places[order].tolist(), keys, strict=True):
-            if times[key] > 1:
+            if counts[key] > 1:
                 name = self.images.names[place]
-                yield Finding("duplicate-id", name, record_id(key), f"{times[key]} annotations have this id")
+                yield Finding("duplicate-id", name, record_id(key), f"{counts[key]} annotations have this id")
 
 
-def _firsts(codes: Whole, counts: list[int]) -> list[int]:
+def _first_positions(codes: Whole, counts: list[int]) -> list[int]:
     """Where each code that occurs does so first, ascending."""
     return sorted(int(np.argmax(codes == code)) for code, count in enumerate(counts) if count)
 
 
 def _as_number(key: Key | None) -> int:
     """Equal for equal ids, and nearly always different for others."""
-    return key if isinstance(key, int) and -_MOST <= key < _MOST else hash(key)
+    return key if isinstance(key, int) and -_LARGEST_ID <= key < _LARGEST_ID else hash(key)
 
 
 def parts_of(numbers: Whole) -> Iterator[Whole]:
     """The numbers, as many at a time as are read together."""
-    for start in range(0, len(numbers), AT_ONCE):
-        yield numbers[start : start + AT_ONCE]
+    for start in range(0, len(numbers), BATCH_SIZE):
+        yield numbers[start : start + BATCH_SIZE]
 
 
 def _ids(marks: Rows, numbers: Whole) -> list[Key]:
     """The ids of annotations, in the order of their numbers."""
     order = np.argsort(numbers)
-    found: list[Key] = [0] * len(numbers)
+    ids: list[Key] = [0] * len(numbers)
     for place, annotation in zip(order.tolist(), read_rows(marks, numbers[order]), strict=True):
-        found[place] = annotation.id or 0
-    return found
+        ids[place] = annotation.id or 0
+    return ids

@@ -26,7 +26,7 @@ from polymask.storage.local_disk import user_dirs
 
 _ARRAYS = ("marks", "order", "cuts", "frames")
 _FACTS = "facts.json"
-KEPT = 30 * 86_400  # seconds that an index is kept unused
+RETENTION = 30 * 86_400  # seconds that an index is kept unused
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +54,19 @@ class Stamp:
         """A file as it is now."""
         real = path.resolve()
         facts = real.stat()
-        asked = skip_invalid, max_pixels, boxes, default_label
-        return cls(str(real), facts.st_size, facts.st_mtime_ns, *asked)
+        options = skip_invalid, max_pixels, boxes, default_label
+        return cls(str(real), facts.st_size, facts.st_mtime_ns, *options)
 
     @property
     def folder(self) -> Path:
         """Where the index lies."""
-        asked = f"{int(self.skip_invalid)}{int(self.boxes)}-{self.max_pixels}"
+        options = f"{int(self.skip_invalid)}{int(self.boxes)}-{self.max_pixels}"
         if self.default_label is not None:
-            asked += f"-{sha256(self.default_label.encode(errors='surrogateescape')).hexdigest()[:16]}"
-        return cache_folder() / f"{self.state}{asked}-{__version__}"
+            options += f"-{sha256(self.default_label.encode(errors='surrogateescape')).hexdigest()[:16]}"
+        return cache_folder() / f"{self.state}{options}-{__version__}"
 
     @property
-    def outdated(self) -> list[Path]:
+    def outdated_indexes(self) -> list[Path]:
         """Indexes of earlier states of the same file."""
         return [
             index
@@ -129,8 +129,8 @@ class FileIndex:
     def __reduce__(self) -> Any:
         """By its folder, where it has one: a worker elsewhere on this machine opens it itself."""
         if self.folder:
-            return _opened, (self.folder,)
-        return _made, ({part.name: getattr(self, part.name) for part in fields(self)},)
+            return _load_folder, (self.folder,)
+        return _file_index, ({part.name: getattr(self, part.name) for part in fields(self)},)
 
 
 def cache_folder() -> Path:
@@ -148,7 +148,7 @@ def load(stamp: Stamp) -> FileIndex | None:
     """The index of a file in this state, or None."""
     try:
         os.utime(stamp.folder)  # it is used
-        return _opened(stamp.folder)
+        return _load_folder(stamp.folder)
     except (OSError, ValueError, msgspec.MsgspecError):
         return None
 
@@ -164,8 +164,8 @@ def save(stamp: Stamp, stored: FileIndex) -> FileIndex:
         _write(folder, stored)
         with suppress(OSError):  # another run was first
             folder.rename(stamp.folder)
-        for outdated in (*stamp.outdated, *_unused()):
-            shutil.rmtree(outdated, ignore_errors=True)
+        for outdated_indexes in (*stamp.outdated_indexes, *_unused_indexes()):
+            shutil.rmtree(outdated_indexes, ignore_errors=True)
     except OSError:
         return stored
     finally:
@@ -173,10 +173,10 @@ def save(stamp: Stamp, stored: FileIndex) -> FileIndex:
     return load(stamp) or stored
 
 
-def _unused() -> list[Path]:
+def _unused_indexes() -> list[Path]:
     """Indexes that no run has opened for long, and what is left of runs that were killed meanwhile."""
-    since = time.time() - KEPT
-    return [index for index in cache_folder().iterdir() if index.stat().st_mtime < since]
+    oldest = time.time() - RETENTION
+    return [index for index in cache_folder().iterdir() if index.stat().st_mtime < oldest]
 
 
 def _write(folder: Path, stored: FileIndex) -> None:
@@ -185,7 +185,7 @@ def _write(folder: Path, stored: FileIndex) -> None:
     (folder / _FACTS).write_bytes(msgspec.json.encode(stored.facts))
 
 
-def _opened(folder: Path) -> FileIndex:
+def _load_folder(folder: Path) -> FileIndex:
     facts = msgspec.json.decode((folder / _FACTS).read_bytes(), type=IndexFacts)
     arrays = {
         name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False).view(np.ndarray)
@@ -194,5 +194,5 @@ def _opened(folder: Path) -> FileIndex:
     return FileIndex(**arrays, facts=facts, folder=folder)
 
 
-def _made(values: dict[str, Any]) -> FileIndex:
+def _file_index(values: dict[str, Any]) -> FileIndex:
     return FileIndex(**values)

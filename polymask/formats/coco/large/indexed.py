@@ -70,21 +70,21 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     outlined = content.ranges
     assert outlined
     assert isinstance(content.path, Path)
-    asked: dict[str, Any] = {
+    stamp_options: dict[str, Any] = {
         "skip_invalid": options.skip_invalid,
         "max_pixels": options.limits.max_pixels,
         "boxes": options.boxes,
         "default_label": options.default_label,
     }
-    stamp = Stamp.of(content.path, **asked)
+    stamp = Stamp.of(content.path, **stamp_options)
     stored = load(stamp)
     if stored is None:
         stored = _stored(content, options)
-        if Stamp.of(content.path, **asked) != stamp:
+        if Stamp.of(content.path, **stamp_options) != stamp:
             raise SourceChanged(f"{content.path} was changed while it was read", advice="run again")
         stored = save(stamp, stored)
-    most = int(np.diff(stored.cuts).max(initial=0))
-    options.limits.check_instances(f"{content.path}: an image", most)
+    largest = int(np.diff(stored.cuts).max(initial=0))
+    options.limits.check_instances(f"{content.path}: an image", largest)
     sizes = Sizes(content.place.path, content.name, options.images, options.limits)
     index = Index(outlined, stored, options.limits, sizes, options.boxes)
     return Annotations(
@@ -128,27 +128,27 @@ class Index:
         start, stop = self.stored.cuts[index : index + 2].tolist()
         instances: list[Instance] = []
         for numbers in parts_of(self.stored.order[start:stop]):
-            found = self._annotations(numbers, key, frame)
-            with self.sizes.misfits(name):
-                instances += instances_of(found, frame, self.names)
+            annotations = self._annotations(numbers, key, frame)
+            with self.sizes.format_errors(name):
+                instances += instances_of(annotations, frame, self.names)
         return ImageRecord(record_id(key), name, frame, tuple(instances))
 
     def _annotations(self, numbers: Whole, key: Key, frame: Frame) -> list[Annotation]:
         """Some annotations of the image that has the key."""
         try:
-            found = read_rows(self.rows, numbers)
+            annotations = read_rows(self.rows, numbers)
         except (NotJson, msgspec.DecodeError):
-            found = []
-        for annotation in found if self.stored.facts.remarks else ():
+            annotations = []
+        for annotation in annotations if self.stored.facts.remarks else ():
             self._match(annotation, key)
-        if len(found) != len(numbers) or any(
-            a.image_id != key or a.category_id not in self.names for a in found
+        if len(annotations) != len(numbers) or any(
+            a.image_id != key or a.category_id not in self.names for a in annotations
         ):
             raise SourceChanged(f"{self.file.path} was changed while it was converted", advice="run again")
-        for annotation in found if self.boxes else ():
+        for annotation in annotations if self.boxes else ():
             omission(annotation, 0, {key: frame}, self.names, boxes=True, loose=self.loose)
-        refuse_large([a.segmentation for a in found], self.limits, f"{self.file.path}: image {key!r}")
-        return found
+        refuse_large([a.segmentation for a in annotations], self.limits, f"{self.file.path}: image {key!r}")
+        return annotations
 
     def _match(self, annotation: Annotation, key: Key) -> None:
         """Give an annotation the ids as the image and the category have them, where it was so read before."""
@@ -186,28 +186,38 @@ class _Reading:
         images = list(self._rows(self.sections.images, Image, "$.images"))
         categories = list(self._rows(self.sections.categories, Category, "$.categories"))
         positions = positions_of(images, self.values, self.options)
-        some = len(images)
-        kept = Images(image for index, image in images if positions.get(image.id) == index)
+        image_count = len(images)
+        usable_images = Images(image for index, image in images if positions.get(image.id) == index)
         del images, positions  # large, and no longer needed
         if self.sections.categories == NO_LIST:
             categories = self._unnamed_categories()
         else:
             categories += self.loose.default_category()
         names = category_names(categories, self.values)
-        columns = Columns(kept, names, boxes=self.options.boxes, loose=self.loose)
-        earlier = len(self.types.skipped) + len(self.values.skipped)
+        columns = Columns(usable_images, names, boxes=self.options.boxes, loose=self.loose)
+        earlier_refusals = len(self.types.skipped) + len(self.values.skipped)
         rows = self._rows(self.sections.annotations, Annotation, "$.annotations")
         self.values.each("$.annotations", rows, columns.add)
-        self._refuse_none(some or self.types.skipped)
-        self.loose.unsized(kept.frames)
+        self._refuse_none(image_count or self.types.skipped)
+        self.loose.unsized(usable_images.frames)
         sections = self.sections.annotations, self.sections.images, self.sections.categories
-        marks, *others = [found for one in sections if (found := self.outline.rows(one)) is not None]
+        marks, *others = [
+            rows_of_section
+            for section in sections
+            if (rows_of_section := self.outline.rows(section)) is not None
+        ]
         self.outline.check(but=[marks, *others])
         refused = (*self.types.skipped, *self.values.skipped)
-        image_names = {str(key): kept.names[place] for key, place in kept.place.items()} if refused else {}
+        image_names = (
+            {str(key): usable_images.names[place] for key, place in usable_images.place.items()}
+            if refused
+            else {}
+        )
         skipped = named_images(refused, image_names)
         declared = len(Rows(marks.file, marks.marks))
-        return columns.stored(marks, skipped=skipped, declared=declared, invalid=len(skipped) - earlier)
+        return columns.stored(
+            marks, skipped=skipped, declared=declared, invalid=len(skipped) - earlier_refusals
+        )
 
     def _unnamed_categories(self) -> list[tuple[int, Category]]:
         """Those of a file that has none, by a look at all annotations; what is wrong is told later."""
@@ -222,17 +232,17 @@ class _Reading:
     def check_types(self) -> None:
         """Raise `FormatError` for the first record that has another type than it should."""
         images = self._rows(self.sections.images, Image, "$.images")
-        some = sum(1 for _ in images)
+        image_count = sum(1 for _ in images)
         for section, kind, where in (
             (self.sections.categories, Category, "$.categories"),
             (self.sections.annotations, Annotation, "$.annotations"),
         ):
             for _ in self._rows(section, kind, where):
                 pass
-        self._refuse_none(some or self.types.skipped)
+        self._refuse_none(image_count or self.types.skipped)
 
-    def _refuse_none(self, there: object) -> None:
-        if not there:
+    def _refuse_none(self, has_images: object) -> None:
+        if not has_images:
             raise FormatError(
                 "the file has no images",
                 file=self.types.path,
@@ -249,12 +259,14 @@ class _Reading:
         for start, stop in rows.blocks():
             text = b"[%b]" % rows.text(start, stop)
             try:
-                found = self.types.rows(text, kind, where, first=start, decode=decode)
+                decoded_rows = self.types.rows(text, kind, where, first=start, decode=decode)
             except msgspec.DecodeError:
                 text = decode_plain(text)
-                found = self.types.rows(text, kind, where, first=start, decode=decode)
+                decoded_rows = self.types.rows(text, kind, where, first=start, decode=decode)
             mended = self.loose.has_mended(kind)
-            found = refuse_doubled_rows(text, found, where, self.types, first=start, mended=mended)
-            if not found and not text[1:-1].strip():
+            decoded_rows = refuse_doubled_rows(
+                text, decoded_rows, where, self.types, first=start, mended=mended
+            )
+            if not decoded_rows and not text[1:-1].strip():
                 raise NotJson("nothing between two commas")
-            yield from found
+            yield from decoded_rows

@@ -34,8 +34,8 @@ def named_file(place: Place, address: str, *, beside: str) -> File | None:
 
 def _candidates(address: str, beside: str) -> Iterator[str]:
     parts, folder = local_name(address).split("/"), PurePosixPath(beside).parent
-    for at in range(len(parts)):
-        for name in dict.fromkeys((str(folder / "/".join(parts[at:])), "/".join(parts[at:]))):
+    for start in range(len(parts)):
+        for name in dict.fromkeys((str(folder / "/".join(parts[start:])), "/".join(parts[start:]))):
             try:
                 yield safe_path(name)
             except InputError:
@@ -63,13 +63,13 @@ def picture_frame(stem: str, pictures: PictureFinder, notes: Notes) -> tuple[str
     Raises `InputError` where there is none, but not while records are only checked.
     """
     beside = notes.page.file.name
-    found = picture_of(stem, pictures, beside=beside)
+    picture_name = picture_of(stem, pictures, beside=beside)
     if notes.pictures is None:
-        return found or stem, notes.frame(stem)
-    file = pictures.find(found, beside=beside) if found else None
+        return picture_name or stem, notes.frame(stem)
+    file = pictures.find(picture_name, beside=beside) if picture_name else None
     if file is None:
-        told = f"{notes.page.file.path}: no picture '{stem}' with a picture's suffix for it"
-        raise InputError(f"{told}, and only it tells the size", advice="add --images DIR")
+        problem = f"{notes.page.file.path}: no picture '{stem}' with a picture's suffix for it"
+        raise InputError(f"{problem}, and only it tells the size", advice="add --images DIR")
     frame = frame_of(file)
     notes.options.limits.check_frame(str(file.path), frame)
-    return found or stem, frame
+    return picture_name or stem, frame

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from polymask.errors import InputError
 from polymask.formats.reading.contract import Annotations
 
-MOST_NAMED = 5  # images in a refusal
+MAX_NAMED = 5  # images in a refusal
 
 
 def require_pictures(
@@ -17,18 +17,18 @@ def require_pictures(
     is needed, they are refused only where none has its picture: some may fail alone then.
     Raises `InputError` with how many there are and the names of the first.
     """
-    needed = annotations.sized_by_pictures if indices is None else indices
+    unsized = annotations.sized_by_pictures if indices is None else indices
     missing = []
-    for index in needed:
+    for index in unsized:
         if annotations.picture_file(index) is None:
             missing.append(annotations.names[index])
         elif not every:
             return
     if missing:
-        shown = ", ".join(missing[:MOST_NAMED]) + (", …" if len(missing) > MOST_NAMED else "")
+        names = ", ".join(missing[:MAX_NAMED]) + (", …" if len(missing) > MAX_NAMED else "")
         raise InputError(
             (
-                f"{len(missing):,} of {len(annotations.names):,} images have no picture ({shown}), "
+                f"{len(missing):,} of {len(annotations.names):,} images have no picture ({names}), "
                 "and it is needed"
             ),
             file=annotations.path,

@@ -16,20 +16,20 @@ def renamed(annotations: Annotations, *, picture_in_folders: Callable[[str], Fil
     `picture_in_folders` finds the picture of an image that only folders tell apart from others. Raises
     `FormatError` for a name of which nothing is left.
     """
-    before = annotations.names
-    images = ImageNames.of(before, originals=annotations.source_names or None, groups=annotations.groups)
+    names = annotations.names
+    images = ImageNames.of(names, originals=annotations.source_names or None, groups=annotations.groups)
     notes = (*annotations.notes, *filter(None, [images.note]))
-    if images.names is before:
+    if images.names is names:
         return replace(annotations, notes=notes)
     _refuse_nameless(annotations, images)
-    name_of = images.names_of(before)
+    name_of = images.names_of(names)
 
     def listed(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
-        return tuple(replace(each, name=name_of.get(each.name, each.name)) for each in skipped)
+        return tuple(replace(entry, name=name_of.get(entry.name, entry.name)) for entry in skipped)
 
     def picture_file(index: int) -> File | None:
         name = images.names[index]
-        is_apart = name != local_name(before[index])
+        is_apart = name != local_name(names[index])
         return picture_in_folders(name) if is_apart else annotations.picture_file(index)
 
     return replace(
@@ -43,7 +43,7 @@ def renamed(annotations: Annotations, *, picture_in_folders: Callable[[str], Fil
         unsupported=listed(annotations.unsupported),
         unchosen=listed(annotations.unchosen),
         findings=tuple(
-            replace(each, image=name_of.get(each.image, each.image)) for each in annotations.findings
+            replace(entry, image=name_of.get(entry.image, entry.image)) for entry in annotations.findings
         ),
     )
 

@@ -63,9 +63,9 @@ def subset_of_file(name: str) -> Subset | None:
     words = [word for word in re.split(r"[^A-Za-z0-9]+", path.stem) if split_named(word)]
     if len(words) == 1:
         return Subset(split_named(words[0]), PurePosixPath(words[0]))
-    for at, part in reversed(list(enumerate(path.parts[:-1], 1))):
+    for depth, part in reversed(list(enumerate(path.parts[:-1], 1))):
         if split_named(part):
-            return Subset(split_named(part), PurePosixPath(*path.parts[:at]))
+            return Subset(split_named(part), PurePosixPath(*path.parts[:depth]))
     return None
 
 
@@ -75,7 +75,7 @@ def subsets_of_files(names: Sequence[str]) -> Sequence[Subset] | None:
     if len(subsets) < len(names) or len({subset.split for subset in subsets}) < len(names):
         return None
     while len({subset.folder.parts[0] for subset in subsets}) == 1:
-        subsets = [replace(each, folder=PurePosixPath(*each.folder.parts[1:])) for each in subsets]
+        subsets = [replace(subset, folder=PurePosixPath(*subset.folder.parts[1:])) for subset in subsets]
     return subsets
 
 
@@ -87,13 +87,13 @@ def joined(
     options: ReadOptions,
 ) -> Annotations:
     """The annotations of several files as one source: images are named with the folder of their subset."""
-    parts = [_below(read(file)) for file in files]
-    whole, ledger = _Joined(parts, subsets), Ledger()
+    parts = [_with_relative_names(read(file)) for file in files]
+    union, ledger = _Joined(parts, subsets), Ledger()
     pictures = PictureFinder(content.place, options.images)
 
     def picture_file(index: int) -> File | None:
-        part, _ = whole.places[index]
-        return pictures.find(whole.names[index], beside=files[part].name)
+        part, _ = union.places[index]
+        return pictures.find(union.names[index], beside=files[part].name)
 
     for part in parts:
         assert part.ledger
@@ -102,37 +102,37 @@ def joined(
         parts[0],
         path=content.path,
         categories=_categories(parts),
-        names=whole.names,
-        source_names=whole.source_names(parts),
+        names=union.names,
+        source_names=union.source_names(parts),
         groups=(),
-        subsets=[subsets[part].split for part, _ in whole.places],
-        decode=whole,
-        used=_used(parts),
+        subsets=[subsets[part].split for part, _ in union.places],
+        decode=union,
+        used=_label_counts(parts),
         ledger=ledger,
         skipped=tuple(
-            replace(each, name=f"{file.name}: {each.name}")
+            replace(entry, name=f"{file.name}: {entry.name}")
             for file, part in zip(files, parts, strict=True)
-            for each in part.skipped
+            for entry in part.skipped
         ),
-        unsupported=whole.listed(part.unsupported for part in parts),
-        unchosen=whole.listed(part.unchosen for part in parts),
-        images_left_out=whole.listed(part.images_left_out for part in parts),
+        unsupported=union.listed(part.unsupported for part in parts),
+        unchosen=union.listed(part.unchosen for part in parts),
+        images_left_out=union.listed(part.images_left_out for part in parts),
         findings=tuple(
-            replace(each, image=whole.named(number, each.image))
+            replace(entry, image=union.named(number, entry.image))
             for number, part in enumerate(parts)
-            for each in part.findings
+            for entry in part.findings
         ),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         picture_file=picture_file,
         sized_by_pictures=[
-            index for index, (part, at) in enumerate(whole.places) if at in parts[part].sized_by_pictures
+            index for index, (part, at) in enumerate(union.places) if at in parts[part].sized_by_pictures
         ],
         without=None,
         table=None,
     )
 
 
-def _below(part: Annotations) -> Annotations:
+def _with_relative_names(part: Annotations) -> Annotations:
     """A part whose images are named by relative paths, to be put below the folder of its subset."""
     return renamed(part, picture_in_folders=lambda _: None)
 
@@ -182,7 +182,7 @@ def _categories(parts: Sequence[Annotations]) -> tuple[tuple[str, int | None], .
     return tuple(pairs) if agree else tuple((name, None) for name in dict.fromkeys(name for name, _ in pairs))
 
 
-def _used(parts: Sequence[Annotations]) -> dict[str, int]:
+def _label_counts(parts: Sequence[Annotations]) -> dict[str, int]:
     used: dict[str, int] = {}
     for part in parts:
         for label, count in part.used.items():

@@ -22,14 +22,14 @@ def head(content: Content) -> bytes:
 
 def root_of(content: Content) -> "Element":
     """The outermost element; raises `Malformed` for what is no XML, `LimitError` where it nests too deep."""
-    deep, limits, root = 0, content.place.limits, None
+    depth, limits, root = 0, content.place.limits, None
     text = content.text
     try:
         for event, element in _etree().iterparse(BytesIO(text), events=("start", "end")):
             root = element if root is None else root
-            deep += 1 if event == "start" else -1
-            if deep > limits.max_depth:
-                limits.check("max_depth", deep, str(content.path), f"{deep} elements open at once")
+            depth += 1 if event == "start" else -1
+            if depth > limits.max_depth:
+                limits.check("max_depth", depth, str(content.path), f"{depth} elements open at once")
     except LimitError:
         raise
     except _errors() as error:

@@ -59,8 +59,8 @@ def _rows_below(text: bytes | msgspec.Raw, path: Sequence[str]) -> int:
     values = _values(text)
     if not path:
         return len(values)
-    below = [values[path[0]]] if path[0] in values else list(values.values()) if path[0] == "*" else []
-    return sum(_rows_below(value, path[1:]) for value in below)
+    inner = [values[path[0]]] if path[0] in values else list(values.values()) if path[0] == "*" else []
+    return sum(_rows_below(value, path[1:]) for value in inner)
 
 
 def _values(text: bytes | msgspec.Raw) -> Mapping[str, msgspec.Raw]:
