@@ -16,6 +16,7 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import ellipse, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.images.subsets import with_splits
 from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
@@ -32,7 +33,8 @@ _IMAGE_TAGS = ("label", "caption")
 FACTS = Facts(
     title="Datumaro",
     source="Datumaro's documentation, “Datumaro format”",
-    files="A `.json` file, or the folder with `annotations/*.json`, a file a subset.",
+    files="A `.json` file, or the folder with `annotations/*.json`, a file a subset; the names `train`, "
+    "`val` and `test` tell the splits.",
     sniffed="an object with `categories` and `items`",
     read=(
         ("categories.label.labels[].name", "the labels; `label_id` counts them from 0"),
@@ -126,7 +128,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
     parse = partial(_parse, names=names or ())
     categories: list[tuple[str, int | None]] = [(name, number) for number, name in enumerate(names or ())]
-    return gather(
+    annotations = gather(
         content,
         options,
         pages,
@@ -135,6 +137,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         categories=categories,
         declares=rows_at("annotations"),
     )
+    return with_splits(annotations, [subset for (subset,) in annotations.groups])
 
 
 def _parse(page: Page, notes: Notes, names: tuple[str, ...]) -> ImageRecord:

@@ -60,6 +60,8 @@ FACTS = Facts(
     frame="As the item says.",
     limits=(
         "Boxes (but with `--boxes`), points, polylines and classes paint nothing, and are counted.",
+        "The platform does not document how the angle of a box rotates it: with `--boxes`, rotated boxes are "
+        "left alone and listed, and the run exits 1.",
         "Of a mask, pixels with an alpha above 127 count, as in dtlpy.",
         "Predictions are left out and listed, unless --predictions asks for them.",
     ),

@@ -19,7 +19,7 @@ P = ParamSpec("P")
 ReadAnnotation = Instance | Omitted  # an annotation once it is read: painted, or omitted for a reason
 MALFORMED = Omitted(*INVALID)
 NO_PIXELS = Omitted("unsegmented", "a segment without pixels")
-NO_SIZE = "{count} images tell no size: it is that of their pictures"
+NO_SIZE = "{count} images have no size in the file: it is taken from their pictures"
 UNKNOWN_FRAME = (1, 1)  # the frame of a picture, while records are only checked
 
 
