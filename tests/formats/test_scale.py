@@ -120,13 +120,13 @@ def test_nucleus_lines_are_gathered_by_item(tmp_path: Path) -> None:
 
 
 def test_nucleus_masks_have_legends(tmp_path: Path) -> None:
-    """The mask tells the frame, so no picture is needed; polygons of the item are drawn in it too."""
+    """The mask tells the frame, so no picture is needed; polygons of the item lie above it, in any order."""
     written(tmp_path / "indexed.png", encode_png(INDEX))
     legend = [{"label": name, "index": value} for value, name in ((1, "a"), (2, "b"), (4, "c"))]
     mask = {"type": "mask", "mask_url": URL, "annotations": legend, "reference_id": "a"}
-    path = written(tmp_path / "a.jsonl", f"{json.dumps(mask)}\n{json.dumps(row())}\n")
-    found = masks(path)["a"]
-    assert (found == drawn("1122", "1444", "3444")).all()
+    for lines in ([mask, row()], [row(), mask]):
+        path = written(tmp_path / "a.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+        assert (masks(path)["a"] == drawn("1122", "1444", "3444")).all()
 
 
 @pytest.mark.parametrize("bad", ["{", '{"reference_id": "a"}', json.dumps(row(label=""))])
@@ -150,15 +150,15 @@ def two_files(folder: Path, *rows: dict[str, Any]) -> Path:
 
 
 def test_nucleus_files_of_a_folder_are_one_export(tmp_path: Path) -> None:
-    """An item is one image, of the lines of all files in the order of their names; nothing is refused."""
+    """An item is one image, of the lines of all files; its mask, which covers all, lies below polygons."""
     folder = two_files(tmp_path / "in", row())
     annotations = open_annotations(folder)
     assert list(annotations.names) == ["a"]
     assert annotations.used == {"a": 1, "b": 1, "c": 1, "cat": 1}
     (record,) = annotations
-    assert [one.label for one in record.instances] == ["cat", "a", "b", "c"]
-    assert record.instances[0].id == "annotations.jsonl: line 1"
-    assert (masks(folder)["a"] == drawn("1122", "1122", "3333")).all()
+    assert [one.label for one in record.instances] == ["a", "b", "c", "cat"]
+    assert record.instances[-1].id == "annotations.jsonl: line 1"
+    assert (masks(folder)["a"] == drawn("1122", "1444", "3444")).all()
     convert(folder, tmp_path / "out")
     assert [path.name for path in (tmp_path / "out/masks").rglob("*.png")] == ["a.png"]
 

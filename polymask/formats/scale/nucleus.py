@@ -107,6 +107,7 @@ def declared(page: Page) -> int:
 def parse(page: Page, notes: Notes, pictures: PictureFinder) -> ImageRecord:
     """An item's record."""
     rows = [(where, number, decode_json(line, _row)) for where, number, line in page.decode(_lines)]
+    rows.sort(key=lambda row: row[2].mask_url is None)  # a mask covers the picture: objects lie above it
     key = rows[0][2].reference_id
     name = notes.named(key, picture_of(key, pictures, beside=page.file.name) or local_name(key))
     masks: dict[str, Codes] = {}
