@@ -42,8 +42,8 @@ FACTS = Facts(
     ),
     ignored="Attributes, metadata, colors, single masks of a label.",
     rings="A polygon is one ring.",
-    order="File order, of the files of a folder by their names; the segments of an item's masks lie below its "
-    "polygons, and do not overlap.",
+    order="File order, of the files of a folder by their names; the segments of an item's masks do not "
+    "overlap, and lie below its polygons.",
     labels="Sorted by name; there are no numeric ids.",
     frame="That of the mask; else that of the picture, in the same folder or below `--images`.",
     limits=(
