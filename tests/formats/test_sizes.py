@@ -127,3 +127,18 @@ def test_the_png_of_segments_gives_the_size(tmp_path: Path) -> None:
     record = annotations.decode(annotations.names.index("boat.png"))
     assert record.frame == (8, 12)
     assert len(record.instances) == 3
+
+
+def test_same_names_in_subsets_take_their_own_pictures(tmp_path: Path) -> None:
+    """CVAT's images of one name: each has the size of the picture in its subset's folder."""
+    images = "".join(
+        f'<image name="f.png" subset="{subset}"><box label="a" xtl="0" ytl="0" xbr="1" ybr="1"/></image>'
+        for subset in ("Train", "Validation")
+    )
+    path = tmp_path / "in/annotations.xml"
+    path.parent.mkdir()
+    path.write_text(f"<annotations>{images}</annotations>")
+    frames = {"Train/f.png": (3, 4), "Validation/f.png": (5, 6)}
+    pictured(tmp_path / "in/images", frames)
+    assert frames_of(path) == frames
+    assert convert(path, tmp_path / "out").exit_code == 0

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ParamSpec, Protocol, TypeVar
 
 import msgspec
 
+from polymask.errors import InputError
 from polymask.formats.reading.contract import ReadOptions
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page
@@ -88,9 +90,16 @@ class Notes:
         if self.pictures is None:
             self.frame_unknown = True
             return UNKNOWN_FRAME
-        frame = self.pictures.frame(name, beside=self.page.file.name)
+        frame = self._picture_frame(self.pictures, name)
         self.options.limits.check_frame(name, frame)
         return frame
+
+    def _picture_frame(self, pictures: Frames, name: str) -> Frame:
+        """The frame of a picture, which may lie in a folder named like its subset or task."""
+        for folder in filter(None, self.groups):
+            with suppress(InputError):
+                return pictures.frame(f"{folder}/{name}", beside=self.page.file.name)
+        return pictures.frame(name, beside=self.page.file.name)
 
     def declared_frame(self, height: float | None, width: float | None, *, name: str = "") -> Frame:
         """The frame that a record declares; raises `Malformed` for a side that is no whole number of pixels.
