@@ -37,8 +37,8 @@ __all__ = [
 FORMATS = {
     "coco": "COCO instances, stuff and results lists: polygons, compressed and uncompressed RLE",
     "coco-panoptic": "COCO panoptic: segments in JSON, their pixels in PNGs",
-    "labelme": "labelme JSON: every shape type, groups, masks; a file an image",
-    "cityscapes": "Cityscapes gtFine polygon JSON; a file an image",
+    "labelme": "labelme JSON: every shape type, groups, masks; a file per image",
+    "cityscapes": "Cityscapes gtFine polygon JSON; a file per image",
     "idd": "IDD polygon JSON: as Cityscapes, with its own label table",
     "dataloop": "Dataloop export: an item a file or a list of items; every ring kept",
     "cvat": "CVAT for images 1.1 (XML): polygons, boxes, ellipses, masks; z order",
@@ -47,25 +47,25 @@ FORMATS = {
     "labelstudio": "Label Studio JSON: polygons, rectangles, ellipses, brushes",
     "datumaro": "Datumaro JSON: polygons, masks, ellipses; z order",
     "labelbox": "Labelbox exports (NDJSON and older JSON) and imports: polygons, downloaded masks",
-    "sa1b": "SA-1B (Segment Anything) JSON: runs without labels; a file an image",
+    "sa1b": "SA-1B (Segment Anything) JSON: runs without labels; a file per image",
     "voc": "PASCAL VOC masks: SegmentationClass, objects of SegmentationObject, labelmap.txt",
     "camvid": "CamVid masks: in the colors of label_colors.txt or class_dict.csv, or SegNet's values",
     "masks": "existing masks with a table of values or colors: palette, gray, RGB, Roboflow, Cityscapes, IDD",
     "scale": "Scale: polygon tasks, segmentation tasks (PNG and legend), Nucleus lines",
     "playment": "Playment: polygons as shares of the picture, raster masks with a legend",
     "segmentsai": "Segments.ai releases: bitmaps of object ids, polygons",
-    "rectlabel": "RectLabel XML: polygons, cubic Bézier outlines, pixels; a file an image",
+    "rectlabel": "RectLabel XML: polygons, cubic Bézier outlines, pixels; a file per image",
     "bsds": "Berkeley segmentation data: .seg and .mat; each segment its number",
     "waymo": "Waymo Open Dataset v2: camera segmentation in Parquet; needs the extra `waymo`",
     "geojson": "GeoJSON in pixels (QuPath); maps (shapefile, GeoPackage; extra `gis`); needs the pictures",
-    "mapillary": "Mapillary Vistas 2.0 polygon JSON; a file an image",
+    "mapillary": "Mapillary Vistas 2.0 polygon JSON; a file per image",
     "bdd100k": "BDD100K and Scalabel: poly2d outlines with Bézier sides, runs",
-    "darwin": "V7 Darwin JSON 2.0 and 1.0: polygons, ellipses, raster layers; a file an image",
+    "darwin": "V7 Darwin JSON 2.0 and 1.0: polygons, ellipses, raster layers; a file per image",
     "encord": "Encord label rows: polygons as shares of the picture, bitmasks",
-    "isat": "ISAT JSON: polygons by layer; a file an image",
+    "isat": "ISAT JSON: polygons by layer; a file per image",
     "imagej": "ImageJ ROIs: .roi files and zips; needs the pictures and the extra `imagej`",
     "dicom": "DICOM RTSTRUCT: contours on the slices of a series; needs the extra `dicom`",
-    "labelme-xml": "LabelMe XML (MIT's, CVAT's): polygons, masks; a file an image",
+    "labelme-xml": "LabelMe XML (MIT's, CVAT's): polygons, masks; a file per image",
     "via-csv": "VIA CSV: as VIA, a row a region; needs the pictures",
     "via": "VIA 1.x and 2.x: polygons, rectangles, circles, ellipses; needs the pictures",
 }
@@ -105,7 +105,9 @@ def annotations_at(
         options = options or ReadOptions()
         if options.masks:
             _ = options.masks.place  # raises where the folder is missing
-        annotations = _read(Content(Place(path, options.limits, tree=tree)), module, options, named=format)
+        annotations = _read(
+            Content(Place(path, options.limits, tree=tree)), module, options, format_name=format
+        )
     except OSError as error:
         failure = disk_error(error, path)
         if isinstance(failure, NotFound):  # a wrong SOURCE is an input error
@@ -133,15 +135,17 @@ def _with_local_names(annotations: Annotations, path: Location, options: ReadOpt
     return renamed(annotations, picture_in_folders=pictures.file_in_folders)
 
 
-def _read(content: Content, module: Format | None, options: ReadOptions, *, named: str | None) -> Annotations:
+def _read(
+    content: Content, module: Format | None, options: ReadOptions, *, format_name: str | None
+) -> Annotations:
     try:
         if module is None and (archive := _single_archive(content)):
-            return _read(archive, module, options, named=named)
+            return _read(archive, module, options, format_name=format_name)
         module = module or _sniffed_module(content)
         annotations = _read_files(content, _files(content, module), module, options)
         return _with_local_names(annotations, content.path, options)
     except FormatError as error:
-        error.message += _looks_like(content, named)
+        error.message += _looks_like(content, format_name)
         raise error from None
 
 
@@ -165,11 +169,11 @@ def _shows_format(content: Content) -> bool:
 
 def _looks_like(content: Content, format: str | None) -> str:
     """A hint for the error message where a file looks like another format than the one named."""
-    shown = None
+    sniffed_name = None
     if format and content.place.is_file:
         with suppress(FormatError):
-            shown = sniffed(content)
-    return f" (it looks like {shown})" if shown not in (None, format) else ""
+            sniffed_name = sniffed(content)
+    return f" (it looks like {sniffed_name})" if sniffed_name not in (None, format) else ""
 
 
 # a folder may hold pictures and other files too: annotations are searched in this order

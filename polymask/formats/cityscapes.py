@@ -39,7 +39,7 @@ PAINTED_AS = {UNLABELED: BACKGROUND, "dashed dashed": "dashed"}  # the two dashe
 FACTS = Facts(
     title="Cityscapes",
     source="cityscapesScripts: `helpers/labels.py`, `preparation/json2labelImg.py`",
-    files="A `*_polygons.json` file an image; a folder is read with all of them below it.",
+    files="A `*_polygons.json` file per image; a folder is read with all of them below it.",
     sniffed="an object with `imgHeight`, `imgWidth` and `objects`, and no label that only IDD has",
     read=(
         ("imgHeight, imgWidth", "the frame"),

@@ -225,7 +225,7 @@ def _parse(
 ) -> ImageRecord:
     image = page.decode(_image)
     with inside("$.file_name"):
-        name = notes.named(image.file_name)
+        name = notes.image_name(image.file_name)
     row = annotations.get(image.id)
     is_sized = bool(image.height and image.width)
     with inside("$.height"):

@@ -59,7 +59,7 @@ FACTS = Facts(
     frame="As the file says; where it says none or 0, that of the picture, in the same folder or below "
     "`--images`.",
     limits=(
-        "Polylines, points, cuboids and skeletons are left alone and listed, and the run exits 1.",
+        "Polylines, points, cuboids and skeletons are not painted but listed, and the run exits 1.",
         "Video exports (`track`) are refused: export them as images.",
     ),
     sample="cvat/annotations.xml",
@@ -144,7 +144,7 @@ def _parse(page: Page, notes: Notes, tasks: Mapping[str, str]) -> ImageRecord:
     if not name:
         raise Malformed("@name", "an image without a name")
     with inside("@name"):
-        name = notes.named(name)
+        name = notes.image_name(name)
     task = image.get("task_id") or ""
     notes.groups = (image.get("subset") or "", tasks.get(task) or (f"task_{task}" if task else ""))
     frame = notes.declared_frame(_number(image, "height", 0), _number(image, "width", 0), name=name)

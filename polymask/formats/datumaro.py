@@ -50,7 +50,7 @@ FACTS = Facts(
     labels="In the file's order. Ids count from 0: use `--ids contiguous`, which begins at 1.",
     frame="`image.size`; where missing, that of the picture below `--images`.",
     limits=(
-        "Polylines are left alone and listed, and the run exits 1.",
+        "Polylines are not painted but listed, and the run exits 1.",
         "Boxes (but with `--boxes`), points, captions and labels paint nothing, and are counted.",
     ),
     sample="datumaro/annotations/default.json",
@@ -143,7 +143,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 def _parse(page: Page, notes: Notes, names: tuple[str, ...]) -> ImageRecord:
     item = page.decode(_item)
     with inside("$.image.path"):
-        name = notes.named(item.image.path or f"{item.id}.jpg")
+        name = notes.image_name(item.image.path or f"{item.id}.jpg")
     notes.groups = (PurePosixPath(page.file.name).stem,)  # each subset has its own file
     with inside("$.image.size"):
         frame = notes.declared_frame(*(item.image.size or (None, None)), name=name)

@@ -184,7 +184,7 @@ def _parse(page: Page, notes: Notes) -> ImageRecord | None:
         return None
     unit = page.decode(_unit)
     with inside("$.data_title"):
-        name = notes.named(unit.data_title)
+        name = notes.image_name(unit.data_title)
     with inside("$.height"):
         frame = notes.declared_frame(unit.height, unit.width, name=name)
 

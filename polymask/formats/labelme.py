@@ -45,7 +45,7 @@ REPEATED = "{count} shapes of two points have one of them several times"
 FACTS = Facts(
     title="labelme",
     source="labelme's documentation; the behaviour of `shape_to_mask`",
-    files="A `.json` file an image; a folder is read with all the `.json` files below it.",
+    files="A `.json` file per image; a folder is read with all `.json` files below it.",
     sniffed="an object with `shapes` and `imagePath`",
     read=(
         (

@@ -31,7 +31,7 @@ DELETED = Omitted("withdrawn", "deleted")
 FACTS = Facts(
     title="LabelMe XML",
     source="MIT LabelMe's documentation, “XML annotation file”, and CVAT's, “LabelMe”",
-    files="An `.xml` file an image; a folder is read with all the `.xml` files below it.",
+    files="An `.xml` file per image; a folder is read with all the `.xml` files below it.",
     sniffed="XML whose root is `annotation`, with `imagesize` or `sourceImage`",
     read=(
         ("filename", "the image's name; of a file in a folder, that folder leads it"),

@@ -35,7 +35,7 @@ UNSUPPORTED = ("line", "points", "keypoints", "cuboid")
 FACTS = Facts(
     title="RectLabel",
     source="RectLabel's documentation, and the files of its support page",
-    files="An `.xml` file an image, with `*_pixels<n>.png` beside it; a folder is read with all below it.",
+    files="An `.xml` file per image, with `*_pixels<n>.png` beside it; a folder is read with all below it.",
     sniffed="XML whose root is `annotation`, with `filename`, and `size` or `x1`",
     read=(
         ("filename", "the image's name; of a file in a folder, that folder leads it"),
@@ -60,7 +60,7 @@ FACTS = Facts(
     limits=(
         "Objects with a `bndbox` alone are no segmentation: they paint nothing, and are counted; "
         "`--boxes` paints them, from corner to corner. PASCAL VOC files of boxes have nothing else.",
-        "Lines, keypoints and cuboids are left alone and listed, and the run exits 1.",
+        "Lines, keypoints and cuboids are not painted but listed, and the run exits 1.",
         "Curves are flattened to corners that are at most 1/64 px off.",
         "Index PNGs are `masks`, whose labels `--labels` names; gray PNGs of one object each are not read.",
     ),

@@ -24,7 +24,7 @@ LABEL = "object"
 FACTS = Facts(
     title="SA-1B",
     source="the dataset's README; Kirillov et al., “Segment Anything”, 2023",
-    files="A `.json` file an image; a folder is read with all the `.json` files below it.",
+    files="A `.json` file per image; a folder is read with all `.json` files below it.",
     sniffed="an object with `image`, which has an `image_id`, and `annotations`",
     read=(
         ("image.file_name, height, width", "the image and its frame"),
@@ -87,7 +87,7 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     if not file.image.file_name:
         raise Malformed("$.image.file_name", "the name is empty")
     with inside("$.image.file_name"):
-        name = notes.named(file.image.file_name)
+        name = notes.image_name(file.image.file_name)
     with inside("$.image"):
         frame = notes.declared_frame(file.image.height, file.image.width, name=name)
     compared = UNSIZED if notes.frame_unknown else frame  # runs are compared once the picture is open

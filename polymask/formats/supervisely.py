@@ -69,7 +69,7 @@ FACTS = Facts(
         (
             "objects[].bitmap.data, origin",
             "a PNG (base64, with zlib or without) and the pixel of its upper left corner; of an "
-            "`alpha_mask`, every pixel whose alpha is above 0, which a note tells",
+            "`alpha_mask`, every pixel whose alpha is above 0, as a note says",
         ),
         ("meta.json: classes[].title, id", "the labels and their ids"),
     ),
@@ -85,7 +85,7 @@ FACTS = Facts(
     limits=(
         "Rectangles and oriented boxes (but with `--boxes`), points, graphs, cuboids and tags of images are "
         "no segmentation: they paint nothing, and are counted.",
-        "Lines, and geometries that are not named here, are left alone and listed, and the run exits 1.",
+        "Lines, and geometries that are not named here, are not painted but listed, and the run exits 1.",
     ),
     sample="supervisely/harbor/ann/boat.png.json",
 )

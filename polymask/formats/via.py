@@ -51,7 +51,7 @@ FACTS = Facts(
     "tells, or `--default-label NAME`.",
     frame="That of the picture as it is shown (EXIF orientation taken into account).",
     limits=(
-        "Points and open polylines are left alone and listed, and the run exits 1.",
+        "Points and open polylines are not painted but listed, and the run exits 1.",
         "A checkbox attribute with several options set is refused.",
     ),
     sample="via/via_region_data.json",
@@ -164,7 +164,7 @@ def _parse(page: Page, notes: Notes, attribute: str | None) -> ImageRecord:
     if not image.filename:
         raise Malformed("$.filename", "the name is empty")
     with inside("$.filename"):
-        name = notes.named(image.filename)
+        name = notes.image_name(image.filename)
     frame = notes.frame(name)
 
     def make(index: int, row: _Region) -> ReadAnnotation:

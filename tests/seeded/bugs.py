@@ -356,7 +356,7 @@ BUGS = (
     Bug("conservation", "predictions are dropped without a word", "formats/labelstudio/tasks.py",
         '        notes.leave_out(Omitted("prediction", "a prediction"), _results(task.predictions))\n', "        pass\n", ("tests/formats/test_conservation.py",)),
     Bug("conservation", "what is left out is not counted", "formats/reading/notes.py",
-        "            self.left_out[omitted.reason] += count\n", "            pass\n", ("tests/formats/test_conservation.py",)),
+        "            self.left_out[omission.reason] += count\n", "            pass\n", ("tests/formats/test_conservation.py",)),
     Bug("conservation", "a reader's sums are believed", "ledger.py",
         "    if declared != counted:", "    if False:", ("tests/formats/test_conservation.py",)),
     Bug("conservation", "segments of an image that is not there are dropped", "formats/coco_panoptic.py",

@@ -48,7 +48,7 @@ FACTS = Facts(
         (
             "annotations[].metadata.user.polymask",
             "a mask of ours: left out where all its polygons are there, painted below the others elsewhere; "
-            "one that somebody brushed or relabeled is painted like any other mask, and a note tells",
+            "one that somebody brushed or relabeled is painted like any other mask, and a note says so",
         ),
     ),
     ignored="Attributes, `objectId`, dates, `parentId`; `frame` and `snapshots_`, unless nothing tells the "

@@ -113,7 +113,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord | None:
     row = page.decode(_row)
     key = row.data_row
     with inside("$.data_row"):
-        notes.image = name = notes.named(key.external_id or key.global_key or key.id)
+        notes.image = name = notes.image_name(key.external_id or key.global_key or key.id)
     notes.groups = (key.details.dataset_name or "",)
     labels = [
         (f"$.projects[{project!r}].labels[{number}].annotations.objects", label.annotations)

@@ -114,7 +114,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord:
         name = embedded_name(address, key)
     else:
         with inside("$.data"):
-            name = notes.named(source_name(address), image_name(address))
+            name = notes.image_name(source_name(address), image_name(address))
     rows = [_rows(annotation, number, page, parts) for number, annotation in enumerate(task.annotations)]
     frame = frame_of_results(rows, notes) or _frame_of_others(task, notes)
     frame = frame or (embedded_frame(address, notes) if embedded else notes.frame(name))

@@ -74,7 +74,7 @@ class Notes:
     source_name: str = ""
     groups: tuple[str, ...] = ()
 
-    def named(self, address: str, name: str | None = None) -> str:
+    def image_name(self, address: str, name: str | None = None) -> str:
         """The name of an image that the file names by an address: `name`, else the path in the address.
 
         Raises `Malformed` where the address holds no name.
@@ -116,10 +116,10 @@ class Notes:
         self.options.limits.check_frame(str(self.page.file.path), frame)
         return frame
 
-    def leave_out(self, omitted: Omitted, count: int = 1) -> None:
+    def leave_out(self, omission: Omitted, count: int = 1) -> None:
         """Count annotations that are declared and not painted."""
         self.declared += count
-        self._omit(omitted, count)
+        self._omit(omission, count)
 
     def segments(self, instances: Iterable[Instance], *, declared: int) -> tuple[Instance, ...]:
         """The instances of a legend with `declared` entries; entries without pixels are counted."""
@@ -128,12 +128,12 @@ class Notes:
         self.leave_out(NO_PIXELS, declared - len(painted))
         return painted
 
-    def _omit(self, omitted: Omitted, count: int = 1) -> None:
+    def _omit(self, omission: Omitted, count: int = 1) -> None:
         if count:
-            self.left_out[omitted.reason] += count
-        if omitted.annotation:
-            listed = self.unchosen if omitted.kind in UNCHOSEN else self.unsupported
-            listed.append(Skipped(omitted.annotation, omitted.text))
+            self.left_out[omission.reason] += count
+        if omission.annotation:
+            listed = self.unchosen if omission.kind in UNCHOSEN else self.unsupported
+            listed.append(Skipped(omission.annotation, omission.text))
 
     def take(
         self, where: str, make: Callable[P, ReadAnnotation], *args: P.args, **kwargs: P.kwargs

@@ -47,7 +47,7 @@ FACTS = Facts(
     labels="Sorted by name; there are no numeric ids.",
     frame="That of the mask; else that of the picture, in the same folder or below `--images`.",
     limits=(
-        "Lines, points and ellipses are left alone and listed, and the run exits 1.",
+        "Lines, points and ellipses are not painted but listed, and the run exits 1.",
         "Boxes and cuboids are no segmentation: they paint nothing, and are counted; `--boxes` paints boxes. "
         "So are categories, and segments without pixels.",
         "A task without a response is listed, and the run exits 1.",

@@ -109,7 +109,7 @@ def parse(page: Page, notes: Notes, pictures: PictureFinder) -> ImageRecord:
     rows = [(where, number, decode_json(line, _row)) for where, number, line in page.decode(_lines)]
     rows.sort(key=lambda row: row[2].mask_url is None)  # a mask covers the picture: objects lie above it
     key = rows[0][2].reference_id
-    name = notes.named(key, picture_of(key, pictures, beside=page.file.name) or local_name(key))
+    name = notes.image_name(key, picture_of(key, pictures, beside=page.file.name) or local_name(key))
     masks: dict[str, Codes] = {}
     for where, _, row in rows:
         if row.mask_url is not None:
