@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from polymask.errors import BackendError, PolymaskError, ProofError, SourceChanged
+from polymask.in_place.evidence import Evidence
 from polymask.in_place.holdings import Drawing, Holding
-from polymask.in_place.journal import Journal
 from polymask.in_place.origins import own_masks
 from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
 from polymask.results import Outcome
@@ -52,7 +52,7 @@ class Deletion:
 
     source: Source
     sink: Sink
-    journal: Journal
+    journal: Evidence
     sleep: Callable[[float], None]
 
     def run(self, item: Item, reading: Reading, drawings: Sequence[Drawing], outcome: Outcome) -> None:
@@ -127,7 +127,7 @@ def readings(sleep: Callable[[float], None]) -> Iterator[int]:
         yield attempt
 
 
-def finish(source: Source, sink: Sink, journal: Journal) -> list[str]:
+def finish(source: Source, sink: Sink, journal: Evidence) -> list[str]:
     """Look at the masks of what a killed run deleted last, before it could; what was done, item by item.
 
     What is in no mask, and not in the source, is put back.
@@ -153,15 +153,17 @@ def _held(proofs: Sequence[Stored], origin: str) -> set[str]:
     return {key for proof in own if proof.sound for key in proof.sources}
 
 
-def _finish(source: Source, sink: Sink, journal: Journal, item: Item, lines: Sequence[dict[str, Any]]) -> int:
+def _finish(source: Source, sink: Sink, journal: Evidence, item: Item, lines: Sequence[dict[str, Any]]) -> int:
     # Twice: one answer may be outdated, and still show a mask that went.
     held = _held(sink.proofs(item), source.origin) & _held(sink.proofs(item), source.origin)
-    put_back = 0
+    put_back, seen = 0, []
     for line in lines:
         key, instance = line.get("id"), line["instance"]
         if str(key or instance["id"]) in held:
-            journal.note("seen", item.id, ids=[instance["id"]])
+            seen.append(instance["id"])
         elif source.restore(item, instance, instance_id=key):
             journal.note("restored", item.id, ids=[instance["id"]])
             put_back += 1
+    if seen:
+        journal.note("seen", item.id, ids=seen)
     return put_back

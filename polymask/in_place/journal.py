@@ -19,7 +19,8 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
-from polymask.errors import NotFound, Unavailable
+from polymask.errors import NotFound, ProofError, Unavailable
+from polymask.in_place.evidence import Evidence, is_backup, is_event, rows_of
 from polymask.parallel.shards import FOLDERS, Shard
 from polymask.provenance.chain import START, Chain, Line, alone, body_of, damaged
 from polymask.storage.disk import disk_error
@@ -30,7 +31,7 @@ BACKUP = "backup.jsonl"
 EVENTS = "journal.jsonl"
 
 
-class Journal:
+class Journal(Evidence):
     """An append-only journal in a folder, which is made where it is not there; safe to share by threads.
 
     Several processes may add to it at once. Raises `ProofError` where it is damaged.
@@ -46,19 +47,16 @@ class Journal:
         self._examine()
         self.is_new = not (self._backup.lines or self._events.lines)  # or all of it is gone
 
+    @property
+    def place(self) -> str:
+        """The folder."""
+        return str(self.path)
+
     def back_up(
         self, item: str, name: str, instances: Sequence[Mapping[str, Any]], *, ids: Sequence[str] = ()
     ) -> None:
-        """Keep instances as the source wrote them; what is kept already is not kept twice.
-
-        `ids` are those under which they were read, where these may be others than their own. The
-        last line of an instance is its last version, also where an edit was taken back.
-        """
-        rows: list[dict[str, Any]] = [
-            {"item": item, "name": name, "instance": dict(instance)} for instance in instances
-        ]
-        for row, key in zip(rows, ids, strict=False):
-            row["id"] = key
+        """Keep instances as the source wrote them; what is kept already is not kept twice."""
+        rows = rows_of(item, name, instances, ids)
         with self._alone():
             fresh = [(body, row) for row in rows if not self._last_lines.holds(body := body_of(row), row)]
             self._append(self._backup, [row for _, row in fresh])
@@ -78,6 +76,14 @@ class Journal:
         """Every instance that was backed up, in order."""
         return (row for _, row in _read(Chain(self.path / BACKUP)) if "instance" in row)
 
+    def events(self) -> Iterator[dict[str, Any]]:
+        """What was noted, in order."""
+        return (row for _, row in _read(Chain(self.path / EVENTS)))
+
+    def backup_lacks(self, ids: Sequence[str]) -> ProofError:
+        """The error that instances were deleted that are not in the backup."""
+        return damaged(self.path / BACKUP, f"lacks {', '.join(ids)}")
+
     def deleted(self) -> list[dict[str, Any]]:
         """The backups of the instances that a run set out to delete, the last version of each.
 
@@ -85,38 +91,7 @@ class Journal:
         """
         if self._backup.lines and not self._backup.sealed and not self._events.path.exists():
             raise damaged(self._events.path, "it is gone")
-        deletions = (row for _, row in _read(Chain(self.path / EVENTS)) if row["event"] == "deleting")
-        ids = {(str(row["item"]), str(key)) for row in deletions for key in row["ids"]}
-        latest = {(str(line["item"]), str(line["instance"]["id"])): line for line in self.backups()}
-        if lost := sorted(key for _, key in ids - latest.keys()):
-            raise damaged(self.path / BACKUP, f"lacks {', '.join(lost)}")
-        return [line for key, line in latest.items() if key in ids]
-
-    def not_restored(self) -> list[dict[str, Any]]:
-        """Of `deleted`, those that no run of this journal has put back since."""
-        return self._pending(until=("restored",))
-
-    def unfinished(self) -> list[dict[str, Any]]:
-        """Of `deleted`, those of which no run has seen since that their masks are still there.
-
-        A run that ends notes it (`deleted`, or `restored`); one that was killed did not.
-        """
-        return self._pending(until=("deleted", "seen", "restored"))
-
-    def _pending(self, *, until: Sequence[str]) -> list[dict[str, Any]]:
-        """Of `deleted`, those whose last deletion no such event has followed."""
-        pending: set[tuple[str, str]] = set()
-        for _, row in _read(Chain(self.path / EVENTS)):
-            ids = {(str(row["item"]), str(key)) for key in row.get("ids", ())}
-            if row["event"] == "deleting":
-                pending |= ids
-            elif row["event"] in until:
-                pending -= ids
-        if not pending:
-            return []
-        return [
-            line for line in self.deleted() if (str(line["item"]), str(line["instance"]["id"])) in pending
-        ]
+        return super().deleted()
 
     def _examine(self) -> None:
         """Read both files, and see that each has come as far as the other says."""
@@ -210,21 +185,13 @@ class _LastLines:
         self._table.close()
 
 
-def _is_backup(value: Any) -> bool:
+def _is_line_of_backup(value: Any) -> bool:
     if isinstance(value, dict) and value.keys() == {"sealed"}:
         return isinstance(value["sealed"], str)
-    if not isinstance(value, dict) or not {"item", "name", "instance"} <= value.keys():
-        return False
-    return isinstance(value["instance"], dict) and "id" in value["instance"]
+    return is_backup(value)
 
 
-def _is_event(value: Any) -> bool:
-    if not isinstance(value, dict) or not {"event", "item"} <= value.keys():
-        return False
-    return value["event"] != "deleting" or isinstance(value.get("ids"), list)
-
-
-_IS_LINE = {BACKUP: _is_backup, EVENTS: _is_event}
+_IS_LINE = {BACKUP: _is_line_of_backup, EVENTS: is_event}
 
 
 def _place(row: Mapping[str, Any]) -> bytes:
