@@ -153,7 +153,9 @@ def _held(proofs: Sequence[Stored], origin: str) -> set[str]:
     return {key for proof in own if proof.sound for key in proof.sources}
 
 
-def _finish(source: Source, sink: Sink, journal: Evidence, item: Item, lines: Sequence[dict[str, Any]]) -> int:
+def _finish(
+    source: Source, sink: Sink, journal: Evidence, item: Item, lines: Sequence[dict[str, Any]]
+) -> int:
     # Twice: one answer may be outdated, and still show a mask that went.
     held = _held(sink.proofs(item), source.origin) & _held(sink.proofs(item), source.origin)
     put_back, seen = 0, []

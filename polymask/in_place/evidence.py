@@ -15,8 +15,10 @@ from polymask.errors import ProofError
 class Evidence(ABC):
     """The backup and the journal of in-place runs; threads may share it, and processes add to it at once."""
 
-    is_new: bool
-    """Whether nothing is there: no run was before this one, or all that it kept is gone."""
+    @property
+    @abstractmethod
+    def is_new(self) -> bool:
+        """Whether nothing is there: no run was before this one, or all that it kept is gone."""
 
     @property
     @abstractmethod

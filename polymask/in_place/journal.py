@@ -45,7 +45,12 @@ class Journal(Evidence):
         self._last_lines = _LastLines()
         self._backup, self._events = Chain(self.path / BACKUP), Chain(self.path / EVENTS)
         self._examine()
-        self.is_new = not (self._backup.lines or self._events.lines)  # or all of it is gone
+        self._was_empty = not (self._backup.lines or self._events.lines)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was there when it was opened."""
+        return self._was_empty
 
     @property
     def place(self) -> str:

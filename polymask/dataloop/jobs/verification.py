@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from polymask.dataloop.jobs.journals import existing
 from polymask.dataloop.jobs.run import Dataset, open_dataset
 from polymask.dataloop.service.restoring import deleted_of, restore_command
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
 from polymask.errors import NotFound
 from polymask.formats.reading.choice import original_id
-from polymask.in_place.journal import open_existing
 from polymask.in_place.protocols import Item, Stored
 from polymask.limits import Limits
 from polymask.model import Skipped
@@ -89,7 +89,7 @@ def _wrong(stored: Sequence[Stored]) -> Iterator[tuple[str, str]]:
 def _first_ids_of_deleted(dataset: Dataset, journal: str | Path | None) -> dict[str, set[str]]:
     """By item, the first ids of the polygons that were deleted, as far as a journal here tells."""
     try:
-        journals = open_existing(dataset.journal_folder(journal))
+        journals = existing(dataset.client, dataset.raw, journal)
     except NotFound:
         if journal is not None:
             raise
