@@ -129,7 +129,7 @@ def test_every_document_carries_its_digest(world: World, item: str) -> None:
     """In its name, and as the line of a chain: each names the one before it."""
     world.convert_items()
     tip = "0" * 64
-    kinds = []
+    kinds: list[str] = []
     for path, data in world.documents().items():
         name, kind, digest = path.rpartition("/")[2].removesuffix(".json").split("-")
         opened = unsealed(tip, data)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -123,12 +124,14 @@ class World:
     def convert_items(self, *items: str, **options: Any) -> list[Report]:
         """Convert items as the app does, each by a call of its own, without a folder for the journal."""
         with self.connected():
-            chosen = items or tuple(str(item["id"]) for item in self.emulator.items(self.dataset["id"]))
-            settings = {"delete_source": True, **options}
-            return [
-                convert_item(SimpleNamespace(id=key, dataset_id=self.dataset["id"]), **settings)
-                for key in chosen
-            ]
+            return self.convert_connected_items(*items, **options)
+
+    def convert_connected_items(self, *items: str, **options: Any) -> list[Report]:
+        """The same, in a block that is connected: runs at once share it."""
+        chosen = items or tuple(str(item["id"]) for item in self.emulator.items(self.dataset["id"]))
+        settings = {"delete_source": True, **options}
+        rows = (SimpleNamespace(id=key, dataset_id=self.dataset["id"]) for key in chosen)
+        return [convert_item(row, **settings) for row in rows]
 
     def documents(self) -> dict[str, bytes]:
         """The files among the project's artifacts that tell of deletions, by path, oldest first."""
@@ -291,12 +294,29 @@ class Stopped(BaseException):
 @contextmanager
 def stopped_before(method: str, nth: int) -> Iterator[None]:
     """A run in this block stops just before its nth call of a method (`*`: of any)."""
-    once, seen = Client._once, 0
+    with _stopped(method, nth, unheard=False):
+        yield
+
+
+@contextmanager
+def stopped_unheard(nth: int) -> Iterator[None]:
+    """A run in this block stops when its nth call is carried out, and nobody is left to hear of it."""
+    with _stopped("*", nth, unheard=True):
+        yield
+
+
+@contextmanager
+def _stopped(method: str, nth: int, *, unheard: bool) -> Iterator[None]:
+    """Only the thread that entered the block stops."""
+    once, seen, thread = Client._once, 0, threading.get_ident()
 
     def counted(client: Client, called: str, path: str, body: Any) -> Any:
         nonlocal seen
-        seen += method in ("*", called)
-        if seen == nth:
+        is_counted = threading.get_ident() == thread and method in ("*", called)
+        seen += is_counted
+        if is_counted and seen == nth and unheard:
+            once(client, called, path, body)
+        if is_counted and seen == nth:
             raise Stopped
         return once(client, called, path, body)
 
