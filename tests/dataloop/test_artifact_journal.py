@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from polymask.dataloop.emulator import Fault
+from polymask.dataloop.jobs.verification import verify_dataset
 from polymask.errors import NotFound, PolymaskError, ProofError
 from polymask.provenance.chain import unsealed
 from polymask.results import Report
@@ -15,6 +16,7 @@ from tests.dataloop.world import (
     ACROSS,
     BESIDE,
     RING_WITH_HOLE,
+    URL,
     World,
     expected,
     ring,
@@ -319,6 +321,29 @@ def test_a_mask_that_goes_after_a_kill_is_seen_by_the_next_run(
     (report,) = world.convert_items()
     assert any("1 polygons put back" in note for note in report.notes)
     assert same_masks(world.masks(item), expected(ALL))
+
+
+def test_verifying_tells_of_masks_that_are_gone_with_their_polygons(world: World, item: str) -> None:
+    """The artifacts know of these; restoring brings them back."""
+    world.convert_items()
+    mask = next(row for row in world.of_type("binary", item) if row["label"] == "dog")
+    world.emulator.remove_annotation(mask["id"])
+    with world.connected():
+        report = verify_dataset(URL)
+    assert failure(report) == "the mask of 1 polygons that were deleted is gone"
+    world.restore()
+    with world.connected():
+        assert verify_dataset(URL).failures == []
+
+
+def test_verifying_tells_of_damage(world: World, item: str, store: Stored) -> None:
+    """What cannot be restored is told before it is needed."""
+    world.convert_items()
+    path = store.change("backup")
+    with world.connected():
+        report = verify_dataset(URL)
+    assert report.exit_code == 5
+    assert path in failure(report)
 
 
 def test_names_hold_whatever_an_item_is_called(world: World) -> None:
