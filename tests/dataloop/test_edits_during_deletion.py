@@ -60,6 +60,14 @@ def test_at_some_moments_of_a_run(dtlpy: ModuleType, no_noise: None, act: str) -
             assert campaign.disturbed(case) == [], case
 
 
+@pytest.mark.parametrize("act", campaign.ACTS)
+def test_at_some_moments_of_a_run_without_a_folder(dtlpy: ModuleType, no_noise: None, act: str) -> None:
+    """The app, whose backup is among the project's artifacts."""
+    every = list(campaign.cases(act, mode=campaign.APP))
+    for case in random.Random(act).sample(every, 3):
+        assert campaign.disturbed(case) == [], case
+
+
 @pytest.fixture
 def item(world: World) -> str:
     return world.add_item("/0.png", *ALL)

@@ -32,7 +32,7 @@ def verify_dataset(
     So are masks that are gone with their polygons, where a journal knows of these: the one named, which
     must be there, or those in the usual place and among the project's artifacts. `images` counts the items
     that have masks, `unchanged` the masks that are what they claim. Raises `LimitError` for a mask that was
-    made for a frame above the limits, and so not decoded, and `NotFound` for a named folder without a journal.
+    made for a frame above the limits, and so not decoded, and `NotFound` for a folder without a journal.
     """
     dataset = open_dataset(url, workers=workers)
     query = {"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
