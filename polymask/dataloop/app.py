@@ -19,6 +19,7 @@ from polymask.results import Report
 
 dl = import_dtlpy()
 LOG = logging.getLogger(__name__)  # the platform shows what is logged beside the execution
+CENTER = "center"  # also where the platform hands on nothing
 WORKERS = 8  # calls at once; they wait for the platform, not for the processor
 
 
@@ -29,7 +30,7 @@ class ServiceRunner(dl.BaseServiceRunner):  # type: ignore[misc, name-defined]
         self,
         item: Any,
         delete_source: bool = False,
-        pixel_rule: str = "center",
+        pixel_rule: str = CENTER,
         journal: str = "",
         progress: Any = None,
     ) -> Any:
@@ -40,7 +41,7 @@ class ServiceRunner(dl.BaseServiceRunner):  # type: ignore[misc, name-defined]
         `PolymaskError` where the item could not be converted, so that the platform tells of it.
         """
         report = convert_item(
-            item, delete_source=delete_source, pixel_rule=pixel_rule, journal=journal or None
+            item, delete_source=delete_source, pixel_rule=pixel_rule or CENTER, journal=journal or None
         )
         _finish(report, _Shown(progress))
         return item
@@ -49,7 +50,7 @@ class ServiceRunner(dl.BaseServiceRunner):  # type: ignore[misc, name-defined]
         self,
         dataset: Any,
         delete_source: bool = False,
-        pixel_rule: str = "center",
+        pixel_rule: str = CENTER,
         journal: str = "",
         progress: Any = None,
     ) -> Any:
@@ -58,7 +59,7 @@ class ServiceRunner(dl.BaseServiceRunner):  # type: ignore[misc, name-defined]
         shown = _Shown(progress)
         report = convert_connected(
             connected,
-            ProvenOptions(pixel_rule=pixel_rule, delete_source=delete_source, workers=WORKERS),
+            ProvenOptions(pixel_rule=pixel_rule or CENTER, delete_source=delete_source, workers=WORKERS),
             journal=journal or on_platform(connected.client, connected.raw),
             progress=shown,
         )
