@@ -211,5 +211,5 @@ class ArtifactJournal(Evidence):
         return ProofError(
             f"damaged, {problem}",
             file=f"{self.artifacts.folder}/{name}",
-            advice="put back a copy of it, or delete its item's documents where nobody needs the polygons",
+            advice="put back a copy of it, or name a folder with --journal",
         )
