@@ -8,7 +8,7 @@ import pytest
 
 from polymask.dataloop.emulator import Fault
 from polymask.dataloop.jobs.verification import verify_dataset
-from polymask.errors import NotFound, PolymaskError, ProofError
+from polymask.errors import Denied, NotFound, PolymaskError, ProofError
 from polymask.provenance.chain import unsealed
 from polymask.results import Report
 from tests.dataloop.conftest import Api
@@ -302,6 +302,26 @@ def test_a_project_without_the_place_is_refused(world: World, item: str) -> None
     with pytest.raises(NotFound, match="'Binaries'"):
         world.convert_items()
     assert len(world.of_type("segment")) == 3
+
+
+def test_a_folder_restores_where_artifacts_may_not_be_seen(world: World, item: str) -> None:
+    """What the folder has comes back; where there is none, the refusal is told."""
+    world.convert(None)
+    world.emulator.faults.add(
+        Fault("POST", "/datasets/query", "status", status=403, clause="name", skip=1, times=None)
+    )
+    assert world.restore().written == 3
+    world.emulator.faults.clear()
+
+
+def test_who_may_not_see_the_artifacts_is_told_so(world: World, item: str) -> None:
+    """Not that there is no journal."""
+    world.convert_items()
+    world.emulator.faults.add(
+        Fault("POST", "/datasets/query", "status", status=403, clause="name", skip=1, times=None)
+    )
+    with pytest.raises(Denied):
+        world.restore()
 
 
 def test_a_dry_run_makes_no_document(world: World, item: str) -> None:

@@ -9,7 +9,7 @@ from polymask.dataloop.service.artifacts import Artifacts
 from polymask.dataloop.service.client import Client
 from polymask.dataloop.service.responses import listed
 from polymask.dataloop.service.restoring import deleted_of
-from polymask.errors import Denied, NotFound
+from polymask.errors import BackendError, Denied, NotFound
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.journal import default_folder, open_existing
 from polymask.model import Skipped
@@ -29,25 +29,29 @@ def on_platform(
 def existing(client: Client, dataset: Json, folder: str | Path | None) -> list[Evidence]:
     """The journals of earlier runs: of a folder that is named, else of the usual one and of the platform.
 
-    Raises `NotFound` where there is none.
+    Raises `NotFound` where there is none, and `Denied` where only the platform may have some.
     """
     if folder is not None:
         return list(open_existing(Path(folder)))
-    usual, missing = default_folder(str(dataset["id"])), None
-    journals: list[Evidence] = []
-    try:
-        journals += open_existing(usual)
-    except NotFound as error:
-        missing = error
+    journals, nowhere = _in_usual_folder(str(dataset["id"]))
     platform = on_platform(client, dataset, skips_damaged=True)
     try:
-        if not platform.is_new:
-            journals.append(platform)
-    except (NotFound, Denied):  # a project without the place, or one that this user may not see
-        pass
-    if not journals and missing:
-        raise missing
+        journals += [] if platform.is_new else [platform]
+    except BackendError as error:  # a project without the place, or one that this user may not see
+        if client.may_pass(error):
+            raise
+        nowhere = error if isinstance(error, Denied) else nowhere
+    if not journals and nowhere:
+        raise nowhere
     return journals
+
+
+def _in_usual_folder(dataset_id: str) -> tuple[list[Evidence], BackendError | None]:
+    """The journals in the user's state folder; else the error that there are none."""
+    try:
+        return list(open_existing(default_folder(dataset_id))), None
+    except NotFound as error:
+        return [], error
 
 
 def lost_to_all(client: Client, dataset: Json) -> set[PolygonKey]:
@@ -56,9 +60,11 @@ def lost_to_all(client: Client, dataset: Json) -> set[PolygonKey]:
     if not lost:
         return lost
     try:
-        journals = [on_platform(client, dataset, skips_damaged=True)]
-        kept = {deleted_of(journal, line).key for journal in journals for line in journal.deleted()}
-    except (NotFound, Denied):
+        journal = on_platform(client, dataset, skips_damaged=True)
+        kept = {deleted_of(journal, line).key for line in journal.deleted()}
+    except BackendError as error:
+        if client.may_pass(error):
+            raise
         return lost
     return {place for place in lost if place[1] not in kept}
 
