@@ -52,9 +52,10 @@ class Evidence(ABC):
         """The error that instances were deleted that are not in the backup."""
 
     def deleted(self) -> list[dict[str, Any]]:
-        """The backups of the instances that a run set out to delete, the last version of each.
+        """The backups of the instances that runs set out to delete, the last version of each.
 
-        Raises `ProofError` where one is not in the backup, or something of it is damaged.
+        Raises:
+            ProofError: An instance is not in the backup, or something of it is damaged.
         """
         deletions = (row for row in self.events() if row["event"] == "deleting")
         ids = {(str(row["item"]), str(key)) for row in deletions for key in row["ids"]}
@@ -64,18 +65,18 @@ class Evidence(ABC):
         return [line for key, line in latest.items() if key in ids]
 
     def not_restored(self) -> list[dict[str, Any]]:
-        """Of `deleted`, those that no run has noted here since that it put them back."""
+        """The lines of `deleted` whose instances no run with this evidence has put back since."""
         return self._pending(until=("restored",))
 
     def unfinished(self) -> list[dict[str, Any]]:
-        """Of `deleted`, those of which no run has seen since that their masks are still there.
+        """The lines of `deleted` for which no run has confirmed since that the mask is still stored.
 
-        A run that ends notes it (`deleted`, or `restored`); one that was killed did not.
+        A run that ends normally notes it (`deleted` or `restored`); a run that was killed did not.
         """
         return self._pending(until=("deleted", "seen", "restored"))
 
     def _pending(self, *, until: Sequence[str]) -> list[dict[str, Any]]:
-        """Of `deleted`, those whose last deletion no such event has followed."""
+        """The lines of `deleted` whose last deletion none of the events in `until` has followed."""
         pending: set[tuple[str, str]] = set()
         for row in self.events():
             ids = {(str(row["item"]), str(key)) for key in row.get("ids", ())}

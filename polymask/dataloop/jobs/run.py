@@ -24,7 +24,7 @@ from polymask.formats.reading.choice import Choice
 from polymask.in_place.deletion import finish
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.job import ProvenJob, ProvenOptions, Watch
-from polymask.in_place.journal import Journal, default_folder, own_folder
+from polymask.in_place.journal import Journal, default_folder, shard_folder
 from polymask.in_place.protocols import Item
 from polymask.model import Skipped
 from polymask.parallel.progress import Progress
@@ -159,7 +159,7 @@ def convert_connected(
 def _evidence(dataset: Dataset, options: ProvenOptions, journal: str | Path | Evidence | None) -> Evidence:
     if isinstance(journal, Evidence):
         return journal
-    return Journal(own_folder(dataset.journal_folder(journal), options.shard))
+    return Journal(shard_folder(dataset.journal_folder(journal), options.shard))
 
 
 def ways_back(
