@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
-from polymask.dataloop.service.artifacts import Artifact, Artifacts
+from polymask.dataloop.artifacts import Artifact, Artifacts
 from polymask.errors import ProofError
 from polymask.in_place.deletion import readings
 from polymask.in_place.evidence import Evidence, is_backup, is_event, rows_of

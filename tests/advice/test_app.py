@@ -67,7 +67,7 @@ def test_a_backup_that_does_not_arrive_is_made_again(world: World, store: Stored
     assert (report.failures, report.deleted) == ([], 3)
 
 
-@follows("dataloop/service/artifacts: name a folder for the journal that outlives this process")
+@follows("dataloop/artifacts: name a folder for the journal that outlives this process")
 def test_a_project_without_artifacts_needs_a_folder(case: Case, world: World) -> None:
     """And with one, it is converted."""
     world.emulator.faults.add(Fault("POST", "/datasets/query", "short-page", keep=0, times=None))

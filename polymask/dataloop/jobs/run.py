@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from polymask.dataloop.jobs.journals import existing, lost_to_all, places, tell_of_damages
-from polymask.dataloop.jobs.lost_backups import loss_in_words, tell_of_lost, without_backup
+from polymask.dataloop.jobs.journals import (
+    existing,
+    loss_in_words,
+    lost_to_all,
+    places,
+    tell_of_damages,
+    tell_of_lost,
+    without_backup,
+)
 from polymask.dataloop.local_source import MatchedSource
 from polymask.dataloop.service.client import Client, connect
 from polymask.dataloop.service.recipe import Recipe
