@@ -115,6 +115,27 @@ def test_polygons_go_without_a_journal(runner: Any, sdk: ModuleType, harbor: Har
     assert [sum(f"/{item}-backup-" in name for name in names) for item in (harbor.item_id, other)] == [1, 1]
 
 
+def test_an_item_is_told_of_as_the_platform_shows_it(
+    runner: Any, sdk: ModuleType, harbor: Harbor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its progress, in the terms of the SDK's own; in the log, where the backup is and what undoes it."""
+    from dtlpy.utilities.base_package_runner import Progress
+
+    harbor.add_polygons(2)
+    told: list[dict[str, Any]] = []
+
+    class Shown(Progress):  # type: ignore[misc]
+        def update(self, **facts: Any) -> None:
+            inspect.signature(Progress.update).bind(self, **facts)
+            told.append(facts)
+
+    with caplog.at_level("INFO", logger="polymask"):
+        runner.convert_item(sdk.items.get(item_id=harbor.item_id), delete_source=True, progress=Shown())
+    assert told == [{"progress": 100, "message": "1 items, 1 of them changed, 2 polygons deleted"}]
+    assert f"/artifacts/polymask/{harbor.dataset_id}" in caplog.text
+    assert "polymask restore dataloop://" in caplog.text
+
+
 def test_a_failed_item_fails_the_execution(runner: Any, sdk: ModuleType, dataloop_emulator: Emulator) -> None:
     """The platform is told, so that it can show it, or try again."""
     harbor = Harbor(dataloop_emulator)

@@ -5,6 +5,10 @@ label has one mask, and a restoration has all polygons. All of it over every cal
 an app keeps nothing in a process, nor on a disk.
 """
 
+import random
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +20,7 @@ import pytest
 
 from polymask.dataloop.emulator import Emulator
 from polymask.errors import PolymaskError
+from tests.dataloop.home import logged_in
 from tests.dataloop.world import (
     ACROSS,
     BESIDE,
@@ -85,6 +90,27 @@ def test_killed_twice() -> None:
                     world.convert_items()
                 with stopped_unheard(again):
                     world.convert_items()
+
+
+POD = """
+import sys
+from types import SimpleNamespace
+from polymask.dataloop import convert_item
+convert_item(SimpleNamespace(id=sys.argv[1], dataset_id=sys.argv[2]), delete_source=True)
+"""
+
+
+def test_a_pod_is_killed(tmp_path: Path) -> None:
+    """A process of its own, by SIGKILL, at calls that are carried out all the same."""
+    for number in random.Random(5).sample(range(2, calls() + 1), 4):
+        with scene() as world:
+            (item,) = world.emulator.items(world.dataset["id"])
+            home = tmp_path / str(number)
+            environment = logged_in(home, world.emulator.url, None)
+            arguments = [sys.executable, "-W", "ignore", "-c", POD, item["id"], item["datasetId"]]
+            pod = subprocess.Popen(arguments, env=environment, cwd=home)
+            world.emulator.at_call(number, pod.kill)
+            assert pod.wait(60) == -signal.SIGKILL
 
 
 def both(world: World, *runs: Callable[[World], None]) -> None:
