@@ -41,6 +41,16 @@ class _Content(NamedTuple):
     after: str  # the digest of the document before it
 
 
+def _instances(contents: Sequence[_Content]) -> dict[tuple[str, str], Json]:
+    """The rows of backups, by the digest of their document and the instance's id."""
+    return {
+        (content.document.sha256, str(row["instance"]["id"])): row
+        for content in contents
+        if content.document.kind == BACKUP
+        for row in content.rows
+    }
+
+
 class ArtifactJournal(Evidence):
     """The evidence of deletions from a dataset, or of some of its `items`, as artifacts of the project.
 
@@ -107,14 +117,10 @@ class ArtifactJournal(Evidence):
 
     def deleted(self) -> list[Json]:
         """The backups of the instances that runs set out to delete, each as its run read it."""
-        latest, lost = dict[tuple[str, str], Json](), list[str]()
-        backups = {content.document.sha256: content.rows for content in self._read_all()}
+        latest, kept = dict[tuple[str, str], Json](), _instances(self._read_all())
         for row in (row for row in self.events() if row["event"] == "deleting"):
-            kept = {str(line["instance"]["id"]): line for line in backups.get(str(row.get("backup")), ())}
-            lost += [str(key) for key in row["ids"] if str(key) not in kept]
-            latest |= {(str(row["item"]), str(key)): kept[str(key)] for key in row["ids"] if str(key) in kept}
-        if lost:
-            raise self.backup_lacks(lost)
+            for key in map(str, row["ids"]):
+                latest[str(row["item"]), key] = kept[str(row["backup"]), key]
         return list(latest.values())
 
     def unfinished(self) -> list[Json]:
@@ -175,18 +181,26 @@ class ArtifactJournal(Evidence):
         return self._contents
 
     def _read_item(self, item: str, documents: Sequence[KeptDocument]) -> list[_Content]:
-        present = {START, *(document.sha256 for document in documents)}
         try:
             contents = [self._read(document) for document in documents]
-            for content in contents:
-                if content.after not in present:
-                    raise self._damaged(content.document.file.name, "the document before it is gone")
+            self._require_whole(contents)
         except ProofError as error:
             if not self.skips_damaged:
                 raise
             self.damages[item] = error
             return []
         return contents
+
+    def _require_whole(self, contents: Sequence[_Content]) -> None:
+        """Raise `ProofError` where a document of an item tells of one that is gone."""
+        present, kept = {START, *(content.document.sha256 for content in contents)}, _instances(contents)
+        for document, rows, after in contents:
+            if after not in present:
+                raise self._damaged(document.file.name, "the document before it is gone")
+            for row in rows if document.kind == "deleting" else ():
+                ids = map(str, row["ids"])
+                if lost := [key for key in ids if (str(row.get("backup")), key) not in kept]:
+                    raise self.backup_lacks(lost)
 
     def _read(self, document: KeptDocument) -> _Content:
         """What a document has; raises `ProofError` where it is not what was written."""

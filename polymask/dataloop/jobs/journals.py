@@ -79,9 +79,10 @@ def lost_to_all(client: Client, dataset: Json) -> set[PolygonKey]:
     return {place for place in lost if place[1] not in kept}
 
 
-def places(journals: Collection[Evidence]) -> str:
-    """Where journals lie, for people."""
-    return " or ".join(dict.fromkeys(journal.place for journal in journals))
+def places(folder: Path, journals: Collection[Evidence]) -> str:
+    """Where journals lie, for people; those of a run's parts lie in one folder."""
+    names = [journal.place if isinstance(journal, ArtifactJournal) else str(folder) for journal in journals]
+    return " or ".join(dict.fromkeys(names))
 
 
 def tell_of_damages(report: Report, journals: Collection[Evidence]) -> None:

@@ -249,7 +249,7 @@ def restore_dataset(url: str, *, journal: str | Path | None = None, dry_run: boo
         if is_new:
             report.notes += _not_put_back(polygon, linked=parent is not None or polygon.parent not in meant)
     lost = without_backup(dataset.client, dataset.id, {polygon.key for polygon in polygons})
-    tell_of_lost(report, dataset.url, lost, journals=places(journals))
+    tell_of_lost(report, dataset.url, lost, journals=places(dataset.journal_folder(journal), journals))
     tell_of_damages(report, journals)
     return report
 
