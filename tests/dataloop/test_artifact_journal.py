@@ -9,7 +9,7 @@ import pytest
 from polymask.dataloop.emulator import Fault
 from polymask.dataloop.jobs.verification import verify_dataset
 from polymask.errors import Denied, NotFound, PolymaskError, ProofError
-from polymask.provenance.chain import unsealed
+from polymask.provenance.chain import START, sealed, unsealed
 from polymask.results import Report
 from tests.dataloop.conftest import Api
 from tests.dataloop.world import (
@@ -220,6 +220,23 @@ def test_where_all_documents_of_an_item_are_gone_its_masks_tell(
     report = world.restore()
     assert (report.exit_code, report.written) == (5, 3)
     assert "3 polygons were deleted that no journal" in failure(report)
+
+
+def test_a_backup_that_only_a_note_names_is_missed(world: World, item: str, store: Stored) -> None:
+    """A run at once, which did not see it, made the document that comes before the note."""
+    other = world.add_item("/1.png", *ALL)
+    world.convert_items(item, max_delete=1)
+    backup = store.file("backup")
+    rows = [{"event": "seen", "item": item, "ids": []}]
+    facts = {"dataset": world.dataset["id"], "item": item, "after": START, "rows": rows}
+    digest, data = sealed(START, facts)
+    store.write(f"{backup['filename'].partition('-backup-')[0]}-seen-{digest}.json", data)
+    world.convert_items(other, item)
+    world.emulator.remove_item(backup["id"])
+    report = world.restore()
+    assert report.exit_code == 5
+    assert "no backup has" in failure(report)
+    assert {row["itemId"] for row in world.of_type("segment")} == {other}
 
 
 def test_a_document_under_another_items_name_is_an_error(world: World, item: str, store: Stored) -> None:
