@@ -239,6 +239,22 @@ def test_a_backup_that_only_a_note_names_is_missed(world: World, item: str, stor
     assert {row["itemId"] for row in world.of_type("segment")} == {other}
 
 
+def test_a_clone_is_an_item_of_its_own(world: World, item: str, store: Stored) -> None:
+    """Cloned with its masks after a conversion: nothing of it changes, and the polygons go to the first."""
+    world.convert_items()
+    body = {
+        "targetDatasetId": world.dataset["id"],
+        "remoteFileName": "/clone.png",
+        "cloneDatasetParams": {"withItemsAnnotations": True},
+    }
+    (clone,) = store.api("POST", f"/items/{item}/clone", body).json()["spec"]["returnedModelId"]
+    (report,) = world.convert_items(clone)
+    assert (report.failures, report.deleted) == ([], 0)
+    assert same_masks(world.masks(clone), expected(ALL))
+    assert world.restore().written == 3
+    assert {row["itemId"] for row in world.of_type("segment")} == {item}
+
+
 def test_a_document_under_another_items_name_is_an_error(world: World, item: str, store: Stored) -> None:
     """A backup is of the item that its name says, or of none."""
     other = world.add_item("/1.png", *ALL)
