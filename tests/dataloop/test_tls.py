@@ -81,6 +81,7 @@ def client(secure: tuple[str, Path], dtlpy: Any, monkeypatch: pytest.MonkeyPatch
     api = copy(dtlpy.client_api)
     kind = type(api)
     monkeypatch.setattr(kind, "environment", property(lambda _: secure[0]))
+    monkeypatch.setattr(kind, "base_gate_url", property(lambda _: secure[0]))  # else that of the last call
     monkeypatch.setattr(kind, "verify", property(lambda _: False))
     api._token = fake_token("ann@example.org")
     api._check_fork()
