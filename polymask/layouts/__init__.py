@@ -164,17 +164,6 @@ def layout_named(name: str) -> Layout:
 STUFF_LAYOUT = "coco-panoptic"
 
 
-def stem(name: str) -> str:
-    """An image's name without its suffix, folders kept.
-
-    >>> stem("train/0001.jpg")
-    'train/0001'
-    """
-    folder, slash, last = name.rpartition("/")
-    plain, dot, suffix = last.rpartition(".")
-    return f"{folder}{slash}{plain}" if dot and plain and suffix else name
-
-
 def picture_path(layout: Layout, name: str, options: LayoutOptions) -> str:
     """Where the copy of an image's picture goes."""
     place = getattr(layout, "picture", None)
