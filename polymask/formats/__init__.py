@@ -99,16 +99,16 @@ def annotations_at(
     options: ReadOptions | None = None,
     tree: Tree | None = None,
 ) -> Annotations:
-    """As `open_annotations`, at a place that has been resolved, and whose `tree` may have been looked at."""
+    """`open_annotations` for a resolved location; `tree` is its file listing, if the caller has one."""
     module = module_named(format) if format else None
     try:
         options = options or ReadOptions()
         if options.masks:
-            _ = options.masks.place  # which has to be there
+            _ = options.masks.place  # raises where the folder is missing
         annotations = _read(Content(Place(path, options.limits, tree=tree)), module, options, named=format)
     except OSError as error:
         failure = disk_error(error, path)
-        if isinstance(failure, NotFound):  # what is to be read is the caller's to name
+        if isinstance(failure, NotFound):  # a wrong SOURCE is an input error
             failure.exit_code = InputError.exit_code
         raise failure from None
     if annotations.format != "dataloop" and (flags := changed_flags(options.choice)):
@@ -123,9 +123,9 @@ def annotations_at(
 
 
 def _with_local_names(annotations: Annotations, path: Location, options: ReadOptions) -> Annotations:
-    """The annotations of images named below DEST, whose pictures are looked for at a path.
+    """The annotations under image names that are safe below DEST, with a way to find each picture.
 
-    Not so where their format knows where pictures are.
+    Pictures are searched at `path`, unless the format itself knows where they are.
     """
     pictures = NamedPictures(path, annotations.names, images=options.images, limits=options.limits)
     if annotations.picture_file is no_picture_file:
@@ -146,7 +146,10 @@ def _read(content: Content, module: Format | None, options: ReadOptions, *, name
 
 
 def _single_archive(content: Content) -> Content | None:
-    """The one archive in a folder that holds no annotations besides: what a tool gave, as it was given."""
+    """The only archive in a folder without annotations of its own; None for every other folder.
+
+    So the folder to which somebody downloaded an export is read without unpacking it.
+    """
     if content.place.is_file or content.place.zip:
         return None
     archives = [name for name in content.place.names if name.lower().endswith(_ARCHIVES)]
@@ -161,7 +164,7 @@ def _shows_format(content: Content) -> bool:
 
 
 def _looks_like(content: Content, format: str | None) -> str:
-    """A hint, where a file was named to be of one format and shows another."""
+    """A hint for the error message where a file looks like another format than the one named."""
     shown = None
     if format and content.place.is_file:
         with suppress(FormatError):
@@ -169,7 +172,7 @@ def _looks_like(content: Content, format: str | None) -> str:
     return f" (it looks like {shown})" if shown not in (None, format) else ""
 
 
-# a folder holds pictures and other things too: annotations are looked for in this order
+# a folder may hold pictures and other files too: annotations are searched in this order
 _SUFFIXES = (
     ".json", ".ndjson", ".jsonl", ".geojson", ".xml", ".yaml", ".yml", ".txt", ".csv", ".seg", ".mat",
     ".parquet", ".roi", ".zip", ".dcm", ".shp", ".gpkg",
@@ -181,7 +184,7 @@ _MAX_CANDIDATES = 64
 
 
 def _candidates(content: Content) -> Iterator[Content]:
-    """The files that may tell the format, most telling first."""
+    """The files that may show the format, the likeliest first."""
     if content.place.is_file:
         yield content
         return
@@ -204,13 +207,13 @@ _OF_MASKS = "; --from masks, if its PNGs are masks"
 
 
 def _only_pngs(content: Content) -> bool:
-    """Whether nothing but PNGs might be annotations: photos, or masks that nothing tells from photos."""
+    """Whether only PNGs could be annotations: they are photos, or masks that look like photos."""
     candidates = {PurePosixPath(file.name).suffix.lower() for file in _candidates(content)}
     return candidates == {".png"}
 
 
 def _is_text(content: Content) -> bool:
-    """Whether a file in a folder ought to be text, and is not empty."""
+    """Whether a file should be text by its suffix, and is not empty."""
     return Path(content.name).suffix.lower() in _TEXT and bool(content.data.strip())
 
 
@@ -243,7 +246,7 @@ def _sniffed_module(content: Content) -> Format:
 
 
 def _files(content: Content, module: Format) -> Sequence[Content]:
-    """The file to read, or several, where a format is told a folder but keeps all in one file."""
+    """The files to read: the content itself, or in a folder the files of a one-file format."""
     if content.place.is_file or module.MANY:
         return [content]
     files = [file for file in _candidates(content) if module.sniff(file)]
@@ -255,7 +258,7 @@ def _files(content: Content, module: Format) -> Sequence[Content]:
 def _read_files(
     content: Content, files: Sequence[Content], module: Format, options: ReadOptions
 ) -> Annotations:
-    """The annotations of a file, or of several that are subsets of one dataset."""
+    """The annotations of one file, or of several files that are subsets of one dataset."""
     if len(files) == 1:
         return module.read(files[0], options)
     if subsets := subsets_of_files([file.name for file in files]):

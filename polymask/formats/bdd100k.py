@@ -1,9 +1,9 @@
 """BDD100K and Scalabel: closed `poly2d` outlines, with cubic Bézier sides, and COCO's runs.
 
-`types` has a letter a vertex: at an L the outline goes on straight; a C begins a curve, whose
-control points are it and the next, and whose end is the one after that (the first vertex comes
-after the last). A curve is flattened to corners at most 1/64 px off. Source: BDD100K's
-documentation, "Label format", and Scalabel's.
+`types` has a letter for each vertex: at an L the outline continues straight; a C begins a curve,
+whose control points are this vertex and the next, and which ends at the one after (the first vertex
+follows the last). Curves are flattened to corners at most 1/64 px off. Source: BDD100K's documentation,
+"Label format", and Scalabel's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -107,7 +107,7 @@ _older_vertices = msgspec.json.Decoder(list[tuple[float, float, str]])
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of frames and their labels."""
+    """Whether the file holds frames with labels."""
     if FRAMES not in content.keys:
         return {"name", "labels"} <= content.keys
     keys = members(_first(content.top[FRAMES])).keys()
@@ -144,7 +144,7 @@ def _pages(content: Content) -> Iterator[Page]:
 
 
 def _with_size(page: Page, config: bytes | msgspec.Raw) -> bytes | msgspec.Raw:
-    """The frame's text, with the size of the configuration where it has none itself."""
+    """The frame's text, with the configuration's size where the frame has none."""
     frame, size = dict(members(page.json)), members(config).get("imageSize")
     if not frame or size is None or bytes(frame.get("size", b"null")) != b"null":
         return page.json
@@ -168,13 +168,13 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
 
     if older_frames is None:
         labels = row.labels if row.labels != _NULL else msgspec.Raw(b"[]")
-        return ImageRecord(name, name, frame, notes.each(labels, _Label, "$.labels", make))
+        return ImageRecord(name, name, frame, notes.make_instances(labels, _Label, "$.labels", make))
     instances: list[Instance] = []
     with inside(f"$.{FRAMES}"):
         texts = decode_json(older_frames, _frames)
     for number, text in enumerate(texts):
         objects = members(text).get("objects", msgspec.Raw(b"[]"))
-        instances += notes.each(objects, _Label, f"$.{FRAMES}[{number}].objects", make)
+        instances += notes.make_instances(objects, _Label, f"$.{FRAMES}[{number}].objects", make)
     return ImageRecord(name, name, frame, tuple(instances))
 
 
@@ -208,13 +208,13 @@ def _instance(key: int | str, label: _Label, frame: Frame, notes: Notes) -> Read
 def _runs(rle: msgspec.Raw, frame: Frame, notes: Notes) -> Shape:
     if not is_rle(rle):
         raise Malformed("$", "not an object with size and counts")
-    if notes.frame_unknown:  # the picture is not opened yet: what the runs say has to do
+    if notes.frame_unknown:  # the picture is not open yet: check the runs against their own size
         frame = notes.declared_frame(*rle_size(rle))
     return shapes_of([rle], frame)[0]
 
 
 def _outlines(label: _Label) -> Sequence[_Poly]:
-    """The outlines, those of older files too, which are one, and closed where they are no lane."""
+    """The outlines of a label; an older file has one outline a label, closed unless it is a lane."""
     if bytes(label.poly2d).replace(b" ", b"").replace(b"\n", b"")[:2] != b"[[":
         return decode_json(label.poly2d, _polys)
     rows = decode_json(label.poly2d, _older_vertices)
@@ -223,7 +223,7 @@ def _outlines(label: _Label) -> Sequence[_Poly]:
 
 
 def _ring(poly: _Poly, place: int) -> list[Point]:
-    """The outline's corners, its curves flattened."""
+    """The outline's corners, with curves flattened."""
     vertices, types = poly.vertices, poly.types or "L" * len(poly.vertices)
     if len(types) != len(vertices) or set(types) - {"L", "C"}:
         raise Malformed(f"$[{place}].types", f"a letter a vertex, L or C, not {types[:40]!r}")

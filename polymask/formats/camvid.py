@@ -1,8 +1,8 @@
-"""CamVid masks: in the colors of a class table, or SegNet's values from 0 to 11.
+"""CamVid masks: in the colors of a class table, or in SegNet's values from 0 to 11.
 
 The table is `label_colors.txt` (Cambridge's, SegNet's, CVAT's) or `class_dict.csv` (Kaggle's). `Void` is
-void, and so is SegNet's 11, Unlabelled. Masks lie in `LabeledApproved_full`, `<split>annot` or
-`<split>_labels`, or end with `_L`; image names have none of that.
+void, and so is SegNet's value 11, Unlabelled. Masks lie in `LabeledApproved_full`, `<split>annot` or
+`<split>_labels`, or their names end with `_L`; image names omit these parts.
 Source: Brostow et al., "Semantic object classes in video"; SegNet's tutorial (its CamVid).
 """
 
@@ -55,7 +55,7 @@ FACTS = Facts(
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is a table of colors, or SegNet's list of CamVid."""
+    """Whether the file is a table of colors, or SegNet's list of pairs for CamVid."""
     head = content.data[:_HEAD_BYTES].decode("utf-8-sig", "replace")
     return is_color_table(head) or _is_list(head.splitlines()[:1], content)
 
@@ -91,14 +91,14 @@ def _is_folder_of_masks(name: str) -> bool:
 
 
 def _stem(file: File) -> str:
-    """The image's name without suffix, its split as its folder."""
+    """The image's name without suffix, below the folder of its split."""
     path = PurePosixPath(file.name)
     splits = (_split(part) for part in path.parent.parts)
     return str(PurePosixPath(*filter(None, splits), path.stem.removesuffix("_L")))
 
 
 def _split(folder: str) -> str:
-    """The folder of pictures that one of masks belongs to; nothing where its name tells of none.
+    """The pictures' folder that belongs to a folder of masks; an empty text for `LabeledApproved_full`.
 
     >>> [_split(name) for name in ("trainannot", "train_labels", "LabeledApproved_full", "CamVid")]
     ['train', 'train', '', 'CamVid']

@@ -1,4 +1,4 @@
-"""Cityscapes polygon JSON (`*_gtFine_polygons.json`): one file an image, objects in draw order.
+"""Cityscapes polygon JSON (`*_gtFine_polygons.json`): a file per image, its objects in draw order.
 
 Later objects are nearer, and painted over earlier ones. `cargroup` is a crowd of `car`; `license
 plate`, whose id is negative, and deleted objects are not drawn; `unlabeled` paints background.
@@ -91,7 +91,7 @@ def is_polygons(content: Content) -> bool:
 
 
 def labels_in(content: Content) -> set[str]:
-    """The labels of all objects; none where they cannot be told."""
+    """The labels of all objects; none where the objects are malformed."""
     try:
         return {row.label for row in _labels.decode(content.top["objects"])}
     except msgspec.DecodeError:
@@ -99,12 +99,12 @@ def labels_in(content: Content) -> set[str]:
 
 
 def is_idd(content: Content) -> bool:
-    """Whether a label is in it that IDD has and Cityscapes has not."""
+    """Whether the file has a label that IDD has and Cityscapes has not."""
     return not labels_in(content).isdisjoint(IDD_ONLY)
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file has the keys, and no label that is IDD's alone."""
+    """Whether the file has Cityscapes' keys, and no label that only IDD has."""
     return is_polygons(content) and not is_idd(content)
 
 
@@ -121,7 +121,7 @@ def read_with(
     table: Mapping[str, int],
     not_drawn: frozenset[str],
 ) -> Annotations:
-    """A record for each file, its labels taken from a table of names and ids."""
+    """A record for each file, with the labels of a table of names and ids."""
 
     parse = partial(_parse, table=table, not_drawn=not_drawn)
     polygon_files = files(content, "*_polygons.json") or files(content, "*.json")
@@ -157,19 +157,19 @@ def _parse(page: Page, notes: Notes, table: Mapping[str, int], not_drawn: frozen
             key, crowd = index if row.id is None else row.id, is_group(row.label, table)
             return Instance(key, label, (polygon(row.polygon),), crowd=crowd)
 
-    instances = notes.each(file.objects, _Object, "$.objects", make)
+    instances = notes.make_instances(file.objects, _Object, "$.objects", make)
     name = image_name(page.file.name)
     return ImageRecord(PurePosixPath(name).stem, name, frame, instances)
 
 
 def _refuse_idd(label: str, notes: Notes) -> None:
-    """A folder is of the format that its first file shows; a later one may tell otherwise."""
+    """Raise `FormatError` for a label of IDD: a folder's first file need not have shown the format."""
     if label in IDD_ONLY:
         raise FormatError(f"'{label}' is a label of IDD", file=notes.page.file.path, advice="say --from idd")
 
 
 def painted_as(label: str, table: Mapping[str, int]) -> str:
-    """The label that an object is painted as: groups as their members.
+    """The label that an object is painted as; groups are painted as their members.
 
     >>> [painted_as(label, LABELS) for label in ("cargroup", "polegroup", "unlabeled", "zebra")]
     ['car', 'polegroup', 'background', 'zebra']
@@ -179,7 +179,7 @@ def painted_as(label: str, table: Mapping[str, int]) -> str:
 
 
 def is_group(label: str, table: Mapping[str, int]) -> bool:
-    """Whether an object is several that nobody drew apart: a region of its members, and no instance.
+    """Whether an object is a group: a region of several members that were not drawn separately.
 
     >>> [is_group(label, LABELS) for label in ("cargroup", "polegroup", "car")]
     [True, False, False]
@@ -188,7 +188,7 @@ def is_group(label: str, table: Mapping[str, int]) -> bool:
 
 
 def image_name(name: str) -> str:
-    """The name of the image that an annotation file is about.
+    """The name of the image that an annotation file describes.
 
     >>> image_name("train/bonn/bonn_000000_000001_gtFine_polygons.json")
     'train/bonn/bonn_000000_000001.png'

@@ -1,8 +1,8 @@
-"""COCO panoptic: a JSON file with `segments_info`, and a PNG an image that says whose each pixel is.
+"""COCO panoptic: a JSON file with `segments_info`, and a PNG per image with each pixel's segment.
 
 A pixel's segment id is red + 256 · green + 65536 · blue; id 0 is void, which becomes background.
 The PNGs lie in the folder named as the JSON file, or in `--images`; an image whose PNG is missing
-or damaged fails, the others are done. Source: cocodataset.org, "Data format", 4. Panoptic
+or damaged fails, and the other images are converted. Source: cocodataset.org, "Data format", 4. Panoptic
 segmentation; panopticapi for the ids.
 """
 
@@ -102,7 +102,7 @@ def sniff(content: Content) -> bool:
     """Whether the file has COCO's lists, and segments in them."""
     if not {"images", "annotations"} <= content.keys:
         return False
-    # every row has them, so the first ones tell
+    # every row has segments, so the first ones decide
     return b'"segments_info"' in bytes(memoryview(content.top["annotations"])[:100_000])
 
 
@@ -134,19 +134,19 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         skipped=refusals.skipped,
     )
     assert panoptic.ledger
-    readable = sum(len(row.segments_info) for row in annotations.values())
-    panoptic.ledger.add_invalid(_segments(sections.annotations) - readable)
+    readable_segments = sum(len(row.segments_info) for row in annotations.values())
+    panoptic.ledger.add_invalid(_segments(sections.annotations) - readable_segments)
     notes = (TEXT_IDS.format(count=f"{matched_ids:,}"),) if matched_ids else ()
     return replace(panoptic, notes=(*panoptic.notes, *notes))
 
 
 def _image_ids(images: msgspec.Raw) -> set[int | str]:
-    """The ids of the images, as far as they can be told."""
+    """The ids of the images, as far as they can be read."""
     try:
         return {row.id for row in _ids_of.decode(images)}
     except msgspec.DecodeError:
         rows = msgspec.json.decode(images)
-        rows = rows if isinstance(rows, list) else []  # told when they are read as pages
+        rows = rows if isinstance(rows, list) else []  # reported when the pages are read
         return {key for row in rows if isinstance(row, dict) and isinstance(key := row.get("id"), int | str)}
 
 
@@ -158,7 +158,7 @@ _segments_of = msgspec.json.Decoder(_Segments)
 
 
 def _segments(annotations: msgspec.Raw) -> int:
-    """How many segments all annotations declare, the malformed ones too."""
+    """How many segments all annotations declare, malformed ones included."""
     count = 0
     for row in msgspec.json.decode(annotations, type=list[msgspec.Raw]):
         with suppress(
@@ -169,7 +169,7 @@ def _segments(annotations: msgspec.Raw) -> int:
 
 
 def _declared(page: Page, annotations: dict[int | str, _Annotation]) -> int:
-    """How many segments an image has."""
+    """How many segments an image declares."""
     row = annotations.get(page.decode(_id).id)
     return len(row.segments_info) if row else 0
 
@@ -196,14 +196,14 @@ def _check(
 
 
 class _Pngs:
-    """The PNGs: in the folder that is named as the JSON file, else below `--images`."""
+    """Finds the PNGs, in the folder named like the JSON file, else below `--images`."""
 
     def __init__(self, content: Content, options: ReadOptions) -> None:
         self.place, self.folder = content.place, content.name.rpartition(".")[0]
         self.below = PictureFinder(content.place, options.images) if options.images is not None else None
 
     def find(self, name: str) -> File:
-        """The PNG of a name; raises `InputError` where it is not there."""
+        """The PNG with that name; raises `InputError` where it is missing."""
         file = self.place.find(f"{self.folder}/{safe_path(name)}")
         if file is None and self.below:
             file = self.below.find(name)

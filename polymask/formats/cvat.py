@@ -1,8 +1,8 @@
 """CVAT for images 1.1 (XML): polygons, boxes, ellipses and masks, in z order.
 
-A `mask` is row-major runs in its box, the first of pixels that are off. Polylines, points,
-cuboids and skeletons enclose nothing: they are left alone and listed. Read through defusedxml,
-which refuses entities. Source: CVAT's documentation, "CVAT for images 1.1".
+A `mask` is row-major runs in its box; the first run counts unset pixels. Polylines, points, cuboids and
+skeletons enclose nothing: they are not painted, and listed. The XML is read through defusedxml, which
+refuses entities. Source: CVAT's documentation, "CVAT for images 1.1".
 """
 
 import math
@@ -81,7 +81,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 
 def _pages(content: Content, labels: dict[str, None], tasks: dict[str, str]) -> Iterator[Page]:
-    """One page an `image` element, kept as text; labels, and tasks' names by id, are added on the way."""
+    """A page for each `image` element; adds the names of labels, and of tasks by id, to the arguments."""
     file = content.place.file(content.name)
     count = 0
     for element in _elements(content):
@@ -96,7 +96,7 @@ def _pages(content: Content, labels: dict[str, None], tasks: dict[str, str]) -> 
                 advice="export it as “CVAT for images 1.1”",
             )
         elif element.tag == "image":
-            element.tail = None  # stray text behind it is not part of it
+            element.tail = None  # the text after the element is not part of it
             yield Page(file, f"image[{count}]", _etree().tostring(element))
             count += 1
             element.clear()

@@ -1,7 +1,7 @@
 """V7 Darwin JSON (2.0, and 1.0): polygons with several paths, ellipses, and the masks of a raster layer.
 
-All paths of a polygon are filled even-odd together. A raster layer holds runs, along the rows, of
-numbers that its mapping gives to `mask` annotations. Source: V7's documentation, "Darwin JSON".
+All paths of a polygon are filled even-odd together. A raster layer holds runs of numbers along the
+rows; its mapping assigns these to `mask` annotations. Source: V7's documentation, "Darwin JSON".
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -139,7 +139,7 @@ _box = msgspec.json.Decoder(_Box)
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of one item and its annotations."""
+    """Whether the file holds one item and its annotations."""
     if "annotations" not in content.keys or content.is_list:
         return False
     item = members(content.top.get("item", b"")).keys()
@@ -178,7 +178,7 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
 def _layer(
     rows: Sequence[tuple[str, msgspec.Raw]], slot: _Slot, frame: Frame, notes: Notes
 ) -> dict[str, Runs]:
-    """The runs of each mask in the raster layers; those that no annotation names are listed."""
+    """The runs of each mask in the raster layers, by its id; masks without an annotation are listed."""
     runs: dict[str, Runs] = {}
     for where, text in rows:
         if _is_layer(members(text)):
@@ -196,7 +196,7 @@ def _layer(
 
 
 def _name_and_slot(file: _File, notes: Notes) -> tuple[str, _Slot]:
-    """The image's name, and its first slot; of version 1.0 the image as a slot without a name."""
+    """The image's name and its first slot; in version 1.0 a nameless slot of the image's size."""
     if file.item is not None:
         with inside("$.item.name"):
             name = notes.named(_path_below(file.item.path, file.item.name))
@@ -209,12 +209,12 @@ def _name_and_slot(file: _File, notes: Notes) -> tuple[str, _Slot]:
 
 
 def _path_below(folder: str, name: str) -> str:
-    """A name below a folder of the dataset, whose top is `/`."""
+    """The path of a name below a folder of the dataset, whose root is `/`."""
     return f"{folder.strip('/')}/{name}".lstrip("/")
 
 
 def _other_picture(row: _Annotation, slot: _Slot) -> str | None:
-    """Why an annotation is no part of the picture: it is a video's, or in another slot."""
+    """Why an annotation is not on the picture: it belongs to a video or to another slot; else None."""
     if row.frames is not None:
         return "the frames of a video are not read"
     if row.slot_names and slot.slot_name and slot.slot_name not in row.slot_names:
@@ -223,14 +223,14 @@ def _other_picture(row: _Annotation, slot: _Slot) -> str | None:
 
 
 def _masks(text: msgspec.Raw, slot: _Slot, frame: Frame, notes: Notes) -> dict[str, Runs]:
-    """The runs of each mask's id; raises `Malformed` for pixels that no mask's number tells of."""
+    """The runs by mask id; raises `Malformed` for pixels whose number the mapping lacks."""
     row = decode_json(text, _annotation)
     raster = row.raster_layer
     assert raster
     if reason := _other_picture(row, slot):
         notes.leave_out(Omitted("unsupported", reason, "raster layer"))
         return {}
-    if notes.frame_unknown:  # the picture is not opened yet: what the runs say has to do
+    if notes.frame_unknown:  # the picture is not open yet: check the runs against their own length
         frame = notes.declared_frame(1, sum(raster.dense_rle[1::2]))
     with inside("$.raster_layer"):
         runs = dict(runs_by_code(codes_of_runs(raster.dense_rle, frame)))
@@ -262,7 +262,7 @@ def _instance(
 
 
 def _unsupported(row: _Annotation, keys: Collection[str], slot: _Slot) -> str | None:
-    """Why an annotation is no area of the picture."""
+    """Why an annotation is no area of the picture; None where it may be one."""
     if row.ellipse is not None and row.ellipse.angle:
         return "a turned ellipse: the unit of its angle is not documented"
     return _other_picture(row, slot) or next(

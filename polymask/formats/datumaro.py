@@ -1,7 +1,7 @@
-"""Datumaro's JSON: `annotations/<subset>.json`, items with annotations of many types.
+"""Datumaro's JSON: `annotations/<subset>.json`, whose items have annotations of many types.
 
-Polygons, masks (COCO runs) and ellipses are painted, in `z_order`; boxes, points, captions and
-labels are no segmentation, and counted. Several polygons of one object are several annotations.
+Polygons, masks (COCO runs) and ellipses are painted in the order of `z_order`; boxes, points, captions
+and labels are no segmentation, and are counted. An object of several polygons is several annotations.
 Source: Datumaro's documentation, "Datumaro format".
 """
 
@@ -26,7 +26,7 @@ from polymask.raster.runs import run_counts
 
 MANY = True
 UNSUPPORTED = ("polyline",)
-PAINTED = ("polygon", "mask", "ellipse", "bbox")  # boxes where they are asked for
+PAINTED = ("polygon", "mask", "ellipse", "bbox")  # boxes only with `--boxes`
 _IMAGE_TAGS = ("label", "caption")
 
 FACTS = Facts(
@@ -141,7 +141,7 @@ def _parse(page: Page, notes: Notes, names: tuple[str, ...]) -> ImageRecord:
     item = page.decode(_item)
     with inside("$.image.path"):
         name = notes.named(item.image.path or f"{item.id}.jpg")
-    notes.groups = (PurePosixPath(page.file.name).stem,)  # a subset has a file of its own
+    notes.groups = (PurePosixPath(page.file.name).stem,)  # each subset has its own file
     with inside("$.image.size"):
         frame = notes.declared_frame(*(item.image.size or (None, None)), name=name)
 
@@ -156,7 +156,7 @@ def _parse(page: Page, notes: Notes, names: tuple[str, ...]) -> ImageRecord:
             raise Malformed("$.label_id", f"no label has the number {row.label_id}")
         return Instance(index, names[row.label_id], _shape(row, frame, notes), order=row.z_order)
 
-    instances = notes.each(item.annotations, _Annotation, "$.annotations", make)
+    instances = notes.make_instances(item.annotations, _Annotation, "$.annotations", make)
     return ImageRecord(item.id, name, frame, instances)
 
 

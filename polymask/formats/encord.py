@@ -1,8 +1,8 @@
-"""Encord label rows: polygons as shares of the picture, with holes, and bitmasks.
+"""Encord label rows: polygons with holes, in shares of the picture, and bitmasks.
 
-`polygons` lists polygons, each a list of rings, the first its outline and the others holes; older
-rows have `polygon` alone. A bitmask is runs, along the rows, in COCO's compressed text. Source:
-Encord's documentation, "Export labels: JSON format", and its SDK's description of bitmasks.
+`polygons` is a list of polygons, each a list of rings: an outline and its holes. Older rows have only
+`polygon`. A bitmask holds runs along the rows, in COCO's compressed text. Source: Encord's
+documentation, "Export labels: JSON format", and its SDK's description of bitmasks.
 """
 
 from collections.abc import Iterator
@@ -130,7 +130,7 @@ _labels_of_frame = msgspec.json.Decoder(_FrameLabels)
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of label rows."""
+    """Whether the file holds label rows."""
     return "data_units" in content.keys
 
 
@@ -156,7 +156,7 @@ def _units(content: Content) -> Iterator[Page]:
 
 
 def _frames(page: Page) -> dict[str, msgspec.Raw]:
-    """The labels of a video's or a volume's frames, by their numbers; none of a picture."""
+    """The labels of a video's or a volume's frames, by frame number; empty for a picture."""
     labels = members(members(page.json).get("labels", b""))
     return {number: part for number, part in labels.items() if number.isdigit()}
 
@@ -183,7 +183,7 @@ def _parse(page: Page, notes: Notes) -> ImageRecord | None:
         frame = notes.declared_frame(unit.height, unit.width)
 
     make = partial(_instance, frame=frame, notes=notes)
-    instances = notes.each(unit.labels.objects, _Object, "$.labels.objects", make)
+    instances = notes.make_instances(unit.labels.objects, _Object, "$.labels.objects", make)
     notes.leave_out(CLASSIFICATION, len(unit.labels.classifications))
     return ImageRecord(unit.data_hash or name, name, frame, instances)
 

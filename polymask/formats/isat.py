@@ -1,7 +1,6 @@
-"""ISAT JSON: a file an image, one ring an object, painted by layer.
+"""ISAT JSON: a file per image, a ring per object, painted in the order of layers.
 
-`__background__` paints background over what lies below it. Source: ISAT's documentation, "Annotation
-format".
+`__background__` paints background over lower layers. Source: ISAT's documentation, "Annotation format".
 """
 
 from pathlib import PurePosixPath
@@ -67,7 +66,7 @@ _file = msgspec.json.Decoder(_File)
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of one image's objects."""
+    """Whether the file holds one image's objects."""
     if not {"info", "objects"} <= content.keys:
         return False
     return {"name", "width", "height"} <= members(content.top["info"]).keys()
@@ -97,4 +96,6 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
             shape = (polygon(row.segmentation),)
         return Instance(index, row.category, shape, order=row.layer, crowd=bool(row.iscrowd))
 
-    return ImageRecord(path.stem, str(path), frame, notes.each(file.objects, _Object, "$.objects", make))
+    return ImageRecord(
+        path.stem, str(path), frame, notes.make_instances(file.objects, _Object, "$.objects", make)
+    )

@@ -1,10 +1,10 @@
-"""labelme JSON: one file an image, its shapes in draw order.
+"""labelme JSON: a file per image, its shapes in draw order.
 
-Shapes of one label and one `group_id` are one instance, their union, painted where the last of
-them stands. `__ignore__` paints void. A `line` or `linestrip` is 10 px wide and a `point` is a
-disk of radius 5 px, as labelme draws them; they, circles and masks are runs by the rule of pixel
-centers, so `--pixel-rule` does not concern them. Source: labelme's documentation and the
-behaviour of its `shape_to_mask`.
+The shapes of one label and one `group_id` are united into one instance, painted in the order of the
+last of them. `__ignore__` paints void. A `line` or `linestrip` is 10 px wide and a `point` is a disk of
+radius 5 px, as labelme draws them; these, circles and masks are runs by the rule of pixel centers, so
+`--pixel-rule` does not affect them. Source: labelme's documentation and the behaviour of its
+`shape_to_mask`.
 """
 
 import math
@@ -125,7 +125,7 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
         with inside("$.points"):
             return Instance(index, shape.label, _shape_of(shape, frame, notes))
 
-    instances = notes.each(file.shapes, _Shape, "$.shapes", make)
+    instances = notes.make_instances(file.shapes, _Shape, "$.shapes", make)
     grouped = _united_groups(instances, groups, frame)
     notes.joined += len(instances) - len(grouped)
     return ImageRecord(path.stem, name, frame, grouped)
@@ -163,7 +163,7 @@ def _shape_of(shape: _Shape, frame: Frame, notes: Notes) -> Shape:
 
 
 def _two_points(points: Sequence[Point], notes: Notes) -> Sequence[Point]:
-    """The two points of a shape; one that is there several times, one after another, is one."""
+    """The two points of a shape; repetitions of a point in a row count once."""
     distinct = [point for point, _ in groupby(points)]
     if len(points) > len(distinct) == 2:
         notes.remarks[REPEATED] += 1
@@ -187,7 +187,7 @@ def _mask(shape: _Shape, frame: Frame, notes: Notes) -> Shape:
 def _united_groups(
     instances: Sequence[Instance], groups: dict[int, Any], frame: Frame
 ) -> tuple[Instance, ...]:
-    """One instance a group, the union of its shapes, where the last of them stands."""
+    """An instance for each group, the union of its shapes, in the place of its last shape."""
     position_of_group = {groups[int(instance.id)]: position for position, instance in enumerate(instances)}
     sorted_instances = sorted(instances, key=lambda instance: position_of_group[groups[int(instance.id)]])
     return tuple(

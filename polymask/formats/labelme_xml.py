@@ -1,4 +1,4 @@
-"""LabelMe XML, of MIT's LabelMe and of CVAT's "LabelMe 3.0": polygons, and masks in PNGs.
+"""LabelMe XML, written by MIT's LabelMe and as CVAT's "LabelMe 3.0": polygons, and masks in PNGs.
 
 Not to be confused with labelme's JSON (`labelme`). Source: MIT LabelMe's documentation, "XML
 annotation file", and CVAT's, "LabelMe".

@@ -1,4 +1,4 @@
-"""Mapillary Vistas 2.0: polygon JSON, a file an image, with the classes of `config_v2.0.json`.
+"""Mapillary Vistas 2.0: polygon JSON, a file per image, with the classes of `config_v2.0.json`.
 
 Source: the README of Mapillary Vistas 2.0.
 """
@@ -67,7 +67,7 @@ _config = msgspec.json.Decoder(_Config)
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of one image's objects, or the configuration."""
+    """Whether the file holds one image's objects, or the configuration."""
     if {"labels", "version"} <= content.keys and not content.is_list:
         labels = bytes(content.top["labels"])
         return b'"readable"' in labels and b'"evaluate"' in labels
@@ -91,7 +91,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 def _categories(content: Content) -> Categories | None:
     place = content.place
-    outer = ["../" * up + CONFIG for up in range(1 if place.zip else 5)]
+    outer = ["../" * levels + CONFIG for levels in range(1 if place.zip else 5)]
     inner = [name for name in place.names if PurePosixPath(name).name == CONFIG]
     return next((_classes(file) for name in (*outer, *inner) if (file := place.find(name))), None)
 
@@ -116,4 +116,4 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
 
     path = PurePosixPath(page.file.name).with_suffix(SUFFIX)
     name = str(PurePosixPath(*(part for part in path.parts if part not in _FOLDERS)))
-    return ImageRecord(path.stem, name, frame, notes.each(file.objects, _Object, "$.objects", make))
+    return ImageRecord(path.stem, name, frame, notes.make_instances(file.objects, _Object, "$.objects", make))

@@ -1,9 +1,8 @@
-"""Existing masks with a table of values or of colors, to be laid out again.
+"""Existing masks with a table of values or colors, to be written in another layout.
 
-The table is a file beside the masks or above (`drawing.mask_files`), or what `--labels` names; of the
-masks that the scripts of Cityscapes and IDD make, their names tell it. Where there is none the pixel
-values' numbers are the labels, and a note tells. Source: the documentation of the tools named on the
-page.
+The table is a file beside the masks or above them (`drawing.mask_files`), or the file of `--labels`;
+masks of the Cityscapes and IDD scripts are recognized by their names. Without a table the pixel values
+serve as labels, and a note says so. Source: the documentation of the tools named on the page.
 """
 
 import re
@@ -27,9 +26,9 @@ MANY = True
 ROBOFLOW = "_classes.csv"
 _MASK = "_mask"
 _IDS = ("Ids", "ids")
-_FOLDERS = ("masks",)  # part of no image's name
+_FOLDERS = ("masks",)  # folders that are left out of images' names
 _WITH_INSTANCES = {name for rows in (KNOWN, IDD_ROWS) for name, row in rows.items() if row.instances}
-FIRST_INSTANCE_ID = 1000  # of a label in one image: ids below are no instance's
+FIRST_INSTANCE_ID = 1000  # instance ids are label id · 1000 + number; smaller ids are label ids
 _NOT_MASKS = {"images", "img", "JPEGImages", "leftImg8bit"}
 _VALUES = re.compile(rb"(?:\xef\xbb\xbf)?\s*pixel value\s*,\s*class\s*(?:\r|\n|$)", re.IGNORECASE)
 
@@ -99,7 +98,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 @dataclass(frozen=True, slots=True)
 class _Tables:
-    """The table of each mask: that of its name, where its name tells, else one that lies beside."""
+    """Finds the table of a mask: by the name that a script gave it, else by the files beside it."""
 
     beside: Tables
 
@@ -125,7 +124,7 @@ def _masks(content: Content) -> Iterator[File]:
 
 
 def _best_of_scripts(pngs: Sequence[File]) -> list[File]:
-    """Of each image's masks that scripts made, the finest; they stand beside colors and instances."""
+    """For each image the finest mask of label ids that a script made, without those of colors, instances."""
     finest: dict[str, tuple[int, File]] = {}
     order = list(KINDS)
     for file in pngs:
@@ -140,13 +139,13 @@ def _is_mask(file: File) -> bool:
 
 
 def _is_mask_of_roboflow(file: File) -> bool:
-    """Whether a PNG is a mask beside Roboflow's table, and no picture there."""
+    """Whether a PNG is a mask, not a picture, in a folder with Roboflow's table."""
     path = PurePosixPath(file.name)
     return path.stem.endswith(_MASK) and file.place.find(str(path.with_name(ROBOFLOW))) is not None
 
 
 def _stem(file: File) -> str:
-    """The image's name without suffix: without what marks a mask."""
+    """The image's name without suffix, and without the ending that marks a mask."""
     if id_kind := id_mask(file.name):
         return id_kind.image
     path = PurePosixPath(file.name)
@@ -156,7 +155,7 @@ def _stem(file: File) -> str:
 
 
 def _instances(mask: File) -> File | None:
-    """The mask of instances beside one of ids."""
+    """The mask of instances that belongs to a mask of ids."""
     if not id_mask(mask.name):
         return None
     head, _, kind = mask.name.rpartition("_label")
@@ -164,5 +163,5 @@ def _instances(mask: File) -> File | None:
 
 
 def _is_group(label: str, number: int) -> bool:
-    """Whether pixels of a plain id are several objects that nobody told apart."""
+    """Whether pixels with a plain label id are a group of objects that were not told apart."""
     return number < FIRST_INSTANCE_ID and any(name in _WITH_INSTANCES for name in label.split(JOINED))

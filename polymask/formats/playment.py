@@ -1,8 +1,8 @@
 """Playment: polygons as shares of the picture, or a raster mask with a legend of colors.
 
-A raster's legend names instances as `label # number`. Its mask is told by an address: polymask
-opens none, and looks for the file by the address's last parts beside the export. Source:
-Playment's documentation, "Image annotation" and "Semantic segmentation", results.
+A raster's legend names instances as `label # number`. Its mask is an address, which polymask never
+opens: it searches the file beside the export by the address's last parts. Source: Playment's
+documentation, "Image annotation" and "Semantic segmentation", results.
 """
 
 import re
@@ -98,7 +98,7 @@ _raster = msgspec.json.Decoder(_Raster)
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of jobs."""
+    """Whether the file holds jobs."""
     return RESPONSE in content.keys
 
 
@@ -152,7 +152,7 @@ def _masked(mask: _Mask, notes: Notes) -> tuple[Frame, tuple[Instance, ...]]:
 
 
 def _class(label: str) -> str:
-    """The label without the number of its instance.
+    """The label without the instance's number.
 
     >>> _class("boat # 2"), _class("boat #a")
     ('boat', 'boat #a')
@@ -181,7 +181,7 @@ def _ring(kind: str, row: _Shape, frame: Frame) -> Polygon:
 
 
 def _number(key: str) -> int:
-    """The number of a point: p10 comes after p9, wherever it stands."""
+    """The number of a point, so that p10 sorts after p9."""
     digits = key.removeprefix("p")
     if not (digits.isascii() and digits.isdecimal() and len(digits) < 10):
         raise Malformed("$", f"points are p1, p2 …, not {key!r}")

@@ -1,8 +1,8 @@
 """RectLabel's own XML: polygons, cubic Bézier outlines, and pixels in a PNG beside it.
 
-A curve's point j has two handles: c1 leads on to the next point, c2 comes from the one before. It
-is flattened to corners at most 1/64 px off. The pixels of an object with `<id>n</id>` are the PNG
-`<image>_pixels<n>.png` beside the XML. Its index PNGs are read as `masks`, its COCO files as
+Each point of a curve has two handles: c1 towards the next point, c2 towards the previous one. Curves
+are flattened to corners at most 1/64 px off. The pixels of an object with `<id>n</id>` are in the PNG
+`<image>_pixels<n>.png` beside the XML. RectLabel's index PNGs are read as `masks`, its COCO files as
 `coco`. Source: RectLabel's documentation and the files of its support page.
 """
 
@@ -68,7 +68,7 @@ FACTS = Facts(
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is XML of an image and its objects."""
+    """Whether the file is XML with an image and its objects."""
     start = head(content)
     return b"<annotation>" in start and b"<filename>" in start and b"<size>" in start
 
@@ -135,7 +135,7 @@ def _shape(element: "Element", picture: str, frame: Frame, notes: Notes) -> Shap
 
 
 def _points(element: "Element", handle: str) -> Iterator[Point]:
-    """x1, y1, x2, y2 … to the last there is, or their handles of a name; none may be left out."""
+    """The points x1, y1, x2, y2 … or, with `handle`, their handles; raises `Malformed` for a gap."""
     count = sum(child.tag[:1] == "x" and child.tag[1:].isdigit() for child in element)
     for number in range(1, count + 1):
         yield number_of(element, f"x{number}{handle}"), number_of(element, f"y{number}{handle}")

@@ -1,6 +1,6 @@
-"""SA-1B (Segment Anything) JSON: one file an image, masks as compressed runs, no labels.
+"""SA-1B (Segment Anything) JSON: a file per image, masks as compressed runs, no labels.
 
-Every mask gets the one label `object`, or that of `--default-label`. Source: the dataset's own
+Every mask gets the label `object`, or that of `--default-label`. Source: the dataset's
 README and Kirillov et al., "Segment Anything", 2023.
 """
 
@@ -62,7 +62,7 @@ _file = msgspec.json.Decoder(_File)
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of one image and its annotations."""
+    """Whether the file holds one image and its annotations."""
     return {"image", "annotations"} <= content.keys and "image_id" in members(content.top["image"])
 
 
@@ -100,5 +100,5 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
         (shape,) = shapes_of([row.segmentation], frame)
         return Instance(index if row.id is None else row.id, label, shape)
 
-    instances = notes.each(file.annotations, _Annotation, "$.annotations", make)
+    instances = notes.make_instances(file.annotations, _Annotation, "$.annotations", make)
     return ImageRecord(file.image.image_id, name, frame, instances)

@@ -1,8 +1,8 @@
 """Segments.ai releases: bitmaps whose colors are object ids, and polygons.
 
-A bitmap is told by an address: polymask opens none, and looks for the file by the address's last parts, or
-by the name that Segments.ai's SDK saves it under (`<image>_label_<label set>.png`). The id of a pixel is
-red + 256 · green + 65536 · blue; 0 is unlabeled. Source: Segments.ai's documentation, "Label formats"
+A bitmap is an address, which polymask never opens: it searches the file by the address's last parts, or
+by the name under which Segments.ai's SDK saves it (`<image>_label_<label set>.png`). The id of a pixel
+is red + 256 · green + 65536 · blue; 0 is unlabeled. Source: Segments.ai's documentation, "Label formats"
 and "Release", and its SDK's `load_label_bitmap_from_url`.
 """
 
@@ -99,12 +99,12 @@ _rows = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of a release."""
+    """Whether the file is a release."""
     return "dataset" in content.keys and "samples" in members(content.top["dataset"])
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
-    """A record for each sample that is labeled."""
+    """A record for each labeled sample."""
     labels_of_file: dict[str, dict[int, str]] = {}
     pages = []
     for file in files(content, "*.json"):
@@ -125,7 +125,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 
 def _labels_by_id(dataset: Any, refusals: Refusals) -> dict[int, str]:
-    """The labels by category id, of every label set's task."""
+    """The labels by category id, from the tasks of all label sets."""
     tasks = [members(task).get("attributes", b"") for task in members(dataset.get("tasks", b"")).values()]
     names: dict[int, str] = {}
     for attributes in (*tasks, dataset.get("task_attributes", b"")):
@@ -155,12 +155,12 @@ def _parse(page: Page, notes: Notes, labels_of_file: dict[str, dict[int, str]]) 
             return _segmented(name, label.attributes, saved, names, notes)
     frame = notes.frame(name)
     make = partial(_instance, names=names, boxes=notes.options.boxes)
-    instances = notes.each(label.attributes.annotations, _Object, f"{where}.annotations", make)
+    instances = notes.make_instances(label.attributes.annotations, _Object, f"{where}.annotations", make)
     return ImageRecord(name, name, frame, instances)
 
 
 def _segmented(name: str, label: _Attributes, saved: str, names: dict[int, str], notes: Notes) -> ImageRecord:
-    """The record of a bitmap, which is found under its address's last parts or as the SDK has `saved` it."""
+    """The record of a bitmap, found under the name `saved` by the SDK, or by its address's last parts."""
     assert label.segmentation_bitmap
     with inside("$.segmentation_bitmap.url"):
         file = _saved_file(saved, notes)

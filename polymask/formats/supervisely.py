@@ -1,7 +1,7 @@
 """Supervisely projects: `<dataset>/ann/<picture>.json` and the project's `meta.json`.
 
 A polygon has an exterior and interiors, which are holes; a bitmap is a PNG (base64, mostly zlib) with
-its origin. Coordinates are taken as they are, in pixels from the picture's upper left corner.
+its origin. Coordinates are pixels from the picture's upper left corner, and are not shifted.
 Source: Supervisely's documentation, "Supervisely format: images".
 """
 
@@ -177,12 +177,14 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
         PurePosixPath(name).stem,
         name,
         frame,
-        notes.each(file.objects, _Object, "$.objects", partial(_instance, frame=frame, notes=notes)),
+        notes.make_instances(
+            file.objects, _Object, "$.objects", partial(_instance, frame=frame, notes=notes)
+        ),
     )
 
 
 def image_name(name: str) -> str:
-    """The name of the picture that an annotation file is about.
+    """The name of the picture that an annotation file describes.
 
     >>> image_name("harbor/ann/boat.png.json")
     'harbor/boat.png'
@@ -243,7 +245,7 @@ def _pixels(bitmap: _Bitmap, frame: Frame, limits: Limits) -> Shape:
 
 
 def _inflated(data: bytes, limits: Limits) -> bytes:
-    """The PNG in the data of a bitmap, which older tools did not pack."""
+    """The PNG in the data of a bitmap, which most tools compress with zlib."""
     if data.startswith(_PNG):
         return data
     try:

@@ -1,10 +1,10 @@
-"""VIA (VGG Image Annotator): 1.x's regions as a dict, 2.x's as a list; a project or an annotation file.
+"""VIA (VGG Image Annotator) projects and annotation files, of 1.x (regions in a dict) and 2.x (in a list).
 
-VIA tells no image size, so the picture is needed; an image whose picture is not there fails, and
-the others are done. It has no word for labels either: the label is the only region attribute,
-or that of `--label-attribute`, or `--default-label`. A polyline is painted where it is closed;
-an open one, and a point, encloses nothing: it is left alone and listed. Circles and ellipses
-are runs by the rule of pixel centers. Source: VIA's documentation and its example projects.
+VIA stores no image size, so pictures are required; an image whose picture is missing fails, and the
+others are converted. It has no field for labels either: the label is the only region attribute, or that
+of `--label-attribute`, or `--default-label`. A closed polyline is painted; open polylines and points
+enclose nothing: they are not painted, and listed. Circles and ellipses are runs by the rule of pixel
+centers. Source: VIA's documentation and its example projects.
 """
 
 import math
@@ -89,7 +89,7 @@ _attributes = msgspec.json.Decoder(dict[str, Any])
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is a project, or its first member an image with regions."""
+    """Whether the file is a project, or an object whose first member is an image with regions."""
     if not content.is_json or content.is_list:
         return False
     first = next(iter(content.top.values()), None)
@@ -114,9 +114,9 @@ def _pages(content: Content) -> Iterator[Page]:
 
 
 def _attribute(content: Content, pages: list[Page], options: ReadOptions) -> str | None:
-    """The attribute that tells labels: the chosen one, else the only one.
+    """The attribute that holds labels: the chosen one, else the only one; None where there is none.
 
-    Raises `InputError` where it cannot be told.
+    Raises `InputError` where several attributes could hold them.
     """
     names = sorted({name for page in pages for name in _attribute_names(page)})
     if options.label_attribute is not None:
@@ -141,7 +141,7 @@ def _regions(page: Page) -> list[msgspec.Raw]:
     try:
         return _region_rows(page.decode(_image).regions)
     except (Malformed, msgspec.DecodeError):
-        return []  # told when the page is parsed
+        return []  # reported when the page is parsed
 
 
 def _attribute_names(page: Page) -> Iterator[str]:
@@ -153,7 +153,7 @@ def _attribute_names(page: Page) -> Iterator[str]:
 
 
 def _region_rows(regions: msgspec.Raw) -> list[msgspec.Raw]:
-    """The regions of 2.x, a list, or those of 1.x, the values of an object."""
+    """The regions: a list in 2.x, the values of an object in 1.x."""
     if bytes(memoryview(regions)[:1]) == b"{":
         return list(members(regions).values())
     return msgspec.json.decode(regions, type=list[msgspec.Raw])
@@ -179,7 +179,7 @@ def _parse(page: Page, notes: Notes, attribute: str | None) -> ImageRecord:
         regions = msgspec.Raw(msgspec.json.encode(_region_rows(image.regions)))
     except msgspec.DecodeError as error:
         raise Malformed("$.regions", str(error)) from None
-    return ImageRecord(image.filename, name, frame, notes.each(regions, _Region, "$.regions", make))
+    return ImageRecord(image.filename, name, frame, notes.make_instances(regions, _Region, "$.regions", make))
 
 
 def _is_closed(shape: _ShapeAttributes) -> bool:

@@ -1,4 +1,4 @@
-"""VIA's CSV: a row a region, otherwise as its JSON (`via`), whose rules for shapes and labels hold.
+"""VIA's CSV: a row per region; shapes and labels follow the rules of its JSON (`via`).
 
 Source: VIA's documentation, "Export annotations as CSV".
 """
@@ -19,7 +19,7 @@ from polymask.formats.reading.texts.pages import Page, files, rows_at
 
 MANY = True
 NAME, SHAPE, LABELS = "filename", "region_shape_attributes", "region_attributes"
-_LONGEST = 2**31 - 1  # of a cell: the file's own size is bounded already
+_LONGEST = 2**31 - 1  # characters of a cell: other limits bound the file's size
 
 FACTS = Facts(
     title="VIA CSV",
@@ -57,7 +57,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 
 def _pages(content: Content) -> Iterator[Page]:
-    """A page for each image: its regions, as VIA's JSON has them; a row without a shape is an image alone."""
+    """A page for each image, with its regions in the form of VIA's JSON; an image may have none."""
     file = content.place.file(content.name)
     images: dict[str, list[dict[str, msgspec.Raw]]] = {}
     for number, name, shape, labels in _rows(content):

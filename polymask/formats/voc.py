@@ -1,7 +1,7 @@
-"""PASCAL VOC masks: `SegmentationClass` tells labels, `SegmentationObject`, where it is there, objects.
+"""PASCAL VOC masks: labels in `SegmentationClass`, and objects in `SegmentationObject`, if it exists.
 
-Labels come from a table beside the masks (`drawing.mask_files`); else they are VOC's twenty where a mask
-has VOC's colors, and the pixel values' numbers where it has not: a gray mask does not say whose it is.
+Labels come from a table beside the masks (`drawing.mask_files`). Without a table they are VOC's twenty
+if a mask has VOC's colors, else the pixel values, as a gray mask does not show where it comes from.
 Value 0 is background; 255, and VOC's border color in RGB masks, is void.
 Source: PASCAL VOC 2012 development kit, section 4.
 """
@@ -25,7 +25,7 @@ MANY = True
 FOLDER, OBJECTS = "SegmentationClass", "SegmentationObject"
 _NOT_MASKS = {OBJECTS, "SegmentationClassVisualization", "JPEGImages", "images"}
 _TABLE = b"# label:color_rgb"
-_CHECKED_COLORS = 8  # colors of a palette that tell whose it is
+_CHECKED_COLORS = 8  # the first colors of a palette, which are compared with VOC's
 
 FACTS = Facts(
     title="VOC masks",
@@ -54,7 +54,7 @@ FACTS = Facts(
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is CVAT's map of colors, or a palette PNG that shows to be VOC's."""
+    """Whether the file is CVAT's label map, or a palette PNG in VOC's folder or colors."""
     if content.data.startswith(_TABLE):
         return True
     return is_indexed(content) and (
@@ -98,7 +98,7 @@ def _stem(file: File) -> str:
 
 
 def _objects(mask: File) -> File | None:
-    """The mask of objects in the folder beside."""
+    """The mask of objects in the sibling folder of a mask's folder."""
     parts = PurePosixPath(mask.name).parts
     if FOLDER in parts:
         return mask.place.find(str(PurePosixPath(*(OBJECTS if part == FOLDER else part for part in parts))))

@@ -1,9 +1,8 @@
 """Berkeley segmentation data sets: `.seg` files (BSDS300) and `.mat` files (BSDS500).
 
-Segments have no classes: each is labeled, and by default painted, with its number. Segment 0, which
-`.seg` files have, is what background is in a mask: value 0. Several people drew each image:
-`--annotator` chooses whose segments are read. Source: the data sets' `seg-format.txt` and their
-description of `groundTruth`.
+Segments have no classes: each is labeled, and by default painted, with its number. Segment 0 of `.seg`
+files becomes background, value 0. Several people segmented each image: `--annotator` chooses whose
+segments are read. Source: the data sets' `seg-format.txt` and their description of `groundTruth`.
 """
 
 from collections import Counter
@@ -75,11 +74,11 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 
 def _pages(content: Content, options: ReadOptions) -> Iterator[Page]:
-    """A page for each person, whose text says who; of a file that cannot be read, one that nobody drew."""
+    """A page for each annotator, whose name is the text; one page without text for an unreadable file."""
     file = content.place.file(content.name)
     try:
         people = _people(content.data, options.limits)
-    except Malformed:  # told when the page is parsed
+    except Malformed:  # reported when the page is parsed
         yield Page(file, "")
         return
     for number, person in enumerate(people, 1):
@@ -94,7 +93,7 @@ def _people(data: bytes, limits: Limits) -> list[str]:
 
 
 def _checked_pages(pages: list[Page], content: Content, options: ReadOptions) -> Iterator[Page]:
-    """All pages; raises `InputError` where it is not told whose drawing of an image is read."""
+    """All pages; raises `InputError` where an image has several drawings and no annotator is chosen."""
     names = {bytes(page.text).decode() for page in pages if page.text is not None}
     people = sorted(names, key=lambda name: (len(name), name))
     known_people = ", ".join(people[:20])
@@ -114,7 +113,7 @@ def _checked_pages(pages: list[Page], content: Content, options: ReadOptions) ->
 
 
 def _is_other_annotators(page: Page, options: ReadOptions) -> bool:
-    """Whether a page was drawn by somebody else than the chosen annotator."""
+    """Whether a page was drawn by another annotator than the chosen one."""
     return options.annotator is not None and page.text not in (None, options.annotator.encode())
 
 
@@ -126,7 +125,7 @@ def _drawings(data: bytes, limits: Limits) -> list[object]:
 
 
 def _name(page: Page) -> str:
-    """The image's name: of a `.mat` file that of its path, of a `.seg` file without whose it is."""
+    """The image's name: a `.mat` file's path, or a `.seg` file's name without the annotator's folder."""
     path = PurePosixPath(page.file.name)
     if path.suffix == ".seg":
         return f"{path.stem}{SUFFIX}"

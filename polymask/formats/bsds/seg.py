@@ -1,4 +1,4 @@
-"""`.seg` files (BSDS300): a head, and rows of segment, row, first column, last column (inclusive)."""
+"""`.seg` files (BSDS300): a header, and lines of segment, row, first column, last column (inclusive)."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ _TRANSFORMED = ("invert", "flipflop")
 
 
 def split(data: bytes) -> tuple[dict[str, str], bytes]:
-    """The head's keys and values, and the rows below `data`."""
+    """The header's keys and values, and the lines below `data`."""
     head_text, separator, rows = data.replace(b"\r", b"\n").partition(b"\ndata\n")
     if not separator or len(head_text) > _LONGEST_HEAD:
         raise Malformed("", "no head that ends with `data`")
@@ -24,7 +24,7 @@ def split(data: bytes) -> tuple[dict[str, str], bytes]:
 
 
 def codes_in(data: bytes, notes: Notes) -> Codes:
-    """The (height, width) segments of a `.seg` file; raises `Malformed` for another."""
+    """The (height, width) segment numbers of a `.seg` file; raises `Malformed` for other bytes."""
     head, text = split(data)
     for key in _TRANSFORMED:
         if head.get(key, "0") != "0":
@@ -38,7 +38,7 @@ def codes_in(data: bytes, notes: Notes) -> Codes:
 
 
 def _segments(rows: "np.ndarray[tuple[int, int], np.dtype[np.int64]]", frame: tuple[int, int]) -> Codes:
-    """The segments' pixels; raises `Malformed` where they are not exactly those of the frame."""
+    """The segment of each pixel; raises `Malformed` where the rows do not cover the frame exactly."""
     height, width = frame
     segment, row, first, last = rows.T
     outside = (segment < 0) | (segment > 2**31) | (row < 0) | (row >= height)

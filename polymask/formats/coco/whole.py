@@ -1,4 +1,4 @@
-"""A COCO file that is in memory as a whole, and COCO results lists."""
+"""COCO files read into memory as a whole, and COCO results lists."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -37,7 +37,7 @@ from polymask.model import Finding, ImageRecord
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
-    """Every record is checked here; `decode` then fails only where a picture tells another size."""
+    """Read and check every record; `decode` can then fail only because of a picture's size."""
     refusals = Refusals(content.path, skip=options.skip_invalid)
     loose = Loose.of(options)
     other_refusals = 0  # records that are refused and are no annotations
@@ -71,7 +71,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     image_names = [image.file_name for image in usable_images]
     sizes = Sizes(content.place, content.name, options.images, options.limits)
     reader = _Reader(usable_images, names, boxes=options.boxes, loose=loose, sizes=sizes)
-    refusals.each(where, annotations, reader.add)
+    refusals.apply(where, annotations, reader.add)
     refuse_large([a.segmentation for _, a in annotations], options.limits, f"{content.path}: {where}")
     unsized = loose.unsized(reader.frames.values())
     for key, group in reader.of_image.items():
@@ -103,11 +103,11 @@ def _rows(
 
 
 def _sections_of(content: Content, refusals: Refusals) -> Sections:
-    refuse_doubled(content.path, content.json)  # all of the text: `top` may be its first line only
+    refuse_doubled(content.path, content.json)  # the whole text: `top` may be the first line only
     try:
         return msgspec.convert(content.top, Sections)
     except msgspec.ValidationError:
-        return refusals.required(content.json, sections_decoder)  # which says what is missing
+        return refusals.required(content.json, sections_decoder)  # raises with the missing key
 
 
 def _without_instances(
@@ -115,22 +115,22 @@ def _without_instances(
     reader: "_Reader",
     annotations: Sequence[tuple[int, Annotation]],
     data: bytes,
-    gone: Mapping[int, Collection[int]],
+    removed: Mapping[int, Collection[int]],
 ) -> bytes:
-    """The file's bytes without some instances: by the image's place, their positions in its record.
+    """The file's bytes without some instances; `removed` maps an image's index to positions in its record.
 
-    Everything else stays as it is written. Raises `SourceChanged` where `data` is not what was read.
+    All other bytes stay unchanged. Raises `SourceChanged` where `data` differs from the bytes read.
     """
     if data != content.data:
         raise SourceChanged(f"{content.path} was changed while it was read", advice="run again")
     numbers = {id(annotation): number for number, annotation in annotations}
-    groups = ((reader.of_image[reader.images[place].id], chosen) for place, chosen in gone.items())
+    groups = ((reader.of_image[reader.images[place].id], chosen) for place, chosen in removed.items())
     rows = sorted(numbers[id(group[position])] for group, chosen in groups for position in chosen)
     return without_rows(data, "annotations", rows)
 
 
 class _Reader:
-    """Annotations by image, their segmentations checked but not kept decoded."""
+    """Annotations by image; their segmentations are checked, and stay undecoded."""
 
     def __init__(
         self, images: Sequence[Image], names: dict[Key, str], *, boxes: bool, loose: Loose, sizes: Sizes
@@ -142,7 +142,7 @@ class _Reader:
         self.frames = {image.id: image.frame for image in images}
 
     def add(self, index: int, annotation: Annotation) -> None:
-        """Take an annotation in; raises `Malformed` where it cannot be used."""
+        """Add an annotation; raises `Malformed` where it cannot be used."""
         omitted = omission(annotation, index, self.frames, self.names, boxes=self.boxes, loose=self.loose)
         if omitted is None:
             self.of_image[annotation.image_id].append(annotation)
@@ -150,7 +150,7 @@ class _Reader:
             self.ledger.leave_out(omitted.reason, self.places[annotation.image_id])
 
     def closed(self, declared: int, *, invalid: int) -> Ledger:
-        """The ledger of all images, of which so many annotations are declared and refused."""
+        """The finished ledger, with `declared` annotations of which `invalid` were refused."""
         self.ledger.close(declared=declared, of_image=map(len, self.of_image.values()), invalid=invalid)
         return self.ledger
 
@@ -163,7 +163,7 @@ class _Reader:
         return ImageRecord(record_id(image.id), image.file_name, frame, tuple(instances))
 
     def used(self) -> dict[str, int]:
-        """How many instances each category has, by name."""
+        """The number of instances by label."""
         keys = Counter(annotation.category_id for group in self.of_image.values() for annotation in group)
         used: Counter[str] = Counter()
         for key, instances in keys.items():
@@ -171,7 +171,7 @@ class _Reader:
         return dict(used)
 
     def duplicate_ids(self) -> list[Finding]:
-        """One finding for each annotation id that occurs more than once."""
+        """A finding for each annotation whose id occurs more than once."""
         ids = Counter(annotation.id for group in self.of_image.values() for annotation in group)
         repeated = {key for key, count in ids.items() if count > 1}
         return [
@@ -187,7 +187,7 @@ class _Reader:
 def _from_results(
     rows: Sequence[tuple[int, Annotation]], refusals: Refusals, loose: Loose
 ) -> tuple[list[tuple[int, Image]], list[tuple[int, Category]], list[tuple[int, Annotation]]]:
-    """The images that the results' runs tell the size of, categories named by id, and the good rows."""
+    """Images with the sizes of their results' runs, categories named by id, and the usable rows."""
     images: dict[Key, Image] = {}
     usable_rows: list[tuple[int, Annotation]] = []
     for index, row in rows:
@@ -203,7 +203,7 @@ def _from_results(
 
 
 def _result_size(annotation: Annotation) -> tuple[Number, Number]:
-    """The size that a result's runs tell, of whole numbers above 0."""
+    """The size of a result's runs, in whole numbers above 0."""
     if not is_rle(annotation.segmentation):
         raise Malformed(
             "$.segmentation",

@@ -1,4 +1,4 @@
-"""One annotation of a Dataloop item → an instance: the same for a dataset and for its export on disk."""
+"""A Dataloop annotation → an instance, for items of a dataset and of its export on disk alike."""
 
 from collections.abc import Mapping
 from mimetypes import guess_type
@@ -15,11 +15,11 @@ from polymask.provenance.claims import digest_of, recomputed, same_label, values
 from polymask.validation import listed, part
 
 PAINTED = ("segment", "binary")
-OPAQUE = 127  # alpha above which a pixel is in a mask; source: dtlpy, `Segmentation.from_coordinates`
+OPAQUE = 127  # pixels with more alpha are in a mask; source: dtlpy, `Segmentation.from_coordinates`
 
 
 class Annotation(msgspec.Struct):
-    """What is read of an annotation; its coordinates are decoded when they are drawn."""
+    """The fields of an annotation that are read; its coordinates are decoded when it is painted."""
 
     type: str
     id: str | None = None
@@ -31,7 +31,7 @@ class Annotation(msgspec.Struct):
 
 
 class Reference(msgspec.Struct):
-    """What tells whether an annotation is a polygon, and which."""
+    """The fields that identify an annotation as a certain polygon."""
 
     type: Any = None
     id: Any = None
@@ -56,12 +56,12 @@ _annotation = msgspec.json.Decoder(Annotation)
 
 
 def annotation_of(row: Mapping[str, Any]) -> Annotation:
-    """A row that was decoded already; raises `Malformed` for one that is no annotation."""
+    """The annotation in a decoded row; raises `Malformed` where the row is none."""
     return decode_json(text_of(row), _annotation)
 
 
 def text_of(row: Mapping[str, Any]) -> bytes:
-    """A row's JSON; raises `Malformed` for text that no file can hold."""
+    """The JSON of a decoded row; raises `Malformed` for text that UTF-8 cannot encode."""
     try:
         return msgspec.json.encode(row)
     except UnicodeEncodeError:
@@ -73,9 +73,8 @@ def instance_of(
 ) -> Instance:
     """A `segment`, `binary` or `box` annotation of a picture as an instance.
 
-    Every ring of a polygon counts: those after the first are filled even-odd with it. A mask
-    has the frame's size; while that is `frame_unknown`, it is not compared. Raises `Malformed` for what
-    cannot be drawn.
+    All rings of a polygon are filled even-odd together. A mask must have the frame's size, unless the
+    frame is unknown (`frame_unknown`). Raises `Malformed` for shapes that cannot be painted.
     """
     if not row.label:
         raise Malformed("$.label", "an annotation without a label")
@@ -113,7 +112,7 @@ def _pixels(row: Annotation, limits: Limits) -> BoolMask:
 
 
 def is_picture(mimetype: Any, name: str | None) -> bool | None:
-    """Whether an item is a picture, by its type or, lacking that, its name; None where neither tells.
+    """Whether an item is a picture, by its type or else by its name; None if neither is conclusive.
 
     >>> is_picture("video/mp4", "a.png"), is_picture(None, "a.png"), is_picture(None, "a")
     (False, True, None)
@@ -125,8 +124,8 @@ def is_picture(mimetype: Any, name: str | None) -> bool | None:
 def is_of_frame(row: Annotation, *, picture: bool | None) -> bool:
     """Whether an annotation belongs to a frame of a video.
 
-    The item's type tells. Only where that is unknown, the annotation does: by a later frame, or
-    by several snapshots; annotations of pictures have one too, in the platform's own example.
+    The item's type decides. Only if it is unknown does the annotation: a frame above 0 or several
+    snapshots belong to a video; a single snapshot does not, as the platform's own example shows.
     """
     if picture is not None:
         return not picture
@@ -135,23 +134,23 @@ def is_of_frame(row: Annotation, *, picture: bool | None) -> bool:
 
 
 def polygon_ids(rows: msgspec.Raw) -> frozenset[str]:
-    """The ids of an item's polygons, those too that restored ones had before."""
+    """The ids of an item's polygons, and the former ids of restored polygons."""
     try:
         references = _references.decode(rows)
     except msgspec.DecodeError:
-        return frozenset()  # what is wrong with a row is told when it is read
+        return frozenset()  # faults of rows are reported when the rows are read
     polygons = [row for row in references if row.type == "segment"]
     ids = {str(row.id) for row in polygons if row.id}
     return frozenset(ids | {former_id for row in polygons if (former_id := original_id(_restore_mark(row)))})
 
 
 def _restore_mark(row: Reference) -> dict[str, Any]:
-    """What tells which polygon a restored one was."""
+    """The members of a row that may hold a restored polygon's former id."""
     return {"metadata": row.metadata} | ({"itemId": row.item_id} if row.item_id else {})
 
 
 def is_as_stored(row: Annotation, limits: Limits) -> bool:
-    """Whether a mask of ours is what its claim says; one that was brushed or relabeled is somebody's."""
+    """Whether a mask that polymask wrote still has the label and the pixels of its claim."""
     claim = values(part(row.metadata, "user", "polymask"))
     if not same_label(str(claim.get("label") or row.label), str(row.label)):
         return False
@@ -163,5 +162,5 @@ def is_as_stored(row: Annotation, limits: Limits) -> bool:
 
 
 def has_all_sources(row: Annotation, polygons: frozenset[str]) -> bool:
-    """Whether all polygons that a mask of ours was made of are there: they are painted themselves."""
+    """Whether all source polygons of a mask that polymask wrote exist, so that they are painted instead."""
     return all(str(source["id"]) in polygons for source in sources_of(row.metadata))

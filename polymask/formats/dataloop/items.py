@@ -1,4 +1,4 @@
-"""A Dataloop item with its annotations → an image record: of an export on disk, and of a dataset."""
+"""A Dataloop item with its annotations → an image record, for datasets and exports on disk alike."""
 
 from dataclasses import replace
 from functools import cached_property
@@ -25,7 +25,7 @@ from polymask.ledger import BOX, Omitted
 from polymask.model import Frame, ImageRecord
 
 _ROTATED = (5, 6, 7, 8)
-BOTTOM_ORDER = -1.0  # the paint order of our masks, which hold what was drawn before the rest
+BOTTOM_ORDER = -1.0  # paint order of masks that polymask wrote: below everything drawn later
 CHANGED = "{count} masks of ours that somebody brushed or relabeled are painted as they are now"
 OPEN_ISSUE = "{count} annotations have an open QA issue and are painted; choose with --status"
 
@@ -53,7 +53,7 @@ _item = msgspec.json.Decoder(_Item)
 
 
 def parse(page: Page, notes: Notes) -> ImageRecord | None:
-    """One item's record; None for an item that is left out, which the notes tell."""
+    """The record of an item; None for an item that is left out, for the reason in the notes."""
     item = page.decode(_item)
     if item.filename is None and item.metadata is None and item.itemMetadata is None and page.where != "$":
         raise Malformed("$.filename", "an item without a name")
@@ -62,7 +62,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord | None:
     notes.image, picture = name, is_picture(system.mimetype, item.filename)
     frame = UNKNOWN_FRAME if picture is False else _frame(system, name, notes)
     make = _Maker(notes, frame, picture, item.annotations)
-    instances = notes.each(item.annotations, Annotation, "$.annotations", make.instance)
+    instances = notes.make_instances(item.annotations, Annotation, "$.annotations", make.instance)
     if picture is False:
         notes.image_left_out = f"no picture ({system.mimetype or 'by its name'})"
     elif notes.options.choice.annotated_only and not instances:
@@ -71,7 +71,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord | None:
 
 
 class _Maker:
-    """Makes instances of an item's annotations, and notes what becomes of the others."""
+    """Makes instances of an item's annotations, and notes why others are omitted."""
 
     def __init__(self, notes: Notes, frame: Frame, picture: bool | None, rows: msgspec.Raw) -> None:  # noqa: FBT001
         self.notes, self.frame, self.picture, self.rows = notes, frame, picture, rows
@@ -99,7 +99,7 @@ class _Maker:
         return replace(instance, order=BOTTOM_ORDER) if untouched_mask else instance
 
     def _is_untouched_mask(self, row: Annotation) -> bool:
-        """Whether it is a mask that polymask made, and nobody changed since."""
+        """Whether an annotation is a mask that polymask wrote and nobody changed."""
         if row.type != "binary" or not sources_of(row.metadata):
             return False
         return is_as_stored(row, self.notes.options.limits)

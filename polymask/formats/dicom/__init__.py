@@ -1,9 +1,9 @@
 """DICOM RTSTRUCT: contours of regions on the slices of a series, read by pydicom (extra `dicom`).
 
-Contours are told in millimetres of the patient; a slice's position, orientation and spacing make
-pixels of them. DICOM's positions are those of pixel centers, so half a pixel is added. The contours
-of a region on a slice are filled even-odd: one inside another is a hole. Source: DICOM PS3.3,
-C.7.6.2.1.1 (image plane), C.8.8.6 (ROI contour).
+Contours are in millimetres of the patient; a slice's position, orientation and spacing turn them into
+pixels. DICOM's positions are those of pixel centers, so half a pixel is added. The contours of a region
+on a slice are filled even-odd: one inside another is a hole. Source: DICOM PS3.3, C.7.6.2.1.1 (image
+plane), C.8.8.6 (ROI contour).
 """
 
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def sniff(content: Content) -> bool:
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
-    """A record for each slice of the series that the structure sets are about."""
+    """A record for each slice of the series to which the structure sets refer."""
     sets = list(_structure_sets(content))
     if not sets:
         raise FormatError("no structure set (RTSTRUCT) in it", file=content.path)

@@ -1,7 +1,7 @@
-"""Cubic Bézier curves as corners, by a stated tolerance.
+"""Cubic Bézier curves, flattened to corners within a stated tolerance.
 
-A curve is cut into n equal parts of its parameter; a chord then strays from it by at most
-0.75 · d / n², d being the larger of |p0 − 2·p1 + p2| and |p1 − 2·p2 + p3| (the error of linear
+A curve is cut into n equal parts of its parameter. Each chord then deviates from it by at most
+0.75 · d / n², where d is the larger of |p0 − 2·p1 + p2| and |p1 − 2·p2 + p3| (the error of linear
 interpolation, h²/8 · max|f″|, with f″ bounded by 6 · d; de Boor, “A Practical Guide to Splines”).
 """
 
@@ -16,9 +16,9 @@ MAX_PARTS = 4096
 
 
 def flattened(start: Point, first: Point, second: Point, stop: Point) -> list[Point]:
-    """Points along a cubic curve, its start left out and its end last, at most `TOLERANCE` px off.
+    """Points along a cubic curve, without its start and with its end, at most `TOLERANCE` px off.
 
-    `first` and `second` are its control points. Raises `Malformed` for what is not finite.
+    `first` and `second` are the control points. Raises `Malformed` for coordinates that are not finite.
 
     >>> flattened((0, 0), (1, 0), (2, 0), (3, 0))
     [(3.0, 0.0)]
@@ -37,7 +37,7 @@ def _bend(previous: Point, corner: Point, following: Point) -> float:
 
 
 def _curve_point(controls: tuple[Point, ...], share: float) -> Point:
-    """The curve's point by de Casteljau's rule."""
+    """The point at a share (0 to 1) of the curve's parameter, by de Casteljau's algorithm."""
     points: list[Point] = list(controls)
     while len(points) > 1:
         points = [_interpolated(a, b, share) for a, b in pairwise(points)]

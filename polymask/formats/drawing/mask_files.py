@@ -1,8 +1,8 @@
-"""Masks as files beside a table: which table is whose, and the record of a mask.
+"""Mask files with a table of labels: which table belongs to a mask, and the record of a mask.
 
-A mask's table is the one in its folder, else the nearest above it; then what `--labels` names; then the
-only one that lies anywhere else in the source. An instance is a label, or where a second mask tells
-objects apart, a label of one object.
+A mask's table is the one in its folder, else the nearest above it, else that of `--labels`, else the
+only table anywhere in the source. Each label of a mask is an instance; where a second mask tells
+objects apart, each label of each object is one.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ from polymask.storage.image_names import stem as stem_of
 from polymask.storage.source_files import File, Place
 
 LABEL_MAP_FILE, VALUES_FILE = "labels.json", "id2label.json"
-# labels.json is ours, and says more than what lies beside it
+# polymask writes labels.json itself: it holds more than the other tables
 TABLES = (
     LABEL_MAP_FILE, "labelmap.txt", "label_colors.txt", "class_dict.csv", "_classes.csv", "class_names.txt",
     VALUES_FILE,
@@ -47,7 +47,7 @@ TABLES = (
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The tables of a source, each read once; `fallback` is that of masks for which there is none."""
+    """The tables of a source, each read once; `fallback` is for masks without a table."""
 
     place: Place
     fallback: MaskTable
@@ -61,14 +61,17 @@ class Tables:
         return self.fallback
 
     def own_table(self, mask: str) -> MaskTable | None:
-        """The table of a mask that polymask laid out; None where it has not."""
+        """The table of a mask that polymask wrote; None for other masks."""
         for folder in self._folders(mask):
             if self.place.find(str(PurePosixPath(folder) / LABEL_MAP_FILE)) and self._values_in(folder):
                 return self._in(folder)
         return None
 
     def _folders(self, mask: str) -> Iterator[str]:
-        """A mask's folder, those above it, and the one above the source, as `SegmentationClass` may be it."""
+        """A mask's folder and its parents, up to the one above the source.
+
+        The source may be a folder such as `SegmentationClass`, whose table lies beside it.
+        """
         yield from map(str, PurePosixPath(mask).parents)
         if not self.place.zip:
             yield ".."
@@ -88,12 +91,12 @@ class Tables:
         return table_in(file).with_values(table_in(values))
 
     def _values_in(self, folder: str) -> File | None:
-        """What names the values of a layout's masks, where they may be others than the label map's."""
+        """The file with the values of a layout's masks, which may differ from the label map's values."""
         return self.place.find(str(PurePosixPath(folder) / VALUES_FILE))
 
 
 def _refuse_masks_of_a_label(place: Place, folder: str) -> None:
-    """Raise `FormatError` where polymask laid out a mask for each label: 255 is no void there."""
+    """Raise `FormatError` for polymask's layouts with a mask per label, in which 255 is not void."""
     manifest = place.find(str(PurePosixPath(folder) / "manifest.jsonl"))
     if manifest and b'"labels":' in manifest.read().partition(b"\n")[0]:
         raise FormatError(
@@ -104,7 +107,7 @@ def _refuse_masks_of_a_label(place: Place, folder: str) -> None:
 
 
 def tables_of(place: Place, labels: MaskTable | None, *, unnamed: MaskTable) -> Tables:
-    """The tables of a source: those that are found, then `labels`, then what is known of unnamed masks."""
+    """The tables of a source; masks without one use `labels`, else its only table, else `unnamed`."""
     if labels is not None:
         return Tables(place, labels)
     names = [name for name in place.names if PurePosixPath(name).name in TABLES]
@@ -112,7 +115,7 @@ def tables_of(place: Place, labels: MaskTable | None, *, unnamed: MaskTable) -> 
 
 
 def table_in(file: File) -> MaskTable:
-    """The table in a file; raises `FormatError` where it is none."""
+    """The table in a file; raises `FormatError` where the file holds none."""
     try:
         return MaskTable.of_text(Content(file).text.decode())
     except LabelError as error:
@@ -126,11 +129,11 @@ def categories_of(tables: Iterable[MaskTable]) -> Categories:
 
 
 def no_objects(_: File) -> None:
-    """No second mask: what stands where objects are not told apart."""
+    """The `objects` of formats without a second mask that tells objects apart."""
 
 
 def no_crowd(_label: str, _number: int) -> bool:
-    """No object is several: what stands where a format has no such."""
+    """The `is_crowd` of formats without crowds."""
     return False
 
 
@@ -142,10 +145,10 @@ def masked(
     objects: bytes | None = None,
     is_crowd: Callable[[str, int], bool] = no_crowd,
 ) -> tuple[Frame, tuple[Instance, ...]]:
-    """The frame of a mask and its instances; void is one, the background none.
+    """The frame of a mask and its instances; void becomes an instance, background does not.
 
-    `objects` are the bytes of a second mask, which tells objects apart. Raises `Malformed` for bytes that
-    are no mask, and for a value or a color that the table lacks, with its first pixel.
+    `objects` holds the bytes of a second mask, which tells objects apart. Raises `Malformed` for bytes
+    that are no mask, and, naming the first pixel, for a value or a color that the table lacks.
     """
     limits = notes.options.limits
     colored = is_colored(data) or not table.values
@@ -169,7 +172,7 @@ def masked(
 
 
 def _refuse_unlabeled(codes: Codes, code: int, *, colored: bool, named: bool) -> NoReturn:
-    """Raise `Malformed` for a value or a color without a label; `named` tells that colors have any."""
+    """Raise `Malformed` for a value or a color without a label; `named` says that the table has colors."""
     subject = f"the color {_rgb(code)}" if colored else f"the value {code}"
     problem = "is no label's" if named or not colored else "has no label: no table of colors is beside"
     refuse_code(codes, code, subject, problem)
@@ -182,7 +185,7 @@ def _rgb(code: int) -> tuple[int, int, int]:
 def _by_object(
     codes: Codes, names: Mapping[int, str], numbers: Codes, is_crowd: Callable[[str, int], bool]
 ) -> Iterator[Instance]:
-    """An instance for each label of each object: what is there by codes, whose it is by numbers."""
+    """An instance for each label of each object: `codes` give the label, `numbers` the object."""
     for pair, counts in runs_by_code(codes.astype(np.uint64) << np.uint64(32) | numbers):
         code, number = pair >> 32, pair & 0xFFFFFFFF
         if (label := names.get(code)) is not None:
@@ -190,7 +193,10 @@ def _by_object(
 
 
 def _with_numbers(annotations: Annotations) -> Annotations:
-    """The numbers among the labels; without gaps while 8 bits hold them, so that they stay the values."""
+    """Annotations whose categories include the pixel values that serve as labels, and a note about them.
+
+    While the values fit 8 bits, their numbers have no gaps, so that a conversion keeps the values.
+    """
     numbers = sorted(int(name) for name in annotations.used if name.isdecimal())
     if not numbers:
         return annotations
@@ -207,7 +213,7 @@ def _with_numbers(annotations: Annotations) -> Annotations:
 
 
 class MaskPictures:
-    """The pictures of masks, which lie beside masks that have their names."""
+    """Finds the pictures of masks; a picture may have the same name as its mask."""
 
     def __init__(self, finder: PictureFinder, masks: Iterable[str]) -> None:
         self.finder, self.masks = finder, frozenset(masks)
@@ -223,7 +229,7 @@ class MaskPictures:
         """An image's name: with the suffix of its picture, `.png` where there is none."""
         try:
             file = self.find(stem)
-        except InputError:  # several pictures have the name: whoever needs it is told
+        except InputError:  # several pictures match: reported where the picture is needed
             file = None
         return stem + (PurePosixPath(file.name).suffix if file else ".png")
 
@@ -241,9 +247,9 @@ def gather_masks(
 ) -> Annotations:
     """A record for each mask.
 
-    `table` gives the table of a mask by its name, `stem` its image's name without suffix. `objects` gives
-    the mask that tells its objects apart, if there is one; `is_crowd` tells by its label and its number
-    there whether an object is several.
+    `table` returns a mask's table by the mask's name, `stem` its image's name without suffix. `objects`
+    returns the second mask that tells objects apart, if there is one; `is_crowd` says, by the label and
+    the object's number there, whether the object is a crowd.
     """
     pictures = MaskPictures(PictureFinder(content.place, options.images), (file.name for file in masks))
     decode = partial(masked, is_crowd=is_crowd)

@@ -1,4 +1,4 @@
-"""Coordinates told as shares of the picture, 0 to 1: what they are in pixels."""
+"""Relative coordinates, shares of the picture from 0 to 1, turned into pixels."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,11 @@ from polymask.formats.drawing.shapes import Point
 from polymask.formats.reading.refusals import Malformed
 from polymask.model import Frame
 
-LARGEST_SHARE = 2.0  # a share slightly out of 0…1 is cut off at the frame; what is far out is no share
+LARGEST_SHARE = 2.0  # shares slightly outside 0…1 are clipped at the frame; larger numbers are pixels
 
 
 def in_pixels(points: Sequence[Point], frame: Frame) -> list[Point]:
-    """The points in pixels; raises `Malformed` for numbers that are no shares of a side.
+    """The points in pixels; raises `Malformed` for numbers that cannot be shares of a side.
 
     >>> in_pixels([(0.5, 0.25)], (8, 12))
     [(6.0, 2.0)]

@@ -1,9 +1,9 @@
-"""GeoJSON in pixels, as QuPath exports it, and vector files of maps: a file a picture, polygons with holes.
+"""GeoJSON in pixels, as QuPath exports it, and vector files of maps: a file per picture.
 
 In pixels, x points right and y down from the picture's upper left corner. A file with a coordinate
-reference system is a map's: it, shapefiles and GeoPackages are turned into pixels by the picture's
-transform (`gis`). Source: RFC 7946 (geometry), and QuPath's documentation, "Exporting annotations:
-GeoJSON".
+reference system has map coordinates: like those of shapefiles and GeoPackages, the picture's transform
+turns them into pixels (`gis`). Source: RFC 7946 (geometry), and QuPath's documentation, "Exporting
+annotations: GeoJSON".
 """
 
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ from polymask.model import ImageRecord, Instance, Polygon
 MANY = True
 LABEL = "object"
 _SUFFIXES = (".geojson", ".json", *gis.SUFFIXES)
-_PIECES = {"Polygon": 1, "MultiPolygon": 2}  # how deep lists of rings lie
+_PIECES = {"Polygon": 1, "MultiPolygon": 2}  # the depth at which lists of rings lie
 
 FACTS = Facts(
     title="GeoJSON (QuPath), shapefiles, GeoPackages",
@@ -118,7 +118,7 @@ _rings: dict[int, Any] = {
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of features."""
+    """Whether the file holds features."""
     if gis.is_vector_file(content.data[:72]):
         return True
     return "type" in content.keys and (
@@ -148,7 +148,7 @@ def _parse(page: Page, notes: Notes, pictures: PictureFinder) -> ImageRecord:
     name, frame = picture_frame(str(path.with_suffix("")), pictures, notes)
 
     def transform(systems: frozenset[str]) -> gis.Affine:
-        """From a map's coordinates to pixels, as soon as the picture may be opened."""
+        """The transform from map coordinates to pixels; identity while records are only checked."""
         picture = pictures.find(name, beside=page.file.name) if notes.pictures else None
         return gis.transform_of(picture, systems) if picture else gis.IDENTITY
 
@@ -169,7 +169,7 @@ def _json_instances(
     def make(index: int, row: _Feature) -> ReadAnnotation:
         return _instance(index if row.id is None else row.id, row, notes, affine)
 
-    return notes.each(features, _Feature, where, make)
+    return notes.make_instances(features, _Feature, where, make)
 
 
 def _map_instances(features: gis.Features, transform: gis.Affine, notes: Notes) -> Iterator[Instance]:
@@ -193,7 +193,7 @@ def _map_instance(key: int, feature: gis.Feature, transform: gis.Affine, notes: 
 
 
 def _features(page: Page) -> tuple[str, msgspec.Raw, str]:
-    """Where the features are, their list, and the reference system of a map's coordinates, if they are."""
+    """The place of the features, their list, and the reference system; an empty text for pixels."""
     content = Content(page.file)
     if content.is_list:
         return "$", msgspec.Raw(content.json), ""

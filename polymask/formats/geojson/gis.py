@@ -1,8 +1,8 @@
-"""Vector files of maps: shapefiles and GeoPackages, read by pyogrio (extra `gis`), and GeoJSON with a `crs`.
+"""Vector files of maps: shapefiles and GeoPackages, read by pyogrio (extra `gis`), and GeoJSON with `crs`.
 
-Coordinates are those of a map. The picture's transform, from its world file or from the GeoTIFF itself
+Their coordinates are a map's. The picture's transform, from its world file or from the GeoTIFF itself
 (rasterio), turns them into pixels. Layers in another reference system than the picture's are refused.
-Source: OGC 06-103r4 (well-known binary); ESRI's world files, whose origin is the center of the first pixel.
+Source: OGC 06-103r4 (well-known binary); ESRI's world files, whose origin is the first pixel's center.
 """
 
 import struct
@@ -24,14 +24,14 @@ SUFFIXES = (".shp", ".gpkg")
 _SHAPEFILE, _DATABASE = struct.pack(">i", 9994), b"SQLite format 3\0"
 _SIDECARS = (".shx", ".dbf", ".prj", ".cpg")  # of a shapefile
 _POLYGON, _MULTIPOLYGON = 3, 6
-_NUMBERS = {0: 2, 1: 3, 2: 3, 3: 4}  # a point: x and y, with z, with m, with both
+_NUMBERS = {0: 2, 1: 3, 2: 3, 3: 4}  # numbers of a point: x and y; with z; with m; with both
 _FIELDS = ("class", "label", "category", "classname", "class_name")
 Affine = tuple[float, float, float, float, float, float]
 IDENTITY: Affine = (1, 0, 0, 0, 1, 0)
 
 
 class Feature(NamedTuple):
-    """A row of a layer: its place there, its attributes, its geometry as well-known binary."""
+    """A row of a layer: its place, its attributes, and its geometry as well-known binary."""
 
     key: str
     attributes: dict[str, Any]
@@ -51,9 +51,9 @@ def is_vector_file(head: bytes) -> bool:
 
 
 def features_in(file: File) -> Features:
-    """The features of a vector file; raises `FormatError` for one that is damaged.
+    """The features of a vector file; raises `FormatError` for a damaged file.
 
-    The file is copied first: a database may write beside itself even where it is only read.
+    The file is copied first, as reading a GeoPackage, a database, may write files beside it.
     """
     pyogrio = library("pyogrio", extra="gis", what="a map's vector file")
     with TemporaryDirectory(prefix="polymask-") as folder:
@@ -69,7 +69,7 @@ def features_in(file: File) -> Features:
 
 
 def _local_copy(file: File, folder: Path) -> Path:
-    """The file, and what belongs to a shapefile, in a folder."""
+    """A copy of the file, and of a shapefile's companions, in a folder."""
     name = PurePosixPath(file.name)
     for suffix in (name.suffix, *_SIDECARS):
         if source := file.place.find(str(name.with_suffix(suffix))):
@@ -94,7 +94,7 @@ def _read(pyogrio: Any, path: Path) -> Features:
 
 
 def label_in(attributes: Mapping[str, Any], attribute: str | None, default: str | None) -> str:
-    """The label of a feature: of the attribute that is asked for, else of one that is called so."""
+    """A feature's label: the value of `attribute`, else of the first attribute with a usual name."""
     names = [attribute] if attribute else [name for name in attributes if name.lower() in _FIELDS]
     if not names and default is None:
         known_names = ", ".join(attributes) or "none"
@@ -109,7 +109,7 @@ def label_in(attributes: Mapping[str, Any], attribute: str | None, default: str 
 
 
 def transform_of(picture: File, systems: frozenset[str]) -> Affine:
-    """What turns map coordinates into a picture's pixels; raises `Malformed` where it does not say."""
+    """The transform from map coordinates to a picture's pixels; raises `Malformed` where there is none."""
     transform, system = _world_file_transform(picture), ""
     if transform is None:
         transform, system = _raster_transform(picture)
@@ -120,7 +120,7 @@ def transform_of(picture: File, systems: frozenset[str]) -> Affine:
 
 
 def _world_file_transform(picture: File) -> Affine | None:
-    """The six numbers of a world file; its origin is the center of the first pixel, ours its corner."""
+    """The transform of a world file, with the origin moved from the first pixel's center to its corner."""
     name = PurePosixPath(picture.name)
     short_ending = f".{name.suffix[1:2]}{name.suffix[-1:]}w"
     endings = (short_ending, f"{name.suffix}w", ".wld")
@@ -136,10 +136,10 @@ def _world_file_transform(picture: File) -> Affine | None:
 
 
 def _raster_transform(picture: File) -> tuple[Affine, str]:
-    """The transform that a GeoTIFF tells itself, and its reference system."""
+    """The transform that a GeoTIFF holds, and its reference system."""
     rasterio = library("rasterio", extra="gis", what="a picture of a map")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a picture that lies nowhere is refused below
+        warnings.simplefilter("ignore")  # pictures without a transform are refused below
         try:
             with rasterio.MemoryFile(picture.read()) as memory, memory.open() as raster:
                 transform, system = raster.transform, raster.crs
@@ -180,7 +180,7 @@ def _inverse(transform: Affine) -> Affine:
 
 
 def polygons_in(geometry: bytes, transform: Affine) -> tuple[Polygon, ...] | None:
-    """The polygons of a geometry, in pixels; None for what is no polygon. Raises `Malformed`."""
+    """The polygons of a geometry, in pixels; None for other geometries. Raises `Malformed`."""
     try:
         parts, _ = _parts(geometry, 0)
     except (struct.error, ValueError, IndexError):
@@ -191,7 +191,7 @@ def polygons_in(geometry: bytes, transform: Affine) -> tuple[Polygon, ...] | Non
 
 
 def transformed(polygon: Polygon, transform: Affine) -> Polygon:
-    """A polygon of a map in pixels."""
+    """A map's polygon in pixels."""
     a, b, c, d, e, f = transform
     matrix = np.array([[a, d], [b, e]])
     exterior, *holes = (ring @ matrix + (c, f) for ring in polygon.rings)
@@ -199,7 +199,7 @@ def transformed(polygon: Polygon, transform: Affine) -> Polygon:
 
 
 def _parts(data: bytes, offset: int) -> tuple[list[list[np.ndarray]] | None, int]:
-    """The rings of each polygon, and where what follows begins; None instead of them for what is none."""
+    """The rings of each polygon (None for other geometries), and the offset of the bytes that follow."""
     order = "<" if data[offset] else ">"
     (code,) = struct.unpack_from(f"{order}I", data, offset + 1)
     if code % 1000 not in (_POLYGON, _MULTIPOLYGON) or code // 1000 not in _NUMBERS:

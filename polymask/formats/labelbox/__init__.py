@@ -1,9 +1,9 @@
-"""Labelbox's exports (v2, v1 and what was before) and its import format: what is drawn on each data row.
+"""Labelbox's exports (v2, v1 and earlier ones) and its import format: the annotations of each data row.
 
-Polygons are painted. Masks are addresses on Labelbox's servers: polymask opens no address that a
-file tells it, but finds downloaded masks below `--masks`. Sources: Labelbox's documentation, "Image
-annotations: export" and "Import image annotations"; for what was before v1, its exporter to COCO
-(labelbox-python, `labelbox/exporters`).
+Polygons are painted. Masks are addresses on Labelbox's servers: polymask never opens an address from a
+file, but finds downloaded masks below `--masks`. Sources: Labelbox's documentation, "Image annotations:
+export" and "Import image annotations"; for exports before v1, its exporter to COCO (labelbox-python,
+`labelbox/exporters`).
 """
 
 from collections.abc import Callable, Iterator, Mapping

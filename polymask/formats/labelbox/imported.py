@@ -1,4 +1,4 @@
-"""Labelbox's import format: a line an annotation, with the data row that it is of."""
+"""Labelbox's import format: a line per annotation, which names its data row."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ class _DataRow(msgspec.Struct):
 
     @property
     def image(self) -> str:
-        """What tells a picture from others."""
+        """The name that identifies the picture."""
         return self.globalKey or self.id or ""
 
 
@@ -49,7 +49,7 @@ class _Line(msgspec.Struct):
     frames: Any = None
 
     def drawing(self, place: str) -> DrawnObject:
-        """The annotation as all dialects have it."""
+        """The annotation in the form that all dialects share."""
         mask, words = self.mask, {"line": self.line, "point": self.point}
         return DrawnObject(
             key=self.uuid or place.partition(":")[0],
@@ -65,12 +65,12 @@ _line = msgspec.json.Decoder(_Line)
 
 
 def key_of(text: bytes | msgspec.Raw) -> str:
-    """The data row that an annotation is of; raises `Malformed`."""
+    """The data row of an annotation; raises `Malformed`."""
     return decode_json(text, _line).dataRow.image
 
 
 def declared(page: Page) -> int:
-    """How many annotations a picture has: a line each."""
+    """How many annotations, one a line, a picture has."""
     return len(rows_of(page))
 
 

@@ -1,4 +1,4 @@
-"""What is drawn on a picture, however a dialect spells it → an instance."""
+"""A drawn object, in the form that all dialects share → an instance."""
 
 import msgspec
 import numpy as np
@@ -39,7 +39,7 @@ _box = msgspec.json.Decoder(_Box)
 
 
 class MaskPicture(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the pixels of an object are: at an address, of one color among others, or in the file itself."""
+    """The mask of an object: at an address, possibly one color among others, or embedded in the file."""
 
     address: str = ""
     color: tuple[int, int, int] | None = None
@@ -47,7 +47,7 @@ class MaskPicture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DrawnObject(msgspec.Struct, frozen=True, kw_only=True):
-    """An object as all dialects have it; `kind` is its tool's word for what it is."""
+    """An object in the form that all dialects share; `kind` is the name of its drawing tool."""
 
     key: int | str
     name: str
@@ -59,7 +59,7 @@ class DrawnObject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def outcome_of(drawing: DrawnObject, frame: Frame, notes: Notes) -> ReadAnnotation:
-    """What becomes of an object: an instance, or what is told of it."""
+    """The instance of an object, or the reason why it is omitted."""
     if drawing.geographic:
         return Omitted("unsupported", GEOGRAPHIC, f"object {drawing.key}")
     if _is_there(drawing.polygon):
@@ -109,7 +109,7 @@ def _masked(drawing: DrawnObject, picture: MaskPicture, frame: Frame, notes: Not
 
 
 def _file(drawing: DrawnObject, picture: MaskPicture, notes: Notes) -> File | None:
-    """The picture below `--masks`: by the object, unless it is one for several, else by its address."""
+    """The mask's file below `--masks`: by the object's id unless objects share it, else by its address."""
     if not (masks := notes.options.masks):
         return None
     by_id = masks.named(str(drawing.key)) if picture.color is None else None
@@ -117,14 +117,15 @@ def _file(drawing: DrawnObject, picture: MaskPicture, notes: Notes) -> File | No
 
 
 def runs_of(mask: BoolMask, frame: Frame) -> Runs:
-    """The runs of a mask as large as its image."""
+    """The runs of a mask of the image's size."""
     return crop_runs(mask, (0, 0), frame)
 
 
 def mask_in(data: bytes, color: tuple[int, int, int] | None, limits: Limits) -> BoolMask:
     """The (height, width) bool mask in a PNG: the pixels of a color, else all but black and transparent ones.
 
-    Raises `Malformed` for other bytes, `LimitError`, before memory is taken, for a PNG too large.
+    Raises `Malformed` for other bytes, and `LimitError`, before it allocates memory, for a PNG that is
+    too large.
     """
     try:
         with opened_png(data, limits) as opened:

@@ -1,7 +1,7 @@
-"""Labelbox's older exports (v1, and before it): a JSON list of labels with `Labeled Data`.
+"""Labelbox's older exports (v1 and before): a JSON list of labels with `Labeled Data`.
 
-Each row is what one person drew, so that several rows may be of one picture. Before v1, `Label` had
-the class names as its keys, and rings with or without `geometry`.
+Each row is one person's label, so several rows may belong to one picture. Before v1, the keys of
+`Label` were the class names, with rings below them, directly or in `geometry`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -37,7 +37,7 @@ class _Row(msgspec.Struct):
 
     @property
     def image(self) -> str:
-        """What tells a picture from others."""
+        """The name that identifies the picture."""
         return self.data_row or self.external_id or self.address or self.id or ""
 
 
@@ -53,7 +53,7 @@ class _Object(msgspec.Struct):
     instanceURI: str = ""  # noqa: N815
 
     def drawing(self, index: int) -> DrawnObject:
-        """The object as all dialects have it; only one without a shape of its own is its mask."""
+        """The object in the form that all dialects share; it is a mask only if it has no other shape."""
         pointers = {"point": self.point, "line": self.line, "geometry": self.geometry}
         kind = next((word for word, text in pointers.items() if bytes(text) != b"null"), "")
         return DrawnObject(
@@ -82,7 +82,7 @@ _LISTS = ("objects", "classifications", "relationships", "frames")
 
 
 def key_of(text: bytes | msgspec.Raw) -> str:
-    """What rows of one picture have in common; raises `Malformed`."""
+    """The key that the rows of one picture share; raises `Malformed`."""
     return decode_json(text, _row).image
 
 
@@ -101,7 +101,7 @@ def _length(text: msgspec.Raw) -> int:
 
 
 def parse(page: Page, notes: Notes) -> ImageRecord | None:
-    """The record of a picture's rows; none where whoever was to label it skipped it."""
+    """The record of a picture's rows; None where all of them were skipped by their labelers."""
     rows = [(place, decode_json(text, _row)) for place, text in rows_of(page)]
     _, first = rows[0]
     with inside(rows[0][0]):
@@ -116,7 +116,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord | None:
 
 
 def _is_skipped(row: _Row) -> bool:
-    """Whether there is no label, but a word for it (`"Skip"`)."""
+    """Whether a row has no label, or a word such as `"Skip"` in its place."""
     return bool(row.is_skipped) or bytes(row.label).lstrip()[:1] != b"{"
 
 
@@ -127,7 +127,7 @@ def _instances(place: str, row: _Row, frame: Frame, notes: Notes) -> Iterator[In
         return
     with inside(where):
         label = decode_json(row.label, _label)
-    yield from notes.each(
+    yield from notes.make_instances(
         label.objects,
         _Object,
         f"{where}.objects",
@@ -141,7 +141,7 @@ def _instances(place: str, row: _Row, frame: Frame, notes: Notes) -> Iterator[In
 
 
 def _by_class(where: str, keys: Mapping[str, msgspec.Raw], notes: Notes) -> Iterator[Instance]:
-    """The rings below each class name; what is a text or a list of texts is a classification."""
+    """The rings below each class name; texts and lists of texts there are classifications."""
     for name, text in keys.items():
         place = f"{where}[{name!r}]"
         rows = _list.decode(text) if bytes(text).lstrip()[:1] == b"[" else [text]

@@ -1,8 +1,8 @@
-"""Label Studio's JSON exports: a list of tasks with their annotations' results, or JSON-MIN.
+"""Label Studio's JSON exports: a list of tasks with the results of their annotations, or JSON-MIN.
 
 Polygons, rectangles and ellipses are in percent of `original_width` and `original_height`;
-rectangles turn clockwise about their upper left corner, ellipses about their center. Brush
-strokes are runs over RGBA pixels, bitmasks are PNGs; of both alpha tells the mask. Source: Label
+rectangles are rotated clockwise about their upper left corner, ellipses about their center. Brush
+strokes are runs over RGBA pixels, bitmasks are PNGs; the alpha of both is the mask. Source: Label
 Studio's documentation, "Units of image annotations"; for brushes, the rle-pack format of thi.ng/umbrella.
 """
 
@@ -69,7 +69,7 @@ FACTS = Facts(
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is a list of tasks, or of annotations with their task's data."""
+    """Whether the file is a list of tasks, or a JSON-MIN list of annotations."""
     if not (content.is_json and content.is_list):
         return False
     return {"annotations", "data"} <= content.keys or content.keys >= minimal.KEYS
@@ -91,7 +91,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 
 def _tells_of_export(file: File) -> bool:
-    """Whether a file only tells of the project, as `…-info.json` beside a stored export does."""
+    """Whether a file only describes the project, as `…-info.json` beside a stored export does."""
     name = PurePosixPath(file.name).name
     return (name.endswith("-info.json") or name == "notes.json") and not Content(file).is_list
 

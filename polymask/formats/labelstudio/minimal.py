@@ -1,4 +1,4 @@
-"""The JSON-MIN export: a row an annotation, the task's data and the results by tag, without their types."""
+"""The JSON-MIN export: a row per annotation, with the task's data, and results by tag without types."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
@@ -34,7 +34,7 @@ _task = msgspec.json.Decoder(_Task)
 
 
 def task_of(text: bytes | msgspec.Raw) -> str:
-    """What the annotations of a task have in common; raises `Malformed`."""
+    """The id that the annotations of a task share; raises `Malformed`."""
     key = decode_json(text, _task).id
     if key is None:
         raise Malformed("$", "no id of a task")
@@ -89,13 +89,13 @@ def _address(row: Row, *, has_results: bool) -> str:
 
 
 def _is_list_of(text: msgspec.Raw, start: bytes) -> bool:
-    """Whether a value is a list whose elements begin so."""
+    """Whether a value is a list of which every element's text begins with `start`."""
     elements = _list.decode(text) if bytes(text)[:1] == b"[" else []
     return bool(elements) and all(bytes(element)[:1] == start for element in elements)
 
 
 def _results(place: str, row: Row) -> Iterator[PlacedResult]:
-    """The results of an annotation, as the whole export has them: with a type, and the value apart."""
+    """The results of an annotation in the form of the full export, with a type and a separate value."""
     for tag, elements in row.items():
         if _is_list_of(elements, b"{"):
             for index, value in enumerate(_list.decode(elements)):
@@ -114,9 +114,9 @@ def _as_result(value: msgspec.Raw) -> msgspec.Raw:
 
 
 def _sorted(results: list[PlacedResult]) -> tuple[list[PlacedResult], int, int]:
-    """Regions; how many results are none; how many repeat a region without the label that names it.
+    """The regions; the number of results that are no regions; the number of unlabeled repetitions.
 
-    Where a tag draws and another names (`<Polygon>` and `<Labels>`), both tell the shape.
+    Where one tag draws a region and another labels it (`<Polygon>` and `<Labels>`), both repeat the shape.
     """
     regions = [
         result for result in results if members(members(result[2])["value"]).keys() & KIND_BY_KEY.keys()

@@ -1,4 +1,4 @@
-"""A result of an annotation → an instance; what names a region may stand in another result of its id."""
+"""A result of an annotation → an instance; its label may be in another result with the same id."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -22,10 +22,10 @@ from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.ledger import Omitted
 from polymask.model import Frame, Instance, Shape
 
-LABELS = "labels"  # the type of a result that names a region, and the end of those that are one with a name
+LABELS = "labels"  # the type of a result that only labels a region; the suffix of labeled regions' types
 PAINTED = ("polygon", "rectangle", "ellipse", "brush", "bitmask")
 UNSUPPORTED = ("keypoint", "keypointlabels", "videorectangle", "vector", "vectorlabels")
-# a member of the value that only one kind of region has
+# for each key that only one kind of region has, the kind
 KIND_BY_KEY = {
     "points": "polygon",
     "radiusX": "ellipse",
@@ -36,7 +36,7 @@ KIND_BY_KEY = {
 
 
 class Result(msgspec.Struct):
-    """A result; its value is decoded when it is drawn."""
+    """A result; its value is decoded when it is painted."""
 
     type: str = ""
     id: str | None = None
@@ -47,7 +47,7 @@ class Result(msgspec.Struct):
 
     @property
     def kind(self) -> str:
-        """The kind of region that is painted; nothing for other results."""
+        """The kind of region; an empty text for results that are not painted."""
         if self.type == LABELS:
             keys = members(self.value)
             return next((kind for key, kind in KIND_BY_KEY.items() if key in keys), "")
@@ -56,7 +56,7 @@ class Result(msgspec.Struct):
 
     @property
     def is_region(self) -> bool:
-        """Whether it is a region, and not the name of one."""
+        """Whether the result is a region, and not only a region's label."""
         return self.type != LABELS and (bool(self.kind) or self.type in UNSUPPORTED)
 
 
@@ -99,7 +99,7 @@ PlacedResult = tuple[int, str, msgspec.Raw]  # a result's number and place, and 
 
 
 class Regions:
-    """The results of one annotation that are of one image, of a task with so many pages, if it has any."""
+    """The results of one annotation on one image; `pages` is the number of the task's pages, if any."""
 
     def __init__(
         self, rows: Sequence[PlacedResult], number: int, frame: Frame, notes: Notes, *, pages: int = 0
@@ -111,7 +111,7 @@ class Regions:
         self.names = {row.id: row for row in results if row.type == LABELS and row.id in self.regions}
 
     def instances(self) -> Iterator[Instance]:
-        """The instances; what becomes of every result is noted."""
+        """Yield the instances, and note the outcome of every other result."""
         naming: list[str | None] = []
         for index, where, text in self.rows:
             row = _result(text)
@@ -123,7 +123,7 @@ class Regions:
             self._join(self.became.get(key, MALFORMED))
 
     def _join(self, outcome: ReadAnnotation) -> None:
-        """Count a result that names a region: it goes with it."""
+        """Count a result that labels a region in the same way as the region."""
         if isinstance(outcome, Omitted):
             self.notes.leave_out(Omitted(outcome.kind, outcome.text))
         else:
@@ -163,7 +163,7 @@ def _result(text: msgspec.Raw) -> Result | None:
     try:
         return decode_json(text, result_decoder)
     except Malformed:
-        return None  # told when it is made an instance
+        return None  # reported when the instance is made
 
 
 def _labels(row: Result) -> list[str]:

@@ -1,9 +1,9 @@
-"""Which of a Dataloop item's annotations are taken: by who made them, and by what QA says of them.
+"""Which of a Dataloop item's annotations are read, by their creator and by their QA status.
 
-An annotation is a prediction where its metadata name a model: `metadata.user.model`, which
-dtlpy's `model_info` writes, or `metadata.system.model`, which the platform's model adapter adds.
-`metadata.system.automated` is no sign of one: dtlpy sets it for whatever a script uploads.
-A mask of ours is taken where every annotation that it was made of is.
+An annotation is a prediction if its metadata name a model: in `metadata.user.model`, which dtlpy's
+`model_info` writes, or in `metadata.system.model`, which the platform's model adapter adds.
+`metadata.system.automated` does not make it a prediction: dtlpy sets it for everything that a script
+uploads. A mask that polymask wrote is read if all of its source annotations would be.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,12 +15,12 @@ from polymask.validation import as_names, listed, part
 
 PREDICTIONS = ("skip", "keep", "only")
 ANY, NONE, FLAGGED = "any", "none", "issue"
-_NO_STATUS = ("", "clear")  # what dtlpy writes to take a status away
+_NO_STATUS = ("", "clear")  # dtlpy writes these to remove a status
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who made an annotation: its creator, its QA status, and the model, where one predicted it."""
+    """The origin of an annotation: its creator, its QA status, and the model of a prediction."""
 
     creator: str = ""
     status: str = NONE
@@ -28,7 +28,7 @@ class Origin:
 
     @property
     def confidence(self) -> float | None:
-        """How sure the model was, 0 to 1."""
+        """The model's confidence, 0 to 1; None where it gives none."""
         confidence = (self.model or {}).get("confidence")
         return (
             float(confidence)
@@ -39,13 +39,13 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What is taken: people's annotations, all of them, unless told otherwise.
+    """Which annotations are read; by default all that people made.
 
-    `predictions` are skipped, kept beside the others, or all that is taken; those below
-    `min_confidence`, or without one, are left out. `creator` and `status` name whose, and of what
-    status; `none` is that of annotations without one, `any` every status. `annotated_only`
-    leaves out images with nothing to paint. Without `flagged`, what QA has an open issue with is
-    taken only if a `status` asks for it.
+    `predictions` says whether predictions are skipped, kept beside the others, or the only ones read;
+    those below `min_confidence`, or without a confidence, are left out. `creator` and `status` name the
+    creators and QA statuses to read: the status `none` stands for annotations without a status, `any`
+    for every status. `annotated_only` leaves out images with nothing to paint. Without `flagged`,
+    annotations with an open QA issue are read only if `status` names it.
 
     >>> Choice().refusal(Origin(model={"name": "yolo"}))
     'a prediction (yolo); take it with --predictions keep'
@@ -76,7 +76,7 @@ class Choice:
             )
 
     def refusal(self, origin: Origin) -> str | None:
-        """Why an annotation is not taken; None for one that is."""
+        """Why an annotation is not read; None where it is."""
         return self._prediction_refusal(origin) or self._review_refusal(origin)
 
     def _prediction_refusal(self, origin: Origin) -> str | None:
@@ -102,19 +102,19 @@ class Choice:
 
 
 def changed_flags(choice: Choice) -> list[str]:
-    """The flags of a choice that is another than the default one."""
+    """The flags whose values differ from the defaults."""
     return [f"--{f.name.replace('_', '-')}" for f in fields(Choice) if getattr(choice, f.name) != f.default]
 
 
 def origin_of(creator: Any, metadata: Any) -> Origin:
-    """Who made an annotation, by its `creator` and `metadata`."""
+    """The origin of an annotation, from its `creator` and `metadata`."""
     system, user = part(metadata, "system"), part(metadata, "user")
     model = {name: value for name, value in part(user, "model").items() if value is not None}
     return _origin(creator, system.get("status"), _model(part(system, "model") | model))
 
 
 def origins_of(creator: Any, metadata: Any) -> Iterator[Origin]:
-    """Who made an annotation, or each that a mask of ours was made of."""
+    """The origin of an annotation; for a mask that polymask wrote, the origin of each source annotation."""
     sources = sources_of(metadata)
     if not sources:
         yield origin_of(creator, metadata)
@@ -128,13 +128,13 @@ def _origin(creator: Any, status: Any, model: Mapping[str, Any] | None) -> Origi
 
 
 def _model(model: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The model that predicted an annotation, if what is told names one."""
+    """The model that predicted an annotation; None where the metadata name none."""
     is_named = any(model.get(name) is not None for name in ("name", "model_id", "confidence"))
     return model if is_named else None
 
 
 def sources_of(metadata: Any) -> list[dict[str, Any]]:
-    """What a mask of ours says of each annotation it was made of; nothing for other annotations."""
+    """The source annotations that a mask written by polymask lists; an empty list for other annotations."""
     return [
         source
         for source in listed(part(metadata, "user", "polymask").get("sources"))
@@ -145,7 +145,7 @@ def sources_of(metadata: Any) -> list[dict[str, Any]]:
 def original_id(row: Mapping[str, Any]) -> str | None:
     """The id that a restored polygon had in this item before it was deleted."""
     mark = _mark(row)
-    # A mark of an earlier build names no item: it is taken to be of the one that it is on.
+    # Marks of earlier builds name no item: they belong to the item that they lie on.
     if not mark or mark.get("item", row.get("itemId")) != row.get("itemId", mark.get("item")):
         return None
     return str(mark["restored"])

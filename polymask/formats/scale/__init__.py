@@ -1,10 +1,9 @@
 """Scale: tasks with polygons, segmentation tasks with a PNG and its legend, and Nucleus lines.
 
-A segmentation task names its masks by an address: polymask opens none, and looks for the file by
-the address's last parts beside the export. Of the two masks that Scale gives, the indexed one is
-read where every index fits 8 bits, else the extended one, whose index is red + 256 · green +
-65536 · blue. Source: Scale's documentation, "Image annotation", "Semantic segmentation" and
-"Nucleus: annotations".
+A segmentation task names its masks by an address, which polymask never opens: it searches the file
+beside the export by the address's last parts. Of Scale's two masks, the indexed one is read if every
+index fits 8 bits, else the extended one, whose index is red + 256 · green + 65536 · blue. Source:
+Scale's documentation, "Image annotation", "Semantic segmentation" and "Nucleus: annotations".
 """
 
 from collections.abc import Iterator
@@ -58,7 +57,7 @@ FACTS = Facts(
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of tasks or of Nucleus lines."""
+    """Whether the file holds tasks or Nucleus lines."""
     if tasks.DOCS in content.keys:
         return b'"task_id"' in bytes(content.top[tasks.DOCS])
     return {"task_id", "params"} <= content.keys or {"reference_id", "type"} <= content.keys

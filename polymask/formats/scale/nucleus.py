@@ -1,4 +1,4 @@
-"""Scale's Nucleus: a line an annotation, gathered by the item that it names."""
+"""Scale's Nucleus: a line per annotation, grouped by the item that it names."""
 
 from collections.abc import Iterator
 
@@ -43,12 +43,12 @@ _row = msgspec.json.Decoder(_Row)
 
 
 def is_item(page: Page) -> bool:
-    """Whether a page is of an item's lines, not of a task."""
+    """Whether a page holds an item's lines, not a task."""
     return page.where.startswith(_ITEM)
 
 
 def pages(content: Content, options: ReadOptions, skipped: list[Skipped]) -> Iterator[Page]:
-    """A page for each item: its lines, which may stand anywhere in the file."""
+    """A page for each item, with all its lines from anywhere in the file."""
     file = content.place.file(content.name)
     refusals = Refusals(file.path, skip=options.skip_invalid)
     groups: dict[str, list[tuple[int, msgspec.Raw]]] = {}
@@ -104,7 +104,7 @@ def _mask(address: str, other_masks: dict[int, Codes], notes: Notes) -> Codes:
 
 
 def _masked(row: _Row, where: str, codes: Codes | None, notes: Notes) -> tuple[Instance, ...]:
-    """The segments of a mask; all are malformed where it, or its legend, is."""
+    """The segments of a mask; all count as malformed if the mask or its legend is."""
     segments = None if codes is None else notes.refusals.catch(where, _segments, row, codes, notes)
     if segments is None:
         notes.leave_out(MALFORMED, len(row.annotations))

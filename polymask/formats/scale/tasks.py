@@ -1,4 +1,4 @@
-"""Scale's tasks: annotations as they stand in the response, or a mask and its legend."""
+"""Scale's tasks: annotations in the response, or a mask and its legend."""
 
 from collections.abc import Iterator
 
@@ -81,7 +81,7 @@ def declared(page: Page) -> int:
 
 
 def parse(page: Page, notes: Notes) -> ImageRecord | None:
-    """A task's record; None for a task that waits for its response, which the notes list."""
+    """The record of a task; None for a task without a response yet, which the notes list."""
     task = page.decode(_task)
     if bytes(task.response) in (b"null", b"{}"):
         notes.image, notes.no_image = f"{page.file.name}: {page.where}", True
@@ -99,7 +99,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord | None:
         row = decode_json(text, _annotation)
         return outcome_of(row.uuid or index, row.type, label=row.label, geometry=text, place="$", notes=notes)
 
-    instances = notes.each(response.annotations, msgspec.Raw, "$.response.annotations", make)
+    instances = notes.make_instances(response.annotations, msgspec.Raw, "$.response.annotations", make)
     return ImageRecord(task.task_id, name, frame, instances)
 
 
@@ -126,7 +126,7 @@ def _indices(mapping: dict[str, msgspec.Raw]) -> Iterator[tuple[int, str]]:
 
 
 def _segment_rows(text: msgspec.Raw) -> list[msgspec.Raw]:
-    """A label's segments: a list of them, or one alone."""
+    """A label's segments, which are written as a list or as a single object."""
     return (
         msgspec.json.decode(text, type=list[msgspec.Raw]) if bytes(memoryview(text)[:1]) == b"[" else [text]
     )

@@ -1,8 +1,8 @@
-"""YOLO segmentation: a `.txt` file an image, one row an instance, and a file with the classes' names.
+"""YOLO segmentation: a `.txt` file per image, a row per instance, and a file with the classes' names.
 
-A row is `class x1 y1 x2 y2 …`, in parts of the picture's width and height; so the picture is
-needed. Parts that were stitched by bridges of no width are one ring, which even-odd fills as they
-were. Source: Ultralytics' documentation, "Instance segmentation datasets overview".
+A row is `class x1 y1 x2 y2 …`, in shares of the picture's width and height, so the picture is required.
+Converters join parts by bridges of no width into one ring; filled even-odd, it has the same pixels.
+Source: Ultralytics' documentation, "Instance segmentation datasets overview".
 """
 
 from dataclasses import replace
@@ -93,7 +93,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 
 def _place_and_names(content: Content, options: ReadOptions) -> tuple[Place, ClassNames]:
-    """The place of the label files, and the names; of a YAML file, the place is its folder."""
+    """The place of the label files, which is the folder of a YAML file, and the classes' names."""
     place = content.place
     if place.is_file and content.path.suffix in YAML:
         return Place(content.path.parent, place.limits), described_names(content)
@@ -131,7 +131,7 @@ def _parse(page: Page, notes: Notes, names: ClassNames, pictures: PictureFinder)
 
 
 def _lines(page: Page) -> list[tuple[int, bytes]]:
-    """The rows with their numbers; none of an empty file."""
+    """The rows of a label file with their line numbers; none for an empty file."""
     content = Content(page.file)
     lines = content.text.splitlines() if content.data.strip() else []
     return [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
@@ -142,13 +142,13 @@ def _declared(page: Page) -> int:
 
 
 def _without_labels_folder(name: str, instead: tuple[str, ...] = ()) -> str:
-    """The name of a label file without its `labels` folder, or with another for it."""
+    """The name of a label file, with its `labels` folder removed or replaced."""
     parts = [(part,) if part != "labels" else instead for part in PurePosixPath(name).parts]
     return str(PurePosixPath(*(part for group in parts for part in group)))
 
 
 def _picture(name: str, pictures: PictureFinder) -> str | None:
-    """The picture of a label file: of its path, with `images` for `labels`, and a picture's suffix."""
+    """The picture's name for a label file: its path, with `images` for `labels`, and a picture's suffix."""
     for path in dict.fromkeys(
         (_without_labels_folder(name, ("images",)), _without_labels_folder(name), name)
     ):
@@ -172,7 +172,7 @@ def _instance(line: bytes, index: int, names: ClassNames, frame: Frame, *, boxes
 
 
 def _row(line: bytes) -> tuple[int, list[float]]:
-    """The class and the numbers after it; some tools write the class as they write the numbers, 0.0."""
+    """The class and the numbers after it; some tools write the class as a float, 0.0."""
     try:
         key, *numbers = map(float, line.split())
         if key.is_integer():
@@ -183,6 +183,6 @@ def _row(line: bytes) -> tuple[int, list[float]]:
 
 
 def _box(center: Point, size: Point) -> Polygon:
-    """The box with a center and a size, both in pixels."""
+    """The box with this center and size, in pixels."""
     (x, y), (width, height) = center, size
     return rectangle((x - width / 2, y - height / 2), (x + width / 2, y + height / 2))

@@ -1,4 +1,4 @@
-"""What is kept of a large COCO file: a few numbers for each annotation, in columns."""
+"""The columns of a large COCO file's index: a few numbers for each annotation."""
 
 from array import array
 from collections import Counter
@@ -25,7 +25,7 @@ _annotations = msgspec.json.Decoder(list[Annotation])
 
 
 def read_rows(rows: Rows, numbers: Whole) -> list[Annotation]:
-    """Annotations by their places in the list, ascending; neighbours are read together."""
+    """The annotations at ascending positions of the list; adjacent ones are read together."""
     if not len(numbers):
         return []
     text = b"[%b]" % b",".join(rows.texts(numbers))
@@ -43,7 +43,7 @@ def read_rows(rows: Rows, numbers: Whole) -> list[Annotation]:
 
 
 class Images(Mapping[Key, Frame]):
-    """Frames by image id; `place` is where an image stands among those that are kept."""
+    """Frames by image id; `place` maps an image id to its position among the usable images."""
 
     def __init__(self, images: Iterable[Image]) -> None:
         self.place: dict[Key, int] = {}
@@ -69,7 +69,7 @@ class Images(Mapping[Key, Frame]):
 
 
 class Columns:
-    """What is kept of each annotation that paints: a few numbers."""
+    """Collects a few numbers for each annotation that paints, in columns."""
 
     def __init__(self, images: Images, names: dict[Key, str], *, boxes: bool, loose: Loose) -> None:
         self.images, self.names, self.boxes, self.loose = images, names, boxes, loose
@@ -78,7 +78,7 @@ class Columns:
         self.left_out: dict[Reason, Counter[int]] = {}
 
     def add(self, index: int, annotation: Annotation) -> None:
-        """Take an annotation in; raises `Malformed` where it cannot be used."""
+        """Add an annotation; raises `Malformed` where it cannot be used."""
         place_of = self.images.place
         omitted = omission(annotation, index, self.images, self.names, boxes=self.boxes, loose=self.loose)
         if omitted:
@@ -90,17 +90,19 @@ class Columns:
         self.id.append(_as_number(annotation.id))
 
     def stored(self, marks: Rows, *, skipped: tuple[Skipped, ...], declared: int, invalid: int) -> FileIndex:
-        """The columns in order of the images, and what is told of them."""
+        """The finished index: the columns in the order of the images, and the facts about the file."""
         findings = tuple(self._duplicates(marks))
-        self.id = array("q")  # large, and no longer needed
+        self.id = array("q")  # frees memory: no longer needed
         image = np.frombuffer(self.image, np.uint32)
         order = np.argsort(image, kind="stable")
-        cuts = np.zeros(len(self.images) + 1, np.int64)
-        np.cumsum(np.bincount(image, minlength=len(self.images)), out=cuts[1:])
+        bounds = np.zeros(len(self.images) + 1, np.int64)
+        np.cumsum(np.bincount(image, minlength=len(self.images)), out=bounds[1:])
         facts = IndexFacts(
             names=self.images.names,
             ids=list(self.images.place),
-            categories=[each for each in self.names.items() if each[0] != DEFAULT or self._has_default],
+            categories=[
+                category for category in self.names.items() if category[0] != DEFAULT or self._has_default
+            ],
             used=self._label_counts(np.frombuffer(self.code, np.uint32)[order]),
             skipped=skipped,
             declared=declared,
@@ -112,7 +114,7 @@ class Columns:
         return FileIndex(
             marks=marks.marks,
             order=np.frombuffer(self.row, np.uint32)[order],
-            cuts=cuts,
+            cuts=bounds,
             frames=np.array(self.images.frames, np.int64).reshape(-1, 2),
             facts=facts,
         )
@@ -122,16 +124,16 @@ class Columns:
         return bool(self.loose.remarks[NO_CATEGORY])
 
     def _label_counts(self, codes: Whole) -> dict[str, int]:
-        """Instances by label, in the order in which the images show them."""
+        """The number of instances by label, in the order of first occurrence."""
         counts = np.bincount(codes, minlength=len(self.names)).tolist()
-        first = {int(codes[at]): None for at in _first_positions(codes, counts)}
+        first = {int(codes[position]): None for position in _first_positions(codes, counts)}
         keys, used = list(self.names), Counter[str]()
         for code in first:
             used[self.names[keys[code]]] += counts[code]
         return dict(used)
 
     def _duplicates(self, marks: Rows) -> Iterator[Finding]:
-        """One finding for each annotation whose id occurs more than once, in order of the images."""
+        """A finding for each annotation whose id occurs more than once, in the order of the images."""
         ids = np.frombuffer(self.id, np.int64)
         ascending = np.sort(ids)
         repeated = np.unique(ascending[1:][ascending[1:] == ascending[:-1]])
@@ -151,17 +153,17 @@ class Columns:
 
 
 def _first_positions(codes: Whole, counts: list[int]) -> list[int]:
-    """Where each code that occurs does so first, ascending."""
+    """The position of the first occurrence of each code that occurs, ascending."""
     return sorted(int(np.argmax(codes == code)) for code, count in enumerate(counts) if count)
 
 
 def _as_number(key: Key | None) -> int:
-    """Equal for equal ids, and nearly always different for others."""
+    """A number that is equal for equal ids, and nearly always different for different ids."""
     return key if isinstance(key, int) and -_LARGEST_ID <= key < _LARGEST_ID else hash(key)
 
 
 def parts_of(numbers: Whole) -> Iterator[Whole]:
-    """The numbers, as many at a time as are read together."""
+    """The numbers in batches that are read together."""
     for start in range(0, len(numbers), BATCH_SIZE):
         yield numbers[start : start + BATCH_SIZE]
 

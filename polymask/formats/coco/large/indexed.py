@@ -1,8 +1,8 @@
-"""A large COCO file, read by parts: an index of where each image's annotations lie.
+"""Reads a large COCO file in parts, through an index of each image's annotations.
 
-The file is read twice, a block at a time: for its outline, and to check every record as
-`polymask.formats.coco.whole` does. What is kept is where each annotation lies and which image it is of;
-a record's annotations are read again when it is asked for. The index is kept for the next run.
+The file is read twice, a block at a time: once for its outline, and once to check every record as
+`polymask.formats.coco.whole` does. The index holds the position and the image of each annotation; a
+record's annotations are read again when it is decoded. The index is kept for later runs.
 """
 
 from collections import Counter
@@ -46,11 +46,11 @@ from polymask.formats.reading.refusals import Malformed, Refusals, named_images
 from polymask.limits import Limits
 from polymask.model import Frame, ImageRecord, Instance
 
-_HEAD = 100_000  # bytes of the annotations that tell panoptic files
+_HEAD = 100_000  # bytes of the annotations in which `segments_info` marks a panoptic file
 
 
 def sniff(content: Content) -> bool:
-    """Whether a large file has COCO's lists, and no panoptic segments in them."""
+    """Whether a large file has COCO's lists, without panoptic segments."""
     assert isinstance(content.path, Path)
     if is_stored(content.path):
         return True
@@ -66,7 +66,7 @@ def sniff(content: Content) -> bool:
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
-    """As `coco.whole.read`, with the same checks and the same refusals in the same order."""
+    """`coco.whole.read` for large files: the same checks, and the same refusals in the same order."""
     outlined = content.ranges
     assert outlined
     assert isinstance(content.path, Path)
@@ -105,7 +105,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 @dataclass(eq=False)
 class Index:
-    """Where the annotations of each image lie in a file."""
+    """Decodes the images of a file by its index; picklable."""
 
     file: Ranges
     stored: FileIndex
@@ -121,7 +121,7 @@ class Index:
         return Index, (self.file, self.stored, self.limits, self.sizes, self.boxes)
 
     def record(self, index: int) -> ImageRecord:
-        """The record of the i-th image, read anew; raises `SourceChanged` where the file is another."""
+        """The record of the i-th image, read from the file; raises `SourceChanged` where that changed."""
         key, name = self.stored.facts.ids[index], self.stored.facts.names[index]
         height, width = self.stored.frames[index].tolist()
         frame = self.sizes.frame(name, (height, width))
@@ -134,7 +134,7 @@ class Index:
         return ImageRecord(record_id(key), name, frame, tuple(instances))
 
     def _annotations(self, numbers: Whole, key: Key, frame: Frame) -> list[Annotation]:
-        """Some annotations of the image that has the key."""
+        """The annotations at `numbers`, which belong to the image with the id `key`."""
         try:
             annotations = read_rows(self.rows, numbers)
         except (NotJson, msgspec.DecodeError):
@@ -151,7 +151,7 @@ class Index:
         return annotations
 
     def _match(self, annotation: Annotation, key: Key) -> None:
-        """Give an annotation the ids as the image and the category have them, where it was so read before."""
+        """Set an annotation's ids to those of its image and category, as in the first reading."""
         with suppress(Malformed):
             if annotation.image_id != key:
                 annotation.image_id = by_text([key]).get(as_text(annotation.image_id), annotation.image_id)
@@ -163,7 +163,7 @@ def _stored(content: Content, options: ReadOptions) -> FileIndex:
     try:
         return _Reading(content, options).stored()
     except (InputError, NotJson, RecursionError) as error:
-        # Of several things that are wrong, the one is told that a reader of the whole file comes upon first.
+        # Of several faults, report the one that the reader of whole files would report.
         content.outline.check()
         _Reading(content, options).check_types()
         if isinstance(error, InputError):
@@ -172,7 +172,7 @@ def _stored(content: Content, options: ReadOptions) -> FileIndex:
 
 
 class _Reading:
-    """One look at every record of a file."""
+    """Checks every record of a file, and collects its index."""
 
     def __init__(self, content: Content, options: ReadOptions) -> None:
         self.outline, self.options, self.loose = content.outline, options, Loose.of(options)
@@ -182,13 +182,13 @@ class _Reading:
         self.sections = self.types.required(self.outline.text, sections_decoder)
 
     def stored(self) -> FileIndex:
-        """What the index keeps."""
+        """The index of the file."""
         images = list(self._rows(self.sections.images, Image, "$.images"))
         categories = list(self._rows(self.sections.categories, Category, "$.categories"))
         positions = positions_of(images, self.values, self.options)
         image_count = len(images)
         usable_images = Images(image for index, image in images if positions.get(image.id) == index)
-        del images, positions  # large, and no longer needed
+        del images, positions  # frees memory: no longer needed
         if self.sections.categories == NO_LIST:
             categories = self._unnamed_categories()
         else:
@@ -197,16 +197,16 @@ class _Reading:
         columns = Columns(usable_images, names, boxes=self.options.boxes, loose=self.loose)
         earlier_refusals = len(self.types.skipped) + len(self.values.skipped)
         rows = self._rows(self.sections.annotations, Annotation, "$.annotations")
-        self.values.each("$.annotations", rows, columns.add)
+        self.values.apply("$.annotations", rows, columns.add)
         self._refuse_none(image_count or self.types.skipped)
         self.loose.unsized(usable_images.frames)
         sections = self.sections.annotations, self.sections.images, self.sections.categories
-        marks, *others = [
+        marks, *other_lists = [
             rows_of_section
             for section in sections
             if (rows_of_section := self.outline.rows(section)) is not None
         ]
-        self.outline.check(but=[marks, *others])
+        self.outline.check(decoded=[marks, *other_lists])
         refused = (*self.types.skipped, *self.values.skipped)
         image_names = (
             {str(key): usable_images.names[place] for key, place in usable_images.place.items()}
@@ -220,7 +220,7 @@ class _Reading:
         )
 
     def _unnamed_categories(self) -> list[tuple[int, Category]]:
-        """Those of a file that has none, by a look at all annotations; what is wrong is told later."""
+        """The categories of a file that lists none, from its annotations' ids; faults are reported later."""
         types, self.types = self.types, Refusals(self.types.path, skip=True)
         loose, self.loose = self.loose, Loose.of(self.options)
         rows = self._rows(self.sections.annotations, Annotation, "$.annotations")
@@ -230,7 +230,7 @@ class _Reading:
             self.types, self.loose = types, loose
 
     def check_types(self) -> None:
-        """Raise `FormatError` for the first record that has another type than it should."""
+        """Raise `FormatError` for the first record with a wrong type."""
         images = self._rows(self.sections.images, Image, "$.images")
         image_count = sum(1 for _ in images)
         for section, kind, where in (
@@ -254,7 +254,7 @@ class _Reading:
         if kind is Category and section == NO_LIST:
             return
         if rows is None:
-            self.types.rows(section, kind, where)  # raises: it is no list
+            self.types.rows(section, kind, where)  # raises, as the section is not a list
             return
         for start, stop in rows.blocks():
             text = b"[%b]" % rows.text(start, stop)

@@ -1,4 +1,4 @@
-"""Annotations of images whose names are paths below DEST: made here for every format."""
+"""Image names that are safe paths below DEST: derived here, for every format alike."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,10 +11,10 @@ from polymask.storage.source_files import File
 
 
 def renamed(annotations: Annotations, *, picture_in_folders: Callable[[str], File | None]) -> Annotations:
-    """The same annotations, all that they tell of an image under its name below DEST.
+    """The same annotations under image names that are paths below DEST.
 
-    `picture_in_folders` finds the picture of an image that only folders tell apart from others. Raises
-    `FormatError` for a name of which nothing is left.
+    `picture_in_folders` finds the picture of an image that shares its file name with others and is
+    told apart by its folder. Raises `FormatError` for a name that yields no path.
     """
     names = annotations.names
     images = ImageNames.of(names, originals=annotations.source_names or None, groups=annotations.groups)
@@ -37,7 +37,7 @@ def renamed(annotations: Annotations, *, picture_in_folders: Callable[[str], Fil
         names=images.names,
         picture_file=picture_file,
         source_names=images.originals,
-        table=None,  # which calls them otherwise
+        table=None,  # it holds the former names
         decode=Renamed(annotations.decode, images.names),
         notes=notes,
         unsupported=listed(annotations.unsupported),
@@ -60,7 +60,7 @@ def _refuse_nameless(annotations: Annotations, images: ImageNames) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """Decodes records as a format does, and gives them their names; it can be sent to other processes."""
+    """Decodes records and renames them; picklable, so that other processes can use it."""
 
     decode: Callable[[int], ImageRecord]
     names: Sequence[str]

@@ -1,7 +1,7 @@
-"""Subsets: which of a dataset's images are for training, validation and test, by folders and files.
+"""Subsets: a dataset's images for training, validation and test, told apart by folders and files.
 
-Tools pack a dataset as folders (Roboflow's `train/`, `valid/`, `test/`) or as a file each
-(`instances_train2017.json`). Files of one format that differ in their subset are read as one source.
+Tools store subsets in folders (Roboflow's `train/`, `valid/`, `test/`) or in a file each
+(`instances_train2017.json`). Files of one format that hold different subsets are read as one source.
 """
 
 import re
@@ -26,7 +26,7 @@ _SPLIT_OF = {word: split for split, words in _WORDS.items() for word in words}
 
 
 def split_named(word: str) -> str:
-    """The split that a word means, with or without a year; nothing for other words.
+    """The split that a word means, with or without a year; an empty text for other words.
 
     >>> split_named("valid"), split_named("Train2017"), split_named("default")
     ('val', 'train', '')
@@ -35,7 +35,7 @@ def split_named(word: str) -> str:
 
 
 def subset_in(name: str) -> str:
-    """The folder of a path that is called as a split, as it is written; nothing where none is.
+    """The first folder of a path that is named like a split, as written; an empty text without one.
 
     >>> subset_in("harbor/valid/a.jpg"), subset_in("train.jpg")
     ('valid', '')
@@ -45,14 +45,14 @@ def subset_in(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Subset:
-    """What a file is of: its split, and the folder that its images' names have."""
+    """The subset that a file holds: its split, and the folder that its images' names get."""
 
     split: str
     folder: PurePosixPath
 
 
 def subset_of_file(name: str) -> Subset | None:
-    """The subset that a file is of, by a word of its name or by a folder that it lies in.
+    """The subset that a file holds, by a word of its name or by a folder above it; None without either.
 
     >>> subset_of_file("annotations/instances_val2017.json")
     Subset(split='val', folder=PurePosixPath('val2017'))
@@ -70,7 +70,7 @@ def subset_of_file(name: str) -> Subset | None:
 
 
 def subsets_of_files(names: Sequence[str]) -> Sequence[Subset] | None:
-    """The subsets of files, their folders below the one that all have in common; None unless all differ."""
+    """The subsets of files, with folders relative to the common one; None unless all splits differ."""
     subsets = [subset for name in names if (subset := subset_of_file(name))]
     if len(subsets) < len(names) or len({subset.split for subset in subsets}) < len(names):
         return None
@@ -86,7 +86,7 @@ def joined(
     read: Callable[[Content], Annotations],
     options: ReadOptions,
 ) -> Annotations:
-    """The annotations of several files as one source: images are named with the folder of their subset."""
+    """The annotations of several files as one source; image names begin with their subset's folder."""
     parts = [_with_relative_names(read(file)) for file in files]
     union, ledger = _Joined(parts, subsets), Ledger()
     pictures = PictureFinder(content.place, options.images)
@@ -125,7 +125,9 @@ def joined(
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         picture_file=picture_file,
         sized_by_pictures=[
-            index for index, (part, at) in enumerate(union.places) if at in parts[part].sized_by_pictures
+            index
+            for index, (part, index_in_part) in enumerate(union.places)
+            if index_in_part in parts[part].sized_by_pictures
         ],
         without=None,
         table=None,
@@ -133,49 +135,51 @@ def joined(
 
 
 def _with_relative_names(part: Annotations) -> Annotations:
-    """A part whose images are named by relative paths, to be put below the folder of its subset."""
+    """A part under image names that are relative paths, so that a subset's folder can precede them."""
     return renamed(part, picture_in_folders=lambda _: None)
 
 
 class _Joined:
-    """Decodes the images of all parts, in their order; can be sent to another process."""
+    """Decodes the images of all parts in order; picklable, so that other processes can use it."""
 
     def __init__(self, parts: Sequence[Annotations], subsets: Sequence[Subset]) -> None:
         self.decoders = [part.decode for part in parts]
         self.folders = [subset.folder for subset in subsets]
-        self.places = [(number, at) for number, part in enumerate(parts) for at in range(len(part.names))]
-        self.names = [self.named(number, parts[number].names[at]) for number, at in self.places]
+        self.places = [
+            (number, index) for number, part in enumerate(parts) for index in range(len(part.names))
+        ]
+        self.names = [self.named(number, parts[number].names[index]) for number, index in self.places]
 
     def named(self, part: int, name: str) -> str:
-        """An image's name below the folder of its subset, unless it begins with it."""
+        """An image's name below its subset's folder; a name that begins with the folder stays as it is."""
         folder = f"{self.folders[part]}/"
         return name if not name or name.startswith(folder) else folder + name.lstrip("/")
 
     def source_names(self, parts: Sequence[Annotations]) -> Sequence[str]:
-        """What the files call the images, where they do not call all by relative paths."""
+        """The images' names in the files; empty where these are relative paths throughout."""
         if not any(part.source_names for part in parts):
             return ()
         return [
-            parts[part].source_names[at] if parts[part].source_names else name
-            for (part, at), name in zip(self.places, self.names, strict=True)
+            parts[part].source_names[index] if parts[part].source_names else name
+            for (part, index), name in zip(self.places, self.names, strict=True)
         ]
 
     def listed(self, parts: Iterable[Iterable[Skipped]]) -> tuple[Skipped, ...]:
-        """What parts tell of images, under the images' names."""
+        """The parts' reports on images, under the joined names."""
         return tuple(
-            replace(each, name=self.named(number, each.name))
+            replace(entry, name=self.named(number, entry.name))
             for number, part in enumerate(parts)
-            for each in part
+            for entry in part
         )
 
     def __call__(self, index: int) -> ImageRecord:
         """The record of the i-th image."""
-        part, at = self.places[index]
-        return replace(self.decoders[part](at), name=self.names[index])
+        part, index_in_part = self.places[index]
+        return replace(self.decoders[part](index_in_part), name=self.names[index])
 
 
 def _categories(parts: Sequence[Annotations]) -> tuple[tuple[str, int | None], ...]:
-    """The labels of all parts, with their ids where these mean the same in each."""
+    """The labels of all parts; with their ids only if an id means the same label in every part."""
     pairs = dict.fromkeys(pair for part in parts for pair in part.categories)
     names, ids = {name for name, _ in pairs}, {key for _, key in pairs}
     agree = len(names) == len(ids) == len(pairs)
