@@ -26,7 +26,7 @@ UNKNOWN_FRAME = (1, 1)  # the frame of a picture, while records are only checked
 class Frames(Protocol):
     """The source of frames that records do not give."""
 
-    def frame(self, name: str, *, beside: str) -> Frame: ...  # noqa: D102
+    def frame(self, name: str, *others: str, beside: str) -> Frame: ...  # noqa: D102
 
 
 @dataclass(slots=True)
@@ -53,6 +53,7 @@ class Notes:
         no_image: Whether the page describes no image.
         source_name: The image's name in the file, where it differs from the record's.
         groups: The image's subset and task, where the file has them.
+        picture_names: What the picture may be called, the likeliest first; where empty, as the image.
     """
 
     page: Page
@@ -71,6 +72,7 @@ class Notes:
     no_image: bool = False
     source_name: str = ""
     groups: tuple[str, ...] = ()
+    picture_names: tuple[str, ...] = ()
 
     def named(self, address: str, name: str | None = None) -> str:
         """The name of an image that the file names by an address: `name`, else the path in the address.
@@ -88,7 +90,8 @@ class Notes:
         if self.pictures is None:
             self.frame_unknown = True
             return UNKNOWN_FRAME
-        frame = self.pictures.frame(name, beside=self.page.file.name)
+        names = self.picture_names or (name,)
+        frame = self.pictures.frame(*names, beside=self.page.file.name)
         self.options.limits.check_frame(name, frame)
         return frame
 

@@ -55,7 +55,7 @@ def gather(  # noqa: PLR0913 - formats differ in all of these
         annotations,
         categories=tuple(categories) if categories is not None else annotations.categories,
         skipped=(*skipped, *annotations.skipped),
-        picture_file=lambda index: pictures.find(reader.names[index], beside=reader.pages[index].file.name),
+        picture_file=lambda at: pictures.find(*reader.picture_names[at], beside=reader.pages[at].file.name),
     )
 
 
@@ -70,6 +70,7 @@ class Reader:
         self.names: list[str] = []
         self.source_names: list[str] = []
         self.groups: list[tuple[str, ...]] = []
+        self.picture_names: list[tuple[str, ...]] = []
         self.sized_by_pictures: list[int] = []
         self.used: Counter[str] = Counter()
         self.skipped: list[Skipped] = []
@@ -116,6 +117,7 @@ class Reader:
             self.names.append(record.name)
             self.source_names.append(notes.source_name or record.name)
             self.groups.append(notes.groups)
+            self.picture_names.append(notes.picture_names or (record.name,))
             self.used.update(instance.label for instance in record.instances)
             self._count(notes, record)
         elif notes.image_left_out or notes.no_image:

@@ -7,7 +7,7 @@ Source: Ultralytics' documentation, "Instance segmentation datasets overview".
 
 from dataclasses import replace
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from polymask.codecs.picture_files import PictureFinder
 from polymask.errors import FormatError, InputError
@@ -16,7 +16,7 @@ from polymask.formats.drawing.scaling import LARGEST_SHARE, in_pixels
 from polymask.formats.drawing.shapes import Point, polygon, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.images.addresses import with_suffix_of
+from polymask.formats.reading.images.addresses import picture_of
 from polymask.formats.reading.images.subsets import split_named, subset_in
 from polymask.formats.reading.notes import Notes
 from polymask.formats.reading.records import gather
@@ -82,6 +82,8 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     pages = [Page(file) for file in _label_files(place)]
     if not pages:
         raise FormatError("no label file (labels/**/*.txt) in it", file=content.path)
+    if options.images is None and not any(_is_in_labels(page.file) for page in pages):
+        options = replace(options, images=_images_folder(place))
     pictures = PictureFinder(place, options.images)
     parse = partial(_parse, names=names, pictures=pictures)
     inner = Content(place.path, place.limits)
@@ -100,15 +102,29 @@ def _place_and_names(content: Content, options: ReadOptions) -> tuple[Place, Cla
     return place, names_in(place, options.label_names)
 
 
+def _images_folder(place: Place) -> Path | None:
+    """The folder of the pictures where the source is the folder `labels`, or below it."""
+    if isinstance(place.root, Path) and not place.zip:
+        above, labels, below = place.root.absolute().as_posix().rpartition("/labels")
+        folder = Path(f"{above}/images{below}")
+        if labels and below[:1] in ("", "/") and folder.is_dir():
+            return folder
+    return None
+
+
 def _categories(names: ClassNames) -> list[tuple[str, int | None]]:
     return [(name, key) for key, name in names.items()]
 
 
 def _label_files(place: Place) -> list[File]:
     texts = [place.file(name) for name in place.names if name.endswith(".txt")]
-    in_labels = [file for file in texts if "labels" in PurePosixPath(file.name).parts[:-1]]
+    in_labels = [file for file in texts if _is_in_labels(file)]
     rows = in_labels or [file for file in texts if sniff(Content(file))]
     return [file for file in rows if PurePosixPath(file.name).name != CLASSES or sniff(Content(file))]
+
+
+def _is_in_labels(file: File) -> bool:
+    return "labels" in PurePosixPath(file.name).parts[:-1]
 
 
 def _parse(page: Page, notes: Notes, names: ClassNames, pictures: PictureFinder) -> ImageRecord:
@@ -117,6 +133,7 @@ def _parse(page: Page, notes: Notes, names: ClassNames, pictures: PictureFinder)
         raise InputError(
             "no picture for it, and only it tells the size", file=page.file.path, advice="add --images DIR"
         )
+    notes.picture_names = (picture,) if picture else ()
     frame = notes.frame(picture or "")
     instances = [
         instance
@@ -153,8 +170,8 @@ def _picture(name: str, pictures: PictureFinder) -> str | None:
         (_without_labels_folder(name, ("images",)), _without_labels_folder(name), name)
     ):
         stem = str(PurePosixPath(path).with_suffix(""))
-        if file := pictures.find_stem(stem):
-            return with_suffix_of(stem, file)
+        if picture := picture_of(stem, pictures):
+            return picture
     return None
 
 
