@@ -51,7 +51,7 @@ class ReadingOptions(Limits):
         metavar="FILE",
     )
     label_attribute: str | None = option(
-        "The attribute that tells the label, in VIA files and maps.",
+        "The attribute that tells the label, in VIA files, GeoJSON and maps.",
         "read",
         default=None,
         metavar="NAME",

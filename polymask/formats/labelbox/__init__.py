@@ -126,5 +126,13 @@ def _rows(file: File, refusals: Refusals) -> PlacedRows:
     content = Content(file)
     if content.is_list:
         yield from ((page.where, page.json) for page in listed_pages(file, content.json))
+    elif _is_indented(content):
+        yield "$", content.json
     else:
         yield from ((f"line {number}: $", line) for number, line in json_lines(content, refusals))
+
+
+def _is_indented(content: Content) -> bool:
+    """Whether the file is one row that is spread over several lines."""
+    following = content.text.strip().partition(b"\n")[2].lstrip()
+    return not content.is_lines and following[:1] not in (b"", b"{")
