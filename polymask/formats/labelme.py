@@ -33,7 +33,7 @@ from polymask.formats.drawing.shapes import (
 )
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Notes, ReadAnnotation
+from polymask.formats.reading.notes import Notes, ReadAnnotation, Side
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, json_pages, rows_at
@@ -91,8 +91,8 @@ FACTS = Facts(
 class _File(msgspec.Struct):
     shapes: msgspec.Raw
     imagePath: str = ""  # noqa: N815 - the format's own word
-    imageHeight: float | None = None  # noqa: N815
-    imageWidth: float | None = None  # noqa: N815
+    imageHeight: Side = None  # noqa: N815
+    imageWidth: Side = None  # noqa: N815
     imageData: str | None = None  # noqa: N815
 
 

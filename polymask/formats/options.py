@@ -58,7 +58,7 @@ class ReadingOptions(Limits):
         dest="both",
     )
     default_label: str | None = option(
-        "The label of what has none, in VIA, SA-1B, COCO and Label Studio files.",
+        "The label of what has none, in VIA, SA-1B, COCO, Datumaro and Label Studio files.",
         "read",
         default=None,
         metavar="NAME",

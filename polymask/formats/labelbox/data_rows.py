@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from polymask.formats.labelbox.objects import GEOGRAPHIC, NULL, OF_VIDEO, DrawnObject, MaskPicture, outcome_of
-from polymask.formats.reading.notes import Notes, ReadAnnotation
+from polymask.formats.reading.notes import Notes, ReadAnnotation, Side
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, rows_at
 from polymask.ledger import Omitted
@@ -39,8 +39,8 @@ class _DataRow(msgspec.Struct):
 class Media(msgspec.Struct):
     """The size and the type of a row's picture."""
 
-    height: float | None = None
-    width: float | None = None
+    height: Side = None
+    width: Side = None
     mime_type: str | None = None
     asset_type: str | None = None
 

@@ -12,7 +12,7 @@ from polymask.formats.drawing.shapes import base64_bytes
 from polymask.formats.labelstudio.names import EMBEDDED, address_in, embedded_name, image_name, source_name
 from polymask.formats.labelstudio.regions import PlacedResult, Regions, Result, result_decoder
 from polymask.formats.reading.content import members
-from polymask.formats.reading.notes import Notes
+from polymask.formats.reading.notes import Notes, Side
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, rows_at
 from polymask.ledger import Omitted
@@ -44,8 +44,8 @@ class _Task(msgspec.Struct):
 
 
 class _Size(msgspec.Struct):
-    original_height: float
-    original_width: float
+    original_height: Side
+    original_width: Side
 
 
 DRAWN = ("annotations", "completions")

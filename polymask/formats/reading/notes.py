@@ -1,5 +1,6 @@
 """The notes of a page's parser: omissions with their reasons, and frames taken from pictures."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,8 +20,26 @@ P = ParamSpec("P")
 ReadAnnotation = Instance | Omitted  # an annotation once it is read: painted, or omitted for a reason
 MALFORMED = Omitted(*INVALID)
 NO_PIXELS = Omitted("unsegmented", "a segment without pixels")
+TEXT_SIZES = "the sizes of {count} images are text, and were read as numbers"
 NO_SIZE = "{count} images tell no size: it is that of their pictures"
 UNKNOWN_FRAME = (1, 1)  # the frame of a picture, while records are only checked
+
+
+Side = float | str | None  # an image's height or width, as a record has it
+_WHOLE = re.compile(r"\s*[0-9]{1,15}(\.0*)?\s*")
+
+
+def number_in(side: Side) -> float | None:
+    """A side as a number; raises `Malformed` for a text that is no whole number.
+
+    >>> number_in("16"), number_in(20), number_in(None)
+    (16.0, 20, None)
+    """
+    if isinstance(side, str):
+        if not _WHOLE.fullmatch(side):
+            raise Malformed("$", f"an image is a whole number of pixels large, not {side[:40]!r}")
+        return float(side)
+    return side
 
 
 class Frames(Protocol):
@@ -95,11 +114,15 @@ class Notes:
         self.options.limits.check_frame(name, frame)
         return frame
 
-    def declared_frame(self, height: float | None, width: float | None, *, name: str = "") -> Frame:
+    def declared_frame(self, height: Side, width: Side, *, name: str = "") -> Frame:
         """The frame that a record declares; raises `Malformed` for a side that is no whole number of pixels.
 
-        Where a side is missing or 0, it is the frame of the picture `name`, if a name is given.
+        A side may be the text of a number. Where one is missing or 0, it is the frame of the picture `name`,
+        if a name is given.
         """
+        if isinstance(height, str) or isinstance(width, str):
+            height, width = number_in(height), number_in(width)
+            self.remarks[TEXT_SIZES] += 1
         if name and not (height and width):
             self.remarks[NO_SIZE] += 1
             return self.frame(name)

@@ -35,15 +35,17 @@ def gather(  # noqa: PLR0913 - formats differ in all of these
     categories: Categories | None = None,
     declares: Callable[[Page], int] = lambda _: 0,
     skipped: Iterable[Skipped] = (),
+    pictures: PictureFinder | None = None,
     keep_originals: bool = False,
 ) -> Annotations:
     """Check every page, and return annotations that parse a page again when its record is needed.
 
     Without `categories` the labels are those that occur, sorted by name; `skipped` are records that
-    were left out before. `declares` counts the annotations of a page that is refused as a whole. Raises
-    `FormatError` for the first malformed record, unless the options leave such records out.
+    were left out before; `pictures` finds pictures, by default in the content's place. `declares` counts
+    the annotations of a page that is refused as a whole. Raises `FormatError` for the first malformed
+    record, unless the options leave such records out.
     """
-    pictures = PictureFinder(content.place, options.images)
+    pictures = pictures or PictureFinder(content.place, options.images)
     reader = Reader(content.path, pictures, options, parse)
     reader.many = not content.place.is_file
     for page in pages:

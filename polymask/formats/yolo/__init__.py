@@ -88,7 +88,14 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     parse = partial(_parse, names=names, pictures=pictures)
     inner = Content(place.path, place.limits)
     annotations = gather(
-        inner, options, pages, format="yolo", parse=parse, categories=_categories(names), declares=_declared
+        inner,
+        options,
+        pages,
+        format="yolo",
+        parse=parse,
+        categories=_categories(names),
+        declares=_declared,
+        pictures=pictures,
     )
     subsets = [split_named(subset_in(name)) for name in annotations.names]
     return replace(annotations, path=content.path, subsets=subsets if any(subsets) else ())
