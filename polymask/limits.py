@@ -18,6 +18,7 @@ from polymask.model import ImageRecord, Runs
 _BRACKETS = b"[]{}"
 _OTHERS = bytes(set(range(256)) - set(_BRACKETS))
 _PART = 1 << 20
+SMALL = 1 << 20  # bytes below which a ratio of sizes says nothing
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
@@ -46,7 +47,7 @@ class Limits:
     max_depth: int = _limit(200, "How deep JSON or XML may nest.")
     max_labels: int = _limit(65534, "The most labels of one source.")
     max_conflict_pairs: int = _limit(10**6, "The most pairs of labels, by owner, that overlap in one image.")
-    max_zip_ratio: int = _limit(200, "How many times its size a zip may unpack to.")
+    max_zip_ratio: int = _limit(200, "How many times its size an archive may unpack to.")
 
     def check(self, name: str, size: int, where: str, what: str) -> None:
         """Raise `LimitError` where more is given than the limit of a name allows.
@@ -69,6 +70,12 @@ class Limits:
     def check_bytes(self, where: object, size: int) -> None:
         """Raise `LimitError` for a file that is too large to be read whole."""
         self.check("max_bytes", size, str(where), f"{size} bytes")
+
+    def check_ratio(self, where: object, *, packed: int, size: int) -> None:
+        """Raise `LimitError` where so many packed bytes unpack to too many."""
+        ratio = max(0, size - SMALL) // max(packed, 1)
+        what = f"{packed} bytes that unpack to {size}, {ratio} times as many,"
+        self.check("max_zip_ratio", ratio, str(where), what)
 
     def check_points(self, where: str, count: int) -> None:
         """Raise `LimitError` for more points than one instance may have."""

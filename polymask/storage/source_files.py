@@ -19,13 +19,12 @@ from polymask.limits import Limits
 from polymask.storage.disk import disk_error
 from polymask.storage.remote.urls import Location, Url, listed_once, name_below
 from polymask.storage.safe_names import safe_path
-from polymask.storage.tar import HEAD, Tar, is_tar
+from polymask.storage.tar import HEAD, Tar, is_tar, is_tar_file
 from polymask.storage.zip_names import member_names
 
 if TYPE_CHECKING:
     import zipfile
 
-SMALL = 1 << 20  # below this, a ratio of sizes says nothing
 _ZIP = b"PK\x03\x04"
 _NOT_OURS = ("__MACOSX",)  # what the Finder adds to a zip
 
@@ -121,19 +120,16 @@ class Place:
         return data
 
     def _is_archive(self) -> bool:
-        head = self._head()
-        return head[:4] == _ZIP or is_tar(head)
-
-    def _head(self) -> bytes:
         with self.path.open("rb") as file:
-            return file.read(HEAD)
+            is_zip = file.read(len(_ZIP)) == _ZIP
+        return is_zip or is_tar_file(self.path)
 
     @cached_property
     def zip(self) -> "Zip | Tar | None":
         """The archive, zip or tar, where the place is one."""
         if self.is_file or not self.path.is_file():
             return None
-        return Tar(self.path, self.limits) if is_tar(self._head()) else Zip(self.path, self.limits)
+        return Tar(self.path, self.limits) if is_tar_file(self.path) else Zip(self.path, self.limits)
 
     @cached_property
     def root(self) -> Location:
@@ -247,7 +243,7 @@ class Zip:
                 if name != member.filename:
                     self._stored[name] = member.filename
         # members may share packed bytes, so their ratios do not tell that of the whole
-        self._check_ratio(path, _size(path), sum(self.sizes.values()))
+        limits.check_ratio(path, packed=_size(path), size=sum(self.sizes.values()))
 
     def _check(self, name: str, member: "zipfile.ZipInfo") -> None:
         try:
@@ -260,16 +256,7 @@ class Zip:
         if member.flag_bits & 1:
             raise FormatError(f"{where}: encrypted", advice="unpack it first")
         self.limits.check_bytes(where, member.file_size)
-        self._check_ratio(where, member.compress_size, member.file_size)
-
-    def _check_ratio(self, where: object, packed: int, size: int) -> None:
-        ratio = max(0, size - SMALL) // max(packed, 1)
-        self.limits.check(
-            "max_zip_ratio",
-            ratio,
-            str(where),
-            f"{packed} bytes that unpack to {size}, {ratio} times as many,",
-        )
+        self.limits.check_ratio(where, packed=member.compress_size, size=member.file_size)
 
     def _archive(self) -> "zipfile.ZipFile":
         """The archive opened in this process: forked workers must not share a file position."""

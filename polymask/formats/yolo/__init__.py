@@ -27,7 +27,6 @@ from polymask.model import Frame, ImageRecord, Instance, Polygon
 from polymask.storage.source_files import File, Place
 
 MANY = True
-_HEAD = 4096
 
 FACTS = Facts(
     title="YOLO segmentation",
@@ -64,7 +63,7 @@ def sniff(content: Content) -> bool:
     """Whether the file is YAML with names, or holds rows of numbers."""
     if content.path.suffix in YAML:
         return has_names(content)
-    lines = content.data[:_HEAD].splitlines()
+    lines = content.head.splitlines()
     return bool(lines) and content.path.suffix == ".txt" and all(map(_is_row, lines[:-1] or lines))
 
 
