@@ -107,7 +107,10 @@ def joined(
         names=union.names,
         source_names=union.source_names(parts),
         groups=(),
-        subsets=[subsets[part].split for part, _ in union.places],
+        subsets=[
+            subsets[number].split or (parts[number].subsets[at] if parts[number].subsets else "")
+            for number, at in union.places
+        ],
         decode=union,
         used=_label_counts(parts),
         ledger=ledger,
