@@ -181,9 +181,9 @@ def _results(rows: Sequence[Any]) -> int:
 def frame_of_results(rows: Sequence[Sequence[PlacedResult]], notes: Notes) -> Frame | None:
     """The frame in the first result that has one."""
     for annotation in rows:
-        for _, _, text in annotation:
+        for _, where, text in annotation:
             if "original_height" in members(text):
-                with inside("$.annotations"):
+                with inside("$" + where.removeprefix(notes.page.where)):
                     size = decode_json(text, _size)
                     return notes.declared_frame(size.original_height, size.original_width)
     return None
