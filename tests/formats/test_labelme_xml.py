@@ -53,7 +53,6 @@ def test_boxes_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (document(polygon(BOX[:2])), r"/object\[0\]/polygon: a ring has at least 3 points, not 2"),
         (document("<polygon><pt><x>1</x></pt></polygon>"), r"/polygon/pt\[0\]/y: expected a number"),
         (document(""), r"/object\[0\]: neither a polygon nor a segm"),
     ],
@@ -70,3 +69,14 @@ def test_a_file_without_a_size_is_refused(tmp_path: Path) -> None:
     """With the place."""
     with pytest.raises(FormatError, match="/imagesize: there is none"):
         open_annotations(written(tmp_path / "a.xml", document(size="")), format="labelme-xml")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_polygons_of_few_points_are_listed(tmp_path: Path, count: int) -> None:
+    """They enclose nothing; the others are painted."""
+    path = written(tmp_path / "a.xml", document(polygon(BOX[:count]), polygon()))
+    annotations = open_annotations(path)
+    assert (masks(path)["a.jpg"] == SQUARE).all()
+    assert [skipped.reason for skipped in annotations.unsupported] == [
+        f"object 0: a polygon of {count} points encloses nothing"
+    ]
