@@ -47,7 +47,8 @@ FACTS = Facts(
     ignored="`attributes`, `group`, `info`, `infos`, other categories.",
     rings="A polygon is one ring.",
     order="`z_order`, then file order.",
-    labels="In the file's order. Ids count from 0: use `--ids contiguous`, which begins at 1.",
+    labels="In the file's order; `--default-label` names annotations without one. Ids count from 0: use "
+    "`--ids contiguous`, which begins at 1.",
     frame="`image.size`; where missing, that of the picture below `--images`.",
     limits=(
         "Polylines are left alone and listed, and the run exits 1.",

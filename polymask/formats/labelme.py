@@ -58,21 +58,26 @@ FACTS = Facts(
     read=(
         (
             "imageHeight, imageWidth",
-            "the frame; where missing, that of `imageData`, else of the picture beside",
+            "the frame; where missing, that of `imageData`, else of the picture that `imagePath` names, else "
+            "of that called as the file",
         ),
         ("imagePath", "the suffix of the image's name; the name itself is the JSON file's"),
         ("shapes[].label", "the label; `__ignore__` paints void, `_background_` background"),
         (
             "shapes[].shape_type",
-            "polygon (default), rectangle, oriented_rectangle, rotation, circle, line, linestrip, point, "
-            "points, mask",
+            "polygon (default), rectangle, oriented_rectangle, rotation, quadrilateral, circle, line, "
+            "linestrip, point, points, mask",
         ),
         (
             "shapes[].points",
             "x, y in pixels; rectangle: two corners, or all four (X-AnyLabeling); circle: center and a point "
             "of the edge; mask: corners of the box, inclusive",
         ),
-        ("shapes[].mask", "a PNG in base64, as large as the box"),
+        (
+            "shapes[].mask",
+            "a PNG in base64, as large as the box; where that was moved, its origin is rounded, halves to "
+            "the even pixel, and the PNG tells the extent",
+        ),
         ("shapes[].group_id", "shapes of one label and group are one instance"),
     ),
     ignored="`version`, `flags`, `description`, colors; `imageData` unless the size is missing.",
@@ -82,6 +87,8 @@ FACTS = Facts(
     frame="As the file says; labelme turns pictures as EXIF tells before it is drawn on them.",
     limits=(
         "Lines are 10 px wide, with square ends and round corners; points are disks of radius 5 px.",
+        "Cuboids (X-AnyLabeling) are left alone and listed, and the run exits 1. `holes` and `inner_points` "
+        "are not cut out, which a note tells.",
         "Circles, lines, points and masks follow the rule of pixel centers under every `--pixel-rule`.",
     ),
     sample="labelme/boat.json",

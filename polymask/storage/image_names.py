@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from glob import has_magic
 from urllib.parse import unquote, urlsplit
 
 # What ends a picture's name: all else after a dot, of a version or a frame's number, is part of the name.
@@ -74,6 +75,16 @@ def stem(name: str) -> str:
     ('train/0001', 'frame.0001')
     """
     return name.removesuffix(picture_suffix(name))
+
+
+def stem_of_glob(glob: str) -> str:
+    """The glob of names without suffix: without its own, which may be a wildcard.
+
+    >>> stem_of_glob("train/*.jpg"), stem_of_glob("a.*"), stem_of_glob("frame.0001")
+    ('train/*', 'a', 'frame.0001')
+    """
+    plain, _, suffix = glob.rpartition(".")
+    return plain if plain and has_magic(suffix) and "/" not in suffix else stem(glob)
 
 
 def normal_form(name: str) -> str:

@@ -75,7 +75,7 @@ def test_a_byte_order_mark_is_no_part_of_a_table(tmp_path: Path) -> None:
     table = "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncat:128,0,0::\n"
     written(tmp_path / "voc/labelmap.txt", BOM + table.encode())
     colors = np.zeros((6, 8, 3), np.uint8)
-    colors[SQUARE] = (128, 0, 0)
+    colors[SQUARE == 1] = (128, 0, 0)
     (tmp_path / "voc/SegmentationClass").mkdir()
     Image.fromarray(colors).save(tmp_path / "voc/SegmentationClass/a.png")
     assert (masks(tmp_path / "voc")["a.png"] == SQUARE).all()

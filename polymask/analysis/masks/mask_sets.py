@@ -4,7 +4,6 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
-from glob import has_magic
 from pathlib import Path, PurePosixPath
 from typing import Any, Unpack, cast
 
@@ -28,7 +27,7 @@ from polymask.limits import Limits
 from polymask.model import IndexMask
 from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Painting, Rules
-from polymask.storage.image_names import joined, stem
+from polymask.storage.image_names import joined, stem, stem_of_glob
 from polymask.storage.manifest import MANIFEST, read_manifest
 from polymask.storage.remote.urls import Location, listed_once, located
 from polymask.storage.roots.object_store import open_root
@@ -100,7 +99,7 @@ def chosen_masks(masks: MaskSet, options: ReadingOptions) -> MaskSet:
 
     Images are chosen by the names that the masks have, without suffix.
     """
-    globs = [*options.where, *map(_glob_of_stem, options.where)]
+    globs = [*options.where, *map(stem_of_glob, options.where)]
     names = tuple(name for name in masks.names if not globs or any(fnmatchcase(name, g) for g in globs))
     refuse_no_image(names, masks.names, options.where)
     if not options.only:
@@ -124,12 +123,6 @@ def chosen_masks(masks: MaskSet, options: ReadingOptions) -> MaskSet:
         decode=lambda name: values[masks.decode(name)],
         labels_of=partial(_chosen_labels, masks.labels_of, taken) if masks.labels_of else None,
     )
-
-
-def _glob_of_stem(glob: str) -> str:
-    """A glob without its suffix, which may be a wildcard."""
-    plain, dot, suffix = glob.rpartition(".")
-    return plain if dot and plain and has_magic(suffix) and "/" not in suffix else stem(glob)
 
 
 def _chosen_labels(labels_of: Callable[[str], LabelMasks], chosen: Container[str], name: str) -> LabelMasks:

@@ -62,7 +62,8 @@ FACTS = Facts(
         "Masks that are not found below `--masks`, lines and points are left alone and listed, and the run "
         "exits 1. Nothing is ever fetched.",
         "Boxes are no segmentation: they paint nothing, and are counted; `--boxes` paints them.",
-        "Videos, and annotations in longitude and latitude, are left alone and listed, and the run exits 1.",
+        "Videos, and annotations in longitude and latitude, are left alone and listed, and the run exits 1. "
+        "So are rows of texts, documents, sounds and other media.",
         "Pictures that were skipped are no images, and are listed.",
         "Classifications and relationships paint nothing, and are counted.",
         "Older exports that tell shapes as well-known text are left alone: export them with x and y.",

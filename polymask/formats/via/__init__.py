@@ -21,7 +21,7 @@ from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page, files, rows_at
 from polymask.formats.via import version3
-from polymask.formats.via.regions import Region, attribute_of, instance_of
+from polymask.formats.via.region_instances import Region, attribute_of, instance_of
 from polymask.model import ImageRecord
 
 MANY = True

@@ -14,7 +14,7 @@ from polymask.formats.reading.content import Content
 from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
 from polymask.formats.reading.texts.pages import Page
-from polymask.formats.via.regions import Region, ShapeAttributes, instance_of
+from polymask.formats.via.region_instances import Region, ShapeAttributes, instance_of
 from polymask.ledger import Omitted
 from polymask.model import ImageRecord, Instance
 
@@ -33,8 +33,6 @@ SHAPES = {  # each number's shape, and its coordinates as VIA 2 calls them
 }
 EXTREME = {8: "a rectangle by points of its sides", 9: "a circle by points of its edge"}
 
-Key = int | str
-
 
 class _File(msgspec.Struct):
     fname: str
@@ -42,7 +40,7 @@ class _File(msgspec.Struct):
 
 
 class _View(msgspec.Struct):
-    fid_list: list[Key]
+    fid_list: list[int | str]
 
 
 class _Attribute(msgspec.Struct):
@@ -59,7 +57,7 @@ class _Project(msgspec.Struct):
 
 
 class _OfView(msgspec.Struct):
-    vid: Key
+    vid: int | str
 
 
 class _Metadata(msgspec.Struct):

@@ -32,7 +32,8 @@ FACTS = Facts(
     title="YOLO segmentation",
     source="Ultralytics' documentation, “Instance segmentation datasets overview”",
     files="The folder with `data.yaml` or `classes.txt`, `images/` and `labels/`, or `data.yaml` itself; "
-    "pictures lie where `labels` in the path of a label file is `images`, or below `--images`.",
+    "pictures lie where `labels` in the path of a label file is `images`, also where the source itself is "
+    "or lies below `labels`, or below `--images`.",
     sniffed="YAML with `names`, or a text of rows of numbers",
     read=(
         ("data.yaml: names", "the labels, a list or a mapping of ids to names; 02146 is a name too"),
