@@ -120,16 +120,24 @@ class Place:
         return data
 
     def _is_archive(self) -> bool:
+        head = self._head()
+        return head[:4] == _ZIP or is_tar_file(self.path, head)
+
+    def _head(self) -> bytes:
         with self.path.open("rb") as file:
-            is_zip = file.read(len(_ZIP)) == _ZIP
-        return is_zip or is_tar_file(self.path)
+            return file.read(HEAD)
 
     @cached_property
     def zip(self) -> "Zip | Tar | None":
         """The archive, zip or tar, where the place is one."""
         if self.is_file or not self.path.is_file():
             return None
-        return Tar(self.path, self.limits) if is_tar_file(self.path) else Zip(self.path, self.limits)
+        head = self._head()
+        return Tar(self.path, self.limits) if is_tar_file(self.path, head) else Zip(self.path, self.limits)
+            Tar(self.path, self.limits)
+            if is_tar_file(self.path, self._head())
+            else Zip(self.path, self.limits)
+        )
 
     @cached_property
     def root(self) -> Location:

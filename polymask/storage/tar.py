@@ -30,15 +30,13 @@ def is_tar(head: bytes) -> bool:
     return head[HEAD - len(_MAGIC) : HEAD] == _MAGIC
 
 
-def is_tar_file(path: Location) -> bool:
-    """Whether a file is a tar, be it packed or not."""
-    with path.open("rb") as file:
-        head = file.read(HEAD)
+def is_tar_file(path: Location, head: bytes) -> bool:
+    """Whether a file that begins so is a tar, be it packed or not."""
     if module := _packing(head):
         try:
             with path.open("rb") as file, _unpacking(file, module) as unpacked:
                 return is_tar(unpacked.read(HEAD))
-        except (OSError, EOFError, ValueError, zlib.error, *_lzma_errors(module)):  # of a damaged file
+        except _damage(module):
             return False
     return is_tar(head)
 
@@ -52,8 +50,10 @@ def _unpacking(file: BinaryIO, module: str) -> BinaryIO:
     return cast("BinaryIO", import_module(module).open(file, "rb"))  # most sources are not packed
 
 
-def _lzma_errors(module: str) -> tuple[type[Exception], ...]:
-    return (import_module(module).LZMAError,) if module == "lzma" else ()
+def _damage(module: str) -> tuple[type[Exception], ...]:
+    """What a module raises for damaged bytes; an `OSError` of them has no number."""
+    errors: tuple[type[Exception], ...] = (OSError, EOFError, ValueError, zlib.error)
+    return (*errors, import_module(module).LZMAError) if module == "lzma" else errors
 
 
 class Tar:
@@ -107,11 +107,9 @@ class Tar:
                     size += len(part)
                     self.limits.check_bytes(self.path, size)
                     self.limits.check_ratio(self.path, packed=max(1, file.tell()), size=size)
-        except (EOFError, zlib.error, *_lzma_errors(self._packing)) as error:
-            raise FormatError(f"a damaged tar: {error}", file=self.path) from None
-        except OSError as error:
-            if error.errno is not None:  # of the disk, and not of what is on it
-                raise
+        except _damage(self._packing) as error:
+            if isinstance(error, InputError) or getattr(error, "errno", None) is not None:
+                raise  # of the limits or of the disk, and not of what is on it
             raise FormatError(f"a damaged tar: {error}", file=self.path) from None
         return b"".join(parts)
 

@@ -155,7 +155,7 @@ def _shape(xy: list[float]) -> ShapeAttributes:
     if keys and len(keys) != len(numbers):
         raise Malformed("$", f"a {name} has {len(keys)} coordinates, not {len(numbers)}")
     if keys:
-        return ShapeAttributes(name, **dict(zip(keys, numbers, strict=True)))
+        return msgspec.structs.replace(ShapeAttributes(name), **dict(zip(keys, numbers, strict=True)))
     return ShapeAttributes(name, all_points_x=numbers[::2], all_points_y=numbers[1::2])
 
 
