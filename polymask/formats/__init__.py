@@ -37,8 +37,8 @@ __all__ = [
 FORMATS = {
     "coco": "COCO instances, stuff and results lists: polygons, compressed and uncompressed RLE",
     "coco-panoptic": "COCO panoptic: segments in JSON, their pixels in PNGs",
-    "labelme": "labelme JSON: every shape type, groups, masks; a file an image",
-    "cityscapes": "Cityscapes gtFine polygon JSON; a file an image",
+    "labelme": "labelme JSON: every shape type, groups, masks; a file per image",
+    "cityscapes": "Cityscapes gtFine polygon JSON; a file per image",
     "idd": "IDD polygon JSON: as Cityscapes, with its own label table",
     "dataloop": "Dataloop export: an item a file or a list of items; every ring kept",
     "cvat": "CVAT for images 1.1 (XML): polygons, boxes, ellipses, masks; z order",
@@ -47,25 +47,25 @@ FORMATS = {
     "labelstudio": "Label Studio JSON: polygons, rectangles, ellipses, brushes",
     "datumaro": "Datumaro JSON: polygons, masks, ellipses; z order",
     "labelbox": "Labelbox exports (NDJSON and older JSON) and imports: polygons, downloaded masks",
-    "sa1b": "SA-1B (Segment Anything) JSON: runs without labels; a file an image",
+    "sa1b": "SA-1B (Segment Anything) JSON: runs without labels; a file per image",
     "voc": "PASCAL VOC masks: SegmentationClass, objects of SegmentationObject, labelmap.txt",
     "camvid": "CamVid masks: in the colors of label_colors.txt or class_dict.csv, or SegNet's values",
     "masks": "existing masks with a table of values or colors: palette, gray, RGB, Roboflow, Cityscapes, IDD",
     "scale": "Scale: polygon tasks, segmentation tasks (PNG and legend), Nucleus lines",
     "playment": "Playment: polygons as shares of the picture, raster masks with a legend",
     "segmentsai": "Segments.ai releases: bitmaps of object ids, polygons",
-    "rectlabel": "RectLabel XML: polygons, cubic Bézier outlines, pixels; a file an image",
+    "rectlabel": "RectLabel XML: polygons, cubic Bézier outlines, pixels; a file per image",
     "bsds": "Berkeley segmentation data: .seg and .mat; each segment its number",
     "waymo": "Waymo Open Dataset v2: camera segmentation in Parquet; needs the extra `waymo`",
     "geojson": "GeoJSON in pixels (QuPath); maps (shapefile, GeoPackage; extra `gis`); needs the pictures",
-    "mapillary": "Mapillary Vistas 2.0 polygon JSON; a file an image",
+    "mapillary": "Mapillary Vistas 2.0 polygon JSON; a file per image",
     "bdd100k": "BDD100K and Scalabel: poly2d outlines with Bézier sides, runs",
-    "darwin": "V7 Darwin JSON 2.0 and 1.0: polygons, ellipses, raster layers; a file an image",
+    "darwin": "V7 Darwin JSON 2.0 and 1.0: polygons, ellipses, raster layers; a file per image",
     "encord": "Encord label rows: polygons as shares of the picture, bitmasks",
-    "isat": "ISAT JSON: polygons by layer; a file an image",
+    "isat": "ISAT JSON: polygons by layer; a file per image",
     "imagej": "ImageJ ROIs: .roi files and zips; needs the pictures and the extra `imagej`",
     "dicom": "DICOM RTSTRUCT: contours on the slices of a series; needs the extra `dicom`",
-    "labelme-xml": "LabelMe XML (MIT's, CVAT's): polygons, masks; a file an image",
+    "labelme-xml": "LabelMe XML (MIT's, CVAT's): polygons, masks; a file per image",
     "via-csv": "VIA CSV: as VIA, a row a region; needs the pictures",
     "via": "VIA 1.x and 2.x: polygons, rectangles, circles, ellipses; needs the pictures",
 }
@@ -105,7 +105,9 @@ def annotations_at(
         options = options or ReadOptions()
         if options.masks:
             _ = options.masks.place  # raises where the folder is missing
-        annotations = _read(Content(Place(path, options.limits, tree=tree)), module, options, named=format)
+        annotations = _read(
+            Content(Place(path, options.limits, tree=tree)), module, options, format_name=format
+        )
     except OSError as error:
         failure = disk_error(error, path)
         if isinstance(failure, NotFound):  # a wrong SOURCE is an input error
@@ -133,43 +135,40 @@ def _with_local_names(annotations: Annotations, path: Location, options: ReadOpt
     return renamed(annotations, picture_in_folders=pictures.file_in_folders)
 
 
-def _read(content: Content, module: Format | None, options: ReadOptions, *, named: str | None) -> Annotations:
+def _read(
+    content: Content, module: Format | None, options: ReadOptions, *, format_name: str | None
+) -> Annotations:
     try:
-        if archives := _archives(content, named):
+        if archives := _archives(content, format_name):
             return _read_archives(content, archives, options)
         module = module or _sniffed_module(content)
         annotations = _read_files(content, _files(content, module), module, options)
         return _with_local_names(annotations, content.path, options)
     except FormatError as error:
-        error.message += _looks_like(content, named)
+        error.message += _looks_like(content, format_name)
         raise error from None
 
 
-def _archives(content: Content, named: str | None) -> list[Content]:
+def _archives(content: Content, format_name: str | None) -> list[Content]:
     """The archives in a folder without annotations of its own, if all hold one format; else none.
 
     So the folder to which somebody downloaded exports is read without unpacking them.
     """
-    if content.place.is_file or content.place.zip or named:
+    if content.place.is_file or content.place.zip or format_name:
         return []
     names = [name for name in content.place.names if name.lower().endswith(_ARCHIVES)]
-    if not names or _shows_format(content):
+    if not names or _format_in(content):
         return []
     archives = [Content(Place(content.path / name, content.place.limits)) for name in names]
-    formats = {_format_of(archive) for archive in archives}
+    formats = {_format_in(archive) if archive.place.zip else None for archive in archives}
     return archives if len(formats) == 1 and None not in formats else []
-
-
-def _format_of(archive: Content) -> str | None:
-    candidates = islice(_candidates(archive), _MAX_CANDIDATES) if archive.place.zip else ()
-    return next(filter(None, map(sniffed, candidates)), None)
 
 
 def _read_archives(content: Content, archives: list[Content], options: ReadOptions) -> Annotations:
     """The annotations of a folder's only archive, or of several as subsets of one dataset."""
     if len(archives) == 1:
-        return _read(archives[0], None, options, named=None)
-    module = module_named(_format_of(archives[0]) or "")
+        return _read(archives[0], None, options, format_name=None)
+    module = module_named(_format_in(archives[0]) or "")
 
     def read(archive: Content) -> Annotations:
         return _read_files(archive, _files(archive, module), module, options)
@@ -181,17 +180,17 @@ def _read_archives(content: Content, archives: list[Content], options: ReadOptio
     return _with_local_names(replace(annotations, notes=(note, *annotations.notes)), content.path, options)
 
 
-def _shows_format(content: Content) -> bool:
-    return any(map(sniffed, islice(_candidates(content), _MAX_CANDIDATES)))
+def _format_in(content: Content) -> str | None:
+    return next(filter(None, map(sniffed, islice(_candidates(content), _MAX_CANDIDATES))), None)
 
 
 def _looks_like(content: Content, format: str | None) -> str:
     """A hint for the error message where a file looks like another format than the one named."""
-    shown = None
+    sniffed_name = None
     if format and content.place.is_file:
         with suppress(FormatError):
-            shown = sniffed(content)
-    return f" (it looks like {shown})" if shown not in (None, format) else ""
+            sniffed_name = sniffed(content)
+    return f" (it looks like {sniffed_name})" if sniffed_name not in (None, format) else ""
 
 
 # a folder may hold pictures and other files too: annotations are searched in this order

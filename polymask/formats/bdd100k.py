@@ -50,7 +50,7 @@ FACTS = Facts(
     frame="As the file says; else that of the picture, in the same folder or below `--images`.",
     limits=(
         "Labels with an outline that is not closed (lanes; in older files those named `lane/…`), and graphs, "
-        "are left alone and listed, and the run exits 1.",
+        "are not painted but listed, and the run exits 1.",
         "Boxes, cuboids and labels without a shape are no segmentation: they paint nothing, and are counted; "
         "`--boxes` paints `box2d`, from corner to corner.",
         "Curves are flattened to corners that are at most 1/64 px off.",
@@ -158,7 +158,7 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     older_frames = members(page.json).get(FRAMES)
     row = page.decode(_frame)
     with inside("$.name"):
-        name = notes.named(row.name)
+        name = notes.image_name(row.name)
     with inside("$.size"):
         size = row.size or _Size()
         frame = notes.declared_frame(size.height, size.width, name=name)

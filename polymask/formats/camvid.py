@@ -43,7 +43,7 @@ FACTS = Facts(
     rings="None: masks are pixels. A label is one instance an image.",
     order="Masks do not overlap.",
     labels="In the table's order, numbered from 1; `Void` is void, `background` background. Of SegNet's "
-    "masks its eleven, and a note tells; `--ids source` keeps its values, void is 11.",
+    "masks its eleven, and a note says so; `--ids source` keeps its values, void is 11.",
     frame="That of the mask.",
     limits=(
         "A color or a value that the table lacks is refused, with its first pixel; gray masks beside a table "

@@ -28,7 +28,7 @@ from polymask.ledger import Omitted
 from polymask.model import ImageRecord, Instance
 
 MANY = True
-BACKGROUND = "background"
+BACKGROUND, POLYGONS = "background", "_polygons.json"
 assert BACKGROUND in BACKGROUND_NAMES
 
 LABELS = {BACKGROUND if name == UNLABELED else name: row.id for name, row in KNOWN.items() if row.id >= 0}
@@ -39,7 +39,7 @@ PAINTED_AS = {UNLABELED: BACKGROUND, "dashed dashed": "dashed"}  # the two dashe
 FACTS = Facts(
     title="Cityscapes",
     source="cityscapesScripts: `helpers/labels.py`, `preparation/json2labelImg.py`",
-    files="A `*_polygons.json` file an image; a folder is read with all of them below it.",
+    files="A `*_polygons.json` file per image; a folder is read with all of them below it.",
     sniffed="an object with `imgHeight`, `imgWidth` and `objects`, and no label that only IDD has",
     read=(
         ("imgHeight, imgWidth", "the frame"),
@@ -55,7 +55,8 @@ FACTS = Facts(
     order="File order: later objects are nearer and painted over earlier ones.",
     labels="Cityscapes' table, with its ids: `--ids source` gives labelIds. `license plate` (id -1) is not "
     "drawn. A label that is not in the table is refused unless `--labels` knows it.",
-    frame="As the file says.",
+    frame="As the file says; where it says none or 0, that of the picture, in the same folder or below "
+    "`--images`.",
     limits=(
         "A polygon of fewer than 3 points paints nothing, and is counted.",
         "A folder of the scripts' PNGs without the polygons is of the format `masks`.",
@@ -65,9 +66,9 @@ FACTS = Facts(
 
 
 class _File(msgspec.Struct):
-    imgHeight: float  # noqa: N815 - the format's own words
-    imgWidth: float  # noqa: N815
     objects: msgspec.Raw
+    imgHeight: float | None = None  # noqa: N815 - the format's own words
+    imgWidth: float | None = None  # noqa: N815
 
 
 class _Object(msgspec.Struct):
@@ -86,8 +87,10 @@ _labels = msgspec.json.Decoder(list[_Labeled])
 
 
 def is_polygons(content: Content) -> bool:
-    """Whether the file has the keys that Cityscapes and IDD share."""
-    return {"imgHeight", "imgWidth", "objects"} <= content.keys
+    """Whether the file has the keys that Cityscapes and IDD share; its name may replace the size."""
+    sides = {"imgHeight", "imgWidth"}
+    is_named = content.name.endswith(POLYGONS) and content.keys - sides == {"objects"}
+    return is_named or sides | {"objects"} <= content.keys
 
 
 def labels_in(content: Content) -> set[str]:
@@ -140,8 +143,9 @@ def read_with(
 
 def _parse(page: Page, notes: Notes, table: Mapping[str, int], not_drawn: frozenset[str]) -> ImageRecord:
     file = page.decode(_file)
+    name = image_name(page.file.name)
     with inside("$.imgHeight"):
-        frame = notes.declared_frame(file.imgHeight, file.imgWidth)
+        frame = notes.declared_frame(file.imgHeight, file.imgWidth, name=name)
 
     def make(index: int, row: _Object) -> ReadAnnotation:
         label = painted_as(row.label, table)
@@ -158,7 +162,6 @@ def _parse(page: Page, notes: Notes, table: Mapping[str, int], not_drawn: frozen
             return Instance(key, label, (polygon(row.polygon),), crowd=crowd)
 
     instances = notes.make_instances(file.objects, _Object, "$.objects", make)
-    name = image_name(page.file.name)
     return ImageRecord(PurePosixPath(name).stem, name, frame, instances)
 
 

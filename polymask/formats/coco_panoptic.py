@@ -22,7 +22,7 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.ids import TEXT_IDS, as_text, by_text
-from polymask.formats.reading.notes import Notes
+from polymask.formats.reading.notes import UNKNOWN_FRAME, Notes
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page, listed_pages
@@ -49,7 +49,8 @@ FACTS = Facts(
     rings="None: segments are pixels, and do not overlap.",
     order="Segments do not overlap.",
     labels="In ascending order of id.",
-    frame="As the file says; the PNG has the same.",
+    frame="As the file says, and the PNG has the same; where it says none or 0, that of the PNG, and of an "
+    "image without one that of the picture, in the same folder or below `--images`.",
     limits=(
         "A segment that has no pixel paints nothing.",
         "A pixel whose id is not in `segments_info` fails its image.",
@@ -67,8 +68,8 @@ class _File(msgspec.Struct):
 class _Image(msgspec.Struct):
     id: int | str
     file_name: str
-    height: float
-    width: float
+    height: float | None = None
+    width: float | None = None
 
 
 class _Id(msgspec.Struct):
@@ -223,17 +224,21 @@ def _parse(
     pngs: _Pngs,
 ) -> ImageRecord:
     image = page.decode(_image)
-    with inside("$.height"):
-        frame = notes.declared_frame(image.height, image.width)
     with inside("$.file_name"):
-        name = notes.named(image.file_name)
+        name = notes.image_name(image.file_name)
     row = annotations.get(image.id)
+    is_sized = bool(image.height and image.width)
+    with inside("$.height"):
+        frame = UNKNOWN_FRAME  # the PNG of segments has the image's size
+        if is_sized or row is None:
+            frame = notes.declared_frame(image.height, image.width, name=name)
     if row is None:
         return ImageRecord(image.id, name, frame)
     if notes.pictures is None:
         shapes: list[Shape] = [() for _ in row.segments_info]
     else:
-        ids = _ids(pngs.find(row.file_name), frame, notes)
+        ids = _ids(pngs.find(row.file_name), frame if is_sized else None, notes)
+        frame = ids.shape[0], ids.shape[1]
         shapes = _shapes(ids, row, name)
     notes.declared += len(row.segments_info)
     instances = tuple(
@@ -243,14 +248,13 @@ def _parse(
     return ImageRecord(image.id, name, frame, instances)
 
 
-def _ids(file: File, frame: Frame, notes: Notes) -> NDArray[np.uint32]:
-    """(height, width) uint32 segment ids."""
-
+def _ids(file: File, frame: Frame | None, notes: Notes) -> NDArray[np.uint32]:
+    """(height, width) uint32 segment ids; raises `InputError` where the PNG has not the size of a `frame`."""
     try:
         with opened_png(file.read(), notes.options.limits) as picture:
             size = (picture.height, picture.width)
-            if size != frame or picture.mode not in ("RGB", "RGBA"):
-                raise FormatError(f"{picture.mode}, {size} px; expected RGB, {frame} px")
+            if size != (frame or size) or picture.mode not in ("RGB", "RGBA"):
+                raise FormatError(f"{picture.mode}, {size} px; expected RGB, {frame or size} px")
             rgb = np.array(picture)[..., :3].astype(np.uint32)
     except FormatError as error:
         raise InputError(f"{error}", file=file.path) from None

@@ -31,7 +31,7 @@ TAG = Omitted("tag", "a tag of the whole image")
 FACTS = Facts(
     title="V7 Darwin",
     source="V7's documentation, “Darwin JSON” 2.0 and 1.0",
-    files="A `.json` file an image; a folder is read with all the `.json` files below it.",
+    files="A `.json` file per image; a folder is read with all `.json` files below it.",
     sniffed="an object with `item` (2.0) or `image` (1.0) and `annotations`",
     read=(
         ("item.name, path", "the image's name and its folder"),
@@ -53,7 +53,7 @@ FACTS = Facts(
     frame="As the file says; else that of the picture, in the same folder or below `--images`.",
     limits=(
         "Lines, keypoints, skeletons, cuboids, turned ellipses, frames of a video and what lies in a second "
-        "slot are left alone and listed, and the run exits 1.",
+        "slot are not painted but listed, and the run exits 1.",
         "Boxes are no segmentation: they paint nothing, and are counted; `--boxes` paints them. So are tags, "
         "and masks that the raster layer does not name.",
     ),
@@ -199,12 +199,12 @@ def _name_and_slot(file: _File, notes: Notes) -> tuple[str, _Slot]:
     """The image's name and its first slot; in version 1.0 a nameless slot of the image's size."""
     if file.item is not None:
         with inside("$.item.name"):
-            name = notes.named(_path_below(file.item.path, file.item.name))
+            name = notes.image_name(_path_below(file.item.path, file.item.name))
         return name, file.item.slots[0] if file.item.slots else _Slot()
     if file.image is None:
         raise Malformed("$", "neither an item nor an image")
     with inside("$.image.filename"):
-        name = notes.named(_path_below(file.image.path or "", file.image.filename))
+        name = notes.image_name(_path_below(file.image.path or "", file.image.filename))
     return name, _Slot("", file.image.width, file.image.height)
 
 

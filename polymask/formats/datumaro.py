@@ -18,6 +18,7 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import ellipse, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
+from polymask.formats.reading.images.subsets import with_splits
 from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
@@ -34,7 +35,8 @@ _IMAGE_TAGS = ("label", "caption")
 FACTS = Facts(
     title="Datumaro",
     source="Datumaro's documentation, “Datumaro format”",
-    files="A `.json` file, or the folder with `annotations/*.json`, a file a subset.",
+    files="A `.json` file, or the folder with `annotations/*.json`, a file a subset; the names `train`, "
+    "`val` and `test` tell the splits.",
     sniffed="an object with `categories` and `items`",
     read=(
         ("categories.label.labels[].name", "the labels; `label_id` counts them from 0"),
@@ -51,7 +53,7 @@ FACTS = Facts(
     "`--ids contiguous`, which begins at 1.",
     frame="`image.size`; where missing, that of the picture below `--images`.",
     limits=(
-        "Polylines are left alone and listed, and the run exits 1.",
+        "Polylines are not painted but listed, and the run exits 1.",
         "Boxes (but with `--boxes`), points, captions and labels paint nothing, and are counted.",
     ),
     sample="datumaro/annotations/default.json",
@@ -139,13 +141,14 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         declares=rows_at("annotations"),
     )
     others = [(name, None) for name in annotations.used if name not in (names or ())]  # the default label
-    return replace(annotations, categories=(*annotations.categories, *others))
+    annotations = replace(annotations, categories=(*annotations.categories, *others))
+    return with_splits(annotations, [subset for (subset,) in annotations.groups])
 
 
 def _parse(page: Page, notes: Notes, names: tuple[str, ...]) -> ImageRecord:
     item = page.decode(_item)
     with inside("$.image.path"):
-        name = notes.named(item.image.path or f"{item.id}.jpg")
+        name = notes.image_name(item.image.path or f"{item.id}.jpg")
     notes.groups = (PurePosixPath(page.file.name).stem,)  # each subset has its own file
     with inside("$.image.size"):
         frame = notes.declared_frame(*(item.image.size or (None, None)), name=name)

@@ -27,8 +27,10 @@ from polymask.raster.runs import counts_from_string
 
 MANY = True
 RECTANGLE = "bounding_box"
-NO_REGION = ("rotatable_bounding_box", "cuboid", "cuboid_2d")
+ROTATABLE = "rotatable_bounding_box"
+NO_REGION = ("cuboid", "cuboid_2d")
 CLASSIFICATION = Omitted("tag", "a classification")
+UNDEFINED_ANGLE = "a rotated box: the direction of its angle is not documented"
 
 FACTS = Facts(
     title="Encord",
@@ -50,12 +52,14 @@ FACTS = Facts(
     rings="A polygon's first ring is its outline, the others are holes. An object's polygons are united.",
     order="File order; later objects are painted over earlier ones.",
     labels="Sorted by name; there are no numeric ids.",
-    frame="As the file says.",
+    frame="As the file says; where it says none or 0, that of the picture, in the same folder or below "
+    "`--images`.",
     limits=(
         "Lines, points, skeletons and whatever lies on the frames of a video or a volume are left alone and "
         "listed, and the run exits 1.",
         "Boxes and cuboids are no segmentation: they paint nothing, and are counted; `--boxes` paints "
-        "`bounding_box`.",
+        "`bounding_box`, and `rotatable_bounding_box` unless it is rotated: Encord does not document the "
+        "direction of its angle, so rotated ones are then left alone and listed, and the run exits 1.",
         "Classifications paint nothing, and are counted.",
         "Numbers far from 0…1 are refused: they are pixels.",
     ),
@@ -84,6 +88,7 @@ class _Box(msgspec.Struct):
     y: float
     w: float
     h: float
+    theta: float = 0
 
 
 class _Object(msgspec.Struct):
@@ -94,6 +99,7 @@ class _Object(msgspec.Struct):
     polygons: list[list[list[float]]] | None = None
     bitmask: _Bitmask | None = None
     boundingBox: msgspec.Raw = _NULL  # noqa: N815
+    rotatableBoundingBox: msgspec.Raw = _NULL  # noqa: N815
 
 
 class _Labels(msgspec.Struct):
@@ -112,8 +118,8 @@ class _Title(msgspec.Struct):
 
 class _Unit(msgspec.Struct):
     data_title: str
-    height: float
-    width: float
+    height: float | None = None
+    width: float | None = None
     data_hash: str = ""
     labels: _Labels = msgspec.field(default_factory=_Labels)
 
@@ -178,9 +184,9 @@ def _parse(page: Page, notes: Notes) -> ImageRecord | None:
         return None
     unit = page.decode(_unit)
     with inside("$.data_title"):
-        name = notes.named(unit.data_title)
+        name = notes.image_name(unit.data_title)
     with inside("$.height"):
-        frame = notes.declared_frame(unit.height, unit.width)
+        frame = notes.declared_frame(unit.height, unit.width, name=name)
 
     make = partial(_instance, frame=frame, notes=notes)
     instances = notes.make_instances(unit.labels.objects, _Object, "$.labels.objects", make)
@@ -192,32 +198,42 @@ def _instance(index: int, row: _Object, *, frame: Frame, notes: Notes) -> ReadAn
     key = row.objectHash or index
     if row.shape == RECTANGLE and not notes.options.boxes:
         return BOX
-    if row.shape in NO_REGION:
+    if row.shape in NO_REGION or (row.shape == ROTATABLE and not notes.options.boxes):
         return EMPTY
-    if row.shape not in ("polygon", "bitmask", RECTANGLE):
+    if row.shape not in ("polygon", "bitmask", RECTANGLE, ROTATABLE):
         return Omitted("unsupported", f"a {row.shape} encloses nothing", f"object {key} (label '{row.name}')")
+    if row.shape == ROTATABLE and _box_of(row).theta % 180:
+        return Omitted("unsupported", UNDEFINED_ANGLE, f"object {key} (label '{row.name}')")
     if not row.name:
         raise Malformed("$.name", "the label is empty")
-    return Instance(key, row.name, _shape(row, frame))
+    return Instance(key, row.name, _shape(row, frame, notes))
 
 
-def _shape(row: _Object, frame: Frame) -> Shape:
-    if row.shape == RECTANGLE:
+def _shape(row: _Object, frame: Frame, notes: Notes) -> Shape:
+    if row.shape in (RECTANGLE, ROTATABLE):
+        box = _box_of(row)
         with inside("$.boundingBox"):
-            box = decode_json(row.boundingBox, _box)
             first, second = in_pixels([(box.x, box.y), (box.x + box.w, box.y + box.h)], frame)
             return (rectangle(first, second),)
     if row.shape == "bitmask":
         if row.bitmask is None:
             raise Malformed("$.bitmask", "there is none")
         with inside("$.bitmask"):
-            return _pixels(row.bitmask, frame)
+            return _pixels(row.bitmask, frame, notes)
     if row.polygons:
         with inside("$.polygons"):
             return tuple(_polygon(rings, frame) for rings in row.polygons)
     with inside("$.polygon"):
         points = sorted((row.polygon or {}).items(), key=lambda item: (len(item[0]), item[0]))
         return (polygon(in_pixels([(point.x, point.y) for _, point in points], frame)),)
+
+
+def _box_of(row: _Object) -> _Box:
+    name, text = ("boundingBox", row.boundingBox)
+    if row.shape == ROTATABLE:
+        name, text = "rotatableBoundingBox", row.rotatableBoundingBox
+    with inside(f"$.{name}"):
+        return decode_json(text, _box)
 
 
 def _polygon(rings: list[list[float]], frame: Frame) -> Polygon:
@@ -231,12 +247,14 @@ def _pairs(numbers: list[float]) -> list[Point]:
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
-def _pixels(mask: _Bitmask, frame: Frame) -> Shape:
+def _pixels(mask: _Bitmask, frame: Frame, notes: Notes) -> Shape:
     counts = counts_from_string(mask.rleString)
     size = mask.height * mask.width
     if min(mask.height, mask.width, *counts, 0) < 0 or sum(counts) != size:
         raise Malformed("$.rleString", f"runs of {sum(counts)} px in a box of {mask.height} × {mask.width}")
     if size > frame[0] * frame[1]:
+        if notes.frame_unknown:  # compared once the picture is open
+            return ()
         raise Malformed("$.width", f"a box of {mask.height} × {mask.width} px in an image of {frame}")
     crop = np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(mask.height, mask.width)
     return crop_runs(crop, (mask.left, mask.top), frame)

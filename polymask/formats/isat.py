@@ -24,7 +24,7 @@ MANY = True
 FACTS = Facts(
     title="ISAT",
     source="ISAT's documentation, “Annotation format”",
-    files="A `.json` file an image; a folder is read with all the `.json` files below it.",
+    files="A `.json` file per image; a folder is read with all `.json` files below it.",
     sniffed="an object with `objects` and an `info` that has `name`, `width` and `height`",
     read=(
         ("info.name", "the image's name; the file's folder leads it"),

@@ -53,7 +53,7 @@ REPEATED = "{count} shapes of two points have one of them several times"
 FACTS = Facts(
     title="labelme",
     source="labelme's documentation; the behaviour of `shape_to_mask`",
-    files="A `.json` file an image; a folder is read with all the `.json` files below it.",
+    files="A `.json` file per image; a folder is read with all `.json` files below it.",
     sniffed="an object with `shapes` and `imagePath`",
     read=(
         (
@@ -87,7 +87,7 @@ FACTS = Facts(
     frame="As the file says; labelme turns pictures as EXIF tells before it is drawn on them.",
     limits=(
         "Lines are 10 px wide, with square ends and round corners; points are disks of radius 5 px.",
-        "Cuboids (X-AnyLabeling) are left alone and listed, and the run exits 1. `holes` and `inner_points` "
+        "Cuboids (X-AnyLabeling) are not painted but listed, and the run exits 1. `holes` and `inner_points` "
         "are not cut out, which a note tells.",
         "Circles, lines, points and masks follow the rule of pixel centers under every `--pixel-rule`.",
     ),

@@ -38,15 +38,16 @@ FACTS = Facts(
     rings="A polygon is one ring.",
     order="File order; later objects are painted over earlier ones.",
     labels=f"In the order of `{CONFIG}`, in the folder or up to four above it; without it, sorted by name.",
-    frame="As the file says.",
+    frame="As the file says; where it says none or 0, that of the picture, in the same folder or below "
+    "`--images`.",
     sample="mapillary/training/v2.0/polygons/boat.json",
 )
 
 
 class _File(msgspec.Struct):
-    height: float
-    width: float
     objects: msgspec.Raw
+    height: float | None = None
+    width: float | None = None
 
 
 class _Object(msgspec.Struct):
@@ -105,8 +106,10 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     if "labels" in members(page.json):
         raise Malformed("$", "the configuration, not an image's polygons")
     file = page.decode(_file)
+    path = PurePosixPath(page.file.name).with_suffix(SUFFIX)
+    name = str(PurePosixPath(*(part for part in path.parts if part not in _FOLDERS)))
     with inside("$"):
-        frame = notes.declared_frame(file.height, file.width)
+        frame = notes.declared_frame(file.height, file.width, name=name)
 
     def make(index: int, row: _Object) -> Instance:
         if not row.label:
@@ -114,6 +117,4 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
         with inside("$.polygon"):
             return Instance(index, row.label, (polygon(row.polygon),))
 
-    path = PurePosixPath(page.file.name).with_suffix(SUFFIX)
-    name = str(PurePosixPath(*(part for part in path.parts if part not in _FOLDERS)))
     return ImageRecord(path.stem, name, frame, notes.make_instances(file.objects, _Object, "$.objects", make))

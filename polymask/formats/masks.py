@@ -58,7 +58,7 @@ FACTS = Facts(
     rings="None: masks are pixels. Without a mask of instances a label is one instance an image.",
     order="Masks do not overlap.",
     labels="Those of the table nearest to the mask, else of `--labels`; without either the values' numbers, "
-    "which a note tells. Labels that share a value at IDD's coarser levels are named together, as "
+    "as a note says. Labels that share a value at IDD's coarser levels are named together, as "
     "`parking & drivable fallback`.",
     frame="That of the mask.",
     limits=(

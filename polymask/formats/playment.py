@@ -53,7 +53,7 @@ FACTS = Facts(
     limits=(
         "Rectangles and cuboids are no segmentation: they paint nothing, and are counted; `--boxes` paints "
         "rectangles. A color of the legend without pixels is counted too.",
-        "Whatever else a response holds (lines, landmarks) is left alone and listed, and the run exits 1.",
+        "Whatever else a response holds (lines, landmarks) is not painted but listed, and the run exits 1.",
         "Numbers far from 0…1 are refused: they are pixels.",
         "A color that the legend does not name is refused, with its first pixel; black is background.",
     ),
@@ -125,7 +125,7 @@ def _pages(content: Content) -> Iterator[Page]:
 def _parse(page: Page, notes: Notes) -> ImageRecord:
     job = page.decode(_job)
     with inside("$.image_url"):
-        name = notes.named(job.image_url)
+        name = notes.image_name(job.image_url)
     answer = dict(job.maker_response)
     if RASTER in answer:
         with inside(f"$.{RESPONSE}.{RASTER}"):

@@ -19,7 +19,7 @@ from polymask.formats.reading.images.addresses import image_name, named_file
 from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
-from polymask.formats.reading.texts.markup import head, number_of, numbered, root_of, text_of
+from polymask.formats.reading.texts.markup import head, number_of, numbered, root_of, side_of, text_of
 from polymask.formats.reading.texts.pages import Page, files
 from polymask.ledger import BOX, Omitted
 from polymask.model import Frame, ImageRecord, Instance, Polygon, Shape
@@ -35,8 +35,8 @@ UNSUPPORTED = ("line", "points", "keypoints", "cuboid")
 FACTS = Facts(
     title="RectLabel",
     source="RectLabel's documentation, and the files of its support page",
-    files="An `.xml` file an image, with `*_pixels<n>.png` beside it; a folder is read with all below it.",
-    sniffed="XML whose root is `annotation`, with `filename` and `size`",
+    files="An `.xml` file per image, with `*_pixels<n>.png` beside it; a folder is read with all below it.",
+    sniffed="XML whose root is `annotation`, with `filename`, and `size` or `x1`",
     read=(
         ("filename", "the image's name; of a file in a folder, that folder leads it"),
         ("size/height, width", "the frame"),
@@ -55,11 +55,12 @@ FACTS = Facts(
     rings="A polygon or curve is one ring.",
     order="File order; later objects are painted over earlier ones.",
     labels="Sorted by name; there are no ids.",
-    frame="As the file says.",
+    frame="As the file says; where it says none or 0, that of the picture, in the same folder or below "
+    "`--images`.",
     limits=(
         "Objects with a `bndbox` alone are no segmentation: they paint nothing, and are counted; "
         "`--boxes` paints them, from corner to corner. PASCAL VOC files of boxes have nothing else.",
-        "Lines, keypoints and cuboids are left alone and listed, and the run exits 1.",
+        "Lines, keypoints and cuboids are not painted but listed, and the run exits 1.",
         "Curves are flattened to corners that are at most 1/64 px off.",
         "Index PNGs are `masks`, whose labels `--labels` names; gray PNGs of one object each are not read.",
     ),
@@ -70,7 +71,8 @@ FACTS = Facts(
 def sniff(content: Content) -> bool:
     """Whether the file is XML with an image and its objects."""
     start = head(content)
-    return b"<annotation>" in start and b"<filename>" in start and b"<size>" in start
+    shows_size = b"<size" in start or b"<x1>" in start  # a corner of a polygon or curve
+    return b"<annotation>" in start and b"<filename>" in start and shows_size
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
@@ -89,15 +91,14 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
         raise Malformed(f"/{root.tag}", "the root is not `annotation`")
     with inside("/filename"):
         picture = PurePosixPath(image_name(text_of(root, "filename"))).name
+    name = str(PurePosixPath(page.file.name).parent / picture)
     size = root.find("size")
-    if size is None:
-        raise Malformed("/size", "there is none")
     with inside("/size"):
-        frame = notes.declared_frame(number_of(size, "height"), number_of(size, "width"))
+        sides = [None if size is None else side_of(size, side) for side in ("height", "width")]
+        frame = notes.declared_frame(*sides, name=name)
     instances: list[Instance] = []
     for index, (where, element) in enumerate(numbered(root, "object")):
         instances += notes.take(where, _instance, index, element, picture, frame, notes)
-    name = str(PurePosixPath(page.file.name).parent / picture)
     return ImageRecord(PurePosixPath(picture).stem, name, frame, tuple(instances))
 
 
@@ -157,6 +158,6 @@ def _pixels(number: str, picture: str, frame: Frame, notes: Notes) -> Shape:
     if png is None:
         raise Malformed("/id", f"no '{name}' beside the file")
     mask = png_mask(png.read(), notes.options.limits)
-    if mask.shape != frame:
+    if mask.shape != frame and not notes.frame_unknown:
         raise Malformed("/id", f"'{name}' is {mask.shape[0]} × {mask.shape[1]} px, the image {frame}")
     return to_runs(mask)

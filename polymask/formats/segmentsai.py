@@ -55,7 +55,7 @@ FACTS = Facts(
         f"The label set `{LABEL_SET}` is read, or the one that `--annotator` names; what other sets hold is "
         "counted.",
         "Boxes are no segmentation: they paint nothing, and are counted; `--boxes` paints them. Lines, "
-        "points and cuboids are left alone and listed, and the run exits 1.",
+        "points and cuboids are not painted but listed, and the run exits 1.",
         "An id that no object has is refused, with its first pixel. Samples without a label are listed.",
     ),
     sample="segmentsai/release.json",
@@ -138,7 +138,7 @@ def _labels_by_id(dataset: Any, refusals: Refusals) -> dict[int, str]:
 def _parse(page: Page, notes: Notes, labels_of_file: dict[str, dict[int, str]]) -> ImageRecord | None:
     sample = page.decode(_sample)
     with inside("$.name"):
-        name = notes.named(sample.name)
+        name = notes.image_name(sample.name)
     chosen = notes.options.annotator or LABEL_SET
     for labels, label in sample.labels.items():
         if labels != chosen and label and label.attributes:

@@ -35,7 +35,7 @@ FACTS = Facts(
     labels="Sorted by name. More than one attribute: `--label-attribute NAME`; none: `object`, which a note "
     "tells, or `--default-label NAME`.",
     frame="That of the picture as it is shown (EXIF orientation taken into account).",
-    limits=("Points and open polylines are left alone and listed, and the run exits 1.",),
+    limits=("Points and open polylines are not painted but listed, and the run exits 1.",),
     sample="via-csv/via_export_csv.csv",
 )
 

@@ -41,7 +41,7 @@ FACTS = Facts(
     rings="None: masks are pixels. Without `SegmentationObject` a label is one instance an image.",
     order="Masks do not overlap.",
     labels="Those of the label file nearest to the mask, else those of `--labels`; without either PASCAL "
-    "VOC's twenty where the mask has VOC's colors, else the values' numbers, which a note tells.",
+    "VOC's twenty where the mask has VOC's colors, else the values' numbers, as a note says.",
     frame="That of the mask.",
     limits=(
         "A value or a color that the label file lacks is refused, with its first pixel.",

@@ -1,6 +1,6 @@
-"""A tar archive, read in place, as Supervisely's downloads are.
+"""Tar archives, such as Supervisely's downloads, read in place.
 
-One that is packed as a whole (`.tar.gz`, `.tgz`, `.tar.bz2`, `.tar.xz`) is unpacked in memory.
+A tar that is packed as a whole (`.tar.gz`, `.tgz`, `.tar.bz2`, `.tar.xz`) is unpacked in memory.
 """
 
 import tarfile
@@ -13,9 +13,9 @@ from typing import Any, BinaryIO, cast
 from polymask.errors import FormatError, InputError
 from polymask.limits import Limits
 from polymask.storage.remote.urls import Location
-from polymask.storage.safe_names import safe_path
+from polymask.storage.safe_names import member_path
 
-HEAD = 262  # bytes that show a tar
+HEAD = 262  # bytes that suffice to recognize a tar
 _MAGIC = b"ustar"
 _PACKINGS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "lzma"}  # by the first bytes
 _PART = 1 << 20
@@ -57,10 +57,11 @@ def _damage(module: str) -> tuple[type[Exception], ...]:
 
 
 class Tar:
-    """The members of a tar archive, which lie in it as they are.
+    """A tar archive, read in place.
 
-    Raises `FormatError` for a damaged archive, and for a member that is a link, leaves the archive or
-    is there twice; `LimitError` for one that is too large.
+    Raises:
+        FormatError: The archive is damaged, or a member is a link, would leave the archive or occurs twice.
+        LimitError: A member is too large.
     """
 
     def __init__(self, path: Location, limits: Limits) -> None:
@@ -75,22 +76,16 @@ class Tar:
                     if not member.isdir():
                         self._add(member)
         except (tarfile.TarError, EOFError, ValueError) as error:
-            if isinstance(error, InputError):  # which is a ValueError, too
+            if isinstance(error, InputError):  # which is a ValueError too
                 raise
             raise FormatError(f"a damaged tar: {error}", file=path) from None
 
     def _add(self, member: tarfile.TarInfo) -> None:
         name = member.name.removeprefix("./")
-        where = f"{self.path}/{name}"
-        try:
-            safe_path(name)
-        except InputError as error:
-            raise FormatError(f"{error}", file=self.path) from None
+        path = member_path(self.path, name, names=self.sizes)
         if not member.isreg() or member.issparse():
-            raise FormatError(f"{where}: no plain file", advice="unpack the archive first")
-        if name in self.sizes:
-            raise FormatError(f"{where}: the archive has this name twice")
-        self.limits.check_bytes(where, member.size)
+            raise FormatError(f"{path}: no plain file", advice="unpack the archive first")
+        self.limits.check_bytes(path, member.size)
         self.sizes[name], self._starts[name] = member.size, member.offset_data
 
     def _opened(self) -> BinaryIO:
@@ -117,7 +112,7 @@ class Tar:
         return {name: value for name, value in vars(self).items() if name != "_unpacked"}
 
     def read(self, name: str) -> bytes:
-        """A member's bytes; raises `FormatError` where the archive ends within it."""
+        """A member's bytes; raises `FormatError` if the archive ends within the member."""
         with self._opened() as file:
             file.seek(self._starts[name])
             data = file.read(self.sizes[name])

@@ -48,7 +48,7 @@ FACTS = Facts(
         (
             "annotations[].metadata.user.polymask",
             "a mask of ours: left out where all its polygons are there, painted below the others elsewhere; "
-            "one that somebody brushed or relabeled is painted like any other mask, and a note tells",
+            "one that somebody brushed or relabeled is painted like any other mask, and a note says so",
         ),
     ),
     ignored="Attributes, `objectId`, dates, `parentId`; `frame` and `snapshots_`, unless nothing tells the "
@@ -60,6 +60,8 @@ FACTS = Facts(
     frame="As the item says.",
     limits=(
         "Boxes (but with `--boxes`), points, polylines and classes paint nothing, and are counted.",
+        "The platform does not document how the angle of a box rotates it: with `--boxes`, rotated boxes are "
+        "left alone and listed, and the run exits 1.",
         "Of a mask, pixels with an alpha above 127 count, as in dtlpy.",
         "Predictions are left out and listed, unless --predictions asks for them.",
     ),

@@ -49,7 +49,7 @@ class _Data(msgspec.Struct):
 
 
 _rings = msgspec.json.Decoder(list[list[_XY]])
-_corners = msgspec.json.Decoder(tuple[_XY, _XY])
+_corners = msgspec.json.Decoder(list[_XY | float])
 _png = msgspec.json.Decoder(str | _Data)
 _references = msgspec.json.Decoder(list[Reference])
 _annotation = msgspec.json.Decoder(Annotation)
@@ -95,8 +95,21 @@ def _polygon(row: Annotation) -> Shape:
 
 
 def _box(row: Annotation) -> Shape:
-    corners = decode_json(row.coordinates, _corners)
+    corners = [part for part in decode_json(row.coordinates, _corners) if isinstance(part, _XY)]
+    if len(corners) != 2:
+        raise Malformed("$", f"a box has 2 corners, not {len(corners)}")
     return (rectangle(*((corner.x, corner.y) for corner in corners)),)
+
+
+def is_rotated_box(row: Annotation) -> bool:
+    """Whether a box has an angle: in `angle`, or after its corners, where dtlpy writes it."""
+    if row.type != "box":
+        return False
+    try:
+        parts = decode_json(row.coordinates, _corners)
+    except Malformed:
+        return bool(row.angle)  # reported when the box is painted
+    return bool(row.angle) or any(isinstance(part, float) and part for part in parts)
 
 
 def _mask(row: Annotation, frame: Frame, limits: Limits, *, frame_unknown: bool) -> Shape:

@@ -15,6 +15,7 @@ from polymask.formats.dataloop.annotations import (
     is_as_stored,
     is_of_frame,
     is_picture,
+    is_rotated_box,
     polygon_ids,
 )
 from polymask.formats.reading.choice import FLAGGED, origin_of, origins_of, sources_of
@@ -26,6 +27,7 @@ from polymask.model import Frame, ImageRecord
 
 _ROTATED = (5, 6, 7, 8)
 BOTTOM_ORDER = -1.0  # paint order of masks that polymask wrote: below everything drawn later
+UNDEFINED_ANGLE = "a rotated box: the platform does not document how its angle rotates it"
 CHANGED = "{count} masks of ours that somebody brushed or relabeled are painted as they are now"
 OPEN_ISSUE = "{count} annotations have an open QA issue and are painted; choose with --status"
 
@@ -84,9 +86,12 @@ class _Maker:
         key, notes = row.id or index, self.notes
         if row.type == "file":
             raise Malformed("$", "an item among annotations; take the list of items out of what is around it")
-        if row.type == "box" and not (notes.options.boxes or row.angle):
+        if is_rotated_box(row):
+            rotated_box = Omitted("unsupported", UNDEFINED_ANGLE, f"annotation {key}")
+            return rotated_box if notes.options.boxes else Omitted("unsegmented", "a rotated box")
+        if row.type == "box" and not notes.options.boxes:
             return BOX
-        if row.type not in (*PAINTED, "box") or row.angle:
+        if row.type not in (*PAINTED, "box"):
             return Omitted("tag" if row.type == "class" else "unsegmented", f"type '{row.type}'")
         untouched_mask = self._is_untouched_mask(row)
         if omitted := self._omission(row, f"annotation {key}", untouched_mask=untouched_mask):

@@ -45,7 +45,7 @@ def is_dicom(file: File) -> bool:
 
 def dataset(file: File) -> Any:
     """The elements of a DICOM file without its pixels; raises `FormatError` for other files."""
-    pydicom = library("pydicom", extra="dicom", what="DICOM")
+    pydicom = library("pydicom", extra="dicom", reader="DICOM")
     with (
         format_errors(file, "no DICOM that can be read"),
         file.open() as opened,
@@ -61,7 +61,7 @@ def dataset(file: File) -> Any:
 @contextmanager
 def format_errors(file: File, problem: str) -> Iterator[None]:
     """Turn pydicom's errors into `FormatError`; it decodes values, and finds faults, only on access."""
-    pydicom_errors = library("pydicom.errors", extra="dicom", what="DICOM")
+    pydicom_errors = library("pydicom.errors", extra="dicom", reader="DICOM")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pydicom warns of odd values that it can still read

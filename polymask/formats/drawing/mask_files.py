@@ -158,7 +158,7 @@ def masked(
     labels = {code: table.label(code, colored=colored, palette=palette) for code in runs}
     for code, label in labels.items():
         if label is None:
-            _refuse_unlabeled(codes, code, colored=colored, named=bool(table.colors))
+            _refuse_unlabeled(codes, code, colored=colored, has_colors=bool(table.colors))
     names = {code: label for code, label in labels.items() if label is not None}
     names = {code: label for code, label in names.items() if label not in BACKGROUND_NAMES}
     if objects is not None:
@@ -171,10 +171,10 @@ def masked(
     return frame_of(codes), instances
 
 
-def _refuse_unlabeled(codes: Codes, code: int, *, colored: bool, named: bool) -> NoReturn:
-    """Raise `Malformed` for a value or a color without a label; `named` says that the table has colors."""
+def _refuse_unlabeled(codes: Codes, code: int, *, colored: bool, has_colors: bool) -> NoReturn:
+    """Raise `Malformed` for a value or color without a label; `has_colors` says if the table has colors."""
     subject = f"the color {_rgb(code)}" if colored else f"the value {code}"
-    problem = "is no label's" if named or not colored else "has no label: no table of colors is beside"
+    problem = "is no label's" if has_colors or not colored else "has no label: no table of colors is beside"
     refuse_code(codes, code, subject, problem)
 
 

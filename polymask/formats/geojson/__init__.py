@@ -64,7 +64,7 @@ FACTS = Facts(
     "`--default-label`.",
     frame="That of the picture of the same name, in the same folder or below `--images`.",
     limits=(
-        "Points, lines, collections and what lies on another plane (z, t) are left alone and listed, and "
+        "Points, lines, collections and what lies on another plane (z, t) are not painted but listed, and "
         "the run exits 1.",
         "Features without a geometry are no segmentation: they paint nothing, and are counted.",
         "Of maps, `--label-attribute` names another attribute; a layer in another reference system than the "

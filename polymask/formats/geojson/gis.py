@@ -55,7 +55,7 @@ def features_in(file: File) -> Features:
 
     The file is copied first, as reading a GeoPackage, a database, may write files beside it.
     """
-    pyogrio = library("pyogrio", extra="gis", what="a map's vector file")
+    pyogrio = library("pyogrio", extra="gis", reader="a map's vector file")
     with TemporaryDirectory(prefix="polymask-") as folder:
         path = _local_copy(file, Path(folder))
         try:
@@ -137,7 +137,7 @@ def _world_file_transform(picture: File) -> Affine | None:
 
 def _raster_transform(picture: File) -> tuple[Affine, str]:
     """The transform that a GeoTIFF holds, and its reference system."""
-    rasterio = library("rasterio", extra="gis", what="a picture of a map")
+    rasterio = library("rasterio", extra="gis", reader="a picture of a map")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pictures without a transform are refused below
         try:
@@ -159,7 +159,7 @@ def _raster_transform(picture: File) -> tuple[Affine, str]:
 
 
 def _are_equal(systems: frozenset[str]) -> bool:
-    rasterio = library("rasterio", extra="gis", what="a picture of a map")
+    rasterio = library("rasterio", extra="gis", reader="a picture of a map")
     references = [rasterio.crs.CRS.from_user_input(system) for system in systems]
     return all(system == references[0] for system in references)
 

@@ -48,7 +48,7 @@ FACTS = Facts(
         ("older: Label.objects[].title, polygon, instanceURI", "as `name`, `polygon` and `mask.url`"),
         (
             "before that: Label.<class>[].geometry",
-            "a ring of x, y in pixels, y from the top, which a note tells",
+            "a ring of x, y in pixels, y from the top, as a note says",
         ),
         ("import: dataRow.globalKey, id", "the image's name; the lines of one picture are one image"),
         ("import: name, polygon, mask", "likewise; `mask.png` is in the file itself"),
@@ -59,10 +59,10 @@ FACTS = Facts(
     labels="Sorted by name; there are no numeric ids.",
     frame="As the row says; else that of the picture beside or below `--images` (always in import files).",
     limits=(
-        "Masks that are not found below `--masks`, lines and points are left alone and listed, and the run "
+        "Masks that are not found below `--masks`, lines and points are not painted but listed, and the run "
         "exits 1. Nothing is ever fetched.",
         "Boxes are no segmentation: they paint nothing, and are counted; `--boxes` paints them.",
-        "Videos, and annotations in longitude and latitude, are left alone and listed, and the run exits 1. "
+        "Videos, and annotations in longitude and latitude, are not painted but listed, and the run exits 1. "
         "So are rows of texts, documents, sounds and other media.",
         "Pictures that were skipped are no images, and are listed.",
         "Classifications and relationships paint nothing, and are counted.",

@@ -131,7 +131,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord | None:
     row = page.decode(_row)
     key = row.data_row
     with inside("$.data_row"):
-        notes.image = name = notes.named(key.external_id or key.global_key or key.id)
+        notes.image = name = notes.image_name(key.external_id or key.global_key or key.id)
     global_key = key.global_key or ""
     notes.groups = (key.details.dataset_name or "", global_key.rpartition("/")[0], global_key)
     labels = [

@@ -79,7 +79,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord:
     rows = rows_of(page)
     with inside(rows[0][0]):
         image = decode_json(rows[0][1], _line).dataRow.image
-        name = notes.named(image)
+        name = notes.image_name(image)
     frame = notes.frame(name)
     instances = tuple(
         instance

@@ -105,7 +105,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord | None:
     rows = [(place, decode_json(text, _row)) for place, text in rows_of(page)]
     _, first = rows[0]
     with inside(rows[0][0]):
-        notes.image = name = notes.named(first.external_id or first.address or first.image)
+        notes.image = name = notes.image_name(first.external_id or first.address or first.image)
         labels = [(place, row) for place, row in rows if not _is_skipped(row)]
         if not labels:
             notes.image_left_out = "without a label: skipped, or not labeled yet"

@@ -62,7 +62,7 @@ FACTS = Facts(
         "choice or text that is alone is data there, and not counted.",
         "Choices, texts, relations, cancelled annotations, `drafts` and `predictions` paint nothing, and are "
         "counted.",
-        "Keypoints, video rectangles and results on a turned picture are left alone and listed, and the run "
+        "Keypoints, video rectangles and results on a turned picture are not painted but listed, and the run "
         "exits 1.",
     ),
     sample="labelstudio/export.json",

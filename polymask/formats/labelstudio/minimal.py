@@ -59,7 +59,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord:
         if embedded and key:
             name = embedded_name(address, str(identity))
         else:
-            name = notes.named(source_name(address), image_name(address))
+            name = notes.image_name(source_name(address), image_name(address))
     frame = frame_of_results(results_of_rows, notes)
     frame = frame or (embedded_frame(address, notes) if embedded else notes.frame(name))
     instances: list[Instance] = []

@@ -126,7 +126,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord:
         name = embedded_name(address, key)
     else:
         with inside("$.data"):
-            name = notes.named(source_name(address), image_name(address))
+            name = notes.image_name(source_name(address), image_name(address))
     rows = [
         _rows(annotation, f"{page.where}.{task.place(number)}.result", page, parts)
         for number, annotation in enumerate(task.drawings)

@@ -24,7 +24,7 @@ _NONE: Mapping[str, msgspec.Raw] = MappingProxyType({})
 
 
 class Content:
-    """A file's bytes, its text without a byte order mark, and its outermost JSON keys.
+    """A file's bytes, its text without a byte order mark, and its outermost JSON members.
 
     Of a folder, a glob or a zip only `place` is of use; `Content(file)` is one file in it.
     """

@@ -3,11 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ParamSpec, Protocol, TypeVar
 
 import msgspec
 
+from polymask.errors import InputError
 from polymask.formats.reading.contract import ReadOptions
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page
@@ -21,7 +23,7 @@ ReadAnnotation = Instance | Omitted  # an annotation once it is read: painted, o
 MALFORMED = Omitted(*INVALID)
 NO_PIXELS = Omitted("unsegmented", "a segment without pixels")
 TEXT_SIZES = "the sizes of {count} images are text, and were read as numbers"
-NO_SIZE = "{count} images tell no size: it is that of their pictures"
+NO_SIZE = "{count} images have no size in the file: it is taken from their pictures"
 UNKNOWN_FRAME = (1, 1)  # the frame of a picture, while records are only checked
 
 
@@ -93,7 +95,7 @@ class Notes:
     groups: tuple[str, ...] = ()
     picture_names: tuple[str, ...] = ()
 
-    def named(self, address: str, name: str | None = None) -> str:
+    def image_name(self, address: str, name: str | None = None) -> str:
         """The name of an image that the file names by an address: `name`, else the path in the address.
 
         Raises `Malformed` where the address holds no name.
@@ -109,10 +111,16 @@ class Notes:
         if self.pictures is None:
             self.frame_unknown = True
             return UNKNOWN_FRAME
-        names = self.picture_names or (name,)
-        frame = self.pictures.frame(*names, beside=self.page.file.name)
+        frame = self._picture_frame(self.pictures, *(self.picture_names or (name,)))
         self.options.limits.check_frame(name, frame)
         return frame
+
+    def _picture_frame(self, pictures: Frames, name: str, *others: str) -> Frame:
+        """The frame of a picture, which may lie in a folder named like its subset or task."""
+        for folder in filter(None, self.groups):
+            with suppress(InputError):
+                return pictures.frame(f"{folder}/{name}", beside=self.page.file.name)
+        return pictures.frame(name, *others, beside=self.page.file.name)
 
     def declared_frame(self, height: Side, width: Side, *, name: str = "") -> Frame:
         """The frame that a record declares; raises `Malformed` for a side that is no whole number of pixels.
@@ -133,10 +141,10 @@ class Notes:
         self.options.limits.check_frame(str(self.page.file.path), frame)
         return frame
 
-    def leave_out(self, omitted: Omitted, count: int = 1) -> None:
+    def leave_out(self, omission: Omitted, count: int = 1) -> None:
         """Count annotations that are declared and not painted."""
         self.declared += count
-        self._omit(omitted, count)
+        self._omit(omission, count)
 
     def segments(self, instances: Iterable[Instance], *, declared: int) -> tuple[Instance, ...]:
         """The instances of a legend with `declared` entries; entries without pixels are counted."""
@@ -145,12 +153,12 @@ class Notes:
         self.leave_out(NO_PIXELS, declared - len(painted))
         return painted
 
-    def _omit(self, omitted: Omitted, count: int = 1) -> None:
+    def _omit(self, omission: Omitted, count: int = 1) -> None:
         if count:
-            self.left_out[omitted.reason] += count
-        if omitted.what:
-            listed = self.unchosen if omitted.kind in UNCHOSEN else self.unsupported
-            listed.append(Skipped(omitted.what, omitted.text))
+            self.left_out[omission.reason] += count
+        if omission.annotation:
+            listed = self.unchosen if omission.kind in UNCHOSEN else self.unsupported
+            listed.append(Skipped(omission.annotation, omission.text))
 
     def take(
         self, where: str, make: Callable[P, ReadAnnotation], *args: P.args, **kwargs: P.kwargs

@@ -88,7 +88,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord | None:
         notes.leave_out(Omitted("unsupported", "the task has no response yet", f"task {task.task_id}"))
         return None
     with inside("$.params.attachment"):
-        name = notes.named(task.params.attachment)
+        name = notes.image_name(task.params.attachment)
     with inside("$.response"):
         response = decode_json(task.response, _response)
     if response.labelMapping is not None:

@@ -49,8 +49,8 @@ FACTS = Facts(
     "tells, or `--default-label NAME`.",
     frame="That of the picture as it is shown (EXIF orientation taken into account).",
     limits=(
-        "Points, lines and open polylines, of 3.x extreme rectangles and circles too, are left alone and "
-        "listed, and the run exits 1.",
+        "Points, lines and open polylines, of 3.x extreme rectangles and circles too, are not painted "
+        "but listed, and the run exits 1.",
         "Of 3.x, views of videos, sounds or several pictures are left out and listed; attributes of a whole "
         "image paint nothing, and are counted.",
         "A checkbox attribute with several options set is refused.",
@@ -136,7 +136,7 @@ def _parse(page: Page, notes: Notes, attribute: str | None) -> ImageRecord | Non
     if not image.filename:
         raise Malformed("$.filename", "the name is empty")
     with inside("$.filename"):
-        name = notes.named(image.filename)
+        name = notes.image_name(image.filename)
     frame = notes.frame(name)
 
     def make(index: int, row: Region) -> ReadAnnotation:

@@ -122,7 +122,7 @@ def parse(page: Page, notes: Notes, attribute: str | None) -> ImageRecord | None
     """The record of a view; none of a view of a video, or of several files."""
     image = page.decode(_image)
     with inside("$.fname"):
-        notes.image = name = notes.named(image.file.fname)
+        notes.image = name = notes.image_name(image.file.fname)
     if image.count > 1:
         notes.image_left_out = f"a view of {image.count} files; only views of one picture are converted"
     elif image.file.type != IMAGE:

@@ -17,7 +17,7 @@ from polymask.formats.drawing.shapes import Point, polygon, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.images.addresses import picture_of
-from polymask.formats.reading.images.subsets import split_named, subset_in
+from polymask.formats.reading.images.subsets import subset_in, with_splits
 from polymask.formats.reading.notes import Notes
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
@@ -97,8 +97,8 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         declares=_declared,
         pictures=pictures,
     )
-    subsets = [split_named(subset_in(name)) for name in annotations.names]
-    return replace(annotations, path=content.path, subsets=subsets if any(subsets) else ())
+    annotations = with_splits(annotations, [subset_in(name) for name in annotations.names])
+    return replace(annotations, path=content.path)
 
 
 def _place_and_names(content: Content, options: ReadOptions) -> tuple[Place, ClassNames]:

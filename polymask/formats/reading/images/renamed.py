@@ -24,7 +24,7 @@ def renamed(annotations: Annotations, *, picture_in_folders: Callable[[str], Fil
     _refuse_nameless(annotations, images)
     name_of = images.names_of(names)
 
-    def listed(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
+    def with_new_names(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
         return tuple(replace(entry, name=name_of.get(entry.name, entry.name)) for entry in skipped)
 
     def picture_file(index: int) -> File | None:
@@ -40,8 +40,8 @@ def renamed(annotations: Annotations, *, picture_in_folders: Callable[[str], Fil
         table=None,  # it holds the former names
         decode=Renamed(annotations.decode, images.names),
         notes=notes,
-        unsupported=listed(annotations.unsupported),
-        unchosen=listed(annotations.unchosen),
+        unsupported=with_new_names(annotations.unsupported),
+        unchosen=with_new_names(annotations.unchosen),
         findings=tuple(
             replace(entry, image=name_of.get(entry.image, entry.image)) for entry in annotations.findings
         ),

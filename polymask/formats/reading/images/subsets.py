@@ -43,6 +43,12 @@ def subset_in(name: str) -> str:
     return next((part for part in PurePosixPath(name).parts[:-1] if split_named(part)), "")
 
 
+def with_splits(annotations: Annotations, subsets: Sequence[str]) -> Annotations:
+    """The annotations with the splits that the images' subsets are named after, if there are any."""
+    splits = [split_named(subset) for subset in subsets]
+    return replace(annotations, subsets=splits if any(splits) else ())
+
+
 @dataclass(frozen=True, slots=True)
 class Subset:
     """The subset that a file holds: its split, and the folder that its images' names get."""

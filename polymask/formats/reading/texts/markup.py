@@ -72,6 +72,11 @@ def number_of(element: "Element", name: str) -> float:
     return number
 
 
+def side_of(element: "Element", name: str) -> float | None:
+    """The length in the child `name`, in pixels; None where it is missing or empty. Raises `Malformed`."""
+    return number_of(element, name) if (element.findtext(name) or "").strip() else None
+
+
 def numbered(element: "Element", name: str) -> Iterator[tuple[str, "Element"]]:
     """The children called `name`, each with its place, such as `/object[0]`."""
     for index, child in enumerate(element.findall(name)):
