@@ -46,8 +46,9 @@ LAYOUTS = {
     "mmseg": "ann_dir/<split>/<name>.png, and METAINFO for the config",
     "yolo-semantic": "masks/<split>/<name>.png, and the data set's YAML",
     "coco": "annotations.json: one RLE annotation a label and image",
-    "coco-panoptic": "panoptic.json and panoptic/<name>.png: a segment for each instance",
-    "coco-stuff": "stuffthingmaps/<name>.png: category id - 1, 255 unlabeled",
+    "coco-panoptic": "annotations/panoptic_<split>.json and PNGs: a segment for each instance",
+    "coco-stuff": "stuffthingmaps/<name>.png: category id - 1, 255 unlabeled; and train ids",
+    "nnunet": "labelsTr/<case>.png in values without gaps, and dataset.json",
     "dataloop": "json/<name>.json: Dataloop's annotation JSON with a mask a label added",
     "onehot": "onehot/<name>.npz: H x W x K, background first",
     "overlay": "overlay/<name>.png: the mask over its picture, and contact sheets; for people",
@@ -77,6 +78,8 @@ class LayoutOptions:
     split_names: tuple[str, ...] = ()
     original: Callable[[str], bytes | None] = lambda _: None
     delete_source: bool = False
+    picture_format: str = ""  # of copied pictures; empty where they are copied as they are
+    void_as: str = ""  # what void becomes in masks that have no word for it
     palette: str = "safe"  # of layouts for people, as is the image's own picture
     picture: Callable[[], bytes] | None = None
 
@@ -162,6 +165,7 @@ def layout_named(name: str) -> Layout:
 
 
 STUFF_LAYOUT = "coco-panoptic"
+PICTURE_FORMATS = ("jpg", "png")  # that copied pictures can be made
 
 
 def stem(name: str) -> str:
@@ -177,7 +181,13 @@ def stem(name: str) -> str:
 
 def picture_path(layout: Layout, name: str, options: LayoutOptions) -> str:
     """Where the copy of an image's picture goes."""
-    place = getattr(layout, "picture", None)
+    name, place = picture_name(name, options), getattr(layout, "picture", None)
     if place is not None:
         return str(place(name, options))
     return f"{layout.IMAGES.format(split=options.split_of(name))}/{name}"
+
+
+def picture_name(name: str, options: LayoutOptions) -> str:
+    """The name of the copy of an image's picture: the image's, but for a suffix of another format."""
+    suffix = options.picture_format
+    return f"{stem(name)}.{suffix}" if suffix else name
