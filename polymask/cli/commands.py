@@ -35,6 +35,12 @@ def _print_json(document: dict[str, Any]) -> None:
 @click.argument("other")
 @reading_flags
 @extra("--with-background", is_flag=True, help="Count background as a label.")
+@extra(
+    "--ignore",
+    multiple=True,
+    metavar="LABEL",
+    help="Leave out the pixels that TRUTH has this label at, as void; repeatable.",
+)
 @WORKERS
 @NO_BAR
 @JSON

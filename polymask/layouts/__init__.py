@@ -181,10 +181,9 @@ def stem(name: str) -> str:
 
 def picture_path(layout: Layout, name: str, options: LayoutOptions) -> str:
     """Where the copy of an image's picture goes."""
-    name, place = picture_name(name, options), getattr(layout, "picture", None)
-    if place is not None:
-        return str(place(name, options))
-    return f"{layout.IMAGES.format(split=options.split_of(name))}/{name}"
+    place = getattr(layout, "picture", None)
+    folder = layout.IMAGES.format(split=options.split_of(name))
+    return picture_name(str(place(name, options)) if place is not None else f"{folder}/{name}", options)
 
 
 def picture_name(name: str, options: LayoutOptions) -> str:

@@ -23,7 +23,7 @@ from polymask.errors import FormatError, LimitError, NotFound
 from polymask.labels.label_map import LabelMap, no_such_label
 from polymask.layouts import Drawn, LayoutOptions, picture_name, stem
 from polymask.layouts.common.facts import LayoutFacts
-from polymask.layouts.common.lookup import ID2LABEL, id2label, without_void
+from polymask.layouts.common.lookup import BACKGROUND, ID2LABEL, id2label, without_void
 from polymask.layouts.common.panoptic_json import Segment, decoded, from_categories, rows_of
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, stored_labels
 from polymask.layouts.common.splits import split_lists
@@ -37,7 +37,7 @@ IMAGES = "images"
 INDEX = True
 FILE = "panoptic.json"  # of earlier builds, and other tools
 FOLDER = "annotations/panoptic_{split}"
-CATEGORIES = "panoptic_categories.json"
+CATEGORIES = "categories.json"
 MOST_SEGMENTS = 65535
 
 FACTS = LayoutFacts(
@@ -54,7 +54,7 @@ FACTS = LayoutFacts(
             "segment's id, category, area, box and iscrowd; "
             "a next run adds its images",
         ),
-        ("panoptic_categories.json", "the categories alone, as panopticapi's scripts take them"),
+        ("categories.json", "the categories alone, as panopticapi's scripts take them"),
         ("id2label.json", "the names of the category ids"),
         ("images/", "with --copy-images: the pictures"),
         ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
@@ -221,7 +221,13 @@ def open_folder(folder: Folder) -> MaskFolder | None:
             segments |= {path: (file, row.segments_info) for path, row in pngs}
     masks = {stem(path.removeprefix(f"{_folder_of(file)}/")): path for path, (file, _) in segments.items()}
     decode = partial(_decode, folder=folder, label_map=label_map, segments=segments, files=files)
-    return MaskFolder(layout="coco-panoptic", label_map=label_map, masks=masks, decode=decode)
+    return MaskFolder(
+        layout="coco-panoptic",
+        label_map=label_map,
+        masks=masks,
+        decode=decode,
+        unscored=frozenset({BACKGROUND}),  # panopticapi leaves out what has no segment in TRUTH
+    )
 
 
 def _folder_of(file: str) -> str:

@@ -18,6 +18,7 @@ from polymask.labels.label_map import VOID_8, LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import (
+    BACKGROUND,
     ID2LABEL,
     id2label,
     in_value_order,
@@ -133,7 +134,13 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     label_map = require_labels(folder, named)
     decode = partial(_decode, folder=folder, label_map=label_map)
     masks = masks_below(folder, "stuffthingmaps")
-    return MaskFolder(layout="coco-stuff", label_map=label_map, masks=masks, decode=decode)
+    return MaskFolder(
+        layout="coco-stuff",
+        label_map=label_map,
+        masks=masks,
+        decode=decode,
+        unscored=frozenset({BACKGROUND}),  # unlabeled
+    )
 
 
 def _from_table(path: Location) -> LabelMap | None:

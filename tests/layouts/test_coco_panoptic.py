@@ -120,7 +120,7 @@ def test_stuff_has_one_segment_an_image(coco_file, tmp_path):
         {"id": 2, "category_id": 1, "area": 8, "bbox": [2, 2, 3, 3], "iscrowd": 0},
         {"id": 4, "category_id": 1, "area": 4, "bbox": [6, 0, 2, 2], "iscrowd": 0},
     ]
-    assert json.loads((tmp_path / "out/panoptic_categories.json").read_text()) == document["categories"]
+    assert json.loads((tmp_path / "out/categories.json").read_text()) == document["categories"]
     assert open_masks(tmp_path / "out").decode("a")[4].tolist() == [0, 0, 1, 1, 2, 2, 0, 0]
 
 
@@ -186,7 +186,7 @@ def test_a_second_run_with_other_stuff_is_refused(coco_file, tmp_path):
     convert(coco_file(), tmp_path / "out", to="coco-panoptic")
     images = [{"id": 1, "file_name": "b.jpg", "height": 6, "width": 8}]
     before = tree(tmp_path / "out")
-    with pytest.raises(InputError, match=r"panoptic_categories\.json holds another label map"):
+    with pytest.raises(InputError, match=r"categories\.json holds another label map"):
         convert(coco_file(images=images), tmp_path / "out", to="coco-panoptic", stuff=["dog"])
     assert tree(tmp_path / "out") == before
 

@@ -47,6 +47,17 @@ def test_every_layout_takes_either_format(tmp_path: Path, layout: str, suffix: s
         assert copy.size == (160, 120)
 
 
+@pytest.mark.parametrize("layout", ["ade20k", "camvid", "cityscapes", "coco-stuff", "mmseg", "nnunet"])
+def test_a_copy_lies_in_the_split_of_its_image(tmp_path: Path, layout: str) -> None:
+    """Whatever its suffix has become: as many pictures in each folder as masks."""
+    options = {"images": PICTURES, "copy_images": True, "split_ratio": "0.5,0,0.5", "seed": 3}
+    suffix = "png" if layout == "nnunet" else "jpg"
+    convert(SAMPLE, tmp_path / "out", to=layout, picture_format=suffix, **options)
+    plain = LayoutOptions(label_map=None, splits={"harbor.png": "test"})  # type: ignore[arg-type]
+    path = picture_path(layout_named(layout), "harbor.png", plain)
+    assert (tmp_path / "out" / path).with_suffix(f".{suffix}").is_file()
+
+
 @pytest.mark.parametrize(
     ("layout", "file", "named"),
     [
