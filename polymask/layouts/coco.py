@@ -1,7 +1,8 @@
 """`annotations.json`: COCO with one compressed RLE annotation a label and image.
 
-Category ids are the label map's values, image ids count from 1 in the source's order. Where there are
-splits, `annotations/instances_<split>.json` holds the share of each, with the same ids.
+Category ids are the label map's values, image ids count from 1 in the order of names; a next run
+adds its images. Where there are splits, `annotations/instances_<split>.json` holds the share of each, with
+the same ids.
 pycocotools reads it back. Masks of different labels may overlap.
 Source: cocodataset.org, "Data format".
 """
@@ -30,14 +31,16 @@ from polymask.storage.manifest import MANIFEST
 IMAGES = "images"
 INDEX = False
 FILE = "annotations.json"
-SOURCE_ORDER = True
 JsonRows = list[dict[str, Any]]
 
 FACTS = LayoutFacts(
     title="COCO, one annotation a label",
     source="cocodataset.org, Data format",
     files=(
-        ("annotations.json", "images, categories, and a compressed RLE for each label of each image"),
+        (
+            "annotations.json",
+            "images in order of name, categories, and a compressed RLE for each label of each image",
+        ),
         (
             "annotations/instances_<split>.json",
             "where there are splits: those images and annotations, with the same ids",

@@ -1,17 +1,21 @@
 """The table of consumers: its page holds every cell as it stands, and a cell fails where a pixel differs."""
 
+import inspect
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from polymask import compare
 from polymask.layouts import LAYOUTS
 from tests.consumers import learners, light, mmsegmentation
 from tests.consumers.cells import CELLS, Cell, check
 from tests.consumers.page import NOT_RUN, PAGE, shared_lines
 from tests.consumers.scenes import Scenes
+from tests.consumers.scores import SCORERS, SIDES, Scorer, check_score
 
 HERE = Path(__file__).parent
 IN_EVERY_INSTALL = ("pillow", "numpy", "opencv-python-headless", "pycocotools")
@@ -37,6 +41,26 @@ def test_the_page_shows_the_lines_that_were_run(cell: Cell) -> None:
     )
     assert cell.glue in text
     assert cell.fault in text
+
+
+@pytest.mark.parametrize("scorer", SCORERS, ids=lambda scorer: scorer.name)
+def test_the_page_tells_whose_scores_are_equal(scorer: Scorer) -> None:
+    """With the lines that score."""
+    text = PAGE.read_text()
+    assert any(line.startswith(f"| {scorer.name} ") and "labels equal" in line for line in text.splitlines())
+    lines = inspect.getsource(scorer.score)
+    assert lines[lines.index("\ndef ") + 1 :].rstrip() in text
+
+
+def test_a_score_that_differs_in_the_ninth_digit_fails(scenes: Scenes) -> None:
+    """And one of a label that `compare` does not score."""
+    scorer = next(scorer for scorer in SCORERS if scorer.layout == "index")
+    sides = [scenes.side("index", name, **rules) for name, rules in SIDES.items()]
+    ours = dict(compare(*sides, with_background=True))
+    for theirs in ({**ours, "sea": ours["sea"] + 2e-9}, {**ours, "sky": 0.5}):
+        with pytest.raises(AssertionError, match=r"sea|sky"):
+            check_score(replace(scorer, score=lambda *_, theirs=theirs: theirs), scenes)
+    assert check_score(replace(scorer, score=lambda *_: ours), scenes) == len(ours)
 
 
 def test_the_page_shows_what_they_share_and_who_was_not_run() -> None:

@@ -218,11 +218,6 @@ class DestCheck:
         others = entries.keys() - set(self.names)
         self._look_at_tables(others, standing)
         self._refuse_other_layouts(standing)
-        if others and any("#" in entries[name]["mask"] for name in others):
-            raise InputError(
-                f"{root.path} holds {len(others)} more images in the same file",
-                advice="convert all of them in one run, or choose another DEST",
-            )
         for path in self.dest.shared:
             if root.holds(path) and not (root.holds(MANIFEST) or self.overwrite or standing.resumes):
                 raise self.dest.refusal(path, "is there already, and of no run of polymask")
