@@ -143,7 +143,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, from its home, when it is first asked for: importing the package is quick."""
+    """Import a public name when it is first used, so that importing the package is quick."""
     if name not in _HOME_OF:
         raise AttributeError(f"module 'polymask' has no attribute '{name}'")
     value = globals()[name] = getattr(import_module(f"polymask.{_HOME_OF[name]}"), name)

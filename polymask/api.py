@@ -1,4 +1,4 @@
-"""Which job a SOURCE and a DEST call for: local folders, Dataloop datasets, or both."""
+"""The functions of the library; each picks the job for local folders, Dataloop datasets, or both."""
 
 from collections.abc import Callable
 from functools import partial
@@ -45,21 +45,23 @@ def convert(
     `executor` of any library, its processes open the source themselves.
 
     Raises `InputError` (nothing was written) for input that cannot be used, `BackendError` where
-    the disk or the service fails, `Locked` where another run holds DEST. What fails alone is in
+    the disk or the service fails, `Locked` where another run holds DEST. Images that fail alone are
     the report's `failures`.
 
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as dest:
-    ...     report = convert("fixtures/shapes/instances.json", dest, overlap="smallest")
-    >>> report.images, report.written, report.failed
-    (3, 3, 0)
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as dest:
+        ...     report = convert("fixtures/shapes/instances.json", dest, overlap="smallest")
+        >>> report.images, report.written, report.failed
+        (3, 3, 0)
     """
     chosen = chosen_options(options, limits=limits)
     if preview is not None:
         _refuse_preview(source, dest, chosen)
     if is_dataloop(source) and chosen.boxes:
         raise InputError(
-            "--boxes paints the boxes of files", advice="a dataset's stay as they are: leave --boxes out"
+            "--boxes paints the boxes of files",
+            advice="boxes of a dataset are never painted: leave --boxes out",
         )
     if is_dataloop(source) and (dest is None or str(dest) == str(source)):
         return _in_place(str(source), chosen, progress, preview)
@@ -68,9 +70,7 @@ def convert(
             "DEST is missing", advice="name a folder for the masks (only a dataset is converted in place)"
         )
     if is_dataloop(source) and is_dataloop(dest):
-        raise InputError(
-            "from one dataset to another there is a folder in between: convert to a folder first"
-        )
+        raise InputError("from one dataset to another takes two runs: convert to a folder first")
     if is_dataloop(dest):
         return _upload(source, str(dest), chosen, progress)
     if is_dataloop(source):
@@ -79,7 +79,7 @@ def convert(
 
 
 def _refuse_preview(source: PathOrUrl, dest: PathOrUrl | None, options: ConvertOptions) -> None:
-    """Raise `InputError` where there is no before and after to be shown."""
+    """Raise `InputError` where a preview has no before and after to show."""
     from polymask.report.html import require_jinja
 
     require_jinja()
@@ -110,7 +110,7 @@ def _local(
 
 
 def in_place_options(options: ConvertOptions) -> "ProvenOptions":
-    """The options of a run on a dataset; raises `InputError` for flags that do not go with one."""
+    """The options of a run on a dataset; raises `InputError` for flags that datasets do not take."""
     from polymask.in_place.job import ProvenOptions
 
     options.refuse_folder()
@@ -199,18 +199,19 @@ def verify(
 ) -> Report:
     """Prove stored masks again, in a folder (see `polymask.analysis.verify.verify_folder`) or a dataset.
 
-    Masks tell themselves what they are of. A dataset's `journal`, where it is not in its usual place, tells
-    besides of masks that are gone with their polygons; a folder's lies in the folder.
+    A dataset's masks record what they were painted from. `journal` is the journal of a dataset, if it is not
+    in the usual place; it reveals masks that were deleted with their polygons. A folder contains its journal.
 
-    Raises `ProofError` naming the masks that are damaged, missing, doubled or different, or what is lost of
-    the way back to polygons that were deleted from a folder's source (its journal, a backup);
-    `LimitError` for what is above `limits`.
+    Raises `ProofError` naming the masks that are damaged, missing, doubled or different, or the lost journal
+    or backup without which polygons that were deleted from a folder's source cannot be restored;
+    `LimitError` above `limits`.
 
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as dest:
-    ...     _ = convert("fixtures/shapes/instances.json", dest)
-    ...     verify(dest).unchanged
-    3
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as dest:
+        ...     _ = convert("fixtures/shapes/instances.json", dest)
+        ...     verify(dest).unchanged
+        3
     """
     from polymask.analysis.verify import failures_text
 
@@ -233,11 +234,11 @@ def examine(
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptionsDict],
 ) -> Report:
-    """As `verify`, with what failed in the report's `failures`, and causes in its `notes`."""
+    """As `verify`, but failed masks are the report's `failures`, and their causes its `notes`."""
     if is_dataloop(dest):
         if source is not None:
             raise InputError(
-                "a dataset's masks tell themselves what they are of", advice="leave --source out"
+                "a dataset's masks record what they were painted from", advice="leave --source out"
             )
         from polymask.dataloop.jobs.verification import verify_dataset
 
@@ -249,31 +250,32 @@ def examine(
     report = verify_folder(
         dest, source=source, labels=labels, rules=rules, limits=limits, progress=progress, **reading
     )
-    from polymask.conversion.dest.losses import look_for_way_back
-    from polymask.conversion.dest.way_back import on_damage
+    from polymask.conversion.dest.losses import report_lost_backups
+    from polymask.conversion.dest.way_back import damage_advice
 
     if source is None:
-        report.notes += on_damage(located(dest), [failure.name for failure in report.failures])
-    look_for_way_back(located(dest), report)
+        report.notes += damage_advice(located(dest), [failure.name for failure in report.failures])
+    report_lost_backups(located(dest), report)
     return report
 
 
 def restore(dest: PathOrUrl, *, journal: PathOrUrl | None = None, dry_run: bool = False) -> Report:
-    """Put back what `delete_source` deleted: into a dataset, or the annotation files of a folder of masks.
+    """Put deleted polygons back, into a dataset or into the annotation files of a folder of masks.
 
-    With `dry_run`, only tell how much that would be.
+    With `dry_run`, only report how many there are.
 
-    Of several files, those that cannot be put back are the report's `failures`. Raises `NotFound`
-    where nothing was deleted, `SourceChanged` where the one file was changed since, `ProofError`
+    Of several files, those that cannot be restored are the report's `failures`. Raises `NotFound`
+    where nothing was deleted, `SourceChanged` where the only file has changed since, `ProofError`
     where the journal or the backup is damaged or missing.
 
-    >>> restore("fixtures/shapes")
-    Traceback (most recent call last):
-    polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
+    Examples:
+        >>> restore("fixtures/shapes")
+        Traceback (most recent call last):
+        polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
     """
     if not is_dataloop(dest):
         _refuse_journal(journal)
-        from polymask.conversion.restore import restore_folder  # quick to start without
+        from polymask.conversion.restore import restore_folder  # imported late for a quick start
 
         return restore_folder(located(dest), dry_run=dry_run)
     from polymask.dataloop.jobs.run import restore_dataset
@@ -285,5 +287,5 @@ def _refuse_journal(journal: PathOrUrl | None) -> None:
     if journal is not None:
         raise InputError(
             "--journal is for datasets (dataloop://…)",
-            advice="a folder's journal lies in it: leave --journal out",
+            advice="a folder contains its journal: leave --journal out",
         )

@@ -27,11 +27,12 @@ def as_format(data: bytes, suffix: str, *, mode: str = "") -> bytes:
     Raises `InputError` for what is no picture, is damaged, or does not fit without loss of bits or
     transparency.
 
-    >>> from PIL import Image
-    >>> Image.new("RGB", (2, 1), (9, 8, 7)).save(bmp := BytesIO(), "BMP")
-    >>> with Image.open(BytesIO(as_format(bmp.getvalue(), "png"))) as picture:
-    ...     picture.format, picture.getpixel((0, 0))
-    ('PNG', (9, 8, 7))
+    Examples:
+        >>> from PIL import Image
+        >>> Image.new("RGB", (2, 1), (9, 8, 7)).save(bmp := BytesIO(), "BMP")
+        >>> with Image.open(BytesIO(as_format(bmp.getvalue(), "png"))) as picture:
+        ...     picture.format, picture.getpixel((0, 0))
+        ('PNG', (9, 8, 7))
     """
     with opened_picture(BytesIO(data)) as picture:
         if picture.format == FORMATS[suffix] and mode in ("", picture.mode):

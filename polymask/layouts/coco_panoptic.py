@@ -2,15 +2,15 @@
 
 Both are named as in COCO's own release, so that readers find them: `annotations/panoptic_<split>.json`, and
 the PNGs in the folder of its name without `.json`. (Earlier builds wrote `panoptic.json` and `panoptic/`,
-which are read back, as other tools' files are.)
-A segment's id is red + 256 · green + 65536 · blue: n for the n-th instance in paint order. What `--stuff`
-names has one segment an image, with the id of its first instance. Category
-ids are the label map's values. What has no segment is 0, black: background and void alike;
-read back, both are background. Instances that are wholly painted over have no segment.
+which can still be read back, as can the files of other tools.)
+A segment's id is red + 256 · green + 65536 · blue: n for the n-th instance in paint order. A label of
+`--stuff` has a single segment per image, with the id of its first instance. Category ids are the label
+map's values. Pixels without a segment, background and void, are 0, black; read back, both are
+background. Instances that are wholly painted over have no segment.
 Source: cocodataset.org, "Data format", panoptic segmentation.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -26,11 +26,11 @@ from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import BACKGROUND, ID2LABEL, id2label, without_void
 from polymask.layouts.common.panoptic_json import Segment, decoded, from_categories, rows_of
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, stored_labels
+from polymask.layouts.common.shared_files import require_rows
 from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask
 from polymask.painting.painting import Painting
 from polymask.raster.painted import PaintedSpans
-from polymask.storage.manifest import MANIFEST
 from polymask.storage.safe_names import safe_path
 
 IMAGES = "images"
@@ -76,7 +76,7 @@ FACTS = LayoutFacts(
 
 
 def check(options: LayoutOptions) -> None:
-    """Raise `LabelError` for stuff that is no label."""
+    """Raise `LabelError` for a name of `--stuff` that is no label."""
     for name in sorted(options.stuff - {*options.label_map.names}):
         raise no_such_label(name, options.label_map.names).within(place="--stuff")
 
@@ -91,9 +91,7 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     record, label_map = painting.record, options.label_map
     (path,) = paths(record.name, options)
     if len(painting.instances) > MOST_SEGMENTS:
-        raise LimitError(
-            f"{len(painting.instances)} instances in one image, and there are {MOST_SEGMENTS} ids"
-        )
+        raise LimitError(f"{len(painting.instances)} instances in one image, but only {MOST_SEGMENTS} ids")
     mask = without_void(painting.painted, label_map)
     stuff = {label.value for label in label_map.labels if label.name in options.stuff}
     ids = painting.numbered(_segment_ids(painting, stuff), void=0)
@@ -111,7 +109,7 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
 
 
 def _segment_ids(painting: Painting, stuff: Container[int]) -> list[int]:
-    """Each instance's id, 0 for background and void: stuff has one segment, that of its first instance."""
+    """The segment id of each instance: 0 for background and void; stuff has the id of its first instance."""
     label_map = painting.label_map
     first = {label_map.background: 0, label_map.void: 0}
     return [
@@ -121,7 +119,7 @@ def _segment_ids(painting: Painting, stuff: Container[int]) -> list[int]:
 
 
 def _colors(most: int) -> NDArray[np.uint8]:
-    """The colors of ids, from 0 on."""
+    """The colors of the ids from 0 to `most`."""
     ids = np.arange(most + 1)
     return np.stack([ids & 255, ids >> 8, np.zeros_like(ids)], axis=1).astype(np.uint8)
 
@@ -131,9 +129,9 @@ def _segments(ids: PaintedSpans, painting: Painting, stuff: Container[int]) -> I
     row, start, stop, value = (array[order].astype(np.int64) for array in ids.arrays)
     first = np.flatnonzero(np.diff(value, prepend=-1))
     area = np.add.reduceat(stop - start, first) if len(first) else first
-    left, top = (np.minimum.reduceat(edge, first) if len(first) else first for edge in (start, row))
-    right, bottom = (np.maximum.reduceat(edge, first) if len(first) else first for edge in (stop, row + 1))
-    boxes = np.stack([left, top, right - left, bottom - top], axis=1).tolist()
+    x0, y0 = (np.minimum.reduceat(edge, first) if len(first) else first for edge in (start, row))
+    x1, y1 = (np.maximum.reduceat(edge, first) if len(first) else first for edge in (stop, row + 1))
+    boxes = np.stack([x0, y0, x1 - x0, y1 - y0], axis=1).tolist()
     for number, pixels, box in zip(value[first].tolist(), area.tolist(), boxes, strict=True):
         category = painting.values[number - 1]
         yield {
@@ -169,9 +167,9 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     """Each split's images and their segments, numbered over all splits; and the lists of the splits."""
     drawn = list(drawn)
     documents = {split: _Rows() for split in options.all_splits}
-    for number, image_files in enumerate(drawn, 1):
-        image, file_name, segments = msgspec.json.decode(image_files.row)
-        rows = documents.setdefault(options.split_of(image_files.name), _Rows())
+    for number, image_drawn in enumerate(drawn, 1):
+        image, file_name, segments = msgspec.json.decode(image_drawn.row)
+        rows = documents.setdefault(options.split_of(image_drawn.name), _Rows())
         rows.images.append({"id": number, **image})
         rows.annotations.append({"image_id": number, "file_name": file_name, "segments_info": segments})
     for split, rows in documents.items():
@@ -189,21 +187,18 @@ class _Rows(msgspec.Struct):
     annotations: list[dict[str, Any]] = []
 
 
-def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> dict[str, bytes]:
-    """The images' rows as their splits' files hold them; raises `FormatError` where a file lacks one."""
-    stored: dict[str, dict[str, bytes]] = {}
-    rows = {}
+def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> Mapping[str, bytes]:
+    """The rows of the images in their splits' files; raises `FormatError` where an image is missing."""
+    by_file: dict[str, list[Drawn]] = {}
     for image in drawn:
-        png = f"{stem(image.name)}.png"
-        file = f"{image.mask.removesuffix(f'/{png}')}.json"
-        if file not in stored:
-            stored[file] = rows_of(decoded(read(file) or b"", file))
-        if png not in stored[file]:
-            raise FormatError(
-                f"{file} says nothing of {image.name}, which {MANIFEST} lists",
-                advice="convert all images with --overwrite, or choose another DEST",
-            )
-        rows[image.name] = stored[file][png]
+        folder = image.mask.removesuffix(f"/{stem(image.name)}.png")
+        by_file.setdefault(f"{folder}.json", []).append(image)
+    rows: dict[str, bytes] = {}
+    for file, images in by_file.items():
+        by_png = rows_of(decoded(read(file) or b"", file))
+        pngs = {image.name: f"{stem(image.name)}.png" for image in images}
+        named = {name: by_png[png] for name, png in pngs.items() if png in by_png}
+        rows |= require_rows(named, images, file)
     return rows
 
 
@@ -231,7 +226,7 @@ def open_folder(folder: Folder) -> MaskFolder | None:
 
 
 def _folder_of(file: str) -> str:
-    """Where the PNGs of a JSON file lie."""
+    """The folder of the PNGs of a JSON file."""
     return file.removesuffix(".json")
 
 
@@ -246,21 +241,21 @@ def _decode(
     if path not in segments:
         file = next((name for name in files if path.startswith(f"{_folder_of(name)}/")), files[0])
         raise FormatError(f"{folder / file} says nothing of {path}")
-    file, of_mask = segments[path]
+    file, path_segments = segments[path]
     try:
         pixels = folder.colors(path).astype(np.int64)
     except NotFound:
         raise FormatError(f"missing, and {file} names it", file=folder / path) from None
-    ids, where = np.unique(pixels @ np.array([1, 256, 65536]), return_inverse=True)
-    values = {segment.id: segment.category_id for segment in of_mask}
-    if strange := [number for number in ids.tolist() if number and number not in values]:
-        raise FormatError(f"{file} says nothing of the segments {strange[:3]}", file=folder / path)
+    ids, place = np.unique(pixels @ np.array([1, 256, 65536]), return_inverse=True)
+    values = {segment.id: segment.category_id for segment in path_segments}
+    if unlisted := [number for number in ids.tolist() if number and number not in values]:
+        raise FormatError(f"{file} does not list the segments {unlisted[:3]}", file=folder / path)
     named = {0: label_map.background, **{label.value: label.value for label in label_map.labels}}
-    shown = [values.get(number, 0) if number else 0 for number in ids.tolist()]
-    if strange := [value for value in shown if value not in named]:
+    categories = [values.get(number, 0) if number else 0 for number in ids.tolist()]
+    if unnamed := [category for category in categories if category not in named]:
         raise FormatError(
-            f"no label has the category id {strange[0]}, which {path} shows", file=folder / file
+            f"no label has the category id {unnamed[0]}, which {path} shows", file=folder / file
         )
-    table = np.array([named[value] for value in shown], label_map.dtype)
-    mask: IndexMask = table[where].reshape(pixels.shape[:2])
+    table = np.array([named[category] for category in categories], label_map.dtype)
+    mask: IndexMask = table[place].reshape(pixels.shape[:2])
     return mask

@@ -1,9 +1,9 @@
 """mmsegmentation: `img_dir/<split>`, `ann_dir/<split>/<name>.png`, and `dataset.py` for a config.
 
-Masks are gray, values are places in METAINFO's `classes`: 0 is background and a class like
+Masks are gray, values are positions in METAINFO's `classes`: 0 is background, a class like
 the others. Void (255) is mmsegmentation's `ignore_index`. With `reduce_zero_label=True` the
-loader turns 0 into void and every other value into itself minus one; `metainfo.py` holds
-the METAINFO for both, `dataset.py` the loaders of each split under the first.
+loader turns 0 into void and subtracts 1 from all other values; `metainfo.py` holds the
+METAINFO for both, `dataset.py` the loaders of each split with the first.
 Source: mmsegmentation 1.x, "Prepare datasets", `LoadAnnotations`, `configs/_base_/datasets`; mmengine,
 "Predefined fields" (`fileDirname`).
 """
@@ -163,7 +163,7 @@ def _text(text: str) -> str:
 
 
 def _metainfo(name: str, classes: list[str], palette: list[list[int]]) -> str:
-    names = "".join(f"        {_text(entry)},\n" for entry in classes)  # a JSON string is Python's too
+    names = "".join(f"        {_text(entry)},\n" for entry in classes)  # a JSON string is a Python string too
     colors = "".join(f"        {entry!r},\n" for entry in palette)
     return f"{name} = dict(\n    classes=(\n{names}    ),\n    palette=[\n{colors}    ],\n)\n"
 

@@ -94,8 +94,9 @@ def check(options: LayoutOptions) -> None:
 def values_of(options: LayoutOptions) -> dict[str, int]:
     """The value of background, the labels, and of ignore where void becomes that.
 
-    >>> values_of(LayoutOptions(label_map=LabelMap.from_values({"cat": 3, "dog": 7}), void_as="ignore"))
-    {'background': 0, 'cat': 1, 'dog': 2, 'ignore': 3}
+    Examples:
+        >>> values_of(LayoutOptions(label_map=LabelMap.from_values({"cat": 3, "dog": 7}), void_as="ignore"))
+        {'background': 0, 'cat': 1, 'dog': 2, 'ignore': 3}
     """
     names = [BACKGROUND, *(label.name for label in in_value_order(options.label_map))]
     if options.void_as == IGNORE:
@@ -106,8 +107,9 @@ def values_of(options: LayoutOptions) -> dict[str, int]:
 def case(name: str) -> str:
     """What nnU-Net calls an image.
 
-    >>> case("town/0001.jpg")
-    'town_0001'
+    Examples:
+        >>> case("town/0001.jpg")
+        'town_0001'
     """
     return stem(name).replace("/", "_")
 

@@ -1,6 +1,6 @@
-"""`overlay/<name>.png`: the mask over the picture, see-through, with outlines; for people, not for readers.
+"""`overlay/<name>.png`: the mask over the picture, see-through, with outlines; only for viewing.
 
-Without pictures it lies on gray. `contact-sheet-<n>.png` shows all images, small, by name.
+Without pictures the mask lies on gray. `contact-sheet-<n>.png` shows all images, small, by name.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,13 +25,13 @@ from polymask.validation import Color
 
 IMAGES = "images"
 INDEX = True
-PICTURES = True  # `options.picture` gives an image's own
+PICTURES = True  # the layout needs `options.picture`, the picture of the image
 ALPHA = 0.55
 GRAY = 110
 THUMBNAIL = 160  # px, the longer side
 COLUMNS, ROWS = 8, 12  # of a contact sheet
 _CAPTION = 14
-STRIP_PIXELS = 1 << 17  # that are blended together: some 70 bytes each
+STRIP_PIXELS = 1 << 17  # pixels that are blended at a time, about 70 bytes each
 
 Pixels = NDArray[np.uint8]
 
@@ -44,7 +44,7 @@ FACTS = LayoutFacts(
     ),
     values=(("pixels", "colors, of --palette safe (color-blind-safe) or voc; no label values"),),
     limits=(
-        "For people: nothing reads labels out of it.",
+        "For viewing: labels cannot be read back.",
         "Without --images the masks lie on gray.",
         "Pictures lie upright; of more than 8 bits the least value is black, the largest white.",
     ),
@@ -58,21 +58,21 @@ def check(options: LayoutOptions) -> None:
 
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
-    """The picture with its mask."""
+    """The path of the overlay."""
     return (f"overlay/{stem(name)}.png",)
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
-    """The mask over the picture; the digest is that of the overlay's pixels."""
+    """The mask over the picture; the digest is of the overlay's pixels."""
     (path,) = paths(painting.record.name, options)
     data = options.picture() if options.picture else None
-    below = _Below(data, painting.record.frame, painting.record.name)
-    digest, small = PixelDigest(), _Small(painting.record.frame)
+    backdrop = _Backdrop(data, painting.record.frame, painting.record.name)
+    digest, thumbnail = PixelDigest(), _ThumbnailBuilder(painting.record.frame)
 
     def strips() -> Iterator[Pixels]:
-        for strip in _strips(painting, below, label_colors(options.label_map, options.palette)):
+        for strip in _strips(painting, backdrop, label_colors(options.label_map, options.palette)):
             digest.update(strip)
-            small.add(strip)
+            thumbnail.add(strip)
             yield strip
 
     png = encode_color_strips(strips(), painting.record.frame)
@@ -81,43 +81,43 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
         mask=path,
         pixels_sha256=digest.hexdigest(),
         files=((path, png),),
-        row=small.png(),
+        row=thumbnail.png(),
     )
 
 
-def _strips(painting: Painting, below: "_Below", colors: dict[int, Color]) -> Iterator[Pixels]:
-    """The overlay in strips of whole rows; each sees a row above and below it, for the outlines."""
+def _strips(painting: Painting, backdrop: "_Backdrop", colors: dict[int, Color]) -> Iterator[Pixels]:
+    """The overlay in strips of whole rows; outlines need a row above and below each strip."""
     height, width = painting.record.frame
     rows = max(1, STRIP_PIXELS // width)
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
-        above, under = min(top, 1), min(height - bottom, 1)
-        index, owners = _rows(painting, top - above, bottom + under)
-        mixed = blended(below.rows(top - above, bottom + under), index, owners, colors)
+        above, below = min(top, 1), min(height - bottom, 1)
+        index, owners = _rows(painting, top - above, bottom + below)
+        mixed = blended(backdrop.rows(top - above, bottom + below), index, owners, colors)
         yield mixed[above : above + bottom - top]
 
 
 def _rows(painting: Painting, top: int, bottom: int) -> tuple[IndexMask, NDArray[np.int32]]:
-    """Mask and owners of some rows."""
+    """The mask and its owners in the rows from `top` to `bottom`."""
     index = fill(painting.painted.within(top, bottom), painting.label_map.dtype)
     return index, painting.owners(top, bottom)
 
 
-def blended(below: Pixels, mask: IndexMask, owners: NDArray[np.int32], colors: dict[int, Color]) -> Pixels:
-    """(height, width, 3) uint8: colors over a picture where the mask has any, pure along outlines.
+def blended(picture: Pixels, mask: IndexMask, owners: NDArray[np.int32], colors: dict[int, Color]) -> Pixels:
+    """A (height, width, 3) uint8 picture with see-through colors on top, opaque along outlines.
 
-    An outline is where another instance, or none, is on top one pixel to the right or below, on the
-    side of what is painted.
+    An outline is where two neighboring pixels have different instances on top, on the painted side.
 
-    >>> flat = np.zeros((1, 3, 3), np.uint8)
-    >>> mask = np.array([[0, 1, 1]], np.uint8)
-    >>> blended(flat, mask, mask.astype(np.int32), {1: (200, 0, 0)})[..., 0].tolist()
-    [[0, 200, 110]]
+    Examples:
+        >>> flat = np.zeros((1, 3, 3), np.uint8)
+        >>> mask = np.array([[0, 1, 1]], np.uint8)
+        >>> blended(flat, mask, mask.astype(np.int32), {1: (200, 0, 0)})[..., 0].tolist()
+        [[0, 200, 110]]
     """
     colors_of = colored(mask, colors)
     painted = np.isin(mask, list(colors))
     alpha = np.where(_edges(owners), 1.0, ALPHA)[..., None] * painted[..., None]
-    mixed: Pixels = np.rint(below * (1 - alpha) + colors_of * alpha).astype(np.uint8)
+    mixed: Pixels = np.rint(picture * (1 - alpha) + colors_of * alpha).astype(np.uint8)
     return mixed
 
 
@@ -131,8 +131,8 @@ def _edges(owners: NDArray[np.int32]) -> NDArray[np.bool_]:
     return edges
 
 
-class _Below:
-    """A picture at the mask's size, from which rows are taken; gray where there is none."""
+class _Backdrop:
+    """The rows of a picture at the mask's size; gray without a picture."""
 
     def __init__(self, data: bytes | None, frame: Frame, name: str) -> None:
         self.frame = frame
@@ -149,8 +149,8 @@ class _Below:
         return np.array(self.picture.crop((0, top, width, bottom)).convert("RGB"))
 
 
-class _Small:
-    """The overlay's thumbnail, from strips: the averages of blocks, which are then made smaller."""
+class _ThumbnailBuilder:
+    """Makes a thumbnail from strips: averages of blocks, then reduced further."""
 
     def __init__(self, frame: Frame) -> None:
         self.step = max(1, max(frame) // (4 * THUMBNAIL))
@@ -158,7 +158,7 @@ class _Small:
         self.waiting = np.zeros((0, frame[1], 3), np.uint8)
 
     def add(self, strip: Pixels) -> None:
-        """Take the next rows in; those that fill no block wait for more."""
+        """Add the next rows; rows that do not fill a block wait for more."""
         rows = np.concatenate([self.waiting, strip])
         whole = len(rows) // self.step * self.step
         self.waiting = rows[whole:].copy()
@@ -172,12 +172,12 @@ class _Small:
 
     def png(self) -> bytes:
         """The thumbnail of all rows."""
-        last = [self._reduced(self.waiting)] if len(self.waiting) else []
-        return _thumbnail(np.concatenate([*self.blocks, *last]))
+        remainder = [self._reduced(self.waiting)] if len(self.waiting) else []
+        return _thumbnail(np.concatenate([*self.blocks, *remainder]))
 
 
 def overlays(folder: Folder) -> MaskFolder:
-    """The overlays of a folder as they are stored, to be proven; no masks, which nobody could tell."""
+    """The stored overlays of a folder, to prove their pixels; masks cannot be read from them."""
     decode: Any = folder.colors
     return MaskFolder(layout="overlay", label_map=None, masks=masks_below(folder, "overlay"), decode=decode)
 
@@ -185,18 +185,18 @@ def overlays(folder: Folder) -> MaskFolder:
 def _thumbnail(pixels: Pixels) -> bytes:
     from PIL import Image
 
-    small = Image.fromarray(pixels)
-    small.thumbnail((THUMBNAIL, THUMBNAIL))
-    return encode_color(np.array(small))
+    thumbnail = Image.fromarray(pixels)
+    thumbnail.thumbnail((THUMBNAIL, THUMBNAIL))
+    return encode_color(np.array(thumbnail))
 
 
 def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> Mapping[str, bytes]:
-    """Thumbnails of overlays that are there already; none of those that are gone or damaged."""
+    """The thumbnails of stored overlays; empty for missing or damaged overlays."""
     return _Thumbnails({image.name: image.mask for image in drawn}, read)
 
 
 class _Thumbnails(Mapping[str, bytes]):
-    """Thumbnails by image name, each made when it is asked for."""
+    """Thumbnails by image name, each made on access."""
 
     def __init__(self, paths: Mapping[str, str], read: Callable[[str], bytes | None]) -> None:
         self.paths, self.read = paths, read
@@ -216,14 +216,14 @@ class _Thumbnails(Mapping[str, bytes]):
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
     """The contact sheets, in order of name."""
-    done = sorted((image for image in drawn if image.row), key=lambda image: image.name)
-    a_sheet = COLUMNS * ROWS
-    for at in range(0, len(done), a_sheet):
-        yield f"contact-sheet-{at // a_sheet + 1}.png", contact_sheet(done[at : at + a_sheet])
+    images = sorted((image for image in drawn if image.row), key=lambda image: image.name)
+    per_sheet = COLUMNS * ROWS
+    for at in range(0, len(images), per_sheet):
+        yield f"contact-sheet-{at // per_sheet + 1}.png", contact_sheet(images[at : at + per_sheet])
 
 
 def contact_sheet(drawn: Sequence[Drawn]) -> bytes:
-    """PNG bytes: the thumbnails in rows, each above its name."""
+    """A contact sheet as PNG bytes: thumbnails in rows, each above its name."""
     from PIL import Image, ImageDraw, ImageFont
 
     columns = min(COLUMNS, len(drawn))
@@ -231,9 +231,9 @@ def contact_sheet(drawn: Sequence[Drawn]) -> bytes:
     sheet = Image.new("RGB", (columns * cell, -(-len(drawn) // columns) * (cell + _CAPTION)), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
     for number, image in enumerate(drawn):
-        left, top = number % columns * cell, number // columns * (cell + _CAPTION)
+        x, y = number % columns * cell, number // columns * (cell + _CAPTION)
         with Image.open(BytesIO(image.row), formats=("PNG",)) as small:
-            sheet.paste(small, (left + (cell - small.width) // 2, top + (cell - small.height) // 2))
+            sheet.paste(small, (x + (cell - small.width) // 2, y + (cell - small.height) // 2))
         name = image.name if len(image.name) <= 26 else f"…{image.name[-25:]}"
-        pen.text((left + 4, top + cell), name, fill="black", font=font)
+        pen.text((x + 4, y + cell), name, fill="black", font=font)
     return encode_color(np.array(sheet))

@@ -1,7 +1,7 @@
 """Instances → label masks or one index mask: overlap rules, conflicts, void borders.
 
-A `Painting` is one image's merge, worked out as far as it is asked for. Spans travel through
-it: whatever is counted, written or proven is made of them, and arrays only for who asks for arrays.
+A `Painting` merges the instances of one image, and computes only the parts that are asked for. It
+works on spans: counts, files and proofs are made from them. Arrays are made only on request.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ __all__ = [
 
 
 class Painting:
-    """One image's instances merged under rules; each part is worked out once, when asked for."""
+    """One image's instances merged under rules; each part is computed once, when first asked for."""
 
     def __init__(
         self, record: ImageRecord, label_map: LabelMap, rules: Rules, *, limits: Limits | None = None
@@ -101,7 +101,7 @@ class Painting:
 
     @property
     def empty(self) -> NDArray[np.bool_]:
-        """Which of `instances` have no pixel inside the frame."""
+        """For each of `instances`, whether it has no pixel inside the frame."""
         empty: NDArray[np.bool_] = np.diff(self.spans.cuts) == 0
         return empty
 
@@ -121,7 +121,7 @@ class Painting:
 
     @cached_property
     def scene(self) -> Scene:
-        """What is merged: each instance's value, and its label's place where that claims pixels."""
+        """The input of the merge: each instance's value, and its label's place if the label claims pixels."""
         rule, label_count = self.rules.overlap, len(self.label_map.labels)
         return Scene(
             order=self.paint_order,
@@ -135,7 +135,7 @@ class Painting:
 
     @cached_property
     def merged(self) -> Merged:
-        """The merge under the overlap rule, without a border: painted spans, and who claims what.
+        """The merge under the overlap rule, without a border: painted spans, and the labels' claims.
 
         Raises `LimitError` where more labels overlap than `limits` allow.
         """
@@ -145,7 +145,7 @@ class Painting:
     def painted(self) -> PaintedSpans:
         """The index mask, with its void border, as painted spans.
 
-        Raises `LabelError` under the overlap rule `error` where labels conflict, and what `merged` does.
+        Raises `LabelError` under the overlap rule `error` where labels conflict, and the errors of `merged`.
         """
         painted = self.merged.painted
         if self.rules.overlap == "error" and self.contested_pixels:
@@ -169,10 +169,7 @@ class Painting:
         return owners
 
     def numbered(self, numbers: Sequence[int], *, void: int) -> PaintedSpans:
-        """The mask in which instance i paints `numbers[i]`, 0 where it is background; `void` as in `painted`.
-
-        Numbers are below 65536.
-        """
+        """The mask in which instance i paints `numbers[i]` < 65536, over 0; `void` as in `painted`."""
         scene = replace(self.scene, values=numbers, background=0, owned=False)
         if self.scene.void is None:
             scene = replace(scene, labels=[NOBODY] * len(numbers))
@@ -197,22 +194,22 @@ class Painting:
 
     @cached_property
     def pixels(self) -> dict[int, int]:
-        """How many pixels of the index mask each value has, those it does not have left out."""
+        """The pixels of each value that the index mask holds."""
         return pixels_by_value(self.painted)
 
     @cached_property
     def index(self) -> IndexMask:
-        """The (height, width) index mask, for who asks for an array; raises what `painted` does."""
+        """The (height, width) index mask as an array; raises all that `painted` raises."""
         return fill(self.painted, self.label_map.dtype)
 
     @property
     def contested_pixels(self) -> int:
-        """How many pixels two or more different labels claim, each counted once."""
+        """The number of pixels that two or more different labels claim; each counts once."""
         return self.merged.contested
 
     @property
     def labeled_pixels(self) -> int:
-        """How many pixels any label claims."""
+        """The number of pixels that at least one label claims."""
         return self.merged.labeled
 
     @cached_property
@@ -227,9 +224,11 @@ def label_masks(record: ImageRecord, *, pixel_rule: str = "center") -> Iterator[
     Masks are (height, width), independent of each other, and may overlap. Instances
     labeled background or `__ignore__` have none.
 
-    >>> cat = Instance(1, "cat", Polygon([(0, 0), (2, 0), (2, 1), (0, 1)]))
-    >>> [(m.label, m.mask.sum().item(), m.sources) for m in label_masks(ImageRecord(1, "a", (2, 2), [cat]))]
-    [('cat', 2, (1,))]
+    Examples:
+        >>> cat = Instance(1, "cat", Polygon([(0, 0), (2, 0), (2, 1), (0, 1)]))
+        >>> (cats,) = label_masks(ImageRecord(1, "a", (2, 2), [cat]))
+        >>> cats.label, cats.mask.sum().item(), cats.sources
+        ('cat', 2, (1,))
     """
     names = dict.fromkeys(i.label for i in record.instances)
     painting = Painting(record, LabelMap.from_names(names), Rules(pixel_rule=pixel_rule))
@@ -256,13 +255,14 @@ def index_mask(
     Raises `LabelError` for a label that is not in the map and, under the overlap rule
     `error`, for a conflict; `InputError` for an unknown rule.
 
-    >>> low = Instance(1, "cat", Polygon([(0, 0), (3, 0), (3, 1), (0, 1)]))
-    >>> top = Instance(2, "dog", Polygon([(2, 0), (4, 0), (4, 1), (2, 1)]))
-    >>> record = ImageRecord(1, "a.jpg", (1, 4), (low, top))
-    >>> index_mask(record, LabelMap.from_names(["cat", "dog"]))
-    array([[1, 1, 2, 2]], dtype=uint8)
-    >>> index_mask(record, LabelMap.from_names(["cat", "dog"]), overlap="void")
-    array([[  1,   1, 255,   2]], dtype=uint8)
+    Examples:
+        >>> low = Instance(1, "cat", Polygon([(0, 0), (3, 0), (3, 1), (0, 1)]))
+        >>> top = Instance(2, "dog", Polygon([(2, 0), (4, 0), (4, 1), (2, 1)]))
+        >>> record = ImageRecord(1, "a.jpg", (1, 4), (low, top))
+        >>> index_mask(record, LabelMap.from_names(["cat", "dog"]))
+        array([[1, 1, 2, 2]], dtype=uint8)
+        >>> index_mask(record, LabelMap.from_names(["cat", "dog"]), overlap="void")
+        array([[  1,   1, 255,   2]], dtype=uint8)
     """
     rules = Rules(
         pixel_rule=pixel_rule,
@@ -288,10 +288,11 @@ def conflicts(
     A pixel that several labels claim counts once for each unordered pair. Overlap
     within one label is no conflict; background and void claim nothing.
 
-    >>> low = Instance(1, "cat", Polygon([(0, 0), (3, 0), (3, 1), (0, 1)]))
-    >>> top = Instance(2, "dog", Polygon([(2, 0), (4, 0), (4, 1), (2, 1)]))
-    >>> [(c.labels, c.pixels, c.winner) for c in conflicts(ImageRecord(1, "a.jpg", (1, 4), (low, top)))]
-    [(('cat', 'dog'), 1, 'dog')]
+    Examples:
+        >>> low = Instance(1, "cat", Polygon([(0, 0), (3, 0), (3, 1), (0, 1)]))
+        >>> top = Instance(2, "dog", Polygon([(2, 0), (4, 0), (4, 1), (2, 1)]))
+        >>> [(c.labels, c.pixels, c.winner) for c in conflicts(ImageRecord(1, "a.jpg", (1, 4), (low, top)))]
+        [(('cat', 'dog'), 1, 'dog')]
     """
     rules = Rules(pixel_rule=pixel_rule, overlap=overlap, priority=tuple(priority))
     return Painting(record, label_map or LabelMap.from_records([record]), rules).conflicts

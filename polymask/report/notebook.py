@@ -1,4 +1,4 @@
-"""What notebooks show of a record and of a report: HTML that needs nothing around it."""
+"""Records and reports in notebooks: HTML without external styles or scripts."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,8 +17,9 @@ _CELL = "style='text-align:left;padding:2px 10px 2px 0'"
 def record_html(record: ImageRecord) -> str:
     """A record's instances, drawn as SVG in their labels' colors, with a legend.
 
-    >>> record_html(ImageRecord(1, "a.jpg", (2, 4)))[:44]
-    "<figure style='margin:0'><figcaption><b>a.jp"
+    Examples:
+        >>> record_html(ImageRecord(1, "a.jpg", (2, 4)))[:44]
+        "<figure style='margin:0'><figcaption><b>a.jp"
     """
     height, width = record.frame
     counts = Counter(instance.label for instance in record.instances)
@@ -46,8 +47,9 @@ def record_html(record: ImageRecord) -> str:
 def report_html(report: Report) -> str:
     """A report's counts, labels and conflicts as tables.
 
-    >>> "<b>3</b> images" in report_html(Report(images=3))
-    True
+    Examples:
+        >>> "<b>3</b> images" in report_html(Report(images=3))
+        True
     """
     used = [(name, counts) for name, counts in report.labels.items() if counts["instances"]]
     used.sort(key=lambda item: -item[1]["pixels"])
@@ -55,13 +57,13 @@ def report_html(report: Report) -> str:
     labels = [(name, f"{c['instances']:,}", f"{c['pixels']:,}") for name, c in used]
     pairs = [(" / ".join(c.labels), f"{c.pixels:,}", c.winner or "—") for c in worst]
     failures = [(failure.name, failure.reason) for failure in report.failures]
-    counted = (
+    counts_line = (
         f"<p><b>{report.images:,}</b> images, <b>{report.instances:,}</b> instances: "
         f"{report.written:,} written, {report.unchanged:,} unchanged, {report.failed:,} failed, "
         f"{report.deleted:,} polygons deleted</p>"
     )
     return (
-        counted
+        counts_line
         + _table(("label", "instances", "painted px"), labels)
         + _table(("conflict", "px", "mostly won by"), pairs)
         + _table(("failed", "why"), failures)

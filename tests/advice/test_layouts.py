@@ -26,6 +26,19 @@ def test_a_picture_format_goes_with_copies_in_it(case: Case) -> None:
     case.works("convert", SAMPLE, case.out, *copies)
 
 
+@follows("conversion/dest/check: give the --picture-format of the earlier run")
+def test_pictures_of_another_format_stay_as_they_are_or_are_all_made_anew(case: Case) -> None:
+    """Or lie elsewhere."""
+    copies, jpg = ("--copy-images", *PICTURES), ("--picture-format", "jpg")
+    out = case.out
+    case.works("convert", SAMPLE, out, *copies, *jpg)
+    case.fails("convert", SAMPLE, out, *copies)
+    case.works("convert", SAMPLE, out, *copies, *jpg)
+    case.works("convert", SAMPLE, case.out, *copies)
+    case.works("convert", SAMPLE, out, *copies, "--overwrite")
+    case.works("convert", SAMPLE, out, *copies)
+
+
 @follows("codecs/picture_formats: leave --copy-images out, and convert it yourself")
 def test_a_picture_that_does_not_fit_is_not_copied(case: Case) -> None:
     """Sixteen bits are no JPEG."""

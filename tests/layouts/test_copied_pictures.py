@@ -11,7 +11,7 @@ from PIL import Image
 from polymask import InputError, convert
 from polymask.codecs.picture_formats import as_format
 from polymask.layouts import LAYOUTS, LayoutOptions, layout_named, picture_path
-from tests.conftest import SAMPLE
+from tests.conftest import SAMPLE, tree
 from tests.support.layouts import picture
 
 PICTURES = SAMPLE.parent / "images"
@@ -129,6 +129,21 @@ def test_what_a_loader_insists_on_is_told(tmp_path: Path, layout: str, suffix: s
     assert f"--picture-format {suffix}" in note
     assert not convert(SAMPLE, tmp_path / "b", to=layout, picture_format=suffix, **options).notes
     assert not convert(SAMPLE, tmp_path / "c", to=layout).notes
+
+
+@pytest.mark.parametrize("layout", ["camvid", "coco", "index", "mmseg"])
+def test_another_format_in_the_same_folder_is_refused(tmp_path: Path, layout: str) -> None:
+    """Its lists would name pictures that are not there; --overwrite takes the old copies away."""
+    options = {"to": layout, "images": PICTURES, "copy_images": True}
+    convert(SAMPLE, tmp_path / "out", picture_format="jpg", where=["harbor*"], **options)
+    before = tree(tmp_path / "out")
+    with pytest.raises(InputError, match=r"another format|another layout"):
+        convert(SAMPLE, tmp_path / "out", to=layout)
+    assert tree(tmp_path / "out") == before
+    if layout != "coco":  # which knows an image by its picture's name
+        convert(SAMPLE, tmp_path / "out", overwrite=True, **options)
+        convert(SAMPLE, tmp_path / "one", **options)
+        assert tree(tmp_path / "out") == tree(tmp_path / "one")
 
 
 def test_a_format_without_copies_is_refused(tmp_path: Path) -> None:
