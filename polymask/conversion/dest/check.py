@@ -268,8 +268,8 @@ class DestCheck:
         for path in filter(None, (self.dest.other_copy(state.entries[name]) for name in names)):
             raise InputError(
                 f"{self.dest.root.path / path} is a picture in another format than this run's copies",
-                advice="give the --picture-format of the earlier run, if it had any, convert all images again "
-                "with --overwrite, or choose another DEST",
+                advice="give the --picture-format of the earlier run, if it had any, convert all images "
+                "again with --overwrite, or choose another DEST",
             )
 
     def _look_at(self, path: str, name: str, state: DestState) -> None:
