@@ -104,15 +104,17 @@ def _report(plan: Plan, tally: Tally) -> Report:
 
 
 def wanted_pictures(plan: Plan) -> Iterator[str]:
-    """What readers of the layout look for that the copied pictures are not; nothing where all is well."""
+    """A note if readers of the layout look for pictures with another suffix than that of the copies."""
     suffix, reason = getattr(plan.layout, "WANTED_PICTURES", ("", ""))
+    if not (suffix and plan.options.copy_images):
+        return
     names = (plan.annotations.names[index] for index in plan.indices)
     copies = (picture_path(plan.layout, name, plan.layout_options) for name in names)
-    if suffix and plan.options.copy_images:
-        others = [path for path in copies if not path.endswith(f".{suffix}")]
-        if others:
-            advice = f"add --picture-format {suffix} to have them so"
-            yield f"{others[0]}, and {len(others) - 1} pictures more: {reason}; {advice}"
+    if unread := [path for path in copies if not path.endswith(f".{suffix}")]:
+        yield (
+            f"{len(unread)} copied pictures are no .{suffix}, e.g. {unread[0]}: {reason}; "
+            f"add --picture-format {suffix} to convert them"
+        )
 
 
 def convert_images(plan: Plan, indices: Sequence[int]) -> Batch:

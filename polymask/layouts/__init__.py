@@ -20,7 +20,12 @@ Some layouts have further functions:
 - `stored_rows(drawn, read)`, if a shared file holds more than names: each image's `row` in the stored
   file, so that a later run can add images;
 - `same(stored, data)`, if its files are no PNGs: whether a stored file, by any writer, holds the
-  same masks.
+  same masks;
+- `picture(name, options)`, if copied pictures do not keep their names below `IMAGES`: the path of a copy.
+
+And some have further constants: `WANTED_PICTURES`, the suffix that readers of the layout look for and
+who they are; `PICTURE_FORMAT` and `PICTURE_MODE`, what all copied pictures become; `VOID_CHOICE` and
+`VOID_ADVICE`, what void may become in a layout that cannot hold it, and how to ask for it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
