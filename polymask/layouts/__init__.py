@@ -24,8 +24,9 @@ Some layouts have further functions:
 - `picture(name, options)`, if copied pictures do not keep their names below `IMAGES`: the path of a copy.
 
 And some have further constants: `WANTED_PICTURES`, the suffix that readers of the layout look for and
-who they are; `PICTURE_FORMAT` and `PICTURE_MODE`, what all copied pictures become; `VOID_CHOICE` and
-`VOID_ADVICE`, what void may become in a layout that cannot hold it, and how to ask for it.
+who they are; `NAMES_PICTURES`, if an image's file names its picture; `PICTURE_FORMAT` and
+`PICTURE_MODE`, what all copied pictures become; `VOID_CHOICE` and `VOID_ADVICE`, what void may become in
+a layout that cannot hold it, and how to ask for it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

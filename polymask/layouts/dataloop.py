@@ -33,6 +33,7 @@ from polymask.raster.spans import merge, paint
 from polymask.validation import Color
 
 IMAGES = "items"
+NAMES_PICTURES = True
 INDEX = False
 PREFIX = "data:image/png;base64,"
 WHITE = (255, 255, 255)

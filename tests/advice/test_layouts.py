@@ -14,12 +14,16 @@ PICTURES = ("--images", SAMPLE.parent / "images")
 @follows(
     "conversion/planning/layout_plan: add --copy-images, or leave it out",
     "conversion/planning/layout_plan: leave --picture-format out, or make it {only}",
+    "conversion/planning/layout_plan: leave --picture-format out",
 )
 def test_a_picture_format_goes_with_copies_in_it(case: Case) -> None:
     """Or is left out."""
     case.fails("convert", SAMPLE, case.out, "--picture-format", "jpg", *PICTURES)
     case.works("convert", SAMPLE, case.out, "--picture-format", "jpg", *PICTURES, "--copy-images")
     case.works("convert", SAMPLE, case.out, *PICTURES)
+    dataloop = ("--to", "dataloop", "--copy-images", *PICTURES)
+    case.fails("convert", SAMPLE, case.out, *dataloop, "--picture-format", "jpg")
+    case.works("convert", SAMPLE, case.out, *dataloop)
     copies = ("--to", "nnunet", "--copy-images", *PICTURES)
     case.fails("convert", SAMPLE, case.out, *copies, "--picture-format", "jpg")
     case.works("convert", SAMPLE, case.out, *copies, "--picture-format", "png")

@@ -48,7 +48,13 @@ def _picture_format(options: ConvertOptions) -> str:
         raise InputError(
             "--picture-format is of copied pictures", advice="add --copy-images, or leave it out"
         )
-    only: str = getattr(layout_named(options.to), "PICTURE_FORMAT", "")
+    layout = layout_named(options.to)
+    if options.picture_format and getattr(layout, "NAMES_PICTURES", False):
+        raise InputError(
+            f"each file of the layout `{options.to}` names its item as the source does",
+            advice="leave --picture-format out",
+        )
+    only: str = getattr(layout, "PICTURE_FORMAT", "")
     if only and options.picture_format not in (None, only):
         raise InputError(
             f"the layout `{options.to}` has pictures as {only}",
