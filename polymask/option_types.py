@@ -59,9 +59,11 @@ class ConvertOptionsDict(ReadingOptionsDict, total=False):
     ids: str
     instances: bool
     stuff: Sequence[str]
+    void_as: str | None
     palette: str
     to: str
     copy_images: bool
+    picture_format: str | None
     split: str
     split_ratio: str | Sequence[float] | None
     seed: int
