@@ -36,6 +36,7 @@ class ReadingOptionsDict(LimitsDict, total=False):
     skip_invalid: bool
     only: Sequence[str]
     where: Sequence[str]
+    filter: str | Path | None
     predictions: str
     min_confidence: float | None
     creator: Sequence[str]
@@ -47,7 +48,6 @@ class ConvertOptionsDict(ReadingOptionsDict, total=False):
     """The options of `convert`."""
 
     labels: Labels | None
-    filter: str | Path | None
     check_images: bool
     pixel_rule: str
     overlap: str
@@ -69,6 +69,7 @@ class ConvertOptionsDict(ReadingOptionsDict, total=False):
     seed: int
     add_labels: bool
     overwrite: bool
+    update: bool
     dry_run: bool
     delete_source: bool
     max_delete: int | None
