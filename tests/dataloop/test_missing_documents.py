@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from polymask import api
+from polymask.dataloop.jobs import verification
+from polymask.errors import ProofError
 from tests.dataloop.test_artifact_journal import ALL, Stored, failure, item, state, store
-from tests.dataloop.world import World, expected, ring, same_masks, segment
+from tests.dataloop.world import URL, World, expected, ring, same_masks, segment
 
 __all__ = ["item", "state", "store"]
 
@@ -79,3 +82,14 @@ def test_an_old_version_is_not_taken_for_the_last(world: World, item: str, store
     report = world.restore()
     assert (report.exit_code, report.written) == (5, 0)
     assert world.of_type("segment") == []
+
+
+def test_verifying_does_not_advise_to_convert_over_it(world: World, item: str, store: Stored) -> None:
+    """A damaged document is put back; what the masks hold is not made anew."""
+    world.convert_items()
+    store.change("deleting")
+    with world.connected():
+        with pytest.raises(ProofError) as raised:
+            api.verify(URL)
+        assert verification.DAMAGED in api.examine(URL).notes
+    assert "--overwrite" not in f"{raised.value} {raised.value.advice}"
