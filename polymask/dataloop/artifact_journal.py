@@ -85,6 +85,7 @@ class ArtifactJournal(Evidence):
         self.skips_damaged, self.damages = skips_damaged, dict[str, ProofError]()
         self._last: dict[str, str] = {}  # the digest of the last document of each item that was seen
         self._backup: dict[str, str] = {}  # and of the one that has its polygons as they were read
+        self._was_empty: bool | None = None  # when the documents were first listed
         self._contents: list[_Content] | None = None  # of all documents, once they were read
 
     @property
@@ -94,8 +95,10 @@ class ArtifactJournal(Evidence):
 
     @property
     def is_new(self) -> bool:
-        """Whether there is no document yet."""
-        return not self._documents()
+        """Whether there was no document when they were first listed."""
+        if self._was_empty is None:
+            self._documents()
+        return bool(self._was_empty)
 
     def back_up(
         self, item: str, name: str, instances: Sequence[Mapping[str, Any]], *, ids: Sequence[str] = ()
@@ -163,7 +166,10 @@ class ArtifactJournal(Evidence):
         glob = "*" if items is None or len(items) != 1 else f"{quote(next(iter(items)), safe='')}-*"
         matches = ((file, _NAME.fullmatch(file.name)) for file in self.artifacts.listed(glob))
         documents = [KeptDocument(file, unquote(name[1]), name[2], name[3]) for file, name in matches if name]
-        return [document for document in documents if items is None or document.item in items]
+        chosen = [document for document in documents if items is None or document.item in items]
+        if self._was_empty is None and items == self.items:
+            self._was_empty = not chosen
+        return chosen
 
     def _create(self, item: str, kind: str, rows: Sequence[Json], *, proven: bool) -> str:
         """Make a document, and read it back where something is done on its account; its digest."""

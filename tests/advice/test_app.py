@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from polymask.dataloop.emulator import Emulator, Fault
-from polymask.errors import NotFound, ProofError
+from polymask.errors import InputError, NotFound, ProofError
 from tests.advice.sites import Case, follows
 from tests.dataloop.conftest import THIRD_PARTY, Api
 from tests.dataloop.test_artifact_journal import Stored, failure
@@ -85,3 +85,14 @@ def test_a_journal_elsewhere_restores_what_none_here_holds(case: Case, world: Wo
         world.restore()
     case.works("restore", URL, "--journal", case.folder / "journal")
     assert len(world.of_type("segment")) == 3
+
+
+@follows("dataloop/jobs/app_inputs: give true or false")
+def test_a_flag_is_given_as_true_or_false(world: World) -> None:
+    """Also as text."""
+    with pytest.raises(InputError, match="neither true nor false"):
+        world.convert_connected_items(delete_source="perhaps")
+    (report,) = world.convert_connected_items(delete_source="false")
+    assert (report.failures, report.deleted) == ([], 0)
+    (report,) = world.convert_connected_items(delete_source="true")
+    assert (report.failures, report.deleted) == ([], 3)

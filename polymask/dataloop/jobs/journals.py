@@ -68,17 +68,21 @@ def _in_usual_folder(dataset_id: str) -> tuple[list[Evidence], BackendError | No
 
 def lost_to_all(client: Client, dataset: Json) -> set[PolygonKey]:
     """The polygons that masks say were deleted, and that the platform's evidence does not have."""
-    lost = without_backup(client, str(dataset["id"]), ())
-    if not lost:
-        return lost
+    return held_by_nobody(client, dataset, without_backup(client, str(dataset["id"]), ()))
+
+
+def held_by_nobody(client: Client, dataset: Json, absent: set[PolygonKey]) -> set[PolygonKey]:
+    """Of polygons that were deleted, those that the platform's evidence does not have."""
+    if not absent:
+        return absent
     try:
         journal = on_platform(client, dataset, skips_damaged=True)
         kept = {deleted_of(journal, line).key for line in journal.deleted()}
     except BackendError as error:
         if client.may_pass(error):
             raise
-        return lost
-    return {place for place in lost if place[1] not in kept}
+        return absent
+    return {place for place in absent if place[1] not in kept}
 
 
 def journals_of(client: Client, dataset: Json, folder: str | Path | None) -> list[Evidence]:
