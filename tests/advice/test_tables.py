@@ -66,9 +66,9 @@ def test_of_a_folder_without_a_format_an_archive_or_the_format_is_named(case: Ca
     """PNGs may be masks, which nothing tells from photos."""
     folder = case.folder / "export"
     folder.mkdir()
-    for name in ("a.tar", "b.tar"):
+    for name, file in (("a.tar", "instances.json"), ("b.tar", "notes.md")):  # the other holds no annotations
         with tarfile.open(folder / name, "w") as archive:
-            archive.add(SAMPLE, "instances.json")
+            archive.add(SAMPLE, file)
     done = case.fails("convert", folder, case.out)
     assert done.error
     case.works("convert", folder / done.error.advice.rpartition(", ")[2], case.out)
