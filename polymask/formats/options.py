@@ -202,13 +202,13 @@ class ReadingOptions(Limits):
         return LinkedFiles(located(self.masks), self.limits) if self.masks is not None else None
 
     @property
-    def label_names(self) -> tuple[str, ...]:
-        """The names of `labels`, those of the background and void too where a file tells them in order."""
+    def label_names(self) -> dict[int, str]:
+        """The names of `labels` by class number; background and void take one where a file lists them."""
         if self.labels is not None and is_path(self.labels):
             return names_in(self.labels)
-        if isinstance(self.labels, tuple):
-            return self.labels
-        return self.label_map.names if self.label_map else ()
+        label_map = self.label_map
+        names = self.labels if isinstance(self.labels, tuple) else label_map.names if label_map else ()
+        return dict(enumerate(names))
 
     @property
     def pictures(self) -> Location | None:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from polymask.errors import LabelError, nearest
-from polymask.labels.label_files import LabelRows, in_file, parse, text_at
+from polymask.labels.label_files import in_file, parse, text_at
+from polymask.labels.texts.rows import LabelRows
 from polymask.labels.voc_palette import default_color, voc_colors
 from polymask.limits import Limits
 from polymask.model import ImageRecord, Label

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from polymask.conversion.dest.deletion_journal import BACKUP, JOURNAL
-from polymask.labels.label_files import quoted
+from polymask.labels.texts.name_lines import quoted
 from tests.advice.sites import Case, follows, polymask
 from tests.conftest import SAMPLE, coco, square
 
@@ -58,7 +58,7 @@ def test_a_label_that_nobody_has_is_replaced_by_one_that_is_named(case: Case) ->
         assert advice == "did you mean 'boat'? There are: boat, flock, house, sea, sun, tree"
 
 
-@follows("labels/label_files: point the arrow at the last label", "usual: LabelError")
+@follows("labels/texts/name_lines: point the arrow at the last label", "usual: LabelError")
 def test_arrows_point_at_the_last_label(case: Case) -> None:
     """A chain is none; and a line that is none is corrected."""
     labels = case.write("labels.txt", "cat -> dog\ndog -> animal\n")
@@ -87,7 +87,7 @@ def own(*rows: tuple[str, int, str], background: int = 0, void: int = 255) -> di
     return {"labels": labels, "background": background, "void": void}
 
 
-@follows("labels/label_files: give each label, the background and void a name and a value of its own")
+@follows("labels/texts/json_labels: give each label, the background and void a name and a value of its own")
 def test_values_of_labels_json_are_told_apart(case: Case) -> None:
     """Two labels of one value."""
     source = case.write("a.json", coco())

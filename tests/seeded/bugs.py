@@ -425,7 +425,7 @@ BUGS = (
         'dict.fromkeys(("invalid", "unknown-label"), BLOCKS)', 'dict.fromkeys(("invalid",), BLOCKS)', ("tests/analysis/test_check_ranks.py",)),
     Bug("honest reports", "labels that differ in a space are told as two", "analysis/check_labels.py",
         '_GAP.sub(" ", normalize', '_GAP.sub(r"\\g<0>", normalize', ("tests/analysis/test_check_ranks.py",)),
-    Bug("advice helps", "outer spaces in quotes do not count", "labels/label_files.py",
+    Bug("advice helps", "outer spaces in quotes do not count", "labels/texts/name_lines.py",
         "        return str(json.loads(name))", "        return str(json.loads(name)).strip()", ("tests/analysis/test_check_ranks.py", "tests/advice")),
     Bug("right pixels", "YOLO's rows in pixels fill the picture", "formats/drawing/scaling.py",
         "            if not -1 < share < MOST:", "            if share != share:", ("tests/formats/test_yolo.py",)),

@@ -27,8 +27,8 @@ class ReadOptions:
     no field for it; `annotator` is whose drawing is read, where several people drew one image. With
     `boxes`, boxes that have no segmentation are painted as rectangles. `choice` is which of a
     dataset's annotations are taken. `labels` says what the pixels of masks mean that have no table;
-    `label_names` are the labels in the order of their file, for formats that number classes and may not
-    name them; `masks` is where mask pictures are that annotations only name by an address.
+    `label_names` are the labels by class number, for formats that number classes and may not name
+    them; `masks` is where mask pictures are that annotations only name by an address.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -40,7 +40,7 @@ class ReadOptions:
     choice: Choice = field(default_factory=Choice)
     annotator: str | None = None
     labels: MaskTable | None = None
-    label_names: tuple[str, ...] = ()
+    label_names: Mapping[int, str] = field(default_factory=dict)
     masks: LinkedFiles | None = None
 
     @classmethod

@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from polymask.codecs.painted_png import Encoding
 from polymask.errors import FormatError, LabelError
-from polymask.labels.label_files import quoted
+from polymask.labels.texts.name_lines import quoted
 from polymask.labels.label_map import VOID_16, LabelMap
 from polymask.layouts import Drawn, LayoutOptions
 from polymask.model import Frame, IndexMask, Label
