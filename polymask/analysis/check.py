@@ -14,7 +14,7 @@ from polymask.errors import InputError
 from polymask.formats import Annotations
 from polymask.formats.options import ReadingOptions
 from polymask.formats.reading.images.needed_pictures import require_pictures
-from polymask.formats.selection import open_chosen
+from polymask.formats.selection import open_chosen, painted_labels
 from polymask.labels.as_label_map import Labels
 from polymask.layouts import stem
 from polymask.ledger import nothing_painted
@@ -98,7 +98,7 @@ def check(
     options = ReadingOptions.of({**reading, "labels": labels, "skip_invalid": True}, limits=limits)
     options = options.with_listed_pictures()
     annotations = open_chosen(source, options)
-    label_findings = of_labels(annotations, options.label_map)
+    label_findings = of_labels(annotations, painted_labels(annotations, options.labels))
     return [*label_findings, *findings(annotations, options.pictures, options.limits, progress=progress)]
 
 

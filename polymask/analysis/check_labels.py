@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from unicodedata import normalize
 
 from polymask.formats import Annotations
-from polymask.labels.texts.name_lines import quoted
 from polymask.labels.label_map import BACKGROUND_NAMES, VOID_NAMES, LabelMap, unknown_label
+from polymask.labels.texts.name_lines import quoted
 from polymask.model import Finding
 
 _GAP = re.compile(r"[\s_-]+")

@@ -10,7 +10,7 @@ from polymask.flag import check_values, option
 from polymask.formats import FORMATS, ReadOptions
 from polymask.formats.reading.choice import PREDICTIONS, Choice
 from polymask.formats.reading.linked_files import LinkedFiles
-from polymask.labels.as_label_map import Labels, as_label_map, as_mask_table, is_path
+from polymask.labels.as_label_map import Labels, as_label_map, as_mask_table, as_stored_map, is_path
 from polymask.labels.label_files import names_in
 from polymask.labels.label_map import LabelMap
 from polymask.limits import LIMITS, Limits
@@ -223,8 +223,8 @@ class ReadingOptions(Limits):
 
     @property
     def label_map(self) -> LabelMap | None:
-        """The label map that `labels` are, if there is one."""
-        return as_label_map(self.labels) if self.labels is not None else None
+        """The label map that `labels` are, for reading, if there are labels."""
+        return as_stored_map(self.labels) if self.labels is not None else None
 
     def takes_image(self, name: str) -> bool:
         """Whether an image of that name was asked for."""

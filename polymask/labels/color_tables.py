@@ -21,8 +21,8 @@ _COLOR_FIRST = re.compile(
 _NAME_HEADS = ("name", "class", "label")
 _COLOR_HEADS = (["r", "g", "b"], ["red", "green", "blue"])
 _VALUE_HEADS = frozenset(
-    ("id", "class id", "class_id", "label id", "label_id", "category id", "category_id", "value", "pixel value",
-     "pixel_value", "index")
+    ("id", "class id", "class_id", "label id", "label_id", "category id", "category_id", "value", "index",
+     "pixel value", "pixel_value")
 )  # fmt: skip
 _NAMES_OF_VALUES = frozenset(
     (*_NAME_HEADS, "category", "title", "class name", "class_name", "label name", "label_name")

@@ -18,7 +18,7 @@ from polymask.labels.texts.rows import LabelRows
 from polymask.labels.texts.yaml_names import is_yaml, parse_yaml
 from polymask.storage.disk import disk_error
 from polymask.storage.remote.urls import Location, located
-from polymask.validation import Color
+from polymask.validation import Color, as_value
 
 
 def parse(text: str) -> LabelRows:
@@ -42,6 +42,16 @@ def parse(text: str) -> LabelRows:
     if lines and all(line.count(":") == 3 or line.startswith("#") for _, line in lines):
         return _parse_labelmap(lines)
     return parse_names(lines)
+
+
+def label_values(text: str) -> dict[int, str]:
+    """The labels by value in a file that numbers them, also by the usual values of background and void.
+
+    Empty for other files. Raises `LabelError` for a value that no mask holds.
+    """
+    rows = parse(text)
+    values = {} if rows.complete else rows.values
+    return {as_value(f"label '{name}'", value): name for name, value in values.items()}
 
 
 def _of_table(rows: Sequence[TableRow]) -> LabelRows:
@@ -94,8 +104,7 @@ def in_file(path: Location) -> Iterator[None]:
 def names_in(path: str | Location) -> dict[int, str]:
     """The names of all labels in a label file by class number, including background and void.
 
-    The numbers are those of a data.yaml; other files have the name of class 0 first. Raises the errors
-    of `LabelMap.load`.
+    In a file without numbers, the first name is that of class 0. Raises the errors of `LabelMap.load`.
     """
     with in_file(path := located(path)):
         return parse(text_at(path)).by_class

@@ -28,7 +28,7 @@ from polymask.model import IndexMask
 from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Painting, Rules
 from polymask.storage.image_names import joined
-from polymask.storage.manifest import MANIFEST, read_manifest
+from polymask.storage.manifest import MANIFEST, file_and_part, read_manifest
 from polymask.storage.remote.urls import Location, listed_once, located
 from polymask.storage.roots.object_store import open_root
 from polymask.storage.safe_names import safe_path
@@ -222,7 +222,7 @@ def _of_folder(folder: Folder, masks: MaskFolder, labels: LabelMap | None) -> Ma
     listed = {name: entry["mask"] for name, entry in entries.items() if isinstance(entry.get("mask"), str)}
     for mask in listed.values():
         with in_file(folder / MANIFEST):  # a manifest may come from anybody
-            safe_path(mask.partition("#")[0])
+            safe_path(file_and_part(mask)[0])
     paths = listed or masks.masks
     stored = StoredMasks(folder, masks, paths, entries)
     return MaskSet(

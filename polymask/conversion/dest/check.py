@@ -21,7 +21,7 @@ from polymask.layouts.common.lookup import value_tables
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT, stored_rows
 from polymask.painting.painting import Rules
 from polymask.raster import rule_versions
-from polymask.storage.manifest import MANIFEST
+from polymask.storage.manifest import MANIFEST, file_and_part
 from polymask.storage.remote.urls import Location
 from polymask.storage.roots.local import Root
 from polymask.storage.roots.object_store import open_root
@@ -218,7 +218,7 @@ class DestCheck:
         others = entries.keys() - set(self.names)
         self._look_at_tables(others, state)
         self._refuse_other_layouts(state)
-        if others and any("#" in entries[name]["mask"] for name in others):
+        if others and any(file_and_part(entries[name]["mask"])[1] for name in others):
             raise InputError(
                 f"{root.path} holds {len(others)} more images in the same file",
                 advice="convert all of them in one run, or choose another DEST",
@@ -274,5 +274,5 @@ class DestCheck:
 
 
 def _file(path: str) -> str:
-    """The file of a mask's path, without the part of that file after a `#`."""
-    return path.partition("#")[0]
+    """The file of a mask's path, without the image within it."""
+    return file_and_part(path)[0]

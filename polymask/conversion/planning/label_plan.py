@@ -7,9 +7,10 @@ from polymask.conversion.options import ConvertOptions
 from polymask.conversion.planning.problems import counted
 from polymask.errors import InputError, LabelError, unknown
 from polymask.formats import Annotations
-from polymask.labels.as_label_map import as_label_map, is_path
+from polymask.formats.selection import painted_labels
+from polymask.labels.as_label_map import is_path
+from polymask.labels.label_map import LabelMap, no_such_label, unknown_label
 from polymask.labels.texts.name_lines import quoted
-from polymask.labels.label_map import LabelMap, from_categories, no_such_label, unknown_label
 from polymask.model import ImageRecord, Skipped
 from polymask.painting.label_choice import LabelChoice
 from polymask.storage.remote.urls import located
@@ -28,11 +29,9 @@ def label_choice(annotations: Annotations, options: ConvertOptions) -> LabelChoi
 def _label_map(annotations: Annotations, options: ConvertOptions) -> LabelMap:
     if options.ids not in ("contiguous", "source"):
         raise unknown("ids", options.ids, ("contiguous", "source"))
-    if options.labels is None:
-        return from_categories(annotations.categories, ids=options.ids)
-    if options.ids == "source":
+    if options.labels is not None and options.ids == "source":
         raise InputError("--ids source and --labels are two ways to number labels", advice="leave one out")
-    return as_label_map(options.labels)
+    return painted_labels(annotations, options.labels, ids=options.ids)
 
 
 def unknown_labels(

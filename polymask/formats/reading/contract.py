@@ -70,6 +70,7 @@ class Annotations:
     `subsets` are the splits that images are of, where the source tells: train, val, test or nothing.
     `source_names` are what the source calls the images, where their names were made of that, and
     `groups` the subset and the task of each, where it tells them.
+    `named_by_labels` tells that the labels of `ReadOptions` named the source's classes or pixel values.
     `table`, where there is one, has the instances of all images, as `decode` gives them, but no object each.
     `without(data, gone)`, where polygons can be taken out, gives the file's bytes, which are `data`,
     without those of `gone`: for an image's place in `names`, positions among its record's instances.
@@ -95,6 +96,7 @@ class Annotations:
     subsets: Sequence[str] = ()
     source_names: Sequence[str] = ()
     groups: Sequence[tuple[str, ...]] = ()
+    named_by_labels: bool = False
     table: InstanceTable | None = None
     without: Callable[[bytes, Mapping[int, Collection[int]]], bytes] | None = None
 

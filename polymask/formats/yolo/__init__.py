@@ -89,7 +89,12 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         inner, options, pages, format="yolo", parse=parse, categories=_categories(names), declares=_declared
     )
     subsets = [split_named(subset_in(name)) for name in annotations.names]
-    return replace(annotations, path=content.path, subsets=subsets if any(subsets) else ())
+    return replace(
+        annotations,
+        path=content.path,
+        subsets=subsets if any(subsets) else (),
+        named_by_labels=names is options.label_names,
+    )
 
 
 def _named(content: Content, options: ReadOptions) -> tuple[Place, ClassNames]:
@@ -159,7 +164,7 @@ def _picture(name: str, pictures: PictureFinder) -> str | None:
 def _instance(line: bytes, index: int, names: ClassNames, frame: Frame, *, boxes: bool = False) -> Instance:
     key, numbers = _row(line)
     if key not in names:
-        raise Malformed("", f"no name in data.yaml or classes.txt has the id {key}")
+        raise Malformed("", f"no name in data.yaml, classes.txt or --labels has the id {key}")
     if len(numbers) == 4 and not boxes:
         raise Malformed("", "a box, not a polygon: 4 numbers after the class (--boxes paints boxes)")
     if len(numbers) != 4 and (len(numbers) < 6 or len(numbers) % 2):

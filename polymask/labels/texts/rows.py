@@ -10,10 +10,9 @@ from polymask.validation import Color
 class LabelRows:
     """The content of a label file, not yet checked as a whole.
 
-    `names` are the labels in the file's order; labels without `values` are numbered. `class_ids` are the
-    class numbers that a file of a format's own gives the names; others count classes from 0. `complete`
-    rows set all values and colors, also `background` and `void`. `advice` tells how to correct rows that
-    make no label map.
+    `names` are the labels in the file's order; labels without `values` are numbered. `class_ids` are numbers
+    of classes, and no values of pixels. `complete` rows set all values and colors, also `background` and
+    `void`. `advice` tells how to correct rows that make no label map.
     """
 
     names: Sequence[str]
@@ -28,10 +27,14 @@ class LabelRows:
 
     @property
     def by_class(self) -> dict[int, str]:
-        """The names by class number, for formats whose rows have nothing but the number.
+        """The names by class number, for formats whose rows have only the number.
+
+        The number is the value that the file gives a name; names without values count from 0.
 
         Examples:
             >>> LabelRows(names=["cat", "dog"]).by_class
             {0: 'cat', 1: 'dog'}
         """
+        if self.values and not self.complete:
+            return {value: name for name, value in self.values.items()}
         return dict(zip(self.class_ids or range(len(self.names)), self.names, strict=True))
