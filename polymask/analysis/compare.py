@@ -1,5 +1,6 @@
 """Compares two sets of masks pixel by pixel: IoU and counts by label, worst images, confused labels."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,8 +75,8 @@ class Comparison(Mapping[str, float]):
 
     @property
     def mean_iou(self) -> float:
-        """The mean over the labels that either set has; 1 where there are none."""
-        return _mean(self.values())
+        """The mean over the labels that either set has; 1 where there are none, NaN without any image."""
+        return _mean(self.values()) if self.images else math.nan
 
     @property
     def worst(self) -> list[tuple[str, float]]:
@@ -95,7 +96,7 @@ class Comparison(Mapping[str, float]):
         for (truth, other), pixels in self.confusion.items():
             rows.setdefault(truth, {})[other] = pixels
         return {
-            "mean_iou": self.mean_iou,
+            "mean_iou": self.mean_iou if self.images else None,
             "labels": {
                 name: {part: getattr(score, part) for part in LabelScore.__slots__}
                 for name, score in self.labels.items()

@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-from polymask.errors import InputError, LabelError, naming
+from polymask.errors import InputError, naming
 from polymask.formats import Annotations, annotations_at
 from polymask.formats.options import ReadingOptions
-from polymask.labels.as_label_map import Labels, as_label_map
-from polymask.labels.label_map import LabelMap, from_categories, no_such_label
+from polymask.labels.as_label_map import Labels
+from polymask.labels.label_map import no_such_label
 from polymask.ledger import Ledger
 from polymask.limits import Limits
 from polymask.model import ImageRecord
@@ -88,23 +88,6 @@ def refuse_unknown_labels(annotations: Annotations, options: ReadingOptions) -> 
     for name in options.only:
         if name not in known and name not in (options.label_map or ()):
             raise no_such_label(name, sorted(known))
-
-
-def painted_labels(annotations: Annotations, labels: Labels | None, *, ids: str = "contiguous") -> LabelMap:
-    """The label map that annotations are painted with: that of `labels`, else the source's own.
-
-    A file that names the values of masks may give 0 or 255 to labels, which have other values in what
-    polymask writes: their own, contiguous ones. So do class numbers. Raises `LabelError` for labels that make
-    no map.
-    """
-    if labels is None:
-        return from_categories(annotations.categories, ids=ids)
-    try:
-        return as_label_map(labels)
-    except LabelError:
-        if not annotations.named_by_labels:
-            raise
-        return from_categories(annotations.categories)
 
 
 def _of_images(ledger: Ledger | None, indices: Sequence[int]) -> Ledger | None:

@@ -260,9 +260,9 @@ def no_such_label(name: str, names: Sequence[str]) -> LabelError:
     return LabelError(f"no label '{name}'", advice=f"{hint}: {listed or 'none'}")
 
 
-def unknown_label(name: str, names: Sequence[str]) -> LabelError:
-    """The error for a label that is not in the map, with the nearest name in the map."""
-    return LabelError(f"label '{name}' is not in the label map", advice=nearest(name, names) or None)
+def unknown_label(name: str, names: Sequence[str], *, table: str = "the label map") -> LabelError:
+    """The error for a label that is not in a map, or another table, with the nearest name in it."""
+    return LabelError(f"label '{name}' is not in {table}", advice=nearest(name, names) or None)
 
 
 def from_categories(categories: Categories, *, ids: str = "contiguous") -> LabelMap:

@@ -35,7 +35,7 @@ def advice_of(done: Any) -> str:
     return str(done.error.advice)
 
 
-@follows("conversion/planning/label_plan: add it to the --labels file")
+@follows("formats/known_labels: add it to the --labels file")
 def test_a_label_that_the_file_lacks_is_added_aliased_or_left_out(case: Case) -> None:
     """Each way by itself, with the line that is named."""
     source = case.write("a.json", labeled("weed ", "crop"))

@@ -14,6 +14,7 @@ from polymask.analysis.masks.label_sets import LabelMasks, masks_of
 from polymask.analysis.masks.stored_masks import StoredMasks
 from polymask.errors import InputError, LabelError, LimitError, NotFound
 from polymask.formats import Annotations, camvid
+from polymask.formats.known_labels import with_known_labels
 from polymask.formats.options import ReadingOptions
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.images.needed_pictures import require_pictures
@@ -77,7 +78,7 @@ def open_sources(
     for path in map(_existing, paths):
         tree = Tree(path) if path.is_dir() else None
         masks = None if is_annotations else chosen_masks_in(path, options, tree=tree)
-        opened.append(masks or chosen_annotations_at(path, options, tree=tree))
+        opened.append(masks or with_known_labels(chosen_annotations_at(path, options, tree=tree), options))
     return opened
 
 

@@ -32,6 +32,7 @@ from polymask.formats.reading.content import Content
 from polymask.formats.reading.notes import Notes
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.texts.pages import Page
+from polymask.labels.color_tables import VOID
 from polymask.labels.label_map import BACKGROUND_NAMES, VOID_8, Categories
 from polymask.labels.mask_table import VOC_NAMES, MaskTable
 from polymask.model import Frame, ImageRecord, Instance, Runs
@@ -43,6 +44,10 @@ TABLES = (
     OURS, "labelmap.txt", "label_colors.txt", "class_dict.csv", "_classes.csv", "class_names.txt",
     VALUES,
 )  # fmt: skip
+_VOID_ALONE = (
+    "the masks hold nothing but background and void, which is 255 unless a table gives it to a label: "
+    'to paint it, write {"255": "NAME"} into a file for --labels, or into id2label.json beside the masks'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +265,8 @@ def gather_masks(
         named_by_labels=any(each is options.labels for each in known),
         picture_file=lambda at: pictures.find(annotations.names[at].rpartition(".")[0]),
     )
+    if set(annotations.used) == {VOID}:
+        return replace(annotations, notes=(*annotations.notes, _VOID_ALONE))
     return _with_numbers(annotations) if any(each.assumed for each in known) else annotations
 
 
