@@ -236,7 +236,7 @@ def _of_rows(rows: LabelRows) -> LabelMap:
     plain = LabelMap.from_names(rows.names, aliases=rows.aliases)
     if not rows.colors:
         return plain
-    labels = tuple(replace(label, color=rows.colors[label.name]) for label in plain.labels)
+    labels = tuple(replace(label, color=rows.colors.get(label.name, label.color)) for label in plain.labels)
     return replace(plain, labels=labels)
 
 

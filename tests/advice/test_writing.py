@@ -72,13 +72,48 @@ def test_arrows_point_at_the_last_label(case: Case) -> None:
     case.works("convert", source, case.out, "--labels", labels)
 
 
-@follows("labels/label_files: number its labels from 1", "labels/label_map: advice or None")
+@follows(
+    "labels/texts/json_labels: number its labels from 1",
+    "labels/label_files: number its labels from 1",
+    "labels/label_map: advice or None",
+)
 def test_labels_with_the_backgrounds_value_are_numbered_from_1(case: Case) -> None:
-    """0 is the background's."""
+    """0 is the background's, in JSON and in a table of ids."""
     source, labels = case.write("a.json", coco()), case.write("id2label.json", {"0": "cat", "1": "dog"})
     case.fails("convert", source, case.out, "--labels", labels)
     case.write("id2label.json", {"1": "cat", "2": "dog"})
     case.works("convert", source, case.out, "--labels", labels)
+    table = case.write("classes.csv", "id,name\n0,cat\n1,dog\n")
+    case.fails("convert", source, case.out, "--labels", table)
+    case.write("classes.csv", "id,name\n1,cat\n2,dog\n")
+    case.works("convert", source, case.out, "--labels", table)
+
+
+@follows("labels/texts/name_lines: name a file with one name a line")
+def test_a_file_that_is_no_list_of_names_becomes_one(case: Case) -> None:
+    """And a name that looks like another file is put in double quotes."""
+    source = case.write("a.json", labeled("cat", "sea, deep"))
+    labels = case.write("labels.txt", "cat\nsea, deep\n")
+    case.fails("convert", source, case.out, "--labels", labels, told="line 2")
+    case.write("labels.txt", 'cat\n"sea, deep"\n')
+    case.works("convert", source, case.out, "--labels", labels)
+    settings = case.write("obj.data", "classes = 2\nnames = obj.names\n")
+    case.fails("convert", case.write("b.json", coco()), case.out, "--labels", settings, told="line 1")
+    case.works("convert", case.folder / "b.json", case.out, "--labels", case.write("obj.names", "cat\ndog\n"))
+
+
+@follows("formats/known_labels: _LISTED_ANEW")
+def test_a_label_that_the_formats_own_table_lacks_is_listed_or_left_out(case: Case) -> None:
+    """In a file for --labels, where there was none."""
+    shapes = [
+        {"label": label, "polygon": [[x, 1], [x + 3, 1], [x + 3, 5], [x, 5]]}
+        for label, x in (("road", 1), ("crane", 6))
+    ]
+    document = {"imgHeight": 8, "imgWidth": 12, "objects": shapes}
+    source = case.write("bonn_000000_000001_gtFine_polygons.json", document)
+    case.fails("convert", source, case.out, told="'crane' is not in the source's own table of labels")
+    case.works("convert", source, case.out, "--labels", case.write("labels.txt", "road\ncrane\n"))
+    case.works("convert", source, case.out, "--skip-invalid")
 
 
 def own(*rows: tuple[str, int, str], background: int = 0, void: int = 255) -> dict[str, Any]:

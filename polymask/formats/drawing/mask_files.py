@@ -262,7 +262,7 @@ def gather_masks(
     annotations = replace(
         annotations,
         categories=tuple(categories_of(known)),
-        named_by_labels=any(each is options.labels for each in known),
+        named_by_labels=any(each == options.labels for each in known),
         picture_file=lambda at: pictures.find(annotations.names[at].rpartition(".")[0]),
     )
     if set(annotations.used) == {VOID}:
