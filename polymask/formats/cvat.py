@@ -24,6 +24,7 @@ from polymask.formats.reading.notes import Made, Notes
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, files
+from polymask.formats.reading.texts.xml_encodings import xml_text
 from polymask.ledger import Omitted
 from polymask.model import Frame, ImageRecord, Instance, Shape
 
@@ -105,7 +106,7 @@ def _pages(content: Content, labels: dict[str, None], tasks: dict[str, str]) -> 
 def _elements(content: Content) -> Iterator["Element"]:
     deep, limits = 0, content.place.limits
     try:
-        for event, element in _etree().iterparse(BytesIO(content.text), events=("start", "end")):
+        for event, element in _etree().iterparse(BytesIO(xml_text(content)), events=("start", "end")):
             deep += 1 if event == "start" else -1
             if deep > limits.max_depth:
                 limits.check("max_depth", deep, str(content.path), f"{deep} elements open at once")

@@ -18,6 +18,7 @@ from polymask.labels.texts.rows import LabelRows
 from polymask.labels.texts.yaml_names import is_yaml, parse_yaml
 from polymask.storage.disk import disk_error
 from polymask.storage.remote.urls import Location, located
+from polymask.storage.text_encodings import as_utf_8
 from polymask.validation import Color, as_value
 
 
@@ -93,8 +94,8 @@ def in_file(path: Location) -> Iterator[None]:
     """Add the file to errors raised inside."""
     try:
         yield
-    except UnicodeDecodeError:
-        raise LabelError("not UTF-8 text", file=path, advice="save it as UTF-8") from None
+    except UnicodeDecodeError as error:
+        raise LabelError("not UTF-8 text", file=path, advice=as_utf_8(path, error.object)) from None
     except OSError as error:
         raise disk_error(error, path) from None
     except LabelError as error:

@@ -248,7 +248,7 @@ def test_lists_that_lack_images_are_made_anew_or_elsewhere(case: Case) -> None:
 
 @follows(
     "layouts/common/read_back: put another copy there, or remove it",
-    "layouts/common/read_back: save it as UTF-8",
+    "layouts/common/read_back: as_utf_8",
 )
 def test_damaged_tables_of_masks_are_replaced_or_removed(case: Case) -> None:
     """labels.json of a folder of masks, and a text in another encoding."""

@@ -14,6 +14,7 @@ from polymask.formats.parsing.outline import Outline, outline_of, quoted_constan
 from polymask.limits import Limits
 from polymask.storage.remote.urls import Location
 from polymask.storage.source_files import File, Place
+from polymask.storage.text_encodings import as_utf_8
 
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
 _BOM = b"\xef\xbb\xbf"
@@ -55,7 +56,7 @@ class Content:
                 check.decode(data[at : at + _PART], final=at + _PART >= len(data))
         except UnicodeDecodeError as error:
             raise FormatError(
-                f"not UTF-8 text ({error.reason})", file=self.path, advice="save it as UTF-8"
+                f"not UTF-8 text ({error.reason})", file=self.path, advice=as_utf_8(self.path, data)
             ) from None
         return data
 
@@ -83,7 +84,7 @@ class Content:
         data = self.data.removeprefix(_BOM)
         encoding = _BOMS.get(data[:2]) or ("UTF-16" if b"\0" in data[:2] else None)
         if encoding:
-            return FormatError(f"{encoding} text", file=self.path, advice="save it as UTF-8")
+            return FormatError(f"{encoding} text", file=self.path, advice=as_utf_8(self.path, data))
         if data[:_PART].strip() or data.strip():
             return None
         return FormatError("the file is empty", file=self.path, advice="export it again, or leave it out")
