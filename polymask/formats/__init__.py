@@ -14,6 +14,7 @@ from typing import cast
 
 from polymask.codecs.picture_files import NamedPictures
 from polymask.errors import FormatError, InputError, NotFound, unknown
+from polymask.formats.reading.appearance import PACKED, appearance
 from polymask.formats.reading.choice import different
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.contract import Annotations, Format, ReadOptions, no_picture_file
@@ -200,6 +201,11 @@ def sniffed(content: Content) -> str | None:
     return next((name for name in FORMATS if module_named(name).sniff(content)), None)
 
 
+_LISTED = (
+    "export one that `polymask formats` lists (docs/tools.md tells which export to take of each tool), or "
+    "name its format with --from"
+)
+_UNPACKED = "unpack it, and name what is in it"
 _OF_MASKS = "; --from masks, if its PNGs are masks"
 
 
@@ -219,7 +225,6 @@ def _sniffed(content: Content) -> Format:
     for candidate in candidates:
         if name := sniffed(candidate):
             return module_named(name)
-    known = ", ".join(FORMATS)
     for candidate in candidates:
         if (content.place.is_file or _is_text(candidate)) and candidate.problem:
             raise candidate.problem
@@ -232,14 +237,26 @@ def _sniffed(content: Content) -> Format:
     if content.path.is_dir():
         archives = [name for name in content.place.names if name.lower().endswith(_ARCHIVES)]
         raise FormatError(
-            f"{content.path} is a folder, and no file in it shows a format that polymask reads ({known})",
+            f"{content.path} is a folder, and no file in it shows a format that polymask reads"
+            + _look_of(candidates, content),
             advice=f"name one of the archives in it, {archives[0]}"
             if archives
-            else f"name one with --from{_OF_MASKS if _only_pngs(content) else ''}",
+            else f"{_LISTED}{_OF_MASKS if _only_pngs(content) else ''}",
         )
+    look = _look_of(candidates, content)
     raise FormatError(
-        f"none of the formats polymask reads ({known})", file=content.path, advice="name one with --from"
+        f"none of the formats polymask reads{look}",
+        file=content.path,
+        advice=_UNPACKED if look.endswith(PACKED) else _LISTED,
     )
+
+
+def _look_of(candidates: Sequence[Content], content: Content) -> str:
+    """What the first of the files looks like that might have been annotations."""
+    if not candidates:
+        return f", e.g. {content.place.names[0]} is of none"
+    first = f", e.g. {candidates[0].name}" if len(candidates) > 1 else ""
+    return f"{first}: it looks like {appearance(candidates[0])}"
 
 
 def _files(content: Content, module: Format) -> Sequence[Content]:

@@ -1,5 +1,6 @@
 """Advice of readers: what is wrong with a source, and what makes it readable."""
 
+import bz2
 import io
 import json
 import shutil
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.advice.sites import Case, Done, follows, polymask
-from tests.conftest import SAMPLE, coco
+from tests.conftest import ROOT, SAMPLE, coco
 from tests.support.formats import FIXTURES
 
 BAD = {"id": 2, "image_id": 1, "category_id": 7, "segmentation": [[0, 0, 1, 1]]}
@@ -49,7 +50,7 @@ def test_a_file_that_is_not_its_format_is_corrected_exported_again_or_named(case
     case.works("convert", source, case.out, "--from", "coco")
 
 
-@follows("formats: name one with --from")
+@follows("formats: _UNPACKED if look.endswith(PACKED) else _LISTED")
 def test_what_shows_no_format_is_exported_in_one_or_named(case: Case) -> None:
     """A file that shows none, and a folder of such."""
     text = case.write("folder/notes.txt", "some notes")
@@ -57,6 +58,13 @@ def test_what_shows_no_format_is_exported_in_one_or_named(case: Case) -> None:
     case.fails("convert", text.parent, case.out, told="no file in it shows")
     shutil.copytree(FIXTURES / "voc", case.folder / "masks")
     case.works("convert", case.folder / "masks", case.out, "--from", "voc")
+    packed = case.write("a.json.bz2", bz2.compress(json.dumps(coco()).encode()))
+    done = case.fails("convert", packed, case.out, told="it looks like a bzip2 archive")
+    assert done.error
+    assert done.error.advice == "unpack it, and name what is in it"
+    case.works("convert", case.write("a.json", bz2.decompress(packed.read_bytes())), case.out)
+    case.works("formats")
+    assert (ROOT / "docs/tools.md").is_file()
 
 
 @follows("formats: name one of them as SOURCE")

@@ -1,5 +1,6 @@
 """What lies at a source path, read once and shared by the formats that look at it."""
 
+import re
 from codecs import getincrementaldecoder
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,6 +18,7 @@ from polymask.storage.source_files import File, Place
 from polymask.storage.text_encodings import as_utf_8
 
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
+_UTF_16 = re.compile(rb"(?:\0[\t\n\r -~])+|(?:[\t\n\r -~]\0)+")  # ASCII without a byte order mark
 _BOM = b"\xef\xbb\xbf"
 _PART = 1 << 20
 LARGE = 256 << 20  # bytes above which a format that can, reads a file by parts
@@ -82,7 +84,7 @@ class Content:
     def problem(self) -> FormatError | None:
         """What is wrong with the file whatever its format may be: it is empty, or UTF-16."""
         data = self.data.removeprefix(_BOM)
-        encoding = _BOMS.get(data[:2]) or ("UTF-16" if b"\0" in data[:2] else None)
+        encoding = _BOMS.get(data[:2]) or ("UTF-16" if _UTF_16.fullmatch(data[:4]) else None)
         if encoding:
             return FormatError(f"{encoding} text", file=self.path, advice=as_utf_8(self.path, data))
         if data[:_PART].strip() or data.strip():
