@@ -1,4 +1,4 @@
-"""What the classes of YOLO's rows are called: by data.yaml, else classes.txt, else a label file."""
+"""The names of YOLO's classes, from data.yaml, else classes.txt, else a label file."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,13 +24,13 @@ def has_names(content: Content) -> bool:
 
 
 def names_in(place: Place, labels: ClassNames) -> ClassNames:
-    """The names by class number, of a data.yaml, else a classes.txt, in or above a place, else `labels`."""
-    if described := next(
+    """The names by class number, from a data.yaml or classes.txt in or above a place, else from `labels`."""
+    if yaml_file := next(
         (file for file in _files(place, YAML, "data.yaml") if has_names(Content(file))), None
     ):
-        return described_names(Content(described))
-    if listed := next(_files(place, (".txt",), CLASSES, only=CLASSES), None):
-        return listed_names(Content(listed))
+        return described_names(Content(yaml_file))
+    if classes_file := next(_files(place, (".txt",), CLASSES, required_name=CLASSES), None):
+        return listed_names(Content(classes_file))
     if labels:
         return labels
     raise FormatError(
@@ -40,12 +40,12 @@ def names_in(place: Place, labels: ClassNames) -> ClassNames:
     )
 
 
-def _files(place: Place, suffixes: tuple[str, ...], name: str, *, only: str = "") -> Iterator[File]:
-    """The files of such a kind in a place, then that of a name in it or above."""
+def _files(place: Place, suffixes: tuple[str, ...], name: str, *, required_name: str = "") -> Iterator[File]:
+    """The files with one of the suffixes in a place, then the file `name` in it or in a folder above."""
     inside = [path for path in place.names if PurePosixPath(path).suffix in suffixes]
-    yield from (place.file(path) for path in inside if only in ("", PurePosixPath(path).name))
+    yield from (place.file(path) for path in inside if required_name in ("", PurePosixPath(path).name))
     if not place.zip:
-        yield from filter(None, (place.find(up + name) for up in _ABOVE))
+        yield from filter(None, (place.find(prefix + name) for prefix in _ABOVE))
 
 
 def described_names(content: Content) -> ClassNames:
@@ -72,7 +72,7 @@ def _as_format_error(content: Content) -> Iterator[None]:
 
 
 def listed_names(content: Content) -> ClassNames:
-    """The names in a classes.txt, one a line: the first is that of class 0; raises `FormatError`."""
+    """The names in a classes.txt, one a line from class 0 on; raises `FormatError` for an empty line."""
     lines = content.text.decode().rstrip().splitlines()
     names = {number: line.strip() for number, line in enumerate(lines)}
     if "" in names.values():

@@ -10,7 +10,7 @@ from polymask.errors import LabelError
 from polymask.labels.texts.rows import LabelRows
 from polymask.validation import Color
 
-_MOST_YAML = 1 << 20  # it is read slowly, and merged keys may double at every line
+_MAX_YAML_BYTES = 1 << 20  # YAML is slow to parse, and merge keys may double it with every line
 _NAMES = re.compile(r"^(names|label):(\s|$)", re.MULTILINE)
 _COLOR = re.compile("#[0-9a-fA-F]{6}")
 
@@ -38,10 +38,10 @@ def yaml_document(text: str) -> dict[str, Any]:
     """The outermost mapping, an empty one where there is none; raises `LabelError`."""
     import yaml
 
-    if len(text) > _MOST_YAML or "<<" in text:
+    if len(text) > _MAX_YAML_BYTES or "<<" in text:
         raise LabelError("no data.yaml: above 1 MiB, or with merge keys (`<<`)")
     try:
-        document = yaml.BaseLoader(text).get_single_data()  # which makes nothing but texts
+        document = yaml.BaseLoader(text).get_single_data()  # every scalar stays text
     except (yaml.YAMLError, RecursionError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise LabelError(f"not YAML: {error}") from None
     return document if isinstance(document, dict) else {}
