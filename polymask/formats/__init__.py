@@ -14,12 +14,12 @@ from typing import cast
 
 from polymask.codecs.picture_files import NamedPictures
 from polymask.errors import FormatError, InputError, NotFound, unknown
-from polymask.formats.reading.appearance import PACKED, appearance
 from polymask.formats.reading.choice import changed_flags
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.contract import Annotations, Format, ReadOptions, no_picture_file
 from polymask.formats.reading.images.renamed import renamed
 from polymask.formats.reading.images.subsets import joined, subsets_of_files
+from polymask.formats.reading.texts.appearance import PACKED, appearance
 from polymask.storage.disk import disk_error
 from polymask.storage.remote.urls import Location, located
 from polymask.storage.source_files import Place, Tree

@@ -9,8 +9,8 @@ import pytest
 
 from polymask import FormatError, InputError, LabelMap, NotFound, convert, index_mask
 from polymask.formats import FORMATS, ReadOptions, module_named, open_annotations, sniffed
-from polymask.formats.reading.appearance import appearance
 from polymask.formats.reading.content import Content
+from polymask.formats.reading.texts.appearance import appearance
 from tests.conftest import Run
 from tests.support.formats import FIXTURES, LABELS, SCENE, masks, written
 
