@@ -15,6 +15,7 @@ from polymask.cli.commands import (
     compare_command,
     emulate_command,
     preview_command,
+    remove_masks_command,
     restore_command,
     stats_command,
     verify_command,
@@ -142,6 +143,7 @@ def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) ->
     \b
     polymask check instances.json
     polymask check instances.json --images pictures/ --json
+    polymask check dataloop://project/dataset/folder
 
     Lists findings that block (`convert` would refuse the source), are dropped (not painted), or are odd:
     the number and the first few of each kind; --json has all. Exits 2 where anything blocks, else 0; what
@@ -172,6 +174,7 @@ for _command in (
     preview_command,
     verify_command,
     restore_command,
+    remove_masks_command,
     emulate_command,
 ):
     cli.add_command(_command)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 
 from polymask.errors import FormatError, LabelError
-from polymask.formats.reading.content import Content
+from polymask.formats.reading.content import BOM, Content
 from polymask.labels.texts.yaml_names import numbered_names, yaml_document
 from polymask.storage.source_files import File, Place
 
@@ -19,7 +19,7 @@ _ABOVE = ("", "../", "../../")
 def has_names(content: Content) -> bool:
     """Whether a file is YAML with `names`."""
     return content.path.suffix in YAML and any(
-        line.startswith(b"names:") for line in content.data.splitlines()
+        line.startswith(b"names:") for line in content.data.removeprefix(BOM).splitlines()
     )
 
 
