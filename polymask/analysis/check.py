@@ -31,7 +31,10 @@ from polymask.storage.source_files import File
 FINDING_KINDS = {
     "invalid": "a record that cannot be used; `convert` refuses it, or leaves it out with --skip-invalid",
     "unsupported": "an instance that cannot be painted; `convert` leaves it alone, and exits 1",
-    "unknown-label": "a label that the label map of --labels does not have; `convert` refuses it",
+    "unknown-label": "a label that --labels, else the source's own table, does not have; `convert` refuses "
+    "it, or leaves it out with --skip-invalid",
+    "image-name": "a name that no mask can have, or that of two images; `convert` refuses the source",
+    "no-picture": "no image has the picture that alone tells its size; `convert` refuses the source",
     "not-painted": "annotations that paint nothing (boxes, tags, predictions…); `convert` counts them",
     "nothing-painted": "no annotation can be painted; `convert` writes empty masks, and exits 1",
     "duplicate-id": "an annotation id that occurs more than once; all are painted",
@@ -49,24 +52,27 @@ FINDING_KINDS = {
 }
 BLOCKS, DROPPED, ODD = "blocks", "dropped", "odd"
 RANKS = {
-    BLOCKS: "`convert` refuses the source, unless --skip-invalid leaves it out",
+    BLOCKS: "`convert` refuses the source",
     DROPPED: "not painted, and listed",
     ODD: "painted as it is",
 }
+LEFT_OUT = ("invalid", "unknown-label")  # by --skip-invalid
 _RANK_OF = {
-    **dict.fromkeys(("invalid", "unknown-label"), BLOCKS),
+    **dict.fromkeys((*LEFT_OUT, "image-name", "no-picture"), BLOCKS),
     **dict.fromkeys(("nothing-painted", "unsupported", "not-painted", "zero-area", "tiny-part"), DROPPED),
 }
 
 
-def rank_of(kind: str) -> str:
-    """The rank of a kind of finding, one of `RANKS`: its consequence in `convert`.
+def rank_of(kind: str, *, skip_invalid: bool = False) -> str:
+    """The rank of a kind of finding, one of `RANKS`; `skip_invalid` drops what else blocks.
 
     Examples:
         >>> rank_of("invalid"), rank_of("unsupported"), rank_of("self-touch")
         ('blocks', 'dropped', 'odd')
+        >>> rank_of("invalid", skip_invalid=True), rank_of("image-name", skip_invalid=True)
+        ('dropped', 'blocks')
     """
-    return _RANK_OF.get(kind, ODD)
+    return DROPPED if skip_invalid and kind in LEFT_OUT else _RANK_OF.get(kind, ODD)
 
 
 _SAME_SIZE = {
@@ -98,7 +104,7 @@ def check(
     options = ReadingOptions.of({**reading, "labels": labels, "skip_invalid": True}, limits=limits)
     options = options.with_listed_pictures()
     annotations = open_chosen(source, options)
-    label_findings = of_labels(annotations, options.label_map)
+    label_findings = of_labels(annotations, options.labels)
     return [*label_findings, *findings(annotations, options.pictures, options.limits, progress=progress)]
 
 
@@ -230,7 +236,7 @@ def _of_needed_pictures(annotations: Annotations) -> Iterator[Finding]:
     try:
         require_pictures(annotations, every=False)
     except InputError as error:
-        yield Finding("invalid", "", None, str(error))
+        yield Finding("no-picture", "", None, str(error))
 
 
 def _of_names(names: Sequence[str]) -> Iterator[Finding]:
@@ -238,10 +244,10 @@ def _of_names(names: Sequence[str]) -> Iterator[Finding]:
     paths: list[tuple[str, str]] = []
     for name in names:
         try:
-            paths.append((f"{stem(safe_path(name))}.png", name))
+            paths.append((safe_path(f"masks/{stem(safe_path(name))}.png"), name))
         except InputError as error:
-            yield Finding("invalid", name, None, str(error))
+            yield Finding("image-name", name, None, str(error))
     try:
         refuse_collisions(lambda: paths)
     except InputError as error:  # names the first collision, as `convert` does
-        yield Finding("invalid", "", None, str(error))
+        yield Finding("image-name", "", None, str(error))

@@ -1,5 +1,6 @@
 """Compares two sets of masks pixel by pixel: IoU and counts by label, worst images, confused labels."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -79,8 +80,8 @@ class Comparison(Mapping[str, float]):
 
     @property
     def mean_iou(self) -> float:
-        """The mean over the labels that either set has; 1 where there are none."""
-        return mean_iou(self.labels)
+        """The mean over the labels that either set has; 1 where there are none, NaN without any image."""
+        return mean_iou(self.labels) if self.images else math.nan
 
     @property
     def worst(self) -> list[tuple[str, float]]:
@@ -102,7 +103,7 @@ class Comparison(Mapping[str, float]):
         for (truth, other), pixels in self.confusion.items():
             rows.setdefault(truth, {})[other] = pixels
         return {
-            "mean_iou": self.mean_iou,
+            "mean_iou": self.mean_iou if self.images else None,
             "labels": _plain(self.labels),
             "images": len(self.images),
             "differing_pixels": self.differing_pixels,

@@ -32,7 +32,7 @@ from polymask.parallel.progress import Progress, reported
 from polymask.provenance.digest import DIGESTS, combined_sha256, kind_of
 from polymask.results import Report
 from polymask.storage.image_names import stem
-from polymask.storage.manifest import MANIFEST, read_manifest
+from polymask.storage.manifest import MANIFEST, file_and_part, read_manifest
 from polymask.storage.remote.urls import Location, listed_once, located
 from polymask.storage.roots.object_store import open_root
 from polymask.storage.safe_names import safe_path
@@ -134,13 +134,13 @@ def damage(path: Location, folder: MaskFolder | None, entry: Mapping[str, Any]) 
     try:
         mask, kind = str(entry["mask"]), kind_of(entry)
         claimed = entry[kind]
-        safe_path(mask.partition("#")[0])
+        safe_path(file_and_part(mask)[0])
     except (KeyError, InputError):
         return "its line in the manifest is damaged"
     if entry.get("labels") == {}:
         return ""
     if folder is None:
-        is_present = (path / mask.partition("#")[0]).is_file()
+        is_present = (path / file_and_part(mask)[0]).is_file()
         return f"{mask}: {'not of a layout that polymask reads back' if is_present else 'missing'}"
     try:
         same = _digest(folder, mask, kind, entry.get("labels")) == claimed

@@ -146,14 +146,15 @@ def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) ->
     polymask check dataloop://project/dataset/folder
 
     Lists findings that block (`convert` would refuse the source), are dropped (not painted), or are odd:
-    the number and the first few of each kind; --json has all. Exits 2 where anything blocks, else 0.
+    the number and the first few of each kind; --json has all. Exits 2 where anything blocks, else 0; what
+    --skip-invalid leaves out is dropped.
     """
     with Bar(quiet=quiet) as bar:
         findings = polymask.check(source, progress=bar, **options)
     from polymask.analysis.check import BLOCKS, FINDING_KINDS, RANKS, rank_of
 
     counts = Counter(finding.kind for finding in findings)
-    ranks = Counter(rank_of(finding.kind) for finding in findings)
+    ranks = Counter(rank_of(finding.kind, skip_invalid=options["skip_invalid"]) for finding in findings)
     if as_json:
         document = {
             "findings": [asdict(finding) for finding in findings],
@@ -162,7 +163,7 @@ def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) ->
         }
         print_json(document)
     else:
-        click.echo(findings_text(findings))
+        click.echo(findings_text(findings, skip_invalid=options["skip_invalid"]))
     if ranks[BLOCKS]:
         sys.exit(2)
 

@@ -131,7 +131,7 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
     return [f"{title} ({len(lines):,}):", *shown, *_unlisted(len(lines), MOST_LINES)]
 
 
-def findings_text(findings: Iterable[Finding]) -> str:
+def findings_text(findings: Iterable[Finding], *, skip_invalid: bool = False) -> str:
     """Findings by rank and kind: the number and the first few of each kind."""
     from polymask.analysis.check import RANKS, rank_of
 
@@ -139,13 +139,21 @@ def findings_text(findings: Iterable[Finding]) -> str:
     for finding in findings:
         kinds.setdefault(finding.kind, []).append(finding)
     lines: list[str] = []
+    rank_by_kind = {kind: rank_of(kind, skip_invalid=skip_invalid) for kind in kinds}
     for rank, meaning in RANKS.items():
-        ranked = {kind: group for kind, group in kinds.items() if rank_of(kind) == rank}
+        ranked = {kind: group for kind, group in kinds.items() if rank_by_kind[kind] == rank}
         if ranked:
-            lines += [f"{rank.capitalize()}: {meaning}", *_folded(ranked), ""]
-    counts = sorted(kinds, key=lambda kind: (list(RANKS).index(rank_of(kind)), -len(kinds[kind])))
+            lines += [f"{rank.capitalize()}: {meaning}{_way_out(rank, ranked)}", *_folded(ranked), ""]
+    counts = sorted(kinds, key=lambda kind: (list(RANKS).index(rank_by_kind[kind]), -len(kinds[kind])))
     totals = ", ".join(f"{len(kinds[kind]):,} {kind}" for kind in counts)
     return "\n".join([*lines, totals or "Nothing odd found."])
+
+
+def _way_out(rank: str, kinds: Iterable[str]) -> str:
+    """The flag that leaves out the blocking findings, if it leaves out all of them."""
+    from polymask.analysis.check import BLOCKS, LEFT_OUT
+
+    return ", unless --skip-invalid leaves it out" if rank == BLOCKS and set(kinds) <= set(LEFT_OUT) else ""
 
 
 def _folded(kinds: Mapping[str, Sequence[Finding]]) -> Iterator[str]:
@@ -173,7 +181,9 @@ def comparison_text(comparison: "Comparison") -> str:
     """The mean, the labels from worst to best, the worst images, and the most confused labels."""
     lines = [
         f"{len(comparison.images):,} images compared, {comparison.differing_pixels:,} px differ",
-        f"mean IoU {comparison.mean_iou:.4f} over {len(comparison)} labels",
+        f"mean IoU {comparison.mean_iou:.4f} over {len(comparison)} labels"
+        if comparison.images
+        else "no image could be compared, so there is no IoU",
         *_scores(comparison),
         *_splits(comparison),
         *_worst_images(comparison),

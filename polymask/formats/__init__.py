@@ -19,6 +19,7 @@ from polymask.formats.reading.content import Content
 from polymask.formats.reading.contract import Annotations, Format, ReadOptions, no_picture_file
 from polymask.formats.reading.images.renamed import renamed
 from polymask.formats.reading.images.subsets import archive_subsets, joined, subsets_of_files
+from polymask.formats.reading.texts.appearance import PACKED, appearance
 from polymask.storage.disk import disk_error
 from polymask.storage.remote.urls import Location, located
 from polymask.storage.source_files import Place, Tree
@@ -224,6 +225,11 @@ def sniffed(content: Content) -> str | None:
     return next((name for name in FORMATS if module_named(name).sniff(content)), None)
 
 
+_LISTED = (
+    "export one that `polymask formats` lists (docs/tools.md tells which export to take of each tool), or "
+    "name its format with --from"
+)
+_UNPACKED = "unpack it, and name what is in it"
 _OF_MASKS = "; --from masks, if its PNGs are masks"
 
 
@@ -243,7 +249,6 @@ def _sniffed_module(content: Content) -> Format:
     for candidate in candidates:
         if name := sniffed(candidate):
             return module_named(name)
-    known = ", ".join(FORMATS)
     for candidate in candidates:
         if (content.place.is_file or _is_text(candidate)) and candidate.problem:
             raise candidate.problem
@@ -262,14 +267,26 @@ def _sniffed_module(content: Content) -> Format:
         )
     if content.path.is_dir():
         raise FormatError(
-            f"{content.path} is a folder, and no file in it shows a format that polymask reads ({known})",
+            f"{content.path} is a folder, and no file in it shows a format that polymask reads"
+            + _look_of(candidates, content),
             advice=f"name one of the archives in it, {archives[0]}"
             if archives
-            else f"name one with --from{_OF_MASKS if _only_pngs(content) else ''}",
+            else f"{_LISTED}{_OF_MASKS if _only_pngs(content) else ''}",
         )
+    look = _look_of(candidates, content)
     raise FormatError(
-        f"none of the formats polymask reads ({known})", file=content.path, advice="name one with --from"
+        f"none of the formats polymask reads{look}",
+        file=content.path,
+        advice=_UNPACKED if look.endswith(PACKED) else _LISTED,
     )
+
+
+def _look_of(candidates: Sequence[Content], content: Content) -> str:
+    """What the first of the files looks like that might have been annotations."""
+    if not candidates:
+        return f", e.g. {content.place.names[0]} is of none"
+    first = f", e.g. {candidates[0].name}" if len(candidates) > 1 else ""
+    return f"{first}: it looks like {appearance(candidates[0])}"
 
 
 def _files(content: Content, module: Format) -> Sequence[Content]:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from polymask.errors import LabelError, nearest
-from polymask.labels.label_files import LabelRows, in_file, parse, text_at
+from polymask.labels.label_files import in_file, parse, text_at
+from polymask.labels.texts.rows import LabelRows
 from polymask.labels.voc_palette import default_color, voc_colors
 from polymask.limits import Limits
 from polymask.model import ImageRecord, Label
@@ -235,7 +236,7 @@ def _of_rows(rows: LabelRows) -> LabelMap:
     plain = LabelMap.from_names(rows.names, aliases=rows.aliases)
     if not rows.colors:
         return plain
-    labels = tuple(replace(label, color=rows.colors[label.name]) for label in plain.labels)
+    labels = tuple(replace(label, color=rows.colors.get(label.name, label.color)) for label in plain.labels)
     return replace(plain, labels=labels)
 
 
@@ -259,9 +260,9 @@ def no_such_label(name: str, names: Sequence[str]) -> LabelError:
     return LabelError(f"no label '{name}'", advice=f"{hint}: {listed or 'none'}")
 
 
-def unknown_label(name: str, names: Sequence[str]) -> LabelError:
-    """The error for a label that is not in the map, with the nearest name in the map."""
-    return LabelError(f"label '{name}' is not in the label map", advice=nearest(name, names) or None)
+def unknown_label(name: str, names: Sequence[str], *, table: str = "the label map") -> LabelError:
+    """The error for a label that is not in a map, or another table, with the nearest name in it."""
+    return LabelError(f"label '{name}' is not in {table}", advice=nearest(name, names) or None)
 
 
 def from_categories(categories: Categories, *, ids: str = "contiguous") -> LabelMap:

@@ -12,8 +12,8 @@ from functools import partial
 
 from polymask.codecs.painted_png import Encoding, encode
 from polymask.errors import LabelError
-from polymask.labels.label_files import quoted
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap
+from polymask.labels.texts.name_lines import quoted
 from polymask.labels.voc_palette import voc_colors
 from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.facts import LayoutFacts

@@ -13,6 +13,7 @@ from polymask.analysis.masks.label_sets import LabelMasks, masks_of
 from polymask.analysis.masks.stored_masks import StoredMasks
 from polymask.errors import InputError, LabelError, LimitError, NotFound
 from polymask.formats import Annotations, camvid
+from polymask.formats.known_labels import with_known_labels
 from polymask.formats.options import ReadingOptions
 from polymask.formats.platforms import platform_of, refuse_without_effect, without_choice
 from polymask.formats.reading.content import Content
@@ -28,7 +29,7 @@ from polymask.model import IndexMask
 from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Painting, Rules
 from polymask.storage.image_names import joined, stem, stem_of_glob
-from polymask.storage.manifest import MANIFEST, read_manifest
+from polymask.storage.manifest import MANIFEST, file_and_part, read_manifest
 from polymask.storage.remote.urls import Location, listed_once, located
 from polymask.storage.roots.object_store import open_root
 from polymask.storage.safe_names import safe_path
@@ -86,7 +87,7 @@ def open_sources(
 def _open_files(path: Location, options: ReadingOptions, *, is_annotations: bool) -> MaskSet | Annotations:
     tree = Tree(path) if path.is_dir() else None
     masks = None if is_annotations else chosen_masks_in(path, options, tree=tree)
-    return masks or chosen_annotations_at(path, options, tree=tree)
+    return masks or with_known_labels(chosen_annotations_at(path, options, tree=tree), options)
 
 
 def _existing(path: Location) -> Location:
@@ -230,7 +231,7 @@ def _of_folder(folder: Folder, masks: MaskFolder, labels: LabelMap | None) -> Ma
     listed = {name: entry["mask"] for name, entry in entries.items() if isinstance(entry.get("mask"), str)}
     for mask in listed.values():
         with in_file(folder / MANIFEST):  # a manifest may come from anybody
-            safe_path(mask.partition("#")[0])
+            safe_path(file_and_part(mask)[0])
     paths = listed or masks.masks
     stored = StoredMasks(folder, masks, paths, entries)
     return MaskSet(

@@ -22,7 +22,7 @@ from polymask.layouts.common.shared_files import DEFAULT_SPLIT, stored_rows
 from polymask.painting.painting import Rules
 from polymask.raster import rule_versions
 from polymask.storage.image_names import stem
-from polymask.storage.manifest import MANIFEST
+from polymask.storage.manifest import MANIFEST, file_and_part
 from polymask.storage.remote.urls import Location
 from polymask.storage.roots.local import Root
 from polymask.storage.roots.object_store import open_root
@@ -289,5 +289,5 @@ class DestCheck:
 
 
 def _file(path: str) -> str:
-    """The file of a mask's path, without the part of that file after a `#`."""
-    return path.partition("#")[0]
+    """The file of a mask's path, without the image within it."""
+    return file_and_part(path)[0]

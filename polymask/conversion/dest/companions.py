@@ -20,11 +20,12 @@ from polymask.layouts import Drawn, picture_path
 from polymask.layouts.common.read_back import Folder
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT
 from polymask.painting.label_choice import LabelChoice
+from polymask.storage.manifest import file_and_part
 
 
 def companions(drawn: Drawn) -> dict[str, str]:
     """The digests of an image's files, by path, without its mask or the masks of its labels."""
-    mask = drawn.mask.partition("#")[0]
+    mask = file_and_part(drawn.mask)[0]
     files = ((path, data) for path, data in drawn.files if path != mask and not path.startswith(f"{mask}/"))
     return {path: sha256(data).hexdigest() for path, data in files}
 
@@ -61,7 +62,7 @@ def stale_files(dest: Dest, entry: Entry, drawn: Drawn) -> list[str]:
 
 def files_of(dest: Dest, entry: Entry) -> list[str]:
     """The file of an image's earlier mask and its companions, without a copy of its picture."""
-    file = str(entry["mask"]).partition("#")[0]
+    file = file_and_part(str(entry["mask"]))[0]
     pictures = kept_files(dest, entry, is_anew=True)
     return [path for path in dict.fromkeys([file, *_earlier_files(dest, entry)]) if path not in pictures]
 
@@ -71,7 +72,7 @@ def _earlier_files(dest: Dest, entry: Entry) -> Iterator[str]:
     options = replace(dest.options, split=entry.get("split", DEFAULT_SPLIT), splits={})
     if not entry.get("labels"):
         for path in dest.layout.paths(entry["name"], options)[1:]:
-            yield path.partition("#")[0]
+            yield file_and_part(path)[0]
 
 
 def lost_labels(entry: Entry, drawn: Drawn) -> list[str]:

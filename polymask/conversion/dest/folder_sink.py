@@ -26,7 +26,7 @@ from polymask.layouts.common.splits import LISTS, SPLITS
 from polymask.model import Frame, ImageRecord
 from polymask.painting.batch import PaintedImage
 from polymask.provenance.digest import geometry_sha256, record_sha256
-from polymask.storage.manifest import MANIFEST, Lines, in_blocks, is_made_of, manifest_line
+from polymask.storage.manifest import MANIFEST, Lines, file_and_part, in_blocks, is_made_of, manifest_line
 from polymask.storage.roots.local import BEFORE, Root
 from polymask.storage.roots.object_store import ObjectRoot
 from polymask.storage.safe_names import WORK
@@ -236,7 +236,7 @@ class FolderSink:
         entry = self.state.entries.get(drawn.name, {})
         if not entry.get("labels") and entry.get("mask", drawn.mask) != drawn.mask:
             self.root.remove(entry["mask"])
-        is_file = "#" in drawn.mask or any(path == drawn.mask for path, _ in drawn.files)
+        is_file = file_and_part(drawn.mask)[1] or any(path == drawn.mask for path, _ in drawn.files)
         for label in [] if is_file else lost_labels(entry, drawn):
             self.root.remove(f"{drawn.mask}/{label}.png")
 

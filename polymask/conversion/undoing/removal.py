@@ -26,7 +26,7 @@ from polymask.limits import Limits
 from polymask.model import Skipped
 from polymask.provenance.digest import DIGESTS, kind_of
 from polymask.results import Report
-from polymask.storage.manifest import MANIFEST, manifest_line, read_manifest
+from polymask.storage.manifest import MANIFEST, file_and_part, manifest_line, read_manifest
 from polymask.storage.remote.urls import Location, Url
 from polymask.storage.roots.local import Root
 from polymask.storage.safe_names import WORK, safe_path
@@ -113,7 +113,7 @@ class _Removal:
         """
         mask = str(entry["mask"])
         named: dict[str, str] = entry.get("files", {})
-        for path in (mask.partition("#")[0], *named):
+        for path in (file_and_part(mask)[0], *named):
             safe_path(path)
         held = [path for path in named if self.root.holds(path)]
         changed = [path for path in held if sha256(self.root.read(path) or b"").hexdigest() != named[path]]
@@ -127,7 +127,7 @@ class _Removal:
 
         A mask in a file of all images is proven here, and goes with that file.
         """
-        file, _, part = mask.partition("#")
+        file, part = file_and_part(mask)
         if not self.root.holds(file):
             return self._label_files(mask, entry)
         is_edited = damage(self.root.path, self._masks, entry) or not (part or self._is_whole(file))

@@ -19,6 +19,7 @@ from polymask.model import Frame, IndexMask
 from polymask.storage.disk import disk_error
 from polymask.storage.remote.urls import Location, Url
 from polymask.storage.source_files import Tree
+from polymask.storage.text_encodings import as_utf_8
 
 LABELS = "labels.json"
 Unsigned = TypeVar("Unsigned", bound=NDArray[np.unsignedinteger])
@@ -127,8 +128,8 @@ def read_text(path: Location) -> str:
     """The content of a text file; raises `FormatError` if it is not UTF-8."""
     try:
         return read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise FormatError("not UTF-8 text", file=path, advice="save it as UTF-8") from None
+    except UnicodeDecodeError as error:
+        raise FormatError("not UTF-8 text", file=path, advice=as_utf_8(path, error.object)) from None
 
 
 @contextmanager
