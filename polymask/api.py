@@ -1,6 +1,6 @@
 """Which job a SOURCE and a DEST call for: local folders, Dataloop datasets, or both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -9,16 +9,14 @@ from polymask.conversion.options import ConvertOptions, chosen_options
 from polymask.conversion.plan import make_plan
 from polymask.conversion.run import run_plan
 from polymask.dataloop.target import is_dataloop
-from polymask.errors import InputError, ProofError
-from polymask.formats import open_annotations
-from polymask.formats.options import ReadingOptions
-from polymask.labels.as_label_map import Labels
+from polymask.errors import InputError
+from polymask.formats import Annotations, open_annotations
 from polymask.limits import Limits
-from polymask.option_types import ConvertOptionsDict, ReadingOptionsDict
-from polymask.painting.painting import Rules
+from polymask.model import ImageRecord
+from polymask.option_types import ConvertOptionsDict
 from polymask.parallel.progress import Progress
 from polymask.results import Report, judge_source
-from polymask.storage.remote.urls import located
+from polymask.storage.remote.urls import Url, located
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -26,10 +24,11 @@ if TYPE_CHECKING:
     from polymask.in_place.job import ProvenOptions
 
 PathOrUrl = str | Path
+Records = ImageRecord | Iterable[ImageRecord]
 
 
 def convert(
-    source: PathOrUrl,
+    source: PathOrUrl | Records,
     dest: PathOrUrl | None = None,
     *,
     executor: "Executor | None" = None,
@@ -41,7 +40,8 @@ def convert(
     """Convert polygon annotations to masks; the options are the flags of the command, with underscores.
 
     `source` and `dest` are paths, URLs such as `s3://bucket/folder`, or
-    `dataloop://PROJECT/DATASET[/folder]`. A dataset without `dest` is converted in place. With an
+    `dataloop://PROJECT/DATASET[/folder]`; `source` may be image records too, from any iterable, which are
+    all looked at before anything is written. A dataset without `dest` is converted in place. With an
     `executor` of any library, its processes open the source themselves.
 
     Raises `InputError` (nothing was written) for input that cannot be used, `BackendError` where
@@ -49,12 +49,32 @@ def convert(
     the report's `failures`.
 
     >>> import tempfile
+    >>> import polymask
     >>> with tempfile.TemporaryDirectory() as dest:
     ...     report = convert("fixtures/shapes/instances.json", dest, overlap="smallest")
-    >>> report.images, report.written, report.failed
+    ...     report.images, report.written, report.failed
     (3, 3, 0)
+    >>> with tempfile.TemporaryDirectory() as dest:
+    ...     convert(polymask.read("fixtures/shapes/instances.json"), dest).written
+    3
     """
     chosen = chosen_options(options, limits=limits)
+    if not isinstance(source, str | Path | Url):
+        from polymask.conversion.planning.of_records import opened_records  # quick to start without
+
+        return _convert(opened_records(source, chosen, executor), dest, chosen, executor, progress, preview)
+    return _convert(source, dest, chosen, executor, progress, preview)
+
+
+def _convert(
+    source: PathOrUrl | Annotations,
+    dest: PathOrUrl | None,
+    chosen: ConvertOptions,
+    executor: "Executor | None",
+    progress: Progress | None,
+    preview: PathOrUrl | None,
+) -> Report:
+    """The job that SOURCE and DEST call for."""
     if preview is not None:
         _refuse_preview(source, dest, chosen)
     if is_dataloop(source) and chosen.boxes:
@@ -78,7 +98,7 @@ def convert(
     return _local(source, dest, chosen, executor, progress, preview)
 
 
-def _refuse_preview(source: PathOrUrl, dest: PathOrUrl | None, options: ConvertOptions) -> None:
+def _refuse_preview(source: PathOrUrl | Annotations, dest: PathOrUrl | None, options: ConvertOptions) -> None:
     """Raise `InputError` where there is no before and after to be shown."""
     from polymask.report.html import require_jinja
 
@@ -91,7 +111,7 @@ def _refuse_preview(source: PathOrUrl, dest: PathOrUrl | None, options: ConvertO
 
 
 def _local(
-    source: PathOrUrl,
+    source: PathOrUrl | Annotations,
     dest: PathOrUrl,
     options: ConvertOptions,
     executor: "Executor | None",
@@ -153,10 +173,16 @@ def _in_place(
     )
 
 
-def _upload(source: PathOrUrl, url: str, options: ConvertOptions, progress: Progress | None) -> Report:
+def _upload(
+    source: PathOrUrl | Annotations, url: str, options: ConvertOptions, progress: Progress | None
+) -> Report:
     from polymask.dataloop.jobs.run import upload
 
-    annotations = open_annotations(source, format=options.from_, options=options.reading)
+    annotations = (
+        source
+        if isinstance(source, Annotations)
+        else open_annotations(source, format=options.from_, options=options.reading)
+    )
     report = upload(
         annotations,
         url,
@@ -185,105 +211,3 @@ def _download(url: str, dest: PathOrUrl, options: ConvertOptions, progress: Prog
     )
     with ThreadPoolExecutor(options.workers) as threads:
         return run_plan(make_plan(annotations, dest, options), executor=threads, progress=progress)
-
-
-def verify(
-    dest: PathOrUrl,
-    *,
-    source: PathOrUrl | None = None,
-    labels: Labels | None = None,
-    rules: Rules | None = None,
-    journal: PathOrUrl | None = None,
-    limits: Limits | None = None,
-    **reading: Unpack[ReadingOptionsDict],
-) -> Report:
-    """Prove stored masks again, in a folder (see `polymask.analysis.verify.verify_folder`) or a dataset.
-
-    Masks tell themselves what they are of. A dataset's `journal`, where it is not in its usual place, tells
-    besides of masks that are gone with their polygons; a folder's lies in the folder.
-
-    Raises `ProofError` naming the masks that are damaged, missing, doubled or different, or what is lost of
-    the way back to polygons that were deleted from a folder's source (its journal, a backup);
-    `LimitError` for what is above `limits`.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as dest:
-    ...     _ = convert("fixtures/shapes/instances.json", dest)
-    ...     verify(dest).unchanged
-    3
-    """
-    from polymask.analysis.verify import failures_text
-
-    report = examine(
-        dest, source=source, labels=labels, rules=rules, journal=journal, limits=limits, **reading
-    )
-    if report.failed:
-        raise ProofError(failures_text(report, dest), advice="" if report.notes else None)
-    return report
-
-
-def examine(
-    dest: PathOrUrl,
-    *,
-    source: PathOrUrl | None = None,
-    labels: Labels | None = None,
-    rules: Rules | None = None,
-    journal: PathOrUrl | None = None,
-    limits: Limits | None = None,
-    progress: Progress | None = None,
-    **reading: Unpack[ReadingOptionsDict],
-) -> Report:
-    """As `verify`, with what failed in the report's `failures`, and causes in its `notes`."""
-    if is_dataloop(dest):
-        if source is not None:
-            raise InputError(
-                "a dataset's masks tell themselves what they are of", advice="leave --source out"
-            )
-        from polymask.dataloop.jobs.verification import verify_dataset
-
-        options = ReadingOptions.of(reading, limits=limits)
-        return verify_dataset(str(dest), journal=journal, limits=options.limits, progress=progress)
-    _refuse_journal(journal)
-    from polymask.analysis.verify import verify_folder
-
-    report = verify_folder(
-        dest, source=source, labels=labels, rules=rules, limits=limits, progress=progress, **reading
-    )
-    from polymask.conversion.dest.losses import look_for_way_back
-    from polymask.conversion.dest.way_back import on_damage
-
-    if source is None:
-        report.notes += on_damage(located(dest), [failure.name for failure in report.failures])
-    look_for_way_back(located(dest), report)
-    return report
-
-
-def restore(dest: PathOrUrl, *, journal: PathOrUrl | None = None, dry_run: bool = False) -> Report:
-    """Put back what `delete_source` deleted: into a dataset, or the annotation files of a folder of masks.
-
-    With `dry_run`, only tell how much that would be.
-
-    Of several files, those that cannot be put back are the report's `failures`. Raises `NotFound`
-    where nothing was deleted, `SourceChanged` where the one file was changed since, `ProofError`
-    where the journal or the backup is damaged or missing.
-
-    >>> restore("fixtures/shapes")
-    Traceback (most recent call last):
-    polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
-    """
-    if not is_dataloop(dest):
-        _refuse_journal(journal)
-        from polymask.conversion.restore import restore_folder  # quick to start without
-
-        return restore_folder(located(dest), dry_run=dry_run)
-    from polymask.dataloop.jobs.run import restore_dataset
-
-    return restore_dataset(str(dest), journal=journal, dry_run=dry_run)
-
-
-def _refuse_journal(journal: PathOrUrl | None) -> None:
-    if journal is not None:
-        raise InputError(
-            "--journal is for datasets (dataloop://…)",
-            advice="a folder's journal lies in it: leave --journal out",
-        )

@@ -43,6 +43,11 @@ def as_ring(points: ArrayLike) -> Ring:
     return ring
 
 
+def _exchange(name: str) -> Any:
+    """What makes GeoJSON of geometry: a floor above, and only where it is asked for."""
+    return import_module(f"polymask.raster.exchange.{name}")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Polygon:
     """One exterior ring and its holes, each (N, 2) float64, x then y, implicitly closed.
@@ -76,6 +81,11 @@ class Polygon:
     def rings(self) -> tuple[Ring, ...]:
         """The exterior, then the holes."""
         return (self.exterior, *self.holes)
+
+    @property
+    def __geo_interface__(self) -> dict[str, Any]:
+        """Its GeoJSON geometry, with which shapely, geopandas and the like take it."""
+        return dict(_exchange("geojson").geometry_of([self]))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Polygon) or len(self.rings) != len(other.rings):
@@ -233,17 +243,13 @@ class Spans:
         """How many pixels they cover."""
         return int(self.stop.sum(dtype=np.int64) - self.start.sum(dtype=np.int64))
 
+    @property
+    def __geo_interface__(self) -> dict[str, Any]:
+        """The GeoJSON geometry around their pixels: rasterized, it is the same pixels again."""
+        return dict(_exchange("geojson").geometry_of(_exchange("outlines").polygons_around(self)))
+
     def __len__(self) -> int:
         return len(self.row)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LabelMask:
-    """The (height, width) bool mask of one label, and the ids of the instances it is the union of."""
-
-    label: str
-    mask: BoolMask
-    sources: tuple[int | str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,13 +294,3 @@ class Finding:
     image: str
     instance: int | str | None
     message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """Evidence, read back from the sink, that a mask is stored: its key, the digest of its
-    decoded pixels, and where it lies."""
-
-    key: str
-    digest: str
-    location: str

@@ -75,3 +75,6 @@ class ConvertOptionsDict(ReadingOptionsDict, total=False):
     workers: int
     shard: Shard | str | None
     scheduler: str | None
+
+
+ConvertOptions = ConvertOptionsDict  # as users name it: `options: polymask.ConvertOptions = {"to": "voc"}`

@@ -2,6 +2,8 @@
 
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,13 @@ def test_all_is_sorted_and_complete() -> None:
     assert set(ERRORS) <= set(polymask.__all__)
     for name in polymask.__all__:
         assert hasattr(polymask, name)
+
+
+@pytest.mark.parametrize("use", ["training.MaskDataset", "dataloop.convert_item", "preview"])
+def test_rooms_are_reachable_after_importing_the_package(use: str) -> None:
+    """Nobody has to know what else to import; in a process that has imported nothing else."""
+    command = f"import polymask; assert callable(polymask.{use}); assert callable(polymask.preview)"
+    subprocess.run([sys.executable, "-c", command], check=True, timeout=60)
 
 
 def test_errors_are_drawn_as_they_are() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from polymask.api import examine, restore
 from polymask.cli.flags import (
     JSON,
     NO_BAR,
@@ -24,6 +23,7 @@ from polymask.cli.text import comparison_text, statistics_text
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
 from polymask.parallel.pool import available
+from polymask.proving import examine, restore
 
 
 def _print_json(document: dict[str, Any]) -> None:

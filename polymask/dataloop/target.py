@@ -34,4 +34,4 @@ class Target:
 
 def is_dataloop(place: Any) -> bool:
     """Whether a SOURCE or DEST is on the platform."""
-    return str(place).startswith(SCHEME)
+    return isinstance(place, str) and place.startswith(SCHEME)

@@ -49,7 +49,7 @@ def test_flags_of_runs_in_place_are_left_out_of_downloads(case: Case, world: Wor
     assert not world.of_type("segment")
 
 
-@follows("api: leave --source out")
+@follows("proving: leave --source out")
 def test_masks_of_a_dataset_are_verified_without_a_source(case: Case, world: World) -> None:
     """They tell themselves what they are of."""
     case.works("convert", URL, "--journal", case.folder / "journal")

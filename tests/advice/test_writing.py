@@ -381,7 +381,7 @@ def test_images_are_chosen_as_they_are_called(case: Case) -> None:
     case.works("convert", source, case.out, "--where", done.error.advice.split("'")[1])
 
 
-@follows("api: a folder's journal lies in it: leave --journal out")
+@follows("proving: a folder's journal lies in it: leave --journal out")
 def test_a_folder_is_restored_without_naming_its_journal(case: Case) -> None:
     """It lies in the folder."""
     source, out = case.write("a.json", coco()), case.out

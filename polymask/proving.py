@@ -1,0 +1,120 @@
+"""What is asked of masks afterwards, in a folder or a dataset: to be proven again, to give polygons back."""
+
+from pathlib import Path
+from typing import Unpack
+
+from polymask.dataloop.target import is_dataloop
+from polymask.errors import InputError, ProofError
+from polymask.formats.options import ReadingOptions
+from polymask.labels.as_label_map import Labels
+from polymask.limits import Limits
+from polymask.option_types import ReadingOptionsDict
+from polymask.painting.painting import Rules
+from polymask.parallel.progress import Progress
+from polymask.results import Report
+from polymask.storage.remote.urls import located
+
+_Place = str | Path
+
+
+def verify(
+    dest: _Place,
+    *,
+    source: _Place | None = None,
+    labels: Labels | None = None,
+    rules: Rules | None = None,
+    journal: _Place | None = None,
+    limits: Limits | None = None,
+    **reading: Unpack[ReadingOptionsDict],
+) -> Report:
+    """Prove stored masks again, in a folder (see `polymask.analysis.verify.verify_folder`) or a dataset.
+
+    Masks tell themselves what they are of. A dataset's `journal`, where it is not in its usual place, tells
+    besides of masks that are gone with their polygons; a folder's lies in the folder.
+
+    Raises `ProofError` naming the masks that are damaged, missing, doubled or different, or what is lost of
+    the way back to polygons that were deleted from a folder's source (its journal, a backup);
+    `LimitError` for what is above `limits`.
+
+    >>> import tempfile
+    >>> from polymask import convert
+    >>> with tempfile.TemporaryDirectory() as dest:
+    ...     _ = convert("fixtures/shapes/instances.json", dest)
+    ...     verify(dest).unchanged
+    3
+    """
+    from polymask.analysis.verify import failures_text
+
+    report = examine(
+        dest, source=source, labels=labels, rules=rules, journal=journal, limits=limits, **reading
+    )
+    if report.failed:
+        raise ProofError(failures_text(report, dest), advice="" if report.notes else None)
+    return report
+
+
+def examine(
+    dest: _Place,
+    *,
+    source: _Place | None = None,
+    labels: Labels | None = None,
+    rules: Rules | None = None,
+    journal: _Place | None = None,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+    **reading: Unpack[ReadingOptionsDict],
+) -> Report:
+    """As `verify`, with what failed in the report's `failures`, and causes in its `notes`."""
+    if is_dataloop(dest):
+        if source is not None:
+            raise InputError(
+                "a dataset's masks tell themselves what they are of", advice="leave --source out"
+            )
+        from polymask.dataloop.jobs.verification import verify_dataset
+
+        options = ReadingOptions.of(reading, limits=limits)
+        return verify_dataset(str(dest), journal=journal, limits=options.limits, progress=progress)
+    _refuse_journal(journal)
+    from polymask.analysis.verify import verify_folder
+
+    report = verify_folder(
+        dest, source=source, labels=labels, rules=rules, limits=limits, progress=progress, **reading
+    )
+    from polymask.conversion.dest.losses import look_for_way_back
+    from polymask.conversion.dest.way_back import on_damage
+
+    if source is None:
+        report.notes += on_damage(located(dest), [failure.name for failure in report.failures])
+    look_for_way_back(located(dest), report)
+    return report
+
+
+def restore(dest: _Place, *, journal: _Place | None = None, dry_run: bool = False) -> Report:
+    """Put back what `delete_source` deleted: into a dataset, or the annotation files of a folder of masks.
+
+    With `dry_run`, only tell how much that would be.
+
+    Of several files, those that cannot be put back are the report's `failures`. Raises `NotFound`
+    where nothing was deleted, `SourceChanged` where the one file was changed since, `ProofError`
+    where the journal or the backup is damaged or missing.
+
+    >>> restore("fixtures/shapes")
+    Traceback (most recent call last):
+    polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
+    """
+    if not is_dataloop(dest):
+        _refuse_journal(journal)
+        from polymask.conversion.restore import restore_folder  # quick to start without
+
+        return restore_folder(located(dest), dry_run=dry_run)
+    from polymask.dataloop.jobs.run import restore_dataset
+
+    return restore_dataset(str(dest), journal=journal, dry_run=dry_run)
+
+
+def _refuse_journal(journal: _Place | None) -> None:
+    if journal is not None:
+        raise InputError(
+            "--journal is for datasets (dataloop://…)",
+            advice="a folder's journal lies in it: leave --journal out",
+        )
