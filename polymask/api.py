@@ -12,6 +12,7 @@ from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError
 from polymask.formats import Annotations, open_annotations
 from polymask.limits import Limits
+from polymask.log import log
 from polymask.model import ImageRecord
 from polymask.option_types import ConvertOptionsDict
 from polymask.parallel.progress import Progress
@@ -59,11 +60,16 @@ def convert(
     3
     """
     chosen = chosen_options(options, limits=limits)
-    if not isinstance(source, str | Path | Url):
+    if isinstance(source, str | Path | Url):
+        opened: PathOrUrl | Annotations = source
+    else:
         from polymask.conversion.planning.of_records import opened_records  # quick to start without
 
-        return _convert(opened_records(source, chosen, executor), dest, chosen, executor, progress, preview)
-    return _convert(source, dest, chosen, executor, progress, preview)
+        opened = opened_records(source, chosen, executor)
+    log.info("convert %s to %s", opened.path if isinstance(opened, Annotations) else opened, dest or "itself")
+    report = _convert(opened, dest, chosen, executor, progress, preview)
+    report.log()
+    return report
 
 
 def _convert(

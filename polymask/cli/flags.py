@@ -7,9 +7,12 @@ from typing import Any
 
 import click
 
+from polymask._version import __version__
+from polymask.cli.terminal import start_log
 from polymask.conversion.options import ConvertOptions
 from polymask.flag import GROUPS, Flag, flag_of, spelled
 from polymask.formats.options import ReadingOptions
+from polymask.log import log
 from polymask.model import Frame
 from polymask.painting.painting import Rules
 
@@ -26,6 +29,11 @@ class GroupedOption(click.Option):
 
 class GroupedCommand(click.Command):
     """A command whose help tells its flags in groups."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it; the log tells which."""
+        log.info("polymask %s: %s", __version__, ctx.info_name)
+        return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the flags, each below the title of its group."""
@@ -144,7 +152,19 @@ def rule_flags(when: str = "") -> Decorator:
     return with_rules
 
 
+def _start_log(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    if value:
+        start_log()
+
+
+VERBOSE = extra(
+    "--verbose",
+    is_flag=True,
+    expose_value=False,
+    callback=_start_log,
+    help="A log with times on stderr, instead of a bar.",
+)
 JSON = extra("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-QUIET = extra("--quiet", is_flag=True, help="No bar, and no summary.")
-NO_BAR = extra("--quiet", is_flag=True, help="No bar.")
+QUIET = _decorated([extra("--quiet", is_flag=True, help="No bar, and no summary."), VERBOSE])
+NO_BAR = _decorated([extra("--quiet", is_flag=True, help="No bar."), VERBOSE])
 WORKERS = option_named("workers", help="Processes.")

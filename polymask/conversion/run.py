@@ -18,6 +18,7 @@ from polymask.conversion.plan import Plan
 from polymask.conversion.planning.rehearsal import what_replacing_loses
 from polymask.errors import BackendError, InputError, PolymaskError
 from polymask.layouts import LayoutOptions, picture_path
+from polymask.log import log
 from polymask.painting.accounted import Account
 from polymask.painting.conflicts import without_winners
 from polymask.painting.painting import Painting
@@ -36,15 +37,18 @@ if TYPE_CHECKING:
 def run_plan(plan: Plan, *, executor: "Executor | None" = None, progress: Progress | None = None) -> Report:
     """Convert every image of a plan and return what was done."""
     began = time.perf_counter()
+    images, labels = len(plan.indices), len(plan.label_map.names)
+    log.info("planned: %d of %d images, %d labels", images, len(plan.annotations.names), labels)
     if progress:
-        progress.start(len(plan.indices))
+        progress.start(images)
     with workplace(plan, convert_images, executor) as batches, _held(plan):
-        images = _joined(plan, batches(), progress)
-        report = _report(plan, images.tally)
+        done = _joined(plan, batches(), progress)
+        report = _report(plan, done.tally)
         if names := plan.sink.outdated:
             report.notes.append(note_on_outdated(plan.sink.dest, names, dry_run=report.dry_run))
         if not plan.options.dry_run:
-            _finish(plan, images, report)
+            _finish(plan, done, report)
+            log.info("written: the files of all images, then the manifest; %d deleted", report.deleted)
     report.seconds = time.perf_counter() - began
     return report
 
