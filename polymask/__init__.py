@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from polymask import dataloop, training
     from polymask.analysis.check import check
     from polymask.analysis.compare import Comparison, compare
+    from polymask.analysis.findings import Findings
     from polymask.analysis.stats import Statistics, stats
     from polymask.api import convert
     from polymask.codecs.png import decode_png, encode_png
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from polymask.option_types import ConvertOptions
     from polymask.painting.masks import LabelMask, conflicts, index_mask, label_masks
     from polymask.painting.rules import Rules
+    from polymask.parallel.progress import ProgressBar
     from polymask.proving import restore, verify
     from polymask.raster import rasterize
     from polymask.report.html import preview
@@ -58,6 +60,7 @@ __all__ = [
     "ConvertOptions",
     "Denied",
     "Finding",
+    "Findings",
     "FormatError",
     "GeometryError",
     "ImageRecord",
@@ -73,6 +76,7 @@ __all__ = [
     "NotFound",
     "Polygon",
     "PolymaskError",
+    "ProgressBar",
     "Proof",
     "ProofError",
     "Report",
@@ -105,6 +109,7 @@ __all__ = [
 _HOMES = {
     "analysis.check": ("check",),
     "analysis.compare": ("Comparison", "compare"),
+    "analysis.findings": ("Findings",),
     "analysis.stats": ("Statistics", "stats"),
     "errors": (
         "BackendError",
@@ -142,6 +147,7 @@ _HOMES = {
     "option_types": ("ConvertOptions",),
     "painting.masks": ("LabelMask", "conflicts", "index_mask", "label_masks"),
     "painting.rules": ("Rules",),
+    "parallel.progress": ("ProgressBar",),
     "proving": ("restore", "verify"),
     "raster": ("rasterize",),
     "report.html": ("preview",),

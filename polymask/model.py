@@ -4,7 +4,7 @@ Coordinates are x then y, in pixels; pixel (0, 0) covers [0, 1) × [0, 1). Frame
 are (height, width). Arrays held here are read-only.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -13,34 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from polymask.errors import GeometryError, LabelError
-from polymask.validation import Color, as_color, as_frame, as_value
+from polymask.validation import Color, as_color, as_frame, as_ring, as_value
 
 Frame = tuple[int, int]
 Ring = NDArray[np.float64]
 BoolMask = NDArray[np.bool_]
 IndexMask = NDArray[np.unsignedinteger[Any]]
-
-
-def as_ring(points: ArrayLike) -> Ring:
-    """The points as a read-only (N, 2) float64 array, x then y, implicitly closed.
-
-    Raises `GeometryError` for another shape or a coordinate that is not finite.
-
-    >>> as_ring([(0, 0), (4, 0), (4, 3)]).shape
-    (3, 2)
-    """
-    try:
-        ring = np.array(points, dtype=np.float64, order="C")
-    except (TypeError, ValueError, OverflowError) as error:
-        raise GeometryError(f"a ring is a list of (x, y) pairs: {error}") from None
-    if ring.size == 0:
-        ring = ring.reshape(0, 2)
-    if ring.ndim != 2 or ring.shape[1] != 2:
-        raise GeometryError(f"a ring is a list of (x, y) pairs, not an array of shape {ring.shape}")
-    if not np.isfinite(ring).all():
-        raise GeometryError("a ring's coordinates must be finite numbers")
-    ring.flags.writeable = False
-    return ring
 
 
 def _exchange(name: str) -> Any:
@@ -169,7 +147,8 @@ class Instance:
 class ImageRecord:
     """One image's annotations: `name` as the source has it, `frame` (height, width) in pixels.
 
-    `etag` changes whenever the source's record does.
+    `etag` changes whenever the source's record does. `picture`, where a reader knows it, gives the bytes
+    of the image's own file, or None; it is no part of what the record is, and is not pickled with it.
 
     >>> ImageRecord(1, "a.jpg", (2, 3), ()).frame
     (2, 3)
@@ -180,15 +159,20 @@ class ImageRecord:
     frame: Frame
     instances: tuple[Instance, ...] = ()
     etag: str = ""
+    picture: Callable[[], bytes | None] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "instances", tuple(self.instances))
         object.__setattr__(self, "frame", as_frame(self.frame, where=f"{self.name}: "))
 
     def _repr_html_(self) -> str:
-        """A drawing of the instances, as notebooks show it."""
+        """A drawing of the instances over the picture, as notebooks show it."""
         notebook = import_module("polymask.report.notebook")  # floors above, and only in a notebook
         return str(notebook.record_html(self))
+
+    def _repr_png_(self) -> bytes:
+        """The mask over the picture, for what shows no HTML."""
+        return bytes(import_module("polymask.report.notebook").record_png(self))
 
 
 def _is_text(name: str) -> bool:

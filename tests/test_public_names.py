@@ -10,7 +10,7 @@ import pytest
 
 import polymask
 from polymask import errors
-from polymask.analysis.check import FINDING_KINDS
+from polymask.analysis.findings import FINDING_KINDS
 from polymask.cli.app import cli
 from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS

@@ -1,13 +1,10 @@
-"""What is odd about annotations, found before it costs anything.
-
-`FINDING_KINDS` is the table of findings, and `RANKS` tells what each means to `convert`: it blocks, it
-is dropped, or it is merely odd.
-"""
+"""What is odd about annotations, found before it costs anything."""
 
 from collections.abc import Iterator, Sequence
 from typing import Unpack
 
 from polymask.analysis.check_labels import of_labels
+from polymask.analysis.findings import Findings
 from polymask.codecs.pictures import SIDEWAYS, opened_picture, orientation_of
 from polymask.codecs.png import DAMAGE
 from polymask.errors import InputError
@@ -28,46 +25,6 @@ from polymask.storage.remote.urls import Location
 from polymask.storage.safe_names import refuse_collisions, safe_path
 from polymask.storage.source_files import File
 
-FINDING_KINDS = {
-    "invalid": "a record that cannot be used; `convert` refuses it, or leaves it out with --skip-invalid",
-    "unsupported": "an instance that cannot be painted; `convert` leaves it alone, and exits 1",
-    "unknown-label": "a label that the label map of --labels does not have; `convert` refuses it",
-    "not-painted": "annotations that paint nothing (boxes, tags, predictions…); `convert` counts them",
-    "nothing-painted": "no annotation can be painted; `convert` writes empty masks, and exits 1",
-    "duplicate-id": "an annotation id that occurs more than once; all are painted",
-    "self-intersection": "two edges of a ring properly cross; the doubly enclosed part is outside (even-odd)",
-    "self-touch": "a ring meets itself without crossing",
-    "duplicate-point": "a point repeats the one before it",
-    "out-of-frame": "points lie outside the image; what lies outside is clipped",
-    "zero-area": "a ring encloses nothing, and paints nothing",
-    "tiny-part": "a ring encloses no pixel center, and paints nothing",
-    "overlapping-parts": "parts of an instance overlap or nest: `--holes union` and `even-odd` differ",
-    "missing-image": "the picture is not there, or cannot be read",
-    "size-mismatch": "the picture has another size than the annotations say",
-    "exif-rotated": "the picture is stored turned or mirrored: it may be annotated as shown, or as stored",
-    "similar-labels": "labels that differ in case, spaces, hyphens or Unicode form alone; each is painted",
-}
-BLOCKS, DROPPED, ODD = "blocks", "dropped", "odd"
-RANKS = {
-    BLOCKS: "`convert` refuses the source, unless --skip-invalid leaves it out",
-    DROPPED: "not painted, and listed",
-    ODD: "painted as it is",
-}
-_RANK_OF = {
-    **dict.fromkeys(("invalid", "unknown-label"), BLOCKS),
-    **dict.fromkeys(("nothing-painted", "unsupported", "not-painted", "zero-area", "tiny-part"), DROPPED),
-}
-
-
-def rank_of(kind: str) -> str:
-    """What a kind of finding means to `convert`: one of `RANKS`.
-
-    >>> rank_of("invalid"), rank_of("unsupported"), rank_of("self-touch")
-    ('blocks', 'dropped', 'odd')
-    """
-    return _RANK_OF.get(kind, ODD)
-
-
 _SAME_SIZE = {2: "mirrored", 3: "upside down", 4: "mirrored, upside down"}  # EXIF's other orientations
 
 
@@ -78,11 +35,11 @@ def check(
     limits: Limits | None = None,
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptionsDict],
-) -> list[Finding]:
+) -> Findings:
     """Everything odd about an annotation file, image by image; with `images`, about its pictures too.
 
-    `labels` are those that the annotations should have; `reading` are the options of reading. Raises
-    `FormatError` where the file as a whole cannot be read.
+    `labels` are those that the annotations should have; `reading` are the options of reading. The findings
+    are a list, which notebooks show as tables. Raises `FormatError` where the file as a whole cannot be read.
 
     >>> for finding in check("fixtures/odd/instances.json"):
     ...     print(finding.kind, finding.image, finding.instance)
@@ -93,7 +50,8 @@ def check(
     options = options.with_listed_pictures()
     annotations = open_chosen(source, options)
     labels_found = of_labels(annotations, options.label_map)
-    return [*labels_found, *findings(annotations, options.pictures, options.limits, progress=progress)]
+    of_images = findings(annotations, options.pictures, options.limits, progress=progress)
+    return Findings([*labels_found, *of_images])
 
 
 def findings(

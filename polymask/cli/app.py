@@ -2,9 +2,7 @@
 
 import json
 import sys
-from collections import Counter
 from contextlib import suppress
-from dataclasses import asdict
 from io import TextIOWrapper
 from typing import Any, NoReturn
 
@@ -141,20 +139,13 @@ def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) ->
     """
     with Bar(quiet=quiet) as bar:
         findings = polymask.check(source, progress=bar, **options)
-    from polymask.analysis.check import BLOCKS, FINDING_KINDS, RANKS, rank_of
+    from polymask.analysis.findings import BLOCKS  # quick to start without
 
-    counts = Counter(finding.kind for finding in findings)
-    ranks = Counter(rank_of(finding.kind) for finding in findings)
     if as_json:
-        document = {
-            "findings": [asdict(finding) for finding in findings],
-            "counts": {kind: counts[kind] for kind in FINDING_KINDS if counts[kind]},
-            "ranks": {rank: ranks[rank] for rank in RANKS if ranks[rank]},
-        }
-        click.echo(json.dumps(document, ensure_ascii=False))
+        click.echo(json.dumps(findings.to_dict(), ensure_ascii=False))
     else:
         click.echo(findings_text(findings))
-    if ranks[BLOCKS]:
+    if BLOCKS in findings.ranks:
         sys.exit(2)
 
 

@@ -131,7 +131,7 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
 
 def findings_text(findings: Iterable[Finding]) -> str:
     """Findings by rank and kind: of each kind how many there are, and the first of them."""
-    from polymask.analysis.check import RANKS, rank_of
+    from polymask.analysis.findings import RANKS, rank_of
 
     kinds: dict[str, list[Finding]] = {}
     for finding in findings:

@@ -117,8 +117,8 @@ def read(
 
     `labels` names classes that the source only numbers; `reading` are the options of reading, e.g.
     `images`, `only` and `where`. The whole file is checked
-    before the first record comes. Raises `FormatError` naming the file and the JSON path of what is
-    wrong.
+    before the first record comes. A record's `picture()` reads its picture, where that is found.
+    Raises `FormatError` naming the file and the JSON path of what is wrong.
 
     >>> for record in read("fixtures/shapes/instances.json"):
     ...     print(record.name, record.frame, len(record.instances))
@@ -127,4 +127,28 @@ def read(
     empty.png (120, 160) 0
     """
     options = ReadingOptions.of({"from_": format, "labels": labels, **reading}, limits=limits)
-    yield from open_chosen(path, options)
+    annotations = open_chosen(path, options)
+    for index, record in enumerate(annotations):
+        yield replace(record, picture=RecordPicture(annotations, index))
+
+
+class RecordPicture:
+    """The bytes of a record's picture, looked for when they are asked for; None where there is none.
+
+    Pickled, it is one of no picture: records go to other processes without their source.
+    """
+
+    def __init__(self, annotations: Annotations | None = None, index: int = 0) -> None:
+        self.annotations, self.index = annotations, index
+
+    def __call__(self) -> bytes | None:
+        """The bytes of the picture's file."""
+        if self.annotations is None:
+            return None
+        if self.annotations.picture is not None:
+            return self.annotations.picture(self.index)
+        file = self.annotations.picture_file(self.index)
+        return file.read() if file else None
+
+    def __reduce__(self) -> tuple[type["RecordPicture"], tuple[()]]:
+        return RecordPicture, ()

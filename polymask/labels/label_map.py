@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from polymask.errors import LabelError, nearest
+from polymask.extras import dataframe
 from polymask.labels.label_files import LabelRows, in_file, parse, text_at
 from polymask.labels.voc_palette import default_color, voc_colors
 from polymask.limits import Limits
@@ -201,6 +202,10 @@ class LabelMap:
 
     def to_json(self) -> bytes:
         """The bytes of `labels.json`: names, values and colors (`#rrggbb`), background and void."""
+        return (json.dumps(self.to_dict(), ensure_ascii=False, indent=1) + "\n").encode()
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `labels.json` holds, as plain values."""
         labels = [
             {"name": label.name, "value": label.value, "color": "#{:02x}{:02x}{:02x}".format(*label.color)}
             for label in self.labels
@@ -208,7 +213,16 @@ class LabelMap:
         document: dict[str, Any] = {"labels": labels, "background": self.background, "void": self.void}
         if self.aliases:
             document["aliases"] = dict(self.aliases)
-        return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+        return document
+
+    def to_dataframe(self) -> Any:
+        """A pandas `DataFrame` with a row a label: value, color; `InputError` where pandas is missing."""
+        rows = [{"label": row.pop("name"), **row} for row in self.to_dict()["labels"]]
+        return dataframe(rows, ("label", "value", "color"), index="label")
+
+    def _repr_html_(self) -> str:
+        """A table of the labels with their colors, as notebooks show it."""
+        return str(import_module("polymask.report.notebook").label_map_html(self))
 
 
 def from_text(text: str) -> LabelMap:
