@@ -18,6 +18,7 @@ from polymask.cli.commands import (
     stats_command,
     verify_command,
 )
+from polymask.cli.config import json_wanted
 from polymask.cli.flags import JSON, NO_BAR, QUIET, GroupedCommand, convert_flags, extra, reading_flags
 from polymask.cli.terminal import Bar, drop, emphasized, fail, standing, with_advice
 from polymask.cli.text import findings_text, summary
@@ -210,11 +211,11 @@ def _run() -> None:
     except click.exceptions.Abort:
         _stop()
     except PolymaskError as error:
-        if "--json" in sys.argv:
+        if json_wanted(sys.argv):
             _print_error(error.to_dict())
         fail(with_advice(error), error.exit_code)
     except click.ClickException as error:
-        if "--json" in sys.argv:
+        if json_wanted(sys.argv):
             _print_error(_of_usage(error))
         with standing():
             error.show()

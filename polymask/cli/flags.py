@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from polymask._version import __version__
+from polymask.cli import config
 from polymask.cli.terminal import start_log
 from polymask.conversion.options import ConvertOptions
 from polymask.flag import GROUPS, Flag, flag_of, spelled
@@ -30,10 +31,24 @@ class GroupedOption(click.Option):
 class GroupedCommand(click.Command):
     """A command whose help tells its flags in groups."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does; what is wrong with a value of a file or a variable names that."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.BadParameter as error:
+            origin = config.origin_of(ctx, error.param.name or "") if error.param else "default"
+            if origin not in ("default", "command line"):
+                error.message = f"{error.message} ({origin})"
+            raise
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run it; the log tells which."""
+        """Run it, or print its options; the log tells which."""
         log.info("polymask %s: %s", __version__, ctx.info_name)
-        return super().invoke(ctx)
+        if not ctx.meta.get(_PRINT):
+            return super().invoke(ctx)
+        written = config.as_json if ctx.params.get("as_json") else config.as_toml
+        click.echo(written(ctx.info_name or "", config.resolved(ctx)))
+        return None
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the flags, each below the title of its group."""
@@ -164,7 +179,37 @@ VERBOSE = extra(
     callback=_start_log,
     help="A log with times on stderr, instead of a bar.",
 )
+
+
+def _load_config(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    config.load(ctx, value)
+
+
+def _note_print(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    ctx.meta[_PRINT] = bool(value)
+
+
+_PRINT = "polymask.print_config"
+CONFIG = _decorated(
+    [
+        extra(
+            "--config",
+            metavar="FILE",
+            is_eager=True,  # so that the others find what it says
+            expose_value=False,
+            callback=_load_config,
+            help="Options in TOML, by their flags' names; flags win over it, it over POLYMASK_… variables.",
+        ),
+        extra(
+            "--print-config",
+            is_flag=True,
+            expose_value=False,
+            callback=_note_print,
+            help="Print every option with where it comes from, and stop.",
+        ),
+    ]
+)
 JSON = extra("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-QUIET = _decorated([extra("--quiet", is_flag=True, help="No bar, and no summary."), VERBOSE])
-NO_BAR = _decorated([extra("--quiet", is_flag=True, help="No bar."), VERBOSE])
+QUIET = _decorated([extra("--quiet", is_flag=True, help="No bar, and no summary."), VERBOSE, CONFIG])
+NO_BAR = _decorated([extra("--quiet", is_flag=True, help="No bar."), VERBOSE, CONFIG])
 WORKERS = option_named("workers", help="Processes.")

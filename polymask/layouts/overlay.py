@@ -91,7 +91,7 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
 
 def overlay(
     record: ImageRecord,
-    image: str | Path | ArrayLike | None = None,
+    image: "str | Path | Image.Image | ArrayLike | None" = None,
     *,
     label_map: Labels | None = None,
 ) -> Pixels:
