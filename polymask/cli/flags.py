@@ -38,7 +38,8 @@ class GroupedCommand(click.Command):
         except click.BadParameter as error:
             origin = config.origin_of(ctx, error.param.name or "") if error.param else "default"
             if origin not in ("default", "command line"):
-                error.message = f"{error.message} ({origin})"
+                message = f"{error.message} ({origin})"
+                raise click.BadParameter(message, ctx, error.param, error.param_hint) from None
             raise
 
     def invoke(self, ctx: click.Context) -> Any:
