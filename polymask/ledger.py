@@ -1,7 +1,7 @@
-"""The one place that counts annotations: each that a source declares is painted, or left out with a reason.
+"""The balance of annotations: each annotation that a source declares is painted, or left out with a reason.
 
-Readers report to a `Ledger` what a source declares and what becomes of it; it refuses sums that do
-not add up. `REASON_KINDS` are the kinds of reasons, each with the way out that it leaves.
+Readers tell a `Ledger` how many annotations a source declares and what becomes of them; the ledger
+refuses sums that do not add up. `REASON_KINDS` maps each kind of reason to advice for the user.
 """
 
 from collections import Counter
@@ -44,7 +44,7 @@ UNCHOSEN = ("choice", "ours")  # left out on purpose, and listed as such
 
 
 class Reason(NamedTuple):
-    """Why annotations are not painted: one of `REASON_KINDS`, and a text that they have in common."""
+    """Why annotations are not painted: a kind out of `REASON_KINDS`, and a text for all of them."""
 
     kind: str
     text: str
@@ -52,15 +52,18 @@ class Reason(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Omitted:
-    """An annotation that is no instance; `what` names one that cannot be painted and is listed by itself."""
+    """Why an annotation is no instance.
+
+    `annotation` names the annotation if it cannot be painted and the report lists it by itself.
+    """
 
     kind: str
     text: str
-    what: str = ""
+    annotation: str = ""
 
     @property
     def reason(self) -> Reason:
-        """What it has in common with others."""
+        """The reason, which it shares with other annotations."""
         return Reason(self.kind, self.text)
 
 
@@ -74,10 +77,10 @@ FAILED = Reason("failed", "of images that failed")
 
 
 class Ledger:
-    """How many annotations a source declares, and what becomes of those of each image.
+    """The number of annotations that a source declares, and what becomes of those of each image.
 
-    Images are counted in the order of the source's names. `joined` annotations are painted as parts
-    of another's instance.
+    Images are numbered in the order of the source's names. `joined` annotations are painted as parts of
+    another annotation's instance.
 
     >>> ledger = Ledger()
     >>> ledger.add_image(declared=3, instances=1, left_out=Counter({BOX.reason: 2}))
@@ -88,85 +91,91 @@ class Ledger:
 
     def __init__(self) -> None:
         self.declared = 0
-        self.of_image: list[int] = []  # instances
-        self.joined_in: dict[int, int] = {}
+        self.instance_counts: list[int] = []  # instances
+        self.joined_counts: dict[int, int] = {}
         self.left_out: dict[Reason, dict[int, int]] = {}
-        self.of_no_image: Counter[Reason] = Counter()  # of no image that is read
+        self.without_image: Counter[Reason] = Counter()  # left out, of no image of the source
 
     def add_image(
         self, *, declared: int, instances: int, joined: int = 0, left_out: Mapping[Reason, int]
     ) -> None:
-        """Count the next image; raises `PolymaskError` where what it declares is not what becomes of it."""
+        """Count the next image; raises `PolymaskError` if its annotations do not add up to `declared`."""
         _check(declared, instances + joined + sum(left_out.values()))
         self.declared += declared
         if joined:
-            self.joined_in[len(self.of_image)] = joined
+            self.joined_counts[len(self.instance_counts)] = joined
         for reason, count in left_out.items():
-            self.leave_out(reason, len(self.of_image), count)
-        self.of_image.append(instances)
+            self.leave_out(reason, len(self.instance_counts), count)
+        self.instance_counts.append(instances)
 
     def leave_out(self, reason: Reason, image: int, count: int = 1) -> None:
-        """Count what is left out of an image."""
+        """Count annotations of an image that are left out."""
         counts = self.left_out.setdefault(reason, {})
         counts[image] = counts.get(image, 0) + count
 
     def add_invalid(self, count: int) -> None:
-        """Count malformed annotations that belong to no image that is read."""
+        """Count malformed annotations that belong to no image of the source."""
         self.declared += count
-        self.of_no_image[INVALID] += count
+        self.without_image[INVALID] += count
 
     def add_image_left_out(self, *, declared: int, left_out: Mapping[Reason, int]) -> None:
-        """Count the annotations of an image that is no image of the source; checked as `add_image` does."""
+        """Count the annotations of an image that the source lacks; raises as `add_image` does."""
         _check(declared, sum(left_out.values()))
         self.declared += declared
-        self.of_no_image.update(left_out)
+        self.without_image.update(left_out)
 
     def add(self, other: "Ledger") -> None:
-        """Count what another ledger counts, its images after those that are here."""
-        before = len(self.of_image)
+        """Add the counts of another ledger; its images come after those of this ledger."""
+        offset = len(self.instance_counts)
         self.declared += other.declared
-        self.of_image += other.of_image
-        self.joined_in.update({before + image: count for image, count in other.joined_in.items()})
+        self.instance_counts += other.instance_counts
+        self.joined_counts.update({offset + image: count for image, count in other.joined_counts.items()})
         for reason, images in other.left_out.items():
             for image, count in images.items():
-                self.leave_out(reason, before + image, count)
-        self.of_no_image.update(other.of_no_image)
+                self.leave_out(reason, offset + image, count)
+        self.without_image.update(other.without_image)
 
-    def close(self, *, declared: int, of_image: Iterable[int], invalid: int) -> None:
-        """Count all images at once, where annotations come in any order and are left out as they come.
+    def close(self, *, declared: int, instances: Iterable[int], invalid: int) -> None:
+        """Count all images at once, for readers that meet annotations in any order and leave some out.
 
-        Raises `PolymaskError` where what is declared is not what becomes of it.
+        `instances` are the numbers of instances, image by image; `invalid` is the number of malformed
+        annotations that belong to no image.
+
+        Raises:
+            PolymaskError: The counts do not add up to `declared`.
         """
-        self.declared, self.of_image = declared, list(of_image)
-        self.of_no_image = Counter({INVALID: invalid})
+        self.declared, self.instance_counts = declared, list(instances)
+        self.without_image = Counter({INVALID: invalid})
         _check(declared, self.instances + self.joined + sum(self.omitted.values()))
 
     @property
     def instances(self) -> int:
-        """How many instances there are."""
-        return sum(self.of_image)
+        """The number of instances."""
+        return sum(self.instance_counts)
 
     @property
     def joined(self) -> int:
-        """How many annotations are parts of another's instance."""
-        return sum(self.joined_in.values())
+        """The number of annotations that are parts of another annotation's instance."""
+        return sum(self.joined_counts.values())
 
     @property
     def omitted(self) -> Counter[Reason]:
-        """What is left out, by reason."""
+        """The numbers of annotations that are left out, by reason."""
         counts = Counter({reason: sum(images.values()) for reason, images in self.left_out.items()})
-        return counts + self.of_no_image
+        return counts + self.without_image
 
     def declared_of(self, image: int) -> int:
-        """How many annotations an image declares."""
-        return self.of_image[image] + self.joined_in.get(image, 0) + self.left_out_of(image).total()
+        """The number of annotations that an image declares."""
+        return (
+            self.instance_counts[image] + self.joined_counts.get(image, 0) + self.left_out_of(image).total()
+        )
 
     def left_out_of(self, image: int) -> Counter[Reason]:
-        """What is left out of an image, by reason."""
+        """The numbers of an image's annotations that are left out, by reason."""
         return Counter({reason: n for reason, images in self.left_out.items() if (n := images.get(image))})
 
     def count(self, *kinds: str) -> int:
-        """How many annotations are left out for reasons of some kinds."""
+        """The number of annotations that are left out for reasons of some kinds."""
         return sum(count for reason, count in self.omitted.items() if reason.kind in kinds)
 
 
@@ -179,7 +188,7 @@ def _check(declared: int, counted: int) -> None:
 
 
 def by_count(left_out: Mapping[Reason, int]) -> list[tuple[Reason, int]]:
-    """The reasons that there are, the most frequent first."""
+    """The reasons with a count above 0, the most frequent first."""
     ordered = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
     return [(reason, count) for reason, count in ordered if count]
 
@@ -194,23 +203,22 @@ def reasons_text(left_out: Mapping[Reason, int]) -> list[str]:
 
 
 def ways_out(left_out: Mapping[Reason, int]) -> str:
-    """What can be done so that something is painted, for each kind of reason that there is.
+    """Advice on how to have the annotations painted, for each kind of reason with a count above 0.
 
     >>> ways_out({BOX.reason: 3})
     'paint boxes with --boxes'
     """
     kinds = {reason.kind for reason, count in left_out.items() if count}
-    return "; or ".join(way for kind, way in REASON_KINDS.items() if kind in kinds and way)
+    return "; or ".join(advice for kind, advice in REASON_KINDS.items() if kind in kinds and advice)
 
 
 def nothing_painted(declared: int, left_out: Mapping[Reason, int]) -> str:
-    """The message of a run that painted nothing, with the ways out.
+    """The message of a run that painted nothing, with advice.
 
     >>> nothing_painted(1, {BOX.reason: 1})
     'nothing was painted of 1 annotation (1 × a box without segmentation); paint boxes with --boxes'
     """
-    what = f"{declared:,} annotation{'' if declared == 1 else 's'}"
-    ways = ways_out(left_out)
-    return f"nothing was painted of {what} ({', '.join(reasons_text(left_out))})" + (
-        f"; {ways}" if ways else ""
-    )
+    annotations = f"{declared:,} annotation{'' if declared == 1 else 's'}"
+    advice = ways_out(left_out)
+    reasons = ", ".join(reasons_text(left_out))
+    return f"nothing was painted of {annotations} ({reasons})" + (f"; {advice}" if advice else "")

@@ -80,12 +80,12 @@ def examine(
     report = verify_folder(
         dest, source=source, labels=labels, rules=rules, limits=limits, progress=progress, **reading
     )
-    from polymask.conversion.dest.losses import look_for_way_back
-    from polymask.conversion.dest.way_back import on_damage
+    from polymask.conversion.dest.losses import report_lost_backups
+    from polymask.conversion.dest.way_back import damage_advice
 
     if source is None:
-        report.notes += on_damage(located(dest), [failure.name for failure in report.failures])
-    look_for_way_back(located(dest), report)
+        report.notes += damage_advice(located(dest), [failure.name for failure in report.failures])
+    report_lost_backups(located(dest), report)
     return report
 
 

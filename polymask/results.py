@@ -1,6 +1,6 @@
-"""What a run did: the outcome of each image or item, and the one report of every command.
+"""The results of a run: the outcome of each image or item, and the report of a command.
 
-A report says what became of all annotations that the source declares: painted + joined + left out.
+A report accounts for all annotations that the source declares: declared = painted + joined + left out.
 """
 
 from collections import Counter
@@ -15,26 +15,42 @@ from polymask.log import log
 from polymask.model import Conflict, Skipped
 from polymask.painting.accounted import CROWD, VOID, VOID_CROWD
 
-MOST_NAMED = 3  # polygons in a note
+MOST_NAMED = 3  # polygons that a note names
 COVERED = Reason("covered", "painted over: the masks show void or background only")
 
 
 @dataclass(slots=True)
 class Report:
-    """What a run did; `to_dict` is what `--json` prints.
+    """The report of a run; `--json` prints its `to_dict`.
 
-    `exit_code` is what the command line exits with: that of the worst failure, where failures differ in
-    kind, and 1 where nothing was painted or instances are unsupported.
-    `labels` maps each label to its instances and painted pixels; `conflicts` are
-    summed over the images; `skipped` was left out on purpose, `unsupported` cannot be painted
-    and was left alone, `failures` could not be done; `kept` are polygons that stay in their source
-    though polygons were to be deleted, for no mask holds them.
-    Of the images, those are `written` of which masks were stored or polygons deleted; `retracted` counts
-    masks of ours that were taken away, for newer ones hold more, or what they held is gone.
-    Of the annotations that the source declares, those `painted` show in the masks, those `joined` are
-    painted as parts of another's instance, and those `left_out` are counted by reason; `declared` is the
-    sum of the three, or None where nobody counted. Those `covered` are the painted ones of masks that show
-    no label. `nothing_painted` says why, where annotations exist and no mask shows a label.
+    Attributes:
+        images: The number of images.
+        instances: The number of painted instances.
+        labels: For each label, the numbers of its instances and of its painted pixels.
+        conflicts: The conflicts, summed over all images.
+        conflict_pixels: The number of pixels that several labels claim.
+        labeled_pixels: The number of pixels that any label claims.
+        declared: The number of annotations in the source, which is the sum of `painted`, `joined` and
+            `left_out`; None if nobody counted.
+        painted: The number of annotations that the masks show.
+        covered: The number of painted annotations in masks that show no label.
+        joined: The number of annotations that are painted as parts of another annotation's instance.
+        left_out: The numbers of annotations that are not painted, by reason.
+        nothing_painted: Why no mask shows a label though there are annotations; empty otherwise.
+        unsegmented: The number of annotations without a segmentation.
+        skipped: What was left out on purpose.
+        unsupported: Instances that cannot be painted; they were left alone.
+        failures: Images or items that failed.
+        kept: Polygons that were to be deleted but stay in their source, for no mask holds them.
+        notes: Further facts, in plain text.
+        written: The number of images with stored masks or deleted polygons.
+        unchanged: The number of images for which nothing had to be done.
+        retracted: The number of polymask's masks that were removed as superseded or outdated.
+        deleted: The number of deleted polygons.
+        worst: The exit code of the worst failure.
+        seconds: The duration of the run.
+        kernel: The kernel that painted.
+        dry_run: Whether nothing was written on purpose.
     """
 
     images: int = 0
@@ -59,14 +75,17 @@ class Report:
     unchanged: int = 0
     retracted: int = 0
     deleted: int = 0
-    worst: int = 0  # the exit code of the worst failure
+    worst: int = 0
     seconds: float = 0.0
     kernel: str = "numpy"
     dry_run: bool = False
 
     @property
     def exit_code(self) -> int:
-        """What the command line exits with: 0 where all that was asked for is done."""
+        """The exit code of the command line: that of the worst failure, or 0 if everything was done.
+
+        It is 1 if nothing was painted or instances are unsupported.
+        """
         return max(self.worst, int(bool(self.failures or self.nothing_painted or self.unsupported)))
 
     @exit_code.setter
@@ -75,17 +94,17 @@ class Report:
 
     @property
     def failed(self) -> int:
-        """How many images could not be done."""
+        """The number of images that failed."""
         return len(self.failures)
 
     @property
     def conflict_percent(self) -> float:
-        """The pixels that several labels claim, in percent of those that any label claims."""
+        """The pixels that several labels claim, in percent of the pixels that any label claims."""
         return 100 * self.conflict_pixels / self.labeled_pixels if self.labeled_pixels else 0.0
 
     def _repr_html_(self) -> str:
         """Tables of labels and conflicts, as notebooks show them."""
-        notebook = import_module("polymask.report.notebook")  # floors above, and only in a notebook
+        notebook = import_module("polymask.report.notebook")  # a higher layer, needed in notebooks only
         return str(notebook.report_html(self))
 
     def log(self) -> None:
@@ -98,7 +117,7 @@ class Report:
         log.info("done: %d images, %d written, %d unchanged, %d failed, %d polygons deleted", *counts)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists, dicts, numbers and strings, in a fixed order."""
+        """The report as plain lists, dicts, numbers and strings, in a fixed order."""
         return {
             "images": self.images,
             "instances": self.instances,
@@ -140,7 +159,7 @@ def _plain(value: Any) -> dict[str, Any]:
 
 
 class OtherMask(NamedTuple):
-    """A mask of another source: its origin, and whether the run's source draws all that it holds."""
+    """A mask of another source: its origin, and whether the run's source has all of its polygons too."""
 
     origin: str
     is_repeated: bool
@@ -148,14 +167,14 @@ class OtherMask(NamedTuple):
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one image or item, or what would."""
+    """What a run did to an image or item; in a dry run, what it would do."""
 
     name: str
     instances: int = 0
     labels: dict[str, tuple[int, int]] = field(default_factory=dict)
     conflicts: tuple[Conflict, ...] = ()
-    contested: int = 0
-    labeled: int = 0
+    conflict_pixels: int = 0
+    labeled_pixels: int = 0
     written: list[str] = field(default_factory=list)
     retracted: int = 0
     deleted: int = 0
@@ -167,8 +186,8 @@ class Outcome:
     joined: int = 0
     left_out: Counter[Reason] = field(default_factory=Counter)
     skipped: Sequence[Skipped] = ()
-    others: Sequence[OtherMask] = ()  # of an item: its masks that were left alone
-    has_masks: bool = False  # of an item: there were masks of ours when it was looked at
+    other_masks: Sequence[OtherMask] = ()  # of an item: masks of other sources, which were left alone
+    has_masks: bool = False  # of an item: polymask had stored masks for it before
     failure: PolymaskError | None = None
 
     @property
@@ -178,12 +197,12 @@ class Outcome:
 
     @property
     def changed(self) -> bool:
-        """Whether anything was done."""
+        """Whether the run changed anything: masks were stored or retracted, or polygons deleted."""
         return self.is_written or self.retracted > 0
 
 
 def add_declared(report: Report, ledger: Ledger, *, names: Sequence[str], indices: Sequence[int]) -> None:
-    """Add to a report what its source's ledger says of the images of a run, `indices` among `names`."""
+    """Add the counts of a source's ledger to a report, for the images `indices` among all `names`."""
     chosen: Collection[int] = range(len(names))
     if len(indices) < len(names):
         chosen = set(indices)
@@ -191,41 +210,38 @@ def add_declared(report: Report, ledger: Ledger, *, names: Sequence[str], indice
         report.left_out[OTHER_IMAGES] += outside
     failures = {failure.name for failure in report.failures}
     failed = {index for index in indices if names[index] in failures} if failures else set()
-    report.left_out[FAILED] += sum(ledger.of_image[i] + ledger.joined_in.get(i, 0) for i in failed)
+    report.left_out[FAILED] += sum(ledger.instance_counts[i] + ledger.joined_counts.get(i, 0) for i in failed)
     for reason, images in ledger.left_out.items():
         report.left_out[reason] += sum(count for image, count in images.items() if image in chosen)
-    report.left_out += ledger.of_no_image
-    report.joined = sum(n for i, n in ledger.joined_in.items() if i in chosen and i not in failed)
+    report.left_out += ledger.without_image
+    report.joined = sum(n for i, n in ledger.joined_counts.items() if i in chosen and i not in failed)
     report.declared = ledger.declared
 
 
 def judge_painted(report: Report, *, is_part: bool = False) -> None:
-    """Note in a report where no mask shows a label though the run had annotations: exit code 1.
+    """Note in a report if no mask shows a label though the run had annotations, which makes the exit code 1.
 
-    Void tells of no label. A part of a run, which may have no image of what is chosen, is not judged for it.
+    Void is no label. A part of a run (`is_part`) may have no image with the chosen labels, so nothing is
+    noted for it then.
     """
     if is_part and any(report.left_out[reason] for reason in (NOT_CHOSEN, CROWD, VOID, VOID_CROWD)):
         return
-    others = report.left_out[OTHER_IMAGES]
-    chosen = (report.declared or 0) - others
+    unchosen = report.left_out[OTHER_IMAGES]
+    chosen = (report.declared or 0) - unchosen
     if chosen and report.painted == report.covered and not report.failures:
-        left_out = report.left_out - Counter({OTHER_IMAGES: others}) + Counter({COVERED: report.covered})
-        _note_nothing_painted(report, chosen, left_out)
+        left_out = report.left_out - Counter({OTHER_IMAGES: unchosen}) + Counter({COVERED: report.covered})
+        report.nothing_painted = nothing_painted(chosen, left_out)
 
 
 def judge_source(report: Report, ledger: Ledger | None) -> None:
-    """Note in a report that nothing was painted, where none of the source's annotations is an instance."""
+    """Note in a report that nothing was painted, if none of the source's annotations is an instance."""
     if ledger and ledger.declared and not ledger.instances:
-        _note_nothing_painted(report, ledger.declared, ledger.omitted)
+        report.nothing_painted = nothing_painted(ledger.declared, ledger.omitted)
 
 
 def note_why_polygons_stay(report: Report, source: str) -> None:
-    """A note for each reason why polygons stay in their source."""
+    """Note in a report why polygons stay in their source, with a note for each reason."""
     for reason, count in Counter(polygon.reason for polygon in report.kept).items():
         names = [polygon.name for polygon in report.kept if polygon.reason == reason][:MOST_NAMED]
-        others = f" and {count - len(names)} more" if count > len(names) else ""
-        report.notes.append(f"{count} polygons stay in {source} ({reason}): {', '.join(names)}{others}")
-
-
-def _note_nothing_painted(report: Report, declared: int, left_out: Counter[Reason]) -> None:
-    report.nothing_painted = nothing_painted(declared, left_out)
+        more = f" and {count - len(names)} more" if count > len(names) else ""
+        report.notes.append(f"{count} polygons stay in {source} ({reason}): {', '.join(names)}{more}")

@@ -1,4 +1,4 @@
-"""The outcomes of images or items, summed up in a report."""
+"""Summing up the outcomes of images or items in a report."""
 
 from polymask.errors import InputError, PolymaskError
 from polymask.model import Skipped
@@ -7,7 +7,7 @@ from polymask.results import Outcome, Report
 
 
 class Tally:
-    """Outcomes, summed up in a report; the tallies of several processes add up in their order.
+    """A sum of outcomes, as a report; the tallies of several processes can be merged in order.
 
     >>> tally, other = Tally(), Tally()
     >>> tally.add(Outcome("a.jpg", labels={"cat": (1, 4)}))
@@ -31,7 +31,7 @@ class Tally:
         report.deleted += outcome.deleted
         report.retracted += outcome.retracted
         if outcome.failure is not None:
-            reason = str(outcome.failure).removeprefix(f"{outcome.name}: ")  # the name stands beside it
+            reason = str(outcome.failure).removeprefix(f"{outcome.name}: ")  # the report has it already
             report.failures.append(Skipped(outcome.name, reason))
             report.exit_code = max(report.exit_code, _exit_code(outcome.failure))
             report.written += outcome.is_written
@@ -42,8 +42,8 @@ class Tally:
         report.left_out += outcome.left_out
         report.written += outcome.is_written
         report.unchanged += not outcome.changed
-        report.conflict_pixels += outcome.contested
-        report.labeled_pixels += outcome.labeled
+        report.conflict_pixels += outcome.conflict_pixels
+        report.labeled_pixels += outcome.labeled_pixels
         self._conflicts.add(outcome.conflicts)
         for name, (instances, pixels) in outcome.labels.items():
             self._count(name, instances, pixels)
@@ -54,12 +54,12 @@ class Tally:
         counts["pixels"] += pixels
 
     def merge(self, other: "Tally") -> None:
-        """Add what another tally holds, after what this tally holds."""
+        """Add the outcomes of another tally after those of this tally."""
         self._add_counts(other.report)
         self._conflicts.merge(other._conflicts)
 
     def add_report(self, report: Report) -> None:
-        """Add what a report says of some images, after what this tally holds."""
+        """Add a report on further images after the outcomes of this tally."""
         self._add_counts(report)
         self._conflicts.add(report.conflicts)
 
@@ -75,7 +75,7 @@ class Tally:
             self._count(name, counts["instances"], counts["pixels"])
 
     def finished(self) -> Report:
-        """The report, with its conflicts."""
+        """The finished report, with the conflicts of all images."""
         self.report.conflicts = self._conflicts.conflicts
         return self.report
 

@@ -41,6 +41,13 @@ def test_rooms_are_reachable_after_importing_the_package(use: str) -> None:
     subprocess.run([sys.executable, "-c", command], check=True, timeout=60)
 
 
+def test_the_reference_shows_every_public_name() -> None:
+    """docs/python.md has an entry for each name of `__all__`, and no other."""
+    page = (ROOT / "docs" / "python.md").read_text()
+    entries = re.findall(r"^::: polymask\.(\w+)$", page, re.MULTILINE)
+    assert sorted(entries) == [name for name in polymask.__all__ if name != "__version__"]
+
+
 def test_errors_are_drawn_as_they_are() -> None:
     """The tree in the docstring is the tree of classes, with its exit codes."""
     drawing = errors.__doc__ or ""

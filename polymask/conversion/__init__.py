@@ -1,1 +1,1 @@
-"""The local job: annotations in, a folder of masks out."""
+"""The local conversion: from annotations to a folder of masks."""

@@ -1,10 +1,10 @@
-"""Deleting polygons that stored masks prove from a file, in an order that loses none when it is cut short.
+"""Deleting proven polygons from an annotation file, in an order that loses none if it is interrupted.
 
 The order, under the lock of DEST: a journal exists → every mask is durable and in the manifest →
-the annotation file is read again and must be what was read first → every mask is painted again from
-it and compared with what is stored → the file is backed up (fsync) → the journal notes what is about
-to happen (fsync) → the file is replaced by one without those polygons (temporary, fsync, rename,
-fsync of the folder). Only instances that a proven mask accounts for are deleted: see `Account`.
+the annotation file is read again and must be unchanged → every mask is painted again from it and
+compared with the stored mask → the file is backed up (fsync) → the journal notes the coming deletion
+(fsync) → the file is replaced by one without those polygons (temporary file, fsync, rename, fsync of
+the folder). Only instances that a proven mask accounts for are deleted: see `Account`.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ from polymask.conversion.dest.deletion_journal import (
     read_log,
     temporary_name,
 )
-from polymask.conversion.dest.way_back import facts_of_place, way_back
+from polymask.conversion.dest.way_back import place_facts, recovery
 from polymask.conversion.plan import Plan
 from polymask.errors import PolymaskError, ProofError, SourceChanged
 from polymask.formats import Annotations, open_annotations
@@ -48,22 +48,26 @@ EARLIER = Reason("deleted", "which an earlier deletion left there: its mask does
 
 
 def begin_deleting(plan: Plan) -> None:
-    """Write a journal to DEST before its manifest speaks of what may be deleted."""
+    """Write a journal to DEST before its manifest lists polygons that may be deleted."""
     assert isinstance(plan.sink.root, Root)
     begin(plan.sink.root)
 
 
 def delete_accounted(plan: Plan, report: Report) -> None:
-    """Delete the polygons that proven masks account for; the report says how many, and which stay.
+    """Delete the polygons that proven masks account for; the report gets their number, and those that stay.
 
-    Raises `SourceChanged` where the file is no longer what was read, `ProofError` where a
-    mask is not what the file says, `PolymaskError` above `max_delete`; then nothing is deleted.
+    If an error is raised, nothing was deleted.
+
+    Raises:
+        SourceChanged: The file has changed since it was read.
+        ProofError: A mask is not the mask of the polygons in the file.
+        PolymaskError: More polygons would be deleted than `max_delete` allows.
     """
     path, root = plan.annotations.path, plan.sink.root
     assert isinstance(path, Path)
     assert isinstance(root, Root)
     _clear_stale(plan)
-    data = _bytes(path)
+    data = read_whole(path)
     if sha256(data).hexdigest() != plan.source_sha256:
         raise SourceChanged(f"{path} was changed while its masks were made", advice="run again")
     annotations = open_annotations(path, format=plan.options.from_, options=plan.options.reading)
@@ -85,16 +89,17 @@ def delete_accounted(plan: Plan, report: Report) -> None:
 
 
 def _proven(plan: Plan, annotations: Annotations, report: Report) -> dict[int, list[int]]:
-    """By image, the positions in its record of the polygons that its mask proves, which may be deleted.
+    """By image index, the positions in its record of the polygons that its mask proves.
 
-    Each stored mask must equal the mask that is painted from the file as it is. The report lists what stays.
+    Each stored mask must equal the mask that is painted from the present file. The report gets the polygons
+    that stay.
     """
     folder = open_mask_folder(Folder(plan.sink.root.path, plan.options.limits))
     lines = plan.sink.written
     proven: dict[int, list[int]] = {}
     for index in plan.indices:
         name = annotations.names[index]
-        if name not in lines:  # it failed
+        if name not in lines:  # the image failed
             continue
         entry = msgspec.json.decode(lines[name])
         if positions := _prove(plan, folder, entry, annotations.decode(index), report):
@@ -105,41 +110,39 @@ def _proven(plan: Plan, annotations: Annotations, report: Report) -> dict[int, l
 def _prove(
     plan: Plan, folder: MaskFolder | None, entry: dict[str, Any], declared: ImageRecord, report: Report
 ) -> list[int]:
-    """The positions in a record of the polygons that its stored mask holds."""
+    """The positions in a record of the polygons that its stored mask proves."""
     if reason := damage(plan.sink.root.path, folder, entry):
         is_gone = is_deleted(entry, declared, plan.choose)
-        advice = f"; its polygons are: {way_back(plan.sink.root)}" if is_gone else ""
+        advice = f"; its polygons are: {recovery(plan.sink.root)}" if is_gone else ""
         raise ProofError(f"{declared.name}: {reason}; nothing was deleted{advice}")
     record = plan.chosen(declared)
     if plan.sink.finished(declared, plan.choose) is not None:
-        _list_what_stays(plan, declared, dict.fromkeys(range(len(declared.instances)), EARLIER), report)
+        _list_kept(plan, declared, dict.fromkeys(range(len(declared.instances)), EARLIER), report)
         return []
     painting = Painting(record, plan.label_map, plan.rules, limits=plan.options.limits)
-    again = plan.layout.draw(painting, plan.layout_options)
+    redrawn = plan.layout.draw(painting, plan.layout_options)
     account = plan.account(painting, declared)
     remaining = entry.get("remaining_sha256", record_sha256(record))
     kind = kind_of(entry)
-    if again.digests(kind)[kind] != entry[kind] or record_sha256(account.remaining) != remaining:
+    if redrawn.digests(kind)[kind] != entry[kind] or record_sha256(account.remaining) != remaining:
         raise ProofError(
             f"{record.name}: {entry['mask']} is not the mask of its polygons; nothing was deleted"
         )
-    _require_companions(plan, again)
-    _list_what_stays(plan, declared, account.unaccounted, report)
+    _require_companions(plan, redrawn)
+    _list_kept(plan, declared, account.unaccounted, report)
     return account.deletable
 
 
 def _require_companions(plan: Plan, drawn: Drawn) -> None:
-    """Raise `ProofError` where a file beside a mask, such as its instance ids, is not what the file says."""
+    """Raise `ProofError` if a companion of a mask, such as its instance ids, differs from the redrawn one."""
     for path, data in drawn.files:
         stored = plan.sink.root.read(path)
         if stored is None or not same_picture(stored, data):
             raise ProofError(f"{drawn.name}: {path} is not what its polygons give; nothing was deleted")
 
 
-def _list_what_stays(
-    plan: Plan, declared: ImageRecord, reasons: Mapping[int, Reason], report: Report
-) -> None:
-    """List the chosen polygons that no mask holds."""
+def _list_kept(plan: Plan, declared: ImageRecord, reasons: Mapping[int, Reason], report: Report) -> None:
+    """Add the chosen polygons that no mask holds to the report."""
     for position, reason in sorted(reasons.items()):
         instance = declared.instances[position]
         if not isinstance(instance.shape, Runs) and plan.labels.is_painted(instance.label):
@@ -147,15 +150,15 @@ def _list_what_stays(
 
 
 def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: int, images: int) -> list[str]:
-    """Replace the annotation file by one without the polygons, after a backup and a line of the journal.
+    """Replace the annotation file by one without the polygons, after a backup and a line in the journal.
 
-    Returns which of the file's attributes could not be kept.
+    Returns the attributes of the file that could not be kept.
     """
     if not is_restorable(after):
         raise ProofError("what would be left of it is no annotation file; nothing was deleted", file=path)
     real, digests = path.resolve(), (sha256(before).hexdigest(), sha256(after).hexdigest())
     backup = f"{BACKUP}/{digests[0]}.json"
-    # Written anew even if it is there: the run that wrote it may have died before its name was durable.
+    # Written even if it exists: the run that wrote it may have died before its name was durable.
     root.write(backup, before, durable=True, mode=real.stat().st_mode & 0o666)
     log = read_log(root)
     if log is None:
@@ -164,14 +167,14 @@ def _replace(root: Root, path: Path, before: bytes, after: bytes, *, deleted: in
         )
     log.note(
         "deleting",
-        **facts_of_place(root, real),
+        **place_facts(root, real),
         backup=backup,
         before=digests[0],
         after=digests[1],
         polygons=deleted,
         images=images,
     )
-    if _bytes(path) != before:
+    if read_whole(path) != before:
         log.note(CALLED_OFF, source=str(real), before=digests[0], after=digests[1])
         raise SourceChanged(f"{path} was changed meanwhile", advice="nothing was deleted, run again")
     return replace_file(path, after, temporary=temporary_name(root, real, *digests))
@@ -183,13 +186,9 @@ def _source(plan: Plan) -> str:
 
 
 def _clear_stale(plan: Plan) -> None:
-    """Remove what killed runs left beside the sources that the journal, or a backup, speaks of."""
+    """Remove the temporary files of killed runs beside the sources in the journal and the backups."""
     root = plan.sink.root
     assert isinstance(root, Root)
     log, source = read_log(root), _source(plan)
     backups = (FileDeletion(source, "", name, plan.source_sha256) for name in backups_in(root))
     clear_stale(root, [*(log.deletions if log else ()), *backups])
-
-
-def _bytes(path: Path) -> bytes:
-    return read_whole(path)

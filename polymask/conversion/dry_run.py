@@ -1,4 +1,4 @@
-"""What a conversion would change in a folder, as a report: the masks that would be, beside those that are."""
+"""A preview of a conversion: the masks that it would write, beside the existing masks."""
 
 from dataclasses import replace
 
@@ -15,9 +15,9 @@ def preview_of_plan(plan: Plan, dest: Location) -> Preview:
     chosen = replace(
         annotations,
         names=[annotations.names[index] for index in plan.indices],
-        decode=lambda at: plan.chosen(annotations.decode(plan.indices[at])),
-        picture=(lambda at: picture(plan.indices[at])) if (picture := annotations.picture) else None,
-        picture_file=lambda at: annotations.picture_file(plan.indices[at]),
+        decode=lambda number: plan.chosen(annotations.decode(plan.indices[number])),
+        picture=(lambda number: picture(plan.indices[number])) if (picture := annotations.picture) else None,
+        picture_file=lambda number: annotations.picture_file(plan.indices[number]),
     )
     masks = masks_in(dest, labels=plan.label_map, limits=options.limits)
     images = listed_once(located(options.images)) if options.images else None

@@ -1,9 +1,9 @@
-"""Where a plan's images are converted: here, in processes of this machine, on a cluster, in any executor.
+"""Converting a plan's images in this process, in other processes, on a cluster, or through any executor.
 
-What is sent is an `Errand`, how to open the source and not what it holds, with the indices of some
-images; each process opens the source once and checks that it is the planner's. Masks go from there
-to DEST, and a few numbers come back. A put is whole and the same whoever makes it, so an errand that
-is lost with its worker is run again.
+Workers get an `Errand`, which says how to open the source, and the indices of some images. Each process
+opens the source once and checks that it is the one that was planned with. The workers write masks to
+DEST and return only the sums of the outcomes. Writing a mask twice does no harm, so an errand that is
+lost with its worker is run again.
 """
 
 import os
@@ -24,7 +24,7 @@ from polymask.conversion.options import ConvertOptions
 from polymask.conversion.plan import Plan, join_plan
 from polymask.errors import InputError, SourceChanged, Unavailable
 from polymask.labels.as_label_map import is_path
-from polymask.parallel.pool import THREADS, in_chunks, spawned
+from polymask.parallel.pool import THREADS, in_chunks, processes
 from polymask.storage.remote.urls import Location, Url, located
 from polymask.storage.source_files import Place
 
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
 
 Convert = Callable[[Plan, Sequence[int]], Batch]
 
-MOST = 64  # images an errand
-LEAST = 16
-SHARES = 32  # errands at least, where there are images enough, to share them evenly
-PATIENCE = 5.0  # seconds between two looks at whether any worker is there
-_plans: "OrderedDict[str, Plan]" = OrderedDict()  # of this process, by the tokens of their errands
+MAX_IMAGES = 64  # per errand
+MIN_IMAGES = 16
+MIN_ERRANDS = 32  # if there are enough images: to distribute them evenly
+PATIENCE = 5.0  # seconds between two checks that a worker exists
+_plans: "OrderedDict[str, Plan]" = OrderedDict()  # open in this process, by the tokens of their errands
 _opening = Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
-    """What another process does with a plan, how it opens it, and what it must find then."""
+    """The work for another process: how to open the plan, and how to check that it is the same plan."""
 
     token: str
     convert: Convert
@@ -59,10 +59,11 @@ class Errand:
 def workplace(
     plan: Plan, convert: Convert, executor: "Executor | None"
 ) -> Iterator[Callable[[], Iterator[Batch]]]:
-    """Where the plan's images are converted: a call gives what became of them, in order, some at a time.
+    """Yield a function that converts the plan's images and returns the batches in order.
 
-    Raises, before any work, `InputError` where it cannot be done there, `Unavailable` for
-    a cluster that does not answer.
+    Raises:
+        InputError: The plan cannot be converted there; raised before any work.
+        Unavailable: The cluster does not answer.
     """
     options = plan.options
     if executor is not None and options.scheduler:
@@ -72,15 +73,15 @@ def workplace(
 
         _refuse_unshared(plan)
         with Cluster(options.scheduler) as workers:
-            yield partial(_sent, plan, convert, workers)
+            yield partial(_through_executor, plan, convert, workers)
     elif executor is not None and plan.source is not None:
         _refuse_unshared(plan)
-        yield partial(_sent, plan, convert, executor)
+        yield partial(_through_executor, plan, convert, executor)
     elif executor is not None or not _is_remote(plan):
         yield partial(in_chunks, partial(convert, plan), plan.indices, options.workers, executor)
-    elif options.workers > 1 and len(plan.indices) > MOST and plan.source and _is_shared(plan):
-        with spawned(options.workers) as workers:  # forked ones must not go on with our connections
-            yield partial(_sent, plan, convert, workers)
+    elif options.workers > 1 and len(plan.indices) > MAX_IMAGES and plan.source and _is_shared(plan):
+        with processes(options.workers, "spawn") as workers:  # a forked process would share our connections
+            yield partial(_through_executor, plan, convert, workers)
     else:
         yield lambda: (_converted(plan, convert, indices) for indices in _chunks(plan.indices))
 
@@ -105,20 +106,20 @@ def _is_remote(plan: Plan) -> bool:
 
 
 def _is_shared(plan: Plan) -> bool:
-    """Whether other processes see the same files: each process has a memory of its own."""
+    """Whether other processes see the same files; memory:// is different in each process."""
     return not any(isinstance(url, Url) and url.protocol == "memory" for url in _locations(plan))
 
 
 def _chunks(indices: Sequence[int]) -> Iterator[Sequence[int]]:
-    size = min(MOST, max(LEAST, -(-len(indices) // SHARES)))
-    return (indices[at : at + size] for at in range(0, len(indices), size))
+    size = min(MAX_IMAGES, max(MIN_IMAGES, -(-len(indices) // MIN_ERRANDS)))
+    return (indices[start : start + size] for start in range(0, len(indices), size))
 
 
-def _sent(plan: Plan, convert: Convert, executor: "Executor") -> Iterator[Batch]:
-    """The images, converted by an executor's errands."""
+def _through_executor(plan: Plan, convert: Convert, executor: "Executor") -> Iterator[Batch]:
+    """The batches of an executor's errands, in order."""
     errand = errand_of(plan, convert)
     sent = pickle.dumps(errand)
-    _plans[errand.token] = plan  # for threads of this process, and for those that are forked from it
+    _plans[errand.token] = plan  # for threads and forked processes of this process
     futures = deque(
         executor.submit(run_errand, __version__, sent, list(indices)) for indices in _chunks(plan.indices)
     )
@@ -132,8 +133,8 @@ def _sent(plan: Plan, convert: Convert, executor: "Executor") -> Iterator[Batch]
 
 
 def _result(future: "Future[Batch]", executor: "Executor") -> Batch:
-    """What an errand returned; raises `Unavailable` where no worker is there to run it."""
-    from polymask.parallel.dask_cluster import lost  # quick to start without
+    """The result of an errand; raises `Unavailable` if there is no worker to run it."""
+    from polymask.parallel.dask_cluster import worker_losses  # quick to start without
 
     while True:
         try:
@@ -142,7 +143,7 @@ def _result(future: "Future[Batch]", executor: "Executor") -> Batch:
             if future.done():
                 raise
             getattr(executor, "look", lambda: None)()
-        except lost() as error:
+        except worker_losses() as error:
             raise Unavailable(
                 f"the workers are gone ({error})", advice="run the same command again to finish"
             ) from None
@@ -153,7 +154,7 @@ def _result(future: "Future[Batch]", executor: "Executor") -> Batch:
 
 
 def errand_of(plan: Plan, convert: Convert) -> Errand:
-    """The errand of a plan: paths in full, for a worker may have another current folder."""
+    """The errand of a plan, with absolute paths, as workers may have another current folder."""
     assert plan.source is not None
     options = plan.options
     return Errand(
@@ -163,53 +164,53 @@ def errand_of(plan: Plan, convert: Convert) -> Errand:
         dest=plan.sink.root.path.absolute(),
         options=replace(
             options,
-            images=_in_full(options.images),
-            masks=_in_full(options.masks),
-            labels=_in_full(options.labels) if is_path(options.labels) else options.labels,
+            images=_absolute(options.images),
+            masks=_absolute(options.masks),
+            labels=_absolute(options.labels) if is_path(options.labels) else options.labels,
             scheduler=None,
             workers=1,
         ),
-        resumes=plan.sink.standing.resumes,
+        resumes=plan.sink.state.resumes,
         stamp=Place(plan.source).stamp,
         content=_content(plan),
     )
 
 
-def _in_full(place: str | Location | None) -> str | Location | None:
+def _absolute(place: str | Location | None) -> str | Location | None:
     location = located(place) if place is not None else None
     return location.absolute() if isinstance(location, Path) else place
 
 
 def _content(plan: Plan) -> str:
-    """A digest of what was read: the images, the instances by label, and the labels' values."""
+    """A digest of the plan's data: the images, the number of instances by label, and the labels' values."""
     names = "\n".join([*plan.annotations.names, f"{sorted(plan.annotations.used.items())}"])
     return sha256(names.encode(errors="surrogatepass") + plan.label_map.to_json()).hexdigest()
 
 
 def run_errand(version: str, sent: bytes, indices: Sequence[int]) -> Batch:
-    """Convert some images of an errand in this process; what is sent is opened by its own version only."""
+    """Convert some images of an errand in this process; only the version that sent an errand may open it."""
     if version != __version__:
         raise InputError(f"a worker has polymask {__version__}", advice=install(version))
-    errand: Errand = pickle.loads(sent)  # noqa: S301 - as an executor does with all it is sent
+    errand: Errand = pickle.loads(sent)  # noqa: S301 - executors unpickle all tasks anyway
     return _converted(_plan_of(errand), errand.convert, indices)
 
 
 def install(version: str = __version__) -> str:
-    """What to do on the workers."""
+    """Advice for workers without the right version of polymask."""
     return f"install polymask {version} on every worker: pip install polymask=={version}"
 
 
 def _plan_of(errand: Errand) -> Plan:
-    """The plan of an errand, opened once in a process; an earlier errand's is let go."""
+    """The plan of an errand, opened once per process; the plans of earlier errands are dropped."""
     with _opening:
         if errand.token not in _plans:
             while len(_plans) > 1:
                 _plans.popitem(last=False)
-            _plans[errand.token] = _joined(errand)
+            _plans[errand.token] = _opened(errand)
         return _plans[errand.token]
 
 
-def _joined(errand: Errand) -> Plan:
+def _opened(errand: Errand) -> Plan:
     if Place(errand.source).stamp != errand.stamp:
         raise SourceChanged(
             f"{errand.source} is not what was planned with: changed, or another file of a worker"
@@ -223,7 +224,7 @@ def _joined(errand: Errand) -> Plan:
 
 
 def _converted(plan: Plan, convert: Convert, indices: Sequence[int]) -> Batch:
-    """Some images, several at once where their files are far away."""
+    """Convert some images, several at once if their files are remote."""
     if not _is_remote(plan):
         return convert(plan, indices)
     from concurrent.futures import ThreadPoolExecutor  # quick to start without
@@ -231,7 +232,7 @@ def _converted(plan: Plan, convert: Convert, indices: Sequence[int]) -> Batch:
     threads = ThreadPoolExecutor(THREADS)
     try:
         first, *others = threads.map(partial(convert, plan), ([index] for index in indices))
-    finally:  # what has failed, or is interrupted, waits for no answer
+    finally:  # after an error or an interrupt, nothing waits for a store
         threads.shutdown(wait=False, cancel_futures=True)
     for other in others:
         first.add(other)

@@ -1,4 +1,4 @@
-"""What a conversion may be asked: the flags of `polymask convert`, as one value."""
+"""The options of a conversion: the flags of `polymask convert`, as one value."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -21,10 +21,13 @@ from polymask.raster import PIXEL_RULES
 class ConvertOptions(ReadingOptions):
     """The flags of `polymask convert`, with underscores; `from_` is `--from`.
 
-    Those of `ReadingOptions` are among them. `size` is (height, width) in pixels. `only` and `where`
-    choose labels and images, `creator` and `status` a dataset's annotations; a single text counts as
-    a list of it. `priority` is one text with commas, or several labels. `shard` is one part of several, as
-    "2/4". Whole numbers may be numpy's. Raises `InputError` for values of another kind.
+    They include `ReadingOptions`. `size` is (height, width) in pixels. `only` and `where` choose labels
+    and images, `creator` and `status` the annotations of a dataset; a single text counts as a list with one
+    text. `priority` is a text with commas, or a list of labels. `shard` is a part of the run, such as "2/4".
+    Whole numbers may be numpy's.
+
+    Raises:
+        InputError: A value is of the wrong type or out of range.
 
     >>> ConvertOptions(only="sea", size=[60, 80], priority="sea, boat").priority
     ('sea', 'boat')
@@ -195,7 +198,7 @@ class ConvertOptions(ReadingOptions):
     )
 
     def __post_init__(self) -> None:
-        ReadingOptions.__post_init__(self)  # which `super` does not find where there are slots
+        ReadingOptions.__post_init__(self)  # `super()` fails in classes with slots
         object.__setattr__(self, "priority", split_priority(self.priority))
         if self.shard is not None:
             object.__setattr__(self, "shard", Shard.parse(self.shard))
@@ -204,11 +207,11 @@ class ConvertOptions(ReadingOptions):
 
     @property
     def part(self) -> Shard | None:
-        """The one part of the images that is wanted, or None for all."""
+        """The part of the images to convert, or None for all images."""
         return Shard.parse(self.shard) if self.shard is not None else None
 
     def rules(self) -> Rules:
-        """The part that decides which pixels are painted."""
+        """The options that decide which pixels are painted."""
         return Rules(
             pixel_rule=self.pixel_rule,
             overlap=self.overlap,
@@ -219,41 +222,41 @@ class ConvertOptions(ReadingOptions):
         )
 
     def refuse_dataset(self) -> None:
-        """Raise `InputError` for options that only a dataset takes."""
-        for each in fields(self):
-            if flag_of(each).dest == "dataset" and getattr(self, each.name):
-                raise InputError(f"{spelled(each.name)} is for datasets (dataloop://…)")
+        """Raise `InputError` for options that only datasets have."""
+        for field in fields(self):
+            if flag_of(field).dest == "dataset" and getattr(self, field.name):
+                raise InputError(f"{spelled(field.name)} is for datasets (dataloop://…)")
 
     def refuse_folder(self) -> None:
-        """Raise `InputError` for options that make no sense where every label keeps a mask of its own."""
-        for each in fields(self):
-            if flag_of(each).dest == "folder" and getattr(self, each.name) != each.default:
+        """Raise `InputError` for options that only folders have; a dataset has a mask per label."""
+        for field in fields(self):
+            if flag_of(field).dest == "folder" and getattr(self, field.name) != field.default:
                 raise InputError(
-                    f"{spelled(each.name)} does not go with a dataset as DEST: there, each label has its "
+                    f"{spelled(field.name)} does not go with a dataset as DEST: there, each label has its "
                     "own mask"
                 )
 
     def refuse_without_effect(self, layout: Layout) -> None:
-        """Raise `InputError` for options that a layout would leave without effect."""
+        """Raise `InputError` for options that have no effect on a layout."""
         if self.stuff and self.to != STUFF_LAYOUT:
             raise InputError(
                 (f"--stuff has no effect on the layout `{self.to}`, which does not tell stuff from things"),
                 advice=f"leave it out, or use `--to {STUFF_LAYOUT}`",
             )
-        for each in fields(self) if not layout.INDEX else ():
-            flag, value = flag_of(each), getattr(self, each.name)
-            if flag.index_only and value != each.default and value not in flag.harmless:
+        for field in fields(self) if not layout.INDEX else ():
+            flag, value = flag_of(field), getattr(self, field.name)
+            if flag.index_only and value != field.default and value not in flag.harmless:
                 raise InputError(
                     (
-                        f"{spelled(each.name)} has no effect on the layout `{self.to}`, where each label has "
-                        "its own mask"
+                        f"{spelled(field.name)} has no effect on the layout `{self.to}`, where each label "
+                        "has its own mask"
                     ),
                     advice="leave it out, or choose a layout of index masks (`polymask formats` lists them)",
                 )
 
 
 def split_priority(labels: Sequence[str]) -> tuple[str, ...]:
-    """One text is a list with commas; of several, each is one label, commas and all.
+    """The labels of `--priority`: a single text is split at commas; several texts are labels as they are.
 
     >>> split_priority(["cat, dog"]), split_priority(["cat, black", "dog"])
     (('cat', 'dog'), ('cat, black', 'dog'))
@@ -262,9 +265,10 @@ def split_priority(labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def chosen_options(options: Any, *, limits: Limits | None = None) -> ConvertOptions:
-    """Options by name; `limits` are those that are not named themselves.
+    """Options by name; `limits` are the limits that the options do not name.
 
-    Raises `InputError` for a name that there is not, with the nearest that there is.
+    Raises:
+        InputError: An option does not exist; the message suggests the most similar option.
 
     >>> chosen_options({"overlaps": "first"})
     Traceback (most recent call last):

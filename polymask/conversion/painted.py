@@ -1,7 +1,7 @@
-"""Images that were painted many at once: each is written, and all are counted together.
+"""Images that were painted many at once: each is written, and their outcomes are added as sums.
 
-What is written, and what a report says, is what converting each by its record gives. An image of which that
-is not certain is converted by its record, in its turn.
+Files and reports equal those of converting each image by its record. An image for which that is not
+certain is converted by its record, in its turn.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,28 +18,28 @@ ConvertEach = Callable[[Plan, Sequence[int], Batch], None]
 
 
 def keep_painted(plan: Plan, painted: PaintedBatch, batch: Batch, *, convert_each: ConvertEach) -> None:
-    """Write the images of a batch, and take them in; `convert_each` converts those that go by records."""
+    """Write painted images and add them to a batch; `convert_each` converts the images that need records."""
     begin = written = 0
-    for at, index in enumerate(painted.indices):
-        is_new = _kept(plan, painted, at, batch) if painted.done[at] else None
+    for number, index in enumerate(painted.indices):
+        is_new = _write(plan, painted, number, batch) if painted.done[number] else None
         if is_new is not None:
             written += is_new
             continue
-        _count(painted, begin, at, written, batch)
+        _count(painted, begin, number, written, batch)
         convert_each(plan, [index], batch)
-        begin, written = at + 1, 0
+        begin, written = number + 1, 0
     _count(painted, begin, len(painted.indices), written, batch)
 
 
-def _kept(plan: Plan, painted: PaintedBatch, at: int, batch: Batch) -> bool | None:
-    """Whether an image's mask or line is new; None where it has to go by its record."""
-    sink, name = plan.sink, painted.names[at]
-    entry = sink.standing.entries.get(name)
+def _write(plan: Plan, painted: PaintedBatch, number: int, batch: Batch) -> bool | None:
+    """Write an image; returns whether its mask or line is new, or None if the image needs its record."""
+    sink, name = plan.sink, painted.names[number]
+    entry = sink.state.entries.get(name)
     if entry and (kind_of(entry) != WRITTEN or "sources" in entry):
         return None
-    if painted.hides_all(at):
-        return None  # which is counted there
-    image = painted.image(at)
+    if painted.hides_all(number):
+        return None  # the conversion by record counts hidden instances
+    image = painted.image(number)
     path = plan.layout.paths(name, plan.layout_options)[0]
     drawn = Drawn(name=name, mask=path, files=((path, image.png),), mask_sha256=image.mask_sha256)
     try:
@@ -47,21 +47,23 @@ def _kept(plan: Plan, painted: PaintedBatch, at: int, batch: Batch) -> bool | No
     except BackendError:
         raise
     except PolymaskError:
-        return None  # and it is told there
+        return None  # the conversion by record reports the error
     line = sink.line_of_painted(image, drawn, changed=changed)
     batch.keep(name, line)
     return changed or sink.differs(name, line)
 
 
 def _count(painted: PaintedBatch, begin: int, end: int, written: int, batch: Batch) -> None:
-    """Take the sums of images into the tally, so many of which are new."""
+    """Add the sums of the images from `begin` to `end` to the tally; `written` of them are new."""
     if begin == end:
         return
     sums = painted.summed(begin, end)
     report = Report(
         images=end - begin,
         instances=sums.instances,
-        labels={name: {"instances": many, "pixels": pixels} for name, (many, pixels) in sums.labels.items()},
+        labels={
+            name: {"instances": count, "pixels": pixels} for name, (count, pixels) in sums.labels.items()
+        },
         conflicts=sums.conflicts,
         conflict_pixels=sums.contested,
         labeled_pixels=sums.labeled,

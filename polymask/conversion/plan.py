@@ -1,7 +1,7 @@
-"""The plan of a conversion: what will be done, decided and refused before the first write.
+"""The plan of a conversion: all decisions and refusals that are possible before the first write.
 
-`make_plan` refuses everything that can be refused: options that do not go together, labels without
-a value, polygons that could not be deleted, and what lies in DEST. `run_plan` carries a plan out.
+`make_plan` refuses options that do not go together, labels without a value, polygons that could not be
+deleted, and a DEST with files in the way. `run_plan` carries out a plan.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from polymask.conversion.batch_plan import painter_of
 from polymask.conversion.dest.check import Dest, DestCheck
 from polymask.conversion.dest.folder_sink import FolderSink
-from polymask.conversion.dest.standing import Standing
+from polymask.conversion.dest.state import DestState
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.planning.dest_plan import plan_dest
 from polymask.conversion.planning.label_plan import chosen_instances, label_choice, unknown_labels
@@ -35,12 +35,12 @@ from polymask.storage.roots.local import Root
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
-    """What a conversion will do.
+    """The plan of a conversion.
 
-    `source` is where other processes can open the annotations, or None where only this one has them.
-    `indices` are the chosen images, as places in `annotations.names`; `skipped` is what is left out
-    of the source and reported. With `deletes`, polygons that the masks hold are deleted from the source;
-    `source_sha256` is then the digest of its file. `painter`, where there is one, paints many images at once.
+    `source` is the place where other processes can open the annotations, or None if only this process has
+    them. `indices` are the chosen images, as indices of `annotations.names`; `skipped` is reported as left
+    out. With `deletes`, polygons that the masks hold are deleted from the source; `source_sha256` is then the
+    digest of its file. `painter`, if any, paints many images at once.
     """
 
     source: Location | None
@@ -68,16 +68,16 @@ class Plan:
         return self.labels.label_map
 
     def chosen(self, record: ImageRecord) -> ImageRecord:
-        """The record with the chosen instances only, at the chosen size."""
+        """The record with only the chosen instances, at the chosen size."""
         record = self.choose(record)
         return resized(record, self.options.size) if self.options.size else record
 
     def choose(self, record: ImageRecord) -> ImageRecord:
-        """The record with the chosen instances only."""
+        """The record with only the chosen instances."""
         return chosen_instances(record, self.labels)
 
     def account(self, painting: Painting, declared: ImageRecord, *, is_drawn: bool = True) -> Account:
-        """What became of the instances of a record as it is declared, whose `chosen` ones were painted."""
+        """The account of a declared record, whose `chosen` instances `painting` has."""
         return Account(
             painting,
             index=self.layout.INDEX,
@@ -87,18 +87,19 @@ class Plan:
             is_drawn=is_drawn,
         )
 
-    def of_run(self, listed: Iterable[Skipped]) -> Iterator[Skipped]:
-        """Of things that are listed by image, those of images that this run is for."""
-        return (skipped for skipped in listed if _is_of_run(skipped.name, self.options))
+    def of_run(self, all_skipped: Iterable[Skipped]) -> Iterator[Skipped]:
+        """The entries whose names are those of images of this run."""
+        return (skipped for skipped in all_skipped if _is_of_run(skipped.name, self.options))
 
 
 def make_plan(source: str | Location | Annotations, dest: str | Location, options: ConvertOptions) -> Plan:
-    """Decide what a conversion will do.
+    """Plan a conversion.
 
-    Raises `InputError` for what cannot be done, or is in the way in DEST; `FormatError`, `Denied` or
-    `ProofError` where polygons are to be deleted and could not be.
+    Raises:
+        InputError: The conversion is not possible, or files are in the way in DEST.
+        FormatError, Denied, ProofError: Polygons are to be deleted and could not be.
     """
-    plan = _decided(source, dest, options)
+    plan = _draft(source, dest, options)
     require_pictures(plan.annotations, indices=_sized_by_pictures(plan), every=False)
     root = plan.sink.root
     if isinstance(root, Root) and root.path.is_dir():
@@ -110,19 +111,19 @@ def make_plan(source: str | Location | Annotations, dest: str | Location, option
 
         digest = rehearse(plan.annotations.path, plan.sink.root.path)
         plan = replace(plan, source_sha256=digest)
-    plan.sink.standing = plan.check.first_look()
+    plan.sink.state = plan.check.first_look()
     if plan.deletes:
         _refuse_lost_journal(plan)
     return plan
 
 
 def _refuse_lost_journal(plan: Plan) -> None:
-    """Raise `ProofError` where polygons are deleted and no journal tells of it: no more are then."""
+    """Raise `ProofError` if polygons seem to be deleted but the journal is lost: then no more are deleted."""
     from polymask.conversion.dest import deletion_journal as journal  # quick to start without
 
-    root, entries = plan.sink.root, plan.sink.standing.entries
+    root, entries = plan.sink.root, plan.sink.state.entries
     assert isinstance(root, Root)
-    if not root.path.is_dir() or journal.read_log(root) is not None or not journal.speaks_of_deletions(root):
+    if not root.path.is_dir() or journal.read_log(root) is not None or not journal.implies_deletions(root):
         return
     names = set(plan.check.names)
     claims = [name for name in entries if "remaining_sha256" in entries[name]]
@@ -130,13 +131,13 @@ def _refuse_lost_journal(plan: Plan) -> None:
         return
     if plan.source_sha256 in journal.backups_in(root):
         return
-    with root.held():  # what was seen may have been half of another run's work
+    with root.held():  # another run may have been writing at that moment
         if journal.read_log(root) is None and plan.source_sha256 not in journal.backups_in(root):
             raise journal.lost_journal(root)
 
 
 def _sized_by_pictures(plan: Plan) -> list[int]:
-    """The images that cannot be done without their picture."""
+    """The indices of the images that cannot be converted without their picture."""
     if plan.options.copy_images:
         return list(plan.indices) if plan.annotations.picture is None else []
     needed = set(plan.annotations.sized_by_pictures)
@@ -144,14 +145,14 @@ def _sized_by_pictures(plan: Plan) -> list[int]:
 
 
 def join_plan(source: Location, dest: Location, options: ConvertOptions, *, resumes: bool) -> Plan:
-    """The plan that another process has made, and holds DEST for; `resumes` as its run does."""
-    plan = _decided(source, dest, options)
-    plan.sink.standing = Standing.of(plan.sink.root, resumes=resumes)
+    """The plan of another process, which holds DEST; `resumes` as that process's run does."""
+    plan = _draft(source, dest, options)
+    plan.sink.state = DestState.of(plan.sink.root, resumes=resumes)
     return plan
 
 
-def _decided(source: str | Location | Annotations, dest: str | Location, options: ConvertOptions) -> Plan:
-    """The plan, as far as DEST's content does not matter."""
+def _draft(source: str | Location | Annotations, dest: str | Location, options: ConvertOptions) -> Plan:
+    """The part of the plan that does not depend on the content of DEST."""
     annotations, rules = _opened(source, options), options.rules()
     # The layout `dataloop` copies the source's file, and leaves the source itself alone.
     deletes = options.delete_source and options.to != "dataloop"
@@ -201,5 +202,5 @@ def _is_named(name: str, options: ConvertOptions) -> bool:
 
 
 def _is_of_run(name: str, options: ConvertOptions) -> bool:
-    """Whether an image is chosen by its name, and of this part of the run."""
+    """Whether an image is chosen by its name and belongs to this part of the run."""
     return _is_named(name, options) and (not options.part or options.part.takes(name))

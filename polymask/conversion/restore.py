@@ -1,4 +1,4 @@
-"""Putting annotation files back as they were before polygons were deleted from them, byte for byte."""
+"""Restoring annotation files, byte for byte, as they were before polygons were deleted from them."""
 
 import json
 from collections import Counter
@@ -13,12 +13,12 @@ from polymask.conversion.dest.deletion_journal import (
     FileDeletion,
     Log,
     clear_stale,
+    implies_deletions,
     lost_journal,
     read_log,
-    speaks_of_deletions,
     temporary_name,
 )
-from polymask.conversion.dest.way_back import place_of
+from polymask.conversion.dest.way_back import file_of
 from polymask.errors import FormatError, InputError, NotFound, PolymaskError, ProofError, SourceChanged
 from polymask.formats.parsing.cutting import is_restorable
 from polymask.model import Skipped
@@ -29,15 +29,17 @@ from polymask.storage.roots.local import Root
 
 
 def restore_folder(dest: Location, *, dry_run: bool = False) -> Report:
-    """Put annotation files back as they were before polygons were deleted from them.
+    """Restore annotation files as they were before polygons were deleted from them.
 
-    Several deletions from one file are undone from the last to the first. A file that cannot be put
-    back does not keep the others from it: it is one of the report's `failures`, and where it is the
-    only file, its error is raised: `SourceChanged` where the file is neither as it was after the deletion
-    nor as it was before, `NotFound` where it is gone, `ProofError` where its backup is damaged or missing.
+    Several deletions from one file are undone from the last to the first. If a file cannot be restored,
+    the others are restored all the same: it is one of the report's `failures`. If it is the only file, its
+    error is raised.
 
-    Raises `NotFound` where nothing was deleted, `ProofError` where the journal is damaged or
-    missing, `Locked` while a run holds the folder.
+    Raises:
+        SourceChanged: The only file is neither as it was after the deletion nor as it was before.
+        NotFound: Nothing was deleted, or the only file is missing.
+        ProofError: The journal, or the backup of the only file, is damaged or missing.
+        Locked: A run holds the folder.
     """
     if isinstance(dest, Url):
         raise InputError(
@@ -51,15 +53,15 @@ def restore_folder(dest: Location, *, dry_run: bool = False) -> Report:
 
 
 def _log_of(root: Root) -> Log:
-    """The journal; an empty journal where only earlier builds wrote one."""
+    """The journal; an empty one if only earlier builds wrote a journal."""
     log = read_log(root)
-    if log is None and speaks_of_deletions(root):
+    if log is None and implies_deletions(root):
         raise lost_journal(root)
     return log or Log(root, [])
 
 
 class _Undo:
-    """The undoing of all deletions of a folder, source by source."""
+    """Undoes all deletions of a folder, file by file."""
 
     def __init__(self, root: Root, log: Log, *, dry_run: bool) -> None:
         self.root, self.log, self.dry_run, self.notes = root, log, dry_run, list[str]()
@@ -68,13 +70,13 @@ class _Undo:
             raise NotFound("nothing was deleted from here", file=root.path)
 
     def report(self) -> Report:
-        """Undo all deletions; what went wrong with a source is reported when all others are done."""
+        """Undo all deletions; errors of single files are reported at the end."""
         report = Report()
         if not self.dry_run:
             self.root.clear_temporaries()
-        errors = dict(self._undone(report))
+        errors = dict(self._undo_all(report))
         if self.log.lines and not self.dry_run:
-            make_lasting(self.root.path / JOURNAL)  # what a restore noted before may have died on the way
+            make_lasting(self.root.path / JOURNAL)  # an earlier restore may have died before this
         if self.log.lost:
             errors[str(self.root.path / JOURNAL)] = ProofError(self.log.lost)
         if len(errors) == 1 and not (report.written or report.unchanged):
@@ -84,11 +86,11 @@ class _Undo:
         report.exit_code = max((error.exit_code for error in errors.values()), default=0)
         return report
 
-    def _undone(self, report: Report) -> Iterable[tuple[str, PolymaskError]]:
-        places, errors = self._places()
-        report.images += len({*places, *map(Path, errors)})
+    def _undo_all(self, report: Report) -> Iterable[tuple[str, PolymaskError]]:
+        by_file, errors = self._deletions_by_file()
+        report.images += len({*by_file, *map(Path, errors)})
         yield from errors.items()
-        for path, deletions in places.items():
+        for path, deletions in by_file.items():
             try:
                 changed = self._undo(path, deletions)
             except PolymaskError as error:
@@ -96,22 +98,22 @@ class _Undo:
             else:
                 report.written += changed
                 report.unchanged += not changed
-                self._tell(path, deletions, changed=changed)
+                self._note_restored(path, deletions, changed=changed)
 
-    def _places(self) -> tuple[dict[Path, list[FileDeletion]], dict[str, PolymaskError]]:
-        """The deletions by file, in order, that of the last first; and why some have none."""
-        places: dict[Path, list[FileDeletion]] = {}
+    def _deletions_by_file(self) -> tuple[dict[Path, list[FileDeletion]], dict[str, PolymaskError]]:
+        """The deletions in order by file, the most recently changed file first; and errors by source."""
+        by_file: dict[Path, list[FileDeletion]] = {}
         errors: dict[str, PolymaskError] = {}
         for deletion in reversed(self.deletions):
             try:
-                places.setdefault(place_of(self.root, deletion), []).insert(0, deletion)
+                by_file.setdefault(file_of(self.root, deletion), []).insert(0, deletion)
             except PolymaskError as error:
-                if not deletion.undone:  # nothing is expected of its file any more
+                if not deletion.undone:  # otherwise its file no longer matters
                     errors.setdefault(deletion.source, error)
-        return places, errors
+        return by_file, errors
 
-    def _tell(self, path: Path, deletions: list[FileDeletion], *, changed: bool) -> None:
-        """Name a file that was put back, and one that is not where the journal has it."""
+    def _note_restored(self, path: Path, deletions: list[FileDeletion], *, changed: bool) -> None:
+        """Note that a file was restored, and where DEST was if it has moved since."""
         if changed:
             self.notes.append(f"{'would be put back' if self.dry_run else 'put back'}: {path}")
         if earlier := {deletion.dest for deletion in deletions} - {"", str(self.root.path.resolve())}:
@@ -120,7 +122,7 @@ class _Undo:
             )
 
     def _undo(self, path: Path, deletions: list[FileDeletion]) -> bool:
-        """Undo the deletions from one file, the last first; whether that changed anything."""
+        """Undo the deletions from a file, the last first; returns whether the file changed."""
         if not self.dry_run:
             clear_stale(self.root, [replace(deletion, source=str(path)) for deletion in deletions])
         changed, current = False, self._digest(path, deletions)
@@ -129,8 +131,8 @@ class _Undo:
                 self._put_back(path, deletion)
                 current, changed = deletion.before, True
             elif current == deletion.before and not self.dry_run:
-                make_lasting(path)  # a restore before may have died on the way
-            elif current != deletion.before and not (deletion.undone or self._is_all_there(path, deletion)):
+                make_lasting(path)  # an earlier restore may have died before the name was durable
+            elif current != deletion.before and not (deletion.undone or self._has_all(path, deletion)):
                 raise SourceChanged(
                     f"{path} was changed since its polygons were deleted",
                     advice=f"merge it with {self.root.path / deletion.backup} by hand",
@@ -138,8 +140,8 @@ class _Undo:
             self._note(deletion)
         return changed
 
-    def _is_all_there(self, path: Path, deletion: FileDeletion) -> bool:
-        """Whether a changed file holds what was to go: it never went, or was merged by hand."""
+    def _has_all(self, path: Path, deletion: FileDeletion) -> bool:
+        """Whether a changed file has all annotations of its backup: after no deletion, or a merge by hand."""
         backup = self.root.read(deletion.backup) or b""
         if sha256(backup).hexdigest() != deletion.before:
             return False
@@ -147,7 +149,7 @@ class _Undo:
         return bool(known) and not known - _annotations(read_whole(path))
 
     def _digest(self, path: Path, deletions: list[FileDeletion]) -> str:
-        """The digest of the file as it is; empty where it is gone, after all its deletions were undone."""
+        """The file's present digest; empty if it is missing and all its deletions were undone."""
         try:
             return sha256(read_whole(path)).hexdigest()
         except NotFound as error:
@@ -166,9 +168,9 @@ class _Undo:
         data = read_whole(path)
         if self.dry_run:
             notes = (f"{path} would be put back, but {lost} could not be kept" for lost in lost_links(path))
-            self.notes = list(dict.fromkeys([*self.notes, *notes]))  # it may take several deletions
+            self.notes = list(dict.fromkeys([*self.notes, *notes]))  # once, even after several deletions
             return
-        if not (is_restorable(data) and is_restorable(backup)):  # a folder from elsewhere may name any file
+        if not (is_restorable(data) and is_restorable(backup)):  # a foreign journal may name any file
             raise FormatError(f"{path} is no annotation file, but the journal names it; it was left as it is")
         if sha256(data).hexdigest() != deletion.after:
             raise SourceChanged(f"{path} was changed meanwhile", advice="it was left as it is, run again")
@@ -177,13 +179,13 @@ class _Undo:
             self.notes.append(f"{path} was put back, but {attribute} could not be kept")
 
     def _note(self, deletion: FileDeletion) -> None:
-        """Note that a deletion is undone, so that nothing is expected of its file any more."""
+        """Note in the journal that a deletion is undone, so that its file no longer matters."""
         if not (self.dry_run or deletion.undone):
             self.log.note(RESTORED, source=deletion.source, before=deletion.before, after=deletion.after)
 
 
 def _annotations(data: bytes) -> Counter[str]:
-    """A file's annotations, each as one text; none where it is no annotation file."""
+    """A file's annotations as texts, with their counts; empty if it is no annotation file."""
     try:
         annotations = json.loads(data.decode("utf-8-sig"))["annotations"]
     except (ValueError, KeyError, TypeError, RecursionError):

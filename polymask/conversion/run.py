@@ -1,6 +1,6 @@
-"""The run of a conversion: each image of a plan is painted and written, then the manifest, then the deletion.
+"""The run of a conversion: it paints and writes each image, then writes the manifest, then deletes polygons.
 
-Each image stands alone: one that fails is reported, and the others are done.
+An image that fails is reported; the others are converted all the same.
 """
 
 import time
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 
 
 def run_plan(plan: Plan, *, executor: "Executor | None" = None, progress: Progress | None = None) -> Report:
-    """Convert every image of a plan and return what was done."""
+    """Convert the images of a plan and return a report."""
     began = time.perf_counter()
     images, labels = len(plan.indices), len(plan.label_map.names)
     log.info("planned: %d of %d images, %d labels", images, len(plan.annotations.names), labels)
     if progress:
         progress.start(images)
     with workplace(plan, convert_images, executor) as batches, _held(plan):
-        done = _joined(plan, batches(), progress)
+        done = _merged(plan, batches(), progress)
         report = _report(plan, done.tally)
         if names := plan.sink.outdated:
             report.notes.append(note_on_outdated(plan.sink.dest, names, dry_run=report.dry_run))
@@ -54,18 +54,18 @@ def run_plan(plan: Plan, *, executor: "Executor | None" = None, progress: Progre
 
 
 def _held(plan: Plan) -> AbstractContextManager[Any]:
-    """DEST, kept from other runs, and looked at again; a dry run writes nothing, and may share it."""
+    """A block that holds DEST and checks it again; a dry run writes nothing and needs no hold."""
     if plan.options.dry_run:
         return nullcontext()
 
     def look() -> None:
-        plan.sink.standing = plan.check.look()
+        plan.sink.state = plan.check.look()
 
     return plan.sink.root.run(plan.check.fingerprint, look=look)
 
 
-def _joined(plan: Plan, batches: Iterator[Batch], progress: Progress | None) -> Batch:
-    """All images as one batch, whose lines are those that the sink writes."""
+def _merged(plan: Plan, batches: Iterator[Batch], progress: Progress | None) -> Batch:
+    """All images as one batch, which has its lines in the sink."""
     images = Batch(lines=plan.sink.written)
     for batch in batches:
         images.add(batch)
@@ -75,7 +75,7 @@ def _joined(plan: Plan, batches: Iterator[Batch], progress: Progress | None) -> 
 
 
 def _finish(plan: Plan, images: Batch, report: Report) -> None:
-    """Write what all images have in common and the manifest, then delete what the masks hold."""
+    """Write the shared files and the manifest, then delete the polygons that the masks hold."""
     if not plan.deletes:
         plan.sink.finish(images.rows, changed=report.written > 0)
         return
@@ -88,18 +88,17 @@ def _finish(plan: Plan, images: Batch, report: Report) -> None:
 
 def _report(plan: Plan, tally: Tally) -> Report:
     report, annotations = tally.finished(), plan.annotations
-    nothing = {"instances": 0, "pixels": 0}
-    report.labels = {name: report.labels.get(name, nothing) for name in plan.label_map.names}
+    zeros = {"instances": 0, "pixels": 0}
+    report.labels = {name: report.labels.get(name, zeros) for name in plan.label_map.names}
     report.kernel, report.unsegmented = KERNEL, annotations.unsegmented
     report.dry_run = plan.options.dry_run
     report.skipped = [*plan.skipped, *plan.of_run(annotations.unchosen)]
     report.unsupported = list(plan.of_run(annotations.unsupported))
     if annotations.ledger:
         add_declared(report, annotations.ledger, names=annotations.names, indices=plan.indices)
-        is_part = plan.options.part is not None
-        judge_painted(report, is_part=is_part)
+        judge_painted(report, is_part=plan.options.part is not None)
     findings = (f"{f.image}: instance {f.instance}: {f.message}" for f in annotations.findings)
-    report.notes = list(dict.fromkeys(findings))  # two annotations of an id have one thing to say
+    report.notes = list(dict.fromkeys(findings))  # annotations with the same id share a note
     left_out = plan.of_run(annotations.images_left_out)
     report.notes += [f"{image.name}: left out: {image.reason}" for image in left_out]
     report.notes += annotations.notes
@@ -109,7 +108,7 @@ def _report(plan: Plan, tally: Tally) -> Report:
 
 
 def convert_images(plan: Plan, indices: Sequence[int]) -> Batch:
-    """Convert some images of a plan. What is wrong with one of them alone is told in its outcome."""
+    """Convert some images of a plan; the outcome of an image records its failure."""
     batch = Batch()
     if plan.painter is None:
         _convert_each(plan, indices, batch)
@@ -120,7 +119,7 @@ def convert_images(plan: Plan, indices: Sequence[int]) -> Batch:
 
 
 def _convert_each(plan: Plan, indices: Sequence[int], batch: Batch) -> None:
-    """Convert images one by one, by their records."""
+    """Convert images one after another by their records."""
     for index in indices:
         outcome = Outcome(plan.annotations.names[index])
         try:
@@ -168,14 +167,14 @@ def _convert_image(plan: Plan, index: int, outcome: Outcome, batch: Batch) -> No
 
 
 def _is_its_own_copy(plan: Plan, index: int) -> bool:
-    """Whether a picture lies already where its copy goes: then it is no copy, and stays its owner's."""
+    """Whether a picture is at the path of its copy already: then it is not copied, and stays the user's."""
     file = plan.annotations.picture_file(index) if plan.annotations.picture is None else None
     target = picture_path(plan.layout, plan.annotations.names[index], plan.layout_options)
     return file is not None and not file.place.zip and plan.sink.root.same(target, file.path)
 
 
 def _with_picture(plan: Plan, index: int) -> LayoutOptions:
-    """The layout's options, with the image's picture for layouts that show it, if there is one."""
+    """The layout's options, with the image's picture if there is one and the layout shows it."""
     has_pictures = plan.options.images is not None or plan.annotations.picture is not None
     if not (has_pictures and getattr(plan.layout, "PICTURES", False)):
         return plan.layout_options
@@ -183,7 +182,7 @@ def _with_picture(plan: Plan, index: int) -> LayoutOptions:
 
 
 def _picture(plan: Plan, index: int) -> tuple[str, bytes]:
-    """Where the copy of an image's picture goes, and its bytes."""
+    """The path for the copy of an image's picture, and its bytes."""
     name = plan.annotations.names[index]
     target = picture_path(plan.layout, name, plan.layout_options)
     if plan.annotations.picture is not None:
@@ -208,10 +207,10 @@ def _count_instances(outcome: Outcome, account: Account) -> None:
 
 
 def _count_pixels(outcome: Outcome, painting: Painting, *, index: bool) -> None:
-    """Tell an outcome what was painted, and which pixels several labels claim."""
+    """Record in an outcome the painted pixels and the conflicts."""
     outcome.labels = _pixels_of_labels(painting, index=index)
     outcome.conflicts = painting.conflicts if index else without_winners(painting.conflicts)
-    outcome.contested, outcome.labeled = painting.contested_pixels, painting.labeled_pixels
+    outcome.conflict_pixels, outcome.labeled_pixels = painting.contested_pixels, painting.labeled_pixels
     outcome.instances = len(painting.instances)
 
 
@@ -220,7 +219,7 @@ def _shows_labels(outcome: Outcome) -> bool:
 
 
 def _pixels_of_labels(painting: Painting, *, index: bool) -> dict[str, tuple[int, int]]:
-    """Instances and painted pixels by label: in the index mask, or in each label's own."""
+    """The numbers of instances and painted pixels by label, in the index mask or in the label masks."""
     counts = {}
     for value, instances in Counter(painting.values).items():
         place = int(painting.label_map.places[value])

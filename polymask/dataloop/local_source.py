@@ -70,7 +70,7 @@ class MatchedSource:
             record,
             raw,
             declared=ledger.declared_of(item.index),
-            joined=ledger.joined_in.get(item.index, 0),
+            joined=ledger.joined_counts.get(item.index, 0),
             left_out=ledger.left_out_of(item.index),
         )
 
@@ -85,10 +85,10 @@ class MatchedSource:
         failed = {index for index, name in enumerate(self.annotations.names) if name in unmatched}
         counted = failed | {item.index for item in items if isinstance(item, MatchedItem)}
         declared_elsewhere = (
-            ledger.declared_of(index) for index in range(len(ledger.of_image)) if index not in counted
+            ledger.declared_of(index) for index in range(len(ledger.instance_counts)) if index not in counted
         )
         report.left_out += sum(map(ledger.left_out_of, failed), Counter())
-        report.left_out += ledger.of_no_image + Counter({OTHER_IMAGES: sum(declared_elsewhere)})
+        report.left_out += ledger.without_image + Counter({OTHER_IMAGES: sum(declared_elsewhere)})
         report.declared = ledger.declared
         unexplained = ledger.declared - report.painted - report.joined - report.left_out.total()
         if report.failures:

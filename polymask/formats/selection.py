@@ -98,8 +98,8 @@ def _of_images(ledger: Ledger | None, indices: Sequence[int]) -> Ledger | None:
     for index in indices:
         part.add_image(
             declared=ledger.declared_of(index),
-            instances=ledger.of_image[index],
-            joined=ledger.joined_in.get(index, 0),
+            instances=ledger.instance_counts[index],
+            joined=ledger.joined_counts.get(index, 0),
             left_out={reason: images[index] for reason, images in ledger.left_out.items() if index in images},
         )
     return part

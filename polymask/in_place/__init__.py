@@ -1,1 +1,1 @@
-"""The job that deletes: write masks, prove them, delete what they account for."""
+"""The in-place job: write masks, prove that they are stored, then delete the polygons that they hold."""

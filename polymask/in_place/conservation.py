@@ -1,7 +1,7 @@
-"""Whether an in-place run lost anything: annotations declared = painted + joined + left out, by item.
+"""The balance of an in-place run: for each item, annotations declared = painted + joined + left out.
 
-What a source declares of an item is checked before anything of it is written. Items that cannot be
-read declare nothing that anybody knows of; masks of ours are what was made of annotations, and none.
+The balance of an item is checked before anything is written to it. An item that cannot be read declares
+nothing. Masks that polymask stored are made from annotations and do not count as annotations.
 """
 
 from collections import Counter
@@ -12,7 +12,11 @@ from polymask.results import Outcome, Report
 
 
 def declare(outcome: Outcome, reading: Reading) -> None:
-    """Tell an outcome what its item declares; raises `PolymaskError` where that does not add up."""
+    """Record in an outcome what its item declares.
+
+    Raises:
+        PolymaskError: The annotations do not add up to the number declared.
+    """
     if reading.declared is None:
         return
     instances = len(reading.record.instances)
@@ -24,13 +28,13 @@ def declare(outcome: Outcome, reading: Reading) -> None:
 
 
 def account(outcome: Outcome, reading: Reading, *, chosen: int, empty: int) -> None:
-    """Tell an outcome which of its item's instances the masks show: of those `chosen`, all but the empty."""
+    """Record in an outcome that the masks show all `chosen` instances except the `empty` ones."""
     outcome.left_out += Counter({NOT_CHOSEN: len(reading.record.instances) - chosen, NO_PIXEL: empty})
     outcome.painted = chosen - empty
 
 
 def account_failed(outcome: Outcome) -> None:
-    """Tell an outcome of a failure that none of its instances is known to be painted."""
+    """Count all instances of a failed item as left out, for none is known to be painted."""
     outcome.left_out += Counter({FAILED: outcome.painted + outcome.joined + _unaccounted(outcome)})
     outcome.painted = outcome.joined = 0
 
@@ -41,14 +45,14 @@ def _unaccounted(outcome: Outcome) -> int:
 
 
 class Conservation:
-    """The sum over a run's items."""
+    """The balance of a run: the sum over its items."""
 
     def __init__(self) -> None:
         self.ledger = Ledger()
         self._is_counted = self._has_masks = False
 
     def add(self, outcome: Outcome) -> None:
-        """Take in an item that was read."""
+        """Add an item's outcome."""
         self._has_masks |= outcome.has_masks
         if outcome.declared is None:
             return
@@ -61,7 +65,7 @@ class Conservation:
         )
 
     def close(self, report: Report) -> None:
-        """Tell a report of it, and judge whether anything is painted, now or by a run before."""
+        """Copy the sums to a report; note there if neither this run nor an earlier one painted anything."""
         ledger = self.ledger
         if not self._is_counted:
             return

@@ -1,8 +1,9 @@
-"""The last step of the in-place job: proven polygons go, and what they went for is looked at again.
+"""The last step of the in-place job: it deletes proven polygons, and then checks their masks again.
 
-Note what is about to go (fsync) → delete by explicit ids, if the source is still what was read → read
-back that they are gone → read back that their masks are not → note it. A mask that somebody took
-away or changed meanwhile leaves its polygons nowhere: they are put back.
+The order: note the deletion in the journal (fsync) → delete by explicit ids, if the source has not
+changed since it was read → read back that the polygons are deleted → read back that their masks are
+still stored → note that in the journal. If somebody removed or changed a mask meanwhile, its polygons
+would exist nowhere, so they are put back.
 """
 
 import threading
@@ -14,34 +15,34 @@ from typing import Any
 from polymask.errors import BackendError, PolymaskError, ProofError, SourceChanged
 from polymask.in_place.holdings import Drawing, Holding
 from polymask.in_place.journal import Journal
-from polymask.in_place.origins import own_masks
+from polymask.in_place.origins import masks_of_source
 from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
 from polymask.results import Outcome
 
-READ_BACKS = 6  # a service may show what was written a little later
+READ_BACKS = 6  # a service may show a change a little later
 WAIT = 0.2  # seconds before the second reading; doubled each time
 
 
 class Allowance:
-    """How many polygons a run may delete yet; threads share it."""
+    """The number of polygons that a run may still delete (`--max-delete`); threads share it."""
 
-    def __init__(self, most: int | None) -> None:
-        self.most, self._remaining = most, most
+    def __init__(self, limit: int | None) -> None:
+        self.limit, self._remaining = limit, limit
         self._lock = threading.Lock()
 
     def suffices(self, count: int) -> bool:
-        """Whether so many may be deleted yet."""
+        """Whether `count` more polygons may be deleted."""
         return self._remaining is None or count <= self._remaining
 
     def take(self, count: int, name: str) -> None:
-        """Use up so much of it; raises `PolymaskError` where that is more than there is."""
+        """Use up part of the allowance; raises `PolymaskError` if it does not suffice."""
         with self._lock:
             if self._remaining is None:
                 return
             if count > self._remaining:
-                self._remaining = 0  # what is above the limit stops the deleting, not only this item's
+                self._remaining = 0  # beyond the limit nothing more is deleted, from any item
                 raise PolymaskError(
-                    f"{name}: {count} more would be deleted than --max-delete {self.most} allows"
+                    f"{name}: {count} more would be deleted than --max-delete {self.limit} allows"
                 )
             self._remaining -= count
 
@@ -56,10 +57,11 @@ class Deletion:
     sleep: Callable[[float], None]
 
     def run(self, item: Item, reading: Reading, drawings: Sequence[Drawing], outcome: Outcome) -> None:
-        """Delete instances of an item as it was read; `outcome` tells how many went.
+        """Delete instances of an item as it was read; `outcome` gets their number.
 
-        Raises `SourceChanged` where somebody changed one meanwhile, which stays, and `ProofError` where
-        their mask went meanwhile: then they are put back.
+        Raises:
+            SourceChanged: Somebody changed an instance meanwhile; it stays.
+            ProofError: Somebody removed or changed a mask meanwhile; its instances are put back.
         """
         ids = [reading.raw[drawing.id]["id"] for drawing in drawings]
         self.journal.note("deleting", item.id, ids=ids, etag=reading.record.etag)
@@ -67,7 +69,7 @@ class Deletion:
             self.source.delete(item, [drawing.id for drawing in drawings], reading.record.etag)
             self._require_deleted(item, reading, drawings)
         except PolymaskError:
-            with suppress(BackendError):  # this error is told; what is gone must have its mask all the same
+            with suppress(BackendError):  # this error comes first; masks of deleted instances matter still
                 self._require_masks(item, reading, self._deleted(item, drawings), outcome)
             raise
         self._require_masks(item, reading, drawings, outcome)
@@ -94,7 +96,7 @@ class Deletion:
     def _require_masks(
         self, item: Item, reading: Reading, deleted: Sequence[Drawing], outcome: Outcome
     ) -> None:
-        """What was deleted must be in a mask still; where that went meanwhile, put it back."""
+        """Put back the deleted instances that no stored mask holds any more; raises `ProofError` for them."""
         outcome.deleted = len(deleted)
         for _ in readings(self.sleep):
             lost = self._in_no_mask(item, reading, deleted)
@@ -110,9 +112,9 @@ class Deletion:
         )
 
     def _in_no_mask(self, item: Item, reading: Reading, deleted: Sequence[Drawing]) -> list[Drawing]:
-        # A mask of another source follows that source: it is no place for what is deleted from this one.
-        origin, going = self.source.origin, {drawn.instance.label: [drawn] for drawn in deleted}
-        stored = own_masks(self.sink.proofs(item), origin, present=reading.present, drawn=going)
+        # A mask of another source follows that source, so it cannot keep instances deleted from this source.
+        origin, drawn = self.source.origin, {drawing.instance.label: [drawing] for drawing in deleted}
+        stored = masks_of_source(self.sink.proofs(item), origin, present=reading.present, drawn=drawn)
         sound = [proof for proof in stored if proof.sound]
         fitting = [proof for proof in sound if proof.frame == reading.record.frame]
         holdings = [Holding(proof, reading.present) for proof in fitting]
@@ -120,7 +122,7 @@ class Deletion:
 
 
 def readings(sleep: Callable[[float], None]) -> Iterator[int]:
-    """So many times a thing may be read back, with longer and longer waits in between."""
+    """The attempts at reading something back: `READ_BACKS` of them, with longer and longer waits between."""
     for attempt in range(READ_BACKS):
         if attempt:
             sleep(WAIT * 2 ** (attempt - 1))
@@ -128,9 +130,10 @@ def readings(sleep: Callable[[float], None]) -> Iterator[int]:
 
 
 def finish(source: Source, sink: Sink, journal: Journal) -> list[str]:
-    """Look at the masks of what a killed run deleted last, before it could; what was done, item by item.
+    """Check the masks of the last deletions of a run that was killed before it could check them itself.
 
-    What is in no mask, and not in the source, is put back.
+    Polygons that are neither in a mask nor in the source are put back. Returns a note per item where
+    that happened, or where the item could not be checked.
     """
     by_item: dict[Item, list[dict[str, Any]]] = {}
     for line in journal.unfinished():
@@ -139,7 +142,7 @@ def finish(source: Source, sink: Sink, journal: Journal) -> list[str]:
     for item, lines in by_item.items():
         try:
             count = _finish(source, sink, journal, item, lines)
-        except PolymaskError as error:  # its picture may be gone; the others can be looked at
+        except PolymaskError as error:  # e.g. its picture is gone; the other items can still be checked
             notes.append(f"{item.name}: what a stopped run deleted cannot be looked at: {error}")
             continue
         if count:
@@ -147,15 +150,16 @@ def finish(source: Source, sink: Sink, journal: Journal) -> list[str]:
     return notes
 
 
-def _held(proofs: Sequence[Stored], origin: str) -> set[str]:
-    """The ids of all that sound masks of a source hold, or of claims that do not tell theirs."""
-    own = [proof for proof in proofs if not proof.origin or proof.is_made_from(origin)]
-    return {key for proof in own if proof.sound for key in proof.sources}
+def _ids_in_masks(proofs: Sequence[Stored], origin: str) -> set[str]:
+    """The ids of the instances in sound masks that are made from an origin, or do not name theirs."""
+    masks = [proof for proof in proofs if not proof.origin or proof.is_made_from(origin)]
+    return {key for proof in masks if proof.sound for key in proof.sources}
 
 
 def _finish(source: Source, sink: Sink, journal: Journal, item: Item, lines: Sequence[dict[str, Any]]) -> int:
-    # Twice: one answer may be outdated, and still show a mask that went.
-    held = _held(sink.proofs(item), source.origin) & _held(sink.proofs(item), source.origin)
+    # Asked twice: a single answer may be outdated, and still show a mask that was removed.
+    first, second = (_ids_in_masks(sink.proofs(item), source.origin) for _ in range(2))
+    held = first & second
     put_back = 0
     for line in lines:
         key, instance = line.get("id"), line["instance"]

@@ -1,4 +1,4 @@
-"""What a stored mask holds, seen against what its item has now."""
+"""The polygons that a stored mask holds, compared with the item's polygons of now."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,13 +15,12 @@ from polymask.provenance.digest import geometry_sha256
 from polymask.raster import spans_of
 from polymask.raster.packed import Flat, are_set, flat_of, flat_of_mask, united, unpack
 
-SourcePixels = dict[
-    tuple[str, ...], Flat
-]  # of sources by their ids: of each alone, or of those that nobody can tell apart
+# the pixels of source instances, by their ids: several ids where nobody can separate their pixels
+SourcePixels = dict[tuple[str, ...], Flat]
 
 
 class Drawing:
-    """An instance, and its pixels in a (height, width) frame under any pixel rule."""
+    """An instance and its pixels in a (height, width) frame, under any pixel rule."""
 
     def __init__(self, instance: Instance, frame: Frame, details: Mapping[str, Any]) -> None:
         self.instance, self.frame, self.details = instance, frame, details
@@ -29,79 +28,81 @@ class Drawing:
         self._spans: dict[str, Spans] = {}
 
     def spans(self, pixel_rule: str) -> Spans:
-        """Its spans; drawn once a rule. Raises `InputError` for a rule that is not known here."""
+        """The instance's spans, drawn once per rule; raises `InputError` for an unknown rule."""
         if pixel_rule not in self._spans:
             self._spans[pixel_rule] = spans_of([self.instance.shape], self.frame, pixel_rule=pixel_rule)[0]
         return self._spans[pixel_rule]
 
     def flat(self, pixel_rule: str) -> Flat:
-        """Its pixels as intervals of the whole frame."""
+        """The instance's pixels as intervals of the whole frame, row after row."""
         return flat_of(self.spans(pixel_rule), self.frame[1])
 
     def paints(self, pixel_rule: str) -> bool:
-        """Whether it has any pixel; of what has none, no mask holds anything."""
+        """Whether the instance has any pixel; no mask can hold an instance without pixels."""
         return self.flat(pixel_rule)[0].size > 0
 
 
 @dataclass(frozen=True, eq=False)
 class Holding:
-    """A stored mask and the ids of all that its item has, under any label."""
+    """A stored mask, compared with the ids that are `present` in its item under any label."""
 
     proof: Stored
     present: frozenset[str]
-    absorbed: frozenset[str] = field(init=False)  # the sources that were deleted on its account
+    absorbed: frozenset[str] = field(init=False)  # the ids of the deleted instances that it stands for
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "absorbed", self.proof.absorbed(self.present))
 
     @property
     def finished(self) -> bool:
-        """Whether all that it holds was deleted on its account."""
+        """Whether all its source instances are deleted."""
         return len(self.absorbed) == len(self.proof.statements)
 
     @property
     def pixel_rule(self) -> str:
-        """The rule that its polygons were drawn by."""
+        """The pixel rule that its polygons were drawn by."""
         return str(self.proof.claim["pixel_rule"])
 
-    def holds(self, drawn: Drawing) -> bool:
-        """Whether it accounts for an instance: id, geometry, details and all its pixels, at least one."""
-        return self.tells(drawn) and drawn.paints(self.pixel_rule)
+    def holds(self, drawing: Drawing) -> bool:
+        """Whether the mask accounts for an instance: its id, geometry, details and pixels, at least one."""
+        return self.describes(drawing) and drawing.paints(self.pixel_rule)
 
-    def tells(self, drawn: Drawing) -> bool:
-        """Whether it says what an instance is now, and has all its pixels, be they none."""
+    def describes(self, drawing: Drawing) -> bool:
+        """Whether the claim describes an instance as it is now, and the mask has all its pixels, if any."""
         proof = self.proof
-        source = proof.statements.get(drawn.id)
-        if proof.mask is None or source is None or source["sha256"] != drawn.sha256:
+        source = proof.statements.get(drawing.id)
+        if proof.mask is None or source is None or source["sha256"] != drawing.sha256:
             return False
-        if not same_details(source, drawn.instance.label, drawn.details):
+        if not same_details(source, drawing.instance.label, drawing.details):
             return False
         try:
-            return are_set(proof.mask, drawn.flat(self.pixel_rule))
+            return are_set(proof.mask, drawing.flat(self.pixel_rule))
         except InputError:
-            return False  # a rule of another version: drawn anew under ours, it joins the new mask
+            return False  # the rule is of another version: the instance is drawn anew and joins a new mask
 
     @cached_property
     def pixels(self) -> SourcePixels:
-        """The pixels of what it keeps, by source where its claim tells them apart."""
-        return {ids: flat for ids, flat in self._told_apart().items() if self.absorbed & set(ids)}
+        """The pixels of the deleted instances that it stands for, by instance if its claim has them."""
+        return {ids: flat for ids, flat in self._pixels_by_source().items() if self.absorbed & set(ids)}
 
     def mixed_with(self, distinct: set[str]) -> set[str]:
-        """The sources whose pixels are not known apart from those it keeps, but for the `distinct`."""
+        """The ids of instances whose pixels cannot be separated from those of the deleted instances.
+
+        `distinct` are the ids of instances whose pixels are known otherwise.
+        """
         return {key for ids in self.pixels for key in ids} - self.absorbed - distinct
 
-    def _told_apart(self) -> SourcePixels:
+    def _pixels_by_source(self) -> SourcePixels:
         mask = self.proof.mask
         if mask is None or not self.absorbed:
             return {}
-        together = tuple(sorted(self.proof.statements))
         try:
-            apart = {ids: unpack(runs, mask.size) for ids, runs in _packed(self.proof.claim)}
+            separate = {ids: unpack(runs, mask.size) for ids, runs in _packed(self.proof.claim)}
         except FormatError:
-            apart = {}
-        if self.absorbed <= {key for ids in apart for key in ids}:
-            return apart
-        return {together: flat_of_mask(mask)}
+            separate = {}
+        if self.absorbed <= {key for ids in separate for key in ids}:
+            return separate
+        return {tuple(sorted(self.proof.statements)): flat_of_mask(mask)}
 
 
 def _packed(claim: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -118,7 +119,7 @@ class _Packed(msgspec.Struct):
 
 
 def joined_pixels(holdings: list[Holding]) -> SourcePixels:
-    """What several masks keep: where two tell of the same sources, their union."""
+    """The pixels that several masks keep of deleted instances: for the same instances, their union."""
     pixels: SourcePixels = {}
     for holding in holdings:
         for ids, flat in holding.pixels.items():
@@ -127,7 +128,7 @@ def joined_pixels(holdings: list[Holding]) -> SourcePixels:
 
 
 def supersedes(holder: Holding, other: Holding) -> bool:
-    """Whether another mask can go: what it keeps, ids and pixels, the holder has too."""
+    """Whether the holder makes another mask superfluous: it has all ids and pixels that the other keeps."""
     mask = holder.proof.mask
     if other is holder or not other.absorbed:
         return True
@@ -135,8 +136,8 @@ def supersedes(holder: Holding, other: Holding) -> bool:
     return other.absorbed <= holder.absorbed and all(are_set(mask, flat) for flat in other.pixels.values())
 
 
-def without_doubles(holdings: list[Holding]) -> list[Holding]:
-    """The first of those that say and hold the same, in order of id."""
+def without_duplicates(holdings: list[Holding]) -> list[Holding]:
+    """The first holding of each group with the same claim and pixels, in their order."""
     first: dict[Any, Holding] = {}
     for holding in holdings:
         proof = holding.proof

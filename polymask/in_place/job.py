@@ -1,10 +1,11 @@
-"""The in-place job: write masks, prove them, and only then delete what they account for.
+"""The in-place job: write masks, prove that they are stored, and only then delete their polygons.
 
-For each item: back up the source (fsync) → write → read back and decide anew → note what is proven
-and about to go (fsync) → re-read the source, compare its etag, delete by explicit ids → read back
-that they are gone and their masks are not → note it (`deletion`). Every step may be the last
-one that happens; the next run decides from what is really there. A mask goes only when everything
-wanted is stored, and only if the source is still what was read: somebody else's run may know better.
+For each item: back up the source (fsync) → write masks → read them back and decide again → note the
+coming deletion in the journal (fsync) → read the source again, compare its etag, delete by explicit
+ids → read back that the polygons are deleted and their masks are not → note that (`deletion`). A run may
+stop after any step; the next run decides from what is stored. A mask is retracted only once all
+new masks are stored, and only if the source has not changed since it was read, for the mask may belong
+to another run that has read the source later.
 """
 
 import time
@@ -32,16 +33,15 @@ from polymask.raster import KERNEL
 from polymask.results import OtherMask, Outcome, Report
 from polymask.tally import Tally
 
-ROUNDS = 3  # of writing what is wanted; more means that somebody else works against this run
+ROUNDS = 3  # of writing masks; if more are needed, something else keeps changing them
 
-
-# what a dry run tells of each item: what was read, what it would do to each label, what is stored
+# called by a dry run for each item: with its reading, the decision for each label, and the stored masks
 Watch = Callable[[Item, Reading, Mapping[str, Decision], Sequence[Stored]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvenOptions:
-    """What an in-place run may do. Without `delete_source`, nothing but surplus masks is deleted."""
+    """The options of an in-place run. Without `delete_source`, it removes nothing but surplus masks."""
 
     pixel_rule: str = "center"
     only: frozenset[str] = frozenset()
@@ -58,7 +58,7 @@ class ProvenOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ItemWork:
-    """An item under way: what was read of it, its drawings by label, and what becomes of it."""
+    """An item in progress: its reading, its drawings by label, and its outcome."""
 
     item: Item
     reading: Reading
@@ -67,16 +67,16 @@ class ItemWork:
 
     @property
     def every_drawing(self) -> list[Drawing]:
-        """The drawings of all labels."""
+        """The drawings of all labels, in one list."""
         return [drawing for drawings in self.drawings.values() for drawing in drawings]
 
     def refusal(self, problem: str, *, advice: str | None = None) -> ProofError:
-        """The error that a proof of this item is missing."""
+        """The error for a missing proof of this item."""
         return ProofError(f"{self.item.name}: {problem}", advice=advice)
 
 
 class ProvenJob:
-    """One run over a source's items; the source and the sink may be one dataset."""
+    """A run over a source's items; the source and the sink may be the same dataset."""
 
     def __init__(
         self,
@@ -95,17 +95,17 @@ class ProvenJob:
     def run(self, items: Sequence[Item], *, advance: Callable[[int], None] | None = None) -> Report:
         """Convert the items, `workers` of them at a time, and sum up in their order."""
         began = time.perf_counter()
-        tally, conservation, others = Tally(), Conservation(), Counter[OtherMask]()
+        tally, conservation, foreign_masks = Tally(), Conservation(), Counter[OtherMask]()
         for outcome in self._outcomes(items):
             tally.add(outcome)
             conservation.add(outcome)
-            others.update(outcome.others)
+            foreign_masks.update(outcome.other_masks)
             if advance:
                 advance(1)
         report = tally.finished()
         report.seconds, report.kernel = time.perf_counter() - began, KERNEL
         report.dry_run = self.options.dry_run
-        report.notes += notes_of(others)
+        report.notes += notes_of(foreign_masks)
         conservation.close(report)
         return report
 
@@ -115,7 +115,7 @@ class ProvenJob:
         return in_threads(self.convert, items, self.options.workers)
 
     def convert(self, item: Item) -> Outcome:
-        """Convert one item. The outcome says what is wrong with this item alone."""
+        """Convert one item; its outcome records a failure, which does not stop the run."""
         outcome = Outcome(item.name)
         try:
             self._convert(item, outcome)
@@ -128,30 +128,30 @@ class ProvenJob:
         return outcome
 
     def _convert(self, item: Item, outcome: Outcome) -> None:
-        work = self._begun(item, outcome)
+        work = self._start(item, outcome)
         stored = self.sink.proofs(item)
         outcome.has_masks = any(proof.mask is None or proof.mask.any() for proof in stored)
-        outcome.others = self._others(work, stored)
+        outcome.other_masks = self._other_masks(work, stored)
         decisions = self._decide(work, stored)
         if self.options.dry_run:
             self._rehearse(work, decisions, stored)
             return
         if self.options.delete_source:
             self._back_up(work)
-        decisions = self._settled(work, decisions)
+        decisions = self._write_all(work, decisions)
         self._retract(work, decisions)
         if self.options.delete_source:
             self._delete(work, decisions)
         _raise_problems(decisions)
 
-    def _begun(self, item: Item, outcome: Outcome) -> ItemWork:
-        """Read an item and account for all that it declares."""
+    def _start(self, item: Item, outcome: Outcome) -> ItemWork:
+        """Read an item, and account for all annotations that it declares."""
         reading = self.source.read(item)
         outcome.unsupported, outcome.skipped = reading.unsupported, reading.skipped
         declare(outcome, reading)
         drawings = self._drawings(reading)
         self._count(reading, drawings, outcome)
-        return ItemWork(item, reading, self._painting(item, drawings, outcome), outcome)
+        return ItemWork(item, reading, self._paintable(item, drawings, outcome), outcome)
 
     def _rehearse(self, work: ItemWork, decisions: dict[str, Decision], stored: Sequence[Stored]) -> None:
         work.outcome.written = _labels_to_write(decisions)
@@ -160,33 +160,33 @@ class ProvenJob:
             self.watch(work.item, work.reading, decisions, stored)
         work.outcome.deleted = self._would_delete(work, decisions)
 
-    def _settled(self, work: ItemWork, decisions: dict[str, Decision]) -> dict[str, Decision]:
-        """Write until nothing is wanted: what was late to be read may still have to join."""
+    def _write_all(self, work: ItemWork, decisions: dict[str, Decision]) -> dict[str, Decision]:
+        """Write masks until no more are needed: reading back may show masks that appeared late."""
         for _ in range(ROUNDS):
             masks = [decision.write for decision in decisions.values() if decision.write]
             if not masks:
-                return self._seen_twice(work, decisions)
+                return self._confirm(work, decisions)
             self.sink.write(work.item, masks)
             work.outcome.written = list(dict.fromkeys(work.outcome.written + _labels_to_write(decisions)))
-            decisions = self._proven(work, masks)
+            decisions = self._read_back(work, masks)
         if labels := _labels_to_write(decisions):
             raise work.refusal(f"the masks of {_quoted(labels)} keep changing; nothing was deleted")
         return decisions
 
-    def _seen_twice(self, work: ItemWork, decisions: dict[str, Decision]) -> dict[str, Decision]:
-        """Before deleting for masks of an earlier run, read them again: one answer may be outdated."""
+    def _confirm(self, work: ItemWork, decisions: dict[str, Decision]) -> dict[str, Decision]:
+        """Read masks of an earlier run a second time before deleting: a single answer may be outdated."""
         due = self.options.delete_source and any(decision.accounted for decision in decisions.values())
         if work.outcome.written or not due:
             return decisions
-        second = self._decide(work, self.sink.proofs(work.item))
-        if labels := _labels_to_write(second):
+        confirmed = self._decide(work, self.sink.proofs(work.item))
+        if labels := _labels_to_write(confirmed):
             problem = f"the mask of {_quoted(labels)} is gone"
             raise work.refusal(problem, advice="nothing was deleted, run again")
-        return second
+        return confirmed
 
     def _retract(self, work: ItemWork, decisions: dict[str, Decision]) -> None:
         surplus = [proof for decision in decisions.values() for proof in decision.retract]
-        # A mask that is surplus to what was read may be another run's mask of a later edit.
+        # A mask that looks surplus may be another run's mask of a later edit.
         if surplus and self.source.read(work.item).record.etag != work.reading.record.etag:
             raise SourceChanged(f"{work.item.name}: the annotations changed meanwhile", advice="run again")
         for proof in surplus:
@@ -194,7 +194,7 @@ class ProvenJob:
             work.outcome.retracted += 1
 
     def _drawings(self, reading: Reading) -> dict[str, list[Drawing]]:
-        """The instances by label, in the record's order."""
+        """The drawings of the chosen instances by label, in the record's order."""
         record, only = reading.record, self.options.only
         self.options.limits.check_frame(record.name, record.frame)
         self.options.limits.check_record(record.name, record)
@@ -205,15 +205,14 @@ class ProvenJob:
                 by_label.setdefault(instance.label, []).append(Drawing(instance, record.frame, details))
         return by_label
 
-    def _painting(
+    def _paintable(
         self, item: Item, by_label: Mapping[str, Sequence[Drawing]], outcome: Outcome
     ) -> dict[str, list[Drawing]]:
-        """Those that paint a pixel; no mask holds the others: they stay, and are listed where polygons go."""
+        """The drawings that paint a pixel; with deletion, the report lists the others, which stay."""
         rule = self.options.pixel_rule
         if self.options.delete_source:
-            every = (drawing for drawings in by_label.values() for drawing in drawings)
-            empty = [f"{item.name}: annotation {drawing.id}" for drawing in every if not drawing.paints(rule)]
-            outcome.kept = [Skipped(name, NO_PIXEL.text) for name in empty]
+            empty = [d for drawings in by_label.values() for d in drawings if not d.paints(rule)]
+            outcome.kept = [Skipped(f"{item.name}: annotation {d.id}", NO_PIXEL.text) for d in empty]
         return {label: [d for d in drawings if d.paints(rule)] for label, drawings in by_label.items()}
 
     def _decide(self, work: ItemWork, stored: Sequence[Stored]) -> dict[str, Decision]:
@@ -228,12 +227,12 @@ class ProvenJob:
             deletes=self._may_delete(work),
         )
 
-    def _others(self, work: ItemWork, stored: Sequence[Stored]) -> list[OtherMask]:
+    def _other_masks(self, work: ItemWork, stored: Sequence[Stored]) -> list[OtherMask]:
         present, only = work.reading.present, self.options.only
         return other_masks(stored, self.source.origin, present=present, drawn=work.drawings, only=only)
 
-    def _proven(self, work: ItemWork, masks: Sequence[Mask]) -> dict[str, Decision]:
-        """Read back until every mask is there, and decide anew from what is."""
+    def _read_back(self, work: ItemWork, masks: Sequence[Mask]) -> dict[str, Decision]:
+        """Read back until every new mask is stored, and decide again from the stored masks."""
         for _ in readings(self._sleep):
             stored = self.sink.proofs(work.item)
             keys = {proof.key for proof in stored if proof.sound}
@@ -249,7 +248,7 @@ class ProvenJob:
         self.journal.back_up(item.id, item.name, [work.reading.raw[key] for key in ids], ids=ids)
 
     def _delete(self, work: ItemWork, decisions: dict[str, Decision]) -> None:
-        """Delete what is accounted for, if the source is still what was read."""
+        """Delete the polygons that stored masks account for, if the source has not changed."""
         ids = {key for decision in decisions.values() for key in decision.accounted if not decision.write}
         accounted = [drawing for drawing in work.every_drawing if drawing.id in ids]
         if accounted and self.journal is not None:
@@ -260,14 +259,14 @@ class ProvenJob:
             self._allowance.take(len(work.every_drawing), work.item.name)
 
     def _may_delete(self, work: ItemWork) -> bool:
-        """Whether the item's polygons are to go; above the limit, its masks do not say that they delete."""
+        """Whether the item's polygons may be deleted; above the limit, its masks do not claim that either."""
         return self.options.delete_source and self._allowance.suffices(len(work.every_drawing))
 
     def _would_delete(self, work: ItemWork, decisions: dict[str, Decision]) -> int:
         if not self.options.delete_source:
             return 0
-        sure = (label for label, decision in decisions.items() if not decision.problem)
-        return sum(len(work.drawings.get(label, ())) for label in sure)
+        labels = (label for label, decision in decisions.items() if not decision.problem)
+        return sum(len(work.drawings.get(label, ())) for label in labels)
 
     def _count(self, reading: Reading, by_label: Mapping[str, Sequence[Drawing]], outcome: Outcome) -> None:
         instances = tuple(drawing.instance for drawings in by_label.values() for drawing in drawings)
@@ -280,7 +279,8 @@ class ProvenJob:
         outcome.instances = len(instances)
         account(outcome, reading, chosen=len(instances), empty=int(painting.empty.sum()))
         outcome.conflicts = painting.conflicts
-        outcome.contested, outcome.labeled = painting.contested_pixels, painting.labeled_pixels
+        outcome.conflict_pixels = painting.contested_pixels
+        outcome.labeled_pixels = painting.labeled_pixels
         for label, spans in painting.label_spans.items():
             outcome.labels[label] = (len(by_label[label]), spans.pixels)
 

@@ -1,14 +1,14 @@
-"""Fsynced evidence of an in-place run, and the backup of what it deletes.
+"""The journal of an in-place run: a synced record of its deletions, and a backup of the deleted instances.
 
-A journal is a private folder (0700) with two files that are only ever appended to:
-`backup.jsonl`, every instance as the source wrote it, before anything of its item is deleted;
-and `journal.jsonl`, what was proven and deleted. It is evidence and undo, never the only truth:
-a run without its journal costs time, not data.
+A journal is a private folder (mode 0700) with two files that only grow. `backup.jsonl` has every instance
+as the source stored it, written before the first deletion from its item. `journal.jsonl` has the
+deletions and what became of them. Both serve as evidence and for undo; a run that has lost its journal
+still decides correctly, from the stored masks, but takes more time.
 
-Each line carries a digest of itself and of all before it (`provenance.chain`), and each file tells how far
-the other had come: a deletion is noted with the digest of the backup's last line, and then the backup
-is sealed with the digest of that note. So a line, or a file, that is damaged or missing is an
-error, and never fewer polygons.
+Each line carries a digest of itself and of all earlier lines (`provenance.chain`), and each file records
+the length of the other: a deletion is noted with the digest of the backup's last line, and then the
+backup is sealed with the digest of that note. So a damaged or missing line, or file, is an error; it
+never means that fewer polygons are restored.
 """
 
 import threading
@@ -20,8 +20,8 @@ from tempfile import gettempdir
 from typing import Any
 
 from polymask.errors import NotFound, Unavailable
-from polymask.parallel.shards import FOLDERS, Shard
-from polymask.provenance.chain import START, Chain, Line, alone, body_of, damaged
+from polymask.parallel.shards import FOLDER_PREFIX, Shard
+from polymask.provenance.chain import START, Chain, Line, body_of, damaged, locked
 from polymask.storage.disk import disk_error
 from polymask.storage.local_disk.durable import make_private, sync_folder
 from polymask.storage.local_disk.user_dirs import state_folder
@@ -31,9 +31,12 @@ EVENTS = "journal.jsonl"
 
 
 class Journal:
-    """An append-only journal in a folder, which is made where it is not there; safe to share by threads.
+    """An append-only journal in a folder, which is created if it is missing.
 
-    Several processes may add to it at once. Raises `ProofError` where it is damaged.
+    Threads may share it, and several processes may append to it at once.
+
+    Raises:
+        ProofError: The journal is damaged.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -44,30 +47,30 @@ class Journal:
         self._last_lines = _LastLines()
         self._backup, self._events = Chain(self.path / BACKUP), Chain(self.path / EVENTS)
         self._examine()
-        self.is_new = not (self._backup.lines or self._events.lines)  # or all of it is gone
+        self.is_new = not (self._backup.lines or self._events.lines)  # or all its lines are lost
 
     def back_up(
         self, item: str, name: str, instances: Sequence[Mapping[str, Any]], *, ids: Sequence[str] = ()
     ) -> None:
-        """Keep instances as the source wrote them; what is kept already is not kept twice.
+        """Keep instances as the source stored them; an instance that is backed up already is not repeated.
 
-        `ids` are those under which they were read, where these may be others than their own. The
-        last line of an instance is its last version, also where an edit was taken back.
+        `ids` are the ids under which the instances were read, if these may differ from those in the
+        instances. The last line of an instance is its latest version, even after an edit was undone.
         """
         rows: list[dict[str, Any]] = [
             {"item": item, "name": name, "instance": dict(instance)} for instance in instances
         ]
         for row, key in zip(rows, ids, strict=False):
             row["id"] = key
-        with self._alone():
+        with self._exclusive():
             fresh = [(body, row) for row in rows if not self._last_lines.holds(body := body_of(row), row)]
             self._append(self._backup, [row for _, row in fresh])
             self._last_lines.add(fresh)
 
     def note(self, event: str, item: str, **facts: Any) -> None:
-        """Add a line of evidence; one of a deletion is there once this returns, or the error says so."""
+        """Append an event; once this returns without an error, a line on a deletion is synced to disk."""
         row = {"event": event, "item": item, **facts}
-        with self._alone():
+        with self._exclusive():
             if event != "deleting":
                 self._append(self._events, [row])
                 return
@@ -75,13 +78,14 @@ class Journal:
             self._append(self._backup, [{"sealed": self._events.tip}])
 
     def backups(self) -> Iterator[dict[str, Any]]:
-        """Every instance that was backed up, in order."""
+        """Every line of the backup that has an instance, in order."""
         return (row for _, row in _read(Chain(self.path / BACKUP)) if "instance" in row)
 
     def deleted(self) -> list[dict[str, Any]]:
-        """The backups of the instances that a run set out to delete, the last version of each.
+        """The backups of the instances that runs set out to delete, the last version of each.
 
-        Raises `ProofError` where one is not in the backup, or nothing tells what was deleted.
+        Raises:
+            ProofError: An instance is not in the backup, or the list of deletions is lost.
         """
         if self._backup.lines and not self._backup.sealed and not self._events.path.exists():
             raise damaged(self._events.path, "it is gone")
@@ -93,18 +97,18 @@ class Journal:
         return [line for key, line in latest.items() if key in ids]
 
     def not_restored(self) -> list[dict[str, Any]]:
-        """Of `deleted`, those that no run of this journal has put back since."""
+        """The lines of `deleted` whose instances no run with this journal has put back since."""
         return self._pending(until=("restored",))
 
     def unfinished(self) -> list[dict[str, Any]]:
-        """Of `deleted`, those of which no run has seen since that their masks are still there.
+        """The lines of `deleted` for which no run has confirmed since that the mask is still stored.
 
-        A run that ends notes it (`deleted`, or `restored`); one that was killed did not.
+        A run that ends normally notes it (`deleted` or `restored`); a run that was killed did not.
         """
         return self._pending(until=("deleted", "seen", "restored"))
 
     def _pending(self, *, until: Sequence[str]) -> list[dict[str, Any]]:
-        """Of `deleted`, those whose last deletion no such event has followed."""
+        """The lines of `deleted` whose last deletion none of the events in `until` has followed."""
         pending: set[tuple[str, str]] = set()
         for _, row in _read(Chain(self.path / EVENTS)):
             ids = {(str(row["item"]), str(key)) for key in row.get("ids", ())}
@@ -119,7 +123,7 @@ class Journal:
         ]
 
     def _examine(self) -> None:
-        """Read both files, and see that each has come as far as the other says."""
+        """Read both files, and check that each is at least as long as the other records."""
         witness = seal = START
         for _, row in _read(Chain(self._events.path)):
             witness = row.get("backup", witness)
@@ -141,9 +145,9 @@ class Journal:
             self._last_lines.add([(body, row)])
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """No other thread or process adds lines in this block, and all that others added were read."""
-        with self._lock, alone(self._backup.path):
+    def _exclusive(self) -> Iterator[None]:
+        """Keep other threads and processes from appending, and read what they have appended so far."""
+        with self._lock, locked(self._backup.path):
             for body, row in _read(self._backup):
                 self._keep(body, row)
             for _ in _read(self._events):
@@ -154,7 +158,7 @@ class Journal:
         if not rows:
             return
         chain.append(rows)
-        if chain.path.name not in self._named:  # a run before may have died between making the file and this
+        if chain.path.name not in self._named:  # an earlier run may have died right after it made the file
             try:
                 sync_folder(self.path)
             except OSError as error:
@@ -163,7 +167,7 @@ class Journal:
 
 
 def _read(chain: Chain) -> Iterator[Line]:
-    """The lines after those that were read, each of the kind that its file holds."""
+    """The lines that were not read yet; raises `ProofError` for a line that does not belong in the file."""
     for body, row in chain.unread():
         if row is None:
             continue
@@ -173,9 +177,9 @@ def _read(chain: Chain) -> Iterator[Line]:
 
 
 class _LastLines:
-    """The digest of each instance's last line: a table that goes to a temporary file when it is large.
+    """The digest of each instance's last line, in an SQLite table that moves to a temporary file as it grows.
 
-    A table and no `Spill`: even its keys, one for each instance, may be too many for memory.
+    A `Spill` would not do: even the keys, one per instance, may be too many for memory.
     """
 
     def __init__(self) -> None:
@@ -187,20 +191,20 @@ class _LastLines:
         self._table.execute("CREATE TABLE kept (place BLOB PRIMARY KEY, digest BLOB) WITHOUT ROWID")
 
     def holds(self, line: bytes, row: Mapping[str, Any]) -> bool:
-        """Whether a line is the last one of its instance."""
+        """Whether a line repeats the last line of its instance."""
         query = "SELECT digest FROM kept WHERE place = ?"
-        with self._typed():
-            row_there = self._table.execute(query, [_place(row)]).fetchone()
-        return bool(row_there == (_digest(line),))
+        with self._disk_errors():
+            stored = self._table.execute(query, [_place(row)]).fetchone()
+        return bool(stored == (_digest(line),))
 
     def add(self, lines: Iterable[tuple[bytes, Mapping[str, Any]]]) -> None:
-        """Take in lines and what they say, later ones in place of earlier ones."""
+        """Record lines with their rows; a later line of an instance replaces an earlier one."""
         rows = ((_place(row), _digest(line)) for line, row in lines)
-        with self._typed():
+        with self._disk_errors():
             self._table.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", rows)
 
     @contextmanager
-    def _typed(self) -> Iterator[None]:
+    def _disk_errors(self) -> Iterator[None]:
         try:
             yield
         except self._error as error:
@@ -236,23 +240,24 @@ def _digest(line: bytes) -> bytes:
 
 
 def default_folder(dataset_id: str) -> Path:
-    """Where the journal of a dataset lies without `--journal`: in the user's state folder."""
+    """The folder of a dataset's journal unless `--journal` names another: in the user's state folder."""
     return state_folder() / "journals" / dataset_id
 
 
-def own_folder(path: Path, shard: Shard | None) -> Path:
-    """Where in a journal's folder a part of a run has its own journal: parts do not write to one file."""
+def shard_folder(path: Path, shard: Shard | None) -> Path:
+    """The folder, within a journal's folder, for one shard of a run: shards do not write to the same file."""
     return path / shard.folder if shard else path
 
 
 def open_existing(path: Path) -> list[Journal]:
-    """The journals of earlier runs and their parts, in the order in which they were last written.
+    """The journals of earlier runs and their shards, in the order in which they were last written.
 
-    Raises `NotFound` where there is none.
+    Raises:
+        NotFound: There is no journal.
     """
     folders = [
         folder
-        for folder in (path, *path.glob(f"{FOLDERS}*"))
+        for folder in (path, *path.glob(f"{FOLDER_PREFIX}*"))
         if (folder / BACKUP).exists() or (folder / EVENTS).exists()
     ]
     if not folders:

@@ -1,11 +1,12 @@
-"""Whose masks a run has to do with: those that are made from its own source.
+"""Which stored masks a run decides about: those that are made from its source.
 
-Several sources may give masks to one item: the dataset's own polygons, and any number of local files. A
-polygon that is not in one of them says nothing of the others: a mask of another source is neither
-rewritten nor retracted, and is no double. It is left alone, and told.
+Several sources may give masks to one item: the polygons of the dataset itself, and any number of local
+files. A polygon that is missing from one source may still be in another. So a run never rewrites or
+retracts the masks of other sources, and never takes them for duplicates: it leaves them alone and
+reports them.
 
-Claims of earlier builds do not tell their origin. Such a mask is a source's own where it lists what the
-source has; otherwise nothing shows whether its polygons were erased, or were never there.
+Claims of earlier builds do not name their origin. Such a mask belongs to the source whose polygons it
+lists; if it lists none of them, nobody can tell whether its polygons were erased or belong elsewhere.
 """
 
 from collections import Counter
@@ -19,18 +20,23 @@ from polymask.results import OtherMask
 Drawings = Mapping[str, Sequence[Drawing]]
 
 
-def is_own(proof: Stored, origin: str, *, present: Set[str], drawn: Drawings) -> bool:
-    """Whether a mask is made from the source of a run, given the ids that the item has there."""
+def is_from_source(proof: Stored, origin: str, *, present: Set[str], drawn: Drawings) -> bool:
+    """Whether a mask is made from the source of a run.
+
+    `present` are the ids of the item's annotations in that source, `drawn` its drawings by label.
+    """
     if proof.origin:
         return proof.is_made_from(origin)
-    if origin == DATASET:  # its ids are nobody else's, and only runs in place delete
+    if origin == DATASET:  # the ids of a dataset are unique, and only in-place runs delete
         return proof.deletes or not present.isdisjoint(proof.sources)
     return bool(proof.sources.items() & _digests(drawn).items())
 
 
-def own_masks(stored: Sequence[Stored], origin: str, *, present: Set[str], drawn: Drawings) -> list[Stored]:
+def masks_of_source(
+    stored: Sequence[Stored], origin: str, *, present: Set[str], drawn: Drawings
+) -> list[Stored]:
     """The masks of an item that are made from the source of a run."""
-    return [proof for proof in stored if is_own(proof, origin, present=present, drawn=drawn)]
+    return [proof for proof in stored if is_from_source(proof, origin, present=present, drawn=drawn)]
 
 
 def _digests(drawn: Drawings) -> dict[str, str]:
@@ -40,37 +46,38 @@ def _digests(drawn: Drawings) -> dict[str, str]:
 def other_masks(
     stored: Sequence[Stored], origin: str, *, present: Set[str], drawn: Drawings, only: Set[str]
 ) -> list[OtherMask]:
-    """The masks of an item, of some labels or of all, that a run leaves alone."""
+    """The masks of an item that a run leaves alone; with `only`, those of its labels."""
     digests = _digests(drawn).items()
     return [
         OtherMask(proof.origin, proof.sources.items() <= digests)
         for proof in stored
-        if not is_own(proof, origin, present=present, drawn=drawn) and (not only or proof.made_for in only)
+        if not is_from_source(proof, origin, present=present, drawn=drawn)
+        and (not only or proof.made_for in only)
     ]
 
 
-def notes_of(others: Counter[OtherMask]) -> Iterator[str]:
-    """What a report says of the masks that a run left alone, counted by what is known of them."""
-    masks = Counter({other: count for other, count in others.items() if other.origin})
-    repeated = Counter({other: count for other, count in masks.items() if other.is_repeated})
-    if masks:
-        yield f"{masks.total():,} masks made from other sources ({_names(masks)}) were left alone"
+def notes_of(masks: Counter[OtherMask]) -> Iterator[str]:
+    """The notes of a report on the masks that a run left alone, with their counts."""
+    named = Counter({mask: count for mask, count in masks.items() if mask.origin})
+    repeated = Counter({mask: count for mask, count in named.items() if mask.is_repeated})
+    if named:
+        yield f"{named.total():,} masks made from other sources ({_names(named)}) were left alone"
     if repeated:
         yield (
             f"{repeated.total():,} of them ({_names(repeated)}) hold the same polygons as the masks of this "
             "run: where it is the same source under another name, delete them in the studio"
         )
-    if unknown := others.total() - masks.total():
+    if unknown := masks.total() - named.total():
         yield (
             f"{unknown:,} masks of earlier versions were left alone: they do not tell their source, and "
             "their polygons are not in this one; where these were erased, delete the masks in the studio"
         )
 
 
-def _names(others: Collection[OtherMask]) -> str:
-    return ", ".join(sorted({_name(other.origin) for other in others}))
+def _names(masks: Collection[OtherMask]) -> str:
+    return ", ".join(sorted({_name(mask.origin) for mask in masks}))
 
 
 def _name(origin: str) -> str:
-    """What people call it: the name of a file or folder."""
+    """The name that people know an origin by: that of a file or folder."""
     return "the dataset's own polygons" if origin == DATASET else origin.partition(":")[2] or origin

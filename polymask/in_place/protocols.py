@@ -1,7 +1,7 @@
-"""The two seams of an in-place run: where polygons come from, and where masks go.
+"""The two interfaces of an in-place run: the source of polygons, and the sink of masks.
 
-A source and a sink speak of the same items. Whatever either says may be lost, late or
-doubled, so nothing is believed that was not read back.
+A source and a sink refer to the same items. Their answers may be lost, late or repeated, so a run
+relies only on what it has read back.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,21 +33,26 @@ class Item:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """An item as it was read: the record, each instance as the source wrote it, what stays as it is.
+    """An item as the source returned it.
 
-    `raw` maps an instance's id to the source's own JSON, which is what a backup keeps;
-    `details` to what a mask shall keep of it beside its geometry. `unsupported` are
-    instances that cannot be painted, and `skipped` those that were not chosen: both stay where they
-    are. `others` are the ids of what the item has beside the record's instances: not to be
-    painted, yet there. `declared` is how many annotations the item has, or None where nobody counts them:
-    its instances, those `joined` to one of them as its parts, and those `left_out`, by reason.
+    Attributes:
+        record: The instances to paint.
+        raw: By instance id, the JSON that the source stores; backups keep it.
+        details: By instance id, the facts beside the geometry that a mask's claim repeats.
+        unsupported: Instances that cannot be painted; they stay in the source.
+        skipped: Instances that were not chosen; they stay in the source.
+        unpainted_ids: The ids of the item's annotations that are not in `record`.
+        declared: The number of the item's annotations, or None if nobody counts them. It is the sum of
+            the instances, of `joined` and of `left_out`.
+        joined: The number of annotations that are parts of another annotation's instance.
+        left_out: The number of annotations that are not painted, by reason.
     """
 
     record: ImageRecord
     raw: Mapping[str, Mapping[str, Any]]
     details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     unsupported: Sequence[Skipped] = ()
-    others: frozenset[str] = frozenset()
+    unpainted_ids: frozenset[str] = frozenset()
     skipped: Sequence[Skipped] = ()
     declared: int | None = None
     joined: int = 0
@@ -55,15 +60,15 @@ class Reading:
 
     @property
     def present(self) -> frozenset[str]:
-        """The ids of all that the item has, under any label."""
-        return self.others | {str(instance.id) for instance in self.record.instances}
+        """The ids of all annotations of the item, under any label."""
+        return self.unpainted_ids | {str(instance.id) for instance in self.record.instances}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stored(Proof):
-    """A mask of ours as it was read back: what it says of itself, and what it really holds.
+    """A mask that polymask stored, as it was read back: its claim, and its pixels.
 
-    `mask` is None where it cannot be decoded at all.
+    `label` is the label that it has now. `mask` is None if the stored mask cannot be decoded.
     """
 
     label: str
@@ -72,32 +77,38 @@ class Stored(Proof):
 
     @property
     def sources(self) -> dict[str, str]:
-        """The ids of the instances it holds, each with the digest of its geometry."""
+        """The digests of the geometry of its source instances, by id."""
         return {key: str(source["sha256"]) for key, source in self.statements.items()}
 
     @property
     def statements(self) -> dict[str, Mapping[str, Any]]:
-        """What it says of each instance it holds, by id."""
+        """The claim's entries about its source instances, by id."""
         return {str(source["id"]): source for source in self.claim.get("sources", ())}
 
     @property
     def made_for(self) -> str:
-        """The label that it was made for; `label` is its label now."""
+        """The label that it was made for, as its claim says."""
         return str(self.claim.get("label", self.label))
 
-    def made_for_one_of(self, labels: Iterable[str]) -> str:
-        """The label it was made for, also where a server changed its case in the claim: the key tells."""
+    def label_among(self, labels: Iterable[str]) -> str:
+        """The one of some labels that it was made for, even if a server changed its case in the claim.
+
+        The key, which depends on the label, shows which spelling is the original.
+        """
         alike = [label for label in labels if same_label(label, self.made_for)]
         keyed = (label for label in alike if key_of({**self.claim, "label": label}) == self.key)
         return self.made_for if self.made_for in alike else next(keyed, self.made_for)
 
     @property
     def origin(self) -> str:
-        """Where its sources come from; empty in claims of earlier builds, which do not tell."""
+        """Where its polygons come from; empty in claims of earlier builds, which do not say so."""
         return str(self.claim.get("origin") or "")
 
     def is_made_from(self, origin: str) -> bool:
-        """Whether its sources come from there, also where a server changed its case: the key tells."""
+        """Whether its polygons come from an origin, even if a server changed its case in the claim.
+
+        The key, which depends on the origin, shows which spelling is the original.
+        """
         if self.origin == origin or not same_label(self.origin, origin):
             return self.origin == origin
         return key_of({**self.claim, "origin": origin}) == self.key
@@ -110,30 +121,30 @@ class Stored(Proof):
 
     @property
     def deletes(self) -> bool:
-        """Whether polygons may have been deleted on its account, as claims of earlier builds left open."""
+        """Whether runs may delete the polygons that it holds; claims of earlier builds leave it open."""
         deletes = self.claim.get("deletes")
         return deletes is None or bool(deletes)
 
     def absorbed(self, present: frozenset[str]) -> frozenset[str]:
-        """The instances that were deleted on its account and are kept by it: those no longer `present`."""
+        """The ids of the deleted instances that it stands for: they are no longer `present` in the item."""
         absent = {key: source for key, source in self.statements.items() if key not in present}
         return frozenset(key for key, source in absent.items() if self.deletes or source.get("deleted"))
 
     @property
     def sound(self) -> bool:
         """Whether it decodes to the pixels it claims, in the frame it claims."""
-        if self.mask is None or self.mask.shape != self.frame:  # the digest does not tell rows from columns
+        if self.mask is None or self.mask.shape != self.frame:  # the digest alone does not prove the shape
             return False
         return self.digest == digest_of(self.claim)
 
     @property
     def brushed(self) -> bool:
-        """Whether somebody drew into it: it decodes, in its frame, to other pixels than it claims."""
+        """Whether somebody edited its pixels: it decodes in its frame, to other pixels than it claims."""
         return self.mask is not None and self.mask.shape == self.frame and not self.sound
 
     @property
     def relabeled(self) -> bool:
-        """Whether somebody gave it another label; a change of case or space is a server's."""
+        """Whether somebody gave it another label; servers are known to change case and spaces themselves."""
         return not same_label(self.label, self.made_for)
 
 
@@ -142,24 +153,24 @@ class Source(Protocol):
 
     @property
     def origin(self) -> str:
-        """What masks say of where their polygons come from: the same on any machine."""
+        """The name of the source in the claims of its masks: the same on any machine."""
 
     def items(self) -> Iterator[Item]:
-        """All items, complete and stable, or raises."""
+        """All items, complete and in a stable order; raises if that is not possible."""
 
     def read(self, item: Item) -> Reading:
-        """The item's record, lossless, or raises."""
+        """The item's record without loss; raises if that is not possible."""
 
     def image(self, item: Item) -> bytes:
-        """The picture's own bytes."""
+        """The bytes of the picture file."""
 
     def delete(self, item: Item, instance_ids: Sequence[str], etag: str) -> None:
-        """Delete these instances and no others, only if the record is unchanged since it was read."""
+        """Delete exactly the named instances, and only if the record has not changed since it was read."""
 
     def restore(self, item: Item, backup: Mapping[str, Any], *, instance_id: str | None = None) -> bool:
-        """Put a deleted instance back, once; False where it is there.
+        """Put a deleted instance back, at most once; returns False if it is present.
 
-        `instance_id` is the id under which it was read, where that is another than its own.
+        `instance_id` is the id under which it was read, if that differs from the id in its backup.
         """
 
 
@@ -167,10 +178,10 @@ class Sink(Protocol):
     """Where masks go."""
 
     def write(self, item: Item, masks: Sequence[Mask]) -> None:
-        """Store masks, each at most once as far as the answers show."""
+        """Store masks, each at most once as far as the sink's answers show."""
 
     def proofs(self, item: Item) -> tuple[Stored, ...]:
-        """What is really stored of ours, read back."""
+        """The masks that polymask stored, read back."""
 
     def retract(self, item: Item, proof: Stored) -> None:
-        """Remove one surplus mask of our own."""
+        """Remove a surplus mask that polymask stored."""

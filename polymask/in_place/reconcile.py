@@ -1,26 +1,24 @@
-"""What to do for one label of one item: a pure function of its polygons and the masks stored.
+"""What to do for one label of one item: a pure function of its polygons and its stored masks.
 
-Write what is missing, retract what is double or superseded, and account for the polygons
-that a stored mask proves. The rules:
+A decision is to write missing masks, to retract duplicate or superseded ones, and to account for the
+polygons that a stored mask proves. The rules:
 
-- A polygon is accounted for when a sound mask lists its id, its geometry and what else it says of it
-  as they are now, and holds every pixel that it has. One without any pixel is held by no mask: it is
-  no part of a decision, and stays.
-- A mask keeps what was deleted on its account: the polygons that are gone from the whole item, where
-  its claim says that it deletes. What is gone otherwise was erased by somebody, and what has
-  another label now left: the mask follows.
-- Polygons that are not accounted for join the label's one mask: a new one is written, the union of
-  the polygons and of what the label's masks keep. It lists all their sources, and supersedes
-  them.
-- A mask is superseded by one that accounts for all polygons and has, ids and pixels, what the other
-  keeps.
-- A run that deletes needs a mask that says so. One that does not is written anew before anything goes.
-- A mask of a label that has no polygons, and that keeps all it holds, is finished: it is never
-  rewritten. Only a double, with the same sources and pixels, is retracted: the later one.
-- A mask of another source (`origin`) is no part of a decision: nothing here shows what became of its
-  polygons.
-- A mask that somebody drew into or relabeled is reported, and its label left alone. It is theirs where no
-  polygon of its label is there and none was deleted for it.
+- A sound mask accounts for a polygon if it lists the polygon's id, geometry and details as they are now,
+  and has all of its pixels. No mask can hold a polygon without pixels: such a polygon takes no part in
+  a decision, and stays.
+- A mask whose claim says that it deletes keeps the polygons that are no longer in the item: polymask
+  deleted them because the mask holds them. Under other claims, somebody erased a missing polygon, and
+  the mask is written anew without it. The same goes for a polygon that has another label now.
+- If a polygon is not accounted for, a new mask is written for the label: the union of its polygons
+  and of the pixels that its stored masks keep. It lists all source instances, and supersedes those masks.
+- A mask is superseded by another mask that accounts for all polygons, and that has all ids and pixels
+  that the first one keeps.
+- A run that deletes needs a mask whose claim says so. Another mask is written anew before any deletion.
+- If a label has no polygons, a mask whose polygons were all deleted is finished: it is never rewritten.
+  Only a duplicate with the same source instances and pixels is retracted, namely the later one.
+- Masks of other sources (`origin`) take no part in a decision, for their polygons are unknown here.
+- A mask that somebody edited or relabeled is reported, and its label is left alone. If its label has
+  no polygons and none were deleted for it, the mask is that person's own and is ignored.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,9 +33,9 @@ from polymask.in_place.holdings import (
     SourcePixels,
     joined_pixels,
     supersedes,
-    without_doubles,
+    without_duplicates,
 )
-from polymask.in_place.origins import own_masks
+from polymask.in_place.origins import masks_of_source
 from polymask.in_place.protocols import Stored
 from polymask.model import Frame
 from polymask.provenance.claims import DATASET, Mask, bounded, details_sha256, new_mask
@@ -49,12 +47,14 @@ __all__ = ["Decision", "Drawing", "decide", "decide_all"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decision:
-    """What one label of one item needs.
+    """What to do for one label of one item.
 
-    `write` is a mask to be stored, `retract` are masks to be removed once that is proven (at
-    once, where nothing is to be written), `accounted` the ids of the polygons that may go: a stored
-    mask proves them, and says that it deletes. `problem` tells why nothing may be done; `changed`
-    that it is somebody's edit of a mask.
+    Attributes:
+        write: The mask to store, if any.
+        retract: The masks to remove: after `write` is proven to be stored, or at once without it.
+        accounted: The ids of the polygons that may be deleted, for a stored mask that allows it proves them.
+        problem: Why nothing may be done; empty if there is no problem.
+        changed: Whether the problem is that somebody edited a mask.
     """
 
     write: Mask | None = None
@@ -66,7 +66,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked for of a label's mask: the frame and rule it is drawn in, and whether polygons may go."""
+    """The properties of a new mask for a label; `deletes` says whether its polygons may be deleted."""
 
     label: str
     frame: Frame
@@ -86,27 +86,36 @@ def decide(
     deletes: bool = False,
     origin: str = DATASET,
 ) -> Decision:
-    """The decision for a label's instances that paint a pixel, given the masks of ours stored for it.
+    """The decision for a label of an item.
 
-    `present` are the ids of all that the item has, under any label (the label's own, unless
-    given); `deletes` tells whether polygons are to go once their masks are proven, and `origin` where
-    they come from. Masks of other sources are left out of it; see `origins.own_masks`.
+    Args:
+        label: The label.
+        drawn: The drawings of its instances that paint a pixel.
+        stored: The masks that polymask stored for the label, without those of other sources (see
+            `origins.masks_of_source`).
+        frame: The (height, width) of a new mask.
+        pixel_rule: The pixel rule of a new mask.
+        present: The ids of all annotations of the item under any label; by default those in `drawn`.
+        deletes: Whether polygons are to be deleted once their masks are proven.
+        origin: The source that the polygons come from.
     """
     present_ids = frozenset(drawing.id for drawing in drawn) if present is None else present
     holdings = [Holding(proof, present_ids) for proof in sorted(stored, key=lambda proof: proof.location)]
     changed = [holding for holding in holdings if holding.proof.brushed or holding.proof.relabeled]
     if edited := [holding for holding in changed if drawn or holding.absorbed]:
-        return Decision(problem=_changed(label, edited), changed=True)
-    # Others are somebody's own by now: none of the label's polygons is there, and none was deleted for them.
+        return Decision(problem=_edit_problem(label, edited), changed=True)
+    # Other changed masks are their editors' own: the label has no polygons, and none were deleted for them.
     holdings = [holding for holding in holdings if holding not in changed]
-    # Where nothing is drawn, nobody looked up the frame: the picture may even be gone.
+    # Without drawings, the frame may be unknown: the picture may even be missing.
     sound = [holding for holding in holdings if holding.proof.sound]
     usable = [holding for holding in sound if not drawn or holding.proof.frame == frame]
     if broken := [holding for holding in holdings if holding not in usable and holding.absorbed]:
-        return Decision(problem=_not_what_was_stored(label, broken))
+        return Decision(problem=_damage_problem(label, broken))
     request = Request(label=label, frame=frame, pixel_rule=pixel_rule, deletes=deletes, origin=origin)
-    unique = without_doubles(usable)
-    return _with_polygons(request, drawn, holdings, unique) if drawn else _without(request, holdings, unique)
+    unique = without_duplicates(usable)
+    if drawn:
+        return _with_polygons(request, drawn, holdings, unique)
+    return _without_polygons(request, holdings, unique)
 
 
 def decide_all(
@@ -118,10 +127,10 @@ def decide_all(
     origin: str,
     **request: Any,
 ) -> dict[str, Decision]:
-    """The decisions for an item's labels, or some of them; the others as for `decide`."""
+    """The decisions for an item's labels, or for the labels in `only`; `request` as for `decide`."""
     masks: dict[str, list[Stored]] = {label: [] for label in drawn}
-    for proof in own_masks(stored, origin, present=present, drawn=drawn):
-        masks.setdefault(proof.made_for_one_of([*drawn, *only]), []).append(proof)
+    for proof in masks_of_source(stored, origin, present=present, drawn=drawn):
+        masks.setdefault(proof.label_among([*drawn, *only]), []).append(proof)
     return {
         label: decide(label, drawn.get(label, []), proofs, present=present, origin=origin, **request)
         for label, proofs in masks.items()
@@ -132,13 +141,13 @@ def decide_all(
 def _with_polygons(
     request: Request, drawn: Sequence[Drawing], holdings: list[Holding], unique: list[Holding]
 ) -> Decision:
-    """One mask of all polygons and of all that is kept: a stored mask, or a new one."""
-    # In one order for everybody, so that two runs at once keep the same mask; and the one that
-    # says that it deletes, for the other run may be about to.
+    """Decide for a single mask that has all polygons and all kept pixels: a stored mask, or a new one."""
+    # In the same order in every run, so that two runs at once keep the same mask. A mask whose claim says
+    # that it deletes comes first, for the other run may be about to delete.
     for best in sorted(unique, key=_rank):
-        if not _is_right(best, drawn) or not all(supersedes(best, other) for other in unique):
+        if not _is_complete(best, drawn) or not all(supersedes(best, other) for other in unique):
             continue
-        if request.deletes and not best.proof.deletes:  # the same mask, with another claim
+        if request.deletes and not best.proof.deletes:  # the same pixels, under another claim
             return _write(replace(request, pixel_rule=best.pixel_rule), drawn, unique, retract=holdings)
         surplus = _proofs(holding for holding in holdings if holding is not best)
         accounted = tuple(drawing.id for drawing in drawn) if best.proof.deletes else ()
@@ -150,25 +159,25 @@ def _rank(holding: Holding) -> tuple[bool, int]:
     return not holding.proof.deletes, -len(holding.proof.statements)
 
 
-def _without(request: Request, holdings: list[Holding], unique: list[Holding]) -> Decision:
-    """No polygon is left: what is finished stays; of the others, what they keep, if anything."""
+def _without_polygons(request: Request, holdings: list[Holding], unique: list[Holding]) -> Decision:
+    """Decide for a label without polygons: finished masks stay, and a new mask replaces the others."""
     finished = [holding for holding in unique if holding.finished]
-    loose = [holding for holding in holdings if holding not in finished]
+    unfinished = [holding for holding in holdings if holding not in finished]
     keeping = [
         holding
         for holding in unique
-        if holding in loose and holding.absorbed and not any(supersedes(f, holding) for f in finished)
+        if holding in unfinished and holding.absorbed and not any(supersedes(f, holding) for f in finished)
     ]
     if not keeping:
-        return Decision(retract=_proofs(loose))
+        return Decision(retract=_proofs(unfinished))
     frame = keeping[0].proof.frame or request.frame
-    alike = [holding for holding in keeping if holding.proof.frame == frame]
-    bare = replace(request, frame=frame, pixel_rule=keeping[0].pixel_rule, deletes=True)
-    return _write(bare, [], alike, retract=loose)
+    same_frame = [holding for holding in keeping if holding.proof.frame == frame]
+    request = replace(request, frame=frame, pixel_rule=keeping[0].pixel_rule, deletes=True)
+    return _write(request, [], same_frame, retract=unfinished)
 
 
-def _is_right(holding: Holding, drawn: Sequence[Drawing]) -> bool:
-    """Whether a mask is what is wanted: it holds all polygons as they are, what it keeps, and no more."""
+def _is_complete(holding: Holding, drawn: Sequence[Drawing]) -> bool:
+    """Whether a mask holds all polygons as they are now, and nothing else but what it keeps."""
     ids = holding.absorbed | {drawing.id for drawing in drawn}
     return holding.proof.statements.keys() == ids and all(holding.holds(drawing) for drawing in drawn)
 
@@ -177,13 +186,13 @@ def _write(
     request: Request, drawn: Sequence[Drawing], holdings: list[Holding], *, retract: list[Holding]
 ) -> Decision:
     for holding in holdings:
-        if holding.mixed_with({drawing.id for drawing in drawn if holding.tells(drawing)}):
-            return Decision(problem=_mixed(request.label, holding))
-    return Decision(write=_joined(request, drawn, holdings), retract=_proofs(retract))
+        if holding.mixed_with({drawing.id for drawing in drawn if holding.describes(drawing)}):
+            return Decision(problem=_mix_problem(request.label, holding))
+    return Decision(write=_new_mask(request, drawn, holdings), retract=_proofs(retract))
 
 
-def _joined(request: Request, drawn: Sequence[Drawing], holdings: list[Holding]) -> Mask:
-    """The union of the polygons and of what the masks keep."""
+def _new_mask(request: Request, drawn: Sequence[Drawing], holdings: list[Holding]) -> Mask:
+    """The new mask: the union of the polygons and of the pixels that the masks keep."""
     sources: dict[str, Json] = {}
     for holding in holdings:
         sources |= {key: {**holding.proof.statements[key], "deleted": True} for key in holding.absorbed}
@@ -200,22 +209,23 @@ def _joined(request: Request, drawn: Sequence[Drawing], holdings: list[Holding])
         pixel_rule=request.pixel_rule,
         deletes=request.deletes,
         origin=request.origin,
-        # Without deletion, what is gone tomorrow was erased: nobody will ask for its pixels.
+        # Without deletion, a polygon that is missing later was erased: its pixels will not be needed.
         pixels=drawings | pixels if request.deletes else pixels,
     )
 
 
-def _source(drawn: Drawing) -> Json:
-    """What a mask says of an instance."""
-    digests = {"sha256": drawn.sha256, "details_sha256": details_sha256(drawn.instance.label, drawn.details)}
-    return {"id": drawn.id, **digests, **bounded(drawn.details)}
+def _source(drawing: Drawing) -> Json:
+    """A claim's entry about a source instance."""
+    label, details = drawing.instance.label, drawing.details
+    digests = {"sha256": drawing.sha256, "details_sha256": details_sha256(label, details)}
+    return {"id": drawing.id, **digests, **bounded(details)}
 
 
 def _proofs(holdings: Iterable[Holding]) -> tuple[Stored, ...]:
     return tuple(holding.proof for holding in holdings)
 
 
-def _changed(label: str, holdings: list[Holding]) -> str:
+def _edit_problem(label: str, holdings: list[Holding]) -> str:
     def named(holding: Holding) -> str:
         proof = holding.proof
         return f"{proof.location}, now '{proof.label}'" if proof.relabeled else proof.location
@@ -227,12 +237,12 @@ def _changed(label: str, holdings: list[Holding]) -> str:
     )
 
 
-def _not_what_was_stored(label: str, holdings: list[Holding]) -> str:
-    where = ", ".join(holding.proof.location for holding in holdings)
-    return f"the mask of '{label}' ({where}) is not what was stored; restore its polygons first"
+def _damage_problem(label: str, holdings: list[Holding]) -> str:
+    locations = ", ".join(holding.proof.location for holding in holdings)
+    return f"the mask of '{label}' ({locations}) is not what was stored; restore its polygons first"
 
 
-def _mixed(label: str, holding: Holding) -> str:
+def _mix_problem(label: str, holding: Holding) -> str:
     return (
         f"the mask of '{label}' ({holding.proof.location}) holds polygons that are deleted and others that "
         "changed since, and does not tell their pixels apart; restore its polygons first"

@@ -1,1 +1,1 @@
-"""Several images at once: on this machine, on a cluster, in shards."""
+"""Working on several images at once: in processes of this machine, on a cluster, in shards."""

@@ -14,12 +14,12 @@ from polymask._version import __version__
 from polymask.errors import InputError, Unavailable
 
 CONNECT = 5.0  # seconds to reach the scheduler
-ALONE = 60.0  # seconds that a scheduler may be without any worker
-QUICK = 2.0  # seconds that leaving may take
+WITHOUT_WORKERS = 60.0  # seconds that a scheduler may have no worker
+CLOSE = 2.0  # seconds to close the connection
 
 
-def lost() -> tuple[type[Exception], ...]:
-    """The errors that say that workers are gone, of the executors that are loaded."""
+def worker_losses() -> tuple[type[Exception], ...]:
+    """The errors that executors raise for lost workers; Dask's only if Dask is loaded."""
     dask = modules.get("distributed.scheduler")
     return (BrokenExecutor, CancelledError, *([dask.KilledWorker] if dask else []))
 
@@ -27,13 +27,16 @@ def lost() -> tuple[type[Exception], ...]:
 class Cluster(Executor):
     """The cluster of the scheduler at an address such as `tcp://10.0.0.5:8786`.
 
-    Dask runs a task of a lost worker again on another worker. Raises `InputError` where Dask is not
-    installed here or polymask not there, `Unavailable` for no scheduler and for none that works.
+    If a worker is lost, Dask runs its tasks again on another worker.
+
+    Raises:
+        InputError: Dask is not installed here, or polymask is not installed on the workers.
+        Unavailable: No scheduler answers, or it has no worker.
     """
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self._alone_since: float | None = None
+        self._without_workers_since: float | None = None
 
     def __enter__(self) -> "Cluster":
         try:
@@ -42,7 +45,7 @@ class Cluster(Executor):
             raise InputError(
                 "--scheduler needs polymask[dask]", advice="pip install 'polymask[dask]'"
             ) from None
-        self._knock()
+        self._require_listener()
         connect: Any = distributed.Client
         try:
             self._client: Any = connect(self.address, timeout=CONNECT, set_as_default=False)
@@ -51,37 +54,37 @@ class Cluster(Executor):
                 f"{self.address}: no scheduler answers ({type(error).__name__}); is it running?"
             ) from None
         except (ValueError, TypeError) as error:
-            raise InputError(
-                f"--scheduler {self.address}: {error}", advice="an address is tcp://HOST:PORT"
-            ) from None
+            raise self._bad_address(error) from None
         try:
             self._executor = self._client.get_executor()
             self._require_polymask()
         except BaseException:
-            self._client.close(timeout=QUICK)
+            self._client.close(timeout=CLOSE)
             raise
         return self
 
-    def _knock(self) -> None:
-        """Raise `Unavailable` at once where nobody listens: the client would try for long."""
+    def _bad_address(self, error: Exception) -> InputError:
+        return InputError(f"--scheduler {self.address}: {error}", advice="an address is tcp://HOST:PORT")
+
+    def _require_listener(self) -> None:
+        """Raise `Unavailable` at once if nothing listens there: Dask's client would try for a long time."""
         parts = urlsplit(self.address)
         try:
             if not (parts.scheme and parts.hostname and parts.port):
                 raise ValueError("it names no port")
             create_connection((parts.hostname, parts.port), CONNECT).close()
         except ValueError as error:
-            raise InputError(
-                f"--scheduler {self.address}: {error}", advice="an address is tcp://HOST:PORT"
-            ) from None
+            raise self._bad_address(error) from None
         except OSError as error:
             raise Unavailable(f"{self.address}: no scheduler answers: {error.strerror or error}") from None
 
     def _require_polymask(self) -> None:
-        """What a worker lacks is an error before it is asked to work."""
+        """Raise `InputError` if a worker lacks polymask, before it gets any work."""
         with suppress(TimeoutError):
             self._client.wait_for_workers(1, timeout=CONNECT)
         self._require_workers()
-        lacking = [at for at, spec in self._client.run(find_spec, "polymask").items() if spec is None]
+        specs = self._client.run(find_spec, "polymask")
+        lacking = [worker for worker, spec in specs.items() if spec is None]
         if lacking:
             raise InputError(
                 f"{len(lacking)} workers have no polymask, e.g. {lacking[0]}",
@@ -97,9 +100,9 @@ class Cluster(Executor):
     def __exit__(self, *raised: object) -> None:
         logger = logging.getLogger("distributed")
         level = logger.level
-        logger.setLevel(logging.CRITICAL)  # its tracebacks of what has been told already would bury it
+        logger.setLevel(logging.CRITICAL)  # its tracebacks would bury an error that is reported already
         try:
-            self._client.close(timeout=QUICK)
+            self._client.close(timeout=CLOSE)
         finally:
             logger.setLevel(level)
 
@@ -109,12 +112,12 @@ class Cluster(Executor):
         return future
 
     def look(self) -> None:
-        """Raise `Unavailable` where the scheduler is gone, or has had no worker for a while."""
+        """Raise `Unavailable` if the scheduler has not answered, or has had no worker, for a while."""
         try:
             self._require_workers()
-            self._alone_since = None
+            self._without_workers_since = None
         except (Unavailable, OSError) as error:
-            if self._alone_since is None:
-                self._alone_since = monotonic()
-            if monotonic() - self._alone_since > ALONE:
+            if self._without_workers_since is None:
+                self._without_workers_since = monotonic()
+            if monotonic() - self._without_workers_since > WITHOUT_WORKERS:
                 raise Unavailable(f"{error}") from None

@@ -1,7 +1,7 @@
-"""One function over many indices: in this process, in forked ones, or through an executor.
+"""Calling a function for many indices: in this process, in forked processes, or through an executor.
 
-Forked workers inherit what has been read, so nothing is parsed or sent again. Results
-come in order, whatever the number of workers.
+Forked workers inherit the data that was read, so nothing is parsed again or sent. Results come in
+order, whatever the number of workers.
 """
 
 import os
@@ -23,17 +23,17 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 
-CHUNK = 64  # images a task at most: enough to hide the hand-over
-LEAST = 4  # and at least: fewer are not worth a process
-SHARES = 8  # tasks for each worker, if there are enough: so they end together
-THREADS = 16  # requests under way at once in a process: a store's answers take their time
-AHEAD = 100  # done or to be done by each thread, while an earlier one is waited for
-MOST_SENT = 32  # tasks for an executor, which may send the whole job with each
+MAX_CHUNK = 64  # images per task: enough to hide the cost of passing a task on
+MIN_CHUNK = 4  # images per task: fewer are not worth a process
+CHUNKS_PER_WORKER = 8  # if there are enough images: so that the workers end at about the same time
+THREADS = 16  # requests in progress per process: the answers of a store take time
+AHEAD = 100  # calls per thread that may be done or waiting while an earlier result is waited for
+MAX_SENT = 32  # tasks for an executor, which may send the whole job with each of them
 _inherited: list[Callable[[Sequence[int]], Any]] = []
 
 
 def available() -> int:
-    """How many processors this process may use."""
+    """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -42,7 +42,7 @@ def run_chunks(
 ) -> Iterator[list[T]]:
     """The function's results for the indices, in order and chunk by chunk.
 
-    A process that talks to a store does not fork: threads wait for it instead.
+    A process with connections to a store must not fork, so it uses threads, which wait for the store.
     """
     if executor is None and is_connected():
         return ([result] for result in in_threads(function, indices, THREADS))
@@ -50,7 +50,7 @@ def run_chunks(
 
 
 def in_threads(function: Callable[[U], T], arguments: Iterable[U], threads: int) -> Iterator[T]:
-    """The function's results, in order; what is not needed soon is not begun, for there may be millions.
+    """The function's results, in order; calls are started only a little ahead, as there may be millions.
 
     >>> list(in_threads(abs, [-2, 1], 2))
     [2, 1]
@@ -71,22 +71,22 @@ def in_threads(function: Callable[[U], T], arguments: Iterable[U], threads: int)
 
 
 def in_chunks(
-    of_chunk: Callable[[Sequence[int]], T],
+    function: Callable[[Sequence[int]], T],
     indices: Sequence[int],
     workers: int,
     executor: "Executor | None" = None,
 ) -> Iterator[T]:
-    """What the function makes of each chunk of the indices, in order."""
-    size = max(LEAST, min(CHUNK, len(indices) // (SHARES * workers)))
+    """The function's results for chunks of the indices, in order."""
+    size = max(MIN_CHUNK, min(MAX_CHUNK, len(indices) // (CHUNKS_PER_WORKER * workers)))
     if executor is not None:
-        size = max(size, -(-len(indices) // MOST_SENT))
-    chunks = [indices[at : at + size] for at in range(0, len(indices), size)]
+        size = max(size, -(-len(indices) // MAX_SENT))
+    chunks = [indices[start : start + size] for start in range(0, len(indices), size)]
     if executor is not None:
-        yield from executor.map(of_chunk, chunks)
+        yield from executor.map(function, chunks)
     elif min(workers, len(chunks)) <= 1:
-        yield from map(of_chunk, chunks)
+        yield from map(function, chunks)
     else:
-        yield from _forked(of_chunk, chunks, min(workers, len(chunks)))
+        yield from _forked(function, chunks, min(workers, len(chunks)))
 
 
 def _results(function: Callable[[int], T], indices: Sequence[int]) -> list[T]:
@@ -94,47 +94,38 @@ def _results(function: Callable[[int], T], indices: Sequence[int]) -> list[T]:
 
 
 def _forked(
-    of_chunk: Callable[[Sequence[int]], T], chunks: Sequence[Sequence[int]], workers: int
+    function: Callable[[Sequence[int]], T], chunks: Sequence[Sequence[int]], workers: int
 ) -> Iterator[T]:
-    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
-    from multiprocessing import get_context
+    from concurrent.futures.process import BrokenProcessPool
 
-    _inherited.append(of_chunk)
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=_start_worker)
+    _inherited.append(function)
     try:
-        yield from pool.map(_run_inherited, chunks)
-    except BaseException as error:
-        _kill(pool)  # what is half done is not waited for
-        if not isinstance(error, BrokenProcessPool):
-            raise
+        with processes(workers, "fork") as pool:
+            yield from pool.map(_run_inherited, chunks)
+    except BrokenProcessPool:
         raise Unavailable(
             "a worker process was killed, perhaps for want of memory",
             advice="run the same command again to finish, with fewer --workers",
         ) from None
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
         _inherited.pop()
 
 
 @contextmanager
-def spawned(workers: int) -> "Iterator[Executor]":
-    """Processes that inherit nothing; they are not waited for where something goes wrong."""
+def processes(workers: int, start_method: str) -> "Iterator[Executor]":
+    """Worker processes, started by `fork` or `spawn`; after an error they are killed in the midst of work."""
     from concurrent.futures.process import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
+    pool = ProcessPoolExecutor(workers, mp_context=get_context(start_method), initializer=_start_worker)
     try:
         yield pool
     except BaseException:
-        _kill(pool)
+        for process in list((pool._processes or {}).values()):
+            process.kill()
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _kill(pool: Any) -> None:
-    for process in list((pool._processes or {}).values()):
-        process.kill()
 
 
 def _run_inherited(indices: Sequence[int]) -> Any:
@@ -142,7 +133,7 @@ def _run_inherited(indices: Sequence[int]) -> Any:
 
 
 def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, and end when it does."""
+    """Leave Ctrl-C to the parent process, and end when that process ends."""
     from multiprocessing import parent_process
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""How far a run is, for whoever watches it: a bar, a server's status, a test."""
+"""The progress of a run, for whoever watches it: a bar, a server's status, a test."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, TypeVar
@@ -7,13 +7,13 @@ T = TypeVar("T")
 
 
 class Progress(Protocol):
-    """What hears how far a run has come, e.g. a bar."""
+    """A receiver of a run's progress, e.g. a bar."""
 
     def start(self, images: int) -> None:
-        """So many images there are to do."""
+        """Start, with the number of images to do."""
 
     def advance(self, images: int) -> None:
-        """So many more are done."""
+        """Record that so many more images are done."""
 
 
 class ProgressBar:
@@ -44,7 +44,7 @@ class ProgressBar:
 
 
 def reported(chunks: Iterable[list[T]], total: int, progress: Progress | None) -> Iterator[list[T]]:
-    """The chunks as they come; `progress` hears of each chunk once it has been used.
+    """The chunks, unchanged; `progress` advances by each chunk once its consumer is done with it.
 
     >>> list(reported([["a", "b"], ["c"]], 3, None))
     [['a', 'b'], ['c']]

@@ -1,4 +1,4 @@
-"""A part of a run: which images are its own, wherever and whenever the other parts run."""
+"""Shards: parts of a run that are independent of where and when the other parts run."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -9,7 +9,7 @@ from polymask.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of `count` parts, from 1; the digest of a key alone decides which part it belongs to.
+    """Part `number` of `count` parts, from 1; only the digest of a key decides which part has it.
 
     >>> parts = [Shard(1, 2), Shard(2, 2)]
     >>> [[name for name in ("a.jpg", "b.jpg", "c.jpg") if part.takes(name)] for part in parts]
@@ -37,14 +37,14 @@ class Shard:
         return cls(int(number), int(count))
 
     def takes(self, key: str) -> bool:
-        """Whether an image, by its name or the platform's id of it, is of this part."""
+        """Whether this part has an image; `key` is its name, or its id on the platform."""
         digest = blake2b(key.encode(errors="surrogatepass"), digest_size=8).digest()
         return int.from_bytes(digest, "big") % self.count == self.number - 1
 
     @property
     def folder(self) -> str:
-        """The name of a folder that is this part's own."""
-        return f"{FOLDERS}{self.number}-of-{self.count}"
+        """The name of the folder for this part's files."""
+        return f"{FOLDER_PREFIX}{self.number}-of-{self.count}"
 
 
-FOLDERS = "shard-"
+FOLDER_PREFIX = "shard-"

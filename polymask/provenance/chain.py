@@ -1,14 +1,13 @@
-"""Lines of a journal, each with a digest of itself and of all before it.
+"""The lines of a journal: each carries a digest of itself and of all earlier lines.
 
 A line is a JSON object whose last member is `"sha256"`: the SHA-256, in hexadecimal, over the
-`sha256` of the line before it (64 zeros for the first) and the line's own bytes up to that member.
-So a byte that was changed, and a line that was changed, taken out or moved, is noticed; only lines
-that are missing at the end are not: so two files of a journal speak of each other, or a last line tells
-how many there are.
+`sha256` of the line before it (64 zeros for the first) and the line's bytes up to that member. So a
+line that was changed, removed or moved is detected, unless it is missing from the end. To detect that
+too, the two files of a journal record each other's length, or a last line records the number of lines.
 
-A `Chain` is a file to which lines are only ever appended. A last line that a crash cut off is none: a line
-is synced before its deed. Lines of earlier builds have no digest; they are read, and are part of the
-chain as they are.
+A `Chain` is a file that only grows. A last line that a crash cut off does not count, for a line is synced
+before the deletion that it announces. Lines of earlier builds have no digest; they are read, and their
+bytes count in the digests of later lines.
 """
 
 import json
@@ -29,11 +28,11 @@ START = "0" * 64
 _SEALED = re.compile(rb'(\{.*), "sha256": "([0-9a-f]{64})"\}\n?', re.DOTALL)
 
 Line = tuple[bytes, Any]
-"""A line's JSON without its digest, and what it says; None where a crash tore it."""
+"""A line's JSON without its digest, and the parsed value; None if a crash cut the line."""
 
 
 def sealed(tip: str, row: Mapping[str, Any]) -> tuple[str, bytes]:
-    """The next digest, and a row as the line that carries it.
+    """Turn a row into a line; returns its digest, which is the next tip, and the line.
 
     >>> tip, line = sealed(START, {"event": "begun"})
     >>> line[:30], unsealed(START, line) == (tip, b'{"event": "begun"}')
@@ -45,7 +44,7 @@ def sealed(tip: str, row: Mapping[str, Any]) -> tuple[str, bytes]:
 
 
 def unsealed(tip: str, raw: bytes) -> tuple[str, bytes] | None:
-    """The next digest and the JSON of a line without it; None where it is not the line that was written."""
+    """The digest of a line and its JSON without it; None if the digest does not fit the line or the tip."""
     match = _SEALED.fullmatch(raw)
     if match is None or match[2].decode() != _linked(tip, match[1]):
         return None
@@ -53,7 +52,7 @@ def unsealed(tip: str, raw: bytes) -> tuple[str, bytes] | None:
 
 
 def damaged(path: Path, problem: str) -> ProofError:
-    """The error for a file of a journal that is not what was written."""
+    """The error for a damaged file of a journal."""
     return ProofError(
         f"damaged, {problem}",
         file=path,
@@ -63,26 +62,35 @@ def damaged(path: Path, problem: str) -> ProofError:
 
 @dataclass(slots=True)
 class Chain:
-    """How far a file was read: the digest of its last line, where that ends, and how many there are."""
+    """A file of lines, and how far it was read.
+
+    Attributes:
+        path: The file.
+        tip: The digest of the last line that was read.
+        end: The offset in bytes after that line.
+        lines: The number of lines read.
+        sealed: Whether a line with a digest was read; then all later lines must have one.
+    """
 
     path: Path
     tip: str = START
     end: int = 0
     lines: int = 0
-    sealed: bool = False  # from the first line with a digest on, every line has one
+    sealed: bool = False
 
     def unread(self) -> Iterator[Line]:
-        """The whole lines after those that were read.
+        """The complete lines that were not read yet.
 
-        Raises `ProofError` for one that is not what was written.
+        Raises:
+            ProofError: A line is not as it was written.
         """
         try:
             with self.path.open("rb") as file:
                 file.seek(self.end)
                 for raw in file:
-                    if not raw.endswith(b"\n") and not self._lacks_only_its_end(raw):
+                    if not raw.endswith(b"\n") and not self._lacks_line_break(raw):
                         return
-                    line = self._checked(raw) if raw != b"\n" else None  # it closes a line that lacked it
+                    line = self._checked(raw) if raw != b"\n" else None  # it ends the line before
                     self.end += len(raw)
                     if line:
                         yield line
@@ -93,7 +101,7 @@ class Chain:
             raise disk_error(error, self.path) from None
 
     def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add lines and sync them; only once all others were read, and while no other process adds any."""
+        """Append rows and sync them; the caller has read all lines and holds the lock (`locked`)."""
         tip, data = self.tip, b""
         for row in rows:
             tip, line = sealed(tip, row)
@@ -109,8 +117,8 @@ class Chain:
         self.tip, self.end, self.sealed = tip, end, True
         self.lines += len(rows)
 
-    def _lacks_only_its_end(self, raw: bytes) -> bool:
-        """Whether a last line is whole but for its line break; else a crash cut it off."""
+    def _lacks_line_break(self, raw: bytes) -> bool:
+        """Whether a last line lacks its line break only; otherwise a crash cut it off."""
         if unsealed(self.tip, raw[:-1]):
             raise damaged(self.path, f"line {self.lines + 1} has another end")
         return unsealed(self.tip, raw) is not None
@@ -126,23 +134,23 @@ class Chain:
             (self.tip, body), self.sealed = following, True
             return body, json.loads(body)
         self.tip = _linked(self.tip, raw)
-        return raw.rstrip(b"\n"), _of_an_earlier_build(raw)
+        return raw.rstrip(b"\n"), _parsed_earlier(raw)
 
 
 def body_of(row: Mapping[str, Any]) -> bytes:
-    """A row as it is written: with its keys in order, so that it is known by its bytes."""
+    """A row as JSON with sorted keys, so that equal rows have equal bytes."""
     return json.dumps(row, sort_keys=True).encode()
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Hold a file, which is made where it is not there, against other processes that append."""
+def locked(path: Path) -> Iterator[None]:
+    """Lock a file, created if missing, so that no other process appends to it."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise disk_error(error, path) from None
     try:
-        with suppress(OSError):  # a file system without locks: two runs at once are not kept apart
+        with suppress(OSError):  # on a file system without locks, two runs at once are not kept apart
             lock(descriptor, wait=True)
         yield
     finally:
@@ -153,18 +161,18 @@ def _linked(tip: str, body: bytes) -> str:
     return sha256(tip.encode() + body).hexdigest()
 
 
-def _of_an_earlier_build(raw: bytes) -> Any:
-    """What a line without a digest says; None where a crash tore it, and a later run closed it."""
+def _parsed_earlier(raw: bytes) -> Any:
+    """The value of an earlier build's line; None if a crash cut it, and a later run added the line break."""
     try:
         return json.loads(raw)
     except ValueError:
         return None
     except RecursionError:
-        return ...  # JSON, but nothing that was ever written
+        return ...  # too deep for any line that was ever written
 
 
 def _write_whole(descriptor: int, data: bytes, *, after: int) -> int:
-    """Append and sync; what a crash left `after` the last whole line is cut off. Returns the new end."""
+    """Append and sync; cut off what a crash left `after` the last whole line. Returns the new end."""
     if os.fstat(descriptor).st_size > after:
         os.ftruncate(descriptor, after)
     if after and os.pread(descriptor, 1, after - 1) != b"\n":

@@ -1,13 +1,13 @@
-"""What a stored mask says of itself, so that any run, on any machine, knows what it holds.
+"""Claims: the metadata of a stored mask, from which any run, on any machine, knows what the mask holds.
 
-A claim tells version, pixel rule, frame and label, the digest of the mask's pixels, whether polygons
-may be deleted on its account (`deletes`), and where its sources come from (`origin`): `dataset` for the
-dataset's own polygons, else format and name of a file or folder. For every source it tells its id, the
-digest of its geometry (`sha256`), one of what else the mask says of it (`details_sha256`), those
-details themselves, and whether it was deleted before the mask was written (`deleted`). `pixels` are
-those of each source, where a later run could not tell them apart.
+A claim has the version, pixel rule, frame and label, the digest of the mask's pixels, whether its
+polygons may be deleted (`deletes`), and where they come from (`origin`): `dataset` for the dataset's
+own polygons, otherwise the format and name of a file or folder. `sources` are the instances that the
+mask is made of: for each its id, the digest of its geometry (`sha256`), its details and their digest
+(`details_sha256`), and whether it was deleted before the mask was written (`deleted`). `pixels` are
+the pixels of each source instance, if a later run could not separate them otherwise.
 
-Servers write 1 as 1.0, and keys in an order of their own: claims are compared by what they mean.
+Servers write 1 as 1.0 and reorder keys, so claims are compared by value and not as text.
 """
 
 import hashlib
@@ -22,19 +22,24 @@ from polymask.provenance.digest import DIGESTS, WRITTEN, kind_of
 from polymask.raster.packed import Flat, pack
 from polymask.validation import Json
 
-DATASET = "dataset"  # the origin of masks that are made of their own dataset's polygons
+DATASET = "dataset"  # the origin of masks that are made from the polygons of their dataset
 LONGEST = 1024  # characters of a description, or of a user's metadata, that a claim repeats
-_FREE = ("description", "user")  # of any length
-_REPEATED = ("creator",)  # nobody can edit it, and who puts a polygon back becomes its creator
-_EARLIER = ("attributes", "attributes1", "objectId", "parentId", "model")  # what claims without a digest tell
+_FREE = ("description", "user")  # texts and objects of any length
+_REPEATED = ("creator",)  # nobody can edit it, and whoever puts a polygon back becomes its creator
+_EARLIER = (
+    "attributes",
+    "attributes1",
+    "objectId",
+    "parentId",
+    "model",
+)  # in claims without a digest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mask:
-    """A mask to be stored, and what it says of itself.
+    """A mask to be stored, with its claim.
 
-    `sources` are the `{"id", "sha256", …}` of every instance it holds; `key` is derived from
-    all of it, so that the same mask has the same key in any run, on any machine.
+    `key` is derived from the claim, so that the same mask has the same key in any run, on any machine.
     """
 
     key: str
@@ -54,10 +59,10 @@ def new_mask(
     origin: str = "",
     pixels: Mapping[tuple[str, ...], Flat] | None = None,
 ) -> Mask:
-    """A mask, what it says of itself, and the key that follows from it.
+    """A mask with its claim, and the key that follows from the claim.
 
-    `origin` says where the sources come from, and is left out where nobody knows; `pixels` are those of
-    sources by their ids, of which a later run may need a part.
+    `sources` are the claim's entries about the source instances, and `origin` names where they come from;
+    empty if unknown. `pixels` are the pixels of source instances by their ids, for later runs.
     """
     claim: Json = {
         "version": __version__,
@@ -70,14 +75,14 @@ def new_mask(
     }
     if origin:
         claim["origin"] = origin
-    if pixels and len(sources) > 1:  # of a single source, they are the mask's
+    if pixels and len(sources) > 1:  # the pixels of a single source are those of the mask
         claim["pixels"] = [{"of": list(ids), "runs": pack(flat)} for ids, flat in sorted(pixels.items())]
     key = key_of(claim)
     return Mask(key, label, mask, claim | {"key": key}, merged_attributes(sources))
 
 
 def key_of(claim: Mapping[str, Any]) -> str:
-    """The key that follows from a claim, whichever build wrote it: two masks have it that say the same.
+    """The key that follows from a claim, whichever build wrote it; equal claims have equal keys.
 
     >>> import numpy as np
     >>> claim = new_mask("cat", np.zeros((2, 3), bool), [], pixel_rule="center").claim
@@ -93,17 +98,17 @@ def key_of(claim: Mapping[str, Any]) -> str:
 
 
 def digest_of(claim: Mapping[str, Any]) -> str:
-    """The digest that a claim carries of its mask's pixels; empty where it carries none."""
+    """The digest of the mask's pixels in a claim; empty if the claim has none."""
     return str(claim.get(kind_of(claim), ""))
 
 
 def recomputed(claim: Mapping[str, Any], mask: BoolMask) -> str:
-    """The digest of a mask's pixels, of the kind that a claim carries."""
+    """The digest of a mask's pixels, of the same kind as the digest in a claim."""
     return DIGESTS[kind_of(claim) or WRITTEN](mask)
 
 
 def values(document: Any) -> Any:
-    """JSON by its values, whatever a server made of their text: 1.0 is 1, and null is nothing.
+    """JSON normalized by value, as servers change its text: 1.0 becomes 1, and null members are left out.
 
     >>> values({"frame": [16.0, 24], "parentId": None, "score": 0.5})
     {'frame': [16, 24], 'score': 0.5}
@@ -116,9 +121,9 @@ def values(document: Any) -> Any:
 
 
 def details_sha256(label: str, details: Mapping[str, Any]) -> str:
-    """SHA-256 of what a mask says of a source beside its geometry: its label and details.
+    """SHA-256 of the label and details of a source instance: all that a claim says beside its geometry.
 
-    Not its creator: a polygon that was deleted and put back is the same, whoever put it back.
+    The creator does not count: a polygon that was deleted and put back is the same, whoever put it back.
 
     >>> details_sha256("cat", {"objectId": 1}) == details_sha256("cat", {"objectId": 1.0, "model": None})
     True
@@ -130,14 +135,14 @@ def details_sha256(label: str, details: Mapping[str, Any]) -> str:
 
 
 def same_details(source: Mapping[str, Any], label: str, details: Mapping[str, Any]) -> bool:
-    """Whether a claim says of a source what is known of it now."""
+    """Whether a claim's entry about an instance has the instance's label and details of now."""
     if "details_sha256" in source:
         return bool(source["details_sha256"] == details_sha256(label, details))
     return all(_text(source.get(name)) == _text(details.get(name)) for name in _EARLIER)
 
 
 def same_label(label: str, other: str) -> bool:
-    """Whether two labels differ in nothing but case and space, which servers are known to change.
+    """Whether two labels are equal but for case and spaces, which servers are known to change.
 
     >>> same_label("Traffic  light", " traffic light")
     True
@@ -146,7 +151,7 @@ def same_label(label: str, other: str) -> bool:
 
 
 def bounded(details: Mapping[str, Any]) -> Json:
-    """A source's details as its claim repeats them: of what is long, the digest; the backup has all."""
+    """An instance's details for a claim: long values become their digest, while the backup has them whole."""
     return {name: _bounded(value) if name in _FREE else value for name, value in details.items()}
 
 
@@ -162,7 +167,7 @@ def _text(value: Any) -> str:
 
 
 def merged_attributes(sources: Sequence[Json]) -> Json:
-    """The attributes that no two sources disagree about; every source keeps its own in the claim.
+    """The attributes that no two source instances disagree about; the claim has those of each instance.
 
     >>> merged_attributes([{"attributes": {"wet": True, "age": 1}}, {"attributes": {"age": 2}}, {}])
     {'wet': True}

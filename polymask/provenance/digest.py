@@ -16,11 +16,11 @@ from polymask.raster.mask_digest import mask_sha256
 from polymask.raster.painted import PaintedSpans, fill
 
 LITTLE = sys.byteorder == "little"
-_TOGETHER = 1 << 10  # instances that are taken in at once
+_BATCH = 1 << 10  # instances that are encoded at once
 
 
 def pixels_sha256(mask: NDArray[np.generic]) -> str:
-    """SHA-256 of an array's C-order bytes, 16 bit little-endian: of pictures, and of masks in earlier builds.
+    """SHA-256 of an array's C-order bytes, little-endian: for pictures, and for masks in earlier builds.
 
     >>> pixels_sha256(np.zeros((1, 1), np.uint8))[:8]
     '6e340b9c'
@@ -31,7 +31,7 @@ def pixels_sha256(mask: NDArray[np.generic]) -> str:
 
 
 class PixelDigest:
-    """The digest of a mask that comes in strips of whole rows, the top first.
+    """The digest of a mask that is passed in strips of whole rows, from top to bottom.
 
     >>> digest = PixelDigest()
     >>> digest.update(np.zeros((1, 1), np.uint8))
@@ -43,7 +43,7 @@ class PixelDigest:
         self._sha256 = hashlib.sha256()
 
     def update(self, strip: NDArray[np.generic]) -> None:
-        """Take the next rows in."""
+        """Add the next rows."""
         little = np.ascontiguousarray(strip, strip.dtype.newbyteorder("<"))
         self._sha256.update(little.data)
 
@@ -52,7 +52,7 @@ class PixelDigest:
         return self._sha256.hexdigest()
 
 
-# The digests of a mask's pixels that a claim or a manifest may carry, and the one that is written.
+# The kinds of digest of a mask's pixels in claims and manifests; new ones are of the kind `WRITTEN`.
 DIGESTS: Mapping[str, Callable[[IndexMask | BoolMask], str]] = {
     "mask_sha256": mask_sha256,
     "pixels_sha256": pixels_sha256,  # of earlier builds
@@ -61,12 +61,12 @@ WRITTEN = "mask_sha256"
 
 
 def painted_sha256(painted: PaintedSpans, kind: str = WRITTEN, dtype: DTypeLike = np.uint8) -> str:
-    """A digest of a mask that painted spans tell; an earlier build's is over an array of `dtype`."""
+    """A digest of the mask of painted spans; the kind of earlier builds is over an array of `dtype`."""
     return mask_sha256(painted) if kind == WRITTEN else DIGESTS[kind](fill(painted, dtype))
 
 
 def kind_of(statement: Mapping[str, Any]) -> str:
-    """The name of the digest that a claim, or a manifest's line, carries; empty where it carries none.
+    """The kind of digest that a claim or a manifest's line has; empty if it has none.
 
     >>> kind_of({"mask_sha256": "", "pixels_sha256": "00"})
     'pixels_sha256'
@@ -75,7 +75,7 @@ def kind_of(statement: Mapping[str, Any]) -> str:
 
 
 def geometry_sha256(shape: Shape) -> str:
-    """SHA-256 of an instance's rings (float64, little-endian) or runs, and of how they nest.
+    """SHA-256 of an instance's rings (float64, little-endian) or runs, and of their nesting.
 
     >>> from polymask.model import Polygon
     >>> square = Polygon([(0, 0), (1, 0), (1, 1), (0, 1)])
@@ -93,23 +93,22 @@ def geometry_sha256(shape: Shape) -> str:
 
 
 def record_sha256(record: ImageRecord) -> str:
-    """SHA-256 of all that a record says: name, frame and every instance in order, then all coordinates."""
-    parts = [
-        record.instances[at : at + _TOGETHER] for at in range(0, max(1, len(record.instances)), _TOGETHER)
-    ]
+    """SHA-256 of a record: its name, its frame and every instance in order, then all coordinates."""
+    instances = record.instances
+    batches = [instances[start : start + _BATCH] for start in range(0, max(1, len(instances)), _BATCH)]
     digest = hashlib.sha256()
     opening = msgspec.json.encode([record.name, record.frame])[:-1] + b",["
-    for part in parts:
-        digest.update(opening + msgspec.json.encode([_statement(instance) for instance in part])[1:-1])
+    for batch in batches:
+        digest.update(opening + msgspec.json.encode([_statement(instance) for instance in batch])[1:-1])
         opening = b","
     digest.update(b"]]")
-    for part in parts:
-        digest.update(b"".join(chain.from_iterable(_numbers(instance.shape) for instance in part)))
+    for batch in batches:
+        digest.update(b"".join(chain.from_iterable(_numbers(instance.shape) for instance in batch)))
     return digest.hexdigest()
 
 
 def _statement(instance: Instance) -> tuple[Any, ...]:
-    """What an instance says, but for its coordinates, and how those nest."""
+    """An instance's facts without its coordinates, and the nesting of those."""
     shape = instance.shape
     if isinstance(shape, Runs):
         nesting: Any = {"runs": len(shape.counts), "frame": shape.frame}
@@ -119,7 +118,7 @@ def _statement(instance: Instance) -> tuple[Any, ...]:
 
 
 def _numbers(shape: Shape) -> Iterator[bytes | memoryview]:
-    """Rings as float64, runs as int64, little-endian."""
+    """The coordinates of rings as float64, or the counts of runs as int64, little-endian."""
     if isinstance(shape, Runs):
         yield shape.counts.astype("<i8").tobytes()
         return

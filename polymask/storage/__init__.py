@@ -1,1 +1,1 @@
-"""Where files lie: folders, object stores, sources; writing that lasts."""
+"""Files: source files, folders, object stores, and writing that survives a crash."""

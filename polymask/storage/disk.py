@@ -1,4 +1,4 @@
-"""What a disk answers: the bytes of regular files, and its errors as polymask's."""
+"""Reading regular files, and turning disk errors into polymask's errors."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ from polymask.storage.remote.urls import Location, Url
 
 
 def disk_error(error: OSError, path: str | Location) -> BackendError:
-    """The polymask error for an `OSError` at a path; one that is one already stays."""
+    """The polymask error for an `OSError` at a path; a `BackendError` stays as it is."""
     if isinstance(error, BackendError):
         return error
     message = f"{path}: {os.strerror(error.errno) if error.errno else error}"
@@ -22,7 +22,12 @@ def disk_error(error: OSError, path: str | Location) -> BackendError:
 
 
 def regular(path: Location) -> bytes:
-    """A regular file's bytes, or an object's; raises `BackendError`, or `InputError` for another thing."""
+    """The bytes of a regular file or an object.
+
+    Raises:
+        BackendError: The disk or the store fails.
+        InputError: Something else than a regular file is at the path.
+    """
     if isinstance(path, Url):
         return path.read_bytes()
     try:
@@ -33,7 +38,7 @@ def regular(path: Location) -> bytes:
 
 
 def read_regular(descriptor: int, path: Path) -> bytes:
-    """The bytes of an open regular file, which is closed then; raises as `regular` does."""
+    """The bytes of an open regular file, which is then closed; raises as `regular` does."""
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise InputError(f"{path} is in the way: it is no regular file")

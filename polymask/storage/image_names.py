@@ -1,7 +1,7 @@
-r"""What images are called: a path below DEST, made of whatever their source calls them.
+r"""The names of images: relative paths below DEST, derived from the names in the source.
 
-Tools write paths of another machine, with backslashes, drives, `..`, and addresses. Of all that the relative
-path is kept. The one place where this is decided: readers hand in what the file says.
+Annotation tools write paths of another machine, with backslashes, drives and `..`, or web addresses.
+Only the relative path is kept. All readers pass the names of their files through this module.
 """
 
 import re
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # of two letters at least: one is a drive
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # at least two letters: a single one is a drive
 _NOT_RELATIVE = ("\\", ":", "//", "\n/", "/\n", "./", "/.", "\n.\n", "\n..\n")
 
 
@@ -27,7 +27,7 @@ def local_name(address: str) -> str:
 
 
 def whole_name(address: str) -> str:
-    r"""As `local_name`, below a folder that is called like the host or the drive.
+    r"""As `local_name`, below a folder with the name of the host or the drive.
 
     >>> whole_name("https://host/a.png"), whole_name(r"D:\a.png"), whole_name("a.png")
     ('host/a.png', 'D/a.png', 'a.png')
@@ -37,13 +37,13 @@ def whole_name(address: str) -> str:
 
 
 def _parts(address: str) -> tuple[str, list[str]]:
-    """The host or the drive, if there is one, and the parts of the path."""
+    """The host or drive (empty if there is none), and the parts of the path."""
     text, top = address.replace("\\", "/"), ""
     if _SCHEME.match(text):
         try:
             url = urlsplit(text)
             text, top = unquote(url.path).replace("\\", "/"), url.hostname or ""
-        except ValueError:  # of brackets in what should be the host
+        except ValueError:  # brackets in the host
             text = text.partition("://")[2].partition("/")[2]
     text = text.lstrip("/")
     if text[1:2] == ":":
@@ -52,7 +52,7 @@ def _parts(address: str) -> tuple[str, list[str]]:
 
 
 def normal_form(name: str) -> str:
-    """What names have in common that mean one file: percent-decoded, and composed as Unicode says.
+    """The form that all names of the same file share: percent-decoded, in Unicode's composed form (NFC).
 
     >>> normal_form("d%C3%A9cran.png") == normal_form("de\\u0301cran.png")
     True
@@ -61,22 +61,24 @@ def normal_form(name: str) -> str:
 
 
 def joined(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
-    """Of names, those among others that mean the same: the same name, else the only one of its normal form.
+    """Match names with other names: with an equal name, else with the only name of the same normal form.
 
     >>> joined(["a", "b%20c", "d"], ["a", "b c"])
     {'a': 'a', 'b%20c': 'b c'}
     """
-    names, there = list(names), dict.fromkeys(others)
-    pairs = {name: name for name in names if name in there}
+    names, candidates = list(names), dict.fromkeys(others)
+    pairs = {name: name for name in names if name in candidates}
     if len(pairs) < len(names):
         used = set(pairs)
-        mine, theirs = (_by_form(name for name in group if name not in used) for group in (names, there))
-        pairs |= {mine[form]: theirs[form] for form in mine.keys() & theirs.keys()}
+        by_form = _by_form(name for name in names if name not in used)
+        candidates_by_form = _by_form(name for name in candidates if name not in used)
+        common = by_form.keys() & candidates_by_form.keys()
+        pairs |= {by_form[form]: candidates_by_form[form] for form in common}
     return {name: pairs[name] for name in names if name in pairs}
 
 
 def _by_form(names: Iterable[str]) -> dict[str, str]:
-    """Names by their normal form, where that is of one name only."""
+    """Names by their normal form; forms that several names share are left out."""
     by_form: dict[str, list[str]] = {}
     for name in names:
         by_form.setdefault(normal_form(name), []).append(name)
@@ -84,13 +86,13 @@ def _by_form(names: Iterable[str]) -> dict[str, str]:
 
 
 def are_relative(names: Sequence[str]) -> bool:
-    """Whether all names are relative paths as they stand; one look for all, as there may be millions."""
+    """Whether all names are plain relative paths; they are checked in one text, as there may be millions."""
     text = "\n".join(["", *names, ""])
     return not any(sign in text for sign in _NOT_RELATIVE)
 
 
 def without_secrets(address: str) -> str:
-    """An address without what may be secret in it: its query, its fragment, user and password.
+    """An address without parts that may be secret: query, fragment, user and password.
 
     >>> without_secrets("https://me:word@host:80/a.png?token=1"), without_secrets("a#1.png")
     ('https://host/a.png', 'a#1.png')
@@ -104,7 +106,7 @@ def without_secrets(address: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ImageNames:
-    """The names of a source's images, and what the source calls them.
+    """The names of a source's images, and their original names in the source.
 
     >>> ImageNames.of(["a.jpg", r"C:\\data\\b.jpg"]).names
     ['a.jpg', 'data/b.jpg']
@@ -121,21 +123,25 @@ class ImageNames:
         originals: Sequence[str] | None = None,
         groups: Sequence[tuple[str, ...]] = (),
     ) -> "ImageNames":
-        """Names as a source has them, made relative; where two then meet, folders tell them apart.
+        """Make a source's names relative; folders are added where two names would become equal.
 
-        `names` may be shorter than `originals`, which they are parts of. `groups` are what the source
-        says of each image besides: its subset, its task. Those that nothing tells apart stay as they are.
+        Args:
+            names: The names in the source.
+            originals: The full names, if `names` are parts of them.
+            groups: For each image, further facts such as its subset or task, to use as folders.
+
+        Names that nothing distinguishes stay equal.
         """
         originals = names if originals is None else originals
         if not are_relative(names):
             names = [local_name(name) for name in names]
         if len(set(names)) < len(names):
-            names = _told_apart(list(names), originals, groups)
+            names = _distinguished(list(names), originals, groups)
         return cls(names, originals)
 
     @property
     def changed(self) -> list[int]:
-        """The images that are called otherwise than the source calls them."""
+        """The indices of the images whose name differs from the original name."""
         if self.names is self.originals:
             return []
         pairs = enumerate(zip(self.names, self.originals, strict=True))
@@ -143,7 +149,7 @@ class ImageNames:
 
     @property
     def note(self) -> str:
-        """What a report says of these names; empty where all are as they were."""
+        """A report's note on changed names; empty if none has changed."""
         if not (changed := self.changed):
             return ""
         first = changed[0]
@@ -154,44 +160,47 @@ class ImageNames:
         )
 
     def names_of(self, names: Sequence[str]) -> dict[str, str]:
-        """The images' names by other `names` that they had, where those are of one image only."""
-        times = Counter(names)
-        return {before: name for before, name in zip(names, self.names, strict=True) if times[before] == 1}
+        """The images' names by their earlier `names`, without those that several images share."""
+        counts = Counter(names)
+        return {before: name for before, name in zip(names, self.names, strict=True) if counts[before] == 1}
 
 
-def _told_apart(names: list[str], originals: Sequence[str], groups: Sequence[tuple[str, ...]]) -> list[str]:
-    for meeting in _meetings(names):
-        for index, name in zip(meeting, _apart(meeting, names[meeting[0]], originals, groups), strict=False):
+def _distinguished(
+    names: list[str], originals: Sequence[str], groups: Sequence[tuple[str, ...]]
+) -> list[str]:
+    for indices in _collisions(names):
+        distinct = _distinct_names(indices, names[indices[0]], originals, groups)
+        for index, name in zip(indices, distinct, strict=False):
             names[index] = name
     return names
 
 
-def _meetings(names: Sequence[str]) -> Iterator[list[int]]:
-    """The places of names that several images have."""
-    places: dict[str, list[int]] = {}
+def _collisions(names: Sequence[str]) -> Iterator[list[int]]:
+    """The indices of the images that share a name, for each such name."""
+    by_name: dict[str, list[int]] = {}
     for index, name in enumerate(names):
-        places.setdefault(name, []).append(index)
-    yield from (indices for indices in places.values() if len(indices) > 1)
+        by_name.setdefault(name, []).append(index)
+    yield from (indices for indices in by_name.values() if len(indices) > 1)
 
 
-def _apart(
-    meeting: Sequence[int], name: str, originals: Sequence[str], groups: Sequence[tuple[str, ...]]
+def _distinct_names(
+    indices: Sequence[int], name: str, originals: Sequence[str], groups: Sequence[tuple[str, ...]]
 ) -> Sequence[str]:
-    """Names that differ, for images that would have one; none where nothing tells them apart."""
-    for folders in _folders([groups[index] for index in meeting] if groups else []):
+    """Different names for images that share a name; empty if nothing distinguishes the images."""
+    for folders in _folders([groups[index] for index in indices] if groups else []):
         candidates = [f"{folder}/{name}".lstrip("/") for folder in folders]
         if len(set(candidates)) == len(candidates):
             return candidates
-    wholes = [whole_name(originals[index]).split("/") for index in meeting]
-    for count in range(name.count("/") + 2, max(map(len, wholes)) + 1):
-        candidates = ["/".join(parts[-count:]) for parts in wholes]
+    paths = [whole_name(originals[index]).split("/") for index in indices]
+    for count in range(name.count("/") + 2, max(map(len, paths)) + 1):
+        candidates = ["/".join(parts[-count:]) for parts in paths]
         if len(set(candidates)) == len(candidates):
             return candidates
     return ()
 
 
 def _folders(groups: Sequence[tuple[str, ...]]) -> Iterator[list[str]]:
-    """What may tell images apart: each thing that is said of all of them, then all of it together."""
+    """Folders that may distinguish images: from each of their facts, then from all facts together."""
     for values in zip(*groups, strict=True):
         yield [_folder(value) for value in values]
     if groups:

@@ -1,4 +1,4 @@
-"""`manifest.jsonl`: a line an image, telling what its mask is and what it was made of."""
+"""`manifest.jsonl`: one line per image, on its mask and on the record that the mask was made from."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
@@ -16,12 +16,12 @@ BLOCK = 1 << 20
 
 
 def manifest_line(entry: Mapping[str, Any]) -> bytes:
-    """An image's line as the manifest holds it."""
+    """An image's entry as a line of the manifest."""
     return msgspec.json.encode(entry) + b"\n"
 
 
 class Lines(Mapping[str, bytes]):
-    """A run's lines by image name, in order; they go to a temporary file where they are many.
+    """A run's lines by image name, in order; if they are many, they are kept in a temporary file.
 
     >>> lines = Lines()
     >>> lines.update({"b.jpg": b'{"name":"b.jpg"}\\n', "a.jpg": b'{"name":"a.jpg"}\\n'})
@@ -34,7 +34,7 @@ class Lines(Mapping[str, bytes]):
         self._numbers: dict[str, int] = {}
 
     def update(self, lines: Mapping[str, bytes]) -> None:
-        """Take lines in, after those that are there."""
+        """Append lines."""
         for name, line in lines.items():
             self._numbers[name] = self._spill.put(line)
 
@@ -49,7 +49,7 @@ class Lines(Mapping[str, bytes]):
 
 
 def in_blocks(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Lines joined to blocks that are worth a call of the system."""
+    """Lines joined into blocks that are large enough for a system call."""
     block = bytearray()
     for line in lines:
         block += line
@@ -60,21 +60,22 @@ def in_blocks(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def is_made_of(text: bytes | None, lines: Iterable[bytes]) -> bool:
-    """Whether there is a text, and it is these lines, one after another."""
+    """Whether a text exists and consists of the lines, one after another."""
     if text is None:
         return False
-    at = 0
+    start = 0
     for block in in_blocks(lines):
-        if text[at : at + len(block)] != block:
+        if text[start : start + len(block)] != block:
             return False
-        at += len(block)
-    return at == len(text)
+        start += len(block)
+    return start == len(text)
 
 
 class Entries(Mapping[str, dict[str, Any]]):
-    """The lines of a manifest by image name, each decoded when it is asked for: there may be millions.
+    """The entries of a manifest by image name, each decoded at access, as there may be millions.
 
-    Raises `FormatError` naming the line that is damaged.
+    Raises:
+        FormatError: A line is damaged; the message names its number.
 
     >>> entries = Entries(b'{"name":"a.jpg","mask":"masks/a.png","mask_sha256":"00"}\\n', "manifest.jsonl")
     >>> entries["a.jpg"]["mask"], "b.jpg" in entries
@@ -83,43 +84,43 @@ class Entries(Mapping[str, dict[str, Any]]):
 
     def __init__(self, text: bytes, path: object) -> None:
         self._text = text
-        self._places: dict[str, int] = {}
-        at = 0
+        self._starts: dict[str, int] = {}
+        start = 0
         for number, line in enumerate(BytesIO(text), 1):
             try:
-                msgspec.json.decode(line)  # what is not looked at here is looked at later
-                self._places[_entry.decode(line).name] = at
+                msgspec.json.decode(line)  # all members, as `_entry` skips those that it does not know
+                self._starts[_entry.decode(line).name] = start
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 raise FormatError(
                     f"line {number} is damaged", file=path, advice="move the file away and convert again"
                 ) from None
-            at += len(line)
+            start += len(line)
 
     def __getitem__(self, name: str) -> dict[str, Any]:
-        start = self._places[name]
+        start = self._starts[name]
         stop = self._text.find(b"\n", start)
         entry: dict[str, Any] = msgspec.json.decode(self._text[start : stop if stop >= 0 else None])
         return entry
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
+        return iter(self._starts)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._starts)
 
 
 def read_manifest(root: Root | ObjectRoot) -> Entries:
-    """The manifest's lines by image name; none where there is no manifest."""
+    """The manifest's entries by image name; empty if there is no manifest."""
     return Entries(root.read(MANIFEST) or b"", root.path / MANIFEST)
 
 
 class _Entry(msgspec.Struct):
-    """What a line must hold to be worked with; it may come from elsewhere."""
+    """The members of a line that polymask reads, with their types; the line may come from elsewhere."""
 
     name: str
     mask: str
     mask_sha256: str = ""
-    pixels_sha256: str = ""  # of pictures, and of masks in earlier builds
+    pixels_sha256: str = ""  # the digest of pictures, and of masks in earlier builds
     labels: dict[str, str] = {}
     files: dict[str, str] = {}
     sources: list[tuple[int | str, str]] = []

@@ -1,32 +1,43 @@
-"""Names from data: what stays below a root on any system, and what would collide there.
+"""File names from data: whether they stay below a root on any system, and whether they collide there.
 
-Names are refused, not mended: a name that is not refused is used as it is.
+Unsafe names are refused and not repaired; all others are used unchanged.
 """
 
 import re
 import unicodedata
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import numpy as np
 
-from polymask.errors import InputError
+from polymask.errors import FormatError, InputError
 
-WORK = ".polymask"  # where a run keeps what is in progress
-LONGEST = 1024  # of a path below a root; systems hold 4096 bytes, or less
-_BIDI = {"LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}  # these turn names around on screen
+WORK = ".polymask"  # the folder for the files of an unfinished run, the journal and backups
+LONGEST = 1024  # bytes of a path below a root; systems allow 4096, or fewer
+_BIDI = {
+    "LRE",
+    "LRO",
+    "RLE",
+    "RLO",
+    "PDF",
+    "LRI",
+    "RLI",
+    "FSI",
+    "PDI",
+}  # they reverse text on screen
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 
-# what most names are: nothing but letters and digits, in parts too long to name a device
+# most names: only letters and digits, in parts that are too long for the name of a device
 _PLAIN = re.compile(r"(?:[0-9A-Za-z_-]{5,99}/)*[0-9A-Za-z_-]{5,99}(?:\.[0-9A-Za-z]{1,9})?").fullmatch
 
 
 def safe_path(name: str) -> str:
-    """The name as a relative path with forward slashes, if it stays below a root on any system.
+    """The name, unchanged, if it is a relative path that stays below a root on any system.
 
-    Raises `InputError` for names that are empty, absolute, on a drive, hold `..`, a
-    backslash, control or direction-changing characters, or that some systems cannot hold.
+    Raises:
+        InputError: The name is empty, absolute or on a drive, has `..`, a backslash, control or
+            direction-changing characters, or is not possible on some system.
 
     >>> safe_path("train/0001.png")
     'train/0001.png'
@@ -44,12 +55,27 @@ def safe_path(name: str) -> str:
     return name
 
 
+def member_path(archive: object, name: str, *, names: Collection[str]) -> str:
+    """The path of an archive's member, as messages show it; `names` are those of earlier members.
+
+    Raises:
+        FormatError: The name is not safe, or occurs twice.
+    """
+    try:
+        safe_path(name)
+    except InputError as error:
+        raise FormatError(f"{error}", file=archive) from None
+    if name in names:
+        raise FormatError(f"{archive}/{name}: the archive has this name twice")
+    return f"{archive}/{name}"
+
+
 def _unsafe(part: str) -> str | None:
     if part in ("", ".", ".."):
         return f"a part of it is {part!r}"
     if "\\" in part or part[1:2] == ":":
         return "a backslash or a drive letter means another folder on some systems"
-    if not (part.isascii() and part.isprintable()) and _turns(part):
+    if not (part.isascii() and part.isprintable()) and _has_control(part):
         return "it holds a control character"
     if part[-1] in ". ":
         return "a part of it ends in a dot or a space"
@@ -60,32 +86,32 @@ def _unsafe(part: str) -> str | None:
     return None
 
 
-def _turns(part: str) -> bool:
+def _has_control(part: str) -> bool:
     return any(unicodedata.category(c) in ("Cc", "Cs") or unicodedata.bidirectional(c) in _BIDI for c in part)
 
 
 def refuse_collisions(planned: Callable[[], Iterable[tuple[str, str]]]) -> None:
-    """Raise `InputError` where two images' paths are one on some system, or one lies inside another.
+    """Raise `InputError` if two images' paths are equal on some system, or one lies inside another.
 
-    `planned` gives (path, image name) pairs, each time it is called. Case and Unicode
-    composition do not tell paths apart.
+    `planned` returns (path, image name) pairs, anew for each call. Paths that differ only in case or
+    in Unicode composition count as equal.
     """
-    if _all_differ(path for path, _ in planned()):
+    if _surely_differ(path for path, _ in planned()):
         return
-    taken: dict[str, str] = {}
+    images: dict[str, str] = {}
     for path, image in planned():
         key = _folded(path)
-        if key in taken:
-            raise _both(taken[key], image, path)
-        taken[key] = image
+        if key in images:
+            raise _collision(images[key], image, path)
+        images[key] = image
     folders: dict[str, str] = {}
-    for key, image in taken.items():
+    for key, image in images.items():
         folder = key.rpartition("/")[0]
         while folder and folder not in folders:
             folders[folder] = image
             folder = folder.rpartition("/")[0]
-    for folder in folders.keys() & taken.keys():
-        raise InputError(f"'{folders[folder]}' needs a folder where the mask of '{taken[folder]}' goes")
+    for folder in folders.keys() & images.keys():
+        raise InputError(f"'{folders[folder]}' needs a folder where the mask of '{images[folder]}' goes")
 
 
 APART = (
@@ -94,8 +120,8 @@ APART = (
 )
 
 
-def _both(image: str, other: str, path: str) -> InputError:
-    """Why two images are refused; `--where` chooses one only where their names differ."""
+def _collision(image: str, other: str, path: str) -> InputError:
+    """The error for two images with the same path; `--where` can choose one only if their names differ."""
     if image == other:
         message = f"two images named '{image}' would both be written to {path}"
         return InputError(message, advice=APART)
@@ -103,23 +129,23 @@ def _both(image: str, other: str, path: str) -> InputError:
     return InputError(message, advice="rename one, or choose with --where")
 
 
-def _all_differ(paths: Iterable[str]) -> bool:
-    """Whether no two paths are one and none is a folder of another for certain; takes little memory."""
-    seen, folders = array("q"), set[str]()
+def _surely_differ(paths: Iterable[str]) -> bool:
+    """Whether all paths surely differ and none is a folder of another; compares hashes to save memory."""
+    path_hashes, folders = array("q"), set[str]()
     for path in paths:
         key = _folded(path)
-        seen.append(hash(key))
+        path_hashes.append(hash(key))
         folder = key.rpartition("/")[0]
         while folder and folder not in folders:
             folders.add(folder)
             folder = folder.rpartition("/")[0]
-    hashes = np.sort(np.frombuffer(seen, np.int64))
-    above = np.fromiter(map(hash, folders), np.int64, len(folders))
-    return not (hashes[1:] == hashes[:-1]).any() and not np.isin(above, hashes).any()
+    hashes = np.sort(np.frombuffer(path_hashes, np.int64))
+    folder_hashes = np.fromiter(map(hash, folders), np.int64, len(folders))
+    return not (hashes[1:] == hashes[:-1]).any() and not np.isin(folder_hashes, hashes).any()
 
 
 def _folded(path: str) -> str:
-    """What a path is on systems that tell neither case nor Unicode composition apart."""
+    """A path in the form in which systems compare it that ignore case and Unicode composition."""
     if path.isascii():
         return path.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())

@@ -1,7 +1,7 @@
-"""Where a source's files lie: a file, a folder, a glob, a zip or a tar, all listed and read the same way.
+"""The files of a source: a file, a folder, a glob, a zip or a tar, all listed and read the same way.
 
-Files are named relative to the place, with forward slashes. An archive is read in place: nothing
-is extracted, its names are checked, and what a member unpacks to is bounded.
+File names are relative to the place, with forward slashes. An archive is read in place: nothing
+is extracted, its names are checked, and the unpacked size of a member is limited.
 """
 
 import os
@@ -14,32 +14,32 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from polymask.errors import FormatError, InputError, NotFound
+from polymask.errors import FormatError, NotFound
 from polymask.limits import Limits
 from polymask.storage.disk import disk_error
 from polymask.storage.remote.urls import Location, Url, listed_once, name_below
-from polymask.storage.safe_names import safe_path
+from polymask.storage.safe_names import member_path
 from polymask.storage.tar import HEAD, Tar, is_tar
 from polymask.storage.zip_names import member_names
 
 if TYPE_CHECKING:
     import zipfile
 
-SMALL = 1 << 20  # below this, a ratio of sizes says nothing
+SMALL = 1 << 20  # bytes up to which any ratio of sizes is harmless
 _ZIP = b"PK\x03\x04"
-_NOT_OURS = ("__MACOSX",)  # what the Finder adds to a zip
+_IGNORED = ("__MACOSX",)  # folders that the Finder of macOS adds to a zip
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of a place: its path as messages tell it, its name below the place."""
+    """A file of a place: its path, as messages show it, and its name below the place."""
 
     path: Location
     name: str
     place: "Place" = field(repr=False, compare=False)
 
     def read(self) -> bytes:
-        """All its bytes."""
+        """The file's bytes."""
         return self.place.read(self.name)
 
     def open(self) -> BinaryIO:
@@ -48,9 +48,12 @@ class File:
 
 
 class Tree:
-    """The files below a folder, on disk or at a URL: each folder in it is listed once, when it is asked for.
+    """The files below a folder, on disk or at a URL. Each folder is listed once, when it is needed.
 
-    Links to folders are not followed, for they may lead round; a folder that may not be listed is empty.
+    Links to folders are not followed, for they may form a cycle.
+
+    Raises:
+        BackendError: A folder cannot be listed; a missing folder counts as empty.
     """
 
     def __init__(self, path: Location) -> None:
@@ -65,7 +68,7 @@ class Tree:
         return self._inside[name]
 
     def below(self, name: str = "", *, visible: bool = False) -> Iterator[str]:
-        """The files below a folder of the tree, by names relative to it; or the `visible` files only."""
+        """The names of the files below a folder, relative to that folder; or of the `visible` files only."""
         top = self.path / name
         if isinstance(top, Url):
             names = (name_below(path, top) for path in top.rglob("*"))
@@ -98,21 +101,21 @@ def _entries(folder: Location) -> tuple[list[str], list[str]]:
 
 
 class Place:
-    """The files at a source path; `tree` is that of the folder where it has been looked at before."""
+    """The files at a source path; `tree` is the folder's `Tree`, if the caller has one already."""
 
     def __init__(self, path: Location, limits: Limits | None = None, *, tree: Tree | None = None) -> None:
         self.path, self.limits, self._tree = path, limits or Limits(), tree
         exists, is_file = path.exists(), path.is_file()
         self.is_glob = not exists and isinstance(path, Path) and has_magic(str(path))
-        self._stream = self._once() if exists and not (is_file or path.is_dir()) else None
+        self._stream = self._read_pipe() if exists and not (is_file or path.is_dir()) else None
         self.is_file = self._stream is not None or (is_file and not self._is_archive())
         if not exists and not self.is_glob:
             raise NotFound("no such file or folder", file=path)
         if isinstance(path, Url) and not is_file:
-            self.path = listed_once(path)  # so that nothing below it is asked for one by one
+            self.path = listed_once(path)  # one listing instead of a request per object
 
-    def _once(self) -> bytes:
-        """What a pipe gives; it can be read only once. Raises `FormatError` for a zip."""
+    def _read_pipe(self) -> bytes:
+        """The bytes of a pipe, which can be read only once; raises `FormatError` for an archive."""
         with self.path.open("rb") as file:
             data = file.read(self.limits.max_bytes + 1)
         self.limits.check_bytes(self.path, len(data))
@@ -130,7 +133,7 @@ class Place:
 
     @cached_property
     def zip(self) -> "Zip | Tar | None":
-        """The archive, zip or tar, where the place is one."""
+        """The archive, zip or tar, or None if the place is not an archive."""
         if self.is_file or not self.path.is_file():
             return None
         return Tar(self.path, self.limits) if is_tar(self._head()) else Zip(self.path, self.limits)
@@ -144,7 +147,7 @@ class Place:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Every file's name, sorted; of a single file, its own."""
+        """The names of all files, sorted."""
         if self.is_file:
             return (self.path.name,)
         if self.zip:
@@ -157,7 +160,7 @@ class Place:
 
     @property
     def stamp(self) -> str:
-        """What changes when a file of the place does: names with sizes and times, or a store's tags."""
+        """A text that changes whenever a file does: from names, sizes and times, or a store's tags."""
         if self._stream is not None:
             return sha256(self._stream).hexdigest()
         if self.is_file or self.zip:
@@ -166,11 +169,11 @@ class Place:
         return sha256(b"".join(stamps)).hexdigest()
 
     def file(self, name: str) -> File:
-        """The file of a name, there or not."""
+        """The file with a name, whether it exists or not."""
         return File(self.root / name, name, self)
 
     def find(self, name: str) -> File | None:
-        """The file of a name, if it is there; it need not be among `names`."""
+        """The file with a name if it exists, even if it is not among `names`."""
         is_file = name in self.zip.sizes if self.zip else (self.root / name).is_file()
         return self.file(name) if is_file else None
 
@@ -185,12 +188,12 @@ class Place:
         return path.read_bytes()
 
     def on_disk(self, name: str) -> Path | None:
-        """Where a file lies that can be read by parts; None for what comes from a pipe, a zip or a store."""
+        """The path of a file that can be read in parts; None for files in a pipe, an archive or a store."""
         path = self.root / name
         return path if isinstance(path, Path) and self._stream is None and not self.zip else None
 
     def open(self, name: str) -> BinaryIO:
-        """A file, opened; an archive's member is read into memory first."""
+        """An opened file; a member of an archive is read into memory first."""
         return BytesIO(self.zip.read(name)) if self.zip else (self.root / name).open("rb")
 
 
@@ -205,8 +208,8 @@ def _stamp(path: Location) -> str:
 def _fixed(pattern: Path) -> Path:
     """The part of a glob before its first wildcard."""
     parts = pattern.parts
-    plain = next((at for at, part in enumerate(parts) if has_magic(part)), len(parts))
-    return Path(*parts[:plain])
+    first_magic = next((index for index, part in enumerate(parts) if has_magic(part)), len(parts))
+    return Path(*parts[:first_magic])
 
 
 def _matches(pattern: Location, root: Location) -> Iterator[str]:
@@ -219,7 +222,7 @@ def _matches(pattern: Location, root: Location) -> Iterator[str]:
 
 def _is_visible(name: str) -> bool:
     parts = PurePosixPath(name).parts
-    return not any(part.startswith(".") or part in _NOT_OURS for part in parts)
+    return not any(part.startswith(".") or part in _IGNORED for part in parts)
 
 
 def _size(path: Location) -> int:
@@ -231,49 +234,44 @@ def _size(path: Location) -> int:
 class Zip:
     """A zip archive, read in place.
 
-    Raises `FormatError` for a damaged or encrypted one and for a name that would leave the
-    archive or is there twice, `LimitError` for a member that unpacks to too much.
+    Raises:
+        FormatError: The archive is damaged or encrypted, or a name would leave the archive or occurs twice.
+        LimitError: A member unpacks to too many bytes.
     """
 
     def __init__(self, path: Location, limits: Limits) -> None:
         self.path, self.limits = path, limits
         self.sizes: dict[str, int] = {}
         self._opened: dict[int, zipfile.ZipFile] = {}
-        self._stored: dict[str, str] = {}  # how the archive spells the names that it spells otherwise
+        self._stored: dict[str, str] = {}  # the spelling in the archive, for names that differ from it
         for name, member in member_names(self._archive().infolist(), path):
             if not name.endswith("/"):  # `is_dir` fails on a member without a name
                 self._check(name, member)
                 self.sizes[name] = member.file_size
                 if name != member.filename:
                     self._stored[name] = member.filename
-        # members may share packed bytes, so their ratios do not tell that of the whole
+        # members may share packed bytes, so the ratio of the whole may be larger than theirs
         self._check_ratio(path, _size(path), sum(self.sizes.values()))
 
     def _check(self, name: str, member: "zipfile.ZipInfo") -> None:
-        try:
-            safe_path(name)
-        except InputError as error:
-            raise FormatError(f"{error}", file=self.path) from None
-        where = f"{self.path}/{name}"
-        if name in self.sizes:
-            raise FormatError(f"{where}: the archive has this name twice")
+        path = member_path(self.path, name, names=self.sizes)
         if member.flag_bits & 1:
-            raise FormatError(f"{where}: encrypted", advice="unpack it first")
-        self.limits.check_bytes(where, member.file_size)
-        self._check_ratio(where, member.compress_size, member.file_size)
+            raise FormatError(f"{path}: encrypted", advice="unpack it first")
+        self.limits.check_bytes(path, member.file_size)
+        self._check_ratio(path, member.compress_size, member.file_size)
 
-    def _check_ratio(self, where: object, packed: int, size: int) -> None:
+    def _check_ratio(self, path: object, packed: int, size: int) -> None:
         ratio = max(0, size - SMALL) // max(packed, 1)
         self.limits.check(
             "max_zip_ratio",
             ratio,
-            str(where),
+            str(path),
             f"{packed} bytes that unpack to {size}, {ratio} times as many,",
         )
 
     def _archive(self) -> "zipfile.ZipFile":
         """The archive opened in this process: forked workers must not share a file position."""
-        import zipfile  # most sources are none
+        import zipfile  # quick to start without
 
         if os.getpid() not in self._opened:
             try:
@@ -284,7 +282,7 @@ class Zip:
         return self._opened[os.getpid()]
 
     def read(self, name: str) -> bytes:
-        """A member's bytes; never more than the size it was checked with."""
+        """A member's bytes, never more than the size that was checked."""
         import zipfile
 
         try:

@@ -1,4 +1,4 @@
-"""A tar archive, read in place, as Supervisely's downloads are; one that is packed (`.tar.gz`) is none."""
+"""Uncompressed tar archives, such as Supervisely's downloads, read in place (no `.tar.gz`)."""
 
 import tarfile
 from typing import BinaryIO
@@ -6,9 +6,9 @@ from typing import BinaryIO
 from polymask.errors import FormatError, InputError
 from polymask.limits import Limits
 from polymask.storage.remote.urls import Location
-from polymask.storage.safe_names import safe_path
+from polymask.storage.safe_names import member_path
 
-HEAD = 262  # bytes that show a tar
+HEAD = 262  # bytes that suffice to recognize a tar
 _MAGIC = b"ustar"
 
 
@@ -22,10 +22,11 @@ def is_tar(head: bytes) -> bool:
 
 
 class Tar:
-    """The members of a tar archive, which lie in it as they are.
+    """A tar archive, read in place.
 
-    Raises `FormatError` for a damaged archive, and for a member that is a link, leaves the archive or
-    is there twice; `LimitError` for one that is too large.
+    Raises:
+        FormatError: The archive is damaged, or a member is a link, would leave the archive or occurs twice.
+        LimitError: A member is too large.
     """
 
     def __init__(self, path: Location, limits: Limits) -> None:
@@ -38,29 +39,23 @@ class Tar:
                     if not member.isdir():
                         self._add(member)
         except (tarfile.TarError, EOFError, ValueError) as error:
-            if isinstance(error, InputError):  # which is a ValueError, too
+            if isinstance(error, InputError):  # which is a ValueError too
                 raise
             raise FormatError(f"a damaged tar: {error}", file=path) from None
 
     def _add(self, member: tarfile.TarInfo) -> None:
         name = member.name.removeprefix("./")
-        where = f"{self.path}/{name}"
-        try:
-            safe_path(name)
-        except InputError as error:
-            raise FormatError(f"{error}", file=self.path) from None
+        path = member_path(self.path, name, names=self.sizes)
         if not member.isreg() or member.issparse():
-            raise FormatError(f"{where}: no plain file", advice="unpack the archive first")
-        if name in self.sizes:
-            raise FormatError(f"{where}: the archive has this name twice")
-        self.limits.check_bytes(where, member.size)
+            raise FormatError(f"{path}: no plain file", advice="unpack the archive first")
+        self.limits.check_bytes(path, member.size)
         self.sizes[name], self._starts[name] = member.size, member.offset_data
 
     def _opened(self) -> BinaryIO:
         return self.path.open("rb")
 
     def read(self, name: str) -> bytes:
-        """A member's bytes; raises `FormatError` where the archive ends within it."""
+        """A member's bytes; raises `FormatError` if the archive ends within the member."""
         with self._opened() as file:
             file.seek(self._starts[name])
             data = file.read(self.sizes[name])

@@ -1,4 +1,4 @@
-"""What the members of a zip are called: decoded, or refused where nothing tells how."""
+"""The names of a zip's members: decoded, or refused if their encoding is unknown."""
 
 import struct
 import zlib
@@ -10,16 +10,18 @@ from polymask.errors import FormatError
 if TYPE_CHECKING:
     from zipfile import ZipInfo
 
-_IS_UTF8 = 0x800  # the flag of a member whose name is UTF-8
-_UNICODE_PATH = 0x7075  # the field in which Info-ZIP writes a name in UTF-8
+_IS_UTF8 = 0x800  # the flag for names in UTF-8
+_UNICODE_PATH = 0x7075  # the extra field in which Info-ZIP repeats a name in UTF-8
 
 
 def member_names(members: Iterable["ZipInfo"], path: object) -> Iterator[tuple[str, "ZipInfo"]]:
-    r"""Each member with its name, in which `\` is `/`.
+    r"""Each member with its name, with `/` for `\`.
 
-    Without the flag of UTF-8 the standard means code page 437, while systems write the code page of
-    their country, or UTF-8: what is UTF-8 is read as that. Raises `FormatError` for other names that
-    are not ASCII, as nothing tells what they are.
+    For names without the flag for UTF-8, the standard prescribes code page 437, but systems write the
+    code page of their country, or UTF-8. So a name that is valid UTF-8 is read as UTF-8.
+
+    Raises:
+        FormatError: A name is neither ASCII nor UTF-8, so its encoding is unknown.
     """
     for member in members:
         name = member.filename
@@ -43,7 +45,7 @@ def _decoded(member: "ZipInfo", path: object) -> str:
 
 
 def _unicode_path(extra: bytes, raw: bytes) -> str | None:
-    """The name in UTF-8 that stands beside the other one, if it is of the same name."""
+    """The name in the extra field for UTF-8, if its checksum fits the raw name."""
     while len(extra) >= 4:
         kind, size = struct.unpack_from("<HH", extra)
         field, extra = extra[4 : 4 + size], extra[4 + size :]

@@ -466,10 +466,10 @@ def test_permissions_are_checked(case: Case) -> None:
 
 
 @follows(
-    "conversion/dest/deleted: choose another DEST, or {way_back(root)}",
+    "conversion/dest/deleted: choose another DEST, or {recovery(root)}",
     "conversion/dest/folder_sink: 'if they were deleted, choose another DEST",
-    "conversion/dest/folder_sink: {way_back(self.root)}, then convert",
-    "conversion/dest/losses: {way_back(root)}, then convert",
+    "conversion/dest/folder_sink: {recovery(self.root)}, then convert",
+    "conversion/dest/losses: {recovery(root)}, then convert",
 )
 def test_after_a_deletion_polygons_are_put_back_by_the_command_that_is_named(case: Case) -> None:
     """Other rules, new instances, a lost mask, a lost manifest."""

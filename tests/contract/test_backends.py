@@ -140,5 +140,5 @@ def _before_the_proof(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
 
         return call
 
-    monkeypatch.setattr(proven.ProvenJob, "_proven", once(proven.ProvenJob._proven))
+    monkeypatch.setattr(proven.ProvenJob, "_read_back", once(proven.ProvenJob._read_back))
     monkeypatch.setattr(removal, "_proven", once(removal._proven))

@@ -260,4 +260,4 @@ def test_a_choice_that_changes_makes_the_mask_follow(world: World, ids: dict[str
         source = run.open_dataset(URL).source(choice=run.choice_of(ProvenOptions(delete_source=True)))
         (item,) = source.items()
         reading = source.read(item)
-    assert reading.others == {ids[name] for name in ("flagged", "sure", "unsure", "untold")}
+    assert reading.unpainted_ids == {ids[name] for name in ("flagged", "sure", "unsure", "untold")}

@@ -198,4 +198,4 @@ def test_a_sum_that_does_not_add_up_is_no_result() -> None:
     with pytest.raises(PolymaskError, match="3 annotations are declared, but 2 are accounted for"):
         Ledger().add_image(declared=3, instances=1, left_out={BOX.reason: 1})
     with pytest.raises(PolymaskError, match="2 annotations are declared, but 1 are accounted for"):
-        Ledger().close(declared=2, of_image=[1], invalid=0)
+        Ledger().close(declared=2, instances=[1], invalid=0)

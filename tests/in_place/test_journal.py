@@ -19,7 +19,7 @@ from polymask.in_place.journal import (
     Journal,
     default_folder,
     open_existing,
-    own_folder,
+    shard_folder,
 )
 from polymask.parallel.shards import Shard
 from polymask.storage.local_disk.durable import make_private
@@ -462,8 +462,8 @@ def test_a_folder_below_a_file_is_not_found(tmp_path: Path) -> None:
 
 def test_each_part_of_a_run_has_a_journal(path: Path) -> None:
     """All of them are opened, the one last written to last, so that the last version is the last one read."""
-    assert own_folder(path, None) == path
-    folders = [own_folder(path, shard) for shard in (Shard(2, 2), None, Shard(1, 2))]
+    assert shard_folder(path, None) == path
+    folders = [shard_folder(path, shard) for shard in (Shard(2, 2), None, Shard(1, 2))]
     for seconds, folder in enumerate(folders):
         Journal(folder).back_up("item", "a.png", [polygon("p1")])
         os.utime(folder / BACKUP, (seconds, seconds))

@@ -76,9 +76,9 @@ def test_a_change_of_case_or_space_is_a_servers(label: str, relabeled: bool) -> 
 def test_a_label_that_a_server_changed_in_the_claim_is_told_by_the_key() -> None:
     """Of two labels that differ in case alone, the one that it was made for."""
     claim = MASK.claim | {"label": " CAT"}
-    assert stored(claim).made_for_one_of(["dog", "Cat", "cat"]) == "cat"
-    assert stored(claim).made_for_one_of(["dog", "Cat"]) == " CAT"
-    assert stored(MASK.claim).made_for_one_of(["Cat"]) == "cat"
+    assert stored(claim).label_among(["dog", "Cat", "cat"]) == "cat"
+    assert stored(claim).label_among(["dog", "Cat"]) == " CAT"
+    assert stored(MASK.claim).label_among(["Cat"]) == "cat"
 
 
 @pytest.mark.parametrize(("told", "deletes"), [(True, True), (False, False), (0, False), (None, True)])

@@ -70,7 +70,7 @@ def test_a_records_digest_is_of_its_words_then_of_its_numbers(
     together: int, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """JSON of all but the coordinates, then those of all instances; however many are taken in at once."""
-    monkeypatch.setattr(digest, "_TOGETHER", together)
+    monkeypatch.setattr(digest, "_BATCH", together)
     rings = [np.array([(n, 0), (4, 0), (4, 4.5)], float) for n in range(count)]
     instances = [Instance(n, "cat", Polygon(ring)) for n, ring in enumerate(rings)]
     words = ["é.jpg", [6, 8], [[n, "cat", 0, False, [[3]]] for n in range(count)]]

@@ -174,25 +174,14 @@ def test_nothing_is_wider_than_a_phone(browser, report):
 @pytest.mark.parametrize(("theme", "width"), list(itertools.product(["light", "dark"], [1280, 390])))
 def test_axe_finds_nothing_in_any_view(browser, report, theme, width):
     """Contrast, names, roles, tab order and structure, in every tab and in the viewer."""
-    from axe_core_python.base import AXE_SCRIPT
-
     browser.open(report, width=width, theme=theme)
-    browser.js(AXE_SCRIPT)
     browser.js("document.getElementsByTagName('html')[0].style.setProperty('transition', 'none')")
     for tab in ("gallery", "labels", "conflicts", "findings"):
         browser.js("document.getElementById(arguments[0]).click()", f"tab-{tab}")
-        assert violations(browser) == [], tab
+        assert browser.violations() == [], tab
     browser.js("document.getElementById('tab-gallery').click()")
     browser.show("harbor.png")
-    assert violations(browser) == [], "viewer"
-
-
-def violations(browser):
-    browser.settled()
-    return browser.driver.execute_async_script(
-        "const done = arguments[0]; axe.run().then((r) => done(r.violations.map((v) =>"
-        " `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 120) + ' ' + n.failureSummary).join(' | ')}`)))"
-    )
+    assert browser.violations() == [], "viewer"
 
 
 def test_hostile_names_stay_text(browser, coco_file, tmp_path):

@@ -22,7 +22,7 @@ SHARED = (
     "pyproject.toml",
     ".ci",
     "SECURITY.md",
-    "mkdocs.yml",
+    "zensical.toml",
     "CHANGELOG.md",
     "dataloop.json",
 )

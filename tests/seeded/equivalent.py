@@ -5,7 +5,7 @@ A mutant is named as `python -m tests.seeded.mutants` prints it.
 
 EQUIVALENT: dict[str, dict[str, str]] = {
     "storage/roots/local.py": {
-        "number + 1: 4 in: self._token = os.urandom(4).hex()  # of two machines, two processes may have one number": "longer by a byte",
+        "number + 1: 4 in: self._token = os.urandom(4).hex()  # processes of two machines may have the same number": "longer by a byte",
         """True ↔ False: False in: os.rmdir(WORK, dir_fd=self._folders.descriptor("", create=False))""": "the root itself is never made by it",
     },
     "storage/roots/folders.py": {

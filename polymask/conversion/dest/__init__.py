@@ -1,1 +1,1 @@
-"""DEST: what lies in it, what may be written, and what its journal says of deletions."""
+"""DEST: its content, what a run may write there, and the journal of deletions."""

@@ -1,8 +1,9 @@
-"""What lies beside an image's mask: instance ids, other encodings, a copy of its picture.
+"""The companions of an image's mask: files of instance ids, other encodings, a copy of the picture.
 
-The manifest's line lists these files with their digests (`files`). When an image is written anew, those
-that are not written with it would be stale; what is still byte for byte ours is removed. Beside the masks of
-deleted polygons, which nobody can paint anew, nothing can be added that shows polygons.
+The manifest's line lists these files with their digests (`files`). When an image is written anew,
+companions that are not written with it would be stale: they are removed if polymask wrote them and nobody
+has changed them since. Beside masks of deleted polygons, which cannot be painted again, no companions
+that show polygons can be added.
 """
 
 from collections.abc import Iterator
@@ -22,14 +23,14 @@ from polymask.painting.label_choice import LabelChoice
 
 
 def companions(drawn: Drawn) -> dict[str, str]:
-    """The digests of an image's files beside its mask, or the masks of its labels."""
+    """The digests of an image's files, by path, without its mask or the masks of its labels."""
     mask = drawn.mask.partition("#")[0]
     files = ((path, data) for path, data in drawn.files if path != mask and not path.startswith(f"{mask}/"))
     return {path: sha256(data).hexdigest() for path, data in files}
 
 
-def kept(dest: Dest, entry: Entry, *, is_anew: bool) -> dict[str, str]:
-    """Of the files that an image's line lists, those that stay: a picture in its place, or all."""
+def kept_files(dest: Dest, entry: Entry, *, is_anew: bool) -> dict[str, str]:
+    """The listed companions that stay: all, or only the picture if the image is written anew."""
     files: dict[str, str] = entry.get("files", {})
     if not is_anew:
         return files
@@ -37,13 +38,14 @@ def kept(dest: Dest, entry: Entry, *, is_anew: bool) -> dict[str, str]:
     return {path: digest for path, digest in files.items() if path == picture}
 
 
-def stale(dest: Dest, entry: Entry, drawn: Drawn) -> list[str]:
-    """The files of an image's earlier mask that would lie beside the new one, to be removed.
+def stale_files(dest: Dest, entry: Entry, drawn: Drawn) -> list[str]:
+    """The files of an image's earlier mask that would be stale beside the new mask, and are to be removed.
 
-    Raises `InputError` for one that nothing proves to be ours, before anything of the image is written.
+    Raises:
+        InputError: Such a file is not as polymask wrote it; then nothing of the image is written.
     """
-    staying = {path for path, _ in drawn.files} | kept(dest, entry, is_anew=True).keys()
-    paths = [path for path in dict.fromkeys(_earlier(dest, entry)) if path not in staying]
+    staying = {path for path, _ in drawn.files} | kept_files(dest, entry, is_anew=True).keys()
+    paths = [path for path in dict.fromkeys(_earlier_files(dest, entry)) if path not in staying]
     for path in paths:
         data = dest.root.read(path)
         if data is not None and sha256(data).hexdigest() != entry.get("files", {}).get(path):
@@ -58,13 +60,13 @@ def stale(dest: Dest, entry: Entry, drawn: Drawn) -> list[str]:
 
 
 def files_of(dest: Dest, entry: Entry) -> list[str]:
-    """The files of an image's earlier mask, and those beside it but a copy of its picture."""
+    """The file of an image's earlier mask and its companions, without a copy of its picture."""
     file = str(entry["mask"]).partition("#")[0]
-    staying = kept(dest, entry, is_anew=True)
-    return [path for path in dict.fromkeys([file, *_earlier(dest, entry)]) if path not in staying]
+    pictures = kept_files(dest, entry, is_anew=True)
+    return [path for path in dict.fromkeys([file, *_earlier_files(dest, entry)]) if path not in pictures]
 
 
-def _earlier(dest: Dest, entry: Entry) -> Iterator[str]:
+def _earlier_files(dest: Dest, entry: Entry) -> Iterator[str]:
     yield from entry.get("files", {})
     options = replace(dest.options, split=entry.get("split", DEFAULT_SPLIT), splits={})
     if not entry.get("labels"):
@@ -73,12 +75,12 @@ def _earlier(dest: Dest, entry: Entry) -> Iterator[str]:
 
 
 def lost_labels(entry: Entry, drawn: Drawn) -> list[str]:
-    """The labels of an image's earlier masks, by its line, that it has no mask of now."""
+    """The labels in an image's entry that have no mask in its new drawing."""
     return [label for label in entry.get("labels", {}) if label not in (drawn.labels or {})]
 
 
 def contradicted(entry: Entry, drawn: Drawn) -> list[str]:
-    """The labels whose masks a run would take away, or change where no file is the image's own."""
+    """The labels whose masks a run would remove, or change in files that several images share."""
     lost = lost_labels(entry, drawn)
     if lost or drawn.files or not entry.get("labels"):
         return lost
@@ -87,15 +89,15 @@ def contradicted(entry: Entry, drawn: Drawn) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Beyond:
-    """By an image's name and line: what a run's options ask for that the stored mask is not, or lacks."""
+class UnmetOptions:
+    """A function of an image's name and entry: how its stored mask fails to meet the options of a run."""
 
     dest: Dest
     labels: LabelChoice
     options: ConvertOptions
 
     def __call__(self, name: str, entry: Entry) -> str:
-        """The problem, in words; empty where there is none."""
+        """The problem in words; empty if there is none."""
         mask, frame = entry["mask"], (entry.get("height"), entry.get("width"))
         if self.options.size and frame != self.options.size:
             return f"its mask is {frame[1]} x {frame[0]} px large"
@@ -105,15 +107,15 @@ class Beyond:
             entry, picture_path(self.dest.layout, name, self.dest.options)
         ):
             return f"{mask} has no copy of its picture beside it"
-        if self.options.only and (others := self._others(entry)):
-            return f"{mask} shows '{others[0]}', which --only leaves out"
+        if self.options.only and (labels := self._unchosen_labels(entry)):
+            return f"{mask} shows '{labels[0]}', which --only leaves out"
         return ""
 
     def _lacks(self, entry: Entry, *paths: str) -> bool:
         return any(path not in entry.get("files", {}) and not self.dest.root.holds(path) for path in paths)
 
-    def _others(self, entry: Entry) -> list[str]:
-        """The labels of a mask that the run would not paint; none where it is damaged, which others tell."""
+    def _unchosen_labels(self, entry: Entry) -> list[str]:
+        """The labels of a mask that the run would not paint; empty if the mask is damaged."""
         if labels := entry.get("labels"):
             shown = list(labels)
         else:

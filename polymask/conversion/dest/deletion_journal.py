@@ -1,9 +1,10 @@
-"""What local runs delete, as DEST/.polymask keeps it: a sealed journal, and the files as they were.
+"""The journal and the backups of local deletions, in DEST/.polymask.
 
-Every line of `journal.jsonl` carries a digest of itself and of all before (`provenance.chain`), and the last
-says how many there are: the file is replaced as a whole, so a line that is changed or missing shows.
-A backup is named by its digest. The journal is there before a manifest or a backup is that speaks
-of a deletion; where it is missing then, it was lost. Earlier builds kept both in DEST itself, unsealed.
+Every line of `journal.jsonl` carries a digest of itself and of all earlier lines (`provenance.chain`), and
+the last line has their number. The file is replaced as a whole, so a changed or missing line is
+detected. A backup is a copy of an annotation file, named by its digest. The journal is written before
+any manifest or backup that implies a deletion, so if these exist without it, it was lost. Earlier builds
+kept journal and backups in DEST itself, without digests.
 """
 
 import json
@@ -26,15 +27,22 @@ JOURNAL = f"{WORK}/journal.jsonl"
 BACKUP = f"{WORK}/backup"
 EARLIER_JOURNAL, EARLIER_BACKUP = "journal.jsonl", "backup"
 END = "end"
-RESTORED, CALLED_OFF = "restored", "called off"  # of a deletion: put back, or never done
+RESTORED, CALLED_OFF = "restored", "called off"  # events: a deletion was undone, or never took place
 
 
 @dataclass(frozen=True, slots=True)
 class FileDeletion:
-    """That polygons were taken out of a file: its digests before and after, and where its bytes are kept.
+    """A deletion of polygons from a file.
 
-    `dest` is where the folder was then, `relative` the path from there to the file; both are empty where
-    an earlier build noted it.
+    Attributes:
+        source: The path of the file.
+        backup: The path of its backup, relative to DEST.
+        before: The file's digest before the deletion.
+        after: The file's digest after the deletion.
+        undone: Whether the file was restored, or the deletion never took place.
+        images: The number of images with deleted polygons.
+        dest: The path of DEST at that time; empty if an earlier build noted the deletion.
+        relative: The path of the file relative to DEST; empty as for `dest`.
     """
 
     source: str
@@ -48,12 +56,12 @@ class FileDeletion:
 
     @property
     def edge(self) -> tuple[str, str, str]:
-        """The change of the file, by which a deletion is known."""
+        """The file and its digests, which identify a deletion."""
         return self.source, self.before, self.after
 
 
 class _Deleting(msgspec.Struct):
-    """What a line of a deletion holds; what has a default is not in those of earlier builds."""
+    """The members of a line on a deletion; lines of earlier builds lack those with a default."""
 
     source: str
     backup: str
@@ -65,37 +73,37 @@ class _Deleting(msgspec.Struct):
 
 
 class Log:
-    """The journal of a folder: its lines without their digests, in order."""
+    """The journal of a folder: its lines in order, without their digests."""
 
     def __init__(self, root: Root, lines: Sequence[Json]) -> None:
         self.root, self.lines = root, list(lines)
 
     def note(self, event: str, **facts: Any) -> None:
-        """Add a line, durably."""
+        """Append a line durably."""
         self.lines.append({"event": event, **facts})
         self.root.write(JOURNAL, _sealed(self.lines), durable=True)
 
     @property
     def deletions(self) -> list[FileDeletion]:
-        """What these lines speak of, in order."""
+        """The deletions in these lines, in order."""
         return _deletions(self.lines)
 
     @property
     def all_deletions(self) -> list[FileDeletion]:
-        """Those of earlier builds too, which come first; raises `ProofError` where theirs are damaged."""
+        """All deletions, those of earlier builds first; raises `ProofError` if their journal is damaged."""
         return _deletions([*_earlier_lines(self.root), *self.lines])
 
     @property
     def lost(self) -> str:
-        """The message about a journal that was missing when a run began; empty where none was.
+        """The message about a journal that was missing when a run began; empty if none was.
 
-        Empty, too, where a deletion that was noted since speaks of each backup that was there then.
+        It is empty, too, if later deletions name every backup that existed then.
         """
         lines = [line for line in self.lines if line["event"] == "lost"]
         if not lines:
             return ""
-        named = {deletion.before for deletion in self.deletions}
-        backups = dict.fromkeys(name for line in lines for name in line["backups"] if name not in named)
+        noted = {deletion.before for deletion in self.deletions}
+        backups = dict.fromkeys(name for line in lines for name in line["backups"] if name not in noted)
         if not backups and all(line["backups"] for line in lines):
             return ""
         paths = ", ".join(str(self.root.path / BACKUP / f"{name}.json") for name in backups)
@@ -104,7 +112,7 @@ class Log:
 
 
 def _deletions(lines: Iterable[Json]) -> list[FileDeletion]:
-    """The deletions that lines speak of, each once, however often it was noted."""
+    """The deletions in some lines, each once, even if it was noted several times."""
     by_edge: dict[tuple[str, str, str], FileDeletion] = {}
     for line in lines:
         if line["event"] == "deleting":
@@ -120,7 +128,7 @@ def _deletions(lines: Iterable[Json]) -> list[FileDeletion]:
 
 
 def read_log(root: Root) -> Log | None:
-    """The journal of a folder, or None where there is none; raises `ProofError` where it is damaged."""
+    """The journal of a folder, or None if there is none; raises `ProofError` if it is damaged."""
     data = root.read(JOURNAL)
     if data is None:
         return None
@@ -137,15 +145,15 @@ def read_log(root: Root) -> Log | None:
 
 
 def begin(root: Root) -> None:
-    """Write a journal before anything speaks of deletions; it says where an earlier journal is missing."""
+    """Write a journal before anything else implies deletions; it notes if an earlier journal is missing."""
     if read_log(root) is None:
         lost = {"event": "lost", "backups": backups_in(root)}
-        log = Log(root, [lost] if speaks_of_deletions(root) else [])
+        log = Log(root, [lost] if implies_deletions(root) else [])
         log.note("begun")
 
 
 def lost_journal(root: Root) -> ProofError:
-    """The error where something speaks of deletions and there is no journal."""
+    """The error for a folder that implies deletions but has no journal."""
     return ProofError(
         f"{root.path / JOURNAL} is missing, though polygons may have been deleted from here",
         advice=(
@@ -155,8 +163,8 @@ def lost_journal(root: Root) -> ProofError:
     )
 
 
-def speaks_of_deletions(root: Root) -> bool:
-    """Whether a folder speaks of deletions beside its journal: by a backup, or a line of its manifest."""
+def implies_deletions(root: Root) -> bool:
+    """Whether a folder implies deletions without its journal: by a backup or a line of its manifest."""
     if backups_in(root):
         return True
     try:
@@ -167,7 +175,7 @@ def speaks_of_deletions(root: Root) -> bool:
 
 
 def backups_in(root: Root) -> list[str]:
-    """The digests of the backups below `.polymask`."""
+    """The digests that name the backups below `.polymask`."""
     return [
         name.removesuffix(".json") for name in root.names(BACKUP) if _is_digest(name.removesuffix(".json"))
     ]
@@ -178,7 +186,7 @@ def _is_digest(text: object) -> bool:
 
 
 def _sealed(lines: Iterable[Json]) -> bytes:
-    """Lines, each with its digest, and a last one with their number."""
+    """The bytes of a journal: lines with digests, and a last line with their number."""
     lines, tip, data = list(lines), START, b""
     for line in [*lines, {"event": END, "lines": len(lines)}]:
         tip, text = sealed(tip, line)
@@ -187,7 +195,7 @@ def _sealed(lines: Iterable[Json]) -> bytes:
 
 
 def _unsealed(data: bytes) -> list[Json]:
-    """The lines of a journal; raises `ValueError`, `KeyError` or `TypeError` where a line was changed."""
+    """The lines of a journal; raises `ValueError`, `KeyError` or `TypeError` if a line was changed."""
     lines = list(_opened(data.splitlines()))
     if not lines or lines[-1] != {"event": END, "lines": len(lines) - 1}:
         raise ValueError(data)
@@ -197,7 +205,7 @@ def _unsealed(data: bytes) -> list[Json]:
 
 
 def _opened(texts: Sequence[bytes]) -> Iterator[Json]:
-    """What sealed lines say, those of an earlier build too, which linked them in another way."""
+    """Parse lines and check their digests, also those of an earlier build, which were computed otherwise."""
     tip, earlier_tip = START, ""
     for text in texts:
         line = dict(json.loads(text))
@@ -211,7 +219,7 @@ def _opened(texts: Sequence[bytes]) -> Iterator[Json]:
 
 
 def _check(line: Json) -> None:
-    """Raise `ValueError` or `TypeError` for a line that no run writes; the folder may come from elsewhere."""
+    """Raise `ValueError` or `TypeError` for a line that no run writes; the folder may be foreign."""
     if line["event"] in ("deleting", RESTORED, CALLED_OFF):
         _check_deletion(line, line.get("backup", ""), below=BACKUP)
     if line["event"] == "lost" and not all(map(_is_digest, line["backups"])):
@@ -228,14 +236,15 @@ def _check_deletion(line: Json, backup: str, *, below: str) -> None:
 
 
 def _earlier_lines(root: Root) -> list[Json]:
-    """The lines of a journal that an earlier build kept in DEST itself; none where polymask did not write it.
+    """The lines of an earlier build's journal in DEST itself; empty if polymask did not write the file.
 
-    Raises `ProofError` where polymask wrote it and it is damaged, or missing beside its backups.
+    Raises:
+        ProofError: Polymask wrote the journal, and it is damaged, or missing beside its backups.
     """
     data = root.read(EARLIER_JOURNAL)
     lines = [_earlier_line(line) for line in (data or b"").splitlines()]
-    is_written_here = any(lines) or _has_earlier_backups(root)
-    if not is_written_here or (data == b"" and not _has_earlier_backups(root)):
+    is_by_polymask = any(lines) or _has_earlier_backups(root)
+    if not is_by_polymask or (data == b"" and not _has_earlier_backups(root)):
         return []
     if not lines or None in lines:
         raise ProofError(
@@ -249,7 +258,7 @@ def _earlier_lines(root: Root) -> list[Json]:
 
 
 def _earlier_line(text: bytes) -> Json | None:
-    """A line of an earlier build's journal, or None for other text."""
+    """A line of an earlier build's journal, or None if the text is something else."""
     try:
         line = dict(json.loads(text))
         _check_deletion(line, line["backup"], below=EARLIER_BACKUP)
@@ -259,7 +268,7 @@ def _earlier_line(text: bytes) -> Json | None:
 
 
 def _has_earlier_backups(root: Root) -> bool:
-    """Whether files in DEST/backup are named by the digest of what they hold, as only backups are."""
+    """Whether DEST/backup has a file that is named by the digest of its content, as only backups are."""
     names = (name for name in root.names(EARLIER_BACKUP) if _is_digest(name.removesuffix(".json")))
     return any(
         sha256(root.read(f"{EARLIER_BACKUP}/{name}") or b"").hexdigest() == name.removesuffix(".json")
@@ -268,16 +277,16 @@ def _has_earlier_backups(root: Root) -> bool:
 
 
 def temporary_name(root: Root, source: Path, before: str, after: str) -> str:
-    """The name beside a source under which its new bytes are written first.
+    """The name of the temporary file, in the folder of a source, for the source's new bytes.
 
-    Only a run on this DEST, for this very change, makes such a name, so such a file may be removed.
+    Only a run on this DEST makes this name, and only for this change, so the file may be removed.
     """
     change = "\0".join((str(root.path.resolve()), str(source), before, after))
     return f".polymask-{sha256(change.encode(errors='surrogateescape')).hexdigest()[:32]}.tmp"
 
 
 def clear_stale(root: Root, deletions: Iterable[FileDeletion]) -> None:
-    """Remove what killed runs wrote to replace a source with; a living run would hold the root."""
+    """Remove the temporary files of killed runs; the caller holds the root, so no living run needs them."""
     for deletion in deletions:
         source = Path(deletion.source)
         for edge in ((deletion.before, deletion.after), (deletion.after, deletion.before)):

@@ -1,10 +1,10 @@
-"""What is missing of a deletion's traces: a manifest without its masks, a backup that is gone."""
+"""Detecting losses after deletions: a manifest without its masks, a missing journal or backup."""
 
 from hashlib import sha256
 from pathlib import Path
 
 from polymask.conversion.dest.deletion_journal import Log, lost_journal, read_log
-from polymask.conversion.dest.way_back import way_back
+from polymask.conversion.dest.way_back import recovery
 from polymask.errors import ProofError
 from polymask.results import Report
 from polymask.storage.manifest import MANIFEST
@@ -13,52 +13,49 @@ from polymask.storage.roots.local import Root
 
 
 def refuse_lost_manifest(root: Root) -> None:
-    """Raise `ProofError` where the journal tells of deletions, and the manifest of none of their masks.
+    """Raise `ProofError` if the journal has deletions whose masks are not in the manifest.
 
-    Without its lines, masks of deleted polygons would be taken for others', or painted anew of nothing.
+    Without these lines, a run would take masks of deleted polygons for foreign files, or paint them empty.
     """
     log = read_log(root)
     images = [deletion.images for deletion in log.deletions if not deletion.undone] if log else []
     if (root.read(MANIFEST) or b"").count(b'"remaining_sha256"') < max(images, default=0):
         raise ProofError(
             f"{root.path / MANIFEST} is missing, or lacks masks whose polygons are deleted",
-            advice=f"{way_back(root)}, then convert again with --overwrite",
+            advice=f"{recovery(root)}, then convert again with --overwrite",
         )
 
 
-def require_way_back(root: Root) -> None:
-    """Raise `ProofError` where masks say that polygons are deleted, and the way back to them is lost.
-
-    It is lost where the journal is missing or damaged, or a backup is.
-    """
+def require_restorable(root: Root) -> None:
+    """Raise `ProofError` if polygons are deleted and the journal or a backup is lost or damaged."""
     log = read_log(root)
     if log is None and b'"remaining_sha256"' in (root.read(MANIFEST) or b""):
         raise lost_journal(root)
     if log and log.lost:
         raise ProofError(log.lost)
-    require_backups(root, otherwise="; the masks are what they should be")
+    require_backups(root, ending="; the masks are what they should be")
 
 
-def look_for_way_back(dest: Location, report: Report) -> None:
-    """Note, or raise where all masks are sound, that deleted polygons of a folder could not be put back."""
+def report_lost_backups(dest: Location, report: Report) -> None:
+    """Note in a report if deleted polygons cannot be restored; raise that error if all masks are sound."""
     if not isinstance(dest, Path):
         return
     try:
-        require_way_back(Root(dest))
+        require_restorable(Root(dest))
     except ProofError as error:
         if not report.failed:
             raise
         report.notes.append(str(error))
 
 
-def require_backups(root: Root, *, otherwise: str = "; nothing more was deleted") -> None:
-    """Raise `ProofError`, ending with `otherwise`, where what was deleted from here could not be put back."""
+def require_backups(root: Root, *, ending: str = "; nothing more was deleted") -> None:
+    """Raise `ProofError` if a backup is missing or damaged; `ending` is the end of its message."""
     log = read_log(root)
     for deletion in (log or Log(root, [])).all_deletions:
         backup = None if deletion.undone else root.read(deletion.backup)
         if not deletion.undone and sha256(backup or b"").hexdigest() != deletion.before:
             raise ProofError(
                 f"{root.path / deletion.backup} is missing or damaged, so what was deleted could not be "
-                f"put back{otherwise}",
+                f"put back{ending}",
                 advice="put it there from a copy of your own, or choose another DEST",
             )

@@ -1,8 +1,9 @@
-"""The way back to deleted polygons: `polymask restore`, a backup, or a copy, as the journal tells.
+"""How to get deleted polygons back: by `polymask restore`, from a backup, or from a copy.
 
-A journal notes the absolute path of the file, the path from DEST to it, and where DEST was. There, DEST
-means the file that it always meant. Elsewhere it means the file that lies beside it as before, so that
-a project that was moved or copied whole restores its own file, never that of another project.
+A journal has the absolute path of the annotation file, its path relative to DEST, and the path of DEST.
+While DEST is at that path, the absolute path counts. If DEST was moved or copied, the relative path
+counts, so that a project that was moved or copied as a whole restores its own file, never that of
+another project.
 """
 
 import os
@@ -17,8 +18,8 @@ from polymask.conversion.dest.deletion_journal import (
     FileDeletion,
     Log,
     backups_in,
+    implies_deletions,
     read_log,
-    speaks_of_deletions,
 )
 from polymask.errors import BackendError, NotFound, ProofError, SourceChanged
 from polymask.storage.local_disk.durable import read_whole
@@ -29,12 +30,12 @@ from polymask.storage.roots.object_store import ObjectRoot, open_root
 
 
 def may_have_deleted(root: Root | ObjectRoot) -> bool:
-    """Whether polygons may be gone that masks here account for; only a whole journal tells that none is."""
+    """Whether polygons of masks here may be deleted; only an intact journal can show that none are."""
     if not isinstance(root, Root):
         return True
     try:
         log = read_log(root)
-        if (log is None and speaks_of_deletions(root)) or (log and log.lost):
+        if (log is None and implies_deletions(root)) or (log and log.lost):
             return True
         deletions = (log or Log(root, [])).all_deletions
     except ProofError:
@@ -42,8 +43,8 @@ def may_have_deleted(root: Root | ObjectRoot) -> bool:
     return not (log or deletions) or not all(deletion.undone for deletion in deletions)
 
 
-def way_back(root: Root | ObjectRoot) -> str:
-    """What to do first where polygons are gone: advice that works with what lies in DEST."""
+def recovery(root: Root | ObjectRoot) -> str:
+    """Advice on getting deleted polygons back that works with the content of DEST."""
     if isinstance(root, Root) and _can_restore(root):
         return (
             f"put them back first: `polymask restore {root.path}` does, or names the backup to merge by hand"
@@ -54,45 +55,46 @@ def way_back(root: Root | ObjectRoot) -> str:
 
 
 def _can_restore(root: Root) -> bool:
-    """Whether the journal has deletions that were not undone."""
+    """Whether the journal has deletions that can be undone."""
     try:
         log = read_log(root)
-        if log is None and speaks_of_deletions(root):
+        if log is None and implies_deletions(root):
             return False
         return any(not deletion.undone for deletion in (log or Log(root, [])).all_deletions)
     except ProofError:
         return False
 
 
-def on_damage(dest: Location, names: Iterable[str]) -> list[str]:
-    """What to do about damaged masks, by their images' names, that were to account for deleted polygons."""
+def damage_advice(dest: Location, names: Iterable[str]) -> list[str]:
+    """Advice on damaged masks, by the names of their images, whose polygons may be deleted."""
     root = open_root(dest)
     entries = read_manifest(root)
     if not any("remaining_sha256" in entries[name] for name in names):
         return []
     if not may_have_deleted(root):
         return ["the polygons of such masks are in their file: convert again with --overwrite"]
-    return [f"polygons of such masks may be deleted; {way_back(root)}, then convert again with --overwrite"]
+    return [f"polygons of such masks may be deleted; {recovery(root)}, then convert again with --overwrite"]
 
 
-def facts_of_place(root: Root, source: Path) -> dict[str, str]:
-    """What the journal notes of places: the file's, DEST's own, and the way from there to the file."""
-    here = root.path.resolve()
-    return {"source": str(source), "dest": str(here), "relative": os.path.relpath(source, here)}
+def place_facts(root: Root, source: Path) -> dict[str, str]:
+    """The paths that the journal notes: those of the file and of DEST, and the relative path between them."""
+    dest = root.path.resolve()
+    return {"source": str(source), "dest": str(dest), "relative": os.path.relpath(source, dest)}
 
 
-def place_of(root: Root, deletion: FileDeletion) -> Path:
-    """The file that polygons of a deletion are put back into.
+def file_of(root: Root, deletion: FileDeletion) -> Path:
+    """The file from which a deletion took polygons.
 
-    Raises `NotFound` where DEST is a copy without such a file beside it: the original's is not its own; and
-    `SourceChanged` where a journal of an earlier build leaves open which file it is.
+    Raises:
+        NotFound: DEST is a copy without such a file beside it; the original's file is not its own.
+        SourceChanged: A journal of an earlier build leaves open which file is meant.
     """
-    here, source = root.path.resolve(), Path(deletion.source)
-    if deletion.dest == str(here):
+    dest, source = root.path.resolve(), Path(deletion.source)
+    if deletion.dest == str(dest):
         return source
     if not deletion.dest:
-        return _place_by_name(root, here, deletion)
-    beside = Path(os.path.normpath(here / deletion.relative))
+        return _file_by_name(root, dest, deletion)
+    beside = Path(os.path.normpath(dest / deletion.relative))
     if beside.is_file():
         return beside
     if (Path(deletion.dest) / JOURNAL).exists():
@@ -106,18 +108,18 @@ def place_of(root: Root, deletion: FileDeletion) -> Path:
                 f"{root.path / deletion.backup} to {beside}"
             ),
         )
-    return source if source.is_file() else beside  # DEST alone was moved, or the file is gone
+    return source if source.is_file() else beside  # only DEST was moved, or the file is missing
 
 
-def _place_by_name(root: Root, here: Path, deletion: FileDeletion) -> Path:
-    """As a journal tells that does not say where DEST was: the file, unless one beside DEST may be meant."""
+def _file_by_name(root: Root, dest: Path, deletion: FileDeletion) -> Path:
+    """As `file_of`, for a journal without the path of DEST: the file, unless one beside DEST may be meant."""
     source = Path(deletion.source)
-    for folder in (here.parent, here):
+    for folder in (dest.parent, dest):
         path = folder / source.name
-        state = _digest(path)
-        if state not in (deletion.before, deletion.after) or (source.exists() and path.samefile(source)):
+        digest = _digest(path)
+        if digest not in (deletion.before, deletion.after) or (source.exists() and path.samefile(source)):
             continue
-        if state == deletion.before:  # it was put back by hand
+        if digest == deletion.before:  # somebody restored it by hand
             return path
         raise SourceChanged(
             (

@@ -1,4 +1,4 @@
-"""What a plan says of DEST: the run's fingerprint, its inputs, and which of its images are deleted from."""
+"""Planning the check of DEST: the run's fingerprint, its inputs, and images with deleted polygons."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from polymask.conversion.dest.check import Dest, DestCheck
-from polymask.conversion.dest.companions import Beyond
+from polymask.conversion.dest.companions import UnmetOptions
 from polymask.conversion.dest.deleted import Entry, is_deleted
 from polymask.conversion.dest.way_back import may_have_deleted
 from polymask.conversion.options import ConvertOptions
@@ -21,8 +21,8 @@ from polymask.limits import LIMITS
 from polymask.painting.label_choice import LabelChoice
 from polymask.storage.remote.urls import Location, located
 
-# Options that a run may change and still be the one that did not finish.
-_ANY_TIME = ("workers", "scheduler", "overwrite", "dry_run", "max_conflict", "max_delete", *LIMITS)
+# Options that may change between an unfinished run and the run that completes it.
+_CHANGEABLE = ("workers", "scheduler", "overwrite", "dry_run", "max_conflict", "max_delete", *LIMITS)
 
 
 def plan_dest(
@@ -32,15 +32,15 @@ def plan_dest(
     labels: LabelChoice,
     options: ConvertOptions,
 ) -> DestCheck:
-    """What a run for some images of the annotations will meet in DEST."""
+    """The check of DEST for a run with some images of the annotations."""
 
     @cache
-    def places() -> dict[str, int]:
+    def indices_by_name() -> dict[str, int]:
         return {annotations.names[index]: index for index in indices}
 
-    def is_gone(name: str, entry: Entry) -> bool:
-        """Whether an image's record lacks what its mask was made of, and that may have been deleted."""
-        declared = annotations.decode(places()[name])
+    def may_be_deleted(name: str, entry: Entry) -> bool:
+        """Whether the polygons of an image's mask are deleted, or may be."""
+        declared = annotations.decode(indices_by_name()[name])
         state = is_deleted(entry, declared, lambda record: chosen_instances(record, labels))
         return may_have_deleted(folder.root) if state is None else state
 
@@ -50,8 +50,8 @@ def plan_dest(
         fingerprint=_fingerprint(annotations, folder.options.label_map, options),
         inputs=[annotations.path, *([located(options.labels)] if is_path(options.labels) else [])],
         overwrite=options.overwrite,
-        is_deleted=is_gone,
-        beyond=Beyond(folder, labels, options),
+        is_deleted=may_be_deleted,
+        unmet=UnmetOptions(folder, labels, options),
         pictures=partial(_pictures, annotations, indices, options, folder.root.path),
     )
 
@@ -59,18 +59,18 @@ def plan_dest(
 def _pictures(
     annotations: Annotations, indices: Sequence[int], options: ConvertOptions, dest: Location
 ) -> Iterator[Location]:
-    """The pictures of the images, and those of masks, where any may lie among what is written."""
-    if _may_meet(options.images, dest):
+    """The pictures of the images and of masks, if any of them may be among the files to write."""
+    if _overlaps(options.images, dest):
         for index in indices:
             if (file := annotations.picture_file(index)) and not file.place.zip:
                 yield file.path
     masks = options.mask_pictures
-    if masks and _may_meet(options.masks, dest) and not masks.place.zip:
+    if masks and _overlaps(options.masks, dest) and not masks.place.zip:
         yield from (masks.place.root / name for name in masks.place.names)
 
 
-def _may_meet(place: str | Location | None, dest: Location) -> bool:
-    """Whether one of two folders lies in the other."""
+def _overlaps(place: str | Location | None, dest: Location) -> bool:
+    """Whether one of two folders is inside the other."""
     folder = located(place) if place is not None else None
     if not (isinstance(folder, Path) and isinstance(dest, Path)):
         return False
@@ -79,11 +79,11 @@ def _may_meet(place: str | Location | None, dest: Location) -> bool:
 
 
 def _fingerprint(annotations: Annotations, label_map: LabelMap, options: ConvertOptions) -> dict[str, Any]:
-    """What makes a run the same run as one that did not finish."""
+    """The options and data that a run must share with an unfinished run to complete it."""
     places = {"images": str(options.images), "masks": str(options.masks)}
-    plain = asdict(replace(options, labels=None, images=None, masks=None)) | places
-    lasting = {name: value for name, value in plain.items() if name not in _ANY_TIME}
-    lasting["source"] = str(annotations.path.absolute())
-    lasting["label_map"] = sha256(label_map.to_json()).hexdigest()
-    stored: dict[str, Any] = json.loads(json.dumps(lasting))
-    return stored
+    values = asdict(replace(options, labels=None, images=None, masks=None)) | places
+    facts = {name: value for name, value in values.items() if name not in _CHANGEABLE}
+    facts["source"] = str(annotations.path.absolute())
+    facts["label_map"] = sha256(label_map.to_json()).hexdigest()
+    fingerprint: dict[str, Any] = json.loads(json.dumps(facts))
+    return fingerprint

@@ -1,4 +1,4 @@
-"""Which labels a conversion paints, and with which values."""
+"""Planning the labels: which ones a conversion paints, and with which values."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +16,7 @@ from polymask.storage.remote.urls import located
 
 
 def label_choice(annotations: Annotations, options: ConvertOptions) -> LabelChoice:
-    """The label map of a run and the labels that are chosen; raises `LabelError` for an unknown one."""
+    """The label map of a run and its chosen labels; raises `LabelError` for an unknown label."""
     label_map = _label_map(annotations, options)
     known = {*annotations.used, *(name for name, _ in annotations.categories)}
     for name in (*options.only, *options.priority):
@@ -38,7 +38,7 @@ def _label_map(annotations: Annotations, options: ConvertOptions) -> LabelMap:
 def unknown_labels(
     annotations: Annotations, labels: LabelChoice, options: ConvertOptions
 ) -> Iterator[Skipped]:
-    """The labels that the label map lacks; raises `LabelError`, unless such are to be left out."""
+    """The labels that the label map lacks; raises `LabelError` without `--skip-invalid`."""
     unknown = [
         Skipped(name, f"{unknown_label(name, labels.label_map.names)} ({instances} instances)")
         for name, instances in annotations.used.items()
@@ -57,7 +57,7 @@ def unknown_labels(
 
 
 def chosen_instances(record: ImageRecord, labels: LabelChoice) -> ImageRecord:
-    """The record with the instances only whose labels are painted."""
+    """The record with only the instances whose labels are painted."""
     if all(map(labels.is_painted, {instance.label for instance in record.instances})):
         return record
     return replace(record, instances=tuple(i for i in record.instances if labels.is_painted(i.label)))

@@ -1,4 +1,4 @@
-"""What a layout is asked: labels, splits, the source's own records; refused where it cannot hold them."""
+"""Planning the layout's options: labels, splits, original records; labels that it cannot hold are refused."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from polymask.storage.safe_names import safe_path
 
 
 def plan_layout(annotations: Annotations, labels: LabelChoice, options: ConvertOptions) -> LayoutOptions:
-    """What the layout is asked; raises `InputError` where it cannot hold these labels."""
+    """The options of the layout; raises `InputError` if it cannot hold the labels."""
     name_of = labels.label_map.name_of
     layout_options = LayoutOptions(
         label_map=labels.label_map,
@@ -33,14 +33,14 @@ def plan_layout(annotations: Annotations, labels: LabelChoice, options: ConvertO
 
 
 def _splits(annotations: Annotations, options: ConvertOptions) -> dict[str, Any]:
-    """The splits by `--split-ratio`, else those that the source tells, unless `--split` names one."""
+    """The splits by `--split-ratio` or `--split`, otherwise those of the source."""
     if options.split_ratio is not None or options.split != SPLITS[0]:
         return split_options(annotations.names, options.split_ratio, seed=options.seed)
     return told_splits(annotations.names, annotations.subsets)
 
 
 def _originals(annotations: Annotations) -> Callable[[str], bytes | None]:
-    """The source's own record of an image by name, for layouts that add to it."""
+    """A function from an image's name to its original record, for layouts that extend it."""
     original = annotations.original
     if original is None:
         return lambda _: None

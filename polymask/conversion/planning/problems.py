@@ -1,4 +1,4 @@
-"""A refusal tells how many problems there are, and which command lists them all."""
+"""Refusals that give the number of problems, and the command that lists them all."""
 
 import shlex
 from collections.abc import Iterator
@@ -17,37 +17,37 @@ Error = TypeVar("Error", bound=PolymaskError)
 
 
 def open_or_count(source: str | Location, options: ConvertOptions) -> Annotations:
-    """The annotations at a place.
+    """Open the annotations of a source.
 
-    Raises as `open_annotations` does; a `FormatError` for a malformed record then tells its annotation
-    and image, and how many such records there are.
+    Raises as `open_annotations` does, except that a `FormatError` for a malformed record names its
+    annotation and image, and has the number of malformed records.
     """
     try:
         return open_annotations(source, format=options.from_, options=options.reading)
     except FormatError as error:
         if options.skip_invalid:
             raise
-        raise _of_all(error, source, options) from None
+        raise _with_count(error, source, options) from None
 
 
-def _of_all(error: FormatError, source: str | Location, options: ConvertOptions) -> FormatError:
-    """The error for the first of all malformed records; as it is where the file itself cannot be read."""
+def _with_count(error: FormatError, source: str | Location, options: ConvertOptions) -> FormatError:
+    """The error for the first of all malformed records; unchanged if the file itself cannot be read."""
     reading = replace(options.reading, skip_invalid=True)
     try:
         skipped = open_annotations(source, format=options.from_, options=reading).skipped
     except PolymaskError:
         return error
-    first = next((each for each in skipped if error.place and each.name.endswith(error.place)), None)
+    first = next((record for record in skipped if error.place and record.name.endswith(error.place)), None)
     if first is None:
         return error
-    what = [f"annotation {first.annotation}"] if first.annotation is not None else []
-    what += [f"of {first.image}" if what else first.image] if first.image else []
-    error.message = ": ".join([*([" ".join(what)] if what else []), error.message])
+    words = [f"annotation {first.annotation}"] if first.annotation is not None else []
+    words += [f"of {first.image}" if words else first.image] if first.image else []
+    error.message = ": ".join([*([" ".join(words)] if words else []), error.message])
     return counted(error, len(skipped), source=source, options=options)
 
 
 def counted(error: Error, problems: int, *, source: str | Location, options: ConvertOptions) -> Error:
-    """An error that tells how many there are like it, and the `polymask check` that lists them."""
+    """Add to an error the number of such problems, and the `polymask check` command that lists them."""
     error.message += f" (problem 1 of {problems:,})"
     if problems > 1:
         error.special_advice = f"{error.advice}; `{check_command(source, options)}` lists all {problems:,}"
@@ -55,7 +55,7 @@ def counted(error: Error, problems: int, *, source: str | Location, options: Con
 
 
 def check_command(source: str | Location, options: ConvertOptions) -> str:
-    """The command that checks what a conversion reads, as it reads it.
+    """The command that checks a source with the reading options of a conversion.
 
     >>> check_command("my file.json", ConvertOptions(from_="coco", only="sea", to="voc"))
     "polymask check 'my file.json' --from coco --only sea"
@@ -64,7 +64,7 @@ def check_command(source: str | Location, options: ConvertOptions) -> str:
 
 
 def _flags(options: ConvertOptions) -> Iterator[str]:
-    """The flags of reading that are not at their defaults, as they are typed."""
+    """The reading flags that differ from their defaults, as they are typed."""
     for option in fields(ReadingOptions):
         value: Any = getattr(options, option.name)
         if value == option.default or (option.name == "labels" and not is_path(value)):
@@ -72,5 +72,5 @@ def _flags(options: ConvertOptions) -> Iterator[str]:
         if flag_of(option).kind == "switch":
             yield spelled(option.name)
             continue
-        for each in value if flag_of(option).repeatable else [value]:
-            yield from (spelled(option.name), f"{each:g}" if isinstance(each, float) else str(each))
+        for item in value if flag_of(option).repeatable else [value]:
+            yield from (spelled(option.name), f"{item:g}" if isinstance(item, float) else str(item))

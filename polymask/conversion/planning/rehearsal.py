@@ -1,4 +1,4 @@
-"""What --delete-source will have to do at the end, tried before the first write."""
+"""Rehearsing --delete-source: what it must do at the end is tried before the first write."""
 
 import os
 from hashlib import sha256
@@ -13,12 +13,12 @@ from polymask.storage.remote.urls import Location, Url
 from polymask.storage.roots.local import Root
 from polymask.storage.safe_names import WORK
 
-MOST_BYTES = 4 << 30  # of a file that polygons are taken out of
-PROVABLE = ("index", "binary", "voc")  # the layouts that keep nothing of an image but its own files
+MOST_BYTES = 4 << 30  # the size of a file from which polygons can be deleted
+PROVABLE = ("index", "binary", "voc")  # the layouts in which no file is shared by several images
 
 
 def refuse_undeletable(annotations: Annotations, dest: Location, layout: str) -> None:
-    """Raise `InputError` where polygons cannot be deleted from the source, or be proven by the layout."""
+    """Raise `InputError` if polygons cannot be deleted from the source, or the layout cannot prove them."""
     for place in (annotations.path, dest):
         if isinstance(place, Url):
             raise InputError(
@@ -57,10 +57,13 @@ def _refuse_zip(annotations: Annotations) -> None:
 
 
 def rehearse(path: Location, dest: Location) -> str:
-    """Try all that deleting will have to do, before anything is written; returns the file's digest.
+    """Try everything that the deletion needs, without writing; returns the file's digest.
 
-    Raises `FormatError` where the file could not be rewritten and put back, `Denied` where it could
-    not be replaced, `InputError` where it lies among our own files, `ProofError` for a damaged journal.
+    Raises:
+        FormatError: The file could not be rewritten and restored.
+        Denied: The file could not be replaced.
+        InputError: The file is among polymask's files in DEST.
+        ProofError: The journal is damaged, or a backup is missing or damaged.
     """
     assert isinstance(path, Path)
     assert isinstance(dest, Path)
@@ -82,6 +85,6 @@ def rehearse(path: Location, dest: Location) -> str:
 
 
 def what_replacing_loses(path: Location) -> list[str]:
-    """What a dry run can tell of a file that would be replaced."""
+    """A dry run's notes on what a file would lose by being replaced."""
     assert isinstance(path, Path)
     return [f"{path} would be replaced, but {lost} could not be kept" for lost in lost_links(path)]

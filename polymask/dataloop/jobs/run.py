@@ -22,7 +22,7 @@ from polymask.formats import Annotations
 from polymask.formats.reading.choice import Choice
 from polymask.in_place.deletion import finish
 from polymask.in_place.job import ProvenJob, ProvenOptions, Watch
-from polymask.in_place.journal import Journal, default_folder, open_existing, own_folder
+from polymask.in_place.journal import Journal, default_folder, open_existing, shard_folder
 from polymask.in_place.protocols import Item
 from polymask.model import Skipped
 from polymask.parallel.progress import Progress
@@ -127,7 +127,9 @@ def convert_connected(
     recipe = dataset.recipe(options)
     sink = DataloopSink(dataset.client, source, recipe, limits=options.limits)
     writes_journal = options.delete_source and not options.dry_run
-    evidence = Journal(own_folder(dataset.journal_folder(journal), options.shard)) if writes_journal else None
+    evidence = (
+        Journal(shard_folder(dataset.journal_folder(journal), options.shard)) if writes_journal else None
+    )
     looked_at = finish(source, sink, evidence) if evidence else []  # what is put back is among the items then
     if evidence and evidence.is_new and options.shard is None:  # other parts have journals of their own
         lost = without_backup(dataset.client, dataset.id, ())

@@ -152,7 +152,7 @@ class _Reading:
         self.cuts = np.searchsorted(self.rows[:, IMAGE], np.arange(len(self.images) + 1))
         places = np.flatnonzero(self.rows[:, KIND] == ODD).tolist()
         self.odd = {at: checked[int(order[at])] for at in places}
-        self.ledger.close(declared=len(rows), of_image=np.diff(self.cuts).tolist(), invalid=0)
+        self.ledger.close(declared=len(rows), instances=np.diff(self.cuts).tolist(), invalid=0)
 
     def _omission(self, annotation: Annotation, number: int) -> Omitted | None:
         boxes = self.options.boxes

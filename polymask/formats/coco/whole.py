@@ -151,7 +151,7 @@ class _Reader:
 
     def closed(self, declared: int, *, invalid: int) -> Ledger:
         """The ledger of all images, of which so many annotations are declared and refused."""
-        self.ledger.close(declared=declared, of_image=map(len, self.of_image.values()), invalid=invalid)
+        self.ledger.close(declared=declared, instances=map(len, self.of_image.values()), invalid=invalid)
         return self.ledger
 
     def record(self, index: int) -> ImageRecord:

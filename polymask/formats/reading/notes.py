@@ -107,9 +107,9 @@ class Notes:
     def _omit(self, omitted: Omitted, count: int = 1) -> None:
         if count:
             self.left_out[omitted.reason] += count
-        if omitted.what:
+        if omitted.annotation:
             listed = self.unchosen if omitted.kind in UNCHOSEN else self.unsupported
-            listed.append(Skipped(omitted.what, omitted.text))
+            listed.append(Skipped(omitted.annotation, omitted.text))
 
     def take(
         self, where: str, make: Callable[P, Made], *args: P.args, **kwargs: P.kwargs

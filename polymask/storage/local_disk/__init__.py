@@ -1,1 +1,1 @@
-"""The disk of this machine: writing that lasts, locks, what is put by, the folders of the user."""
+"""The local disk: durable writing, locks, temporary storage, and the user's folders."""

@@ -1,6 +1,6 @@
-"""What lasts: files replaced whole or not at all, names that outlive a crash, private folders.
+"""Durable writing: files replaced as a whole or not at all, names that survive a crash, private folders.
 
-Replaced may be a file of somebody else's: only its bytes are others then.
+A replaced file may belong to somebody else, so it keeps its owner, mode and attributes.
 """
 
 import errno
@@ -12,14 +12,22 @@ from pathlib import Path
 from polymask.storage.disk import disk_error
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_NOT_ALLOWED = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EINVAL)  # as a user, or on this file system
+_NOT_ALLOWED = (
+    errno.EPERM,
+    errno.EACCES,
+    errno.ENOTSUP,
+    errno.EINVAL,
+)  # to this user, or on this disk
 
 
 def replace_file(path: Path, data: bytes, *, temporary: str) -> list[str]:
-    """Put bytes at a path; returns what could not be kept of mode, owner, attributes and hard links.
+    """Replace the bytes of a file; links are followed.
 
-    `temporary` is the name beside it under which they are written first; nobody else may use it.
-    Links are followed. Raises `BackendError` naming the path; then nothing has changed.
+    The bytes are written first to a file named `temporary` in the same folder; nobody else may use that
+    name. Returns the attributes (owner, extended attributes, hard links) that could not be kept.
+
+    Raises:
+        BackendError: The disk fails; then the file is unchanged.
     """
     real = path.resolve()
     try:
@@ -29,13 +37,13 @@ def replace_file(path: Path, data: bytes, *, temporary: str) -> list[str]:
 
 
 def _replaced(real: Path, temporary: Path, data: bytes) -> list[str]:
-    temporary.unlink(missing_ok=True)  # of a run that was killed: the name is nobody else's
+    temporary.unlink(missing_ok=True)  # left by a run that was killed, for nobody else uses the name
     try:
         descriptor = os.open(temporary, _NEW, 0o600)
         try:
             with os.fdopen(descriptor, "wb", closefd=False) as file:
                 file.write(data)
-            lost = _dress(descriptor, real)
+            lost = _copy_ownership(descriptor, real)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -48,19 +56,20 @@ def _replaced(real: Path, temporary: Path, data: bytes) -> list[str]:
     return lost
 
 
-def _dress(descriptor: int, real: Path) -> list[str]:
-    """Give an open file the owner, mode and attributes of another; returns what could not be set."""
-    facts, lost = real.stat(), list[str]()
-    facts_now = os.fstat(descriptor)
-    if (facts_now.st_uid, facts_now.st_gid) != (facts.st_uid, facts.st_gid) and not _owned(descriptor, facts):
-        lost.append(f"its owner ({facts.st_uid}:{facts.st_gid})")
-    os.fchmod(descriptor, stat.S_IMODE(facts.st_mode))  # after the owner, which takes bits away
+def _copy_ownership(descriptor: int, real: Path) -> list[str]:
+    """Give an open file the owner, mode and attributes of another; returns those that could not be set."""
+    status, lost = real.stat(), list[str]()
+    current = os.fstat(descriptor)
+    is_owned = (current.st_uid, current.st_gid) == (status.st_uid, status.st_gid)
+    if not is_owned and not _set_owner(descriptor, status):
+        lost.append(f"its owner ({status.st_uid}:{status.st_gid})")
+    os.fchmod(descriptor, stat.S_IMODE(status.st_mode))  # after the owner, for `fchown` clears mode bits
     uncopied = (name for name in _attributes(real) if not _copy_attribute(descriptor, real, name))
     return [*lost, *(f"its attribute {name}" for name in uncopied), *lost_links(real)]
 
 
 def lost_links(path: Path) -> list[str]:
-    """What of a file's other names is lost when it is replaced: they go on naming the old content."""
+    """The loss of a file's other hard links when it is replaced, as text: they keep the old content."""
     try:
         others = path.stat().st_nlink - 1
     except OSError as error:
@@ -71,11 +80,11 @@ def lost_links(path: Path) -> list[str]:
     return [f"its {links} the old content,"]
 
 
-def _owned(descriptor: int, facts: os.stat_result) -> bool:
-    """Whether a file could be handed to its owner and group, or where that is not allowed, to its group."""
-    for owner in (facts.st_uid, -1):
+def _set_owner(descriptor: int, status: os.stat_result) -> bool:
+    """Set a file's owner and group, or at least the group; returns whether the owner could be set."""
+    for owner in (status.st_uid, -1):
         try:
-            os.fchown(descriptor, owner, facts.st_gid)
+            os.fchown(descriptor, owner, status.st_gid)
         except PermissionError:
             continue
         return owner >= 0
@@ -83,7 +92,7 @@ def _owned(descriptor: int, facts: os.stat_result) -> bool:
 
 
 def _attributes(real: Path) -> list[str]:
-    """The names of a file's extended attributes, its access lists among them."""
+    """The names of a file's extended attributes, which include access control lists."""
     try:
         return os.listxattr(real)
     except AttributeError:  # not on this system
@@ -105,7 +114,7 @@ def _copy_attribute(descriptor: int, real: Path, name: str) -> bool:
 
 
 def sync_folder(path: Path) -> None:
-    """Make the names in a folder last."""
+    """Sync a folder, so that the names in it survive a crash."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -114,7 +123,7 @@ def sync_folder(path: Path) -> None:
 
 
 def make_private(path: Path) -> None:
-    """Make a folder and those above it that are missing, each for this user only, and lasting."""
+    """Create a folder and its missing parents durably, readable for this user only."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
         for folder in reversed(missing):
@@ -125,7 +134,7 @@ def make_private(path: Path) -> None:
 
 
 def make_lasting(path: Path) -> None:
-    """Make a file's name last."""
+    """Sync a file's folder, so that the file's name survives a crash; raises `BackendError`."""
     try:
         sync_folder(path.resolve().parent)
     except OSError as error:

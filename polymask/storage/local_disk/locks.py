@@ -1,12 +1,15 @@
-"""Locks of the kernel: one process at a time, and a lock goes with its process, however that ends."""
+"""Locks of the operating system: held by one process at a time, and released when that process ends."""
 
 import fcntl
 
 
 def lock(descriptor: int, *, wait: bool = False) -> bool:
-    """Lock an open file or folder until its descriptor is closed; False where another process holds it.
+    """Lock an open file or folder until its descriptor is closed.
 
-    With `wait` it is waited for. Raises `OSError` on a file system without locks.
+    Returns False if another process holds the lock; with `wait`, waits for it instead.
+
+    Raises:
+        OSError: The file system has no locks.
     """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

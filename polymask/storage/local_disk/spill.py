@@ -1,4 +1,4 @@
-"""Pieces of bytes put by for later: in memory while they are few, else in a file without a name."""
+"""Temporary storage for pieces of bytes: in memory while they are few, then in an unnamed file."""
 
 import os
 import weakref
@@ -7,15 +7,18 @@ from typing import IO
 
 from polymask.storage.disk import disk_error
 
-IN_MEMORY = 1 << 26  # bytes, before a file is made
+IN_MEMORY = 1 << 26  # bytes, before a file is created
 WRITTEN_TOGETHER = 1 << 20
 
 
 class Spill:
-    """Numbered pieces, put by one thread, then read by any thread or forked process: reading moves nothing.
+    """Numbered pieces, stored by one thread and read by any thread or forked process.
 
-    The file is gone when the last process that has it is. Raises a `BackendError` where the disk
-    for temporary files refuses.
+    Reading moves no file position, so readers do not disturb each other. The file disappears with the
+    last process that has it open.
+
+    Raises:
+        BackendError: The disk for temporary files fails.
 
     >>> spill = Spill()
     >>> spill.put(b"one"), spill.put(b"three"), spill.get(1)
@@ -25,10 +28,10 @@ class Spill:
     def __init__(self) -> None:
         self._file: IO[bytes] | None = None
         self._cuts = array("q", [0])  # piece i lies between cuts i and i + 1
-        self._memory, self._in_file = bytearray(), 0  # the last bytes, and how many lie in the file
+        self._memory, self._in_file = bytearray(), 0  # the last pieces, and the number of bytes in the file
 
     def put(self, piece: bytes) -> int:
-        """Keep a piece; returns its number."""
+        """Store a piece; returns its number."""
         self._memory += piece
         self._cuts.append(self._in_file + len(self._memory))
         if len(self._memory) > (WRITTEN_TOGETHER if self._file else IN_MEMORY):
@@ -36,7 +39,7 @@ class Spill:
         return len(self._cuts) - 2
 
     def get(self, number: int) -> bytes:
-        """The piece of a number."""
+        """The piece with a number."""
         start, stop = self._cuts[number : number + 2]
         if start >= self._in_file:
             return bytes(self._memory[start - self._in_file : stop - self._in_file])
@@ -50,8 +53,8 @@ class Spill:
             self._file = self._file or self._opened()
             written = 0
             while written < len(self._memory):
-                rest = bytes(self._memory[written:])
-                written += os.pwrite(self._file.fileno(), rest, self._in_file + written)
+                unwritten = bytes(self._memory[written:])
+                written += os.pwrite(self._file.fileno(), unwritten, self._in_file + written)
         except OSError as error:
             raise disk_error(error, tempfile.gettempdir()) from None
         self._in_file, self._memory = self._in_file + written, bytearray()
@@ -59,6 +62,6 @@ class Spill:
     def _opened(self) -> IO[bytes]:
         import tempfile  # quick to start without
 
-        file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with its last piece
+        file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed when the spill is collected
         weakref.finalize(self, file.close)
         return file

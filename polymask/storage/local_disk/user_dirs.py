@@ -1,16 +1,16 @@
-"""Where a user's own files lie: the folders of the XDG base directories, all below `polymask`."""
+"""The user's folders for polymask, after the XDG Base Directory Specification."""
 
 import os
 from pathlib import Path
 
 
 def state_folder() -> Path:
-    """What must last, journals and backups above all: `$XDG_STATE_HOME`, or `~/.local/state`."""
+    """The folder for lasting files such as journals and backups: in `$XDG_STATE_HOME` or `~/.local/state`."""
     return _folder("XDG_STATE_HOME", ".local", "state")
 
 
 def cache_folder() -> Path:
-    """What can be made again: `$XDG_CACHE_HOME`, or `~/.cache`."""
+    """The folder for files that can be recreated: in `$XDG_CACHE_HOME` or `~/.cache`."""
     return _folder("XDG_CACHE_HOME", ".cache")
 
 

@@ -1,1 +1,1 @@
-"""What lies at a URL: read as a path is, whatever the store."""
+"""Files in object stores and on servers, read like local paths."""

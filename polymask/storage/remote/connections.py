@@ -1,7 +1,7 @@
-"""Connections to object stores, one a process, and their drivers' errors as polymask's.
+"""Connections to object stores, one per process, and polymask's errors for the errors of their drivers.
 
-The drivers raise whatever their libraries raise; here it becomes `NotFound`, `Denied` or
-`Unavailable`, each naming the URL and no secret.
+The drivers raise the errors of their libraries; here these become `NotFound`, `Denied` or
+`Unavailable`, each with the URL and without secrets.
 """
 
 import os
@@ -16,7 +16,7 @@ from polymask.errors import Denied, InputError, NotFound, Unavailable
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az", "abfss": "az"}
 WRITABLE = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory")
-_DRIVERS = (  # whose errors are no OSError, by the module that has them
+_DRIVER_ERRORS = (  # those that are not an OSError: module and class
     ("botocore.exceptions", "BotoCoreError"),
     ("botocore.exceptions", "ClientError"),
     ("aiohttp", "ClientError"),
@@ -29,8 +29,8 @@ _stores: dict[tuple[int, str], Any] = {}
 
 
 def store_of(protocol: str, key: str) -> Any:
-    """The fsspec file system of a place; raises `InputError` where its driver is missing."""
-    host = "" if EXTRAS.get(protocol) in ("s3", "gs") else key.partition("/")[0]  # it may name an account
+    """The fsspec file system for a key; raises `InputError` if its driver is not installed."""
+    host = "" if EXTRAS.get(protocol) in ("s3", "gs") else key.partition("/")[0]  # it may be an account
     place = os.getpid(), f"{protocol}://{host}"
     if place not in _stores:
         _stores[place] = _connected(f"{protocol}://{key}")
@@ -38,7 +38,7 @@ def store_of(protocol: str, key: str) -> Any:
 
 
 def is_connected() -> bool:
-    """Whether this process talks to a store, and so must not fork: threads of it hold what is talked."""
+    """Whether this process is connected to a store; then it must not fork, as threads use the connection."""
     return any(pid == os.getpid() and not url.startswith("memory:") for pid, url in list(_stores))
 
 
@@ -48,7 +48,7 @@ def _connected(url: str) -> Any:
     protocol = url.partition("://")[0]
     try:
         with store_errors(url):
-            # what another run writes must be seen, so nothing is remembered of what is there
+            # no cached listings, so that what other runs write is visible
             return url_to_fs(url, use_listings_cache=False)[0]
     except ImportError as error:
         extra = EXTRAS.get(protocol)
@@ -60,7 +60,7 @@ def _connected(url: str) -> Any:
 
 @contextmanager
 def store_errors(url: str) -> Iterator[None]:
-    """What goes wrong in a driver, as `NotFound`, `Denied` or `Unavailable` naming the URL."""
+    """Turn a driver's errors into `NotFound`, `Denied` or `Unavailable` with the URL."""
     try:
         yield
     except FileNotFoundError:
@@ -88,20 +88,20 @@ def _reason(error: BaseException) -> str:
 
 
 def _driver_errors() -> tuple[type[BaseException], ...]:
-    """The errors of the drivers that are loaded: of the others none can come."""
-    loaded = (getattr(modules[module], name) for module, name in _DRIVERS if module in modules)
+    """The errors that the loaded drivers can raise."""
+    loaded = (getattr(modules[module], name) for module, name in _DRIVER_ERRORS if module in modules)
     return OSError, TimeoutError, *loaded
 
 
 def shown(url: str) -> str:
-    """A text that may hold a URL, without what may be secret in it."""
+    """A text without the parts of URLs that may be secret."""
     return _SECRETS.sub("", url)
 
 
 class ObjectFile(RawIOBase):
-    """An object of so many bytes, read as a file by its ranges."""
+    """An object of `size` bytes as a file, read in ranges."""
 
-    name = ""  # libraries ask every file for one
+    name = ""  # libraries expect every file to have a name
 
     def __init__(self, read_range: Callable[[int, int], bytes], size: int) -> None:
         self.read_range, self.size, self.at = read_range, size, 0

@@ -1,4 +1,4 @@
-"""What lies below a prefix of a store, asked for once and then looked up."""
+"""A listing of the objects below a prefix of a store, requested once and then looked up."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,28 +8,28 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """What a listing tells of an object: its size in bytes, and what changes with its content."""
+    """An object's size in bytes, and a stamp that changes with its content."""
 
     size: int
     stamp: str
 
     @classmethod
     def of(cls, info: Mapping[str, Any]) -> "ObjectInfo":
-        """The facts of fsspec's `info`; every store names what changes in its own way."""
+        """The facts in fsspec's `info`; every store has its own names for what changes with the content."""
         names = ("ETag", "etag", "md5Hash", "generation", "LastModified", "mtime")
         marks = [*map(info.get, names), info.get("last_modified") or info.get("created")]
         return cls(int(info.get("size") or 0), " ".join(f"{mark}" for mark in marks if mark))
 
 
 class Listing:
-    """Everything below a key: objects by their names below it, and its folders."""
+    """The objects below a key by name, and the folders there; names are relative to the key."""
 
     def __init__(self, key: str, files: dict[str, ObjectInfo]) -> None:
         self.key, self.files = key, files
         self.folders = {folder for name in files for folder in _parents(name)}
 
     def name_of(self, key: str) -> str:
-        """The name that a key has below the listing's own."""
+        """The name of a key, relative to the key of the listing."""
         return key[len(self.key) + 1 :]
 
     def files_below(self, key: str, pattern: str) -> Iterator[str]:

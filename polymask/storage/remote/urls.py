@@ -1,7 +1,7 @@
-"""Paths and URLs read the same way: `located` gives a `Path`, or a `Url` with a path's own methods.
+"""Paths and URLs, read the same way: `located` returns a `Path`, or a `Url` with the methods of a path.
 
-What is remote is read through fsspec. A URL keeps no connection, so that it can be sent to
-other processes: each makes its own.
+Remote files are read through fsspec. A `Url` has no connection, so that it can be sent to other
+processes, which connect themselves.
 """
 
 import re
@@ -16,13 +16,13 @@ from polymask.errors import FormatError, InputError, NotFound
 from polymask.storage.remote.connections import EXTRAS, ObjectFile, shown, store_errors, store_of
 from polymask.storage.remote.listing import Listing, ObjectInfo
 
-BLOCK = 1 << 20  # bytes a request of an opened file: a header costs one, a file few
+BLOCK = 1 << 20  # bytes per request of an opened file: one request for a header, a few for a file
 _MERGED = {f"{protocol}:" for protocol in (*EXTRAS, "memory")}
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 
 def is_url(place: object) -> bool:
-    """Whether a text is a URL and not a path.
+    """Whether a place is a URL and not a path.
 
     >>> is_url("s3://bucket/a.json"), is_url("a.json")
     (True, False)
@@ -31,9 +31,10 @@ def is_url(place: object) -> bool:
 
 
 def located(place: "str | Path | Url") -> "Location":
-    """The path or the URL that is meant; `file://` is a path, `zip://FILE` the archive itself.
+    """The path or the URL of a place; `file://` URLs become paths, `zip://FILE` the archive itself.
 
-    Raises `InputError` for a URL that no driver is known for, or that holds a password.
+    Raises:
+        InputError: The URL has a password or an empty part, or the place is a `Path` made from a URL.
 
     >>> located("masks"), located("memory://bucket/masks")
     (PosixPath('masks'), Url('memory://bucket/masks'))
@@ -44,29 +45,29 @@ def located(place: "str | Path | Url") -> "Location":
         )
     if not isinstance(place, str) or not (match := _URL.match(place)):
         return place if isinstance(place, Url) else Path(place)
-    protocol, rest = match[1].lower(), place[match.end() :]
+    protocol, key = match[1].lower(), place[match.end() :]
     if protocol in ("file", "local"):
-        return Path(unquote(urlsplit(place).path) if protocol == "file" else rest)
+        return Path(unquote(urlsplit(place).path) if protocol == "file" else key)
     if protocol == "zip":
-        return _archive(place, rest)
-    return Url(protocol, rest.strip("/") if "?" not in rest else rest.lstrip("/"))
+        return _archive(place, key)
+    return Url(protocol, key.strip("/") if "?" not in key else key.lstrip("/"))
 
 
-def _archive(place: str, rest: str) -> "Location":
-    """The archive that a zip:// URL names: archives are read in place anyway, wherever they lie."""
-    inner, chained, outer = rest.partition("::")
+def _archive(place: str, key: str) -> "Location":
+    """The archive of a zip:// URL; archives are read in place anyway, wherever they are."""
+    inner, chained, outer = key.partition("::")
     if chained and inner.strip("/"):
         raise InputError(
             f"{shown(place)}: a zip is read as a whole", advice=f"name the archive: {shown(outer)}"
         )
-    return located(outer if chained else rest)
+    return located(outer if chained else key)
 
 
 class Url:
-    """A place in a store: what a `pathlib.Path` offers for reading, of an object or a prefix.
+    """An object or a prefix in a store, with the methods of `pathlib.Path` for reading.
 
-    With a `listing` (see `snapshot`), what is there is looked up and not asked for. Its text is
-    what may be shown: a query, which may hold a signature, is left out.
+    With a `listing` (see `snapshot`), these methods look objects up there and send no requests. `str`
+    leaves out a query, which may have a secret signature.
     """
 
     __slots__ = ("key", "listing", "protocol")
@@ -89,7 +90,7 @@ class Url:
 
     @property
     def _plain(self) -> str:
-        """The key without a query, which may hold a signature; other stores' keys may hold a `?`."""
+        """The key without a query, which only http(s) has: elsewhere `?` may be part of a key."""
         return self.key.partition("?")[0] if self.protocol in ("http", "https") else self.key
 
     def __eq__(self, other: object) -> bool:
@@ -99,50 +100,50 @@ class Url:
         return hash((self.protocol, self.key))
 
     def __reduce__(self) -> tuple[type["Url"], tuple[str, str]]:
-        return Url, (self.protocol, self.key)  # what is there is asked for anew by another process
+        return Url, (self.protocol, self.key)  # another process lists objects itself
 
     def __truediv__(self, name: str) -> "Url":
-        if name.startswith("../"):  # as formats look beside a folder of theirs; no listing tells of it
+        if name.startswith("../"):  # beside the listed prefix, so the listing does not have it
             return Url(self.protocol, self.parent.key) / name[3:]
         return self if name in ("", ".") else Url(self.protocol, f"{self.key}/{name}", self.listing)
 
     @property
     def name(self) -> str:
-        """The last part."""
+        """The last part of the key."""
         return self._plain.rpartition("/")[2]
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """All parts, the bucket first."""
+        """All parts of the key, the bucket first."""
         return tuple(self._plain.split("/"))
 
     @property
     def stem(self) -> str:
-        """The last part without its ending."""
+        """The last part without its suffix."""
         return Path(self.name).stem
 
     @property
     def suffix(self) -> str:
-        """The last part's ending, with its dot."""
+        """The suffix of the last part, with its dot."""
         return Path(self.name).suffix
 
     @property
     def parent(self) -> "Url":
-        """The prefix that it lies below; a bucket's is itself."""
+        """The prefix above; the parent of a bucket is the bucket."""
         above = self._plain.rpartition("/")[0]
         return Url(self.protocol, above, self.listing) if above else self
 
     def absolute(self) -> "Url":
-        """Itself."""
+        """The same URL, as URLs are always absolute."""
         return self
 
     @property
     def store(self) -> Any:
-        """The fsspec file system, one a process; raises `InputError` where its driver is missing."""
+        """The fsspec file system, one per process; raises `InputError` if its driver is not installed."""
         return store_of(self.protocol, self.key)
 
     def call(self, method: str, *arguments: Any, **options: Any) -> Any:
-        """What a method of the store gives for this key; its errors are polymask's."""
+        """Call a method of the store for this key; its errors become polymask's."""
         store = self.store
         with store_errors(str(self)):
             return getattr(store, method)(self._path, *arguments, **options)
@@ -152,25 +153,25 @@ class Url:
         return str(self.store._strip_protocol(f"{self.protocol}://{self.key}"))
 
     def info(self) -> dict[str, Any] | None:
-        """What the store tells of an object or a prefix now, or None where there is neither."""
+        """The store's current information on an object or a prefix, or None if neither exists."""
         try:
             return dict(self.call("info"))
         except NotFound:
             return None
 
     def stored(self) -> ObjectInfo | None:
-        """An object's size and stamp, or None where there is no object."""
+        """An object's size and stamp, or None if there is no object."""
         if self.listing is not None:
             return self.listing.files.get(self.listing.name_of(self.key))
         info = self.info()
         return ObjectInfo.of(info) if info and info["type"] == "file" else None
 
     def is_file(self) -> bool:
-        """Whether an object is there."""
+        """Whether an object has this key."""
         return self.stored() is not None
 
     def is_dir(self) -> bool:
-        """Whether objects lie below it."""
+        """Whether objects exist below this key."""
         if self.listing is not None:
             name = self.listing.name_of(self.key)
             return name in self.listing.folders or (not name and bool(self.listing.files))
@@ -178,11 +179,11 @@ class Url:
         return info is not None and info["type"] == "directory"
 
     def exists(self) -> bool:
-        """Whether an object is there, or objects below it."""
+        """Whether an object has this key, or objects exist below it."""
         return self.is_file() or self.is_dir()
 
     def snapshot(self) -> "Url":
-        """The same place, with all that lies below it listed; raises `FormatError` for a hostile key."""
+        """The same URL with a listing of all objects below; raises `FormatError` for an unsafe key."""
         objects = self.call("find", detail=True)
         prefix = f"{self._path.rstrip('/')}/"
         files = {
@@ -196,25 +197,25 @@ class Url:
 
     @property
     def listed(self) -> Listing:
-        """What lies below it, asked for once."""
+        """The listing of the objects below, requested once."""
         if self.listing is None:
             self.listing = self.snapshot().listing
         assert self.listing is not None
         return self.listing
 
     def rglob(self, pattern: str) -> Iterator["Url"]:
-        """The objects below it whose last part matches, sorted."""
+        """The objects below whose last part matches, sorted."""
         return map(self._listed_as, self.listed.files_below(self.key, pattern))
 
     def iterdir(self) -> Iterator["Url"]:
-        """The objects and prefixes right below it, sorted."""
+        """The objects and prefixes directly below, sorted."""
         return map(self._listed_as, self.listed.entries_of(self.key))
 
     def _listed_as(self, name: str) -> "Url":
         return Url(self.protocol, self.listed.key, self.listed) / name
 
     def glob(self, pattern: str) -> Iterator["Url"]:
-        """Those right below it whose name matches, sorted."""
+        """The objects and prefixes directly below whose name matches, sorted."""
         return (entry for entry in self.iterdir() if fnmatchcase(entry.name, pattern))
 
     def read_bytes(self) -> bytes:
@@ -225,7 +226,7 @@ class Url:
         return bytes(self.call("cat_file", start=start, end=end))
 
     def open(self, mode: str = "rb") -> BinaryIO:
-        """An object, opened for reading: seekable, a request for each megabyte that is looked at."""
+        """The object as a seekable file; each megabyte that is read costs a request."""
         assert mode == "rb"
         size = self.call("info")["size"]
         return BufferedReader(ObjectFile(self._range, size), BLOCK) if size is not None else _whole(self)
@@ -246,17 +247,17 @@ def name_below(path: Location, top: Location) -> str:
 
 
 def in_order(places: Iterable[Location]) -> list[Location]:
-    """Sorted part by part, as paths are."""
+    """The places in the order of their parts, which is that of paths."""
     return sorted(places, key=lambda place: place.parts)
 
 
 def listed_once(place: Location) -> Location:
-    """The same place; of a URL, with what lies below it asked for once and then looked up."""
+    """The same place; a URL gets a listing, so that objects below it are looked up without requests."""
     return place.snapshot() if isinstance(place, Url) and place.listing is None else place
 
 
 def _whole(url: Url) -> BinaryIO:
-    """An object of a store that does not tell sizes."""
+    """An object as a file, from a store that does not know its size."""
     return BytesIO(url.read_bytes())
 
 

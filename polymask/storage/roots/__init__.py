@@ -1,1 +1,1 @@
-"""Where masks are written: a folder, or a prefix of an object store."""
+"""The places that masks are written to: a folder, or a prefix of an object store."""

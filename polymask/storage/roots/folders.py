@@ -1,6 +1,6 @@
-"""Folders below a root, opened component by component and never through a symbolic link.
+"""Folders below a root, opened part by part and never through a symbolic link.
 
-So a link planted in the destination leads nowhere, whenever it is planted.
+So a symbolic link in DEST cannot lead a run out of it, even if it is planted during the run.
 """
 
 import errno
@@ -19,7 +19,7 @@ _ROOT = _FOLDER & ~os.O_NOFOLLOW
 
 
 class Folders:
-    """The folders below a root, each held open by a descriptor; every thread has its own."""
+    """The folders below a root, each held open by a descriptor; every thread has its own descriptors."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -27,18 +27,18 @@ class Folders:
 
     @property
     def _opened(self) -> dict[str, int]:
-        """The folders that this thread has open; another's may be closed while they are used."""
+        """The descriptors of this thread by folder; those of other threads may be closed at any moment."""
         if not hasattr(self._threads, "opened"):
             self._threads.opened = _Descriptors()
         opened: dict[str, int] = self._threads.opened
         return opened
 
     def opened_root(self) -> int:
-        """A new descriptor of the root, for the caller to close; raises `OSError`."""
+        """Open a new descriptor of the root, which the caller closes; raises `OSError`."""
         return os.open(self.path, _ROOT)
 
     def descriptor(self, relative: str, *, create: bool) -> int:
-        """A descriptor of a folder below the root, opened without following links."""
+        """A descriptor of a folder below the root, opened without following symbolic links."""
         if relative in self._opened:
             return self._opened[relative]
         if relative and any(part in ("", ".", "..") for part in relative.split("/")):
@@ -64,7 +64,7 @@ class Folders:
         return os.open(name, _FOLDER, dir_fd=parent)
 
     def refusal(self, error: OSError, relative: str) -> Exception:
-        """The error for what the disk refused at a path below the root."""
+        """The polymask error for a disk error at a path below the root."""
         if isinstance(error, BackendError):
             return error
         path = self.path / relative
@@ -75,7 +75,7 @@ class Folders:
         return disk_error(error, path)
 
     def close(self) -> None:
-        """Let go of all folders; they are opened anew when needed."""
+        """Close all descriptors; they are opened again when needed."""
         while self._opened:
             os.close(self._opened.popitem()[1])
 
@@ -86,7 +86,7 @@ def parent_of(relative: str) -> str:
 
 
 def name_of(relative: str) -> str:
-    """The last part of a path below a root; raises `InputError` where that is no file's name."""
+    """The last part of a path below a root; raises `InputError` if it cannot be a file's name."""
     name = relative.rpartition("/")[2]
     if name in ("", ".", ".."):
         raise InputError(f"{relative!r} is no file's path")
@@ -94,9 +94,9 @@ def name_of(relative: str) -> str:
 
 
 class _Descriptors(dict[str, int]):
-    """Descriptors by folder, closed when their thread or their root goes."""
+    """Descriptors by folder, which are closed when their thread ends or their root is collected."""
 
     def __del__(self) -> None:
-        with suppress(OSError, AttributeError, TypeError):  # at the end of a process, much is gone already
+        with suppress(OSError, AttributeError, TypeError):  # at the end of a process, `os` may be unloaded
             for descriptor in self.values():
                 os.close(descriptor)

@@ -1,7 +1,7 @@
-"""Writing below one folder and nowhere else: whole files, one run at a time.
+"""Writing whole files below one folder and nowhere else, by one run at a time.
 
-A file appears under its name only when it is complete (temporary, then rename). Work in progress
-lies in `.polymask/` below the root; it goes when the run is done.
+A file appears under its name only when it is complete (temporary file, then rename). Temporary files
+are in `.polymask/` below the root, which is removed at the end of a run.
 """
 
 import json
@@ -22,30 +22,30 @@ from polymask.storage.roots.folders import Folders, name_of, parent_of
 from polymask.storage.safe_names import WORK
 
 RUN = "run.json"
-BEFORE = "before.json"  # the images that were in the manifest when the unfinished run began
+BEFORE = "before.json"  # lists the images of the manifest from before the unfinished run
 _TEMPORARY = re.compile(r"\d+-(?:[0-9a-f]{8}-)?\d+\.tmp").fullmatch  # as `Root.write` names them
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not be waited for
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # does not wait for a pipe
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Root:
-    """A folder below which files are written whole, or not at all.
+    """A folder below which each file is written whole, or not at all.
 
-    Paths are relative, with forward slashes, and safe (see `safe_path`). Disk errors
-    come as `NotFound`, `Denied` or `Unavailable`, each naming the path.
+    Paths are relative, with forward slashes, and safe (see `safe_path`). Disk errors become `NotFound`,
+    `Denied` or `Unavailable`, each with the path.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._folders = Folders(self.path)
         self._numbers = count()
-        self._token = os.urandom(4).hex()  # of two machines, two processes may have one number
+        self._token = os.urandom(4).hex()  # processes of two machines may have the same number
 
     def __reduce__(self) -> tuple[type["Root"], tuple[Path]]:
-        return Root, (self.path,)  # descriptors stay with their process
+        return Root, (self.path,)  # descriptors belong to their process
 
     def read(self, relative: str) -> bytes | None:
-        """A regular file's bytes, or None where there is none."""
+        """A regular file's bytes, or None if there is no file."""
         try:
             parent = self._folders.descriptor(parent_of(relative), create=False)
             descriptor = os.open(name_of(relative), _READ, dir_fd=parent)
@@ -56,7 +56,7 @@ class Root:
         return read_regular(descriptor, self.path / relative)
 
     def holds(self, relative: str) -> bool:
-        """Whether a file is there; raises `InputError` for a link or another kind of thing in its way."""
+        """Whether a file exists; raises `InputError` for a link, a device and the like in its place."""
         try:
             parent = self._folders.descriptor(parent_of(relative), create=False)
             mode = os.stat(name_of(relative), dir_fd=parent, follow_symlinks=False).st_mode
@@ -69,7 +69,7 @@ class Root:
         return stat.S_ISREG(mode)
 
     def names(self, relative: str) -> list[str]:
-        """What is in a folder, sorted; nothing where there is none."""
+        """The sorted names in a folder; empty if there is no folder."""
         try:
             return sorted(os.listdir(self._folders.descriptor(relative, create=False)))
         except (NotFound, InputError):
@@ -78,7 +78,7 @@ class Root:
             raise self._folders.refusal(error, relative) from None
 
     def is_empty(self) -> bool:
-        """Whether nothing is there, not even what a run left; the root itself need not be."""
+        """Whether the root is empty or missing; files of an unfinished run count too."""
         try:
             with os.scandir(self.path) as entries:
                 return next(entries, None) is None
@@ -88,9 +88,9 @@ class Root:
             raise self._folders.refusal(error, "") from None
 
     def same(self, relative: str, other: Location) -> bool:
-        """Whether a path below the root is another file that is there."""
-        there = self.path / relative
-        return isinstance(other, Path) and there.is_file() and other.is_file() and there.samefile(other)
+        """Whether a path below the root and another path are the same existing file."""
+        path = self.path / relative
+        return isinstance(other, Path) and path.is_file() and other.is_file() and path.samefile(other)
 
     def write(
         self,
@@ -100,9 +100,9 @@ class Root:
         durable: bool = False,
         mode: int | None = None,
     ) -> None:
-        """Put a whole file, or its parts, at the path, replacing what is there.
+        """Write a whole file, given as bytes or as parts, in place of any file at the path.
 
-        `durable`, it is synced to disk; with `mode` it has these permissions at any moment, or fewer.
+        With `durable`, it is synced to disk. With `mode`, it never has more than these permissions.
         """
         work = self._folders.descriptor(WORK, create=True)
         temporary = f"{os.getpid()}-{self._token}-{next(self._numbers)}.tmp"
@@ -139,7 +139,7 @@ class Root:
         os.sync()
 
     def remove(self, relative: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file if it exists."""
         try:
             os.unlink(name_of(relative), dir_fd=self._folders.descriptor(parent_of(relative), create=False))
         except (FileNotFoundError, NotFound):
@@ -151,11 +151,11 @@ class Root:
     def run(
         self, options: dict[str, Any], *, look: Callable[[], None] = lambda: None
     ) -> Iterator[dict[str, Any] | None]:
-        """Hold the root for one run; yields the options of a run that did not finish, or None.
+        """Hold the root for a run; yields the options of an earlier, unfinished run, or None.
 
-        `look` may refuse what it finds, once nobody else can change it. While the run lasts,
-        `.polymask/run.json` tells the options, the process and the host. It stays when the run
-        fails, so that the next one knows what it finds. Raises as `held` does.
+        `look` is called once no other run can change the root, and may refuse its content. During the
+        run, `.polymask/run.json` has the options, the process and the host. It stays if the run fails, so
+        that the next run knows that one is unfinished. Raises as `held` does.
         """
         self._create_root()
         with self.held():
@@ -175,11 +175,11 @@ class Root:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other runs out; raises `Locked` where one holds the root. A dead process holds nothing."""
-        descriptor = self._folder_of_its_own()
+        """Keep other runs out of the root; raises `Locked` if another living process holds it."""
+        descriptor = self._open_root()
         try:
             self._lock(descriptor)
-            self.close()  # what was opened before may since have been removed by the holder before
+            self.close()  # the run that held it before may have removed folders that are open here
             yield
         finally:
             os.close(descriptor)
@@ -195,13 +195,13 @@ class Root:
 
     def _lock(self, descriptor: int) -> None:
         try:
-            is_ours = lock(descriptor)
+            is_locked = lock(descriptor)
         except OSError as error:
             raise disk_error(error, self.path) from None
-        if not is_ours:
+        if not is_locked:
             raise Locked(f"{self.path} is held by {self._holder()}", advice="wait for it, or stop it")
 
-    def _folder_of_its_own(self) -> int:
+    def _open_root(self) -> int:
         try:
             return self._folders.opened_root()
         except OSError as error:
@@ -215,7 +215,7 @@ class Root:
             return "another run"
 
     def unfinished(self) -> dict[str, Any] | None:
-        """The options of a run that did not finish, or None."""
+        """The options of an unfinished run, or None."""
         data = self.read(f"{WORK}/{RUN}")
         try:
             return dict(json.loads(data)["options"]) if data else None
@@ -223,11 +223,11 @@ class Root:
             return {}
 
     def clear_temporaries(self) -> None:
-        """Remove what killed runs left half written; only who holds the root may."""
+        """Remove the temporary files of killed runs; only the holder of the root may do so."""
         for name in self.names(WORK):
             if _TEMPORARY(name):
                 self.remove(f"{WORK}/{name}")
 
     def close(self) -> None:
-        """Let go of all folders; they are opened anew when needed."""
+        """Close all folders; they are opened again when needed."""
         self._folders.close()

@@ -1,9 +1,10 @@
-"""Writing below one prefix of an object store: whole objects, proven as they are put, one run at a time.
+"""Writing whole objects below one prefix of an object store, each proven to be stored, by one run at a time.
 
-A store has no rename and no lock. A put is whole or not at all; what is stored is compared at once
-with what was sent, by the store's checksum or read back. A run puts a note of its own below
-`.polymask/` and then lists the notes: where another's is alive it takes its own away and ends. So
-of two runs at most one goes on, in any store whose listings show what was put before.
+A store has no rename and no lock, but a put stores the whole object or nothing. Each stored object
+is compared at once with the bytes that were sent, by the store's checksum or by reading it back. A run
+puts a note below `.polymask/` and then lists the notes there: if it finds the note of another living
+run, it removes its note and ends. So at most one of two runs continues, in any store whose listings
+show all earlier puts.
 """
 
 import json
@@ -24,20 +25,20 @@ from polymask.storage.roots.local import Root
 from polymask.storage.safe_names import WORK
 
 BEAT = 30.0  # seconds between two signs of life
-SOON = 1.0  # seconds that the end of a run may wait for the store
-DEAD = 4 * BEAT  # by the store's own clock
+END = 1.0  # seconds that an interrupted run may wait for the store
+DEAD = 4 * BEAT  # seconds without a sign of life, by the store's clock
 
 
 def open_root(place: str | Location) -> "Root | ObjectRoot":
-    """What is written to at a folder or a URL; raises `InputError` where nothing can be."""
+    """The root for writing to a folder or a URL; raises `InputError` for a place that is not valid."""
     place = located(place)
     return ObjectRoot(place) if isinstance(place, Url) else Root(place)
 
 
 class ObjectRoot:
-    """A prefix below which objects are put; it offers what `polymask.storage.roots.local.Root` does.
+    """A prefix below which objects are put, with the methods of `polymask.storage.roots.local.Root`.
 
-    What is there is listed once in each process, not asked for object by object.
+    The objects are listed once per process, instead of one request per object.
     """
 
     def __init__(self, url: Url) -> None:
@@ -67,7 +68,7 @@ class ObjectRoot:
             return set()
 
     def read(self, relative: str) -> bytes | None:
-        """An object's bytes, or None where there is none."""
+        """An object's bytes, or None if there is no object."""
         return self._read(relative) if relative in self._names else None
 
     def _read(self, relative: str) -> bytes | None:
@@ -77,19 +78,19 @@ class ObjectRoot:
             return None
 
     def holds(self, relative: str) -> bool:
-        """Whether an object is there."""
+        """Whether an object exists."""
         return relative in self._names
 
     def is_empty(self) -> bool:
-        """Whether nothing is there, not even what a run left."""
+        """Whether the prefix has no objects; those of an unfinished run count too."""
         return not self._names
 
     def same(self, relative: str, other: Location) -> bool:
-        """Whether a path below the root is another place."""
+        """Whether a path below the root and another place are the same."""
         return self.path / relative == other
 
     def write(self, relative: str, data: bytes | Iterable[bytes], *, durable: bool = False) -> None:  # noqa: ARG002 - a put is durable
-        """Put a whole object, replacing what is there; raises `ProofError` where another is stored."""
+        """Put a whole object in place of any other; raises `ProofError` if other bytes are stored then."""
         data = data if isinstance(data, bytes) else b"".join(data)
         if ".." in relative.split("/"):
             raise InputError(f"{relative!r} leads out of {self.path}")
@@ -102,13 +103,13 @@ class ObjectRoot:
             self._listed.add(relative)
 
     def sync(self) -> None:
-        """Every object is stored and proven already; raises `Locked` where another run has taken over."""
+        """Raise `Locked` if another run has taken over; there is nothing to sync, as every put is durable."""
         notes = self._notes()
         if self._note and (self._note not in notes or self._rival(notes)):
             raise Locked(f"{self.path} was taken over by another run", advice="run again when it is done")
 
     def remove(self, relative: str) -> None:
-        """Remove an object, if it is there."""
+        """Remove an object if it exists."""
         with suppress(NotFound):
             (self.path / relative).call("rm_file")
         if self._listed is not None:
@@ -118,10 +119,10 @@ class ObjectRoot:
     def run(
         self, options: dict[str, Any], *, look: Callable[[], None] = lambda: None
     ) -> Iterator[dict[str, Any] | None]:
-        """Hold the prefix for one run; yields the options of a run that did not finish, or None.
+        """Hold the prefix for a run; yields the options of an earlier, unfinished run, or None.
 
-        As `Root.run`. A run that is killed holds it for two minutes more, or until the next one on
-        the same machine.
+        As `Root.run`. A run that is killed holds the prefix for two more minutes, or until the next run
+        on the same machine.
         """
         _refuse_unwritable(self.path)
         earlier = self._notes()
@@ -137,32 +138,32 @@ class ObjectRoot:
             raise
         self._forget(earlier)
         try:
-            with self._beating(options):
+            with self._renewed(options):
                 yield _options_of(self._latest(earlier))
         except BaseException:
-            # an interrupted run must end soon, also where the store does not answer
-            last = Thread(target=self._renew, args=(options,), kwargs={"held": False}, daemon=True)
-            last.start()
-            last.join(SOON)
+            # an interrupted run must end soon, even if the store does not answer
+            release = Thread(target=self._renew, args=(options,), kwargs={"held": False}, daemon=True)
+            release.start()
+            release.join(END)
             self._note = ""
             raise
         self._forget([self._note])
         self._note = ""
 
     def _sign(self, options: dict[str, Any], *, held: bool = True) -> None:
-        """Put the run's note, or renew it."""
+        """Put the run's note, or put it again."""
         holder = {"process": os.getpid(), "host": os.uname().nodename, "machine": _machine()}
         self.write(f"{WORK}/{self._note}", json.dumps({"options": options, "held": held, **holder}).encode())
 
     def _renew(self, options: dict[str, Any], *, held: bool) -> None:
-        """Put the note again, unless somebody took it away; what is wrong the run itself meets."""
+        """Put the note again, unless it was removed; errors are left to the run itself."""
         note = self._note
         with suppress(BackendError, ProofError):
             if (self.path / WORK / note).info():
                 self._sign(options, held=held)
 
     def _notes(self) -> dict[str, dict[str, Any]]:
-        """The notes of runs by name, with the time that the store says each was put at."""
+        """The notes of runs by name; `at` is the time at which the store says that the note was put."""
         try:
             entries = (self.path / WORK).call("ls", detail=True)
         except NotFound:
@@ -178,7 +179,7 @@ class ObjectRoot:
         return note | {"at": _modified(info)}
 
     def _rival(self, notes: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
-        """Another run's note that is alive."""
+        """The note of another living run, or None."""
         now = notes[self._note]["at"]
         rivals = (note for name, note in notes.items() if name != self._note)
         return next((note for note in rivals if note.get("held") and not _is_dead(note, now)), None)
@@ -202,8 +203,8 @@ class ObjectRoot:
             self.remove(f"{WORK}/{name}")
 
     @contextmanager
-    def _beating(self, options: dict[str, Any]) -> Iterator[None]:
-        """Renew the note while the run lasts, unless somebody took it away."""
+    def _renewed(self, options: dict[str, Any]) -> Iterator[None]:
+        """Renew the note regularly during the run, unless it was removed."""
         done = Event()
 
         def beat() -> None:
@@ -216,13 +217,13 @@ class ObjectRoot:
             yield
         except BaseException:
             done.set()
-            thread.join(SOON)
+            thread.join(END)
             raise
         done.set()
         thread.join()
 
     def unfinished(self) -> dict[str, Any] | None:
-        """The options of a run that did not finish, or None."""
+        """The options of an unfinished run, or None."""
         return _options_of(self._latest({n: note for n, note in self._notes().items() if n != self._note}))
 
     @staticmethod
@@ -230,7 +231,7 @@ class ObjectRoot:
         return max(notes.values(), key=lambda note: note["at"], default=None)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no connection is held open."""
 
 
 def _options_of(note: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -247,16 +248,15 @@ def _refuse_unwritable(place: Url) -> None:
 
 
 def _has_checksum(info: dict[str, Any], data: bytes) -> bool:
-    """Whether the store says itself that it holds these bytes; it may know no MD5 of them."""
+    """Whether the store's checksum is that of the data; some stores have no MD5 of an object."""
     digest = md5(data, usedforsecurity=False)
-    checksums = (str(info.get("ETag", "")).strip('"'), info.get("md5Hash"))
-    return info.get("size") == len(data) and (
-        checksums[0] == digest.hexdigest() or checksums[1] == b64encode(digest.digest()).decode()
-    )
+    is_etag = str(info.get("ETag", "")).strip('"') == digest.hexdigest()
+    is_md5 = info.get("md5Hash") == b64encode(digest.digest()).decode()
+    return info.get("size") == len(data) and (is_etag or is_md5)
 
 
 def _modified(info: dict[str, Any]) -> datetime:
-    """When the store says that an object was put."""
+    """The time at which the store says that an object was put."""
     stated = next(
         info[name]
         for name in ("LastModified", "last_modified", "updated", "mtime", "created")
@@ -271,7 +271,7 @@ def _modified(info: dict[str, Any]) -> datetime:
 
 
 def _is_dead(note: dict[str, Any], now: datetime) -> bool:
-    """Whether a run gave no sign of life for long, or was a process of this machine that is gone."""
+    """Whether a run has given no sign of life for long, or was a process of this machine that has ended."""
     if now - note["at"] > timedelta(seconds=DEAD):
         return True
     if note.get("machine") != _machine() or not isinstance(note.get("process"), int):
@@ -286,9 +286,9 @@ def _is_dead(note: dict[str, Any], now: datetime) -> bool:
 
 
 def _machine() -> str:
-    """What tells machines, their boots and their containers apart, whose process numbers mean others."""
+    """A text for this machine, its boot and its container, within which process numbers are unique."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{os.uname().nodename} {boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - no path
     except OSError:
-        return os.urandom(8).hex()  # no other is this one
+        return os.urandom(8).hex()  # equal to no other machine

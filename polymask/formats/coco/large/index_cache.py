@@ -123,7 +123,7 @@ class FileIndex:
         """What becomes of all annotations."""
         ledger, facts = Ledger(), self.facts
         ledger.left_out = {Reason(kind, text): counts for kind, text, counts in facts.left_out}
-        ledger.close(declared=facts.declared, of_image=np.diff(self.cuts).tolist(), invalid=facts.invalid)
+        ledger.close(declared=facts.declared, instances=np.diff(self.cuts).tolist(), invalid=facts.invalid)
         return ledger
 
     def __reduce__(self) -> Any:

@@ -1,7 +1,7 @@
-"""What a run meets in DEST: the manifest's lines, and what an earlier run that it completes has left."""
+"""The state of DEST at the start of a run: the manifest's entries, and traces of an unfinished run."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -14,11 +14,15 @@ from polymask.storage.safe_names import WORK
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What a run meets in DEST: the manifest's entries by image, and whether it completes an earlier run.
+class DestState:
+    """The state of DEST at the start of a run.
 
-    `before` are the images that the manifest had when that run began, or None where it did not get to
-    the manifest; `has_deleted`, whether polygons may be gone that masks here account for.
+    Attributes:
+        entries: The manifest's entries by image name.
+        resumes: Whether the run completes an earlier, unfinished run.
+        before: The images in the manifest from before the unfinished run; None if that run did not get as
+            far as the manifest.
+        has_deleted: Whether polygons of masks here may be deleted.
     """
 
     entries: Mapping[str, dict[str, Any]] = field(default_factory=dict)
@@ -27,8 +31,8 @@ class Standing:
     has_deleted: bool = False
 
     @classmethod
-    def of(cls, root: Root | ObjectRoot, *, resumes: bool) -> "Standing":
-        """What lies below a root now."""
+    def of(cls, root: Root | ObjectRoot, *, resumes: bool) -> "DestState":
+        """The present state of a root."""
         entries = read_manifest(root)
         data = root.read(f"{WORK}/{BEFORE}") if resumes else None
         if data is None or not isinstance(root, Root):
@@ -37,8 +41,13 @@ class Standing:
         has_deleted = log is None or any(not deletion.undone for deletion in log.deletions)
         return cls(entries, resumes, msgspec.json.decode(data, type=frozenset[str]), has_deleted)
 
+    def without(self, names: Collection[str]) -> "DestState":
+        """The state without the entries of some images."""
+        names = set(names)
+        return replace(self, entries={name: self.entries[name] for name in self.entries if name not in names})
+
     def is_of_this_run(self, name: str) -> bool:
-        """Whether an image's mask is what the run that is completed has written itself."""
+        """Whether the unfinished run that is completed has written an image's mask."""
         if not self.resumes:
             return False
         return name not in self.entries or (self.before is not None and name not in self.before)
