@@ -67,6 +67,8 @@ class ConvertOptionsDict(ReadingOptionsDict, total=False):
     seed: int
     add_labels: bool
     overwrite: bool
+    update: bool
+    prune: bool
     dry_run: bool
     delete_source: bool
     max_delete: int | None

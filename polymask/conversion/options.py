@@ -139,6 +139,18 @@ class ConvertOptions(ReadingOptions):
     overwrite: bool = option(
         "Replace what is there and differs.", "safety", default=False, kind="switch", dest="both"
     )
+    update: bool = option(
+        "Let masks follow their changed source; those that somebody edited stay, and are told.",
+        "safety",
+        default=False,
+        kind="switch",
+    )
+    prune: bool = option(
+        "Remove masks of images that are gone from SOURCE; those that somebody edited stay, and are told.",
+        "safety",
+        default=False,
+        kind="switch",
+    )
     dry_run: bool = option("Do everything but write.", "safety", default=False, kind="switch", dest="both")
     delete_source: bool = option(
         "Delete the polygons that proven masks account for.",

@@ -5,7 +5,7 @@ from typing import Any, TypeGuard
 
 from polymask.errors import LabelError
 from polymask.labels.label_files import text_at
-from polymask.labels.label_map import LabelMap
+from polymask.labels.label_map import LabelMap, from_text
 from polymask.labels.mask_table import MaskTable
 from polymask.storage.remote.urls import Location, Url, located
 
@@ -30,6 +30,20 @@ def as_label_map(labels: Labels) -> LabelMap:
     if not all(isinstance(name, str) for name in names):
         raise LabelError(f"labels are a path, a LabelMap, names, or {{name: value}}, not {labels!r}")
     return LabelMap.from_names(names)
+
+
+def extends(label_map: LabelMap, stored: bytes) -> bool:
+    """Whether a label map has all that is in a label file's bytes, with the same values and colors.
+
+    >>> extends(LabelMap.from_names(["cat", "dog"]), LabelMap.from_names(["cat"]).to_json())
+    True
+    """
+    try:
+        earlier = from_text(stored.decode())
+    except (LabelError, UnicodeDecodeError):
+        return False
+    ends = [(each.background, each.void) for each in (earlier, label_map)]
+    return ends[0] == ends[1] and set(earlier.labels) <= set(label_map.labels)
 
 
 def as_mask_table(labels: Labels) -> MaskTable:

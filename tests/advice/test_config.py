@@ -1,9 +1,11 @@
-"""Advice of what stands in a configuration file or a variable."""
+"""Advice to a run that nobody watches: what stands in its file or its variables, masks night after night."""
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from polymask import encode_png
 from tests.advice.sites import Case, follows
 from tests.conftest import SAMPLE
 
@@ -39,3 +41,26 @@ def test_a_variable_is_mended_as_told(case: Case, monkeypatch: pytest.MonkeyPatc
     case.fails("stats", SAMPLE)
     monkeypatch.setenv("POLYMASK_ONLY", '["sea", "sun"]')
     case.works("stats", SAMPLE)
+
+
+@follows(
+    "conversion/dest/companions: pass --overwrite to replace it",
+    "conversion/planning/pruning: leave --prune out",
+)
+def test_masks_that_somebody_edited_are_kept_or_replaced_as_told(case: Case, tmp_path: Path) -> None:
+    """Moved away, or overwritten; another source prunes nothing."""
+    out, file = tmp_path / "out", tmp_path / "a.json"
+    for way in ("--overwrite", "--update"):
+        file.write_text(SAMPLE.read_text())
+        case.works("convert", file, out, "--overwrite")
+        mask = out / "masks/harbor.png"
+        mask.write_bytes(encode_png(np.ones((120, 160), np.uint8)))
+        file.write_text(SAMPLE.read_text().replace("[[120", "[[121"))
+        case.fails("convert", file, out, "--update", code=4)
+        if way == "--update":
+            mask.rename(tmp_path / "mine.png")
+        case.works("convert", file, out, way)
+    file.write_text(SAMPLE.read_text().replace(".png", "-b.png"))
+    case.fails("convert", file, out, "--prune")
+    case.works("convert", file, tmp_path / "other", "--prune")
+    case.works("convert", SAMPLE, out, "--overwrite", "--prune")

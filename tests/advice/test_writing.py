@@ -468,7 +468,7 @@ def test_permissions_are_checked(case: Case) -> None:
 @follows(
     "conversion/dest/deleted: choose another DEST, or {recovery(root)}",
     "conversion/dest/folder_sink: 'if they were deleted, choose another DEST",
-    "conversion/dest/folder_sink: {recovery(self.root)}, then convert",
+    "conversion/dest/companions: {recovery(dest.root)}, then convert",
     "conversion/dest/losses: {recovery(root)}, then convert",
 )
 def test_after_a_deletion_polygons_are_put_back_by_the_command_that_is_named(case: Case) -> None:

@@ -16,6 +16,7 @@ from polymask.conversion.dest.deleted import Entry, IsDeleted, refuse_repainting
 from polymask.conversion.dest.state import DestState
 from polymask.conversion.dest.way_back import may_have_deleted, recovery
 from polymask.errors import InputError, naming
+from polymask.labels.as_label_map import extends
 from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
 from polymask.layouts.common.lookup import value_tables
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT, stored_rows
@@ -91,6 +92,12 @@ class Dest:
         return bool(self.other_tables) or self.is_unnamed
 
     @property
+    def is_extended(self) -> bool:
+        """Whether this run's labels are those that lie there, as they are, and more."""
+        stored = self.root.read(LABELS)
+        return stored is not None and extends(self.options.label_map, stored)
+
+    @property
     def is_unnamed(self) -> bool:
         """Whether no table exists that names the values of existing masks."""
         return not any(self.root.holds(path) for path in self.tables)
@@ -126,7 +133,7 @@ class DestCheck:
     deleted (`is_deleted`), or asks for more than that mask can give (`unmet`).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a run may do, each by name
         self,
         dest: Dest,
         names: Sequence[str],
@@ -134,11 +141,14 @@ class DestCheck:
         fingerprint: dict[str, Any],
         inputs: Sequence[Location] = (),
         overwrite: bool = False,
+        update: bool = False,
+        prune: Callable[[DestState], DestState] = lambda state: state,
         is_deleted: IsDeleted = lambda _name, _entry: False,
         unmet: Callable[[str, Entry], str] = lambda _name, _entry: "",
         pictures: Callable[[], Iterable[Location]] = tuple,
     ) -> None:
-        self.dest, self.names, self.overwrite = dest, names, overwrite
+        self.dest, self.names, self.overwrite, self.update = dest, names, overwrite, update
+        self.prune = prune
         self.is_deleted, self.pictures, self.unmet = is_deleted, pictures, unmet
         self.fingerprint, self.inputs = fingerprint, inputs
 
@@ -161,7 +171,7 @@ class DestCheck:
         if root.is_empty():
             return DestState()
         unfinished = root.unfinished()
-        state = DestState.of(root, resumes=unfinished == self.fingerprint)
+        state = self.prune(DestState.of(root, resumes=unfinished == self.fingerprint))
         self._refuse_repainting(state)
         if unfinished is not None and not (state.resumes or self.overwrite):
             raise self.dest.refusal("", "holds an unfinished run with other options")
@@ -232,6 +242,8 @@ class DestCheck:
     def _look_at_tables(self, others: Collection[str], state: DestState) -> None:
         """Check the tables of values, which must stay true of images from earlier runs."""
         other_tables = self.dest.other_tables
+        if self.update and self.dest.is_extended:
+            other_tables = []  # what they say of the masks that lie there stays true
         if other_tables and not self.overwrite:
             raise self.dest.refusal(other_tables[0], "holds another label map")
         if others and self.dest.is_unnamed:
