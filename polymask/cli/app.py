@@ -21,7 +21,8 @@ from polymask.cli.commands import (
 from polymask.cli.config import json_wanted
 from polymask.cli.flags import JSON, NO_BAR, QUIET, GroupedCommand, convert_flags, extra, reading_flags
 from polymask.cli.terminal import Bar, drop, emphasized, fail, standing, with_advice
-from polymask.cli.text import findings_text, summary
+from polymask.cli.text import findings_text, how_to_look, summary
+from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError, PolymaskError, Unavailable, nearest
 from polymask.formats import FORMATS
 from polymask.layouts import LAYOUTS
@@ -98,6 +99,9 @@ def convert_command(
         where = dest or source
         where = f"{where} (dry run: nothing was written)" if options["dry_run"] else where
         click.echo(emphasized(summary(report, where)))
+        in_folder = dest if dest and not is_dataloop(dest) else ""
+        if report.written and not report.dry_run and (hint := how_to_look(in_folder, options["to"])):
+            click.echo(f"\n{hint}")
         if preview:
             click.echo(f"\nBefore and after: {preview}")
     if max_conflict is not None and report.conflict_percent > max_conflict:

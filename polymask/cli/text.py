@@ -1,5 +1,6 @@
 """Reports, findings, comparisons and statistics as text that a person wants to read."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ MOST_LINES = 12
 MOST_WORST = 5
 MOST_EXAMPLES = 3
 NOTHING = "nothing-painted"
+FOR_PEOPLE = ("overlay", "dataloop")  # layouts that are looked at as they are, or on the platform
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -59,6 +61,18 @@ def summary(report: Report, dest: object) -> str:
     if report.images and report.unchanged == report.images and not report.deleted:
         lines.append(_unchanged(report))
     return "\n".join([*lines, *_painted_labels(report), *_conflicts(report), *_omissions(report)])
+
+
+def how_to_look(dest: str, layout: str) -> str:
+    """How to see the masks in a folder, which a viewer of pictures shows as black; empty where it does not.
+
+    >>> how_to_look("my masks", "index")
+    "Label values look black in a viewer. To see them: polymask preview 'my masks' -o look.html"
+    """
+    if not dest or layout in FOR_PEOPLE:
+        return ""
+    command = shlex.join(["polymask", "preview", dest, "-o", "look.html"])
+    return f"Label values look black in a viewer. To see them: {command}"
 
 
 def _unchanged(report: Report) -> str:

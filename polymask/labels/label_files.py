@@ -12,17 +12,19 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
-from polymask.errors import LabelError
+from polymask.errors import InputError, LabelError, NotFound
 from polymask.labels.color_tables import TableRow, table_rows
-from polymask.storage.disk import disk_error
+from polymask.storage.disk import disk_error, regular
 from polymask.storage.remote.urls import Location, located
 from polymask.validation import Color
 
 NumberedLines = Sequence[tuple[int, str]]
 UNLABELED = ("unlabeled", 0)  # what Cityscapes calls the background
+MOST_BYTES = 1 << 26
 LONGEST_ID = 9  # digits, and no more than a message can show
 
 
@@ -241,7 +243,17 @@ def _parse_own(document: dict[str, Any]) -> LabelRows:
 def text_at(path: Location) -> str:
     """The text of a label file; raises as `LabelMap.load` does."""
     with in_file(path):
-        return path.read_bytes().decode("utf-8-sig")
+        return _bytes_at(path).decode("utf-8-sig")
+
+
+def _bytes_at(path: Location) -> bytes:
+    """What a regular file of a sensible size holds; it is read more than once, so a pipe will not do."""
+    if isinstance(path, Path) and path.is_file() and path.stat().st_size > MOST_BYTES:
+        raise LabelError(f"larger than any label file: more than {MOST_BYTES:,} bytes", advice="name another")
+    try:
+        return regular(path)
+    except InputError:
+        raise LabelError("no regular file", advice="name a label file") from None
 
 
 @contextmanager
@@ -252,9 +264,12 @@ def in_file(path: Location) -> Iterator[None]:
     except UnicodeDecodeError:
         raise LabelError("not UTF-8 text", file=path, advice="save it as UTF-8") from None
     except OSError as error:
-        raise disk_error(error, path) from None
+        failure = disk_error(error, path)
+        if isinstance(failure, NotFound):  # a label file is the caller's to name
+            failure.exit_code = InputError.exit_code
+        raise failure from None
     except LabelError as error:
-        raise error.within(file=path) from None
+        raise (error if error.file == str(path) else error.within(file=path)) from None
 
 
 def names_in(path: str | Location) -> tuple[str, ...]:

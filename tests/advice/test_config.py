@@ -1,5 +1,6 @@
 """Advice to a run that nobody watches: what stands in its file or its variables, masks night after night."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,22 @@ def test_a_variable_is_mended_as_told(case: Case, monkeypatch: pytest.MonkeyPatc
     case.fails("stats", SAMPLE)
     monkeypatch.setenv("POLYMASK_ONLY", '["sea", "sun"]')
     case.works("stats", SAMPLE)
+
+
+@follows(
+    "labels/label_files: name a label file",
+    "labels/label_files: name another",
+    "storage/disk: name a file, a folder",
+)
+def test_files_without_an_end_are_replaced_as_told(case: Case, tmp_path: Path) -> None:
+    """Devices, and a label file with a hole of gigabytes."""
+    (labels := tmp_path / "labels.txt").write_text("")
+    os.truncate(labels, 1 << 32)
+    case.fails("stats", "/dev/zero")
+    for path in ("/dev/zero", labels):
+        case.fails("stats", SAMPLE, "--labels", path)
+    labels.write_text("sun\nsea\nboat\nflock\nhouse\ntree\n")
+    case.works("stats", SAMPLE, "--labels", labels)
 
 
 @follows(
