@@ -158,7 +158,7 @@ _ROOMS = ("dataloop", "training")
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, from its home, when it is first asked for: importing the package is quick."""
+    """Import a public name when it is first used, so that importing the package is quick."""
     if name in _ROOMS:
         return import_module(f"polymask.{name}")
     if name not in _HOME_OF:

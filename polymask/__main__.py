@@ -1,4 +1,4 @@
-"""`polymask`, and `python -m polymask`: deaf to nothing, not even while it imports."""
+"""The commands `polymask` and `python -m polymask`; interrupts work even during imports."""
 
 import atexit
 import gc
@@ -13,33 +13,34 @@ def _leave(number: int, _: FrameType | None) -> NoReturn:
     os._exit(128 + number)
 
 
-def _ignore_all() -> None:
+def _ignore_signals() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
 
 def main() -> None:
-    """The `polymask` command. Until it has begun, an interrupt ends it with a word and no traceback."""
-    atexit.register(_ignore_all)  # the first is called last: all is done, and Python, taking itself apart,
-    # would give every handler back to the system, which ends the process as if the run had failed
+    """Run the `polymask` command. Before it begins, an interrupt ends it with a message, no traceback."""
+    # Registered first, so called last. Python restores the default handlers while it shuts down; an
+    # interrupt then would end the process as if the run had failed.
+    atexit.register(_ignore_signals)
     signal.signal(signal.SIGTERM, _leave)
-    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as a shell has it for the background
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # shells ignore it for background jobs
         signal.signal(signal.SIGINT, _leave)
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads, for matrices: none are here
-    gc.disable()  # modules make no garbage, and what they make stays
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no matrices here that numpy's threads would help
+    gc.disable()  # imports make objects that stay, and no garbage
     from polymask.cli import app, signals
 
     gc.freeze()
-    gc.set_threshold(10_000)  # a run's objects are many, and go as soon as they are done with
+    gc.set_threshold(10_000)  # a run makes many objects, most of them freed without the collector
     gc.enable()
 
     try:
         try:
             app.main()
-        finally:  # all is done or told; the interpreter is not to be asked what it makes of an interrupt
+        finally:  # the run is over: an interrupt must not raise in Python any more
             for number in signals.STOPS:
                 signal.signal(number, signals.leave)
-    except KeyboardInterrupt:  # just before that
+    except KeyboardInterrupt:  # it came just before the handlers were set
         signals.end()
 
 

@@ -1,4 +1,4 @@
-"""Which job a SOURCE and a DEST call for: local folders, Dataloop datasets, or both."""
+"""The functions of the library; each picks the job for local folders, Dataloop datasets, or both."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -46,18 +46,19 @@ def convert(
     `executor` of any library, its processes open the source themselves.
 
     Raises `InputError` (nothing was written) for input that cannot be used, `BackendError` where
-    the disk or the service fails, `Locked` where another run holds DEST. What fails alone is in
+    the disk or the service fails, `Locked` where another run holds DEST. Images that fail alone are
     the report's `failures`.
 
-    >>> import tempfile
-    >>> import polymask
-    >>> with tempfile.TemporaryDirectory() as dest:
-    ...     report = convert("fixtures/shapes/instances.json", dest, overlap="smallest")
-    ...     report.images, report.written, report.failed
-    (3, 3, 0)
-    >>> with tempfile.TemporaryDirectory() as dest:
-    ...     convert(polymask.read("fixtures/shapes/instances.json"), dest).written
-    3
+    Examples:
+        >>> import tempfile
+        >>> import polymask
+        >>> with tempfile.TemporaryDirectory() as dest:
+        ...     report = convert("fixtures/shapes/instances.json", dest, overlap="smallest")
+        ...     report.images, report.written, report.failed
+        (3, 3, 0)
+        >>> with tempfile.TemporaryDirectory() as dest:
+        ...     convert(polymask.read("fixtures/shapes/instances.json"), dest).written
+        3
     """
     chosen = chosen_options(options, limits=limits)
     if isinstance(source, str | Path | Url):
@@ -85,7 +86,8 @@ def _convert(
         _refuse_preview(source, dest, chosen)
     if is_dataloop(source) and chosen.boxes:
         raise InputError(
-            "--boxes paints the boxes of files", advice="a dataset's stay as they are: leave --boxes out"
+            "--boxes paints the boxes of files",
+            advice="boxes of a dataset are never painted: leave --boxes out",
         )
     if is_dataloop(source) and (dest is None or str(dest) == str(source)):
         return _in_place(str(source), chosen, progress, preview)
@@ -94,9 +96,7 @@ def _convert(
             "DEST is missing", advice="name a folder for the masks (only a dataset is converted in place)"
         )
     if is_dataloop(source) and is_dataloop(dest):
-        raise InputError(
-            "from one dataset to another there is a folder in between: convert to a folder first"
-        )
+        raise InputError("from one dataset to another takes two runs: convert to a folder first")
     if is_dataloop(dest):
         return _upload(source, str(dest), chosen, progress)
     if is_dataloop(source):
@@ -105,7 +105,7 @@ def _convert(
 
 
 def _refuse_preview(source: PathOrUrl | Annotations, dest: PathOrUrl | None, options: ConvertOptions) -> None:
-    """Raise `InputError` where there is no before and after to be shown."""
+    """Raise `InputError` where a preview has no before and after to show."""
     from polymask.report.html import require_jinja
 
     require_jinja()
@@ -136,7 +136,7 @@ def _local(
 
 
 def in_place_options(options: ConvertOptions) -> "ProvenOptions":
-    """The options of a run on a dataset; raises `InputError` for flags that do not go with one."""
+    """The options of a run on a dataset; raises `InputError` for flags that datasets do not take."""
     from polymask.in_place.job import ProvenOptions
 
     options.refuse_folder()

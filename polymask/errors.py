@@ -1,4 +1,4 @@
-"""Every error that polymask raises on purpose, and the exit code it stands for.
+"""Every error that polymask raises on purpose, and its exit code.
 
 ```
 PolymaskError
@@ -17,8 +17,8 @@ PolymaskError
 └── ProofError                    5  a proof failed, nothing was deleted
 ```
 
-Errors inherit twice where Python has a word of its own, so that callers can
-catch either:
+Where Python has a matching error, the class inherits from both, so that callers
+can catch either:
 
 >>> from polymask import FormatError
 >>> try:
@@ -28,21 +28,24 @@ catch either:
 instances.json: $.images: missing
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
+MOST_LABELS = 20  # that an advice lists
+
 
 class PolymaskError(Exception):
-    """The root: `except polymask.PolymaskError` catches all that polymask raises.
+    """The base class: `except polymask.PolymaskError` catches all errors of polymask.
 
-    `message` is what is wrong, `file` and `place` where (a path or URL, and the place in it, e.g. a
-    JSON path), `advice` what to do about it, `status` the HTTP status where a service answered. As
-    text, an error is all that it was made with.
+    `message` says what is wrong, `file` and `place` say where (a path or URL, and the place in it, e.g.
+    a JSON path), `advice` says what to do, `status` is the HTTP status where a service answered. The
+    text of an error joins file, place, message and advice.
 
-    >>> error = FormatError("missing", file="a.json", place="$.images", advice="export it again")
-    >>> str(error), error.place
-    ('a.json: $.images: missing; export it again', '$.images')
+    Examples:
+        >>> error = FormatError("missing", file="a.json", place="$.images", advice="export it again")
+        >>> str(error), error.place
+        ('a.json: $.images: missing; export it again', '$.images')
     """
 
     exit_code: int = 1
@@ -67,7 +70,7 @@ class PolymaskError(Exception):
 
     @property
     def advice(self) -> str:
-        """What to do about it: the error's, else that of its kind."""
+        """What to do about the error; without special advice, the usual advice of its class."""
         return self.usual_advice if self.special_advice is None else self.special_advice
 
     def __str__(self) -> str:
@@ -75,21 +78,22 @@ class PolymaskError(Exception):
         return f"{text}; {self.special_advice}" if self.special_advice else text
 
     def within(self, *, file: object = None, place: str | None = None, advice: str | None = None) -> Self:
-        """The same error of a place further out: `file` and `place` lead those that it names.
+        """The same error with more context: `file` and `place` go before the present ones.
 
-        >>> str(LabelError("no name", place="line 3").within(file="labels.txt"))
-        'labels.txt: line 3: no name'
+        Examples:
+            >>> str(LabelError("no name", place="line 3").within(file="labels.txt"))
+            'labels.txt: line 3: no name'
         """
         outer = type(self).__new__(type(self))
         outer.args = self.args
-        vars(outer).update(vars(self))  # `copy` would ask whatever a library has registered for exceptions
+        vars(outer).update(vars(self))  # unlike `copy`, without the reducers that libraries register
         outer.file = _joined(None if file is None else str(file), self.file)
         outer.place = _joined(place, self.place)
         outer.special_advice = self.special_advice if advice is None else advice
         return outer
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values: what `--json` prints."""
+        """The error as plain values, as `--json` prints it."""
         return {
             "kind": type(self).__name__,
             "message": self.message,
@@ -105,7 +109,7 @@ def _joined(outer: str | None, inner: str | None) -> str | None:
 
 
 class InputError(PolymaskError, ValueError):
-    """What was handed in cannot be used; nothing was written (exit 2)."""
+    """The input cannot be used; nothing was written (exit 2)."""
 
     exit_code = 2
     usual_advice = "correct it, or see `polymask --help`"
@@ -118,7 +122,7 @@ class FormatError(InputError):
 
 
 class GeometryError(InputError):
-    """A ring, a run or a frame that has no pixels to speak of."""
+    """A ring, run or frame that cannot be drawn."""
 
     usual_advice = "correct the annotation, or leave it out with --skip-invalid"
 
@@ -130,7 +134,7 @@ class LabelError(InputError):
 
 
 class LimitError(InputError):
-    """Larger than the limits allow; names the flag that raises the limit."""
+    """An input larger than the limits allow; the error names the flag that raises the limit."""
 
     usual_advice = "leave it out, or raise the limit if that is right"
 
@@ -143,30 +147,30 @@ class BackendError(PolymaskError, OSError):
 
 
 class NotFound(BackendError):
-    """What was asked for is not there (exit 2 where it is what is to be read)."""
+    """A file, folder, dataset or item does not exist (exit 2 for a missing SOURCE)."""
 
     usual_advice = "check the path"
 
 
 class Denied(BackendError):
-    """The service or the file system says no."""
+    """The service or the file system denies access."""
 
     usual_advice = "check the permissions, or the login"
 
 
 class Unavailable(BackendError):
-    """No answer, or none that can be used; trying later may help."""
+    """The service gave no usable answer; trying later may help."""
 
 
 class ConflictError(PolymaskError):
-    """Somebody else holds it or changed it (exit 4)."""
+    """Somebody else holds or changed the data (exit 4)."""
 
     exit_code = 4
     usual_advice = "run the same command again when the other is done"
 
 
 class SourceChanged(ConflictError):
-    """The annotations are no longer those that were read."""
+    """The annotations changed after they were read."""
 
 
 class Locked(ConflictError):
@@ -182,12 +186,13 @@ class ProofError(PolymaskError):
 
 @contextmanager
 def naming(file: object) -> Iterator[None]:
-    """Let an `InputError` from within that names neither file nor place name this file.
+    """Add the file to an `InputError` raised inside, unless it names a file or place.
 
-    >>> with naming("a.json"):
-    ...     raise LabelError("no label 'cta'")
-    Traceback (most recent call last):
-    polymask.errors.LabelError: a.json: no label 'cta'
+    Examples:
+        >>> with naming("a.json"):
+        ...     raise LabelError("no label 'cta'")
+        Traceback (most recent call last):
+        polymask.errors.LabelError: a.json: no label 'cta'
     """
     try:
         yield
@@ -197,25 +202,38 @@ def naming(file: object) -> Iterator[None]:
         raise error.within(file=file) from None
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> InputError:
-    """The error for a name that is not in a table, with the nearest one that is.
+def unknown(kind: str, name: str, names: Iterable[str]) -> InputError:
+    """The error for a name that is not in a table, with the nearest name in it.
 
-    >>> print(unknown("layout", "vok", ["index", "voc"]))
-    no layout 'vok'; did you mean 'voc'? There are: index, voc
+    Examples:
+        >>> print(unknown("layout", "vok", ["index", "voc"]))
+        no layout 'vok'; did you mean 'voc'? There are: index, voc
     """
-    known = list(known)
-    hint = f"{near} There are" if (near := nearest(name, known)) else "there are"
-    return InputError(f"no {what} '{name}'", advice=f"{hint}: {', '.join(known)}")
+    listed = list(names)
+    hint = f"{near} There are" if (near := nearest(name, listed)) else "there are"
+    return InputError(f"no {kind} '{name}'", advice=f"{hint}: {', '.join(listed)}")
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`did you mean …?` with the known name that is nearest, or nothing.
+def no_such_label(name: str, names: Sequence[str]) -> LabelError:
+    """The error for a requested label that does not exist, with the existing labels.
 
-    >>> nearest("overlaps", ["border", "overlap"])
-    "did you mean 'overlap'?"
+    Examples:
+        >>> print(no_such_label("catt", ["cat", "dog"]))
+        no label 'catt'; did you mean 'cat'? There are: cat, dog
     """
+    listed = ", ".join([*names[:MOST_LABELS], *(["…"] if len(names) > MOST_LABELS else [])])
+    hint = f"{near} There are" if (near := nearest(name, names)) else "there are"
+    return LabelError(f"no label '{name}'", advice=f"{hint}: {listed or 'none'}")
 
-    from difflib import get_close_matches  # quick to start without
 
-    close = get_close_matches(name, list(known), 1)
+def nearest(name: str, names: Iterable[str]) -> str:
+    """`did you mean …?` with the nearest of `names`, or "" if none is near.
+
+    Examples:
+        >>> nearest("overlaps", ["border", "overlap"])
+        "did you mean 'overlap'?"
+    """
+    from difflib import get_close_matches  # imported late for a quick start
+
+    close = get_close_matches(name, list(names), 1)
     return f"did you mean '{close[0]}'?" if close else ""

@@ -1,7 +1,6 @@
-"""What a flag is, said once: in a field of an options dataclass.
+"""Options, each declared once as a field of an options dataclass.
 
-From the field come the flag of the command line and its help, the check of the value, and what the
-docs say.
+The command-line flag, its help, the check of its value and its docs are all made from the field.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,13 +24,13 @@ Kind = Literal["text", "switch", "whole", "number", "frame"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flag:
-    """The facts of an option.
+    """The properties of an option.
 
-    `group` is one of `GROUPS`; `choices` are all values that there are, `completions` those that a
-    shell offers; `least` and `most` bound a number, and `unset` is what help calls a default that is
-    None. `dest` tells which destinations take the option: folders, Dataloop datasets or both. An
-    option that is `index_only` has no effect where each label has a mask of its own, but for its
-    default and for `harmless` values.
+    `group` is one of `GROUPS`; `choices` are all allowed values, `completions` the values that a
+    shell offers; `least` and `most` bound a number, and `unset` is the help's text for the default None.
+    `dest` are the destinations that take the option: folders, Dataloop datasets or both. An
+    `index_only` option is refused in layouts with a mask per label, except with its default or one of the
+    `harmless` values.
     """
 
     help: str
@@ -50,32 +49,33 @@ class Flag:
 
 
 def option(summary: str, group: str, *, default: Any, **facts: Any) -> Any:
-    """A field of an options dataclass, with its default and the facts of its flag."""
+    """A field of an options dataclass, with its default and the properties of its flag."""
     return field(default=default, metadata={"flag": Flag(help=summary, group=group, **facts)})
 
 
 def flag_of(option: Field[Any]) -> Flag:
-    """The facts of an option."""
+    """The flag of an option's field."""
     flag: Flag = option.metadata["flag"]
     return flag
 
 
 def spelled(name: str) -> str:
-    """An option's name as it is typed.
+    """The flag of an option, as users type it.
 
-    >>> spelled("from_"), spelled("max_pixels")
-    ('--from', '--max-pixels')
+    Examples:
+        >>> spelled("from_"), spelled("max_pixels")
+        ('--from', '--max-pixels')
     """
     return "--" + name.rstrip("_").replace("_", "-")
 
 
 def check_values(options: Any) -> None:
-    """Make the values of a frozen options dataclass plain; raise `InputError` for those of another kind."""
-    for each in fields(options):
-        value = getattr(options, each.name)
-        checked = _checked(each, value)
+    """Normalize the values of a frozen options dataclass; raise `InputError` for values of a wrong kind."""
+    for option in fields(options):
+        value = getattr(options, option.name)
+        checked = _checked(option, value)
         if checked is not value:
-            object.__setattr__(options, each.name, checked)
+            object.__setattr__(options, option.name, checked)
 
 
 def _checked(option: Field[Any], value: Any) -> Any:
@@ -87,7 +87,7 @@ def _checked(option: Field[Any], value: Any) -> Any:
     if flag.kind == "whole":
         return _whole(option.name, value, flag.least)
     if flag.kind == "frame":
-        return as_frame(value, where=f"{option.name}: ")
+        return as_frame(value, prefix=f"{option.name}: ")
     if isinstance(option.default, str) and not isinstance(value, str):
         raise InputError(f"{option.name} is a name, not {value!r}")
     return value

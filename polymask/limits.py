@@ -1,7 +1,7 @@
-"""How large an input may be: one table, from which the flags, the options and the docs are made.
+"""The limits of inputs: a table from which the flags, the options and the docs are made.
 
-Memory is never taken on trust: what a file claims is looked at before anything is made of it.
-What costs no more than a small multiple of the file's own bytes is bounded by `max_bytes`.
+Sizes that a file claims are checked before memory is allocated for them. Data that needs at most a
+small multiple of the file's bytes is bounded by `max_bytes`.
 """
 
 import re
@@ -27,16 +27,17 @@ def _limit(default: int, summary: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How large an input may be before it is refused, with the flag that raises the limit.
+    """The largest inputs that are accepted; each limit has a flag that raises it.
 
-    `max_pixels` is height × width of one frame, `max_vertices` the points of one instance,
-    `max_instances` those of one image, `max_bytes` a file that is read whole (a zip's member
-    unpacked), `max_depth` the brackets (or XML elements) that are open at once, `max_labels` the
-    names in one source, `max_conflict_pairs` the pairs of labels, by who owns the pixels, that overlap
-    in one image, `max_zip_ratio` how many times its size a zip may unpack to.
+    `max_pixels` limits height × width of a frame, `max_vertices` the points of an instance,
+    `max_instances` the instances of an image, `max_bytes` a file that is read whole (or an unpacked
+    member of a zip), `max_depth` the brackets (or XML elements) that are open at a time, `max_labels`
+    the names in a source, `max_conflict_pairs` the pairs of labels, by owner of the pixels, that
+    overlap in an image, `max_zip_ratio` the unpacked size of a zip divided by its size.
 
-    >>> Limits(max_vertices=10).max_pixels == 2**30
-    True
+    Examples:
+        >>> Limits(max_vertices=10).max_pixels == 2**30
+        True
     """
 
     max_pixels: int = _limit(2**30, "The largest frame, height × width.")
@@ -48,56 +49,57 @@ class Limits:
     max_conflict_pairs: int = _limit(10**6, "The most pairs of labels, by owner, that overlap in one image.")
     max_zip_ratio: int = _limit(200, "How many times its size a zip may unpack to.")
 
-    def check(self, name: str, size: int, where: str, what: str) -> None:
-        """Raise `LimitError` where more is given than the limit of a name allows.
+    def check(self, name: str, size: int, place: str, amount: str) -> None:
+        """Raise `LimitError`, about `amount` at `place`, if `size` is above the limit called `name`.
 
-        >>> Limits(max_labels=8).check("max_labels", 9, "a.json", "9 labels")
-        Traceback (most recent call last):
-        polymask.errors.LimitError: a.json: 9 labels are more than 8; if that is right, raise --max-labels
+        Examples:
+            >>> Limits(max_labels=8).check("max_labels", 9, "a.json", "9 labels")
+            Traceback (most recent call last):
+            polymask.errors.LimitError: a.json: 9 labels are more than 8; if that is right, raise --max-labels
         """
         if size > (most := getattr(self, name)):
             flag = name.replace("_", "-")
             advice = f"if that is right, raise --{flag}"
-            raise LimitError(f"{what} are more than {most}", place=where, advice=advice)
+            raise LimitError(f"{amount} are more than {most}", place=place, advice=advice)
 
-    def check_frame(self, where: str, frame: tuple[int, int]) -> None:
+    def check_frame(self, place: str, frame: tuple[int, int]) -> None:
         """Raise `LimitError` for a (height, width) frame that is too large."""
-        height, width = (int(side) for side in frame)  # numpy's own integers would wrap
+        height, width = (int(side) for side in frame)  # numpy's integers would overflow
         if height * width > self.max_pixels:
-            self.check("max_pixels", height * width, where, f"{height} × {width} px")
+            self.check("max_pixels", height * width, place, f"{height} × {width} px")
 
-    def check_bytes(self, where: object, size: int) -> None:
+    def check_bytes(self, place: object, size: int) -> None:
         """Raise `LimitError` for a file that is too large to be read whole."""
-        self.check("max_bytes", size, str(where), f"{size} bytes")
+        self.check("max_bytes", size, str(place), f"{size} bytes")
 
-    def check_points(self, where: str, count: int) -> None:
-        """Raise `LimitError` for more points than one instance may have."""
-        self.check("max_vertices", count, where, f"{count} points")
+    def check_points(self, place: str, count: int) -> None:
+        """Raise `LimitError` for more points than an instance may have."""
+        self.check("max_vertices", count, place, f"{count} points")
 
-    def check_instances(self, where: str, count: int) -> None:
-        """Raise `LimitError` for more instances than one image may have."""
-        self.check("max_instances", count, where, f"{count} instances")
+    def check_instances(self, place: str, count: int) -> None:
+        """Raise `LimitError` for more instances than an image may have."""
+        self.check("max_instances", count, place, f"{count} instances")
 
-    def check_record(self, where: str, record: ImageRecord) -> None:
-        """Raise `LimitError` for a record with too many instances, or too many points in one."""
-        self.check_instances(where, len(record.instances))
+    def check_record(self, place: str, record: ImageRecord) -> None:
+        """Raise `LimitError` for a record with too many instances, or too many points in an instance."""
+        self.check_instances(place, len(record.instances))
         for instance in record.instances:
             if not isinstance(instance.shape, Runs):
                 points = sum(len(ring) for polygon in instance.shape for ring in polygon.rings)
-                self.check_points(f"{where}: instance {instance.id}", points)
+                self.check_points(f"{place}: instance {instance.id}", points)
 
-    def check_depth(self, where: object, text: bytes) -> None:
-        """Raise `LimitError` for JSON text that nests too deep."""
-        if _depth(text, self.max_depth) > self.max_depth:  # some may be in strings
+    def check_depth(self, place: object, text: bytes) -> None:
+        """Raise `LimitError` for JSON text that is nested too deeply."""
+        if _depth(text, self.max_depth) > self.max_depth:  # perhaps only brackets within strings
             deep = _depth(_STRING.sub(b"", text), self.max_depth)
-            self.check("max_depth", deep, str(where), f"{deep} brackets open at once")
+            self.check("max_depth", deep, str(place), f"{deep} brackets open at once")
 
 
-LIMITS: Mapping[str, str] = {each.name: flag_of(each).help for each in fields(Limits)}
+LIMITS: Mapping[str, str] = {limit.name: flag_of(limit).help for limit in fields(Limits)}
 
 
 def _depth(text: bytes, most: int) -> int:
-    """The most brackets open at once; of the first part of the text that has more than `most`."""
+    """The most brackets open at a time; counting stops after the part that exceeds `most`."""
     brackets = np.frombuffer(text.translate(None, _OTHERS), np.uint8)
     if len(brackets) <= most:
         return 0

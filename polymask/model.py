@@ -1,7 +1,7 @@
-"""The data that travels between the rooms: frozen, slotted, with no behaviour of its own.
+"""The data that modules exchange: frozen, slotted, without behaviour.
 
 Coordinates are x then y, in pixels; pixel (0, 0) covers [0, 1) × [0, 1). Frames
-are (height, width). Arrays held here are read-only.
+are (height, width). Arrays in these objects are read-only.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from polymask.errors import GeometryError, LabelError
-from polymask.validation import Color, as_color, as_frame, as_ring, as_value
+from polymask.validation import Color, as_color, as_frame, as_ring, as_value, is_text
 
 Frame = tuple[int, int]
 Ring = NDArray[np.float64]
@@ -33,11 +33,12 @@ class Polygon:
     The rings are filled even-odd together, so a hole's winding does not matter.
     Raises `GeometryError` for rings of another shape or with NaN or infinity.
 
-    >>> square = Polygon([(0, 0), (4, 0), (4, 4), (0, 4)], holes=[[(1, 1), (3, 1), (3, 3), (1, 3)]])
-    >>> len(square.rings)
-    2
-    >>> square == Polygon(square.exterior, square.holes)
-    True
+    Examples:
+        >>> square = Polygon([(0, 0), (4, 0), (4, 4), (0, 4)], holes=[[(1, 1), (3, 1), (3, 3), (1, 3)]])
+        >>> len(square.rings)
+        2
+        >>> square == Polygon(square.exterior, square.holes)
+        True
     """
 
     exterior: Ring
@@ -49,7 +50,7 @@ class Polygon:
 
     @classmethod
     def trusted(cls, exterior: Ring) -> "Polygon":
-        """The polygon of a ring that is known to be read-only, (N, 2), float64 and finite."""
+        """The polygon of a ring that is read-only, (N, 2), float64 and finite; this is not checked."""
         polygon = cls.__new__(cls)
         object.__setattr__(polygon, "exterior", exterior)
         object.__setattr__(polygon, "holes", ())
@@ -76,17 +77,18 @@ class Polygon:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Runs:
-    """A COCO run-length encoding: how many pixels off, on, off … down the columns of a frame.
+    """A COCO run-length encoding: the numbers of pixels off, on, off … down the columns of a frame.
 
     `counts` is an int64 array whose sum is height × width. Raises `GeometryError`
-    where it is not, or where a count is negative.
+    for another sum, and for a negative count.
     Source: pycocotools, `maskApi.h` (column-major order, first count is of zeros).
 
-    >>> Runs([2, 2, 12], (4, 4)).counts.tolist()
-    [2, 2, 12]
-    >>> Runs([2, 2], (4, 4))
-    Traceback (most recent call last):
-    polymask.errors.GeometryError: run counts sum to 4, but 4 × 4 pixels are 16
+    Examples:
+        >>> Runs([2, 2, 12], (4, 4)).counts.tolist()
+        [2, 2, 12]
+        >>> Runs([2, 2], (4, 4))
+        Traceback (most recent call last):
+        polymask.errors.GeometryError: run counts sum to 4, but 4 × 4 pixels are 16
     """
 
     counts: NDArray[np.int64]
@@ -98,7 +100,7 @@ class Runs:
         if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
             raise GeometryError("run counts are a list of non-negative whole numbers")
         array = numbers.astype(np.int64)
-        if (array < 0).any():  # uint64 counts above 2**63 - 1 turn negative, too
+        if (array < 0).any():  # uint64 counts above 2**63 - 1 turn negative too
             raise GeometryError("run counts are non-negative whole numbers below 2**63")
         if (total := sum(array.tolist())) != height * width:
             pixels = height * width
@@ -123,11 +125,12 @@ Shape = tuple[Polygon, ...] | Runs
 class Instance:
     """One annotated object: its polygons (their union) or its runs, a label and a paint order.
 
-    `id` is the source's own; it need not be unique. `shape` may be given as one
+    `id` comes from the source, and need not be unique. `shape` may be passed as a single
     polygon. `crowd` marks a region of many objects (COCO's `iscrowd`).
 
-    >>> Instance(7, "cat", Polygon([(0, 0), (4, 0), (4, 4)])).shape[0].exterior.shape
-    (3, 2)
+    Examples:
+        >>> Instance(7, "cat", Polygon([(0, 0), (4, 0), (4, 4)])).shape[0].exterior.shape
+        (3, 2)
     """
 
     id: int | str
@@ -145,13 +148,14 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
-    """One image's annotations: `name` as the source has it, `frame` (height, width) in pixels.
+    """One image's annotations: `name` as in the source, `frame` (height, width) in pixels.
 
     `etag` changes whenever the source's record does. `picture`, where a reader knows it, gives the bytes
     of the image's own file, or None; it is no part of what the record is, and is not pickled with it.
 
-    >>> ImageRecord(1, "a.jpg", (2, 3), ()).frame
-    (2, 3)
+    Examples:
+        >>> ImageRecord(1, "a.jpg", (2, 3), ()).frame
+        (2, 3)
     """
 
     id: int | str
@@ -163,11 +167,11 @@ class ImageRecord:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "instances", tuple(self.instances))
-        object.__setattr__(self, "frame", as_frame(self.frame, where=f"{self.name}: "))
+        object.__setattr__(self, "frame", as_frame(self.frame, prefix=f"{self.name}: "))
 
     def _repr_html_(self) -> str:
-        """A drawing of the instances over the picture, as notebooks show it."""
-        notebook = import_module("polymask.report.notebook")  # floors above, and only in a notebook
+        """A drawing of the instances over the picture, for notebooks."""
+        notebook = import_module("polymask.report.notebook")  # a higher layer, imported only in notebooks
         return str(notebook.record_html(self))
 
     def _repr_png_(self) -> bytes:
@@ -175,21 +179,15 @@ class ImageRecord:
         return bytes(import_module("polymask.report.notebook").record_png(self))
 
 
-def _is_text(name: str) -> bool:
-    try:
-        return bool(name.encode())
-    except UnicodeEncodeError:
-        return False
-
-
 @dataclass(frozen=True, slots=True)
 class Label:
     """A class name, its pixel value (0 to 65535) and its color (red, green, blue), 0 to 255 each.
 
-    Raises `LabelError` for what is none of these.
+    Raises `LabelError` for other types and ranges.
 
-    >>> Label("cat", 1, (128, 0, 0)).name
-    'cat'
+    Examples:
+        >>> Label("cat", 1, (128, 0, 0)).name
+        'cat'
     """
 
     name: str
@@ -199,7 +197,7 @@ class Label:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
             raise LabelError(f"a label is a text, not {self.name!r}")
-        if not self.name.isascii() and not _is_text(self.name):
+        if not self.name.isascii() and not is_text(self.name):
             raise LabelError(
                 f"label {self.name!r} holds half a character, which no file can", advice="rename it"
             )
@@ -211,11 +209,12 @@ class Label:
 class Spans:
     """The pixels of an instance as (row, start, stop) triples, half-open, sorted, not touching.
 
-    Three int32 arrays of one length.
+    `row`, `start` and `stop` are int32 arrays of the same length.
 
-    >>> spans = Spans(np.array([0, 1]), np.array([2, 2]), np.array([5, 4]))
-    >>> spans.pixels
-    5
+    Examples:
+        >>> spans = Spans(np.array([0, 1]), np.array([2, 2]), np.array([5, 4]))
+        >>> spans.pixels
+        5
     """
 
     row: NDArray[np.int32]
@@ -224,7 +223,7 @@ class Spans:
 
     @property
     def pixels(self) -> int:
-        """How many pixels they cover."""
+        """The number of pixels that the spans cover."""
         return int(self.stop.sum(dtype=np.int64) - self.start.sum(dtype=np.int64))
 
     @property
@@ -241,10 +240,11 @@ class Conflict:
     """Pixels that two different labels claim.
 
     `winner` is the label that owns most of them, or None where they became void
-    or where each label keeps its own mask. `won` tells each owner's share, in pixels.
+    or where each label has its own mask. `won` is the share of each owner, in pixels.
 
-    >>> Conflict(("cat", "dog"), 4, "dog", {"dog": 4}).winner
-    'dog'
+    Examples:
+        >>> Conflict(("cat", "dog"), 4, "dog", {"dog": 4}).winner
+        'dog'
     """
 
     labels: tuple[str, str]
@@ -255,23 +255,21 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something that was left out on purpose: which image or annotation, and why.
-
-    `image` and `annotation` are the name and the id that a refused record has, as far as it tells them.
-    """
+    """An image or annotation that was left out; `image` and `annotation` identify a refused record."""
 
     name: str
     reason: str
-    image: str = field(default="", compare=False)  # where to look it up, and no part of what it is
+    image: str = field(default="", compare=False)  # only to find the record; not part of its identity
     annotation: int | str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something odd about an annotation, found by `check`.
+    """An oddity of an annotation, reported by `check`.
 
-    >>> Finding("zero-area", "a.jpg", 7, "the ring encloses nothing").kind
-    'zero-area'
+    Examples:
+        >>> Finding("zero-area", "a.jpg", 7, "the ring encloses nothing").kind
+        'zero-area'
     """
 
     kind: str

@@ -29,19 +29,20 @@ def verify(
 ) -> Report:
     """Prove stored masks again, in a folder (see `polymask.analysis.verify.verify_folder`) or a dataset.
 
-    Masks tell themselves what they are of. A dataset's `journal`, where it is not in its usual place, tells
-    besides of masks that are gone with their polygons; a folder's lies in the folder.
+    A dataset's masks record what they were painted from. `journal` is the journal of a dataset, if it is not
+    in the usual place; it reveals masks that were deleted with their polygons. A folder contains its journal.
 
-    Raises `ProofError` naming the masks that are damaged, missing, doubled or different, or what is lost of
-    the way back to polygons that were deleted from a folder's source (its journal, a backup);
-    `LimitError` for what is above `limits`.
+    Raises `ProofError` naming the masks that are damaged, missing, doubled or different, or the lost journal
+    or backup without which polygons that were deleted from a folder's source cannot be restored;
+    `LimitError` above `limits`.
 
-    >>> import tempfile
-    >>> from polymask import convert
-    >>> with tempfile.TemporaryDirectory() as dest:
-    ...     _ = convert("fixtures/shapes/instances.json", dest)
-    ...     verify(dest).unchanged
-    3
+    Examples:
+        >>> import tempfile
+        >>> from polymask import convert
+        >>> with tempfile.TemporaryDirectory() as dest:
+        ...     _ = convert("fixtures/shapes/instances.json", dest)
+        ...     verify(dest).unchanged
+        3
     """
     from polymask.analysis.verify import failures_text
 
@@ -64,11 +65,11 @@ def examine(
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptionsDict],
 ) -> Report:
-    """As `verify`, with what failed in the report's `failures`, and causes in its `notes`."""
+    """As `verify`, but failed masks are the report's `failures`, and their causes its `notes`."""
     if is_dataloop(dest):
         if source is not None:
             raise InputError(
-                "a dataset's masks tell themselves what they are of", advice="leave --source out"
+                "a dataset's masks record what they were painted from", advice="leave --source out"
             )
         from polymask.dataloop.jobs.verification import verify_dataset
 
@@ -90,21 +91,22 @@ def examine(
 
 
 def restore(dest: _Place, *, journal: _Place | None = None, dry_run: bool = False) -> Report:
-    """Put back what `delete_source` deleted: into a dataset, or the annotation files of a folder of masks.
+    """Put deleted polygons back, into a dataset or into the annotation files of a folder of masks.
 
-    With `dry_run`, only tell how much that would be.
+    With `dry_run`, only report how many there are.
 
-    Of several files, those that cannot be put back are the report's `failures`. Raises `NotFound`
-    where nothing was deleted, `SourceChanged` where the one file was changed since, `ProofError`
+    Of several files, those that cannot be restored are the report's `failures`. Raises `NotFound`
+    where nothing was deleted, `SourceChanged` where the only file has changed since, `ProofError`
     where the journal or the backup is damaged or missing.
 
-    >>> restore("fixtures/shapes")
-    Traceback (most recent call last):
-    polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
+    Examples:
+        >>> restore("fixtures/shapes")
+        Traceback (most recent call last):
+        polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
     """
     if not is_dataloop(dest):
         _refuse_journal(journal)
-        from polymask.conversion.restore import restore_folder  # quick to start without
+        from polymask.conversion.restore import restore_folder  # imported late for a quick start
 
         return restore_folder(located(dest), dry_run=dry_run)
     from polymask.dataloop.jobs.run import restore_dataset
@@ -116,5 +118,5 @@ def _refuse_journal(journal: _Place | None) -> None:
     if journal is not None:
         raise InputError(
             "--journal is for datasets (dataloop://…)",
-            advice="a folder's journal lies in it: leave --journal out",
+            advice="a folder contains its journal: leave --journal out",
         )

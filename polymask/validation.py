@@ -1,6 +1,6 @@
-"""What callers hand in, as plain values: whole numbers, frames, pixel values, colors, names, rings.
+"""Checks of values that callers pass: whole numbers, frames, pixel values, colors, names, rings.
 
-numpy's integers become Python's, which do not wrap; what is none of these is refused at once.
+numpy's integers become Python's, which do not overflow; values of a wrong kind are refused at once.
 """
 
 import operator
@@ -14,14 +14,15 @@ from polymask.errors import GeometryError, InputError, LabelError
 
 Color = tuple[int, int, int]  # red, green, blue: 0 to 255 each
 LARGEST_VALUE = 65535
-Json = dict[str, Any]  # an object of JSON that somebody else wrote
+Json = dict[str, Any]  # an object of JSON from outside
 
 
 def whole(value: Any) -> int | None:
-    """A whole number of any library as an int; None for anything else, booleans too.
+    """A whole number of any library as an int; None for other values, including booleans.
 
-    >>> whole(7), whole(1.5), whole("7"), whole(True)
-    (7, None, None, None)
+    Examples:
+        >>> whole(7), whole(1.5), whole("7"), whole(True)
+        (7, None, None, None)
     """
     try:
         return None if isinstance(value, bool) else operator.index(value)
@@ -29,67 +30,87 @@ def whole(value: Any) -> int | None:
         return None
 
 
-def as_frame(frame: Any, *, where: str = "") -> tuple[int, int]:
-    """The (height, width) of a frame in pixels, both above 0; `where` leads the error's message.
+def as_frame(frame: Any, *, prefix: str = "") -> tuple[int, int]:
+    """The (height, width) of a frame in pixels, both above 0; `prefix` begins the message of an error.
 
-    Raises `GeometryError` for anything else.
+    Raises `GeometryError` for other values.
 
-    >>> as_frame([2, 3])
-    (2, 3)
+    Examples:
+        >>> as_frame([2, 3])
+        (2, 3)
     """
     sides = [whole(side) for side in frame] if isinstance(frame, Iterable) else []
     if len(sides) != 2 or sides[0] is None or sides[1] is None:
-        raise GeometryError(f"{where}a frame is (height, width) in whole pixels, not {frame!r}")
+        raise GeometryError(f"{prefix}a frame is (height, width) in whole pixels, not {frame!r}")
     height, width = sides[0], sides[1]
     if height <= 0 or width <= 0:
-        raise GeometryError(f"{where}a frame of {height} × {width} has no pixels")
+        raise GeometryError(f"{prefix}a frame of {height} × {width} has no pixels")
     return height, width
 
 
-def as_value(what: str, value: Any) -> int:
-    """A pixel value; raises `LabelError` for what no mask can hold.
+def as_value(owner: str, value: Any) -> int:
+    """A pixel value; raises `LabelError`, about `owner`, for a value that no mask can hold.
 
-    >>> as_value("void", 255)
-    255
+    Examples:
+        >>> as_value("void", 255)
+        255
     """
     number = whole(value)
     if number is None or not 0 <= number <= LARGEST_VALUE:
-        shown = repr(value) if number is None else number
-        raise LabelError(f"{what} has value {shown}, but a mask holds whole numbers, 0 to {LARGEST_VALUE}")
+        text = repr(value) if number is None else number
+        raise LabelError(f"{owner} has value {text}, but a mask holds whole numbers, 0 to {LARGEST_VALUE}")
     return number
 
 
-def as_color(what: str, color: Any) -> Color:
+def as_color(owner: str, color: Any) -> Color:
     """Red, green and blue; raises `LabelError` unless they are three whole numbers from 0 to 255.
 
-    >>> as_color("cat", [128, 0, 0])
-    (128, 0, 0)
+    Examples:
+        >>> as_color("cat", [128, 0, 0])
+        (128, 0, 0)
     """
     try:
         red, green, blue = bytes(map(operator.index, color))
     except (TypeError, ValueError):
-        raise LabelError(f"{what} has color {color!r}, not red, green and blue from 0 to 255") from None
+        raise LabelError(f"{owner} has color {color!r}, not red, green and blue from 0 to 255") from None
     return red, green, blue
 
 
-def as_names(what: str, value: Any) -> tuple[str, ...]:
-    """Names from one name or from any number of them; raises `InputError` for anything else.
+def is_text(name: str) -> bool:
+    r"""Whether a text can be stored as UTF-8.
 
-    >>> as_names("only", "sea"), as_names("only", ["sea", "sun"])
-    (('sea',), ('sea', 'sun'))
+    Examples:
+        >>> is_text("cat"), is_text("\ud800")
+        (True, False)
+    """
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def as_names(option: str, value: Any) -> tuple[str, ...]:
+    """A tuple of names, from a name or several; raises `InputError`, about `option`, for other values.
+
+    Examples:
+        >>> as_names("only", "sea"), as_names("only", ["sea", "sun"])
+        (('sea',), ('sea', 'sun'))
     """
     names = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
     for name in names:
         if not isinstance(name, str):
-            raise InputError(f"{what} takes texts, not {name!r}")
+            raise InputError(f"{option} takes texts, not {name!r}")
     return names
 
 
 def part(row: Any, *names: str) -> dict[str, Any]:
-    """An object within objects; empty where it is missing, null or something else.
+    """An object within nested JSON objects; empty where it is missing, null or of another type.
 
-    >>> part({"metadata": {"system": {"width": 8}}}, "metadata", "system"), part({"metadata": 5}, "metadata")
-    ({'width': 8}, {})
+    Examples:
+        >>> part({"metadata": {"system": {"width": 8}}}, "metadata", "system")
+        {'width': 8}
+        >>> part({"metadata": 5}, "metadata")
+        {}
     """
     for name in names:
         row = row.get(name) if isinstance(row, dict) else None
@@ -97,10 +118,11 @@ def part(row: Any, *names: str) -> dict[str, Any]:
 
 
 def listed(value: Any) -> list[Any]:
-    """A list; empty where it is something else.
+    """The value, if it is a list; else an empty list.
 
-    >>> listed([1]), listed(None)
-    ([1], [])
+    Examples:
+        >>> listed([1]), listed(None)
+        ([1], [])
     """
     return value if isinstance(value, list) else []
 
@@ -110,8 +132,9 @@ def as_ring(points: ArrayLike) -> NDArray[np.float64]:
 
     Raises `GeometryError` for another shape or a coordinate that is not finite.
 
-    >>> as_ring([(0, 0), (4, 0), (4, 3)]).shape
-    (3, 2)
+    Examples:
+        >>> as_ring([(0, 0), (4, 0), (4, 3)]).shape
+        (3, 2)
     """
     try:
         ring = np.array(points, dtype=np.float64, order="C")

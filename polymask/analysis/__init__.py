@@ -1,1 +1,1 @@
-"""Looking at annotations and masks: check, stats, compare, verify."""
+"""Inspecting annotations and masks: check, stats, compare, verify."""

@@ -1,4 +1,4 @@
-"""How often the labels of two masks meet, pixel by pixel: what a comparison is made of."""
+"""The pixels on which two masks agree and differ, by label: the counts behind a comparison."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ ValuePairs = dict[tuple[int, int], int]
 
 @dataclass(slots=True)
 class Agreement:
-    """Pixels that count: by label on each side and on both, by pair of labels, and those that differ."""
+    """Pixel counts: by label on each side and on both, by pair of labels, and of all that differ."""
 
     truth: Counter[str] = field(default_factory=Counter)
     other: Counter[str] = field(default_factory=Counter)
@@ -27,13 +27,13 @@ class Agreement:
     differing: int = 0
 
     def add(self, agreement: "Agreement") -> None:
-        """Add those of an image."""
+        """Add the counts of an image."""
         for part in ("truth", "other", "both", "confusion"):
             getattr(self, part).update(getattr(agreement, part))
         self.differing += agreement.differing
 
     def count(self, truth: frozenset[str], other: frozenset[str], pixels: int) -> None:
-        """Count pixels that belong to some labels on one side, and to some on the other."""
+        """Count pixels that have the labels `truth` on one side, and the labels `other` on the other."""
         both = truth & other
         for counter, labels in ((self.truth, truth), (self.other, other), (self.both, both)):
             counter.update(dict.fromkeys(labels, pixels))
@@ -65,7 +65,7 @@ def agreement_of(
 
 
 def _side(masks: MaskSet, name: str, *, by_label: bool) -> tuple[IndexMask, LabelSets | None]:
-    """A mask of values, or of the numbers of sets of labels, where the side can tell what overlaps."""
+    """A mask of values; where the side knows overlapping labels, a mask of numbers of sets of labels."""
     if by_label and masks.labels_of:
         sets = LabelSets()
         return sets.numbered(masks.labels_of(name)), sets
@@ -73,10 +73,11 @@ def _side(masks: MaskSet, name: str, *, by_label: bool) -> tuple[IndexMask, Labe
 
 
 def count_pairs(truth: IndexMask, other: IndexMask) -> ValuePairs:
-    """How many pixels hold each pair of values in two masks of one size.
+    """The number of pixels that hold each pair of values, in two masks of the same size.
 
-    >>> count_pairs(np.array([[1, 1, 2]], np.uint8), np.array([[1, 0, 0]], np.uint8))
-    {(1, 0): 1, (1, 1): 1, (2, 0): 1}
+    Examples:
+        >>> count_pairs(np.array([[1, 1, 2]], np.uint8), np.array([[1, 0, 0]], np.uint8))
+        {(1, 0): 1, (1, 1): 1, (2, 0): 1}
     """
     sides = [np.flatnonzero(np.bincount(mask.reshape(-1))) for mask in (truth, other)]
     positions = []
@@ -93,7 +94,7 @@ def count_pairs(truth: IndexMask, other: IndexMask) -> ValuePairs:
 
 
 class Names:
-    """What values are called on each side: by its own label map, else the other's, else by number."""
+    """The names of values on each side: from the side's label map, else the other side's, else the number."""
 
     def __init__(
         self,
@@ -120,12 +121,12 @@ class Names:
         return special | {label.value: label.name for label in label_map.labels}
 
     def name(self, side: int, value: int) -> str:
-        """What a value is called on a side."""
+        """The name of a value on a side."""
         unnamed = f"{value}" if self.maps[side] is None else f"value {value}"
         return self._named[side].setdefault(value, unnamed)
 
     def labels(self, side: int, value: int, sets: LabelSets | None) -> frozenset[str]:
-        """The labels that a pixel of such a value belongs to; background is one of them."""
+        """The labels of a pixel of such a value; where there are none, background."""
         if sets is None:
             return frozenset([self.name(side, value)])
         return sets.members[value] or frozenset([BACKGROUND])

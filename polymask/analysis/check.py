@@ -1,4 +1,4 @@
-"""What is odd about annotations, found before it costs anything."""
+"""Finds oddities in annotations before they cost anything."""
 
 from collections.abc import Iterator, Sequence
 from typing import Unpack
@@ -25,7 +25,11 @@ from polymask.storage.remote.urls import Location
 from polymask.storage.safe_names import refuse_collisions, safe_path
 from polymask.storage.source_files import File
 
-_SAME_SIZE = {2: "mirrored", 3: "upside down", 4: "mirrored, upside down"}  # EXIF's other orientations
+_SAME_SIZE = {
+    2: "mirrored",
+    3: "upside down",
+    4: "mirrored, upside down",
+}  # EXIF orientations that keep the size
 
 
 def check(
@@ -36,22 +40,23 @@ def check(
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptionsDict],
 ) -> Findings:
-    """Everything odd about an annotation file, image by image; with `images`, about its pictures too.
+    """All oddities of an annotation file, image by image; with `images`, of its pictures too.
 
-    `labels` are those that the annotations should have; `reading` are the options of reading. The findings
-    are a list, which notebooks show as tables. Raises `FormatError` where the file as a whole cannot be read.
+    `labels` are the labels that the annotations should have; `reading` are the options of reading. Raises
+    `FormatError` where the file as a whole cannot be read. Notebooks show the findings as tables.
 
-    >>> for finding in check("fixtures/odd/instances.json"):
-    ...     print(finding.kind, finding.image, finding.instance)
-    self-intersection bowtie.png 1
-    out-of-frame bowtie.png 2
+    Examples:
+        >>> for finding in check("fixtures/odd/instances.json"):
+        ...     print(finding.kind, finding.image, finding.instance)
+        self-intersection bowtie.png 1
+        out-of-frame bowtie.png 2
     """
     options = ReadingOptions.of({**reading, "labels": labels, "skip_invalid": True}, limits=limits)
     options = options.with_listed_pictures()
     annotations = open_chosen(source, options)
-    labels_found = of_labels(annotations, options.label_map)
+    label_findings = of_labels(annotations, options.label_map)
     of_images = findings(annotations, options.pictures, options.limits, progress=progress)
-    return Findings([*labels_found, *of_images])
+    return Findings([*label_findings, *of_images])
 
 
 def findings(
@@ -61,7 +66,7 @@ def findings(
     *,
     progress: Progress | None = None,
 ) -> Iterator[Finding]:
-    """The findings of a file that has been opened; invalid records first."""
+    """The findings of an opened annotation file; invalid records first."""
     yield from map(invalid, annotations.skipped)
     yield from _of_names(annotations.names)
     yield from _of_needed_pictures(annotations)
@@ -73,12 +78,12 @@ def findings(
 
 
 def invalid(refused: Skipped) -> Finding:
-    """The finding of a record that was refused, with its annotation and image as far as they are known."""
+    """The finding of a refused record, with its annotation and image where they are known."""
     return Finding("invalid", refused.image, refused.annotation, f"{refused.name}: {refused.reason}")
 
 
 def of_source(annotations: Annotations) -> Iterator[Finding]:
-    """What of a source cannot be painted, or is not: each unsupported instance, the others by reason."""
+    """The parts of a source that are not painted: each unsupported instance, all others counted by reason."""
     for instance in annotations.unsupported:
         yield Finding("unsupported", instance.name, None, instance.reason)
     if (ledger := annotations.ledger) is None:
@@ -86,8 +91,8 @@ def of_source(annotations: Annotations) -> Iterator[Finding]:
     for reason, images in sorted(ledger.left_out.items()):
         if reason.kind not in ("unsupported", "invalid"):
             first = annotations.names[min(images)]
-            where = f"in {len(images):,} images, e.g. {first}" if len(images) > 1 else f"in {first}"
-            yield Finding("not-painted", "", None, f"{sum(images.values()):,} × {reason.text}, {where}")
+            place = f"in {len(images):,} images, e.g. {first}" if len(images) > 1 else f"in {first}"
+            yield Finding("not-painted", "", None, f"{sum(images.values()):,} × {reason.text}, {place}")
     if ledger.declared and not ledger.instances:
         yield Finding("nothing-painted", "", None, nothing_painted(ledger.declared, ledger.omitted))
 
@@ -95,10 +100,10 @@ def of_source(annotations: Annotations) -> Iterator[Finding]:
 def findings_of(
     annotations: Annotations, index: int, images: Location | None, *, limits: Limits | None = None
 ) -> Iterator[Finding]:
-    """The findings of one image of a file that has been opened."""
+    """The findings of one image of an opened annotation file."""
     try:
         record = annotations.decode(index)
-    except InputError as error:  # of formats whose pictures tell the size
+    except InputError as error:  # in formats that take the size from the picture
         yield Finding("missing-image", annotations.names[index], None, str(error))
         return
     for instance in record.instances:
@@ -113,17 +118,17 @@ def _of_instance(record: ImageRecord, instance: Instance) -> Iterator[Finding]:
     rings = [ring for polygon in instance.shape for ring in polygon.rings]
     drawn = spans_of([(polygon,) for polygon in instance.shape], record.frame)
     for number, ring in enumerate(rings):
-        where = f"ring {number}"
+        place = f"ring {number}"
         contact = self_contact(ring)
         oddities = {
-            "self-intersection": (contact == "crossing", f"{where} crosses itself"),
-            "self-touch": (contact == "touch", f"{where} touches itself"),
-            "duplicate-point": (repeats(ring) > 0, f"{where} repeats {repeats(ring)} points"),
-            "out-of-frame": (outside(ring, record.frame), f"{where} reaches outside the image"),
-            "zero-area": (area(ring) == 0 and contact != "crossing", f"{where} encloses nothing"),
+            "self-intersection": (contact == "crossing", f"{place} crosses itself"),
+            "self-touch": (contact == "touch", f"{place} touches itself"),
+            "duplicate-point": (repeats(ring) > 0, f"{place} repeats {repeats(ring)} points"),
+            "out-of-frame": (outside(ring, record.frame), f"{place} reaches outside the image"),
+            "zero-area": (area(ring) == 0 and contact != "crossing", f"{place} encloses nothing"),
         }
-        for kind, (is_so, message) in oddities.items():
-            if is_so:
+        for kind, (is_odd, message) in oddities.items():
+            if is_odd:
                 yield Finding(kind, record.name, instance.id, message)
     yield from _of_parts(record, instance, drawn)
 
@@ -135,9 +140,9 @@ def _of_parts(record: ImageRecord, instance: Instance, drawn: Sequence[Spans]) -
         if not len(spans) and inside and area(polygon.exterior) != 0:
             yield Finding("tiny-part", record.name, instance.id, f"part {number} encloses no pixel center")
     united = spans_of([polygons], record.frame)[0].pixels
-    twice = sum(spans.pixels for spans in drawn) - united
-    if twice:
-        yield Finding("overlapping-parts", record.name, instance.id, f"parts share {twice} px")
+    shared = sum(spans.pixels for spans in drawn) - united
+    if shared:
+        yield Finding("overlapping-parts", record.name, instance.id, f"parts share {shared} px")
 
 
 def _of_picture(
@@ -154,8 +159,8 @@ def _of_picture(
         return
     stored, annotated = f"{height} × {width}", "{} × {}".format(*record.frame)
     if orientation in SIDEWAYS and {(height, width), (width, height)} >= {record.frame}:
-        as_what = "shown" if record.frame == (width, height) else "stored"
-        message = f"stored as {stored} px and shown turned; annotated as {as_what}"
+        view = "shown" if record.frame == (width, height) else "stored"
+        message = f"stored as {stored} px and shown turned; annotated as {view}"
         yield Finding("exif-rotated", record.name, None, message)
     elif record.frame != (height, width):
         message = f"the picture is {stored} px, the annotations say {annotated}"
@@ -167,7 +172,7 @@ def _of_picture(
 
 
 def _size_and_orientation(file: File) -> tuple[Frame, int]:
-    """A picture's (height, width) as it is stored, and its EXIF orientation; raises `InputError`."""
+    """The stored (height, width) of a picture, and its EXIF orientation; raises `InputError`."""
     try:
         with file.open() as opened, opened_picture(opened, header=True) as picture:
             return picture.size[::-1], orientation_of(picture)
@@ -178,7 +183,7 @@ def _size_and_orientation(file: File) -> tuple[Frame, int]:
 
 
 def _of_needed_pictures(annotations: Annotations) -> Iterator[Finding]:
-    """Pictures that alone tell the sizes, where none is there."""
+    """A finding where only pictures tell the sizes of the images, and there are none."""
     try:
         require_pictures(annotations, every=False)
     except InputError as error:
@@ -195,5 +200,5 @@ def _of_names(names: Sequence[str]) -> Iterator[Finding]:
             yield Finding("invalid", name, None, str(error))
     try:
         refuse_collisions(lambda: paths)
-    except InputError as error:  # the first of them, as `convert` tells it
+    except InputError as error:  # names the first collision, as `convert` does
         yield Finding("invalid", "", None, str(error))

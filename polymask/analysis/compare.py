@@ -1,4 +1,4 @@
-"""Two sets of masks, pixel by pixel: IoU and counts by label, worst images, who is mistaken for whom."""
+"""Compares two sets of masks pixel by pixel: IoU and counts by label, worst images, confused labels."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -36,7 +36,7 @@ Masks = str | Location | NDArray[np.integer] | Sequence[NDArray[np.integer]]
 
 @dataclass(frozen=True, slots=True)
 class LabelScore:
-    """One label's agreement: intersection over union, and pixels, those void in TRUTH left out."""
+    """One label's agreement: intersection over union, and pixels; without void in TRUTH."""
 
     iou: float
     intersection: int
@@ -49,12 +49,12 @@ class LabelScore:
 class Comparison(Mapping[str, float]):
     """The IoU by label of two mask sets, for the labels that either has.
 
-    `confusion` counts pixels by (label in TRUTH, label in OTHER), void in TRUTH left out. Of masks whose
-    labels overlap, a pixel counts for each label that both have there, and for each pair of a label that
-    only TRUTH has with one that only OTHER has; where the other side has none in its place, that is
-    `background`. `differing_pixels` counts each pixel once.
+    `confusion` counts pixels by (label in TRUTH, label in OTHER), without pixels that are void in TRUTH.
+    Where labels overlap, a pixel counts for each label that both sides have there, and for each pair of a
+    label that only TRUTH has there with a label that only OTHER has there; a side without such a label
+    counts as `background`. `differing_pixels` counts each pixel once.
     `images` holds each image's mean IoU. `only_in_truth` and `only_in_other` are images that
-    have no counterpart, `failures` those that could not be compared.
+    have no counterpart, `failures` are images that could not be compared.
     """
 
     labels: dict[str, LabelScore] = field(default_factory=dict)
@@ -81,18 +81,18 @@ class Comparison(Mapping[str, float]):
 
     @property
     def worst(self) -> list[tuple[str, float]]:
-        """The images with the lowest mean IoU, those that agree wholly left out."""
+        """The images with the lowest mean IoU, without images that agree wholly."""
         ordered = sorted(self.images.items(), key=lambda item: (item[1], item[0]))
         return [(name, iou) for name, iou in ordered[:WORST] if iou < 1]
 
     @property
     def mistaken(self) -> list[tuple[str, str, int]]:
-        """Pixels that are one label in TRUTH and another in OTHER, most first."""
-        apart = [(*pair, pixels) for pair, pixels in self.confusion.items() if pair[0] != pair[1]]
-        return sorted(apart, key=lambda row: (-row[2], row[0], row[1]))
+        """The pixels of each pair of different labels in TRUTH and OTHER, most pixels first."""
+        differing = [(*pair, pixels) for pair, pixels in self.confusion.items() if pair[0] != pair[1]]
+        return sorted(differing, key=lambda row: (-row[2], row[0], row[1]))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values: what `--json` prints."""
+        """The comparison as plain values, as `--json` prints it."""
         rows: dict[str, dict[str, int]] = {}
         for (truth, other), pixels in self.confusion.items():
             rows.setdefault(truth, {})[other] = pixels
@@ -141,20 +141,21 @@ def compare(
     Each set is a folder of masks in any layout, an annotation file, a (height, width) index
     mask, or a list of those. `labels` names the values where the sets do not: a
     label file, a label map, names for the values from 1 on, or {name: value}; `reading` are the options
-    of reading. Pixels that are void in `truth` are left out, and what the scorers of its layout do not
-    evaluate (Cityscapes, ADE20K: unlabeled), so that the score is theirs; background has no score unless
-    asked for. Labels are matched by name.
+    of reading. Pixels that are void in `truth` do not count, nor do labels that the scorers of its layout
+    do not evaluate (Cityscapes, ADE20K: unlabeled), so that the scores equal theirs. Background has no score
+    without `with_background`. Labels are matched by name.
 
-    Where a side has a mask for each label, labels are scored by their own masks, also where they lie below
-    others: annotations then give theirs too, while an index mask gives a label the pixels of its value, so
-    what TRUTH has below another label is missing from it and counts against it.
+    Where a side has a mask for each label, each label is scored by its mask, even where other labels cover
+    it; annotations on the other side then give label masks too. An index mask gives a label only the pixels
+    of its value: pixels that TRUTH has below another label are missing there, and lower the score.
 
     Raises `InputError` where the sets have no image in common, `LimitError` above `limits`.
 
-    >>> truth = np.array([[1, 1, 2, 255]], np.uint8)
-    >>> score = compare(truth, np.array([[1, 0, 2, 2]], np.uint8), ["cat", "dog"])
-    >>> dict(score), score.mean_iou
-    ({'cat': 0.5, 'dog': 1.0}, 0.75)
+    Examples:
+        >>> truth = np.array([[1, 1, 2, 255]], np.uint8)
+        >>> score = compare(truth, np.array([[1, 0, 2, 2]], np.uint8), ["cat", "dog"])
+        >>> dict(score), score.mean_iou
+        ({'cat': 0.5, 'dog': 1.0}, 0.75)
     """
     options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
     sets = _mask_sets((truth, other), options)
@@ -184,8 +185,7 @@ def _score_images(
     workers: int,
     progress: Progress | None,
 ) -> None:
-    """Score each pair of masks, and all together."""
-
+    """Score each pair of masks, and all pairs together."""
     by_label = any(masks.by_label for masks in sets)
 
     def counts_of(index: int) -> Agreement | str:
@@ -231,5 +231,5 @@ def _score(truth: int, other: int, both: int) -> LabelScore:
 
 
 def _mean(values: Iterable[float]) -> float:
-    listed = list(values)
-    return float(np.mean(listed)) if listed else 1.0
+    scores = list(values)
+    return float(np.mean(scores)) if scores else 1.0

@@ -1,8 +1,8 @@
-"""Why a mask differs from its annotations: each likely cause is tried, and named if it explains most.
+"""Finds why a mask differs from its annotations: each likely cause is tried, and named if it explains most.
 
-A trial changes the record, the rules or the stored mask as one mistake would have, and paints
-again. The trial that leaves the fewest differing pixels is taken, if it halves them at least;
-then others are tried on top of it, for mistakes come together.
+A trial changes the record, the rules or the stored mask as a typical mistake would, and paints
+again. The trial with the fewest remaining differences wins, if it at least halves them;
+further trials then build on it, because mistakes often come together.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,17 +23,17 @@ from polymask.raster import PIXEL_RULES
 from polymask.raster.resize import resized
 
 MOST_CAUSES = 3
-ENOUGH = 0.5  # a cause that leaves more than this share of the pixels explains nothing
+ENOUGH = 0.5  # a cause explains nothing if more than this share of the pixels still differ after it
 STEPS = ((0.5, 0.5), (-0.5, -0.5), (0.5, 0.0), (0.0, 0.5), (-0.5, 0.0), (0.0, -0.5))
 WHOLE_STEPS = ((1.0, 1.0), (-1.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))
-NEAR = 3  # pixels: how far interpolation smears a boundary
+NEAR = 3  # pixels on each side of a boundary that interpolation smears
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A stored mask, and what it should be: a record painted under rules.
+    """A stored mask, and the record and rules that should give it.
 
-    Of label masks, `stored` holds the numbers that `sets` gives to the labels of a pixel.
+    For label masks, `stored` holds the numbers of `sets` for the labels of each pixel.
     """
 
     record: ImageRecord
@@ -48,13 +48,13 @@ class Case:
         return self.sets.numbered(masks_of(painting)) if self.sets else painting.index
 
     def name_of(self, value: int) -> str:
-        """What a value of the stored mask is called in a cause."""
+        """The name of a value of the stored mask in the text of a cause."""
         if self.sets is None:
             return str(value)
         return " and ".join(sorted(self.sets.members[value])) or BACKGROUND
 
     def differing(self) -> int:
-        """How many pixels differ; all of them where the sizes do."""
+        """The number of differing pixels; all pixels where the sizes differ."""
         if self.stored.shape != self.record.frame:
             return int(self.stored.size)
         return int((self.stored != self.expected()).sum())
@@ -64,7 +64,7 @@ Trial = Iterator[tuple[str, Case]]
 
 
 def likely_causes(case: Case) -> tuple[list[str], int]:
-    """The causes that explain most of the differing pixels, and how many they leave."""
+    """The causes that explain most of the differing pixels, and how many pixels remain unexplained."""
     causes: list[str] = []
     remaining = case.differing()
     while remaining and len(causes) < MOST_CAUSES:
@@ -90,28 +90,28 @@ def _differing(case: Case) -> int:
 
 
 def _trials(case: Case) -> Trial:
-    """In this order, for the first of equals is named."""
+    """All trials; their order matters, because the first of equally good causes is named."""
     if case.stored.shape != case.record.frame:
         yield from _turned(case)
-        yield from _other_size(case)
+        yield from _resized(case)
         return
     for trials in TRIALS:
         yield from trials(case)
 
 
 def _turned(case: Case) -> Trial:
-    """The eight EXIF orientations but the upright one."""
+    """The seven EXIF orientations that are not upright."""
     for turns in range(4):
         for flipped in (False, True):
             stored = np.rot90(case.stored, turns)
             stored = np.ascontiguousarray(np.fliplr(stored) if flipped else stored)
             if (turns or flipped) and stored.shape == case.record.frame:
-                how = f"{'mirrored' if flipped else ''}{' and ' if flipped and turns else ''}"
-                how += f"turned by {90 * turns}°" if turns else ""
-                yield f"EXIF-rotated: the mask is {how}", replace(case, stored=stored)
+                change = f"{'mirrored' if flipped else ''}{' and ' if flipped and turns else ''}"
+                change += f"turned by {90 * turns}°" if turns else ""
+                yield f"EXIF-rotated: the mask is {change}", replace(case, stored=stored)
 
 
-def _other_size(case: Case) -> Trial:
+def _resized(case: Case) -> Trial:
     height, width = case.stored.shape
     cause = "resized: the mask is {} × {} px, the image {} × {}".format(
         *case.stored.shape, *case.record.frame
@@ -120,32 +120,41 @@ def _other_size(case: Case) -> Trial:
 
 
 def _wrong_ids(case: Case) -> Trial:
-    """Where most pixels of an expected value were stored as another value."""
+    """Values that were swapped: most pixels of an expected value were stored as another value."""
     expected = case.expected()
-    back: dict[int, int] = {}
+    expected_by_stored: dict[int, int] = {}
     for value in np.unique(expected).tolist():
         values = np.bincount(case.stored[expected == value])
-        back.setdefault(int(values.argmax()), value)
-    moved = {old: new for old, new in back.items() if old != new}
-    if not moved:
+        expected_by_stored.setdefault(int(values.argmax()), value)
+    swapped = {
+        stored_value: expected_value
+        for stored_value, expected_value in expected_by_stored.items()
+        if stored_value != expected_value
+    }
+    if not swapped:
         return
     identity = {value: value for value in np.unique(case.stored).tolist()}
-    stored = lookup(identity | back, default=0, dtype=case.stored.dtype)[case.stored]
-    pairs = [f"{case.name_of(old)} for {case.name_of(new)}" for old, new in sorted(moved.items())[:3]]
+    stored = lookup(identity | expected_by_stored, default=0, dtype=case.stored.dtype)[case.stored]
+    pairs = [
+        f"{case.name_of(stored_value)} for {case.name_of(expected_value)}"
+        for stored_value, expected_value in sorted(swapped.items())[:3]
+    ]
     cause = ", ".join(pairs)
-    yield f"wrong ids: {cause}{' …' if len(moved) > 3 else ''}", replace(case, stored=stored)
+    yield f"wrong ids: {cause}{' …' if len(swapped) > 3 else ''}", replace(case, stored=stored)
 
 
 def _interpolated(case: Case) -> Trial:
-    """Values that the image should not hold, all of them near a boundary."""
+    """Values that the image should not hold, if all of them lie near a boundary."""
     expected = case.expected()
-    if case.sets:  # a label mask holds no values between two
+    if case.sets:  # a label mask has no values in between
         return
     values = [*np.unique(expected).tolist(), case.label_map.void]
-    strange = ~np.isin(case.stored, values)
+    unexpected = ~np.isin(case.stored, values)
     near = border(expected.astype(np.int32), NEAR)
-    if strange.any() and not (strange & ~near).any():
-        cause = f"interpolated resize: {strange.sum()} px at boundaries hold values between those of labels"
+    if unexpected.any() and not (unexpected & ~near).any():
+        cause = (
+            f"interpolated resize: {unexpected.sum()} px at boundaries hold values between those of labels"
+        )
         yield cause, replace(case, stored=np.where(near, expected, case.stored))
 
 
@@ -161,7 +170,7 @@ def _void_border(case: Case) -> Trial:
         )
 
 
-def _other_pixel_rule(case: Case) -> Trial:
+def _pixel_rule(case: Case) -> Trial:
     for rule in PIXEL_RULES:
         if rule != case.rules.pixel_rule and (rule != "skimage" or find_spec("skimage")):
             yield f"other pixel rule: `{rule}`", replace(case, rules=replace(case.rules, pixel_rule=rule))
@@ -211,7 +220,7 @@ def _draw_order(case: Case) -> Trial:
     yield "other draw order: by label name", replace(case, record=replace(case.record, instances=ordered))
 
 
-def _other_parts(case: Case) -> Trial:
+def _parts(case: Case) -> Trial:
     for holes in ("union", "even-odd"):
         yield (
             f"other reading of holes: `--holes {holes}`",
@@ -224,13 +233,13 @@ def _other_parts(case: Case) -> Trial:
 
 TRIALS: tuple[Callable[[Case], Trial], ...] = (
     _draw_order,
-    _other_parts,
+    _parts,
     _wrong_ids,
     _void_border,
     _interpolated,
     _half_pixel,
     _whole_pixel,
     _rounded,
-    _other_pixel_rule,
+    _pixel_rule,
     _turned,
 )

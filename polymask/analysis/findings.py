@@ -46,8 +46,9 @@ _RANK_OF = {
 def rank_of(kind: str) -> str:
     """What a kind of finding means to `convert`: one of `RANKS`.
 
-    >>> rank_of("invalid"), rank_of("unsupported"), rank_of("self-touch")
-    ('blocks', 'dropped', 'odd')
+    Examples:
+        >>> rank_of("invalid"), rank_of("unsupported"), rank_of("self-touch")
+        ('blocks', 'dropped', 'odd')
     """
     return _RANK_OF.get(kind, ODD)
 
@@ -55,9 +56,10 @@ def rank_of(kind: str) -> str:
 class Findings(list[Finding]):
     """What `check` found, in its order; a list with tables.
 
-    >>> found = Findings([Finding("self-touch", "a.jpg", 7, "ring 0 touches itself")])
-    >>> found.counts, found.ranks
-    ({'self-touch': 1}, {'odd': 1})
+    Examples:
+        >>> found = Findings([Finding("self-touch", "a.jpg", 7, "ring 0 touches itself")])
+        >>> found.counts, found.ranks
+        ({'self-touch': 1}, {'odd': 1})
     """
 
     @property

@@ -1,4 +1,4 @@
-"""What a set of annotations or masks holds: instances and painted pixels by label, image by image."""
+"""Counts over annotations or masks: instances and painted pixels by label, image by image."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -42,10 +42,11 @@ class ImageCounts:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Instances and painted pixels by label: a pixel counts for the label that is on top, or, where each
-    label has a mask of its own, for every label whose mask holds it.
+    """Instances and painted pixels by label.
 
-    `instances` is None for masks, which do not tell them apart. `names` are all labels, used or not.
+    A pixel counts for the label on top; in layouts with a mask per label, for each label whose mask
+    holds it. `instances` is None for masks, which do not separate instances. `names` are all labels,
+    used or not.
     """
 
     names: tuple[str, ...]
@@ -75,7 +76,7 @@ class Statistics:
         return sum(image.pixels.get(name, 0) for image in self.images)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values: what `--json` prints."""
+        """The statistics as plain values, as `--json` prints them."""
         counted = self.counts_instances
         return {
             "images": len(self.images),
@@ -138,14 +139,15 @@ def stats(
 ) -> Statistics:
     """Instances and painted pixels by label of annotations, or painted pixels of a folder of masks.
 
-    `labels` names the values of a folder that does not; `reading` are the options of reading.
+    `labels` names the values where the folder does not; `reading` are the options of reading.
 
-    Overlaps of annotations count once, for the label on top under `rules` (default: the later instance);
-    of stored label masks every label counts its own pixels.
-    Raises `NotFound` and `FormatError` for what cannot be read, `LimitError` above `limits`.
+    In annotations, a pixel of several labels counts once, for the label on top under `rules` (default: the
+    later instance). In stored label masks, it counts for each of its labels.
+    Raises `NotFound` or `FormatError` for a path that cannot be read, `LimitError` above `limits`.
 
-    >>> stats("fixtures/shapes/instances.json").labels["boat"]["instances"]
-    3
+    Examples:
+        >>> stats("fixtures/shapes/instances.json").labels["boat"]["instances"]
+        3
     """
     options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
     (opened,) = open_sources([located(path)], options)
@@ -199,7 +201,7 @@ def _of_masks(masks: MaskSet, workers: int, progress: Progress | None) -> Statis
 
 
 def _of_labels(name: str, image: LabelMasks) -> ImageCounts:
-    """Each label's own pixels; background is what no label has."""
+    """The pixels of each label mask; pixels without a label are background."""
     sets = LabelSets()
     numbered = sets.numbered(image)
     pixels, background = sets.pixels_of(numbered)

@@ -42,13 +42,13 @@ MOST_LISTED = 5
 
 
 def failures_text(report: Report, dest: str | Location) -> str:
-    """A failed report in some lines: which masks, and why."""
+    """The text of a failed report: the masks and their reasons, a line each."""
     listed = [f"  {failure.name}: {failure.reason}" for failure in report.failures[:MOST_LISTED]]
-    more = report.failed - len(listed)
-    rest = [f"  … and {more} more (all with --json)"] if more > 0 else []
+    unlisted = report.failed - len(listed)
+    closing = [f"  … and {unlisted} more (all with --json)"] if unlisted > 0 else []
     masks = report.unchanged + report.failed
     head = f"{report.failed} of {masks} masks in {dest} are not what they should be:"
-    return "\n".join([head, *listed, *rest, *report.notes])
+    return "\n".join([head, *listed, *closing, *report.notes])
 
 
 def verify_folder(
@@ -61,17 +61,17 @@ def verify_folder(
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptionsDict],
 ) -> Report:
-    """Look whether the masks in a folder are what its manifest claims, or what the annotations give.
+    """Check that the masks in a folder are those of its manifest, or those that annotations give.
 
     Without `source`, each mask that manifest.jsonl lists is decoded, and its pixels' digest
     compared. With `source`, an annotation file, masks that any tool made are compared with
     the annotations, painted under the manifest's rules if there is one, else under `rules`
-    (default: the pixel rule `center`, later instances on top). `labels` names the values of masks that
-    do not; `reading` are the options of reading, of which `where` chooses masks too.
+    (default: the pixel rule `center`, later instances on top). `labels` names the values of masks
+    without names; `reading` are the options of reading, of which `where` chooses masks too.
 
-    Masks that are damaged, missing or different are the report's `failures`, and for the latter
-    the likely causes its `notes`. Raises `InputError` where there is nothing to prove, `LimitError`
-    for what is above `limits`.
+    Masks that are damaged, missing or different are the report's `failures`; its `notes` name the
+    likely causes of the differences. Raises `InputError` where there is nothing to prove, `LimitError`
+    above `limits`.
     """
     folder = located(dest)
     if not folder.is_dir():
@@ -126,10 +126,10 @@ def _stored(folder: Folder, mask: str) -> MaskFolder | None:
 
 
 def damage(path: Location, folder: MaskFolder | None, entry: Mapping[str, Any]) -> str:
-    """What is wrong with a stored mask; nothing where its digest is the manifest's.
+    """The damage of a stored mask; "" where its digest is the manifest's.
 
-    Raises `BackendError` where the disk does not let it be read, and `LimitError` where it is too
-    large, which say nothing about the mask.
+    Raises `BackendError` where the disk cannot be read, and `LimitError` for a mask above the limits:
+    neither says whether the mask is sound.
     """
     try:
         mask, kind = str(entry["mask"]), kind_of(entry)
@@ -140,8 +140,8 @@ def damage(path: Location, folder: MaskFolder | None, entry: Mapping[str, Any]) 
     if entry.get("labels") == {}:
         return ""
     if folder is None:
-        there = (path / mask.partition("#")[0]).is_file()
-        return f"{mask}: {'not of a layout that polymask reads back' if there else 'missing'}"
+        is_present = (path / mask.partition("#")[0]).is_file()
+        return f"{mask}: {'not of a layout that polymask reads back' if is_present else 'missing'}"
     try:
         same = _digest(folder, mask, kind, entry.get("labels")) == claimed
     except (NotFound, KeyError):
@@ -154,7 +154,7 @@ def damage(path: Location, folder: MaskFolder | None, entry: Mapping[str, Any]) 
 
 
 def _digest(folder: MaskFolder, mask: str, kind: str, labels: Mapping[str, str] | None) -> str:
-    """Of the index mask, or of the masks of the labels that the manifest lists."""
+    """The digest of the index mask, or of the masks of the labels that the manifest lists."""
     if folder.labels_of is None or labels is None:
         return DIGESTS[kind](folder.decode(mask))
     stored = {
@@ -195,7 +195,7 @@ def _against_source(
 
 
 def _case(masks: MaskSet, name: str, record: ImageRecord, label_map: LabelMap, rules: Rules) -> Case:
-    """A stored mask beside its record: as an index mask, or label by label where each has its own."""
+    """A stored mask and its record: an index mask, or numbered label sets where each label has a mask."""
     if masks.by_label and masks.labels_of:
         sets = LabelSets()
         stored = sets.numbered(masks.labels_of(name))
@@ -204,14 +204,14 @@ def _case(masks: MaskSet, name: str, record: ImageRecord, label_map: LabelMap, r
 
 
 class _Diagnosis:
-    """The likely causes of the first masks that differ, counted."""
+    """Counts the likely causes of the first masks that differ."""
 
     def __init__(self) -> None:
         self.causes, self.masks = Counter[str](), 0
         self.examples: dict[str, str] = {}
 
     def of(self, case: Case) -> str:
-        """How a mask differs, and why; nothing where it does not."""
+        """The difference of a mask and its likely causes; "" where there is none."""
         pixels = case.differing()
         if not pixels or self.masks == MOST_DIAGNOSED:
             return f"{pixels} px differ" if pixels else ""
@@ -223,11 +223,11 @@ class _Diagnosis:
             self.examples.setdefault(kind, detail)
         if not causes:
             return f"{pixels} px differ"
-        rest = f", which leaves {remaining} px" if remaining else ""
-        return f"{pixels} px differ; likely {'; and '.join(causes)}{rest}"
+        unexplained = f", which leaves {remaining} px" if remaining else ""
+        return f"{pixels} px differ; likely {'; and '.join(causes)}{unexplained}"
 
     def notes(self) -> list[str]:
-        """The causes, the most frequent first, each with its first example."""
+        """The causes, the most frequent first, each with the first example."""
         return [
             f"likely cause: {kind} ({times} of {self.masks} masks)"
             + (f", e.g. {self.examples[kind]}" if self.examples[kind] else "")
@@ -240,7 +240,7 @@ def _surplus(extra: set[str]) -> list[str]:
 
 
 def rules_in(entry: Mapping[str, Any]) -> Rules | None:
-    """The rules that a manifest's line names."""
+    """The rules that a line of the manifest names; None where it names none."""
     if "pixel_rule" not in entry:
         return None
     names = ("pixel_rule", "overlap", "crowd", "border", "holes")

@@ -1,6 +1,5 @@
 """The command line: commands, flags, progress and exit codes; no logic."""
 
-import json
 import sys
 from contextlib import suppress
 from io import TextIOWrapper
@@ -20,7 +19,15 @@ from polymask.cli.commands import (
 )
 from polymask.cli.config import json_wanted
 from polymask.cli.flags import JSON, NO_BAR, QUIET, GroupedCommand, convert_flags, extra, reading_flags
-from polymask.cli.terminal import Bar, drop, emphasized, fail, standing, with_advice
+from polymask.cli.terminal import (
+    Bar,
+    discard,
+    emphasized,
+    fail,
+    print_json,
+    tolerating_full_disk,
+    with_advice,
+)
 from polymask.cli.text import findings_text, how_to_look, summary
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import InputError, PolymaskError, Unavailable, nearest
@@ -33,7 +40,7 @@ from polymask.results import Report
 
 
 class _Group(click.Group):
-    """Commands in the order of a day's work."""
+    """Lists commands in order of use, and suggests the nearest name for a mistyped command."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -94,11 +101,11 @@ def convert_command(
     with Bar(quiet=quiet) as bar:
         report = polymask.convert(source, dest, progress=bar, preview=preview, **options)
     if as_json:
-        click.echo(json.dumps(report.to_dict(), ensure_ascii=False))
+        print_json(report.to_dict())
     elif not quiet:
-        where = dest or source
-        where = f"{where} (dry run: nothing was written)" if options["dry_run"] else where
-        click.echo(emphasized(summary(report, where)))
+        target = dest or source
+        target = f"{target} (dry run: nothing was written)" if options["dry_run"] else target
+        click.echo(emphasized(summary(report, target)))
         in_folder = dest if dest and not is_dataloop(dest) else ""
         if report.written and not report.dry_run and (hint := how_to_look(in_folder, options["to"])):
             click.echo(f"\n{hint}")
@@ -114,7 +121,7 @@ def convert_command(
 
 
 def _exit_as_failed(report: Report) -> None:
-    """Exit as the worst of the failures asks, and name the first; return where nothing failed."""
+    """Exit with the code of the worst failure, and name the first; return if nothing failed."""
     if report.failed:
         first = report.failures[0]
         message = f"{report.failed} of {report.images} images failed: {first.name}: {first.reason}"
@@ -139,15 +146,15 @@ def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) ->
     polymask check instances.json
     polymask check instances.json --images pictures/ --json
 
-    Tells what blocks (`convert` would refuse it), what is dropped (not painted), and what is odd: of
-    each kind how many there are and the first few; --json has all. Exits 2 where anything blocks, else 0.
+    Lists findings that block (`convert` would refuse the source), are dropped (not painted), or are odd:
+    the number and the first few of each kind; --json has all. Exits 2 where anything blocks, else 0.
     """
     with Bar(quiet=quiet) as bar:
         findings = polymask.check(source, progress=bar, **options)
     from polymask.analysis.findings import BLOCKS  # quick to start without
 
     if as_json:
-        click.echo(json.dumps(findings.to_dict(), ensure_ascii=False))
+        print_json(findings.to_dict())
     else:
         click.echo(findings_text(findings))
     if BLOCKS in findings.ranks:
@@ -168,7 +175,7 @@ for _command in (
 @cli.command("formats", cls=GroupedCommand)
 @JSON
 def formats_command(*, as_json: bool) -> None:
-    """List what can be read and written, and by which rules.
+    """List the formats, layouts, pixel rules and overlap rules.
 
     \b
     polymask formats
@@ -185,7 +192,7 @@ def formats_command(*, as_json: bool) -> None:
             title: [{"name": name, "summary": row} for name, row in table.items()]
             for title, table in tables.items()
         }
-        click.echo(json.dumps(document | {"kernel": KERNEL}, ensure_ascii=False))
+        print_json(document | {"kernel": KERNEL})
         return
     for title, table in tables.items():
         click.echo(title.replace("_", " "))
@@ -195,15 +202,16 @@ def formats_command(*, as_json: bool) -> None:
 
 
 def main() -> None:
-    """The `polymask` command."""
+    """Run the `polymask` command."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # names may hold what a terminal's encoding does not
-            stream.reconfigure(errors="backslashreplace")  # cut in two, it would leave no stream at all
+        if isinstance(stream, TextIOWrapper):  # names may have characters outside the terminal's encoding
+            # must not be interrupted: a half-reconfigured stream is unusable
+            stream.reconfigure(errors="backslashreplace")
     try:
         signals.listen(connected=any("://" in argument for argument in sys.argv))
         _run()
     except BaseException as error:
-        # An import makes a `RuntimeError` of it, where it comes while a class is made.
+        # An interrupt while a class is being created, in an import, becomes a `RuntimeError`.
         if isinstance(error, KeyboardInterrupt) or signals.received():
             _stop()
         raise
@@ -220,33 +228,33 @@ def _run() -> None:
         fail(with_advice(error), error.exit_code)
     except click.ClickException as error:
         if json_wanted(sys.argv):
-            _print_error(_of_usage(error))
-        with standing():
+            _print_error(_usage_error(error))
+        with tolerating_full_disk():
             error.show()
         sys.exit(error.exit_code)
     except UnicodeEncodeError as error:
         if error.encoding == "utf-8":
             raise
         fail(f"{error.object!r} cannot be a file name in this locale; set PYTHONUTF8=1", 2)
-    except OSError as error:  # stdout, full: what was to be done is done
-        drop(sys.stdout)
+    except OSError as error:  # stdout is full; the work itself is done
+        discard(sys.stdout)
         fail(f"{error.filename or 'stdout'}: {error.strerror or error}", Unavailable.exit_code)
 
 
-def _of_usage(error: click.ClickException) -> dict[str, Any]:
-    """A mistake in the command itself, as errors are printed for `--json`."""
-    wrong = InputError(error.format_message(), exit_code=error.exit_code)
-    return wrong.to_dict() | {"kind": type(error).__name__}
+def _usage_error(error: click.ClickException) -> dict[str, Any]:
+    """A mistake in the command line, as errors are printed for `--json`."""
+    usage = InputError(error.format_message(), exit_code=error.exit_code)
+    return usage.to_dict() | {"kind": type(error).__name__}
 
 
 def _print_error(error: dict[str, Any]) -> None:
     with suppress(OSError):
-        click.echo(json.dumps({"error": error}, ensure_ascii=False))
+        print_json({"error": error})
 
 
 def _stop() -> NoReturn:
-    """Leave at once: calls under way must not hold the process, and the next run finishes what they did."""
-    with standing():
+    """Leave at once: running calls must not hold the process, and the next run finishes their work."""
+    with tolerating_full_disk():
         click.echo(signals.INTERRUPTED, err=True)
     with suppress(OSError):
         sys.stdout.flush()

@@ -1,6 +1,5 @@
-"""Commands beside convert and check: they look at masks, put back, or emulate."""
+"""The commands except convert, check and formats."""
 
-import json
 import sys
 from dataclasses import asdict
 from typing import Any
@@ -18,16 +17,12 @@ from polymask.cli.flags import (
     reading_flags,
     rule_flags,
 )
-from polymask.cli.terminal import Bar, emphasized, fail, styled, with_advice
+from polymask.cli.terminal import Bar, emphasized, fail, print_json, styled, with_advice
 from polymask.cli.text import comparison_text, statistics_text
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
 from polymask.parallel.pool import available
 from polymask.proving import examine, restore
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    click.echo(json.dumps(document, ensure_ascii=False))
 
 
 @click.command("compare", cls=GroupedCommand)
@@ -54,7 +49,7 @@ def compare_command(
     polymask compare instances.json masks/ --json
 
     Images are matched by name without suffix, labels by name. Pixels that are void in
-    TRUTH are left out, and what the scorers of its layout do not evaluate. Exits 1 where images
+    TRUTH do not count, nor do labels that the scorers of its layout ignore. Exits 1 where images
     of TRUTH could not be compared.
     """
     from polymask.analysis.compare import compare
@@ -62,7 +57,7 @@ def compare_command(
     with Bar(quiet=quiet) as bar:
         result = compare(truth, other, workers=workers or available(), progress=bar, **options)
     if as_json:
-        _print_json(result.to_dict())
+        print_json(result.to_dict())
     else:
         click.echo(emphasized(comparison_text(result)))
     if result.failures or result.only_in_truth:
@@ -74,7 +69,7 @@ def compare_command(
 @extra("--source", metavar="SOURCE", help="Annotations to verify any tool's masks against.")
 @extra("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
 @reading_flags
-@rule_flags("with --source, where no manifest tells: ")
+@rule_flags("with --source, where no manifest names it: ")
 @NO_BAR
 @JSON
 def verify_command(
@@ -93,8 +88,8 @@ def verify_command(
     polymask verify theirs/ --source instances.json
 
     With --source the masks may be any tool's; where they differ, likely causes are named.
-    Of a dataset, the journal of its deletions tells of masks that are gone with their polygons.
-    Exits 5 where a mask is damaged, missing or different, or the way back to deleted polygons is lost.
+    For a dataset, the journal of its deletions reveals masks that are gone with their polygons.
+    Exits 5 where a mask is damaged, missing or different, or deleted polygons cannot be restored.
     """
     from polymask.analysis.verify import failures_text
 
@@ -102,7 +97,7 @@ def verify_command(
         report = examine(dest, source=source, journal=journal, progress=bar, **options)
     if as_json:
         failures = [{"name": failure.name, "reason": failure.reason} for failure in report.failures]
-        _print_json(
+        print_json(
             {
                 "images": report.images,
                 "proven": report.unchanged,
@@ -139,7 +134,7 @@ def stats_command(path: str, *, workers: int | None, as_json: bool, quiet: bool,
     with Bar(quiet=quiet) as bar:
         statistics = stats(path, workers=workers or available(), progress=bar, **options)
     if as_json:
-        _print_json(statistics.to_dict())
+        print_json(statistics.to_dict())
     else:
         click.echo(emphasized(statistics_text(statistics)))
 
@@ -182,22 +177,22 @@ def preview_command(
     polymask preview instances.json -o report.html
     polymask preview instances.json masks/ --images pictures/ -o report.html
 
-    One file that opens from disk, offline, on a phone: a gallery with polygons and mask on a
-    slider, labels to switch, conflicts, and what `check` finds. Needs polymask[report].
+    A single file that opens from disk, offline, on a phone: a gallery with polygons and mask on a
+    slider, labels to switch, conflicts, and the findings of `check`. Needs polymask[report].
     """
     from polymask.report.html import preview
 
     with Bar(quiet=quiet) as bar:
         page = preview(paths, output, workers=workers or available(), progress=bar, **options)
     if not quiet:
-        shown = f"{len(page.shots):,} of {len(page.facts):,} images"
-        click.echo(f"{shown}, {page.pictures:,} with their picture → {output}")
+        images = f"{len(page.shots):,} of {len(page.facts):,} images"
+        click.echo(f"{images}, {page.pictures:,} with their picture → {output}")
 
 
 @click.command("restore", cls=GroupedCommand)
 @click.argument("dest")
 @extra("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
-@extra("--dry-run", is_flag=True, help="Tell what would be put back; write nothing.")
+@extra("--dry-run", is_flag=True, help="Report what would be put back; write nothing.")
 @JSON
 def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: bool) -> None:
     """Put back the polygons that --delete-source deleted.
@@ -206,19 +201,19 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: b
     polymask restore masks/
     polymask restore dataloop://project/dataset --dry-run
 
-    DEST is the folder of masks or the dataset that was converted. What is there already
-    stays as it is, so that it can be run again. A file that was changed since is
-    named and stays as it is; the others are put back.
+    DEST is the folder of masks or the dataset that was converted. Polygons that exist already
+    are not added again, so the command can be repeated. A file that has changed since is
+    named and not touched; the others are restored.
     """
     report = restore(dest, journal=journal, dry_run=dry_run)
     if as_json:
         failures = [asdict(failure) for failure in report.failures]
         counts = {"restored": report.written, "there": report.unchanged}
-        _print_json(counts | {"failures": failures, "notes": report.notes, "dry_run": dry_run})
+        print_json(counts | {"failures": failures, "notes": report.notes, "dry_run": dry_run})
     else:
-        what = "polygons" if is_dataloop(dest) else "annotation files"
-        done = "would be put back (dry run: nothing was written)" if dry_run else "put back"
-        click.echo(f"{report.written:,} {what} {done}, {report.unchanged:,} were there.")
+        restored = "polygons" if is_dataloop(dest) else "annotation files"
+        outcome = "would be put back (dry run: nothing was written)" if dry_run else "put back"
+        click.echo(f"{report.written:,} {restored} {outcome}, {report.unchanged:,} were there.")
         for note in report.notes:
             click.echo(note)
     for failure in report.failures:
@@ -229,10 +224,10 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: b
 
 
 @click.command("emulate", cls=GroupedCommand)
-@extra("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: a free one.")
+@extra("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: a free port.")
 @extra("--seed", metavar="COCO_OR_FOLDER", help="A COCO file or a folder of pictures to begin with.")
 @extra("--images", metavar="DIR", help="The pictures of the COCO file.")
-@extra("--store", metavar="DIR", help="Keep everything here, to go on with later.")
+@extra("--store", metavar="DIR", help="Keep all data here, to continue later.")
 def emulate_command(*, port: int, seed: str | None, images: str | None, store: str | None) -> None:
     """Run a local Dataloop on loopback, to try and to test against.
 

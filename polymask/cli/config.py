@@ -39,8 +39,9 @@ def json_wanted(arguments: Collection[str]) -> bool:
 def key_of(param: click.Parameter) -> str:
     """What a parameter is called in a file: `max_pixels` for `--max-pixels`, `source` for SOURCE.
 
-    >>> key_of(click.Option(["-o", "--output-dir"]))
-    'output_dir'
+    Examples:
+        >>> key_of(click.Option(["-o", "--output-dir"]))
+        'output_dir'
     """
     names = [name for name in param.opts if name.startswith("--")] or [param.name or ""]
     return names[0].strip("-").replace("-", "_")
@@ -192,10 +193,12 @@ def _plain(param: click.Parameter, value: Any) -> Any:
 def as_toml(command: str, settings: Mapping[str, Setting]) -> str:
     """Options as a file that would set them, each with where it comes from.
 
-    >>> print(as_toml("convert", {"to": Setting("voc", "polymask.toml"), "images": Setting(None, "default")}))
-    [convert]
-    to = "voc"  # polymask.toml
-    # images is not set
+    Examples:
+        >>> options = {"to": Setting("voc", "polymask.toml"), "images": Setting(None, "default")}
+        >>> print(as_toml("convert", options))
+        [convert]
+        to = "voc"  # polymask.toml
+        # images is not set
     """
     lines = [
         f"# {key} is not set" if value is None else f"{key} = {_toml(value)}  # {origin}"

@@ -21,7 +21,7 @@ Decorator = Callable[[Callable[..., Any]], Any]
 
 
 class GroupedOption(click.Option):
-    """A flag that belongs to a group of the help."""
+    """A flag with a group in the help."""
 
     def __init__(self, *names: Any, group: str = "output", **facts: Any) -> None:
         super().__init__(*names, **facts)
@@ -29,7 +29,7 @@ class GroupedOption(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """A command whose help tells its flags in groups."""
+    """A command whose help lists its flags in groups."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does; what is wrong with a value of a file or a variable names that."""
@@ -52,7 +52,7 @@ class GroupedCommand(click.Command):
         return None
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the flags, each below the title of its group."""
+        """Write the flags below the titles of their groups."""
         rows: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
@@ -65,7 +65,7 @@ class GroupedCommand(click.Command):
 
 
 def _frame(text: str | Frame) -> Frame:
-    """WxH, as (height, width)."""
+    """Parse WxH to (height, width)."""
     width, _, height = str(text).lower().partition("x")
     if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
         raise click.BadParameter(f"{text!r} is not WIDTHxHEIGHT in pixels, e.g. 128x128")
@@ -83,7 +83,7 @@ def _type(flag: Flag) -> Any:
 
 
 def _completion(names: Mapping[str, object]) -> Callable[..., list[str]]:
-    """What a shell completes for a flag that takes a name of a table."""
+    """The shell completion for a flag that takes a name of a table."""
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
         return [name for name in names if name.startswith(incomplete)]
@@ -92,7 +92,7 @@ def _completion(names: Mapping[str, object]) -> Callable[..., list[str]]:
 
 
 def click_option(option: Field[Any], **changes: Any) -> Decorator:
-    """The flag of an option, with some of its facts changed."""
+    """The flag of an option, with some of its properties changed."""
     flag = replace(flag_of(option), **changes)
     if flag.kind == "switch":
         return extra(spelled(option.name), option.name, group=flag.group, is_flag=True, help=flag.help)
@@ -112,7 +112,7 @@ def click_option(option: Field[Any], **changes: Any) -> Decorator:
 
 
 def _decorated(flags: Iterable[Decorator]) -> Decorator:
-    """Several flags as one decorator, in their order."""
+    """A decorator that adds several flags, in their order."""
 
     def decorate(command: Callable[..., Any]) -> Any:
         for flag in reversed(list(flags)):
@@ -123,34 +123,34 @@ def _decorated(flags: Iterable[Decorator]) -> Decorator:
 
 
 def extra(*names: str, group: str = "output", **facts: Any) -> Decorator:
-    """A flag of the command line alone: it is no option of the library."""
+    """A flag that only the command line has, not the library."""
     return click.option(*names, cls=GroupedOption, group=group, **facts)
 
 
-_OPTIONS = {each.name: each for each in fields(ConvertOptions)}
+_OPTIONS = {option.name: option for option in fields(ConvertOptions)}
 
 
 def option_named(name: str, **changes: Any) -> Decorator:
-    """The flag of an option of `convert`, with some of its facts changed."""
+    """The flag of an option of `convert`, with some of its properties changed."""
     return click_option(_OPTIONS[name], **changes)
 
 
 def in_groups(options: Iterable[Field[Any]]) -> list[Field[Any]]:
     """Options in the order of the groups."""
     order = list(GROUPS)
-    return sorted(options, key=lambda each: order.index(flag_of(each).group))
+    return sorted(options, key=lambda option: order.index(flag_of(option).group))
 
 
-convert_flags = _decorated([click_option(each) for each in in_groups(_OPTIONS.values())])
-reading_flags = _decorated([click_option(each) for each in in_groups(fields(ReadingOptions))])
+convert_flags = _decorated([click_option(option) for option in in_groups(_OPTIONS.values())])
+reading_flags = _decorated([click_option(option) for option in in_groups(fields(ReadingOptions))])
 
 
-def rule_flags(when: str = "") -> Decorator:
-    """Give a command the flags of the rules that it paints by, which it takes as `rules`."""
+def rule_flags(condition: str = "") -> Decorator:
+    """Add the flags of the painting rules to a command, which receives them as `rules`."""
 
     def summary(name: str) -> str:
         text = flag_of(_OPTIONS[name]).help
-        return f"{when}{text[:1].lower()}{text[1:]}" if when else text
+        return f"{condition}{text[:1].lower()}{text[1:]}" if condition else text
 
     overlaps = [rule for rule in flag_of(_OPTIONS["overlap"]).choices if rule not in ("priority", "error")]
     flags = [

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a run stops where it is, and ends in time whatever it waits for."""
+"""Ctrl-C and SIGTERM: a run stops at once, even if it waits for the network."""
 
 import os
 import signal
@@ -9,23 +9,23 @@ from types import FrameType
 from typing import Any, NoReturn
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
-GRACE = 1.0  # seconds to stop in; the process ends within two
+GRACE = 1.0  # seconds to stop; the process ends within two
 _received: list[int] = []
 INTERRUPTED = "polymask: interrupted; run the same command again to finish"
 
 
 def listen(*, connected: bool) -> None:
-    """Answer interrupts from here on; a run that is `connected` waits for others, and for many bytes."""
+    """Handle interrupts from here on; a `connected` run may wait long for services and large transfers."""
     sys.unraisablehook = _swallowed
     if connected:
         _end_in_time()
     signal.signal(signal.SIGTERM, interrupted)
-    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as a shell has it for the background
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # shells ignore it for background jobs
         signal.signal(signal.SIGINT, interrupted)
 
 
 def interrupted(number: int, _: FrameType | None) -> NoReturn:
-    """Stop where the run is, and at the second time without another thought."""
+    """Raise `KeyboardInterrupt`; a second signal ends the process at once."""
     for stop in STOPS:
         signal.signal(stop, leave)
     _received.append(number)
@@ -38,27 +38,27 @@ def leave(number: int, _: FrameType | None) -> NoReturn:
 
 
 def received() -> int:
-    """The signal that asked this process to stop; 0 where none came, whatever was made of the exception."""
+    """The signal that asked the process to stop, or 0; kept even if the exception was swallowed."""
     return _received[-1] if _received else 0
 
 
 def end() -> NoReturn:
-    """Stop at once, as the signal that came asks."""
+    """Stop at once, with the exit code of the received signal."""
     leave(received() or signal.SIGINT, None)
 
 
 def _swallowed(unraisable: Any) -> None:
-    """Stop here too: what is raised in `__del__` or a weak reference's callback, Python drops."""
+    """Stop on an interrupt in `__del__` or a weak reference's callback, where Python drops exceptions."""
     if isinstance(unraisable.exc_value, KeyboardInterrupt):
         end()
     sys.__unraisablehook__(unraisable)
 
 
 def _end_in_time() -> None:
-    """End the process a moment after an interrupt, even if the main thread never gets to answer it.
+    """End the process soon after an interrupt, even if the main thread never handles it.
 
-    Where the signal comes just before the thread begins to wait in the system, Python tells it only
-    once the wait is over. The descriptor is written to at once, by the signal itself.
+    If a signal comes just before the main thread begins a system call that waits, Python runs the handler
+    only after the wait. The wakeup descriptor, in contrast, is written by the signal itself.
     """
     readable, writable = os.pipe()
     os.set_blocking(writable, False)

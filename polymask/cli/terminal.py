@@ -1,5 +1,6 @@
-"""What a person sees of a run: a bar on a terminal, one line in a log, and colors where they belong."""
+"""Terminal output: a progress bar, or a line in a log; colors; errors."""
 
+import json
 import os
 import sys
 import time
@@ -12,12 +13,12 @@ import click
 from polymask.errors import PolymaskError
 from polymask.log import log, logger
 
-SHORT = 1.0  # seconds; what is done by then needs no bar
+SHORT = 1.0  # seconds; a shorter run needs no bar
 OFTEN = 10.0  # seconds between two lines of a log that tell how far a run is
 
 
 class Bar:
-    """A bar with rate and time left on a terminal; elsewhere one line at the end, if it took a while."""
+    """A progress bar on a terminal; elsewhere a line at the end, if the run was not short."""
 
     def __init__(self, *, quiet: bool = False, unit: str = "images") -> None:
         self.quiet, self.unit = quiet or log.is_heard, unit
@@ -26,7 +27,7 @@ class Bar:
         self._began, self._total, self._done = time.perf_counter(), 0, 0
 
     def start(self, images: int) -> None:
-        """So many there are to do."""
+        """Begin, with the total number of images."""
         self._total, self._began, self._told = images, time.perf_counter(), 0.0
         if not self.quiet and sys.stderr.isatty():
             from tqdm import tqdm
@@ -34,12 +35,12 @@ class Bar:
             self._bar = tqdm(total=images, unit=f" {self.unit}", file=sys.stderr, leave=False, delay=SHORT)
 
     def tell(self, text: str) -> None:
-        """Something that a person should know before it begins."""
+        """Print a message for the user before the work begins."""
         if not self.quiet:
             click.echo(f"polymask: {text}", err=True)
 
     def advance(self, images: int) -> None:
-        """So many more are done."""
+        """Count further images as done."""
         self._done += images
         if log.is_heard:
             self._tell_log(time.perf_counter() - self._began)
@@ -58,7 +59,7 @@ class Bar:
         self.close()
 
     def close(self) -> None:
-        """Take the bar away; in a log, say what was done, also where it was cut short."""
+        """Remove the bar; in a log, print how many images were done, also after an interrupt."""
         seconds = time.perf_counter() - self._began
         if self._bar is not None:
             self._bar.close()
@@ -66,13 +67,14 @@ class Bar:
             click.echo(logged(self._done, self._total, self.unit, seconds), err=True)
 
 
-def logged(done: int, total: int, unit: str, seconds: float) -> str:
-    """The one line of a log.
+def logged(finished: int, total: int, unit: str, seconds: float) -> str:
+    """The line for a log.
 
-    >>> logged(90, 100, "images", 3.0)
-    'polymask: 90 of 100 images in 3.0 s (30/s)'
+    Examples:
+        >>> logged(90, 100, "images", 3.0)
+        'polymask: 90 of 100 images in 3.0 s (30/s)'
     """
-    return f"polymask: {done:,} of {total:,} {unit} in {seconds:.1f} s ({done / seconds:,.0f}/s)"
+    return f"polymask: {finished:,} of {total:,} {unit} in {seconds:.1f} s ({finished / seconds:,.0f}/s)"
 
 
 def start_log() -> None:
@@ -85,33 +87,39 @@ def start_log() -> None:
     logger().setLevel(logging.INFO)
 
 
-def colors_wanted(stream: TextIO) -> bool:
-    """On a terminal that takes them, unless `NO_COLOR` is set (https://no-color.org)."""
+def shows_colors(stream: TextIO) -> bool:
+    """Whether a stream is a terminal with colors, and `NO_COLOR` is not set (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def styled(text: str, stream: TextIO, **style: Any) -> str:
-    """Text in a style where colors are wanted, else as it is."""
-    return click.style(text, **style) if colors_wanted(stream) else text
+    """The text, styled if the stream shows colors."""
+    return click.style(text, **style) if shows_colors(stream) else text
 
 
 def emphasized(text: str) -> str:
-    """A summary with its headings bold, on a terminal: tables' heads, and the first line."""
-    if not colors_wanted(sys.stdout):
+    """A summary with bold headings on a terminal: the first line of each paragraph."""
+    if not shows_colors(sys.stdout):
         return text
     lines = text.splitlines()
-    starts = [at for at, line in enumerate(lines) if line and (at == 0 or not lines[at - 1])]
-    for at in starts:
-        lines[at] = click.style(lines[at], bold=True)
+    starts = [number for number, line in enumerate(lines) if line and (number == 0 or not lines[number - 1])]
+    for number in starts:
+        lines[number] = click.style(lines[number], bold=True)
     return "\n".join(lines)
 
 
-def with_advice(error: PolymaskError) -> str:
-    """An error as one line: where it is, what is wrong, and what to do about it.
+def print_json(document: object) -> None:
+    """Print a JSON document on stdout, on one line."""
+    click.echo(json.dumps(document, ensure_ascii=False))
 
-    >>> from polymask import NotFound
-    >>> with_advice(NotFound("no such file", file="a.json"))
-    'a.json: no such file; check the path'
+
+def with_advice(error: PolymaskError) -> str:
+    """An error as a line: place, message and advice.
+
+    Examples:
+        >>> from polymask import NotFound
+        >>> with_advice(NotFound("no such file", file="a.json"))
+        'a.json: no such file; check the path'
     """
     if error.special_advice is None:
         return f"{error}; {error.usual_advice}"
@@ -120,23 +128,23 @@ def with_advice(error: PolymaskError) -> str:
 
 def fail(message: str, code: int) -> NoReturn:
     """Leave with an exit code and a line on stderr."""
-    with standing():
+    with tolerating_full_disk():
         click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {message}", err=True)
     sys.exit(code)
 
 
 @contextmanager
-def standing() -> Iterator[None]:
-    """Write to stderr; where it takes no more, a full disk say, the exit code still tells."""
+def tolerating_full_disk() -> Iterator[None]:
+    """Write to stderr; if that fails, say on a full disk, carry on: the exit code still counts."""
     try:
         yield
         sys.stderr.flush()
     except OSError:
-        drop(sys.stderr)
+        discard(sys.stderr)
 
 
-def drop(stream: TextIO) -> None:
-    """Let what a stream could not take go nowhere, or the interpreter would fail on it once more."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+def discard(stream: TextIO) -> None:
+    """Discard the unwritten output of a stream, which the interpreter would else try to write on exit."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)

@@ -1,4 +1,4 @@
-"""Reports, findings, comparisons and statistics as text that a person wants to read."""
+"""Reports, findings, comparisons and statistics as text for people."""
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,10 +33,10 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _more(total: int, shown: int, what: str = "") -> list[str]:
-    """The line that tells how many are not shown."""
-    many = f"{total - shown} more {what}".rstrip()
-    return [f"  … and {many} (all with --json)"] if total > shown else []
+def _unlisted(total: int, shown: int, noun: str = "") -> list[str]:
+    """The line with the number of rows that are not shown, if there are any."""
+    count = f"{total - shown} more {noun}".rstrip()
+    return [f"  … and {count} (all with --json)"] if total > shown else []
 
 
 def _percent(pixels: int, total: int) -> str:
@@ -56,8 +56,10 @@ def summary(report: Report, dest: object) -> str:
     elif report.deleted:
         lines.append(f"{report.deleted:,} polygons were deleted; how to undo it is noted below.")
     if report.retracted:
-        done = "would be retracted" if report.dry_run else "were retracted"
-        lines.append(f"{report.retracted:,} masks {done}: newer ones hold more, or what they held is gone.")
+        outcome = "would be retracted" if report.dry_run else "were retracted"
+        lines.append(
+            f"{report.retracted:,} masks {outcome}: newer ones hold more, or what they held is gone."
+        )
     if report.images and report.unchanged == report.images and not report.deleted:
         lines.append(_unchanged(report))
     return "\n".join([*lines, *_painted_labels(report), *_conflicts(report), *_omissions(report)])
@@ -66,8 +68,9 @@ def summary(report: Report, dest: object) -> str:
 def how_to_look(dest: str, layout: str) -> str:
     """How to see the masks in a folder, which a viewer of pictures shows as black; empty where it does not.
 
-    >>> how_to_look("my masks", "index")
-    "Label values look black in a viewer. To see them: polymask preview 'my masks' -o look.html"
+    Examples:
+        >>> how_to_look("my masks", "index")
+        "Label values look black in a viewer. To see them: polymask preview 'my masks' -o look.html"
     """
     if not dest or layout in FOR_PEOPLE:
         return ""
@@ -76,7 +79,7 @@ def how_to_look(dest: str, layout: str) -> str:
 
 
 def _unchanged(report: Report) -> str:
-    """Why a run wrote nothing; without a label to show, what is there are masks without one, or none."""
+    """Why a run wrote nothing; without painted labels, it must not claim that masks exist."""
     if report.nothing_painted:
         return "Nothing was written: there is no label to show."
     return "Nothing to do: every mask is there already."
@@ -95,7 +98,7 @@ def _painted_labels(report: Report) -> list[str]:
     return [
         "",
         *text_table(("label", "instances", "painted px", "share"), rows[:MOST_LINES]),
-        *_more(len(rows), MOST_LINES, "labels"),
+        *_unlisted(len(rows), MOST_LINES, "labels"),
         *([f"  {unused} labels have no instance"] if unused else []),
     ]
 
@@ -112,12 +115,12 @@ def _conflicts(report: Report) -> list[str]:
         "",
         f"Conflicts: {report.conflict_pixels:,} px ({share}) are claimed by several labels:",
         *text_table(("labels", "px", "mostly won by"), rows[:MOST_LINES]),
-        *_more(len(rows), MOST_LINES, "pairs"),
+        *_unlisted(len(rows), MOST_LINES, "pairs"),
     ]
 
 
 def _omissions(report: Report) -> list[str]:
-    """What is not painted, or was left alone, and why."""
+    """Annotations that were not painted, were skipped or failed, with reasons."""
     reasons = reasons_text(report.left_out)
     lists = (reasons, report.notes, report.skipped, report.unsupported, report.failures)
     lines = [""] if any(lists) else []
@@ -140,48 +143,49 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
     if not lines:
         return []
     shown = [f"  {line}" for line in lines[:MOST_LINES]]
-    return [f"{title} ({len(lines):,}):", *shown, *_more(len(lines), MOST_LINES)]
+    return [f"{title} ({len(lines):,}):", *shown, *_unlisted(len(lines), MOST_LINES)]
 
 
 def findings_text(findings: Iterable[Finding]) -> str:
-    """Findings by rank and kind: of each kind how many there are, and the first of them."""
+    """Findings by rank and kind: the number and the first few of each kind."""
     from polymask.analysis.findings import RANKS, rank_of
 
     kinds: dict[str, list[Finding]] = {}
     for finding in findings:
         kinds.setdefault(finding.kind, []).append(finding)
     lines: list[str] = []
-    for rank, means in RANKS.items():
+    for rank, meaning in RANKS.items():
         ranked = {kind: group for kind, group in kinds.items() if rank_of(kind) == rank}
         if ranked:
-            lines += [f"{rank.capitalize()}: {means}", *_folded(ranked), ""]
+            lines += [f"{rank.capitalize()}: {meaning}", *_folded(ranked), ""]
     counts = sorted(kinds, key=lambda kind: (list(RANKS).index(rank_of(kind)), -len(kinds[kind])))
-    told = ", ".join(f"{len(kinds[kind]):,} {kind}" for kind in counts)
-    return "\n".join([*lines, told or "Nothing odd found."])
+    totals = ", ".join(f"{len(kinds[kind]):,} {kind}" for kind in counts)
+    return "\n".join([*lines, totals or "Nothing odd found."])
 
 
 def _folded(kinds: Mapping[str, Sequence[Finding]]) -> Iterator[str]:
-    """The lines of each kind, the most frequent first; that nothing can be painted before all."""
+    """The lines of each kind, the most frequent first; but "nothing can be painted" comes before all."""
     for kind, group in sorted(kinds.items(), key=lambda item: (item[0] != NOTHING, -len(item[1]))):
         yield f"  {kind} ({len(group):,}):"
         for finding in group[:MOST_EXAMPLES]:
             yield f"    {finding_line(finding)}"
-        yield from (f"  {line}" for line in _more(len(group), MOST_EXAMPLES))
+        yield from (f"  {line}" for line in _unlisted(len(group), MOST_EXAMPLES))
 
 
 def finding_line(finding: Finding) -> str:
-    """Where a finding is and what it says, in one line.
+    """A finding as a line: place and message.
 
-    >>> finding_line(Finding("self-touch", "a.jpg", 7, "ring 0 touches itself"))
-    'a.jpg: instance 7: ring 0 touches itself'
+    Examples:
+        >>> finding_line(Finding("self-touch", "a.jpg", 7, "ring 0 touches itself"))
+        'a.jpg: instance 7: ring 0 touches itself'
     """
-    where = [finding.image] if finding.image else []
-    where += [f"instance {finding.instance}"] if finding.instance is not None else []
-    return ": ".join([*where, finding.message])
+    place = [finding.image] if finding.image else []
+    place += [f"instance {finding.instance}"] if finding.instance is not None else []
+    return ": ".join([*place, finding.message])
 
 
 def comparison_text(comparison: "Comparison") -> str:
-    """The mean, the labels from worst to best, the worst images, and what is mistaken for what."""
+    """The mean, the labels from worst to best, the worst images, and the most confused labels."""
     lines = [
         f"{len(comparison.images):,} images compared, {comparison.differing_pixels:,} px differ",
         f"mean IoU {comparison.mean_iou:.4f} over {len(comparison)} labels",
@@ -202,7 +206,7 @@ def _scores(comparison: "Comparison") -> list[str]:
     if not rows:
         return []
     table = text_table(("label", "IoU", "px in TRUTH", "px in OTHER"), rows)
-    return ["", *table, *_more(len(ordered), len(rows), "labels")]
+    return ["", *table, *_unlisted(len(ordered), len(rows), "labels")]
 
 
 def _worst_images(comparison: "Comparison") -> list[str]:
@@ -212,14 +216,14 @@ def _worst_images(comparison: "Comparison") -> list[str]:
 
 def _mistaken(comparison: "Comparison") -> list[str]:
     rows = [(truth, other, f"{pixels:,}") for truth, other, pixels in comparison.mistaken[:MOST_LINES]]
-    more = _more(len(comparison.mistaken), len(rows), "pairs")
-    return ["", *text_table(("in TRUTH", "in OTHER", "px"), rows), *more] if rows else []
+    closing = _unlisted(len(comparison.mistaken), len(rows), "pairs")
+    return ["", *text_table(("in TRUTH", "in OTHER", "px"), rows), *closing] if rows else []
 
 
 def _not_compared(comparison: "Comparison") -> list[str]:
     failures = comparison.failures
     lines = [f"not compared: {failure.name}: {failure.reason}" for failure in failures[:MOST_WORST]]
-    lines += _more(len(failures), len(lines), "failures")
+    lines += _unlisted(len(failures), len(lines), "failures")
     for names, side in ((comparison.only_in_truth, "TRUTH"), (comparison.only_in_other, "OTHER")):
         if names:
             lines.append(f"{len(names):,} images are in {side} only, e.g. {names[0]}")
@@ -227,7 +231,7 @@ def _not_compared(comparison: "Comparison") -> list[str]:
 
 
 def statistics_text(statistics: "Statistics") -> str:
-    """Labels by painted pixels, and what is background and void."""
+    """Labels by painted pixels, and the pixels of background and void."""
     labels = {name: counts for name, counts in statistics.labels.items() if counts["images"]}
     total = sum(counts["pixels"] or 0 for counts in labels.values())
     rows = [
@@ -246,7 +250,7 @@ def statistics_text(statistics: "Statistics") -> str:
             f"{len(statistics.images):,} images",
             "",
             *text_table(("label", "instances", "images", "painted px", "share"), rows[:MOST_LINES]),
-            *_more(len(rows), MOST_LINES, "labels"),
+            *_unlisted(len(rows), MOST_LINES, "labels"),
             *([f"  {unused} labels are not used"] if unused else []),
             f"background {statistics.pixels_of(BACKGROUND):,} px, void {statistics.pixels_of(VOID):,} px",
         ]

@@ -1,1 +1,1 @@
-"""Bytes of files: PNG masks, pictures, zip archives."""
+"""Encoding and decoding of files: PNG masks, pictures, zip archives."""

@@ -1,6 +1,6 @@
-"""DEFLATE of literals and matches that are known already, in dynamic Huffman blocks: `_deflate.h`'s twin.
+"""DEFLATE of ready literals and matches, in dynamic Huffman blocks: the Python twin of `_deflate.h`.
 
-The same bytes on any machine, whatever compression library is installed.
+The bytes are the same on any machine, whatever compression library is installed.
 Source: RFC 1951. Code lengths are limited by moving codes down until they fit (Kraft's inequality).
 """
 
@@ -22,7 +22,7 @@ _ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]
 
 
 class Bits:
-    """Bits that become bytes, the lowest first."""
+    """Collects bits into bytes, the lowest bit first."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -46,58 +46,59 @@ class Bits:
 
 @dataclass(slots=True)
 class Block:
-    """What a block says: literals, and matches (length, distance), each with how often it comes."""
+    """The symbols of a block, as (byte, 0, times) for literals and (length, distance, times) for matches."""
 
-    said: list[tuple[int, int, int]] = field(default_factory=list)
+    symbols: list[tuple[int, int, int]] = field(default_factory=list)
 
     def literal(self, byte: int) -> None:
         """Add one byte."""
-        self.said.append((byte, 0, 1))
+        self.symbols.append((byte, 0, 1))
 
     def match(self, length: int, distance: int) -> None:
         """Add a copy of 3 bytes or more from `distance` bytes before."""
-        many, rest = divmod(length, LONGEST)
-        if rest in (1, 2) and many:
-            pieces = [(LONGEST, many - 1), (LONGEST + rest - 3, 1), (3, 1)]
+        full, remainder = divmod(length, LONGEST)
+        if remainder in (1, 2) and full:
+            pieces = [(LONGEST, full - 1), (LONGEST + remainder - 3, 1), (3, 1)]
         else:
-            pieces = [(LONGEST, many), (rest, 1)]
-        self.said += [(piece, distance, times) for piece, times in pieces if piece and times]
+            pieces = [(LONGEST, full), (remainder, 1)]
+        self.symbols += [(piece, distance, times) for piece, times in pieces if piece and times]
 
 
-def code_lengths(often: Mapping[int, int], *, most: int) -> dict[int, int]:
-    """Code lengths of up to `most` bits by how often symbols come; two come at least.
+def code_lengths(counts: Mapping[int, int], *, most: int) -> dict[int, int]:
+    """Code lengths of up to `most` bits from the counts of symbols, of which at least two occur.
 
-    >>> code_lengths({0: 5, 1: 1, 2: 1}, most=7)
-    {1: 2, 2: 2, 0: 1}
+    Examples:
+        >>> code_lengths({0: 5, 1: 1, 2: 1}, most=7)
+        {1: 2, 2: 2, 0: 1}
     """
-    symbols = sorted((s for s in often if often[s]), key=lambda s: (often[s], s))
-    count = _huffman([often[s] for s in symbols], most)
-    total = sum(count[bits] << (most - bits) for bits in range(1, most + 1))
+    symbols = sorted((s for s in counts if counts[s]), key=lambda s: (counts[s], s))
+    codes_of_length = _huffman([counts[s] for s in symbols], most)
+    total = sum(codes_of_length[bits] << (most - bits) for bits in range(1, most + 1))
     for _ in range(total - (1 << most)):
-        bits = max(bits for bits in range(1, most) if count[bits])
-        count[most] -= 1
-        count[bits] -= 1
-        count[bits + 1] += 2
-    lengths = chain.from_iterable([bits] * count[bits] for bits in range(most, 0, -1))
+        bits = max(bits for bits in range(1, most) if codes_of_length[bits])
+        codes_of_length[most] -= 1
+        codes_of_length[bits] -= 1
+        codes_of_length[bits + 1] += 2
+    lengths = chain.from_iterable([bits] * codes_of_length[bits] for bits in range(most, 0, -1))
     return dict(zip(symbols, lengths, strict=True))
 
 
 def _huffman(weights: Sequence[int], most: int) -> list[int]:
-    """How many codes of each length Huffman's tree has; of two that weigh the same, a leaf goes first."""
+    """The number of codes of each length in Huffman's tree; at equal weight, a leaf joins before a branch."""
     n = len(weights)
     joined: list[int] = []
     parent = [0] * (2 * n - 1)
     leaf = branch = 0
-    for made in range(n - 1):
+    for step in range(n - 1):
         weight = 0
         for _ in range(2):
-            if leaf < n and (branch >= made or weights[leaf] <= joined[branch]):
+            if leaf < n and (branch >= step or weights[leaf] <= joined[branch]):
                 weight += weights[leaf]
-                parent[leaf] = n + made
+                parent[leaf] = n + step
                 leaf += 1
             else:
                 weight += joined[branch]
-                parent[n + branch] = n + made
+                parent[n + branch] = n + step
                 branch += 1
         joined.append(weight)
     depth = [0] * (2 * n - 1)
@@ -110,34 +111,38 @@ def _huffman(weights: Sequence[int], most: int) -> list[int]:
 
 
 def codes(lengths: Mapping[int, int]) -> dict[int, tuple[int, int]]:
-    """The canonical codes of lengths, first bit lowest, and those lengths."""
-    code = before = 0
-    made: dict[int, tuple[int, int]] = {}
+    """The canonical code of each symbol, first bit lowest, and its length."""
+    code = previous = 0
+    table: dict[int, tuple[int, int]] = {}
     for bits, symbol in sorted((bits, symbol) for symbol, bits in lengths.items()):
-        code <<= bits - before
-        made[symbol] = int(f"{code:0{bits}b}"[::-1], 2), bits
-        code, before = code + 1, bits
-    return made
+        code <<= bits - previous
+        table[symbol] = int(f"{code:0{bits}b}"[::-1], 2), bits
+        code, previous = code + 1, bits
+    return table
 
 
 def _packed(lengths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Code lengths as symbols, each with its extra bits and how many: runs are told by 16, 17 and 18."""
+    """Code lengths as (symbol, extra bits, number of extra bits); symbols 16, 17 and 18 encode runs."""
     for bits, group in groupby(lengths):
-        rest = len(list(group))
+        remaining = len(list(group))
         if bits:
             yield bits, 0, 0
-            rest -= 1
-        while rest >= 3:
-            taken = min(rest, 6 if bits else 138)
-            yield (16, taken - 3, 2) if bits else (17, taken - 3, 3) if taken < 11 else (18, taken - 11, 7)
-            rest -= taken
-        yield from [(bits, 0, 0)] * rest
+            remaining -= 1
+        while remaining >= 3:
+            length = min(remaining, 6 if bits else 138)
+            yield (
+                (16, length - 3, 2) if bits else (17, length - 3, 3) if length < 11 else (18, length - 11, 7)
+            )
+            remaining -= length
+        yield from [(bits, 0, 0)] * remaining
 
 
 def _header(out: Bits, literals: Mapping[int, int], distances: Mapping[int, int], *, last: bool) -> None:
     reach = max(literals) + 1, max(distances) + 1
-    told = [literals.get(s, 0) for s in range(reach[0])] + [distances.get(s, 0) for s in range(reach[1])]
-    packed = list(_packed(told))
+    all_lengths = [literals.get(s, 0) for s in range(reach[0])] + [
+        distances.get(s, 0) for s in range(reach[1])
+    ]
+    packed = list(_packed(all_lengths))
     lengths = code_lengths(Counter(symbol for symbol, _, _ in packed), most=7)
     ordered = [lengths.get(symbol, 0) for symbol in _ORDER]
     count = max(4, *(i + 1 for i, bits in enumerate(ordered) if bits))
@@ -156,25 +161,25 @@ def _symbol(bases: Sequence[int], value: int) -> int:
 
 
 def put_block(out: Bits, block: Block, *, last: bool) -> None:
-    """Write a block with the codes that fit it best."""
+    """Write a block with the codes that are shortest for it."""
     literals, distances = Counter({END_OF_BLOCK: 1}), Counter[int]()
-    said = Counter[tuple[int, int]]()
-    for value, distance, times in block.said:
-        said[value, distance] += times
-    matches = {match: _match_symbols(*match) for match in said if match[1]}
-    for (value, distance), times in said.items():
+    counts = Counter[tuple[int, int]]()
+    for value, distance, times in block.symbols:
+        counts[value, distance] += times
+    matches = {match: _match_symbols(*match) for match in counts if match[1]}
+    for (value, distance), times in counts.items():
         literals[257 + matches[value, distance][0] if distance else value] += times
         if distance:
             distances[matches[value, distance][1]] += times
-    for symbol in range(3):  # a complete code, for every reader
+    for symbol in range(3):  # some readers demand a complete code, of two symbols at least
         if len(distances) < 2:
             distances[symbol] += symbol not in distances
     lengths = code_lengths(literals, most=15), code_lengths(distances, most=15)
     _header(out, *lengths, last=last)
     literal, near = map(codes, lengths)
     pieces = {key: _match_bits(key, matches[key], literal, near) for key in matches}
-    pieces |= {(value, 0): literal[value] for value, distance in said if not distance}
-    for value, distance, times in block.said:
+    pieces |= {(value, 0): literal[value] for value, distance in counts if not distance}
+    for value, distance, times in block.symbols:
         for _ in range(times):
             out.put(*pieces[value, distance])
     out.put(*literal[END_OF_BLOCK])
@@ -190,7 +195,7 @@ def _match_bits(
     literal: Mapping[int, tuple[int, int]],
     near: Mapping[int, tuple[int, int]],
 ) -> tuple[int, int]:
-    """A match's codes and extra bits, and how many they are."""
+    """The codes and extra bits of a match, and the number of bits."""
     bits = count = 0
     for code, extra, size in (
         (literal[257 + symbols[0]], match[0] - _LENGTH_BASE[symbols[0]], _LENGTH_BITS[symbols[0]]),

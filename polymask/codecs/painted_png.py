@@ -1,6 +1,6 @@
-"""Painted spans → PNG bytes, without pixels in between.
+"""Painted spans → PNG bytes, without an array of pixels in between.
 
-The bytes depend on the mask alone: not on the kernel, the machine or the version of a library.
+The bytes depend on the mask alone, not on the kernel, the machine or the version of a library.
 Source: PNG (Portable Network Graphics) Specification, third edition, W3C.
 """
 
@@ -20,26 +20,27 @@ from polymask.raster.painted import PaintedSpans
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GRAY, COLOR, INDEXED, RGBA = 0, 2, 3, 6
-_MOST = 1 << 30  # bytes of a chunk, which may have 2**31 - 1
+_MOST = 1 << 30  # bytes of a chunk; PNG allows up to 2**31 - 1
 
 
 def encode(painted: PaintedSpans, *, depth: int = 8, palette: NDArray[np.uint8] | None = None) -> bytes:
     """A mask as the bytes of a gray PNG of 8 or 16 bits, or of a palette PNG.
 
     `palette`, (n, 3) uint8 with n ≤ 256, makes an 8-bit mask a palette PNG (Pillow's mode P); its pixel
-    values stay. Raises `FormatError` for a palette with 16 bits, and for values that the depth, or
-    the palette, does not hold.
+    values stay. Raises `FormatError` for a palette with 16 bits, and for values outside the depth or
+    the palette.
 
-    >>> from polymask.raster.painted import scan
-    >>> encode(scan(np.array([[0, 3]], np.uint8)))[:4]
-    b'\x89PNG'
+    Examples:
+        >>> from polymask.raster.painted import scan
+        >>> encode(scan(np.array([[0, 3]], np.uint8)))[:4]
+        b'\x89PNG'
     """
     return Encoding(depth=depth, palette=palette).encode(painted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Encoding:
-    """How masks become PNGs of values: gray of 8 or 16 bits, or with a palette, (n, 3) uint8."""
+    """The kind of a mask's PNG: gray of 8 or 16 bits, or with a palette, (n, 3) uint8."""
 
     depth: int = 8
     palette: NDArray[np.uint8] | None = None
@@ -50,16 +51,16 @@ class Encoding:
 
     @property
     def values(self) -> int:
-        """How many values a pixel can have."""
+        """The number of values that a pixel can have."""
         return 1 << self.depth if self.palette is None else len(self.palette)
 
     def encode(self, painted: PaintedSpans) -> bytes:
-        """The bytes of a mask's PNG; raises `FormatError` for values that it does not hold."""
+        """The bytes of a mask's PNG; raises `FormatError` for values that do not fit."""
         _check(painted, self.values)
         return self.file(painted.frame, zlib_stream(painted, pixel=self.depth // 8))
 
     def file(self, frame: Frame, stream: bytes | memoryview) -> bytes:
-        """The bytes of the PNG whose scanlines are in a zlib stream."""
+        """The bytes of a PNG, from the zlib stream of its scanlines."""
         if self.palette is None:
             return png_file(frame, (self.depth, GRAY), stream)
         colors = np.ascontiguousarray(self.palette, np.uint8).tobytes()
@@ -67,14 +68,16 @@ class Encoding:
 
 
 def encode_colors(painted: PaintedSpans, colors: NDArray[np.uint8]) -> bytes:
-    """A mask as the bytes of a PNG in color: `colors[value]` is what a value looks like.
+    """A mask as the bytes of a PNG in color: `colors[value]` is the color of a value.
 
     `colors` is (n, 3) uint8, red, green, blue, or (n, 4), with alpha. Raises `FormatError` for
     another shape and for values that have no color.
 
-    >>> from polymask.raster.painted import scan
-    >>> len(encode_colors(scan(np.array([[0, 1]], np.uint8)), np.array([[0] * 4, [9] * 4], np.uint8))) < 90
-    True
+    Examples:
+        >>> from polymask.raster.painted import scan
+        >>> colors = np.array([[0] * 4, [9] * 4], np.uint8)
+        >>> len(encode_colors(scan(np.array([[0, 1]], np.uint8)), colors)) < 90
+        True
     """
     if colors.ndim != 2 or colors.shape[1] not in (3, 4) or colors.dtype != np.uint8:
         raise FormatError(f"colors are (n, 3) or (n, 4) uint8, not {colors.dtype} of shape {colors.shape}")
@@ -91,13 +94,13 @@ def _check(painted: PaintedSpans, values: int) -> None:
 
 
 def png_file(frame: Frame, kind: tuple[int, int], stream: bytes | memoryview, palette: bytes = b"") -> bytes:
-    """A whole file: frame, bit depth and color type, scanlines; `palette` is three bytes a color."""
+    """A whole PNG; `kind` is bit depth and color type, `palette` has three bytes a color."""
     return b"".join([_opening(frame, kind, palette), *_data(stream), _END])
 
 
 @lru_cache(1024)
 def _opening(frame: Frame, kind: tuple[int, int], palette: bytes) -> bytes:
-    """What comes before the scanlines, which many masks have in common."""
+    """The chunks before the scanlines; many masks share them."""
     height, width = frame
     header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, *kind, 0, 0, 0))
     return b"".join([SIGNATURE, header, _chunk(b"PLTE", palette) if palette else b""])

@@ -1,4 +1,4 @@
-"""Where the pictures of annotations lie: one way to find them for every command and every format."""
+"""Finds the pictures of annotations, in the same way for every command and format."""
 
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -21,9 +21,9 @@ FOLDERS = ("img", "images", "JPEGImages")  # where tools keep pictures, beside a
 class PictureFinder:
     """The pictures of a source: those below `images`, else those beside its annotations or masks.
 
-    A name is looked for as it stands, then percent-decoded. Neither the composition of Unicode nor the
-    case of a suffix tells names apart. Below `images` a picture may lie in any folder whose path holds
-    the folders of the name: `ds1/a.png` is found as `project/ds1/img/a.png`.
+    A name is tried unchanged first, then percent-decoded. Names that differ only in Unicode composition
+    or in the case of the suffix are equal. Below `images`, a picture may lie in any folder whose path
+    contains the folders of the name: `project/ds1/img/a.png` is the picture of `ds1/a.png`.
     """
 
     def __init__(self, place: Place, images: Location | None = None) -> None:
@@ -31,9 +31,9 @@ class PictureFinder:
         self.searches = images is not None
 
     def find(self, name: str, *, beside: str = "") -> File | None:
-        """The picture of a name; `beside` is the name of the annotation file, in whose folder it may lie.
+        """The picture of a name; it may lie in the folder of `beside`, the name of the annotation file.
 
-        Raises `InputError` for a name that is not safe, and for one that several pictures have.
+        Raises `InputError` for an unsafe name, and for a name that several pictures have.
         """
         name = safe_path(local_name(name))
         for spelling in _spellings(name):
@@ -43,7 +43,7 @@ class PictureFinder:
         return self._below(name) if self.searches else None
 
     def find_stem(self, stem: str, *, beside: str = "") -> File | None:
-        """The picture of a name without suffix, or of a name that has a picture's suffix already."""
+        """The picture of a name with or without a picture's suffix."""
         stem = safe_path(local_name(stem))
         endings = (*SUFFIXES, *(suffix.upper() for suffix in SUFFIXES))
         exact = (self.place.find(stem + ending) for ending in endings)
@@ -56,7 +56,7 @@ class PictureFinder:
         return next((picture for picture in pictures if picture), None)
 
     def frame(self, name: str, *, beside: str = "") -> Frame:
-        """The (height, width) of a picture as it is shown; raises `InputError` where it is not there."""
+        """The (height, width) of a picture as viewers show it; raises `InputError` for a missing picture."""
         file = self.find(name, beside=beside)
         if file is None:
             hint = "" if self.searches else "; add --images DIR"
@@ -66,7 +66,7 @@ class PictureFinder:
         return frame_of(file)
 
     def _paths(self, name: str, beside: str) -> Iterator[str]:
-        """Where a picture may lie, relative to the place."""
+        """The paths at which a picture may lie, relative to the place."""
         last = PurePosixPath(name).name
         yield name
         if not self.searches:
@@ -75,30 +75,30 @@ class PictureFinder:
             yield str(folder / name)
             yield from (str(PurePosixPath(top) / name) for top in FOLDERS)
             yield str(folder / last)
-            yield from (str(where / top / last) for where in (folder, above) for top in FOLDERS)
-        parts = name.split("/")  # of a path of another machine, as many as there are
+            yield from (str(parent / top / last) for parent in (folder, above) for top in FOLDERS)
+        parts = name.split("/")  # a path from another machine: drop leading folders, fewest first
         yield from ("/".join(parts[at:]) for at in range(1, len(parts)))
 
     def _below(self, name: str) -> File | None:
-        """The picture of that name in any folder whose path holds the folders of the name."""
+        """The picture of a name in any folder whose path contains the folders of the name."""
         matches = [
             path for key in dict.fromkeys(map(_key, _decoded(name))) for path in self._by_key.get(key, ())
         ]
         inside = [path for path in matches if _folders(name) <= _folders(path)]
-        kept = [path for path in inside if _folders(path) & set(FOLDERS)] or inside
-        if len(kept) > 1:
+        candidates = [path for path in inside if _folders(path) & set(FOLDERS)] or inside
+        if len(candidates) > 1:
             raise InputError(
                 (
-                    f"{name}: {len(kept)} pictures below {self.place.root} have this name, e.g. {kept[0]} "
-                    f"and {kept[1]}"
+                    f"{name}: {len(candidates)} pictures below {self.place.root} have this name, "
+                    f"e.g. {candidates[0]} and {candidates[1]}"
                 ),
                 advice="name the folder that holds the right ones with --images DIR",
             )
-        return self.place.file(kept[0]) if kept else None
+        return self.place.file(candidates[0]) if candidates else None
 
     @cached_property
     def _by_key(self) -> dict[str, list[str]]:
-        """All pictures of the place by their last part, as `_key` has it."""
+        """All pictures of the place, by the `_key` of their names."""
         try:
             names = self.place.names
         except NotFound:  # an empty folder
@@ -111,7 +111,7 @@ class PictureFinder:
 
 
 class NamedPictures:
-    """The pictures of images that are named relative to an annotation file, looked for when asked for."""
+    """The pictures of images named relative to an annotation file, each searched when needed."""
 
     def __init__(
         self, path: Location, names: Sequence[str], *, images: Location | None, limits: Limits
@@ -120,26 +120,26 @@ class NamedPictures:
 
     @cached_property
     def finder(self) -> PictureFinder:
-        """Where they are looked for."""
+        """The finder that searches for them."""
         return PictureFinder(Place(self.path, self.limits), self.images)
 
     def file(self, index: int) -> File | None:
-        """The picture of `names[index]`, or None where it is not found."""
+        """The picture of `names[index]`, or None where there is none."""
         return self.finder.find(self.names[index])
 
     def file_in_folders(self, name: str) -> File | None:
-        """The picture of a name whose folders tell it apart from others, where it lies in such folders."""
+        """The picture of a name, only if it lies in the folders that the name has."""
         file = self.finder.find(name)
         return file if file and _folders(name) <= _folders(file.name) else None
 
 
 def _decoded(name: str) -> list[str]:
-    """The name as it stands, and percent-decoded where that is another name."""
+    """The name unchanged, and its percent-decoded form where that differs."""
     return list(dict.fromkeys((name, unquote(name)))) if "%" in name else [name]
 
 
 def _spellings(name: str) -> Iterator[str]:
-    """The names that a file may have which the annotations call so, the likeliest first."""
+    """The spellings under which a name of the annotations may lie on disk, the likeliest first."""
     for decoded in _decoded(name):
         forms = (decoded, *(unicodedata.normalize(form, decoded) for form in ("NFC", "NFD")))
         for form in dict.fromkeys(forms):
@@ -158,7 +158,7 @@ def _is_safe(name: str) -> bool:
 
 
 def _key(name: str) -> str:
-    """A name's last part, composed, its suffix in lower case."""
+    """The last part of a name, in composed Unicode, its suffix in lower case."""
     path = PurePosixPath(unicodedata.normalize("NFC", name))
     return path.stem + path.suffix.lower()
 

@@ -1,7 +1,7 @@
-"""Pictures, opened for their size: only their headers are read.
+"""Sizes of pictures, read from their headers.
 
-A picture's frame is that of the picture as it is shown: EXIF orientations 5 to 8 swap height
-and width. That is what the formats that need it (VIA, YOLO, Label Studio, Dataloop) draw on.
+A picture's frame is its size as viewers show it: EXIF orientations 5 to 8 swap height and width.
+The formats that take the size from the picture (VIA, YOLO, Label Studio, Dataloop) draw on that frame.
 """
 
 import warnings
@@ -26,7 +26,7 @@ SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 
 
 def frame_of(file: File) -> Frame:
-    """The (height, width) of a picture as it is shown.
+    """The (height, width) of a picture as viewers show it.
 
     Raises `InputError` for a file that is no picture.
     """
@@ -38,17 +38,17 @@ def frame_of(file: File) -> Frame:
 
 
 def frame_of_bytes(data: bytes, path: Location) -> Frame:
-    """The (height, width) of a picture that is held in the file at a path."""
+    """The (height, width) of a picture in bytes; errors name `path`, the file that contains it."""
     return _frame_of(BytesIO(data), path)
 
 
 def orientation_of(picture: "Image.Image") -> int:
-    """How a picture has still to be turned, as an EXIF orientation; Pillow turns TIFFs by itself."""
+    """The EXIF orientation by which a picture must still be turned; Pillow turns TIFFs itself."""
     from PIL import Image
 
     if picture.format == "TIFF":
         return 1
-    # PNG's own getexif would decode the pixels
+    # the getexif of Pillow's PNG class would decode the pixels
     return int(Image.Image.getexif(picture).get(EXIF_ORIENTATION, 1))
 
 
@@ -64,17 +64,17 @@ def _frame_of(opened: BinaryIO, path: Location) -> Frame:
 
 @contextmanager
 def opened_picture(source: BinaryIO, *, header: bool = False) -> "Iterator[Image.Image]":
-    """A picture of a kind that is read; what goes wrong with it, while decoding too, is `InputError`.
+    """Open a picture of a supported kind; any failure, also in later decoding, becomes `InputError`.
 
-    What Pillow warns of as a decompression bomb is refused, but where only the `header` is wanted:
-    how large a frame may be is for `--max-pixels` to say.
+    Pillow's warning of a decompression bomb refuses a picture, except when only the `header` is read:
+    there `--max-pixels` limits the frame.
     """
-    from PIL import Image, UnidentifiedImageError  # formats that know their frames come here never
+    from PIL import Image, UnidentifiedImageError  # late: formats that know their frames need no pictures
 
     bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata
+            warnings.simplefilter("ignore")  # warnings of odd metadata
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with _identified(source) if header else Image.open(source, formats=PICTURES) as opened:
                 yield opened
@@ -87,10 +87,10 @@ def opened_picture(source: BinaryIO, *, header: bool = False) -> "Iterator[Image
 
 
 def _identified(source: BinaryIO) -> "Image.Image":
-    """A picture as `PIL.Image.open` finds its kind, without a look at how large it is."""
+    """Open a picture by its kind as `PIL.Image.open` does, but without the check of its size."""
     from PIL import Image, UnidentifiedImageError
 
-    Image.preinit()  # the usual kinds; the others take longer to load
+    Image.preinit()  # only the usual kinds, because all kinds take longer to load
     prefix = source.read(16)
     for kind in PICTURES:
         if kind not in Image.OPEN:

@@ -1,7 +1,7 @@
-"""Pictures' pixels, upright as they are annotated: for learning as they are, for people reduced while read.
+"""The pixels of pictures, upright as they are annotated: at full size for training, reduced for viewing.
 
-Annotations lie on a picture as it is shown, turned as its EXIF orientation tells. Only where the
-annotated frame is that of the picture as it is stored, and not as shown, it stays as stored.
+Annotations usually lie on the picture as viewers show it, turned by its EXIF orientation. If the
+annotated frame only fits the picture as stored, it stays as stored.
 Source: Exif 2.32, tag 0x0112.
 """
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from PIL import Image
 
 DEEP = {"I;16": np.uint16, "I;16L": np.uint16, "I;16B": np.uint16, "I": np.int32, "F": np.float32}
-MOST_DECODED = 1 << 27  # pixels of a picture that has to be decoded whole to be reduced: 0.5 GB
-MOST_REDUCED = 1 << 30  # of one that is reduced while it is read
+MOST_DECODED = 1 << 27  # pixels of a picture that is decoded whole before it is reduced: 0.5 GB
+MOST_REDUCED = 1 << 30  # pixels of a picture that is reduced while it is read
 
 
 def read_picture(path: Location, frame: Frame, *, limits: Limits | None = None) -> NDArray[Any]:
-    """A picture's (height, width, 3) pixels, upright as its annotations in a frame; uint8 if it has 8 bits.
+    """A picture's (height, width, 3) pixels, upright in the frame of its annotations; 8 bits give uint8.
 
-    Pictures of more bits (gray) keep their values: uint16, int32 or float32, three times the same.
-    Raises `InputError` for what is no picture, `LimitError` above `limits`.
+    Gray pictures of more bits keep their values, as uint16, int32 or float32, repeated in three channels.
+    Raises `InputError` for a file that is no picture, `LimitError` above `limits`.
     """
     try:
         with path.open("rb") as source, opened_picture(source, header=True) as picture:
@@ -48,7 +48,7 @@ def _pixels(picture: "Image.Image") -> NDArray[Any]:
 
 
 def is_turned(picture: "Image.Image", frame: Frame) -> bool:
-    """Whether a picture has to be turned, as EXIF tells, to lie as a (height, width) frame does."""
+    """Whether a picture must be turned by its EXIF orientation to fit a (height, width) frame."""
     orientation = orientation_of(picture)
     if orientation in SIDEWAYS:
         (width, height), (h, w) = picture.size, frame
@@ -64,14 +64,14 @@ def _upright(picture: "Image.Image", *, turned: bool) -> "Image.Image":
 
 
 def upright(source: BinaryIO, frame: Frame) -> "Image.Image":
-    """A picture as people see it, at the size of a (height, width) frame; not RGB where fewer bytes hold it.
+    """A picture for viewing, upright, in the size of a (height, width) frame; RGB unless it has fewer bytes.
 
-    Raises `InputError` for what is no picture.
+    Raises `InputError` for a source that is no picture.
     """
     with opened_picture(source, header=True) as picture:
         _refuse_large(picture, max(MOST_DECODED, frame[0] * frame[1]))
         shown = _upright(picture, turned=is_turned(picture, frame))
-        shown.load()  # what is wrong with it is told now
+        shown.load()  # decode here, so that errors are raised here
         if shown.mode in DEEP:
             shown = for_people(np.asarray(shown))
         size = frame[1], frame[0]
@@ -79,11 +79,11 @@ def upright(source: BinaryIO, frame: Frame) -> "Image.Image":
 
 
 def reduced(source: BinaryIO, frame: Frame, side: int) -> "Image.Image":
-    """A picture as people see it: RGB, upright, `side` px long at most.
+    """A picture for viewing: RGB, upright, at most `side` px long.
 
-    It is reduced while it is read, where its kind allows it; so are the values of more than 8 bits,
-    whose least becomes black and whose largest white. Raises `InputError` for what is no
-    picture, and for one that is too large to be decoded whole.
+    Where the kind allows, the picture is reduced while it is read. Of more than 8 bits, the least value
+    becomes black and the largest white. Raises `InputError` for a source that is no picture, and
+    for a picture that is too large to be decoded whole.
     """
     from PIL import Image
 
@@ -97,7 +97,7 @@ def reduced(source: BinaryIO, frame: Frame, side: int) -> "Image.Image":
 
 
 def _is_reduced_while_read(picture: "Image.Image") -> bool:
-    """Of a progressive JPEG all coefficients are in memory before the first pixel is."""
+    """Whether reading reduces: a progressive JPEG needs all coefficients in memory before its first pixel."""
     return picture.format == "JPEG" and "progressive" not in picture.info
 
 
@@ -113,7 +113,7 @@ def _refuse_large(picture: "Image.Image", most: int) -> None:
 
 
 def _smaller(picture: "Image.Image", side: int) -> "Image.Image":
-    """The picture as RGB, still twice as large as wanted where it is larger: never twice in memory."""
+    """The picture as RGB, reduced to about twice `side`, without a full-size copy in memory."""
     factor = max(1, max(picture.size) // (2 * side))
     if picture.mode in DEEP:
         return for_people(np.asarray(picture)[::factor, ::factor])
@@ -125,12 +125,13 @@ def _smaller(picture: "Image.Image", side: int) -> "Image.Image":
 def for_people(values: NDArray[Any]) -> "Image.Image":
     """(height, width) values of more than 8 bits as an RGB picture: the least black, the largest white.
 
-    >>> for_people(np.array([[0, 2000, 4000]], np.uint16)).getpixel((1, 0))
-    (128, 128, 128)
+    Examples:
+        >>> for_people(np.array([[0, 2000, 4000]], np.uint16)).getpixel((1, 0))
+        (128, 128, 128)
     """
     from PIL import Image
 
-    known = values[np.isfinite(values)]
-    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     scaled = np.clip((values.astype(np.float32) - low) * (255 / ((high - low) or 1.0)), 0, 255)
     return Image.fromarray(np.rint(np.nan_to_num(scaled)).astype(np.uint8)).convert("RGB")

@@ -1,6 +1,6 @@
 """Masks ↔ PNG bytes: gray of 8 and 16 bit, with a palette, and in colors.
 
-A mask's bytes depend on its pixels alone; those of other pictures on the version of zlib too.
+The bytes of a mask depend on its pixels alone; the bytes of other pictures also on the version of zlib.
 Source: PNG (Portable Network Graphics) Specification, third edition, W3C.
 """
 
@@ -23,7 +23,7 @@ from polymask.raster.painted import scan
 if TYPE_CHECKING:
     from PIL import PngImagePlugin
 
-# what Pillow raises for bytes that it cannot make sense of
+# the exceptions that Pillow raises for damaged bytes
 DAMAGE = (SyntaxError, OSError, ValueError, LookupError, EOFError, struct.error, zlib.error)
 
 
@@ -32,10 +32,11 @@ def encode_png(mask: IndexMask, *, palette: NDArray[np.uint8] | None = None) -> 
 
     `palette`, (n, 3) uint8 with n ≤ 256, makes an 8-bit mask a palette PNG (Pillow's
     mode P); the pixel values stay. Raises `FormatError` for another dtype or shape, for a palette
-    with 16 bits, and for values that have no color there.
+    with 16 bits, and for values without a color in the palette.
 
-    >>> decode_png(encode_png(np.array([[0, 300]], np.uint16))).tolist()
-    [[0, 300]]
+    Examples:
+        >>> decode_png(encode_png(np.array([[0, 300]], np.uint16))).tolist()
+        [[0, 300]]
     """
     if mask.ndim != 2 or mask.dtype not in (np.uint8, np.uint16) or not mask.size:
         raise FormatError(
@@ -48,11 +49,12 @@ def decode_png(data: bytes, *, limits: Limits | None = None) -> IndexMask:
     """The (height, width) uint8 or uint16 mask in gray or palette PNG bytes.
 
     A palette PNG gives its indices. Raises `FormatError` for bytes that are no such
-    PNG and `LimitError`, before memory is taken, above `limits.max_pixels`.
+    PNG and, before allocating memory, `LimitError` above `limits.max_pixels`.
 
-    >>> decode_png(b"GIF89a")
-    Traceback (most recent call last):
-    polymask.errors.FormatError: not a PNG file
+    Examples:
+        >>> decode_png(b"GIF89a")
+        Traceback (most recent call last):
+        polymask.errors.FormatError: not a PNG file
     """
     with opened_png(data, limits, ("L", "P", "I;16")) as image:
         return np.array(image, np.uint16 if image.mode == "I;16" else np.uint8)
@@ -62,12 +64,12 @@ def decode_png(data: bytes, *, limits: Limits | None = None) -> IndexMask:
 def opened_png(
     data: bytes, limits: Limits | None = None, modes: tuple[str, ...] = ()
 ) -> "Iterator[PngImagePlugin.PngImageFile]":
-    """A PNG of one of the modes, or of any; what goes wrong with it, while decoding too, is typed.
+    """Open a PNG of any of the modes (default: all); failures in later decoding are typed too.
 
-    Raises `FormatError` for bytes that are no such PNG, `LimitError`, before memory is taken,
-    above `limits.max_pixels`. Pillow's own guess at what is a bomb is not asked.
+    Raises `FormatError` for bytes that are no such PNG and, before allocating memory, `LimitError`
+    above `limits.max_pixels`. Pillow's check for decompression bombs does not apply.
     """
-    from PIL import PngImagePlugin  # who only writes masks does not wait for it
+    from PIL import PngImagePlugin  # imported late: writing masks does not need it
 
     _check_chunks(data)
     try:
@@ -84,7 +86,7 @@ def opened_png(
 
 
 def _check_chunks(data: bytes) -> None:
-    """Raise `FormatError` for an animation, and for pixels whose checksum, which Pillow skips, is wrong."""
+    """Raise `FormatError` for an animation, and for pixels with a wrong checksum; Pillow checks neither."""
     at = len(SIGNATURE)
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
@@ -101,10 +103,11 @@ def _checksum(chunk: memoryview) -> bytes:
 
 
 def encode_rgba(mask: BoolMask, color: tuple[int, int, int]) -> bytes:
-    """A (height, width) bool mask as RGBA PNG bytes: opaque in a color where set, else all zero.
+    """A (height, width) bool mask as RGBA PNG bytes: opaque in a color where it is set, else all zero.
 
-    >>> decode_rgba(encode_rgba(np.array([[True, False]]), (255, 0, 0))).tolist()
-    [[True, False]]
+    Examples:
+        >>> decode_rgba(encode_rgba(np.array([[True, False]]), (255, 0, 0))).tolist()
+        [[True, False]]
     """
     return encode_colors(scan(mask), np.array([(0, 0, 0, 0), (*color, 255)], np.uint8))
 
@@ -123,22 +126,23 @@ def decode_rgba(data: bytes, *, limits: Limits | None = None) -> BoolMask:
 def encode_color(pixels: NDArray[np.uint8]) -> bytes:
     """(height, width, 3) uint8 pixels, red, green, blue, as PNG bytes.
 
-    >>> decode_color(encode_color(np.array([[[1, 2, 3]]], np.uint8))).tolist()
-    [[[1, 2, 3]]]
+    Examples:
+        >>> decode_color(encode_color(np.array([[[1, 2, 3]]], np.uint8))).tolist()
+        [[[1, 2, 3]]]
     """
     height, width, _ = pixels.shape
     return encode_color_strips([pixels], (height, width))
 
 
 def encode_color_strips(strips: Iterable[NDArray[np.uint8]], frame: Frame) -> bytes:
-    """As `encode_color`, of pixels that come in strips of whole rows, the top first."""
+    """As `encode_color`, from strips of whole rows, the top first."""
     stream = zlib.compressobj(1)
     parts = [stream.compress(_scanlines(strip).data) for strip in strips]
     return png_file(frame, (8, COLOR), b"".join([*parts, stream.flush()]))
 
 
 def _scanlines(strip: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Each row behind a zero: filter type None."""
+    """The rows, each after a zero, its filter type None."""
     rows, width, _ = strip.shape
     lines = np.zeros((rows, 1 + 3 * width), np.uint8)
     lines[:, 1:] = strip.reshape(rows, 3 * width)
@@ -152,24 +156,25 @@ def decode_color(data: bytes, *, limits: Limits | None = None) -> NDArray[np.uin
     """
     with opened_png(data, limits, ("RGB", "RGBA", "P")) as image:
         image.load()
-        image.info.pop("transparency", None)  # told before or behind the pixels; colors are what is asked for
+        image.info.pop("transparency", None)  # before or after the pixels; only colors matter
         return np.array(image.convert("RGB"))
 
 
-def same_picture(one: bytes, other: bytes) -> bool:
+def same_picture(png: bytes, other: bytes) -> bool:
     """Whether two PNGs, perhaps of different writers, hold the same pixels, and palette.
 
-    >>> same_picture(encode_png(np.zeros((2, 2), np.uint8)), b"edited")
-    False
+    Examples:
+        >>> same_picture(encode_png(np.zeros((2, 2), np.uint8)), b"edited")
+        False
     """
-    if one == other:
+    if png == other:
         return True
     try:
-        return _seen(one) == _seen(other)
+        return _content(png) == _content(other)
     except (FormatError, LimitError):
         return False
 
 
-def _seen(data: bytes) -> tuple[object, ...]:
+def _content(data: bytes) -> tuple[object, ...]:
     with opened_png(data) as image:
         return image.mode, image.size, image.getpalette(), image.tobytes()

@@ -1,9 +1,8 @@
-"""Painted spans → the zlib stream of a PNG, without pixels in between: `_scanlines.h`'s twin.
+"""Painted spans → the zlib stream of a PNG, without an array of pixels: the Python twin of `_scanlines.h`.
 
-Every row is a filter type (0, None) and its pixels. What equals the row above is copied from
-there (a whole row, or a stretch of `COPIED` bytes and more); the rest is told as runs: a pixel, and
-a match of the pixel before. Many rows of zeros are one run. Only rows of up to 32,768 bytes reach
-the row above.
+Every row is a filter type (0, None) and its pixels. A row, or a stretch of at least `COPIED` bytes,
+that equals the row above is a copy of it; all other pixels are runs: a pixel, then a match of the pixel
+before. Many rows of zeros are one run. Copies need rows of at most 32,768 bytes, the window of DEFLATE.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,27 +15,28 @@ from polymask.codecs.deflate import Bits, Block, put_block
 from polymask.native import compiled
 from polymask.raster.painted import PaintedSpans
 
-COPIED = 16  # bytes from which on a copy of the row above decodes faster than runs
-WINDOW = 32768
-LONG_RUN = 516  # bytes of a run from which on it is told four by four, which decodes faster
-BLANK = 1 << 18  # bytes of rows of zeros from which on copies would take more room than zeros
-PIECES = 1 << 18  # of a block
+COPIED = 16  # bytes of a stretch; from here on a copy of the row above decodes faster than runs
+WINDOW = 32768  # bytes; the longest distance of a match
+LONG_RUN = 516  # bytes of a run; longer runs repeat four bytes at a time, which decodes faster
+BLANK = 1 << 18  # bytes of rows of zeros; from here on copies need more room than zeros
+PIECES = 1 << 18  # the most pieces of a block
 _ADLER = 65521  # RFC 1950
 
 RowRuns = list[tuple[int, int]]
-"""The runs of a row: where each ends, and its value."""
+"""The runs of a row: the column at which each ends, and its value."""
 
 
 def zlib_stream(painted: PaintedSpans, *, pixel: int, table: NDArray[np.uint8] | None = None) -> bytes:
     """The compressed scanlines of a mask, `pixel` bytes a pixel.
 
-    `table` is (values, pixel) uint8: the bytes that stand for each value. Without it a value is
-    told itself, in one byte or in two, the high one first.
+    `table` is (values, pixel) uint8: the bytes of each value. Without a table, a value is written as
+    one byte, or as two, the high byte first.
 
-    >>> import zlib
-    >>> painted = PaintedSpans(*np.array([[0], [1], [3]], np.int32), np.array([7], np.uint16), (2, 4))
-    >>> list(zlib.decompress(zlib_stream(painted, pixel=1)))
-    [0, 0, 7, 7, 0, 0, 0, 0, 0, 0]
+    Examples:
+        >>> import zlib
+        >>> painted = PaintedSpans(*np.array([[0], [1], [3]], np.int32), np.array([7], np.uint16), (2, 4))
+        >>> list(zlib.decompress(zlib_stream(painted, pixel=1)))
+        [0, 0, 7, 7, 0, 0, 0, 0, 0, 0]
     """
     if compiled:
         stream: bytes = compiled.scanlines(*painted.arrays, *painted.frame, pixel, table, painted.background)
@@ -53,35 +53,35 @@ def written(painted: PaintedSpans, *, pixel: int, table: NDArray[np.uint8] | Non
 
 
 def _rows(painted: PaintedSpans) -> Iterator[tuple[RowRuns, int]]:
-    """Every row's runs, and how many rows in a row have them: those without spans come together."""
+    """The runs of each row, and the number of consecutive rows with them; rows without spans are joined."""
     height, width = painted.frame
     blank = [(width, painted.background)]
-    below = 0
+    next_row = 0
     columns = [array.tolist() for array in painted.arrays]
     for row, group in groupby(zip(*columns, strict=True), lambda span: span[0]):
-        if row > below:
-            yield blank, row - below
+        if row > next_row:
+            yield blank, row - next_row
         yield _filled(list(group), width, painted.background), 1
-        below = row + 1
-    if below < height:
-        yield blank, height - below
+        next_row = row + 1
+    if next_row < height:
+        yield blank, height - next_row
 
 
 def _filled(spans: Sequence[tuple[int, int, int, int]], width: int, background: int) -> RowRuns:
-    """The runs of a row, its gaps filled with background; no two neighbors have one value."""
+    """The runs of a row, its gaps filled with background; neighbors have different values."""
     runs: RowRuns = []
     for _, start, stop, value in [*spans, (0, width, width, background)]:
-        for end, shown in ((start, background), (stop, value)):
+        for end, run_value in ((start, background), (stop, value)):
             if end == (runs[-1][0] if runs else 0):
                 continue
-            if runs and runs[-1][1] == shown:
+            if runs and runs[-1][1] == run_value:
                 runs.pop()
-            runs.append((end, shown))
+            runs.append((end, run_value))
     return runs
 
 
 class _Scanlines:
-    """The stream as it grows: a piece is pending, bytes or a copy, as long as it goes on."""
+    """Builds the stream: the last piece, bytes or a copy, stays pending while it can grow."""
 
     def __init__(self, width: int, pixel: int, table: NDArray[np.uint8] | None) -> None:
         self.width, self.pixel = width, pixel
@@ -90,17 +90,17 @@ class _Scanlines:
         self.table = table
         self.above: RowRuns = []
         self.sums = 1, 0
-        self.byte: int | None = None  # of the pending piece; None in a copy
+        self.byte: int | None = None  # the byte of the pending piece; None for a copy
         self.pending = 0
         self.pieces = 0
         self.block, self.out = Block(), Bits()
 
     def bytes_of(self, value: int) -> bytes:
-        """A pixel's bytes."""
+        """The bytes of a pixel."""
         return value.to_bytes(self.pixel, "big") if self.table is None else self.table[value].tobytes()
 
     def close(self) -> bytes:
-        """The whole stream; RFC 1950."""
+        """Finish the stream and return it; RFC 1950."""
         self._flush()
         put_block(self.out, self.block, last=True)
         plain, weighted = self.sums
@@ -128,7 +128,7 @@ class _Scanlines:
         self.above = row
 
     def _sum(self, row: RowRuns, times: int) -> None:
-        """Go on with the checksum, Adler-32, by arithmetic over runs."""
+        """Update the checksum, Adler-32, by arithmetic over runs."""
         plain = weighted = at = 0
         for stop, value in row:
             pixel, n = self.bytes_of(value), stop - at
@@ -145,7 +145,7 @@ class _Scanlines:
         self._add_runs(row, 0, self.width)
 
     def _add_runs(self, runs: Sequence[tuple[int, int]], begin: int, end: int) -> None:
-        """A row's pixels from one column to another; `begin` lies in the first of the runs."""
+        """Add the pixels of a row from column `begin`, in the first of the runs, to `end`."""
         for stop, value in runs:
             self._add_pixels(value, min(stop, end) - begin)
             if stop >= end:
@@ -153,7 +153,7 @@ class _Scanlines:
             begin = stop
 
     def _add_changed(self, row: RowRuns) -> None:
-        """A row that differs from the one above; the filter type is part of the first stretch."""
+        """Add a row that differs from the row above; the filter type belongs to the first stretch."""
         for equal, group in groupby(_pieces(row, self.above), lambda piece: piece[0]):
             pieces = list(group)
             (_, first, begin, _), (*_, end) = pieces[0], pieces[-1]
@@ -172,14 +172,14 @@ class _Scanlines:
             return
         self._flush()
         self._open()
-        rest = (n - 1) * self.pixel
-        for byte in pixel if rest >= 3 else pixel * n:
+        repeated = (n - 1) * self.pixel
+        for byte in pixel if repeated >= 3 else pixel * n:
             self.block.literal(byte)
-        if rest >= 3:
-            self.block.match(rest, self.pixel)
+        if repeated >= 3:
+            self.block.match(repeated, self.pixel)
 
     def _add_bytes(self, byte: int | None, n: int) -> None:
-        """Bytes of one kind, or a copy of the row above."""
+        """Add `n` equal bytes, or a copy of the row above."""
         if not self.pending or self.byte != byte:
             self._flush()
             self.byte = byte
@@ -202,7 +202,7 @@ class _Scanlines:
             self.block.match(n - 1, 1)
 
     def _open(self) -> None:
-        """Begin a piece; a full block goes out before."""
+        """Begin a piece; write the block first if it is full."""
         if self.pieces == PIECES:
             put_block(self.out, self.block, last=False)
             self.block, self.pieces = Block(), 0
@@ -210,7 +210,7 @@ class _Scanlines:
 
 
 def _pieces(row: RowRuns, above: RowRuns) -> Iterator[tuple[bool, int, int, int]]:
-    """Between any two ends of runs: whether the rows are equal, the run there, and the columns."""
+    """The stretches between ends of runs: whether the rows are equal, the run, and the half-open columns."""
     i = j = at = 0
     while i < len(row):
         to = min(row[i][0], above[j][0])

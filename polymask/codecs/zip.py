@@ -1,6 +1,6 @@
-"""A zip archive whose bytes depend on its content only: no time, no system, one compressor.
+"""Zip archives whose bytes depend on their content alone: no time, no system, a fixed compressor.
 
-The standard library's `zipfile` writes times, and wants whole members.
+The standard library's `zipfile` writes times, and needs whole members.
 Source: PKWARE, APPNOTE.TXT, sections 4.3.7, 4.3.12 and 4.3.16.
 """
 
@@ -12,16 +12,17 @@ from polymask.errors import LimitError
 
 DEFLATED = 8
 VERSION = 20
-NO_TIME = (0, 0x21)  # 1980-01-01, the first day there is
+NO_TIME = (0, 0x21)  # 1980-01-01, the first day of the format
 MOST_BYTES = 2**32 - 1
 
 
 def zipped(files: Mapping[str, Iterable[bytes]]) -> bytes:
-    """The files, each in parts, as one zip archive; raises `LimitError` for one of 4 GiB or more.
+    """The files, each in parts, as a zip archive; raises `LimitError` for a file of 4 GiB or more.
 
-    >>> import io, zipfile
-    >>> zipfile.ZipFile(io.BytesIO(zipped({"a.txt": [b"ab", b"c"]}))).read("a.txt")
-    b'abc'
+    Examples:
+        >>> import io, zipfile
+        >>> zipfile.ZipFile(io.BytesIO(zipped({"a.txt": [b"ab", b"c"]}))).read("a.txt")
+        b'abc'
     """
     bodies, directory, offset = [], [], 0
     for name, parts in files.items():
@@ -49,7 +50,7 @@ def zipped(files: Mapping[str, Iterable[bytes]]) -> bytes:
 
 
 def _packed(name: str, parts: Iterable[bytes]) -> tuple[bytes, int, int]:
-    """A file's parts compressed together, their checksum, and how many bytes they are."""
+    """The compressed parts of a file, their checksum, and their size in bytes."""
     stream = zlib.compressobj(1, wbits=-15)
     packed, checksum, size = [], 0, 0
     for part in parts:

@@ -21,7 +21,7 @@ def keep_painted(plan: Plan, painted: PaintedBatch, batch: Batch, *, convert_eac
     """Write painted images and add them to a batch; `convert_each` converts the images that need records."""
     begin = written = 0
     for number, index in enumerate(painted.indices):
-        is_new = _write(plan, painted, number, batch) if painted.done[number] else None
+        is_new = _write(plan, painted, number, batch) if painted.is_painted[number] else None
         if is_new is not None:
             written += is_new
             continue

@@ -133,7 +133,7 @@ def _instance(data: bytes, name: str, frame: Frame, notes: Notes) -> Made:
 
 
 def _decoded(data: bytes) -> Any:
-    roifile = library("roifile", extra="imagej", what="ImageJ's ROIs")
+    roifile = library("roifile", extra="imagej", reader="ImageJ's ROIs")
     try:
         return roifile.ImagejRoi.frombytes(data)
     except DAMAGE as error:

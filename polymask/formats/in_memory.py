@@ -28,8 +28,9 @@ def annotations_of_records(
     Raises `InputError` for what is no record, and for options of reading files; `LimitError` above
     the limits.
 
-    >>> annotations_of_records([ImageRecord(1, "a.jpg", (2, 3))], ReadingOptions()).names
-    ['a.jpg']
+    Examples:
+        >>> annotations_of_records([ImageRecord(1, "a.jpg", (2, 3))], ReadingOptions()).names
+        ['a.jpg']
     """
     _refuse_reading(options)
     listed = _listed(records)

@@ -5,11 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-from polymask.errors import InputError, naming
+from polymask.errors import InputError, naming, no_such_label
 from polymask.formats import Annotations, annotations_at
 from polymask.formats.options import ReadingOptions
 from polymask.labels.as_label_map import Labels
-from polymask.labels.label_map import no_such_label
 from polymask.ledger import Ledger
 from polymask.limits import Limits
 from polymask.model import ImageRecord

@@ -104,7 +104,7 @@ def _pages(content: Content, options: ReadOptions) -> Iterator[Page]:
 
 def _rows(data: bytes, where: str, limits: Limits) -> Iterator[Mapping[str, Any]]:
     arrow, parquet = (
-        library(name, extra="waymo", what="Waymo's Parquet") for name in ("pyarrow", "pyarrow.parquet")
+        library(name, extra="waymo", reader="Waymo's Parquet") for name in ("pyarrow", "pyarrow.parquet")
     )
     try:
         table = parquet.ParquetFile(BytesIO(data))

@@ -1,4 +1,4 @@
-"""What may be handed in as labels, everywhere: a path, a label map, names, or names with their values."""
+"""The forms in which callers may pass labels: a path, a label map, names, or names with values."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeGuard
@@ -15,10 +15,11 @@ Labels = str | Location | LabelMap | Mapping[str, int] | Iterable[str]
 def as_label_map(labels: Labels) -> LabelMap:
     """A label map from a label file's path, names for the values from 1 on, or {name: value}.
 
-    Raises `LabelError` for what is none of these, and as `LabelMap.load` does for a file.
+    Raises `LabelError` for any other object; for a file, all that `LabelMap.load` raises.
 
-    >>> as_label_map(["cat", "dog"]).value_of("dog"), as_label_map({"cat": 7}).value_of("cat")
-    (2, 7)
+    Examples:
+        >>> as_label_map(["cat", "dog"]).value_of("dog"), as_label_map({"cat": 7}).value_of("cat")
+        (2, 7)
     """
     if isinstance(labels, LabelMap):
         return labels
@@ -35,8 +36,9 @@ def as_label_map(labels: Labels) -> LabelMap:
 def extends(label_map: LabelMap, stored: bytes) -> bool:
     """Whether a label map has all that is in a label file's bytes, with the same values and colors.
 
-    >>> extends(LabelMap.from_names(["cat", "dog"]), LabelMap.from_names(["cat"]).to_json())
-    True
+    Examples:
+        >>> extends(LabelMap.from_names(["cat", "dog"]), LabelMap.from_names(["cat"]).to_json())
+        True
     """
     try:
         earlier = from_text(stored.decode())
@@ -47,7 +49,7 @@ def extends(label_map: LabelMap, stored: bytes) -> bool:
 
 
 def as_mask_table(labels: Labels) -> MaskTable:
-    """What labels say of masks that no table names; a file that is a table of colors says most."""
+    """The table for masks that have none; a file of colors gives colors too, other labels only values."""
     if not is_path(labels):
         return MaskTable.of_label_map(as_label_map(labels))
     path = located(labels)

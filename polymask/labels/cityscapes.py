@@ -1,10 +1,10 @@
-"""The label tables of Cityscapes and of IDD, which has the same files: read by them, and written.
+"""The label tables of Cityscapes and of IDD, for reading and for writing; both use the same files.
 
-`CITYSCAPES` is that of cityscapesScripts: name, id, train id, color, and whether its instances are
-told apart. What has the train id 255 is ignored by training and scoring alike. `LANES` are names that
-some people's files have and the released scripts lack, with the ids that those files' tools give
-them; they are ignored too. `IDD_ROWS` has IDD's ids at every level, and Cityscapes' for its labels;
-255 is what a level ignores. (`vehicle fallback` has the csId 355 there, which 8 bits do not hold: 255.)
+`CITYSCAPES` is the table of cityscapesScripts: name, id, train id, color, and whether instances are
+distinguished. Training and scoring ignore labels with the train id 255. `LANES` are lane labels that
+some files have but the released scripts do not, with the ids of the tools that write such files; they
+are ignored too. `IDD_ROWS` has IDD's ids at every level, and the Cityscapes ids of its labels; 255 is
+ignored at a level. (`vehicle fallback` has csId 355 there, too large for 8 bits, so it is 255 here.)
 Source: the facts of cityscapesScripts, `helpers/labels.py`; of AutoNUE's public code,
 `helpers/anue_labels.py`.
 """
@@ -19,7 +19,7 @@ UNLABELED = "unlabeled"
 
 
 class CityscapesClass(NamedTuple):
-    """One class of Cityscapes; an id below 0 is not painted."""
+    """A class of Cityscapes; one with an id below 0 is not painted."""
 
     id: int
     train_id: int
@@ -82,7 +82,7 @@ KNOWN: Mapping[str, CityscapesClass] = {**CITYSCAPES, **LANES}
 
 
 class IddRow(NamedTuple):
-    """One class of IDD: its ids, coarser from level 3 to level 1, and Cityscapes' for it."""
+    """A class of IDD: its ids, coarser from level 3 to level 1, and its Cityscapes ids."""
 
     id: int
     cs_id: int

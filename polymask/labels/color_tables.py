@@ -1,4 +1,4 @@
-r"""Tables beside masks, in text: what a color, or a pixel value, stands for.
+r"""Text tables beside masks: the label of each color or pixel value.
 
 CamVid's `label_colors.txt` (`r g b name`, blanks or tabs between), the `class_dict.csv` of many data
 sets (`name,r,g,b`), and Roboflow's `_classes.csv` (`Pixel Value, Class`). In tables of colors `Void`
@@ -15,14 +15,16 @@ from polymask.errors import LabelError
 from polymask.validation import Color
 
 VOID, BACKGROUND = "__ignore__", "background"
-_COLOR_FIRST = re.compile(r"\d+\s+\d+\s+\d+\s+[^\W\d]")  # a letter: rows of numbers are none
+_COLOR_FIRST = re.compile(
+    r"\d+\s+\d+\s+\d+\s+[^\W\d]"
+)  # a letter, because rows of numbers alone are no table
 _NAME_HEADS = ("name", "class", "label")
 _COLOR_HEADS = (["r", "g", "b"], ["red", "green", "blue"])
 _VALUE_HEAD = ["pixel value", "class"]
 
 
 class TableRow(NamedTuple):
-    """A line of a table: the name as it is written, and its pixel value or its color."""
+    """A line of a table: the name as written, and its pixel value or its color."""
 
     name: str
     value: int | None = None
@@ -30,7 +32,7 @@ class TableRow(NamedTuple):
 
     @property
     def painted_as(self) -> str:
-        """The name, or that of void or of the background where the name means it."""
+        """The label that the name is painted as: itself, void or background."""
         folded = self.name.casefold()
         if self.color is not None and folded == "void":
             return VOID
@@ -38,12 +40,13 @@ class TableRow(NamedTuple):
 
 
 def table_rows(text: str) -> list[TableRow] | None:
-    r"""The rows of a table; None for text that is none. Raises `LabelError` for a line that does not fit.
+    r"""The rows of a table; None for text that is no table. Raises `LabelError` for a line that does not fit.
 
-    >>> table_rows("64 0 128\t\tCar\n0 0 0\tVoid\n")[0]
-    TableRow(name='Car', value=None, color=(64, 0, 128))
-    >>> table_rows("Pixel Value, Class\n0, background\n1, sea\n")[1]
-    TableRow(name='sea', value=1, color=None)
+    Examples:
+        >>> table_rows("64 0 128\t\tCar\n0 0 0\tVoid\n")[0]
+        TableRow(name='Car', value=None, color=(64, 0, 128))
+        >>> table_rows("Pixel Value, Class\n0, background\n1, sea\n")[1]
+        TableRow(name='sea', value=1, color=None)
     """
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     if not lines:
@@ -59,10 +62,11 @@ def table_rows(text: str) -> list[TableRow] | None:
 
 
 def is_color_table(head: str) -> bool:
-    r"""Whether a text begins as a table of colors does; its last line may be cut off.
+    r"""Whether a text begins like a table of colors; its last line may be cut off.
 
-    >>> is_color_table("name,r,g,b\nAnimal,64,1"), is_color_table("0 0.5 0.5 0.1 0.1")
-    (True, False)
+    Examples:
+        >>> is_color_table("name,r,g,b\nAnimal,64,1"), is_color_table("0 0.5 0.5 0.1 0.1")
+        (True, False)
     """
     lines = [line.strip() for line in head.splitlines() if line.strip()]
     if not lines:
@@ -112,12 +116,12 @@ _KEYS: dict[str, Callable[[TableRow], object]] = {
 
 
 def _checked(numbered: Sequence[tuple[int, TableRow]]) -> list[TableRow]:
-    """The rows; raises `LabelError` for a name, a value or a color that is there twice."""
+    """The rows; raises `LabelError` for a name, value or color that occurs twice."""
     if unnamed := next((number for number, row in numbered if not row.name), None):
         raise LabelError(f"line {unnamed}: there is no name")
     for kind, key in _KEYS.items():
         lines: dict[object, int] = {}
         for number, row in numbered:
-            if (what := key(row)) is not None and (first := lines.setdefault(what, number)) != number:
-                raise LabelError(f"line {number}: the {kind} {what} is that of line {first} already")
+            if (cell := key(row)) is not None and (first := lines.setdefault(cell, number)) != number:
+                raise LabelError(f"line {number}: the {kind} {cell} is that of line {first} already")
     return [row for _, row in numbered]

@@ -1,7 +1,7 @@
-"""The masks that the scripts of Cityscapes and IDD make of polygons: what their names say of their values.
+"""The masks that the scripts of Cityscapes and IDD paint: their file names tell what the values mean.
 
-`<image>_gtFine_labelIds.png` and its like. Labels that share a value are named together, as
-`parking & drivable fallback`; what a level ignores (255) is void, and unlabeled is background.
+Names are like `<image>_gtFine_labelIds.png`. Labels that share a value get a joint name, as
+`parking & drivable fallback`; ignored labels (255) are void, and unlabeled is background.
 Source: cityscapesScripts, `createTrainIdLabelImgs` and `json2instanceImg`; AutoNUE's public code,
 `createLabels`.
 """
@@ -19,7 +19,7 @@ _NAME = re.compile(r"(?P<image>.*)_gt(?:Fine|Coarse)_label(?P<kind>[A-Za-z]\w*?d
 
 
 def _named(ids: Mapping[str, int]) -> MaskTable:
-    """The names by value, those of one value joined."""
+    """The table of names by value; names of the same value are joined."""
     names: dict[int, list[str]] = {}
     for name, number in ids.items():
         if number >= 0:
@@ -37,7 +37,7 @@ def _idd(level: str) -> MaskTable:
 _CITYSCAPES_IDS = {name: row.id for name, row in KNOWN.items()}
 _TRAIN_IDS = {name: row.train_id for name, row in KNOWN.items() if row.train_id != IGNORED}
 
-# By what follows `_label` in a name; the finest first, which is read where an image has several.
+# By the kind, which follows `_label` in a name. The finest is first: it is read where an image has several.
 KINDS: Mapping[str, Callable[[], MaskTable]] = {
     "Ids": lambda: _named(_CITYSCAPES_IDS),
     "ids": lambda: _idd("id"),
@@ -52,17 +52,18 @@ KINDS: Mapping[str, Callable[[], MaskTable]] = {
 
 
 class IdMask(NamedTuple):
-    """What the name of such a mask says: its image's name without suffix, and which ids it holds."""
+    """The parts of a mask's file name: the image's name without suffix, and the kind of its ids."""
 
     image: str
     kind: str
 
 
 def id_mask(name: str) -> IdMask | None:
-    """What a mask's name says; None for another name.
+    """The parts of a mask's file name; None for another name.
 
-    >>> id_mask("gtFine/val/bonn/bonn_000000_000001_gtFine_labelTrainIds.png")
-    IdMask(image='gtFine/val/bonn/bonn_000000_000001', kind='TrainIds')
+    Examples:
+        >>> id_mask("gtFine/val/bonn/bonn_000000_000001_gtFine_labelTrainIds.png")
+        IdMask(image='gtFine/val/bonn/bonn_000000_000001', kind='TrainIds')
     """
     match = _NAME.match(name)
     return IdMask(match["image"], match["kind"]) if match and match["kind"] in KINDS else None

@@ -1,10 +1,10 @@
-"""Label files, told apart by content: kinds of text → rows, which a label map is made of.
+"""Label files of several kinds, recognized by content: text → rows for a label map.
 
 Plain names, one a line (labelme's `labels.txt`, with `__ignore__` and `_background_`;
 `car -> vehicle` paints one label as another, and a name in double quotes, a JSON string, keeps its
 outer spaces: `"car " -> vehicle`); CVAT's `labelmap.txt`
-(`name:r,g,b:parts:actions`); the tables that lie beside masks (`color_tables`); `id2label.json` or
-`label2id.json`; and polymask's own `labels.json`.
+(`name:r,g,b:parts:actions`); the tables beside masks (`color_tables`); `id2label.json` or
+`label2id.json`; and polymask's `labels.json`.
 """
 
 import json
@@ -23,18 +23,18 @@ from polymask.storage.remote.urls import Location, located
 from polymask.validation import Color
 
 NumberedLines = Sequence[tuple[int, str]]
-UNLABELED = ("unlabeled", 0)  # what Cityscapes calls the background
-MOST_BYTES = 1 << 26
-LONGEST_ID = 9  # digits, and no more than a message can show
+UNLABELED = ("unlabeled", 0)  # the background of Cityscapes
+MOST_BYTES = 1 << 26  # of a label file
+LONGEST_ID = 9  # digits, so that a message can show it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelRows:
-    """What a label file says, not yet checked as a whole.
+    """The content of a label file, not yet checked as a whole.
 
-    `names` are the labels in the file's order, numbered unless `values` has theirs. `complete` rows
-    set every value and color themselves, `background` and `void` too; `advice` is the way out where
-    the rows make no label map.
+    `names` are the labels in the file's order; labels without `values` are numbered. `complete` rows
+    set all values and colors, also `background` and `void`. `advice` tells how to correct rows that
+    make no label map.
     """
 
     names: Sequence[str]
@@ -50,8 +50,9 @@ class LabelRows:
 def parse(text: str) -> LabelRows:
     r"""The rows in the text of any kind of label file; raises `LabelError`.
 
-    >>> parse('{"1": "cat", "2": "dog"}').values
-    {'cat': 1, 'dog': 2}
+    Examples:
+        >>> parse('{"1": "cat", "2": "dog"}').values
+        {'cat': 1, 'dog': 2}
     """
     stripped = text.lstrip()
     if stripped.startswith(("{", "[")):
@@ -68,7 +69,7 @@ def parse(text: str) -> LabelRows:
 
 
 def _of_table(rows: Sequence[TableRow]) -> LabelRows:
-    """Numbered by the table's values, or in the order of its colors."""
+    """The rows of a table, numbered by its values, or in the order of its colors."""
     return LabelRows(
         names=[row.painted_as for row in rows],
         values={row.painted_as: row.value for row in rows if row.value is not None},
@@ -79,7 +80,7 @@ def _of_table(rows: Sequence[TableRow]) -> LabelRows:
 
 
 def _parse_names(lines: NumberedLines) -> LabelRows:
-    """Each name's target is the label it is painted as: itself, or what an arrow points at."""
+    """The rows of a list of names; `targets` are the labels that they are painted as, by default the name."""
     targets: dict[str, str] = {}
     numbers: dict[str, int] = {}
     for number, line in lines:
@@ -107,7 +108,7 @@ def _name_and_target(line: str, number: int) -> tuple[str, str]:
 
 
 def _unquoted(name: str, number: int) -> str:
-    """A name as it is meant: the text of a JSON string, or what is written."""
+    """The text of a name, which may be written as a JSON string."""
     if not re.fullmatch(_QUOTED, name):
         return name
     try:
@@ -117,22 +118,23 @@ def _unquoted(name: str, number: int) -> str:
 
 
 def quoted(name: str) -> str:
-    r"""A name as a line of a label file has it: in double quotes where it would be read or seen otherwise.
+    r"""A name as written in a label file: in double quotes where it would else be misread.
 
-    >>> quoted("weed"), quoted("weed "), quoted("wee\u0301d")
-    ('weed', '"weed "', '"wee\\u0301d"')
+    Examples:
+        >>> quoted("weed"), quoted("weed "), quoted("wee\u0301d")
+        ('weed', '"weed "', '"wee\\u0301d"')
     """
-    seen = name == normalize("NFC", name) and name.isprintable()
-    plain = seen and name == name.strip() and name[:1] not in ('"', "{", "[", "#") and "->" not in name
-    return name if plain else json.dumps(name, ensure_ascii=not seen)
+    is_visible = name == normalize("NFC", name) and name.isprintable()
+    plain = is_visible and name == name.strip() and name[:1] not in ('"', "{", "[", "#") and "->" not in name
+    return name if plain else json.dumps(name, ensure_ascii=not is_visible)
 
 
 def _refuse_chains(targets: dict[str, str], numbers: dict[str, int]) -> None:
     for name, number in numbers.items():
         target = targets[name]
-        if (last := targets.get(target, target)) != target:
+        if (final := targets.get(target, target)) != target:
             raise LabelError(
-                f"line {number}: '{target}' is itself painted as '{last}'",
+                f"line {number}: '{target}' is itself painted as '{final}'",
                 advice="point the arrow at the last label",
             )
 
@@ -143,9 +145,9 @@ def _parse_labelmap(lines: Iterable[tuple[int, str]]) -> LabelRows:
     for number, line in lines:
         if not line or line.startswith("#"):
             continue
-        name, _, rest = line.partition(":")
+        name, _, fields = line.partition(":")
         try:
-            red, green, blue = bytes(int(part) for part in rest.partition(":")[0].split(","))
+            red, green, blue = bytes(int(part) for part in fields.partition(":")[0].split(","))
         except ValueError:
             raise LabelError(
                 f"line {number}: a line is `name:r,g,b:parts:actions`, colors from 0 to 255"
@@ -162,7 +164,7 @@ def _parse_json(text: str) -> LabelRows:
     except (ValueError, RecursionError) as error:
         raise LabelError(f"not JSON: {error}") from None
     if isinstance(document, dict) and isinstance(document.get("labels"), list):
-        return _parse_own(document)
+        return _parse_polymask(document)
     if isinstance(document, list) and all(isinstance(name, str) for name in document):
         return LabelRows(names=document)
     if not isinstance(document, dict):
@@ -174,11 +176,11 @@ def _parse_json(text: str) -> LabelRows:
 
 
 def _members(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """An object's members; raises `LabelError` for a name that stands there twice with different values."""
+    """An object's members; raises `LabelError` for a name that occurs twice with different values."""
     members: dict[str, Any] = {}
     for name, value in pairs:
         if members.setdefault(name, value) != value:
-            raise LabelError(f"'{name[:40]}' stands there twice", advice="take one of the two out")
+            raise LabelError(f"'{name[:40]}' occurs twice", advice="take one of the two out")
     return members
 
 
@@ -199,11 +201,11 @@ def _from_pairs(pairs: Sequence[tuple[str, int]]) -> LabelRows:
         if values_of.setdefault(name, value) != value:
             raise LabelError(
                 f"'{name}' has two values, {values_of[name]} and {value}",
-                advice="leave it one, and name the other otherwise",
+                advice="keep one of them, and give the other a different name",
             )
         if (name, value) == UNLABELED:
             aliases[name] = "background"
-        elif name == UNLABELED[0] and 0 in first:  # as IDD has it, whose 0 is road
+        elif name == UNLABELED[0] and 0 in first:  # as in IDD, where 0 is road
             aliases[name] = first[value] = "background"
         elif first.setdefault(value, name) != name:
             aliases[name] = first[value]
@@ -211,7 +213,7 @@ def _from_pairs(pairs: Sequence[tuple[str, int]]) -> LabelRows:
     return LabelRows(names=list(values), values=values, aliases=aliases, advice="number its labels from 1")
 
 
-def _parse_own(document: dict[str, Any]) -> LabelRows:
+def _parse_polymask(document: dict[str, Any]) -> LabelRows:
     names: list[str] = []
     values: dict[str, Any] = {}
     colors: dict[str, Color] = {}
@@ -241,7 +243,7 @@ def _parse_own(document: dict[str, Any]) -> LabelRows:
 
 
 def text_at(path: Location) -> str:
-    """The text of a label file; raises as `LabelMap.load` does."""
+    """The text of a label file; raises the errors of `LabelMap.load`."""
     with in_file(path):
         return _bytes_at(path).decode("utf-8-sig")
 
@@ -258,7 +260,7 @@ def _bytes_at(path: Location) -> bytes:
 
 @contextmanager
 def in_file(path: Location) -> Iterator[None]:
-    """Name the file in errors from within."""
+    """Add the file to errors raised inside."""
     try:
         yield
     except UnicodeDecodeError:
@@ -273,9 +275,9 @@ def in_file(path: Location) -> Iterator[None]:
 
 
 def names_in(path: str | Location) -> tuple[str, ...]:
-    """The names of all labels in a label file, background and void among them, in its order.
+    """The names of all labels in a label file, in its order, including background and void.
 
-    Raises as `LabelMap.load` does.
+    Raises the errors of `LabelMap.load`.
     """
     with in_file(path := located(path)):
         return tuple(parse(text_at(path)).names)

@@ -1,4 +1,4 @@
-"""Label maps: names ↔ pixel values ↔ colors; `label_files` parses the files that people have."""
+"""Label maps: names ↔ pixel values ↔ colors; `label_files` parses the common kinds of files."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,23 +26,23 @@ from polymask.validation import as_value
 BACKGROUND_NAMES = frozenset({"_background_", "__background__", "background"})
 VOID_NAMES = frozenset({"__ignore__"})
 VOID_8, VOID_16 = 255, 65535
-MOST_NAMED = 20  # labels in an advice
 
 Categories = Sequence[tuple[str, int | None]]  # names and category ids, in a source's order
 
 
 @dataclass(frozen=True)
 class LabelMap:
-    """Ordered labels, the values of background and void, and names that stand for others.
+    """Ordered labels, the values of background and void, and aliases of labels.
 
-    Values are whole numbers from 0 to 65535; `background` is painted where no
-    instance is, `void` where no label shall count. `aliases` maps a source's name to
-    the label it is painted as. Raises `LabelError` for two labels of one name or
-    value, and for a value that is the background's or the void's, or that no mask holds.
+    Values are whole numbers from 0 to 65535; `background` is painted where there is no
+    instance, `void` where no label shall count. `aliases` maps a source's name to
+    the label it is painted as. Raises `LabelError` for labels that share a name or a
+    value, for a value that is the background's or void's, and for a value that no mask can hold.
 
-    >>> labels = LabelMap.from_names(["cat", "dog"])
-    >>> labels.value_of("dog"), labels.value_of("_background_"), labels.value_of("__ignore__")
-    (2, 0, 255)
+    Examples:
+        >>> labels = LabelMap.from_names(["cat", "dog"])
+        >>> labels.value_of("dog"), labels.value_of("_background_"), labels.value_of("__ignore__")
+        (2, 0, 255)
     """
 
     labels: tuple[Label, ...]
@@ -56,33 +56,33 @@ class LabelMap:
             object.__setattr__(self, name, as_value(name, getattr(self, name)))
         if self.background == self.void:
             raise LabelError(f"background and void are both {self.void}")
-        seen = {self.background: "the background", self.void: "void"}
+        owners = {self.background: "the background", self.void: "void"}
         names: set[str] = set()
         for label in self.labels:
-            if label.value in seen:
+            if label.value in owners:
                 raise LabelError(
-                    f"label '{label.name}' has value {label.value}, which is that of {seen[label.value]}"
+                    f"label '{label.name}' has value {label.value}, which is that of {owners[label.value]}"
                 )
             if label.name in names:
                 raise LabelError(f"label '{label.name}' is there twice")
-            seen[label.value] = f"'{label.name}'"
+            owners[label.value] = f"'{label.name}'"
             names.add(label.name)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The labels' names in order."""
+        """The names of the labels, in order."""
         return tuple(label.name for label in self.labels)
 
     @cached_property
     def places(self) -> NDArray[np.int64]:
-        """Each pixel value's place in `labels`, (65536,) int64; values of no label come after the last."""
+        """The place in `labels` of each pixel value, (65536,) int64; without a label, `len(labels)`."""
         places = np.full(VOID_16 + 1, len(self.labels), np.int64)
         places[[label.value for label in self.labels]] = range(len(self.labels))
         return places
 
     @cached_property
     def dtype(self) -> DTypeLike:
-        """uint8 while all values and void fit, else uint16."""
+        """uint8 if all values fit, else uint16."""
         largest = max([self.background, self.void, *(label.value for label in self.labels)])
         return np.uint8 if largest <= VOID_8 else np.uint16
 
@@ -108,7 +108,7 @@ class LabelMap:
             raise unknown_label(name, self.names) from None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "aliases": dict(self.aliases)}  # a mapping proxy cannot be sent anywhere
+        return {**self.__dict__, "aliases": dict(self.aliases)}  # a mapping proxy cannot be pickled
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.name_of(name) in self._values
@@ -131,41 +131,43 @@ class LabelMap:
         """Names to values 1 … n in their order, with VOC colors; 16 bit from 255 labels on.
 
         Names of the background (`_background_`, `background`) and void (`__ignore__`) take
-        no number. A name that occurs twice is taken once. Raises `LabelError` for one text
-        instead of several names.
+        no number. A name that occurs twice counts once. Raises `LabelError` for a single text
+        instead of a list.
 
-        >>> [label.value for label in LabelMap.from_names(["__ignore__", "_background_", "cat"]).labels]
-        [1]
+        Examples:
+            >>> [label.value for label in LabelMap.from_names(["__ignore__", "_background_", "cat"]).labels]
+            [1]
         """
         if isinstance(names, str):
             raise LabelError(f"names are a list, e.g. [{names!r}], not one text")
-        kept = [name for name in dict.fromkeys(names) if name not in BACKGROUND_NAMES | VOID_NAMES]
-        return cls.from_values({name: value for value, name in enumerate(kept, 1)}, aliases=aliases)
+        numbered = [name for name in dict.fromkeys(names) if name not in BACKGROUND_NAMES | VOID_NAMES]
+        return cls.from_values({name: value for value, name in enumerate(numbered, 1)}, aliases=aliases)
 
     @classmethod
     def from_values(
         cls, values: Mapping[str, int], *, aliases: Mapping[str, str] | None = None
     ) -> "LabelMap":
-        """Names with values of their own, e.g. a source's category ids, and VOC colors.
+        """Names with given values, e.g. a source's category ids, and VOC colors.
 
         Void is 255 while all values fit into 8 bits, else 65535. Raises `LabelError`
-        for values that collide with background or void, or that no mask holds.
+        for values that collide with background or void, or that no mask can hold.
         """
         values = {name: as_value(f"label '{name}'", value) for name, value in values.items()}
-        drawn = {n: v for n, v in values.items() if n not in BACKGROUND_NAMES | VOID_NAMES}
+        numbered = {n: v for n, v in values.items() if n not in BACKGROUND_NAMES | VOID_NAMES}
         background = next((v for n, v in values.items() if n in BACKGROUND_NAMES), 0)
-        wide = max(drawn.values(), default=0) > VOID_8 or len(drawn) >= VOID_8
+        wide = max(numbered.values(), default=0) > VOID_8 or len(numbered) >= VOID_8
         void = next((v for n, v in values.items() if n in VOID_NAMES), VOID_16 if wide else VOID_8)
-        colors = {0: default_color(background)}  # black is the background's, whatever its value
-        labels = tuple(Label(n, v, colors.get(v) or default_color(v)) for n, v in drawn.items())
+        colors = {0: default_color(background)}  # no label is black, because that is the background's color
+        labels = tuple(Label(n, v, colors.get(v) or default_color(v)) for n, v in numbered.items())
         return cls(labels, background, void, MappingProxyType(dict(aliases or {})))
 
     @classmethod
     def from_records(cls, records: Iterable[ImageRecord]) -> "LabelMap":
         """The labels that occur in the records, sorted by name, numbered from 1.
 
-        >>> LabelMap.from_records([]).names
-        ()
+        Examples:
+            >>> LabelMap.from_records([]).names
+            ()
         """
         return cls.from_names(sorted({instance.label for record in records for instance in record.instances}))
 
@@ -173,13 +175,13 @@ class LabelMap:
     def from_source(
         cls, path: str | Path, *, ids: str = "contiguous", limits: Limits | None = None
     ) -> "LabelMap":
-        """The label map of an annotation file or folder, in the source's own order.
+        """The label map of an annotation file or folder, in the order of the source.
 
         `ids="source"` keeps the source's category ids. Raises `LabelError` where they
         collide with background or void, `FormatError` for a file that cannot be read, `LimitError`
         above `limits`.
         """
-        formats = import_module("polymask.formats")  # a floor above, and only here
+        formats = import_module("polymask.formats")  # a higher layer, imported only here
         options = formats.ReadOptions(limits=limits or Limits())
         return from_categories(formats.open_annotations(path, options=options).categories, ids=ids)
 
@@ -187,14 +189,14 @@ class LabelMap:
     def load(cls, path: str | Location) -> "LabelMap":
         """Read a label file of any kind.
 
-        Raises `LabelError` naming the file and the line or key, `NotFound` for no file,
-        another `BackendError` for what cannot be read as one.
+        Raises `LabelError` naming the file and the line or key, `NotFound` for a missing file,
+        another `BackendError` for a file that cannot be read.
         """
         with in_file(path := located(path)):
             return from_text(text_at(path))
 
     def save(self, path: str | Path) -> None:
-        """Write `labels.json`, which `load` reads back; raises `BackendError` where the disk refuses."""
+        """Write `labels.json`, which `load` reads back; raises `BackendError` if the disk refuses."""
         try:
             Path(path).write_bytes(self.to_json())
         except OSError as error:
@@ -228,15 +230,16 @@ class LabelMap:
 def from_text(text: str) -> LabelMap:
     """The label map in the text of a label file of any kind; raises `LabelError`.
 
-    >>> from_text('{"1": "cat", "2": "dog"}').value_of("dog")
-    2
+    Examples:
+        >>> from_text('{"1": "cat", "2": "dog"}').value_of("dog")
+        2
     """
     return _of_rows(parse(text))
 
 
 def _of_rows(rows: LabelRows) -> LabelMap:
-    """The label map of a file's rows; raises `LabelError` where they make none."""
-    with way_out(rows.advice):
+    """The label map of a file's rows; raises `LabelError` if they do not fit together."""
+    with advising(rows.advice):
         if rows.complete:
             labels = tuple(_label(index, rows) for index in range(len(rows.names)))
             return LabelMap(labels, rows.background, rows.void, MappingProxyType(dict(rows.aliases)))
@@ -257,43 +260,33 @@ def _label(index: int, rows: LabelRows) -> Label:
         raise error.within(place=f"$.labels[{index}]") from None
 
 
-def no_such_label(name: str, known: Sequence[str]) -> LabelError:
-    """The error for a label that is asked for, with the labels that there are.
-
-    >>> print(no_such_label("catt", ["cat", "dog"]))
-    no label 'catt'; did you mean 'cat'? There are: cat, dog
-    """
-    shown = ", ".join([*known[:MOST_NAMED], *(["…"] if len(known) > MOST_NAMED else [])])
-    hint = f"{near} There are" if (near := nearest(name, known)) else "there are"
-    return LabelError(f"no label '{name}'", advice=f"{hint}: {shown or 'none'}")
-
-
-def unknown_label(name: str, known: Sequence[str]) -> LabelError:
-    """The error for a label that is not in the map, with the nearest name that is."""
-    return LabelError(f"label '{name}' is not in the label map", advice=nearest(name, known) or None)
+def unknown_label(name: str, names: Sequence[str]) -> LabelError:
+    """The error for a label that is not in the map, with the nearest name in the map."""
+    return LabelError(f"label '{name}' is not in the label map", advice=nearest(name, names) or None)
 
 
 def from_categories(categories: Categories, *, ids: str = "contiguous") -> LabelMap:
-    """A label map of a source's (name, category id) pairs, numbered anew or by those ids.
+    """A label map of a source's (name, category id) pairs, numbered from 1 or by the ids.
 
-    >>> from_categories([("cat", 7), ("dog", 9)], ids="source").value_of("dog")
-    9
+    Examples:
+        >>> from_categories([("cat", 7), ("dog", 9)], ids="source").value_of("dog")
+        9
     """
     names = [name for name, _ in categories]
     if ids == "contiguous":
         return LabelMap.from_names(names)
     if None in (number for _, number in categories):
-        raise LabelError("this source has no category ids of its own", advice="use `--ids contiguous`")
+        raise LabelError("this source has no category ids", advice="use `--ids contiguous`")
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise LabelError(f"label '{twice}' has two category ids", advice="use `--ids contiguous`")
-    with way_out("use `--ids contiguous`"):
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise LabelError(f"label '{repeated}' has two category ids", advice="use `--ids contiguous`")
+    with advising("use `--ids contiguous`"):
         return LabelMap.from_values({name: number for name, number in categories if number is not None})
 
 
 @contextmanager
-def way_out(advice: str) -> Iterator[None]:
-    """Add what to do about it to a `LabelError` from within."""
+def advising(advice: str) -> Iterator[None]:
+    """Add advice to a `LabelError` raised inside."""
     try:
         yield
     except LabelError as error:

@@ -1,7 +1,7 @@
-"""What the pixels of existing masks mean: labels by pixel value, and by color.
+"""The meaning of the pixels of existing masks: labels by pixel value, and by color.
 
-Only what a table says is known: a value or a color that it lacks has no label. Where no table names
-the values they are PASCAL VOC's where a mask has VOC's colors, and numbers where it has not.
+Values and colors that are not in a table have no label. Where no table names the values, a mask with
+VOC's colors has PASCAL VOC's labels, and the labels of any other mask are numbers.
 Source: PASCAL VOC development kit (names, palette); SegNet's CamVid (the names of its twelve values).
 """
 
@@ -16,7 +16,7 @@ from polymask.labels.color_tables import BACKGROUND, VOID, TableRow, table_rows
 from polymask.labels.label_map import BACKGROUND_NAMES, VOID_8, Categories, LabelMap, from_text
 from polymask.labels.voc_palette import default_color, voc_colors
 
-BORDER = (224, 224, 192)  # VOC's color of 255
+BORDER = (224, 224, 192)  # VOC's color for 255, void
 VOC_NAMES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
     "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
@@ -31,14 +31,15 @@ SEGNET_NAMES = (
 class MaskTable:
     r"""Labels by value, for gray and palette masks, and by packed color (red · 65536 + green · 256 + blue).
 
-    Either may be empty: without `values` the gray values and the palette's indices are no codes, and
-    their colors are asked for. `categories` are the labels with their numbers, in the table's order.
-    With `assumed` nothing named the values for certain: they are VOC's where a mask has VOC's colors, else
-    what `numbers` says, and without `numbers` they are called by their numbers.
+    Either may be empty: without `values`, labels follow from colors, even in gray and palette masks.
+    `categories` are the labels with their numbers, in the table's order. With `assumed`, no table named
+    the values: where a mask has VOC's colors they have VOC's labels, else those of `numbers`; without
+    `numbers` the values themselves are the names.
 
-    >>> table = MaskTable.of_text("0 0 0 Void\n64 0 128 Car")
-    >>> table.label(64 << 16 | 128, colored=True), table.label(7, colored=True)
-    ('Car', None)
+    Examples:
+        >>> table = MaskTable.of_text("0 0 0 Void\n64 0 128 Car")
+        >>> table.label(64 << 16 | 128, colored=True), table.label(7, colored=True)
+        ('Car', None)
     """
 
     values: Mapping[int, str]
@@ -70,9 +71,9 @@ class MaskTable:
 
     @classmethod
     def of_values(cls, values: Mapping[int, str]) -> "MaskTable":
-        """Names by value, and nothing else.
+        """Names by value, without colors.
 
-        Where 0 is a label's, the background has the value that the table gives it, else one that it lacks.
+        If 0 is a label, the background gets its value in the table, else the largest unused value.
         """
         named = [(name, value) for value, name in sorted(values.items())]
         special = BACKGROUND_NAMES | {VOID}
@@ -82,34 +83,34 @@ class MaskTable:
             named.insert(0, (BACKGROUND, next(n for n in range(VOID_8, 0, -1) if n not in values)))
         return cls(values, {}, tuple(named))
 
-    def with_values(self, other: "MaskTable") -> "MaskTable":
-        """The same colors and labels with another's values; what is void by value stays so."""
+    def with_values(self, table: "MaskTable") -> "MaskTable":
+        """The same colors and labels with the values of another table; void values stay void."""
         void = {value: name for value, name in self.values.items() if name == VOID}
-        return replace(self, values=void | dict(other.values))
+        return replace(self, values=void | dict(table.values))
 
     @classmethod
     def unnamed(cls, labels: "MaskTable | None" = None) -> "MaskTable":
-        """What is known of masks that no table names: VOC's colors have VOC's names, others `labels`'s."""
+        """The table for masks that have none: VOC's names for VOC's colors, else the values of `labels`."""
         vocs = cls.of_label_map(LabelMap.from_names(VOC_NAMES))
         return replace(vocs, assumed=True, numbers=labels.values if labels else None)
 
     def chooses_from(self, names: Collection[str]) -> bool:
-        """Whether it has labels of these names only, and no colors of its own."""
+        """Whether all labels are among `names`, and all colors are the default ones."""
         plain = {packed(default_color(value)): name for name, value in self.categories if value}
         labeled = {code: name for code, name in self.colors.items() if name not in (VOID, BACKGROUND)}
         return {name for name, _ in self.categories} <= set(names) and labeled == plain
 
     def label(self, code: int, *, colored: bool, palette: NDArray[np.uint8] | None = None) -> str | None:
-        """The label of a value, or of a color; None where the table has none.
+        """The label of a value or a color; None where the table has none.
 
-        `palette` are the (n, 3) colors that a mask has for its values, which tell VOC's masks.
+        `palette` are the (n, 3) colors of the mask's values; they show whether the mask is VOC's.
         """
         if colored or not self.assumed:
             return (self.colors if colored else self.values).get(code)
         name = self.values.get(code, f"{code}")
-        is_known = name in (VOID, BACKGROUND) or (palette is not None and _is_vocs(palette, code))
-        if is_known or self.numbers is None:
-            return name if is_known else f"{code}"
+        is_certain = name in (VOID, BACKGROUND) or (palette is not None and _is_vocs(palette, code))
+        if is_certain or self.numbers is None:
+            return name if is_certain else f"{code}"
         return self.numbers.get(code)
 
 
@@ -125,10 +126,11 @@ def _categories(label_map: LabelMap) -> Categories:
 
 
 def packed(color: Iterable[int]) -> int:
-    """The code of a color.
+    """A color as a number, red · 65536 + green · 256 + blue.
 
-    >>> packed((0, 1, 2))
-    258
+    Examples:
+        >>> packed((0, 1, 2))
+        258
     """
     red, green, blue = color
     return red << 16 | green << 8 | blue

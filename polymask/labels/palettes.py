@@ -1,4 +1,4 @@
-"""Colors that people can tell apart, most color-blind people too, beside those of the label map."""
+"""Palettes for viewing: colors that color-blind people can tell apart too, or the label map's colors."""
 
 from functools import cache
 
@@ -15,7 +15,7 @@ PALETTES = {
     "voc": "the label map's own colors: PASCAL VOC's, unless a --labels file says otherwise",
 }
 VOID_COLOR: Color = (224, 224, 224)
-# Source: M. Okabe and K. Ito, "Color Universal Design", 2008; black is left to the background
+# Source: M. Okabe and K. Ito, "Color Universal Design", 2008; without black, which is the background
 _OKABE_ITO = (
     (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66),
     (0, 114, 178), (213, 94, 0), (204, 121, 167), (148, 148, 148),
@@ -25,10 +25,11 @@ _SHADES = ((0, 0.0), (255, 0.5), (0, 0.4), (255, 0.75), (0, 0.65))
 
 @cache
 def safe_color(place: int) -> Color:
-    """The n-th safe color, from 0: eight hues, then the same lighter and darker, then over again.
+    """The n-th safe color, from 0: eight hues, then their lighter and darker shades, then from the start.
 
-    >>> safe_color(0), safe_color(8)
-    ((230, 159, 0), (242, 207, 128))
+    Examples:
+        >>> safe_color(0), safe_color(8)
+        ((230, 159, 0), (242, 207, 128))
     """
     shade, share = _SHADES[place // len(_OKABE_ITO) % len(_SHADES)]
     red, green, blue = (round(c + (shade - c) * share) for c in _OKABE_ITO[place % len(_OKABE_ITO)])
@@ -38,8 +39,9 @@ def safe_color(place: int) -> Color:
 def label_colors(label_map: LabelMap, palette: str) -> dict[int, Color]:
     """The color of each label's value, and of void; raises `InputError` for an unknown palette.
 
-    >>> label_colors(LabelMap.from_names(["cat"]), "voc")
-    {1: (128, 0, 0), 255: (224, 224, 224)}
+    Examples:
+        >>> label_colors(LabelMap.from_names(["cat"]), "voc")
+        {1: (128, 0, 0), 255: (224, 224, 224)}
     """
     if palette not in PALETTES:
         raise unknown("palette", palette, PALETTES)
@@ -53,8 +55,9 @@ def label_colors(label_map: LabelMap, palette: str) -> dict[int, Color]:
 def colored(mask: IndexMask, colors: dict[int, Color]) -> NDArray[np.uint8]:
     """A (height, width) mask as (height, width, 3) uint8 pixels; values without color are black.
 
-    >>> colored(np.array([[0, 1]], np.uint8), {1: (1, 2, 3)}).tolist()
-    [[[0, 0, 0], [1, 2, 3]]]
+    Examples:
+        >>> colored(np.array([[0, 1]], np.uint8), {1: (1, 2, 3)}).tolist()
+        [[[0, 0, 0], [1, 2, 3]]]
     """
     table = np.zeros((max([*colors, int(mask.max(initial=0))]) + 1, 3), np.uint8)
     for value, color in colors.items():

@@ -1,4 +1,4 @@
-"""The PASCAL VOC palette: the color of each pixel value, unless a label file tells another."""
+"""The PASCAL VOC palette: the color of each pixel value, unless a label file sets another."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,12 @@ REPEATS_FROM = 255  # void's value, where the palette starts over
 def voc_colors(n: int = 256) -> NDArray[np.uint8]:
     """The PASCAL VOC palette: (n, 3) uint8 rows of red, green, blue, n ≤ 256.
 
-    The bits of the value, three at a time, become the colors' bits from the top.
+    The bits of the value, three at a time, are the bits of red, green and blue, highest first.
     Source: PASCAL VOC development kit, `VOClabelcolormap`.
 
-    >>> voc_colors(4).tolist()
-    [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
+    Examples:
+        >>> voc_colors(4).tolist()
+        [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
     """
     values = np.arange(n)[:, None]
     colors = np.zeros((n, 3), np.uint8)
@@ -27,8 +28,9 @@ def voc_colors(n: int = 256) -> NDArray[np.uint8]:
 def default_color(value: int) -> Color:
     """The VOC color of a value; above 255 the palette starts over at 1.
 
-    >>> default_color(1)
-    (128, 0, 0)
+    Examples:
+        >>> default_color(1)
+        (128, 0, 0)
     """
     wrapped = value if value < REPEATS_FROM else 1 + (value - 1) % (REPEATS_FROM - 1)
     red, green, blue = voc_colors()[wrapped].tolist()

@@ -1,22 +1,26 @@
-"""Masks → files: one file a layout, one row in the table.
+"""Masks → files; each layout has a module and a row in the table.
 
 A layout is a module with `IMAGES` (the folder that copied pictures go to; `{split}` stands
-for the image's split), `INDEX` (whether it holds one index mask an image, or one mask a
+for the image's split), `INDEX` (whether it stores an index mask per image, or a mask per
 label), and four functions:
 
-- `check(options)`: raise where these labels cannot be laid out this way;
-- `paths(name, options)`: the paths that an image of this name will take, the mask's first;
+- `check(options)`: raise an error if the labels do not fit into the layout;
+- `paths(name, options)`: the paths of an image's files, the mask's first;
 - `draw(painting, options)`: an image's files, as a `Drawn`;
-- `finish(drawn, options)`: the files that belong to all images together.
+- `finish(drawn, options)`: the files that all images share.
 
-A layout that can be read back has a fifth, `open_folder(folder)`: its masks there, as a
-`reading.MaskFolder`, or None where the `reading.Folder` is of another layout. One whose masks hold
-other values than the label map's has `tables(options)`: the JSON files that name them, by path.
-One whose only file of an image is its index mask as PNG has `encoding(options)`: how it is encoded,
-or None where there is more than that. One whose files of all images hold more than names has
-`stored_rows(data)`: each image's `row` in `ROWS`, such a file, so that a next run adds to it. One
-whose files are no PNGs has `same(there, data)`: whether a stored file holds the same masks, whatever
-wrote it.
+Some layouts have further functions:
+
+- `open_folder(folder)`, if it can be read back: the masks, as a `read_back.MaskFolder`, or None for a
+  folder of another layout;
+- `tables(options)`, if its masks hold other values than the label map's: the JSON files that name these
+  values, by path;
+- `encoding(options)`, if the only file of an image is its index mask as PNG: the PNG's encoding, or
+  None where there are further files;
+- `stored_rows(drawn, read)`, if a shared file holds more than names: each image's `row` in the stored
+  file, so that a later run can add images;
+- `same(stored, data)`, if its files are no PNGs: whether a stored file, by any writer, holds the
+  same masks.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -56,16 +60,16 @@ LAYOUTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayoutOptions:
-    """What a layout may be asked: the label map, splits, and whether to add instance ids.
+    """The options of a layout: the label map, splits, and whether to add instance ids.
 
-    `splits` tells each image's split by name, one of `split_names`; images that are not in
-    it are of `split`. `used` are the labels that the source's instances have, where that is known;
-    `stuff` those that have no instances of their own. `original` gives the source's own JSON of an
-    image by name, where it has one; with `delete_source`, a layout that copies it leaves the polygons
-    out.
+    `splits` maps names of images to splits, each one of `split_names`; other images belong to
+    `split`. `used` are the labels of the source's instances, where they are known; `stuff` are the
+    labels without separate instances. `original` gives the source's JSON of an image by name, if it
+    has one; with `delete_source`, a layout that copies the JSON leaves the polygons out.
 
-    >>> LayoutOptions(label_map=LabelMap(()), splits={"a.jpg": "val"}).split_of("a.jpg")
-    'val'
+    Examples:
+        >>> LayoutOptions(label_map=LabelMap(()), splits={"a.jpg": "val"}).split_of("a.jpg")
+        'val'
     """
 
     label_map: LabelMap
@@ -77,7 +81,7 @@ class LayoutOptions:
     split_names: tuple[str, ...] = ()
     original: Callable[[str], bytes | None] = lambda _: None
     delete_source: bool = False
-    palette: str = "safe"  # of layouts for people, as is the image's own picture
+    palette: str = "safe"  # only layouts for viewing use `palette` and `picture`
     picture: Callable[[], bytes] | None = None
 
     def split_of(self, name: str) -> str:
@@ -86,18 +90,18 @@ class LayoutOptions:
 
     @property
     def all_splits(self) -> tuple[str, ...]:
-        """All splits of this run, in order: each has its list, even if it is empty."""
+        """All splits of this run, in order; each gets a list, even an empty one."""
         return self.split_names or (self.split,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """What a layout made of one image.
+    """The files of an image in a layout, and its masks.
 
-    `mask` is the path (or `file#key`) of the mask, `painted` what it decodes to, of `dtype`; where
-    there is a mask for each label, `labels` are those. A picture that is no mask has the digest of its
-    pixels, `pixels_sha256`, instead; a mask whose `mask_sha256` is known needs no `painted`. `row` is the
-    image's share of a file that all images have in common.
+    `mask` is the path (or `file#key`) of the mask, `painted` the mask that it decodes to, of `dtype`. In
+    layouts with a mask per label, `labels` are these masks. A picture that is no mask has the digest of
+    its pixels, `pixels_sha256`, instead; a mask with a known `mask_sha256` needs no `painted`. `row` is
+    the image's part of a file that all images share.
     """
 
     name: str
@@ -112,13 +116,13 @@ class Drawn:
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> "Drawn":
-        """What a manifest line tells of an image that is not drawn again."""
+        """The name and path of an image that is not drawn again, from its manifest line."""
         return cls(name=entry["name"], mask=entry["mask"])
 
     def digests(self, kind: str = WRITTEN) -> dict[str, Any]:
-        """What a manifest line says of the pixels: their digest, and where labels have masks, theirs.
+        """The digests for the manifest line: of the mask, and of each label mask where there are any.
 
-        `kind` names the digest (`provenance.digest.DIGESTS`); a picture's is always `pixels_sha256`.
+        `kind` names the digest (`provenance.digest.DIGESTS`); for pictures it is always `pixels_sha256`.
         """
         if self.pixels_sha256:
             return {"pixels_sha256": self.pixels_sha256}
@@ -131,7 +135,7 @@ class Drawn:
         return {kind: combined_sha256(labels), "labels": labels}
 
     def digests_after(self, before: Mapping[str, Any]) -> dict[str, Any]:
-        """The same; of the kind that the image's line has already, where its pixels are the same."""
+        """As `digests`, but with the kind of digest in the line `before`, if the pixels are unchanged."""
         if (kind := kind_of(before)) and kind != WRITTEN:
             digests = self.digests(kind)
             if all(before.get(name) == value for name, value in digests.items()):
@@ -140,7 +144,7 @@ class Drawn:
 
 
 class Layout(Protocol):
-    """What a layout module offers; see above."""
+    """The functions of every layout module; see above."""
 
     IMAGES: str
     INDEX: bool
@@ -155,7 +159,7 @@ class Layout(Protocol):
 
 @cache
 def layout_named(name: str) -> Layout:
-    """The layout's module; raises `InputError` for a name not in the table."""
+    """The module of a layout; raises `InputError` for a name not in the table."""
     if name not in LAYOUTS:
         raise unknown("layout", name, LAYOUTS)
     return cast("Layout", import_module(f"polymask.layouts.{name.replace('-', '_')}"))
@@ -165,19 +169,20 @@ STUFF_LAYOUT = "coco-panoptic"
 
 
 def stem(name: str) -> str:
-    """An image's name without its suffix, folders kept.
+    """An image's name without its suffix, but with its folders.
 
-    >>> stem("train/0001.jpg")
-    'train/0001'
+    Examples:
+        >>> stem("train/0001.jpg")
+        'train/0001'
     """
-    folder, slash, last = name.rpartition("/")
-    plain, dot, suffix = last.rpartition(".")
-    return f"{folder}{slash}{plain}" if dot and plain and suffix else name
+    folder, slash, file = name.rpartition("/")
+    base, dot, suffix = file.rpartition(".")
+    return f"{folder}{slash}{base}" if dot and base and suffix else name
 
 
 def picture_path(layout: Layout, name: str, options: LayoutOptions) -> str:
-    """Where the copy of an image's picture goes."""
-    place = getattr(layout, "picture", None)
-    if place is not None:
-        return str(place(name, options))
+    """The path of the copy of an image's picture."""
+    path_of = getattr(layout, "picture", None)
+    if path_of is not None:
+        return str(path_of(name, options))
     return f"{layout.IMAGES.format(split=options.split_of(name))}/{name}"

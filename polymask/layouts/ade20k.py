@@ -1,7 +1,7 @@
 """ADE20K (SceneParse150): `annotations/<split>/<name>.png`, gray; 0 is "other", labels count from 1.
 
-The splits are called `training` and `validation` there. `objectInfo.txt` names the values.
-Readers train without the zero: mmsegmentation's `reduce_zero_label=True`, Hugging Face's
+Its splits are called `training` and `validation`. `objectInfo.txt` names the values.
+Readers train without the zero label: mmsegmentation's `reduce_zero_label=True`, Hugging Face's
 `do_reduce_labels`. Void (255) stays void under mmsegmentation's, SegFormer's and BEiT's.
 Source: the SceneParsing benchmark's toolkit (CSAILVision/sceneparsing), `objectInfo150.txt`.
 """
@@ -53,7 +53,10 @@ FACTS = LayoutFacts(
         ),
         ("objectInfo.txt", "value, tab, name"),
         ("id2label.json", "the names of the masks' values"),
-        ("id2label_reduced.json", "the same for readers that reduce the zero label: each value minus one"),
+        (
+            "id2label_reduced.json",
+            "for readers that reduce the zero label: the same names, each value minus one",
+        ),
         ("images/<split>/", "with --copy-images: the pictures"),
     ),
     values=(
@@ -75,7 +78,7 @@ FACTS = LayoutFacts(
 
 
 def check(options: LayoutOptions) -> None:
-    """Raise `LabelError` for label maps that need 16 bits, and labels that no line of the table holds."""
+    """Raise `LabelError` for label maps that need 16 bits, and for labels that do not fit into a line."""
     require_8_bits(options.label_map, "ade20k")
     require_one_line(options.label_map, TABLE, barred="\t")
 
@@ -86,7 +89,7 @@ def _split(name: str, options: LayoutOptions) -> str:
 
 
 def picture(name: str, options: LayoutOptions) -> str:
-    """The picture's place beside its mask's."""
+    """The path of the picture, which mirrors that of its mask."""
     return f"{IMAGES}/{_split(name, options)}/{name}"
 
 
@@ -106,7 +109,7 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
 
 
 def tables(options: LayoutOptions) -> dict[str, bytes]:
-    """The names of the masks' values, and of those that readers make who reduce the zero label."""
+    """The names of the masks' values, and of the values after the zero label is reduced."""
     names = names_by_value(options.label_map)
     reduced = {value - 1: name for value, name in names.items() if value}
     return {ID2LABEL: id2label(names), REDUCED: id2label(reduced)}
@@ -129,11 +132,11 @@ def open_folder(folder: Folder) -> MaskFolder | None:
 
 
 def _from_table(path: Location) -> LabelMap:
-    """First column the value, last the name; the original's names hold commas and spaces."""
+    """The table's label map: values are in the first column, names, with commas and spaces, in the last."""
     values = {}
     for number, line in enumerate(read_text(path).splitlines()[1:], 2):
-        value, *rest = line.split("\t")
+        value, *columns = line.split("\t")
         with in_line(path, number, "a line is a value, tabs and a name"):
-            values[rest[-1].strip()] = int(value)
+            values[columns[-1].strip()] = int(value)
     with in_file(path):
         return LabelMap.from_values(values)

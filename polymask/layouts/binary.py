@@ -1,6 +1,6 @@
-"""`masks/<name>/<label>.png`: one mask a label, 0 and 255. Masks may overlap each other.
+"""`masks/<name>/<label>.png`: a mask per label, 0 and 255. Masks may overlap.
 
-An image without instances has an empty line in the manifest and no masks.
+An image without instances has a line without labels in the manifest, and no masks.
 """
 
 from collections.abc import Iterable, Iterator
@@ -33,7 +33,7 @@ FACTS = LayoutFacts(
     ),
     values=(("masks", "0 outside, 255 inside; masks of different labels may overlap"),),
     limits=(
-        "Labels become file names: those that are none on some system are refused.",
+        "Labels become file names: labels that are no valid file name on every system are refused.",
         "An image without instances has a line in the manifest and no masks.",
         "Overlap rules, void and borders do not apply: every label keeps all its pixels.",
     ),
@@ -42,12 +42,12 @@ FACTS = LayoutFacts(
 
 
 def check(options: LayoutOptions) -> None:
-    """Labels become file names: raise `LabelError` for those that cannot."""
+    """Raise `LabelError` for labels that cannot be file names."""
     names = options.label_map.names
     try:
         for name in names:
             for file in (name, f"{name}.png"):
-                safe_path(file.replace("/", "\\"))  # a slash would make a folder
+                safe_path(file.replace("/", "\\"))  # a backslash, because a slash would make a folder
         refuse_collisions(lambda: ((name, name) for name in names))
     except InputError as error:
         raise LabelError(f"{error}", advice="rename the label in a --labels file (`old -> new`)") from None
@@ -73,12 +73,12 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
 
 
 def open_folder(folder: Folder) -> MaskFolder | None:
-    """The folders of masks named by label; an index mask of them has later labels on top."""
+    """The folders of masks named by label; an index mask decoded from them has later labels on top."""
     label_map = stored_labels(folder)
     masks = masks_below(folder, "masks")
     if label_map is None or not masks or not all(_is_label(name, label_map) for name in masks):
         return None
-    if _is_of_images(folder):
+    if _has_index_masks(folder):
         return None
 
     def labels_of(path: str) -> Iterator[tuple[str, IndexMask]]:
@@ -95,8 +95,8 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     )
 
 
-def _is_of_images(folder: Folder) -> bool:
-    """Whether the manifest tells of masks that are files: those of images that are called like labels."""
+def _has_index_masks(folder: Folder) -> bool:
+    """Whether the manifest lists index masks, of images whose names are also labels."""
     entries = read_manifest(open_root(folder.path))
     return any(entry["mask"].endswith(".png") for entry in islice(entries.values(), 1))
 

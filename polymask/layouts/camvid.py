@@ -1,6 +1,6 @@
 """CamVid: `<split>annot/<name>.png` in colors, `label_colors.txt` and `class_dict.csv`.
 
-Values do not appear in the files, so label maps that need 16 bits are welcome; colors must
+Values do not appear in the files, so label maps that need 16 bits are fine; colors must
 differ. Background is black, void the off-white of PASCAL VOC. `<split>.txt` pairs pictures and masks.
 Source: Brostow et al., "Semantic object classes in video" (`label_colors.txt`: `r g b name`);
 the pairs of SegNet's CamVid; Kaggle's `class_dict.csv` (`name,r,g,b`).
@@ -55,7 +55,9 @@ FACTS = LayoutFacts(
         ("the label map's colors", "labels; choose them in a labelmap.txt given as --labels"),
         ("224 224 192", "void"),
     ),
-    limits=("Two labels of one color are refused: so are more than 254 without colors of their own.",),
+    limits=(
+        "Labels that share a color are refused; so are more than 254 labels without colors in a label file.",
+    ),
     read_back="Colors become values again; a color that no table has is an error. Without labels.json, "
     "label_colors.txt numbers the labels from 1.",
     shown="label_colors.txt",
@@ -65,20 +67,20 @@ FACTS = LayoutFacts(
 def check(options: LayoutOptions) -> None:
     """Raise `LabelError` where two labels, or a label and background or void, share a color.
 
-    So for a label that no line of the table holds.
+    Also raise it for a label that does not fit into a line of the table.
     """
     require_one_line(options.label_map, TABLE)
-    seen: dict[Color, str] = {}
+    owners: dict[Color, str] = {}
     for name, _, color in rows(options.label_map):
-        if color in seen:
+        if color in owners:
             raise LabelError(
                 (
-                    f"'{seen[color]}' and '{name}' both have the color {color}, and `camvid` masks hold "
+                    f"'{owners[color]}' and '{name}' both have the color {color}, and `camvid` masks hold "
                     "nothing else"
                 ),
-                advice="give one another color in a --labels file",
+                advice="give one of them another color in a --labels file",
             )
-        seen[color] = name
+        owners[color] = name
 
 
 def rows(label_map: LabelMap) -> list[tuple[str, int, Color]]:
@@ -117,21 +119,19 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
 
 def pairs(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
     """Each split's pairs of picture and mask."""
-    listed: dict[str, list[str]] = {split: [] for split in options.all_splits}
+    lists: dict[str, list[str]] = {split: [] for split in options.all_splits}
     for image in drawn:
         split = options.split_of(image.name)
-        listed.setdefault(split, []).append(f"{split}/{image.name} {image.mask}")
-    for split, of_split in listed.items():
-        yield f"{split}.txt", lines(of_split)
+        lists.setdefault(split, []).append(f"{split}/{image.name} {image.mask}")
+    for split, split_lines in lists.items():
+        yield f"{split}.txt", lines(split_lines)
 
 
 def open_folder(folder: Folder) -> MaskFolder | None:
     """The color masks of all splits; labels.json, or the class table numbered from 1, names them."""
     if not (folder / TABLE).is_file():
         return None
-    annotated = sorted(path.name for path in folder.glob("*annot") if path.is_dir())
-    masks = {name: path for root in annotated for name, path in masks_below(folder, root).items()}
-    if not masks:  # CamVid's own folders, which the format reads
+    if not (masks := annotated_masks(folder)):  # the original CamVid, which the format `camvid` reads
         return None
     stored = stored_labels(folder)
     label_map = require_labels(folder, stored or folder.label_map((TABLE,)))
@@ -140,8 +140,14 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     return MaskFolder(layout="camvid", label_map=label_map, masks=masks, decode=decode)
 
 
+def annotated_masks(folder: Folder) -> dict[str, str]:
+    """The paths of the masks in the `*annot` folders of all splits, by image name."""
+    roots = sorted(path.name for path in folder.glob("*annot") if path.is_dir())
+    return {name: path for root in roots for name, path in masks_below(folder, root).items()}
+
+
 def _values(folder: Folder, label_map: LabelMap) -> dict[Color, int]:
-    """The values of the table's colors; raises `FormatError` where it has none."""
+    """The values of the table's colors; raises `FormatError` for a table without colors."""
     table = table_rows(read_text(folder / TABLE)) or ()
     if not table:
         raise FormatError("no colors of labels are in it", file=folder / TABLE)
@@ -151,12 +157,14 @@ def _values(folder: Folder, label_map: LabelMap) -> dict[Color, int]:
 def _decode(path: str, *, folder: Folder, label_map: LabelMap, values: Mapping[Color, int]) -> IndexMask:
     pixels = folder.colors(path)
     table = sorted((_code(np.array(color)).item(), value) for color, value in values.items())
-    known_codes = np.array([code for code, _ in table])
+    table_codes = np.array([code for code, _ in table])
     codes = _code(pixels)
-    place = np.minimum(np.searchsorted(known_codes, codes), len(known_codes) - 1)
-    if (strange := known_codes[place] != codes).any():
-        color = tuple(pixels[strange][0].tolist())
-        raise FormatError(f"{strange.sum()} px have colors like {color}, not in {TABLE}", file=folder / path)
+    place = np.minimum(np.searchsorted(table_codes, codes), len(table_codes) - 1)
+    if (is_unknown := table_codes[place] != codes).any():
+        color = tuple(pixels[is_unknown][0].tolist())
+        raise FormatError(
+            f"{is_unknown.sum()} px have colors like {color}, not in {TABLE}", file=folder / path
+        )
     index: IndexMask = np.array([value for _, value in table], label_map.dtype)[place]
     return index
 

@@ -1,11 +1,11 @@
 """Cityscapes: `gtFine/<split>/<city>/<id>_gtFine_{labelIds,labelTrainIds,instanceIds,color}.png`.
 
-Where all labels that are used are Cityscapes' own, ids, train ids and colors are those of its table, and
+If all used labels are labels of Cityscapes, ids, train ids and colors are those of its table, and
 void is unlabeled (0). Else the label map's values are the ids, train ids count from 0 in
 their order, and every label has instances. instanceIds (16 bit) hold id · 1000 + n for the
 n-th instance of a label that has instances, counted from 0 in paint order, and the plain id
-for the rest, crowds among them. With values above 64 they do not fit into 16 bits: then
-they are left out, and `--instances` refuses.
+for all other pixels, including crowds. For values above 64 they do not fit into 16 bits: then
+they are not written, and `--instances` is refused.
 Source: cityscapesScripts, `json2labelImg` and `json2instanceImg`.
 """
 
@@ -32,6 +32,7 @@ from polymask.layouts.common.lookup import (
     in_value_order,
     lookup,
     require_8_bits,
+    used_names,
 )
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, stored_labels
 from polymask.layouts.common.splits import split_lists
@@ -62,10 +63,7 @@ FACTS = LayoutFacts(
         ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
     ),
     values=(
-        (
-            "labelIds",
-            "Cityscapes' ids where all used labels are its own, else the label map's values",
-        ),
+        ("labelIds", "Cityscapes' ids if all used labels are labels of Cityscapes, else label map values"),
         ("labelTrainIds", "Cityscapes' train ids, else 0 … K - 1 in value order; 255 is ignored"),
         (
             "instanceIds",
@@ -87,7 +85,7 @@ FACTS = LayoutFacts(
 
 
 class _Table(NamedTuple):
-    """What each of a label map's values is in the files; void and background included."""
+    """The numbers and colors in the files for each value of a label map, including void and background."""
 
     ids: dict[int, int]
     train_ids: dict[int, int]
@@ -96,18 +94,19 @@ class _Table(NamedTuple):
 
 
 def is_official(label_map: LabelMap, used: frozenset[str] | None = None) -> bool:
-    """Whether the labels that are used are Cityscapes' own; all of the label map's where that is not known.
+    """Whether all used labels are labels of Cityscapes; if `used` is None, all of the label map.
 
-    >>> street = LabelMap.from_names(["road", "car", "zebra"])
-    >>> is_official(street), is_official(street, frozenset({"car"}))
-    (False, True)
+    Examples:
+        >>> street = LabelMap.from_names(["road", "car", "zebra"])
+        >>> is_official(street), is_official(street, frozenset({"car"}))
+        (False, True)
     """
-    names = [name for name in label_map.names if used is None or name in used] or label_map.names
+    names = used_names(label_map, used)
     return bool(names) and all(name in KNOWN for name in names)
 
 
 def table_of(label_map: LabelMap, *, official: bool) -> _Table:
-    """Cityscapes' own numbers and colors, or the label map's."""
+    """The numbers and colors of Cityscapes, or those of the label map."""
     unlabeled = CITYSCAPES[UNLABELED]
     blank = {
         label_map.background: unlabeled,
@@ -123,7 +122,7 @@ def table_of(label_map: LabelMap, *, official: bool) -> _Table:
 
 
 def _official_rows(label_map: LabelMap) -> dict[int, CityscapesClass]:
-    """Of the labels that have an id there; the others are unlabeled."""
+    """The rows of the labels that have an id in Cityscapes; other labels are unlabeled."""
     return {
         label.value: KNOWN[label.name]
         for label in label_map.labels
@@ -175,10 +174,11 @@ def _fits(table: _Table) -> bool:
 
 
 def place(name: str, options: LayoutOptions) -> tuple[str, str]:
-    """`<split>/<city>` and `<id>` of an image: from its folder, or from a name of Cityscapes' kind.
+    """`<split>/<city>` and `<id>` of an image: from its folder, or from a name as in Cityscapes.
 
-    >>> place("aachen_000001_000019_leftImg8bit.png", LayoutOptions(label_map=LabelMap(())))
-    ('train/aachen', 'aachen_000001_000019')
+    Examples:
+        >>> place("aachen_000001_000019_leftImg8bit.png", LayoutOptions(label_map=LabelMap(())))
+        ('train/aachen', 'aachen_000001_000019')
     """
     path = PurePosixPath(stem(name))
     identity = path.name.removesuffix("_leftImg8bit").removesuffix("_gtFine_polygons")
@@ -188,33 +188,32 @@ def place(name: str, options: LayoutOptions) -> tuple[str, str]:
 
 
 def picture(name: str, options: LayoutOptions) -> str:
-    """The picture's place, named as Cityscapes' readers look for it."""
+    """The path of the picture, as readers of Cityscapes expect it."""
     folder, identity = place(name, options)
     return f"{IMAGES}/{folder}/{identity}_leftImg8bit{PurePosixPath(name).suffix}"
 
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
-    """labelIds, labelTrainIds, color, and instanceIds where they fit."""
+    """The paths of labelIds, labelTrainIds, color, and of instanceIds where they fit."""
     return mask_paths(name, options, MASK_KINDS if _fits(_table(options)) else MASK_KINDS[:-1])
 
 
 def mask_paths(name: str, options: LayoutOptions, kinds: Iterable[str]) -> tuple[str, ...]:
-    """The places of an image's masks of some kinds, named as Cityscapes' readers look for them."""
+    """The paths of an image's masks of some kinds, as readers of Cityscapes expect them."""
     folder, identity = place(name, options)
     return tuple(f"gtFine/{folder}/{identity}_gtFine_{kind}.png" for kind in kinds)
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
-    """All of an image's files; `painted` is the mask that labelIds decodes to."""
+    """All files of an image; `painted` is the mask that labelIds decodes to."""
     table, painted = _table(options), painting.painted
     ids = mapped(painted, lookup(table.ids, default=0, dtype=np.uint8))
     colors = np.zeros((256, 3), np.uint8)
     for value, color in table.colors.items():
         colors[value] = color
     train_ids = mapped(painted, lookup(table.train_ids, default=IGNORED, dtype=np.uint8))
-    images = [encode(ids), encode(train_ids), encode_colors(painted, colors)]
-    if _fits(table):
-        images.append(encode(_instance_ids(painting, table), depth=16))
+    instance_ids = [encode(_instance_ids(painting, table), depth=16)] if _fits(table) else []
+    images = [encode(ids), encode(train_ids), encode_colors(painted, colors), *instance_ids]
     named = paths(painting.record.name, options)
     return Drawn(
         name=painting.record.name,
@@ -225,35 +224,35 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
 
 
 def _instance_ids(painting: Painting, table: _Table) -> PaintedSpans:
-    numbers, seen = [], Counter[int]()
+    numbers, counts = [], Counter[int]()
     for value, instance in zip(painting.values, painting.instances, strict=True):
         number = table.ids.get(value, 0)
         if value in table.counted and not instance.crowd:
-            if seen[value] == MOST_INSTANCES:
+            if counts[value] == MOST_INSTANCES:
                 raise LimitError(
                     f"more than {MOST_INSTANCES} instances of one label; instance ids end there",
                     advice="use another layout, e.g. `--to index`",
                 )
-            number = number * MOST_INSTANCES + seen[value]
-            seen[value] += 1
+            number = number * MOST_INSTANCES + counts[value]
+            counts[value] += 1
         numbers.append(number)
     return painting.numbered(numbers, void=table.ids[painting.label_map.void])
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
-    """The lists of the splits: the folders tell them too."""
+    """The lists of the splits, which the folders show too."""
     yield from split_lists(drawn, options)
 
 
 def open_folder(folder: Folder) -> MaskFolder | None:
-    """The labelIds of all splits and cities; without labels.json, by Cityscapes' own table."""
+    """The labelIds of all splits and cities; without labels.json, named by Cityscapes' table."""
     if not (folder / "gtFine").is_dir():
         return None
     listed = masks_below(folder, "gtFine", ending="_gtFine_labelIds.png")
-    if not listed:  # of other ids alone, which the format `masks` reads
+    if not listed:  # only masks of other ids, which the format `masks` reads
         return None
     label_map = stored_labels(folder) or _official_map()
-    official = is_official(label_map) or _says_official(folder, label_map)
+    official = is_official(label_map) or _stores_official_ids(folder, label_map)
     table = table_of(label_map, official=official)
     return MaskFolder(
         layout="cityscapes",
@@ -268,8 +267,8 @@ def _official_map() -> LabelMap:
     return LabelMap(tuple(Label(name, row.id, row.color) for name, row in CITYSCAPES.items() if row.id > 0))
 
 
-def _says_official(folder: Folder, label_map: LabelMap) -> bool:
-    """Whether id2label.json names Cityscapes' ids, where the label map has unused labels beside its own."""
+def _stores_official_ids(folder: Folder, label_map: LabelMap) -> bool:
+    """Whether id2label.json names Cityscapes' ids, though the label map has other, unused labels too."""
     stored = stored_labels(folder, (ID2LABEL,))
     named = {label.name: label.value for label in stored.labels} if stored else {}
     return bool(named) and named == {
@@ -286,14 +285,14 @@ def _not_evaluated(label_map: LabelMap) -> Iterator[str]:
 
 
 def _decode(path: str, *, folder: Folder, label_map: LabelMap, table: _Table) -> IndexMask:
-    values: IndexMask = _values_by_id(label_map, table)[folder.mask(path)]
-    return values
+    mask: IndexMask = _values_by_id(label_map, table)[folder.mask(path)]
+    return mask
 
 
 def _values_by_id(label_map: LabelMap, table: _Table) -> NDArray[np.unsignedinteger]:
-    """An id that no label has is void in Cityscapes' table, and stays itself in one's own."""
+    """The value of each id; ids without a label are void in Cityscapes' table, else unchanged."""
     official = table.ids[label_map.void] == 0
-    back = {} if official else {number: number for number in range(256)}
-    back |= {number: value for value, number in table.ids.items() if number}
-    back |= {0: label_map.background}
-    return lookup(back, default=label_map.void, dtype=label_map.dtype)
+    values = {} if official else {number: number for number in range(256)}
+    values |= {number: value for value, number in table.ids.items() if number}
+    values |= {0: label_map.background}
+    return lookup(values, default=label_map.void, dtype=label_map.dtype)

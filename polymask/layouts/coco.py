@@ -1,7 +1,7 @@
-"""`annotations.json`: COCO with one compressed RLE annotation a label and image.
+"""`annotations.json`: COCO with a compressed RLE annotation for each label of each image.
 
-Category ids are the label map's values, image ids count from 1 in the source's order.
-pycocotools reads it back. Masks of different labels may overlap.
+Category ids are the label map's values, image ids count from 1 in the order of the source.
+pycocotools can read it. Masks of different labels may overlap.
 Source: cocodataset.org, "Data format".
 """
 
@@ -17,6 +17,7 @@ from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.common.facts import LABEL_MASKS, LayoutFacts
 from polymask.layouts.common.lookup import ID2LABEL, id2label, painted
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, stored_labels
+from polymask.layouts.common.shared_files import require_rows
 from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask, Runs
 from polymask.painting.painting import Painting
@@ -24,7 +25,6 @@ from polymask.raster.kernel import paint_all
 from polymask.raster.painted import solid
 from polymask.raster.runs import run_counts, run_spans
 from polymask.raster.spans import SpanTable, paint
-from polymask.storage.manifest import MANIFEST
 
 IMAGES = "images"
 INDEX = False
@@ -50,7 +50,7 @@ def check(options: LayoutOptions) -> None:
 
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
-    """A place in the file of all images."""
+    """The file of all images, and the key of the image in it."""
     return (f"{FILE}#{name}",)
 
 
@@ -97,10 +97,10 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     drawn = list(drawn)
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for number, image_files in enumerate(drawn, 1):
-        image, of_image = msgspec.json.decode(image_files.row)
+    for number, image_drawn in enumerate(drawn, 1):
+        image, image_annotations = msgspec.json.decode(image_drawn.row)
         images.append({"id": number, **image})
-        for annotation in of_image:
+        for annotation in image_annotations:
             annotations.append({"id": len(annotations) + 1, "image_id": number, **annotation})
     categories = [{"id": label.value, "name": label.name} for label in options.label_map.labels]
     document = {"images": images, "annotations": annotations, "categories": categories}
@@ -108,8 +108,8 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     yield from split_lists(drawn, options)
 
 
-def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> dict[str, bytes]:
-    """The images' rows as annotations.json holds them; raises `FormatError` where it lacks one."""
+def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> Mapping[str, bytes]:
+    """The rows of the images in annotations.json; raises `FormatError` where an image is missing."""
     data = read(FILE) or b""
     _decoded(data, FILE)
     document = msgspec.json.decode(data)
@@ -118,20 +118,17 @@ def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> 
         image = annotation.pop("image_id")
         rows.get(image, [{}, []])[1].append(annotation)
         annotation.pop("id", None)
-    named = {image["file_name"]: msgspec.json.encode([image, of_image]) for image, of_image in rows.values()}
-    for image_drawn in drawn:
-        if image_drawn.name not in named:
-            raise FormatError(
-                f"{FILE} says nothing of {image_drawn.name}, which {MANIFEST} lists",
-                advice="convert all images with --overwrite, or choose another DEST",
-            )
-    return named
+    named = {
+        image["file_name"]: msgspec.json.encode([image, image_annotations])
+        for image, image_annotations in rows.values()
+    }
+    return require_rows(named, drawn, FILE)
 
 
 def open_folder(folder: Folder) -> MaskFolder | None:
     """The label masks in annotations.json, if polymask's label map lies beside it.
 
-    An index mask of them has later labels on top.
+    An index mask decoded from them has later labels on top.
     """
     label_map = stored_labels(folder)
     if label_map is None or not (folder / FILE).is_file():
@@ -142,15 +139,15 @@ def open_folder(folder: Folder) -> MaskFolder | None:
 
     def labels_of(path: str) -> Iterator[tuple[str, IndexMask]]:
         with in_file(folder / FILE):
-            yield from _masks(_at(images, path), label_map)
+            yield from _masks(_image_at(images, path), label_map)
 
     return MaskFolder(
         layout="coco",
         label_map=label_map,
         masks={stem(path.partition("#")[2]): path for path in images},
-        decode=lambda path: painted(labels_of(path), label_map, frame=_at(images, path).frame),
+        decode=lambda path: painted(labels_of(path), label_map, frame=_image_at(images, path).frame),
         labels_of=labels_of,
-        frame_of=lambda path: _at(images, path).frame,
+        frame_of=lambda path: _image_at(images, path).frame,
     )
 
 
@@ -185,32 +182,32 @@ class _Document(msgspec.Struct):
 _document = msgspec.json.Decoder(_Document)
 
 
-def _decoded(data: bytes, where: object) -> _Document:
+def _decoded(data: bytes, file: object) -> _Document:
     try:
         return _document.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise FormatError(f"{where}: no annotations as this layout writes them: {error}") from None
+        raise FormatError(f"{file}: not annotations of this layout: {error}") from None
 
 
-def _images(document: _Document, label_map: LabelMap, where: object) -> dict[str, _Image]:
-    """Each image's entry by its path, with its runs by label."""
+def _images(document: _Document, label_map: LabelMap, file: object) -> dict[str, _Image]:
+    """The entry of each image by its path, with its runs by label."""
     names = {label.value: label.name for label in label_map.labels}
     images = {image.id: image for image in document.images}
     for number, row in enumerate(document.annotations):
         if row.image_id not in images or row.category_id not in names:
-            raise FormatError(f"{where}: $.annotations[{number}]: no such image, or no label of that id")
+            raise FormatError(f"{file}: $.annotations[{number}]: no such image, or no label of that id")
         images[row.image_id].labels.setdefault(names[row.category_id], []).append(row.segmentation.counts)
     return {f"{FILE}#{image.file_name}": image for image in images.values()}
 
 
-def _at(images: Mapping[str, _Image], path: str) -> _Image:
+def _image_at(images: Mapping[str, _Image], path: str) -> _Image:
     if path not in images:
         raise FormatError(f"missing; {FILE} says nothing of the image", file=path)
     return images[path]
 
 
 def _masks(image: _Image, label_map: LabelMap) -> Iterator[tuple[str, IndexMask]]:
-    """Each label's mask: the union of its annotations, as whoever reads the file takes them."""
+    """The mask of each label: the union of its annotations."""
     for label in (name for name in label_map.names if name in image.labels):
         mask = np.zeros(image.frame, np.uint8)
         runs = [Runs(run_counts(counts), image.frame) for counts in image.labels[label]]

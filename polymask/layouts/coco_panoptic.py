@@ -1,13 +1,13 @@
 """COCO panoptic: `panoptic/<name>.png`, a segment for each visible instance, and `panoptic.json`.
 
-A segment's id is red + 256 · green + 65536 · blue: n for the n-th instance in paint order. What `--stuff`
-names has one segment an image, with the id of its first instance. Category
-ids are the label map's values. What has no segment is 0, black: background and void alike;
-read back, both are background. Instances that are wholly painted over have no segment.
+A segment's id is red + 256 · green + 65536 · blue: n for the n-th instance in paint order. A label of
+`--stuff` has a single segment per image, with the id of its first instance. Category ids are the label
+map's values. Pixels without a segment, background and void, are 0, black; read back, both are
+background. Instances that are wholly painted over have no segment.
 Source: cocodataset.org, "Data format", panoptic segmentation.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,17 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.codecs.painted_png import encode_colors
-from polymask.errors import FormatError, LimitError, NotFound
-from polymask.labels.label_map import LabelMap, no_such_label
+from polymask.errors import FormatError, LimitError, NotFound, no_such_label
+from polymask.labels.label_map import LabelMap
 from polymask.layouts import Drawn, LayoutOptions, stem
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import ID2LABEL, id2label, without_void
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, stored_labels
+from polymask.layouts.common.shared_files import require_rows
 from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask, Label
 from polymask.painting.painting import Painting
 from polymask.raster.painted import PaintedSpans
-from polymask.storage.manifest import MANIFEST
 from polymask.storage.remote.urls import Location
 from polymask.storage.safe_names import safe_path
 from polymask.validation import Color
@@ -70,7 +70,7 @@ FACTS = LayoutFacts(
 
 
 def check(options: LayoutOptions) -> None:
-    """Raise `LabelError` for stuff that is no label."""
+    """Raise `LabelError` for a name of `--stuff` that is no label."""
     for name in sorted(options.stuff - {*options.label_map.names}):
         raise no_such_label(name, options.label_map.names).within(place="--stuff")
 
@@ -85,9 +85,7 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     record, label_map = painting.record, options.label_map
     (path,) = paths(record.name, options)
     if len(painting.instances) > MOST_SEGMENTS:
-        raise LimitError(
-            f"{len(painting.instances)} instances in one image, and there are {MOST_SEGMENTS} ids"
-        )
+        raise LimitError(f"{len(painting.instances)} instances in one image, but only {MOST_SEGMENTS} ids")
     mask = without_void(painting.painted, label_map)
     stuff = {label.value for label in label_map.labels if label.name in options.stuff}
     ids = painting.numbered(_segment_ids(painting, stuff), void=0)
@@ -104,7 +102,7 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
 
 
 def _segment_ids(painting: Painting, stuff: Container[int]) -> list[int]:
-    """Each instance's id, 0 for background and void: stuff has one segment, that of its first instance."""
+    """The segment id of each instance: 0 for background and void; stuff has the id of its first instance."""
     label_map = painting.label_map
     first = {label_map.background: 0, label_map.void: 0}
     return [
@@ -114,7 +112,7 @@ def _segment_ids(painting: Painting, stuff: Container[int]) -> list[int]:
 
 
 def _colors(most: int) -> NDArray[np.uint8]:
-    """The colors of ids, from 0 on."""
+    """The colors of the ids from 0 to `most`."""
     ids = np.arange(most + 1)
     return np.stack([ids & 255, ids >> 8, np.zeros_like(ids)], axis=1).astype(np.uint8)
 
@@ -124,9 +122,9 @@ def _segments(ids: PaintedSpans, painting: Painting, stuff: Container[int]) -> I
     row, start, stop, value = (array[order].astype(np.int64) for array in ids.arrays)
     first = np.flatnonzero(np.diff(value, prepend=-1))
     area = np.add.reduceat(stop - start, first) if len(first) else first
-    left, top = (np.minimum.reduceat(edge, first) if len(first) else first for edge in (start, row))
-    right, bottom = (np.maximum.reduceat(edge, first) if len(first) else first for edge in (stop, row + 1))
-    boxes = np.stack([left, top, right - left, bottom - top], axis=1).tolist()
+    x0, y0 = (np.minimum.reduceat(edge, first) if len(first) else first for edge in (start, row))
+    x1, y1 = (np.maximum.reduceat(edge, first) if len(first) else first for edge in (stop, row + 1))
+    boxes = np.stack([x0, y0, x1 - x0, y1 - y0], axis=1).tolist()
     for number, pixels, box in zip(value[first].tolist(), area.tolist(), boxes, strict=True):
         category = painting.values[number - 1]
         yield {
@@ -162,8 +160,8 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     """All images and their segments, numbered in order; and the lists of the splits."""
     drawn = list(drawn)
     images, annotations = [], []
-    for number, image_files in enumerate(drawn, 1):
-        image, file_name, segments = msgspec.json.decode(image_files.row)
+    for number, image_drawn in enumerate(drawn, 1):
+        image, file_name, segments = msgspec.json.decode(image_drawn.row)
         images.append({"id": number, **image})
         annotations.append({"image_id": number, "file_name": file_name, "segments_info": segments})
     document = {"images": images, "annotations": annotations, "categories": _categories(options)}
@@ -207,15 +205,15 @@ class _Document(msgspec.Struct):
 _document = msgspec.json.Decoder(_Document)
 
 
-def _decoded(data: bytes, where: object) -> _Document:
+def _decoded(data: bytes, file: object) -> _Document:
     try:
         return _document.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise FormatError(f"{where}: no panoptic annotations, or damaged ones: {error}") from None
+        raise FormatError(f"{file}: no panoptic annotations, or damaged ones: {error}") from None
 
 
-def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> dict[str, bytes]:
-    """The images' rows as panoptic.json holds them; raises `FormatError` where it lacks one."""
+def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> Mapping[str, bytes]:
+    """The rows of the images in panoptic.json; raises `FormatError` where an image is missing."""
     document = _decoded(read(FILE) or b"", FILE)
     images = {image.id: image for image in document.images}
     rows = {}
@@ -223,13 +221,7 @@ def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> 
         if (image := images.get(row.image_id)) is not None:
             plain = {"file_name": image.file_name, "height": image.height, "width": image.width}
             rows[image.file_name] = msgspec.json.encode([plain, row.file_name, row.segments_info])
-    for image_drawn in drawn:
-        if image_drawn.name not in rows:
-            raise FormatError(
-                f"{FILE} says nothing of {image_drawn.name}, which {MANIFEST} lists",
-                advice="convert all images with --overwrite, or choose another DEST",
-            )
-    return rows
+    return require_rows(rows, drawn, FILE)
 
 
 def open_folder(folder: Folder) -> MaskFolder | None:
@@ -245,8 +237,8 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     return MaskFolder(layout="coco-panoptic", label_map=label_map, masks=masks, decode=decode)
 
 
-def _from_categories(categories: list[_Category], where: Location) -> LabelMap:
-    with in_file(where):
+def _from_categories(categories: list[_Category], file: Location) -> LabelMap:
+    with in_file(file):
         named = LabelMap.from_values({category.name: category.id for category in categories})
         colors = {category.id: category.color for category in categories}
         labels = [
@@ -264,16 +256,16 @@ def _decode(
         pixels = folder.colors(path).astype(np.int64)
     except NotFound:
         raise FormatError(f"missing, and {FILE} names it", file=folder / path) from None
-    ids, where = np.unique(pixels @ np.array([1, 256, 65536]), return_inverse=True)
+    ids, place = np.unique(pixels @ np.array([1, 256, 65536]), return_inverse=True)
     values = {segment.id: segment.category_id for segment in segments[path]}
-    if strange := [number for number in ids.tolist() if number and number not in values]:
-        raise FormatError(f"{FILE} says nothing of the segments {strange[:3]}", file=folder / path)
+    if unlisted := [number for number in ids.tolist() if number and number not in values]:
+        raise FormatError(f"{FILE} does not list the segments {unlisted[:3]}", file=folder / path)
     named = {0: label_map.background, **{label.value: label.value for label in label_map.labels}}
-    shown = [values.get(number, 0) if number else 0 for number in ids.tolist()]
-    if strange := [value for value in shown if value not in named]:
+    categories = [values.get(number, 0) if number else 0 for number in ids.tolist()]
+    if unnamed := [category for category in categories if category not in named]:
         raise FormatError(
-            f"no label has the category id {strange[0]}, which {path} shows", file=folder / FILE
+            f"no label has the category id {unnamed[0]}, which {path} shows", file=folder / FILE
         )
-    table = np.array([named[value] for value in shown], label_map.dtype)
-    mask: IndexMask = table[where].reshape(pixels.shape[:2])
+    table = np.array([named[category] for category in categories], label_map.dtype)
+    mask: IndexMask = table[place].reshape(pixels.shape[:2])
     return mask

@@ -68,13 +68,13 @@ FACTS = LayoutFacts(
 def check(options: LayoutOptions) -> None:
     """Raise `LabelError` for label maps that need 16 bits or have a label of value 0.
 
-    So for a label that no line of labels.txt holds.
+    Also raise it for a label that does not fit into a line of labels.txt.
     """
     require_8_bits(options.label_map, "coco-stuff")
     require_one_line(options.label_map, TABLE)
     if any(label.value == 0 for label in options.label_map.labels):
         raise LabelError(
-            "`coco-stuff` masks hold ids minus one, and an id of 0 has none",
+            "`coco-stuff` masks hold ids minus one, which is not possible for the id 0",
             advice="number the labels from 1: with `--ids contiguous`, or in the --labels file",
         )
 
@@ -135,7 +135,7 @@ def _from_table(path: Location) -> LabelMap | None:
 
 
 def _decode(path: str, *, folder: Folder, label_map: LabelMap) -> IndexMask:
-    """Ids that no label has stay as they are, for a comparison to find them."""
+    """Decode a pixel map; ids without a label are unchanged, so that comparisons show them."""
     ids = {value: value + 1 for value in range(VOID_8)} | {UNLABELED: label_map.background}
     mask: IndexMask = lookup(ids, default=0, dtype=label_map.dtype)[folder.mask(path)]
     return mask

@@ -1,8 +1,8 @@
 """`json/<name>.json`: Dataloop's annotation JSON, with a `binary` annotation added for each label.
 
-Where the source is a Dataloop export, what else its file holds stays as it is: boxes, notes,
-other masks, and the polygons too unless they are to go. For other sources the file holds the
-item's name, its size and the masks. A mask says what it holds in `metadata.user.polymask`.
+If the source is a Dataloop export, the file's other content is unchanged: boxes, notes, other masks,
+and, without `--delete-source`, the polygons. For other sources the file holds the item's name, its size
+and the masks. A mask records the instances that it unites in `metadata.user.polymask`.
 Source: Dataloop's documentation, "Image annotation - JSON"; dtlpy, `Segmentation`.
 """
 
@@ -41,7 +41,7 @@ FACTS = LayoutFacts(
     title="Dataloop annotation JSON",
     source="Dataloop's documentation, “Image annotation - JSON”; dtlpy's `Segmentation`",
     files=(
-        ("json/<name>.json", "the item's annotations, with a `binary` one added for each label"),
+        ("json/<name>.json", "the item's annotations, with a `binary` annotation added for each label"),
         ("items/<name>", "with --copy-images: the pictures"),
         ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
     ),
@@ -53,7 +53,7 @@ FACTS = LayoutFacts(
         "the source file stays as it is.",
         "Overlap rules, void and borders do not apply: every label keeps all its pixels.",
     ),
-    read_back=f"Our own masks only. {LABEL_MASKS}",
+    read_back=f"Only masks that polymask wrote. {LABEL_MASKS}",
 )
 
 
@@ -67,13 +67,13 @@ def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
-    """The item's JSON as the source has it, and the masks."""
+    """The item's JSON from the source, with the masks added."""
     original = options.original(painting.record.name)
     document = json.loads(original or _plain(painting))
     masks = list(_masks(painting, options, polygons_only=original is not None))
     colors = {label.name: label.color for label in options.label_map.labels}
-    held = _held(painting) if options.delete_source else frozenset()
-    rows = [row for row in document.get("annotations") or [] if not _is_polygon_of(row, held)]
+    deleted_ids = _deletable_ids(painting) if options.delete_source else frozenset()
+    rows = [row for row in document.get("annotations") or [] if not _is_polygon_of(row, deleted_ids)]
     document["annotations"] = rows + [binary_annotation(mask, colors[mask.label]) for mask in masks]
     (path,) = paths(painting.record.name, options)
     return Drawn(
@@ -92,12 +92,12 @@ def _plain(painting: Painting) -> str:
 
 
 def _masks(painting: Painting, options: LayoutOptions, *, polygons_only: bool) -> Iterator[Mask]:
-    """The union of each label's instances that paint a pixel; in an export, masks are there already."""
+    """The union of each label's instances with pixels; without masks that the export holds already."""
     names = {label.value: label.name for label in painting.label_map.labels}
     grouped: dict[str, list[tuple[dict[str, Any], Spans]]] = {}
     for instance, value, spans in zip(painting.instances, painting.values, painting.spans, strict=True):
-        is_there = polygons_only and isinstance(instance.shape, Runs)
-        if value in names and spans.pixels and not is_there:
+        is_stored = polygons_only and isinstance(instance.shape, Runs)
+        if value in names and spans.pixels and not is_stored:
             source = {"id": str(instance.id), "sha256": geometry_sha256(instance.shape)}
             grouped.setdefault(names[value], []).append((source, spans))
     for label in (name for name in names.values() if name in grouped):
@@ -108,8 +108,8 @@ def _masks(painting: Painting, options: LayoutOptions, *, polygons_only: bool) -
         yield new_mask(label, mask, sources, pixel_rule=rule, deletes=deletes)
 
 
-def _held(painting: Painting) -> frozenset[str]:
-    """The ids of the polygons that the masks hold; without those of others that the masks do not hold."""
+def _deletable_ids(painting: Painting) -> frozenset[str]:
+    """The ids of polygons that may be deleted, unless another instance with the same id may not."""
     places = set(Account(painting, index=False).deletable)
     ids: dict[bool, set[str]] = {True: set(), False: set()}
     for place, instance in enumerate(painting.record.instances):
@@ -118,12 +118,12 @@ def _held(painting: Painting) -> frozenset[str]:
 
 
 def _is_polygon_of(row: Any, ids: Container[str]) -> bool:
-    """Whether an annotation is a polygon that has one of the ids."""
+    """Whether an annotation is a polygon with one of the ids."""
     return isinstance(row, dict) and row.get("type") == "segment" and str(row.get("id")) in ids
 
 
 def binary_annotation(mask: Mask, color: Color) -> dict[str, Any]:
-    """A mask as the platform's annotation JSON."""
+    """A mask as annotation JSON of the platform."""
     png = encode_rgba(mask.mask, color)
     return {
         "type": "binary",
@@ -137,7 +137,7 @@ def binary_annotation(mask: Mask, color: Color) -> dict[str, Any]:
 
 
 def same(stored: bytes, data: bytes) -> bool:
-    """Whether a stored file says the same: its masks by their pixels, whichever digest their claims carry."""
+    """Whether a stored file has the same content; masks are compared by pixels, with any digest in claims."""
     try:
         return stored == data or _comparable(stored) == _comparable(data)
     except (InputError, ValueError, KeyError, TypeError, AttributeError):
@@ -147,7 +147,7 @@ def same(stored: bytes, data: bytes) -> bool:
 def _comparable(text: bytes) -> Any:
     document = json.loads(text)
     for row in document["annotations"]:
-        if _is_own(row):
+        if _is_from_polymask(row):
             claim, png = row["metadata"]["user"]["polymask"], row["coordinates"].removeprefix(PREFIX)
             row["coordinates"] = mask_sha256(decode_rgba(base64.b64decode(png)))
             for name in ("key", *DIGESTS):
@@ -155,7 +155,7 @@ def _comparable(text: bytes) -> Any:
     return document
 
 
-def _is_own(row: Any) -> bool:
+def _is_from_polymask(row: Any) -> bool:
     return row["type"] == "binary" and "polymask" in (row.get("metadata") or {}).get("user", {})
 
 
@@ -165,9 +165,9 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
 
 
 def open_folder(folder: Folder) -> MaskFolder | None:
-    """Our own masks in the items' JSON."""
-    label_map, found = stored_labels(folder), masks_below(folder, "json", ending=".json")
-    if label_map is None or not found:
+    """The masks in the items' JSON that polymask wrote."""
+    label_map, masks = stored_labels(folder), masks_below(folder, "json", ending=".json")
+    if label_map is None or not masks:
         return None
 
     def labels_of(path: str) -> Iterator[tuple[str, IndexMask]]:
@@ -177,19 +177,21 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     return MaskFolder(
         layout="dataloop",
         label_map=label_map,
-        masks=found,
+        masks=masks,
         decode=lambda path: painted(labels_of(path), label_map),
         labels_of=labels_of,
     )
 
 
 def _masks_in(
-    text: bytes, label_map: LabelMap, limits: Limits, where: object
+    text: bytes, label_map: LabelMap, limits: Limits, file: object
 ) -> Iterator[tuple[str, BoolMask]]:
-    """Our own masks in label-map order."""
+    """The masks that polymask wrote, in label-map order."""
     try:
         rows = {
-            str(row["label"]): row["coordinates"] for row in json.loads(text)["annotations"] if _is_own(row)
+            str(row["label"]): row["coordinates"]
+            for row in json.loads(text)["annotations"]
+            if _is_from_polymask(row)
         }
         for label in (name for name in label_map.names if name in rows):
             png = base64.b64decode(rows[label].removeprefix(PREFIX))
@@ -197,4 +199,4 @@ def _masks_in(
     except LimitError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FormatError(f"{where}: damaged annotation JSON: {error}") from None
+        raise FormatError(f"{file}: damaged annotation JSON: {error}") from None

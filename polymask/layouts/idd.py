@@ -1,10 +1,10 @@
 """IDD: `gtFine/<split>/<drive>/<id>_gtFine_{labelids,labellevel3Ids,labelcsIds,instanceids}.png`.
 
-Where all labels that are used are IDD's own the numbers are those of its table: its ids, those of level 3,
-which its challenges train and score, and Cityscapes'. Unlabeled, and so void, is 35 among the ids. Else
-labelids hold the label map's values, and there is no level 3 and no Cityscapes to tell. instanceids
+If all used labels are labels of IDD, the numbers are those of its table: its ids, the ids of level 3,
+which its challenges train and score, and the ids of Cityscapes. Unlabeled, and so void, has the id 35.
+Else labelids hold the label map's values, and there are no masks of level 3 or Cityscapes. instanceids
 (16 bit) hold id · 1000 + n for the n-th instance of a label that has instances; n counts from 0 in paint
-order, the labels of one level 3 id together. Crowds and the rest have the plain id.
+order, over all labels with the same level 3 id. All other pixels, including crowds, have the plain id.
 Source: AutoNUE's public code, `anue_labels`, `createLabels` and `json2instanceImg`.
 """
 
@@ -32,6 +32,7 @@ from polymask.layouts.common.lookup import (
     lookup,
     names_by_value,
     require_8_bits,
+    used_names,
 )
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, stored_labels
 from polymask.layouts.common.splits import split_lists
@@ -53,21 +54,24 @@ FACTS = LayoutFacts(
         ("gtFine/<split>/<drive>/<id>_gtFine_labelcsIds.png", "Cityscapes' ids, gray, 8 bit"),
         ("gtFine/<split>/<drive>/<id>_gtFine_instanceids.png", "instance ids, gray, 16 bit"),
         ("id2label.json", "the names of the ids"),
-        ("id2label_level3Ids.json, id2label_csIds.json", "the names of the others; joined where ids are"),
+        (
+            "id2label_level3Ids.json, id2label_csIds.json",
+            "the names of the ids of level 3 and of Cityscapes; labels that share an id are joined",
+        ),
         ("leftImg8bit/<split>/<drive>/", "with --copy-images: the pictures"),
         ("splits/<split>.txt", "with --split-ratio, or a --split beside train: the names in each split"),
     ),
     values=(
         ("labelids", "IDD's ids, road 0 and unlabeled 35; other labels: the label map's values"),
         ("labellevel3Ids", "0 to 25; 255 is ignored: unlabeled, void, `license plate` and the like"),
-        ("labelcsIds", "Cityscapes' ids, 0 unlabeled; 255 for what Cityscapes has no class for"),
+        ("labelcsIds", "Cityscapes' ids, 0 unlabeled; 255 for labels without a class in Cityscapes"),
         ("instanceids", "id · 1000 + n; for crowds and labels without instances the id"),
     ),
     limits=(
         "8 bit: label maps with values above 255 are refused.",
-        "With a label that IDD lacks there are labelids alone, and instanceids where 16 bits hold them.",
-        "The drive is the image's folder, else what Cityscapes' layout makes the city.",
-        "`vehicle fallback` has the csId 355 in the public table, which 8 bits do not hold: it is 255.",
+        "With a label that IDD lacks, only labelids are written, and instanceids where 16 bits hold them.",
+        "The drive is the image's folder, else chosen as the city in the layout `cityscapes`.",
+        "`vehicle fallback` has the csId 355 in the public table, too large for 8 bits: it is 255.",
         "Public tables of earlier years give some fallbacks a csId (`animal` 24, `autorickshaw` 26); the "
         "present one, 255, is written.",
     ),
@@ -77,31 +81,32 @@ FACTS = LayoutFacts(
 
 
 class _Table(NamedTuple):
-    """What each of a label map's values is in the files, and the labels whose instances are told apart."""
+    """The numbers in the files for each value of a label map, and the labels that have instances."""
 
     ids: dict[int, int]
     levels: dict[str, dict[int, int]]
-    counted: dict[int, int]  # by value, what instances are counted by
+    counted: dict[int, int]  # by value: the number by which its instances are counted
     blank: int
     void: int
 
 
 def is_official(label_map: LabelMap, used: frozenset[str] | None = None) -> bool:
-    """Whether the labels that are used are IDD's own; all of the label map's where that is not known.
+    """Whether all used labels are labels of IDD; if `used` is None, all of the label map.
 
-    >>> is_official(LabelMap.from_names(["road", "autorickshaw", "zebra"]), frozenset({"road"}))
-    True
+    Examples:
+        >>> is_official(LabelMap.from_names(["road", "autorickshaw", "zebra"]), frozenset({"road"}))
+        True
     """
-    names = [name for name in label_map.names if used is None or name in used] or label_map.names
+    names = used_names(label_map, used)
     return bool(names) and all(name in IDD_ROWS for name in names)
 
 
 def table_of(label_map: LabelMap, *, official: bool) -> _Table:
-    """IDD's own numbers, or the label map's."""
+    """The numbers of IDD, or those of the label map."""
     if not official:
         values = [label.value for label in label_map.labels]
-        own = {value: value for value in (label_map.background, label_map.void, *values)}
-        return _Table(own, {}, dict(zip(values, values, strict=True)), label_map.background, label_map.void)
+        ids = {value: value for value in (label_map.background, label_map.void, *values)}
+        return _Table(ids, {}, dict(zip(values, values, strict=True)), label_map.background, label_map.void)
     rows = {label.value: _row(label) for label in label_map.labels}
     rows |= {label_map.background: BLANK, label_map.void: BLANK}
     return _Table(
@@ -123,7 +128,7 @@ def _table(options: LayoutOptions) -> _Table:
 
 
 def tables(options: LayoutOptions) -> dict[str, bytes]:
-    """The names of the ids, and of those of other levels."""
+    """The names of the ids, and of the ids of other levels."""
     label_map, table = options.label_map, _table(options)
     if not table.levels:
         return {ID2LABEL: id2label(names_by_value(label_map))}
@@ -136,7 +141,7 @@ def tables(options: LayoutOptions) -> dict[str, bytes]:
 
 
 def _joined(labels: Iterable[Label], numbers: dict[int, int]) -> dict[int, str]:
-    """The names by number, those of one number together; what is ignored has none."""
+    """The names by number, without the ignored number; names of the same number are joined."""
     names: dict[int, list[str]] = {}
     for label in labels:
         names.setdefault(numbers[label.value], []).append(label.name)
@@ -162,19 +167,19 @@ def _fits(table: _Table) -> bool:
 
 
 def picture(name: str, options: LayoutOptions) -> str:
-    """The picture's place, named as IDD's readers look for it."""
+    """The path of the picture, as readers of IDD expect it."""
     return cityscapes.picture(name, options)
 
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
-    """The ids, the other levels where the labels are IDD's, and instance ids where they fit."""
+    """The paths of the ids, of other levels if the labels are IDD's, and of instance ids where they fit."""
     table = _table(options)
     kinds = [IDS, *table.levels, *([INSTANCES] if _fits(table) else [])]
     return cityscapes.mask_paths(name, options, kinds)
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
-    """All of an image's files; `painted` is the mask that labelids decodes to."""
+    """All files of an image; `painted` is the mask that labelids decodes to."""
     table, painted = _table(options), painting.painted
     ids = mapped(painted, lookup(table.ids, default=table.blank, dtype=np.uint8))
     images = [encode(ids)]
@@ -192,7 +197,7 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
 
 
 def _instance_ids(painting: Painting, table: _Table) -> PaintedSpans:
-    """Painted one higher than they are, for 0 is what no instance paints, and road's id as well."""
+    """The instance ids, painted one higher, then lowered: 0 would mean both road and unpainted."""
     numbers, counts = [], Counter[int]()
     for value, instance in zip(painting.values, painting.instances, strict=True):
         number = table.ids.get(value, table.blank)
@@ -209,19 +214,19 @@ def _instance_ids(painting: Painting, table: _Table) -> PaintedSpans:
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
-    """The lists of the splits: the folders tell them too."""
+    """The lists of the splits, which the folders show too."""
     yield from split_lists(drawn, options)
 
 
 def open_folder(folder: Folder) -> MaskFolder | None:
-    """The ids of all splits and drives; without labels.json, by IDD's own table."""
+    """The ids of all splits and drives; without labels.json, named by IDD's table."""
     if not (folder / "gtFine").is_dir():
         return None
     listed = masks_below(folder, "gtFine", ending=f"_gtFine_{IDS}.png")
     if not listed:
         return None
     label_map = stored_labels(folder) or _official_map()
-    official = is_official(label_map) or _says_official(folder, label_map)
+    official = is_official(label_map) or _stores_official_ids(folder, label_map)
     ignored = (name for name in label_map.names if IDD_ROWS.get(name, BLANK).level3_id == IGNORED)
     return MaskFolder(
         layout="idd",
@@ -237,12 +242,12 @@ def _official_map() -> LabelMap:
     return LabelMap(tuple(Label(name, row.id, row.color) for name, row in rows.items()), background=BLANK.id)
 
 
-def _says_official(folder: Folder, label_map: LabelMap) -> bool:
-    """Whether id2label.json names IDD's ids, where the label map has unused labels beside its own."""
+def _stores_official_ids(folder: Folder, label_map: LabelMap) -> bool:
+    """Whether id2label.json names IDD's ids, though the label map has other, unused labels too."""
     stored = stored_labels(folder, (ID2LABEL,))
     named = {label.name: label.value for label in stored.labels} if stored else {}
-    own = {name: IDD_ROWS[name].id for name in label_map.names if name in IDD_ROWS}
-    return bool(named) and named == own
+    official = {name: IDD_ROWS[name].id for name in label_map.names if name in IDD_ROWS}
+    return bool(named) and named == official
 
 
 def _decode(path: str, *, folder: Folder, label_map: LabelMap, official: bool) -> IndexMask:
@@ -251,8 +256,8 @@ def _decode(path: str, *, folder: Folder, label_map: LabelMap, official: bool) -
 
 
 def _values_by_id(label_map: LabelMap, table: _Table) -> NDArray[np.unsignedinteger]:
-    """An id that no label has is void in IDD's table, and stays itself in one's own."""
-    back = {} if table.levels else {number: number for number in range(256)}
-    back |= {number: value for value, number in table.ids.items()}
-    back |= {table.blank: label_map.background}
-    return lookup(back, default=label_map.void, dtype=label_map.dtype)
+    """The value of each id; ids without a label are void in IDD's table, else unchanged."""
+    values = {} if table.levels else {number: number for number in range(256)}
+    values |= {number: value for value, number in table.ids.items()}
+    values |= {table.blank: label_map.background}
+    return lookup(values, default=label_map.void, dtype=label_map.dtype)

@@ -1,4 +1,4 @@
-"""`masks/<name>.png`: one index mask an image, 8 bit while values and void fit, else 16 bit.
+"""`masks/<name>.png`: an index mask per image, 8 bit if values and void fit, else 16 bit.
 
 With instance ids, `instances/<name>.png` (16 bit): 0 for background, n for the n-th
 instance in paint order, 65535 for void.
@@ -42,13 +42,13 @@ def check(options: LayoutOptions) -> None:
 
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
-    """The mask, and the instance ids if they are asked for."""
+    """The paths of the mask and of the instance ids."""
     plain = stem(name)
     return f"masks/{plain}.png", f"instances/{plain}.png"
 
 
 def encoding(options: LayoutOptions) -> Encoding | None:
-    """Gray PNGs; None where instance ids lie beside them."""
+    """Gray PNGs; None if there are instance ids too."""
     return None if options.instances else gray(options.label_map)
 
 

@@ -1,9 +1,9 @@
 """mmsegmentation: `img_dir/<split>`, `ann_dir/<split>/<name>.png` and `metainfo.py` for the config.
 
-Masks are gray, values are places in METAINFO's `classes`: 0 is background and a class like
+Masks are gray, values are positions in METAINFO's `classes`: 0 is background, a class like
 the others. Void (255) is mmsegmentation's `ignore_index`. With `reduce_zero_label=True` the
-loader turns 0 into void and every other value into itself minus one; `metainfo.py` holds
-the METAINFO for both.
+loader turns 0 into void and subtracts 1 from all other values; `metainfo.py` holds the
+METAINFO for both.
 Source: mmsegmentation 1.x, "Prepare datasets" and `LoadAnnotations`.
 """
 
@@ -84,9 +84,8 @@ Use it with reduce_zero_label=True, when what is unlabeled shall not be learned.
 
 
 def _metainfo(name: str, classes: list[str], palette: list[list[int]]) -> str:
-    names = "".join(
-        f"        {json.dumps(entry, ensure_ascii=False)},\n" for entry in classes
-    )  # Python's too
+    # a JSON string is a Python string too
+    names = "".join(f"        {json.dumps(entry, ensure_ascii=False)},\n" for entry in classes)
     colors = "".join(f"        {entry!r},\n" for entry in palette)
     return f"{name} = dict(\n    classes=(\n{names}    ),\n    palette=[\n{colors}    ],\n)\n"
 

@@ -1,7 +1,7 @@
 """`onehot/<name>.npz`: `mask`, (height, width, K) uint8 of 0 and 1, and `values`, (K,) uint16.
 
-Channel 0 is the background, then the labels in ascending order of value; `values` tells each
-channel's. A void pixel is of no class: all its channels are 0. The bytes are the same on every run.
+Channel 0 is the background, then the labels in ascending order of value; `values` holds the value of
+each channel. A void pixel has no class: all its channels are 0. The bytes are the same on every run.
 Source: NumPy, `numpy.lib.format` and `savez`.
 """
 
@@ -36,7 +36,7 @@ from polymask.raster.painted import PaintedSpans, fill
 
 IMAGES = "images"
 INDEX = True
-_STRIP = 1 << 22  # bytes that are packed together
+_STRIP = 1 << 22  # bytes that are packed at a time
 
 FACTS = LayoutFacts(
     title="One-hot archives",
@@ -66,7 +66,7 @@ def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
-    """The index mask taken apart. `painted` is the index mask."""
+    """The index mask as one-hot channels; `painted` is the index mask."""
     (path,) = paths(painting.record.name, options)
     values, dtype = np.array(list(names_by_value(options.label_map)), np.uint16), options.label_map.dtype
     parts = {
@@ -78,7 +78,7 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
 
 
 def _channels(painted: PaintedSpans, values: NDArray[np.uint16], dtype: DTypeLike) -> Iterator[bytes]:
-    """The archive's `mask`, in strips of whole rows."""
+    """The `mask` of the archive, in strips of whole rows."""
     table = np.zeros((int(np.iinfo(np.dtype(dtype)).max) + 1, len(values)), np.uint8)
     table[values, range(len(values))] = 1
     height, width = painted.frame
@@ -89,7 +89,7 @@ def _channels(painted: PaintedSpans, values: NDArray[np.uint16], dtype: DTypeLik
 
 
 def _header(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> bytes:
-    """What `numpy.save` writes in front of an array."""
+    """The header that `numpy.save` writes before an array."""
     content = io.BytesIO()
     described = {"descr": dtype.newbyteorder("<").str, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(content, described)
@@ -97,7 +97,7 @@ def _header(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> bytes:
 
 
 def same(stored: bytes, data: bytes) -> bool:
-    """Whether a stored archive holds the same arrays, whatever packed it."""
+    """Whether a stored archive, by any writer, holds the same arrays."""
     try:
         return stored == data or _members(stored) == _members(data)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, MemoryError):

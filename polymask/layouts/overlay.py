@@ -1,6 +1,6 @@
-"""`overlay/<name>.png`: the mask over the picture, see-through, with outlines; for people, not for readers.
+"""`overlay/<name>.png`: the mask over the picture, see-through, with outlines; only for viewing.
 
-Without pictures it lies on gray. `contact-sheet-<n>.png` shows all images, small, by name.
+Without pictures the mask lies on gray. `contact-sheet-<n>.png` shows all images, small, by name.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,7 +18,13 @@ from polymask.labels.as_label_map import Labels, as_label_map
 from polymask.labels.label_map import LabelMap
 from polymask.labels.palettes import colored, label_colors
 from polymask.layouts import Drawn, LayoutOptions, stem
-from polymask.layouts.common.contact_sheets import SHEET, Pixels, Small, contact_sheet, thumbnail
+from polymask.layouts.common.contact_sheets import (
+    SHEET,
+    Pixels,
+    ThumbnailBuilder,
+    contact_sheet,
+    thumbnail_png,
+)
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below
 from polymask.model import Frame, ImageRecord, IndexMask
@@ -34,10 +40,10 @@ if TYPE_CHECKING:
 
 IMAGES = "images"
 INDEX = True
-PICTURES = True  # `options.picture` gives an image's own
+PICTURES = True  # the layout needs `options.picture`, the picture of the image
 ALPHA = 0.55
 GRAY = 110
-STRIP_PIXELS = 1 << 17  # that are blended together: some 70 bytes each
+STRIP_PIXELS = 1 << 17  # pixels that are blended at a time, about 70 bytes each
 
 FACTS = LayoutFacts(
     title="Overlays",
@@ -48,7 +54,7 @@ FACTS = LayoutFacts(
     ),
     values=(("pixels", "colors, of --palette safe (color-blind-safe) or voc; no label values"),),
     limits=(
-        "For people: nothing reads labels out of it.",
+        "For viewing: labels cannot be read back.",
         "Without --images the masks lie on gray.",
         "Pictures lie upright; of more than 8 bits the least value is black, the largest white.",
     ),
@@ -62,21 +68,21 @@ def check(options: LayoutOptions) -> None:
 
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
-    """The picture with its mask."""
+    """The path of the overlay."""
     return (f"overlay/{stem(name)}.png",)
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
-    """The mask over the picture; the digest is that of the overlay's pixels."""
+    """The mask over the picture; the digest is of the overlay's pixels."""
     (path,) = paths(painting.record.name, options)
     data = options.picture() if options.picture else None
-    below = _Below.of(data, painting.record.frame, painting.record.name)
-    digest, small = PixelDigest(), Small(painting.record.frame)
+    backdrop = _Backdrop.of(data, painting.record.frame, painting.record.name)
+    digest, thumbnail = PixelDigest(), ThumbnailBuilder(painting.record.frame)
 
     def strips() -> Iterator[Pixels]:
-        for strip in _strips(painting, below, label_colors(options.label_map, options.palette)):
+        for strip in _strips(painting, backdrop, label_colors(options.label_map, options.palette)):
             digest.update(strip)
-            small.add(strip)
+            thumbnail.add(strip)
             yield strip
 
     png = encode_color_strips(strips(), painting.record.frame)
@@ -85,7 +91,7 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
         mask=path,
         pixels_sha256=digest.hexdigest(),
         files=((path, png),),
-        row=small.png(),
+        row=thumbnail.png(),
     )
 
 
@@ -103,15 +109,16 @@ def overlay(
     the color-blind can tell apart. Raises `InputError` for what is no picture, `LabelError` for a label
     that is not in the map.
 
-    >>> from polymask import ImageRecord, Instance, Polygon
-    >>> cat = Instance(1, "cat", Polygon([(1, 0), (3, 0), (3, 2), (1, 2)]))
-    >>> overlay(ImageRecord(1, "a.jpg", (2, 4), (cat,)), np.zeros((2, 4), np.uint8))[0, :, 0].tolist()
-    [0, 230, 230, 0]
+    Examples:
+        >>> from polymask import ImageRecord, Instance, Polygon
+        >>> cat = Instance(1, "cat", Polygon([(1, 0), (3, 0), (3, 2), (1, 2)]))
+        >>> overlay(ImageRecord(1, "a.jpg", (2, 4), (cat,)), np.zeros((2, 4), np.uint8))[0, :, 0].tolist()
+        [0, 230, 230, 0]
     """
     labels = LabelMap.from_records([record]) if label_map is None else as_label_map(label_map)
     painting = Painting(record, labels, Rules())
     colors = label_colors(labels, "safe" if label_map is None else "voc")
-    strips = _strips(painting, _Below(_picture(image, record), record.frame), colors)
+    strips = _strips(painting, _Backdrop(_picture(image, record), record.frame), colors)
     return np.concatenate(list(strips))
 
 
@@ -139,39 +146,39 @@ def _picture(image: Any, record: ImageRecord) -> "Image.Image | None":
     return picture if picture.size == size else picture.resize(size)
 
 
-def _strips(painting: Painting, below: "_Below", colors: dict[int, Color]) -> Iterator[Pixels]:
-    """The overlay in strips of whole rows; each sees a row above and below it, for the outlines."""
+def _strips(painting: Painting, backdrop: "_Backdrop", colors: dict[int, Color]) -> Iterator[Pixels]:
+    """The overlay in strips of whole rows; outlines need a row above and below each strip."""
     height, width = painting.record.frame
     rows = max(1, STRIP_PIXELS // width)
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
-        above, under = min(top, 1), min(height - bottom, 1)
-        index, owners = _rows(painting, top - above, bottom + under)
-        mixed = blended(below.rows(top - above, bottom + under), index, owners, colors)
+        above, below = min(top, 1), min(height - bottom, 1)
+        index, owners = _rows(painting, top - above, bottom + below)
+        mixed = blended(backdrop.rows(top - above, bottom + below), index, owners, colors)
         yield mixed[above : above + bottom - top]
 
 
 def _rows(painting: Painting, top: int, bottom: int) -> tuple[IndexMask, NDArray[np.int32]]:
-    """Mask and owners of some rows."""
+    """The mask and its owners in the rows from `top` to `bottom`."""
     index = fill(painting.painted.within(top, bottom), painting.label_map.dtype)
     return index, painting.owners(top, bottom)
 
 
-def blended(below: Pixels, mask: IndexMask, owners: NDArray[np.int32], colors: dict[int, Color]) -> Pixels:
-    """(height, width, 3) uint8: colors over a picture where the mask has any, pure along outlines.
+def blended(picture: Pixels, mask: IndexMask, owners: NDArray[np.int32], colors: dict[int, Color]) -> Pixels:
+    """A (height, width, 3) uint8 picture with see-through colors on top, opaque along outlines.
 
-    An outline is where another instance, or none, is on top one pixel to the right or below, on the
-    side of what is painted.
+    An outline is where two neighboring pixels have different instances on top, on the painted side.
 
-    >>> flat = np.zeros((1, 3, 3), np.uint8)
-    >>> mask = np.array([[0, 1, 1]], np.uint8)
-    >>> blended(flat, mask, mask.astype(np.int32), {1: (200, 0, 0)})[..., 0].tolist()
-    [[0, 200, 110]]
+    Examples:
+        >>> flat = np.zeros((1, 3, 3), np.uint8)
+        >>> mask = np.array([[0, 1, 1]], np.uint8)
+        >>> blended(flat, mask, mask.astype(np.int32), {1: (200, 0, 0)})[..., 0].tolist()
+        [[0, 200, 110]]
     """
     colors_of = colored(mask, colors)
     painted = np.isin(mask, list(colors))
     alpha = np.where(_edges(owners), 1.0, ALPHA)[..., None] * painted[..., None]
-    mixed: Pixels = np.rint(below * (1 - alpha) + colors_of * alpha).astype(np.uint8)
+    mixed: Pixels = np.rint(picture * (1 - alpha) + colors_of * alpha).astype(np.uint8)
     return mixed
 
 
@@ -185,14 +192,14 @@ def _edges(owners: NDArray[np.int32]) -> NDArray[np.bool_]:
     return edges
 
 
-class _Below:
-    """A picture at the mask's size, from which rows are taken; gray where there is none."""
+class _Backdrop:
+    """The rows of a picture at the mask's size; gray without a picture."""
 
     def __init__(self, picture: "Image.Image | None", frame: Frame) -> None:
         self.picture, self.frame = picture, frame
 
     @classmethod
-    def of(cls, data: bytes | None, frame: Frame, name: str) -> "_Below":
+    def of(cls, data: bytes | None, frame: Frame, name: str) -> "_Backdrop":
         """The picture in a file's bytes; raises `InputError` for what is none."""
         try:
             return cls(upright(BytesIO(data), frame) if data is not None else None, frame)
@@ -208,25 +215,25 @@ class _Below:
 
 
 def overlays(folder: Folder) -> MaskFolder:
-    """The overlays of a folder as they are stored, to be proven; no masks, which nobody could tell."""
+    """The stored overlays of a folder, to prove their pixels; masks cannot be read from them."""
     decode: Any = folder.colors
     return MaskFolder(layout="overlay", label_map=None, masks=masks_below(folder, "overlay"), decode=decode)
 
 
 def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> Mapping[str, bytes]:
-    """Thumbnails of overlays that are there already; none of those that are gone or damaged."""
+    """The thumbnails of stored overlays; empty for missing or damaged overlays."""
     return _Thumbnails({image.name: image.mask for image in drawn}, read)
 
 
 class _Thumbnails(Mapping[str, bytes]):
-    """Thumbnails by image name, each made when it is asked for."""
+    """Thumbnails by image name, each made on access."""
 
     def __init__(self, paths: Mapping[str, str], read: Callable[[str], bytes | None]) -> None:
         self.paths, self.read = paths, read
 
     def __getitem__(self, name: str) -> bytes:
         try:
-            return thumbnail(decode_color(self.read(self.paths[name]) or b""))
+            return thumbnail_png(decode_color(self.read(self.paths[name]) or b""))
         except InputError:
             return b""
 
@@ -239,7 +246,7 @@ class _Thumbnails(Mapping[str, bytes]):
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
     """The contact sheets, in order of name."""
-    done = sorted((image for image in drawn if image.row), key=lambda image: image.name)
-    a_sheet = SHEET
-    for at in range(0, len(done), a_sheet):
-        yield f"contact-sheet-{at // a_sheet + 1}.png", contact_sheet(done[at : at + a_sheet])
+    images = sorted((image for image in drawn if image.row), key=lambda image: image.name)
+    per_sheet = SHEET
+    for at in range(0, len(images), per_sheet):
+        yield f"contact-sheet-{at // per_sheet + 1}.png", contact_sheet(images[at : at + per_sheet])

@@ -1,9 +1,9 @@
 """SegNet's CamVid: `<split>annot/<name>.png` in gray, and lists of pairs.
 
-Classes count from 0, in the label map's order of values, and the number behind the last is unlabelled:
-background, and void as well. Where all labels that are used are SegNet's eleven, the values are its own,
-Sky 0 to Bicyclist 10, and 11 is unlabelled. The color masks that other readers of CamVid want are the
-layout `camvid`. Source: SegNet's tutorial (its CamVid, and `ignore_label: 11`).
+Classes count from 0, in the label map's order of values, and the number after the last is unlabelled:
+background and void. If all used labels are among SegNet's eleven, the values are SegNet's: Sky 0 to
+Bicyclist 10, and 11 unlabelled. Other readers of CamVid want color masks, which the layout `camvid`
+writes. Source: SegNet's tutorial (its CamVid, and `ignore_label: 11`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,8 +18,8 @@ from polymask.labels.label_map import VOID_8, LabelMap
 from polymask.labels.mask_table import SEGNET_NAMES
 from polymask.layouts import Drawn, LayoutOptions, camvid
 from polymask.layouts.common.facts import LayoutFacts
-from polymask.layouts.common.lookup import BACKGROUND, ID2LABEL, id2label, in_value_order, lookup
-from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, stored_labels
+from polymask.layouts.common.lookup import BACKGROUND, ID2LABEL, id2label, in_value_order, lookup, used_names
+from polymask.layouts.common.read_back import Folder, MaskFolder, stored_labels
 from polymask.model import IndexMask
 from polymask.painting.painting import Painting
 from polymask.raster.painted import mapped
@@ -36,13 +36,13 @@ FACTS = LayoutFacts(
         ("<split>/", "with --copy-images: the pictures"),
     ),
     values=(
-        ("0 … K - 1", "the labels in value order; SegNet's own values where all used labels are its eleven"),
+        ("0 … K - 1", "the labels in value order; SegNet's values if all used labels are among its eleven"),
         ("K, of SegNet's labels 11", "unlabelled, to be ignored: background and void"),
     ),
     limits=(
         "More than 255 labels are refused.",
         "SegNet's labels are Sky, Building, Pole, Road, Pavement, Tree, SignSymbol, Fence, Car, Pedestrian "
-        "and Bicyclist, written so.",
+        "and Bicyclist, in this spelling.",
         "Readers of CamVid in colors want `--to camvid`.",
     ),
     read_back="By id2label.json, turned back into the label map's values; void comes back as background.",
@@ -52,22 +52,25 @@ FACTS = LayoutFacts(
 def values_of(label_map: LabelMap, used: frozenset[str] | None) -> dict[str, int]:
     """The value of each label.
 
-    >>> values_of(LabelMap.from_names(["cat", "dog"]), None), values_of(LabelMap.from_names(["Car"]), None)
-    ({'cat': 0, 'dog': 1}, {'Car': 8})
+    Examples:
+        >>> values_of(LabelMap.from_names(["cat", "dog"]), None)
+        {'cat': 0, 'dog': 1}
+        >>> values_of(LabelMap.from_names(["Car"]), None)
+        {'Car': 8}
     """
-    names = [name for name in label_map.names if used is None or name in used] or label_map.names
+    names = used_names(label_map, used)
     if names and set(names) <= set(SEGNET_NAMES):
         return {name: SEGNET_NAMES.index(name) for name in label_map.names if name in SEGNET_NAMES}
     return {label.name: number for number, label in enumerate(in_value_order(label_map))}
 
 
 def unlabelled(values: dict[str, int]) -> int:
-    """The value that is no label's."""
+    """The value of pixels without a label."""
     return len(SEGNET_NAMES) if set(values) <= set(SEGNET_NAMES) else len(values)
 
 
 def tables(options: LayoutOptions) -> dict[str, bytes]:
-    """The names of the values; that of unlabelled is the background's."""
+    """The names of the values; unlabelled has the name of the background."""
     values = values_of(options.label_map, options.used)
     return {ID2LABEL: id2label({unlabelled(values): BACKGROUND, **{n: name for name, n in values.items()}})}
 
@@ -96,16 +99,16 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     return Drawn(
         name=painting.record.name,
         mask=path,
-        painted=mapped(written, _back(label_map, values)),
+        painted=mapped(written, _label_map_values(label_map, values)),
         dtype=label_map.dtype,
         files=((path, encode(written)),),
     )
 
 
-def _back(label_map: LabelMap, values: dict[str, int]) -> NDArray[np.unsignedinteger]:
-    """The label map's value for each value of the files."""
-    back = {number: label_map.value_of(name) for name, number in values.items()}
-    return lookup(back, default=label_map.background, dtype=label_map.dtype)
+def _label_map_values(label_map: LabelMap, values: dict[str, int]) -> NDArray[np.unsignedinteger]:
+    """A table from the values of the files to those of the label map."""
+    label_values = {number: label_map.value_of(name) for name, number in values.items()}
+    return lookup(label_values, default=label_map.background, dtype=label_map.dtype)
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
@@ -114,20 +117,19 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
 
 
 def open_folder(folder: Folder) -> MaskFolder | None:
-    """The gray masks of all splits, where id2label.json names them; others are not known to be these."""
-    annotated = sorted(path.name for path in folder.glob("*annot") if path.is_dir())
-    if not annotated or (folder / camvid.TABLE).is_file():
+    """The gray masks of all splits, if id2label.json names their values, without which they are unknown."""
+    masks = camvid.annotated_masks(folder)
+    if not masks or (folder / camvid.TABLE).is_file():
         return None
     named = stored_labels(folder, (ID2LABEL,))
-    masks = {name: path for root in annotated for name, path in masks_below(folder, root).items()}
-    if named is None or not masks:
+    if named is None:
         return None
     label_map = stored_labels(folder) or named
     values = {label.name: label.value for label in named.labels if label.name in label_map}
-    decode = partial(_decode, folder=folder, back=_back(label_map, values))
+    decode = partial(_decode, folder=folder, values=_label_map_values(label_map, values))
     return MaskFolder(layout="segnet", label_map=label_map, masks=masks, decode=decode)
 
 
-def _decode(path: str, *, folder: Folder, back: NDArray[np.unsignedinteger]) -> IndexMask:
-    values: IndexMask = back[folder.mask(path)]
-    return values
+def _decode(path: str, *, folder: Folder, values: NDArray[np.unsignedinteger]) -> IndexMask:
+    mask: IndexMask = values[folder.mask(path)]
+    return mask

@@ -51,13 +51,13 @@ FACTS = LayoutFacts(
 
 
 def check(options: LayoutOptions) -> None:
-    """Raise `LabelError` for values above 255, and for labels that cannot stand in labelmap.txt."""
+    """Raise `LabelError` for values above 255, and for labels that do not fit into labelmap.txt."""
     require_8_bits(options.label_map, "voc")
     for name in options.label_map.names:
         if ":" in name or name.startswith("#") or name.strip().splitlines() != [name]:
             raise LabelError(
                 (
-                    f"label {name!r} cannot stand in labelmap.txt (no colon, no line break, no leading #, "
+                    f"label {name!r} does not fit into labelmap.txt (no colon, no line break, no leading #, "
                     "no outer spaces)"
                 ),
                 advice=f"rename it in a --labels file (`{quoted(name)} -> NAME`)",
@@ -71,7 +71,7 @@ def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
 
 
 def encoding(options: LayoutOptions) -> Encoding | None:
-    """Palette PNGs; None where object masks lie beside them."""
+    """Palette PNGs; None if there are object masks too."""
     return None if options.instances else Encoding(palette=options.label_map.palette())
 
 

@@ -1,6 +1,6 @@
 """Ultralytics semantic segmentation: `images/<split>`, `masks/<split>/<name>.png` and `data.yaml`.
 
-Masks are gray, values are the keys of the YAML's `names`: 0 is background and a class like
+Masks are gray, values are the keys of the YAML's `names`: 0 is background, a class like
 the others. 255 is ignored by loss and metrics.
 Source: docs.ultralytics.com/datasets/semantic, "PNG mask format".
 """
@@ -40,8 +40,8 @@ FACTS = LayoutFacts(
         ("masks/<split>/<name>.png", "the index mask, gray, 8 bit"),
         (
             "data.yaml",
-            "the splits of all runs, masks_dir and the names of the values; of `train` and `val`, which "
-            "Ultralytics needs, one without images names the other's folder and says so",
+            "the splits of all runs, masks_dir and the names of the values. Ultralytics needs `train` and "
+            "`val`: if one has no images, it names the other's folder, with a remark",
         ),
         ("images/<split>/", "with --copy-images: the pictures"),
     ),
@@ -80,23 +80,23 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
-    """The YAML: where the splits lie, from its own folder on, and the names. JSON strings are YAML's too."""
+    """The YAML: the folders of the splits, relative to the file, and the names of the values."""
     names = [f"  {value}: {_quoted(name)}" for value, name in enumerate(classes_to(options.label_map))]
     yield FILE, lines([*_splits(by_split(drawn, options)), "masks_dir: masks", "names:", *names])
 
 
 def _splits(images: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """Ultralytics wants `train` and `val`, whatever there is: where one is empty, it names the other."""
+    """The lines of the splits: Ultralytics needs `train` and `val`, so an empty one names the other."""
     filled = [split for split, names in images.items() if names]
     for split in dict.fromkeys(["train", "val", *images]):
-        stands_in = next(iter(filled), split) if split in ("train", "val") else split
-        remark = "" if split in filled or stands_in == split else f"  # there are no images of {split} yet"
-        folder = split if not remark else stands_in
+        substitute = next(iter(filled), split) if split in ("train", "val") else split
+        remark = "" if split in filled or substitute == split else f"  # there are no images of {split} yet"
+        folder = split if not remark else substitute
         yield f"{split if split.isidentifier() else json.dumps(split)}: {_quoted(f'images/{folder}')}{remark}"
 
 
 def _quoted(text: str) -> str:
-    """A JSON string that is YAML's too, whose line breaks are more than JSON's."""
+    """A JSON string that is a YAML string too; YAML has more kinds of line breaks, which are escaped."""
     quoted = json.dumps(text, ensure_ascii=False)
     return "".join(c if c.isprintable() or ord(c) > 0xFFFF else f"\\u{ord(c):04x}" for c in quoted)
 
@@ -111,7 +111,7 @@ def open_folder(folder: Folder) -> MaskFolder | None:
 
 
 def _from_yaml(path: Location) -> LabelMap:
-    """The lines `  7: name`; what else YAML allows is not needed to name values."""
+    """The label map of the lines `  7: name`; other YAML cannot name values."""
     values = {}
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if pair := re.match(r"\s+(\d{1,9}):\s*(.+?)\s*$", line):

@@ -1,7 +1,7 @@
-"""What became of each instance of a record: the one answer from which a run's count and deletions are made.
+"""What became of each instance of a record. A run's counts and its deletions both come from here.
 
-Painted is not what was read: an instance that a rule leaves out, or that covers no pixel, is in the
-annotations only. Accounted for is what was painted and can be seen in the mask; only that may be deleted.
+Not every instance that was read is painted: a rule may leave it out, or it may cover no pixel. An
+instance is accounted for when it was painted and its mask shows it; no other instance may be deleted.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,24 +27,26 @@ HIDDEN = Reason("hidden", "hidden: no pixel of the mask is its own")
 class Account:
     """What became of each instance that a record declares, by its position there.
 
-    `declared` is the record as its source has it, where `choice` took only some of its instances to be
-    painted. With `index` there is one mask in which labels overpaint each other, else each label has a
-    mask; with `instances`, a mask of instance ids besides, which must show each too.
-    With `is_drawn` False only labels and rules are asked: the mask is there, its polygons are gone.
+    `declared` is the record as its source has it, before `choice` selected the instances to paint.
+    With `index`, all labels share one mask and overpaint each other; else each label has a mask.
+    With `instances`, there is also a mask of instance ids, which must show every instance too.
+    With `is_drawn` False, labels and rules decide without pixels: the mask exists, its polygons were
+    deleted before.
 
-    What is wholly hidden under others in an index mask was painted, but is not accounted for.
+    An instance that others hide wholly in an index mask was painted, but is not accounted for.
 
-    >>> from polymask import Instance, LabelMap, Polygon
-    >>> from polymask.painting.painting import Rules
-    >>> low = Instance(1, "cat", Polygon([(0, 0), (2, 0), (2, 1), (0, 1)]))
-    >>> top = Instance(2, "dog", Polygon([(0, 0), (3, 0), (3, 1), (0, 1)]))
-    >>> labels = LabelMap.from_names(["cat", "dog"])
-    >>> painting = Painting(ImageRecord(1, "a.jpg", (1, 4), (low, top)), labels, Rules())
-    >>> account = Account(painting, index=True)
-    >>> account.unpainted, account.unaccounted, account.deletable
-    ({}, {0: Reason(kind='hidden', text='hidden: no pixel of the mask is its own')}, [1])
-    >>> Account(painting, index=False).deletable
-    [0, 1]
+    Examples:
+        >>> from polymask import Instance, LabelMap, Polygon
+        >>> from polymask.painting.painting import Rules
+        >>> low = Instance(1, "cat", Polygon([(0, 0), (2, 0), (2, 1), (0, 1)]))
+        >>> top = Instance(2, "dog", Polygon([(0, 0), (3, 0), (3, 1), (0, 1)]))
+        >>> labels = LabelMap.from_names(["cat", "dog"])
+        >>> painting = Painting(ImageRecord(1, "a.jpg", (1, 4), (low, top)), labels, Rules())
+        >>> account = Account(painting, index=True)
+        >>> account.unpainted, account.unaccounted, account.deletable
+        ({}, {0: Reason(kind='hidden', text='hidden: no pixel of the mask is its own')}, [1])
+        >>> Account(painting, index=False).deletable
+        [0, 1]
     """
 
     def __init__(
@@ -69,13 +71,13 @@ class Account:
 
     @cached_property
     def unaccounted(self) -> dict[int, Reason]:
-        """The instances that the masks do not hold, each with the reason: unpainted, or hidden."""
+        """The instances that the masks do not show, each with the reason: unpainted, or hidden."""
         if not self.index:
             return self.unpainted
         shown = _shown(self.painting)
         if self.instances:
             shown &= _numbered(self.painting)
-        hidden = (at for at, is_shown in zip(self._positions, shown, strict=True) if not is_shown)
+        hidden = (position for position, is_shown in zip(self._positions, shown, strict=True) if not is_shown)
         return {**dict.fromkeys(hidden, HIDDEN), **self.unpainted}
 
     @property
@@ -98,26 +100,30 @@ class Account:
     def _not_chosen(self) -> dict[int, Reason]:
         if len(self._chosen) == len(self.declared.instances):
             return {}
-        labels = {at: instance.label for at, instance in enumerate(self.declared.instances)}
-        return {at: self.choice.reason(labels[at]) for at in labels.keys() - set(self._chosen)}
+        labels = {position: instance.label for position, instance in enumerate(self.declared.instances)}
+        return {
+            position: self.choice.reason(labels[position]) for position in labels.keys() - set(self._chosen)
+        }
 
     @cached_property
     def _chosen(self) -> Sequence[int]:
-        """Where each instance of the painted record is declared."""
+        """The position, among the declared instances, of each instance of the painted record."""
         declared = self.declared.instances
         if len(declared) == len(self.painting.record.instances):
             return range(len(declared))
-        return [at for at, instance in enumerate(declared) if self.choice.is_painted(instance.label)]
+        return [
+            position for position, instance in enumerate(declared) if self.choice.is_painted(instance.label)
+        ]
 
     @cached_property
     def _positions(self) -> list[int]:
-        """Where each of the painting's instances is declared."""
+        """The position, among the declared instances, of each of the painting's instances."""
         pairs = zip(self._chosen, self.painting.record.instances, strict=True)
         positions = {id(instance): position for position, instance in pairs}
         return [positions[id(instance)] for instance in self.painting.instances]
 
     def _not_painted(self) -> Iterator[tuple[int, Reason]]:
-        """Of the chosen instances, those that a rule leaves out or that show nothing of their label."""
+        """The chosen instances that a rule leaves out or that show nothing of their label."""
         painting, label_map = self.painting, self.painting.label_map
         if len(painting.instances) < len(self._chosen):
             for position in set(self._chosen).difference(self._positions):
@@ -130,7 +136,7 @@ class Account:
             yield self._positions[number], reason
 
     def _void(self, number: int) -> Reason:
-        """Why one of the painting's instances is void: by its label, or for it is a crowd."""
+        """Why one of the painting's instances is void: because of its label, or because it is a crowd."""
         label_map = self.painting.label_map
         value = label_map.value_of(self.painting.instances[number].label)
         return VOID if value == label_map.void else VOID_CROWD
@@ -143,7 +149,7 @@ def _shown(painting: Painting) -> NDArray[np.bool_]:
     line, painted_line = (rows.astype(np.int64) * wide for rows in (table[:, 0], painted.row))
     first = np.searchsorted(painted_line + painted.stop, line + table[:, 1], side="right")
     stop = np.searchsorted(painted_line + painted.start, line + table[:, 2])
-    # painted spans by value, then by place; the next one of an instance's value must lie in its reach
+    # painted spans by value, then by place: the next span of an instance's value must lie in its reach
     owner = np.repeat(np.arange(len(painting.instances)), np.diff(painting.spans.cuts))
     value = np.array(painting.values, np.int64)[owner]
     places = len(painted) + 1

@@ -1,9 +1,9 @@
 """Many images painted at once by the compiled kernel, from the text of their annotations.
 
-What a `Painting` works out step by step for one record, the kernel does in one call for many images,
-without an object for each instance and without the GIL: spans, merge, PNG stream, and what the digests
-are taken of. An image of which it is not certain is not done, and left to `Painting`, which gives the
-same for every image, or the error.
+A `Painting` works step by step on one record. Here the kernel does the same for many images in one
+call, without an object for each instance and without the GIL: spans, merge, PNG stream, and the bytes
+that the digests are computed from. The kernel declines an image that it is not certain about; `Painting`
+then paints it, with the same result for every image, or raises the error.
 """
 
 from collections import Counter
@@ -28,20 +28,20 @@ from polymask.raster import sweep
 from polymask.raster.mask_digest import sha256_of_runs
 from polymask.raster.spans import Int64, flat_indices
 
-IMAGES = 64  # painted by one call at most
-WORK = 1 << 22  # bytes of text, and rows of instances' frames, by one call: so that it can be interrupted
+IMAGES = 64  # the most images that a call paints
+WORK = 1 << 22  # the most bytes of text and rows of frames that a call reads, so that it can be interrupted
 IMAGE, LABEL, ID, CROWD, KIND, FROM, TO, HEIGHT, WIDTH = range(9)
-"""The columns of a row: `LABEL` is its label's place, `FROM` and `TO` where the shape lies in the text."""
+"""The columns of a row: `LABEL` is the place of its label, `FROM` and `TO` enclose its shape in the text."""
 ODD, RINGS, RUNS = range(3)
-"""The kinds of shapes; an odd one is no text that the kernel reads."""
-_SHARE = 1 << 17  # more than there are values
+"""The kinds of shapes; the kernel cannot read the text of an odd one."""
+_SHARE = 1 << 17  # more than the number of pixel values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class InstanceTable:
     """The instances of many images as rows of numbers, in the order of the images; shapes are JSON text.
 
-    `rows` are (n, 9) int64, as the columns above tell. Those of image i are from `cuts[i]` to
+    `rows` are (n, 9) int64, with the columns above. The rows of image i run from `cuts[i]` to
     `cuts[i + 1]`; `frames` is (images, 2) int64, height and width.
     """
 
@@ -70,7 +70,7 @@ class BatchPainter:
 
     @staticmethod
     def takes(rules: Rules) -> bool:
-        """Whether the kernel paints by such rules."""
+        """Whether the kernel can paint under these rules."""
         is_center = rules.pixel_rule == "center" and rules.holes is None
         return (
             is_center
@@ -86,46 +86,46 @@ class BatchPainter:
 
     @cached_property
     def values(self) -> Int64:
-        """The pixel value of each of the table's labels; 0 for those that nothing has."""
-        known = (name in self.label_map for name in self.table.labels)
-        pairs = zip(self.table.labels, known, strict=True)
-        return np.array([self.label_map.value_of(name) if has else 0 for name, has in pairs], np.int64)
+        """The pixel value of each of the table's labels; 0 for labels that the label map does not have."""
+        label_map = self.label_map
+        values = [label_map.value_of(name) if name in label_map else 0 for name in self.table.labels]
+        return np.array(values, np.int64)
 
     @cached_property
     def _text(self) -> Int64:
-        """How many bytes of text the rows before each have."""
+        """For each row, the bytes of text of all rows before it."""
         return np.concatenate([[0], np.cumsum(self.table.rows[:, TO] - self.table.rows[:, FROM])])
 
     def paint(self, indices: Sequence[int]) -> Iterator["PaintedBatch"]:
-        """The images, in order, as many together as one call may take."""
+        """Paint the images, in order, as many in a call as the limits of a call allow."""
         for part in self._parts(np.array(indices, np.int64)):
             yield self._painted(part)
 
     def _parts(self, indices: Int64) -> Iterator[Int64]:
         table = self.table
-        first, behind = table.cuts[indices], table.cuts[indices + 1]
-        work = self._text[behind] - self._text[first] + (behind - first) * table.frames[indices, 0]
+        first, stop = table.cuts[indices], table.cuts[indices + 1]
+        work = self._text[stop] - self._text[first] + (stop - first) * table.frames[indices, 0]
         begin = total = 0
-        for at, more in enumerate(work.tolist()):
-            if at > begin and (total + more > WORK or at - begin == IMAGES):
+        for at, image_work in enumerate(work.tolist()):
+            if at > begin and (total + image_work > WORK or at - begin == IMAGES):
                 yield indices[begin:at]
                 begin, total = at, 0
-            total += more
+            total += image_work
         if begin < len(indices):
             yield indices[begin:]
 
     def _painted(self, indices: Int64) -> "PaintedBatch":
         table, void = self.table, self.label_map.void
-        first, behind = table.cuts[indices], table.cuts[indices + 1]
-        rows = table.rows[flat_indices(first, behind)]
-        cuts = np.concatenate([[0], np.cumsum(behind - first)])
+        first, stop = table.cuts[indices], table.cuts[indices + 1]
+        rows = table.rows[flat_indices(first, stop)]
+        cuts = np.concatenate([[0], np.cumsum(stop - first)])
         values = self.values[rows[:, LABEL]]
         if self.rules.crowd == "void":
             values[rows[:, CROWD] != 0] = void
         places = self.label_map.places[values]
         labels = np.where(places < len(self.label_map.labels), places, sweep.NOBODY)
         frames, names = table.frames[indices], [table.names[index] for index in indices.tolist()]
-        answer = compiled.batch(
+        output = compiled.batch(
             table.text,
             rows,
             cuts,
@@ -141,15 +141,15 @@ class BatchPainter:
             self.most_pairs,
             self.encoding.depth // 8,
         )
-        return PaintedBatch(indices.tolist(), names, frames.tolist(), cuts, values, answer, self)
+        return PaintedBatch(indices.tolist(), names, frames.tolist(), cuts, values, output, self)
 
     def _order(self, cuts: Int64) -> Int64:
         """The rows of each image, numbered from 0, the last on top."""
         rows = np.arange(cuts[-1])
-        many = np.diff(cuts)
+        counts = np.diff(cuts)
         if self.rules.overlap == "first":
-            return np.repeat(cuts[1:] - 1, many) - rows
-        return rows - np.repeat(cuts[:-1], many)
+            return np.repeat(cuts[1:] - 1, counts) - rows
+        return rows - np.repeat(cuts[:-1], counts)
 
 
 class PaintedImage(NamedTuple):
@@ -163,7 +163,7 @@ class PaintedImage(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """What is counted of several images; see `results.Outcome`."""
+    """Counts over several images; see `results.Outcome`."""
 
     instances: int
     painted: int
@@ -175,7 +175,7 @@ class Sums(NamedTuple):
 
 
 class PaintedBatch:
-    """Images that were painted by one call; `done[i]` is 0 for those that it left alone."""
+    """The images of one call; `is_painted[i]` is 0 for an image that the kernel declined."""
 
     def __init__(
         self,
@@ -184,20 +184,20 @@ class PaintedBatch:
         frames: Sequence[Sequence[int]],
         cuts: Int64,
         values: Int64,
-        answer: Sequence[bytes],
+        output: Sequence[bytes],
         painter: BatchPainter,
     ) -> None:
         self.indices, self.names, self.cuts, self.values = indices, names, cuts, values
         self.frames, self.painter = frames, painter
-        self.done = answer[0]
-        self.empty = np.frombuffer(answer[1], bool)
-        self._ends = [(0, 0, 0), *_table(answer[2], 3).tolist()]
-        self.sums = _table(answer[3], 2)
-        self._png, self._runs, self._records = (memoryview(part) for part in answer[4:7])
-        self.counts, self.shares = _table(answer[7], 3), _table(answer[8], 5)
+        self.is_painted = output[0]
+        self.empty = np.frombuffer(output[1], bool)
+        self._ends = [(0, 0, 0), *_table(output[2], 3).tolist()]
+        self.sums = _table(output[3], 2)
+        self._png, self._runs, self._records = (memoryview(part) for part in output[4:7])
+        self.counts, self.shares = _table(output[7], 3), _table(output[8], 5)
 
     def image(self, at: int) -> PaintedImage:
-        """An image that is done."""
+        """An image that the call painted."""
         (png, runs, record), (png_end, runs_end, record_end) = self._ends[at], self._ends[at + 1]
         height, width = self.frames[at]
         frame = height, width
@@ -210,12 +210,12 @@ class PaintedBatch:
         )
 
     def hides_all(self, at: int) -> bool:
-        """Whether an image has instances, and its mask shows none of their labels."""
+        """Whether an image has instances, but its mask shows none of their labels."""
         return bool(self.cuts[at] < self.cuts[at + 1]) and not self._shows_label[at]
 
     @cached_property
     def _shows_label(self) -> NDArray[np.bool_]:
-        """Whether a mask shows any label, of each image."""
+        """For each image, whether its mask shows any label."""
         images, values, pixels = self.counts.T
         label_map = self.painter.label_map
         of_labels = (label_map.places[values] < len(label_map.labels)) & (pixels > 0)
@@ -224,7 +224,7 @@ class PaintedBatch:
         return shown
 
     def summed(self, begin: int, end: int) -> Sums:
-        """What is counted of the images from one place in the batch to another, all of which are done."""
+        """The counts over the images from `begin` to `end` in the batch, which must all be painted."""
         values = self.values[self.cuts[begin] : self.cuts[end]]
         left_out = self._left_out(begin, end, values)
         labeled, contested = self.sums[begin:end].sum(axis=0).tolist()
@@ -250,18 +250,20 @@ class PaintedBatch:
         return Counter({reason: int(count) for reason, count in counts.items() if count})
 
     def _labels(self, begin: int, end: int, values: Int64) -> dict[str, tuple[int, int]]:
-        """Instances and pixels of each label that there is."""
+        """The instances and pixels of each label that has instances."""
         label_map = self.painter.label_map
         instances = np.bincount(values)
         counts = _between(self.counts, begin, end)
         pixels = _summed(counts[:, 1], counts[:, 2], len(instances))
         places = label_map.places[: len(instances)]
-        there = np.flatnonzero((instances > 0) & (places < len(label_map.labels)))
-        rows = zip(places[there].tolist(), instances[there].tolist(), pixels[there].tolist(), strict=True)
-        return {label_map.names[place]: (many, painted) for place, many, painted in rows}
+        present = np.flatnonzero((instances > 0) & (places < len(label_map.labels)))
+        rows = zip(
+            places[present].tolist(), instances[present].tolist(), pixels[present].tolist(), strict=True
+        )
+        return {label_map.names[place]: (count, painted) for place, count, painted in rows}
 
     def _conflicts(self, begin: int, end: int) -> tuple[Conflict, ...]:
-        """Conflicts, summed over the images; pairs and owners in the order in which they come."""
+        """Conflicts, summed over the images; pairs and owners in order of first appearance."""
         shares = _between(self.shares, begin, end)
         keys = (shares[:, 1] * _SHARE + shares[:, 2]) * _SHARE + shares[:, 3] + 1
         _, first, of_key = np.unique(keys, return_index=True, return_inverse=True)
@@ -275,9 +277,9 @@ def _table(numbers: bytes, columns: int) -> Int64:
 
 
 def _between(table: Int64, begin: int, end: int) -> Int64:
-    """The rows of the images from one place in the batch to another."""
-    first, behind = np.searchsorted(table[:, 0], (begin, end)).tolist()
-    rows: Int64 = table[first:behind]
+    """The rows of the images from `begin` to `end` in the batch."""
+    first, stop = np.searchsorted(table[:, 0], (begin, end)).tolist()
+    rows: Int64 = table[first:stop]
     return rows
 
 

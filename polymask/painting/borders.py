@@ -10,7 +10,7 @@ from polymask.model import BoolMask, IndexMask
 from polymask.raster.painted import PaintedSpans, fill, scan_rows
 
 Owners = Callable[[int, int], NDArray[np.int32]]
-"""Who is on top in the rows from one to another, half-open."""
+"""Gives the (rows, width) number of the instance on top, for a half-open range of rows."""
 
 
 def border(owners: NDArray[np.int32], width: int) -> BoolMask:
@@ -19,13 +19,14 @@ def border(owners: NDArray[np.int32], width: int) -> BoolMask:
     `owners` is (height, width) int32; the frame's own edge is no boundary. This is the ring
     on both sides of every boundary that PASCAL VOC's masks have (5 px there).
 
-    >>> border(np.array([[0, 0, 0, 1, 1, 1]], np.int32), 1).astype(int)
-    array([[0, 0, 1, 1, 0, 0]])
+    Examples:
+        >>> border(np.array([[0, 0, 0, 1, 1, 1]], np.int32), 1).astype(int)
+        array([[0, 0, 1, 1, 0, 0]])
     """
-    import cv2  # quick to start without
+    import cv2  # imported late: commands that draw no border start faster
 
     kernel = np.ones((3, 3), np.uint8)
-    exact = owners.astype(np.float32)  # whole numbers below 2**24 stay themselves
+    exact = owners.astype(np.float32)  # float32 holds whole numbers below 2**24 exactly
     edge: BoolMask = cv2.dilate(exact, kernel) != cv2.erode(exact, kernel)
     for side in (edge, edge.T):
         _spread(side, width - 1)
@@ -33,17 +34,17 @@ def border(owners: NDArray[np.int32], width: int) -> BoolMask:
 
 
 def _spread(mask: BoolMask, reach: int) -> None:
-    """Widen what is set by `reach` rows up and down, in place, in steps that double: a wide one is cheap."""
+    """Grow the set pixels by `reach` rows up and down, in place; doubling steps keep wide rings cheap."""
     for rows in (mask, mask[::-1]):
-        done = 0
-        while done < min(reach, len(rows) - 1):
-            step = min(done + 1, reach - done)
+        widened = 0
+        while widened < min(reach, len(rows) - 1):
+            step = min(widened + 1, reach - widened)
             rows[:-step] |= rows[step:]
-            done += step
+            widened += step
 
 
 def bordered(painted: PaintedSpans, owners: Owners, width: int, label_map: LabelMap) -> PaintedSpans:
-    """What is painted, with a void border of `width` on top; some rows at a time are arrays."""
+    """Painted spans with a void border of `width` on top; only some rows at a time become arrays."""
     height = painted.frame[0]
 
     def rows(top: int, bottom: int) -> IndexMask:
@@ -59,7 +60,7 @@ def bordered(painted: PaintedSpans, owners: Owners, width: int, label_map: Label
 def void_as_painted(
     spans: PaintedSpans, void: int, painted: PaintedSpans, label_map: LabelMap
 ) -> PaintedSpans:
-    """Another mask of the same frame, `void` where the index mask is void."""
+    """The spans with `void` wherever the index mask, `painted`, of the same frame is void."""
 
     def rows(top: int, bottom: int) -> IndexMask:
         mask = fill(spans.within(top, bottom), np.uint16)

@@ -1,4 +1,4 @@
-"""Which labels are painted: what `--only` names, as far as the label map has a value for it."""
+"""Which labels are painted: those that `--only` names and the label map has a value for."""
 
 from dataclasses import dataclass
 
@@ -10,22 +10,23 @@ NOT_IN_MAP = Reason("label", "a label that is not in the label map")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelChoice:
-    """Which labels are painted: those of the map that `only` names, or all of the map.
+    """Which labels are painted: the map's labels that `only` names; all of them if it names none.
 
-    >>> choice = LabelChoice(label_map=LabelMap.from_names(["cat", "dog"]), only=frozenset({"cat"}))
-    >>> [label for label in ("cat", "dog", "cow") if choice.is_painted(label)]
-    ['cat']
+    Examples:
+        >>> choice = LabelChoice(label_map=LabelMap.from_names(["cat", "dog"]), only=frozenset({"cat"}))
+        >>> [label for label in ("cat", "dog", "cow") if choice.is_painted(label)]
+        ['cat']
     """
 
     label_map: LabelMap
     only: frozenset[str] = frozenset()
 
     def is_painted(self, label: str) -> bool:
-        """Whether instances of a label are chosen, and there is a value for them."""
+        """Whether instances of a label are chosen and the label map has a value for them."""
         return label in self.label_map and self.is_chosen(label)
 
     def is_chosen(self, label: str) -> bool:
-        """Whether instances of a label are chosen, by its name or by the name that it is painted as."""
+        """Whether `only` names a label, or the label that it is painted as."""
         return not self.only or label in self.only or self.label_map.name_of(label) in self.only
 
     def reason(self, label: str) -> Reason:

@@ -40,10 +40,12 @@ def label_masks(record: ImageRecord, *, pixel_rule: str = "center") -> Iterator[
     Masks are (height, width), independent of each other, and may overlap. Instances
     labeled background or `__ignore__` have none.
 
-    >>> from polymask import Instance, Polygon
-    >>> cat = Instance(1, "cat", Polygon([(0, 0), (2, 0), (2, 1), (0, 1)]))
-    >>> [(m.label, m.mask.sum().item(), m.sources) for m in label_masks(ImageRecord(1, "a", (2, 2), [cat]))]
-    [('cat', 2, (1,))]
+    Examples:
+        >>> from polymask import Instance, Polygon
+        >>> cat = Instance(1, "cat", Polygon([(0, 0), (2, 0), (2, 1), (0, 1)]))
+        >>> (cats,) = label_masks(ImageRecord(1, "a", (2, 2), [cat]))
+        >>> cats.label, cats.mask.sum().item(), cats.sources
+        ('cat', 2, (1,))
     """
     names = dict.fromkeys(i.label for i in record.instances)
     painting = Painting(record, LabelMap.from_names(names), Rules(pixel_rule=pixel_rule))
@@ -76,16 +78,17 @@ def index_mask(  # noqa: PLR0913 - the rules of a picture, each by name
     `error`, for a conflict; `InputError` for an unknown rule, `GeometryError` for a window
     that is not in the frame.
 
-    >>> from polymask import Instance, Polygon
-    >>> low = Instance(1, "cat", Polygon([(0, 0), (3, 0), (3, 1), (0, 1)]))
-    >>> top = Instance(2, "dog", Polygon([(2, 0), (4, 0), (4, 1), (2, 1)]))
-    >>> record = ImageRecord(1, "a.jpg", (1, 4), (low, top))
-    >>> index_mask(record, ["cat", "dog"])
-    array([[1, 1, 2, 2]], dtype=uint8)
-    >>> index_mask(record, ["cat", "dog"], overlap="void")
-    array([[  1,   1, 255,   2]], dtype=uint8)
-    >>> index_mask(record, {"cat": 7, "dog": 9}, window=(0, 1, 1, 2))
-    array([[7, 9]], dtype=uint8)
+    Examples:
+        >>> from polymask import Instance, Polygon
+        >>> low = Instance(1, "cat", Polygon([(0, 0), (3, 0), (3, 1), (0, 1)]))
+        >>> top = Instance(2, "dog", Polygon([(2, 0), (4, 0), (4, 1), (2, 1)]))
+        >>> record = ImageRecord(1, "a.jpg", (1, 4), (low, top))
+        >>> index_mask(record, ["cat", "dog"])
+        array([[1, 1, 2, 2]], dtype=uint8)
+        >>> index_mask(record, ["cat", "dog"], overlap="void")
+        array([[  1,   1, 255,   2]], dtype=uint8)
+        >>> index_mask(record, {"cat": 7, "dog": 9}, window=(0, 1, 1, 2))
+        array([[7, 9]], dtype=uint8)
     """
     rules = Rules(
         pixel_rule=pixel_rule,
@@ -130,11 +133,12 @@ def conflicts(
     A pixel that several labels claim counts once for each unordered pair. Overlap
     within one label is no conflict; background and void claim nothing.
 
-    >>> from polymask import Instance, Polygon
-    >>> low = Instance(1, "cat", Polygon([(0, 0), (3, 0), (3, 1), (0, 1)]))
-    >>> top = Instance(2, "dog", Polygon([(2, 0), (4, 0), (4, 1), (2, 1)]))
-    >>> [(c.labels, c.pixels, c.winner) for c in conflicts(ImageRecord(1, "a.jpg", (1, 4), (low, top)))]
-    [(('cat', 'dog'), 1, 'dog')]
+    Examples:
+        >>> from polymask import Instance, Polygon
+        >>> low = Instance(1, "cat", Polygon([(0, 0), (3, 0), (3, 1), (0, 1)]))
+        >>> top = Instance(2, "dog", Polygon([(2, 0), (4, 0), (4, 1), (2, 1)]))
+        >>> [(c.labels, c.pixels, c.winner) for c in conflicts(ImageRecord(1, "a.jpg", (1, 4), (low, top)))]
+        [(('cat', 'dog'), 1, 'dog')]
     """
     rules = Rules(pixel_rule=pixel_rule, overlap=overlap, priority=tuple(priority))
     labels = LabelMap.from_records([record]) if label_map is None else as_label_map(label_map)

@@ -1,7 +1,7 @@
 """Instances → label masks or one index mask: overlap rules, conflicts, void borders.
 
-A `Painting` is one image's merge, worked out as far as it is asked for. Spans travel through
-it: whatever is counted, written or proven is made of them, and arrays only for who asks for arrays.
+A `Painting` merges the instances of one image, and computes only the parts that are asked for. It
+works on spans: counts, files and proofs are made from them. Arrays are made only on request.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ __all__ = [
 
 
 class Painting:
-    """One image's instances merged under rules; each part is worked out once, when asked for."""
+    """One image's instances merged under rules; each part is computed once, when first asked for."""
 
     def __init__(
         self, record: ImageRecord, label_map: LabelMap, rules: Rules, *, limits: Limits | None = None
@@ -94,7 +94,7 @@ class Painting:
 
     @property
     def empty(self) -> NDArray[np.bool_]:
-        """Which of `instances` have no pixel inside the frame."""
+        """For each of `instances`, whether it has no pixel inside the frame."""
         empty: NDArray[np.bool_] = np.diff(self.spans.cuts) == 0
         return empty
 
@@ -114,7 +114,7 @@ class Painting:
 
     @cached_property
     def scene(self) -> Scene:
-        """What is merged: each instance's value, and its label's place where that claims pixels."""
+        """The input of the merge: each instance's value, and its label's place if the label claims pixels."""
         rule, label_count = self.rules.overlap, len(self.label_map.labels)
         return Scene(
             order=self.paint_order,
@@ -128,7 +128,7 @@ class Painting:
 
     @cached_property
     def merged(self) -> Merged:
-        """The merge under the overlap rule, without a border: painted spans, and who claims what.
+        """The merge under the overlap rule, without a border: painted spans, and the labels' claims.
 
         Raises `LimitError` where more labels overlap than `limits` allow.
         """
@@ -138,7 +138,7 @@ class Painting:
     def painted(self) -> PaintedSpans:
         """The index mask, with its void border, as painted spans.
 
-        Raises `LabelError` under the overlap rule `error` where labels conflict, and what `merged` does.
+        Raises `LabelError` under the overlap rule `error` where labels conflict, and the errors of `merged`.
         """
         painted = self.merged.painted
         if self.rules.overlap == "error" and self.contested_pixels:
@@ -162,10 +162,7 @@ class Painting:
         return owners
 
     def numbered(self, numbers: Sequence[int], *, void: int) -> PaintedSpans:
-        """The mask in which instance i paints `numbers[i]`, 0 where it is background; `void` as in `painted`.
-
-        Numbers are below 65536.
-        """
+        """The mask in which instance i paints `numbers[i]` < 65536, over 0; `void` as in `painted`."""
         scene = replace(self.scene, values=numbers, background=0, owned=False)
         if self.scene.void is None:
             scene = replace(scene, labels=[NOBODY] * len(numbers))
@@ -190,22 +187,22 @@ class Painting:
 
     @cached_property
     def pixels(self) -> dict[int, int]:
-        """How many pixels of the index mask each value has, those it does not have left out."""
+        """The pixels of each value that the index mask holds."""
         return pixels_by_value(self.painted)
 
     @cached_property
     def index(self) -> IndexMask:
-        """The (height, width) index mask, for who asks for an array; raises what `painted` does."""
+        """The (height, width) index mask as an array; raises all that `painted` raises."""
         return fill(self.painted, self.label_map.dtype)
 
     @property
     def contested_pixels(self) -> int:
-        """How many pixels two or more different labels claim, each counted once."""
+        """The number of pixels that two or more different labels claim; each counts once."""
         return self.merged.contested
 
     @property
     def labeled_pixels(self) -> int:
-        """How many pixels any label claims."""
+        """The number of pixels that at least one label claims."""
         return self.merged.labeled
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The rules of a painting: which pixels, who owns those that several claim, crowds, borders, holes."""
+"""The rules of a painting: pixel rule, overlap rule, crowds, borders and holes."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Rules:
     """How instances become pixels; two runs with equal rules paint equal masks.
 
     `border` is the half-width, in pixels, of the void ring along instance boundaries.
-    `holes` overrides what several rings of an instance mean. Raises `InputError` for
+    `holes` overrides how several rings of an instance combine. Raises `InputError` for
     names that are not in the tables.
     """
 
@@ -51,7 +51,7 @@ def _check_rule(kind: str, name: str, names: tuple[str, ...]) -> None:
 
 
 def with_holes(instance: Instance, rule: str | None) -> tuple[Polygon, ...] | Runs:
-    """An instance's shape, its rings taken as the hole rule says; as they are for None."""
+    """An instance's shape, with its rings combined by the hole rule; unchanged for None."""
     if rule is None or isinstance(instance.shape, Runs):
         return instance.shape
     rings = [ring for polygon in instance.shape for ring in polygon.rings]

@@ -21,9 +21,10 @@ class ProgressBar:
 
     It is tqdm's, of the kind that the place shows (`tqdm.auto`), and ends with what it counts.
 
-    >>> bar = ProgressBar()
-    >>> bar.start(2)
-    >>> bar.advance(2)
+    Examples:
+        >>> bar = ProgressBar()
+        >>> bar.start(2)
+        >>> bar.advance(2)
     """
 
     def __init__(self, *, unit: str = "images") -> None:
@@ -46,8 +47,9 @@ class ProgressBar:
 def reported(chunks: Iterable[list[T]], total: int, progress: Progress | None) -> Iterator[list[T]]:
     """The chunks, unchanged; `progress` advances by each chunk once its consumer is done with it.
 
-    >>> list(reported([["a", "b"], ["c"]], 3, None))
-    [['a', 'b'], ['c']]
+    Examples:
+        >>> list(reported([["a", "b"], ["c"]], 3, None))
+        [['a', 'b'], ['c']]
     """
     if progress:
         progress.start(total)

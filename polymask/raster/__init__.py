@@ -1,4 +1,4 @@
-"""Polygons and runs → spans, under a named pixel rule: one file a rule, one row in the table."""
+"""Polygons and runs → spans, under a named pixel rule; each rule has a file and a row in the table."""
 
 from collections.abc import Callable, Sequence
 
@@ -29,14 +29,17 @@ PIXEL_RULES: dict[str, tuple[str, Intervals]] = {
         opencv.truncated,
     ),
     "cv2-round": ("OpenCV on rounded points: imantics, dtlpy show", opencv.rounded),
-    "skimage": ("scikit-image's polygon as it is: notebooks; needs polymask[parity]", scikit_image.intervals),
+    "skimage": (
+        "scikit-image's polygon, unchanged: notebooks; needs polymask[parity]",
+        scikit_image.intervals,
+    ),
 }
 
 
 def pixel_rule_named(name: str) -> Intervals:
-    """The function behind a pixel rule.
+    """The function of a pixel rule.
 
-    Raises `InputError` for a name not in the table, and where the rule needs a library that is not there.
+    Raises `InputError` for a name not in the table, and where the rule needs a library that is not installed.
     """
     if name not in PIXEL_RULES:
         raise unknown("pixel rule", name, PIXEL_RULES)
@@ -46,10 +49,11 @@ def pixel_rule_named(name: str) -> Intervals:
 
 
 def rule_versions(name: str) -> dict[str, str]:
-    """The libraries whose release changes a pixel rule's answer, with the version at hand.
+    """The installed version of each library whose releases change the result of a pixel rule.
 
-    >>> list(rule_versions("pil")), rule_versions("center")
-    (['pillow'], {})
+    Examples:
+        >>> list(rule_versions("pil")), rule_versions("center")
+        (['pillow'], {})
     """
     return {"pillow": PIL.__version__} if name == "pil" else {}
 
@@ -59,21 +63,22 @@ def spans_of(shapes: Sequence[Shape], frame: Frame, *, pixel_rule: str = "center
 
     A shape's polygons are united. Raises `GeometryError` where runs have another frame.
 
-    >>> from polymask import Polygon
-    >>> triangle = Polygon([(0, 0), (3, 0), (0, 3)])
-    >>> [spans.stop.tolist() for spans in spans_of([(triangle,)], (3, 3))]
-    [[2, 1]]
+    Examples:
+        >>> from polymask import Polygon
+        >>> triangle = Polygon([(0, 0), (3, 0), (0, 3)])
+        >>> [spans.stop.tolist() for spans in spans_of([(triangle,)], (3, 3))]
+        [[2, 1]]
     """
     intervals = pixel_rule_named(pixel_rule)
     outlines = _outlines(shapes)
     if intervals is center.intervals:
-        drawn = center_spans(outlines, frame)
+        polygon_spans = center_spans(outlines, frame)
     else:
-        drawn = united(intervals(outlines.rings, outlines.polygons, frame), outlines, frame)
+        polygon_spans = united(intervals(outlines.rings, outlines.polygons, frame), outlines, frame)
     if not any(isinstance(shape, Runs) for shape in shapes):
-        return drawn
+        return polygon_spans
     return SpanTable.of(
-        [_run_spans(s, frame) if isinstance(s, Runs) else drawn.rows(i) for i, s in enumerate(shapes)]
+        [_run_spans(s, frame) if isinstance(s, Runs) else polygon_spans.rows(i) for i, s in enumerate(shapes)]
     )
 
 
@@ -106,9 +111,10 @@ def rasterize(shapes: Shapes, frame: Frame, *, pixel_rule: str = "center") -> Bo
     x then y; `frame` is (height, width). Raises `InputError` for an unknown pixel rule and
     `GeometryError` for a frame without pixels and for what is no polygon.
 
-    >>> rasterize([(1, 0), (3, 0), (3, 2), (1, 2)], (2, 4)).astype(int)
-    array([[0, 1, 1, 0],
-           [0, 1, 1, 0]])
+    Examples:
+        >>> rasterize([(1, 0), (3, 0), (3, 2), (1, 2)], (2, 4)).astype(int)
+        array([[0, 1, 1, 0],
+               [0, 1, 1, 0]])
     """
     frame = as_frame(frame)
     mask = np.zeros(frame, bool)

@@ -1,6 +1,6 @@
-"""The kernel: what takes the time, compiled where it could be built, and its numpy twin elsewhere.
+"""The kernel: the costly steps, compiled where the extension could be built, else in numpy.
 
-The numpy twin is the reference; both give the same answers, bit for bit.
+The numpy twin is the reference; both give the same results, bit for bit.
 """
 
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from polymask.raster.spans import Int64, SpanTable, paint, split, union
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlines:
-    """The rings of many shapes: ring i is of polygon `polygons[i]`, polygon j of shape `shapes[j]`.
+    """The rings of many shapes: ring i belongs to polygon `polygons[i]`, polygon j to shape `shapes[j]`.
 
-    Both lists ascend; `count` is how many shapes there are, those without polygons included.
+    Both lists ascend; `count` is the number of shapes, including shapes without polygons.
     """
 
     rings: list[Ring]
@@ -37,7 +37,7 @@ def center_spans(outlines: Outlines, frame: Frame) -> SpanTable:
 
 
 def united(intervals: tuple[Int64, Int64], outlines: Outlines, frame: Frame) -> SpanTable:
-    """The key intervals of polygons as the spans of the shapes they are parts of."""
+    """The key intervals of polygons, united into the spans of their shapes."""
     group = frame[0] * (frame[1] + 1)
     polygon = intervals[0] // group
     shift = (np.array(outlines.shapes, np.int64)[polygon] - polygon) * group
@@ -50,8 +50,8 @@ def paint_all(
 ) -> None:
     """Paint `values[i]` for each instance i of `order` into a C-contiguous (height, width) mask, in place."""
     if compiled:
-        whole = np.array(order, np.int64), np.array(values, np.int64)
-        compiled.paint(mask, spans.table, spans.cuts, *whole)
+        numbers = np.array(order, np.int64), np.array(values, np.int64)
+        compiled.paint(mask, spans.table, spans.cuts, *numbers)
         return
     for index in order:
         paint(mask, spans[index], values[index])

@@ -13,7 +13,7 @@ from polymask.model import BoolMask, Frame, IndexMask
 from polymask.native import compiled
 from polymask.raster.painted import PaintedSpans, plain
 
-LONGEST_RUN = 2**48 - 1  # pixels, which a run's length holds
+LONGEST_RUN = 2**48 - 1  # pixels; the length of a run has 48 bits
 
 
 def mask_sha256(mask: PaintedSpans | IndexMask | BoolMask) -> str:
@@ -21,20 +21,20 @@ def mask_sha256(mask: PaintedSpans | IndexMask | BoolMask) -> str:
 
     The mask is painted spans or a (height, width) bool, uint8 or uint16 array.
 
-    What is hashed is the ASCII text `"H W\n"`, then the maximal runs of equal pixels in row-major
+    The hash is of the ASCII text `"H W\n"`, then the maximal runs of equal pixels in row-major
     order over the whole frame (a run goes on from one row to the next), each as a little-endian
-    64-bit number `value << 48 | length`. Anybody can compute it with numpy:
+    64-bit number `value << 48 | length`. Raises `LimitError` for a frame of 2⁴⁸ pixels or more.
+    Anybody can compute the digest with numpy:
 
-    >>> mask = np.array([[0, 0, 7], [7, 7, 0]], np.uint8)
-    >>> flat = mask.reshape(-1)
-    >>> starts = np.flatnonzero(np.concatenate([[True], flat[1:] != flat[:-1]]))
-    >>> lengths = np.diff(starts, append=flat.size).astype(np.uint64)
-    >>> runs = flat[starts].astype(np.uint64) << np.uint64(48) | lengths
-    >>> text = b"%d %d\n" % mask.shape
-    >>> hashlib.sha256(text + runs.astype("<u8").tobytes()).hexdigest() == mask_sha256(mask)
-    True
-
-    Raises `LimitError` for a frame of 2⁴⁸ pixels or more.
+    Examples:
+        >>> mask = np.array([[0, 0, 7], [7, 7, 0]], np.uint8)
+        >>> flat = mask.reshape(-1)
+        >>> starts = np.flatnonzero(np.concatenate([[True], flat[1:] != flat[:-1]]))
+        >>> lengths = np.diff(starts, append=flat.size).astype(np.uint64)
+        >>> runs = flat[starts].astype(np.uint64) << np.uint64(48) | lengths
+        >>> text = b"%d %d\n" % mask.shape
+        >>> hashlib.sha256(text + runs.astype("<u8").tobytes()).hexdigest() == mask_sha256(mask)
+        True
     """
     if isinstance(mask, PaintedSpans):
         _check(mask.frame)
@@ -53,14 +53,14 @@ def _check(frame: Frame) -> None:
 
 
 def sha256_of_runs(frame: Frame, runs: bytes | memoryview) -> str:
-    """The digest of the mask of a (height, width) frame that has such runs, each of 8 bytes."""
+    """The digest of a mask, from its (height, width) frame and its runs of 8 bytes each."""
     digest = hashlib.sha256(b"%d %d\n" % frame)
     digest.update(runs)
     return digest.hexdigest()
 
 
 def runs_of_painted(painted: PaintedSpans) -> bytes:
-    """A mask's runs, as they are hashed, of its painted spans."""
+    """The runs of a mask, as they are hashed, from its painted spans."""
     if compiled:
         runs: bytes = compiled.painted_runs(*painted.arrays, *painted.frame, painted.background)
         return runs
@@ -68,7 +68,7 @@ def runs_of_painted(painted: PaintedSpans) -> bytes:
 
 
 def runs_of_mask(mask: IndexMask | BoolMask) -> bytes:
-    """The same, of its pixels."""
+    """The runs of a mask, as they are hashed, from its pixels."""
     if compiled:
         runs: bytes = compiled.mask_runs(mask)
         return runs
@@ -83,7 +83,7 @@ def _painted_runs(painted: PaintedSpans) -> bytes:
     begin = np.stack([np.concatenate([[0], stop]), np.append(start, height * width)], axis=1).reshape(-1)
     value = np.full(2 * len(painted) + 2, painted.background, np.int64)
     value[1:-1:2] = painted.value
-    filled = np.diff(begin, append=height * width) > 0  # gaps of no pixels, and the frame's end
+    filled = np.diff(begin, append=height * width) > 0  # drops gaps of no pixels, and the frame's end
     return _packed(value[filled], begin[filled], height * width)
 
 
@@ -94,7 +94,7 @@ def _mask_runs(mask: IndexMask | BoolMask) -> bytes:
 
 
 def _packed(value: NDArray[np.int64], begin: NDArray[np.int64], pixels: int) -> bytes:
-    """Runs by their values and where they begin; neighbors of one value are one run."""
+    """Runs, from their values and first pixels; neighbors of equal value are joined."""
     first = np.concatenate([[True], value[1:] != value[:-1]])
     lengths = np.diff(begin[first], append=pixels).astype(np.uint64)
     runs = value[first].astype(np.uint64) << np.uint64(48) | lengths

@@ -1,8 +1,8 @@
-"""Pixels as a short line of text: the runs of a mask, row by row, each as a difference to the one before.
+"""Pixels as a short line of text: the runs of a mask, row by row, each as a difference to the run before.
 
-A run is told by its gap (how many pixels lie between it and the run before) and its length. The
-differences of both, zigzag-coded so that small ones of either sign are small, are LEB128
-(seven bits a byte) in base64: some three characters a run.
+A run is a gap (the number of pixels between it and the run before) and a length. The differences of
+both are zigzag-coded, so that small numbers of either sign stay small, and written as LEB128 (seven
+bits a byte) in base64: about three characters a run.
 """
 
 import base64
@@ -18,15 +18,16 @@ from polymask.raster.spans import Int64, flat_indices, union
 Flat = tuple[Int64, Int64]  # half-open intervals of pixels, counted row by row: starts and stops
 
 _BITS, _MORE = 7, 0x80
-_LONGEST = 9  # bytes of one number
+_LONGEST = 9  # bytes of a number
 
 
 def flat_of(spans: Spans, width: int) -> Flat:
-    """An instance's spans as intervals, in a frame of a width.
+    """An instance's spans as intervals, in a frame `width` pixels wide.
 
-    >>> spans = Spans(np.array([0, 1]), np.array([2, 0]), np.array([4, 1]))
-    >>> [edge.tolist() for edge in flat_of(spans, 4)]
-    [[2], [5]]
+    Examples:
+        >>> spans = Spans(np.array([0, 1]), np.array([2, 0]), np.array([4, 1]))
+        >>> [edge.tolist() for edge in flat_of(spans, 4)]
+        [[2], [5]]
     """
     line = spans.row.astype(np.int64) * width
     return union(line + spans.start, line + spans.stop)
@@ -38,29 +39,30 @@ def flat_of_mask(mask: BoolMask) -> Flat:
     return edges[0::2].astype(np.int64), edges[1::2].astype(np.int64)
 
 
-def united(many: list[Flat]) -> Flat:
-    """The union of several pixels' intervals."""
-    start, stop = (np.concatenate(side) for side in zip(*many, strict=True))
+def united(parts: list[Flat]) -> Flat:
+    """The union of several sets of intervals."""
+    start, stop = (np.concatenate(side) for side in zip(*parts, strict=True))
     return union(start, stop)
 
 
 def set_pixels(mask: BoolMask, flat: Flat) -> None:
-    """Set the intervals' pixels of a C-contiguous mask, in place."""
+    """Set the pixels of the intervals in a C-contiguous mask, in place."""
     pixels = mask.reshape(-1)
     for start, stop in zip(*(edge.tolist() for edge in flat), strict=True):
         pixels[start:stop] = True
 
 
 def are_set(mask: BoolMask, flat: Flat) -> bool:
-    """Whether a mask has all pixels of the intervals."""
+    """Whether all pixels of the intervals are set in a mask."""
     return bool(mask.reshape(-1)[flat_indices(*flat)].all())
 
 
 def pack(flat: Flat) -> str:
     """Sorted, disjoint intervals as text.
 
-    >>> pack((np.array([2, 12]), np.array([5, 15])))
-    'BAYKAA=='
+    Examples:
+        >>> pack((np.array([2, 12]), np.array([5, 15])))
+        'BAYKAA=='
     """
     start, stop = flat
     gaps = start - np.concatenate([[0], stop[:-1]])
@@ -69,12 +71,13 @@ def pack(flat: Flat) -> str:
 
 
 def unpack(text: str, pixels: int) -> Flat:
-    """The intervals that `pack` made a text of, in a frame of so many pixels.
+    """The intervals of a text by `pack`, in a frame of `pixels` pixels.
 
-    Raises `FormatError` where it is no such text, or leads out of the frame.
+    Raises `FormatError` for another text, and for intervals that leave the frame.
 
-    >>> [edge.tolist() for edge in unpack("BAYKAA==", 15)]
-    [[2, 12], [5, 15]]
+    Examples:
+        >>> [edge.tolist() for edge in unpack("BAYKAA==", 15)]
+        [[2, 12], [5, 15]]
     """
     try:
         numbers = _numbers(np.frombuffer(base64.b64decode(text, validate=True), np.uint8))
@@ -93,16 +96,16 @@ def _differences(values: Int64) -> Int64:
 
 
 def _leb128(numbers: Int64) -> bytes:
-    """Numbers from 0, the lowest seven bits first; a set high bit says that more follow."""
+    """Non-negative numbers, the lowest seven bits first; a set high bit says that more bytes follow."""
     shifted = numbers[:, None] >> (_BITS * np.arange(_LONGEST))
     used = shifted > 0
     used[:, 0] = True
-    more = np.pad(used[:, 1:], ((0, 0), (0, 1)))
-    return ((shifted & (_MORE - 1)) | more * _MORE)[used].astype(np.uint8).tobytes()
+    continues = np.pad(used[:, 1:], ((0, 0), (0, 1)))
+    return ((shifted & (_MORE - 1)) | continues * _MORE)[used].astype(np.uint8).tobytes()
 
 
 def _numbers(data: NDArray[np.uint8]) -> Int64:
-    """What `_leb128` wrote, an even count of it; raises `ValueError` for anything else."""
+    """The numbers that `_leb128` wrote; raises `ValueError` for other bytes and for an odd count."""
     ends = np.flatnonzero(data < _MORE)
     starts = np.concatenate([[0], ends[:-1] + 1]).astype(np.int64) if len(ends) else ends
     cut_off = len(data) > 0 and data[-1] >= _MORE

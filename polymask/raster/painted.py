@@ -1,7 +1,7 @@
 """Painted spans: a merged mask as the stretches of its rows that are not background.
 
-A mask costs its spans, never its pixels: a PNG, a digest and the pixel counts are made from
-them. Arrays are made only for who asks for arrays.
+Cost follows the number of spans, not of pixels: PNG, digest and pixel counts are made from spans.
+Arrays are made only on request.
 """
 
 from collections.abc import Callable
@@ -17,19 +17,20 @@ from polymask.native import compiled
 Int32 = NDArray[np.int32]
 UInt16 = NDArray[np.uint16]
 
-STRIP_PIXELS = 1 << 20  # of rows that are arrays at once
+STRIP_PIXELS = 1 << 20  # pixels of the rows that are an array at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PaintedSpans:
-    """A mask as (row, start, stop, value): half-open, sorted, disjoint, `background` left out.
+    """A mask as (row, start, stop, value): half-open, sorted, disjoint, without `background`.
 
     `row`, `start` and `stop` are int32, `value` is uint16, all of one length; `frame` is (height, width).
-    Where two touch, their values differ, so that equal masks have equal spans.
+    Spans that touch have different values, so that equal masks have equal spans.
 
-    >>> painted = scan(np.array([[0, 7, 7], [0, 0, 2]], np.uint8))
-    >>> painted.row.tolist(), painted.start.tolist(), painted.stop.tolist(), painted.value.tolist()
-    ([0, 1], [1, 2], [3, 3], [7, 2])
+    Examples:
+        >>> painted = scan(np.array([[0, 7, 7], [0, 0, 2]], np.uint8))
+        >>> painted.row.tolist(), painted.start.tolist(), painted.stop.tolist(), painted.value.tolist()
+        ([0, 1], [1, 2], [3, 3], [7, 2])
     """
 
     row: Int32
@@ -48,7 +49,7 @@ class PaintedSpans:
         return self.row, self.start, self.stop, self.value
 
     def within(self, top: int, bottom: int) -> "PaintedSpans":
-        """The painted spans of some rows, half-open, as a mask of its own."""
+        """The painted spans of the half-open rows, as a mask of only those rows."""
         first, last = np.searchsorted(self.row, (top, bottom)).tolist()
         row = self.row[first:last] - np.int32(top)
         start, stop, value = self.start[first:last], self.stop[first:last], self.value[first:last]
@@ -57,8 +58,9 @@ class PaintedSpans:
     def window(self, row: int, column: int, height: int, width: int) -> "PaintedSpans":
         """The painted spans of a part of the frame, as a mask of its own.
 
-        >>> scan(np.array([[0, 7, 7, 7]], np.uint8)).window(0, 2, 1, 2).start.tolist()
-        [0]
+        Examples:
+            >>> scan(np.array([[0, 7, 7, 7]], np.uint8)).window(0, 2, 1, 2).start.tolist()
+            [0]
         """
         rows = self.within(row, row + height)
         start = np.clip(rows.start - np.int32(column), 0, width)
@@ -77,8 +79,9 @@ def from_buffers(buffers: tuple[bytes, bytes, bytes, bytes], frame: Frame, backg
 def scan(mask: IndexMask | BoolMask, *, background: int = 0) -> PaintedSpans:
     """The painted spans of a (height, width) bool, uint8 or uint16 mask.
 
-    >>> len(scan(np.ones((2, 3), bool))), len(scan(np.ones((2, 3), np.uint16), background=1))
-    (2, 0)
+    Examples:
+        >>> len(scan(np.ones((2, 3), bool))), len(scan(np.ones((2, 3), np.uint16), background=1))
+        (2, 0)
     """
     height, width = mask.shape
     if compiled:
@@ -87,7 +90,7 @@ def scan(mask: IndexMask | BoolMask, *, background: int = 0) -> PaintedSpans:
 
 
 def plain(mask: IndexMask | BoolMask) -> IndexMask | BoolMask:
-    """The mask C-contiguous, in the machine's own order of bytes."""
+    """The mask as a C-contiguous array in native byte order."""
     dtype: Any = mask.dtype.newbyteorder("=")
     native: IndexMask | BoolMask = np.ascontiguousarray(mask, dtype)
     return native
@@ -101,33 +104,40 @@ def _scanned(mask: IndexMask | BoolMask, background: int) -> PaintedSpans:
     begin = np.flatnonzero(first)
     end = np.append(begin[1:], height * width)
     value = mask.reshape(-1)[begin].astype(np.uint16)
-    kept = value != background
-    row, start = np.divmod(begin[kept], width)
-    stop = end[kept] - row * width
+    is_painted = value != background
+    row, start = np.divmod(begin[is_painted], width)
+    stop = end[is_painted] - row * width
     ints = [array.astype(np.int32) for array in (row, start, stop)]
-    return PaintedSpans(ints[0], ints[1], ints[2], value[kept], (height, width), background)
+    return PaintedSpans(ints[0], ints[1], ints[2], value[is_painted], (height, width), background)
 
 
 def solid(spans: Spans, value: int, frame: Frame) -> PaintedSpans:
-    """The mask that has one value in some spans, which do not touch, and is 0 elsewhere.
+    """The mask with `value` in spans that do not touch, and 0 elsewhere.
 
-    >>> pixels_by_value(solid(Spans(*np.array([[0], [1], [3]], np.int32)), 255, (1, 4)))
-    {0: 2, 255: 2}
+    Examples:
+        >>> pixels_by_value(solid(Spans(*np.array([[0], [1], [3]], np.int32)), 255, (1, 4)))
+        {0: 2, 255: 2}
     """
     row, start, stop = (np.ascontiguousarray(part, np.int32) for part in (spans.row, spans.start, spans.stop))
     return PaintedSpans(row, start, stop, np.full(len(row), value, np.uint16), frame)
 
 
 def mapped(painted: PaintedSpans, table: NDArray[np.unsignedinteger[Any]]) -> PaintedSpans:
-    """The mask with `table[value]` for every value, the background's too.
+    """The mask with `table[value]` for every value, including the background.
 
-    >>> table = np.array([5, 5, 9, 9])
-    >>> mapped(scan(np.array([[1, 2, 3, 0]], np.uint8)), table).arrays[2:]
-    (array([3], dtype=int32), array([9], dtype=uint16))
+    Examples:
+        >>> table = np.array([5, 5, 9, 9])
+        >>> mapped(scan(np.array([[1, 2, 3, 0]], np.uint8)), table).arrays[2:]
+        (array([3], dtype=int32), array([9], dtype=uint16))
     """
     value, background = table[painted.value].astype(np.uint16), int(table[painted.background])
-    kept = value != background
-    row, start, stop, value = painted.row[kept], painted.start[kept], painted.stop[kept], value[kept]
+    is_painted = value != background
+    row, start, stop, value = (
+        painted.row[is_painted],
+        painted.start[is_painted],
+        painted.stop[is_painted],
+        value[is_painted],
+    )
     first = np.ones(len(row), bool)
     first[1:] = (row[1:] != row[:-1]) | (start[1:] != stop[:-1]) | (value[1:] != value[:-1])
     last = np.append(first[1:], True)[: len(row)]
@@ -137,12 +147,14 @@ def mapped(painted: PaintedSpans, table: NDArray[np.unsignedinteger[Any]]) -> Pa
 def scan_rows(
     draw: Callable[[int, int], IndexMask], frame: Frame, *, background: int = 0, least: int = 1
 ) -> PaintedSpans:
-    """The painted spans of a (height, width) mask that `draw(top, bottom)` gives some rows of at a time.
+    """The painted spans of a (height, width) mask, whose rows `draw(top, bottom)` draws strip by strip.
 
-    So much of the frame is in memory at once as `STRIP_PIXELS` tells, but `least` rows.
+    A strip has about `STRIP_PIXELS` pixels, and at least `least` rows.
 
-    >>> scan_rows(lambda top, bottom: np.full((bottom - top, 3), top, np.uint8), (1, 3), background=9).stop
-    array([3], dtype=int32)
+    Examples:
+        >>> draw = lambda top, bottom: np.full((bottom - top, 3), top, np.uint8)
+        >>> scan_rows(draw, (1, 3), background=9).stop
+        array([3], dtype=int32)
     """
     height, width = frame
     rows = max(STRIP_PIXELS // width, least, 1)
@@ -160,8 +172,9 @@ def fill(painted: PaintedSpans, dtype: DTypeLike = np.uint8) -> IndexMask:
 
     Raises `OverflowError` for a value that `dtype` does not hold.
 
-    >>> fill(scan(np.array([[0, 7, 7]], np.uint8))).tolist()
-    [[0, 7, 7]]
+    Examples:
+        >>> fill(scan(np.array([[0, 7, 7]], np.uint8))).tolist()
+        [[0, 7, 7]]
     """
     largest = max(painted.background, int(painted.value.max(initial=0)))
     if largest > np.iinfo(np.dtype(dtype)).max:
@@ -183,10 +196,11 @@ def _fill(painted: PaintedSpans, mask: IndexMask) -> None:
 
 
 def pixels_by_value(painted: PaintedSpans) -> dict[int, int]:
-    """How many pixels each value has, the background too; those that none has are left out.
+    """The number of pixels of each value that occurs, including the background.
 
-    >>> pixels_by_value(scan(np.array([[0, 7, 7]], np.uint8)))
-    {0: 1, 7: 2}
+    Examples:
+        >>> pixels_by_value(scan(np.array([[0, 7, 7]], np.uint8)))
+        {0: 1, 7: 2}
     """
     sizes = (painted.stop - painted.start).astype(np.float64)  # whole numbers up to 2**53 are exact
     counts = np.bincount(painted.value, sizes, painted.background + 1).astype(np.int64)

@@ -1,4 +1,4 @@
-"""A record at another size: coordinates are scaled exactly as the frame is, and drawn anew."""
+"""A record at another size: coordinates are scaled as the frame is, and painted later."""
 
 from dataclasses import replace
 
@@ -12,13 +12,14 @@ from polymask.raster.spans import flat_indices, paint
 def resized(record: ImageRecord, frame: Frame) -> ImageRecord:
     """The record scaled to a (height, width) frame.
 
-    Polygons keep their exactness, for their coordinates are scaled before they are drawn;
+    Polygons stay exact, because their coordinates are scaled before they are painted;
     runs are sampled at the pixel centers (nearest).
 
-    >>> from polymask.model import Instance
-    >>> cat = Instance(1, "cat", Polygon([(0, 0), (4, 0), (4, 2)]))
-    >>> resized(ImageRecord(1, "a", (2, 4), (cat,)), (4, 4)).instances[0].shape[0].exterior.tolist()
-    [[0.0, 0.0], [4.0, 0.0], [4.0, 4.0]]
+    Examples:
+        >>> from polymask.model import Instance
+        >>> cat = Instance(1, "cat", Polygon([(0, 0), (4, 0), (4, 2)]))
+        >>> resized(ImageRecord(1, "a", (2, 4), (cat,)), (4, 4)).instances[0].shape[0].exterior.tolist()
+        [[0.0, 0.0], [4.0, 0.0], [4.0, 4.0]]
     """
     instances = tuple(
         replace(instance, shape=_resized(instance.shape, record.frame, frame))
@@ -37,16 +38,17 @@ def _resized(shape: Shape, before: Frame, after: Frame) -> Shape:
 
 
 def _scaled(ring: Ring, before: Frame, after: Frame) -> Ring:
-    """Multiplied, then divided: the quotient of two sizes would be rounded, and move centers off edges."""
+    """Multiply, then divide: a rounded quotient of the sizes would move points off pixel centers."""
     scaled: Ring = ring * np.array(after[::-1], np.float64) / np.array(before[::-1], np.float64)
     return scaled
 
 
 def _sampled(runs: Runs, after: Frame) -> Runs:
-    """Each span's samples, on every sampled row that is the span's own."""
+    """Sample the runs: each span is repeated on every new row whose center lies in its row."""
     spans = from_runs(runs)
     row, column = (
-        (2 * np.arange(new) + 1) * old // (2 * new) for old, new in zip(runs.frame, after, strict=True)
+        (2 * np.arange(new_size) + 1) * size // (2 * new_size)
+        for size, new_size in zip(runs.frame, after, strict=True)
     )
     top, bottom = np.searchsorted(row, spans.row), np.searchsorted(row, spans.row, side="right")
     start, stop = (

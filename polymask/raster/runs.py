@@ -13,12 +13,13 @@ from polymask.raster.spans import Int64, flat_indices
 
 
 def from_runs(runs: Runs) -> Spans:
-    """The spans of a run-length encoding, in its own (height, width) frame.
+    """The spans of a run-length encoding, in the (height, width) frame that it names.
 
-    Memory follows the counts and the spans, not the frame.
+    Memory grows with the counts and the spans, not with the frame.
 
-    >>> from_runs(Runs([1, 2, 1], (2, 2))).row.tolist()
-    [0, 1]
+    Examples:
+        >>> from_runs(Runs([1, 2, 1], (2, 2))).row.tolist()
+        [0, 1]
     """
     height, _ = runs.frame
     column, top, bottom = _down_columns(runs)
@@ -30,7 +31,7 @@ def from_runs(runs: Runs) -> Spans:
 
 
 def _down_columns(runs: Runs) -> tuple[Int64, Int64, Int64]:
-    """The runs that are on, cut at columns' ends: column, first row, row behind."""
+    """The set runs, cut at the ends of columns: column, first row, row after the last."""
     height, _ = runs.frame
     edges = np.cumsum(runs.counts)
     stop = edges[1::2]
@@ -45,16 +46,18 @@ def _down_columns(runs: Runs) -> tuple[Int64, Int64, Int64]:
 
 
 def _changes(start: Int64, stop: Int64, line: int) -> tuple[Int64, Int64]:
-    """The keys at which a row opens, for the column before is off there, and those at which it closes.
+    """The keys at which a row's span starts, the column before being unset, and those at which it stops.
 
-    `start` and `stop` are keys, column · `line` + row. The columns are laid over themselves, one
-    column on: where only they are is an opening, where only their copies are a closing.
+    `start` and `stop` are keys, column · `line` + row. The columns are laid over a copy of themselves
+    that is moved by a column: keys in the columns alone are starts, keys in the copy alone are stops.
     """
     edges = np.concatenate([start, stop, start + line, stop + line])
     order = np.argsort(edges, kind="stable")
     edges = edges[order]
     state = np.cumsum(np.repeat(np.array([1, -1, 2, -2]), len(start))[order])[:-1]
-    opened, closed = (flat_indices(edges[:-1][state == one], edges[1:][state == one]) for one in (1, 2))
+    opened, closed = (
+        flat_indices(edges[:-1][state == change], edges[1:][state == change]) for change in (1, 2)
+    )
     return opened, closed
 
 
@@ -68,8 +71,9 @@ def _by_row(keys: Int64, line: int) -> tuple[NDArray[np.int32], NDArray[np.int32
 def from_mask(mask: NDArray[np.bool_], *, offset: int = 0) -> Spans:
     """The spans of a (height, width) bool mask, shifted right by `offset` columns.
 
-    >>> from_mask(np.array([[False, True, True], [True, False, True]])).start.tolist()
-    [1, 0, 2]
+    Examples:
+        >>> from_mask(np.array([[False, True, True], [True, False, True]])).start.tolist()
+        [1, 0, 2]
     """
     padded = np.zeros((mask.shape[0], mask.shape[1] + 2), np.int8)
     padded[:, 1:-1] = mask
@@ -87,8 +91,9 @@ def counts_from_string(text: str) -> list[int]:
     on, it is the difference to the count two before. Source: pycocotools, `rleFrString`.
     Raises `GeometryError` for characters outside that alphabet and for a cut-off number.
 
-    >>> counts_from_string("04")
-    [0, 4]
+    Examples:
+        >>> counts_from_string("04")
+        [0, 4]
     """
     counts: list[int] = []
     number = shift = 0
@@ -112,8 +117,9 @@ def counts_from_string(text: str) -> list[int]:
 def to_runs(mask: NDArray[np.bool_]) -> Runs:
     """A (height, width) bool mask as COCO runs.
 
-    >>> to_runs(np.array([[False, True], [True, True]])).counts.tolist()
-    [1, 3]
+    Examples:
+        >>> to_runs(np.array([[False, True], [True, True]])).counts.tolist()
+        [1, 3]
     """
     column_major = mask.T.reshape(-1)
     edges = np.flatnonzero(np.diff(column_major)) + 1

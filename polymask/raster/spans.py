@@ -27,8 +27,9 @@ def keys(group: Int64, row: Int64, column: Int64, frame: Frame) -> Int64:
 def union(start: Int64, stop: Int64) -> tuple[Int64, Int64]:
     """The union of half-open key intervals: sorted, disjoint and not touching.
 
-    >>> [edge.tolist() for edge in union(np.array([4, 1, 9]), np.array([6, 4, 9]))]
-    [[1], [6]]
+    Examples:
+        >>> [edge.tolist() for edge in union(np.array([4, 1, 9]), np.array([6, 4, 9]))]
+        [[1], [6]]
     """
     filled = stop > start
     start, stop = start[filled], stop[filled]
@@ -45,11 +46,12 @@ def union(start: Int64, stop: Int64) -> tuple[Int64, Int64]:
 class SpanTable(Sequence[Spans]):
     """The spans of many instances in one array: (n, 3) int32 rows of row, start, stop.
 
-    Instance i's are `table[cuts[i] : cuts[i + 1]]`, sorted, not touching.
+    The rows of instance i are `table[cuts[i] : cuts[i + 1]]`, sorted, not touching.
 
-    >>> table = SpanTable(np.array([[0, 2, 5], [1, 0, 1]], np.int32), np.array([0, 1, 1, 2]))
-    >>> [spans.pixels for spans in table]
-    [3, 0, 1]
+    Examples:
+        >>> table = SpanTable(np.array([[0, 2, 5], [1, 0, 1]], np.int32), np.array([0, 1, 1, 2]))
+        >>> [spans.pixels for spans in table]
+        [3, 0, 1]
     """
 
     def __init__(self, table: NDArray[np.int32], cuts: Int64) -> None:
@@ -64,48 +66,49 @@ class SpanTable(Sequence[Spans]):
     @overload
     def __getitem__(self, index: slice) -> list[Spans]: ...
     def __getitem__(self, index: int | slice) -> Spans | list[Spans]:
-        """One instance's spans, or those of several."""
+        """The spans of an instance, or of each in a slice."""
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         rows = self.rows(range(len(self))[index])
         return Spans(rows[:, 0], rows[:, 1], rows[:, 2])
 
     def rows(self, instance: int) -> NDArray[np.int32]:
-        """One instance's (n, 3) rows."""
+        """The (n, 3) rows of an instance."""
         return self.table[self._cuts[instance] : self._cuts[instance + 1]]
 
     def within(self, rows: tuple[int, int]) -> "SpanTable":
-        """Every instance's spans in some rows, half-open, counted from the first of these."""
+        """The spans of every instance in the half-open `rows`, renumbered from 0."""
         inside = (self.table[:, 0] >= rows[0]) & (self.table[:, 0] < rows[1])
         before = np.concatenate([[0], np.cumsum(inside)])
         return SpanTable(self.table[inside] - np.array([rows[0], 0, 0], np.int32), before[self.cuts])
 
     @classmethod
     def of(cls, parts: Sequence[NDArray[np.int32]]) -> "SpanTable":
-        """The table of instances whose (n, 3) rows were made one by one."""
+        """The table of instances, from the (n, 3) rows of each."""
         table = np.concatenate([np.zeros((0, 3), np.int32), *parts])
         return cls(table, np.cumsum([0, *map(len, parts)], dtype=np.int64))
 
 
 def split(start: Int64, stop: Int64, *, groups: int, frame: Frame) -> SpanTable:
-    """Sorted key intervals, taken apart into the spans of each group 0 … groups - 1."""
+    """Sorted key intervals, split into the spans of each group 0 … groups - 1."""
     height, width = frame
     line, column = np.divmod(start, width + 1)
     table = np.stack([line % height, column, stop - line * (width + 1)], axis=1).astype(np.int32)
     return SpanTable(table, np.searchsorted(line, np.arange(groups + 1) * height))
 
 
-def merge(many: Sequence[Spans], frame: Frame) -> Spans:
+def merge(parts: Sequence[Spans], frame: Frame) -> Spans:
     """The union of several instances' spans in one (height, width) frame.
 
-    >>> a = Spans(np.array([0]), np.array([1]), np.array([3]))
-    >>> b = Spans(np.array([0]), np.array([2]), np.array([6]))
-    >>> merge([a, b], (1, 8)).stop.tolist()
-    [6]
+    Examples:
+        >>> a = Spans(np.array([0]), np.array([1]), np.array([3]))
+        >>> b = Spans(np.array([0]), np.array([2]), np.array([6]))
+        >>> merge([a, b], (1, 8)).stop.tolist()
+        [6]
     """
-    if len(many) == 1:
-        return many[0]
-    edges = [interval(spans, frame) for spans in many]
+    if len(parts) == 1:
+        return parts[0]
+    edges = [interval(spans, frame) for spans in parts]
     start, stop = union(*(np.concatenate(side) for side in zip(*edges, strict=True)))
     return split(start, stop, groups=1, frame=frame)[0]
 
@@ -117,7 +120,7 @@ def interval(spans: Spans, frame: Frame) -> tuple[Int64, Int64]:
 
 
 def paint(mask: IndexMask | NDArray[np.int32] | NDArray[np.bool_], spans: Spans, value: int) -> None:
-    """Set the spans' pixels of a C-contiguous (height, width) mask to a value, in place."""
+    """Set the pixels of the spans in a C-contiguous (height, width) mask to a value, in place."""
     flat = mask.reshape(-1)
     line = spans.row.astype(np.int64) * mask.shape[1]
     for start, stop in zip((line + spans.start).tolist(), (line + spans.stop).tolist(), strict=True):
@@ -127,8 +130,9 @@ def paint(mask: IndexMask | NDArray[np.int32] | NDArray[np.bool_], spans: Spans,
 def flat_indices(start: Int64, stop: Int64) -> Int64:
     """Every whole number in the half-open intervals, one after another.
 
-    >>> flat_indices(np.array([2, 7]), np.array([4, 8])).tolist()
-    [2, 3, 7]
+    Examples:
+        >>> flat_indices(np.array([2, 7]), np.array([4, 8])).tolist()
+        [2, 3, 7]
     """
     lengths = stop - start
     before = np.cumsum(lengths) - lengths

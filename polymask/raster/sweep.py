@@ -1,7 +1,7 @@
 """The merge of an image's instances, row by row from left to right: spans in, painted spans out.
 
-Cost follows the spans, never the pixels: O(spans · log spans) for who owns what. Contested pixels
-are counted by the set of labels that claim them and by who owns them, and told by pair once.
+Cost follows the spans, not the pixels: O(spans · log spans) to find the owners. Contested pixels are
+counted by owner and by the set of labels that claim them; the sets are split into pairs only at the end.
 """
 
 from bisect import bisect_left, insort
@@ -22,18 +22,18 @@ from polymask.raster.spans import Int64, SpanTable
 
 NOBODY = -1
 MOST_SHARES = Limits().max_conflict_pairs
-"""Pairs of labels by owner that one image may have: some 1,400 labels on one pixel, or 120 in every way."""
-COUNTED = 256  # times as many pairs are counted in all sets together: some two seconds
+"""The most pairs of labels by owner in an image: some 1,400 labels on a pixel, or 120 in every way."""
+COUNTED = 256  # times as many pairs may occur in all sets together: about two seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Merged:
-    """A merged mask, and who claims it.
+    """A merged mask, and the claims of labels on its pixels.
 
-    `labeled` is how many pixels any label claims, `contested` how many two or more do, each counted
-    once. `shares` are (n, 4) int64 rows of label, label, owner and pixels, ascending: the pixels that
-    a pair of labels claims by who owns them, -1 for nobody. `pixels[value]` is how many pixels a
-    value has; the background's are not counted.
+    `labeled` is the number of pixels that any label claims, `contested` the number that two or more
+    claim; each pixel counts once. `shares` are ascending (n, 4) int64 rows of label, label, owner and
+    pixels: the pixels that both labels claim, by the label that owns them, or -1 for nobody.
+    `pixels[value]` is the number of pixels of a value, except the background.
     """
 
     painted: PaintedSpans
@@ -45,11 +45,11 @@ class Merged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What is merged: `order` are instances, the last on top, each with a value to paint and a label.
+    """The input of a merge: `order` are instances, the last on top, each with a value to paint and a label.
 
-    `labels[i]` is instance i's number, or -1 where it claims nothing (background, void). Where `void`
-    is a value, contested pixels have it, except where background is on top. Without `owned`
-    nobody owns them in the counts.
+    `labels[i]` is the label's number of instance i, or -1 if it claims nothing (background, void). If
+    `void` is a value, contested pixels get it, except where background is on top. Without `owned`,
+    nobody owns contested pixels in the counts.
     """
 
     order: Sequence[int]
@@ -62,15 +62,16 @@ class Scene:
 
 
 def merge(spans: SpanTable, scene: Scene, *, most: int = MOST_SHARES) -> Merged:
-    """The merge of instances' spans.
+    """Merge the spans of instances.
 
-    Raises `LimitError`, before the memory is taken, where more than `most` pairs of labels by owner
-    claim pixels together, or labels overlap in more ways than can be counted in some seconds.
+    Raises `LimitError`, before allocating memory, if more than `most` pairs of labels by owner claim
+    the same pixels, or if labels overlap in more ways than can be counted in some seconds.
 
-    >>> table = SpanTable(np.array([[0, 0, 4], [0, 3, 6]], np.int32), np.array([0, 1, 2]))
-    >>> merged = merge(table, Scene(order=[0, 1], values=[7, 8], labels=[0, 1], frame=(1, 8)))
-    >>> merged.painted.stop.tolist(), merged.labeled, merged.contested, merged.shares.tolist()
-    ([3, 6], 6, 1, [[0, 1, 1, 1]])
+    Examples:
+        >>> table = SpanTable(np.array([[0, 0, 4], [0, 3, 6]], np.int32), np.array([0, 1, 2]))
+        >>> merged = merge(table, Scene(order=[0, 1], values=[7, 8], labels=[0, 1], frame=(1, 8)))
+        >>> merged.painted.stop.tolist(), merged.labeled, merged.contested, merged.shares.tolist()
+        ([3, 6], 6, 1, [[0, 1, 1, 1]])
     """
     merged = _compiled(spans, scene, most) if compiled else swept(spans, scene, most)
     if merged is None:
@@ -87,12 +88,12 @@ def merge(spans: SpanTable, scene: Scene, *, most: int = MOST_SHARES) -> Merged:
 def _compiled(spans: SpanTable, scene: Scene, most: int) -> Merged | None:
     whole = (np.array(numbers, np.int64) for numbers in (scene.order, scene.values, scene.labels))
     void = NOBODY if scene.void is None else scene.void
-    answer = compiled.merge(
+    result = compiled.merge(
         spans.table, spans.cuts, *whole, *scene.frame, scene.background, void, scene.owned, most
     )
-    if answer is None:
+    if result is None:
         return None
-    buffers, labeled, contested, shares, pixels = answer
+    buffers, labeled, contested, shares, pixels = result
     return Merged(
         painted=from_buffers(buffers, scene.frame, scene.background),
         labeled=labeled,
@@ -106,7 +107,7 @@ Piece = tuple[int, int, int, int]
 """Row, start, stop and value."""
 
 
-class _TooMany(Exception):
+class _TooManySets(Exception):
     """More sets of labels than can be counted."""
 
 
@@ -114,8 +115,10 @@ def swept(spans: SpanTable, scene: Scene, most: int) -> Merged | None:
     """The twin of the compiled sweep, in Python; None beyond `most`."""
     sweep = _Sweep(scene, COUNTED * most)
     try:
-        pieces = [piece for row, held in _rows(spans, scene.order) for piece in sweep.row(row, held)]
-    except _TooMany:
+        pieces = [
+            piece for row, row_spans in _rows(spans, scene.order) for piece in sweep.row(row, row_spans)
+        ]
+    except _TooManySets:
         return None
     shares = _pairs(sweep.claimed, most)
     if shares is None:
@@ -140,43 +143,43 @@ def _rows(spans: SpanTable, order: Sequence[int]) -> Iterator[tuple[int, NDArray
     owner = np.repeat(np.array(order, np.int64), [len(part) for part in parts[1:]])
     by_row = np.argsort(table[:, 0], kind="stable")
     row = table[by_row, 0]
-    held = np.stack([table[by_row, 1], table[by_row, 2], owner[by_row]], axis=1)
+    columns = np.stack([table[by_row, 1], table[by_row, 2], owner[by_row]], axis=1)
     cuts = [0, *(np.flatnonzero(np.diff(row)) + 1).tolist(), len(row)]
     for begin, end in pairwise(cuts):
         if end > begin:
-            yield int(row[begin]), held[begin:end]
+            yield int(row[begin]), columns[begin:end]
 
 
 class _Sweep:
-    """Rows swept one after another, and what is counted on the way."""
+    """Sweeps rows in order, and counts claims on the way."""
 
     def __init__(self, scene: Scene, counted: int) -> None:
         self.scene, self.counted = scene, counted
         self.labeled = self.contested = self.work = 0
         self.claimed: Counter[tuple[tuple[int, ...], int]] = Counter()
 
-    def row(self, row: int, held: NDArray[np.int64]) -> Iterator[Piece]:
+    def row(self, row: int, row_spans: NDArray[np.int64]) -> Iterator[Piece]:
         """The pieces of a row, between any two ends of its spans."""
-        spans = held.tolist()
+        spans = row_spans.tolist()
         ends = sorted((side[i], k) for k, side in enumerate(spans) for i in (0, 1))
-        shown: list[int] = []  # the spans that are open, in paint order
+        open_spans: list[int] = []  # their places, in paint order
         claiming: Counter[int] = Counter()
         before = 0
         for at, k in ends:
-            if shown and at > before:
-                yield row, before, at, self._piece(spans[shown[-1]][2], +claiming, at - before)
+            if open_spans and at > before:
+                yield row, before, at, self._piece(spans[open_spans[-1]][2], +claiming, at - before)
             before = at
-            place = bisect_left(shown, k)
-            opens = place == len(shown) or shown[place] != k
+            place = bisect_left(open_spans, k)
+            opens = place == len(open_spans) or open_spans[place] != k
             if opens:
-                insort(shown, k)
+                insort(open_spans, k)
             else:
-                del shown[place]
+                del open_spans[place]
             if (label := self.scene.labels[spans[k][2]]) >= 0:
                 claiming[label] += 1 if opens else -1
 
     def _piece(self, top: int, claiming: Mapping[int, int], pixels: int) -> int:
-        """The value of pixels whose topmost instance is given."""
+        """The value of pixels with the topmost instance `top`; their claims are counted."""
         value = self.scene.values[top]
         self.labeled += pixels if claiming else 0
         if len(claiming) < 2:
@@ -186,7 +189,7 @@ class _Sweep:
         if kind not in self.claimed:
             self.work += len(claiming) * (len(claiming) - 1) // 2
             if self.work > self.counted:
-                raise _TooMany
+                raise _TooManySets
         self.claimed[kind] += pixels
         void = self.scene.void
         return value if void is None or value == self.scene.background else void
@@ -203,7 +206,7 @@ def _pairs(claimed: Mapping[tuple[tuple[int, ...], int], int], most: int) -> Int
 
 
 def _joined(pieces: Sequence[Piece], background: int) -> list[Piece]:
-    """Pieces that touch and have one value as one; no background."""
+    """The pieces without background; touching pieces of equal value are joined."""
     joined: list[Piece] = []
     for row, start, stop, value in pieces:
         if value == background:
@@ -218,10 +221,11 @@ def _joined(pieces: Sequence[Piece], background: int) -> list[Piece]:
 def conflicts(shares: Int64, names: Sequence[str]) -> tuple[Conflict, ...]:
     """The conflicts of every pair of labels, in the order of `names`; `shares` are a `Merged`'s.
 
-    Where two own equally many pixels, the first of `names` is the winner.
+    If two labels own equally many pixels, the first in `names` is the winner.
 
-    >>> conflicts(np.array([[0, 1, -1, 2], [0, 1, 1, 3]]), ["cat", "dog"])
-    (Conflict(labels=('cat', 'dog'), pixels=5, winner='dog', won={'dog': 3}),)
+    Examples:
+        >>> conflicts(np.array([[0, 1, -1, 2], [0, 1, 1, 3]]), ["cat", "dog"])
+        (Conflict(labels=('cat', 'dog'), pixels=5, winner='dog', won={'dog': 3}),)
     """
     totals: dict[tuple[int, int], int] = {}
     won: dict[tuple[int, int], dict[str, int]] = {}
@@ -231,10 +235,11 @@ def conflicts(shares: Int64, names: Sequence[str]) -> tuple[Conflict, ...]:
         if owner != NOBODY:
             owners[names[owner]] = pixels
     return tuple(
-        Conflict((names[low], names[high]), pixels, _most(won[low, high]), won[low, high])
+        Conflict((names[low], names[high]), pixels, winner(won[low, high]), won[low, high])
         for (low, high), pixels in totals.items()
     )
 
 
-def _most(won: Mapping[str, int]) -> str | None:
+def winner(won: Mapping[str, int]) -> str | None:
+    """The label that owns the most of its conflict's pixels, the first at a tie; None without owners."""
     return max(won, key=won.__getitem__) if won else None

@@ -1,1 +1,1 @@
-"""What a run tells people."""
+"""Reports for people: HTML pages, notebooks, dry runs."""

@@ -1,4 +1,4 @@
-"""Before and after: what a dry run would change, image by image, as a report."""
+"""The report of a dry run: each image before and after."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,10 +21,10 @@ from polymask.report.survey import ImageFacts, Survey, View, sampled
 
 
 class Changes(Survey):
-    """Annotations as they would be painted, beside the masks that are stored."""
+    """Annotations as they would be painted, compared with the stored masks."""
 
     def look(self, index: int) -> ImageFacts:
-        """The facts of an image as it would be, and how many pixels of its mask would change."""
+        """The facts of an image after the run, and how many pixels of its mask would change."""
         try:
             facts = self._of_record(index)
             sets, before = self.compared(index)
@@ -38,11 +38,11 @@ class Changes(Survey):
         return replace(facts, differing=int((before != after).sum()))
 
     def view(self, index: int, step: int = 1) -> View:
-        """The image as it would be."""
+        """The image after the run."""
         return self.drawn(index, step)
 
     def changes_of(self, index: int) -> list[str]:
-        """What would be done to an image, in words; nothing where nothing would."""
+        """The changes to an image, in words; empty for an unchanged image."""
         sets, before = self.compared(index)
         if before is None:
             return ["a new mask"]
@@ -52,31 +52,31 @@ class Changes(Survey):
         return ["the mask changes"] if (before != after).any() else []
 
     def extras(self, index: int, step: int = 1) -> dict[str, Any]:
-        """What would be done, and the mask as it is."""
+        """The changes to an image, and its present mask."""
         before, after = self.stored(index), self.painting(index).index
         if before is None or before.shape != after.shape:
             before = np.full_like(after, self.label_map.background)
         return {"changes": self.changes_of(index), **before_of(sampled(before, step))}
 
     def rows(self, facts: Sequence[ImageFacts]) -> list[dict[str, Any]]:
-        """The images that would change, those with most pixels first."""
+        """The rows of images that would change, most pixels first."""
         rows = [
-            {"name": image.name, "what": self.changes_of(index), "pixels": image.differing}
+            {"name": image.name, "changes": self.changes_of(index), "pixels": image.differing}
             for index, image in enumerate(facts)
             if not image.problem
         ]
-        return sorted((row for row in rows if row["what"]), key=lambda row: (-row["pixels"], row["name"]))
+        return sorted((row for row in rows if row["changes"]), key=lambda row: (-row["pixels"], row["name"]))
 
 
 def preview_of_changes(survey: Changes, title: str, *, workers: int = 1) -> Preview:
-    """The report of what would change; nothing is written."""
+    """The report of the changes; nothing is written."""
     preview = preview_of(survey, title, workers=workers)
     return replace(preview, changes=survey.rows(preview.facts))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ItemChange:
-    """One item of a dataset: its record, its masks as they are (PNGs by label), and what would be done.
+    """An item of a dataset: its record, its present masks (PNGs by label), and the decisions of the run.
 
     `picture` gives the bytes of its picture.
     """
@@ -88,7 +88,7 @@ class ItemChange:
 
 
 def preview_of_items(items: Sequence[ItemChange], title: str, pixel_rule: str) -> Preview:
-    """The report of what a dry run saw of a dataset's items."""
+    """The report of a dry run on the items of a dataset."""
     labels = {instance.label for item in items for instance in item.record.instances}
     label_map = LabelMap.from_names(sorted(labels | {label for item in items for label in item.before}))
     annotations = Annotations(
@@ -96,16 +96,16 @@ def preview_of_items(items: Sequence[ItemChange], title: str, pixel_rule: str) -
         format="dataloop",
         categories=tuple((name, None) for name in label_map.names),
         names=[item.record.name for item in items],
-        decode=lambda at: items[at].record,
+        decode=lambda index: items[index].record,
         used={},
-        picture=lambda at: items[at].picture(),
+        picture=lambda index: items[index].picture(),
     )
     survey = _ItemChanges(annotations, items, label_map, Rules(pixel_rule=pixel_rule))
     return preview_of_changes(survey, title)
 
 
 class _ItemChanges(Changes):
-    """Items of a dataset: the masks that would be there after the run, beside those that are."""
+    """The items of a dataset: masks after the run, compared with present masks."""
 
     def __init__(
         self, annotations: Annotations, items: Sequence[ItemChange], label_map: LabelMap, rules: Rules
@@ -114,16 +114,16 @@ class _ItemChanges(Changes):
         self.items = items
 
     def stored(self, index: int) -> IndexMask | None:
-        """The item's masks as they are, later labels on top."""
+        """The present masks of an item, with later labels on top."""
         return painted(self._masks(index), self.label_map, frame=self.items[index].record.frame)
 
     @property
     def by_label(self) -> bool:
-        """A dataset's labels have masks of their own."""
+        """True: in a dataset, each label has a mask."""
         return True
 
     def compared(self, index: int) -> tuple[LabelSets | None, IndexMask | None]:
-        """The item's masks as they are, by the labels of each pixel."""
+        """The present masks of an item, as sets of labels."""
         sets = LabelSets()
         return sets, sets.numbered(LabelMasks(self._masks(index), self.items[index].record.frame))
 
@@ -132,5 +132,5 @@ class _ItemChanges(Changes):
         return ((label, decode_png(masks[label])) for label in self.label_map.names if label in masks)
 
     def changes_of(self, index: int) -> list[str]:
-        """What the run would do, as it decided."""
+        """The decisions of the run for an item."""
         return list(self.items[index].decisions)

@@ -1,4 +1,4 @@
-"""The report: one HTML file that holds all it shows and asks the network for nothing."""
+"""The report: a single HTML file with all its data, which loads nothing from the network."""
 
 import json
 from base64 import b64encode
@@ -43,16 +43,16 @@ from polymask.storage.remote.urls import located
 LIMIT = 1200  # images that a phone still scrolls through
 MAX_MB = 24.0
 _SCRIPTS = ("data.js", "canvas.js", "stage.js", "viewer.js", "gallery.js", "tabs.js")
-_RESERVE = 100_000  # bytes for what is neither image nor number
-_WITHOUT_PICTURES = 0.6  # of the bytes, where there are pictures too
+_RESERVE = 100_000  # bytes for scripts, styles and text
+_WITHOUT_PICTURES = 0.6  # share of the bytes for masks and shapes, if there are pictures too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What a report shows: its title, the facts of all images, and the shots of some.
+    """The content of a report: its title, the facts of all images, and the shots of the shown images.
 
-    `changes` are the rows of a before and after; `notes` tell of images that cannot be shown,
-    `unshown` of pictures. `by_label` tells that labels have masks of their own, which may overlap.
+    `changes` are the rows of changes, in the report of a dry run; `notes` name images that cannot be
+    shown, `unshown` pictures. `by_label` says that each label has a mask, and masks may overlap.
     """
 
     title: str
@@ -85,17 +85,18 @@ def preview(
 ) -> Preview:
     """Write the report of annotations, of a folder of masks, or of both, as one HTML file.
 
-    `labels` names the values of masks that do not; `reading` are the options of reading.
+    `labels` names the values of masks without names; `reading` are the options of reading.
 
     At most `limit` images are shown, in a file of at most `max_mb` megabytes; all are counted.
-    Equal input gives equal bytes. Raises `NotFound`, `FormatError` and `InputError` for what
-    cannot be read, `LimitError` above `limits`, and `InputError` where polymask[report] is not installed.
+    Equal input gives equal bytes. Raises `NotFound`, `FormatError` and `InputError` for input that
+    cannot be read, `LimitError` above `limits`, and `InputError` if polymask[report] is not installed.
 
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     made = preview("fixtures/shapes/instances.json", f"{folder}/report.html")
-    >>> len(made.facts), made.pictures
-    (3, 3)
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     report = preview("fixtures/shapes/instances.json", f"{folder}/report.html")
+        >>> len(report.facts), report.pictures
+        (3, 3)
     """
     require_jinja()
     places = [located(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
@@ -104,11 +105,11 @@ def preview(
     if progress:
         progress.start(len(survey.names))
     title = " and ".join(place.name or str(place) for place in places)
-    made = preview_of(
+    report = preview_of(
         survey, title, limit=limit, max_mb=max_mb, palette=palette, workers=workers, progress=progress
     )
-    write(made, dest)
-    return made
+    write(report, dest)
+    return report
 
 
 def preview_of(
@@ -121,7 +122,7 @@ def preview_of(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Preview:
-    """What the report of a survey shows; nothing is written."""
+    """The content of the report of a survey; nothing is written."""
     label_colors(survey.label_map, palette)
     facts: list[ImageFacts] = []
     for chunk in run_chunks(survey.look, range(len(survey.names)), workers):
@@ -129,8 +130,8 @@ def preview_of(
         if progress:
             progress.advance(len(chunk))
     chosen = choose(facts, limit)
-    drawn = partial(_shot, survey=survey, facts=facts, chosen=chosen)
-    shots = [shot for chunk in run_chunks(drawn, list(chosen), workers) for shot in chunk]
+    draw = partial(_shot, survey=survey, facts=facts, chosen=chosen)
+    shots = [shot for chunk in run_chunks(draw, list(chosen), workers) for shot in chunk]
     shots, pictures, unshown = fit(shots, _reader(survey), max_mb)
     findings = [*_of_file(survey), *(finding for image in facts for finding in image.findings)]
     return Preview(
@@ -175,21 +176,21 @@ def _reader(survey: Survey) -> ReadPicture:
 
 
 def fit(shots: Sequence[Shot], read: ReadPicture, max_mb: float) -> tuple[list[Shot], int, list[str]]:
-    """The shots that fit into so many megabytes, with pictures as large as the rest allows.
+    """The shots that fit into `max_mb` megabytes, with pictures as large as the remaining bytes allow.
 
-    Returns also how many have a picture, and what is wrong with pictures that cannot be shown.
+    Also returns the number of shots with a picture, and the problems of pictures that cannot be shown.
     """
     budget = int(max_mb * 1e6) - _RESERVE
     if budget <= 0:
         raise InputError(f"--max-mb {max_mb:g} leaves no room for images", advice="allow 1 or more")
     with_pictures = any(read(shot["name"]) for shot in shots[:5])
-    kept = within(shots, int(budget * _WITHOUT_PICTURES) if with_pictures else budget)
-    remaining = budget - sum(map(size_of, kept))
-    return kept, *(add_pictures(kept, read, remaining) if with_pictures else (0, []))
+    fitting = within(shots, int(budget * _WITHOUT_PICTURES) if with_pictures else budget)
+    remaining = budget - sum(map(size_of, fitting))
+    return fitting, *(add_pictures(fitting, read, remaining) if with_pictures else (0, []))
 
 
 def _of_file(survey: Survey) -> list[Finding]:
-    """The findings that are about the file, not one image's instances."""
+    """The findings about the whole file, not about instances of an image."""
     if survey.annotations is None:
         return []
     return [
@@ -200,22 +201,22 @@ def _of_file(survey: Survey) -> list[Finding]:
 
 
 def require_jinja() -> None:
-    """Raise `InputError` where the template library is not installed."""
+    """Raise `InputError` if the template library is not installed."""
     try:
         import jinja2  # noqa: F401
     except ImportError:
         raise InputError("a report needs polymask[report]", advice="pip install 'polymask[report]'") from None
 
 
-def write(made: Preview, dest: str | Path) -> None:
-    """Write the report, whole or not at all; what was there under the name is replaced."""
+def write(report: Preview, dest: str | Path) -> None:
+    """Write the report, whole or not at all; an existing file of the name is replaced."""
     file = located(dest)
     if not isinstance(file, Path):
-        raise InputError(f"{file}: a report is written to disk", advice="name a file here, and copy it")
-    replace_whole(file, render(made).encode())
+        raise InputError(f"{file}: a report is written to disk", advice="name a local file, and copy it")
+    replace_whole(file, render(report).encode())
 
 
-def render(made: Preview) -> str:
+def render(report: Preview) -> str:
     """The report as HTML."""
     import jinja2
 
@@ -229,55 +230,55 @@ def render(made: Preview) -> str:
     environment.filters["count"] = lambda number: f"{number:,}"
     script = "\n".join(_text(name) for name in _SCRIPTS)
     return environment.get_template("template.html.j2").render(
-        made=made,
+        report=report,
         version=__version__,
         style=_text("report.css"),
         script=script,
         script_sha256=b64encode(sha256(script.encode()).digest()).decode(),
-        data=_data(made),
-        **_tables(made),
+        data=_data(report),
+        **_tables(report),
     )
 
 
-def _tables(made: Preview) -> dict[str, Any]:
-    rows = page.label_rows(made.facts, made.label_map, counted=made.counts_instances)
-    conflicts = page.conflict_rows(made.facts)
+def _tables(report: Preview) -> dict[str, Any]:
+    rows = page.label_rows(report.facts, report.label_map, counted=report.counts_instances)
+    conflicts = page.conflict_rows(report.facts)
     return {
         "labels": rows,
-        "colors": _colors(made.label_map),
-        "common": page.co_occurrence(made.facts, [row["name"] for row in rows]),
+        "colors": _colors(report.label_map),
+        "common": page.co_occurrence(report.facts, [row["name"] for row in rows]),
         "conflicts": conflicts[: page.MOST_ROWS],
         "more_conflicts": max(0, len(conflicts) - page.MOST_ROWS),
-        "contested": sum(image.contested for image in made.facts),
-        "contested_images": sum(bool(image.contested) for image in made.facts),
-        "worst": page.worst_images(made.facts),
-        "findings": page.finding_groups(made.findings),
+        "contested": sum(image.contested for image in report.facts),
+        "contested_images": sum(bool(image.contested) for image in report.facts),
+        "worst": page.worst_images(report.facts),
+        "findings": page.finding_groups(report.findings),
         "instances": sum(row["instances"] or 0 for row in rows),
-        "shown": {shot["name"] for shot in made.shots},
+        "shown": {shot["name"] for shot in report.shots},
     }
 
 
 def _colors(label_map: LabelMap) -> list[dict[str, str]]:
-    """Each label's color in both palettes."""
-    both = {name: label_colors(label_map, name) for name in ("safe", "voc")}
+    """The color of each label, by palette."""
+    palettes = {name: label_colors(label_map, name) for name in ("safe", "voc")}
     return [
-        {name: "#{:02x}{:02x}{:02x}".format(*table[label.value]) for name, table in both.items()}
+        {name: "#{:02x}{:02x}{:02x}".format(*table[label.value]) for name, table in palettes.items()}
         for label in label_map.labels
     ]
 
 
-def _data(made: Preview) -> str:
-    """What the scripts read, safe inside an element."""
+def _data(report: Preview) -> str:
+    """The data for the scripts as JSON, escaped for a script element."""
     labels = [
         {"name": label.name, "value": label.value, **colors}
-        for label, colors in zip(made.label_map.labels, _colors(made.label_map), strict=True)
+        for label, colors in zip(report.label_map.labels, _colors(report.label_map), strict=True)
     ]
     document = {
         "labels": labels,
-        "background": made.label_map.background,
-        "void": made.label_map.void,
-        "palette": made.palette,
-        "shots": made.shots,
+        "background": report.label_map.background,
+        "void": report.label_map.void,
+        "palette": report.palette,
+        "shots": report.shots,
     }
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")

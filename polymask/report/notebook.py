@@ -1,4 +1,4 @@
-"""What notebooks show of records, label maps and results: HTML that needs nothing around it."""
+"""Records, label maps and results in notebooks: HTML without external styles or scripts."""
 
 from base64 import b64encode
 from collections import Counter
@@ -35,8 +35,9 @@ _CELL = "style='text-align:left;padding:2px 10px 2px 0'"
 def record_html(record: ImageRecord) -> str:
     """A record's instances, drawn as SVG in their labels' colors, with a legend.
 
-    >>> record_html(ImageRecord(1, "a.jpg", (2, 4)))[:44]
-    "<figure style='margin:0'><figcaption><b>a.jp"
+    Examples:
+        >>> record_html(ImageRecord(1, "a.jpg", (2, 4)))[:44]
+        "<figure style='margin:0'><figcaption><b>a.jp"
     """
     height, width = record.frame
     below = _photo(record)
@@ -84,8 +85,9 @@ def _picture_of(record: ImageRecord) -> bytes | None:
 def record_png(record: ImageRecord) -> bytes:
     """A record's mask over its picture, small, as PNG.
 
-    >>> record_png(ImageRecord(1, "a.jpg", (2, 4)))[1:4]
-    b'PNG'
+    Examples:
+        >>> record_png(ImageRecord(1, "a.jpg", (2, 4)))[1:4]
+        b'PNG'
     """
     share = min(1.0, _PHOTO[0] / max(record.frame))
     height, width = (max(1, round(side * share)) for side in record.frame)
@@ -100,8 +102,9 @@ def record_png(record: ImageRecord) -> bytes:
 def label_map_html(label_map: LabelMap) -> str:
     """A label map's names, values and colors.
 
-    >>> "<td " in label_map_html(LabelMap.from_names(["cat"]))
-    True
+    Examples:
+        >>> "<td " in label_map_html(LabelMap.from_names(["cat"]))
+        True
     """
     rows = [(_swatch(label.color), escape(label.name), f"{label.value}") for label in label_map.labels]
     ends = f"<p>background {label_map.background}, void {label_map.void}</p>"
@@ -154,8 +157,9 @@ def findings_html(findings: "Findings") -> str:
 def report_html(report: Report) -> str:
     """A report's counts, labels and conflicts as tables.
 
-    >>> "<b>3</b> images" in report_html(Report(images=3))
-    True
+    Examples:
+        >>> "<b>3</b> images" in report_html(Report(images=3))
+        True
     """
     used = [(name, counts) for name, counts in report.labels.items() if counts["instances"]]
     used.sort(key=lambda item: -item[1]["pixels"])
@@ -163,13 +167,13 @@ def report_html(report: Report) -> str:
     labels = [(name, f"{c['instances']:,}", f"{c['pixels']:,}") for name, c in used]
     pairs = [(" / ".join(c.labels), f"{c.pixels:,}", c.winner or "—") for c in worst]
     failures = [(failure.name, failure.reason) for failure in report.failures]
-    counted = (
+    counts_line = (
         f"<p><b>{report.images:,}</b> images, <b>{report.instances:,}</b> instances: "
         f"{report.written:,} written, {report.unchanged:,} unchanged, {report.failed:,} failed, "
         f"{report.deleted:,} polygons deleted</p>"
     )
     return (
-        counted
+        counts_line
         + _table(("label", "instances", "painted px"), labels)
         + _table(("conflict", "px", "mostly won by"), pairs)
         + _table(("failed", "why"), failures)

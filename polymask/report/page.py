@@ -1,4 +1,4 @@
-"""The numbers of a report: labels, what occurs with what, conflicts, findings."""
+"""The tables of a report: labels, co-occurrence, conflicts, findings."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,13 +11,13 @@ from polymask.model import Conflict, Finding
 from polymask.painting.conflicts import ConflictSum
 from polymask.report.survey import ImageFacts
 
-MOST_ROWS = 200  # of conflicts and images; what is beyond is counted
+MOST_ROWS = 200  # of conflicts and images; further rows are only counted
 MOST_FINDINGS = 50  # of each kind
 MOST_COMMON = 16  # labels in the table of co-occurrence
 
 
 def label_rows(facts: Iterable[ImageFacts], label_map: LabelMap, *, counted: bool) -> list[dict[str, Any]]:
-    """Instances, images, pixels and share of each label that is used, the most painted first."""
+    """Instances, images, pixels and share of each used label, the most painted first."""
     instances, pixels, images = Counter[str](), Counter[str](), Counter[str]()
     for image in facts:
         instances.update(image.instances)
@@ -41,33 +41,33 @@ def label_rows(facts: Iterable[ImageFacts], label_map: LabelMap, *, counted: boo
 
 
 def co_occurrence(facts: Iterable[ImageFacts], names: Sequence[str]) -> list[dict[str, Any]]:
-    """For each of the first names, in how many images it is, and with each of the others."""
+    """For each of the first names, the images that have it, and those that have it with each other name."""
     shown = list(names[:MOST_COMMON])
-    together, alone = Counter[tuple[str, str]](), Counter[str]()
+    together, counts = Counter[tuple[str, str]](), Counter[str]()
     for image in facts:
         labels = [name for name in shown if name in image.pixels or name in image.instances]
-        alone.update(labels)
+        counts.update(labels)
         together.update(combinations(labels, 2))
     largest = max(together.values(), default=0) or 1
     return [
-        {"name": name, "cells": [_cell(name, other, together, alone, largest) for other in shown]}
+        {"name": name, "cells": [_cell(name, beside, together, counts, largest) for beside in shown]}
         for name in shown
     ]
 
 
 def _cell(
-    name: str, beside: str, together: Counter[tuple[str, str]], alone: Counter[str], largest: int
+    name: str, beside: str, together: Counter[tuple[str, str]], counts: Counter[str], largest: int
 ) -> dict[str, Any]:
     if name == beside:
-        return {"count": alone[name], "own": True, "heat": 0}
+        return {"count": counts[name], "own": True, "heat": 0}
     count = together[name, beside] + together[beside, name]
     return {"count": count, "own": False, "heat": round(100 * count / largest)}
 
 
 def conflict_rows(facts: Iterable[ImageFacts]) -> list[dict[str, Any]]:
-    """Who lost how many pixels to whom, the largest loss first.
+    """Pixels that a label lost to another, the largest loss first.
 
-    Pixels that nobody won, or a third label, have a row of their own.
+    Pixels that neither of two labels won, but a third label or nobody, have a separate row.
     """
     total = ConflictSum()
     for image in facts:
@@ -88,7 +88,7 @@ def _losses(conflict: Conflict) -> list[dict[str, Any]]:
 
 
 def worst_images(facts: Sequence[ImageFacts]) -> list[dict[str, Any]]:
-    """The images with most contested pixels, and their worst pair."""
+    """The images with the most contested pixels, and their worst pair."""
     worst = sorted(
         (image for image in facts if image.contested), key=lambda image: (-image.contested, image.name)
     )
@@ -104,7 +104,7 @@ def worst_images(facts: Sequence[ImageFacts]) -> list[dict[str, Any]]:
 
 
 def finding_groups(findings: Iterable[Finding]) -> list[dict[str, Any]]:
-    """The findings by kind, in the table's order, each with what it means."""
+    """The findings by kind, in the order of `FINDING_KINDS`, each kind with its meaning."""
     by_kind: dict[str, list[Finding]] = {}
     for finding in findings:
         by_kind.setdefault(finding.kind, []).append(finding)

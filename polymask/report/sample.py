@@ -1,4 +1,4 @@
-"""Which images are shown where there are too many: the same images on every run."""
+"""Chooses the images to show where there are too many; the choice is the same on every run."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -6,17 +6,18 @@ from hashlib import sha256
 
 from polymask.report.survey import ImageFacts
 
-REASONS = 3  # worst conflicts, rarest labels, and what chance would show
+REASONS = 3  # worst conflicts, rarest labels, and random
 
 
 def choose(facts: Sequence[ImageFacts], limit: int) -> dict[int, str]:
-    """At most `limit` images by index, the most telling first, each with why it was chosen.
+    """At most `limit` images by index, the most informative first, each with the reason of its choice.
 
-    A third has the worst conflicts, a third the rarest labels, the rest is drawn by the hash of
-    the name. Where all fit, all are there.
+    A third has the worst conflicts, a third the rarest labels, and a third is drawn by the hash of
+    the name. If all images fit, all are chosen.
 
-    >>> choose([ImageFacts("a.jpg"), ImageFacts("b.jpg", contested=3)], 5)
-    {1: 'conflict', 0: ''}
+    Examples:
+        >>> choose([ImageFacts("a.jpg"), ImageFacts("b.jpg", contested=3)], 5)
+        {1: 'conflict', 0: ''}
     """
     usable = [index for index, image in enumerate(facts) if not image.problem]
     contested = sorted(
@@ -30,8 +31,8 @@ def choose(facts: Sequence[ImageFacts], limit: int) -> dict[int, str]:
         if len(chosen) >= 2 * share:
             break
         chosen.setdefault(index, f"rare: {label}")
-    drawn = sorted(usable, key=lambda i: (sha256(facts[i].name.encode()).digest(), i))
-    for index in drawn:
+    shuffled = sorted(usable, key=lambda i: (sha256(facts[i].name.encode()).digest(), i))
+    for index in shuffled:
         if len(chosen) >= limit:
             break
         chosen.setdefault(index, "random")
@@ -39,24 +40,24 @@ def choose(facts: Sequence[ImageFacts], limit: int) -> dict[int, str]:
 
 
 def _rarest(facts: Sequence[ImageFacts], usable: Sequence[int]) -> Iterator[tuple[int, str]]:
-    """Images of the labels that fewest images have, those with most of its pixels first, in rounds."""
-    having: dict[str, list[int]] = {}
+    """Images of the rarest labels, in rounds: in each, the next image of a label, most pixels first."""
+    images_of: dict[str, list[int]] = {}
     for index in usable:
         for label in facts[index].labels:
-            having.setdefault(label, []).append(index)
-    rarest = sorted(having, key=lambda label: (len(having[label]), label))
+            images_of.setdefault(label, []).append(index)
+    rarest = sorted(images_of, key=lambda label: (len(images_of[label]), label))
     for label in rarest:
-        having[label].sort(key=lambda i: (-facts[i].pixels.get(label, 0), facts[i].name))
-    for turn in range(max(map(len, having.values()), default=0)):
-        yield from ((having[label][turn], label) for label in rarest if turn < len(having[label]))
+        images_of[label].sort(key=lambda i: (-facts[i].pixels.get(label, 0), facts[i].name))
+    for turn in range(max(map(len, images_of.values()), default=0)):
+        yield from ((images_of[label][turn], label) for label in rarest if turn < len(images_of[label]))
 
 
 def _mixed(chosen: dict[int, str]) -> dict[int, str]:
-    """Each kind in turn, so that what is cut off for size leaves some of each."""
+    """The images with their reasons in turn, so that a cut for size keeps some of each."""
     kinds: Counter[str] = Counter()
     ranks = {}
-    for index, why in chosen.items():
-        kind = why.partition(":")[0]
+    for index, reason in chosen.items():
+        kind = reason.partition(":")[0]
         ranks[index] = (kinds[kind], kind)
         kinds[kind] += 1
     return {index: chosen[index] for index in sorted(chosen, key=lambda index: ranks[index])}

@@ -1,4 +1,4 @@
-"""The images that a report shows, each as a small JSON value with its mask, outlines and picture."""
+"""Shots: the shown images of a report as small JSON objects, with mask, outlines and picture."""
 
 import math
 from base64 import b64encode
@@ -15,8 +15,8 @@ from polymask.model import Conflict, Finding, Frame, ImageRecord, IndexMask
 from polymask.report.svg import path_of
 from polymask.report.thumbnails import SIZES, best_size, small_jpeg
 
-MOST_PIXELS = 1 << 26  # a canvas of more is beyond what phones open
-SHOWN_PIXELS = 1 << 24  # of an image above it, reduced
+MOST_PIXELS = 1 << 26  # the largest canvas that phones open
+SHOWN_PIXELS = 1 << 24  # of a larger image, after it is reduced
 EXAMPLES = 8
 _JSON_ROUND = 4 / 3  # base64
 
@@ -27,9 +27,9 @@ ReadPicture = Callable[[str], bytes | None]
 def shot_of(
     record: ImageRecord, mask: IndexMask, contested: NDArray[np.bool_] | None, *, label_map: LabelMap
 ) -> Shot:
-    """What the page knows of an image, but for its picture.
+    """The page's data of an image, without its picture.
 
-    The mask's values stay readable: gray where they fit, else red + 256 × green; blue marks
+    Scripts can read the values of the mask: gray where they fit, else red + 256 × green; blue marks
     contested pixels.
     """
     rows = {label.name: row for row, label in enumerate(label_map.labels)}
@@ -49,12 +49,12 @@ def shot_of(
 
 
 def before_of(mask: IndexMask) -> Shot:
-    """What the page knows of the mask that an image had before."""
+    """The page's data of the mask that an image had before."""
     return {"before": _uri("png", mask_png(mask, None)), "deepBefore": int(mask.dtype != np.uint8)}
 
 
 def mask_png(mask: IndexMask, contested: NDArray[np.bool_] | None) -> bytes:
-    """A mask that a page's canvas can read back exactly; see `shot_of`."""
+    """A mask as PNG that a canvas can read exactly; see `shot_of`."""
     if contested is None and mask.dtype == np.uint8:
         grays = np.repeat(np.arange(VOID_8 + 1, dtype=np.uint8)[:, None], 3, axis=1)
         return encode_png(mask, palette=grays)
@@ -70,24 +70,24 @@ def _uri(kind: str, data: bytes) -> str:
 
 
 def plain_conflict(conflict: Conflict) -> list[Any]:
-    """The two labels, their pixels, and each owner's."""
+    """The two labels, their pixels, and the share of each owner, for JSON."""
     return [*conflict.labels, conflict.pixels, dict(conflict.won)]
 
 
 def plain_finding(finding: Finding) -> list[str]:
-    """Kind, instance and message."""
+    """Kind, instance and message, for JSON."""
     return [finding.kind, "" if finding.instance is None else str(finding.instance), finding.message]
 
 
 def size_of(shot: Mapping[str, Any]) -> int:
-    """About how many bytes a shot takes in the file."""
+    """The approximate bytes of a shot in the file."""
     text = sum(len(part) + 12 for shape in shot["shapes"] for part in map(str, shape))
     images = sum(len(shot.get(kind, "")) for kind in ("mask", "before", "picture"))
     return images + text + len(str(shot.get("conflicts", ""))) + len(str(shot.get("findings", ""))) + 400
 
 
 def within(shots: Sequence[Shot], budget: int) -> list[Shot]:
-    """The first shots that fit into a number of bytes; shots that are too large are passed over."""
+    """The first shots that fit into `budget` bytes; larger shots are skipped."""
     fitting, used = [], 0
     for shot in shots:
         size = size_of(shot)
@@ -98,19 +98,20 @@ def within(shots: Sequence[Shot], budget: int) -> list[Shot]:
 
 
 def step_of(frame: Frame) -> int:
-    """Every how many pixels an image is shown: 1, but for images that are too large.
+    """The step between shown pixels of an image: 1, except for very large images.
 
-    >>> step_of((8000, 8000)), step_of((20000, 15000))
-    (1, 5)
+    Examples:
+        >>> step_of((8000, 8000)), step_of((20000, 15000))
+        (1, 5)
     """
     pixels = frame[0] * frame[1]
     return 1 if pixels <= MOST_PIXELS else math.ceil(math.sqrt(pixels / SHOWN_PIXELS))
 
 
 def add_pictures(shots: Sequence[Shot], read: ReadPicture, budget: int) -> tuple[int, list[str]]:
-    """Give shots their pictures, as large as fits into the bytes.
+    """Add pictures to shots, as large as `budget` bytes allow.
 
-    Returns how many have one, and what is wrong with those that cannot be shown.
+    Returns the number of shots with a picture, and the problems of pictures that cannot be shown.
     """
     step = max(1, len(shots) // EXAMPLES)
     examples = [(data, _frame(shot)) for shot in shots[::step] if (data := read(shot["name"]))]

@@ -1,4 +1,4 @@
-"""What a report is about: every image is looked at once, and each image that is shown once more."""
+"""The data of a report: every image is examined once, and each shown image is drawn again."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -27,14 +27,14 @@ from polymask.report.thumbnails import ReportPictures
 from polymask.storage.remote.urls import Location
 
 View = tuple[ImageRecord, IndexMask, NDArray[np.bool_] | None]
-_BLOCK = 1 << 22  # pixels that are counted together
+_BLOCK = 1 << 22  # pixels that are counted at a time
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """One image: instances and painted pixels by label, conflicts, findings, or why it cannot be read.
+    """Facts on an image: instances and painted pixels by label, conflicts, findings, or its problem.
 
-    `differing` are the pixels in which a stored mask is not what the annotations give.
+    `differing` is the number of pixels in which the stored mask differs from the annotations.
     """
 
     name: str
@@ -49,7 +49,7 @@ class ImageFacts:
 
     @property
     def labels(self) -> list[str]:
-        """The labels that it has."""
+        """The labels of the image."""
         return list(dict.fromkeys([*self.instances, *self.pixels]))
 
 
@@ -74,7 +74,7 @@ class Survey:
 
     @cached_property
     def _stored(self) -> dict[str, str]:
-        """The names of the stored masks, by those of the images."""
+        """The names of the stored masks, by image name."""
         if self.masks is None:
             return {}
         stems = (
@@ -85,7 +85,7 @@ class Survey:
         return {stems[name]: stored for name, stored in matched(tuple(stems), self.masks.names).items()}
 
     def look(self, index: int) -> ImageFacts:
-        """The facts of an image; they say what is wrong with this image alone."""
+        """The facts of an image; errors in this image alone become its problem."""
         name = self.names[index]
         try:
             facts = self._of_record(index) if self.annotations else ImageFacts(name)
@@ -101,7 +101,7 @@ class Survey:
         named = {label.value: label.name for label in self.label_map.labels}
         try:
             conflicts = painting.conflicts
-        except LimitError as error:  # one that no flag raises: it is about this image alone
+        except LimitError as error:  # no flag of `preview` raises this limit, so only the image fails
             return ImageFacts(self.names[index], painting.record.frame, problem=str(error))
         return ImageFacts(
             self.names[index],
@@ -128,11 +128,11 @@ class Survey:
 
     @property
     def by_label(self) -> bool:
-        """Whether labels have masks of their own, which may overlap."""
+        """Whether each label has a mask, and masks may overlap."""
         return self.masks is not None and self.masks.by_label
 
     def compared(self, index: int) -> tuple[LabelSets | None, IndexMask | None]:
-        """The folder's mask of an image as it is compared: by value, or by the labels of each pixel."""
+        """The stored mask of an image for comparison: values, or numbers of sets of labels with the sets."""
         name = self._stored.get(self.names[index])
         if name is None or self.masks is None:
             return None, None
@@ -142,7 +142,7 @@ class Survey:
         return sets, sets.numbered(self.masks.labels_of(name))
 
     def expected(self, index: int, sets: LabelSets | None) -> IndexMask:
-        """What `compared` would give of an image's instances."""
+        """The mask of an image's instances, in the form of `compared`."""
         painting = self.painting(index)
         return sets.numbered(masks_of(painting)) if sets else painting.index
 
@@ -163,25 +163,25 @@ class Survey:
         }
 
     def painting(self, index: int) -> Painting:
-        """An image's merge; instances of labels that are not in the map are left out."""
+        """The painting of an image, without instances whose label is not in the map."""
         assert self.annotations is not None
         record = self.annotations.decode(index)
         instances = tuple(instance for instance in record.instances if instance.label in self.label_map)
         return Painting(replace(record, instances=instances), self.label_map, self.rules, limits=self.limits)
 
     def stored(self, index: int) -> IndexMask | None:
-        """The folder's mask of an image, if it has one."""
+        """The stored mask of an image, if it has one."""
         name = self._stored.get(self.names[index])
         return self.masks.decode(name) if self.masks and name is not None else None
 
-    def extras(self, index: int, step: int = 1) -> dict[str, Any]:  # noqa: ARG002 - for those that know more
-        """What else the page shows of an image."""
+    def extras(self, index: int, step: int = 1) -> dict[str, Any]:  # noqa: ARG002 - subclasses use them
+        """Further data of an image for the page."""
         return {}
 
     def view(self, index: int, step: int = 1) -> View:
-        """What is shown of an image: its instances, its mask, and where labels contest pixels.
+        """The shown data of an image: its instances, its mask, and its contested pixels.
 
-        With a `step` it is reduced: one of so many rows and columns is shown.
+        With a `step` above 1, only every `step`-th row and column is shown.
         """
         mask = self.stored(index)
         if self.annotations is None:
@@ -192,7 +192,7 @@ class Survey:
         return view if mask is None else (view[0], sampled(mask, step), view[2])
 
     def drawn(self, index: int, step: int) -> View:
-        """An image as it would be painted."""
+        """The view of an image as it would be painted."""
         painting = self.painting(index)
         if step > 1:
             height, width = painting.record.frame
@@ -203,31 +203,31 @@ class Survey:
 
 
 def sampled(mask: IndexMask, step: int) -> IndexMask:
-    """The mask with one of `step` rows and columns, those in the middle."""
+    """Every `step`-th row and column of a mask, the middle of each group."""
     if step == 1:
         return mask
     rows, columns = (
         (2 * np.arange(-(-size // step)) + 1) * size // (2 * -(-size // step)) for size in mask.shape
     )
-    shown: IndexMask = mask[rows[:, None], columns]
-    return shown
+    sample: IndexMask = mask[rows[:, None], columns]
+    return sample
 
 
 def contested_pixels(painting: Painting) -> NDArray[np.bool_]:
-    """(height, width) bool: where two or more labels claim a pixel."""
-    once, twice = np.zeros(painting.record.frame, bool), np.zeros(painting.record.frame, bool)
+    """A (height, width) bool mask of the pixels that two or more labels claim."""
+    claimed, contested = np.zeros(painting.record.frame, bool), np.zeros(painting.record.frame, bool)
     for spans in painting.label_spans.values():
-        claimed = np.zeros(painting.record.frame, bool)
-        paint(claimed, spans, 1)
-        twice |= once & claimed
-        once |= claimed
-    return twice
+        label_mask = np.zeros(painting.record.frame, bool)
+        paint(label_mask, spans, 1)
+        contested |= claimed & label_mask
+        claimed |= label_mask
+    return contested
 
 
 def open_survey(paths: Sequence[Location], options: ReadingOptions, *, rules: Rules | None = None) -> Survey:
     """A survey of an annotation file, a folder of masks, or one of each, in any order.
 
-    Raises `NotFound` for what is not there, `InputError` for two of a kind, `LimitError` above
+    Raises `NotFound` for a missing path, `InputError` for two of the same kind, `LimitError` above
     the limits.
     """
     options = options.with_listed_pictures()
@@ -236,7 +236,9 @@ def open_survey(paths: Sequence[Location], options: ReadingOptions, *, rules: Ru
     masks: MaskSet | None = None
     for opened in open_sources(paths, options):
         if masks if isinstance(opened, MaskSet) else annotations:
-            raise InputError("a preview takes one set of annotations and one of masks", file=opened.path)
+            raise InputError(
+                "a preview takes at most one set of annotations and one of masks", file=opened.path
+            )
         if isinstance(opened, MaskSet):
             masks = opened
         else:
@@ -248,7 +250,7 @@ def open_survey(paths: Sequence[Location], options: ReadingOptions, *, rules: Ru
 
 
 def _numbered(masks: MaskSet | None) -> LabelMap:
-    """Names for the values of masks that nothing explains."""
+    """A label map of the values of masks whose values have no names."""
     values: set[int] = set()
     for name in masks.names if masks else ():
         values |= set(np.unique(masks.decode(name)).tolist()) if masks else set()

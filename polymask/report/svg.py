@@ -1,4 +1,4 @@
-"""Instances as SVG paths: polygons as they are, runs by the outline of their pixels."""
+"""Instances as SVG paths: the rings of polygons, the outlines of runs."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,10 @@ from polymask.raster.spans import paint
 def path_of(shape: Shape) -> str:
     """The SVG path of a shape in pixels, to the hundredth; fill it even-odd.
 
-    >>> from polymask import Polygon
-    >>> path_of((Polygon([(0, 0), (4, 0), (4, 2.5)]),))
-    'M0 0 4 0 4 2.5Z'
+    Examples:
+        >>> from polymask import Polygon
+        >>> path_of((Polygon([(0, 0), (4, 0), (4, 2.5)]),))
+        'M0 0 4 0 4 2.5Z'
     """
     if isinstance(shape, Runs):
         return "".join(map(_ring_path, _outline(shape)))
@@ -23,7 +24,7 @@ def path_of(shape: Shape) -> str:
 def _ring_path(ring: Ring) -> str:
     if not len(ring):
         return ""
-    # -0.0 would be written as such
+    # + 0.0 turns -0.0, which would be written as "-0", into 0.0
     return f"M{' '.join(f'{number:g}' for number in (ring.round(2) + 0.0).reshape(-1).tolist())}Z"
 
 

@@ -1,4 +1,4 @@
-"""Pictures for a report: found by name, and made small enough for one file."""
+"""The pictures of a report, found by name and reduced to fit into the file."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,7 +17,7 @@ from polymask.model import Frame
 from polymask.storage.remote.urls import Location
 from polymask.storage.source_files import Place
 
-# (longest side, JPEG quality), from what a big screen shows to a postage stamp
+# (longest side, JPEG quality), from a large screen to a postage stamp
 SIZES = (
     (1600, 92),
     (1600, 80),
@@ -32,7 +32,7 @@ SIZES = (
 
 
 class ReportPictures:
-    """The pictures that a report shows: its annotations' own, else those named as its masks are."""
+    """The pictures of a report: those of its annotations, else those with the names of its masks."""
 
     def __init__(
         self, annotations: Annotations | None, masks: Location | None, images: Location | None
@@ -53,7 +53,7 @@ class ReportPictures:
                 else None
             )
             return file.read() if file else None
-        except (OSError, ValueError):  # a report without the picture is better than none
+        except (OSError, ValueError):  # a report without the picture is better than no report
             return None
 
     @cached_property
@@ -66,26 +66,26 @@ class ReportPictures:
 
 
 def small_jpeg(data: bytes, frame: Frame, size: tuple[int, int]) -> bytes:
-    """A picture as it is annotated, at most `size[0]` px long, as JPEG; `InputError` for what is none."""
+    """A picture as JPEG, upright, at most `size[0]` px long; raises `InputError` for another file."""
     return _jpeg(reduced(BytesIO(data), frame, size[0]), size)
 
 
 def _jpeg(picture: Image.Image, size: tuple[int, int]) -> bytes:
     (side, quality), out = size, BytesIO()
-    shown = picture.copy()
-    shown.thumbnail((side, side), Image.Resampling.LANCZOS)
-    shown.save(out, "JPEG", quality=quality, subsampling=0 if quality > 90 else 2)
+    small = picture.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    small.save(out, "JPEG", quality=quality, subsampling=0 if quality > 90 else 2)
     return out.getvalue()
 
 
 def best_size(examples: Sequence[tuple[bytes, Frame]], count: int, budget: int) -> tuple[int, int] | None:
-    """The largest of `SIZES` at which `count` pictures like the examples fit; None where none does."""
-    shown = []
+    """The largest of `SIZES` at which `count` pictures like the examples fit; None where none fit."""
+    pictures = []
     for data, frame in examples:
-        with suppress(InputError):  # told when its turn comes
-            shown.append(reduced(BytesIO(data), frame, SIZES[0][0]))
+        with suppress(InputError):  # `add_pictures` reports it
+            pictures.append(reduced(BytesIO(data), frame, SIZES[0][0]))
     for size in SIZES:
-        sizes = [len(_jpeg(picture, size)) for picture in shown]
+        sizes = [len(_jpeg(picture, size)) for picture in pictures]
         if sizes and sum(sizes) / len(sizes) * count * 4 / 3 <= budget:
             return size
     return None

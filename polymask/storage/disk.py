@@ -47,8 +47,9 @@ def refuse_device(path: Location) -> None:
 def is_so(ask: Callable[[], bool]) -> bool:
     """What the disk answers of an entry; a link that leads round is nothing.
 
-    >>> is_so(Path("polymask").is_dir)
-    True
+    Examples:
+        >>> is_so(Path("polymask").is_dir)
+        True
     """
     try:
         return ask()

@@ -1,7 +1,7 @@
-"""Arrays for learning: pairs of picture and mask, crops, sizes, one-hot planes, weights, IoU.
+"""Arrays for training models: pairs of picture and mask, crops, sizes, one-hot planes, weights, IoU.
 
-Nothing here needs a learning library: pictures are (height, width, 3) uint8, masks (height, width)
-of label values, and `MaskDataset` is a sequence that PyTorch's `DataLoader` takes as it is.
+No deep learning library is needed: pictures are (height, width, 3) uint8, masks (height, width)
+of label values, and `MaskDataset` is a sequence that PyTorch's `DataLoader` accepts.
 """
 
 from polymask.labels.voc_palette import voc_colors

@@ -1,4 +1,4 @@
-"""Masks as a model learns them: classes as planes, their weights, their scores."""
+"""Masks for training a model: one-hot planes, class weights, scores."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,10 +15,11 @@ from polymask.training.sizes import Array
 
 
 def class_values(label_map: LabelMap) -> tuple[int, ...]:
-    """The values that a model learns to tell apart: background, then the labels in order; not void.
+    """The values that a model learns: background, then the labels in order; not void.
 
-    >>> class_values(LabelMap.from_names(["cat", "dog"]))
-    (0, 1, 2)
+    Examples:
+        >>> class_values(LabelMap.from_names(["cat", "dog"]))
+        (0, 1, 2)
     """
     return (label_map.background, *(label.value for label in label_map.labels))
 
@@ -26,11 +27,12 @@ def class_values(label_map: LabelMap) -> tuple[int, ...]:
 def one_hot(mask: IndexMask, classes: int | Sequence[int]) -> NDArray[np.uint8]:
     """A (height, width) mask as (height, width, K) planes of 0 and 1.
 
-    `classes` are the K values in order, or K for 0 … K - 1. Any other value, such as void, is 0 in
-    all planes.
+    `classes` are the K values in order, or the number K for 0 … K - 1. Any other value, such as void, is
+    0 in all planes. Raises `LabelError` for repeated or missing classes.
 
-    >>> one_hot(np.array([[0, 2, 255]], np.uint8), 3).tolist()
-    [[[1, 0, 0], [0, 0, 1], [0, 0, 0]]]
+    Examples:
+        >>> one_hot(np.array([[0, 2, 255]], np.uint8), 3).tolist()
+        [[[1, 0, 0], [0, 0, 1], [0, 0, 0]]]
     """
     values = _values(classes)
     planes: NDArray[np.uint8] = (mask[..., None] == values).view(np.uint8)
@@ -49,12 +51,13 @@ def _values(classes: int | Sequence[int]) -> NDArray[np.int64]:
 def one_hot_to_index(
     planes: Array, classes: int | Sequence[int], *, void: int = VOID_8
 ) -> NDArray[np.unsignedinteger[Any]]:
-    """The (height, width) mask of (height, width, K) planes: the largest wins, `void` where all are 0.
+    """The (height, width) mask of (height, width, K) planes: the class of the largest; all 0 is `void`.
 
-    Works on probabilities as well.
+    The planes may be probabilities too. Raises `LabelError` where their number is not that of `classes`.
 
-    >>> one_hot_to_index(np.array([[[1, 0, 0], [0, 0, 1], [0, 0, 0]]]), 3).tolist()
-    [[0, 2, 255]]
+    Examples:
+        >>> one_hot_to_index(np.array([[[1, 0, 0], [0, 0, 1], [0, 0, 0]]]), 3).tolist()
+        [[0, 2, 255]]
     """
     values = _values(classes)
     if planes.ndim != 3 or planes.shape[2] != len(values):
@@ -66,11 +69,12 @@ def one_hot_to_index(
 def colors_to_index(rgb: NDArray[np.uint8], colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A (height, width, 3) mask in colors as (height, width) uint8: row n of `colors` becomes n.
 
-    Of equal rows the first counts. Raises `LabelError` for a color that is no row, and says where.
+    The first of equal rows counts. Raises `LabelError` for a color without a row, and names its pixel.
 
-    >>> from polymask.training import voc_colors
-    >>> colors_to_index(np.array([[[128, 0, 0], [0, 0, 0]]], np.uint8), voc_colors()).tolist()
-    [[1, 0]]
+    Examples:
+        >>> from polymask.training import voc_colors
+        >>> colors_to_index(np.array([[[128, 0, 0], [0, 0, 0]]], np.uint8), voc_colors()).tolist()
+        [[1, 0]]
     """
     if len(colors) > VOID_8 + 1:
         raise LabelError(
@@ -79,8 +83,8 @@ def colors_to_index(rgb: NDArray[np.uint8], colors: NDArray[np.uint8]) -> NDArra
     keys, codes_of_colors = _keys(rgb), _keys(colors)
     table, first = np.unique(codes_of_colors, return_index=True)
     at = np.minimum(np.searchsorted(table, keys), len(table) - 1)
-    if (wrong := table[at] != keys).any():
-        row, column = np.argwhere(wrong)[0].tolist()
+    if (is_unknown := table[at] != keys).any():
+        row, column = np.argwhere(is_unknown)[0].tolist()
         color = tuple(rgb[row, column].tolist())
         raise LabelError(
             f"row {row}, column {column} has the color {color}, which is none of the {len(colors)}",
@@ -90,7 +94,7 @@ def colors_to_index(rgb: NDArray[np.uint8], colors: NDArray[np.uint8]) -> NDArra
 
 
 def _keys(colors: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Each color as one number."""
+    """Each color as a number."""
     keys: NDArray[np.int64] = np.asarray(colors, np.int64) @ np.array([65536, 256, 1])
     return keys
 
@@ -98,15 +102,16 @@ def _keys(colors: NDArray[np.uint8]) -> NDArray[np.int64]:
 def class_weights(statistics: Statistics) -> Mapping[str, float]:
     """Weights of background and the labels for a loss: rare labels count more, absent labels 0.
 
-    The median of all frequencies divided by a label's own, where the frequency is its pixels by those
-    of the images that have it. Take them in the order of `class_values`.
+    A weight is the median of all frequencies divided by the label's frequency: its pixels divided by all
+    pixels of the images that have it. The order is that of `class_values`.
     Source: Eigen and Fergus, "Predicting Depth, Surface Normals and Semantic Labels", ICCV 2015,
     section 6.3.2 (median frequency balancing).
 
-    >>> from polymask import stats
-    >>> weights = class_weights(stats("fixtures/shapes/instances.json"))
-    >>> weights["background"] < weights["boat"] < weights["sun"]
-    True
+    Examples:
+        >>> from polymask import stats
+        >>> weights = class_weights(stats("fixtures/shapes/instances.json"))
+        >>> weights["background"] < weights["boat"] < weights["sun"]
+        True
     """
     names = (BACKGROUND, *statistics.names)
     shares = {name: _frequency(statistics, name) for name in names}
@@ -115,18 +120,19 @@ def class_weights(statistics: Statistics) -> Mapping[str, float]:
 
 
 def _frequency(statistics: Statistics, name: str) -> float:
-    having = [image for image in statistics.images if image.pixels.get(name)]
-    area = sum(image.frame[0] * image.frame[1] for image in having)
+    images = [image for image in statistics.images if image.pixels.get(name)]
+    area = sum(image.frame[0] * image.frame[1] for image in images)
     return statistics.pixels_of(name) / area if area else 0.0
 
 
 def label_iou(truth: Array, predicted: Array, classes: int | Sequence[int]) -> NDArray[np.float64]:
-    """Intersection over union of each class in two masks of one shape; NaN where neither has it.
+    """Intersection over union of each class in two masks of the same shape; NaN where neither has it.
 
-    Values of `truth` that are no class, such as void, are left out.
+    Pixels whose value in `truth` is no class, such as void, do not count.
 
-    >>> label_iou(np.array([[0, 1, 1, 255]]), np.array([[0, 1, 0, 1]]), 2).tolist()
-    [0.5, 0.5]
+    Examples:
+        >>> label_iou(np.array([[0, 1, 1, 255]]), np.array([[0, 1, 0, 1]]), 2).tolist()
+        [0.5, 0.5]
     """
     values = _values(classes)
     counted = np.isin(truth, values)

@@ -21,20 +21,21 @@ from polymask.training.sizes import Array
 class MaskDataset(Sequence[Any]):
     """Pictures below `images` with their masks in `dest`, a converted folder of any layout, by name.
 
-    Item i is a ((height, width, 3), (height, width) uint8 or uint16) pair, or what `transform` makes of it.
-    Pictures lie as their masks do, turned as EXIF tells; they are uint8, and of more than 8 bits keep
-    their values, as uint16, int32 or float32. Pickled, it takes its paths along and opens them anew, so
-    that any number of loader processes may share it. Raises `NotFound` where a mask has no picture,
+    Item i is a ((height, width, 3), (height, width) uint8 or uint16) pair, or the result of `transform`.
+    Pictures are turned by EXIF like their masks; they are uint8, or, with more than 8 bits, uint16, int32
+    or float32 with unchanged values. A pickled dataset contains its paths and opens them again, so that
+    any number of loader processes may share it. Raises `NotFound` where a mask has no picture,
     `InputError` where a picture and its mask differ in size, `LimitError` for either above `limits`.
 
-    >>> import tempfile
-    >>> from polymask import convert
-    >>> with tempfile.TemporaryDirectory() as dest:
-    ...     _ = convert("fixtures/shapes/instances.json", dest)
-    ...     pairs = MaskDataset("fixtures/shapes/images", dest)
-    ...     image, mask = pairs[0]
-    >>> len(pairs), image.shape, mask.shape
-    (3, (120, 160, 3), (120, 160))
+    Examples:
+        >>> import tempfile
+        >>> from polymask import convert
+        >>> with tempfile.TemporaryDirectory() as dest:
+        ...     _ = convert("fixtures/shapes/instances.json", dest)
+        ...     pairs = MaskDataset("fixtures/shapes/images", dest)
+        ...     image, mask = pairs[0]
+        >>> len(pairs), image.shape, mask.shape
+        (3, (120, 160, 3), (120, 160))
     """
 
     def __init__(
@@ -49,7 +50,9 @@ class MaskDataset(Sequence[Any]):
         self.images, self.dest = listed_once(located(images)), listed_once(located(dest))
         self._labels, self._limits, self.transform = labels, limits, transform
         if not self.images.is_dir():
-            raise NotFound("no such folder", file=self.images, advice="name the one that holds the pictures")
+            raise NotFound(
+                "no such folder", file=self.images, advice="name the folder that holds the pictures"
+            )
         finder = PictureFinder(Place(self.images, limits), self.images)
         pictures = {name: finder.find_stem(name) for name in sorted(self._masks.names)}
         missing = [name for name, picture in pictures.items() if picture is None]
@@ -67,7 +70,7 @@ class MaskDataset(Sequence[Any]):
 
     @property
     def label_map(self) -> LabelMap | None:
-        """What the masks' values mean; None where nothing names them."""
+        """The label map of the masks; None where nothing names their values."""
         return self._masks.label_map
 
     def __getstate__(self) -> dict[str, Any]:

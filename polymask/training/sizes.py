@@ -13,14 +13,15 @@ ImageAndMask = tuple[Array, IndexMask]
 
 
 def random_crop(image: Array, mask: IndexMask, size: Frame, *, rng: np.random.Generator) -> ImageAndMask:
-    """The same (height, width) window of a picture and its mask, anywhere inside, as views.
+    """The same random (height, width) window of a picture and its mask, as views.
 
-    Raises `InputError` where the window does not fit, or the two differ in size.
+    Raises `InputError` if the window does not fit, or if picture and mask differ in size.
 
-    >>> mask = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    >>> image, cut = random_crop(np.stack([mask] * 3, axis=2), mask, (2, 2), rng=np.random.default_rng(0))
-    >>> cut.shape, bool((image[..., 0] == cut).all())
-    ((2, 2), True)
+    Examples:
+        >>> mask = np.arange(12, dtype=np.uint8).reshape(3, 4)
+        >>> image, cut = random_crop(np.stack([mask] * 3, axis=2), mask, (2, 2), rng=np.random.default_rng(0))
+        >>> cut.shape, bool((image[..., 0] == cut).all())
+        ((2, 2), True)
     """
     (height, width), (h, w) = _common_size(image, mask), size
     if h > height or w > width or h < 1 or w < 1:
@@ -42,13 +43,14 @@ def _common_size(image: Array, mask: IndexMask) -> Frame:
 
 
 def resize(image: Array, mask: IndexMask, size: Frame) -> ImageAndMask:
-    """A picture and its mask at (height, width): the picture smoothly, the mask by nearest pixel center.
+    """A picture and its mask at (height, width): the picture smoothed, the mask by nearest pixel center.
 
-    A mask's values are names, so none is ever mixed of two.
+    Values of masks stand for labels, so they are never interpolated.
 
-    >>> image, mask = resize(np.zeros((4, 4, 3), np.uint8), np.eye(4, dtype=np.uint8), (2, 2))
-    >>> image.shape, mask.tolist()
-    ((2, 2, 3), [[1, 0], [0, 1]])
+    Examples:
+        >>> image, mask = resize(np.zeros((4, 4, 3), np.uint8), np.eye(4, dtype=np.uint8), (2, 2))
+        >>> image.shape, mask.tolist()
+        ((2, 2, 3), [[1, 0], [0, 1]])
     """
     import cv2
 
@@ -57,16 +59,16 @@ def resize(image: Array, mask: IndexMask, size: Frame) -> ImageAndMask:
     if height < 1 or width < 1:
         raise InputError(f"a picture of {height} × {width} px has no pixels", advice="name a (height, width)")
     smaller = height * width < mask.size
-    way = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    whole = image.dtype == np.int32  # which OpenCV does not resize
+    interpolation = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    is_int32 = image.dtype == np.int32  # OpenCV cannot resize int32
     resized: Array = cv2.resize(
-        image.astype(np.float64) if whole else image, (width, height), interpolation=way
+        image.astype(np.float64) if is_int32 else image, (width, height), interpolation=interpolation
     )
-    resized = np.rint(resized).astype(np.int32) if whole else resized
+    resized = np.rint(resized).astype(np.int32) if is_int32 else resized
     rows, columns = _nearest(mask.shape[0], height), _nearest(mask.shape[1], width)
     return resized, mask[rows[:, None], columns]
 
 
-def _nearest(old: int, new: int) -> NDArray[np.intp]:
-    """For each of `new` pixels the old one that holds its center, in whole numbers: nothing is rounded."""
-    return (2 * np.arange(new) + 1) * old // (2 * new)
+def _nearest(size: int, new_size: int) -> NDArray[np.intp]:
+    """For each of `new_size` pixels, the old pixel that contains its center; exact, in whole numbers."""
+    return (2 * np.arange(new_size) + 1) * size // (2 * new_size)

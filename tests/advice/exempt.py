@@ -12,7 +12,7 @@ HANDED_ON = "the advice of an error from within, which has its row there"
 EXEMPT = {
     "analysis/verify: error.advice": HANDED_ON,
     "layouts/common/read_back: advice": HANDED_ON,
-    "labels/label_map: nearest(name, known) or None": "a hint, to which callers add ways out",
+    "labels/label_map: nearest(name, names) or None": "a hint, to which callers add ways out",
     "proving: '' if report.notes else None": "none where notes tell the causes, else the usual, with a row",
     "cli/commands: '' if report.notes else None": "as that of `proving`",
     "codecs/pixels: save it smaller, or as baseline JPEG": "too large to be shown: by a picture editor",

@@ -24,7 +24,7 @@ def world() -> Iterator[World]:
 
 
 @follows(
-    "api: a dataset's stay as they are: leave --boxes out",
+    "api: boxes of a dataset are never painted: leave --boxes out",
     "api: leave --to out",
     "api: leave --annotated-only out",
 )
@@ -51,7 +51,7 @@ def test_flags_of_runs_in_place_are_left_out_of_downloads(case: Case, world: Wor
 
 @follows("proving: leave --source out")
 def test_masks_of_a_dataset_are_verified_without_a_source(case: Case, world: World) -> None:
-    """They tell themselves what they are of."""
+    """They record what they were painted from."""
     case.works("convert", URL, "--journal", case.folder / "journal")
     case.fails("verify", URL, "--source", SAMPLE)
     case.works("verify", URL)

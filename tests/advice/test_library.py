@@ -73,7 +73,6 @@ def test_colors_that_are_no_row_are_added(case: Case) -> None:
 
 
 @follows(
-    "training/dataset: name the one that holds the pictures",
     "training/dataset: name the folder that holds the pictures",
     "training/dataset: convert without --size and use `resize`, or resize the pictures too",
     "codecs/pixels: replace it by one that opens",

@@ -52,7 +52,7 @@ def test_of_two_names_for_a_value_one_is_taken_out(case: Case) -> None:
     case.works("convert", source, case.out, "--labels", labels)
 
 
-@follows("labels/label_files: leave it one, and name the other otherwise")
+@follows("labels/label_files: keep one of them, and give the other a different name")
 def test_of_a_labels_two_values_it_keeps_one(case: Case) -> None:
     """The other is called otherwise."""
     source, labels = case.write("a.json", coco()), case.write("labels.json", {"1": "cat", "2": "cat"})

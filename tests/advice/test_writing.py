@@ -49,7 +49,7 @@ def test_a_label_that_the_file_lacks_is_added_aliased_or_left_out(case: Case) ->
     case.works("convert", source, case.out, "--labels", labels, "--skip-invalid")
 
 
-@follows("labels/label_map: {hint}: {shown or 'none'}")
+@follows("errors: {hint}: {listed or 'none'}")
 def test_a_label_that_nobody_has_is_replaced_by_one_that_is_named(case: Case) -> None:
     """The nearest, and all that there are."""
     for command in (["convert", SAMPLE, case.out], ["stats", SAMPLE]):
@@ -131,7 +131,7 @@ def test_labels_that_a_layout_cannot_hold_are_renamed(case: Case) -> None:
         case.works("convert", source, case.out, "--to", layout, "--labels", labels)
 
 
-@follows("layouts/camvid: give one another color")
+@follows("layouts/camvid: give one of them another color")
 def test_labels_of_one_color_get_another(case: Case) -> None:
     """In a labels.json."""
     source = case.write("a.json", coco())
@@ -195,8 +195,7 @@ def test_values_of_16_bits_go_to_index_or_are_numbered_anew(case: Case) -> None:
 
 
 @follows(
-    "layouts/coco: convert all images with --overwrite, or choose another DEST",
-    "layouts/coco_panoptic: convert all images with --overwrite, or choose another DEST",
+    "layouts/common/shared_files: convert all images with --overwrite, or choose another DEST",
 )
 def test_lists_that_lack_images_are_made_anew_or_elsewhere(case: Case) -> None:
     """Their file was emptied of the image that the manifest lists."""
@@ -302,7 +301,7 @@ def test_options_of_index_masks_are_left_out_elsewhere(case: Case) -> None:
     case.works("convert", SAMPLE, case.out, "--to", "voc", "--border", 1)
 
 
-@follows("errors: {hint}: {', '.join(known)}")
+@follows("errors: {hint}: {', '.join(listed)}")
 def test_names_of_tables_are_told(case: Case) -> None:
     """The nearest is taken."""
     advice = advice_of(case.fails("convert", SAMPLE, case.out, "--to", "vok"))
@@ -381,7 +380,7 @@ def test_images_are_chosen_as_they_are_called(case: Case) -> None:
     case.works("convert", source, case.out, "--where", done.error.advice.split("'")[1])
 
 
-@follows("proving: a folder's journal lies in it: leave --journal out")
+@follows("proving: a folder contains its journal: leave --journal out")
 def test_a_folder_is_restored_without_naming_its_journal(case: Case) -> None:
     """It lies in the folder."""
     source, out = case.write("a.json", coco()), case.out
@@ -674,7 +673,7 @@ def test_masks_are_verified_where_they_lie_or_against_their_source(case: Case) -
     case.works("verify", out)
 
 
-@follows("report/html: allow 1 or more", "report/html: name a file here, and copy it")
+@follows("report/html: allow 1 or more", "report/html: name a local file, and copy it")
 def test_a_report_has_room_and_a_file(case: Case) -> None:
     """As the messages say."""
     page = case.folder / "page.html"

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from polymask import ImageRecord, Instance, Polygon, Report, convert, errors
-from polymask.cli.terminal import Bar, colors_wanted, styled, with_advice
+from polymask.cli.terminal import Bar, shows_colors, styled, with_advice
 from polymask.errors import FormatError, PolymaskError
 from tests.conftest import ROOT, SAMPLE
 
@@ -52,7 +52,7 @@ def on_a_terminal(*arguments, **environment):
 def test_colors_are_for_terminals_and_not_where_no_color_is_set(monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    assert colors_wanted(Terminal())
+    assert shows_colors(Terminal())
     assert styled("x", Terminal(), bold=True) == "\x1b[1mx\x1b[0m"
     assert styled("x", StringIO(), bold=True) == "x"
     monkeypatch.setenv("NO_COLOR", "1")

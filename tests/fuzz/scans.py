@@ -55,7 +55,7 @@ def _painted(annotations: Annotations, rules: Rules) -> None:
     )
     for batch in painter.paint(range(len(annotations.names))):
         for at, index in enumerate(batch.indices):
-            if batch.done[at]:
+            if batch.is_painted[at]:
                 _compare(
                     batch, at, Painting(annotations.decode(index), label_map, rules, limits=LIMITS), depth
                 )

@@ -80,7 +80,7 @@ def test_a_name_has_one_value(tmp_path: Path, text: str) -> None:
     """Neither is dropped in silence: the file is refused, with the name."""
     path = tmp_path / "labels.json"
     path.write_text(text)
-    with pytest.raises(LabelError, match=r"labels\.json.*'cat' (has two values|stands there twice)"):
+    with pytest.raises(LabelError, match=r"labels\.json.*'cat' (has two values|occurs twice)"):
         LabelMap.load(path)
 
 

@@ -123,7 +123,7 @@ def refusal(command: Callable[[], object]) -> PolymaskError | None:
 def test_labels_that_no_line_holds_are_refused(coco_file, tmp_path, layout, name):
     """Their tables have a line a label; what could not be read back is not written."""
     source = coco_file(categories=[{"id": 3, "name": name}, {"id": 7, "name": "dog"}])
-    with pytest.raises(PolymaskError, match=r"cannot stand in .*-> NAME"):
+    with pytest.raises(PolymaskError, match=r"does not fit into .*-> NAME"):
         convert(source, tmp_path / "out", to=layout)
     assert not (tmp_path / "out").exists()
 

@@ -119,7 +119,7 @@ def test_a_thumbnail_is_made_of_blocks_that_strips_may_cut(monkeypatch):
     pixels = np.random.default_rng(0).integers(0, 255, (103, 61, 3), np.uint8)
     made = []
     for rows in (1, 4, 7, 103):
-        small = contact_sheets.Small((103, 61))
+        small = contact_sheets.ThumbnailBuilder((103, 61))
         for top in range(0, 103, rows):
             small.add(pixels[top : top + rows])
         made.append(small.png())

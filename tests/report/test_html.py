@@ -81,7 +81,7 @@ def test_annotations_masks_or_both(tmp_path):
 
 
 def test_two_of_a_kind_and_what_is_not_there_are_refused(tmp_path):
-    with pytest.raises(InputError, match="one set of annotations and one of masks"):
+    with pytest.raises(InputError, match="at most one set of annotations"):
         preview([SAMPLE, SAMPLE], tmp_path / "r.html")
     with pytest.raises(NotFound, match=r"none\.json"):
         preview("none.json", tmp_path / "r.html")

@@ -1,1 +1,1 @@
-"""Sets of masks, whoever made them, and the labels that a pixel has in them."""
+"""Sets of masks from any tool, and the labels of each of their pixels."""

@@ -1,4 +1,4 @@
-"""Which labels a pixel belongs to, where each label has a mask of its own and masks may overlap."""
+"""The labels that a pixel belongs to, where each label has a mask and masks may overlap."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,12 +14,14 @@ from polymask.model import Frame, IndexMask
 from polymask.painting.painting import Painting
 from polymask.raster.spans import paint
 
-NamedMasks = Iterable[tuple[str, IndexMask]]  # by label; a pixel is inside where it is not 0
+NamedMasks = Iterable[
+    tuple[str, IndexMask]
+]  # (label, mask); a pixel belongs to the label where the mask is not 0
 
 
 @dataclass(frozen=True, slots=True)
 class LabelMasks:
-    """An image's masks by label, each made when its turn comes; `frame` is None where the masks tell it."""
+    """An image's masks by label, each decoded when iterated; without a `frame`, the masks tell it."""
 
     masks: NamedMasks
     frame: Frame | None = None
@@ -29,15 +31,16 @@ class LabelMasks:
 class LabelSets:
     """Numbers for the sets of labels that pixels belong to; 0 is no label at all.
 
-    Masks numbered by the same `LabelSets` are equal where pixels belong to the same labels, however the
-    labels overlap. One image needs a frame of numbers, and one label's mask at a time.
+    In masks that the same `LabelSets` numbered, equal numbers mean equal sets of labels. Memory holds
+    one mask of numbers and one label mask at a time.
 
-    >>> sets = LabelSets()
-    >>> cat, dog = np.array([[1, 1, 0]], np.uint8), np.array([[0, 1, 0]], np.uint8)
-    >>> sets.numbered(LabelMasks([("cat", cat), ("dog", dog)])).tolist()
-    [[1, 2, 0]]
-    >>> [sorted(labels) for labels in sets.members]
-    [[], ['cat'], ['cat', 'dog']]
+    Examples:
+        >>> sets = LabelSets()
+        >>> cat, dog = np.array([[1, 1, 0]], np.uint8), np.array([[0, 1, 0]], np.uint8)
+        >>> sets.numbered(LabelMasks([("cat", cat), ("dog", dog)])).tolist()
+        [[1, 2, 0]]
+        >>> [sorted(labels) for labels in sets.members]
+        [[], ['cat'], ['cat', 'dog']]
     """
 
     members: list[frozenset[str]] = field(default_factory=lambda: [frozenset()])
@@ -69,14 +72,14 @@ class LabelSets:
         return index
 
     def _with(self, label: str, numbers: NDArray[np.uint16]) -> NDArray[np.uint16]:
-        """The numbers of the same sets with a label more."""
+        """The numbers of the same sets with `label` added."""
         table = np.zeros(VOID_16 + 1, np.uint16)
         for number in np.flatnonzero(np.bincount(numbers)).tolist():
             table[number] = self.number(self.members[number] | {label})
         return table[numbers]
 
     def pixels_of(self, numbered: IndexMask) -> tuple[dict[str, int], int]:
-        """How many pixels each label has in a mask of set numbers, and how many belong to none."""
+        """The pixels of each label in a mask of set numbers, and the number of pixels without a label."""
         counts = np.bincount(numbered.reshape(-1), minlength=1)
         pixels: Counter[str] = Counter()
         for number in np.flatnonzero(counts).tolist():
@@ -85,7 +88,7 @@ class LabelSets:
 
 
 def masks_of(painting: Painting) -> LabelMasks:
-    """The label masks that a painting gives, as layouts of one mask a label store them."""
+    """The label masks of a painting, as layouts with one mask per label store them."""
     return LabelMasks(_drawn(painting), painting.record.frame)
 
 

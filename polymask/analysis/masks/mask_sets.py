@@ -1,4 +1,4 @@
-"""Sets of masks, whoever made them: folders of any layout, bare PNGs, or annotations painted on the fly."""
+"""Sets of masks from any tool: folders in any layout, bare PNGs, or annotations painted on the fly."""
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -44,10 +44,10 @@ class MaskSet:
 
     `label_map` is None where nothing names the values. `decode` takes a name from `names`
     and gives a (height, width) mask of the label map's values. `kind` is the layout or format.
-    `labels_of` gives the masks of an image's labels, where each label has a mask of its own, which may lie
-    below another's; `by_label` tells that they are stored so: then `decode` puts later labels on top, and
-    what lies below is not in its mask. `unscored` are the names that the layout's own scorers leave out
-    where they are the truth. `entries` are the manifest's, by image name without suffix.
+    `labels_of` gives an image's label masks, which may overlap. `by_label` says that the set stores
+    label masks: `decode` then puts later labels on top and hides the pixels below. `unscored` are the
+    labels of TRUTH that the layout's official scorers ignore. `entries` are the manifest's, by image
+    name without suffix.
     """
 
     path: Location
@@ -64,13 +64,13 @@ class MaskSet:
 def open_sources(
     paths: Sequence[Location], options: ReadingOptions, *, alone: bool = True
 ) -> list[MaskSet | Annotations]:
-    """What lies at each path: the masks of a folder in any layout, else annotations.
+    """Open each path as the masks of a folder in any layout, else as annotations.
 
-    Here, and nowhere else, it is decided which of the two a path holds. `from_` of `options` is the
-    format of the annotations: one path that is `alone` holds them then, while of two the other may be
-    masks. Both are of the images and labels that `options` ask for, whose `labels` name the values of
-    masks that do not. Raises `NotFound` for no such path, `FormatError` for neither, and `LimitError`
-    above the limits.
+    This is the only place that decides which of the two a path holds. `from_` of `options` is the
+    format of the annotations: a single path that is `alone` must then hold annotations, while of two
+    paths either may hold masks. `options` also choose the images and labels, and their `labels` name
+    the values of masks without names. Raises `NotFound` for a missing path, `FormatError` for a path
+    that holds neither, and `LimitError` above the limits.
     """
     is_annotations = options.from_ is not None and alone and len(paths) == 1
     opened: list[MaskSet | Annotations] = []
@@ -89,15 +89,15 @@ def _existing(path: Location) -> Location:
 
 
 def chosen_masks_in(path: Location, options: ReadingOptions, *, tree: Tree | None = None) -> MaskSet | None:
-    """As `masks_in`, of the images and labels that `options` ask for."""
+    """As `masks_in`, with only the images and labels that `options` choose."""
     masks = masks_in(path, labels=options.label_map, limits=options.limits, tree=tree)
     return chosen_masks(masks, options) if masks else None
 
 
 def chosen_masks(masks: MaskSet, options: ReadingOptions) -> MaskSet:
-    """The masks of images and labels that are asked for; other labels become background.
+    """The masks of the images and labels that `options` choose; other labels become background.
 
-    Images are chosen by the names that the masks have, without suffix.
+    Images are chosen by the names of their masks, without suffix.
     """
     globs = [*options.where, *map(stem, options.where)]
     names = tuple(name for name in masks.names if not globs or any(fnmatchcase(name, g) for g in globs))
@@ -110,18 +110,18 @@ def chosen_masks(masks: MaskSet, options: ReadingOptions) -> MaskSet:
             file=masks.path,
             advice="add --labels",
         )
-    label_map, taken = masks.label_map, options.taken_labels(masks.label_map.names)
+    label_map, chosen = masks.label_map, options.taken_labels(masks.label_map.names)
     for name in options.only:
         if name not in label_map:
             raise unknown_label(name, label_map.names)
     values = np.full(VOID_16 + 1, label_map.background, label_map.dtype)
-    for value in (label_map.void, *(label.value for label in label_map.labels if label.name in taken)):
+    for value in (label_map.void, *(label.value for label in label_map.labels if label.name in chosen)):
         values[value] = value
     return replace(
         masks,
         names=names,
         decode=lambda name: values[masks.decode(name)],
-        labels_of=partial(_chosen_labels, masks.labels_of, taken) if masks.labels_of else None,
+        labels_of=partial(_chosen_labels, masks.labels_of, chosen) if masks.labels_of else None,
     )
 
 
@@ -137,7 +137,7 @@ def masks_in(
     limits: Limits | None = None,
     tree: Tree | None = None,
 ) -> MaskSet | None:
-    """The masks of a folder in any layout that can be read back; None where there are none."""
+    """The masks of a folder in any layout that can be read back; None for a folder without masks."""
     if not path.is_dir():
         return None
     folder = Folder(listed_once(path), limits, tree=tree)
@@ -154,13 +154,14 @@ def open_masks(
 ) -> MaskSet:
     """The masks of a folder in any layout that can be read back, or of an annotation file.
 
-    `labels` names the values of a folder that does not, `reading` are the options of reading.
-    Annotations are painted with the default rules. Raises `NotFound` for no such path, `FormatError`
-    for none of these; what is above `limits` is a `LimitError`, here or when its mask is decoded.
+    `labels` names the values where the folder does not; `reading` are the options of reading.
+    Annotations are painted with the default rules. Raises `NotFound` for a missing path, `FormatError`
+    for a path with neither masks nor annotations, and `LimitError` above `limits`, here or on decoding.
 
-    >>> masks = open_masks("fixtures/shapes/instances.json")
-    >>> masks.kind, masks.names
-    ('coco', ('harbor', 'meadow', 'empty'))
+    Examples:
+        >>> masks = open_masks("fixtures/shapes/instances.json")
+        >>> masks.kind, masks.names
+        ('coco', ('harbor', 'meadow', 'empty'))
     """
     options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
     (opened,) = open_sources([located(path)], options, alone=False)
@@ -168,7 +169,7 @@ def open_masks(
 
 
 def mask_set(opened: MaskSet | Annotations, *, labels: LabelMap | None = None) -> MaskSet:
-    """Masks as they are; annotations as the masks that they become under the default rules."""
+    """A mask set unchanged; annotations as masks painted under the default rules."""
     if isinstance(opened, MaskSet):
         return opened
     require_pictures(opened, every=False)
@@ -176,9 +177,9 @@ def mask_set(opened: MaskSet | Annotations, *, labels: LabelMap | None = None) -
 
 
 def open_mask_folder(folder: Folder) -> MaskFolder | None:
-    """The masks of a folder, by the layout that it shows; None where there are none.
+    """The masks of a folder, read by the layout that recognizes it; None where no layout does.
 
-    The layouts that show themselves most clearly stand last in the table, and are asked first.
+    Layouts with the clearest signs stand last in the table, and are tried first.
     """
     for name in reversed(LAYOUTS):
         reader = getattr(layout_named(name), "open_folder", None)
@@ -188,10 +189,10 @@ def open_mask_folder(folder: Folder) -> MaskFolder | None:
 
 
 def _bare(folder: Folder) -> MaskFolder | None:
-    """A folder of gray or palette PNGs and nothing that explains them; pictures are no masks."""
+    """A folder of gray or palette PNGs without any file that explains them; None for pictures."""
     masks = masks_below(folder, ".")
     if any(map(_is_explained, folder.tree.below())) or _is_camvid(folder, masks.values()):
-        return None  # the formats of masks with a table read them
+        return None  # a format that reads masks with their table takes them
     try:
         for first in list(masks.values())[:1]:
             folder.mask(first)
@@ -203,13 +204,13 @@ def _bare(folder: Folder) -> MaskFolder | None:
 
 
 def _is_explained(name: str) -> bool:
-    """Whether a file tells what the masks of a folder mean, or which of them are masks of labels."""
+    """Whether a file explains the values of the masks, or which of them are label masks."""
     path = PurePosixPath(name)
     return path.name in EXPLAINED or CLASSES in path.parts or id_mask(name) is not None
 
 
 def _is_camvid(folder: Folder, masks: Iterable[str]) -> bool:
-    """Whether a list of pairs says that the masks are SegNet's CamVid."""
+    """Whether a list of pairs shows that the masks are SegNet's CamVid."""
     split = next((part for path in masks for part in PurePosixPath(path).parts if part.endswith("annot")), "")
     lists = [name for name in folder.tree.below() if name.endswith(f"{split.removesuffix('annot')}.txt")]
     place = Place(folder.path, folder.limits, tree=folder.tree)
@@ -220,7 +221,7 @@ def _of_folder(folder: Folder, masks: MaskFolder, labels: LabelMap | None) -> Ma
     entries = {stem(name): entry for name, entry in read_manifest(open_root(folder.path)).items()}
     listed = {name: entry["mask"] for name, entry in entries.items() if isinstance(entry.get("mask"), str)}
     for mask in listed.values():
-        with in_file(folder / MANIFEST):  # which may come from anywhere
+        with in_file(folder / MANIFEST):  # a manifest may come from anybody
             safe_path(mask.partition("#")[0])
     paths = listed or masks.masks
     stored = StoredMasks(folder, masks, paths, entries)
@@ -240,7 +241,7 @@ def _of_folder(folder: Folder, masks: MaskFolder, labels: LabelMap | None) -> Ma
 def painted_masks(
     annotations: Annotations, *, labels: LabelMap | None = None, rules: Rules | None = None
 ) -> MaskSet:
-    """The masks that annotations become, each painted when it is asked for."""
+    """The masks of annotations, each painted when it is decoded."""
     label_map = labels or from_categories(annotations.categories)
     indices = {stem(name): index for index, name in enumerate(annotations.names)}
 
@@ -260,7 +261,7 @@ def painted_masks(
 def array_masks(
     masks: NDArray[np.integer] | Sequence[NDArray[np.integer]], labels: LabelMap | None
 ) -> MaskSet:
-    """Index masks as a set, named by their numbers; raises `InputError` for what is no index mask."""
+    """Index masks as a set, named by their numbers; raises `InputError` for another kind of array."""
     arrays = [masks] if isinstance(masks, np.ndarray) else list(masks)
     named = {f"{index}": _as_index(array) for index, array in enumerate(arrays)}
     return MaskSet(
@@ -280,17 +281,18 @@ def _as_index(array: NDArray[np.integer]) -> IndexMask:
 
 
 def matched(truth: tuple[str, ...], other: tuple[str, ...]) -> dict[str, str]:
-    """The names that both sets have; where they share none, by the last part of the name.
+    """Pairs of equal names in both sets; if no names are equal, pairs with the same last part.
 
-    Neither the composition of Unicode nor percent-encoding tells names apart.
+    Names that differ only in Unicode composition or percent-encoding are equal.
 
-    >>> matched(("a", "b"), ("val/a", "val/c"))
-    {'a': 'val/a'}
+    Examples:
+        >>> matched(("a", "b"), ("val/a", "val/c"))
+        {'a': 'val/a'}
     """
     if common := joined(truth, other):
         return common
-    last = {PurePosixPath(name).name: name for name in other}
-    if len(last) < len(other):
+    by_last_part = {PurePosixPath(name).name: name for name in other}
+    if len(by_last_part) < len(other):
         return {}
-    pairs = joined([PurePosixPath(name).name for name in truth], last)
-    return {name: last[pairs[end]] for name in truth if (end := PurePosixPath(name).name) in pairs}
+    pairs = joined([PurePosixPath(name).name for name in truth], by_last_part)
+    return {name: by_last_part[pairs[end]] for name in truth if (end := PurePosixPath(name).name) in pairs}

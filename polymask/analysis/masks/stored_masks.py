@@ -1,4 +1,4 @@
-"""The masks of a folder, image by image: what a layout reads, and what the manifest says of it."""
+"""The masks of a folder, image by image, read by the layout and checked against the manifest."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ class StoredMasks:
     entries: Mapping[str, Mapping[str, Any]]
 
     def decode(self, name: str) -> IndexMask:
-        """An image's index mask; of label masks, later labels on top."""
+        """An image's index mask; from label masks, with later labels on top."""
         if self.masks.labels_of and self.masks.label_map:
             image = self.labels_of(name)
             return painted(image.masks, self.masks.label_map, frame=image.frame)
@@ -31,11 +31,11 @@ class StoredMasks:
             return self.masks.decode(self.paths[name])
 
     def labels_of(self, name: str) -> LabelMasks:
-        """The masks of an image's labels; raises `FormatError` where one that the manifest lists is gone."""
+        """An image's label masks; raises `FormatError` if a mask that the manifest lists is missing."""
         with self._listed(name):
-            return LabelMasks(self._all_labels(name), self._frame(name))
+            return LabelMasks(self._label_masks(name), self._frame(name))
 
-    def _all_labels(self, name: str) -> Iterator[tuple[str, IndexMask]]:
+    def _label_masks(self, name: str) -> Iterator[tuple[str, IndexMask]]:
         assert self.masks.labels_of
         missing = dict.fromkeys(self.entries.get(name, {}).get("labels") or ())
         with self._listed(name):
@@ -61,7 +61,7 @@ class StoredMasks:
 
     @contextmanager
     def _listed(self, name: str) -> Iterator[None]:
-        """Tell of a mask that is missing that the manifest lists it, where it does."""
+        """For a missing mask, add to the error that the manifest lists it, if it does."""
         try:
             yield
         except NotFound as error:

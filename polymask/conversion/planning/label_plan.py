@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.planning.problems import counted
-from polymask.errors import InputError, LabelError, unknown
+from polymask.errors import InputError, LabelError, no_such_label, unknown
 from polymask.formats import Annotations
 from polymask.labels.as_label_map import as_label_map, is_path
 from polymask.labels.label_files import quoted
-from polymask.labels.label_map import LabelMap, from_categories, no_such_label, unknown_label
+from polymask.labels.label_map import LabelMap, from_categories, unknown_label
 from polymask.model import ImageRecord, Skipped
 from polymask.painting.label_choice import LabelChoice
 from polymask.storage.remote.urls import located

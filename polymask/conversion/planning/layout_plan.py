@@ -7,7 +7,7 @@ from polymask.conversion.options import ConvertOptions
 from polymask.errors import InputError
 from polymask.formats import Annotations
 from polymask.layouts import LayoutOptions, layout_named
-from polymask.layouts.common.splits import SPLITS, split_options, told_splits
+from polymask.layouts.common.splits import SPLITS, source_splits, split_options
 from polymask.painting.label_choice import LabelChoice
 from polymask.storage.safe_names import safe_path
 
@@ -36,7 +36,7 @@ def _splits(annotations: Annotations, options: ConvertOptions) -> dict[str, Any]
     """The splits by `--split-ratio` or `--split`, otherwise those of the source."""
     if options.split_ratio is not None or options.split != SPLITS[0]:
         return split_options(annotations.names, options.split_ratio, seed=options.seed)
-    return told_splits(annotations.names, annotations.subsets)
+    return source_splits(annotations.names, annotations.subsets)
 
 
 def _originals(annotations: Annotations) -> Callable[[str], bytes | None]:

@@ -45,7 +45,7 @@ def is_dicom(file: File) -> bool:
 
 def dataset(file: File) -> Any:
     """A file's elements, and with them pydicom; raises `FormatError` for what is no DICOM."""
-    pydicom = library("pydicom", extra="dicom", what="DICOM")
+    pydicom = library("pydicom", extra="dicom", reader="DICOM")
     with (
         understood(file, "no DICOM that can be read"),
         file.open() as opened,
@@ -61,7 +61,7 @@ def dataset(file: File) -> Any:
 @contextmanager
 def understood(file: File, otherwise: str) -> Iterator[None]:
     """Values become what they are only when they are asked for: what is wrong then is `FormatError`."""
-    broken = library("pydicom.errors", extra="dicom", what="DICOM")
+    broken = library("pydicom.errors", extra="dicom", reader="DICOM")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of values that are odd, and read all the same

@@ -55,7 +55,7 @@ def features_in(file: File) -> Features:
 
     The file is copied first: a database may write beside itself even where it is only read.
     """
-    pyogrio = library("pyogrio", extra="gis", what="a map's vector file")
+    pyogrio = library("pyogrio", extra="gis", reader="a map's vector file")
     with TemporaryDirectory(prefix="polymask-") as folder:
         path = _copied(file, Path(folder))
         try:
@@ -137,7 +137,7 @@ def _of_world_file(picture: File) -> Affine | None:
 
 def _of_raster(picture: File) -> tuple[Affine, str]:
     """The transform that a GeoTIFF tells itself, and its reference system."""
-    rasterio = library("rasterio", extra="gis", what="a picture of a map")
+    rasterio = library("rasterio", extra="gis", reader="a picture of a map")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a picture that lies nowhere is refused below
         try:
@@ -152,7 +152,7 @@ def _of_raster(picture: File) -> tuple[Affine, str]:
 
 
 def _same(systems: frozenset[str]) -> bool:
-    rasterio = library("rasterio", extra="gis", what="a picture of a map")
+    rasterio = library("rasterio", extra="gis", reader="a picture of a map")
     known = [rasterio.crs.CRS.from_user_input(system) for system in systems]
     return all(system == known[0] for system in known)
 

@@ -1,1 +1,1 @@
-"""What several layouts share."""
+"""Functions that several layouts share."""

@@ -18,8 +18,8 @@ _CAPTION = 14
 Pixels = NDArray[np.uint8]
 
 
-class Small:
-    """The overlay's thumbnail, from strips: the averages of blocks, which are then made smaller."""
+class ThumbnailBuilder:
+    """Makes a thumbnail from strips: averages of blocks, then reduced further."""
 
     def __init__(self, frame: Frame) -> None:
         self.step = max(1, max(frame) // (4 * THUMBNAIL))
@@ -42,10 +42,10 @@ class Small:
     def png(self) -> bytes:
         """The thumbnail of all rows."""
         last = [self._reduced(self.waiting)] if len(self.waiting) else []
-        return thumbnail(np.concatenate([*self.blocks, *last]))
+        return thumbnail_png(np.concatenate([*self.blocks, *last]))
 
 
-def thumbnail(pixels: Pixels) -> bytes:
+def thumbnail_png(pixels: Pixels) -> bytes:
     """PNG bytes of pixels, made small."""
     from PIL import Image
 

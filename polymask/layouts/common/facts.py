@@ -1,19 +1,19 @@
-"""What a layout's documentation page tells; the pages are made from these tables."""
+"""The facts on a layout's documentation page; the pages are made from these tables."""
 
 from dataclasses import dataclass
 
 LABEL_MASKS = (
-    "As label masks: `verify --source`, `compare` and `stats` look at each label's own pixels, also below "
-    "others. Who wants one index mask (training, overlays) gets later labels of the label map on top."
+    "As label masks: `verify --source`, `compare` and `stats` see all pixels of each label, also below "
+    "others. An index mask made from them (training, overlays) has later labels of the label map on top."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayoutFacts:
-    """What a layout writes, what its values mean, and what it cannot hold.
+    """The files of a layout, the meaning of its values, and its limits.
 
-    `files` and `values` are (name, meaning) pairs; `read_back` tells what `compare`, `verify` and
-    `stats` make of such a folder; `shown` is a text file of the sample that the page prints.
+    `files` and `values` are (name, meaning) pairs; `read_back` describes how `compare`, `verify` and
+    `stats` read such a folder; `shown` is a text file of the sample that the page prints.
     """
 
     title: str

@@ -1,7 +1,7 @@
-"""What several layouts write: names by value, `id2label.json`, lookup tables, plain gray masks."""
+"""Tables and files of several layouts: names by value, `id2label.json`, lookup tables, gray masks."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,17 +18,23 @@ from polymask.raster.painted import PaintedSpans, mapped
 
 ID2LABEL = "id2label.json"
 BACKGROUND = "background"
-VOID = "__ignore__"  # like `background`, the name of no label
+VOID = "__ignore__"  # like `background`, never the name of a label
 
 
 def names_by_value(label_map: LabelMap) -> dict[int, str]:
-    """Background and labels in ascending order of value; void is none of them.
+    """Background and labels in ascending order of value, without void.
 
-    >>> names_by_value(LabelMap.from_names(["cat"]))
-    {0: 'background', 1: 'cat'}
+    Examples:
+        >>> names_by_value(LabelMap.from_names(["cat"]))
+        {0: 'background', 1: 'cat'}
     """
     names = {label.value: label.name for label in label_map.labels}
     return dict(sorted({label_map.background: BACKGROUND, **names}.items()))
+
+
+def used_names(label_map: LabelMap, used: frozenset[str] | None) -> Sequence[str]:
+    """The label map's names that are in `used`; all names where none is, and where `used` is None."""
+    return [name for name in label_map.names if used is None or name in used] or label_map.names
 
 
 def in_value_order(label_map: LabelMap) -> list[Label]:
@@ -43,9 +49,9 @@ def id2label(names: Mapping[int, str]) -> bytes:
 
 
 def value_tables(layout: object, options: LayoutOptions) -> dict[str, bytes]:
-    """The files that name the values of a layout's masks: `id2label.json`, or what the layout says.
+    """The files that name the values of a layout's masks: the layout's `tables`, else `id2label.json`.
 
-    They depend on nothing but the labels, so they are the same for all masks of a folder.
+    They depend on the labels alone, so they are the same for all masks of a folder.
     """
     tables: Callable[[LayoutOptions], dict[str, bytes]] | None = getattr(layout, "tables", None)
     return tables(options) if tables else {ID2LABEL: id2label(names_by_value(options.label_map))}
@@ -73,30 +79,31 @@ def require_8_bits(label_map: LabelMap, layout: str) -> None:
 
 
 def require_one_line(label_map: LabelMap, file: str, *, barred: str = "") -> None:
-    """Raise `LabelError` for a label that a line of a text file cannot hold; `barred` are its separators."""
+    """Raise `LabelError` for a label that does not fit into a line of a file; `barred` are separators."""
     for name in label_map.names:
         if name.strip().splitlines() != [name] or not set(barred).isdisjoint(name):
-            also = "".join(f", no {character!r}" for character in barred)
+            separators = "".join(f", no {character!r}" for character in barred)
             raise LabelError(
-                f"label {name!r} cannot stand in {file} (no line break, no outer spaces{also})",
+                f"label {name!r} does not fit into {file} (no line break, no outer spaces{separators})",
                 advice=f"rename it in a --labels file (`{quoted(name)} -> NAME`)",
             )
 
 
 def lookup(values: Mapping[int, int], *, default: int, dtype: DTypeLike) -> NDArray[np.unsignedinteger]:
-    """A table of 65536 entries that turns a mask of old values into one of new values.
+    """A table of 65536 entries that maps a mask of old values to new values.
 
-    >>> lookup({1: 7}, default=0, dtype=np.uint8)[np.array([0, 1, 2])].tolist()
-    [0, 7, 0]
+    Examples:
+        >>> lookup({1: 7}, default=0, dtype=np.uint8)[np.array([0, 1, 2])].tolist()
+        [0, 7, 0]
     """
     table = np.full(VOID_16 + 1, default, dtype)
-    for old, new in values.items():
-        table[old] = new
+    for value, new_value in values.items():
+        table[value] = new_value
     return table
 
 
 def without_void(painted: PaintedSpans, label_map: LabelMap) -> PaintedSpans:
-    """The mask as layouts with one word for background and void hold it: void becomes background."""
+    """The mask with void as background, for layouts that do not distinguish them."""
     table = np.arange(VOID_16 + 1, dtype=np.uint16)
     table[label_map.void] = label_map.background
     return mapped(painted, table)
@@ -105,13 +112,14 @@ def without_void(painted: PaintedSpans, label_map: LabelMap) -> PaintedSpans:
 def painted(
     masks: Iterable[tuple[str, IndexMask]], label_map: LabelMap, *, frame: Frame | None = None
 ) -> IndexMask:
-    """One index mask of label masks, later ones on top.
+    """An index mask from label masks, with later masks on top.
 
-    `frame` is needed where there is no label mask. Raises `FormatError` for masks of different sizes.
+    `frame` is needed if there is no label mask. Raises `FormatError` for masks of different sizes.
 
-    >>> masks = {"dog": np.array([[1, 1, 0]], np.uint8), "cat": np.array([[0, 1, 1]], np.uint8)}
-    >>> painted(masks.items(), LabelMap.from_names(["dog", "cat"])).tolist()
-    [[1, 2, 2]]
+    Examples:
+        >>> masks = {"dog": np.array([[1, 1, 0]], np.uint8), "cat": np.array([[0, 1, 1]], np.uint8)}
+        >>> painted(masks.items(), LabelMap.from_names(["dog", "cat"])).tolist()
+        [[1, 2, 2]]
     """
     index: IndexMask | None = None
     for label, mask in masks:
@@ -127,14 +135,14 @@ def painted(
 
 
 def require_size(mask: NDArray[Any], index: NDArray[Any]) -> None:
-    """Raise `FormatError` for a label's mask of another size than the image's others."""
+    """Raise `FormatError` for a label mask whose size differs from the image's other masks."""
     if mask.shape != index.shape:
         sizes = sorted({mask.shape, index.shape})
         raise FormatError(f"the masks of an image's labels are of several sizes: {sizes}")
 
 
 def gray(label_map: LabelMap) -> Encoding:
-    """Gray PNGs of the depth that a label map's values need."""
+    """The encoding as gray PNG of the depth that a label map's values need."""
     return Encoding(depth=8 * np.dtype(label_map.dtype).itemsize)
 
 

@@ -1,4 +1,4 @@
-"""Masks read back from a folder: where they lie, what their values mean, and how to decode them."""
+"""Reading masks back from a folder: their paths, their label map, and their decoding."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,10 +25,10 @@ Unsigned = TypeVar("Unsigned", bound=NDArray[np.unsignedinteger])
 
 
 class Folder:
-    """A folder that masks are read back from, and how large they may be.
+    """A folder of stored masks, with the limits for reading it.
 
-    Every layout looks into it to see whether it is its own, so what was listed or read of it once
-    is kept: each folder on disk is listed once, and its label files are read once.
+    Every layout examines the folder to recognize it, so listings and label files are cached:
+    each folder on disk is listed once, and each label file is read once.
     """
 
     def __init__(self, path: Location, limits: Limits | None = None, *, tree: Tree | None = None) -> None:
@@ -39,16 +39,16 @@ class Folder:
         return self.path / name
 
     def glob(self, pattern: str) -> Iterable[Location]:
-        """The files and folders right below it whose names match."""
+        """The files and folders directly inside whose names match."""
         files, folders = self.tree.inside("")
         return (self.path / name for name in (*files, *folders) if fnmatchcase(name, pattern))
 
     def folders_in(self, root: str) -> list[str]:
-        """The names of the folders right below `root`, sorted."""
+        """The names of the folders directly inside `root`, sorted."""
         return sorted(self.tree.inside(root)[1])
 
     def label_map(self, names: Sequence[str]) -> LabelMap | None:
-        """The label map in the first of these files that is there; raises `FormatError`, `LabelError`."""
+        """The label map in the first of the files that exists; raises `FormatError`, `LabelError`."""
         key = tuple(names)
         if key not in self._label_maps:
             path = next((self.path / name for name in names if (self.path / name).is_file()), None)
@@ -56,17 +56,17 @@ class Folder:
         return self._label_maps[key]
 
     def read(self, name: str) -> bytes:
-        """A file's bytes; raises `LimitError` for too many, `NotFound` and other `BackendError`s."""
+        """The bytes of a file; raises `LimitError` for a large file, `NotFound` and other `BackendError`s."""
         path = self.path / name
         self.limits.check_bytes(path, _size(path))
         return read_bytes(path)
 
     def mask(self, name: str) -> IndexMask:
-        """A gray or palette PNG's mask; raises `FormatError` and `LimitError` naming the file."""
+        """The mask in a gray or palette PNG; raises `FormatError` and `LimitError` naming the file."""
         return self._decoded(name, decode_png)
 
     def colors(self, name: str) -> NDArray[np.uint8]:
-        """A PNG's (height, width, 3) pixels; raises as `mask` does."""
+        """The (height, width, 3) pixels of a PNG; raises the errors of `mask`."""
         return self._decoded(name, decode_color)
 
     def _decoded(self, name: str, decode: Callable[..., Unsigned]) -> Unsigned:
@@ -81,12 +81,12 @@ class Folder:
 class MaskFolder:
     """The index masks of a folder.
 
-    `masks` tells the path of each by the image's name without suffix; `decode` turns such a
+    `masks` maps an image's name without suffix to the path of its mask; `decode` turns such a
     path into a (height, width) mask of `label_map`'s values. `label_map` is None where
-    nothing in the folder names the values. `labels_of`, where there is a mask for each label, gives those
-    of a path with their labels, in label-map order, each when its turn comes; `frame_of` then tells the
-    size of an image that may have none, if the folder does. `unscored` are the names that the layout's own
-    scorers leave out where they are the truth.
+    nothing in the folder names the values. In layouts with a mask per label, `labels_of` gives the
+    labels and masks of a path, in label-map order, each decoded when iterated; `frame_of` gives the size
+    of an image that may have no masks, if the folder records it. `unscored` are the labels of TRUTH that
+    the layout's official scorers ignore.
     """
 
     layout: str
@@ -101,7 +101,7 @@ class MaskFolder:
 def _size(path: Location) -> int:
     if isinstance(path, Url):
         stored = path.stored()
-        return stored.size if stored else 0  # reading it tells that it is not there
+        return stored.size if stored else 0  # a missing file raises when it is read
     try:
         status = path.stat()
     except OSError as error:
@@ -117,7 +117,7 @@ def read_bytes(path: Location) -> bytes:
 
 
 def read_text(path: Location) -> str:
-    """A text file's content; raises `FormatError` for what is no UTF-8."""
+    """The content of a text file; raises `FormatError` if it is not UTF-8."""
     try:
         return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -126,7 +126,7 @@ def read_text(path: Location) -> str:
 
 @contextmanager
 def in_line(path: Location, number: int, expected: str) -> Iterator[None]:
-    """Tell where a line is not what is expected: `FormatError` with the file and the line."""
+    """Turn errors inside into a `FormatError` that says what is `expected` in the file and line."""
     try:
         yield
     except (ValueError, IndexError):
@@ -135,7 +135,7 @@ def in_line(path: Location, number: int, expected: str) -> Iterator[None]:
 
 @contextmanager
 def in_file(path: Location) -> Iterator[None]:
-    """Tell the file in which something is wrong, in a `FormatError`, or in a `LimitError` of its own."""
+    """Turn input errors inside into a `FormatError` that names the file; add the file to a `LimitError`."""
     try:
         yield
     except LimitError as error:
@@ -146,7 +146,7 @@ def in_file(path: Location) -> Iterator[None]:
 
 
 def stored_labels(folder: Folder, names: Sequence[str] = (LABELS, ID2LABEL)) -> LabelMap | None:
-    """The label map that polymask, or a Hugging Face export, left in the folder."""
+    """The label map that polymask or a Hugging Face export stored in the folder."""
     return folder.label_map(names)
 
 
@@ -161,7 +161,7 @@ def _label_map(path: Location) -> LabelMap:
 
 
 def masks_below(folder: Folder, root: str, *, ending: str = ".png") -> dict[str, str]:
-    """The files below `folder/root` with such an ending: paths in `folder`, by their names below root."""
+    """The files below `folder/root` with an ending: paths in `folder`, by names below `root`."""
     names = sorted((name for name in folder.tree.below(root) if name.endswith(ending)), key=_parts)
     top = "" if root == "." else f"{root}/"
     return {name.removesuffix(ending): top + name for name in names}
@@ -172,7 +172,7 @@ def _parts(name: str) -> list[str]:
 
 
 def masks_by_split(folder: Folder, root: str) -> dict[str, str]:
-    """As `masks_below`, where the first folder below root is the split, which is no part of a name."""
+    """As `masks_below`, but names do not include the first folder below `root`, the split."""
     masks: dict[str, str] = {}
     for split in folder.folders_in(root):
         masks |= masks_below(folder, f"{root}/{split}")
@@ -187,9 +187,9 @@ def png_folder(
     named: Callable[[], LabelMap | None] | None = None,
     unscored: frozenset[str] = frozenset(),
 ) -> MaskFolder | None:
-    """A folder whose PNGs are index masks already; None where it has none.
+    """A folder whose PNGs are index masks; None where it has none.
 
-    `named` reads the layout's own table, where nothing of polymask's names the values.
+    `named` reads the layout's table of labels, if no labels.json or id2label.json names the values.
     """
     if not masks:
         return None
@@ -198,7 +198,7 @@ def png_folder(
 
 
 def require_labels(folder: Folder, label_map: LabelMap | None) -> LabelMap:
-    """The label map; raises `NotFound` where a layout cannot be read without one."""
+    """The label map; raises `NotFound` if it is None, for layouts that cannot be read without labels."""
     if label_map is None:
-        raise NotFound("no such file; nothing else there names the labels", file=folder / LABELS)
+        raise NotFound("no such file, and no other file names the labels", file=folder / LABELS)
     return label_map

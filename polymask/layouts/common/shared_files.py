@@ -1,11 +1,13 @@
-"""Files that all images of a folder share, when some of these images are of earlier runs."""
+"""Files that all images of a folder share, where earlier runs wrote some of the images."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from polymask.errors import FormatError
 from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.splits import SPLITS
+from polymask.storage.manifest import MANIFEST
 
 DEFAULT_SPLIT = "train"
 Read = Callable[[str], bytes | None]
@@ -14,37 +16,49 @@ Read = Callable[[str], bytes | None]
 def with_earlier_splits(
     options: LayoutOptions, before: Mapping[str, Mapping[str, Any]], now: Iterable[str], *, listed: bool
 ) -> LayoutOptions:
-    """The options for lists that hold the images of earlier runs too, each in the split of its own run.
+    """The options for lists that also hold the images of earlier runs, in the splits of those runs.
 
-    `before` are the manifest's lines by name, `now` the images of this run; `listed` tells that there
-    are lists of splits already. A split that lost its last image keeps its list, which is empty.
+    `before` are the manifest's lines by name, `now` the images of this run; `listed` says whether lists
+    of splits exist already. A split that lost its last image keeps an empty list.
 
-    >>> from polymask import LabelMap
-    >>> earlier = {"a.jpg": {"split": "val"}, "b.jpg": {}}
-    >>> options = LayoutOptions(label_map=LabelMap(()), split="test")
-    >>> options = with_earlier_splits(options, earlier, ["c.jpg"], listed=False)
-    >>> options.all_splits, options.split_of("a.jpg"), options.split_of("c.jpg")
-    (('train', 'val', 'test'), 'val', 'test')
+    Examples:
+        >>> from polymask import LabelMap
+        >>> earlier = {"a.jpg": {"split": "val"}, "b.jpg": {}}
+        >>> options = LayoutOptions(label_map=LabelMap(()), split="test")
+        >>> options = with_earlier_splits(options, earlier, ["c.jpg"], listed=False)
+        >>> options.all_splits, options.split_of("a.jpg"), options.split_of("c.jpg")
+        (('train', 'val', 'test'), 'val', 'test')
     """
     earlier = {name: str(entry.get("split", DEFAULT_SPLIT)) for name, entry in before.items()}
-    seen = {*options.all_splits, *earlier.values()}
-    ordered = [*(split for split in SPLITS if split in seen), *sorted(seen.difference(SPLITS))]
-    has_lists = listed or bool(options.split_names) or seen != {DEFAULT_SPLIT}
+    present = {*options.all_splits, *earlier.values()}
+    ordered = [*(split for split in SPLITS if split in present), *sorted(present.difference(SPLITS))]
+    has_lists = listed or bool(options.split_names) or present != {DEFAULT_SPLIT}
     splits = {**earlier, **{name: options.split_of(name) for name in now}}
     return replace(options, splits=splits, split_names=tuple(ordered) if has_lists else ())
 
 
 def stored_rows(layout: object, drawn: Iterable[Drawn], read: Read) -> Mapping[str, bytes]:
-    """What images of earlier runs hold in the file of all images, by name; empty where there is none.
+    """The rows of images of earlier runs in the shared file, by name; empty where there is no such file.
 
-    Raises `FormatError` for a file that is damaged or says nothing of an image.
+    Raises `FormatError` for a file that is damaged, or in which an image is missing.
     """
     rows_of: Callable[..., Mapping[str, bytes]] | None = getattr(layout, "stored_rows", None)
     return rows_of(drawn, read) if rows_of else {}
 
 
+def require_rows(rows: Mapping[str, bytes], drawn: Iterable[Drawn], file: str) -> Mapping[str, bytes]:
+    """The rows of a shared file; raises `FormatError` where an image is missing."""
+    for image in drawn:
+        if image.name not in rows:
+            raise FormatError(
+                f"{file} says nothing of {image.name}, which {MANIFEST} lists",
+                advice="convert all images with --overwrite, or choose another DEST",
+            )
+    return rows
+
+
 def with_rows(
     drawn: Iterable[Drawn], rows: Mapping[str, bytes], stored: Mapping[str, bytes]
 ) -> Iterator[Drawn]:
-    """The images, each with its row of this run, else of an earlier one."""
+    """The images, each with its row of this run, else of an earlier run."""
     return (replace(image, row=rows.get(image.name) or stored.get(image.name, b"")) for image in drawn)

@@ -1,7 +1,7 @@
-"""Which image goes to train, val or test: by ratio and seed, the same for any order and any worker.
+"""Assigns images to train, val and test by ratio and seed, independent of their order and of workers.
 
-A digest of the seed and an image's name is a fraction from 0 to 1, and tells its split: so other
-images, more or fewer, never move it. The sizes are those of the ratio on the average.
+A digest of the seed and an image's name is a fraction from 0 to 1, which decides its split. So adding
+or removing other images never moves an image. The sizes match the ratio on average.
 """
 
 from bisect import bisect_right
@@ -21,10 +21,11 @@ LISTS = "splits/{split}.txt"
 def parse_ratio(text: str) -> tuple[float, ...]:
     """The shares in `0.8,0.1,0.1`.
 
-    Raises `InputError` for what is no list of two or three shares that sum to 1.
+    Raises `InputError` for a text that is no list of up to three shares that sum to 1.
 
-    >>> parse_ratio("0.9,0.1")
-    (0.9, 0.1)
+    Examples:
+        >>> parse_ratio("0.9,0.1")
+        (0.9, 0.1)
     """
     try:
         return checked_ratio([float(part) for part in text.split(",")])
@@ -42,20 +43,22 @@ def checked_ratio(shares: Sequence[float]) -> tuple[float, ...]:
 
 
 def assign(names: Iterable[str], shares: Sequence[float], *, seed: int = 0) -> dict[str, str]:
-    """Each name's split, which its name, the shares and the seed alone decide.
+    """The split of each name, which depends only on the name, the shares and the seed.
 
-    >>> assign("abcde", (0.6, 0.2, 0.2), seed=1)
-    {'a': 'train', 'b': 'train', 'c': 'val', 'd': 'train', 'e': 'train'}
+    Examples:
+        >>> assign("abcde", (0.6, 0.2, 0.2), seed=1)
+        {'a': 'train', 'b': 'train', 'c': 'val', 'd': 'train', 'e': 'train'}
     """
     ends = [*accumulate(shares)][:-1]
     return {name: SPLITS[bisect_right(ends, fraction(name, seed=seed))] for name in names}
 
 
 def fraction(name: str, *, seed: int = 0) -> float:
-    """A number from 0 to below 1 that a name and a seed stand for: the first 53 bits of a SHA-256.
+    """A number from 0 to below 1 for a name and a seed: the first 53 bits of a SHA-256.
 
-    >>> round(fraction("a.jpg"), 3)
-    0.176
+    Examples:
+        >>> round(fraction("a.jpg"), 3)
+        0.176
     """
     digest = sha256(f"{seed}:{name}".encode(errors="surrogatepass")).digest()
     return (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)
@@ -64,10 +67,11 @@ def fraction(name: str, *, seed: int = 0) -> float:
 def split_options(
     names: Iterable[str], ratio: str | Sequence[float] | None, *, seed: int = 0
 ) -> dict[str, Any]:
-    """The options `splits` and `split_names` for a ratio, or none without one.
+    """The options `splits` and `split_names` for a ratio; empty without one.
 
-    >>> split_options(["a.jpg"], "1,0")
-    {'splits': {'a.jpg': 'train'}, 'split_names': ('train', 'val')}
+    Examples:
+        >>> split_options(["a.jpg"], "1,0")
+        {'splits': {'a.jpg': 'train'}, 'split_names': ('train', 'val')}
     """
     if ratio is None:
         return {}
@@ -75,15 +79,16 @@ def split_options(
     return {"splits": assign(names, shares, seed=seed), "split_names": SPLITS[: len(shares)]}
 
 
-def told_splits(names: Sequence[str], subsets: Sequence[str]) -> dict[str, Any]:
-    """The options `splits` and `split_names` of images whose source tells their splits; none where none is.
+def source_splits(names: Sequence[str], subsets: Sequence[str]) -> dict[str, Any]:
+    """The options `splits` and `split_names` for splits from the source; empty if no image has one.
 
-    >>> told_splits(["a.jpg", "b.jpg"], ["val", ""])
-    {'splits': {'a.jpg': 'val'}, 'split_names': ('train', 'val')}
+    Examples:
+        >>> source_splits(["a.jpg", "b.jpg"], ["val", ""])
+        {'splits': {'a.jpg': 'val'}, 'split_names': ('train', 'val')}
     """
     splits = {name: split for name, split in zip(names, subsets, strict=bool(subsets)) if split}
-    others = {SPLITS[0]} if len(splits) < len(names) else set()
-    present = {*splits.values(), *others}
+    default = {SPLITS[0]} if len(splits) < len(names) else set()
+    present = {*splits.values(), *default}
     return {"splits": splits, "split_names": tuple(s for s in SPLITS if s in present)} if splits else {}
 
 
@@ -96,12 +101,12 @@ def by_split(drawn: Iterable[Drawn], options: LayoutOptions) -> dict[str, list[s
 
 
 def split_lists(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
-    """`splits/<split>.txt` for layouts that have no lists of their own; none where all is `train`."""
+    """`splits/<split>.txt`, for layouts without another place for splits; none if there are no splits."""
     if options.split_names:
         for split, names in by_split(drawn, options).items():
             yield LISTS.format(split=split), lines(names)
 
 
 def lines(names: Iterable[str]) -> bytes:
-    """A text file of one name a line."""
+    """A text file with a name on each line."""
     return "".join(f"{name}\n" for name in names).encode()

@@ -21,9 +21,10 @@ def polygons_in(document: Mapping[str, Any], *, place: str = "$") -> Iterator[Po
 
     Raises `GeometryError` for what is no polygon, and for a feature without a geometry.
 
-    >>> square = {"type": "Polygon", "coordinates": [[(0, 0), (2, 0), (2, 2), (0, 2), (0, 0)]]}
-    >>> [len(polygon.exterior) for polygon in polygons_in({"type": "Feature", "geometry": square})]
-    [4]
+    Examples:
+        >>> square = {"type": "Polygon", "coordinates": [[(0, 0), (2, 0), (2, 2), (0, 2), (0, 0)]]}
+        >>> [len(polygon.exterior) for polygon in polygons_in({"type": "Feature", "geometry": square})]
+        [4]
     """
     kind = document.get("type")
     try:
@@ -65,8 +66,9 @@ def _opened(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
 def geometry_of(polygons: Sequence[Polygon]) -> dict[str, Any]:
     """The geometry of several polygons: a `Polygon`, or a `MultiPolygon` of any other number.
 
-    >>> geometry_of([Polygon([(0, 0), (2, 0), (2, 2)])])
-    {'type': 'Polygon', 'coordinates': (((0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 0.0)),)}
+    Examples:
+        >>> geometry_of([Polygon([(0, 0), (2, 0), (2, 2)])])
+        {'type': 'Polygon', 'coordinates': (((0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 0.0)),)}
     """
     if len(polygons) == 1:
         return {"type": "Polygon", "coordinates": _coordinates(polygons[0])}

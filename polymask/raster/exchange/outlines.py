@@ -18,10 +18,11 @@ Corner = tuple[int, int]
 def polygons_around(spans: Spans) -> list[Polygon]:
     """The polygons around the pixels of spans, by their topmost pixel, leftmost first.
 
-    >>> from polymask.raster import spans_of
-    >>> square = Polygon([(1, 0), (3, 0), (3, 2), (1, 2)])
-    >>> [polygon.exterior.tolist() for polygon in polygons_around(spans_of([(square,)], (2, 4))[0])]
-    [[[3.0, 0.0], [3.0, 2.0], [1.0, 2.0], [1.0, 0.0]]]
+    Examples:
+        >>> from polymask.raster import spans_of
+        >>> square = Polygon([(1, 0), (3, 0), (3, 2), (1, 2)])
+        >>> [polygon.exterior.tolist() for polygon in polygons_around(spans_of([(square,)], (2, 4))[0])]
+        [[[3.0, 0.0], [3.0, 2.0], [1.0, 2.0], [1.0, 0.0]]]
     """
     rows = list(zip(spans.row.tolist(), spans.start.tolist(), spans.stop.tolist(), strict=True))
     areas: dict[int, list[tuple[int, int, int]]] = defaultdict(list)

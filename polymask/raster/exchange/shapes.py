@@ -26,9 +26,10 @@ def polygons_of(shapes: Any) -> Iterator[Polygon]:
 
     Raises `GeometryError` for what is none.
 
-    >>> square = np.array([(0, 0), (2, 0), (2, 2), (0, 2)])
-    >>> [len(polygon.exterior) for polygon in polygons_of([square, Polygon(square[:3])])]
-    [4, 3]
+    Examples:
+        >>> square = np.array([(0, 0), (2, 0), (2, 2), (0, 2)])
+        >>> [len(polygon.exterior) for polygon in polygons_of([square, Polygon(square[:3])])]
+        [4, 3]
     """
     if isinstance(shapes, Polygon):
         yield shapes

@@ -1,1 +1,1 @@
-"""Pixel rules: one file a rule."""
+"""Pixel rules, a file each."""

@@ -7,8 +7,8 @@ that share an edge neither overlap nor leave a gap.
 An edge crosses row r when its lower end is at or above r + ½ and its upper end
 below it, at x = x0 + (r + ½ - y0) · (x1 - x0) / (y1 - y0); every pixel whose
 center is at or right of x changes sides. float64 gives the first such column
-unless x - ½ is too near a whole number to call: those few are decided exactly, on
-whole numbers, which are of 64 bits where the coordinates lie on a 1/1024 px grid.
+unless x - ½ is too near a whole number: those few are decided exactly in whole
+numbers, which have 64 bits where the coordinates lie on a 1/1024 px grid.
 """
 
 from collections.abc import Iterator
@@ -25,29 +25,29 @@ Float64 = NDArray[np.float64]
 
 # The float64 crossing is wrong by at most 8 roundings of (|x0| + |x1| + 1); twice that is safe.
 TOLERANCE = 16 * 2.0**-53
-MOST_CROSSINGS = 1 << 20  # held at once, some 200 bytes each
+MOST_CROSSINGS = 1 << 20  # in memory at a time, about 200 bytes each
 
 
 def intervals(rings: list[Ring], owner: list[int], frame: Frame) -> tuple[Int64, Int64]:
     """The key intervals (see `spans`) inside polygons 0 … n - 1 of a (height, width) frame.
 
     `owner[i]` is the polygon that ring i belongs to; a polygon's rings are filled
-    even-odd together. Parts outside the frame are clipped; a ring of no area gives nothing.
+    even-odd together. Parts outside the frame are clipped; a ring without area gives no interval.
     """
     start, end, group = _edges(rings, owner)
     top, bottom = _rows(start[:, 1], frame), _rows(end[:, 1], frame)
     crossed = top < bottom
     edges = start[crossed], end[crossed], group[crossed]
     top, bottom = top[crossed], bottom[crossed]
-    drawn = [
+    bands = [
         _crossed(*edges, np.clip(top, *band), np.clip(bottom, *band), frame)
         for band in _bands(top, bottom, frame[0])
     ]
-    return union(*(np.concatenate(side) for side in zip(*drawn, strict=True)))
+    return union(*(np.concatenate(side) for side in zip(*bands, strict=True)))
 
 
 def _bands(top: Int64, bottom: Int64, height: int) -> Iterator[tuple[int, int]]:
-    """Bands of rows, half-open, that are crossed at most `MOST_CROSSINGS` times, or are of one row."""
+    """Half-open bands of rows with at most `MOST_CROSSINGS` crossings, or of a single row."""
     change = np.bincount(top, minlength=height + 1) - np.bincount(bottom, minlength=height + 1)
     total = np.concatenate(([0], np.cumsum(np.cumsum(change[:height]))))
     begin = 0
@@ -61,7 +61,7 @@ def _bands(top: Int64, bottom: Int64, height: int) -> Iterator[tuple[int, int]]:
 def _crossed(
     start: Float64, end: Float64, group: Int64, top: Int64, bottom: Int64, frame: Frame
 ) -> tuple[Int64, Int64]:
-    """The key intervals between the edges' crossings in their rows from `top` to `bottom`."""
+    """The key intervals between the crossings of the edges in the rows from `top` to `bottom`."""
     edge = np.repeat(np.arange(len(group)), bottom - top)
     row = np.arange(len(edge)) + np.repeat(bottom - np.cumsum(bottom - top), bottom - top)
     column = _columns(start[edge], end[edge], row, width=frame[1])
@@ -70,13 +70,13 @@ def _crossed(
 
 
 def _edges(rings: list[Ring], owner: list[int]) -> tuple[Float64, Float64, Int64]:
-    """Every ring's edges, each from its upper to its lower end, and the polygon it bounds."""
+    """The edges of all rings, each from its upper to its lower end, and the polygon of each edge."""
     points = np.concatenate(rings) if rings else np.zeros((0, 2))
     sizes = np.array([len(ring) for ring in rings], dtype=np.int64)
     following = np.arange(1, len(points) + 1)
     ends = np.cumsum(sizes)
-    some = sizes > 0
-    following[ends[some] - 1] = (ends - sizes)[some]
+    has_points = sizes > 0
+    following[ends[has_points] - 1] = (ends - sizes)[has_points]
     start, end = points, points[following]
     upward = start[:, 1] > end[:, 1]
     start, end = np.where(upward[:, None], end, start), np.where(upward[:, None], start, end)
@@ -96,12 +96,12 @@ def _columns(start: Float64, end: Float64, row: Int64, *, width: int) -> Int64:
     """The first column whose center is at or right of each edge, at its row; 0 … width."""
     (x0, y0), (x1, y1) = start.T, end.T
     with np.errstate(over="ignore", invalid="ignore"):
-        left = x0 + (row + 0.5 - y0) / (y1 - y0) * (x1 - x0) - 0.5
+        crossing = x0 + (row + 0.5 - y0) / (y1 - y0) * (x1 - x0) - 0.5
         apart = TOLERANCE * (np.abs(x0) + np.abs(x1) + 1)
-        first, last = (np.ceil(np.clip(side, -1, width)) for side in (left - apart, left + apart))
+        first, last = (np.ceil(np.clip(side, -1, width)) for side in (crossing - apart, crossing + apart))
         near = ~(first == last)
-        near |= np.isinf(y1 - y0) | np.isinf(x1 - x0)  # the crossing is lost
-        column: Int64 = np.ceil(np.clip(np.nan_to_num(left), 0, width)).astype(np.int64)
+        near |= np.isinf(y1 - y0) | np.isinf(x1 - x0)  # overflow: the crossing is unknown
+        column: Int64 = np.ceil(np.clip(np.nan_to_num(crossing), 0, width)).astype(np.int64)
     near &= x0 != x1  # on a vertical edge the crossing is x0 itself, and ceil(x0 - ½) is exact
     if near.any():
         column[near] = np.clip(_exact(start[near], end[near], row[near], width=width), 0, width)
@@ -128,15 +128,15 @@ def _exact_on_grid(start: Float64, end: Float64, row: Int64) -> Int64:
 
 
 def _exact_anywhere(start: list[float], end: list[float], row: int) -> int:
-    """The same for any finite coordinates, on whole numbers of a unit that fits all four."""
-    unit, (left, top, right, bottom) = _whole((*start, *end))
-    numerator = ((2 * row + 1) * (unit // 2) - top) * (right - left) + (left - unit // 2) * (bottom - top)
-    return -(-numerator // ((bottom - top) * unit))
+    """As `_exact_on_grid`, for any finite coordinates: in whole numbers of a common unit."""
+    unit, (x0, y0, x1, y1) = _whole((*start, *end))
+    numerator = ((2 * row + 1) * (unit // 2) - y0) * (x1 - x0) + (x0 - unit // 2) * (y1 - y0)
+    return -(-numerator // ((y1 - y0) * unit))
 
 
 @lru_cache(64)
 def _whole(numbers: tuple[float, ...]) -> tuple[int, list[int]]:
-    """Numbers as multiples of one power of two, of which this many, an even number, are 1."""
+    """How many units a pixel has, an even number, and the numbers as whole multiples of that unit."""
     ratios = [number.as_integer_ratio() for number in numbers]
     unit = 2 * max(denominator for _, denominator in ratios)
     return unit, [numerator * (unit // denominator) for numerator, denominator in ratios]

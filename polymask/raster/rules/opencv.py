@@ -2,8 +2,8 @@
 
 Truncated toward zero, as dtlpy's `Segmentation.from_polygon`, supervision, Ultralytics,
 Labelbox and FiftyOne do; or rounded, halves to even, as imantics and dtlpy's `show` do.
-The boundary is painted too. A polygon's rings are handed over together: `fillPoly` fills
-them even-odd, and paints each hole's own boundary. `drawContours`, filled, gives the same.
+The boundary is painted too. All rings of a polygon go into a single call: `fillPoly` fills
+them even-odd, and paints the boundary of each hole. `drawContours`, filled, gives the same.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.model import Frame, Ring
-from polymask.raster.rules.parity import Crop, box, crop_intervals, refuse_far
+from polymask.raster.rules.parity import Crop, box, crop_intervals, refuse_far_coordinates
 from polymask.raster.spans import Int64
 
 
@@ -30,14 +30,14 @@ def rounded(rings: list[Ring], owner: list[int], frame: Frame) -> tuple[Int64, I
 def _intervals(
     rings: list[Ring], owner: list[int], frame: Frame, *, whole: Callable[[Ring], NDArray[np.float64]]
 ) -> tuple[Int64, Int64]:
-    refuse_far(rings, "OpenCV")
+    refuse_far_coordinates(rings, "OpenCV")
     return crop_intervals(rings, owner, frame, draw=partial(_draw, frame=frame, whole=whole))
 
 
 def _draw(rings: list[Ring], *, frame: Frame, whole: Callable[[Ring], NDArray[np.float64]]) -> Crop | None:
-    """On the rings' own box: the points are whole numbers by now, so moving them changes nothing.
+    """Draw in the bounding box of the rings: moving whole-numbered points changes nothing.
 
-    The box ends where the frame does, for `fillPoly` clips lines before it traces them.
+    The box must end where the frame does, because `fillPoly` clips lines before it traces them.
     """
     import cv2
 

@@ -1,7 +1,7 @@
-"""What the parity rules share: rings by polygon, even-odd together, and a crop as key intervals.
+"""Functions that the parity rules share: rings by polygon, and a drawn crop as key intervals.
 
-A parity rule asks another tool's own primitive, so its answer is that tool's to the bit.
-A crop is used only where the primitive's answer does not change with it.
+A parity rule calls the drawing primitive of another tool, so its result is that tool's to the bit.
+It draws on a crop only where that does not change the primitive's result.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,18 +15,18 @@ from polymask.model import BoolMask, Frame, Ring, Spans
 from polymask.raster.runs import from_mask
 from polymask.raster.spans import Int64, keys
 
-REACH = 2**20  # the primitives count in 32 bits, some of them in fractions of a pixel
+REACH = 2**20  # px; the primitives compute in 32 bits, some of them in fractions of a pixel
 
 Crop = tuple[BoolMask, int, int]
 
 
 def by_polygon(rings: Sequence[Ring], owner: Sequence[int]) -> Iterator[tuple[int, list[Ring]]]:
-    """Each polygon's number and its rings that hold a point; `owner` is ascending."""
+    """Each polygon's number and its rings that have points; `owner` ascends."""
     for polygon, group in groupby(zip(owner, rings, strict=True), key=lambda pair: pair[0]):
         yield polygon, [ring for _, ring in group if len(ring)]
 
 
-def refuse_far(rings: Sequence[Ring], tool: str) -> None:
+def refuse_far_coordinates(rings: Sequence[Ring], tool: str) -> None:
     """Raise `GeometryError` for a coordinate beyond ±2²⁰ px, where the tool overflows or crashes."""
     for ring in rings:
         if len(ring) and np.abs(ring).max() > REACH:
@@ -42,7 +42,7 @@ def refuse_far(rings: Sequence[Ring], tool: str) -> None:
 def crop_intervals(
     rings: Sequence[Ring], owner: Sequence[int], frame: Frame, *, draw: Callable[[list[Ring]], Crop | None]
 ) -> tuple[Int64, Int64]:
-    """The key intervals of polygons, each drawn by `draw` as (mask, top, left), or None for nothing."""
+    """The key intervals of polygons; `draw` gives a polygon as (mask, top, left), or None if it is empty."""
     edges = [(np.zeros(0, np.int64),) * 2]
     for polygon, group in by_polygon(rings, owner):
         if group and (crop := draw(group)) is not None:
@@ -53,7 +53,7 @@ def crop_intervals(
 
 
 def span_keys(spans: Spans, group: int, frame: Frame, *, top: int = 0, left: int = 0) -> tuple[Int64, Int64]:
-    """The spans of one group, moved down and right, as half-open key intervals."""
+    """The spans of a group, moved down by `top` and right by `left`, as half-open key intervals."""
     row = spans.row.astype(np.int64) + top
     numbers = np.full(len(row), group, np.int64)
     start, stop = (
@@ -63,7 +63,7 @@ def span_keys(spans: Spans, group: int, frame: Frame, *, top: int = 0, left: int
 
 
 def box(points: NDArray[np.integer], frame: Frame) -> tuple[int, int, int, int] | None:
-    """The part (top, left, bottom, right) of the frame that holds whole-numbered points' pixels, or None."""
+    """The bounding box (top, left, bottom, right) of whole-numbered points in the frame, or None."""
     height, width = frame
     (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
     top, left, bottom, right = max(top, 0), max(left, 0), min(bottom + 1, height), min(right + 1, width)

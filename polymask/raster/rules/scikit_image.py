@@ -1,8 +1,8 @@
-"""The `skimage` rule: scikit-image's `draw.polygon` as it is, as notebooks use it.
+"""The `skimage` rule: scikit-image's `draw.polygon`, unchanged, as notebooks use it.
 
-A pixel is in when its upper left corner (its index) is in the polygon, corners on an edge
-included. A polygon's rings are drawn each by itself and combined even-odd, so a hole takes
-its boundary with it. The primitive works on the ring's own box already.
+A pixel is in when its upper left corner (its index) is in the polygon or on an edge. Each ring
+is drawn alone, and a polygon's rings are combined even-odd, so that a hole removes its boundary
+too. The primitive itself works on the bounding box of the ring.
 """
 
 from collections.abc import Callable
@@ -13,12 +13,12 @@ import numpy as np
 
 from polymask.errors import InputError
 from polymask.model import Frame, Ring
-from polymask.raster.rules.parity import Crop, crop_intervals, refuse_far
+from polymask.raster.rules.parity import Crop, crop_intervals, refuse_far_coordinates
 from polymask.raster.spans import Int64
 
 
 def require() -> None:
-    """Raise `InputError` naming the extra where scikit-image is not installed."""
+    """Raise `InputError`, which names the extra, if scikit-image is not installed."""
     if find_spec("skimage") is None:
         raise InputError(
             "the pixel rule `skimage` needs scikit-image",
@@ -29,12 +29,12 @@ def require() -> None:
 def intervals(rings: list[Ring], owner: list[int], frame: Frame) -> tuple[Int64, Int64]:
     """The key intervals of polygons as scikit-image fills them."""
     require()
-    refuse_far(rings, "scikit-image")
+    refuse_far_coordinates(rings, "scikit-image")
     return crop_intervals(rings, owner, frame, draw=partial(_draw, frame=frame))
 
 
 def _draw(rings: list[Ring], *, frame: Frame) -> Crop | None:
-    """Coordinates and frame go in as they are: moving a float would round it anew."""
+    """Draw with unchanged coordinates and frame: moving a float would round it."""
     from skimage.draw import polygon
 
     fill: Callable[..., tuple[Int64, Int64]] = polygon
