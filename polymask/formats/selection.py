@@ -1,4 +1,4 @@
-"""The annotations that were asked for: of some images, of some labels."""
+"""The selected annotations: those of the images and labels that the options name."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -18,10 +18,10 @@ from polymask.storage.source_files import Tree
 
 
 def open_chosen(path: str | Location, options: ReadingOptions) -> Annotations:
-    """The annotations at a path, of the images and labels that `options` ask for.
+    """The annotations at a path, restricted to the images and labels that `options` select.
 
     Raises as `open_annotations` does; `InputError` where `where` matches no image, and `LabelError`
-    where `only` names a label that is not there.
+    where `only` names an unknown label.
     """
     return chosen_annotations_at(located(path), options)
 
@@ -29,26 +29,26 @@ def open_chosen(path: str | Location, options: ReadingOptions) -> Annotations:
 def chosen_annotations_at(
     path: Location, options: ReadingOptions, *, tree: Tree | None = None
 ) -> Annotations:
-    """As `open_chosen`, at a place that has been resolved, and whose `tree` may have been looked at."""
+    """`open_chosen` for a resolved location; `tree` is its file listing, if the caller has one."""
     annotations = annotations_at(path, format=options.from_, options=options.reading, tree=tree)
     return chosen(annotations, options) if options.where or options.only else annotations
 
 
 def chosen(annotations: Annotations, options: ReadingOptions) -> Annotations:
-    """Annotations of the images and labels that are asked for."""
+    """The annotations restricted to the images and labels that `options` select."""
     indices = [i for i, name in enumerate(annotations.names) if options.takes_image(name)]
     with naming(annotations.path):
         refuse_no_image(indices, annotations.names, options.where)
         refuse_unknown_labels(annotations, options)
     labels = options.taken_labels({*annotations.used, *(name for name, _ in annotations.categories)})
     picture, original, file_of = annotations.picture, annotations.original, annotations.picture_file
-    sized = set(annotations.sized_by_pictures)
-    others = set(annotations.names) - {annotations.names[index] for index in indices}
+    unsized = set(annotations.sized_by_pictures)
+    unchosen_names = set(annotations.names) - {annotations.names[index] for index in indices}
 
     def decode(index: int) -> ImageRecord:
         record = annotations.decode(indices[index])
-        taken = tuple(each for each in record.instances if each.label in labels)
-        return record if len(taken) == len(record.instances) else replace(record, instances=taken)
+        instances = tuple(entry for entry in record.instances if entry.label in labels)
+        return record if len(instances) == len(record.instances) else replace(record, instances=instances)
 
     return replace(
         annotations,
@@ -57,24 +57,24 @@ def chosen(annotations: Annotations, options: ReadingOptions) -> Annotations:
         groups=(),
         decode=decode,
         used={label: count for label, count in annotations.used.items() if label in labels},
-        categories=tuple(each for each in annotations.categories if each[0] in labels),
-        ledger=_of_images(annotations.ledger, indices),
-        unsupported=tuple(each for each in annotations.unsupported if options.takes_image(each.name)),
-        unchosen=tuple(each for each in annotations.unchosen if options.takes_image(each.name)),
-        findings=tuple(each for each in annotations.findings if each.image not in others),
+        categories=tuple(entry for entry in annotations.categories if entry[0] in labels),
+        ledger=_part_of_ledger(annotations.ledger, indices),
+        unsupported=tuple(entry for entry in annotations.unsupported if options.takes_image(entry.name)),
+        unchosen=tuple(entry for entry in annotations.unchosen if options.takes_image(entry.name)),
+        findings=tuple(entry for entry in annotations.findings if entry.image not in unchosen_names),
         picture=picture and (lambda index: picture(indices[index])),
         picture_file=lambda index: file_of(indices[index]),
         subsets=[annotations.subsets[index] for index in indices if annotations.subsets],
-        sized_by_pictures=[at for at, index in enumerate(indices) if index in sized],
+        sized_by_pictures=[position for position, index in enumerate(indices) if index in unsized],
         original=original and (lambda index: original(indices[index])),
         without=None,
         table=None,
     )
 
 
-def refuse_no_image(taken: Sequence[object], names: Sequence[str], where: Sequence[str]) -> None:
-    """Raise `InputError` where names are asked for that no image has."""
-    if where and not taken:
+def refuse_no_image(indices: Sequence[object], names: Sequence[str], where: Sequence[str]) -> None:
+    """Raise `InputError` where `--where` matches no image."""
+    if where and not indices:
         raise InputError(
             f"--where {' --where '.join(where)} matches none of {len(names)} images",
             advice=f"images are called as {names[0]!r} is" if names else None,
@@ -82,15 +82,15 @@ def refuse_no_image(taken: Sequence[object], names: Sequence[str], where: Sequen
 
 
 def refuse_unknown_labels(annotations: Annotations, options: ReadingOptions) -> None:
-    """Raise `LabelError` where a label is asked for that neither annotations nor label map have."""
-    known = {*annotations.used, *(name for name, _ in annotations.categories)}
+    """Raise `LabelError` where `--only` names a label that neither annotations nor label map have."""
+    names = {*annotations.used, *(name for name, _ in annotations.categories)}
     for name in options.only:
-        if name not in known and name not in (options.label_map or ()):
-            raise no_such_label(name, sorted(known))
+        if name not in names and name not in (options.label_map or ()):
+            raise no_such_label(name, sorted(names))
 
 
-def _of_images(ledger: Ledger | None, indices: Sequence[int]) -> Ledger | None:
-    """What becomes of the annotations of some images."""
+def _part_of_ledger(ledger: Ledger | None, indices: Sequence[int]) -> Ledger | None:
+    """The part of a ledger that concerns the images at `indices`."""
     if ledger is None:
         return None
     part = Ledger()
@@ -114,10 +114,10 @@ def read(
 ) -> Iterator[ImageRecord]:
     """The image records of an annotation file, one after another.
 
-    `labels` names classes that the source only numbers; `reading` are the options of reading, e.g.
-    `images`, `only` and `where`. The whole file is checked
-    before the first record comes. A record's `picture()` reads its picture, where that is found.
-    Raises `FormatError` naming the file and the JSON path of what is wrong.
+    `labels` names classes that the source only numbers; `reading` holds further reading options, for
+    example `images`, `only` and `where`. The whole file is checked before the first record is yielded.
+    A record's `picture()` reads its picture, where that is found.
+    Raises `FormatError` with the file and the JSON path of the fault.
 
     >>> for record in read("fixtures/shapes/instances.json"):
     ...     print(record.name, record.frame, len(record.instances))

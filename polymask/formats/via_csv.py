@@ -1,11 +1,10 @@
-"""VIA's CSV: a row a region, otherwise as its JSON (`via`), whose rules for shapes and labels hold.
+"""VIA's CSV: a row per region; shapes and labels follow the rules of its JSON (`via`).
 
 Source: VIA's documentation, "Export annotations as CSV".
 """
 
 import csv
 from collections.abc import Iterator
-from functools import partial
 from io import StringIO
 
 import msgspec
@@ -14,12 +13,11 @@ from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions, via
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import gather
-from polymask.formats.reading.texts.pages import Page, files, rows_at
+from polymask.formats.reading.texts.pages import Page, files
 
 MANY = True
 NAME, SHAPE, LABELS = "filename", "region_shape_attributes", "region_attributes"
-_LONGEST = 2**31 - 1  # of a cell: the file's own size is bounded already
+_LONGEST = 2**31 - 1  # characters of a cell: other limits bound the file's size
 
 FACTS = Facts(
     title="VIA CSV",
@@ -37,7 +35,7 @@ FACTS = Facts(
     labels="Sorted by name. More than one attribute: `--label-attribute NAME`; none: `object`, which a note "
     "tells, or `--default-label NAME`.",
     frame="That of the picture as it is shown (EXIF orientation taken into account).",
-    limits=("Points and open polylines are left alone and listed, and the run exits 1.",),
+    limits=("Points and open polylines are not painted but listed, and the run exits 1.",),
     sample="via-csv/via_export_csv.csv",
 )
 
@@ -51,13 +49,11 @@ def sniff(content: Content) -> bool:
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each image."""
     pages = [page for file in files(content, "*.csv") for page in _pages(Content(file))]
-    attribute = via._attribute(content, pages, options)
-    parse = partial(via._parse, attribute=attribute)
-    return gather(content, options, pages, format="via-csv", parse=parse, declares=rows_at("regions"))
+    return via.gather_pages(content, options, pages, format="via-csv")
 
 
 def _pages(content: Content) -> Iterator[Page]:
-    """A page for each image: its regions, as VIA's JSON has them; a row without a shape is an image alone."""
+    """A page for each image, with its regions in the form of VIA's JSON; an image may have none."""
     file = content.place.file(content.name)
     images: dict[str, list[dict[str, msgspec.Raw]]] = {}
     for number, name, shape, labels in _rows(content):
@@ -85,7 +81,7 @@ def _check(content: Content, number: int, *cells: str) -> None:
 
 def _rows(content: Content) -> Iterator[tuple[int, str, str, str]]:
     """The line number, name, shape and attributes of each row."""
-    before = csv.field_size_limit(_LONGEST)
+    former_limit = csv.field_size_limit(_LONGEST)
     try:
         rows = csv.reader(StringIO(content.text.decode().removeprefix("#"), newline=""), strict=True)
         columns = [name.strip() for name in next(rows, [])]
@@ -103,4 +99,4 @@ def _rows(content: Content) -> Iterator[tuple[int, str, str, str]]:
     except csv.Error as error:
         raise FormatError(f"not CSV: {error}", file=content.path) from None
     finally:
-        csv.field_size_limit(before)
+        csv.field_size_limit(former_limit)

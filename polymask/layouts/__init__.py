@@ -168,18 +168,6 @@ def layout_named(name: str) -> Layout:
 STUFF_LAYOUT = "coco-panoptic"
 
 
-def stem(name: str) -> str:
-    """An image's name without its suffix, but with its folders.
-
-    Examples:
-        >>> stem("train/0001.jpg")
-        'train/0001'
-    """
-    folder, slash, file = name.rpartition("/")
-    base, dot, suffix = file.rpartition(".")
-    return f"{folder}{slash}{base}" if dot and base and suffix else name
-
-
 def picture_path(layout: Layout, name: str, options: LayoutOptions) -> str:
     """The path of the copy of an image's picture."""
     path_of = getattr(layout, "picture", None)

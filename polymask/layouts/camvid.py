@@ -19,7 +19,7 @@ from polymask.errors import FormatError, LabelError
 from polymask.labels.color_tables import table_rows
 from polymask.labels.label_map import VOID_8, LabelMap
 from polymask.labels.voc_palette import voc_colors
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import BACKGROUND, require_one_line
 from polymask.layouts.common.read_back import (
@@ -33,6 +33,7 @@ from polymask.layouts.common.read_back import (
 from polymask.layouts.common.splits import lines
 from polymask.model import IndexMask
 from polymask.painting.painting import Painting
+from polymask.storage.image_names import stem
 from polymask.validation import Color
 
 IMAGES = "{split}"

@@ -13,7 +13,7 @@ import numpy as np
 
 from polymask.errors import FormatError
 from polymask.labels.label_map import LabelMap
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.facts import LABEL_MASKS, LayoutFacts
 from polymask.layouts.common.lookup import ID2LABEL, id2label, painted
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, stored_labels
@@ -25,6 +25,7 @@ from polymask.raster.kernel import paint_all
 from polymask.raster.painted import solid
 from polymask.raster.runs import run_counts, run_spans
 from polymask.raster.spans import SpanTable, paint
+from polymask.storage.image_names import stem
 
 IMAGES = "images"
 INDEX = False

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from polymask.codecs.painted_png import encode_colors
 from polymask.errors import FormatError, LimitError, NotFound, no_such_label
 from polymask.labels.label_map import LabelMap
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import ID2LABEL, id2label, without_void
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, stored_labels
@@ -27,6 +27,7 @@ from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask, Label
 from polymask.painting.painting import Painting
 from polymask.raster.painted import PaintedSpans
+from polymask.storage.image_names import stem
 from polymask.storage.remote.urls import Location
 from polymask.storage.safe_names import safe_path
 from polymask.validation import Color

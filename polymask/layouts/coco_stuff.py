@@ -12,7 +12,7 @@ import numpy as np
 from polymask.codecs.painted_png import encode
 from polymask.errors import LabelError
 from polymask.labels.label_map import VOID_8, LabelMap
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import (
     ID2LABEL,
@@ -38,6 +38,7 @@ from polymask.layouts.common.splits import lines, split_lists
 from polymask.model import IndexMask
 from polymask.painting.painting import Painting
 from polymask.raster.painted import mapped
+from polymask.storage.image_names import stem
 from polymask.storage.remote.urls import Location
 
 IMAGES = "images"

@@ -11,11 +11,12 @@ import json
 from collections.abc import Iterable, Iterator
 
 from polymask.codecs.painted_png import Encoding
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import classes_to, gray, gray_mask, palette_of, require_8_bits
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_by_split, png_folder
 from polymask.painting.painting import Painting
+from polymask.storage.image_names import stem
 
 IMAGES = "img_dir/{split}"
 INDEX = True

@@ -17,7 +17,7 @@ from polymask.errors import InputError
 from polymask.labels.as_label_map import Labels, as_label_map
 from polymask.labels.label_map import LabelMap
 from polymask.labels.palettes import colored, label_colors
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.contact_sheets import (
     SHEET,
     Pixels,
@@ -32,6 +32,7 @@ from polymask.painting.painting import Painting, Rules
 from polymask.provenance.digest import PixelDigest
 from polymask.raster.painted import fill
 from polymask.storage.disk import regular
+from polymask.storage.image_names import stem
 from polymask.storage.remote.urls import located
 from polymask.validation import Color
 

@@ -14,12 +14,13 @@ from polymask.errors import LabelError
 from polymask.labels.label_files import quoted
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap
 from polymask.labels.voc_palette import voc_colors
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import require_8_bits
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, png_folder
 from polymask.layouts.common.splits import by_split, lines
 from polymask.painting.painting import Painting
+from polymask.storage.image_names import stem
 
 IMAGES = "JPEGImages"
 INDEX = True

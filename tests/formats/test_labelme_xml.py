@@ -53,7 +53,6 @@ def test_boxes_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (document(polygon(BOX[:2])), r"/object\[0\]/polygon: a ring has at least 3 points, not 2"),
         (document("<polygon><pt><x>1</x></pt></polygon>"), r"/polygon/pt\[0\]/y: expected a number"),
         (document(""), r"/object\[0\]: neither a polygon nor a segm"),
     ],
@@ -66,7 +65,23 @@ def test_malformed_objects_are_refused(tmp_path: Path, text: str, message: str) 
     assert len(open_annotations(path, options=ReadOptions(skip_invalid=True)).skipped) == 1
 
 
-def test_a_file_without_a_size_is_refused(tmp_path: Path) -> None:
-    """With the place."""
-    with pytest.raises(FormatError, match="/imagesize: there is none"):
-        open_annotations(written(tmp_path / "a.xml", document(size="")), format="labelme-xml")
+@pytest.mark.parametrize("count", [1, 2])
+def test_polygons_of_few_points_are_listed(tmp_path: Path, count: int) -> None:
+    """They enclose nothing; the others are painted."""
+    path = written(tmp_path / "a.xml", document(polygon(BOX[:count]), polygon()))
+    annotations = open_annotations(path)
+    assert (masks(path)["a.jpg"] == SQUARE).all()
+    assert [skipped.reason for skipped in annotations.unsupported] == [
+        f"object 0: a polygon of {count} points encloses nothing"
+    ]
+
+
+def test_a_size_that_no_picture_has_is_refused(tmp_path: Path) -> None:
+    """With the place; a size that is missing is taken from the picture."""
+    for sides, message in (
+        ("<nrows>-6</nrows><ncols>8</ncols>", ": an image"),
+        ("<nrows>x</nrows>", "/nrows: "),
+    ):
+        path = written(tmp_path / "a.xml", document(size=f"<imagesize>{sides}</imagesize>"))
+        with pytest.raises(FormatError, match=f"/imagesize{message}"):
+            open_annotations(path)

@@ -24,6 +24,7 @@ SHARED = (
     "zensical.toml",
     "CHANGELOG.md",
     "dataloop.json",
+    "app",
 )
 TIMEOUT = 240
 HEAVY = ("PIL.Image", "hypothesis.strategies", "msgspec.json", "numpy", "pytest")  # none of the package

@@ -21,13 +21,13 @@ from polymask.formats.selection import chosen_annotations_at, refuse_no_image
 from polymask.labels.as_label_map import Labels
 from polymask.labels.id_masks import id_mask
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, from_categories, unknown_label
-from polymask.layouts import LAYOUTS, layout_named, stem
+from polymask.layouts import LAYOUTS, layout_named
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, masks_below, png_folder
 from polymask.limits import Limits
 from polymask.model import IndexMask
 from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Painting, Rules
-from polymask.storage.image_names import joined
+from polymask.storage.image_names import joined, stem, stem_of_glob
 from polymask.storage.manifest import MANIFEST, read_manifest
 from polymask.storage.remote.urls import Location, listed_once, located
 from polymask.storage.roots.object_store import open_root
@@ -99,7 +99,7 @@ def chosen_masks(masks: MaskSet, options: ReadingOptions) -> MaskSet:
 
     Images are chosen by the names of their masks, without suffix.
     """
-    globs = [*options.where, *map(stem, options.where)]
+    globs = [*options.where, *map(stem_of_glob, options.where)]
     names = tuple(name for name in masks.names if not globs or any(fnmatchcase(name, g) for g in globs))
     refuse_no_image(names, masks.names, options.where)
     if not options.only:

@@ -1,23 +1,23 @@
-"""YOLO segmentation: a `.txt` file an image, one row an instance, and a file with the classes' names.
+"""YOLO segmentation: a `.txt` file per image, a row per instance, and a file with the classes' names.
 
-A row is `class x1 y1 x2 y2 …`, in parts of the picture's width and height; so the picture is
-needed. Parts that were stitched by bridges of no width are one ring, which even-odd fills as they
-were. Source: Ultralytics' documentation, "Instance segmentation datasets overview".
+A row is `class x1 y1 x2 y2 …`, in shares of the picture's width and height, so the picture is required.
+Converters join parts by bridges of no width into one ring; filled even-odd, it has the same pixels.
+Source: Ultralytics' documentation, "Instance segmentation datasets overview".
 """
 
 from dataclasses import replace
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from polymask.codecs.picture_files import PictureFinder
 from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.drawing.scaling import MOST, in_pixels
+from polymask.formats.drawing.scaling import LARGEST_SHARE, in_pixels
 from polymask.formats.drawing.shapes import Point, polygon, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.images.addresses import with_suffix_of
-from polymask.formats.reading.images.subsets import split_named, subset_in
+from polymask.formats.reading.images.addresses import picture_of
+from polymask.formats.reading.images.subsets import subset_in, with_splits
 from polymask.formats.reading.notes import Notes
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
@@ -27,13 +27,13 @@ from polymask.model import Frame, ImageRecord, Instance, Polygon
 from polymask.storage.source_files import File, Place
 
 MANY = True
-_HEAD = 4096
 
 FACTS = Facts(
     title="YOLO segmentation",
     source="Ultralytics' documentation, “Instance segmentation datasets overview”",
     files="The folder with `data.yaml` or `classes.txt`, `images/` and `labels/`, or `data.yaml` itself; "
-    "pictures lie where `labels` in the path of a label file is `images`, or below `--images`.",
+    "pictures lie where `labels` in the path of a label file is `images`, also where the source itself is "
+    "or lies below `labels`, or below `--images`.",
     sniffed="YAML with `names`, or a text of rows of numbers",
     read=(
         ("data.yaml: names", "the labels, a list or a mapping of ids to names; 02146 is a name too"),
@@ -64,7 +64,7 @@ def sniff(content: Content) -> bool:
     """Whether the file is YAML with names, or holds rows of numbers."""
     if content.path.suffix in YAML:
         return has_names(content)
-    lines = content.data[:_HEAD].splitlines()
+    lines = content.head.splitlines()
     return bool(lines) and content.path.suffix == ".txt" and all(map(_is_row, lines[:-1] or lines))
 
 
@@ -73,31 +73,50 @@ def _is_row(line: bytes) -> bool:
         number, *parts = map(float, line.split())
     except ValueError:
         return False
-    return len(parts) >= 4 and number.is_integer() and all(-1 < part < MOST for part in parts)
+    return len(parts) >= 4 and number.is_integer() and all(-1 < part < LARGEST_SHARE for part in parts)
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each label file."""
-    place, names = _named(content, options)
+    place, names = _place_and_names(content, options)
     pages = [Page(file) for file in _label_files(place)]
     if not pages:
         raise FormatError("no label file (labels/**/*.txt) in it", file=content.path)
+    if options.images is None and not any(_is_in_labels(page.file) for page in pages):
+        options = replace(options, images=_images_folder(place))
     pictures = PictureFinder(place, options.images)
     parse = partial(_parse, names=names, pictures=pictures)
     inner = Content(place.path, place.limits)
     annotations = gather(
-        inner, options, pages, format="yolo", parse=parse, categories=_categories(names), declares=_declared
+        inner,
+        options,
+        pages,
+        format="yolo",
+        parse=parse,
+        categories=_categories(names),
+        declares=_declared,
+        pictures=pictures,
     )
-    subsets = [split_named(subset_in(name)) for name in annotations.names]
-    return replace(annotations, path=content.path, subsets=subsets if any(subsets) else ())
+    annotations = with_splits(annotations, [subset_in(name) for name in annotations.names])
+    return replace(annotations, path=content.path)
 
 
-def _named(content: Content, options: ReadOptions) -> tuple[Place, ClassNames]:
-    """The place of the label files, and the names; of a YAML file, the place is its folder."""
+def _place_and_names(content: Content, options: ReadOptions) -> tuple[Place, ClassNames]:
+    """The place of the label files, which is the folder of a YAML file, and the classes' names."""
     place = content.place
     if place.is_file and content.path.suffix in YAML:
         return Place(content.path.parent, place.limits), described_names(content)
     return place, names_in(place, options.label_names)
+
+
+def _images_folder(place: Place) -> Path | None:
+    """The folder of the pictures where the source is the folder `labels`, or below it."""
+    if isinstance(place.root, Path) and not place.zip:
+        above, labels, below = place.root.absolute().as_posix().rpartition("/labels")
+        folder = Path(f"{above}/images{below}")
+        if labels and below[:1] in ("", "/") and folder.is_dir():
+            return folder
+    return None
 
 
 def _categories(names: ClassNames) -> list[tuple[str, int | None]]:
@@ -106,18 +125,23 @@ def _categories(names: ClassNames) -> list[tuple[str, int | None]]:
 
 def _label_files(place: Place) -> list[File]:
     texts = [place.file(name) for name in place.names if name.endswith(".txt")]
-    below = [file for file in texts if "labels" in PurePosixPath(file.name).parts[:-1]]
-    rows = below or [file for file in texts if sniff(Content(file))]
+    in_labels = [file for file in texts if _is_in_labels(file)]
+    rows = in_labels or [file for file in texts if sniff(Content(file))]
     return [file for file in rows if PurePosixPath(file.name).name != CLASSES or sniff(Content(file))]
 
 
+def _is_in_labels(file: File) -> bool:
+    return "labels" in PurePosixPath(file.name).parts[:-1]
+
+
 def _parse(page: Page, notes: Notes, names: ClassNames, pictures: PictureFinder) -> ImageRecord:
-    found = _picture(page.file.name, pictures)
-    if notes.pictures is not None and found is None:
+    picture = _picture(page.file.name, pictures)
+    if notes.pictures is not None and picture is None:
         raise InputError(
             "no picture for it, and only it tells the size", file=page.file.path, advice="add --images DIR"
         )
-    frame = notes.frame(found or "")
+    notes.picture_names = (picture,) if picture else ()
+    frame = notes.frame(picture or "")
     instances = [
         instance
         for number, line in _lines(page)
@@ -125,13 +149,13 @@ def _parse(page: Page, notes: Notes, names: ClassNames, pictures: PictureFinder)
             f"line {number}", _instance, line, number, names, frame, boxes=notes.options.boxes
         )
     ]
-    path = PurePosixPath(_without(page.file.name))
-    suffix = PurePosixPath(found or ".jpg").suffix or ".jpg"
+    path = PurePosixPath(_without_labels_folder(page.file.name))
+    suffix = PurePosixPath(picture or ".jpg").suffix or ".jpg"
     return ImageRecord(path.stem, str(path.with_suffix(suffix)), frame, tuple(instances))
 
 
 def _lines(page: Page) -> list[tuple[int, bytes]]:
-    """The rows with their numbers; none of an empty file."""
+    """The rows of a label file with their line numbers; none for an empty file."""
     content = Content(page.file)
     lines = content.text.splitlines() if content.data.strip() else []
     return [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
@@ -141,18 +165,20 @@ def _declared(page: Page) -> int:
     return len(_lines(page))
 
 
-def _without(name: str, instead: tuple[str, ...] = ()) -> str:
-    """The name of a label file without its `labels` folder, or with another for it."""
+def _without_labels_folder(name: str, instead: tuple[str, ...] = ()) -> str:
+    """The name of a label file, with its `labels` folder removed or replaced."""
     parts = [(part,) if part != "labels" else instead for part in PurePosixPath(name).parts]
     return str(PurePosixPath(*(part for group in parts for part in group)))
 
 
 def _picture(name: str, pictures: PictureFinder) -> str | None:
-    """The picture of a label file: of its path, with `images` for `labels`, and a picture's suffix."""
-    for path in dict.fromkeys((_without(name, ("images",)), _without(name), name)):
+    """The picture's name for a label file: its path, with `images` for `labels`, and a picture's suffix."""
+    for path in dict.fromkeys(
+        (_without_labels_folder(name, ("images",)), _without_labels_folder(name), name)
+    ):
         stem = str(PurePosixPath(path).with_suffix(""))
-        if file := pictures.find_stem(stem):
-            return with_suffix_of(stem, file)
+        if picture := picture_of(stem, pictures):
+            return picture
     return None
 
 
@@ -170,7 +196,7 @@ def _instance(line: bytes, index: int, names: ClassNames, frame: Frame, *, boxes
 
 
 def _row(line: bytes) -> tuple[int, list[float]]:
-    """The class and the numbers after it; some tools write the class as they write the numbers, 0.0."""
+    """The class and the numbers after it; some tools write the class as a float, 0.0."""
     try:
         key, *numbers = map(float, line.split())
         if key.is_integer():
@@ -181,6 +207,6 @@ def _row(line: bytes) -> tuple[int, list[float]]:
 
 
 def _box(center: Point, size: Point) -> Polygon:
-    """The box with a center and a size, both in pixels."""
-    (x, y), (across, down) = center, size
-    return rectangle((x - across / 2, y - down / 2), (x + across / 2, y + down / 2))
+    """The box with this center and size, in pixels."""
+    (x, y), (width, height) = center, size
+    return rectangle((x - width / 2, y - height / 2), (x + width / 2, y + height / 2))
