@@ -47,10 +47,11 @@ if TYPE_CHECKING:
     from polymask.painting.masks import LabelMask, conflicts, index_mask, label_masks
     from polymask.painting.rules import Rules
     from polymask.parallel.progress import ProgressBar
-    from polymask.proving import restore, verify
+    from polymask.proving import verify
     from polymask.raster import rasterize
     from polymask.report.html import preview
     from polymask.results import Report
+    from polymask.undo import remove_masks, restore
 
 __all__ = [
     "BackendError",
@@ -100,6 +101,7 @@ __all__ = [
     "preview",
     "rasterize",
     "read",
+    "remove_masks",
     "restore",
     "stats",
     "training",
@@ -148,10 +150,11 @@ _HOMES = {
     "painting.masks": ("LabelMask", "conflicts", "index_mask", "label_masks"),
     "painting.rules": ("Rules",),
     "parallel.progress": ("ProgressBar",),
-    "proving": ("restore", "verify"),
+    "proving": ("verify",),
     "raster": ("rasterize",),
     "report.html": ("preview",),
     "results": ("Report",),
+    "undo": ("remove_masks", "restore"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _ROOMS = ("dataloop", "training")

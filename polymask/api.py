@@ -18,13 +18,13 @@ from polymask.option_types import ConvertOptionsDict
 from polymask.parallel.progress import Progress
 from polymask.results import Report, judge_source
 from polymask.storage.remote.urls import Url, located
+from polymask.undo import PathOrUrl
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from polymask.in_place.job import ProvenOptions
 
-PathOrUrl = str | Path
 Records = ImageRecord | Iterable[ImageRecord]
 
 
@@ -154,6 +154,7 @@ def in_place_options(options: ConvertOptions) -> "ProvenOptions":
         limits=options.limits,
         choice=options.choice,
         add_labels=options.add_labels,
+        update=options.update,
     )
 
 
@@ -182,8 +183,9 @@ def _in_place(
 def _upload(
     source: PathOrUrl | Annotations, url: str, options: ConvertOptions, progress: Progress | None
 ) -> Report:
-    from polymask.dataloop.jobs.run import upload
+    from polymask.dataloop.jobs.upload import upload
 
+    _refuse_update(options)
     annotations = (
         source
         if isinstance(source, Annotations)
@@ -199,6 +201,11 @@ def _upload(
     )
     judge_source(report, annotations.ledger)
     return report
+
+
+def _refuse_update(options: ConvertOptions) -> None:
+    if options.update:
+        raise InputError("--update is for folders, and datasets in place", advice="leave --update out")
 
 
 def _download(url: str, dest: PathOrUrl, options: ConvertOptions, progress: Progress | None) -> Report:

@@ -36,6 +36,7 @@ class ReadingOptionsDict(LimitsDict, total=False):
     skip_invalid: bool
     only: Sequence[str]
     where: Sequence[str]
+    filter: str | Path | None
     predictions: str
     min_confidence: float | None
     creator: Sequence[str]
@@ -47,7 +48,6 @@ class ConvertOptionsDict(ReadingOptionsDict, total=False):
     """The options of `convert`."""
 
     labels: Labels | None
-    filter: str | Path | None
     check_images: bool
     pixel_rule: str
     overlap: str
@@ -59,9 +59,11 @@ class ConvertOptionsDict(ReadingOptionsDict, total=False):
     ids: str
     instances: bool
     stuff: Sequence[str]
+    void_as: str | None
     palette: str
     to: str
     copy_images: bool
+    picture_format: str | None
     split: str
     split_ratio: str | Sequence[float] | None
     seed: int

@@ -1,6 +1,5 @@
-"""What is asked of masks afterwards, in a folder or a dataset: to be proven again, to give polygons back."""
+"""What is asked of masks afterwards, in a folder or a dataset: to be proven again."""
 
-from pathlib import Path
 from typing import Unpack
 
 from polymask.dataloop.target import is_dataloop
@@ -13,17 +12,16 @@ from polymask.painting.painting import Rules
 from polymask.parallel.progress import Progress
 from polymask.results import Report
 from polymask.storage.remote.urls import located
-
-_Place = str | Path
+from polymask.undo import PathOrUrl, refuse_journal
 
 
 def verify(
-    dest: _Place,
+    dest: PathOrUrl,
     *,
-    source: _Place | None = None,
+    source: PathOrUrl | None = None,
     labels: Labels | None = None,
     rules: Rules | None = None,
-    journal: _Place | None = None,
+    journal: PathOrUrl | None = None,
     limits: Limits | None = None,
     **reading: Unpack[ReadingOptionsDict],
 ) -> Report:
@@ -55,12 +53,12 @@ def verify(
 
 
 def examine(
-    dest: _Place,
+    dest: PathOrUrl,
     *,
-    source: _Place | None = None,
+    source: PathOrUrl | None = None,
     labels: Labels | None = None,
     rules: Rules | None = None,
-    journal: _Place | None = None,
+    journal: PathOrUrl | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptionsDict],
@@ -74,8 +72,15 @@ def examine(
         from polymask.dataloop.jobs.verification import verify_dataset
 
         options = ReadingOptions.of(reading, limits=limits)
-        return verify_dataset(str(dest), journal=journal, limits=options.limits, progress=progress)
-    _refuse_journal(journal)
+        return verify_dataset(
+            str(dest),
+            journal=journal,
+            query=options.filter,
+            where=options.where,
+            limits=options.limits,
+            progress=progress,
+        )
+    refuse_journal(journal)
     from polymask.analysis.verify import verify_folder
 
     report = verify_folder(
@@ -88,35 +93,3 @@ def examine(
         report.notes += damage_advice(located(dest), [failure.name for failure in report.failures])
     report_lost_backups(located(dest), report)
     return report
-
-
-def restore(dest: _Place, *, journal: _Place | None = None, dry_run: bool = False) -> Report:
-    """Put deleted polygons back, into a dataset or into the annotation files of a folder of masks.
-
-    With `dry_run`, only report how many there are.
-
-    Of several files, those that cannot be restored are the report's `failures`. Raises `NotFound`
-    where nothing was deleted, `SourceChanged` where the only file has changed since, `ProofError`
-    where the journal or the backup is damaged or missing.
-
-    Examples:
-        >>> restore("fixtures/shapes")
-        Traceback (most recent call last):
-        polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
-    """
-    if not is_dataloop(dest):
-        _refuse_journal(journal)
-        from polymask.conversion.restore import restore_folder  # imported late for a quick start
-
-        return restore_folder(located(dest), dry_run=dry_run)
-    from polymask.dataloop.jobs.run import restore_dataset
-
-    return restore_dataset(str(dest), journal=journal, dry_run=dry_run)
-
-
-def _refuse_journal(journal: _Place | None) -> None:
-    if journal is not None:
-        raise InputError(
-            "--journal is for datasets (dataloop://…)",
-            advice="a folder contains its journal: leave --journal out",
-        )

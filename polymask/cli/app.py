@@ -13,6 +13,7 @@ from polymask.cli.commands import (
     compare_command,
     emulate_command,
     preview_command,
+    remove_masks_command,
     restore_command,
     stats_command,
     verify_command,
@@ -145,6 +146,7 @@ def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) ->
     \b
     polymask check instances.json
     polymask check instances.json --images pictures/ --json
+    polymask check dataloop://project/dataset/folder
 
     Lists findings that block (`convert` would refuse the source), are dropped (not painted), or are odd:
     the number and the first few of each kind; --json has all. Exits 2 where anything blocks, else 0.
@@ -167,6 +169,7 @@ for _command in (
     preview_command,
     verify_command,
     restore_command,
+    remove_masks_command,
     emulate_command,
 ):
     cli.add_command(_command)

@@ -1,7 +1,7 @@
 """The commands except convert, check and formats."""
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import click
@@ -13,6 +13,7 @@ from polymask.cli.flags import (
     WORKERS,
     GroupedCommand,
     extra,
+    limit_flags,
     option_named,
     reading_flags,
     rule_flags,
@@ -21,8 +22,11 @@ from polymask.cli.terminal import Bar, emphasized, fail, print_json, styled, wit
 from polymask.cli.text import comparison_text, statistics_text
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
+from polymask.limits import Limits
 from polymask.parallel.pool import available
-from polymask.proving import examine, restore
+from polymask.proving import examine
+from polymask.results import Report
+from polymask.undo import remove_masks, restore
 
 
 @click.command("compare", cls=GroupedCommand)
@@ -30,6 +34,12 @@ from polymask.proving import examine, restore
 @click.argument("other")
 @reading_flags
 @extra("--with-background", is_flag=True, help="Count background as a label.")
+@extra(
+    "--ignore",
+    multiple=True,
+    metavar="LABEL",
+    help="Leave out the pixels that TRUTH has this label at, as void; repeatable.",
+)
 @WORKERS
 @NO_BAR
 @JSON
@@ -47,6 +57,7 @@ def compare_command(
     \b
     polymask compare truth/ predicted/
     polymask compare instances.json masks/ --json
+    polymask compare dataloop://project/dataset predicted/
 
     Images are matched by name without suffix, labels by name. Pixels that are void in
     TRUTH do not count, nor do labels that the scorers of its layout ignore. Exits 1 where images
@@ -128,6 +139,7 @@ def stats_command(path: str, *, workers: int | None, as_json: bool, quiet: bool,
     \b
     polymask stats instances.json
     polymask stats masks/ --json
+    polymask stats dataloop://project/dataset --predictions keep
     """
     from polymask.analysis.stats import stats
 
@@ -175,6 +187,7 @@ def preview_command(
 
     \b
     polymask preview instances.json -o report.html
+    polymask preview dataloop://project/dataset -o report.html
     polymask preview instances.json masks/ --images pictures/ -o report.html
 
     A single file that opens from disk, offline, on a phone: a gallery with polygons and mask on a
@@ -193,8 +206,9 @@ def preview_command(
 @click.argument("dest")
 @extra("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
 @extra("--dry-run", is_flag=True, help="Report what would be put back; write nothing.")
+@NO_BAR
 @JSON
-def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: bool) -> None:
+def restore_command(dest: str, *, journal: str | None, dry_run: bool, quiet: bool, as_json: bool) -> None:
     """Put back the polygons that --delete-source deleted.
 
     \b
@@ -205,7 +219,8 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: b
     are not added again, so the command can be repeated. A file that has changed since is
     named and not touched; the others are restored.
     """
-    report = restore(dest, journal=journal, dry_run=dry_run)
+    with Bar(quiet=quiet) as bar:
+        report = restore(dest, journal=journal, dry_run=dry_run, progress=bar)
     if as_json:
         failures = [asdict(failure) for failure in report.failures]
         counts = {"restored": report.written, "there": report.unchanged}
@@ -216,6 +231,48 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: b
         click.echo(f"{report.written:,} {restored} {outcome}, {report.unchanged:,} were there.")
         for note in report.notes:
             click.echo(note)
+    _exit_with_failures(report)
+
+
+@click.command("remove-masks", cls=GroupedCommand)
+@click.argument("dest")
+@extra("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
+@extra("--dry-run", is_flag=True, help="Tell what would be removed; remove nothing.")
+@option_named("workers", help="Calls at once, for datasets.")
+@limit_flags
+@NO_BAR
+@JSON
+def remove_masks_command(
+    dest: str, *, dry_run: bool, workers: int | None, quiet: bool, as_json: bool, **options: Any
+) -> None:
+    """Take back the masks that polymask wrote, and nothing else.
+
+    \b
+    polymask remove-masks masks/
+    polymask remove-masks dataloop://project/dataset --dry-run
+
+    Only what is proven to be polymask's goes: by claim and digest on a dataset, by the manifest in a
+    folder. What somebody changed stays and is named (exit 4), and so does a mask that polygons
+    were deleted for: `polymask restore` them first (exit 2). It can be run again.
+    """
+    with Bar(quiet=quiet) as bar:
+        limits = Limits(**{each.name: options.pop(each.name) for each in fields(Limits)})
+        report = remove_masks(
+            dest, dry_run=dry_run, workers=workers or available(), limits=limits, progress=bar, **options
+        )
+    if as_json:
+        failures = [asdict(failure) for failure in report.failures]
+        counts = {"images": report.images, "removed": report.retracted}
+        print_json(counts | {"failures": failures, "notes": report.notes, "dry_run": dry_run})
+    else:
+        what = "masks" if is_dataloop(dest) else "images' masks"
+        done = "would be removed (dry run: nothing was removed)" if dry_run else "removed"
+        click.echo("\n".join([f"{report.retracted:,} {what} {done}.", *report.notes]))
+    _exit_with_failures(report)
+
+
+def _exit_with_failures(report: Report) -> None:
+    """Name what could not be done, one by one, and exit as it asks; return where all was."""
     for failure in report.failures:
         reason = failure.reason if failure.name in failure.reason else f"{failure.name}: {failure.reason}"
         click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {reason}", err=True)

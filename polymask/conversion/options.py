@@ -9,7 +9,7 @@ from polymask.errors import InputError
 from polymask.flag import flag_of, option, spelled
 from polymask.formats.options import ReadingOptions
 from polymask.labels.palettes import PALETTES
-from polymask.layouts import LAYOUTS, STUFF_LAYOUT, Layout
+from polymask.layouts import LAYOUTS, PICTURE_FORMATS, STUFF_LAYOUT, Layout
 from polymask.limits import Limits
 from polymask.model import Frame
 from polymask.painting.painting import CROWD_RULES, HOLE_RULES, OVERLAP_RULES, Rules
@@ -33,13 +33,6 @@ class ConvertOptions(ReadingOptions):
     ('sea', 'boat')
     """
 
-    filter: str | Path | None = option(
-        "A query (DQL, JSON) that chooses a dataset's items.",
-        "read",
-        default=None,
-        metavar="FILE",
-        dest="dataset",
-    )
     check_images: bool = option(
         "Download every picture of a dataset and compare its size.",
         "read",
@@ -111,6 +104,12 @@ class ConvertOptions(ReadingOptions):
         metavar="LABEL",
         repeatable=True,
     )
+    void_as: str | None = option(
+        "What void becomes in nnunet masks, which have no word for it.",
+        "painted",
+        default=None,
+        choices=("ignore", "background"),
+    )
     palette: str = option(
         "Colors of overlays: color-blind safe, or the label map's own (VOC's, if it names none).",
         "painted",
@@ -121,6 +120,12 @@ class ConvertOptions(ReadingOptions):
         ", ".join(LAYOUTS) + ".", "dest", default="index", metavar="LAYOUT", completions=LAYOUTS, dest="both"
     )
     copy_images: bool = option("Copy the pictures beside the masks.", "dest", default=False, kind="switch")
+    picture_format: str | None = option(
+        "Copied pictures as JPEG or PNG, for loaders that look for one of them; else as they are.",
+        "dest",
+        default=None,
+        choices=PICTURE_FORMATS,
+    )
     split: str = option("The split that the images belong to.", "dest", default="train", metavar="NAME")
     split_ratio: str | Sequence[float] | None = option(
         "Shares of train, val and test, e.g. 0.8,0.1,0.1, instead of --split.",
@@ -140,10 +145,11 @@ class ConvertOptions(ReadingOptions):
         "Replace what is there and differs.", "safety", default=False, kind="switch", dest="both"
     )
     update: bool = option(
-        "Let masks follow their changed source; those that somebody edited stay, and are told.",
+        "Masks in a folder follow their changed source, but edited ones; in a dataset, read what changed.",
         "safety",
         default=False,
         kind="switch",
+        dest="both",
     )
     prune: bool = option(
         "Remove masks of images that are gone from SOURCE; those that somebody edited stay, and are told.",
@@ -254,6 +260,11 @@ class ConvertOptions(ReadingOptions):
             raise InputError(
                 (f"--stuff has no effect on the layout `{self.to}`, which does not tell stuff from things"),
                 advice=f"leave it out, or use `--to {STUFF_LAYOUT}`",
+            )
+        if self.void_as and not hasattr(layout, "VOID_CHOICE"):
+            raise InputError(
+                f"--void-as has no effect on the layout `{self.to}`, whose masks hold void",
+                advice="leave it out, or use `--to nnunet`",
             )
         for field in fields(self) if not layout.INDEX else ():
             flag, value = flag_of(field), getattr(self, field.name)

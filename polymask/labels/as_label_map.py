@@ -45,7 +45,7 @@ def extends(label_map: LabelMap, stored: bytes) -> bool:
     except (LabelError, UnicodeDecodeError):
         return False
     ends = [(each.background, each.void) for each in (earlier, label_map)]
-    return ends[0] == ends[1] and set(earlier.labels) <= set(label_map.labels)
+    return bool(stored) and ends[0] == ends[1] and set(earlier.labels) <= set(label_map.labels)
 
 
 def as_mask_table(labels: Labels) -> MaskTable:

@@ -43,6 +43,7 @@ from polymask.storage.image_names import picture_suffix, stem
 from polymask.validation import Color
 
 IMAGES = "leftImg8bit"
+WANTED_PICTURES = "png", "mmsegmentation's CityscapesDataset looks for *_leftImg8bit.png"
 INDEX = True
 MASK_KINDS = ("labelIds", "labelTrainIds", "color", "instanceIds")
 MOST_ID = 64  # 65 · 1000 is beyond 16 bits

@@ -34,6 +34,7 @@ from polymask.storage.image_names import stem
 from polymask.validation import Color
 
 IMAGES = "items"
+NAMES_PICTURES = True
 INDEX = False
 PREFIX = "data:image/png;base64,"
 WHITE = (255, 255, 255)

@@ -32,10 +32,15 @@ REFUSED: dict[str, Any] = {
     "instances": True,
     "to": "voc",
     "copy_images": True,
+    "picture_format": "png",
     "split": "val",
     "split_ratio": (0.0, 0.0, 1.0),
 }
-WITH = {"priority": {"overlap": "priority"}, "copy_images": {"images": PICTURES}}
+WITH: dict[str, dict[str, Any]] = {
+    "priority": {"overlap": "priority"},
+    "copy_images": {"images": PICTURES},
+    "picture_format": {"images": PICTURES, "copy_images": True},
+}
 HARMLESS: dict[str, tuple[Any, str]] = {
     "masks": (PICTURES, "masks that instances are named by; those of a finished mask are gone"),
     "images": (PICTURES, "where pictures lie does not change a mask"),
@@ -67,6 +72,7 @@ NOT_HERE = {
     "creator": "of Dataloop's annotations",
     "status": "of Dataloop's annotations",
     "annotated_only": "of Dataloop's annotations",
+    "void_as": "of a layout that this folder is not of",
     "stuff": "of a layout that no polygons are deleted for",
     "add_labels": "of datasets",
     "journal": "of datasets",

@@ -4,23 +4,23 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, Unpack, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from polymask.analysis.masks.label_sets import LabelMasks, masks_of
 from polymask.analysis.masks.stored_masks import StoredMasks
 from polymask.errors import InputError, LabelError, LimitError, NotFound
 from polymask.formats import Annotations, camvid
 from polymask.formats.options import ReadingOptions
+from polymask.formats.platforms import platform_of, refuse_without_effect, without_choice
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.images.needed_pictures import require_pictures
 from polymask.formats.selection import chosen_annotations_at, refuse_no_image
 from polymask.labels.as_label_map import Labels
 from polymask.labels.id_masks import id_mask
-from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, from_categories, unknown_label
+from polymask.labels.label_map import VOID_16, LabelMap, from_categories, unknown_label
 from polymask.layouts import LAYOUTS, layout_named
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, masks_below, png_folder
 from polymask.limits import Limits
@@ -64,7 +64,7 @@ class MaskSet:
 def open_sources(
     paths: Sequence[Location], options: ReadingOptions, *, alone: bool = True
 ) -> list[MaskSet | Annotations]:
-    """Open each path as the masks of a folder in any layout, else as annotations.
+    """Open each path as the masks of a folder in any layout, else as annotations, as a dataset's are.
 
     This is the only place that decides which of the two a path holds. `from_` of `options` is the
     format of the annotations: a single path that is `alone` must then hold annotations, while of two
@@ -72,13 +72,21 @@ def open_sources(
     the values of masks without names. Raises `NotFound` for a missing path, `FormatError` for a path
     that holds neither, and `LimitError` above the limits.
     """
+    refuse_without_effect(paths, options)
     is_annotations = options.from_ is not None and alone and len(paths) == 1
-    opened: list[MaskSet | Annotations] = []
-    for path in map(_existing, paths):
-        tree = Tree(path) if path.is_dir() else None
-        masks = None if is_annotations else chosen_masks_in(path, options, tree=tree)
-        opened.append(masks or chosen_annotations_at(path, options, tree=tree))
-    return opened
+    of_files = without_choice(options) if any(map(platform_of, paths)) else options
+    return [
+        chosen_annotations_at(path, options)
+        if platform_of(path)
+        else _open_files(_existing(path), of_files, is_annotations=is_annotations)
+        for path in paths
+    ]
+
+
+def _open_files(path: Location, options: ReadingOptions, *, is_annotations: bool) -> MaskSet | Annotations:
+    tree = Tree(path) if path.is_dir() else None
+    masks = None if is_annotations else chosen_masks_in(path, options, tree=tree)
+    return masks or chosen_annotations_at(path, options, tree=tree)
 
 
 def _existing(path: Location) -> Location:
@@ -256,28 +264,6 @@ def painted_masks(
         decode=lambda name: paint(name).index,
         labels_of=lambda name: masks_of(paint(name)),
     )
-
-
-def array_masks(
-    masks: NDArray[np.integer] | Sequence[NDArray[np.integer]], labels: LabelMap | None
-) -> MaskSet:
-    """Index masks as a set, named by their numbers; raises `InputError` for another kind of array."""
-    arrays = [masks] if isinstance(masks, np.ndarray) else list(masks)
-    named = {f"{index}": _as_index(array) for index, array in enumerate(arrays)}
-    return MaskSet(
-        path=Path("arrays"), kind="arrays", label_map=labels, names=tuple(named), decode=named.__getitem__
-    )
-
-
-def _as_index(array: NDArray[np.integer]) -> IndexMask:
-    if array.ndim != 2 or array.dtype.kind not in "iub" or (array.size and array.min() < 0):
-        raise InputError(f"an index mask is (height, width) whole numbers, not {array.dtype} {array.shape}")
-    wide = array.size and array.max() > VOID_8
-    if wide and array.max() > VOID_16:
-        raise InputError(f"a mask holds values up to {VOID_16}, not {array.max()}")
-    is_16_bit = array.dtype == np.uint16
-    index: IndexMask = array.astype(np.uint16 if wide or is_16_bit else np.uint8, copy=False)
-    return index
 
 
 def matched(truth: tuple[str, ...], other: tuple[str, ...]) -> dict[str, str]:

@@ -17,11 +17,12 @@ from polymask.conversion.dest.state import DestState
 from polymask.conversion.dest.way_back import may_have_deleted, recovery
 from polymask.errors import InputError, naming
 from polymask.labels.as_label_map import extends
-from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
+from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named, picture_path
 from polymask.layouts.common.lookup import value_tables
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT, stored_rows
 from polymask.painting.painting import Rules
 from polymask.raster import rule_versions
+from polymask.storage.image_names import stem
 from polymask.storage.manifest import MANIFEST
 from polymask.storage.remote.urls import Location
 from polymask.storage.roots.local import Root
@@ -93,14 +94,22 @@ class Dest:
 
     @property
     def is_extended(self) -> bool:
-        """Whether this run's labels are those that lie there, as they are, and more."""
-        stored = self.root.read(LABELS)
-        return stored is not None and extends(self.options.label_map, stored)
+        """Whether this run's labels are the stored ones and more."""
+        return extends(self.options.label_map, self.root.read(LABELS) or b"")
 
     @property
     def is_unnamed(self) -> bool:
         """Whether no table exists that names the values of existing masks."""
         return not any(self.root.holds(path) for path in self.tables)
+
+    def other_copy(self, entry: Entry) -> str:
+        """The copy of an image's picture in another format than that of this run; empty if there is none."""
+        if not (files := entry.get("files")):
+            return ""
+        options = replace(self.options, split=entry.get("split", DEFAULT_SPLIT), splits={})
+        expected = picture_path(self.layout, entry["name"], options)
+        copies = [path for path in files if stem(path) == stem(expected)]
+        return "" if expected in copies else next(iter(copies), "")
 
     def contradiction(self, name: str, entry: Entry) -> str:
         """How an image's entry contradicts this run, in words; empty if it does not."""
@@ -118,9 +127,8 @@ class Dest:
 
     def refusal(self, path: str, problem: str) -> InputError:
         """The error for a file that is in the way."""
-        return InputError(
-            f"{self.root.path / path} {problem}", advice="pass --overwrite, or choose another DEST"
-        )
+        where = self.root.path / path
+        return InputError(f"{where} {problem}", advice="pass --overwrite, or choose another DEST")
 
 
 class DestCheck:
@@ -128,9 +136,8 @@ class DestCheck:
 
     Without `overwrite`, existing files that differ are not replaced; only an unfinished run with the same
     `fingerprint` is completed. The check refuses unsafe or colliding names, links in the way, writing over
-    the `inputs` or `pictures`, and existing files that such a run would not write. Even with `overwrite`, it
-    refuses masks of another layout, and a run that contradicts the mask of an image whose polygons are
-    deleted (`is_deleted`), or asks for more than that mask can give (`unmet`).
+    the `inputs` or `pictures`, and existing files that such a run would not write. Even with `overwrite`,
+    masks of another layout, and a run that contradicts a mask of deleted polygons or asks for more (`unmet`).
     """
 
     def __init__(  # noqa: PLR0913 - what a run may do, each by name
@@ -147,10 +154,9 @@ class DestCheck:
         unmet: Callable[[str, Entry], str] = lambda _name, _entry: "",
         pictures: Callable[[], Iterable[Location]] = tuple,
     ) -> None:
-        self.dest, self.names, self.overwrite, self.update = dest, names, overwrite, update
-        self.prune = prune
+        self.dest, self.names, self.fingerprint, self.inputs = dest, names, fingerprint, inputs
+        self.overwrite, self.update, self.prune = overwrite, update, prune
         self.is_deleted, self.pictures, self.unmet = is_deleted, pictures, unmet
-        self.fingerprint, self.inputs = fingerprint, inputs
 
     def first_look(self) -> DestState:
         """As `look`, but before the run holds DEST; raises `InputError` for unsafe or colliding names too."""
@@ -228,11 +234,7 @@ class DestCheck:
         others = entries.keys() - set(self.names)
         self._look_at_tables(others, state)
         self._refuse_other_layouts(state)
-        if others and any("#" in entries[name]["mask"] for name in others):
-            raise InputError(
-                f"{root.path} holds {len(others)} more images in the same file",
-                advice="convert all of them in one run, or choose another DEST",
-            )
+        self._refuse_other_copies(others if self.overwrite else entries, state)
         for path in self.dest.shared:
             if root.holds(path) and not (root.holds(MANIFEST) or self.overwrite or state.resumes):
                 raise self.dest.refusal(path, "is there already, and of no run of polymask")
@@ -242,8 +244,7 @@ class DestCheck:
     def _look_at_tables(self, others: Collection[str], state: DestState) -> None:
         """Check the tables of values, which must stay true of images from earlier runs."""
         other_tables = self.dest.other_tables
-        if self.update and self.dest.is_extended:
-            other_tables = []  # what they say of the masks that lie there stays true
+        other_tables = [] if self.update and self.dest.is_extended else other_tables  # they stay true
         if other_tables and not self.overwrite:
             raise self.dest.refusal(other_tables[0], "holds another label map")
         if others and self.dest.is_unnamed:
@@ -269,6 +270,15 @@ class DestCheck:
                     "lists and tables would be mixed with those of this run",
                     advice="choose another DEST",
                 )
+
+    def _refuse_other_copies(self, names: Iterable[str], state: DestState) -> None:
+        """Refuse pictures in another format: this run's lists would name copies that do not exist."""
+        for path in filter(None, (self.dest.other_copy(state.entries[name]) for name in names)):
+            raise InputError(
+                f"{self.dest.root.path / path} is a picture in another format than this run's copies",
+                advice="give the --picture-format of the earlier run, if it had any, convert all images "
+                "again with --overwrite, or choose another DEST",
+            )
 
     def _look_at(self, path: str, name: str, state: DestState) -> None:
         """Check one of an image's files, and the image's entry in the manifest."""

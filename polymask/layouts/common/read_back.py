@@ -43,6 +43,10 @@ class Folder:
         files, folders = self.tree.inside("")
         return (self.path / name for name in (*files, *folders) if fnmatchcase(name, pattern))
 
+    def named(self, root: str, pattern: str) -> list[str]:
+        """The paths of the files right below `root` whose names match, sorted."""
+        return sorted(f"{root}/{name}" for name in self.tree.inside(root)[0] if fnmatchcase(name, pattern))
+
     def folders_in(self, root: str) -> list[str]:
         """The names of the folders directly inside `root`, sorted."""
         return sorted(self.tree.inside(root)[1])
