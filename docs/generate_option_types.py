@@ -22,6 +22,10 @@ from polymask.model import Frame
 from polymask.parallel.shards import Shard
 from polymask.storage.remote.urls import Location
 '''
+TAIL = """
+
+ConvertOptions = ConvertOptionsDict  # as users name it: `options: polymask.ConvertOptions = {"to": "voc"}`
+"""
 # (source, dataclass, type, its base, its docstring, options that functions name themselves)
 TABLE = (
     ("limits", "Limits", "LimitsDict", "TypedDict", "The options of `Limits`.", ()),
@@ -54,7 +58,7 @@ def module() -> str:
             f'\n\nclass {name}({base}, total=False):\n    """{summary}"""\n\n{named}{"".join(lines)}'
         )
         named = "".join(f"    {option}: {rows[option]}\n" for option in skipped)
-    return "".join(parts)
+    return "".join(parts) + TAIL
 
 
 def _rows(source: str, dataclass: str) -> dict[str, str]:

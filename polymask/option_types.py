@@ -70,6 +70,7 @@ class ConvertOptionsDict(ReadingOptionsDict, total=False):
     add_labels: bool
     overwrite: bool
     update: bool
+    prune: bool
     dry_run: bool
     delete_source: bool
     max_delete: int | None
@@ -78,3 +79,6 @@ class ConvertOptionsDict(ReadingOptionsDict, total=False):
     workers: int
     shard: Shard | str | None
     scheduler: str | None
+
+
+ConvertOptions = ConvertOptionsDict  # as users name it: `options: polymask.ConvertOptions = {"to": "voc"}`

@@ -1,4 +1,4 @@
-"""Checks of values that callers pass: whole numbers, frames, pixel values, colors, names.
+"""Checks of values that callers pass: whole numbers, frames, pixel values, colors, names, rings.
 
 numpy's integers become Python's, which do not overflow; values of a wrong kind are refused at once.
 """
@@ -6,6 +6,9 @@ numpy's integers become Python's, which do not overflow; values of a wrong kind 
 import operator
 from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from polymask.errors import GeometryError, InputError, LabelError
 
@@ -122,3 +125,26 @@ def listed(value: Any) -> list[Any]:
         ([1], [])
     """
     return value if isinstance(value, list) else []
+
+
+def as_ring(points: ArrayLike) -> NDArray[np.float64]:
+    """The points as a read-only (N, 2) float64 array, x then y, implicitly closed.
+
+    Raises `GeometryError` for another shape or a coordinate that is not finite.
+
+    Examples:
+        >>> as_ring([(0, 0), (4, 0), (4, 3)]).shape
+        (3, 2)
+    """
+    try:
+        ring = np.array(points, dtype=np.float64, order="C")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise GeometryError(f"a ring is a list of (x, y) pairs: {error}") from None
+    if ring.size == 0:
+        ring = ring.reshape(0, 2)
+    if ring.ndim != 2 or ring.shape[1] != 2:
+        raise GeometryError(f"a ring is a list of (x, y) pairs, not an array of shape {ring.shape}")
+    if not np.isfinite(ring).all():
+        raise GeometryError("a ring's coordinates must be finite numbers")
+    ring.flags.writeable = False
+    return ring

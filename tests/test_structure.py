@@ -26,6 +26,7 @@ IN_TWO_MODULES = {
 }
 SHARED_NAMES = {
     "Annotation": "COCO's own word and Dataloop's, each in the package of its format",
+    "ConvertOptions": "the options themselves, and as users name their types",
     "Int64": "an array type, the same in both",
 }
 SHARED_MODULES = {

@@ -1,13 +1,10 @@
-"""Finds oddities in annotations before they cost anything.
-
-`FINDING_KINDS` is the table of findings. `RANKS` says what a finding means to `convert`: it blocks the
-run, it is dropped, or it is merely odd.
-"""
+"""Finds oddities in annotations before they cost anything."""
 
 from collections.abc import Iterator, Sequence
 from typing import Unpack
 
 from polymask.analysis.check_labels import of_labels
+from polymask.analysis.findings import Findings
 from polymask.codecs.pictures import SIDEWAYS, opened_picture, orientation_of
 from polymask.codecs.png import DAMAGE
 from polymask.errors import InputError
@@ -28,53 +25,6 @@ from polymask.storage.remote.urls import Location
 from polymask.storage.safe_names import refuse_collisions, safe_path
 from polymask.storage.source_files import File
 
-FINDING_KINDS = {
-    "invalid": "a record that cannot be used; `convert` refuses it, or leaves it out with --skip-invalid",
-    "unsupported": "an instance that cannot be painted; `convert` leaves it alone, and exits 1",
-    "unknown-label": "a label that --labels, else the source's own table, does not have; `convert` refuses "
-    "it, or leaves it out with --skip-invalid",
-    "image-name": "a name that no mask can have, or that of two images; `convert` refuses the source",
-    "no-picture": "no image has the picture that alone tells its size; `convert` refuses the source",
-    "not-painted": "annotations that paint nothing (boxes, tags, predictions…); `convert` counts them",
-    "nothing-painted": "no annotation can be painted; `convert` writes empty masks, and exits 1",
-    "duplicate-id": "an annotation id that occurs more than once; all are painted",
-    "self-intersection": "two edges of a ring properly cross; the doubly enclosed part is outside (even-odd)",
-    "self-touch": "a ring meets itself without crossing",
-    "duplicate-point": "a point repeats the one before it",
-    "out-of-frame": "points lie outside the image; what lies outside is clipped",
-    "zero-area": "a ring encloses nothing, and paints nothing",
-    "tiny-part": "a ring encloses no pixel center, and paints nothing",
-    "overlapping-parts": "parts of an instance overlap or nest: `--holes union` and `even-odd` differ",
-    "missing-image": "the picture is not there, or cannot be read",
-    "size-mismatch": "the picture has another size than the annotations say",
-    "exif-rotated": "the picture is stored turned or mirrored: it may be annotated as shown, or as stored",
-    "similar-labels": "labels that differ in case, spaces, hyphens or Unicode form alone; each is painted",
-}
-BLOCKS, DROPPED, ODD = "blocks", "dropped", "odd"
-RANKS = {
-    BLOCKS: "`convert` refuses the source",
-    DROPPED: "not painted, and listed",
-    ODD: "painted as it is",
-}
-LEFT_OUT = ("invalid", "unknown-label")  # by --skip-invalid
-_RANK_OF = {
-    **dict.fromkeys((*LEFT_OUT, "image-name", "no-picture"), BLOCKS),
-    **dict.fromkeys(("nothing-painted", "unsupported", "not-painted", "zero-area", "tiny-part"), DROPPED),
-}
-
-
-def rank_of(kind: str, *, skip_invalid: bool = False) -> str:
-    """The rank of a kind of finding, one of `RANKS`; `skip_invalid` drops what else blocks.
-
-    Examples:
-        >>> rank_of("invalid"), rank_of("unsupported"), rank_of("self-touch")
-        ('blocks', 'dropped', 'odd')
-        >>> rank_of("invalid", skip_invalid=True), rank_of("image-name", skip_invalid=True)
-        ('dropped', 'blocks')
-    """
-    return DROPPED if skip_invalid and kind in LEFT_OUT else _RANK_OF.get(kind, ODD)
-
-
 _SAME_SIZE = {
     2: "mirrored",
     3: "upside down",
@@ -89,11 +39,11 @@ def check(
     limits: Limits | None = None,
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptionsDict],
-) -> list[Finding]:
+) -> Findings:
     """All oddities of an annotation file, image by image; with `images`, of its pictures too.
 
     `labels` are the labels that the annotations should have; `reading` are the options of reading. Raises
-    `FormatError` where the file as a whole cannot be read.
+    `FormatError` where the file as a whole cannot be read. Notebooks show the findings as tables.
 
     Examples:
         >>> for finding in check("fixtures/odd/instances.json"):
@@ -105,7 +55,8 @@ def check(
     options = options.with_listed_pictures()
     annotations = open_chosen(source, options)
     label_findings = of_labels(annotations, options.labels)
-    return [*label_findings, *findings(annotations, options.pictures, options.limits, progress=progress)]
+    of_images = findings(annotations, options.pictures, options.limits, progress=progress)
+    return Findings([*label_findings, *of_images], skip_invalid=bool(reading.get("skip_invalid")))
 
 
 def findings(

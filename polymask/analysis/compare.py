@@ -3,7 +3,8 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -20,6 +21,7 @@ from polymask.analysis.masks.mask_sets import (
     open_sources,
 )
 from polymask.errors import InputError
+from polymask.extras import dataframe
 from polymask.formats.options import ReadingOptions
 from polymask.labels.as_label_map import Labels
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT
@@ -118,6 +120,19 @@ class Comparison(Mapping[str, float]):
             "only_in_other": list(self.only_in_other),
             "failures": [{"name": failure.name, "reason": failure.reason} for failure in self.failures],
         }
+
+    def to_dataframe(self) -> Any:
+        """A pandas `DataFrame` with a row a label: iou, intersection, union, truth_pixels, other_pixels.
+
+        Raises `InputError` where pandas is not installed.
+        """
+        rows = [{"label": name, **asdict(score)} for name, score in self.labels.items()]
+        return dataframe(rows, ("label", *LabelScore.__slots__), index="label")
+
+    def _repr_html_(self) -> str:
+        """Tables of scores and mistakes, as notebooks show them."""
+        notebook = import_module("polymask.report.notebook")  # a room beside, and only in a notebook
+        return str(notebook.comparison_html(self))
 
 
 def compare(

@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from typing import Any, Unpack
 
 import numpy as np
 
 from polymask.analysis.masks.label_sets import LabelMasks, LabelSets
 from polymask.analysis.masks.mask_sets import MaskSet, open_sources
+from polymask.extras import dataframe
 from polymask.formats import Annotations
 from polymask.formats.options import ReadingOptions
 from polymask.formats.reading.images.needed_pictures import require_pictures
@@ -98,6 +100,26 @@ class Statistics:
                 for image in self.images
             ],
         }
+
+    def to_dataframe(self, *, per_image: bool = False) -> Any:
+        """A pandas `DataFrame` with a row a label: instances, pixels, images; or a row an image and label.
+
+        Raises `InputError` where pandas is not installed.
+        """
+        if not per_image:
+            rows = [{"label": name, **counts} for name, counts in self.labels.items()]
+            return dataframe(rows, ("label", "instances", "pixels", "images"), index="label")
+        listed = [
+            {**image, "label": name, **counts}
+            for image in self.to_dict()["per_image"]
+            for name, counts in image["labels"].items()
+        ]
+        return dataframe(listed, ("name", "height", "width", "label", "instances", "pixels"))
+
+    def _repr_html_(self) -> str:
+        """Tables of labels, as notebooks show them."""
+        notebook = import_module("polymask.report.notebook")  # a room beside, and only in a notebook
+        return str(notebook.statistics_html(self))
 
 
 def _labels_of(image: ImageCounts) -> dict[str, int]:

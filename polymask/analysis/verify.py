@@ -75,7 +75,7 @@ def verify_folder(
     """
     folder = located(dest)
     if not folder.is_dir():
-        raise NotFound("no such folder", file=folder)
+        raise NotFound("no such folder", file=folder, exit_code=InputError.exit_code)
     options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
     if source is None:
         return _against_manifest(Folder(listed_once(folder), options.limits), options, progress)

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from polymask.api import examine
 from polymask.cli.flags import (
     JSON,
     NO_BAR,
@@ -25,6 +24,7 @@ from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
 from polymask.limits import Limits
 from polymask.parallel.pool import available
+from polymask.proving import examine
 from polymask.results import Report
 from polymask.undo import remove_masks, restore
 

@@ -1,5 +1,6 @@
 """Reports, findings, comparisons and statistics as text for people."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,14 @@ from polymask.results import Report
 
 if TYPE_CHECKING:
     from polymask.analysis.compare import Comparison
+    from polymask.analysis.findings import Findings
     from polymask.analysis.stats import Statistics
 
 MOST_LINES = 12
 MOST_WORST = 5
 MOST_EXAMPLES = 3
 NOTHING = "nothing-painted"
+FOR_PEOPLE = ("overlay", "dataloop")  # layouts that are looked at as they are, or on the platform
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -61,6 +64,19 @@ def summary(report: Report, dest: object) -> str:
     if report.images and report.unchanged == report.images and not report.deleted:
         lines.append(_unchanged(report))
     return "\n".join([*lines, *_painted_labels(report), *_conflicts(report), *_omissions(report)])
+
+
+def how_to_look(dest: str, layout: str) -> str:
+    """How to see the masks in a folder, which a viewer of pictures shows as black; empty where it does not.
+
+    Examples:
+        >>> how_to_look("my masks", "index")
+        "Label values look black in a viewer. To see them: polymask preview 'my masks' -o look.html"
+    """
+    if not dest or layout in FOR_PEOPLE:
+        return ""
+    command = shlex.join(["polymask", "preview", dest, "-o", "look.html"])
+    return f"Label values look black in a viewer. To see them: {command}"
 
 
 def _unchanged(report: Report) -> str:
@@ -131,15 +147,15 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
     return [f"{title} ({len(lines):,}):", *shown, *_unlisted(len(lines), MOST_LINES)]
 
 
-def findings_text(findings: Iterable[Finding], *, skip_invalid: bool = False) -> str:
+def findings_text(findings: "Findings") -> str:
     """Findings by rank and kind: the number and the first few of each kind."""
-    from polymask.analysis.check import RANKS, rank_of
+    from polymask.analysis.findings import RANKS
 
     kinds: dict[str, list[Finding]] = {}
     for finding in findings:
         kinds.setdefault(finding.kind, []).append(finding)
     lines: list[str] = []
-    rank_by_kind = {kind: rank_of(kind, skip_invalid=skip_invalid) for kind in kinds}
+    rank_by_kind = {kind: findings.rank(group[0]) for kind, group in kinds.items()}
     for rank, meaning in RANKS.items():
         ranked = {kind: group for kind, group in kinds.items() if rank_by_kind[kind] == rank}
         if ranked:
@@ -151,7 +167,7 @@ def findings_text(findings: Iterable[Finding], *, skip_invalid: bool = False) ->
 
 def _way_out(rank: str, kinds: Iterable[str]) -> str:
     """The flag that leaves out the blocking findings, if it leaves out all of them."""
-    from polymask.analysis.check import BLOCKS, LEFT_OUT
+    from polymask.analysis.findings import BLOCKS, LEFT_OUT
 
     return ", unless --skip-invalid leaves it out" if rank == BLOCKS and set(kinds) <= set(LEFT_OUT) else ""
 

@@ -145,11 +145,17 @@ class ConvertOptions(ReadingOptions):
         "Replace what is there and differs.", "safety", default=False, kind="switch", dest="both"
     )
     update: bool = option(
-        "Read closely only items of a dataset to which anything is to be done.",
+        "Masks in a folder follow their changed source, but edited ones; in a dataset, read what changed.",
         "safety",
         default=False,
         kind="switch",
-        dest="dataset",
+        dest="both",
+    )
+    prune: bool = option(
+        "Remove masks of images that are gone from SOURCE; those that somebody edited stay, and are told.",
+        "safety",
+        default=False,
+        kind="switch",
     )
     dry_run: bool = option("Do everything but write.", "safety", default=False, kind="switch", dest="both")
     delete_source: bool = option(

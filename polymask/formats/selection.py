@@ -5,12 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-from polymask.errors import InputError, naming
+from polymask.errors import InputError, naming, no_such_label
 from polymask.formats import Annotations, annotations_at
 from polymask.formats.options import ReadingOptions
 from polymask.formats.platforms import platform_of, refuse_without_effect
 from polymask.labels.as_label_map import Labels
-from polymask.labels.label_map import no_such_label
 from polymask.ledger import Ledger
 from polymask.limits import Limits
 from polymask.model import ImageRecord
@@ -123,6 +122,7 @@ def read(
 
     `labels` names classes that the source only numbers; `reading` holds further reading options, for
     example `images`, `only` and `where`. The whole file is checked before the first record is yielded.
+    A record's `picture()` reads its picture, where that is found.
     Raises `FormatError` with the file and the JSON path of the fault.
 
     >>> for record in read("fixtures/shapes/instances.json"):
@@ -132,4 +132,28 @@ def read(
     empty.png (120, 160) 0
     """
     options = ReadingOptions.of({"from_": format, "labels": labels, **reading}, limits=limits)
-    yield from open_chosen(path, options)
+    annotations = open_chosen(path, options)
+    for index, record in enumerate(annotations):
+        yield replace(record, picture=RecordPicture(annotations, index))
+
+
+class RecordPicture:
+    """The bytes of a record's picture, looked for when they are asked for; None where there is none.
+
+    Pickled, it is one of no picture: records go to other processes without their source.
+    """
+
+    def __init__(self, annotations: Annotations | None = None, index: int = 0) -> None:
+        self.annotations, self.index = annotations, index
+
+    def __call__(self) -> bytes | None:
+        """The bytes of the picture's file."""
+        if self.annotations is None:
+            return None
+        if self.annotations.picture is not None:
+            return self.annotations.picture(self.index)
+        file = self.annotations.picture_file(self.index)
+        return file.read() if file else None
+
+    def __reduce__(self) -> tuple[type["RecordPicture"], tuple[()]]:
+        return RecordPicture, ()

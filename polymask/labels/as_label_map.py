@@ -6,7 +6,7 @@ from typing import Any, TypeGuard
 from polymask.errors import LabelError
 from polymask.labels.color_tables import BACKGROUND, VOID
 from polymask.labels.label_files import label_values, text_at
-from polymask.labels.label_map import VOID_8, VOID_16, LabelMap
+from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, from_text
 from polymask.labels.mask_table import MaskTable
 from polymask.storage.remote.urls import Location, Url, located
 
@@ -48,6 +48,21 @@ def as_stored_map(labels: Labels) -> LabelMap:
     free = (value for value in (*range(VOID_8 - 1, 0, -1), VOID_16) if value not in names)
     special = {name: value if value not in names else next(free) for name, value in _SPECIAL.items()}
     return LabelMap.from_values(special | {name: value for value, name in names.items()})
+
+
+def extends(label_map: LabelMap, stored: bytes) -> bool:
+    """Whether a label map has all that is in a label file's bytes, with the same values and colors.
+
+    Examples:
+        >>> extends(LabelMap.from_names(["cat", "dog"]), LabelMap.from_names(["cat"]).to_json())
+        True
+    """
+    try:
+        earlier = from_text(stored.decode())
+    except (LabelError, UnicodeDecodeError):
+        return False
+    ends = [(each.background, each.void) for each in (earlier, label_map)]
+    return bool(stored) and ends[0] == ends[1] and set(earlier.labels) <= set(label_map.labels)
 
 
 def as_mask_table(labels: Labels) -> MaskTable:

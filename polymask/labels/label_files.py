@@ -9,17 +9,20 @@ is: `"car " -> vehicle`); Ultralytics' `data.yaml` and ISAT's `isat.yaml`; CVAT'
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
-from polymask.errors import LabelError
+from polymask.errors import InputError, LabelError, NotFound
 from polymask.labels.color_tables import TableRow, table_rows
 from polymask.labels.texts.json_labels import parse_json
 from polymask.labels.texts.name_lines import parse_names
 from polymask.labels.texts.rows import LabelRows
 from polymask.labels.texts.yaml_names import is_yaml, parse_yaml
-from polymask.storage.disk import disk_error
+from polymask.storage.disk import disk_error, regular
 from polymask.storage.remote.urls import Location, located
 from polymask.storage.text_encodings import as_utf_8
 from polymask.validation import Color, as_value
+
+MOST_BYTES = 1 << 26  # of a label file
 
 
 def parse(text: str) -> LabelRows:
@@ -86,7 +89,17 @@ def _parse_labelmap(lines: Iterable[tuple[int, str]]) -> LabelRows:
 def text_at(path: Location) -> str:
     """The text of a label file; raises the errors of `LabelMap.load`."""
     with in_file(path):
-        return path.read_bytes().decode("utf-8-sig")
+        return _bytes_at(path).decode("utf-8-sig")
+
+
+def _bytes_at(path: Location) -> bytes:
+    """What a regular file of a sensible size holds; it is read more than once, so a pipe will not do."""
+    if isinstance(path, Path) and path.is_file() and path.stat().st_size > MOST_BYTES:
+        raise LabelError(f"larger than any label file: more than {MOST_BYTES:,} bytes", advice="name another")
+    try:
+        return regular(path)
+    except InputError:
+        raise LabelError("no regular file", advice="name a label file") from None
 
 
 @contextmanager
@@ -97,9 +110,12 @@ def in_file(path: Location) -> Iterator[None]:
     except UnicodeDecodeError as error:
         raise LabelError("not UTF-8 text", file=path, advice=as_utf_8(path, error.object)) from None
     except OSError as error:
-        raise disk_error(error, path) from None
+        failure = disk_error(error, path)
+        if isinstance(failure, NotFound):  # a label file is the caller's to name
+            failure.exit_code = InputError.exit_code
+        raise failure from None
     except LabelError as error:
-        raise error.within(file=path) from None
+        raise (error if error.file == str(path) else error.within(file=path)) from None
 
 
 def names_in(path: str | Location) -> dict[int, str]:

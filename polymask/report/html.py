@@ -37,8 +37,8 @@ from polymask.report.shots import (
     within,
 )
 from polymask.report.survey import ImageFacts, Survey, open_survey
+from polymask.storage.local_disk.durable import replace_whole
 from polymask.storage.remote.urls import located
-from polymask.storage.roots.local import Root
 
 LIMIT = 1200  # images that a phone still scrolls through
 MAX_MB = 24.0
@@ -213,11 +213,7 @@ def write(report: Preview, dest: str | Path) -> None:
     file = located(dest)
     if not isinstance(file, Path):
         raise InputError(f"{file}: a report is written to disk", advice="name a local file, and copy it")
-    root = Root(file.parent)
-    try:
-        root.write(file.name, render(report).encode())
-    finally:
-        root.close()
+    replace_whole(file, render(report).encode())
 
 
 def render(report: Preview) -> str:

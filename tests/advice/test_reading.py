@@ -50,7 +50,7 @@ def test_a_file_that_is_not_its_format_is_corrected_exported_again_or_named(case
     case.works("convert", source, case.out, "--from", "coco")
 
 
-@follows("formats: _UNPACKED if look.endswith(PACKED) else _LISTED")
+@follows("formats/reading/texts/appearance: _UNPACKED if look.endswith(PACKED) else _LISTED")
 def test_what_shows_no_format_is_exported_in_one_or_named(case: Case) -> None:
     """A file that shows none, and a folder of such."""
     text = case.write("folder/notes.txt", "some notes")
@@ -84,7 +84,7 @@ def test_choices_among_datasets_annotations_are_left_out_elsewhere(case: Case) -
 
 
 @follows(
-    "formats: export it again, or leave it out", "formats/reading/content: export it again, or leave it out"
+    "formats/reading/texts/appearance: export it again, or leave it out", "formats/reading/content: export it again, or leave it out"
 )
 def test_empty_files_are_exported_again(case: Case) -> None:
     """An empty list, and an empty file."""
@@ -300,7 +300,7 @@ def test_of_pictures_of_one_stem_one_is_taken_away_or_named(case: Case) -> None:
     case.works("convert", case.folder / "yolo", case.out)
 
 
-@follows("formats: unpack it, and name the folder, or the archive in it that holds the annotations")
+@follows("formats/reading/texts/appearance: unpack it, and name the folder, or the archive in it that holds the annotations")
 def test_an_archive_of_archives_is_unpacked(case: Case) -> None:
     """Its folder is read, and so is the archive in it."""
     outer = case.folder / "outer.zip"

@@ -61,7 +61,7 @@ def test_of_a_labels_two_values_it_keeps_one(case: Case) -> None:
     case.works("convert", source, case.out, "--labels", labels)
 
 
-@follows("formats: f'name one of the archives in it, {archives[0]}'")
+@follows("formats/reading/texts/appearance: f'name one of the archives in it, {archives[0]}'")
 def test_of_a_folder_without_a_format_an_archive_or_the_format_is_named(case: Case) -> None:
     """PNGs may be masks, which nothing tells from photos."""
     folder = case.folder / "export"

@@ -51,7 +51,7 @@ def test_a_label_that_the_file_lacks_is_added_aliased_or_left_out(case: Case) ->
     case.works("convert", source, case.out, "--labels", labels, "--skip-invalid")
 
 
-@follows("labels/label_map: {hint}: {listed or 'none'}")
+@follows("errors: {hint}: {listed or 'none'}")
 def test_a_label_that_nobody_has_is_replaced_by_one_that_is_named(case: Case) -> None:
     """The nearest, and all that there are."""
     for command in (["convert", SAMPLE, case.out], ["stats", SAMPLE]):
@@ -536,7 +536,7 @@ def test_permissions_are_checked(case: Case) -> None:
 @follows(
     "conversion/dest/deleted: choose another DEST, or {recovery(root)}",
     "conversion/dest/folder_sink: 'if they were deleted, choose another DEST",
-    "conversion/dest/folder_sink: {recovery(self.root)}, then convert",
+    "conversion/dest/companions: {recovery(dest.root)}, then convert",
     "conversion/dest/losses: {recovery(root)}, then convert",
 )
 def test_after_a_deletion_polygons_are_put_back_by_the_command_that_is_named(case: Case) -> None:

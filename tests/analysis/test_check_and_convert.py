@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from polymask import InputError, check, convert
-from polymask.analysis.check import BLOCKS, rank_of
+from polymask.analysis.findings import BLOCKS, rank_of
 from tests.conftest import Run, coco, square
 from tests.formats.test_damage import damaged_value
 from tests.formats.test_every_format import SCENES, WHOLE_FILES

@@ -53,6 +53,8 @@ HARMLESS: dict[str, tuple[Any, str]] = {
     "seed": (7, "draws the splits of --split-ratio, which are compared"),
     "palette": ("label-map", "colors of overlays"),
     "overwrite": (True, "replaces what differs; a finished mask is not painted"),
+    "update": (True, "masks follow their source; a finished one is not painted"),
+    "prune": (True, "masks of images that are gone; a finished one stays then too"),
     "dry_run": (True, "writes nothing"),
     "delete_source": (True, "what is there to be deleted"),
     "max_delete": (5, "a limit of what is deleted"),
@@ -64,7 +66,6 @@ HARMLESS: dict[str, tuple[Any, str]] = {
 NOT_HERE = {
     "from_": "the format of the file, which is the same",
     "filter": "of datasets",
-    "update": "of datasets",
     "check_images": "of datasets",
     "predictions": "of Dataloop's annotations",
     "min_confidence": "of predictions",

@@ -25,7 +25,7 @@ def outdated(dest: Dest, state: DestState, written: Collection[str]) -> list[str
     """
     entries = state.entries
     names = [name for name in entries if name not in written]
-    if names and written and dest.is_relabeled:  # without new masks, the tables stay
+    if names and written and dest.is_relabeled and not dest.is_extended:  # without new masks, the tables stay
         return [name for name in names if not _is_described(dest, entries[name])]
     if names and state.resumes:
         place = outdated_place(dest)

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from polymask.conversion.options import ConvertOptions
 from polymask.conversion.planning.problems import counted
-from polymask.errors import InputError, unknown
+from polymask.errors import InputError, no_such_label, unknown
 from polymask.formats import Annotations
 from polymask.formats.known_labels import missing_label, missing_labels, painted_labels
-from polymask.labels.label_map import LabelMap, no_such_label
+from polymask.labels.label_map import LabelMap
 from polymask.model import ImageRecord, Skipped
 from polymask.painting.label_choice import LabelChoice
 

@@ -16,7 +16,7 @@ from polymask.labels.label_map import LabelMap, from_text
 from polymask.layouts.common.lookup import ID2LABEL
 from polymask.limits import Limits
 from polymask.model import Frame, IndexMask
-from polymask.storage.disk import disk_error
+from polymask.storage.disk import disk_error, regular
 from polymask.storage.remote.urls import Location, Url
 from polymask.storage.source_files import Tree
 from polymask.storage.text_encodings import as_utf_8
@@ -117,11 +117,8 @@ def _size(path: Location) -> int:
 
 
 def read_bytes(path: Location) -> bytes:
-    """The bytes of a file; raises `NotFound` and other `BackendError`s."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise disk_error(error, path) from None
+    """A regular file's bytes; raises `BackendError`, and `InputError` for a pipe or a device."""
+    return regular(path)
 
 
 def read_text(path: Location) -> str:
