@@ -23,8 +23,6 @@ from polymask.storage.remote.urls import located
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from polymask.in_place.job import ProvenOptions
-
 PathOrUrl = str | Path
 
 
@@ -109,31 +107,10 @@ def _local(
     return report
 
 
-def in_place_options(options: ConvertOptions) -> "ProvenOptions":
-    """The options of a run on a dataset; raises `InputError` for flags that datasets do not take."""
-    from polymask.in_place.job import ProvenOptions
-
-    options.refuse_folder()
-    if options.to not in ("index", "dataloop"):
-        raise InputError("a dataset takes masks of its own kind only", advice="leave --to out")
-    return ProvenOptions(
-        pixel_rule=options.pixel_rule,
-        only=frozenset(options.only),
-        delete_source=options.delete_source,
-        max_delete=options.max_delete,
-        check_images=options.check_images,
-        dry_run=options.dry_run,
-        shard=options.part,
-        workers=options.workers,
-        limits=options.limits,
-        choice=options.choice,
-        add_labels=options.add_labels,
-    )
-
-
 def _in_place(
     url: str, options: ConvertOptions, progress: Progress | None, preview: PathOrUrl | None
 ) -> Report:
+    from polymask.dataloop.jobs.options import in_place_options
     from polymask.dataloop.jobs.run import convert_in_place
 
     if options.annotated_only:
@@ -154,6 +131,7 @@ def _in_place(
 
 
 def _upload(source: PathOrUrl, url: str, options: ConvertOptions, progress: Progress | None) -> Report:
+    from polymask.dataloop.jobs.options import in_place_options
     from polymask.dataloop.jobs.run import upload
 
     annotations = open_annotations(source, format=options.from_, options=options.reading)
@@ -192,6 +170,7 @@ def verify(
     *,
     source: PathOrUrl | None = None,
     labels: Labels | None = None,
+    split: str | None = None,
     rules: Rules | None = None,
     journal: PathOrUrl | None = None,
     limits: Limits | None = None,
@@ -216,7 +195,14 @@ def verify(
     from polymask.analysis.verify import failures_text
 
     report = examine(
-        dest, source=source, labels=labels, rules=rules, journal=journal, limits=limits, **reading
+        dest,
+        source=source,
+        labels=labels,
+        split=split,
+        rules=rules,
+        journal=journal,
+        limits=limits,
+        **reading,
     )
     if report.failed:
         raise ProofError(failures_text(report, dest), advice="" if report.notes else None)
@@ -228,6 +214,7 @@ def examine(
     *,
     source: PathOrUrl | None = None,
     labels: Labels | None = None,
+    split: str | None = None,
     rules: Rules | None = None,
     journal: PathOrUrl | None = None,
     limits: Limits | None = None,
@@ -240,6 +227,8 @@ def examine(
             raise InputError(
                 "a dataset's masks record what they were painted from", advice="leave --source out"
             )
+        if split is not None:
+            raise InputError("a dataset's items are of no split", advice="leave --split out")
         from polymask.dataloop.jobs.verification import verify_dataset
 
         options = ReadingOptions.of(reading, limits=limits)
@@ -248,7 +237,14 @@ def examine(
     from polymask.analysis.verify import verify_folder
 
     report = verify_folder(
-        dest, source=source, labels=labels, rules=rules, limits=limits, progress=progress, **reading
+        dest,
+        source=source,
+        labels=labels,
+        split=split,
+        rules=rules,
+        limits=limits,
+        progress=progress,
+        **reading,
     )
     from polymask.conversion.dest.losses import report_lost_backups
     from polymask.conversion.dest.way_back import damage_advice

@@ -24,7 +24,7 @@ class LimitsDict(TypedDict, total=False):
 
 
 class ReadingOptionsDict(LimitsDict, total=False):
-    """The options of every function that reads annotations; `labels` they name themselves."""
+    """The options of every function that reads annotations; `labels` and `split` they name themselves."""
 
     from_: str | None
     images: str | Location | None
@@ -47,6 +47,7 @@ class ConvertOptionsDict(ReadingOptionsDict, total=False):
     """The options of `convert`."""
 
     labels: Labels | None
+    split: str
     filter: str | Path | None
     check_images: bool
     pixel_rule: str
@@ -62,8 +63,8 @@ class ConvertOptionsDict(ReadingOptionsDict, total=False):
     palette: str
     to: str
     copy_images: bool
-    split: str
     split_ratio: str | Sequence[float] | None
+    split_by: str | None
     seed: int
     add_labels: bool
     overwrite: bool

@@ -14,9 +14,9 @@ from polymask.analysis.masks.mask_sets import (
     array_masks,
     chosen_masks,
     mask_set,
-    matched,
     open_sources,
 )
+from polymask.analysis.masks.matching import matched
 from polymask.errors import InputError
 from polymask.formats.options import ReadingOptions
 from polymask.labels.as_label_map import Labels
@@ -115,6 +115,7 @@ def compare(
     other: Masks,
     labels: Labels | None = None,
     *,
+    split: str | None = None,
     with_background: bool = False,
     limits: Limits | None = None,
     workers: int = 1,
@@ -125,10 +126,11 @@ def compare(
 
     Each set is a folder of masks in any layout, an annotation file, a (height, width) index
     mask, or a list of those. `labels` names the values where the sets do not: a
-    label file, a label map, names for the values from 1 on, or {name: value}; `reading` are the options
-    of reading. Pixels that are void in `truth` do not count, nor do labels that the scorers of its layout
-    do not evaluate (Cityscapes, ADE20K: unlabeled), so that the scores equal theirs. Background has no score
-    without `with_background`. Labels are matched by name.
+    label file, a label map, names for the values from 1 on, or {name: value}; `split` compares the images
+    of that split only, which one set may tell for both; `reading` are the options of reading. Pixels that
+    are void in `truth` do not count, nor do labels that the scorers of its layout do not evaluate
+    (Cityscapes, ADE20K: unlabeled), so that the scores equal theirs. Background has no score without
+    `with_background`. Labels are matched by name.
 
     Where a side has a mask for each label, each label is scored by its mask, even where other labels cover
     it; annotations on the other side then give label masks too. An index mask gives a label only the pixels
@@ -142,7 +144,7 @@ def compare(
         >>> dict(score), score.mean_iou
         ({'cat': 0.5, 'dog': 1.0}, 0.75)
     """
-    options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
+    options = ReadingOptions.of({**reading, "labels": labels, "split": split}, limits=limits)
     sets = _mask_sets((truth, other), options)
     pairs = matched(sets[0].names, sets[1].names)
     if not pairs:

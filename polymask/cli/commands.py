@@ -19,7 +19,7 @@ from polymask.cli.flags import (
     rule_flags,
 )
 from polymask.cli.terminal import Bar, emphasized, fail, print_json, styled, with_advice
-from polymask.cli.text import comparison_text, statistics_text
+from polymask.cli.text import comparison_text, statistics_text, weights_text
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
 from polymask.parallel.pool import available
@@ -119,24 +119,32 @@ def verify_command(
 @click.command("stats", cls=GroupedCommand)
 @click.argument("path")
 @reading_flags
+@extra("--weights", is_flag=True, help="Weights of the labels for a loss: median frequency balancing.")
 @WORKERS
 @NO_BAR
 @JSON
-def stats_command(path: str, *, workers: int | None, as_json: bool, quiet: bool, **options: Any) -> None:
+def stats_command(
+    path: str, *, weights: bool, workers: int | None, as_json: bool, quiet: bool, **options: Any
+) -> None:
     """Count instances and painted pixels by label, of annotations or of a folder of masks.
 
     \b
     polymask stats instances.json
     polymask stats masks/ --json
+    polymask stats masks/ --split train --weights
     """
     from polymask.analysis.stats import stats
+    from polymask.training.classes import class_weights
 
     with Bar(quiet=quiet) as bar:
         statistics = stats(path, workers=workers or available(), progress=bar, **options)
+    weight_of = class_weights(statistics) if weights else {}
     if as_json:
-        print_json(statistics.to_dict())
+        print_json(statistics.to_dict() | ({"weights": dict(weight_of)} if weights else {}))
     else:
         click.echo(emphasized(statistics_text(statistics)))
+        if weights:
+            click.echo(weights_text(weight_of))
 
 
 @click.command("preview", cls=GroupedCommand)

@@ -15,6 +15,7 @@ from polymask.model import Frame
 from polymask.painting.painting import CROWD_RULES, HOLE_RULES, OVERLAP_RULES, Rules
 from polymask.parallel.shards import Shard
 from polymask.raster import PIXEL_RULES
+from polymask.validation import require_pattern
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +122,19 @@ class ConvertOptions(ReadingOptions):
         ", ".join(LAYOUTS) + ".", "dest", default="index", metavar="LAYOUT", completions=LAYOUTS, dest="both"
     )
     copy_images: bool = option("Copy the pictures beside the masks.", "dest", default=False, kind="switch")
-    split: str = option("The split that the images belong to.", "dest", default="train", metavar="NAME")
+    split: str = option("The split that the images go to.", "dest", default="train", metavar="NAME")
     split_ratio: str | Sequence[float] | None = option(
         "Shares of train, val and test, e.g. 0.8,0.1,0.1, instead of --split.",
         "dest",
         default=None,
         metavar="A,B,C",
+    )
+    split_by: str | None = option(
+        "Images stay together whose names match it with the same text, or the same first group, e.g. "
+        "patients: '^(p[0-9]+)_'.",
+        "dest",
+        default=None,
+        metavar="REGEX",
     )
     seed: int = option("Draws the splits.", "dest", default=0, kind="whole", metavar="N")
     add_labels: bool = option(
@@ -204,6 +212,8 @@ class ConvertOptions(ReadingOptions):
             object.__setattr__(self, "shard", Shard.parse(self.shard))
         if not isinstance(self.split_ratio, str | None):
             object.__setattr__(self, "split_ratio", tuple(float(share) for share in self.split_ratio))
+        if self.split_by is not None:
+            require_pattern("--split-by", self.split_by)
 
     @property
     def part(self) -> Shard | None:

@@ -98,6 +98,13 @@ class ReadingOptions(Limits):
         repeatable=True,
         dest="both",
     )
+    split: str | None = option(
+        "Take the images of this split only, as masks or annotations tell it.",
+        "read",
+        default=None,
+        metavar="NAME",
+        dest="both",
+    )
     predictions: str = option(
         "What becomes of Dataloop's annotations that a model made.",
         "read",

@@ -1,6 +1,6 @@
 """The annotations that were asked for: of some images, of some labels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
@@ -8,6 +8,7 @@ from typing import Unpack
 from polymask.errors import InputError, naming
 from polymask.formats import Annotations, annotations_at
 from polymask.formats.options import ReadingOptions
+from polymask.formats.reading.images.splits import images_in_split, splits_of_annotations
 from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import no_such_label
 from polymask.ledger import Ledger
@@ -32,16 +33,42 @@ def chosen_annotations_at(
 ) -> Annotations:
     """As `open_chosen`, at a place that has been resolved, and whose `tree` may have been looked at."""
     annotations = annotations_at(path, format=options.from_, options=options.reading, tree=tree)
-    return chosen(annotations, options) if options.where or options.only else annotations
+    is_chosen = options.where or options.only or options.split is not None
+    return chosen(annotations, options) if is_chosen else annotations
 
 
 def chosen(annotations: Annotations, options: ReadingOptions) -> Annotations:
     """Annotations of the images and labels that are asked for."""
-    indices = [i for i, name in enumerate(annotations.names) if options.takes_image(name)]
     with naming(annotations.path):
-        refuse_no_image(indices, annotations.names, options.where)
+        indices = _indices_in_split(annotations, options.split)
+        names = [annotations.names[index] for index in indices]
+        indices = [index for index in indices if options.takes_image(annotations.names[index])]
+        refuse_no_image(indices, names, options.where)
         refuse_unknown_labels(annotations, options)
-    labels = options.taken_labels({*annotations.used, *(name for name, _ in annotations.categories)})
+    named = replace(
+        annotations,
+        unsupported=tuple(each for each in annotations.unsupported if options.takes_image(each.name)),
+        unchosen=tuple(each for each in annotations.unchosen if options.takes_image(each.name)),
+    )
+    return limited(named, indices, labels=options.taken_labels(_labels_of(annotations)))
+
+
+def _indices_in_split(annotations: Annotations, split: str | None) -> Sequence[int]:
+    """The indices of the images of a split; of all images for None."""
+    if split is None:
+        return range(len(annotations.names))
+    return sorted(images_in_split(splits_of_annotations(annotations), split))
+
+
+def _labels_of(annotations: Annotations) -> set[str]:
+    return {*annotations.used, *(name for name, _ in annotations.categories)}
+
+
+def limited(
+    annotations: Annotations, indices: Sequence[int], *, labels: Collection[str] | None = None
+) -> Annotations:
+    """Annotations of some images, and of some labels; of all labels for None."""
+    labels = _labels_of(annotations) if labels is None else labels
     picture, original, file_of = annotations.picture, annotations.original, annotations.picture_file
     sized = set(annotations.sized_by_pictures)
     others = set(annotations.names) - {annotations.names[index] for index in indices}
@@ -55,13 +82,13 @@ def chosen(annotations: Annotations, options: ReadingOptions) -> Annotations:
         annotations,
         names=[annotations.names[index] for index in indices],
         source_names=[annotations.source_names[index] for index in indices if annotations.source_names],
-        groups=(),
+        groups=[annotations.groups[index] for index in indices if annotations.groups],
         decode=decode,
         used={label: count for label, count in annotations.used.items() if label in labels},
         categories=tuple(each for each in annotations.categories if each[0] in labels),
         ledger=_of_images(annotations.ledger, indices),
-        unsupported=tuple(each for each in annotations.unsupported if options.takes_image(each.name)),
-        unchosen=tuple(each for each in annotations.unchosen if options.takes_image(each.name)),
+        unsupported=tuple(each for each in annotations.unsupported if each.name not in others),
+        unchosen=tuple(each for each in annotations.unchosen if each.name not in others),
         findings=tuple(each for each in annotations.findings if each.image not in others),
         picture=picture and (lambda index: picture(indices[index])),
         picture_file=lambda index: file_of(indices[index]),
@@ -84,7 +111,7 @@ def refuse_no_image(taken: Sequence[object], names: Sequence[str], where: Sequen
 
 def refuse_unknown_labels(annotations: Annotations, options: ReadingOptions) -> None:
     """Raise `LabelError` where a label is asked for that neither annotations nor label map have."""
-    known = {*annotations.used, *(name for name, _ in annotations.categories)}
+    known = _labels_of(annotations)
     for name in options.only:
         if name not in known and name not in (options.label_map or ()):
             raise no_such_label(name, sorted(known))
@@ -110,13 +137,14 @@ def read(
     *,
     format: str | None = None,
     labels: Labels | None = None,
+    split: str | None = None,
     limits: Limits | None = None,
     **reading: Unpack[ReadingOptionsDict],
 ) -> Iterator[ImageRecord]:
     """The image records of an annotation file, one after another.
 
     `labels` names classes that the source only numbers; `reading` are the options of reading, e.g.
-    `images`, `only` and `where`. The whole file is checked
+    `images`, `only` and `where`, and `split` takes the images of this split only. The whole file is checked
     before the first record comes. Raises `FormatError` naming the file and the JSON path of what is
     wrong.
 
@@ -126,5 +154,6 @@ def read(
     meadow.png (120, 160) 5
     empty.png (120, 160) 0
     """
-    options = ReadingOptions.of({"from_": format, "labels": labels, **reading}, limits=limits)
+    named = {"from_": format, "labels": labels, "split": split}
+    options = ReadingOptions.of({**named, **reading}, limits=limits)
     yield from open_chosen(path, options)

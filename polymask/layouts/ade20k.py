@@ -38,6 +38,7 @@ from polymask.painting.painting import Painting
 from polymask.storage.remote.urls import Location, in_order
 
 IMAGES = "images"
+MASKS = "annotations/{split}"
 INDEX = True
 TABLE = "objectInfo.txt"
 REDUCED = "id2label_reduced.json"

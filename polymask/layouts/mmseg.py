@@ -18,6 +18,7 @@ from polymask.layouts.common.read_back import Folder, MaskFolder, masks_by_split
 from polymask.painting.painting import Painting
 
 IMAGES = "img_dir/{split}"
+MASKS = "ann_dir/{split}"
 INDEX = True
 
 FACTS = LayoutFacts(

@@ -22,6 +22,7 @@ from polymask.layouts.common.splits import by_split, lines
 from polymask.painting.painting import Painting
 
 IMAGES = "JPEGImages"
+LISTS = "ImageSets/Segmentation/{split}.txt"
 INDEX = True
 LABELMAP = "labelmap.txt"
 
@@ -93,7 +94,7 @@ def _objects(painting: Painting) -> bytes:
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
     """The lists of each split's images, and the colors."""
     for split, names in by_split(drawn, options).items():
-        yield f"ImageSets/Segmentation/{split}.txt", lines(names)
+        yield LISTS.format(split=split), lines(names)
     colors = [f"{label.name}:{','.join(map(str, label.color))}::" for label in options.label_map.labels]
     yield LABELMAP, lines(["# label:color_rgb:parts:actions", "background:0,0,0::", *colors])
 

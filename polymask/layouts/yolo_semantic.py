@@ -30,6 +30,7 @@ from polymask.painting.painting import Painting
 from polymask.storage.remote.urls import Location, in_order
 
 IMAGES = "images/{split}"
+MASKS = "masks/{split}"
 INDEX = True
 FILE = "data.yaml"
 

@@ -34,8 +34,13 @@ REFUSED: dict[str, Any] = {
     "copy_images": True,
     "split": "val",
     "split_ratio": (0.0, 0.0, 1.0),
+    "split_by": "^[a-z]",
 }
-WITH = {"priority": {"overlap": "priority"}, "copy_images": {"images": PICTURES}}
+WITH = {
+    "priority": {"overlap": "priority"},
+    "copy_images": {"images": PICTURES},
+    "split_by": {"split_ratio": (0.0, 1.0)},
+}
 HARMLESS: dict[str, tuple[Any, str]] = {
     "masks": (PICTURES, "masks that instances are named by; those of a finished mask are gone"),
     "images": (PICTURES, "where pictures lie does not change a mask"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from polymask import FormatError, InputError, convert
-from polymask.analysis.masks.mask_sets import matched
+from polymask.analysis.masks.matching import matched
 from polymask.formats import ReadOptions, open_annotations
 from polymask.formats.options import ReadingOptions
 from polymask.formats.selection import chosen
