@@ -52,7 +52,7 @@ def require_pattern(owner: str, pattern: Any) -> None:
     Examples:
         >>> require_pattern("--split-by", "(p[0-9]+")
         Traceback (most recent call last):
-        polymask.errors.InputError: --split-by (p[0-9]+: missing ), unterminated subpattern at position 0
+        polymask.errors.InputError: --split-by (p[0-9]+: missing ), unterminated subpattern at position 0; ...
     """
     if not isinstance(pattern, str):
         raise InputError(f"{owner} is a text, not {pattern!r}")
