@@ -1,69 +1,74 @@
 """The Dataloop app: a service whose functions convert an item, or a whole dataset.
 
-A function may be run more than once for the same item (the platform delivers at least once):
-every run decides from what is stored, so that a second one does nothing. `dataloop.json`
-describes it to the platform.
+A function may be run more than once for the same item, also at once (the platform delivers at least
+once): every run decides from what is stored, so that a second one does nothing. A pod's own disk goes with
+the pod: the backup of what is deleted goes to the platform, as the project's artifacts, unless a folder is
+named. `dataloop.json` describes the app to the platform.
 """
 
+import logging
 from typing import Any
 
-from polymask.dataloop.jobs.run import convert_item
-from polymask.dataloop.service.client import connect, import_dtlpy
-from polymask.errors import InputError, PolymaskError
+from polymask.dataloop.jobs.item import convert_item
+from polymask.dataloop.jobs.journals import on_platform
+from polymask.dataloop.jobs.run import convert_connected, open_by_id
+from polymask.dataloop.service.client import import_dtlpy
+from polymask.errors import PolymaskError
+from polymask.in_place.job import ProvenOptions
 from polymask.results import Report
 
 dl = import_dtlpy()
+LOG = logging.getLogger(__name__)  # the platform shows what is logged beside the execution
+CENTER = "center"  # also where the platform hands on nothing
+WORKERS = 8  # calls at once; they wait for the platform, not for the processor
 
 
 class ServiceRunner(dl.BaseServiceRunner):  # type: ignore[misc, name-defined]
-    """Polygons to masks, as a pipeline node, from the item menu, or for a dataset."""
+    """Polygons to masks, as a pipeline node, from the item menu, on an event, or for a dataset."""
 
     def convert_item(
-        self, item: Any, delete_source: bool = False, pixel_rule: str = "center", journal: str = ""
+        self,
+        item: Any,
+        delete_source: bool = False,
+        pixel_rule: str = CENTER,
+        journal: str = "",
+        progress: Any = None,
     ) -> Any:
         """Convert one item and return it, as a pipeline hands it on.
 
-        With `delete_source` the polygons go once their masks are proven; `journal` is then a
-        folder that outlives the pod, for the backup. Raises `PolymaskError` where the item
-        could not be converted, so that the platform tells of it.
+        With `delete_source` the polygons go once their masks are proven and their backup was read back:
+        from the project's artifacts, or in a folder named `journal` that outlives the pod. Raises
+        `PolymaskError` where the item could not be converted, so that the platform tells of it.
         """
         report = convert_item(
-            item, delete_source=delete_source, pixel_rule=pixel_rule, journal=_journal(journal, delete_source)
+            item, delete_source=delete_source, pixel_rule=pixel_rule or CENTER, journal=journal or None
         )
-        _raise_failure(report)
+        _finish(report, _Shown(progress))
         return item
 
     def convert_dataset(
         self,
         dataset: Any,
         delete_source: bool = False,
-        pixel_rule: str = "center",
+        pixel_rule: str = CENTER,
         journal: str = "",
         progress: Any = None,
     ) -> Any:
         """Convert every item of a dataset that has polygons, and return the dataset."""
-        from polymask.dataloop.jobs.run import Dataset, convert_connected
-        from polymask.dataloop.target import Target
-        from polymask.in_place.job import ProvenOptions
-
-        client = connect(workers=WORKERS)
-        raw = client.call("GET", f"/datasets/{dataset.id}", safe=True)
-        options = ProvenOptions(pixel_rule=pixel_rule, delete_source=delete_source, workers=WORKERS)
+        connected = open_by_id(dataset.id, workers=WORKERS)
+        shown = _Shown(progress)
         report = convert_connected(
-            Dataset(client, raw, Target("", raw["name"])),
-            options,
-            journal=_journal(journal, delete_source),
-            progress=_Percent(progress),
+            connected,
+            ProvenOptions(pixel_rule=pixel_rule or CENTER, delete_source=delete_source, workers=WORKERS),
+            journal=journal or on_platform(connected.client, connected.raw),
+            progress=shown,
         )
-        _raise_failure(report)
+        _finish(report, shown)
         return dataset
 
 
-WORKERS = 8  # calls at once; they wait for the platform, not for the processor
-
-
-class _Percent:
-    """The platform's progress, in whole percent."""
+class _Shown:
+    """A run's progress as the platform shows it: whole percent, and the last message."""
 
     def __init__(self, progress: Any) -> None:
         self.progress, self.total, self.done, self.percent = progress, 0, 0, 0
@@ -74,21 +79,25 @@ class _Percent:
     def advance(self, items: int) -> None:
         self.done += items
         percent = 100 * self.done // max(self.total, 1)
-        if self.progress is not None and percent > self.percent:
-            self.progress.update(progress=percent)
+        if percent > self.percent:
             self.percent = percent
+            self.tell(f"{self.done:,} of {self.total:,} items")
+
+    def tell(self, message: str) -> None:
+        LOG.info(message)
+        if self.progress is not None:  # without its percent, it would begin anew
+            self.progress.update(progress=self.percent, message=message)
 
 
-def _journal(folder: str, delete_source: bool) -> str | None:
-    if delete_source and not folder:
-        raise InputError(
-            "delete_source needs a journal: a folder that outlives the pod, "
-            "where the backup of what is deleted goes"
-        )
-    return folder or None
-
-
-def _raise_failure(report: Report) -> None:
+def _finish(report: Report, shown: _Shown) -> None:
+    """Tell what was done, and fail the execution where something was not."""
+    for note in report.notes:
+        LOG.info(note)
+    for failure in report.failures:
+        LOG.error("%s: %s", failure.name, failure.reason)
     if report.failures:
         first = report.failures[0]
         raise PolymaskError(f"{report.failed} of {report.images} items failed: {first.name}: {first.reason}")
+    shown.percent = 100
+    items, written, deleted = report.images, report.written, report.deleted
+    shown.tell(f"{items:,} items, {written:,} of them changed, {deleted:,} polygons deleted")

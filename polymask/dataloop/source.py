@@ -16,7 +16,7 @@ from polymask.dataloop.service.restoring import PuttingBack
 from polymask.errors import GeometryError, InputError, SourceChanged, Unavailable, nearest
 from polymask.formats.dataloop.annotations import annotation_of, instance_of, is_of_frame, is_picture
 from polymask.formats.reading.choice import Choice, origin_of, original_id, sources_of
-from polymask.formats.reading.notes import NOT_SEEN
+from polymask.formats.reading.notes import UNKNOWN_FRAME
 from polymask.formats.reading.refusals import Malformed
 from polymask.in_place.protocols import Item, Reading
 from polymask.ledger import Reason
@@ -251,7 +251,7 @@ def polygon_of(row: Json, item: Item) -> Instance:
     if is_of_frame(annotation, picture=getattr(item, "is_image", True)):
         raise GeometryError("a polygon in a video; only pictures are converted")
     # A polygon is drawn without knowing the picture's size.
-    instance = instance_of(annotation, str(row["id"]), NOT_SEEN, Limits(), unseen=True)
+    instance = instance_of(annotation, str(row["id"]), UNKNOWN_FRAME, Limits(), frame_unknown=True)
     return replace(instance, id=original_id(row) or instance.id)
 
 

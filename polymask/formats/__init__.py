@@ -14,7 +14,7 @@ from typing import cast
 
 from polymask.codecs.picture_files import NamedPictures
 from polymask.errors import FormatError, InputError, NotFound, unknown
-from polymask.formats.reading.choice import different
+from polymask.formats.reading.choice import changed_flags
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.contract import Annotations, Format, ReadOptions, no_picture_file
 from polymask.formats.reading.images.renamed import renamed
@@ -37,8 +37,8 @@ __all__ = [
 FORMATS = {
     "coco": "COCO instances, stuff and results lists: polygons, compressed and uncompressed RLE",
     "coco-panoptic": "COCO panoptic: segments in JSON, their pixels in PNGs",
-    "labelme": "labelme JSON: every shape type, groups, masks; a file an image",
-    "cityscapes": "Cityscapes gtFine polygon JSON; a file an image",
+    "labelme": "labelme JSON: every shape type, groups, masks; a file per image",
+    "cityscapes": "Cityscapes gtFine polygon JSON; a file per image",
     "idd": "IDD polygon JSON: as Cityscapes, with its own label table",
     "dataloop": "Dataloop export: an item a file or a list of items; every ring kept",
     "cvat": "CVAT for images 1.1 (XML): polygons, boxes, ellipses, masks; z order",
@@ -47,25 +47,25 @@ FORMATS = {
     "labelstudio": "Label Studio JSON: polygons, rectangles, ellipses, brushes",
     "datumaro": "Datumaro JSON: polygons, masks, ellipses; z order",
     "labelbox": "Labelbox exports (NDJSON and older JSON) and imports: polygons, downloaded masks",
-    "sa1b": "SA-1B (Segment Anything) JSON: runs without labels; a file an image",
+    "sa1b": "SA-1B (Segment Anything) JSON: runs without labels; a file per image",
     "voc": "PASCAL VOC masks: SegmentationClass, objects of SegmentationObject, labelmap.txt",
     "camvid": "CamVid masks: in the colors of label_colors.txt or class_dict.csv, or SegNet's values",
     "masks": "existing masks with a table of values or colors: palette, gray, RGB, Roboflow, Cityscapes, IDD",
     "scale": "Scale: polygon tasks, segmentation tasks (PNG and legend), Nucleus lines",
     "playment": "Playment: polygons as shares of the picture, raster masks with a legend",
     "segmentsai": "Segments.ai releases: bitmaps of object ids, polygons",
-    "rectlabel": "RectLabel XML: polygons, cubic Bézier outlines, pixels; a file an image",
+    "rectlabel": "RectLabel XML: polygons, cubic Bézier outlines, pixels; a file per image",
     "bsds": "Berkeley segmentation data: .seg and .mat; each segment its number",
     "waymo": "Waymo Open Dataset v2: camera segmentation in Parquet; needs the extra `waymo`",
     "geojson": "GeoJSON in pixels (QuPath); maps (shapefile, GeoPackage; extra `gis`); needs the pictures",
-    "mapillary": "Mapillary Vistas 2.0 polygon JSON; a file an image",
+    "mapillary": "Mapillary Vistas 2.0 polygon JSON; a file per image",
     "bdd100k": "BDD100K and Scalabel: poly2d outlines with Bézier sides, runs",
-    "darwin": "V7 Darwin JSON 2.0 and 1.0: polygons, ellipses, raster layers; a file an image",
+    "darwin": "V7 Darwin JSON 2.0 and 1.0: polygons, ellipses, raster layers; a file per image",
     "encord": "Encord label rows: polygons as shares of the picture, bitmasks",
-    "isat": "ISAT JSON: polygons by layer; a file an image",
+    "isat": "ISAT JSON: polygons by layer; a file per image",
     "imagej": "ImageJ ROIs: .roi files and zips; needs the pictures and the extra `imagej`",
     "dicom": "DICOM RTSTRUCT: contours on the slices of a series; needs the extra `dicom`",
-    "labelme-xml": "LabelMe XML (MIT's, CVAT's): polygons, masks; a file an image",
+    "labelme-xml": "LabelMe XML (MIT's, CVAT's): polygons, masks; a file per image",
     "via-csv": "VIA CSV: as VIA, a row a region; needs the pictures",
     "via": "VIA 1.x and 2.x: polygons, rectangles, circles, ellipses; needs the pictures",
 }
@@ -99,19 +99,21 @@ def annotations_at(
     options: ReadOptions | None = None,
     tree: Tree | None = None,
 ) -> Annotations:
-    """As `open_annotations`, at a place that has been resolved, and whose `tree` may have been looked at."""
+    """`open_annotations` for a resolved location; `tree` is its file listing, if the caller has one."""
     module = module_named(format) if format else None
     try:
         options = options or ReadOptions()
         if options.masks:
-            _ = options.masks.place  # which has to be there
-        annotations = _read(Content(Place(path, options.limits, tree=tree)), module, options, named=format)
+            _ = options.masks.place  # raises where the folder is missing
+        annotations = _read(
+            Content(Place(path, options.limits, tree=tree)), module, options, format_name=format
+        )
     except OSError as error:
         failure = disk_error(error, path)
-        if isinstance(failure, NotFound):  # what is to be read is the caller's to name
+        if isinstance(failure, NotFound):  # a wrong SOURCE is an input error
             failure.exit_code = InputError.exit_code
         raise failure from None
-    if annotations.format != "dataloop" and (flags := different(options.choice)):
+    if annotations.format != "dataloop" and (flags := changed_flags(options.choice)):
         raise InputError(
             f"{' and '.join(flags)} choose among Dataloop's annotations",
             file=annotations.path,
@@ -122,10 +124,10 @@ def annotations_at(
     return annotations
 
 
-def _named(annotations: Annotations, path: Location, options: ReadOptions) -> Annotations:
-    """The annotations of images named below DEST, whose pictures are looked for at a path.
+def _with_local_names(annotations: Annotations, path: Location, options: ReadOptions) -> Annotations:
+    """The annotations under image names that are safe below DEST, with a way to find each picture.
 
-    Not so where their format knows where pictures are.
+    Pictures are searched at `path`, unless the format itself knows where they are.
     """
     pictures = NamedPictures(path, annotations.names, images=options.images, limits=options.limits)
     if annotations.picture_file is no_picture_file:
@@ -133,20 +135,25 @@ def _named(annotations: Annotations, path: Location, options: ReadOptions) -> An
     return renamed(annotations, picture_in_folders=pictures.file_in_folders)
 
 
-def _read(content: Content, module: Format | None, options: ReadOptions, *, named: str | None) -> Annotations:
+def _read(
+    content: Content, module: Format | None, options: ReadOptions, *, format_name: str | None
+) -> Annotations:
     try:
-        if module is None and (archive := _only_archive(content)):
-            return _read(archive, module, options, named=named)
-        module = module or _sniffed(content)
-        annotations = _of_files(content, _files(content, module), module, options)
-        return _named(annotations, content.path, options)
+        if module is None and (archive := _single_archive(content)):
+            return _read(archive, module, options, format_name=format_name)
+        module = module or _sniffed_module(content)
+        annotations = _read_files(content, _files(content, module), module, options)
+        return _with_local_names(annotations, content.path, options)
     except FormatError as error:
-        error.message += _looks_like(content, named)
+        error.message += _looks_like(content, format_name)
         raise error from None
 
 
-def _only_archive(content: Content) -> Content | None:
-    """The one archive in a folder that holds no annotations besides: what a tool gave, as it was given."""
+def _single_archive(content: Content) -> Content | None:
+    """The only archive in a folder without annotations of its own; None for every other folder.
+
+    So the folder to which somebody downloaded an export is read without unpacking it.
+    """
     if content.place.is_file or content.place.zip:
         return None
     archives = [name for name in content.place.names if name.lower().endswith(_ARCHIVES)]
@@ -157,19 +164,19 @@ def _only_archive(content: Content) -> Content | None:
 
 
 def _shows_format(content: Content) -> bool:
-    return any(map(sniffed, islice(_candidates(content), _MOST_LOOKED_AT)))
+    return any(map(sniffed, islice(_candidates(content), _MAX_CANDIDATES)))
 
 
 def _looks_like(content: Content, format: str | None) -> str:
-    """A hint, where a file was named to be of one format and shows another."""
-    shown = None
+    """A hint for the error message where a file looks like another format than the one named."""
+    sniffed_name = None
     if format and content.place.is_file:
         with suppress(FormatError):
-            shown = sniffed(content)
-    return f" (it looks like {shown})" if shown not in (None, format) else ""
+            sniffed_name = sniffed(content)
+    return f" (it looks like {sniffed_name})" if sniffed_name not in (None, format) else ""
 
 
-# a folder holds pictures and other things too: annotations are looked for in this order
+# a folder may hold pictures and other files too: annotations are searched in this order
 _SUFFIXES = (
     ".json", ".ndjson", ".jsonl", ".geojson", ".xml", ".yaml", ".yml", ".txt", ".csv", ".seg", ".mat",
     ".parquet", ".roi", ".zip", ".dcm", ".shp", ".gpkg",
@@ -177,11 +184,11 @@ _SUFFIXES = (
 )  # fmt: skip
 _ARCHIVES = (".zip", ".tar")
 _TEXT = _SUFFIXES[: _SUFFIXES.index(".seg")]
-_MOST_LOOKED_AT = 64
+_MAX_CANDIDATES = 64
 
 
 def _candidates(content: Content) -> Iterator[Content]:
-    """The files that may tell the format, most telling first."""
+    """The files that may show the format, the likeliest first."""
     if content.place.is_file:
         yield content
         return
@@ -204,18 +211,18 @@ _OF_MASKS = "; --from masks, if its PNGs are masks"
 
 
 def _only_pngs(content: Content) -> bool:
-    """Whether nothing but PNGs might be annotations: photos, or masks that nothing tells from photos."""
+    """Whether only PNGs could be annotations: they are photos, or masks that look like photos."""
     candidates = {PurePosixPath(file.name).suffix.lower() for file in _candidates(content)}
     return candidates == {".png"}
 
 
 def _is_text(content: Content) -> bool:
-    """Whether a file in a folder ought to be text, and is not empty."""
+    """Whether a file should be text by its suffix, and is not empty."""
     return Path(content.name).suffix.lower() in _TEXT and bool(content.data.strip())
 
 
-def _sniffed(content: Content) -> Format:
-    candidates = list(islice(_candidates(content), _MOST_LOOKED_AT))
+def _sniffed_module(content: Content) -> Format:
+    candidates = list(islice(_candidates(content), _MAX_CANDIDATES))
     for candidate in candidates:
         if name := sniffed(candidate):
             return module_named(name)
@@ -243,7 +250,7 @@ def _sniffed(content: Content) -> Format:
 
 
 def _files(content: Content, module: Format) -> Sequence[Content]:
-    """The file to read, or several, where a format is told a folder but keeps all in one file."""
+    """The files to read: the content itself, or in a folder the files of a one-file format."""
     if content.place.is_file or module.MANY:
         return [content]
     files = [file for file in _candidates(content) if module.sniff(file)]
@@ -252,10 +259,10 @@ def _files(content: Content, module: Format) -> Sequence[Content]:
     return files
 
 
-def _of_files(
+def _read_files(
     content: Content, files: Sequence[Content], module: Format, options: ReadOptions
 ) -> Annotations:
-    """The annotations of a file, or of several that are subsets of one dataset."""
+    """The annotations of one file, or of several files that are subsets of one dataset."""
     if len(files) == 1:
         return module.read(files[0], options)
     if subsets := subsets_of_files([file.name for file in files]):

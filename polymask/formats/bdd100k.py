@@ -1,9 +1,9 @@
 """BDD100K and Scalabel: closed `poly2d` outlines, with cubic Bézier sides, and COCO's runs.
 
-`types` has a letter a vertex: at an L the outline goes on straight; a C begins a curve, whose
-control points are it and the next, and whose end is the one after that (the first vertex comes
-after the last). A curve is flattened to corners at most 1/64 px off. Source: BDD100K's
-documentation, "Label format", and Scalabel's.
+`types` has a letter for each vertex: at an L the outline continues straight; a C begins a curve,
+whose control points are this vertex and the next, and which ends at the one after (the first vertex
+follows the last). Curves are flattened to corners at most 1/64 px off. Source: BDD100K's documentation,
+"Label format", and Scalabel's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from polymask.formats.drawing.curves import flattened
 from polymask.formats.drawing.shapes import Point, polygon, rectangle
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
@@ -50,7 +50,7 @@ FACTS = Facts(
     frame="As the file says; else that of the picture, in the same folder or below `--images`.",
     limits=(
         "Labels with an outline that is not closed (lanes; in older files those named `lane/…`), and graphs, "
-        "are left alone and listed, and the run exits 1.",
+        "are not painted but listed, and the run exits 1.",
         "Boxes, cuboids and labels without a shape are no segmentation: they paint nothing, and are counted; "
         "`--boxes` paints `box2d`, from corner to corner.",
         "Curves are flattened to corners that are at most 1/64 px off.",
@@ -103,11 +103,11 @@ _frame = msgspec.json.Decoder(_Frame)
 _config = msgspec.json.Decoder(_Config)
 _box = msgspec.json.Decoder(_Box)
 _polys = msgspec.json.Decoder(list[_Poly])
-_older = msgspec.json.Decoder(list[tuple[float, float, str]])
+_older_vertices = msgspec.json.Decoder(list[tuple[float, float, str]])
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of frames and their labels."""
+    """Whether the file holds frames with labels."""
     if FRAMES not in content.keys:
         return {"name", "labels"} <= content.keys
     keys = members(_first(content.top[FRAMES])).keys()
@@ -144,7 +144,7 @@ def _pages(content: Content) -> Iterator[Page]:
 
 
 def _with_size(page: Page, config: bytes | msgspec.Raw) -> bytes | msgspec.Raw:
-    """The frame's text, with the size of the configuration where it has none itself."""
+    """The frame's text, with the configuration's size where the frame has none."""
     frame, size = dict(members(page.json)), members(config).get("imageSize")
     if not frame or size is None or bytes(frame.get("size", b"null")) != b"null":
         return page.json
@@ -155,43 +155,43 @@ _frames = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def _parse(page: Page, notes: Notes) -> ImageRecord:
-    older = members(page.json).get(FRAMES)
+    older_frames = members(page.json).get(FRAMES)
     row = page.decode(_frame)
     with inside("$.name"):
-        name = notes.named(row.name)
+        name = notes.image_name(row.name)
     with inside("$.size"):
         size = row.size or _Size()
-        frame = notes.told_frame(size.height, size.width, name=name)
+        frame = notes.declared_frame(size.height, size.width, name=name)
 
-    def make(index: int, label: _Label) -> Made:
+    def make(index: int, label: _Label) -> ReadAnnotation:
         return _instance(index if label.id is None else label.id, label, frame, notes)
 
-    if older is None:
-        made = notes.each(row.labels if row.labels != _NULL else msgspec.Raw(b"[]"), _Label, "$.labels", make)
-        return ImageRecord(name, name, frame, made)
+    if older_frames is None:
+        labels = row.labels if row.labels != _NULL else msgspec.Raw(b"[]")
+        return ImageRecord(name, name, frame, notes.make_instances(labels, _Label, "$.labels", make))
     instances: list[Instance] = []
     with inside(f"$.{FRAMES}"):
-        texts = decode_json(older, _frames)
+        texts = decode_json(older_frames, _frames)
     for number, text in enumerate(texts):
         objects = members(text).get("objects", msgspec.Raw(b"[]"))
-        instances += notes.each(objects, _Label, f"$.{FRAMES}[{number}].objects", make)
+        instances += notes.make_instances(objects, _Label, f"$.{FRAMES}[{number}].objects", make)
     return ImageRecord(name, name, frame, tuple(instances))
 
 
-def _instance(key: int | str, label: _Label, frame: Frame, notes: Notes) -> Made:
+def _instance(key: int | str, label: _Label, frame: Frame, notes: Notes) -> ReadAnnotation:
     shape: Shape = ()
-    what = f"label {key} (category '{label.category}')"
+    name = f"label {key} (category '{label.category}')"
     if label.poly2d != _NULL:
         with inside("$.poly2d"):
             polys = _outlines(label)
             if not all(poly.closed for poly in polys):
-                return Omitted("unsupported", "an outline that is not closed", what)
-            shape = tuple(polygon(_ring(poly, at)) for at, poly in enumerate(polys))
+                return Omitted("unsupported", "an outline that is not closed", name)
+            shape = tuple(polygon(_ring(poly, place)) for place, poly in enumerate(polys))
     elif label.rle != _NULL:
         with inside("$.rle"):
             shape = _runs(label.rle, frame, notes)
     elif label.graph is not None:
-        return Omitted("unsupported", "a graph encloses nothing", what)
+        return Omitted("unsupported", "a graph encloses nothing", name)
     elif label.box2d != _NULL:
         if not notes.options.boxes:
             return BOX
@@ -208,27 +208,27 @@ def _instance(key: int | str, label: _Label, frame: Frame, notes: Notes) -> Made
 def _runs(rle: msgspec.Raw, frame: Frame, notes: Notes) -> Shape:
     if not is_rle(rle):
         raise Malformed("$", "not an object with size and counts")
-    if notes.unseen:  # the picture is not opened yet: what the runs say has to do
-        frame = notes.told_frame(*rle_size(rle))
+    if notes.frame_unknown:  # the picture is not open yet: check the runs against their own size
+        frame = notes.declared_frame(*rle_size(rle))
     return shapes_of([rle], frame)[0]
 
 
 def _outlines(label: _Label) -> Sequence[_Poly]:
-    """The outlines, those of older files too, which are one, and closed where they are no lane."""
+    """The outlines of a label; an older file has one outline a label, closed unless it is a lane."""
     if bytes(label.poly2d).replace(b" ", b"").replace(b"\n", b"")[:2] != b"[[":
         return decode_json(label.poly2d, _polys)
-    rows = decode_json(label.poly2d, _older)
+    rows = decode_json(label.poly2d, _older_vertices)
     closed = not (label.category or "").startswith(LANE)
     return [_Poly([(x, y) for x, y, _ in rows], "".join(kind for _, _, kind in rows), closed)]
 
 
-def _ring(poly: _Poly, at: int) -> list[Point]:
-    """The outline's corners, its curves flattened."""
+def _ring(poly: _Poly, place: int) -> list[Point]:
+    """The outline's corners, with curves flattened."""
     vertices, types = poly.vertices, poly.types or "L" * len(poly.vertices)
     if len(types) != len(vertices) or set(types) - {"L", "C"}:
-        raise Malformed(f"$[{at}].types", f"a letter a vertex, L or C, not {types[:40]!r}")
+        raise Malformed(f"$[{place}].types", f"a letter a vertex, L or C, not {types[:40]!r}")
     if not vertices:
-        raise Malformed(f"$[{at}].vertices", "there are none")
+        raise Malformed(f"$[{place}].vertices", "there are none")
     closed, points, index = [*vertices, vertices[0]], [vertices[0]], 1
     while index < len(vertices):
         if types[index] == "L":
@@ -238,5 +238,5 @@ def _ring(poly: _Poly, at: int) -> list[Point]:
             points += flattened(closed[index - 1], *closed[index : index + 3])
             index += 3
         else:
-            raise Malformed(f"$[{at}].types", "a curve without two control points and an end")
+            raise Malformed(f"$[{place}].types", "a curve without two control points and an end")
     return points

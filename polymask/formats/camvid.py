@@ -1,8 +1,8 @@
-"""CamVid masks: in the colors of a class table, or SegNet's values from 0 to 11.
+"""CamVid masks: in the colors of a class table, or in SegNet's values from 0 to 11.
 
 The table is `label_colors.txt` (Cambridge's, SegNet's, CVAT's) or `class_dict.csv` (Kaggle's). `Void` is
-void, and so is SegNet's 11, Unlabelled. Masks lie in `LabeledApproved_full`, `<split>annot` or
-`<split>_labels`, or end with `_L`; image names have none of that.
+void, and so is SegNet's value 11, Unlabelled. Masks lie in `LabeledApproved_full`, `<split>annot` or
+`<split>_labels`, or their names end with `_L`; image names omit these parts.
 Source: Brostow et al., "Semantic object classes in video"; SegNet's tutorial (its CamVid).
 """
 
@@ -21,8 +21,8 @@ from polymask.labels.mask_table import SEGNET, SEGNET_NAMES
 from polymask.storage.source_files import File
 
 MANY = True
-_LOOKED_AT = 4096
-_OF_FULL = "labeledapproved_full"
+_HEAD_BYTES = 4096
+_FULL_SET = "labeledapproved_full"
 _FOLDER = re.compile(r"(?P<split>.*?)(annot|_labels)", re.IGNORECASE)
 _PAIR = re.compile(r"(\S+\.png)\s+(\S*annot/\S+\.png)\s*$")
 
@@ -43,7 +43,7 @@ FACTS = Facts(
     rings="None: masks are pixels. A label is one instance an image.",
     order="Masks do not overlap.",
     labels="In the table's order, numbered from 1; `Void` is void, `background` background. Of SegNet's "
-    "masks its eleven, and a note tells; `--ids source` keeps its values, void is 11.",
+    "masks its eleven, and a note says so; `--ids source` keeps its values, void is 11.",
     frame="That of the mask.",
     limits=(
         "A color or a value that the table lacks is refused, with its first pixel; gray masks beside a table "
@@ -55,8 +55,8 @@ FACTS = Facts(
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is a table of colors, or SegNet's list of CamVid."""
-    head = content.data[:_LOOKED_AT].decode("utf-8-sig", "replace")
+    """Whether the file is a table of colors, or SegNet's list of pairs for CamVid."""
+    head = content.data[:_HEAD_BYTES].decode("utf-8-sig", "replace")
     return is_color_table(head) or _is_list(head.splitlines()[:1], content)
 
 
@@ -87,23 +87,23 @@ def _is_mask(file: File) -> bool:
 
 
 def _is_folder_of_masks(name: str) -> bool:
-    return name.lower() == _OF_FULL or _FOLDER.fullmatch(name) is not None
+    return name.lower() == _FULL_SET or _FOLDER.fullmatch(name) is not None
 
 
 def _stem(file: File) -> str:
-    """The image's name without suffix, its split as its folder."""
+    """The image's name without suffix, below the folder of its split."""
     path = PurePosixPath(file.name)
     splits = (_split(part) for part in path.parent.parts)
     return str(PurePosixPath(*filter(None, splits), path.stem.removesuffix("_L")))
 
 
 def _split(folder: str) -> str:
-    """The folder of pictures that one of masks belongs to; nothing where its name tells of none.
+    """The pictures' folder that belongs to a folder of masks; an empty text for `LabeledApproved_full`.
 
     >>> [_split(name) for name in ("trainannot", "train_labels", "LabeledApproved_full", "CamVid")]
     ['train', 'train', '', 'CamVid']
     """
-    if folder.lower() == _OF_FULL:
+    if folder.lower() == _FULL_SET:
         return ""
     match = _FOLDER.fullmatch(folder)
     return match["split"] if match else folder

@@ -1,4 +1,4 @@
-"""Cityscapes polygon JSON (`*_gtFine_polygons.json`): one file an image, objects in draw order.
+"""Cityscapes polygon JSON (`*_gtFine_polygons.json`): a file per image, its objects in draw order.
 
 Later objects are nearer, and painted over earlier ones. `cargroup` is a crowd of `car`; `license
 plate`, whose id is negative, and deleted objects are not drawn; `unlabeled` paints background.
@@ -18,7 +18,7 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import Point, polygon
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import inside
 from polymask.formats.reading.texts.pages import Page, files, rows_at
@@ -28,7 +28,7 @@ from polymask.ledger import Omitted
 from polymask.model import ImageRecord, Instance
 
 MANY = True
-BACKGROUND = "background"
+BACKGROUND, POLYGONS = "background", "_polygons.json"
 assert BACKGROUND in BACKGROUND_NAMES
 
 LABELS = {BACKGROUND if name == UNLABELED else name: row.id for name, row in KNOWN.items() if row.id >= 0}
@@ -39,7 +39,7 @@ PAINTED_AS = {UNLABELED: BACKGROUND, "dashed dashed": "dashed"}  # the two dashe
 FACTS = Facts(
     title="Cityscapes",
     source="cityscapesScripts: `helpers/labels.py`, `preparation/json2labelImg.py`",
-    files="A `*_polygons.json` file an image; a folder is read with all of them below it.",
+    files="A `*_polygons.json` file per image; a folder is read with all of them below it.",
     sniffed="an object with `imgHeight`, `imgWidth` and `objects`, and no label that only IDD has",
     read=(
         ("imgHeight, imgWidth", "the frame"),
@@ -55,7 +55,8 @@ FACTS = Facts(
     order="File order: later objects are nearer and painted over earlier ones.",
     labels="Cityscapes' table, with its ids: `--ids source` gives labelIds. `license plate` (id -1) is not "
     "drawn. A label that is not in the table is refused unless `--labels` knows it.",
-    frame="As the file says.",
+    frame="As the file says; where it says none or 0, that of the picture, in the same folder or below "
+    "`--images`.",
     limits=(
         "A polygon of fewer than 3 points paints nothing, and is counted.",
         "A folder of the scripts' PNGs without the polygons is of the format `masks`.",
@@ -65,9 +66,9 @@ FACTS = Facts(
 
 
 class _File(msgspec.Struct):
-    imgHeight: float  # noqa: N815 - the format's own words
-    imgWidth: float  # noqa: N815
     objects: msgspec.Raw
+    imgHeight: float | None = None  # noqa: N815 - the format's own words
+    imgWidth: float | None = None  # noqa: N815
 
 
 class _Object(msgspec.Struct):
@@ -77,34 +78,36 @@ class _Object(msgspec.Struct):
     id: int | str | None = None
 
 
-class _Named(msgspec.Struct):
+class _Labeled(msgspec.Struct):
     label: str = ""
 
 
 _file = msgspec.json.Decoder(_File)
-_named = msgspec.json.Decoder(list[_Named])
+_labels = msgspec.json.Decoder(list[_Labeled])
 
 
 def is_polygons(content: Content) -> bool:
-    """Whether the file has the keys that Cityscapes and IDD share."""
-    return {"imgHeight", "imgWidth", "objects"} <= content.keys
+    """Whether the file has the keys that Cityscapes and IDD share; its name may replace the size."""
+    sides = {"imgHeight", "imgWidth"}
+    is_named = content.name.endswith(POLYGONS) and content.keys - sides == {"objects"}
+    return is_named or sides | {"objects"} <= content.keys
 
 
 def labels_in(content: Content) -> set[str]:
-    """The labels of all objects; none where they cannot be told."""
+    """The labels of all objects; none where the objects are malformed."""
     try:
-        return {row.label for row in _named.decode(content.top["objects"])}
+        return {row.label for row in _labels.decode(content.top["objects"])}
     except msgspec.DecodeError:
         return set()
 
 
 def is_idd(content: Content) -> bool:
-    """Whether a label is in it that IDD has and Cityscapes has not."""
+    """Whether the file has a label that IDD has and Cityscapes has not."""
     return not labels_in(content).isdisjoint(IDD_ONLY)
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file has the keys, and no label that is IDD's alone."""
+    """Whether the file has Cityscapes' keys, and no label that only IDD has."""
     return is_polygons(content) and not is_idd(content)
 
 
@@ -121,11 +124,11 @@ def read_with(
     table: Mapping[str, int],
     not_drawn: frozenset[str],
 ) -> Annotations:
-    """A record for each file, its labels taken from a table of names and ids."""
+    """A record for each file, with the labels of a table of names and ids."""
 
     parse = partial(_parse, table=table, not_drawn=not_drawn)
-    found = files(content, "*_polygons.json") or files(content, "*.json")
-    pages = [Page(file) for file in found]
+    polygon_files = files(content, "*_polygons.json") or files(content, "*.json")
+    pages = [Page(file) for file in polygon_files]
     categories = tuple(table.items())
     return gather(
         content,
@@ -140,10 +143,11 @@ def read_with(
 
 def _parse(page: Page, notes: Notes, table: Mapping[str, int], not_drawn: frozenset[str]) -> ImageRecord:
     file = page.decode(_file)
+    name = image_name(page.file.name)
     with inside("$.imgHeight"):
-        frame = notes.told_frame(file.imgHeight, file.imgWidth)
+        frame = notes.declared_frame(file.imgHeight, file.imgWidth, name=name)
 
-    def make(index: int, row: _Object) -> Made:
+    def make(index: int, row: _Object) -> ReadAnnotation:
         label = painted_as(row.label, table)
         if label not in table and label not in not_drawn:
             _refuse_idd(label, notes)
@@ -157,19 +161,18 @@ def _parse(page: Page, notes: Notes, table: Mapping[str, int], not_drawn: frozen
             key, crowd = index if row.id is None else row.id, is_group(row.label, table)
             return Instance(key, label, (polygon(row.polygon),), crowd=crowd)
 
-    instances = notes.each(file.objects, _Object, "$.objects", make)
-    name = image_name(page.file.name)
+    instances = notes.make_instances(file.objects, _Object, "$.objects", make)
     return ImageRecord(PurePosixPath(name).stem, name, frame, instances)
 
 
 def _refuse_idd(label: str, notes: Notes) -> None:
-    """A folder is of the format that its first file shows; a later one may tell otherwise."""
+    """Raise `FormatError` for a label of IDD: a folder's first file need not have shown the format."""
     if label in IDD_ONLY:
         raise FormatError(f"'{label}' is a label of IDD", file=notes.page.file.path, advice="say --from idd")
 
 
 def painted_as(label: str, table: Mapping[str, int]) -> str:
-    """The label that an object is painted as: groups as their members.
+    """The label that an object is painted as; groups are painted as their members.
 
     >>> [painted_as(label, LABELS) for label in ("cargroup", "polegroup", "unlabeled", "zebra")]
     ['car', 'polegroup', 'background', 'zebra']
@@ -179,7 +182,7 @@ def painted_as(label: str, table: Mapping[str, int]) -> str:
 
 
 def is_group(label: str, table: Mapping[str, int]) -> bool:
-    """Whether an object is several that nobody drew apart: a region of its members, and no instance.
+    """Whether an object is a group: a region of several members that were not drawn separately.
 
     >>> [is_group(label, LABELS) for label in ("cargroup", "polegroup", "car")]
     [True, False, False]
@@ -188,7 +191,7 @@ def is_group(label: str, table: Mapping[str, int]) -> bool:
 
 
 def image_name(name: str) -> str:
-    """The name of the image that an annotation file is about.
+    """The name of the image that an annotation file describes.
 
     >>> image_name("train/bonn/bonn_000000_000001_gtFine_polygons.json")
     'train/bonn/bonn_000000_000001.png'

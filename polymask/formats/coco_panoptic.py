@@ -1,8 +1,8 @@
-"""COCO panoptic: a JSON file with `segments_info`, and a PNG an image that says whose each pixel is.
+"""COCO panoptic: a JSON file with `segments_info`, and a PNG per image with each pixel's segment.
 
 A pixel's segment id is red + 256 · green + 65536 · blue; id 0 is void, which becomes background.
 The PNGs lie in the folder named as the JSON file, or in `--images`; an image whose PNG is missing
-or damaged fails, the others are done. Source: cocodataset.org, "Data format", 4. Panoptic
+or damaged fails, and the other images are converted. Source: cocodataset.org, "Data format", 4. Panoptic
 segmentation; panopticapi for the ids.
 """
 
@@ -22,7 +22,7 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.ids import TEXT_IDS, as_text, by_text
-from polymask.formats.reading.notes import Notes
+from polymask.formats.reading.notes import UNKNOWN_FRAME, Notes
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page, listed_pages
@@ -49,7 +49,8 @@ FACTS = Facts(
     rings="None: segments are pixels, and do not overlap.",
     order="Segments do not overlap.",
     labels="In ascending order of id.",
-    frame="As the file says; the PNG has the same.",
+    frame="As the file says, and the PNG has the same; where it says none or 0, that of the PNG, and of an "
+    "image without one that of the picture, in the same folder or below `--images`.",
     limits=(
         "A segment that has no pixel paints nothing.",
         "A pixel whose id is not in `segments_info` fails its image.",
@@ -67,8 +68,8 @@ class _File(msgspec.Struct):
 class _Image(msgspec.Struct):
     id: int | str
     file_name: str
-    height: float
-    width: float
+    height: float | None = None
+    width: float | None = None
 
 
 class _Id(msgspec.Struct):
@@ -102,7 +103,7 @@ def sniff(content: Content) -> bool:
     """Whether the file has COCO's lists, and segments in them."""
     if not {"images", "annotations"} <= content.keys:
         return False
-    # every row has them, so the first ones tell
+    # every row has segments, so the first ones decide
     return b'"segments_info"' in bytes(memoryview(content.top["annotations"])[:100_000])
 
 
@@ -113,17 +114,17 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     names = {row.id: row.name for _, row in refusals.rows(sections.categories, _Category, "$.categories")}
     annotations: dict[int | str, _Annotation] = {}
     images = _image_ids(sections.images)
-    images_by_text, matched = by_text(images), 0
+    images_by_text, matched_ids = by_text(images), 0
     for index, row in refusals.rows(sections.annotations, _Annotation, "$.annotations"):
         if row.image_id not in images and (key := images_by_text.get(as_text(row.image_id))) is not None:
-            row.image_id, matched = key, matched + 1
+            row.image_id, matched_ids = key, matched_ids + 1
         if refusals.catch(f"$.annotations[{index}]", _check, row, names, annotations, images):
             annotations[row.image_id] = row
     parse = partial(_parse, names=names, annotations=annotations, pngs=_Pngs(content, options))
     file = content.place.file(content.name)
     pages = listed_pages(file, sections.images, at="$.images")
     categories: list[tuple[str, int | None]] = [(name, key) for key, name in sorted(names.items())]
-    gathered = gather(
+    panoptic = gather(
         content,
         options,
         pages,
@@ -133,20 +134,20 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         declares=partial(_declared, annotations=annotations),
         skipped=refusals.skipped,
     )
-    assert gathered.ledger
-    readable = sum(len(row.segments_info) for row in annotations.values())
-    gathered.ledger.add_invalid(_segments(sections.annotations) - readable)
-    notes = (TEXT_IDS.format(count=f"{matched:,}"),) if matched else ()
-    return replace(gathered, notes=(*gathered.notes, *notes))
+    assert panoptic.ledger
+    readable_segments = sum(len(row.segments_info) for row in annotations.values())
+    panoptic.ledger.add_invalid(_segments(sections.annotations) - readable_segments)
+    notes = (TEXT_IDS.format(count=f"{matched_ids:,}"),) if matched_ids else ()
+    return replace(panoptic, notes=(*panoptic.notes, *notes))
 
 
 def _image_ids(images: msgspec.Raw) -> set[int | str]:
-    """The ids of the images, as far as they can be told."""
+    """The ids of the images, as far as they can be read."""
     try:
         return {row.id for row in _ids_of.decode(images)}
     except msgspec.DecodeError:
         rows = msgspec.json.decode(images)
-        rows = rows if isinstance(rows, list) else []  # told when they are read as pages
+        rows = rows if isinstance(rows, list) else []  # reported when the pages are read
         return {key for row in rows if isinstance(row, dict) and isinstance(key := row.get("id"), int | str)}
 
 
@@ -158,7 +159,7 @@ _segments_of = msgspec.json.Decoder(_Segments)
 
 
 def _segments(annotations: msgspec.Raw) -> int:
-    """How many segments all annotations declare, the malformed ones too."""
+    """How many segments all annotations declare, malformed ones included."""
     count = 0
     for row in msgspec.json.decode(annotations, type=list[msgspec.Raw]):
         with suppress(
@@ -169,7 +170,7 @@ def _segments(annotations: msgspec.Raw) -> int:
 
 
 def _declared(page: Page, annotations: dict[int | str, _Annotation]) -> int:
-    """How many segments an image has."""
+    """How many segments an image declares."""
     row = annotations.get(page.decode(_id).id)
     return len(row.segments_info) if row else 0
 
@@ -196,14 +197,14 @@ def _check(
 
 
 class _Pngs:
-    """The PNGs: in the folder that is named as the JSON file, else below `--images`."""
+    """Finds the PNGs, in the folder named like the JSON file, else below `--images`."""
 
     def __init__(self, content: Content, options: ReadOptions) -> None:
         self.place, self.folder = content.place, content.name.rpartition(".")[0]
         self.below = PictureFinder(content.place, options.images) if options.images is not None else None
 
     def find(self, name: str) -> File:
-        """The PNG of a name; raises `InputError` where it is not there."""
+        """The PNG with that name; raises `InputError` where it is missing."""
         file = self.place.find(f"{self.folder}/{safe_path(name)}")
         if file is None and self.below:
             file = self.below.find(name)
@@ -223,17 +224,21 @@ def _parse(
     pngs: _Pngs,
 ) -> ImageRecord:
     image = page.decode(_image)
-    with inside("$.height"):
-        frame = notes.told_frame(image.height, image.width)
     with inside("$.file_name"):
-        name = notes.named(image.file_name)
+        name = notes.image_name(image.file_name)
     row = annotations.get(image.id)
+    is_sized = bool(image.height and image.width)
+    with inside("$.height"):
+        frame = UNKNOWN_FRAME  # the PNG of segments has the image's size
+        if is_sized or row is None:
+            frame = notes.declared_frame(image.height, image.width, name=name)
     if row is None:
         return ImageRecord(image.id, name, frame)
     if notes.pictures is None:
         shapes: list[Shape] = [() for _ in row.segments_info]
     else:
-        ids = _ids(pngs.find(row.file_name), frame, notes)
+        ids = _ids(pngs.find(row.file_name), frame if is_sized else None, notes)
+        frame = ids.shape[0], ids.shape[1]
         shapes = _shapes(ids, row, name)
     notes.declared += len(row.segments_info)
     instances = tuple(
@@ -243,14 +248,13 @@ def _parse(
     return ImageRecord(image.id, name, frame, instances)
 
 
-def _ids(file: File, frame: Frame, notes: Notes) -> NDArray[np.uint32]:
-    """(height, width) uint32 segment ids."""
-
+def _ids(file: File, frame: Frame | None, notes: Notes) -> NDArray[np.uint32]:
+    """(height, width) uint32 segment ids; raises `InputError` where the PNG has not the size of a `frame`."""
     try:
         with opened_png(file.read(), notes.options.limits) as picture:
-            found = (picture.height, picture.width)
-            if found != frame or picture.mode not in ("RGB", "RGBA"):
-                raise FormatError(f"{picture.mode}, {found} px; expected RGB, {frame} px")
+            size = (picture.height, picture.width)
+            if size != (frame or size) or picture.mode not in ("RGB", "RGBA"):
+                raise FormatError(f"{picture.mode}, {size} px; expected RGB, {frame or size} px")
             rgb = np.array(picture)[..., :3].astype(np.uint32)
     except FormatError as error:
         raise InputError(f"{error}", file=file.path) from None
@@ -259,8 +263,8 @@ def _ids(file: File, frame: Frame, notes: Notes) -> NDArray[np.uint32]:
 
 
 def _shapes(ids: NDArray[np.uint32], row: _Annotation, name: str) -> list[Shape]:
-    known = [VOID, *(segment.id for segment in row.segments_info)]
-    strangers = np.setdiff1d(ids, np.array(known, np.uint32))
-    if len(strangers):
-        raise InputError(f"{name}: {row.file_name} has pixels of {strangers[0]}, which is no segment of it")
+    known_ids = [VOID, *(segment.id for segment in row.segments_info)]
+    unknown_ids = np.setdiff1d(ids, np.array(known_ids, np.uint32))
+    if len(unknown_ids):
+        raise InputError(f"{name}: {row.file_name} has pixels of {unknown_ids[0]}, which is no segment of it")
     return [to_runs(ids == segment.id) for segment in row.segments_info]

@@ -1,8 +1,8 @@
 """CVAT for images 1.1 (XML): polygons, boxes, ellipses and masks, in z order.
 
-A `mask` is row-major runs in its box, the first of pixels that are off. Polylines, points,
-cuboids and skeletons enclose nothing: they are left alone and listed. Read through defusedxml,
-which refuses entities. Source: CVAT's documentation, "CVAT for images 1.1".
+A `mask` is row-major runs in its box; the first run counts unset pixels. Polylines, points, cuboids and
+skeletons enclose nothing: they are not painted, and listed. The XML is read through defusedxml, which
+refuses entities. Source: CVAT's documentation, "CVAT for images 1.1".
 """
 
 import math
@@ -17,10 +17,11 @@ import numpy as np
 
 from polymask.errors import FormatError, LimitError
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.drawing.shapes import Point, crop_runs, ellipse, polygon, rectangle, turned
+from polymask.formats.drawing.shapes import Point, crop_runs, ellipse, polygon, rectangle, rotated
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.images.subsets import with_splits
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, files
@@ -41,6 +42,7 @@ FACTS = Facts(
     sniffed="XML whose root is `annotations`",
     read=(
         ("image: name, width, height", "the image's name and frame"),
+        ("image: subset", "the split, where it is named train, val, validation or test"),
         ("image: subset, task_id; meta: task", "folders of images that have one name"),
         ("polygon: points", "one ring, `x,y;x,y;…` in pixels"),
         ("box: xtl, ytl, xbr, ybr, rotation", "a rectangle, turned clockwise about its center"),
@@ -54,9 +56,10 @@ FACTS = Facts(
     rings="A polygon is one ring; CVAT has no holes but in masks.",
     order="`z_order`, then file order.",
     labels="In the task's order, then sorted by name; there are no ids.",
-    frame="As the file says.",
+    frame="As the file says; where it says none or 0, that of the picture, in the same folder or below "
+    "`--images`.",
     limits=(
-        "Polylines, points, cuboids and skeletons are left alone and listed, and the run exits 1.",
+        "Polylines, points, cuboids and skeletons are not painted but listed, and the run exits 1.",
         "Video exports (`track`) are refused: export them as images.",
     ),
     sample="cvat/annotations.xml",
@@ -77,11 +80,12 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     parse = partial(_parse, tasks=tasks)
     annotations = gather(content, options, pages, format="cvat", parse=parse, declares=_declared)
     names = [*labels, *(name for name in sorted(annotations.used) if name not in labels)]
-    return replace(annotations, categories=tuple((name, None) for name in names))
+    annotations = replace(annotations, categories=tuple((name, None) for name in names))
+    return with_splits(annotations, [subset for subset, _ in annotations.groups])
 
 
 def _pages(content: Content, labels: dict[str, None], tasks: dict[str, str]) -> Iterator[Page]:
-    """One page an `image` element, kept as text; labels, and tasks' names by id, are added on the way."""
+    """A page for each `image` element; adds the names of labels, and of tasks by id, to the arguments."""
     file = content.place.file(content.name)
     count = 0
     for element in _elements(content):
@@ -96,19 +100,19 @@ def _pages(content: Content, labels: dict[str, None], tasks: dict[str, str]) -> 
                 advice="export it as “CVAT for images 1.1”",
             )
         elif element.tag == "image":
-            element.tail = None  # stray text behind it is not part of it
+            element.tail = None  # the text after the element is not part of it
             yield Page(file, f"image[{count}]", _etree().tostring(element))
             count += 1
             element.clear()
 
 
 def _elements(content: Content) -> Iterator["Element"]:
-    deep, limits = 0, content.place.limits
+    depth, limits = 0, content.place.limits
     try:
         for event, element in _etree().iterparse(BytesIO(content.text), events=("start", "end")):
-            deep += 1 if event == "start" else -1
-            if deep > limits.max_depth:
-                limits.check("max_depth", deep, str(content.path), f"{deep} elements open at once")
+            depth += 1 if event == "start" else -1
+            if depth > limits.max_depth:
+                limits.check("max_depth", depth, str(content.path), f"{depth} elements open at once")
             if event == "end":
                 yield element
     except LimitError:
@@ -140,14 +144,14 @@ def _parse(page: Page, notes: Notes, tasks: Mapping[str, str]) -> ImageRecord:
     if not name:
         raise Malformed("@name", "an image without a name")
     with inside("@name"):
-        name = notes.named(name)
+        name = notes.image_name(name)
     task = image.get("task_id") or ""
     notes.groups = (image.get("subset") or "", tasks.get(task) or (f"task_{task}" if task else ""))
-    frame = notes.told_frame(_number(image, "height"), _number(image, "width"))
+    frame = notes.declared_frame(_number(image, "height", 0), _number(image, "width", 0), name=name)
     instances: list[Instance] = []
     for index, element in enumerate(image):
         where = f"{page.where}/{element.tag}[{index}]"
-        instances += notes.take(where, _instance, element, index, frame)
+        instances += notes.take(where, _instance, element, index, frame, notes)
     key = image.get("id") or PurePosixPath(name).stem
     return ImageRecord(int(key) if key.isdecimal() else key, name, frame, tuple(instances))
 
@@ -159,7 +163,7 @@ def _declared(page: Page) -> int:
         return 0
 
 
-def _instance(element: "Element", index: int, frame: Frame) -> Made:
+def _instance(element: "Element", index: int, frame: Frame, notes: Notes) -> ReadAnnotation:
     if element.tag in _NOT_SHAPES:
         return Omitted("tag", f"a {element.tag} of the whole image")
     label = element.get("label")
@@ -169,10 +173,10 @@ def _instance(element: "Element", index: int, frame: Frame) -> Made:
         raise Malformed("@label", "a shape without a label")
     with inside(""):
         order = _number(element, "z_order", 0)
-        return Instance(index, label, _shape(element, frame), order=order)
+        return Instance(index, label, _shape(element, frame, notes), order=order)
 
 
-def _shape(element: "Element", frame: Frame) -> Shape:
+def _shape(element: "Element", frame: Frame, notes: Notes) -> Shape:
     match element.tag:
         case "polygon":
             with inside("@points"):
@@ -180,12 +184,12 @@ def _shape(element: "Element", frame: Frame) -> Shape:
         case "box":
             left, top, right, bottom = (_number(element, side) for side in ("xtl", "ytl", "xbr", "ybr"))
             box = rectangle((left, top), (right, bottom))
-            return (turned(box, _number(element, "rotation", 0), ((left + right) / 2, (top + bottom) / 2)),)
+            return (rotated(box, _number(element, "rotation", 0), ((left + right) / 2, (top + bottom) / 2)),)
         case "ellipse":
             x, y, rx, ry = (_number(element, name) for name in ("cx", "cy", "rx", "ry"))
             return ellipse((x, y), (rx, ry), frame, degrees=_number(element, "rotation", 0))
         case "mask":
-            return _mask(element, frame)
+            return _mask(element, frame, notes)
     raise Malformed("", f"no shape of CVAT: '{element.tag}'")
 
 
@@ -197,19 +201,19 @@ def _points(text: str) -> list[Point]:
 
 
 def _number(element: "Element", name: str, default: float | None = None) -> float:
-    given = element.get(name)
-    if given is None and default is not None:
+    text = element.get(name)
+    if text is None and default is not None:
         return default
     try:
-        number = float(given or "")
+        number = float(text or "")
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise Malformed(f"@{name}", f"expected a number, got {given!r}")
+        raise Malformed(f"@{name}", f"expected a number, got {text!r}")
     return number
 
 
-def _mask(element: "Element", frame: Frame) -> Shape:
+def _mask(element: "Element", frame: Frame, notes: Notes) -> Shape:
     left, top, width, height = (int(_number(element, name)) for name in ("left", "top", "width", "height"))
     try:
         counts = [int(count) for count in element.get("rle", "").split(",")]
@@ -220,6 +224,8 @@ def _mask(element: "Element", frame: Frame) -> Shape:
             "@rle", f"counts sum to {sum(counts)}, but {height} × {width} px are {height * width}"
         )
     if width * height > frame[0] * frame[1]:
+        if notes.frame_unknown:  # compared once the picture is open
+            return ()
         raise Malformed("@width", f"a mask of {height} × {width} px in an image of {frame[0]} × {frame[1]}")
     crop = np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(height, width)
     return crop_runs(crop, (left, top), frame)

@@ -1,7 +1,7 @@
 """V7 Darwin JSON (2.0, and 1.0): polygons with several paths, ellipses, and the masks of a raster layer.
 
-All paths of a polygon are filled even-odd together. A raster layer holds runs, along the rows, of
-numbers that its mapping gives to `mask` annotations. Source: V7's documentation, "Darwin JSON".
+All paths of a polygon are filled even-odd together. A raster layer holds runs of numbers along the
+rows; its mapping assigns these to `mask` annotations. Source: V7's documentation, "Darwin JSON".
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +15,7 @@ from polymask.formats.drawing.legend import runs_by_code
 from polymask.formats.drawing.shapes import ellipse, polygon, rectangle
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import MALFORMED, Made, Notes
+from polymask.formats.reading.notes import MALFORMED, Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, json_pages
@@ -31,7 +31,7 @@ TAG = Omitted("tag", "a tag of the whole image")
 FACTS = Facts(
     title="V7 Darwin",
     source="V7's documentation, “Darwin JSON” 2.0 and 1.0",
-    files="A `.json` file an image; a folder is read with all the `.json` files below it.",
+    files="A `.json` file per image; a folder is read with all `.json` files below it.",
     sniffed="an object with `item` (2.0) or `image` (1.0) and `annotations`",
     read=(
         ("item.name, path", "the image's name and its folder"),
@@ -53,7 +53,7 @@ FACTS = Facts(
     frame="As the file says; else that of the picture, in the same folder or below `--images`.",
     limits=(
         "Lines, keypoints, skeletons, cuboids, turned ellipses, frames of a video and what lies in a second "
-        "slot are left alone and listed, and the run exits 1.",
+        "slot are not painted but listed, and the run exits 1.",
         "Boxes are no segmentation: they paint nothing, and are counted; `--boxes` paints them. So are tags, "
         "and masks that the raster layer does not name.",
     ),
@@ -139,7 +139,7 @@ _box = msgspec.json.Decoder(_Box)
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of one item and its annotations."""
+    """Whether the file holds one item and its annotations."""
     if "annotations" not in content.keys or content.is_list:
         return False
     item = members(content.top.get("item", b"")).keys()
@@ -163,9 +163,9 @@ def _is_layer(row: Mapping[str, msgspec.Raw]) -> bool:
 
 def _parse(page: Page, notes: Notes) -> ImageRecord:
     file = page.decode(_file)
-    name, slot = _named(file, notes)
+    name, slot = _name_and_slot(file, notes)
     with inside("$.item.slots[0]" if file.item else "$.image"):
-        frame = notes.told_frame(slot.height, slot.width, name=name)
+        frame = notes.declared_frame(slot.height, slot.width, name=name)
     rows = [(f"{page.where}.annotations[{index}]", text) for index, text in enumerate(file.annotations)]
     layer = _layer(rows, slot, frame, notes)
     instances: list[Instance] = []
@@ -178,7 +178,7 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
 def _layer(
     rows: Sequence[tuple[str, msgspec.Raw]], slot: _Slot, frame: Frame, notes: Notes
 ) -> dict[str, Runs]:
-    """The runs of each mask in the raster layers; those that no annotation names are listed."""
+    """The runs of each mask in the raster layers, by its id; masks without an annotation are listed."""
     runs: dict[str, Runs] = {}
     for where, text in rows:
         if _is_layer(members(text)):
@@ -186,35 +186,35 @@ def _layer(
             runs |= masks or {}
             if masks is None:
                 notes.leave_out(MALFORMED)
-    named = {bytes(members(text).get("id", b"")) for _, text in rows}
+    annotation_ids = {bytes(members(text).get("id", b"")) for _, text in rows}
     for key in runs:
-        if msgspec.json.encode(key) not in named:
+        if msgspec.json.encode(key) not in annotation_ids:
             notes.leave_out(
                 Omitted("unsupported", "pixels of a mask that no annotation names", f"mask {key}")
             )
     return runs
 
 
-def _named(file: _File, notes: Notes) -> tuple[str, _Slot]:
-    """The image's name, and its first slot; of version 1.0 the image as a slot without a name."""
+def _name_and_slot(file: _File, notes: Notes) -> tuple[str, _Slot]:
+    """The image's name and its first slot; in version 1.0 a nameless slot of the image's size."""
     if file.item is not None:
         with inside("$.item.name"):
-            name = notes.named(_below(file.item.path, file.item.name))
+            name = notes.image_name(_path_below(file.item.path, file.item.name))
         return name, file.item.slots[0] if file.item.slots else _Slot()
     if file.image is None:
         raise Malformed("$", "neither an item nor an image")
     with inside("$.image.filename"):
-        name = notes.named(_below(file.image.path or "", file.image.filename))
+        name = notes.image_name(_path_below(file.image.path or "", file.image.filename))
     return name, _Slot("", file.image.width, file.image.height)
 
 
-def _below(folder: str, name: str) -> str:
-    """A name below a folder of the dataset, whose top is `/`."""
+def _path_below(folder: str, name: str) -> str:
+    """The path of a name below a folder of the dataset, whose root is `/`."""
     return f"{folder.strip('/')}/{name}".lstrip("/")
 
 
-def _elsewhere(row: _Annotation, slot: _Slot) -> str | None:
-    """Why an annotation is no part of the picture: it is a video's, or in another slot."""
+def _other_picture(row: _Annotation, slot: _Slot) -> str | None:
+    """Why an annotation is not on the picture: it belongs to a video or to another slot; else None."""
     if row.frames is not None:
         return "the frames of a video are not read"
     if row.slot_names and slot.slot_name and slot.slot_name not in row.slot_names:
@@ -223,28 +223,28 @@ def _elsewhere(row: _Annotation, slot: _Slot) -> str | None:
 
 
 def _masks(text: msgspec.Raw, slot: _Slot, frame: Frame, notes: Notes) -> dict[str, Runs]:
-    """The runs of each mask's id; raises `Malformed` for pixels that no mask's number tells of."""
+    """The runs by mask id; raises `Malformed` for pixels whose number the mapping lacks."""
     row = decode_json(text, _annotation)
     raster = row.raster_layer
     assert raster
-    if reason := _elsewhere(row, slot):
+    if reason := _other_picture(row, slot):
         notes.leave_out(Omitted("unsupported", reason, "raster layer"))
         return {}
-    if notes.unseen:  # the picture is not opened yet: what the runs say has to do
-        frame = notes.told_frame(1, sum(raster.dense_rle[1::2]))
+    if notes.frame_unknown:  # the picture is not open yet: check the runs against their own length
+        frame = notes.declared_frame(1, sum(raster.dense_rle[1::2]))
     with inside("$.raster_layer"):
         runs = dict(runs_by_code(codes_of_runs(raster.dense_rle, frame)))
         ids = {number: key for key, number in raster.mask_annotation_ids_mapping.items()}
         if len(ids) < len(raster.mask_annotation_ids_mapping) or 0 in ids:
             raise Malformed("$.mask_annotation_ids_mapping", "a number is there twice, or 0")
-        if strays := sorted(runs.keys() - ids.keys() - {0}):
-            raise Malformed("$.dense_rle", f"the number {strays[0]} is no mask's")
+        if unknown_numbers := sorted(runs.keys() - ids.keys() - {0}):
+            raise Malformed("$.dense_rle", f"the number {unknown_numbers[0]} is no mask's")
     return {ids[number]: Runs(counts, frame) for number, counts in runs.items() if number}
 
 
 def _instance(
     index: int, text: msgspec.Raw, slot: _Slot, layer: Mapping[str, Runs], frame: Frame, notes: Notes
-) -> Made:
+) -> ReadAnnotation:
     row, keys = decode_json(text, _annotation), members(text).keys()
     key = row.id or index
     if row.tag is not None:
@@ -262,10 +262,10 @@ def _instance(
 
 
 def _unsupported(row: _Annotation, keys: Collection[str], slot: _Slot) -> str | None:
-    """Why an annotation is no area of the picture."""
+    """Why an annotation is no area of the picture; None where it may be one."""
     if row.ellipse is not None and row.ellipse.angle:
         return "a turned ellipse: the unit of its angle is not documented"
-    return _elsewhere(row, slot) or next(
+    return _other_picture(row, slot) or next(
         (f"a {kind} is no area" for kind in UNSUPPORTED if kind in keys), None
     )
 
@@ -273,8 +273,8 @@ def _unsupported(row: _Annotation, keys: Collection[str], slot: _Slot) -> str | 
 def _shape(row: _Annotation, layer: Mapping[str, Runs], frame: Frame, notes: Notes) -> Shape | Omitted:
     if row.polygon is not None or row.complex_polygon is not None:
         with inside("$.polygon" if row.polygon else "$.complex_polygon"):
-            first, *others = [[(point.x, point.y) for point in path] for path in _paths(row)] or [[]]
-            return (polygon(first, others),)
+            exterior, *holes = [[(point.x, point.y) for point in path] for path in _paths(row)] or [[]]
+            return (polygon(exterior, holes),)
     if row.ellipse is not None:
         center, radius = row.ellipse.center, row.ellipse.radius
         with inside("$.ellipse"):

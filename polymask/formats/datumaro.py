@@ -1,7 +1,7 @@
-"""Datumaro's JSON: `annotations/<subset>.json`, items with annotations of many types.
+"""Datumaro's JSON: `annotations/<subset>.json`, whose items have annotations of many types.
 
-Polygons, masks (COCO runs) and ellipses are painted, in `z_order`; boxes, points, captions and
-labels are no segmentation, and counted. Several polygons of one object are several annotations.
+Polygons, masks (COCO runs) and ellipses are painted in the order of `z_order`; boxes, points, captions
+and labels are no segmentation, and are counted. An object of several polygons is several annotations.
 Source: Datumaro's documentation, "Datumaro format".
 """
 
@@ -16,7 +16,8 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import ellipse, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.images.subsets import with_splits
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
@@ -26,13 +27,14 @@ from polymask.raster.runs import run_counts
 
 MANY = True
 UNSUPPORTED = ("polyline",)
-PAINTED = ("polygon", "mask", "ellipse", "bbox")  # boxes where they are asked for
-_OF_IMAGES = ("label", "caption")
+PAINTED = ("polygon", "mask", "ellipse", "bbox")  # boxes only with `--boxes`
+_IMAGE_TAGS = ("label", "caption")
 
 FACTS = Facts(
     title="Datumaro",
     source="Datumaro's documentation, “Datumaro format”",
-    files="A `.json` file, or the folder with `annotations/*.json`, a file a subset.",
+    files="A `.json` file, or the folder with `annotations/*.json`, a file a subset; the names `train`, "
+    "`val` and `test` tell the splits.",
     sniffed="an object with `categories` and `items`",
     read=(
         ("categories.label.labels[].name", "the labels; `label_id` counts them from 0"),
@@ -48,7 +50,7 @@ FACTS = Facts(
     labels="In the file's order. Ids count from 0: use `--ids contiguous`, which begins at 1.",
     frame="`image.size`; where missing, that of the picture below `--images`.",
     limits=(
-        "Polylines are left alone and listed, and the run exits 1.",
+        "Polylines are not painted but listed, and the run exits 1.",
         "Boxes (but with `--boxes`), points, captions and labels paint nothing, and are counted.",
     ),
     sample="datumaro/annotations/default.json",
@@ -116,17 +118,17 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         refusals = Refusals(file.path, skip=False)
         sections = refusals.required(Content(file).json, _file)
         labels = refusals.required(sections.categories, _categories, "$.categories").label.labels
-        found = tuple(label.name for label in labels)
-        if names not in (None, found):
+        file_labels = tuple(label.name for label in labels)
+        if names not in (None, file_labels):
             raise FormatError(
                 "other labels than in the files before it", file=file.path, place="$.categories"
             )
-        names = found
+        names = file_labels
         pages += listed_pages(file, sections.items, at="$.items")
 
     parse = partial(_parse, names=names or ())
-    categories: list[tuple[str, int | None]] = [(name, at) for at, name in enumerate(names or ())]
-    return gather(
+    categories: list[tuple[str, int | None]] = [(name, number) for number, name in enumerate(names or ())]
+    annotations = gather(
         content,
         options,
         pages,
@@ -135,34 +137,35 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         categories=categories,
         declares=rows_at("annotations"),
     )
+    return with_splits(annotations, [subset for (subset,) in annotations.groups])
 
 
 def _parse(page: Page, notes: Notes, names: tuple[str, ...]) -> ImageRecord:
     item = page.decode(_item)
     with inside("$.image.path"):
-        name = notes.named(item.image.path or f"{item.id}.jpg")
-    notes.groups = (PurePosixPath(page.file.name).stem,)  # a subset has a file of its own
+        name = notes.image_name(item.image.path or f"{item.id}.jpg")
+    notes.groups = (PurePosixPath(page.file.name).stem,)  # each subset has its own file
     with inside("$.image.size"):
-        frame = notes.told_frame(*(item.image.size or (None, None)), name=name)
+        frame = notes.declared_frame(*(item.image.size or (None, None)), name=name)
 
-    def make(index: int, row: _Annotation) -> Made:
+    def make(index: int, row: _Annotation) -> ReadAnnotation:
         if row.type in UNSUPPORTED:
             return Omitted("unsupported", f"a {row.type} encloses nothing", f"annotation {index}")
         if row.type == "bbox" and not notes.options.boxes:
             return BOX
         if row.type not in PAINTED:
-            return Omitted("tag" if row.type in _OF_IMAGES else "unsegmented", f"type '{row.type}'")
+            return Omitted("tag" if row.type in _IMAGE_TAGS else "unsegmented", f"type '{row.type}'")
         if row.label_id is None or not 0 <= row.label_id < len(names):
             raise Malformed("$.label_id", f"no label has the number {row.label_id}")
         return Instance(index, names[row.label_id], _shape(row, frame, notes), order=row.z_order)
 
-    instances = notes.each(item.annotations, _Annotation, "$.annotations", make)
+    instances = notes.make_instances(item.annotations, _Annotation, "$.annotations", make)
     return ImageRecord(item.id, name, frame, instances)
 
 
 def _shape(row: _Annotation, frame: Frame, notes: Notes) -> Shape:
     if row.type == "mask":
-        return _runs(row.rle, row.rle.size if row.rle and notes.unseen else frame)
+        return _runs(row.rle, row.rle.size if row.rle and notes.frame_unknown else frame)
     if row.type == "bbox":
         if row.bbox is None:
             raise Malformed("$.bbox", "a box without its sides")

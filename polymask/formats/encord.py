@@ -1,8 +1,8 @@
-"""Encord label rows: polygons as shares of the picture, with holes, and bitmasks.
+"""Encord label rows: polygons with holes, in shares of the picture, and bitmasks.
 
-`polygons` lists polygons, each a list of rings, the first its outline and the others holes; older
-rows have `polygon` alone. A bitmask is runs, along the rows, in COCO's compressed text. Source:
-Encord's documentation, "Export labels: JSON format", and its SDK's description of bitmasks.
+`polygons` is a list of polygons, each a list of rings: an outline and its holes. Older rows have only
+`polygon`. A bitmask holds runs along the rows, in COCO's compressed text. Source: Encord's
+documentation, "Export labels: JSON format", and its SDK's description of bitmasks.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from polymask.formats.drawing.scaling import in_pixels
 from polymask.formats.drawing.shapes import Point, crop_runs, polygon, rectangle
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
@@ -27,8 +27,10 @@ from polymask.raster.runs import counts_from_string
 
 MANY = True
 RECTANGLE = "bounding_box"
-NO_REGION = ("rotatable_bounding_box", "cuboid", "cuboid_2d")
+ROTATABLE = "rotatable_bounding_box"
+NO_REGION = ("cuboid", "cuboid_2d")
 CLASSIFICATION = Omitted("tag", "a classification")
+UNDEFINED_ANGLE = "a rotated box: the direction of its angle is not documented"
 
 FACTS = Facts(
     title="Encord",
@@ -50,12 +52,14 @@ FACTS = Facts(
     rings="A polygon's first ring is its outline, the others are holes. An object's polygons are united.",
     order="File order; later objects are painted over earlier ones.",
     labels="Sorted by name; there are no numeric ids.",
-    frame="As the file says.",
+    frame="As the file says; where it says none or 0, that of the picture, in the same folder or below "
+    "`--images`.",
     limits=(
         "Lines, points, skeletons and whatever lies on the frames of a video or a volume are left alone and "
         "listed, and the run exits 1.",
         "Boxes and cuboids are no segmentation: they paint nothing, and are counted; `--boxes` paints "
-        "`bounding_box`.",
+        "`bounding_box`, and `rotatable_bounding_box` unless it is rotated: Encord does not document the "
+        "direction of its angle, so rotated ones are then left alone and listed, and the run exits 1.",
         "Classifications paint nothing, and are counted.",
         "Numbers far from 0…1 are refused: they are pixels.",
     ),
@@ -84,6 +88,7 @@ class _Box(msgspec.Struct):
     y: float
     w: float
     h: float
+    theta: float = 0
 
 
 class _Object(msgspec.Struct):
@@ -94,6 +99,7 @@ class _Object(msgspec.Struct):
     polygons: list[list[list[float]]] | None = None
     bitmask: _Bitmask | None = None
     boundingBox: msgspec.Raw = _NULL  # noqa: N815
+    rotatableBoundingBox: msgspec.Raw = _NULL  # noqa: N815
 
 
 class _Labels(msgspec.Struct):
@@ -101,19 +107,19 @@ class _Labels(msgspec.Struct):
     classifications: list[Any] = []
 
 
-class _OfFrame(msgspec.Struct):
+class _FrameLabels(msgspec.Struct):
     objects: list[Any] = []
     classifications: list[Any] = []
 
 
-class _Titled(msgspec.Struct):
+class _Title(msgspec.Struct):
     data_title: str = ""
 
 
 class _Unit(msgspec.Struct):
     data_title: str
-    height: float
-    width: float
+    height: float | None = None
+    width: float | None = None
     data_hash: str = ""
     labels: _Labels = msgspec.field(default_factory=_Labels)
 
@@ -125,12 +131,12 @@ class _Row(msgspec.Struct):
 _row = msgspec.json.Decoder(_Row)
 _unit = msgspec.json.Decoder(_Unit)
 _box = msgspec.json.Decoder(_Box)
-_titled = msgspec.json.Decoder(_Titled)
-_labels_of_frame = msgspec.json.Decoder(_OfFrame)
+_title = msgspec.json.Decoder(_Title)
+_labels_of_frame = msgspec.json.Decoder(_FrameLabels)
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of label rows."""
+    """Whether the file holds label rows."""
     return "data_units" in content.keys
 
 
@@ -141,7 +147,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 
 def _declared(page: Page) -> int:
-    lists = [(*at, name) for at in ((), ("*",)) for name in ("objects", "classifications")]
+    lists = [(*path, name) for path in ((), ("*",)) for name in ("objects", "classifications")]
     return sum(rows_at("labels", *path)(page) for path in lists)
 
 
@@ -156,19 +162,19 @@ def _units(content: Content) -> Iterator[Page]:
 
 
 def _frames(page: Page) -> dict[str, msgspec.Raw]:
-    """The labels of a video's or a volume's frames, by their numbers; none of a picture."""
+    """The labels of a video's or a volume's frames, by frame number; empty for a picture."""
     labels = members(members(page.json).get("labels", b""))
     return {number: part for number, part in labels.items() if number.isdigit()}
 
 
 def _leave_frames_out(frames: dict[str, msgspec.Raw], page: Page, notes: Notes) -> None:
-    notes.image, notes.no_image = page.decode(_titled).data_title, True
+    notes.image, notes.no_image = page.decode(_title).data_title, True
     for number, text in frames.items():
         with inside(f"$.labels.{number}"):
             labels = decode_json(text, _labels_of_frame)
         for index in range(len(labels.objects)):
-            what = f"frame {number}, object {index}"
-            notes.leave_out(Omitted("unsupported", "the frames of a video or volume are not read", what))
+            name = f"frame {number}, object {index}"
+            notes.leave_out(Omitted("unsupported", "the frames of a video or volume are not read", name))
         notes.leave_out(CLASSIFICATION, len(labels.classifications))
 
 
@@ -178,40 +184,42 @@ def _parse(page: Page, notes: Notes) -> ImageRecord | None:
         return None
     unit = page.decode(_unit)
     with inside("$.data_title"):
-        name = notes.named(unit.data_title)
+        name = notes.image_name(unit.data_title)
     with inside("$.height"):
-        frame = notes.told_frame(unit.height, unit.width)
+        frame = notes.declared_frame(unit.height, unit.width, name=name)
 
     make = partial(_instance, frame=frame, notes=notes)
-    instances = notes.each(unit.labels.objects, _Object, "$.labels.objects", make)
+    instances = notes.make_instances(unit.labels.objects, _Object, "$.labels.objects", make)
     notes.leave_out(CLASSIFICATION, len(unit.labels.classifications))
     return ImageRecord(unit.data_hash or name, name, frame, instances)
 
 
-def _instance(index: int, row: _Object, *, frame: Frame, notes: Notes) -> Made:
+def _instance(index: int, row: _Object, *, frame: Frame, notes: Notes) -> ReadAnnotation:
     key = row.objectHash or index
     if row.shape == RECTANGLE and not notes.options.boxes:
         return BOX
-    if row.shape in NO_REGION:
+    if row.shape in NO_REGION or (row.shape == ROTATABLE and not notes.options.boxes):
         return EMPTY
-    if row.shape not in ("polygon", "bitmask", RECTANGLE):
+    if row.shape not in ("polygon", "bitmask", RECTANGLE, ROTATABLE):
         return Omitted("unsupported", f"a {row.shape} encloses nothing", f"object {key} (label '{row.name}')")
+    if row.shape == ROTATABLE and _box_of(row).theta % 180:
+        return Omitted("unsupported", UNDEFINED_ANGLE, f"object {key} (label '{row.name}')")
     if not row.name:
         raise Malformed("$.name", "the label is empty")
-    return Instance(key, row.name, _shape(row, frame))
+    return Instance(key, row.name, _shape(row, frame, notes))
 
 
-def _shape(row: _Object, frame: Frame) -> Shape:
-    if row.shape == RECTANGLE:
+def _shape(row: _Object, frame: Frame, notes: Notes) -> Shape:
+    if row.shape in (RECTANGLE, ROTATABLE):
+        box = _box_of(row)
         with inside("$.boundingBox"):
-            box = decode_json(row.boundingBox, _box)
-            near, far = in_pixels([(box.x, box.y), (box.x + box.w, box.y + box.h)], frame)
-            return (rectangle(near, far),)
+            first, second = in_pixels([(box.x, box.y), (box.x + box.w, box.y + box.h)], frame)
+            return (rectangle(first, second),)
     if row.shape == "bitmask":
         if row.bitmask is None:
             raise Malformed("$.bitmask", "there is none")
         with inside("$.bitmask"):
-            return _pixels(row.bitmask, frame)
+            return _pixels(row.bitmask, frame, notes)
     if row.polygons:
         with inside("$.polygons"):
             return tuple(_polygon(rings, frame) for rings in row.polygons)
@@ -220,9 +228,17 @@ def _shape(row: _Object, frame: Frame) -> Shape:
         return (polygon(in_pixels([(point.x, point.y) for _, point in points], frame)),)
 
 
+def _box_of(row: _Object) -> _Box:
+    name, text = ("boundingBox", row.boundingBox)
+    if row.shape == ROTATABLE:
+        name, text = "rotatableBoundingBox", row.rotatableBoundingBox
+    with inside(f"$.{name}"):
+        return decode_json(text, _box)
+
+
 def _polygon(rings: list[list[float]], frame: Frame) -> Polygon:
-    first, *holes = [in_pixels(_pairs(ring), frame) for ring in rings] or [[]]
-    return polygon(first, holes)
+    exterior, *holes = [in_pixels(_pairs(ring), frame) for ring in rings] or [[]]
+    return polygon(exterior, holes)
 
 
 def _pairs(numbers: list[float]) -> list[Point]:
@@ -231,12 +247,14 @@ def _pairs(numbers: list[float]) -> list[Point]:
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
-def _pixels(mask: _Bitmask, frame: Frame) -> Shape:
+def _pixels(mask: _Bitmask, frame: Frame, notes: Notes) -> Shape:
     counts = counts_from_string(mask.rleString)
     size = mask.height * mask.width
     if min(mask.height, mask.width, *counts, 0) < 0 or sum(counts) != size:
         raise Malformed("$.rleString", f"runs of {sum(counts)} px in a box of {mask.height} × {mask.width}")
     if size > frame[0] * frame[1]:
+        if notes.frame_unknown:  # compared once the picture is open
+            return ()
         raise Malformed("$.width", f"a box of {mask.height} × {mask.width} px in an image of {frame}")
     crop = np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(mask.height, mask.width)
     return crop_runs(crop, (mask.left, mask.top), frame)

@@ -1,7 +1,7 @@
-"""IDD (India Driving Dataset) polygon JSON: Cityscapes' file with a label table of its own.
+"""IDD (India Driving Dataset) polygon JSON: Cityscapes' file format with IDD's label table.
 
-What is said of Cityscapes holds, but for the table, and its `license plate`, which is drawn.
-`road` has the id 0, so background has that of `unlabeled`, 35, where `--ids source` is asked for.
+The rules of `cityscapes` hold, except for the table, and for `license plate`, which is painted.
+`road` has the id 0, so with `--ids source` background has the id of `unlabeled`, 35.
 Source: the label table of AutoNUE's public code, `helpers/anue_labels.py` (names and ids).
 """
 
@@ -28,7 +28,7 @@ FACTS = replace(
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file has the keys, and a label that is IDD's alone."""
+    """Whether the file has Cityscapes' keys, and a label that only IDD has."""
     return cityscapes.is_polygons(content) and cityscapes.is_idd(content)
 
 

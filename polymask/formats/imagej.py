@@ -1,8 +1,7 @@
 """ImageJ ROIs: `.roi` files, and the zips of the ROI Manager, read by roifile (extra `imagej`).
 
-A zip is one picture's: that of its name. A ROI is labeled with its name; names that the ROI Manager
-gives by itself (0012-0345) tell no class. Source: ImageJ's `RoiDecoder` and the documentation of
-roifile.
+A zip belongs to the picture of the same name. A ROI's name is its label, except for names that the ROI
+Manager assigns automatically (0012-0345). Source: ImageJ's `RoiDecoder` and the documentation of roifile.
 """
 
 import re
@@ -22,7 +21,7 @@ from polymask.formats.drawing.shapes import ellipse, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.images.addresses import picture_frame
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, rows_at
@@ -33,7 +32,7 @@ from polymask.storage.source_files import File, Place
 MANY = True
 MAGIC, LABEL = b"Iout", "object"
 _ZIP = b"PK\x03\x04"
-_GIVEN = re.compile(r"\d{4}-\d{4}(-\d{4})?(-\d+)?|")  # by the ROI Manager: no name of a class
+_AUTOMATIC_NAME = re.compile(r"\d{4}-\d{4}(-\d{4})?(-\d+)?|")  # assigned by the ROI Manager
 _AREAS = ("POLYGON", "FREEHAND", "TRACED", "RECT", "OVAL")
 
 FACTS = Facts(
@@ -73,19 +72,19 @@ def sniff(content: Content) -> bool:
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
-    """A record for each zip, and for each `.roi` file that is in none."""
+    """A record for each zip, and for each folder of `.roi` files."""
     parse = partial(_parse, pictures=_pictures(content, options))
     return gather(content, options, _pages(content), format="imagej", parse=parse, declares=rows_at())
 
 
 def _pictures(content: Content, options: ReadOptions) -> PictureFinder:
-    """Where the pictures are: of a zip that is the source itself, beside it."""
-    beside = Place(content.path.parent, options.limits) if content.place.zip else content.place
-    return PictureFinder(beside, options.images)
+    """Finds the pictures, which lie beside a zip that is the source itself."""
+    folder = Place(content.path.parent, options.limits) if content.place.zip else content.place
+    return PictureFinder(folder, options.images)
 
 
 def _pages(content: Content) -> Iterator[Page]:
-    """A page for each picture; its text lists its ROIs, and its file is the zip, the folder or the `.roi`."""
+    """A page for each zip, folder or single `.roi` file; its text is the list of the ROIs' names."""
     place = content.place
     if place.is_file:
         yield Page(place.file(content.name), "", msgspec.json.encode([content.name]))
@@ -99,8 +98,8 @@ def _pages(content: Content) -> Iterator[Page]:
             inner = Place(place.root / name, place.limits)
             yield Page(File(inner.path, name, inner), "", msgspec.json.encode(_rois(inner)))
     for folder, names in folders.items():
-        shown = content.path.name if folder == "." else folder
-        yield Page(File(content.path / folder, shown, place), "", msgspec.json.encode(names))
+        name_of_page = content.path.name if folder == "." else folder
+        yield Page(File(content.path / folder, name_of_page, place), "", msgspec.json.encode(names))
 
 
 def _rois(place: Place) -> list[str]:
@@ -108,7 +107,7 @@ def _rois(place: Place) -> list[str]:
 
 
 def _in_order(place: Place) -> list[str]:
-    """The files of a place; of a zip in its order, which is that of painting."""
+    """The files of a place; those of a zip in its own order, which is the paint order."""
     visible = set(place.names)
     return [name for name in (place.zip.sizes if place.zip else place.names) if name in visible]
 
@@ -122,17 +121,17 @@ def _parse(page: Page, notes: Notes, pictures: PictureFinder) -> ImageRecord:
     return ImageRecord(PurePosixPath(name).stem, name, frame, tuple(instances))
 
 
-def _instance(data: bytes, name: str, frame: Frame, notes: Notes) -> Made:
-    roi = _decoded(data)
+def _instance(data: bytes, name: str, frame: Frame, notes: Notes) -> ReadAnnotation:
+    roi = _roi(data)
     key = PurePosixPath(name).stem
-    label = roi.name if roi.name and not _GIVEN.fullmatch(roi.name) else ""
-    if reason := _not_read(roi):
+    label = roi.name if roi.name and not _AUTOMATIC_NAME.fullmatch(roi.name) else ""
+    if reason := _refusal(roi):
         return Omitted("unsupported", reason, f"ROI {key}" + (f" (label '{label}')" if label else ""))
     with inside(""):
         return Instance(key, label or notes.options.default_label or LABEL, _shape(roi, frame))
 
 
-def _decoded(data: bytes) -> Any:
+def _roi(data: bytes) -> Any:
     roifile = library("roifile", extra="imagej", reader="ImageJ's ROIs")
     try:
         return roifile.ImagejRoi.frombytes(data)
@@ -140,8 +139,8 @@ def _decoded(data: bytes) -> Any:
         raise Malformed("", f"no ROI that can be read: {error}") from None
 
 
-def _not_read(roi: Any) -> str | None:
-    """Why a ROI is no area of the picture's."""
+def _refusal(roi: Any) -> str | None:
+    """Why a ROI is no area of the picture; None where it is one."""
     kind = roi.roitype.name
     if kind not in _AREAS or roi.subtype.name in ("TEXT", "ARROW", "IMAGE"):
         return f"a ROI of the type {kind.lower()} is no area"

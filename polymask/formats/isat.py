@@ -1,7 +1,6 @@
-"""ISAT JSON: a file an image, one ring an object, painted by layer.
+"""ISAT JSON: a file per image, a ring per object, painted in the order of layers.
 
-`__background__` paints background over what lies below it. Source: ISAT's documentation, "Annotation
-format".
+`__background__` paints background over lower layers. Source: ISAT's documentation, "Annotation format".
 """
 
 from pathlib import PurePosixPath
@@ -13,7 +12,7 @@ from polymask.formats.drawing.shapes import Point, polygon
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.images.addresses import image_name
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, json_pages, rows_at
@@ -25,7 +24,7 @@ MANY = True
 FACTS = Facts(
     title="ISAT",
     source="ISAT's documentation, “Annotation format”",
-    files="A `.json` file an image; a folder is read with all the `.json` files below it.",
+    files="A `.json` file per image; a folder is read with all `.json` files below it.",
     sniffed="an object with `objects` and an `info` that has `name`, `width` and `height`",
     read=(
         ("info.name", "the image's name; the file's folder leads it"),
@@ -67,7 +66,7 @@ _file = msgspec.json.Decoder(_File)
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of one image's objects."""
+    """Whether the file holds one image's objects."""
     if not {"info", "objects"} <= content.keys:
         return False
     return {"name", "width", "height"} <= members(content.top["info"]).keys()
@@ -86,9 +85,9 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
         picture = image_name(file.info.name)
     path = PurePosixPath(page.file.name).parent / PurePosixPath(picture).name
     with inside("$.info"):
-        frame = notes.told_frame(file.info.height, file.info.width, name=str(path))
+        frame = notes.declared_frame(file.info.height, file.info.width, name=str(path))
 
-    def make(index: int, row: _Object) -> Made:
+    def make(index: int, row: _Object) -> ReadAnnotation:
         if not row.category:
             raise Malformed("$.category", "the label is empty")
         if not row.segmentation:
@@ -97,4 +96,6 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
             shape = (polygon(row.segmentation),)
         return Instance(index, row.category, shape, order=row.layer, crowd=bool(row.iscrowd))
 
-    return ImageRecord(path.stem, str(path), frame, notes.each(file.objects, _Object, "$.objects", make))
+    return ImageRecord(
+        path.stem, str(path), frame, notes.make_instances(file.objects, _Object, "$.objects", make)
+    )

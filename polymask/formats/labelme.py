@@ -1,10 +1,10 @@
-"""labelme JSON: one file an image, its shapes in draw order.
+"""labelme JSON: a file per image, its shapes in draw order.
 
-Shapes of one label and one `group_id` are one instance, their union, painted where the last of
-them stands. `__ignore__` paints void. A `line` or `linestrip` is 10 px wide and a `point` is a
-disk of radius 5 px, as labelme draws them; they, circles and masks are runs by the rule of pixel
-centers, so `--pixel-rule` does not concern them. Source: labelme's documentation and the
-behaviour of its `shape_to_mask`.
+The shapes of one label and one `group_id` are united into one instance, painted in the order of the
+last of them. `__ignore__` paints void. A `line` or `linestrip` is 10 px wide and a `point` is a disk of
+radius 5 px, as labelme draws them; these, circles and masks are runs by the rule of pixel centers, so
+`--pixel-rule` does not affect them. Source: labelme's documentation and the behaviour of its
+`shape_to_mask`.
 """
 
 import math
@@ -20,8 +20,8 @@ from polymask.codecs.pictures import frame_of_bytes
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import (
     Point,
+    base64_bytes,
     crop_runs,
-    decoded,
     ellipse,
     png_mask,
     polygon,
@@ -45,7 +45,7 @@ REPEATED = "{count} shapes of two points have one of them several times"
 FACTS = Facts(
     title="labelme",
     source="labelme's documentation; the behaviour of `shape_to_mask`",
-    files="A `.json` file an image; a folder is read with all the `.json` files below it.",
+    files="A `.json` file per image; a folder is read with all `.json` files below it.",
     sniffed="an object with `shapes` and `imagePath`",
     read=(
         (
@@ -123,10 +123,10 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
             raise Malformed("$.label", "the label is empty")
         groups[index] = (shape.label, shape.group_id) if shape.group_id is not None else index
         with inside("$.points"):
-            return Instance(index, shape.label, _drawn(shape, frame, notes))
+            return Instance(index, shape.label, _shape_of(shape, frame, notes))
 
-    instances = notes.each(file.shapes, _Shape, "$.shapes", make)
-    grouped = _grouped(instances, groups, frame)
+    instances = notes.make_instances(file.shapes, _Shape, "$.shapes", make)
+    grouped = _united_groups(instances, groups, frame)
     notes.joined += len(instances) - len(grouped)
     return ImageRecord(path.stem, name, frame, grouped)
 
@@ -134,12 +134,12 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
 def _frame(file: _File, name: str, notes: Notes) -> Frame:
     if file.imageData and not (file.imageHeight and file.imageWidth):
         with inside("$.imageData"):
-            return notes.told_frame(*frame_of_bytes(decoded(file.imageData), notes.page.file.path))
+            return notes.declared_frame(*frame_of_bytes(base64_bytes(file.imageData), notes.page.file.path))
     with inside("$.imageHeight"):
-        return notes.told_frame(file.imageHeight, file.imageWidth, name=name)
+        return notes.declared_frame(file.imageHeight, file.imageWidth, name=name)
 
 
-def _drawn(shape: _Shape, frame: Frame, notes: Notes) -> Shape:
+def _shape_of(shape: _Shape, frame: Frame, notes: Notes) -> Shape:
     points = shape.points
     match shape.shape_type or "polygon":
         case "polygon" | "oriented_rectangle" | "rotation":
@@ -147,9 +147,9 @@ def _drawn(shape: _Shape, frame: Frame, notes: Notes) -> Shape:
         case "rectangle" if len(points) == CORNERS:  # as X-AnyLabeling writes them
             return (polygon(points),)
         case "rectangle":
-            return (rectangle(*_two(points, notes)),)
+            return (rectangle(*_two_points(points, notes)),)
         case "circle":
-            center, edge = _two(points, notes)
+            center, edge = _two_points(points, notes)
             radius = math.dist(center, edge)
             return ellipse(center, (radius, radius), frame)
         case "line" | "linestrip":
@@ -162,12 +162,12 @@ def _drawn(shape: _Shape, frame: Frame, notes: Notes) -> Shape:
     raise Malformed("$.shape_type", f"no shape type of labelme: '{shape.shape_type}'")
 
 
-def _two(points: Sequence[Point], notes: Notes) -> Sequence[Point]:
-    """The two points of a shape; one that is there several times, one after another, is one."""
-    differing = [point for point, _ in groupby(points)]
-    if len(points) > len(differing) == 2:
+def _two_points(points: Sequence[Point], notes: Notes) -> Sequence[Point]:
+    """The two points of a shape; repetitions of a point in a row count once."""
+    distinct = [point for point, _ in groupby(points)]
+    if len(points) > len(distinct) == 2:
         notes.remarks[REPEATED] += 1
-        return differing
+        return distinct
     if len(points) != 2:
         raise Malformed("$", f"this shape has 2 points, not {len(points)}")
     return points
@@ -175,8 +175,8 @@ def _two(points: Sequence[Point], notes: Notes) -> Sequence[Point]:
 
 def _mask(shape: _Shape, frame: Frame, notes: Notes) -> Shape:
     with inside("$.mask"):
-        mask = png_mask(decoded(shape.mask or ""), notes.options.limits)
-    (left, top), (right, bottom) = _two(shape.points, notes)
+        mask = png_mask(base64_bytes(shape.mask or ""), notes.options.limits)
+    (left, top), (right, bottom) = _two_points(shape.points, notes)
     corner = round(left), round(top)
     size = round(bottom) - corner[1] + 1, round(right) - corner[0] + 1
     if mask.shape != size:
@@ -184,12 +184,16 @@ def _mask(shape: _Shape, frame: Frame, notes: Notes) -> Shape:
     return crop_runs(mask, corner, frame)
 
 
-def _grouped(instances: Sequence[Instance], groups: dict[int, Any], frame: Frame) -> tuple[Instance, ...]:
-    """One instance a group, the union of its shapes, where the last of them stands."""
-    last = {groups[int(instance.id)]: at for at, instance in enumerate(instances)}
-    ordered = sorted(instances, key=lambda instance: last[groups[int(instance.id)]])
+def _united_groups(
+    instances: Sequence[Instance], groups: dict[int, Any], frame: Frame
+) -> tuple[Instance, ...]:
+    """An instance for each group, the union of its shapes, in the place of its last shape."""
+    position_of_group = {groups[int(instance.id)]: position for position, instance in enumerate(instances)}
+    sorted_instances = sorted(instances, key=lambda instance: position_of_group[groups[int(instance.id)]])
     return tuple(
         replace(shapes[-1], shape=united([shape.shape for shape in shapes], frame))
-        for _, group in groupby(ordered, key=lambda instance: last[groups[int(instance.id)]])
+        for _, group in groupby(
+            sorted_instances, key=lambda instance: position_of_group[groups[int(instance.id)]]
+        )
         for shapes in [list(group)]
     )

@@ -1,4 +1,4 @@
-"""LabelMe XML, of MIT's LabelMe and of CVAT's "LabelMe 3.0": polygons, and masks in PNGs.
+"""LabelMe XML, written by MIT's LabelMe and as CVAT's "LabelMe 3.0": polygons, and masks in PNGs.
 
 Not to be confused with labelme's JSON (`labelme`). Source: MIT LabelMe's documentation, "XML
 annotation file", and CVAT's, "LabelMe".
@@ -12,10 +12,10 @@ from polymask.formats.drawing.shapes import png_mask, polygon
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.images.addresses import image_name, named_file
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
-from polymask.formats.reading.texts.markup import head, number_of, numbered, root_of, text_of
+from polymask.formats.reading.texts.markup import head, number_of, numbered, root_of, side_of, text_of
 from polymask.formats.reading.texts.pages import Page, files
 from polymask.ledger import BOX, Omitted
 from polymask.model import Frame, ImageRecord, Instance, Shape
@@ -31,8 +31,8 @@ DELETED = Omitted("withdrawn", "deleted")
 FACTS = Facts(
     title="LabelMe XML",
     source="MIT LabelMe's documentation, “XML annotation file”, and CVAT's, “LabelMe”",
-    files="An `.xml` file an image; a folder is read with all the `.xml` files below it.",
-    sniffed="XML whose root is `annotation`, with `imagesize`",
+    files="An `.xml` file per image; a folder is read with all the `.xml` files below it.",
+    sniffed="XML whose root is `annotation`, with `imagesize` or `sourceImage`",
     read=(
         ("filename", "the image's name; of a file in a folder, that folder leads it"),
         ("imagesize: nrows, ncols", "the frame"),
@@ -45,7 +45,8 @@ FACTS = Facts(
     rings="A polygon is one ring.",
     order="File order; later objects are painted over earlier ones.",
     labels="Sorted by name; there are no ids.",
-    frame="As the file says.",
+    frame="As the file says; where it says none or 0, that of the picture, in the same folder or below "
+    "`--images`.",
     limits=(
         "Objects of the type `bounding_box` are no segmentation: they paint nothing, and are counted; "
         "`--boxes` paints them.",
@@ -57,7 +58,7 @@ FACTS = Facts(
 def sniff(content: Content) -> bool:
     """Whether the file is XML of an image, its size and its objects."""
     start = head(content)
-    return b"<annotation>" in start and b"<imagesize>" in start
+    return b"<annotation>" in start and (b"<imagesize" in start or b"<sourceImage>" in start)
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
@@ -73,20 +74,19 @@ def _declared(page: Page) -> int:
 def _parse(page: Page, notes: Notes) -> ImageRecord:
     root = root_of(Content(page.file))
     size = root.find("imagesize")
-    if size is None:
-        raise Malformed("/imagesize", "there is none")
     with inside("/filename"):
         picture = PurePosixPath(image_name(text_of(root, "filename"))).name
+    name = str(PurePosixPath(page.file.name).parent / picture)
     with inside("/imagesize"):
-        frame = notes.told_frame(number_of(size, "nrows"), number_of(size, "ncols"))
+        sides = [None if size is None else side_of(size, side) for side in ("nrows", "ncols")]
+        frame = notes.declared_frame(*sides, name=name)
     instances: list[Instance] = []
     for index, (where, element) in enumerate(numbered(root, "object")):
         instances += notes.take(where, _instance, index, element, frame, notes)
-    name = str(PurePosixPath(page.file.name).parent / picture)
     return ImageRecord(PurePosixPath(picture).stem, name, frame, tuple(instances))
 
 
-def _instance(index: int, element: "Element", frame: Frame, notes: Notes) -> Made:
+def _instance(index: int, element: "Element", frame: Frame, notes: Notes) -> ReadAnnotation:
     if (element.findtext("deleted") or "").strip() == "1":
         return DELETED
     label = text_of(element, "name")
@@ -108,10 +108,10 @@ def _instance(index: int, element: "Element", frame: Frame, notes: Notes) -> Mad
 
 def _pixels(name: str, frame: Frame, notes: Notes) -> Shape:
     file = notes.page.file
-    found = named_file(file.place, name, beside=file.name)
-    if found is None:
+    png = named_file(file.place, name, beside=file.name)
+    if png is None:
         raise Malformed("/mask", f"no {name!r} beside the file")
-    mask = png_mask(found.read(), notes.options.limits)
-    if mask.shape != frame:
+    mask = png_mask(png.read(), notes.options.limits)
+    if mask.shape != frame and not notes.frame_unknown:
         raise Malformed("/mask", f"{name!r} is {mask.shape[0]} × {mask.shape[1]} px, the image {frame}")
     return to_runs(mask)

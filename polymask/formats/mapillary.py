@@ -1,4 +1,4 @@
-"""Mapillary Vistas 2.0: polygon JSON, a file an image, with the classes of `config_v2.0.json`.
+"""Mapillary Vistas 2.0: polygon JSON, a file per image, with the classes of `config_v2.0.json`.
 
 Source: the README of Mapillary Vistas 2.0.
 """
@@ -38,15 +38,16 @@ FACTS = Facts(
     rings="A polygon is one ring.",
     order="File order; later objects are painted over earlier ones.",
     labels=f"In the order of `{CONFIG}`, in the folder or up to four above it; without it, sorted by name.",
-    frame="As the file says.",
+    frame="As the file says; where it says none or 0, that of the picture, in the same folder or below "
+    "`--images`.",
     sample="mapillary/training/v2.0/polygons/boat.json",
 )
 
 
 class _File(msgspec.Struct):
-    height: float
-    width: float
     objects: msgspec.Raw
+    height: float | None = None
+    width: float | None = None
 
 
 class _Object(msgspec.Struct):
@@ -67,7 +68,7 @@ _config = msgspec.json.Decoder(_Config)
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of one image's objects, or the configuration."""
+    """Whether the file holds one image's objects, or the configuration."""
     if {"labels", "version"} <= content.keys and not content.is_list:
         labels = bytes(content.top["labels"])
         return b'"readable"' in labels and b'"evaluate"' in labels
@@ -91,9 +92,9 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 def _categories(content: Content) -> Categories | None:
     place = content.place
-    above = ["../" * up + CONFIG for up in range(1 if place.zip else 5)]
+    outer = ["../" * levels + CONFIG for levels in range(1 if place.zip else 5)]
     inner = [name for name in place.names if PurePosixPath(name).name == CONFIG]
-    return next((_classes(file) for name in (*above, *inner) if (file := place.find(name))), None)
+    return next((_classes(file) for name in (*outer, *inner) if (file := place.find(name))), None)
 
 
 def _classes(file: File) -> Categories:
@@ -105,8 +106,10 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     if "labels" in members(page.json):
         raise Malformed("$", "the configuration, not an image's polygons")
     file = page.decode(_file)
+    path = PurePosixPath(page.file.name).with_suffix(SUFFIX)
+    name = str(PurePosixPath(*(part for part in path.parts if part not in _FOLDERS)))
     with inside("$"):
-        frame = notes.told_frame(file.height, file.width)
+        frame = notes.declared_frame(file.height, file.width, name=name)
 
     def make(index: int, row: _Object) -> Instance:
         if not row.label:
@@ -114,6 +117,4 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
         with inside("$.polygon"):
             return Instance(index, row.label, (polygon(row.polygon),))
 
-    path = PurePosixPath(page.file.name).with_suffix(SUFFIX)
-    name = str(PurePosixPath(*(part for part in path.parts if part not in _FOLDERS)))
-    return ImageRecord(path.stem, name, frame, notes.each(file.objects, _Object, "$.objects", make))
+    return ImageRecord(path.stem, name, frame, notes.make_instances(file.objects, _Object, "$.objects", make))

@@ -1,9 +1,8 @@
-"""Existing masks with a table of values or of colors, to be laid out again.
+"""Existing masks with a table of values or colors, to be written in another layout.
 
-The table is a file beside the masks or above (`drawing.mask_files`), or what `--labels` names; of the
-masks that the scripts of Cityscapes and IDD make, their names tell it. Where there is none the pixel
-values' numbers are the labels, and a note tells. Source: the documentation of the tools named on the
-page.
+The table is a file beside the masks or above them (`drawing.mask_files`), or the file of `--labels`;
+masks of the Cityscapes and IDD scripts are recognized by their names. Without a table the pixel values
+serve as labels, and a note says so. Source: the documentation of the tools named on the page.
 """
 
 import re
@@ -27,9 +26,9 @@ MANY = True
 ROBOFLOW = "_classes.csv"
 _MASK = "_mask"
 _IDS = ("Ids", "ids")
-_FOLDERS = ("masks",)  # part of no image's name
+_FOLDERS = ("masks",)  # folders that are left out of images' names
 _WITH_INSTANCES = {name for rows in (KNOWN, IDD_ROWS) for name, row in rows.items() if row.instances}
-MOST_INSTANCES = 1000  # of a label in one image: ids below are no instance's
+FIRST_INSTANCE_ID = 1000  # instance ids are label id · 1000 + number; smaller ids are label ids
 _NOT_MASKS = {"images", "img", "JPEGImages", "leftImg8bit"}
 _VALUES = re.compile(rb"(?:\xef\xbb\xbf)?\s*pixel value\s*,\s*class\s*(?:\r|\n|$)", re.IGNORECASE)
 
@@ -59,7 +58,7 @@ FACTS = Facts(
     rings="None: masks are pixels. Without a mask of instances a label is one instance an image.",
     order="Masks do not overlap.",
     labels="Those of the table nearest to the mask, else of `--labels`; without either the values' numbers, "
-    "which a note tells. Labels that share a value at IDD's coarser levels are named together, as "
+    "as a note says. Labels that share a value at IDD's coarser levels are named together, as "
     "`parking & drivable fallback`.",
     frame="That of the mask.",
     limits=(
@@ -99,40 +98,40 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 @dataclass(frozen=True, slots=True)
 class _Tables:
-    """The table of each mask: that of its name, where its name tells, else one that lies beside."""
+    """Finds the table of a mask: by the name that a script gave it, else by the files beside it."""
 
     beside: Tables
 
     def __call__(self, name: str) -> MaskTable:
-        told = id_mask(PurePosixPath(name).name)
-        if told is None:
+        id_kind = id_mask(PurePosixPath(name).name)
+        if id_kind is None:
             return self.beside.of(name)
-        return (told.kind in _IDS and self.beside.ours(name)) or _of_kind(told.kind)
+        return (id_kind.kind in _IDS and self.beside.own_table(name)) or _table_of_kind(id_kind.kind)
 
 
 @cache
-def _of_kind(kind: str) -> MaskTable:
+def _table_of_kind(kind: str) -> MaskTable:
     return KINDS[kind]()
 
 
 def _masks(content: Content) -> Iterator[File]:
     """The masks among the PNGs."""
-    named = files(content, "*.png")
-    best = _best_of_scripts(named)
-    yield from best
-    if not best:
-        yield from [file for file in named if _is_mask_of_roboflow(file)] or filter(_is_mask, named)
+    pngs = files(content, "*.png")
+    finest = _best_of_scripts(pngs)
+    yield from finest
+    if not finest:
+        yield from [file for file in pngs if _is_mask_of_roboflow(file)] or filter(_is_mask, pngs)
 
 
-def _best_of_scripts(named: Sequence[File]) -> list[File]:
-    """Of each image's masks that scripts made, the finest; they stand beside colors and instances."""
-    best: dict[str, tuple[int, File]] = {}
+def _best_of_scripts(pngs: Sequence[File]) -> list[File]:
+    """For each image the finest mask of label ids that a script made, without those of colors, instances."""
+    finest: dict[str, tuple[int, File]] = {}
     order = list(KINDS)
-    for file in named:
-        if told := id_mask(file.name):
-            rank = order.index(told.kind), file
-            best[told.image] = min(rank, best.get(told.image, rank), key=lambda each: each[0])
-    return [file for _, file in best.values()]
+    for file in pngs:
+        if id_kind := id_mask(file.name):
+            rank = order.index(id_kind.kind), file
+            finest[id_kind.image] = min(rank, finest.get(id_kind.image, rank), key=lambda ranked: ranked[0])
+    return [file for _, file in finest.values()]
 
 
 def _is_mask(file: File) -> bool:
@@ -140,15 +139,15 @@ def _is_mask(file: File) -> bool:
 
 
 def _is_mask_of_roboflow(file: File) -> bool:
-    """Whether a PNG is a mask beside Roboflow's table, and no picture there."""
+    """Whether a PNG is a mask, not a picture, in a folder with Roboflow's table."""
     path = PurePosixPath(file.name)
     return path.stem.endswith(_MASK) and file.place.find(str(path.with_name(ROBOFLOW))) is not None
 
 
 def _stem(file: File) -> str:
-    """The image's name without suffix: without what marks a mask."""
-    if told := id_mask(file.name):
-        return told.image
+    """The image's name without suffix, and without the ending that marks a mask."""
+    if id_kind := id_mask(file.name):
+        return id_kind.image
     path = PurePosixPath(file.name)
     name = path.stem.removesuffix(_MASK) if _is_mask_of_roboflow(file) else path.stem
     folders = [part for part in path.parent.parts if part not in _FOLDERS]
@@ -156,7 +155,7 @@ def _stem(file: File) -> str:
 
 
 def _instances(mask: File) -> File | None:
-    """The mask of instances beside one of ids."""
+    """The mask of instances that belongs to a mask of ids."""
     if not id_mask(mask.name):
         return None
     head, _, kind = mask.name.rpartition("_label")
@@ -164,5 +163,5 @@ def _instances(mask: File) -> File | None:
 
 
 def _is_group(label: str, number: int) -> bool:
-    """Whether pixels of a plain id are several objects that nobody told apart."""
-    return number < MOST_INSTANCES and any(name in _WITH_INSTANCES for name in label.split(JOINED))
+    """Whether pixels with a plain label id are a group of objects that were not told apart."""
+    return number < FIRST_INSTANCE_ID and any(name in _WITH_INSTANCES for name in label.split(JOINED))

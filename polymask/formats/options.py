@@ -1,4 +1,4 @@
-"""How annotations are read: the options that every command takes which reads them."""
+"""The reading options, which every command that reads annotations takes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -19,7 +19,7 @@ from polymask.storage.remote.urls import Location, Url, listed_once, located
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadingOptions(Limits):
-    """What every command that reads annotations may be asked; those of `Limits` are among them.
+    """The options of every command that reads annotations, including those of `Limits`.
 
     `labels` is a path, a `LabelMap`, a list of names, or {name: value}. Raises `InputError` for values
     of another kind.
@@ -147,26 +147,26 @@ class ReadingOptions(Limits):
     def __post_init__(self) -> None:
         check_values(self)
         if self.labels is not None and not is_path(self.labels):
-            object.__setattr__(self, "labels", _kept(self.labels))
+            object.__setattr__(self, "labels", _normalized(self.labels))
         for name in ("images", "masks"):
             if (path := getattr(self, name)) is not None:
                 object.__setattr__(self, name, located(path))
-        _ = self.choice  # which refuses values that are none
+        _ = self.choice  # refuses invalid values
 
     @classmethod
     def of(cls, options: Any, *, limits: Limits | None = None) -> Self:
-        """Options by name, with `limits` where those are not named themselves.
+        """Options by name; `limits` supplies the limits that `options` does not name.
 
-        Raises `InputError` for a name that there is not, with the nearest that there is.
+        Raises `InputError` for an unknown name, and suggests the nearest known one.
 
         >>> ReadingOptions.of({"fro": "coco"})
         Traceback (most recent call last):
         polymask.errors.InputError: no option 'fro'; did you mean 'from_'? There are: ...
         """
-        known = [each.name for each in fields(cls)]
+        names = [field.name for field in fields(cls)]
         for name in options:
-            if name not in known:
-                raise unknown("option", name, known)
+            if name not in names:
+                raise unknown("option", name, names)
         largest = limits or Limits()
         return cls(**{name: getattr(largest, name) for name in LIMITS} | options)
 
@@ -177,7 +177,7 @@ class ReadingOptions(Limits):
 
     @property
     def choice(self) -> Choice:
-        """Which of Dataloop's annotations are taken."""
+        """Which of Dataloop's annotations to read."""
         return Choice(
             predictions=self.predictions,
             min_confidence=self.min_confidence,
@@ -188,7 +188,7 @@ class ReadingOptions(Limits):
 
     @property
     def reading(self) -> ReadOptions:
-        """The part that a reader of annotations is asked."""
+        """The options that a format's reader receives."""
         return ReadOptions(
             limits=self.limits,
             skip_invalid=self.skip_invalid,
@@ -205,12 +205,12 @@ class ReadingOptions(Limits):
 
     @property
     def mask_pictures(self) -> LinkedFiles | None:
-        """The mask pictures that annotations only name."""
+        """The folder of the mask pictures that annotations name only by an address."""
         return LinkedFiles(located(self.masks), self.limits) if self.masks is not None else None
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """The names of `labels`, those of the background and void too where a file tells them in order."""
+        """The names in `labels`, in order; those of background and void too where a file lists them."""
         if self.labels is not None and is_path(self.labels):
             return names_in(self.labels)
         if isinstance(self.labels, tuple):
@@ -220,33 +220,33 @@ class ReadingOptions(Limits):
     @property
     def pictures(self) -> Location | None:
         """Where the pictures are, if not beside the annotations."""
-        assert not isinstance(self.images, str)  # which `__post_init__` has resolved
+        assert not isinstance(self.images, str)  # resolved by `__post_init__`
         return self.images
 
     def with_listed_pictures(self) -> Self:
-        """The same options, by which a store is asked once for what lies where the pictures are."""
+        """The same options with the pictures' folder listed once, so that a store is not asked again."""
         is_url = isinstance(self.pictures, Url)
         return replace(self, images=listed_once(self.pictures)) if is_url and self.pictures else self
 
     @property
     def label_map(self) -> LabelMap | None:
-        """The label map that `labels` are, if there is one."""
+        """The label map made of `labels`; None without `labels`."""
         return as_label_map(self.labels) if self.labels is not None else None
 
     def takes_image(self, name: str) -> bool:
-        """Whether an image of that name was asked for."""
+        """Whether `where` selects an image of that name."""
         return not self.where or any(fnmatchcase(name, glob) for glob in self.where)
 
     def taken_labels(self, labels: Iterable[str]) -> frozenset[str]:
-        """Which of some labels were asked for, by their own names or by those that they are painted as."""
+        """The labels that `only` selects, by their own names or by the names they are painted as."""
         if not self.only:
             return frozenset(labels)
         painted_as = self.label_map.name_of if self.label_map else str
         return frozenset(name for name in labels if name in self.only or painted_as(name) in self.only)
 
 
-def _kept(labels: Labels) -> LabelMap | tuple[str, ...]:
-    """The labels as a map, but names in their order; raises `LabelError` for what makes no map."""
+def _normalized(labels: Labels) -> LabelMap | tuple[str, ...]:
+    """The labels as a label map, or as a tuple of names; raises `LabelError` where they make no map."""
     if isinstance(labels, Iterable) and not isinstance(labels, LabelMap | Mapping):
         labels = tuple(labels)
     label_map = as_label_map(labels)

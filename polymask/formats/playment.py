@@ -1,8 +1,8 @@
 """Playment: polygons as shares of the picture, or a raster mask with a legend of colors.
 
-A raster's legend names instances as `label # number`. Its mask is told by an address: polymask
-opens none, and looks for the file by the address's last parts beside the export. Source:
-Playment's documentation, "Image annotation" and "Semantic segmentation", results.
+A raster's legend names instances as `label # number`. Its mask is an address, which polymask never
+opens: it searches the file beside the export by the address's last parts. Source: Playment's
+documentation, "Image annotation" and "Semantic segmentation", results.
 """
 
 import re
@@ -16,7 +16,7 @@ from polymask.formats.drawing.scaling import in_pixels
 from polymask.formats.drawing.shapes import polygon, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
@@ -53,7 +53,7 @@ FACTS = Facts(
     limits=(
         "Rectangles and cuboids are no segmentation: they paint nothing, and are counted; `--boxes` paints "
         "rectangles. A color of the legend without pixels is counted too.",
-        "Whatever else a response holds (lines, landmarks) is left alone and listed, and the run exits 1.",
+        "Whatever else a response holds (lines, landmarks) is not painted but listed, and the run exits 1.",
         "Numbers far from 0…1 are refused: they are pixels.",
         "A color that the legend does not name is refused, with its first pixel; black is background.",
     ),
@@ -78,7 +78,7 @@ class _Shape(msgspec.Struct):
     id: str | None = msgspec.field(default=None, name="_id")
 
 
-class _Drawn(msgspec.Struct):
+class _Shapes(msgspec.Struct):
     data: list[msgspec.Raw] = []
 
 
@@ -92,13 +92,13 @@ class _Raster(msgspec.Struct):
 
 
 _job = msgspec.json.Decoder(_Job)
-_drawn = msgspec.json.Decoder(_Drawn)
+_shapes = msgspec.json.Decoder(_Shapes)
 _shape = msgspec.json.Decoder(_Shape)
 _raster = msgspec.json.Decoder(_Raster)
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of jobs."""
+    """Whether the file holds jobs."""
     return RESPONSE in content.keys
 
 
@@ -125,7 +125,7 @@ def _pages(content: Content) -> Iterator[Page]:
 def _parse(page: Page, notes: Notes) -> ImageRecord:
     job = page.decode(_job)
     with inside("$.image_url"):
-        name = notes.named(job.image_url)
+        name = notes.image_name(job.image_url)
     answer = dict(job.maker_response)
     if RASTER in answer:
         with inside(f"$.{RESPONSE}.{RASTER}"):
@@ -136,8 +136,8 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     for kind, text in answer.items():
         where = f"$.{RESPONSE}.{kind}"
         with inside(where):
-            drawn = decode_json(text, _drawn)
-        for index, row in enumerate(drawn.data):
+            shapes = decode_json(text, _shapes)
+        for index, row in enumerate(shapes.data):
             place = f"{page.where}{where.removeprefix('$')}.data[{index}]"
             instances = (*instances, *notes.take(place, _instance, kind, index, row, frame, notes))
     return ImageRecord(name, name, frame, instances)
@@ -152,7 +152,7 @@ def _masked(mask: _Mask, notes: Notes) -> tuple[Frame, tuple[Instance, ...]]:
 
 
 def _class(label: str) -> str:
-    """The label without the number of its instance.
+    """The label without the instance's number.
 
     >>> _class("boat # 2"), _class("boat #a")
     ('boat', 'boat #a')
@@ -160,7 +160,7 @@ def _class(label: str) -> str:
     return re.sub(r"\s*#\s*\d+$", "", label)
 
 
-def _instance(kind: str, index: int, text: msgspec.Raw, frame: Frame, notes: Notes) -> Made:
+def _instance(kind: str, index: int, text: msgspec.Raw, frame: Frame, notes: Notes) -> ReadAnnotation:
     if kind == RECTANGLES and not notes.options.boxes:
         return BOX
     if kind == CUBOIDS:
@@ -181,7 +181,7 @@ def _ring(kind: str, row: _Shape, frame: Frame) -> Polygon:
 
 
 def _number(key: str) -> int:
-    """The number of a point: p10 comes after p9, wherever it stands."""
+    """The number of a point, so that p10 sorts after p9."""
     digits = key.removeprefix("p")
     if not (digits.isascii() and digits.isdecimal() and len(digits) < 10):
         raise Malformed("$", f"points are p1, p2 …, not {key!r}")

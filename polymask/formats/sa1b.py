@@ -1,16 +1,17 @@
-"""SA-1B (Segment Anything) JSON: one file an image, masks as compressed runs, no labels.
+"""SA-1B (Segment Anything) JSON: a file per image, masks as compressed runs, no labels.
 
-Every mask gets the one label `object`, or that of `--default-label`. Source: the dataset's own
+Every mask gets the label `object`, or that of `--default-label`. Source: the dataset's
 README and Kirillov et al., "Segment Anything", 2023.
 """
 
 import msgspec
 
 from polymask.formats import Annotations, ReadOptions
+from polymask.formats.coco.rows import UNSIZED
 from polymask.formats.coco.segmentations import box_ring, check_segmentation, has_box, shapes_of
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, json_pages, rows_at
@@ -23,7 +24,7 @@ LABEL = "object"
 FACTS = Facts(
     title="SA-1B",
     source="the dataset's README; Kirillov et al., “Segment Anything”, 2023",
-    files="A `.json` file an image; a folder is read with all the `.json` files below it.",
+    files="A `.json` file per image; a folder is read with all `.json` files below it.",
     sniffed="an object with `image`, which has an `image_id`, and `annotations`",
     read=(
         ("image.file_name, height, width", "the image and its frame"),
@@ -35,7 +36,8 @@ FACTS = Facts(
     rings="Masks are runs.",
     order="File order. Masks lie in one another: `--overlap smallest` shows the parts with `--instances`.",
     labels="There are none: every mask is an `object`, or what `--default-label` says.",
-    frame="As the file says.",
+    frame="As the file says; where it says none or 0, that of the picture, in the same folder or below "
+    "`--images`.",
     sample="sa1b/boat.json",
 )
 
@@ -43,8 +45,8 @@ FACTS = Facts(
 class _Image(msgspec.Struct):
     image_id: int | str
     file_name: str
-    height: float
-    width: float
+    height: float | None = None
+    width: float | None = None
 
 
 class _File(msgspec.Struct):
@@ -62,7 +64,7 @@ _file = msgspec.json.Decoder(_File)
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of one image and its annotations."""
+    """Whether the file holds one image and its annotations."""
     return {"image", "annotations"} <= content.keys and "image_id" in members(content.top["image"])
 
 
@@ -84,21 +86,22 @@ def _parse(page: Page, notes: Notes) -> ImageRecord:
     file = page.decode(_file)
     if not file.image.file_name:
         raise Malformed("$.image.file_name", "the name is empty")
-    with inside("$.image"):
-        frame = notes.told_frame(file.image.height, file.image.width)
     with inside("$.image.file_name"):
-        name = notes.named(file.image.file_name)
+        name = notes.image_name(file.image.file_name)
+    with inside("$.image"):
+        frame = notes.declared_frame(file.image.height, file.image.width, name=name)
+    compared = UNSIZED if notes.frame_unknown else frame  # runs are compared once the picture is open
     label = notes.options.default_label or LABEL
 
-    def make(index: int, row: _Annotation) -> Made:
-        if not check_segmentation(row.segmentation, frame, notes.remarks):
+    def make(index: int, row: _Annotation) -> ReadAnnotation:
+        if not check_segmentation(row.segmentation, compared, notes.remarks):
             if not has_box(row.bbox):
                 return EMPTY
             if not notes.options.boxes:
                 return BOX
             row.segmentation = box_ring(row.bbox)
-        (shape,) = shapes_of([row.segmentation], frame)
+        (shape,) = shapes_of([row.segmentation], compared)
         return Instance(index if row.id is None else row.id, label, shape)
 
-    instances = notes.each(file.annotations, _Annotation, "$.annotations", make)
+    instances = notes.make_instances(file.annotations, _Annotation, "$.annotations", make)
     return ImageRecord(file.image.image_id, name, frame, instances)

@@ -1,8 +1,8 @@
 """Segments.ai releases: bitmaps whose colors are object ids, and polygons.
 
-A bitmap is told by an address: polymask opens none, and looks for the file by the address's last parts, or
-by the name that Segments.ai's SDK saves it under (`<image>_label_<label set>.png`). The id of a pixel is
-red + 256 · green + 65536 · blue; 0 is unlabeled. Source: Segments.ai's documentation, "Label formats"
+A bitmap is an address, which polymask never opens: it searches the file by the address's last parts, or
+by the name under which Segments.ai's SDK saves it (`<image>_label_<label set>.png`). The id of a pixel
+is red + 256 · green + 65536 · blue; 0 is unlabeled. Source: Segments.ai's documentation, "Label formats"
 and "Release", and its SDK's `load_label_bitmap_from_url`.
 """
 
@@ -18,7 +18,7 @@ from polymask.formats.drawing.shapes import Point, polygon, rectangle
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.images.addresses import named_file
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
@@ -28,7 +28,7 @@ from polymask.storage.source_files import File
 
 MANY = True
 LABEL_SET = "ground-truth"
-OTHER = Omitted("annotator", "of another label set")
+OTHER_LABEL_SET = Omitted("annotator", "of another label set")
 
 FACTS = Facts(
     title="Segments.ai",
@@ -55,7 +55,7 @@ FACTS = Facts(
         f"The label set `{LABEL_SET}` is read, or the one that `--annotator` names; what other sets hold is "
         "counted.",
         "Boxes are no segmentation: they paint nothing, and are counted; `--boxes` paints them. Lines, "
-        "points and cuboids are left alone and listed, and the run exits 1.",
+        "points and cuboids are not painted but listed, and the run exits 1.",
         "An id that no object has is refused, with its first pixel. Samples without a label are listed.",
     ),
     sample="segmentsai/release.json",
@@ -99,33 +99,33 @@ _rows = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of a release."""
+    """Whether the file is a release."""
     return "dataset" in content.keys and "samples" in members(content.top["dataset"])
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
-    """A record for each sample that is labeled."""
-    named: dict[str, dict[int, str]] = {}
+    """A record for each labeled sample."""
+    labels_of_file: dict[str, dict[int, str]] = {}
     pages = []
     for file in files(content, "*.json"):
         release = Content(file)
         dataset = members(release.top.get("dataset", b"{}"))
-        named[file.name] = _named(dataset, Refusals(file.path, skip=False))
+        labels_of_file[file.name] = _labels_by_id(dataset, Refusals(file.path, skip=False))
         pages += listed_pages(file, dataset.get("samples", msgspec.Raw(b"null")), at="$.dataset.samples")
-    categories = {name: number for labels in named.values() for number, name in labels.items()}
+    categories = {name: number for labels in labels_of_file.values() for number, name in labels.items()}
     return gather(
         content,
         options,
         pages,
         format="segmentsai",
-        parse=partial(_parse, named=named),
+        parse=partial(_parse, labels_of_file=labels_of_file),
         categories=tuple(categories.items()),
         declares=rows_at("labels", "*", "attributes", "annotations"),
     )
 
 
-def _named(dataset: Any, refusals: Refusals) -> dict[int, str]:
-    """The labels by category id, of every label set's task."""
+def _labels_by_id(dataset: Any, refusals: Refusals) -> dict[int, str]:
+    """The labels by category id, from the tasks of all label sets."""
     tasks = [members(task).get("attributes", b"") for task in members(dataset.get("tasks", b"")).values()]
     names: dict[int, str] = {}
     for attributes in (*tasks, dataset.get("task_attributes", b"")):
@@ -135,32 +135,32 @@ def _named(dataset: Any, refusals: Refusals) -> dict[int, str]:
     return names
 
 
-def _parse(page: Page, notes: Notes, named: dict[str, dict[int, str]]) -> ImageRecord | None:
+def _parse(page: Page, notes: Notes, labels_of_file: dict[str, dict[int, str]]) -> ImageRecord | None:
     sample = page.decode(_sample)
     with inside("$.name"):
-        name = notes.named(sample.name)
+        name = notes.image_name(sample.name)
     chosen = notes.options.annotator or LABEL_SET
     for labels, label in sample.labels.items():
         if labels != chosen and label and label.attributes:
             with inside(f"$.labels.{labels}.attributes.annotations"):
-                notes.leave_out(OTHER, len(decode_json(label.attributes.annotations, _rows)))
+                notes.leave_out(OTHER_LABEL_SET, len(decode_json(label.attributes.annotations, _rows)))
     label = sample.labels.get(chosen)
     if label is None or label.attributes is None:
         notes.image, notes.image_left_out = name, f"it has no label in the set '{chosen}'"
         return None
-    where, names = f"$.labels.{chosen}.attributes", named[page.file.name]
+    where, names = f"$.labels.{chosen}.attributes", labels_of_file[page.file.name]
     if label.attributes.segmentation_bitmap is not None:
         saved = f"{PurePosixPath(name).stem}_label_{chosen}.png"
         with inside(where):
             return _segmented(name, label.attributes, saved, names, notes)
     frame = notes.frame(name)
     make = partial(_instance, names=names, boxes=notes.options.boxes)
-    instances = notes.each(label.attributes.annotations, _Object, f"{where}.annotations", make)
+    instances = notes.make_instances(label.attributes.annotations, _Object, f"{where}.annotations", make)
     return ImageRecord(name, name, frame, instances)
 
 
 def _segmented(name: str, label: _Attributes, saved: str, names: dict[int, str], notes: Notes) -> ImageRecord:
-    """The record of a bitmap, which is found under its address's last parts or as the SDK has `saved` it."""
+    """The record of a bitmap, found under the name `saved` by the SDK, or by its address's last parts."""
     assert label.segmentation_bitmap
     with inside("$.segmentation_bitmap.url"):
         file = _saved_file(saved, notes)
@@ -184,7 +184,7 @@ def _label(row: _Object, names: dict[int, str]) -> str:
     return names[row.category_id]
 
 
-def _instance(index: int, row: _Object, *, names: dict[int, str], boxes: bool) -> Made:
+def _instance(index: int, row: _Object, *, names: dict[int, str], boxes: bool) -> ReadAnnotation:
     if row.type not in ("polygon", "bbox"):
         return Omitted("unsupported", f"a '{row.type}' encloses nothing", f"annotations[{index}]")
     if row.type == "bbox" and not boxes:

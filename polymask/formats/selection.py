@@ -1,4 +1,4 @@
-"""The annotations that were asked for: of some images, of some labels."""
+"""The selected annotations: those of the images and labels that the options name."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
@@ -20,10 +20,10 @@ from polymask.storage.source_files import Tree
 
 
 def open_chosen(path: str | Location, options: ReadingOptions) -> Annotations:
-    """The annotations at a path, of the images and labels that `options` ask for.
+    """The annotations at a path, restricted to the images and labels that `options` select.
 
     Raises as `open_annotations` does; `InputError` where `where` matches no image, and `LabelError`
-    where `only` names a label that is not there.
+    where `only` names an unknown label.
     """
     return chosen_annotations_at(located(path), options)
 
@@ -31,14 +31,14 @@ def open_chosen(path: str | Location, options: ReadingOptions) -> Annotations:
 def chosen_annotations_at(
     path: Location, options: ReadingOptions, *, tree: Tree | None = None
 ) -> Annotations:
-    """As `open_chosen`, at a place that has been resolved, and whose `tree` may have been looked at."""
+    """`open_chosen` for a resolved location; `tree` is its file listing, if the caller has one."""
     annotations = annotations_at(path, format=options.from_, options=options.reading, tree=tree)
     is_chosen = options.where or options.only or options.split is not None
     return chosen(annotations, options) if is_chosen else annotations
 
 
 def chosen(annotations: Annotations, options: ReadingOptions) -> Annotations:
-    """Annotations of the images and labels that are asked for."""
+    """The annotations restricted to the images and labels that `options` select."""
     with naming(annotations.path):
         indices = _indices_in_split(annotations, options.split)
         names = [annotations.names[index] for index in indices]
@@ -70,13 +70,13 @@ def limited(
     """Annotations of some images, and of some labels; of all labels for None."""
     labels = _labels_of(annotations) if labels is None else labels
     picture, original, file_of = annotations.picture, annotations.original, annotations.picture_file
-    sized = set(annotations.sized_by_pictures)
-    others = set(annotations.names) - {annotations.names[index] for index in indices}
+    unsized = set(annotations.sized_by_pictures)
+    unchosen_names = set(annotations.names) - {annotations.names[index] for index in indices}
 
     def decode(index: int) -> ImageRecord:
         record = annotations.decode(indices[index])
-        taken = tuple(each for each in record.instances if each.label in labels)
-        return record if len(taken) == len(record.instances) else replace(record, instances=taken)
+        instances = tuple(entry for entry in record.instances if entry.label in labels)
+        return record if len(instances) == len(record.instances) else replace(record, instances=instances)
 
     return replace(
         annotations,
@@ -85,24 +85,24 @@ def limited(
         groups=[annotations.groups[index] for index in indices if annotations.groups],
         decode=decode,
         used={label: count for label, count in annotations.used.items() if label in labels},
-        categories=tuple(each for each in annotations.categories if each[0] in labels),
-        ledger=_of_images(annotations.ledger, indices),
-        unsupported=tuple(each for each in annotations.unsupported if each.name not in others),
-        unchosen=tuple(each for each in annotations.unchosen if each.name not in others),
-        findings=tuple(each for each in annotations.findings if each.image not in others),
+        categories=tuple(entry for entry in annotations.categories if entry[0] in labels),
+        ledger=_part_of_ledger(annotations.ledger, indices),
+        unsupported=tuple(entry for entry in annotations.unsupported if entry.name not in unchosen_names),
+        unchosen=tuple(entry for entry in annotations.unchosen if entry.name not in unchosen_names),
+        findings=tuple(entry for entry in annotations.findings if entry.image not in unchosen_names),
         picture=picture and (lambda index: picture(indices[index])),
         picture_file=lambda index: file_of(indices[index]),
         subsets=[annotations.subsets[index] for index in indices if annotations.subsets],
-        sized_by_pictures=[at for at, index in enumerate(indices) if index in sized],
+        sized_by_pictures=[position for position, index in enumerate(indices) if index in unsized],
         original=original and (lambda index: original(indices[index])),
         without=None,
         table=None,
     )
 
 
-def refuse_no_image(taken: Sequence[object], names: Sequence[str], where: Sequence[str]) -> None:
-    """Raise `InputError` where names are asked for that no image has."""
-    if where and not taken:
+def refuse_no_image(indices: Sequence[object], names: Sequence[str], where: Sequence[str]) -> None:
+    """Raise `InputError` where `--where` matches no image."""
+    if where and not indices:
         raise InputError(
             f"--where {' --where '.join(where)} matches none of {len(names)} images",
             advice=f"images are called as {names[0]!r} is" if names else None,
@@ -110,15 +110,15 @@ def refuse_no_image(taken: Sequence[object], names: Sequence[str], where: Sequen
 
 
 def refuse_unknown_labels(annotations: Annotations, options: ReadingOptions) -> None:
-    """Raise `LabelError` where a label is asked for that neither annotations nor label map have."""
-    known = _labels_of(annotations)
+    """Raise `LabelError` where `--only` names a label that neither annotations nor label map have."""
+    names = _labels_of(annotations)
     for name in options.only:
-        if name not in known and name not in (options.label_map or ()):
-            raise no_such_label(name, sorted(known))
+        if name not in names and name not in (options.label_map or ()):
+            raise no_such_label(name, sorted(names))
 
 
-def _of_images(ledger: Ledger | None, indices: Sequence[int]) -> Ledger | None:
-    """What becomes of the annotations of some images."""
+def _part_of_ledger(ledger: Ledger | None, indices: Sequence[int]) -> Ledger | None:
+    """The part of a ledger that concerns the images at `indices`."""
     if ledger is None:
         return None
     part = Ledger()
@@ -143,10 +143,10 @@ def read(
 ) -> Iterator[ImageRecord]:
     """The image records of an annotation file, one after another.
 
-    `labels` names classes that the source only numbers; `reading` are the options of reading, e.g.
-    `images`, `only` and `where`, and `split` takes the images of this split only. The whole file is checked
-    before the first record comes. Raises `FormatError` naming the file and the JSON path of what is
-    wrong.
+    `labels` names classes that the source only numbers; `split` takes the images of that split only;
+    `reading` holds further reading options, for example `images`, `only` and `where`. The whole file is
+    checked before the first record is yielded. Raises `FormatError` with the file and the JSON path of the
+    fault.
 
     >>> for record in read("fixtures/shapes/instances.json"):
     ...     print(record.name, record.frame, len(record.instances))

@@ -1,10 +1,11 @@
 """Supervisely projects: `<dataset>/ann/<picture>.json` and the project's `meta.json`.
 
 A polygon has an exterior and interiors, which are holes; a bitmap is a PNG (base64, mostly zlib) with
-its origin. Coordinates are taken as they are, in pixels from the picture's upper left corner.
-Source: Supervisely's documentation, "Supervisely format: images".
+its origin. Coordinates are pixels from the picture's upper left corner, and are not shifted.
+Source: Supervisely's documentation, "Supervisely format: images"; its SDK for oriented boxes.
 """
 
+import math
 import zlib
 from collections.abc import Iterator
 from functools import partial
@@ -14,10 +15,18 @@ from typing import Any
 import msgspec
 
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.drawing.shapes import Point, crop_runs, decoded, png_mask, polygon, rectangle
-from polymask.formats.reading.content import Content, members
+from polymask.formats.drawing.shapes import (
+    Point,
+    base64_bytes,
+    crop_runs,
+    png_mask,
+    polygon,
+    rectangle,
+    rotated,
+)
+from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, files, rows_at
@@ -34,16 +43,16 @@ _NO_REGION = {
     "graph": "a graph",
     "cuboid": "a cuboid",
     "cuboid_2d": "a cuboid",
-    "oriented_bbox": "a turned box",
 }
 _LINES = ("line", "polyline")
-_POLYGON, _PARTS, _BOX, _BITMAPS = "polygon", "multipolygon", "rectangle", ("bitmap", "alpha_mask")
+_POLYGON, _PARTS, _BITMAPS = "polygon", "multipolygon", ("bitmap", "alpha_mask")
+_BOX, _ORIENTED_BOX = "rectangle", "oriented_bbox"
 _PNG = b"\x89PNG"
 _ALPHA = "{count} alpha masks: every pixel whose alpha is above 0 is painted"
 
 FACTS = Facts(
     title="Supervisely",
-    source="Supervisely's documentation, “Supervisely format: images”",
+    source="Supervisely's documentation, “Supervisely format: images”, and its SDK (oriented boxes)",
     files="The project's folder (`meta.json`, `<dataset>/ann/*.json`), also as the `.tar` that is "
     "downloaded, a dataset's, or one `ann/*.json`.",
     sniffed="an object with `size` and `objects`, or `meta.json`: `classes` that have a `shape`",
@@ -53,9 +62,14 @@ FACTS = Facts(
         ("objects[].points.exterior, interior", "the ring and its holes, x, y in pixels"),
         ("objects[].parts[].exterior, interior", "the polygons of a `multipolygon`"),
         (
+            "objects[].points, angle",
+            "with `--boxes`: two corners; an `oriented_bbox` is rotated about its center, clockwise, by "
+            "radians",
+        ),
+        (
             "objects[].bitmap.data, origin",
             "a PNG (base64, with zlib or without) and the pixel of its upper left corner; of an "
-            "`alpha_mask`, every pixel whose alpha is above 0, which a note tells",
+            "`alpha_mask`, every pixel whose alpha is above 0, as a note says",
         ),
         ("meta.json: classes[].title, id", "the labels and their ids"),
     ),
@@ -66,19 +80,20 @@ FACTS = Facts(
     "draws them, but for the edges of holes, which the SDK cuts out too.",
     order="File order.",
     labels="In the order of `meta.json`, with its ids; without it, sorted by name.",
-    frame="As the file says.",
+    frame="As the file says; where it says none or 0, that of the picture, in the same folder or below "
+    "`--images`.",
     limits=(
-        "Rectangles (but with `--boxes`), turned boxes, points, graphs, cuboids and tags of images are no "
-        "segmentation: they paint nothing, and are counted.",
-        "Lines, and geometries that are not named here, are left alone and listed, and the run exits 1.",
+        "Rectangles and oriented boxes (but with `--boxes`), points, graphs, cuboids and tags of images are "
+        "no segmentation: they paint nothing, and are counted.",
+        "Lines, and geometries that are not named here, are not painted but listed, and the run exits 1.",
     ),
     sample="supervisely/harbor/ann/boat.png.json",
 )
 
 
 class _Size(msgspec.Struct):
-    height: float
-    width: float
+    height: float | None = None
+    width: float | None = None
 
 
 class _File(msgspec.Struct):
@@ -101,6 +116,7 @@ class _Object(msgspec.Struct):
     classTitle: str  # noqa: N815 - the format's own words
     geometryType: str | None = None  # noqa: N815
     points: msgspec.Raw = msgspec.Raw(b"null")
+    angle: msgspec.Raw = msgspec.Raw(b"0")
     parts: msgspec.Raw = msgspec.Raw(b"null")
     bitmap: msgspec.Raw = msgspec.Raw(b"null")
     id: int | str | None = None
@@ -117,6 +133,8 @@ class _Meta(msgspec.Struct):
 
 _file = msgspec.json.Decoder(_File)
 _rings = msgspec.json.Decoder(_Points)
+_corners = msgspec.json.Decoder(list[Point] | _Points)
+_radians = msgspec.json.Decoder(float)
 _polygons = msgspec.json.Decoder(list[_Points])
 _png = msgspec.json.Decoder(_Bitmap)
 _meta = msgspec.json.Decoder(_Meta)
@@ -126,7 +144,7 @@ def sniff(content: Content) -> bool:
     """Whether the file is an annotation file, or a project's meta."""
     if "classes" in content.keys and not content.is_list:
         return b'"shape"' in bytes(memoryview(content.top["classes"])) or "projectType" in content.keys
-    return {"size", "objects"} <= content.keys and "height" in members(content.top["size"])
+    return {"size", "objects"} <= content.keys
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
@@ -145,9 +163,11 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 
 def _annotation_files(content: Content) -> list[File]:
-    found = files(content, "*.json")
-    below = [file for file in found if FOLDER in PurePosixPath(file.name).parts[:-1]]
-    return below or [file for file in found if PurePosixPath(file.name).name != META or len(found) == 1]
+    json_files = files(content, "*.json")
+    in_ann = [file for file in json_files if FOLDER in PurePosixPath(file.name).parts[:-1]]
+    return in_ann or [
+        file for file in json_files if PurePosixPath(file.name).name != META or len(json_files) == 1
+    ]
 
 
 def _categories(content: Content) -> Categories | None:
@@ -166,21 +186,22 @@ def _classes(file: File) -> Categories:
 
 def _parse(page: Page, notes: Notes) -> ImageRecord:
     file = page.decode(_file)
-    with inside("$.size"):
-        frame = notes.told_frame(file.size.height, file.size.width)
-
-    notes.leave_out(Omitted("tag", "a tag of the whole image"), len(file.tags or ()))
     name = image_name(page.file.name)
+    with inside("$.size"):
+        frame = notes.declared_frame(file.size.height, file.size.width, name=name)
+    notes.leave_out(Omitted("tag", "a tag of the whole image"), len(file.tags or ()))
     return ImageRecord(
         PurePosixPath(name).stem,
         name,
         frame,
-        notes.each(file.objects, _Object, "$.objects", partial(_made, frame=frame, notes=notes)),
+        notes.make_instances(
+            file.objects, _Object, "$.objects", partial(_instance, frame=frame, notes=notes)
+        ),
     )
 
 
 def image_name(name: str) -> str:
-    """The name of the picture that an annotation file is about.
+    """The name of the picture that an annotation file describes.
 
     >>> image_name("harbor/ann/boat.png.json")
     'harbor/boat.png'
@@ -190,16 +211,16 @@ def image_name(name: str) -> str:
     return str(PurePosixPath(*parts, path.name.removesuffix(".json")))
 
 
-def _made(index: int, row: _Object, *, frame: Frame, notes: Notes) -> Made:
+def _instance(index: int, row: _Object, *, frame: Frame, notes: Notes) -> ReadAnnotation:
     key = index if row.id is None else row.id
     kind = row.geometryType or ("bitmap" if bytes(row.bitmap) != b"null" else _POLYGON)
-    if kind == _BOX and not notes.options.boxes:
+    if kind in (_BOX, _ORIENTED_BOX) and not notes.options.boxes:
         return BOX
     if kind in _NO_REGION:
         return Omitted("unsegmented", _NO_REGION[kind])
     if kind in _LINES:
         return Omitted("unsupported", "a line encloses nothing", f"object {key}")
-    if kind not in (_POLYGON, _PARTS, _BOX, *_BITMAPS):
+    if kind not in (_POLYGON, _PARTS, _BOX, _ORIENTED_BOX, *_BITMAPS):
         return Omitted("unsupported", f"no geometry that is read: '{kind}'", f"object {key}")
     return Instance(key, row.classTitle, _shape(row, kind, frame, notes))
 
@@ -213,9 +234,11 @@ def _shape(row: _Object, kind: str, frame: Frame, notes: Notes) -> Shape:
             notes.remarks[_ALPHA] += 1
         with inside("$.bitmap"):
             return _pixels(decode_json(row.bitmap, _png), frame, notes.options.limits)
+    if kind in (_BOX, _ORIENTED_BOX):
+        return (_box(row),)
     with inside("$.points"):
         points = decode_json(row.points, _rings)
-        return (_corners(points) if kind == _BOX else polygon(points.exterior, points.interior),)
+        return (polygon(points.exterior, points.interior),)
 
 
 def _multipolygon(parts: list[_Points]) -> Shape:
@@ -228,20 +251,27 @@ def _multipolygon(parts: list[_Points]) -> Shape:
     return tuple(polygons)
 
 
-def _corners(points: _Points) -> Polygon:
-    if len(points.exterior) != 2:
-        raise Malformed("$.exterior", f"a rectangle has 2 corners, not {len(points.exterior)}")
-    return rectangle(*points.exterior)
+def _box(row: _Object) -> Polygon:
+    """The rectangle of a box; an oriented box is rotated about its center, clockwise by radians."""
+    with inside("$.points"):
+        points = decode_json(row.points, _corners)
+        corners = points.exterior if isinstance(points, _Points) else points
+        if len(corners) != 2:
+            raise Malformed("$.exterior", f"a rectangle has 2 corners, not {len(corners)}")
+    with inside("$.angle"):
+        degrees = math.degrees(decode_json(row.angle, _radians))
+    (left, top), (right, bottom) = corners
+    return rotated(rectangle(*corners), degrees, ((left + right) / 2, (top + bottom) / 2))
 
 
 def _pixels(bitmap: _Bitmap, frame: Frame, limits: Limits) -> Shape:
     with inside("$.data"):
-        mask = png_mask(_inflated(decoded(bitmap.data), limits), limits)
+        mask = png_mask(_inflated(base64_bytes(bitmap.data), limits), limits)
     return crop_runs(mask, bitmap.origin, frame)
 
 
 def _inflated(data: bytes, limits: Limits) -> bytes:
-    """The PNG in the data of a bitmap, which older tools did not pack."""
+    """The PNG in the data of a bitmap, which most tools compress with zlib."""
     if data.startswith(_PNG):
         return data
     try:

@@ -1,10 +1,10 @@
-"""VIA (VGG Image Annotator): 1.x's regions as a dict, 2.x's as a list; a project or an annotation file.
+"""VIA (VGG Image Annotator) projects and annotation files, of 1.x (regions in a dict) and 2.x (in a list).
 
-VIA tells no image size, so the picture is needed; an image whose picture is not there fails, and
-the others are done. It has no word for labels either: the label is the only region attribute,
-or that of `--label-attribute`, or `--default-label`. A polyline is painted where it is closed;
-an open one, and a point, encloses nothing: it is left alone and listed. Circles and ellipses
-are runs by the rule of pixel centers. Source: VIA's documentation and its example projects.
+VIA stores no image size, so pictures are required; an image whose picture is missing fails, and the
+others are converted. It has no field for labels either: the label is the only region attribute, or that
+of `--label-attribute`, or `--default-label`. A closed polyline is painted; open polylines and points
+enclose nothing: they are not painted, and listed. Circles and ellipses are runs by the rule of pixel
+centers. Source: VIA's documentation and its example projects.
 """
 
 import math
@@ -19,7 +19,7 @@ from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import ellipse, polygon, rectangle
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page, files, rows_at
@@ -31,7 +31,7 @@ PROJECT = "_via_img_metadata"
 UNSUPPORTED = ("point", "polyline")
 
 LABEL = "object"
-_NAMELESS = "{count} regions have no label, and are '" + LABEL + "'; --default-label names them otherwise"
+_UNLABELED = "{count} regions have no label, and are '" + LABEL + "'; --default-label names them otherwise"
 
 FACTS = Facts(
     title="VIA",
@@ -51,7 +51,7 @@ FACTS = Facts(
     "tells, or `--default-label NAME`.",
     frame="That of the picture as it is shown (EXIF orientation taken into account).",
     limits=(
-        "Points and open polylines are left alone and listed, and the run exits 1.",
+        "Points and open polylines are not painted but listed, and the run exits 1.",
         "A checkbox attribute with several options set is refused.",
     ),
     sample="via/via_region_data.json",
@@ -89,7 +89,7 @@ _attributes = msgspec.json.Decoder(dict[str, Any])
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is a project, or its first member an image with regions."""
+    """Whether the file is a project, or an object whose first member is an image with regions."""
     if not content.is_json or content.is_list:
         return False
     first = next(iter(content.top.values()), None)
@@ -114,16 +114,18 @@ def _pages(content: Content) -> Iterator[Page]:
 
 
 def _attribute(content: Content, pages: list[Page], options: ReadOptions) -> str | None:
-    """The attribute that tells labels: the chosen one, else the only one.
+    """The attribute that holds labels: the chosen one, else the only one; None where there is none.
 
-    Raises `InputError` where it cannot be told.
+    Raises `InputError` where several attributes could hold them.
     """
     names = sorted({name for page in pages for name in _attribute_names(page)})
     if options.label_attribute is not None:
         if options.label_attribute not in names and options.default_label is None:
-            there = ", ".join(names) or "none"
+            known_names = ", ".join(names) or "none"
             raise InputError(
-                f"no attribute '{options.label_attribute}'", file=content.path, advice=f"there are: {there}"
+                f"no attribute '{options.label_attribute}'",
+                file=content.path,
+                advice=f"there are: {known_names}",
             )
         return options.label_attribute
     if len(names) < 2 or options.default_label is not None:
@@ -137,9 +139,9 @@ def _attribute(content: Content, pages: list[Page], options: ReadOptions) -> str
 
 def _regions(page: Page) -> list[msgspec.Raw]:
     try:
-        return _listed(page.decode(_image).regions)
+        return _region_rows(page.decode(_image).regions)
     except (Malformed, msgspec.DecodeError):
-        return []  # told when the page is parsed
+        return []  # reported when the page is parsed
 
 
 def _attribute_names(page: Page) -> Iterator[str]:
@@ -150,8 +152,8 @@ def _attribute_names(page: Page) -> Iterator[str]:
             continue
 
 
-def _listed(regions: msgspec.Raw) -> list[msgspec.Raw]:
-    """The regions of 2.x, a list, or those of 1.x, the values of an object."""
+def _region_rows(regions: msgspec.Raw) -> list[msgspec.Raw]:
+    """The regions: a list in 2.x, the values of an object in 1.x."""
     if bytes(memoryview(regions)[:1]) == b"{":
         return list(members(regions).values())
     return msgspec.json.decode(regions, type=list[msgspec.Raw])
@@ -162,10 +164,10 @@ def _parse(page: Page, notes: Notes, attribute: str | None) -> ImageRecord:
     if not image.filename:
         raise Malformed("$.filename", "the name is empty")
     with inside("$.filename"):
-        name = notes.named(image.filename)
+        name = notes.image_name(image.filename)
     frame = notes.frame(name)
 
-    def make(index: int, row: _Region) -> Made:
+    def make(index: int, row: _Region) -> ReadAnnotation:
         kind = row.shape_attributes.name
         if kind in UNSUPPORTED and not _is_closed(row.shape_attributes):
             return Omitted("unsupported", f"a {kind} encloses nothing", f"region {index}")
@@ -174,10 +176,10 @@ def _parse(page: Page, notes: Notes, attribute: str | None) -> ImageRecord:
             return Instance(index, label, _shape(row.shape_attributes, frame))
 
     try:
-        regions = msgspec.Raw(msgspec.json.encode(_listed(image.regions)))
+        regions = msgspec.Raw(msgspec.json.encode(_region_rows(image.regions)))
     except msgspec.DecodeError as error:
         raise Malformed("$.regions", str(error)) from None
-    return ImageRecord(image.filename, name, frame, notes.each(regions, _Region, "$.regions", make))
+    return ImageRecord(image.filename, name, frame, notes.make_instances(regions, _Region, "$.regions", make))
 
 
 def _is_closed(shape: _ShapeAttributes) -> bool:
@@ -189,18 +191,18 @@ def _label(row: _Region, attribute: str | None, notes: Notes) -> str:
     """The value of the attribute, else the default label; `object` where no region has an attribute."""
     value, default = row.region_attributes.get(attribute or ""), notes.options.default_label
     if isinstance(value, dict):
-        chosen = [name for name, is_set in value.items() if is_set]
-        if len(chosen) > 1:
-            raise Malformed(f"$.region_attributes.{attribute}", f"several are set: {', '.join(chosen)}")
-        value = chosen[0] if chosen else None
+        options = [name for name, is_set in value.items() if is_set]
+        if len(options) > 1:
+            raise Malformed(f"$.region_attributes.{attribute}", f"several are set: {', '.join(options)}")
+        value = options[0] if options else None
     if value not in (None, ""):
         return str(value)
     if default is not None:
         return default
     if attribute is not None:
-        told = f"no '{attribute}'; name such regions with --default-label NAME"
-        raise Malformed("$.region_attributes", told)
-    notes.remarks[_NAMELESS] += 1
+        problem = f"no '{attribute}'; name such regions with --default-label NAME"
+        raise Malformed("$.region_attributes", problem)
+    notes.remarks[_UNLABELED] += 1
     return LABEL
 
 

@@ -1,4 +1,4 @@
-"""VIA's CSV: a row a region, otherwise as its JSON (`via`), whose rules for shapes and labels hold.
+"""VIA's CSV: a row per region; shapes and labels follow the rules of its JSON (`via`).
 
 Source: VIA's documentation, "Export annotations as CSV".
 """
@@ -19,7 +19,7 @@ from polymask.formats.reading.texts.pages import Page, files, rows_at
 
 MANY = True
 NAME, SHAPE, LABELS = "filename", "region_shape_attributes", "region_attributes"
-_LONGEST = 2**31 - 1  # of a cell: the file's own size is bounded already
+_LONGEST = 2**31 - 1  # characters of a cell: other limits bound the file's size
 
 FACTS = Facts(
     title="VIA CSV",
@@ -37,7 +37,7 @@ FACTS = Facts(
     labels="Sorted by name. More than one attribute: `--label-attribute NAME`; none: `object`, which a note "
     "tells, or `--default-label NAME`.",
     frame="That of the picture as it is shown (EXIF orientation taken into account).",
-    limits=("Points and open polylines are left alone and listed, and the run exits 1.",),
+    limits=("Points and open polylines are not painted but listed, and the run exits 1.",),
     sample="via-csv/via_export_csv.csv",
 )
 
@@ -57,7 +57,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 
 def _pages(content: Content) -> Iterator[Page]:
-    """A page for each image: its regions, as VIA's JSON has them; a row without a shape is an image alone."""
+    """A page for each image, with its regions in the form of VIA's JSON; an image may have none."""
     file = content.place.file(content.name)
     images: dict[str, list[dict[str, msgspec.Raw]]] = {}
     for number, name, shape, labels in _rows(content):
@@ -85,7 +85,7 @@ def _check(content: Content, number: int, *cells: str) -> None:
 
 def _rows(content: Content) -> Iterator[tuple[int, str, str, str]]:
     """The line number, name, shape and attributes of each row."""
-    before = csv.field_size_limit(_LONGEST)
+    former_limit = csv.field_size_limit(_LONGEST)
     try:
         rows = csv.reader(StringIO(content.text.decode().removeprefix("#"), newline=""), strict=True)
         columns = [name.strip() for name in next(rows, [])]
@@ -103,4 +103,4 @@ def _rows(content: Content) -> Iterator[tuple[int, str, str, str]]:
     except csv.Error as error:
         raise FormatError(f"not CSV: {error}", file=content.path) from None
     finally:
-        csv.field_size_limit(before)
+        csv.field_size_limit(former_limit)

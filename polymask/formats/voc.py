@@ -1,7 +1,7 @@
-"""PASCAL VOC masks: `SegmentationClass` tells labels, `SegmentationObject`, where it is there, objects.
+"""PASCAL VOC masks: labels in `SegmentationClass`, and objects in `SegmentationObject`, if it exists.
 
-Labels come from a table beside the masks (`drawing.mask_files`); else they are VOC's twenty where a mask
-has VOC's colors, and the pixel values' numbers where it has not: a gray mask does not say whose it is.
+Labels come from a table beside the masks (`drawing.mask_files`). Without a table they are VOC's twenty
+if a mask has VOC's colors, else the pixel values, as a gray mask does not show where it comes from.
 Value 0 is background; 255, and VOC's border color in RGB masks, is void.
 Source: PASCAL VOC 2012 development kit, section 4.
 """
@@ -25,7 +25,7 @@ MANY = True
 FOLDER, OBJECTS = "SegmentationClass", "SegmentationObject"
 _NOT_MASKS = {OBJECTS, "SegmentationClassVisualization", "JPEGImages", "images"}
 _TABLE = b"# label:color_rgb"
-_TOLD = 8  # colors of a palette that tell whose it is
+_CHECKED_COLORS = 8  # the first colors of a palette, which are compared with VOC's
 
 FACTS = Facts(
     title="VOC masks",
@@ -41,7 +41,7 @@ FACTS = Facts(
     rings="None: masks are pixels. Without `SegmentationObject` a label is one instance an image.",
     order="Masks do not overlap.",
     labels="Those of the label file nearest to the mask, else those of `--labels`; without either PASCAL "
-    "VOC's twenty where the mask has VOC's colors, else the values' numbers, which a note tells.",
+    "VOC's twenty where the mask has VOC's colors, else the values' numbers, as a note says.",
     frame="That of the mask.",
     limits=(
         "A value or a color that the label file lacks is refused, with its first pixel.",
@@ -54,7 +54,7 @@ FACTS = Facts(
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is CVAT's map of colors, or a palette PNG that shows to be VOC's."""
+    """Whether the file is CVAT's label map, or a palette PNG in VOC's folder or colors."""
     if content.data.startswith(_TABLE):
         return True
     return is_indexed(content) and (
@@ -74,19 +74,21 @@ def has_vocs_colors(content: Content) -> bool:
         palette = palette_of(content.data, content.place.limits)
     except (PolymaskError, Malformed):
         return False
-    return palette is not None and bool((palette[:_TOLD] == voc_colors()[: len(palette)][:_TOLD]).all())
+    return palette is not None and bool(
+        (palette[:_CHECKED_COLORS] == voc_colors()[: len(palette)][:_CHECKED_COLORS]).all()
+    )
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each mask."""
     masks = [file for file in files(content, "*.png") if not _NOT_MASKS & set(PurePosixPath(file.name).parts)]
-    below = [file for file in masks if FOLDER in PurePosixPath(file.name).parts]
+    in_folder = [file for file in masks if FOLDER in PurePosixPath(file.name).parts]
     labels = options.labels
     unnamed = MaskTable.unnamed(labels)
-    otherwise = unnamed if labels is None or labels.chooses_from(VOC_NAMES) else labels
-    tables = tables_of(content.place, None if otherwise is unnamed else otherwise, unnamed=unnamed)
+    fallback = unnamed if labels is None or labels.chooses_from(VOC_NAMES) else labels
+    tables = tables_of(content.place, None if fallback is unnamed else fallback, unnamed=unnamed)
     return gather_masks(
-        content, options, below or masks, format="voc", table=tables.of, stem=_stem, objects=_objects
+        content, options, in_folder or masks, format="voc", table=tables.of, stem=_stem, objects=_objects
     )
 
 
@@ -96,11 +98,11 @@ def _stem(file: File) -> str:
 
 
 def _objects(mask: File) -> File | None:
-    """The mask of objects in the folder beside."""
+    """The mask of objects in the sibling folder of a mask's folder."""
     parts = PurePosixPath(mask.name).parts
     if FOLDER in parts:
         return mask.place.find(str(PurePosixPath(*(OBJECTS if part == FOLDER else part for part in parts))))
-    beside = mask.path.parent
-    if beside.name == FOLDER and not mask.place.zip:  # the folder itself is the source, or the mask alone
+    folder = mask.path.parent
+    if folder.name == FOLDER and not mask.place.zip:  # the folder itself is the source, or the mask alone
         return mask.place.find(f"../{OBJECTS}/{mask.name}")
     return None

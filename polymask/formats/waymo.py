@@ -1,8 +1,8 @@
-"""Waymo Open Dataset v2: the camera segmentation component, a Parquet file a segment.
+"""Waymo Open Dataset v2: the camera segmentation component, a Parquet file per segment.
 
-Each row is one camera's picture; its panoptic PNG holds type · divisor + instance. Read by pyarrow,
-which comes with the extra `waymo`. Source: Waymo Open Dataset, `camera_segmentation.proto` and
-the v2 format's description.
+Each row is one camera's picture; its panoptic PNG holds type · divisor + instance. pyarrow, of the extra
+`waymo`, reads the files. Source: Waymo Open Dataset, `camera_segmentation.proto` and the description of
+the v2 format.
 """
 
 from collections.abc import Iterator, Mapping
@@ -82,7 +82,7 @@ _row = msgspec.json.Decoder(_Row)
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of Parquet."""
+    """Whether the file is a Parquet file."""
     return content.data[:4] == MAGIC
 
 
@@ -94,7 +94,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 
 def _pages(content: Content, options: ReadOptions) -> Iterator[Page]:
-    """A page for each row, of which the page's text is a copy: columns cannot be read by rows."""
+    """A page for each row; its text is a copy of the row, as Parquet's columns are not read by rows."""
     file = content.place.file(content.name)
     refusals = Refusals(content.path, skip=False)
     rows = refusals.catch("", lambda: list(_rows(content.data, str(content.path), options.limits))) or ()
@@ -108,7 +108,7 @@ def _rows(data: bytes, where: str, limits: Limits) -> Iterator[Mapping[str, Any]
     )
     try:
         table = parquet.ParquetFile(BytesIO(data))
-        parts = [table.metadata.row_group(at) for at in range(table.num_row_groups)]
+        parts = [table.metadata.row_group(index) for index in range(table.num_row_groups)]
         limits.check_bytes(where, sum(part.total_byte_size for part in parts))
         if missing := [column for column in COLUMNS.values() if column not in table.schema_arrow.names]:
             raise Malformed("", f"no column '{missing[0]}'; the component camera_segmentation is read")

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from polymask.errors import BackendError, PolymaskError, ProofError, SourceChanged
+from polymask.in_place.evidence import Evidence
 from polymask.in_place.holdings import Drawing, Holding
-from polymask.in_place.journal import Journal
 from polymask.in_place.origins import masks_of_source
 from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
 from polymask.results import Outcome
@@ -53,7 +53,7 @@ class Deletion:
 
     source: Source
     sink: Sink
-    journal: Journal
+    journal: Evidence
     sleep: Callable[[float], None]
 
     def run(self, item: Item, reading: Reading, drawings: Sequence[Drawing], outcome: Outcome) -> None:
@@ -129,7 +129,7 @@ def readings(sleep: Callable[[float], None]) -> Iterator[int]:
         yield attempt
 
 
-def finish(source: Source, sink: Sink, journal: Journal) -> list[str]:
+def finish(source: Source, sink: Sink, journal: Evidence) -> list[str]:
     """Check the masks of the last deletions of a run that was killed before it could check them itself.
 
     Polygons that are neither in a mask nor in the source are put back. Returns a note per item where
@@ -156,16 +156,20 @@ def _ids_in_masks(proofs: Sequence[Stored], origin: str) -> set[str]:
     return {key for proof in masks if proof.sound for key in proof.sources}
 
 
-def _finish(source: Source, sink: Sink, journal: Journal, item: Item, lines: Sequence[dict[str, Any]]) -> int:
+def _finish(
+    source: Source, sink: Sink, journal: Evidence, item: Item, lines: Sequence[dict[str, Any]]
+) -> int:
     # Asked twice: a single answer may be outdated, and still show a mask that was removed.
     first, second = (_ids_in_masks(sink.proofs(item), source.origin) for _ in range(2))
     held = first & second
-    put_back = 0
+    put_back, seen = 0, []
     for line in lines:
         key, instance = line.get("id"), line["instance"]
         if str(key or instance["id"]) in held:
-            journal.note("seen", item.id, ids=[instance["id"]])
+            seen.append(instance["id"])
         elif source.restore(item, instance, instance_id=key):
             journal.note("restored", item.id, ids=[instance["id"]])
             put_back += 1
+    if seen:
+        journal.note("seen", item.id, ids=seen)
     return put_back

@@ -17,7 +17,7 @@ from polymask.errors import ConflictError, PolymaskError, ProofError, SourceChan
 from polymask.formats.reading.choice import Choice
 from polymask.in_place.conservation import Conservation, account, account_failed, declare
 from polymask.in_place.deletion import Allowance, Deletion, readings
-from polymask.in_place.journal import Journal
+from polymask.in_place.evidence import Evidence
 from polymask.in_place.origins import notes_of, other_masks
 from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
 from polymask.in_place.reconcile import Decision, Drawing, decide_all
@@ -82,7 +82,7 @@ class ProvenJob:
         self,
         source: Source,
         sink: Sink,
-        journal: Journal | None,
+        journal: Evidence | None,
         options: ProvenOptions,
         *,
         sleep: Callable[[float], None] = time.sleep,

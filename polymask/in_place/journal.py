@@ -19,7 +19,8 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
-from polymask.errors import NotFound, Unavailable
+from polymask.errors import NotFound, ProofError, Unavailable
+from polymask.in_place.evidence import Evidence, is_backup, is_event, rows_of
 from polymask.parallel.shards import FOLDER_PREFIX, Shard
 from polymask.provenance.chain import START, Chain, Line, body_of, damaged, locked
 from polymask.storage.disk import disk_error
@@ -30,7 +31,7 @@ BACKUP = "backup.jsonl"
 EVENTS = "journal.jsonl"
 
 
-class Journal:
+class Journal(Evidence):
     """An append-only journal in a folder, which is created if it is missing.
 
     Threads may share it, and several processes may append to it at once.
@@ -47,21 +48,23 @@ class Journal:
         self._last_lines = _LastLines()
         self._backup, self._events = Chain(self.path / BACKUP), Chain(self.path / EVENTS)
         self._examine()
-        self.is_new = not (self._backup.lines or self._events.lines)  # or all its lines are lost
+        self._was_empty = not (self._backup.lines or self._events.lines)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was there when it was opened."""
+        return self._was_empty
+
+    @property
+    def place(self) -> str:
+        """The folder."""
+        return str(self.path)
 
     def back_up(
         self, item: str, name: str, instances: Sequence[Mapping[str, Any]], *, ids: Sequence[str] = ()
     ) -> None:
-        """Keep instances as the source stored them; an instance that is backed up already is not repeated.
-
-        `ids` are the ids under which the instances were read, if these may differ from those in the
-        instances. The last line of an instance is its latest version, even after an edit was undone.
-        """
-        rows: list[dict[str, Any]] = [
-            {"item": item, "name": name, "instance": dict(instance)} for instance in instances
-        ]
-        for row, key in zip(rows, ids, strict=False):
-            row["id"] = key
+        """Keep instances as the source stored them; one that is backed up already is not repeated."""
+        rows = rows_of(item, name, instances, ids)
         with self._exclusive():
             fresh = [(body, row) for row in rows if not self._last_lines.holds(body := body_of(row), row)]
             self._append(self._backup, [row for _, row in fresh])
@@ -81,6 +84,14 @@ class Journal:
         """Every line of the backup that has an instance, in order."""
         return (row for _, row in _read(Chain(self.path / BACKUP)) if "instance" in row)
 
+    def events(self) -> Iterator[dict[str, Any]]:
+        """What was noted, in order."""
+        return (row for _, row in _read(Chain(self.path / EVENTS)))
+
+    def backup_lacks(self, ids: Sequence[str]) -> ProofError:
+        """The error that instances were deleted that are not in the backup."""
+        return damaged(self.path / BACKUP, f"lacks {', '.join(ids)}")
+
     def deleted(self) -> list[dict[str, Any]]:
         """The backups of the instances that runs set out to delete, the last version of each.
 
@@ -89,38 +100,7 @@ class Journal:
         """
         if self._backup.lines and not self._backup.sealed and not self._events.path.exists():
             raise damaged(self._events.path, "it is gone")
-        deletions = (row for _, row in _read(Chain(self.path / EVENTS)) if row["event"] == "deleting")
-        ids = {(str(row["item"]), str(key)) for row in deletions for key in row["ids"]}
-        latest = {(str(line["item"]), str(line["instance"]["id"])): line for line in self.backups()}
-        if lost := sorted(key for _, key in ids - latest.keys()):
-            raise damaged(self.path / BACKUP, f"lacks {', '.join(lost)}")
-        return [line for key, line in latest.items() if key in ids]
-
-    def not_restored(self) -> list[dict[str, Any]]:
-        """The lines of `deleted` whose instances no run with this journal has put back since."""
-        return self._pending(until=("restored",))
-
-    def unfinished(self) -> list[dict[str, Any]]:
-        """The lines of `deleted` for which no run has confirmed since that the mask is still stored.
-
-        A run that ends normally notes it (`deleted` or `restored`); a run that was killed did not.
-        """
-        return self._pending(until=("deleted", "seen", "restored"))
-
-    def _pending(self, *, until: Sequence[str]) -> list[dict[str, Any]]:
-        """The lines of `deleted` whose last deletion none of the events in `until` has followed."""
-        pending: set[tuple[str, str]] = set()
-        for _, row in _read(Chain(self.path / EVENTS)):
-            ids = {(str(row["item"]), str(key)) for key in row.get("ids", ())}
-            if row["event"] == "deleting":
-                pending |= ids
-            elif row["event"] in until:
-                pending -= ids
-        if not pending:
-            return []
-        return [
-            line for line in self.deleted() if (str(line["item"]), str(line["instance"]["id"])) in pending
-        ]
+        return super().deleted()
 
     def _examine(self) -> None:
         """Read both files, and check that each is at least as long as the other records."""
@@ -214,21 +194,13 @@ class _LastLines:
         self._table.close()
 
 
-def _is_backup(value: Any) -> bool:
+def _is_line_of_backup(value: Any) -> bool:
     if isinstance(value, dict) and value.keys() == {"sealed"}:
         return isinstance(value["sealed"], str)
-    if not isinstance(value, dict) or not {"item", "name", "instance"} <= value.keys():
-        return False
-    return isinstance(value["instance"], dict) and "id" in value["instance"]
+    return is_backup(value)
 
 
-def _is_event(value: Any) -> bool:
-    if not isinstance(value, dict) or not {"event", "item"} <= value.keys():
-        return False
-    return value["event"] != "deleting" or isinstance(value.get("ids"), list)
-
-
-_IS_LINE = {BACKUP: _is_backup, EVENTS: _is_event}
+_IS_LINE = {BACKUP: _is_line_of_backup, EVENTS: is_event}
 
 
 def _place(row: Mapping[str, Any]) -> bytes:

@@ -2,11 +2,12 @@
 
     python -m tests.dataloop.fault_campaign                all faults at all calls, then 200 kills
     python -m tests.dataloop.fault_campaign --only stale   one kind
+    python -m tests.dataloop.fault_campaign --app          the app's function, without a folder
     python -m tests.dataloop.fault_campaign --kills 1000   more kills
     python -m tests.dataloop.fault_campaign --sdk          the SDK's own upload under the same faults
 
-A run converts five items in place with a fault at one call, or until it is killed; then a second
-run finishes it. Before every call each polygon must be in the dataset, or in the backup and
+A run converts five items in place (the app: one) with a fault at one call, or until it is killed; then
+a second run finishes it. Before every call each polygon must be in the dataset, or in the backup and
 covered by a mask; in the end all must be as after an undisturbed run.
 """
 
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +26,7 @@ from typing import Any
 
 from polymask.dataloop.emulator import AuditEntry, Emulator, Fault
 from polymask.errors import PolymaskError
+from polymask.results import Report
 from tests.dataloop.home import private_home
 from tests.dataloop.world import Watch, World, faults_of_order, short_patience
 
@@ -93,13 +95,20 @@ def folder() -> Iterator[Path]:
 
 
 @cache
-def undisturbed() -> tuple[tuple[AuditEntry, ...], tuple[str, ...]]:
+def undisturbed(*, app: bool = False) -> tuple[tuple[AuditEntry, ...], tuple[str, ...]]:
     """The calls of a run that nothing happens to, and the state it leaves."""
     with Emulator() as emulator, folder() as journal:
-        world = World(emulator, items=ITEMS)
-        report = world.convert(journal)
-        assert (report.failures, report.deleted, len(world.masks())) == ([], 3 * ITEMS, 2 * ITEMS)
+        world = World(emulator, items=1 if app else ITEMS)
+        items = len(emulator.items())
+        reports = converted(world, journal, app=app)
+        assert [failure for report in reports for failure in report.failures] == []
+        assert (sum(report.deleted for report in reports), len(world.masks())) == (3 * items, 2 * items)
         return tuple(emulator.audit), tuple(world.state())
+
+
+def converted(world: World, journal: Path, *, app: bool, items: Sequence[str] = ()) -> list[Report]:
+    """A run as it is typed, with a folder for its journal; or as the app's function, of items, without."""
+    return world.convert_items(*items) if app else [world.convert(journal)]
 
 
 def applies(options: Options, call: AuditEntry) -> bool:
@@ -114,9 +123,9 @@ def applies(options: Options, call: AuditEntry) -> bool:
     return kind != "stale" or query or call.method == "GET"
 
 
-def cases(only: str = "") -> list[tuple[str, int]]:
+def cases(only: str = "", *, app: bool = False) -> list[tuple[str, int]]:
     """Every (fault, number of call) there is."""
-    calls, _ = undisturbed()
+    calls, _ = undisturbed(app=app)
     return [
         (name, call.number)
         for name, steps in FAULTS.items()
@@ -125,40 +134,40 @@ def cases(only: str = "") -> list[tuple[str, int]]:
     ]
 
 
-def disturbed(name: str, number: int) -> Outcome:
+def disturbed(name: str, number: int, *, app: bool = False) -> Outcome:
     """One run with a fault at one call, then one without."""
     steps = FAULTS[name]
     slow = steps[0]["kind"].startswith("slow")
     with Emulator() as emulator, folder() as journal:
-        world = World(emulator, items=ITEMS)
-        watch = Watch(world, journal)
+        world = World(emulator, items=1 if app else ITEMS)
+        watch = Watch(world, None if app else journal)
         if slow:
             world.sleep = lambda seconds: (world.waits.append(seconds), time.sleep(NAP))[0]
         emulator.faults.add(*(Fault("*", "**", call=number + n, **step) for n, step in enumerate(steps)))
         # A run may fail; what it leaves is what counts.
         with short_patience(PATIENCE) if slow else nullcontext(), suppress(PolymaskError):
-            world.convert(journal)
+            converted(world, journal, app=app)
         emulator.faults.clear()
-        return judged(world, watch, journal)
+        return judged(world, watch, journal, app=app)
 
 
-def judged(world: World, watch: Watch, journal: Path) -> Outcome:
+def judged(world: World, watch: Watch, journal: Path, *, app: bool = False) -> Outcome:
     """Run again, undisturbed, and compare."""
     failed = ""
     try:
-        report = world.convert(journal)
-        failed = "; ".join(one.reason for one in report.failures)
+        reports = converted(world, journal, app=app)
+        failed = "; ".join(failure.reason for report in reports for failure in report.failures)
     except PolymaskError as error:
         failed = str(error)
-    return verdict(world, watch, failed)
+    return verdict(world, watch, failed, app=app)
 
 
-def verdict(world: World, watch: Watch, failed: str = "") -> Outcome:
+def verdict(world: World, watch: Watch, failed: str = "", *, app: bool = False) -> Outcome:
     """What the audit log and the dataset show."""
     watch.look()
     counts = Counter((row["itemId"], row["label"]) for row in world.of_type("binary"))
     doubled = tuple(f"{label} of {item}" for (item, label), count in counts.items() if count > 1)
-    differs = tuple(world.state()) != undisturbed()[1]
+    differs = tuple(world.state()) != undisturbed(app=app)[1]
     order = tuple(faults_of_order(world))
     return Outcome(tuple(watch.lost), doubled, differs, order, failed, sum(world.waits))
 
@@ -169,6 +178,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="kinds with this in their name")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=20261121)
+    parser.add_argument("--app", action="store_true", help="the app's function, without a folder")
     parser.add_argument("--sdk", action="store_true", help="the SDK's own upload instead, for contrast")
     asked = parser.parse_args()
     with private_home():
@@ -177,20 +187,20 @@ def main() -> int:
 
             print(table())
             return 0
-        wrong = _faults(asked.only)
-        if asked.kills and not asked.only:
+        wrong = _faults(asked.only, app=asked.app)
+        if asked.kills and not asked.only and not asked.app:
             from tests.dataloop.kill_campaign import kills
 
             wrong += kills(asked.kills, asked.seed)
     return 1 if wrong else 0
 
 
-def _faults(only: str) -> int:
+def _faults(only: str, *, app: bool) -> int:
     began, all_runs, all_wrong = time.perf_counter(), 0, 0
     print(f"{'fault':34} {'calls':>5} {'lost':>5} {'doubled':>7} {'other end':>9} {'order':>5} {'failed':>6}")
-    names = dict.fromkeys(name for name, _ in cases(only))
+    names = dict.fromkeys(name for name, _ in cases(only, app=app))
     for name in names:
-        runs = {number: disturbed(name, number) for kind, number in cases(only) if kind == name}
+        runs = {n: disturbed(name, n, app=app) for kind, n in cases(only, app=app) if kind == name}
         sums = [
             sum(bool(getattr(outcome, what)) for outcome in runs.values())
             for what in ("lost", "doubled", "differs", "order", "failed")

@@ -77,25 +77,63 @@ def test_a_dataset_is_converted_and_its_polygons_go(
     """With a journal that outlives the pod; progress is told in percent."""
     harbor.add_polygons(2)
     harbor.add_polygons(1, str(harbor.add_item("/b.png")["id"]))
-    told: list[int] = []
+    told: list[tuple[int, str]] = []
 
     class Progress:
-        def update(self, *, progress: int) -> None:
-            told.append(progress)
+        def update(self, *, progress: int, message: str) -> None:
+            told.append((progress, message))
 
     dataset = sdk.datasets.get(dataset_id=harbor.dataset_id)
     runner.convert_dataset(dataset, delete_source=True, journal=str(tmp_path / "kept"), progress=Progress())
     assert [annotation["type"] for annotation in harbor.emulator.annotations()] == ["binary", "binary"]
-    assert told == [50, 100]
+    place = tmp_path / "kept"
+    assert told == [
+        (0, f"journal and backup: {place}"),
+        (50, "1 of 2 items"),
+        (100, "2 of 2 items"),
+        (100, "2 items, 2 of them changed, 3 polygons deleted"),
+    ]
     assert (tmp_path / "kept" / "backup.jsonl").read_text().count('"instance": ') == 3
 
 
-def test_deleting_without_a_journal_is_refused(runner: Any, sdk: ModuleType, harbor: Harbor) -> None:
-    """A pod's own disk goes with the pod."""
+def test_polygons_go_without_a_journal(runner: Any, sdk: ModuleType, harbor: Harbor) -> None:
+    """A pod's own disk goes with the pod: the backup is on the platform, of an item and of a dataset."""
     harbor.add_polygons(1)
-    with pytest.raises(PolymaskError, match="outlives the pod"):
-        runner.convert_item(sdk.items.get(item_id=harbor.item_id), delete_source=True)
-    assert len(harbor.emulator.annotations()) == 1
+    runner.convert_item(sdk.items.get(item_id=harbor.item_id), delete_source=True)
+    other = str(harbor.add_item("/b.png")["id"])
+    harbor.add_polygons(2, other)
+    runner.convert_dataset(sdk.datasets.get(dataset_id=harbor.dataset_id), delete_source=True)
+    assert [annotation["type"] for annotation in harbor.emulator.annotations()] == ["binary", "binary"]
+    project = sdk.projects.get(project_name="boats")
+    folder = f"/artifacts/polymask/{harbor.dataset_id}"
+    names = [
+        artifact.filename
+        for artifact in project.artifacts.items_repository.list(
+            filters=sdk.Filters(field="dir", values=folder)
+        ).all()
+    ]
+    assert [sum(f"/{item}-backup-" in name for name in names) for item in (harbor.item_id, other)] == [1, 1]
+
+
+def test_an_item_is_told_of_as_the_platform_shows_it(
+    runner: Any, sdk: ModuleType, harbor: Harbor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its progress, in the terms of the SDK's own; in the log, where the backup is and what undoes it."""
+    from dtlpy.utilities.base_package_runner import Progress
+
+    harbor.add_polygons(2)
+    told: list[dict[str, Any]] = []
+
+    class Shown(Progress):  # type: ignore[misc]
+        def update(self, **facts: Any) -> None:
+            inspect.signature(Progress.update).bind(self, **facts)
+            told.append(facts)
+
+    with caplog.at_level("INFO", logger="polymask"):
+        runner.convert_item(sdk.items.get(item_id=harbor.item_id), delete_source=True, progress=Shown())
+    assert told == [{"progress": 100, "message": "1 items, 1 of them changed, 2 polygons deleted"}]
+    assert f"/artifacts/polymask/{harbor.dataset_id}" in caplog.text
+    assert "polymask restore dataloop://" in caplog.text
 
 
 def test_a_failed_item_fails_the_execution(runner: Any, sdk: ModuleType, dataloop_emulator: Emulator) -> None:

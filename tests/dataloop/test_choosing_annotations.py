@@ -11,6 +11,7 @@ from polymask import InputError
 from polymask.dataloop.emulator import Emulator
 from polymask.dataloop.jobs import run
 from polymask.dataloop.jobs.download import annotations_of
+from polymask.dataloop.jobs.item import convert_item
 from polymask.formats import Annotations, ReadOptions, open_annotations
 from polymask.formats.reading.choice import Choice, Origin, origin_of
 from polymask.in_place.job import ProvenOptions
@@ -247,9 +248,9 @@ def test_an_item_converts_with_a_choice(sdk: Any, world: World, journal: Path) -
     world.add_item("/a.png", ACROSS, SURE)
     item = sdk.projects.get("boats").datasets.get("harbor").items.get("/a.png")
     with world.connected():
-        report = run.convert_item(item, delete_source=True, journal=journal)
+        report = convert_item(item, delete_source=True, journal=journal)
         assert (report.deleted, len(report.skipped)) == (1, 1)
-        again = run.convert_item(item, delete_source=True, journal=journal, predictions="keep")
+        again = convert_item(item, delete_source=True, journal=journal, predictions="keep")
     assert (again.deleted, world.of_type("segment")) == (1, [])
     assert same_masks(world.masks(item.id), expected([ACROSS, SURE]))
 

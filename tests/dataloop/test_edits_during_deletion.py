@@ -5,7 +5,7 @@ All acts at all moments are in `python -m tests.dataloop.edit_campaign`; here so
 
 import json
 import random
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -58,6 +58,14 @@ def test_at_some_moments_of_a_run(dtlpy: ModuleType, no_noise: None, act: str) -
         every = list(campaign.cases(act, mode=mode))
         for case in (rng.choice([one for one in every if one[2] > proven()]), rng.choice(every)):
             assert campaign.disturbed(case) == [], case
+
+
+@pytest.mark.parametrize("act", campaign.ACTS)
+def test_at_some_moments_of_a_run_without_a_folder(dtlpy: ModuleType, no_noise: None, act: str) -> None:
+    """The app, whose backup is among the project's artifacts."""
+    every = list(campaign.cases(act, mode=campaign.APP))
+    for case in random.Random(act).sample(every, 3):
+        assert campaign.disturbed(case) == [], case
 
 
 @pytest.fixture
@@ -226,10 +234,11 @@ def test_a_mask_that_goes_after_a_run_was_killed(world: World, journal: Path, mo
         world.emulator.faults.clear()
         if campaign.MODES[mode]:
             world.emulator.faults.add(campaign.of_mode(mode))
+        run = partial(campaign.converted, world, journal, app=mode == campaign.APP, items=[scene.item])
         with stopped_before("*", nth):
-            world.convert(journal)
+            run()
         scene.take_mask()
-        assert world.convert(journal).failures == []
+        assert [failure for report in run() for failure in report.failures] == []
         assert same_masks(world.masks(scene.item), expected(ALL)), nth
     assert world.of_type("segment") == []
 

@@ -146,7 +146,6 @@ def test_operators(api: Api, harbor: Harbor, clause: dict[str, Any], expected: l
         {"filter": {"name": {"$in": "a"}}},
         {"filter": {"$and": {"name": "a"}}},
         {"filter": []},
-        {"resource": "planets"},
         {"page": "1"},
         [],
     ],

@@ -13,8 +13,8 @@ from polymask.dataloop.service.client import ALL_WAITS
 from tests.dataloop.fault_campaign import FAULTS, applies, disturbed, undisturbed
 
 
-def a_tenth(name: str) -> list[int]:
-    calls = [call.number for call in undisturbed()[0] if applies(FAULTS[name][0], call)]
+def a_tenth(name: str, *, app: bool = False) -> list[int]:
+    calls = [call.number for call in undisturbed(app=app)[0] if applies(FAULTS[name][0], call)]
     return sorted(random.Random(name).sample(calls, max(1, len(calls) // 10)))
 
 
@@ -30,3 +30,11 @@ def test_a_fault_changes_nothing_in_the_end(dtlpy: ModuleType, no_noise: None, n
         outcome = disturbed(name, number)
         assert outcome.clean, f"{name} at call {number}: {outcome}"
         assert outcome.waited <= ALL_WAITS
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_changes_nothing_without_a_folder(dtlpy: ModuleType, no_noise: None, name: str) -> None:
+    """The same for the app, whose backup is on the platform too, and may go wrong with the rest."""
+    for number in a_tenth(name, app=True):
+        outcome = disturbed(name, number, app=True)
+        assert outcome.clean, f"{name} at call {number}: {outcome}"

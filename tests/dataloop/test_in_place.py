@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from polymask.dataloop.emulator import Fault
-from polymask.dataloop.jobs import run
+from polymask.dataloop.jobs.item import convert_item
 from polymask.dataloop.service import client as client_module
 from polymask.raster import KERNEL
 from tests.dataloop.conftest import png
@@ -159,7 +159,7 @@ def test_one_item_is_converted_as_in_an_app(world: World) -> None:
     for path in ("/datasets/*", "/items/*"):
         world.emulator.faults.add(Fault("GET", path, "status", status=503))
     with world.connected():
-        report = run.convert_item(SimpleNamespace(id=item, dataset_id=world.dataset["id"]))
+        report = convert_item(SimpleNamespace(id=item, dataset_id=world.dataset["id"]))
     assert (report.written, report.failures, len(world.waits)) == (1, [], 2)
     assert len(world.of_type("segment")) == 1
 
@@ -169,9 +169,9 @@ def test_one_item_has_a_journal_where_its_polygons_go(world: World, journal: Pat
     item = SimpleNamespace(id=world.add_item("/0.png", ACROSS), dataset_id=world.dataset["id"])
     with world.connected():
         for options in ({}, {"delete_source": True, "dry_run": True}):
-            run.convert_item(item, journal=journal, **options)
+            convert_item(item, journal=journal, **options)
             assert not journal.exists()
-        report = run.convert_item(item, journal=journal, delete_source=True)
+        report = convert_item(item, journal=journal, delete_source=True)
     assert (report.deleted, report.failures, journal.exists()) == (1, [], True)
 
 

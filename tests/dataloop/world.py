@@ -2,9 +2,11 @@
 
 import base64
 import json
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -14,6 +16,7 @@ from polymask import rasterize
 from polymask.codecs.png import decode_rgba, encode_rgba
 from polymask.dataloop.emulator import Emulator, fake_token, point_sdk_at
 from polymask.dataloop.jobs import run
+from polymask.dataloop.jobs.item import convert_item
 from polymask.dataloop.service import client as client_module
 from polymask.dataloop.service.client import Client, connect
 from polymask.dataloop.sink import png_of
@@ -118,7 +121,25 @@ class World:
             chosen = ProvenOptions(delete_source=delete_source, **options)
             return run.convert_in_place(URL, chosen, journal=journal, **where)
 
-    def restore(self, journal: Path, *, dry_run: bool = False) -> Report:
+    def convert_items(self, *items: str, **options: Any) -> list[Report]:
+        """Convert items as the app does, each by a call of its own, without a folder for the journal."""
+        with self.connected():
+            return self.convert_connected_items(*items, **options)
+
+    def convert_connected_items(self, *items: str, **options: Any) -> list[Report]:
+        """The same, in a block that is connected: runs at once share it."""
+        chosen = items or tuple(str(item["id"]) for item in self.emulator.items(self.dataset["id"]))
+        settings = {"delete_source": True, **options}
+        rows = (SimpleNamespace(id=key, dataset_id=self.dataset["id"]) for key in chosen)
+        return [convert_item(row, **settings) for row in rows]
+
+    def documents(self) -> dict[str, bytes]:
+        """The files among the project's artifacts that tell of deletions, by path, oldest first."""
+        files = self.emulator.artifacts(self.project["id"])
+        chosen = [file for file in files if file["filename"].startswith("/artifacts/polymask/")]
+        return {str(file["filename"]): self.emulator.picture(file["id"]) for file in chosen}
+
+    def restore(self, journal: Path | None = None, *, dry_run: bool = False) -> Report:
         with self.connected():
             return run.restore_dataset(URL, journal=journal, dry_run=dry_run)
 
@@ -175,8 +196,8 @@ def same_masks(found: dict[str, BoolMask], wanted: dict[str, BoolMask]) -> bool:
 class Watch:
     """Looks at the dataset before every call: no polygon may be anywhere but in it or proven and kept."""
 
-    def __init__(self, world: World, journal: Path) -> None:
-        self.world, self.journal = world, journal
+    def __init__(self, world: World, journal: Path | None = None) -> None:
+        self.world, self.journal = world, journal  # without a folder, it is among the artifacts
         self.lost: list[str] = []
         self._drawn = {
             key: rasterize(polygon_of(row), (HEIGHT, WIDTH)) for key, row in world.originals.items()
@@ -190,7 +211,7 @@ class Watch:
         if not gone:
             return
         covered = {key for row in rows for key in self._covered_by(row, gone)}
-        kept = backed_up(self.journal)
+        kept = backed_up(self.journal) if self.journal else backed_up_as_artifacts(self.world)
         for key in gone:
             if key not in covered or kept.get(key) != self.world.originals[key]:
                 self.lost.append(key)
@@ -211,6 +232,11 @@ def backed_up(journal: Path) -> dict[str, Json]:
     lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
     rows = [json.loads(line) for line in lines if line]
     return {row["instance"]["id"]: row["instance"] for row in rows if "instance" in row}
+
+
+def backed_up_as_artifacts(world: World) -> dict[str, Json]:
+    documents = (json.loads(data) for path, data in world.documents().items() if "-backup-" in path)
+    return {row["instance"]["id"]: row["instance"] for document in documents for row in document["rows"]}
 
 
 def faults_of_order(world: World) -> list[str]:
@@ -268,12 +294,29 @@ class Stopped(BaseException):
 @contextmanager
 def stopped_before(method: str, nth: int) -> Iterator[None]:
     """A run in this block stops just before its nth call of a method (`*`: of any)."""
-    once, seen = Client._once, 0
+    with _stopped(method, nth, unheard=False):
+        yield
+
+
+@contextmanager
+def stopped_unheard(nth: int) -> Iterator[None]:
+    """A run in this block stops when its nth call is carried out, and nobody is left to hear of it."""
+    with _stopped("*", nth, unheard=True):
+        yield
+
+
+@contextmanager
+def _stopped(method: str, nth: int, *, unheard: bool) -> Iterator[None]:
+    """Only the thread that entered the block stops."""
+    once, seen, thread = Client._once, 0, threading.get_ident()
 
     def counted(client: Client, called: str, path: str, body: Any) -> Any:
         nonlocal seen
-        seen += method in ("*", called)
-        if seen == nth:
+        is_counted = threading.get_ident() == thread and method in ("*", called)
+        seen += is_counted
+        if is_counted and seen == nth and unheard:
+            once(client, called, path, body)
+        if is_counted and seen == nth:
             raise Stopped
         return once(client, called, path, body)
 

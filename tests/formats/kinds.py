@@ -536,7 +536,7 @@ SCENES = SERVICES | LABELBOX_SCENES | {
     "dataloop": Scene(
         "dataloop",
         outcomes(
-            DATALOOP, box=("box", "painted"), turned_box="unsegmented", point="unsegmented",
+            DATALOOP, box=("box", "painted"), turned_box=("unsegmented", "unsupported"), point="unsegmented",
             polyline="unsegmented", ellipse="unsegmented", cube="unsegmented",
             no_rings="invalid", no_label="invalid", **{"class": "tag"},
         ),
@@ -562,8 +562,8 @@ SCENES = SERVICES | LABELBOX_SCENES | {
         "supervisely",
         outcomes(
             SUPERVISELY, rectangle=("box", "painted"), point="unsegmented", graph="unsegmented",
-            cuboid="unsegmented", turned_box="unsegmented", line="unsupported", no_such_shape="unsupported",
-            two_points="invalid", tag="tag",
+            cuboid="unsegmented", turned_box=("box", "painted"), line="unsupported",
+            no_such_shape="unsupported", two_points="invalid", tag="tag",
         ),
         supervisely,
     ),

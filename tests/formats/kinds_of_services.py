@@ -322,7 +322,10 @@ ENCORD: dict[str, Any] = {
         "shape": "bitmask", "bitmask": {"top": 1, "left": 2, "width": 2, "height": 2, "rleString": "121"},
     },
     "box": {"shape": "bounding_box", "boundingBox": {"x": 0.1, "y": 0.1, "w": 0.5, "h": 0.5}},
-    "turned box": {"shape": "rotatable_bounding_box"},
+    "turned box": {
+        "shape": "rotatable_bounding_box",
+        "rotatableBoundingBox": {"x": 0.1, "y": 0.1, "w": 0.5, "h": 0.5, "theta": 30.0},
+    },
     "cuboid": {"shape": "cuboid_2d"},
     "line": {"shape": "polyline"},
     "skeleton": {"shape": "skeleton"},
@@ -547,7 +550,7 @@ SERVICES = {
     "encord": Scene(
         "encord",
         outcomes(
-            ENCORD, box=("box", "painted"), turned_box="unsegmented", cuboid="unsegmented",
+            ENCORD, box=("box", "painted"), turned_box=("unsegmented", "unsupported"), cuboid="unsegmented",
             line="unsupported", skeleton="unsupported", no_name="invalid", pixels="invalid",
             classification="tag", of_a_video="unsupported", of_a_frame="tag",
         ),

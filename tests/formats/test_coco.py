@@ -77,8 +77,8 @@ def test_ids_may_be_text(coco_file: Write) -> None:
 
 
 def test_category_id_zero_is_a_class(coco_file: Write) -> None:
-    """Zero is an id like others, and is painted under contiguous ids, also where the annotation has none."""
-    for named in ({}, {"id": None}):
+    """Zero is an id like others, also written as text, and where the annotation has no id of its own."""
+    for named in ({}, {"id": None}, {"category_id": "0"}):
         annotations = [annotation(category_id=0) | named]
         path = coco_file(categories=[{"id": 0, "name": "cat"}], annotations=annotations)
         assert masks(path)[0].max() == 1

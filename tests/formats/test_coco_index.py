@@ -47,7 +47,7 @@ def by_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every file is large, a block holds two or three rows, images in twos, a chunk ends anywhere."""
     monkeypatch.setattr(content, "LARGE", 0)
     monkeypatch.setattr(outline, "BLOCK", 200)
-    monkeypatch.setattr(coco_columns, "AT_ONCE", 2)
+    monkeypatch.setattr(coco_columns, "BATCH_SIZE", 2)
     monkeypatch.setattr(Ranges.chunks, "__defaults__", (97,))
 
 
@@ -213,7 +213,7 @@ def test_numbers_that_are_none_are_told_alike(
 def test_the_text_of_an_image_is_not_held_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many annotations some are read at a time: what stays is their points."""
     monkeypatch.setattr(content, "LARGE", 0)
-    monkeypatch.setattr(coco_columns, "AT_ONCE", 10)
+    monkeypatch.setattr(coco_columns, "BATCH_SIZE", 10)
     path = tmp_path / "a.json"
     rows = [annotation(id=n, note="x" * 20_000) for n in range(200)]
     path.write_text(json.dumps(coco(annotations=rows)))
@@ -292,7 +292,7 @@ def test_what_nobody_uses_is_dropped(generated: Path, cache: Path, by_parts: Non
         (cache / name).mkdir(parents=True)
         (cache / name / "marks.npy").touch()
     for name in (".left", "unused"):
-        os.utime(cache / name, (1, time.time() - index_store.KEPT - 10))
+        os.utime(cache / name, (1, time.time() - index_store.RETENTION - 10))
     told(generated)
     assert {"used"} < {one.name for one in cache.iterdir()}
     assert len(list(cache.iterdir())) == 2

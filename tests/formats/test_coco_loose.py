@@ -28,7 +28,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pat
     if request.param == "by parts":
         monkeypatch.setattr(content, "LARGE", 0)
         monkeypatch.setattr(outline, "BLOCK", 200)
-        monkeypatch.setattr(coco_columns, "AT_ONCE", 2)
+        monkeypatch.setattr(coco_columns, "BATCH_SIZE", 2)
         monkeypatch.setattr(Ranges.chunks, "__defaults__", (97,))
     return str(request.param)
 
@@ -194,7 +194,7 @@ def test_sizes_come_from_pictures(tmp_path: Path, size: dict[str, Any]) -> None:
     path = written(tmp_path / "in/a.json", coco(images=[{"id": 1, "file_name": "a.jpg"} | size]))
     annotations = open_annotations(path)
     assert list(annotations.sized_by_pictures) == [0]
-    assert annotations.notes == ("1 images tell no size: it is that of their pictures",)
+    assert annotations.notes == ("1 images have no size in the file: it is taken from their pictures",)
     with pytest.raises(InputError, match=r"1 of 1 images have no picture \(a.jpg\).*--images DIR"):
         convert(path, tmp_path / "out")
     (tmp_path / "pictures").mkdir()

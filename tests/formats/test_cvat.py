@@ -126,10 +126,10 @@ def test_a_video_export_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "image", ['name="a" width="8"', 'width="8" height="6"', 'name="a" width="0" height="1"']
+    "image", ['name="a" width="8" height="-1"', 'width="8" height="6"', 'name="a" width="x" height="1"']
 )
 def test_images_tell_a_name_and_a_size(tmp_path: Path, image: str) -> None:
-    """All three, or it is refused."""
+    """A name, and sides that are numbers above 0; pictures give those that are missing or 0."""
     with pytest.raises(FormatError, match=r"image\[0\]"):
         open_annotations(written(tmp_path / "a.xml", document(image=image)))
 

@@ -127,7 +127,7 @@ def test_a_name_does_not_tell_the_format(tmp_path: Path) -> None:
     text = (FIXTURES / "labelme/boat.json").read_text()
     path = written(tmp_path / "bonn_000000_000001_gtFine_polygons.json", text)
     assert open_annotations(path).format == "labelme"
-    with pytest.raises(FormatError, match=r"imgHeight.*looks like labelme"):
+    with pytest.raises(FormatError, match=r"objects.*looks like labelme"):
         open_annotations(path, format="cityscapes")
 
 

@@ -66,7 +66,12 @@ def test_malformed_objects_are_refused(tmp_path: Path, text: str, message: str) 
     assert len(open_annotations(path, options=ReadOptions(skip_invalid=True)).skipped) == 1
 
 
-def test_a_file_without_a_size_is_refused(tmp_path: Path) -> None:
-    """With the place."""
-    with pytest.raises(FormatError, match="/imagesize: there is none"):
-        open_annotations(written(tmp_path / "a.xml", document(size="")), format="labelme-xml")
+def test_a_size_that_no_picture_has_is_refused(tmp_path: Path) -> None:
+    """With the place; a size that is missing is taken from the picture."""
+    for sides, message in (
+        ("<nrows>-6</nrows><ncols>8</ncols>", ": an image"),
+        ("<nrows>x</nrows>", "/nrows: "),
+    ):
+        path = written(tmp_path / "a.xml", document(size=f"<imagesize>{sides}</imagesize>"))
+        with pytest.raises(FormatError, match=f"/imagesize{message}"):
+            open_annotations(path)

@@ -388,4 +388,4 @@ def test_sizes_that_are_missing_or_0_are_those_of_pictures(
     Image.new("RGB", (8, 6)).save(tmp_path / "pictures/a.png")
     annotations = open_annotations(path, format=format_, options=ReadOptions(images=tmp_path / "pictures"))
     assert annotations.decode(0).frame == (6, 8)
-    assert annotations.notes == ("1 images tell no size: it is that of their pictures",)
+    assert annotations.notes == ("1 images have no size in the file: it is taken from their pictures",)

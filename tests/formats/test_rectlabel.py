@@ -95,7 +95,7 @@ def test_malformed_objects_are_refused(tmp_path: Path, text: str, message: str) 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (document(size="<size><width>8</width></size>"), "/size/height: expected a number"),
+        (document(size="<size><width>8</width><height>x</height></size>"), "/size/height: expected a number"),
         (document(size="<size><width>8.5</width><height>2</height></size>"), "/size: an image is a whole"),
         (document(name="https://h/"), "/filename: no image's name"),
         ("<annotation><filename>a</filename><size>", "not XML that can be read"),

@@ -32,7 +32,7 @@ def test_every_mask_is_an_object() -> None:
     ("changes", "why"),
     [
         ({"file_name": ""}, r"\$\.image\.file_name: the name is empty"),
-        ({"height": 0}, r"\$\.image.*whole number"),
+        ({"height": -1}, r"\$\.image.*whole number"),
         ({"width": 13}, r"\$\.annotations\[0\]\.segmentation\.size"),
         ({"image_id": None}, r"\$\.image\.image_id"),
     ],

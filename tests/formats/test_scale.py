@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polymask import FormatError, encode_png
+from polymask import FormatError, convert, encode_png
 from polymask.codecs.png import encode_color
 from polymask.formats import ReadOptions, open_annotations
 from tests.support.formats import masks, written
@@ -120,13 +120,13 @@ def test_nucleus_lines_are_gathered_by_item(tmp_path: Path) -> None:
 
 
 def test_nucleus_masks_have_legends(tmp_path: Path) -> None:
-    """The mask tells the frame, so no picture is needed; polygons of the item are drawn in it too."""
+    """The mask tells the frame, so no picture is needed; polygons of the item lie above it, in any order."""
     written(tmp_path / "indexed.png", encode_png(INDEX))
     legend = [{"label": name, "index": value} for value, name in ((1, "a"), (2, "b"), (4, "c"))]
     mask = {"type": "mask", "mask_url": URL, "annotations": legend, "reference_id": "a"}
-    path = written(tmp_path / "a.jsonl", f"{json.dumps(mask)}\n{json.dumps(row())}\n")
-    found = masks(path)["a"]
-    assert (found == drawn("1122", "1444", "3444")).all()
+    for lines in ([mask, row()], [row(), mask]):
+        path = written(tmp_path / "a.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+        assert (masks(path)["a"] == drawn("1122", "1444", "3444")).all()
 
 
 @pytest.mark.parametrize("bad", ["{", '{"reference_id": "a"}', json.dumps(row(label=""))])
@@ -138,3 +138,44 @@ def test_a_bad_line_is_named_or_left_out(tmp_path: Path, bad: str) -> None:
         open_annotations(path)
     annotations = open_annotations(path, options=ReadOptions(skip_invalid=True))
     assert (annotations.used, len(annotations.skipped)) == ({"cat": 1}, 1)
+
+
+def two_files(folder: Path, *rows: dict[str, Any]) -> Path:
+    """An item's mask in `masks.jsonl`, its polygons in `annotations.jsonl`, as Nucleus keeps them."""
+    written(folder / "indexed.png", encode_png(INDEX))
+    legend = [{"label": name, "index": value} for value, name in ((1, "a"), (2, "b"), (4, "c"))]
+    mask = {"type": "mask", "mask_url": URL, "annotations": legend, "reference_id": "a"}
+    written(folder / "masks.jsonl", json.dumps(mask) + "\n")
+    return written(folder / "annotations.jsonl", "".join(json.dumps(one) + "\n" for one in rows)).parent
+
+
+def test_nucleus_files_of_a_folder_are_one_export(tmp_path: Path) -> None:
+    """An item is one image, of the lines of all files; its mask, which covers all, lies below polygons."""
+    folder = two_files(tmp_path / "in", row())
+    annotations = open_annotations(folder)
+    assert list(annotations.names) == ["a"]
+    assert annotations.used == {"a": 1, "b": 1, "c": 1, "cat": 1}
+    (record,) = annotations
+    assert [one.label for one in record.instances] == ["a", "b", "c", "cat"]
+    assert record.instances[-1].id == "annotations.jsonl: line 1"
+    assert (masks(folder)["a"] == drawn("1122", "1444", "3444")).all()
+    convert(folder, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out/masks").rglob("*.png")] == ["a.png"]
+
+
+def test_a_bad_line_of_several_files_is_named_with_its_file(tmp_path: Path) -> None:
+    """The folder and the file; left out, the lines of the other file are read."""
+    folder = two_files(tmp_path, row(), row(geometry={"vertices": POINTS[:2]}))
+    with pytest.raises(FormatError, match=r"annotations.jsonl: line 2: \$.geometry.vertices"):
+        open_annotations(folder)
+    annotations = open_annotations(folder, options=ReadOptions(skip_invalid=True))
+    assert (annotations.used, len(annotations.skipped)) == ({"a": 1, "b": 1, "c": 1, "cat": 1}, 1)
+
+
+def test_items_of_different_folders_stay_apart(tmp_path: Path) -> None:
+    """Two datasets may name their items alike."""
+    for name, label in (("one", "cat"), ("two", "dog")):
+        picture(tmp_path / name, "a.png")
+        written(tmp_path / name / "a.jsonl", json.dumps(row(label=label)) + "\n")
+    annotations = open_annotations(tmp_path)
+    assert [[one.label for one in record.instances] for record in annotations] == [["cat"], ["dog"]]

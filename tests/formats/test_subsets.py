@@ -226,3 +226,30 @@ def test_the_folders_of_yolo_tell_the_splits(tmp_path: Path, layout: str) -> Non
     out = tmp_path.parent / f"{tmp_path.name}-out/ann_dir"
     assert (np.array(Image.open(out / "val/valid/a.png")) == 1).sum() == 6
     assert json.loads((tmp_path.parent / f"{tmp_path.name}-out/manifest.jsonl").read_text().splitlines()[0])
+
+
+@pytest.mark.parametrize("format", ["cvat", "datumaro"])
+def test_subsets_within_a_format_are_splits(tmp_path: Path, format: str) -> None:
+    """CVAT's attribute and Datumaro's files: images go to their splits, and same names stay apart."""
+    subsets = (
+        ("Train", "Validation", "test", "task 3") if format == "cvat" else ("train", "val", "test", "task 3")
+    )
+    for number, subset in enumerate(subsets):
+        box = f'<box label="cat" xtl="0" ytl="0" xbr="{number + 1}" ybr="1"/>'
+        image = f'<image name="a.png" subset="{subset}" width="8" height="6">{box}</image>'
+        shape = {"type": "polygon", "label_id": 0, "points": [0, 0, number + 1, 0, number + 1, 1, 0, 1]}
+        item = {"id": "a", "image": {"path": "a.png", "size": [6, 8]}, "annotations": [shape]}
+        document = {"categories": {"label": {"labels": [{"name": "cat"}]}}, "items": [item]}
+        if format == "cvat":
+            written(tmp_path / f"in/{number}.xml", f"<annotations>{image}</annotations>")
+        else:
+            written(tmp_path / f"in/annotations/{subset}.json", document)
+    annotations = open_annotations(tmp_path / "in")
+    assert dict(zip(annotations.names, annotations.subsets, strict=True)) == {
+        f"{subset}/a.png": split for subset, split in zip(subsets, ("train", "val", "test", ""), strict=True)
+    }
+    painted = {name: int(mask.sum()) for name, mask in masks(tmp_path / "in").items()}
+    assert [painted[f"{subset}/a.png"] for subset in subsets] == [1, 2, 3, 4]
+    convert(tmp_path / "in", tmp_path / "out", to="mmseg")
+    folders = {path.relative_to(tmp_path / "out").parts[:2] for path in (tmp_path / "out").rglob("*.png")}
+    assert {("ann_dir", split) for split in ("train", "val", "test")} <= folders

@@ -5,8 +5,9 @@ drawn with the peer's own primitive, so that only reading is compared, bit for b
 """
 
 import json
+import shutil
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
@@ -216,6 +217,35 @@ def test_datumaro(folder: str, name: str, tmp_path: Path) -> None:
         assert (ours[label] == found).all(), label
 
 
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("camvid", "camvid"), ("voc", "voc_segmentation"), ("sa1b", "segment_anything")],
+)
+def test_datumaro_masks(folder: str, name: str, tmp_path: Path) -> None:
+    """Its masks of existing masks, by label, and of SA-1B's runs, which have no labels, one by one."""
+    from datumaro import Dataset
+
+    source = tmp_path / "source"
+    shutil.copytree(FIXTURES / folder, source)
+    if folder == "voc":
+        written(source / "ImageSets/Segmentation/train.txt", "boat\n")
+        written(source / "JPEGImages/boat.jpg", (FIXTURES / "via/boat.png").read_bytes())
+    dataset = Dataset.import_from(str(source), name)
+    item = next(item for item in dataset if item.id == "boat")
+    theirs = [one for one in item.annotations if one.type.name == "mask"]
+    annotations = open_annotations(FIXTURES / folder)
+    record = next(record for record in annotations if PurePosixPath(record.name).stem == "boat")
+    if folder == "sa1b":
+        for one, instance in zip(theirs, record.instances, strict=True):
+            assert (np.asarray(one.image) == mask(instance.shape)).all()
+        return
+    names = [label.name for label in next(iter(dataset.categories().values()))]
+    ours = {found.label: found.mask for found in label_masks(record)}
+    assert ours.keys() == {names[one.label] for one in theirs} - {"background"}
+    for one in theirs:
+        assert names[one.label] == "background" or (ours[names[one.label]] == one.image).all()
+
+
 def _laid_out(folder: str, tmp_path: Path) -> Path:
     """The sample in the layout that the peer looks for."""
     if folder == "coco-panoptic":
@@ -297,6 +327,21 @@ def test_label_studio_sdk() -> None:
         packed = mask2rle(values)
         alpha = unpacked(packed, 37 * 29 * 4).reshape(37, 29, 4)[..., 3]
         assert (alpha == values).all()
+
+
+@pytest.mark.parametrize("rotation", [0, 20, 90, 215.5])
+def test_label_studio_sdk_rotates_alike(rotation: float, tmp_path: Path) -> None:
+    """The corners of its export of oriented boxes are those of our rectangles."""
+    from label_studio_sdk.converter.utils import convert_annotation_to_yolo_obb
+
+    value = {"x": 30.0, "y": 25.0, "width": 40.0, "height": 12.5, "rotation": rotation}
+    size = {"original_width": 40, "original_height": 24}
+    result = {"id": "r", "type": "rectanglelabels", "value": value | {"rectanglelabels": ["a"]}, **size}
+    task = {"id": 1, "data": {"image": "a.png"}, "annotations": [{"result": [result]}]}
+    (record,) = open_annotations(written(tmp_path / "a.json", [task]))
+    (shape,) = (polygon for instance in record.instances for polygon in instance.shape)
+    corners = convert_annotation_to_yolo_obb(value | size, normalize=False)
+    assert np.allclose(shape.exterior, corners, atol=1e-9)
 
 
 def test_pycocotools_reads_stuff() -> None:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ SHARED = (
     "zensical.toml",
     "CHANGELOG.md",
     "dataloop.json",
+    "app",
 )
 TIMEOUT = 240
 HEAVY = ("PIL.Image", "hypothesis.strategies", "msgspec.json", "numpy", "pytest")  # none of the package
@@ -41,20 +41,6 @@ def copied() -> Iterator[Path]:
         yield copy
 
 
-def run_tests(copy: Path, tests: Sequence[str], *, timeout: float = TIMEOUT) -> tuple[int, str]:
-    """pytest's exit code on the copy, and the first test that failed; a run that hangs is 1."""
-    command = [sys.executable, "-m", "pytest", *_FLAGS, *tests]
-    environment = os.environ | _environment(copy)
-    try:
-        done = subprocess.run(
-            command, cwd=copy, env=environment, capture_output=True, text=True, timeout=timeout, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return 1, "(it hung)"
-    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))]
-    return done.returncode, failed[0].split(" ")[1] if failed else done.stdout[-800:] + done.stderr[-300:]
-
-
 _FLAGS = ("-x", "-q", "-n", "0", "-p", "no:cacheprovider")
 
 
@@ -67,7 +53,10 @@ def _environment(copy: Path) -> dict[str, str]:
 
 
 def run_forked(copy: Path, tests: Sequence[str], *, timeout: float) -> int:
-    """`run_tests` in a fork of this process, which has imported once what is slow to import."""
+    """pytest's exit code on the copy; a run that hangs is 1.
+
+    The tests run in a fork of this process, which has imported what is slow to import.
+    """
     for name in HEAVY:
         import_module(name)
     if (child := os.fork()) == 0:

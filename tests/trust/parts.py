@@ -98,6 +98,11 @@ NIGHTLY: dict[str, Part] = {
     "calls": partial(calls, starts=60),
     **program("tests.dataloop.fault_campaign", "HTTP: every fault at every call, and 200 kills"),
     **program("tests.dataloop.edit_campaign", "edits and masks taken away at every moment of a run"),
+    "app": partial(
+        passing,
+        "the app without a folder: killed at every call, twice at once",
+        "tests/dataloop/test_app_at_least_once.py",
+    ),
     **program("tests.exact_campaign", "100,000 polygons against exact arithmetic", "100000"),
     **program("tests.png_campaign", "10,000 nasty masks through three decoders", "10000"),
     **program("tests.fuzz", "fuzz: 3,000 inputs a target", "--runs", "3000"),  # of 60: more does not fit
@@ -113,6 +118,12 @@ RELEASE: dict[str, Part] = {
         for number in range(CHAINS // CHUNK)
     },
     **{f"stories {number + 1} of 10": partial(stories, 2_000, 50) for number in range(10)},
+    "app faults": partial(
+        campaign, "HTTP: every fault at every call of the app", "tests.dataloop.fault_campaign", "--app"
+    ),
+    "app edits": partial(
+        campaign, "edits at every moment of a run of the app", "tests.dataloop.edit_campaign", "--app"
+    ),
     **program("tests.dataloop.soak", "soak: 100,000 items, 1 % faults, a kill a minute", "--items", "100000"),
     **program("tests.fuzz", "fuzz: 1,000,000 inputs a target", "--runs", "1000000"),
 }

@@ -169,6 +169,16 @@ class Emulator:
             lambda: [store.get("item", child) for key in keys for child in store.children("item", key)]
         )
 
+    def artifacts(self, project_id: str) -> list[dict[str, Any]]:
+        """Return the files that a project keeps for programs: artifacts, code and exports."""
+        store = self._store
+        return self._read(
+            lambda: [
+                store.get("item", key)
+                for key in store.children("item", self._platform.binaries(project_id).id)
+            ]
+        )
+
     def annotations(self, item_id: str | None = None) -> list[dict[str, Any]]:
         """Return the annotations of an item, or all there are, ascending by id."""
         store = self._store

@@ -52,13 +52,24 @@ class Pictures:
         else:
             (self._folder / item_id).symlink_to(path.resolve())
 
+    def copy(self, item_id: str, other_id: str) -> None:
+        """Give an item the bytes of another, if that has any but a blank picture."""
+        if path := self._file(item_id):
+            self.link(other_id, path) if item_id in self._links else self.save(other_id, path.read_bytes())
+        elif item_id in self._memory:
+            self._memory[other_id] = self._memory[item_id]
+
     def load(self, item_id: str, system: dict[str, Any]) -> bytes:
         """Return an item's bytes; `system` is its `metadata.system`, for a blank picture."""
         if item_id in self._memory:
             return self._memory[item_id]
+        path = self._file(item_id)
+        return path.read_bytes() if path else blank_of(system)
+
+    def _file(self, item_id: str) -> Path | None:
         # A linked file may have gone since; blank is then all there is.
         path = self._links.get(item_id) or (self._folder / item_id if self._folder else None)
-        return path.read_bytes() if path and path.exists() else blank_of(system)
+        return path if path and path.exists() else None
 
     def remove(self, item_id: str) -> None:
         """Forget the bytes of an item, if there are any."""

@@ -8,21 +8,30 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from polymask.dataloop.jobs.lost_backups import loss_in_words, tell_of_lost, without_backup
+from polymask.dataloop.jobs.journals import (
+    existing,
+    loss_in_words,
+    lost_to_all,
+    places,
+    tell_of_damages,
+    tell_of_lost,
+    without_backup,
+)
 from polymask.dataloop.local_source import MatchedSource
 from polymask.dataloop.service.client import Client, connect
 from polymask.dataloop.service.recipe import Recipe
 from polymask.dataloop.service.responses import listed
 from polymask.dataloop.service.restoring import Deleted, PuttingBack, deleted, restore_command
 from polymask.dataloop.sink import DataloopSink
-from polymask.dataloop.source import DataloopItem, DataloopSource, refuse_missing_folder
+from polymask.dataloop.source import DataloopSource, refuse_missing_folder
 from polymask.dataloop.target import SCHEME, Target
 from polymask.errors import InputError, NotFound, PolymaskError
 from polymask.formats import Annotations
 from polymask.formats.reading.choice import Choice
 from polymask.in_place.deletion import finish
+from polymask.in_place.evidence import Evidence
 from polymask.in_place.job import ProvenJob, ProvenOptions, Watch
-from polymask.in_place.journal import Journal, default_folder, open_existing, shard_folder
+from polymask.in_place.journal import Journal, default_folder, shard_folder
 from polymask.in_place.protocols import Item
 from polymask.model import Skipped
 from polymask.parallel.progress import Progress
@@ -30,7 +39,6 @@ from polymask.parallel.shards import Shard
 from polymask.results import Report, note_why_polygons_stay
 from polymask.validation import Json
 
-CHOICES = ("predictions", "min_confidence", "creator", "status")  # of `convert_item`, as of `convert`
 Advance = Callable[[int], None]
 
 
@@ -85,6 +93,13 @@ def open_dataset(url: str, *, workers: int = 1) -> Dataset:
     return Dataset(client, client.dataset(client.project(target.project), target.dataset), target)
 
 
+def open_by_id(dataset_id: str, *, workers: int = 1) -> Dataset:
+    """Connect to a dataset by its id, as an app's functions have it."""
+    client = connect(workers=workers)
+    raw = client.call("GET", f"/datasets/{dataset_id}", safe=True)
+    return Dataset(client, raw, Target("", str(raw.get("name") or "")))
+
+
 def read_query(path: str | Path) -> Json:
     """A query (DQL) file: a JSON object with `filter` and, if wanted, `join`."""
     try:
@@ -117,26 +132,24 @@ def convert_connected(
     options: ProvenOptions,
     *,
     query: str | Path | None = None,
-    journal: str | Path | None = None,
+    journal: str | Path | Evidence | None = None,
     where: Sequence[str] = (),
     progress: Progress | None = None,
     watch: Watch | None = None,
 ) -> Report:
-    """Convert a dataset in place; see `convert_in_place`."""
+    """Convert a dataset in place; see `convert_in_place`. The journal may be another than a folder."""
     source = dataset.source(query=query, check_images=options.check_images, choice=choice_of(options))
     recipe = dataset.recipe(options)
     sink = DataloopSink(dataset.client, source, recipe, limits=options.limits)
     writes_journal = options.delete_source and not options.dry_run
-    evidence = (
-        Journal(shard_folder(dataset.journal_folder(journal), options.shard)) if writes_journal else None
-    )
+    evidence = _evidence(dataset, options, journal) if writes_journal else None
     looked_at = finish(source, sink, evidence) if evidence else []  # what is put back is among the items then
     if evidence and evidence.is_new and options.shard is None:  # other parts have journals of their own
-        lost = without_backup(dataset.client, dataset.id, ())
-        looked_at += [loss_in_words(lost, str(evidence.path))] if lost else []
+        lost = lost_to_all(dataset.client, dataset.raw)
+        looked_at += [loss_in_words(lost, evidence.place)] if lost else []
     items = chosen(source.items(), where, shard=options.shard)
     if evidence and (tell := getattr(progress, "tell", None)):  # what only counts need not have it
-        tell(f"journal and backup: {evidence.path}")
+        tell(f"journal and backup: {evidence.place}")
     if progress:
         progress.start(len(items))
     job = ProvenJob(source, sink, evidence, options, sleep=dataset.client.sleep)
@@ -146,17 +159,23 @@ def convert_connected(
     report.notes += looked_at
     note_why_polygons_stay(report, dataset.url)
     if evidence:
-        report.notes += _ways_back(report, dataset, evidence, journal)
+        report.notes += ways_back(report, dataset, evidence, journal)
     return report
 
 
-def _ways_back(
-    report: Report, dataset: Dataset, evidence: Journal, journal: str | Path | None
+def _evidence(dataset: Dataset, options: ProvenOptions, journal: str | Path | Evidence | None) -> Evidence:
+    if isinstance(journal, Evidence):
+        return journal
+    return Journal(shard_folder(dataset.journal_folder(journal), options.shard))
+
+
+def ways_back(
+    report: Report, dataset: Dataset, evidence: Evidence, journal: str | Path | Evidence | None
 ) -> Iterator[str]:
     """Where the backup lies, and the command that puts back what was deleted."""
-    yield f"journal and backup: {evidence.path}"
+    yield f"journal and backup: {evidence.place}"
     if report.deleted:
-        undo = restore_command(dataset.url, journal)
+        undo = restore_command(dataset.url, None if isinstance(journal, Evidence) else journal)
         yield f"{report.deleted:,} polygons deleted; `{undo}` undoes it"
 
 
@@ -206,11 +225,12 @@ def upload(
 def restore_dataset(url: str, *, journal: str | Path | None = None, dry_run: bool = False) -> Report:
     """Put back every polygon that a run deleted, all rings; those that are there stay as they are.
 
-    A dry run tells how many that would be.
+    They are looked for in the journal that is named, else in the usual folder and among the project's
+    artifacts. A dry run tells how many that would be.
     """
     dataset = open_dataset(url)
-    folder = dataset.journal_folder(journal)
-    polygons, meant = deleted(open_existing(folder))
+    journals = existing(dataset.client, dataset.raw, journal)
+    polygons, meant = deleted(journals)
     putting, report = PuttingBack(dataset.client, dataset.id), Report(dry_run=dry_run)
     now: dict[tuple[str, str], str] = {}
     for polygon in polygons:
@@ -229,7 +249,8 @@ def restore_dataset(url: str, *, journal: str | Path | None = None, dry_run: boo
         if is_new:
             report.notes += _not_put_back(polygon, linked=parent is not None or polygon.parent not in meant)
     lost = without_backup(dataset.client, dataset.id, {polygon.key for polygon in polygons})
-    tell_of_lost(report, dataset.url, lost, journals=str(folder))
+    tell_of_lost(report, dataset.url, lost, journals=places(dataset.journal_folder(journal), journals))
+    tell_of_damages(report, journals)
     return report
 
 
@@ -255,34 +276,6 @@ def _not_put_back(polygon: Deleted, *, linked: bool) -> Iterator[str]:
         yield f"{name}: the metadata of polygon {key} is no object; it stays in the backup"
     if not linked:
         yield f"{name}: polygon {key} is linked to its parent's old id: that was not put back"
-
-
-def convert_item(
-    item: Any, *, delete_source: bool = False, journal: str | Path | None = None, **options: Any
-) -> Report:
-    """Convert the polygons of one `dl.Item`, as an app's node or function does.
-
-    `options` are those of `polymask.in_place.job.ProvenOptions`: `pixel_rule`, `only`, `max_delete`,
-    `check_images`, `dry_run`, `limits`, `add_labels`, and what chooses annotations: `predictions`,
-    `min_confidence`, `creator`, `status`. Safe to call any number of times.
-    """
-    client = connect()
-    dataset = Dataset(client, client.call("GET", f"/datasets/{item.dataset_id}", safe=True), Target("", ""))
-    choice = {name: options.pop(name) for name in CHOICES if name in options}
-    chosen_options = ProvenOptions(delete_source=delete_source, choice=Choice(**choice), **options)
-    source = dataset.source(check_images=chosen_options.check_images, choice=choice_of(chosen_options))
-    raw = client.call("GET", f"/items/{item.id}", safe=True)
-    chosen_item = DataloopItem(str(raw["id"]), str(raw["filename"]).lstrip("/"), raw)
-    writes_journal = delete_source and not chosen_options.dry_run
-    evidence = Journal(dataset.journal_folder(journal)) if writes_journal else None
-    recipe = dataset.recipe(chosen_options)
-    sink = DataloopSink(client, source, recipe, limits=chosen_options.limits)
-    if evidence:
-        finish(source, sink, evidence)
-    report = ProvenJob(source, sink, evidence, chosen_options, sleep=client.sleep).run([chosen_item])
-    tell_of_labels(report, recipe)
-    note_why_polygons_stay(report, dataset.url)
-    return report
 
 
 def choice_of(options: ProvenOptions) -> Choice:

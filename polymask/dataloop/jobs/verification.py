@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from polymask.dataloop.jobs.journals import existing, tell_of_damages
 from polymask.dataloop.jobs.run import Dataset, open_dataset
 from polymask.dataloop.service.restoring import deleted_of, restore_command
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
 from polymask.errors import NotFound
 from polymask.formats.reading.choice import original_id
-from polymask.in_place.journal import open_existing
+from polymask.in_place.evidence import Evidence
 from polymask.in_place.protocols import Item, Stored
 from polymask.limits import Limits
 from polymask.model import Skipped
@@ -29,16 +30,17 @@ def verify_dataset(
     """Prove every mask of ours in a dataset again; those that fail are the report's `failures`.
 
     So are masks that are gone with their polygons, where a journal knows of these: the one named, which
-    must be there, or one in the usual place. `images` counts the items that have masks, `unchanged` the
-    masks that are what they claim. Raises `LimitError` for a mask that was made for a frame above the
-    limits, and so not decoded, and `NotFound` for a named folder without a journal.
+    must be there, or those in the usual place and among the project's artifacts. `images` counts the items
+    that have masks, `unchanged` the masks that are what they claim. Raises `LimitError` for a mask that was
+    made for a frame above the limits, and so not decoded, and `NotFound` for a folder without a journal.
     """
     dataset = open_dataset(url, workers=workers)
     query = {"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
     source = DataloopSource(dataset.client, dataset.id, query=query, folder=dataset.target.folder)
     sink = DataloopSink(dataset.client, source, {}, limits=limits)
     report, items, ways_out = Report(), list(source.items()), dict[str, None]()
-    gone, restore = _first_ids_of_deleted(dataset, journal), restore_command(url, journal)
+    journals = _journals(dataset, journal)
+    gone, restore = _first_ids_of_deleted(journals), restore_command(url, journal)
     for (item,) in reported(([item] for item in items), len(items), progress):
         stored = sink.proofs(item)
         for proof in stored:
@@ -50,6 +52,7 @@ def verify_dataset(
         report.failures += [Skipped(item.name, reason) for reason, _ in wrong]
         ways_out.update(dict.fromkeys(way_out.format(url=url, restore=restore) for _, way_out in wrong))
     report.notes += ways_out
+    tell_of_damages(report, journals)
     return report
 
 
@@ -86,14 +89,18 @@ def _wrong(stored: Sequence[Stored]) -> Iterator[tuple[str, str]]:
             yield f"'{label}' has {masks} masks", DOUBLED
 
 
-def _first_ids_of_deleted(dataset: Dataset, journal: str | Path | None) -> dict[str, set[str]]:
-    """By item, the first ids of the polygons that were deleted, as far as a journal here tells."""
+def _journals(dataset: Dataset, journal: str | Path | None) -> list[Evidence]:
+    """The journals that tell of deletions; none is needed where none is named."""
     try:
-        journals = open_existing(dataset.journal_folder(journal))
+        return existing(dataset.client, dataset.raw, journal)
     except NotFound:
         if journal is not None:
             raise
-        return {}
+        return []
+
+
+def _first_ids_of_deleted(journals: Sequence[Evidence]) -> dict[str, set[str]]:
+    """By item, the first ids of the polygons that were deleted, as far as a journal tells."""
     by_item: dict[str, set[str]] = {}
     for polygon in (deleted_of(journal, line) for journal in journals for line in journal.not_restored()):
         by_item.setdefault(polygon.item.id, set()).add(polygon.key)

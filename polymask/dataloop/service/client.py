@@ -1,6 +1,6 @@
 """The platform through dtlpy's authenticated client: raw JSON, typed errors, bounded waiting.
 
-This is the only file that touches dtlpy, and it is imported only when it is used. Three
+This file and `sending` are all that touches dtlpy, and it is imported only when it is used. Three
 things are done differently from the SDK's own calls (measured with dtlpy 1.126.5):
 
 - a call that may have had an effect is never repeated blindly: the session's own retries are
@@ -30,6 +30,7 @@ from polymask.dataloop.service.responses import (
     part,
     refusal,
 )
+from polymask.dataloop.service.sending import EXPIRED, Body, sent
 from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
 from polymask.storage.local_disk.durable import make_private
 from polymask.storage.local_disk.user_dirs import state_folder
@@ -44,9 +45,6 @@ ALL_WAITS = 600.0  # seconds of waiting in one run
 PAGE = 1000
 
 
-_EXPIRED = f"Dataloop: the login has expired; {LOG_IN}"
-
-
 class Client:
     """Calls to one platform; threads may share it."""
 
@@ -54,7 +52,7 @@ class Client:
         self._api, self.sleep = api, sleep
         self._waited = 0.0
 
-    def call(self, method: str, path: str, body: Json | list[Json] | None = None, *, safe: bool) -> Any:
+    def call(self, method: str, path: str, body: Body = None, *, safe: bool) -> Any:
         """The decoded JSON that a call is answered with.
 
         `safe` calls may be repeated and are, with growing pauses; others are sent once. Raises
@@ -84,9 +82,9 @@ class Client:
         from requests.exceptions import RequestException
 
         try:
-            response = _sent(self._api, method, path, body)
+            response = sent(self._api, method, path, body)
         except TokenExpired:  # it is no PlatformException, and is raised before anything is sent
-            raise Denied(_EXPIRED) from None
+            raise Denied(EXPIRED) from None
         except ExceptionMain as error:
             raise Unavailable(f"Dataloop: {method} {path}: {type(error).__name__}") from None
         except RequestException as error:
@@ -221,16 +219,6 @@ class Client:
     def _delete(self, annotation_id: str, *, safe: bool) -> None:
         body = {"username": _email(self._api)}
         self._attempts("DELETE", f"/annotations/{annotation_id}", body, safe=safe, read=lambda _: None)
-
-
-def _sent(api: Any, method: str, path: str, body: Any) -> Any:
-    """The response to a call, without the SDK's wrapper, which walks the stack for each."""
-    bare = getattr(type(api).gen_request, "__wrapped__", None)
-    if bare is None:
-        return api.gen_request(method, path, json_req=body, log_error=False)[1]
-    if api.token_expired() and api.renew_token_method() is False:  # all that the wrapper does beside
-        raise Denied(_EXPIRED)
-    return bare(api, method, path, json_req=body, log_error=False)[1]
 
 
 def _clauses(condition: Json) -> list[Json]:

@@ -15,7 +15,7 @@ from polymask.dataloop.service.client import Client
 from polymask.dataloop.service.responses import listed, part
 from polymask.errors import BackendError, Unavailable
 from polymask.formats.reading.choice import original_id
-from polymask.in_place.journal import Journal
+from polymask.in_place.evidence import Evidence
 from polymask.in_place.protocols import Item
 from polymask.validation import Json
 
@@ -120,7 +120,7 @@ def _content(row: Json) -> Json:
 class Deleted:
     """A polygon that a run set out to delete: its backup, and the id under which it was first known."""
 
-    journal: Journal
+    journal: Evidence
     item: Item
     backup: Json
     key: str
@@ -141,18 +141,27 @@ class Deleted:
         return not isinstance(self.backup.get("metadata", {}), dict | None)
 
 
-def deleted(journals: Sequence[Journal]) -> tuple[list[Deleted], dict[tuple[str, str], tuple[str, str]]]:
+def deleted(journals: Sequence[Evidence]) -> tuple[list[Deleted], dict[tuple[str, str], tuple[str, str]]]:
     """Every polygon that was deleted, its last version, parents first; and what each id stood for.
 
     One that was restored and deleted again is still the same polygon.
     """
     every = [deleted_of(journal, line) for journal in journals for line in journal.deleted()]
+    # Of several journals, that which has not seen it put back tells of its last deletion.
+    pending = {
+        (id(journal), str(line["item"]), str(line["instance"]["id"]))
+        for journal in (journals if len(journals) > 1 else ())
+        for line in journal.not_restored()
+    }
+    every.sort(
+        key=lambda polygon: (id(polygon.journal), polygon.item.id, str(polygon.backup["id"])) in pending
+    )
     meant = {(polygon.item.id, str(polygon.backup["id"])): polygon.place for polygon in every}
     latest = {polygon.place: polygon for polygon in every}
     return list(_parents_first(latest, meant)), meant
 
 
-def deleted_of(journal: Journal, line: Json) -> Deleted:
+def deleted_of(journal: Evidence, line: Json) -> Deleted:
     """The polygon that a line of a journal's backup has."""
     backup, item = line["instance"], Item(str(line["item"]), line["name"])
     return Deleted(journal, item, backup, str(line.get("id") or original_id(backup) or backup["id"]))

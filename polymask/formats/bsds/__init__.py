@@ -1,9 +1,8 @@
 """Berkeley segmentation data sets: `.seg` files (BSDS300) and `.mat` files (BSDS500).
 
-Segments have no classes: each is labeled, and by default painted, with its number. Segment 0, which
-`.seg` files have, is what background is in a mask: value 0. Several people drew each image:
-`--annotator` chooses whose segments are read. Source: the data sets' `seg-format.txt` and their
-description of `groundTruth`.
+Segments have no classes: each is labeled, and by default painted, with its number. Segment 0 of `.seg`
+files becomes background, value 0. Several people segmented each image: `--annotator` chooses whose
+segments are read. Source: the data sets' `seg-format.txt` and their description of `groundTruth`.
 """
 
 from collections import Counter
@@ -30,7 +29,7 @@ from polymask.model import ImageRecord, Instance, Runs
 MANY = True
 SUFFIX = ".jpg"  # of the data sets' pictures
 VARIABLE, FIELD, FOLDER = "groundTruth", "Segmentation", "groundTruth"
-ANOTHERS = Omitted("annotator", "drawn by somebody else than --annotator")
+OTHER_ANNOTATOR = Omitted("annotator", "drawn by somebody else than --annotator")
 
 FACTS = Facts(
     title="BSDS",
@@ -65,21 +64,21 @@ def sniff(content: Content) -> bool:
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each image, as the chosen person drew it."""
-    named = [file for file in files(content, "*.*") if PurePosixPath(file.name).suffix in (".seg", ".mat")]
-    found = [page for file in named for page in _pages(Content(file), options)]
-    pages = _chosen(found, content, options)
+    drawings = [file for file in files(content, "*.*") if PurePosixPath(file.name).suffix in (".seg", ".mat")]
+    all_pages = [page for file in drawings for page in _pages(Content(file), options)]
+    pages = _checked_pages(all_pages, content, options)
     annotations = gather(content, options, pages, format="bsds", parse=_parse)
-    most = max(map(int, annotations.used), default=0)
-    options.limits.check("max_labels", most, str(content.path), f"{most} segments")
-    return replace(annotations, categories=tuple((str(number), number) for number in range(1, most + 1)))
+    largest = max(map(int, annotations.used), default=0)
+    options.limits.check("max_labels", largest, str(content.path), f"{largest} segments")
+    return replace(annotations, categories=tuple((str(number), number) for number in range(1, largest + 1)))
 
 
 def _pages(content: Content, options: ReadOptions) -> Iterator[Page]:
-    """A page for each person, whose text says who; of a file that cannot be read, one that nobody drew."""
+    """A page for each annotator, whose name is the text; one page without text for an unreadable file."""
     file = content.place.file(content.name)
     try:
         people = _people(content.data, options.limits)
-    except Malformed:  # told when the page is parsed
+    except Malformed:  # reported when the page is parsed
         yield Page(file, "")
         return
     for number, person in enumerate(people, 1):
@@ -93,28 +92,28 @@ def _people(data: bytes, limits: Limits) -> list[str]:
     return [seg.split(data)[0]["user"]]
 
 
-def _chosen(pages: list[Page], content: Content, options: ReadOptions) -> Iterator[Page]:
-    """All pages; raises `InputError` where it is not told whose drawing of an image is read."""
+def _checked_pages(pages: list[Page], content: Content, options: ReadOptions) -> Iterator[Page]:
+    """All pages; raises `InputError` where an image has several drawings and no annotator is chosen."""
     names = {bytes(page.text).decode() for page in pages if page.text is not None}
     people = sorted(names, key=lambda name: (len(name), name))
-    told = ", ".join(people[:20])
+    known_people = ", ".join(people[:20])
     if options.annotator is not None and options.annotator not in people:
         raise InputError(
-            f"no annotator '{options.annotator}'", file=content.path, advice=f"there are: {told}"
+            f"no annotator '{options.annotator}'", file=content.path, advice=f"there are: {known_people}"
         )
-    chosen = [page for page in pages if page.text is not None and not _is_anothers(page, options)]
+    chosen = [page for page in pages if page.text is not None and not _is_other_annotators(page, options)]
     counts = Counter(map(_name, chosen))
     if doubled := next((name for name, count in counts.items() if count > 1), None):
         raise InputError(
-            f"several people drew '{doubled}' ({told})",
+            f"several people drew '{doubled}' ({known_people})",
             file=content.path,
             advice="choose with --annotator NAME",
         )
     yield from pages
 
 
-def _is_anothers(page: Page, options: ReadOptions) -> bool:
-    """Whether a page was drawn by somebody else than the chosen annotator."""
+def _is_other_annotators(page: Page, options: ReadOptions) -> bool:
+    """Whether a page was drawn by another annotator than the chosen one."""
     return options.annotator is not None and page.text not in (None, options.annotator.encode())
 
 
@@ -126,7 +125,7 @@ def _drawings(data: bytes, limits: Limits) -> list[object]:
 
 
 def _name(page: Page) -> str:
-    """The image's name: of a `.mat` file that of its path, of a `.seg` file without whose it is."""
+    """The image's name: a `.mat` file's path, or a `.seg` file's name without the annotator's folder."""
     path = PurePosixPath(page.file.name)
     if path.suffix == ".seg":
         return f"{path.stem}{SUFFIX}"
@@ -143,9 +142,9 @@ def _parse(page: Page, notes: Notes) -> ImageRecord | None:
     )
     limits.check_frame(str(page.file.path), frame_of(codes))
     name = _name(page)
-    if _is_anothers(page, notes.options):
+    if _is_other_annotators(page, notes.options):
         notes.image, notes.no_image = name, True
-        notes.leave_out(ANOTHERS, len(instances))
+        notes.leave_out(OTHER_ANNOTATOR, len(instances))
         return None
     notes.declared += len(instances)
     return ImageRecord(PurePosixPath(name).stem, name, frame_of(codes), instances)
@@ -156,7 +155,7 @@ def _matlab(data: bytes, page: Page, notes: Notes) -> Codes:
     values = drawing.get(FIELD) if isinstance(drawing, dict) else None
     if not isinstance(values, np.ndarray) or values.ndim != 2 or not values.size:
         raise Malformed("", f"no matrix '{FIELD}' in it")
-    whole = values.astype(np.int64) if values.dtype.kind in "iu" else np.rint(values)
-    if (whole != values).any() or whole.min() < 0 or whole.max() > 2**31:
+    segments = values.astype(np.int64) if values.dtype.kind in "iu" else np.rint(values)
+    if (segments != values).any() or segments.min() < 0 or segments.max() > 2**31:
         raise Malformed(f".{FIELD}", "segments are whole numbers from 0")
-    return whole.astype(np.uint32)
+    return segments.astype(np.uint32)

@@ -1,4 +1,4 @@
-"""MATLAB 5 files (`.mat`): numbers, cells and structs, as far as annotations are kept in them.
+"""MATLAB 5 files (`.mat`): the numbers, cells and structs that annotations are kept in.
 
 Source: MathWorks, “MAT-File Format”, level 5. Nothing is evaluated: objects, functions and sparse
 arrays are refused.
@@ -28,17 +28,17 @@ Value = NDArray[Any] | list[Any] | Mapping[str, Any]
 
 @dataclass(slots=True)
 class _Reader:
-    """The elements in some bytes, one after another."""
+    """Reads the consecutive elements of a file or an array."""
 
     data: bytes
     order: str
     at: int = 0
 
     def element(self) -> tuple[int, bytes]:
-        """The next element's type and its content; raises `Malformed` where it is cut off."""
+        """The next element's type and content; raises `Malformed` where it is cut off."""
         kind, size = self._numbers("II", self.at)
         start = self.at + 8
-        if kind >> 16:  # a small one: its content lies in the tag
+        if kind >> 16:  # a small element, whose content lies in its tag
             kind, size, start = kind & 0xFFFF, kind >> 16, self.at + 4
         stop = start + size
         padding = 0 if kind == _COMPRESSED else -stop % 8
@@ -64,7 +64,7 @@ class _Reader:
         return np.frombuffer(data, dtype)
 
     def inner(self) -> "_Reader":
-        """The next element, which is an array, as a reader of its own."""
+        """A reader of the next element, which must be an array."""
         kind, data = self.element()
         if kind != _MATRIX:
             raise Malformed("", f"an element of type {kind}, where an array is expected")
@@ -74,8 +74,8 @@ class _Reader:
 def variables(data: bytes, limits: Limits) -> Iterator[tuple[str, Value]]:
     """The name and the value of each variable in a file's bytes.
 
-    Numbers are arrays, cells lists (down the columns), structs mappings (of several alike, lists of
-    them). Raises `Malformed` for other bytes.
+    Numbers become arrays, cells lists (down the columns), structs mappings, and arrays of structs lists
+    of mappings. Raises `Malformed` for other bytes.
     """
     if not data.startswith(MAGIC):
         raise Malformed("", "not a MATLAB 5 file; save it with -v7, not -v7.3")
@@ -114,7 +114,7 @@ def _array(reader: _Reader, depth: int) -> tuple[str, Value]:
         raise Malformed("", "an array without a class or a size")
     kind, count = int(flags[0]) & 0xFF, int(np.prod(sizes, dtype=object))
     if kind == _CELL:
-        return name, _listed(reader, count, depth)
+        return name, _cells(reader, count, depth)
     if kind == _STRUCT:
         return name, _struct(reader, count, depth)
     if _FIRST_NUMERIC <= kind <= _LAST_NUMERIC:
@@ -122,11 +122,11 @@ def _array(reader: _Reader, depth: int) -> tuple[str, Value]:
         if numbers.size != count:
             raise Malformed("", f"{numbers.size} numbers for an array of {count}")
         return name, numbers.reshape(sizes, order="F")
-    return name, []  # texts and the like, which nobody asks for
+    return name, []  # texts and other types, which annotations do not use
 
 
-def _listed(reader: _Reader, count: int, depth: int) -> list[Value]:
-    if count * 8 > len(reader.data):  # each takes a tag at least
+def _cells(reader: _Reader, count: int, depth: int) -> list[Value]:
+    if count * 8 > len(reader.data):  # each cell takes at least a tag of 8 bytes
         raise Malformed("", "cut off")
     return [_array(reader.inner(), depth + 1)[1] for _ in range(count)]
 
@@ -136,7 +136,7 @@ def _struct(reader: _Reader, count: int, depth: int) -> Value:
     length = int(lengths[0]) if lengths.size else 0
     if length <= 0 or count * 8 > len(reader.data):
         raise Malformed("", "a struct without names")
-    fields = [names[at : at + length].split(b"\0")[0] for at in range(0, len(names), length)]
+    fields = [names[start : start + length].split(b"\0")[0] for start in range(0, len(names), length)]
     keys = [field.decode("ascii", "replace") for field in fields]
-    rows = [dict(zip(keys, _listed(reader, len(keys), depth), strict=True)) for _ in range(count)]
+    rows = [dict(zip(keys, _cells(reader, len(keys), depth), strict=True)) for _ in range(count)]
     return rows[0] if count == 1 else rows

@@ -2,10 +2,10 @@
 
 Read: `images` (`id`, `file_name`, `height`, `width`), `categories` (`id`, `name`),
 `annotations` (`id`, `image_id`, `category_id`, `segmentation`, `iscrowd`); other keys
-are ignored. A segmentation is told by its type, never by `iscrowd`: a list of rings,
-whose parts are united; an object whose `counts` are a list (uncompressed RLE) or a
-string (compressed). Segmentations stay undecoded until their image is asked for.
-A file of 256 MiB and more is read by parts.
+are ignored. The type of a segmentation decides how it is read, never `iscrowd`: a list of
+rings is a union of parts; an object is RLE, uncompressed where `counts` is a list and
+compressed where it is a string. Segmentations stay undecoded until their image is converted.
+A file of 256 MiB and more is read in parts.
 Source: cocodataset.org, "Data format"; pycocotools `maskApi.h` for runs.
 """
 
@@ -59,37 +59,37 @@ FACTS = Facts(
 def sniff(content: Content) -> bool:
     """Whether the file has COCO's lists, or is a list of results."""
     if content.ranges:
-        from polymask.formats.coco.large import indexed  # quick to start without
+        from polymask.formats.coco.large import indexed  # imported late: most runs do not need it
 
         return indexed.sniff(content)
     if quick := scan.scanned(content):
         return not quick.is_panoptic(content)
     if {"images", "annotations"} <= content.keys:
-        from polymask.formats import coco_panoptic  # quick to start without
+        from polymask.formats import coco_panoptic  # imported late: most runs do not need it
 
         return not coco_panoptic.sniff(content)
     return content.is_json and content.is_list and "image_id" in content.keys
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
-    """A record for each image; a large file is read by parts, another scanned where it is plain."""
+    """A record for each image; large files are read in parts, others are scanned if they are plain."""
     if content.ranges:
-        from polymask.formats.coco.large import indexed  # quick to start without
+        from polymask.formats.coco.large import indexed  # imported late: most runs do not need it
 
-        return replace(indexed.read(content, options), without=partial(_without, content, options))
+        return replace(indexed.read(content, options), without=partial(_without_instances, content, options))
     if quick := scan.read(content, options):
-        return replace(quick, without=partial(_without, content, options))
-    from polymask.formats.coco import whole  # quick to start without
+        return replace(quick, without=partial(_without_instances, content, options))
+    from polymask.formats.coco import whole  # imported late: most runs do not need it
 
     return whole.read(content, options)
 
 
-def _without(
-    content: Content, options: ReadOptions, data: bytes, gone: Mapping[int, Collection[int]]
+def _without_instances(
+    content: Content, options: ReadOptions, data: bytes, removed: Mapping[int, Collection[int]]
 ) -> bytes:
-    """A file's bytes without some instances: in memory, as what is left is as large as the file."""
-    from polymask.formats.coco import whole  # quick to start without
+    """A file's bytes without some instances; in memory, as the result is about as large as the file."""
+    from polymask.formats.coco import whole  # imported late: most runs do not need it
 
     without = whole.read(content, options).without
     assert without
-    return without(data, gone)
+    return without(data, removed)

@@ -1,7 +1,7 @@
-"""COCO as tools write it: what is read though it is written loosely, where its meaning is certain.
+"""Loosely written COCO files: deviations of tools that are read where their meaning is certain.
 
-Files that are written as they should be never come here: a row is looked at again only once it is no
-row of the strict kind, an id only once nothing has it. All that was read so is counted, for a note.
+Rows that follow the specification never come here: a row is mended only after strict decoding failed,
+and an id is matched as text only if no id equals it. All mended rows are counted for a note.
 """
 
 from collections import Counter
@@ -22,7 +22,7 @@ NO_NAME = "{count} images without `file_name` are named by the last two parts of
 NO_CATEGORIES = "the file has no categories: its {count} labels are the ids of categories"
 
 NO_CATEGORY = "{count} annotations have no category, and the label of --default-label"
-DEFAULT = "--default-label"  # the id that such annotations are given
+DEFAULT = "--default-label"  # the category id that annotations without a category get
 
 _IMAGES, _CATEGORIES = "image", "category"
 _NULL = msgspec.Raw(b"null")
@@ -31,83 +31,83 @@ _text = msgspec.json.Decoder(str)
 
 
 class Loose:
-    """What was read loosely, counted in `remarks`; and the ids that others are matched with.
+    """Mends loosely written rows and ids, and counts them in `remarks`.
 
-    Annotations without a category have the `default_label`, if there is one; with `skip_parts`, rings of
-    too few points are left out beside others.
+    Annotations without a category get the `default_label`, if there is one. With `skip_parts`, rings of
+    too few points are left out of segmentations that have other rings.
     """
 
     def __init__(self, default_label: str | None = None, *, skip_parts: bool = False) -> None:
         self.default_label, self.skip_parts = default_label, skip_parts
         self.remarks: Counter[str] = Counter()
         self._by_text: dict[str, dict[str, Key]] = {}
-        self._mended: set[type] = set()
+        self._mended_row: set[type] = set()
 
     @classmethod
     def of(cls, options: ReadOptions) -> "Loose":
-        """As a reader is asked."""
+        """As a reader's options require."""
         return cls(options.default_label, skip_parts=options.skip_invalid)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a report tells of it."""
+        """The notes for the report."""
         return notes_of(self.remarks)
 
     def unsized(self, frames: Iterable[Frame]) -> list[int]:
-        """The places of images whose size only their picture tells; they are counted."""
+        """The indices of images whose size must be taken from their pictures; they are counted."""
         places = [place for place, frame in enumerate(frames) if frame == UNSIZED]
         if places:
             self.remarks[NO_SIZE] += len(places)
         return places
 
     def categories(self, annotations: Iterable[Annotation]) -> list[tuple[int, Category]]:
-        """The categories of a file that names none: called like their ids."""
+        """The categories of a file that lists none, named by their ids."""
         keys = dict.fromkeys(annotation.category_id for annotation in annotations)
         by_text = {as_text(key): key for key in keys}
         self.remarks[NO_CATEGORIES] += len(by_text)
         return list(enumerate(Category(key, self.label_of(key)) for key in by_text.values()))
 
     def label_of(self, key: Key) -> str:
-        """What a category is called of which only the id is there."""
+        """The label of a category of which only the id is known."""
         return self.default_label if key == DEFAULT and self.default_label else as_text(key)
 
     def default_category(self) -> list[tuple[int, Category]]:
-        """That of annotations that have none, if they are given a label."""
+        """The category of annotations without one, if there is a default label."""
         return [(-1, Category(DEFAULT, self.default_label))] if self.default_label else []
 
     def has_mended(self, kind: type[T]) -> bool:
-        """Whether a row of a kind was mended."""
-        return kind in self._mended
+        """Whether any row of this kind was mended."""
+        return kind in self._mended_row
 
     def decoder(self, kind: type[T]) -> Callable[[msgspec.Raw], T]:
-        """Decodes a row of a kind, or what is certainly meant to be one; it raises `Malformed` else."""
+        """A decoder for rows of this kind that mends loose ones; it raises `Malformed` for all others."""
         strict: msgspec.json.Decoder[T] = row_decoder(kind)  # type: ignore[arg-type]
 
         def decode(text: msgspec.Raw) -> T:
             try:
                 return decode_json(text, strict)
             except Malformed as error:
-                mended, remarks = _mended(text, kind, default=bool(self.default_label))
+                mended, remarks = _mended_row(text, kind, default=bool(self.default_label))
                 if not mended:
                     raise Malformed(error.where, error.reason + _way_out(text, kind)) from None
             row = decode_json(mended, strict)
             self.remarks.update(remarks)
-            self._mended.add(kind)
+            self._mended_row.add(kind)
             return row
 
         return decode
 
     def image_id(self, key: Key, ids: Collection[Key]) -> Key:
-        """The image's id that a key stands for, which none has as it is; raises `Malformed` for none."""
+        """The image id whose text equals that of `key`; raises `Malformed` where there is none."""
         return self._declared(_IMAGES, key, ids)
 
     def category_id(self, key: Key, ids: Collection[Key]) -> Key:
-        """As `image_id`, of categories."""
+        """`image_id`, for categories."""
         return self._declared(_CATEGORIES, key, ids)
 
     def _declared(self, kind: str, key: Key, ids: Collection[Key]) -> Key:
         if kind not in self._by_text:
-            self._by_text[kind] = by_text([known for known in ids if known != DEFAULT])
+            self._by_text[kind] = by_text([key_of_list for key_of_list in ids if key_of_list != DEFAULT])
         declared = self._by_text[kind].get(as_text(key))
         if declared is None:
             raise Malformed(f"$.{kind}_id", f"no {kind} has the id {key!r}")
@@ -121,20 +121,20 @@ def notes_of(remarks: "Counter[str]") -> tuple[str, ...]:
 
 
 def _way_out(text: msgspec.Raw, kind: type[T]) -> str:
-    has_none = kind is Annotation and members(text).get("category_id", _NULL) == _NULL
-    return "; name annotations without a category with --default-label NAME" if has_none else ""
+    lacks_category = kind is Annotation and members(text).get("category_id", _NULL) == _NULL
+    return "; name annotations without a category with --default-label NAME" if lacks_category else ""
 
 
-def _mended(text: msgspec.Raw, kind: type[T], *, default: bool) -> tuple[bytes, list[str]]:
-    """The text of a row as it should be written, and what was wrong with it; nothing where nothing helps."""
+def _mended_row(text: msgspec.Raw, kind: type[T], *, default: bool) -> tuple[bytes, list[str]]:
+    """The text of a row as it should be written, and remarks on its faults; empty if nothing was mended."""
     row = dict(members(text))
-    before = dict(row)
+    original = dict(row)
     remarks: list[str] = []
     if kind is Image:
         remarks = _mend_image(row)
     elif kind is Annotation:
         remarks = _mend_annotation(row, default=default)
-    return (msgspec.json.encode(row), remarks) if row != before else (b"", [])
+    return (msgspec.json.encode(row), remarks) if row != original else (b"", [])
 
 
 def _mend_image(row: dict[str, msgspec.Raw]) -> list[str]:
@@ -149,7 +149,7 @@ def _mend_image(row: dict[str, msgspec.Raw]) -> list[str]:
 
 
 def _last_parts(url: msgspec.Raw) -> str:
-    """The last two parts of a URL: what Detectron2 takes for the name of LVIS's images."""
+    """The last two parts of a URL, which Detectron2 uses as the names of LVIS's images."""
     try:
         return "/".join(_text.decode(url).split("?")[0].split("/")[-2:])
     except msgspec.DecodeError:

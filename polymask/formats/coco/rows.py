@@ -1,4 +1,4 @@
-"""The rows of a COCO file: images, categories and annotations as they are written, and what each must be."""
+"""The rows of a COCO file: images, categories and annotations as written, and the checks of each."""
 
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
@@ -17,7 +17,7 @@ Number = int | float
 Key = int | float | str  # 7, 7.0 and 7e0 are one key: they are equal, and hash equal
 
 
-UNSIZED = (0, 0)  # the frame of an image whose size only its picture tells
+UNSIZED = (0, 0)  # the frame of an image whose size must be taken from its picture
 
 
 class Image(msgspec.Struct, gc=False):
@@ -30,7 +30,7 @@ class Image(msgspec.Struct, gc=False):
 
     @property
     def frame(self) -> Frame:
-        """(height, width), which are whole numbers once they are checked; `UNSIZED` where one is 0."""
+        """(height, width), whole numbers once they are checked; `UNSIZED` where either is 0."""
         return (int(self.height), int(self.width)) if self.height and self.width else UNSIZED
 
 
@@ -56,7 +56,7 @@ NO_LIST = msgspec.Raw(b"null")
 
 
 class Sections(msgspec.Struct):
-    """The lists that a file must have, undecoded; `NO_LIST` where there are no categories."""
+    """The required lists of a file, undecoded; `categories` is `NO_LIST` where it is missing."""
 
     images: msgspec.Raw
     annotations: msgspec.Raw
@@ -71,14 +71,17 @@ _DEFAULTS = {
     kind: {field.name: field.default for field in msgspec.structs.fields(kind)}
     for kind in (Image, Category, Annotation)
 }
-_TWICE = "the key '{}' is there twice"
+_REPEATED_KEY = "the key '{}' is there twice"
 
 
 def refuse_doubled(path: Location | str, text: bytes) -> None:
-    """Raise `FormatError` where a file has one of its lists twice: a reader sees one of the two only."""
+    """Raise `FormatError` where a file repeats one of its lists, as a reader sees only one of them."""
     if key := doubled_key(text, Sections.__struct_fields__):
         raise FormatError(
-            f"{_TWICE.format(key)}", file=path, place=f"$.{key}", advice="join the two, or take one out"
+            f"{_REPEATED_KEY.format(key)}",
+            file=path,
+            place=f"$.{key}",
+            advice="join the two, or take one out",
         )
 
 
@@ -91,22 +94,24 @@ def refuse_doubled_rows(
     first: int = 0,
     mended: bool = False,
 ) -> list[tuple[int, T]]:
-    """The rows that have no key twice of those that are read; the others are refused.
+    """The rows without a repeated key; the others are refused.
 
-    `mended` rows may have more keys than are written.
+    Rows that were `mended` may have more keys than the text.
     """
     written = bytes(text) if rows else b""
-    if not mended and not any(written.count(b'"%b"' % key.encode()) > there for key, there in _there(rows)):
-        return rows  # no more keys are written than were read
+    if not mended and not any(
+        written.count(b'"%b"' % key.encode()) > row_count for key, row_count in _key_counts(rows)
+    ):
+        return rows  # the text has no more keys than the rows
     doubled = dict(doubled_in_rows(written, type(rows[0][1]).__struct_fields__))
     for number, _ in rows:
         if key := doubled.get(number - first):
-            refusals.refuse(f"{where}[{number}].{key}", _TWICE.format(key))
+            refusals.refuse(f"{where}[{number}].{key}", _REPEATED_KEY.format(key))
     return [(number, row) for number, row in rows if number - first not in doubled]
 
 
-def _there(rows: Sequence[tuple[int, Image | Category | Annotation]]) -> Iterator[tuple[str, int]]:
-    """How many rows have each key that is read, as far as can be told."""
+def _key_counts(rows: Sequence[tuple[int, Image | Category | Annotation]]) -> Iterator[tuple[str, int]]:
+    """How many rows have each key; a key with its default value counts as missing."""
     for key, default in _DEFAULTS[type(rows[0][1])].items() if rows else ():
         if default is msgspec.NODEFAULT:
             yield key, len(rows)
@@ -117,7 +122,7 @@ def _there(rows: Sequence[tuple[int, Image | Category | Annotation]]) -> Iterato
 def positions_of(
     images: Sequence[tuple[int, Image]], refusals: Refusals, options: ReadOptions
 ) -> dict[Key, int]:
-    """Where each image id stands in the list; images that cannot be used are refused."""
+    """The position of each image id in the list; malformed images are refused."""
     positions: dict[Key, int] = {}
     for index, image in images:
         if refusals.catch(f"$.images[{index}]", _check_image, image, positions):
@@ -126,7 +131,7 @@ def positions_of(
     return positions
 
 
-def _check_image(image: Image, seen: dict[Key, int]) -> bool:
+def _check_image(image: Image, positions: dict[Key, int]) -> bool:
     for side in ("height", "width"):
         if size := getattr(image, side):
             check_side(f"$.{side}", size)
@@ -135,8 +140,8 @@ def _check_image(image: Image, seen: dict[Key, int]) -> bool:
         raise Malformed("$.file_name", "the name is empty")
     if (":" in name or not name.strip("./\\")) and not local_name(name):
         raise Malformed("$.file_name", f"no image's name is in {without_secrets(name)!r}")
-    if image.id in seen:
-        raise Malformed("$.id", f"$.images[{seen[image.id]}] has the id {image.id!r} as well")
+    if image.id in positions:
+        raise Malformed("$.id", f"$.images[{positions[image.id]}] has the id {image.id!r} as well")
     return True
 
 
@@ -163,13 +168,13 @@ def check_side(where: str, size: Number) -> None:
 
 
 def category_id(key: Key) -> int | None:
-    """The id as a number that a label can have, or None."""
+    """The id as a whole number, which a label can have; None for other ids."""
     number = record_id(key)
     return number if isinstance(number, int) else None
 
 
 def record_id(key: Key) -> int | str:
-    """The key as a record has it: a whole number, or a text."""
+    """The id in the form of a record's id: a whole number, or a text."""
     if isinstance(key, float):
         return int(key) if key.is_integer() else str(key)
     return key

@@ -1,9 +1,9 @@
-"""A COCO file scanned by the compiled kernel: a row of numbers for each annotation, no object.
+"""A COCO file scanned by the compiled kernel: numbers in a table, not an object for each annotation.
 
-The quick way past `polymask.formats.coco.whole`, for files in which everything is certain. Annotations
-that are not plain (a box alone, an empty list, runs of odd spelling) are checked one by one, as they
-are there. Where anything is wrong, or is not certain, there is no table: then the whole file is read
-and checked, and what is wrong is told, with its place.
+This is the fast path past `polymask.formats.coco.whole`, for files without any doubt. Annotations that
+are not plain (a box alone, an empty list, runs in an unusual spelling) are checked one by one. Where
+anything is wrong or doubtful there is no table: the file is then read as a whole, and faults are
+reported with their place.
 """
 
 from collections import Counter
@@ -55,20 +55,20 @@ from polymask.painting.batch import (
 )
 from polymask.raster.spans import Int64
 
-_DEEPEST = 200  # brackets; what nests deeper is left to the reader that counts them
-_HEAD = 100_000  # bytes of the annotations that tell panoptic files
-_LEAST_DEPTH = 5  # brackets of a file of rings
+_DEEPEST = 200  # levels of brackets; `coco.whole` checks the depth of files that nest deeper
+_HEAD = 100_000  # bytes of the annotations in which `segments_info` marks a panoptic file
+_LEAST_DEPTH = 5  # levels of brackets in a file of rings
 _annotation = msgspec.json.Decoder(Annotation)
 _scans: "WeakKeyDictionary[Content, Scan | None]" = WeakKeyDictionary()
 
 
 class _Uncertain(Exception):
-    """The whole file has to be read and checked."""
+    """The file is not plain enough for the fast path: it must be read as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What the kernel tells of a file: its rows, and where its lists begin and end in the text."""
+    """The kernel's result for a file: the table's rows, and where the lists begin and end in the text."""
 
     rows: bytes
     images: tuple[int, int]
@@ -76,13 +76,13 @@ class Scan:
     categories: tuple[int, int]
 
     def is_panoptic(self, content: Content) -> bool:
-        """Whether the annotations are lists of segments; every one has them, so the first ones tell."""
+        """Whether the annotations are panoptic; all of them have segments, so the first ones decide."""
         start, stop = self.annotations
         return b'"segments_info"' in content.text[start : min(stop, start + _HEAD)]
 
 
 def scanned(content: Content) -> Scan | None:
-    """What a file's scan tells, or None where anything in it is not certain; the file is scanned once."""
+    """The scan of a file, made once; None where anything in the file is doubtful."""
     if content not in _scans:
         _scans[content] = _scanned(content)
     return _scans[content]
@@ -92,16 +92,16 @@ def _scanned(content: Content) -> Scan | None:
     depth = content.place.limits.max_depth
     if compiled is None or depth < _LEAST_DEPTH or not content.is_json or content.is_list:
         return None
-    answer = compiled.coco(content.text, min(depth, _DEEPEST))
-    return Scan(*answer) if answer else None
+    result = compiled.coco(content.text, min(depth, _DEEPEST))
+    return Scan(*result) if result else None
 
 
 def read(content: Content, options: ReadOptions) -> Annotations | None:
-    """As `coco.whole.read`, or None where anything in the file is not certain."""
+    """`coco.whole.read` on the fast path; None where anything in the file is doubtful."""
     scan = scanned(content)
     if scan is None:
         return None
-    del _scans[content]  # large, and read once
+    del _scans[content]  # frees memory: needed once
     try:
         return _Reading(content, options, scan).annotations()
     except (_Uncertain, InputError, Malformed, OverflowError, msgspec.MsgspecError):
@@ -109,7 +109,7 @@ def read(content: Content, options: ReadOptions) -> Annotations | None:
 
 
 class _Reading:
-    """One scanned file: its images and categories decoded, its rows sorted by image, the odd ones checked."""
+    """A scanned file: its images and categories decoded, its rows sorted by image, odd rows checked."""
 
     def __init__(self, content: Content, options: ReadOptions, scan: Scan) -> None:
         self.path, self.text, self.options = content.path, content.text, options
@@ -134,24 +134,24 @@ class _Reading:
         return refuse_doubled_rows(text, self.refusals.rows(text, kind, where), where, self.refusals)
 
     def _sort(self, rows: Int64) -> None:
-        """The rows by image, as the file has them within each; those that paint nothing go to the ledger."""
+        """Sort the rows by image, in file order within each; rows that paint nothing go to the ledger."""
         place = _places([image.id for image in self.images], rows[:, IMAGE])
         code = _places(list(self.keys), rows[:, LABEL])
-        kept = np.ones(len(rows), bool)
+        painted = np.ones(len(rows), bool)
         checked: dict[int, Annotation] = {}
         for number in np.flatnonzero(rows[:, KIND] == ODD).tolist():
             annotation = _annotation.decode(self.text[rows[number, FROM] : rows[number, TO]])
             if omitted := self._omission(annotation, number):
                 self.ledger.leave_out(omitted.reason, int(place[number]))
-                kept[number] = False
+                painted[number] = False
             checked[number] = annotation
-        numbers = np.flatnonzero(kept)
+        numbers = np.flatnonzero(painted)
         order = numbers[np.argsort(place[numbers], kind="stable")]
         self.rows = rows[order]
         self.rows[:, IMAGE], self.rows[:, LABEL] = place[order], code[order]
         self.cuts = np.searchsorted(self.rows[:, IMAGE], np.arange(len(self.images) + 1))
         places = np.flatnonzero(self.rows[:, KIND] == ODD).tolist()
-        self.odd = {at: checked[int(order[at])] for at in places}
+        self.odd = {row: checked[int(order[row])] for row in places}
         self.ledger.close(declared=len(rows), instances=np.diff(self.cuts).tolist(), invalid=0)
 
     def _omission(self, annotation: Annotation, number: int) -> Omitted | None:
@@ -163,20 +163,20 @@ class _Reading:
         return {image.id: image.frame for image in self.images}
 
     def _check_sizes(self) -> None:
-        """Raise `_Uncertain` where runs have another frame than their image, or anything may be too large."""
+        """Raise `_Uncertain` where runs and image differ in size, or a limit may be exceeded."""
         rows, limits = self.rows, self.options.limits
         runs = rows[rows[:, KIND] == RUNS]
-        odd = max((len(memoryview(each.segmentation)) for each in self.odd.values()), default=0)
+        odd = max((len(memoryview(annotation.segmentation)) for annotation in self.odd.values()), default=0)
         longest = max(odd, int((rows[:, TO] - rows[:, FROM])[rows[:, KIND] == RINGS].max(initial=0)))
         if (
             (runs[:, [HEIGHT, WIDTH]] != self.frames[runs[:, IMAGE]]).any()
-            or longest > limits.max_vertices  # a point takes more than a byte
+            or longest > limits.max_vertices  # a point takes more than one byte of text
             or np.diff(self.cuts).max(initial=0) > limits.max_instances
         ):
             raise _Uncertain
 
     def annotations(self) -> Annotations:
-        """What `whole.read` gives, and the table."""
+        """The result of `whole.read`, and the table."""
         table = InstanceTable(
             text=self.text,
             rows=self.rows,
@@ -193,34 +193,34 @@ class _Reading:
             categories=tuple((name, category_id(key)) for key, name in self.keys.items()),
             names=table.names,
             decode=records.record,
-            used=self._used(table.labels),
+            used=self._label_counts(table.labels),
             ledger=self.ledger,
             findings=tuple(self._duplicate_ids(table.names)),
             picture_file=lambda index: sizes.file(table.names[index]),
             table=table,
         )
 
-    def _used(self, labels: Sequence[str]) -> dict[str, int]:
-        """How many instances each label has, in the order in which the images show them."""
+    def _label_counts(self, labels: Sequence[str]) -> dict[str, int]:
+        """The number of instances by label, in the order of first occurrence."""
         codes, first, counts = np.unique(self.rows[:, LABEL], return_index=True, return_counts=True)
         used: Counter[str] = Counter()
-        for at in np.argsort(first).tolist():
-            used[labels[codes[at]]] += int(counts[at])
+        for position in np.argsort(first).tolist():
+            used[labels[codes[position]]] += int(counts[position])
         return dict(used)
 
     def _duplicate_ids(self, names: Sequence[str]) -> Iterator[Finding]:
-        """One finding for each annotation whose id occurs more than once, in order of the images."""
-        _, of_row, counts = np.unique(self.rows[:, ID], return_inverse=True, return_counts=True)
-        for at in np.flatnonzero(counts[of_row] > 1).tolist():
-            number, many = int(self.rows[at, ID]), counts[of_row[at]]
+        """A finding for each annotation whose id occurs more than once, in the order of the images."""
+        _, group_of_row, counts = np.unique(self.rows[:, ID], return_inverse=True, return_counts=True)
+        for row in np.flatnonzero(counts[group_of_row] > 1).tolist():
+            number, count = int(self.rows[row, ID]), counts[group_of_row[row]]
             yield Finding(
-                "duplicate-id", names[self.rows[at, IMAGE]], number, f"{many} annotations have this id"
+                "duplicate-id", names[self.rows[row, IMAGE]], number, f"{count} annotations have this id"
             )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Records:
-    """Records made of a table's rows, one image at a time; `keys` are the ids of the table's labels."""
+    """Decodes records from a table's rows; `keys` are the ids of the table's labels."""
 
     table: InstanceTable
     ids: Sequence[Key]
@@ -233,13 +233,13 @@ class _Records:
         table = self.table
         height, width = table.frames[index].tolist()
         rows = range(table.cuts[index], table.cuts[index + 1])
-        instances = instances_of([self._annotation(at) for at in rows], (height, width), self.names)
+        instances = instances_of([self._annotation(row) for row in rows], (height, width), self.names)
         return ImageRecord(record_id(self.ids[index]), table.names[index], (height, width), tuple(instances))
 
-    def _annotation(self, at: int) -> Annotation:
-        if at in self.odd:
-            return self.odd[at]
-        row = self.table.rows[at].tolist()
+    def _annotation(self, number: int) -> Annotation:
+        if number in self.odd:
+            return self.odd[number]
+        row = self.table.rows[number].tolist()
         return Annotation(
             image_id=self.ids[row[IMAGE]],
             category_id=self.keys[row[LABEL]],
@@ -250,15 +250,15 @@ class _Records:
 
 
 def _places(ids: Sequence[Key], keys: Int64) -> Int64:
-    """Where each key stands among ids; raises `_Uncertain` where one does not, or an id is no number."""
+    """The position of each key in `ids`; raises `_Uncertain` for a missing key, or an id that is no int."""
     if not all(isinstance(number, int) for number in ids):
         raise _Uncertain
-    known = np.array(ids, np.int64)
-    order = np.argsort(known)
-    places = np.searchsorted(known[order], keys)
-    if len(keys) and (not len(known) or (places == len(known)).any()):
+    known_ids = np.array(ids, np.int64)
+    order = np.argsort(known_ids)
+    places = np.searchsorted(known_ids[order], keys)
+    if len(keys) and (not len(known_ids) or (places == len(known_ids)).any()):
         raise _Uncertain
-    places = order[places] if len(known) else places
-    if (known[places] != keys).any():
+    places = order[places] if len(known_ids) else places
+    if (known_ids[places] != keys).any():
         raise _Uncertain
     return places

@@ -1,4 +1,4 @@
-"""COCO's segmentations: rings or runs, told by their type; checked first, decoded when they are drawn."""
+"""COCO's segmentations, rings or runs by their type: checked first, decoded when they are painted."""
 
 import math
 from collections import Counter
@@ -31,7 +31,7 @@ _rings = msgspec.json.Decoder(list[list[float]])
 _rle = msgspec.json.Decoder(_Rle)
 _box = msgspec.json.Decoder(tuple[float, float, float, float])
 _SHORT = (2, 4)  # numbers of one point, of two
-_LEAST_BOX = len("null")  # bytes; four numbers in brackets are longer
+_LEAST_BOX = len("null")  # bytes; four numbers in brackets take more
 _NULL = msgspec.Raw(b"null")
 _LEAST_TEXT = 4  # bytes of JSON for a point: two digits, two commas
 
@@ -42,7 +42,7 @@ def is_rle(segmentation: msgspec.Raw) -> bool:
 
 
 def rle_size(segmentation: msgspec.Raw) -> tuple[Number, Number]:
-    """The height and width that runs tell, as they are written; raises `Malformed` for other things."""
+    """The height and width of runs as written; raises `Malformed` for other values."""
     return decode_json(segmentation, _rle).size
 
 
@@ -57,8 +57,8 @@ def omission(
 ) -> Omitted | None:
     """Why an annotation is not painted, or None; raises `Malformed` where it cannot be used.
 
-    With `boxes`, the box of one without segmentation becomes its segmentation. What is read loosely is
-    counted in `loose`, and an id written as the image or the category has it.
+    With `boxes`, an annotation without a segmentation gets its box as one. Ids are set to those of the
+    image and the category; `loose` counts the ones that match only as text.
     """
     if annotation.image_id not in frames:
         annotation.image_id = loose.image_id(annotation.image_id, frames)
@@ -83,7 +83,7 @@ def has_box(bbox: msgspec.Raw) -> bool:
 
 
 def box_ring(bbox: msgspec.Raw) -> msgspec.Raw:
-    """The segmentation of a box (x, y, width, height): one ring; raises `Malformed` for other things."""
+    """The segmentation of a box (x, y, width, height), one ring; raises `Malformed` for other values."""
     with inside("$.bbox"):
         x, y, width, height = decode_json(bbox, _box)
         right, bottom = x + width, y + height
@@ -95,9 +95,10 @@ def box_ring(bbox: msgspec.Raw) -> msgspec.Raw:
 def check_segmentation(
     segmentation: msgspec.Raw, frame: Frame, remarks: "Counter[str]", *, skip_parts: bool = False
 ) -> bool:
-    """Whether there is one; raises `Malformed` where it cannot be drawn. `remarks` count what is loose.
+    """Whether a segmentation paints anything; raises `Malformed` where it cannot be painted.
 
-    With `skip_parts`, rings of too few points are left out beside others, and counted.
+    `remarks` counts loose spellings. With `skip_parts`, rings of too few points are left out, and
+    counted, if there are other rings.
     """
     if is_plain(segmentation):
         return True
@@ -109,18 +110,18 @@ def check_segmentation(
 
 
 def refuse_large(segmentations: Sequence[msgspec.Raw], limits: Limits, where: str) -> None:
-    """Raise `LimitError` where the rings of a segmentation have more points than are allowed."""
-    least = _LEAST_TEXT * limits.max_vertices
+    """Raise `LimitError` where the rings of a segmentation have more points than the limit allows."""
+    shortest = _LEAST_TEXT * limits.max_vertices
     for index, segmentation in enumerate(segmentations):
-        if len(memoryview(segmentation)) > least and not is_rle(segmentation):
+        if len(memoryview(segmentation)) > shortest and not is_rle(segmentation):
             limits.check_points(f"{where}[{index}]", bytes(segmentation).count(b",") // 2 + 1)
 
 
 def shapes_of(segmentations: list[msgspec.Raw], frame: Frame) -> list[Shape]:
-    """The polygons or the runs of an image's segmentations, which were checked."""
+    """The polygons or runs of an image's segmentations, which must have been checked."""
     rings = plain_rings(segmentations)
     if rings is None:
-        return [_shape_of(one, frame) for one in segmentations]
+        return [_shape_of(segmentation, frame) for segmentation in segmentations]
     return [tuple([Polygon.trusted(ring) for ring in parts]) for parts in rings]
 
 
@@ -129,22 +130,22 @@ def _shape_of(segmentation: msgspec.Raw, frame: Frame) -> Shape:
         return _runs(segmentation, frame)
     if is_plain(segmentation):
         return shapes_of([segmentation], frame)[0]
-    rings = _checked_rings(segmentation, Counter(), skip_parts=True)  # as it was checked
+    rings = _checked_rings(segmentation, Counter(), skip_parts=True)  # as in the check
     return tuple(Polygon(np.array(ring).reshape(-1, 2)) for ring in rings)
 
 
 def _checked_rings(
     segmentation: msgspec.Raw, remarks: "Counter[str]", *, skip_parts: bool
 ) -> list[list[float]]:
-    """The rings that are drawn: those without a point, which tools write for nothing, are left out."""
+    """The rings that are painted; rings without points, which tools write for nothing, are left out."""
     if segmentation == _NULL:
         return []
     rings = _rings_in(segmentation, remarks)
     if empty := rings.count([]):
         remarks[EMPTY_RING] += empty
-    short = [ring for ring in rings if len(ring) in _SHORT] if skip_parts else []
-    if short and len(short) + empty < len(rings):
-        remarks[SHORT_PART] += len(short)
+    short_rings = [ring for ring in rings if len(ring) in _SHORT] if skip_parts else []
+    if short_rings and len(short_rings) + empty < len(rings):
+        remarks[SHORT_PART] += len(short_rings)
         rings = [ring for ring in rings if len(ring) not in _SHORT]
     for index, ring in enumerate(rings):
         if not ring:
@@ -157,7 +158,7 @@ def _checked_rings(
 
 
 def _rings_in(segmentation: msgspec.Raw, remarks: "Counter[str]") -> list[list[float]]:
-    """The lists of coordinates; one list that is not within another is a ring, as VIA writes it."""
+    """The rings of a segmentation; a flat list of coordinates, as VIA writes it, is one ring."""
     try:
         return decode_json(segmentation, _rings)
     except Malformed as error:
@@ -171,7 +172,7 @@ def _rings_in(segmentation: msgspec.Raw, remarks: "Counter[str]") -> list[list[f
 
 def _runs(segmentation: msgspec.Raw, frame: Frame) -> Runs:
     rle = decode_json(segmentation, _rle)
-    if frame == UNSIZED:  # told when its picture is there
+    if frame == UNSIZED:  # compared later, with the picture's size
         frame = int(rle.size[0]), int(rle.size[1])
     if rle.size != frame:
         raise Malformed(
@@ -182,7 +183,7 @@ def _runs(segmentation: msgspec.Raw, frame: Frame) -> Runs:
 
 
 def instances_of(annotations: Sequence[Annotation], frame: Frame, names: Mapping[Key, str]) -> list[Instance]:
-    """The instances that checked annotations of an image are."""
+    """The instances of an image's annotations, which must have been checked."""
     shapes = shapes_of([annotation.segmentation for annotation in annotations], frame)
     return [
         Instance(record_id(a.id or 0), names[a.category_id], shape, crowd=bool(a.iscrowd))

@@ -1,4 +1,4 @@
-"""Images of which a COCO file tells no size: their pictures tell it, when they are asked for."""
+"""Images whose size a COCO file lacks: it is taken from their pictures when they are decoded."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +17,9 @@ from polymask.storage.source_files import File, Place
 
 @dataclass(eq=False)
 class Sizes:
-    """The pictures of a COCO file's images: below `images`, else in the place of the file.
+    """Finds the pictures of a COCO file's images: below `images`, else in the place of the file.
 
-    `beside` is the file's name in it. A place that is told by its path only is looked at when it is needed.
+    `beside` is the file's name in that place. A place given only by its path is listed when it is needed.
     """
 
     place: Place | Location
@@ -32,16 +32,16 @@ class Sizes:
 
     @cached_property
     def pictures(self) -> PictureFinder:
-        """Where they are looked for."""
+        """The finder of the pictures."""
         place = self.place if isinstance(self.place, Place) else Place(self.place, self.limits)
         return PictureFinder(place, self.images)
 
     def file(self, name: str) -> File | None:
-        """The picture of an image, or None where it is not found."""
+        """The picture of an image; None where it is not found."""
         return self.pictures.find(name, beside=self.beside)
 
     def frame(self, name: str, frame: Frame) -> Frame:
-        """The frame of an image: what the file tells, else its picture's."""
+        """The frame of an image: the one in the file, else its picture's."""
         if frame != UNSIZED:
             return frame
         frame = self.pictures.frame(name, beside=self.beside)
@@ -49,8 +49,8 @@ class Sizes:
         return frame
 
     @contextmanager
-    def misfits(self, name: str) -> Iterator[None]:
-        """Raise `FormatError` for what is found malformed only now, as it does not fit the picture."""
+    def format_errors(self, name: str) -> Iterator[None]:
+        """Turn `Malformed` into `FormatError`, for annotations that do not fit the picture's size."""
         try:
             yield
         except Malformed as error:

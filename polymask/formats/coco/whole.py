@@ -1,4 +1,4 @@
-"""A COCO file that is in memory as a whole, and COCO results lists."""
+"""COCO files read into memory as a whole, and COCO results lists."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -37,10 +37,10 @@ from polymask.model import Finding, ImageRecord
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
-    """Every record is checked here; `decode` then fails only where a picture tells another size."""
+    """Read and check every record; `decode` can then fail only because of a picture's size."""
     refusals = Refusals(content.path, skip=options.skip_invalid)
     loose = Loose.of(options)
-    others = 0  # records that are refused and are no annotations
+    other_refusals = 0  # records that are refused and are no annotations
     if content.is_list:
         annotations = _rows(content.json, Annotation, "$", refusals, loose)
         images, categories, annotations = _from_results(annotations, refusals, loose)
@@ -49,7 +49,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         sections = _sections_of(content, refusals)
         images = _rows(sections.images, Image, "$.images", refusals, loose)
         categories = _rows(sections.categories, Category, "$.categories", refusals, loose)
-        others = len(refusals.skipped)
+        other_refusals = len(refusals.skipped)
         annotations = _rows(sections.annotations, Annotation, "$.annotations", refusals, loose)
         where = "$.annotations"
         if sections.categories == NO_LIST:
@@ -62,16 +62,16 @@ def read(content: Content, options: ReadOptions) -> Annotations:
             file=content.path,
             advice="add those of its annotations as `images`, or export it again",
         )
-    declared = len(annotations) + len(refusals.skipped) - others
-    before = len(refusals.skipped)
+    declared = len(annotations) + len(refusals.skipped) - other_refusals
+    earlier_refusals = len(refusals.skipped)
     positions = positions_of(images, refusals, options)
-    kept = [image for index, image in images if positions.get(image.id) == index]
+    usable_images = [image for index, image in images if positions.get(image.id) == index]
     names = category_names(categories, refusals)
-    others += len(refusals.skipped) - before
-    image_names = [image.file_name for image in kept]
+    other_refusals += len(refusals.skipped) - earlier_refusals
+    image_names = [image.file_name for image in usable_images]
     sizes = Sizes(content.place, content.name, options.images, options.limits)
-    reader = _Reader(kept, names, boxes=options.boxes, loose=loose, sizes=sizes)
-    refusals.each(where, annotations, reader.add)
+    reader = _Reader(usable_images, names, boxes=options.boxes, loose=loose, sizes=sizes)
+    refusals.apply(where, annotations, reader.add)
     refuse_large([a.segmentation for _, a in annotations], options.limits, f"{content.path}: {where}")
     unsized = loose.unsized(reader.frames.values())
     for key, group in reader.of_image.items():
@@ -83,13 +83,13 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         names=image_names,
         decode=reader.record,
         used=reader.used(),
-        skipped=named_images(refusals.skipped, {str(image.id): image.file_name for image in kept}),
-        ledger=reader.closed(declared, invalid=len(refusals.skipped) - others),
+        skipped=named_images(refusals.skipped, {str(image.id): image.file_name for image in usable_images}),
+        ledger=reader.closed(declared, invalid=len(refusals.skipped) - other_refusals),
         findings=tuple(reader.duplicate_ids()),
         notes=loose.notes,
         picture_file=lambda index: sizes.file(image_names[index]),
         sized_by_pictures=unsized,
-        without=None if content.is_list else partial(_without, content, reader, annotations),
+        without=None if content.is_list else partial(_without_instances, content, reader, annotations),
     )
 
 
@@ -103,34 +103,34 @@ def _rows(
 
 
 def _sections_of(content: Content, refusals: Refusals) -> Sections:
-    refuse_doubled(content.path, content.json)  # all of the text: `top` may be its first line only
+    refuse_doubled(content.path, content.json)  # the whole text: `top` may be the first line only
     try:
         return msgspec.convert(content.top, Sections)
     except msgspec.ValidationError:
-        return refusals.required(content.json, sections_decoder)  # which says what is missing
+        return refusals.required(content.json, sections_decoder)  # raises with the missing key
 
 
-def _without(
+def _without_instances(
     content: Content,
     reader: "_Reader",
     annotations: Sequence[tuple[int, Annotation]],
     data: bytes,
-    gone: Mapping[int, Collection[int]],
+    removed: Mapping[int, Collection[int]],
 ) -> bytes:
-    """The file's bytes without some instances: by the image's place, their positions in its record.
+    """The file's bytes without some instances; `removed` maps an image's index to positions in its record.
 
-    Everything else stays as it is written. Raises `SourceChanged` where `data` is not what was read.
+    All other bytes stay unchanged. Raises `SourceChanged` where `data` differs from the bytes read.
     """
     if data != content.data:
         raise SourceChanged(f"{content.path} was changed while it was read", advice="run again")
     numbers = {id(annotation): number for number, annotation in annotations}
-    groups = ((reader.of_image[reader.images[place].id], chosen) for place, chosen in gone.items())
+    groups = ((reader.of_image[reader.images[place].id], chosen) for place, chosen in removed.items())
     rows = sorted(numbers[id(group[position])] for group, chosen in groups for position in chosen)
     return without_rows(data, "annotations", rows)
 
 
 class _Reader:
-    """Annotations by image, their segmentations checked but not kept decoded."""
+    """Annotations by image; their segmentations are checked, and stay undecoded."""
 
     def __init__(
         self, images: Sequence[Image], names: dict[Key, str], *, boxes: bool, loose: Loose, sizes: Sizes
@@ -142,7 +142,7 @@ class _Reader:
         self.frames = {image.id: image.frame for image in images}
 
     def add(self, index: int, annotation: Annotation) -> None:
-        """Take an annotation in; raises `Malformed` where it cannot be used."""
+        """Add an annotation; raises `Malformed` where it cannot be used."""
         omitted = omission(annotation, index, self.frames, self.names, boxes=self.boxes, loose=self.loose)
         if omitted is None:
             self.of_image[annotation.image_id].append(annotation)
@@ -150,7 +150,7 @@ class _Reader:
             self.ledger.leave_out(omitted.reason, self.places[annotation.image_id])
 
     def closed(self, declared: int, *, invalid: int) -> Ledger:
-        """The ledger of all images, of which so many annotations are declared and refused."""
+        """The finished ledger, with `declared` annotations of which `invalid` were refused."""
         self.ledger.close(declared=declared, instances=map(len, self.of_image.values()), invalid=invalid)
         return self.ledger
 
@@ -158,12 +158,12 @@ class _Reader:
         """The record of the i-th image."""
         image = self.images[index]
         frame = self.sizes.frame(image.file_name, image.frame)
-        with self.sizes.misfits(image.file_name):
+        with self.sizes.format_errors(image.file_name):
             instances = instances_of(self.of_image[image.id], frame, self.names)
         return ImageRecord(record_id(image.id), image.file_name, frame, tuple(instances))
 
     def used(self) -> dict[str, int]:
-        """How many instances each category has, by name."""
+        """The number of instances by label."""
         keys = Counter(annotation.category_id for group in self.of_image.values() for annotation in group)
         used: Counter[str] = Counter()
         for key, instances in keys.items():
@@ -171,39 +171,39 @@ class _Reader:
         return dict(used)
 
     def duplicate_ids(self) -> list[Finding]:
-        """One finding for each annotation id that occurs more than once."""
+        """A finding for each annotation whose id occurs more than once."""
         ids = Counter(annotation.id for group in self.of_image.values() for annotation in group)
-        twice = {key for key, times in ids.items() if times > 1}
+        repeated = {key for key, count in ids.items() if count > 1}
         return [
             Finding(
                 "duplicate-id", image.file_name, record_id(a.id or 0), f"{ids[a.id]} annotations have this id"
             )
-            for image in (self.images if twice else ())
+            for image in (self.images if repeated else ())
             for a in self.of_image[image.id]
-            if a.id in twice
+            if a.id in repeated
         ]
 
 
 def _from_results(
     rows: Sequence[tuple[int, Annotation]], refusals: Refusals, loose: Loose
 ) -> tuple[list[tuple[int, Image]], list[tuple[int, Category]], list[tuple[int, Annotation]]]:
-    """The images that the results' runs tell the size of, categories named by id, and the good rows."""
+    """Images with the sizes of their results' runs, categories named by id, and the usable rows."""
     images: dict[Key, Image] = {}
-    good: list[tuple[int, Annotation]] = []
+    usable_rows: list[tuple[int, Annotation]] = []
     for index, row in rows:
         if row.image_id not in images:
             size = refusals.catch(f"$[{index}]", _result_size, row)
             if size is None:
                 continue
             images[row.image_id] = Image(row.image_id, str(row.image_id), *size)
-        good.append((index, row))
-    categories = dict.fromkeys(row.category_id for _, row in good)
-    named = [Category(key, loose.label_of(key)) for key in categories]
-    return list(enumerate(images.values())), list(enumerate(named)), good
+        usable_rows.append((index, row))
+    categories = dict.fromkeys(row.category_id for _, row in usable_rows)
+    named_categories = [Category(key, loose.label_of(key)) for key in categories]
+    return list(enumerate(images.values())), list(enumerate(named_categories)), usable_rows
 
 
 def _result_size(annotation: Annotation) -> tuple[Number, Number]:
-    """The size that a result's runs tell, of whole numbers above 0."""
+    """The size of a result's runs, in whole numbers above 0."""
     if not is_rle(annotation.segmentation):
         raise Malformed(
             "$.segmentation",

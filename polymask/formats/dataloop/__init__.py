@@ -1,9 +1,9 @@
-"""Dataloop annotation JSON: what `dataset.export` gives and `download_annotations` leaves in `json/`.
+"""Dataloop annotation JSON, as `dataset.export` and `download_annotations` (in `json/`) write it.
 
-A file is an item with its `annotations`, or a list of such items. Every ring of a polygon is
-kept; the rings after the first are filled even-odd with it, so a ring inside is a hole and a ring
-beside is a part. The platform does not document what they mean; its studio draws holes so.
-`segment` and `binary` annotations are painted; others are no segmentation, and counted.
+A file is an item with its `annotations`, or a list of such items. Every ring of a polygon is kept; all
+rings are filled even-odd together, so a ring inside the first is a hole and a ring outside is a part.
+The platform does not document their meaning; its studio draws holes this way. `segment` and `binary`
+annotations are painted; others are no segmentation, and are counted.
 Source: Dataloop's documentation, "Image annotation - JSON"; dtlpy for `binary`.
 """
 
@@ -48,7 +48,7 @@ FACTS = Facts(
         (
             "annotations[].metadata.user.polymask",
             "a mask of ours: left out where all its polygons are there, painted below the others elsewhere; "
-            "one that somebody brushed or relabeled is painted like any other mask, and a note tells",
+            "one that somebody brushed or relabeled is painted like any other mask, and a note says so",
         ),
     ),
     ignored="Attributes, `objectId`, dates, `parentId`; `frame` and `snapshots_`, unless nothing tells the "
@@ -60,6 +60,8 @@ FACTS = Facts(
     frame="As the item says.",
     limits=(
         "Boxes (but with `--boxes`), points, polylines and classes paint nothing, and are counted.",
+        "The platform does not document how the angle of a box rotates it: with `--boxes`, rotated boxes are "
+        "left alone and listed, and the run exits 1.",
         "Of a mask, pixels with an alpha above 127 count, as in dtlpy.",
         "Predictions are left out and listed, unless --predictions asks for them.",
     ),
@@ -68,10 +70,10 @@ FACTS = Facts(
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is an item with its annotations, a list of such, or a studio's bare `annotations`."""
+    """Whether the file is an item with annotations, a list of items, or the studio's bare `annotations`."""
     keys = content.keys
-    named = bool(keys & {"filename", "itemId", "itemMetadata"}) or keys == {"annotations"}
-    return "annotations" in keys and "images" not in keys and named
+    is_item = bool(keys & {"filename", "itemId", "itemMetadata"}) or keys == {"annotations"}
+    return "annotations" in keys and "images" not in keys and is_item
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:

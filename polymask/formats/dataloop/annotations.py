@@ -1,4 +1,4 @@
-"""One annotation of a Dataloop item → an instance: the same for a dataset and for its export on disk."""
+"""A Dataloop annotation → an instance, for items of a dataset and of its export on disk alike."""
 
 from collections.abc import Mapping
 from mimetypes import guess_type
@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from polymask.formats.drawing.shapes import crop_runs, decoded, png_mask, polygon, rectangle
+from polymask.formats.drawing.shapes import base64_bytes, crop_runs, png_mask, polygon, rectangle
 from polymask.formats.reading.choice import original_id, sources_of
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.limits import Limits
@@ -15,11 +15,11 @@ from polymask.provenance.claims import digest_of, recomputed, same_label, values
 from polymask.validation import listed, part
 
 PAINTED = ("segment", "binary")
-OPAQUE = 127  # alpha above which a pixel is in a mask; source: dtlpy, `Segmentation.from_coordinates`
+OPAQUE = 127  # pixels with more alpha are in a mask; source: dtlpy, `Segmentation.from_coordinates`
 
 
 class Annotation(msgspec.Struct):
-    """What is read of an annotation; its coordinates are decoded when they are drawn."""
+    """The fields of an annotation that are read; its coordinates are decoded when it is painted."""
 
     type: str
     id: str | None = None
@@ -30,8 +30,8 @@ class Annotation(msgspec.Struct):
     angle: float | None = None
 
 
-class Named(msgspec.Struct):
-    """What tells whether an annotation is a polygon, and which."""
+class Reference(msgspec.Struct):
+    """The fields that identify an annotation as a certain polygon."""
 
     type: Any = None
     id: Any = None
@@ -49,19 +49,19 @@ class _Data(msgspec.Struct):
 
 
 _rings = msgspec.json.Decoder(list[list[_XY]])
-_corners = msgspec.json.Decoder(tuple[_XY, _XY])
+_corners = msgspec.json.Decoder(list[_XY | float])
 _png = msgspec.json.Decoder(str | _Data)
-_named = msgspec.json.Decoder(list[Named])
+_references = msgspec.json.Decoder(list[Reference])
 _annotation = msgspec.json.Decoder(Annotation)
 
 
 def annotation_of(row: Mapping[str, Any]) -> Annotation:
-    """A row that was decoded already; raises `Malformed` for one that is no annotation."""
+    """The annotation in a decoded row; raises `Malformed` where the row is none."""
     return decode_json(text_of(row), _annotation)
 
 
 def text_of(row: Mapping[str, Any]) -> bytes:
-    """A row's JSON; raises `Malformed` for text that no file can hold."""
+    """The JSON of a decoded row; raises `Malformed` for text that UTF-8 cannot encode."""
     try:
         return msgspec.json.encode(row)
     except UnicodeEncodeError:
@@ -69,19 +69,18 @@ def text_of(row: Mapping[str, Any]) -> bytes:
 
 
 def instance_of(
-    row: Annotation, key: int | str, frame: Frame, limits: Limits, *, unseen: bool = False
+    row: Annotation, key: int | str, frame: Frame, limits: Limits, *, frame_unknown: bool = False
 ) -> Instance:
     """A `segment`, `binary` or `box` annotation of a picture as an instance.
 
-    Every ring of a polygon counts: those after the first are filled even-odd with it. A mask
-    has the frame's size; while that is `unseen`, it is not compared. Raises `Malformed` for what
-    cannot be drawn.
+    All rings of a polygon are filled even-odd together. A mask must have the frame's size, unless the
+    frame is unknown (`frame_unknown`). Raises `Malformed` for shapes that cannot be painted.
     """
     if not row.label:
         raise Malformed("$.label", "an annotation without a label")
     with inside("$.coordinates"):
         if row.type == "binary":
-            shape = _mask(row, frame, limits, unseen=unseen)
+            shape = _mask(row, frame, limits, frame_unknown=frame_unknown)
         else:
             shape = _box(row) if row.type == "box" else _polygon(row)
     return Instance(key, row.label, shape)
@@ -96,24 +95,37 @@ def _polygon(row: Annotation) -> Shape:
 
 
 def _box(row: Annotation) -> Shape:
-    corners = decode_json(row.coordinates, _corners)
+    corners = [part for part in decode_json(row.coordinates, _corners) if isinstance(part, _XY)]
+    if len(corners) != 2:
+        raise Malformed("$", f"a box has 2 corners, not {len(corners)}")
     return (rectangle(*((corner.x, corner.y) for corner in corners)),)
 
 
-def _mask(row: Annotation, frame: Frame, limits: Limits, *, unseen: bool) -> Shape:
+def is_rotated_box(row: Annotation) -> bool:
+    """Whether a box has an angle: in `angle`, or after its corners, where dtlpy writes it."""
+    if row.type != "box":
+        return False
+    try:
+        parts = decode_json(row.coordinates, _corners)
+    except Malformed:
+        return bool(row.angle)  # reported when the box is painted
+    return bool(row.angle) or any(isinstance(part, float) and part for part in parts)
+
+
+def _mask(row: Annotation, frame: Frame, limits: Limits, *, frame_unknown: bool) -> Shape:
     mask = _pixels(row, limits)
-    if mask.shape != frame and not unseen:
+    if mask.shape != frame and not frame_unknown:
         raise Malformed("$", f"a mask of {mask.shape} px in an image of {frame}")
     return crop_runs(mask, (0, 0), frame)
 
 
 def _pixels(row: Annotation, limits: Limits) -> BoolMask:
     png = decode_json(row.coordinates, _png)
-    return png_mask(decoded(png if isinstance(png, str) else png.data), limits, above=OPAQUE)
+    return png_mask(base64_bytes(png if isinstance(png, str) else png.data), limits, above=OPAQUE)
 
 
 def is_picture(mimetype: Any, name: str | None) -> bool | None:
-    """Whether an item is a picture, by its type or, lacking that, its name; None where neither tells.
+    """Whether an item is a picture, by its type or else by its name; None if neither is conclusive.
 
     >>> is_picture("video/mp4", "a.png"), is_picture(None, "a.png"), is_picture(None, "a")
     (False, True, None)
@@ -125,8 +137,8 @@ def is_picture(mimetype: Any, name: str | None) -> bool | None:
 def is_of_frame(row: Annotation, *, picture: bool | None) -> bool:
     """Whether an annotation belongs to a frame of a video.
 
-    The item's type tells. Only where that is unknown, the annotation does: by a later frame, or
-    by several snapshots; annotations of pictures have one too, in the platform's own example.
+    The item's type decides. Only if it is unknown does the annotation: a frame above 0 or several
+    snapshots belong to a video; a single snapshot does not, as the platform's own example shows.
     """
     if picture is not None:
         return not picture
@@ -135,23 +147,23 @@ def is_of_frame(row: Annotation, *, picture: bool | None) -> bool:
 
 
 def polygon_ids(rows: msgspec.Raw) -> frozenset[str]:
-    """The ids of an item's polygons, those too that restored ones had before."""
+    """The ids of an item's polygons, and the former ids of restored polygons."""
     try:
-        named = _named.decode(rows)
+        references = _references.decode(rows)
     except msgspec.DecodeError:
-        return frozenset()  # what is wrong with a row is told when it is read
-    polygons = [row for row in named if row.type == "segment"]
+        return frozenset()  # faults of rows are reported when the rows are read
+    polygons = [row for row in references if row.type == "segment"]
     ids = {str(row.id) for row in polygons if row.id}
-    return frozenset(ids | {before for row in polygons if (before := original_id(_marked(row)))})
+    return frozenset(ids | {former_id for row in polygons if (former_id := original_id(_restore_mark(row)))})
 
 
-def _marked(row: Named) -> dict[str, Any]:
-    """What tells which polygon a restored one was."""
+def _restore_mark(row: Reference) -> dict[str, Any]:
+    """The members of a row that may hold a restored polygon's former id."""
     return {"metadata": row.metadata} | ({"itemId": row.item_id} if row.item_id else {})
 
 
 def is_as_stored(row: Annotation, limits: Limits) -> bool:
-    """Whether a mask of ours is what its claim says; one that was brushed or relabeled is somebody's."""
+    """Whether a mask that polymask wrote still has the label and the pixels of its claim."""
     claim = values(part(row.metadata, "user", "polymask"))
     if not same_label(str(claim.get("label") or row.label), str(row.label)):
         return False
@@ -163,5 +175,5 @@ def is_as_stored(row: Annotation, limits: Limits) -> bool:
 
 
 def has_all_sources(row: Annotation, polygons: frozenset[str]) -> bool:
-    """Whether all polygons that a mask of ours was made of are there: they are painted themselves."""
+    """Whether all source polygons of a mask that polymask wrote exist, so that they are painted instead."""
     return all(str(source["id"]) in polygons for source in sources_of(row.metadata))

@@ -1,4 +1,4 @@
-"""A Dataloop item with its annotations → an image record: of an export on disk, and of a dataset."""
+"""A Dataloop item with its annotations → an image record, for datasets and exports on disk alike."""
 
 from dataclasses import replace
 from functools import cached_property
@@ -15,17 +15,19 @@ from polymask.formats.dataloop.annotations import (
     is_as_stored,
     is_of_frame,
     is_picture,
+    is_rotated_box,
     polygon_ids,
 )
 from polymask.formats.reading.choice import FLAGGED, origin_of, origins_of, sources_of
-from polymask.formats.reading.notes import NOT_SEEN, Made, Notes
+from polymask.formats.reading.notes import UNKNOWN_FRAME, Notes, ReadAnnotation
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page
 from polymask.ledger import BOX, Omitted
 from polymask.model import Frame, ImageRecord
 
-_TURNED = (5, 6, 7, 8)
-BELOW = -1.0  # the paint order of our masks, which hold what was drawn before the rest
+_ROTATED = (5, 6, 7, 8)
+BOTTOM_ORDER = -1.0  # paint order of masks that polymask wrote: below everything drawn later
+UNDEFINED_ANGLE = "a rotated box: the platform does not document how its angle rotates it"
 CHANGED = "{count} masks of ours that somebody brushed or relabeled are painted as they are now"
 OPEN_ISSUE = "{count} annotations have an open QA issue and are painted; choose with --status"
 
@@ -53,16 +55,16 @@ _item = msgspec.json.Decoder(_Item)
 
 
 def parse(page: Page, notes: Notes) -> ImageRecord | None:
-    """One item's record; None for an item that is left out, which the notes tell."""
+    """The record of an item; None for an item that is left out, for the reason in the notes."""
     item = page.decode(_item)
     if item.filename is None and item.metadata is None and item.itemMetadata is None and page.where != "$":
         raise Malformed("$.filename", "an item without a name")
     name = (item.filename or str(PurePosixPath(page.file.name).with_suffix(".jpg"))).lstrip("/")
     system = next((m.system for m in (item.metadata, item.itemMetadata) if m and m.system), _System())
     notes.image, picture = name, is_picture(system.mimetype, item.filename)
-    frame = NOT_SEEN if picture is False else _frame(system, name, notes)
+    frame = UNKNOWN_FRAME if picture is False else _frame(system, name, notes)
     make = _Maker(notes, frame, picture, item.annotations)
-    instances = notes.each(item.annotations, Annotation, "$.annotations", make.instance)
+    instances = notes.make_instances(item.annotations, Annotation, "$.annotations", make.instance)
     if picture is False:
         notes.image_left_out = f"no picture ({system.mimetype or 'by its name'})"
     elif notes.options.choice.annotated_only and not instances:
@@ -71,7 +73,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord | None:
 
 
 class _Maker:
-    """Makes instances of an item's annotations, and notes what becomes of the others."""
+    """Makes instances of an item's annotations, and notes why others are omitted."""
 
     def __init__(self, notes: Notes, frame: Frame, picture: bool | None, rows: msgspec.Raw) -> None:  # noqa: FBT001
         self.notes, self.frame, self.picture, self.rows = notes, frame, picture, rows
@@ -80,39 +82,42 @@ class _Maker:
     def polygons(self) -> frozenset[str]:
         return polygon_ids(self.rows)
 
-    def instance(self, index: int, row: Annotation) -> Made:
+    def instance(self, index: int, row: Annotation) -> ReadAnnotation:
         key, notes = row.id or index, self.notes
         if row.type == "file":
             raise Malformed("$", "an item among annotations; take the list of items out of what is around it")
-        if row.type == "box" and not (notes.options.boxes or row.angle):
+        if is_rotated_box(row):
+            rotated_box = Omitted("unsupported", UNDEFINED_ANGLE, f"annotation {key}")
+            return rotated_box if notes.options.boxes else Omitted("unsegmented", "a rotated box")
+        if row.type == "box" and not notes.options.boxes:
             return BOX
-        if row.type not in (*PAINTED, "box") or row.angle:
+        if row.type not in (*PAINTED, "box"):
             return Omitted("tag" if row.type == "class" else "unsegmented", f"type '{row.type}'")
-        ours = self._is_ours(row)
-        if omitted := self._omitted(row, f"annotation {key}", ours=ours):
+        untouched_mask = self._is_untouched_mask(row)
+        if omitted := self._omission(row, f"annotation {key}", untouched_mask=untouched_mask):
             return omitted
-        if sources_of(row.metadata) and not ours:
+        if sources_of(row.metadata) and not untouched_mask:
             notes.remarks[CHANGED] += 1
         if origin_of(row.creator, row.metadata).status == FLAGGED and not notes.options.choice.status:
             notes.remarks[OPEN_ISSUE] += 1
-        instance = instance_of(row, key, self.frame, notes.options.limits, unseen=notes.unseen)
-        return replace(instance, order=BELOW) if ours else instance
+        instance = instance_of(row, key, self.frame, notes.options.limits, frame_unknown=notes.frame_unknown)
+        return replace(instance, order=BOTTOM_ORDER) if untouched_mask else instance
 
-    def _is_ours(self, row: Annotation) -> bool:
-        """Whether it is a mask that polymask made, and nobody changed since."""
+    def _is_untouched_mask(self, row: Annotation) -> bool:
+        """Whether an annotation is a mask that polymask wrote and nobody changed."""
         if row.type != "binary" or not sources_of(row.metadata):
             return False
         return is_as_stored(row, self.notes.options.limits)
 
-    def _omitted(self, row: Annotation, what: str, *, ours: bool) -> Omitted | None:
-        if ours and has_all_sources(row, self.polygons):
-            return Omitted("ours", "a mask of ours whose polygons are all there", what)
-        choice, made_by = self.notes.options.choice, (row.creator, row.metadata)
-        refusals = map(choice.refusal, origins_of(*made_by) if ours else [origin_of(*made_by)])
+    def _omission(self, row: Annotation, name: str, *, untouched_mask: bool) -> Omitted | None:
+        if untouched_mask and has_all_sources(row, self.polygons):
+            return Omitted("ours", "a mask of ours whose polygons are all there", name)
+        choice, authors = self.notes.options.choice, (row.creator, row.metadata)
+        refusals = map(choice.refusal, origins_of(*authors) if untouched_mask else [origin_of(*authors)])
         if reason := next((reason for reason in refusals if reason), None):
-            return Omitted("choice", reason, what)
+            return Omitted("choice", reason, name)
         if is_of_frame(row, picture=self.picture):
-            return Omitted("unsupported", "an annotation of a video frame; only pictures are converted", what)
+            return Omitted("unsupported", "an annotation of a video frame; only pictures are converted", name)
         return None
 
 
@@ -120,6 +125,6 @@ def _frame(system: _System, name: str, notes: Notes) -> Frame:
     if not (system.width and system.height):
         return notes.frame(name)
     with inside("$.metadata.system"):
-        height, width = notes.told_frame(system.height, system.width)
-    turned = (system.exif or {}).get("Orientation") in _TURNED
-    return (width, height) if turned else (height, width)
+        height, width = notes.declared_frame(system.height, system.width)
+    rotated = (system.exif or {}).get("Orientation") in _ROTATED
+    return (width, height) if rotated else (height, width)

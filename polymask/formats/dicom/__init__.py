@@ -1,9 +1,9 @@
 """DICOM RTSTRUCT: contours of regions on the slices of a series, read by pydicom (extra `dicom`).
 
-Contours are told in millimetres of the patient; a slice's position, orientation and spacing make
-pixels of them. DICOM's positions are those of pixel centers, so half a pixel is added. The contours
-of a region on a slice are filled even-odd: one inside another is a hole. Source: DICOM PS3.3,
-C.7.6.2.1.1 (image plane), C.8.8.6 (ROI contour).
+Contours are in millimetres of the patient; a slice's position, orientation and spacing turn them into
+pixels. DICOM's positions are those of pixel centers, so half a pixel is added. The contours of a region
+on a slice are filled even-odd: one inside another is a hole. Source: DICOM PS3.3, C.7.6.2.1.1 (image
+plane), C.8.8.6 (ROI contour).
 """
 
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.dicom.contours import STRAYS, Contour, drawn_on, pages_of, strays_in
-from polymask.formats.dicom.series import MAGIC, MAGIC_AT, Slice, dataset, is_dicom, slices_in, understood
+from polymask.formats.dicom.contours import STRAYS, Contour, pages_of, slice_decoder, stray_decoder
+from polymask.formats.dicom.series import MAGIC, MAGIC_AT, Slice, dataset, format_errors, is_dicom, slices_in
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.notes import MALFORMED, Notes
@@ -64,7 +64,7 @@ def sniff(content: Content) -> bool:
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
-    """A record for each slice of the series that the structure sets are about."""
+    """A record for each slice of the series to which the structure sets refer."""
     sets = list(_structure_sets(content))
     if not sets:
         raise FormatError("no structure set (RTSTRUCT) in it", file=content.path)
@@ -93,7 +93,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 
 def _declared(page: Page) -> int:
-    return len(page.decode(strays_in) if page.where == STRAYS else page.decode(drawn_on).contours)
+    return len(page.decode(stray_decoder) if page.where == STRAYS else page.decode(slice_decoder).contours)
 
 
 def _structure_sets(content: Content) -> Iterator[tuple[File, Any]]:
@@ -102,36 +102,38 @@ def _structure_sets(content: Content) -> Iterator[tuple[File, Any]]:
         file = place.file(name)
         if place.is_file or is_dicom(file):
             data = dataset(file)
-            with understood(file, "no DICOM that can be read"):
+            with format_errors(file, "no DICOM that can be read"):
                 kind = str(data.get("SOPClassUID", ""))
             if kind == STRUCTURES:
                 yield file, data
 
 
 def _refuse_doubled(content: Content, pages: list[Page]) -> None:
-    seen: dict[str, Page] = {}
+    page_of_slice: dict[str, Page] = {}
     for page in pages:
-        if page.where in seen and page.where != STRAYS:
-            two = f"'{seen[page.where].file.name}' and '{page.file.name}'"
+        if page.where in page_of_slice and page.where != STRAYS:
+            names = f"'{page_of_slice[page.where].file.name}' and '{page.file.name}'"
             raise InputError(
-                f"{two} are structure sets of the {page.where}", file=content.path, advice="name one of them"
+                f"{names} are structure sets of the {page.where}",
+                file=content.path,
+                advice="name one of them",
             )
-        seen[page.where] = page
+        page_of_slice[page.where] = page
 
 
 def _parse(page: Page, notes: Notes) -> ImageRecord | None:
     if page.where == STRAYS:
         notes.image, notes.no_image = page.file.name, True
-        for stray in page.decode(strays_in):
+        for stray in page.decode(stray_decoder):
             notes.leave_out(Omitted("unsupported", stray.reason, stray.what))
         return None
-    drawn = page.decode(drawn_on)
-    part = drawn.slice
+    slice_contours = page.decode(slice_decoder)
+    part = slice_contours.slice
     with inside("$"):
-        frame = notes.told_frame(part.rows, part.columns)
+        frame = notes.declared_frame(part.rows, part.columns)
     regions: dict[int, list[NDArray[np.float64]]] = {}
-    labels = {contour.region: contour.label for contour in drawn.contours}
-    for contour in drawn.contours:
+    labels = {contour.region: contour.label for contour in slice_contours.contours}
+    for contour in slice_contours.contours:
         ring = notes.refusals.catch(f"{page.where}: {contour.where}", _ring, contour, part)
         if ring is None:
             notes.leave_out(MALFORMED)

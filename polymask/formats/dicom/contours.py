@@ -1,4 +1,4 @@
-"""The contours of a structure set, by the slice on which each lies."""
+"""The contours of a structure set, by slice."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,17 +6,17 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from polymask.formats.dicom.series import Slice, understood
+from polymask.formats.dicom.series import Slice, format_errors
 from polymask.formats.reading.texts.pages import Page
 from polymask.storage.source_files import File
 
 STRAYS = "contours on no slice"
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR", "INTERPOLATED_PLANAR")
-_PLANE = 0.01  # millimetres: how far from a slice its contours may lie where they do not name it
+_PLANE = 0.01  # millimetres: the largest distance of a contour from the slice it belongs to
 
 
 class Contour(msgspec.Struct):
-    """A contour of a region: its points x, y, z in millimetres, and where it stands in the file."""
+    """A contour of a region: its points x, y, z in millimetres, and its place in the file."""
 
     region: int
     label: str
@@ -32,37 +32,37 @@ class SliceContours(msgspec.Struct):
 
 
 class Stray(msgspec.Struct):
-    """A contour that is no area of a slice, and why."""
+    """A contour that is no area of a slice, and the reason."""
 
     what: str
     reason: str
 
 
-drawn_on = msgspec.json.Decoder(SliceContours)
-strays_in = msgspec.json.Decoder(list[Stray])
+slice_decoder = msgspec.json.Decoder(SliceContours)
+stray_decoder = msgspec.json.Decoder(list[Stray])
 
 
 def pages_of(file: File, data: Any, slices: dict[str, Slice], labels: dict[str, int]) -> Iterator[Page]:
-    """A page for each slice of the series that have contours, and one of the contours on no slice."""
+    """A page for each slice of the series with contours, and one for the contours on no slice."""
     strays: list[Stray] = []
-    drawn: dict[str, list[Contour]] = {}
-    with understood(file, "a structure set that cannot be read"):
+    contours_by_slice: dict[str, list[Contour]] = {}
+    with format_errors(file, "a structure set that cannot be read"):
         names = {int(region.ROINumber): str(region.ROIName) for region in data.StructureSetROISequence}
         for number, name in names.items():
             labels.setdefault(name, number)
         for key, contour in _contours(data, names, slices, strays):
-            drawn.setdefault(key, []).append(contour)
-    series = ({slices[key].series for key in drawn} or _only_series(slices)) - {""}
+            contours_by_slice.setdefault(key, []).append(contour)
+    series = ({slices[key].series for key in contours_by_slice} or _only_series(slices)) - {""}
     for key, part in slices.items():
-        if key in drawn or part.series in series:
-            text = msgspec.json.encode(SliceContours(part, drawn.get(key, [])))
+        if key in contours_by_slice or part.series in series:
+            text = msgspec.json.encode(SliceContours(part, contours_by_slice.get(key, [])))
             yield Page(file, f"slice {part.name}", text)
     if strays:
         yield Page(file, STRAYS, msgspec.json.encode(strays))
 
 
 def _only_series(slices: dict[str, Slice]) -> set[str]:
-    """What a structure set without a contour on any slice is about, where there is one series."""
+    """The only series among the slices, for structure sets without contours; none where there are several."""
     series = {part.series for part in slices.values()}
     return series if len(series) == 1 else set()
 
@@ -77,7 +77,7 @@ def _contours(
             where = f"region {number}, contour {index}"
             kind = str(row.get("ContourGeometricType", ""))
             numbers = [float(value) for value in row.get("ContourData") or ()]
-            points = [numbers[at : at + 3] for at in range(0, len(numbers), 3)]
+            points = [numbers[start : start + 3] for start in range(0, len(numbers), 3)]
             key = _slice_of(row, points, slices)
             if kind not in _CLOSED:
                 strays.append(Stray(f"{where} ('{label}')", f"{kind or 'a contour'} is no area"))
@@ -88,7 +88,7 @@ def _contours(
 
 
 def _slice_of(row: Any, points: list[list[float]], slices: dict[str, Slice]) -> str | None:
-    """The slice that a contour names, else the one in whose plane it lies; None where it is not there."""
+    """The slice that a contour names, else the one in whose plane it lies; None where it is missing."""
     for image in row.get("ContourImageSequence") or ():
         key = str(image.ReferencedSOPInstanceUID)
         return key if key in slices else None

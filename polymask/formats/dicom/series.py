@@ -1,4 +1,4 @@
-"""DICOM files, and the slices of a series: where their pixels lie in the patient."""
+"""DICOM files, and the slices of a series with the positions of their pixels in the patient."""
 
 import warnings
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _DEFLATED = b"1.2.840.10008.1.2.1.99"
 
 
 class Slice(msgspec.Struct):
-    """A slice: its file, its SOP instance and series, its size in pixels, and where it lies."""
+    """A slice: its file, SOP instance and series, its size in pixels, and its position in the patient."""
 
     name: str
     key: str
@@ -30,11 +30,11 @@ class Slice(msgspec.Struct):
     spacing: list[float]
 
     def pixels(self, points: list[list[float]]) -> NDArray[np.float64]:
-        """(N, 3) of points: x, y in pixels, and the distance from the slice in millimetres."""
-        across, down = np.array(self.orientation[:3]), np.array(self.orientation[3:])
-        axes = np.column_stack([across / self.spacing[1], down / self.spacing[0], np.cross(across, down)])
-        moved = (np.array(points) - self.position) @ axes + (0.5, 0.5, 0)
-        return np.asarray(moved, np.float64)
+        """The (N, 3) points in the slice: x, y in pixels, and the distance from it in millimetres."""
+        row, column = np.array(self.orientation[:3]), np.array(self.orientation[3:])
+        axes = np.column_stack([row / self.spacing[1], column / self.spacing[0], np.cross(row, column)])
+        pixels = (np.array(points) - self.position) @ axes + (0.5, 0.5, 0)
+        return np.asarray(pixels, np.float64)
 
 
 def is_dicom(file: File) -> bool:
@@ -44,10 +44,10 @@ def is_dicom(file: File) -> bool:
 
 
 def dataset(file: File) -> Any:
-    """A file's elements, and with them pydicom; raises `FormatError` for what is no DICOM."""
+    """The elements of a DICOM file without its pixels; raises `FormatError` for other files."""
     pydicom = library("pydicom", extra="dicom", reader="DICOM")
     with (
-        understood(file, "no DICOM that can be read"),
+        format_errors(file, "no DICOM that can be read"),
         file.open() as opened,
     ):
         if _DEFLATED in opened.read(1024):
@@ -59,21 +59,21 @@ def dataset(file: File) -> Any:
 
 
 @contextmanager
-def understood(file: File, otherwise: str) -> Iterator[None]:
-    """Values become what they are only when they are asked for: what is wrong then is `FormatError`."""
-    broken = library("pydicom.errors", extra="dicom", reader="DICOM")
+def format_errors(file: File, problem: str) -> Iterator[None]:
+    """Turn pydicom's errors into `FormatError`; it decodes values, and finds faults, only on access."""
+    pydicom_errors = library("pydicom.errors", extra="dicom", reader="DICOM")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of values that are odd, and read all the same
+            warnings.simplefilter("ignore")  # pydicom warns of odd values that it can still read
             yield
     except FormatError:
         raise
-    except (*DAMAGE, broken.InvalidDicomError, broken.BytesLengthException) as error:
-        raise FormatError(f"{otherwise}: {error}", file=file.path) from None
+    except (*DAMAGE, pydicom_errors.InvalidDicomError, pydicom_errors.BytesLengthException) as error:
+        raise FormatError(f"{problem}: {error}", file=file.path) from None
 
 
 def slices_in(place: Place) -> Iterator[Slice]:
-    """The slices among the files of a place; raises `FormatError` for a slice that lies nowhere."""
+    """The slices among the files of a place; raises `FormatError` for a slice without a position."""
     for name in place.names:
         file = place.file(name)
         if is_dicom(file):
@@ -83,8 +83,8 @@ def slices_in(place: Place) -> Iterator[Slice]:
 
 
 def _slice(data: Any, file: File) -> Slice:
-    with understood(file, "it does not tell where its pixels lie"):
-        made = Slice(
+    with format_errors(file, "it does not tell where its pixels lie"):
+        part = Slice(
             name=file.name,
             key=str(data.SOPInstanceUID),
             series=str(data.get("SeriesInstanceUID", "")),
@@ -94,9 +94,9 @@ def _slice(data: Any, file: File) -> Slice:
             orientation=_numbers(data.ImageOrientationPatient, 6),
             spacing=_numbers(data.PixelSpacing, 2),
         )
-    if min(made.spacing) <= 0:
-        raise FormatError(f"PixelSpacing: {made.spacing} is no distance", file=file.path)
-    return made
+    if min(part.spacing) <= 0:
+        raise FormatError(f"PixelSpacing: {part.spacing} is no distance", file=file.path)
+    return part
 
 
 def _numbers(values: Any, count: int) -> list[float]:

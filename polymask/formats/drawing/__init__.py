@@ -1,1 +1,1 @@
-"""Shapes that several formats have: curves, shares of a picture, pixels with a legend."""
+"""Shapes that several formats share: curves, relative coordinates, masks with a legend."""

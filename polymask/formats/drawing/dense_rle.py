@@ -1,4 +1,4 @@
-"""Pixels as runs along the rows: each a number, and how many pixels have it."""
+"""Dense run-length encoding: along the rows, a number and how many pixels in turn have it."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ _LARGEST = 2**31
 
 
 def codes_of_runs(dense_rle: list[int], frame: Frame) -> Codes:
-    """The (height, width) numbers of pairs of number and length; raises `Malformed` for what fits no frame.
+    """The (height, width) uint32 numbers of (number, length) pairs; raises `Malformed` for a misfit.
 
     >>> codes_of_runs([0, 1, 7, 3], (2, 2)).tolist()
     [[0, 7], [7, 7]]

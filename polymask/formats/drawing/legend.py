@@ -1,8 +1,8 @@
-"""PNG and legend: a mask whose values or colors are told apart by a table.
+"""PNG and legend: a mask, and a table that says what its values or colors mean.
 
-What many tools export in place of polygons, and what data sets of masks are. A pixel's code is its
-gray value or palette index, or the bytes of its color; 0 (black, and whatever is transparent) is
-background unless the legend names it.
+Many tools export these in place of polygons, and data sets of masks consist of them. A pixel's code is
+its gray value or palette index, or the bytes of its color as one number; code 0 (black, or transparent)
+is background unless the legend names it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,32 +21,32 @@ from polymask.model import Frame, Instance, Runs
 from polymask.storage.image_names import local_name
 
 Codes = NDArray[np.unsignedinteger[Any]]
-RED_HIGH, RED_LOW = (16, 8, 0), (0, 8, 16)  # how far red, green and blue are shifted
+RED_HIGH, RED_LOW = (16, 8, 0), (0, 8, 16)  # the bits by which red, green and blue are shifted
 _GRAY = ("1", "L", "P", "I", "I;16")
-_DEPTH, _KIND = 24, 25  # bytes of the header, which comes first in a PNG
+_DEPTH, _KIND = 24, 25  # the bytes of a PNG's header that hold the bit depth and the color type
 _IN_COLORS = (2, 6)
 
 
 def linked_png(address: str, notes: Notes) -> bytes:
     """The bytes of the PNG that an address names, from `--masks`, else from the source's own folder.
 
-    Raises `Malformed` where it is in neither.
+    Raises `Malformed` where neither has it.
     """
     masks = notes.options.masks
     file = masks.linked(address) if masks else None
     file = file or named_file(notes.page.file.place, address, beside=notes.page.file.name)
     if file is None:
         name = local_name(address).rpartition("/")[2]
-        told = f"polymask opens no address: put the mask beside this file, as {name!r}"
-        raise Malformed("$", f"{told}, or name its folder with --masks DIR")
+        problem = f"polymask opens no address: put the mask beside this file, as {name!r}"
+        raise Malformed("$", f"{problem}, or name its folder with --masks DIR")
     return file.read()
 
 
 def codes_of(data: bytes, limits: Limits, *, shifts: tuple[int, int, int] = RED_HIGH) -> Codes:
     """The (height, width) codes of a PNG: gray values and palette indices as they are, colors packed.
 
-    `shifts` tell where the three bytes of a color go. Raises `Malformed` for other bytes,
-    `LimitError`, before memory is taken, for a PNG too large.
+    `shifts` are the bits by which red, green and blue are shifted. Raises `Malformed` for other bytes,
+    and `LimitError`, before it allocates memory, for a PNG that is too large.
     """
     try:
         with opened_png(data, limits) as picture:
@@ -58,7 +58,7 @@ def codes_of(data: bytes, limits: Limits, *, shifts: tuple[int, int, int] = RED_
 
 
 def colors_of(data: bytes, limits: Limits) -> Codes:
-    """The (height, width) packed colors of a PNG of any kind; raises as `codes_of` does."""
+    """The (height, width) packed colors of any PNG; raises as `codes_of` does."""
     try:
         with opened_png(data, limits) as picture:
             return packed(np.array(picture.convert("RGBA")), RED_HIGH)
@@ -67,7 +67,7 @@ def colors_of(data: bytes, limits: Limits) -> Codes:
 
 
 def is_colored(data: bytes) -> bool:
-    """Whether a PNG has colors a pixel, rather than gray values or a palette's indices."""
+    """Whether a PNG stores a color per pixel, rather than gray values or palette indices."""
     return data[_KIND : _KIND + 1] in map(bytes, ([kind] for kind in _IN_COLORS))
 
 
@@ -82,14 +82,14 @@ def palette_of(data: bytes, limits: Limits) -> NDArray[np.uint8] | None:
 
 
 def _values(pixels: NDArray[Any], data: bytes) -> Codes:
-    """Gray values as they are stored: Pillow stretches those of 2 and 4 bits over 0 to 255."""
+    """The stored gray values: Pillow stretches values of 2 and 4 bits over 0 to 255."""
     stretched = data[_KIND] == 0 and data[_DEPTH] in (2, 4)
     step = 255 // ((1 << data[_DEPTH]) - 1) if stretched else 1
     return (pixels // step if stretched else pixels).astype(np.uint32)
 
 
 def packed(rgba: NDArray[np.uint8], shifts: tuple[int, int, int] = RED_HIGH) -> Codes:
-    """The (height, width) codes of (height, width, 4) colors; 0 for what is transparent."""
+    """The (height, width) codes of (height, width, 4) colors; transparent pixels have code 0."""
     codes = np.zeros(rgba.shape[:2], np.uint32)
     for channel, shift in enumerate(shifts):
         codes |= rgba[..., channel].astype(np.uint32) << shift
@@ -98,7 +98,7 @@ def packed(rgba: NDArray[np.uint8], shifts: tuple[int, int, int] = RED_HIGH) -> 
 
 
 def color_code(text: str) -> int:
-    """The code of a color as it is written, `#rrggbb`; raises `Malformed` for other text.
+    """The code of a color written as `#rrggbb`; raises `Malformed` for other text.
 
     >>> color_code("#000102")
     258
@@ -113,7 +113,7 @@ def color_code(text: str) -> int:
 
 
 def legend_of(rows: Iterable[tuple[int, str]]) -> dict[int, str]:
-    """The labels by code; raises `Malformed` for a code that is negative, or there twice."""
+    """The labels by code; raises `Malformed` for a negative or repeated code."""
     legend: dict[int, str] = {}
     for code, label in rows:
         if code in legend or code < 0:
@@ -128,9 +128,9 @@ def frame_of(codes: Codes) -> Frame:
 
 
 def painted(codes: Codes, legend: Mapping[int, str], notes: Notes) -> tuple[Instance, ...]:
-    """An instance for each code of the legend, in ascending order; those without a pixel are counted.
+    """An instance for each code of the legend, in ascending order; codes without pixels are counted.
 
-    Raises `Malformed` for a code that is neither 0 nor in the legend, with its first pixel.
+    Raises `Malformed`, naming the first pixel, for a code that is neither 0 nor in the legend.
     """
     runs = dict(runs_by_code(codes))
     for code in sorted({0} & legend.keys() | runs.keys()):
@@ -141,14 +141,14 @@ def painted(codes: Codes, legend: Mapping[int, str], notes: Notes) -> tuple[Inst
     return notes.segments(instances, declared=len(legend))
 
 
-def refuse_code(codes: Codes, code: int, what: str, why: str) -> NoReturn:
-    """Raise `Malformed` for a code that a mask holds, with its first pixel."""
-    row, column = (int(at[0]) for at in np.nonzero(codes == code))
-    raise Malformed("$", f"{what} at row {row}, column {column} {why}")
+def refuse_code(codes: Codes, code: int, subject: str, problem: str) -> NoReturn:
+    """Raise `Malformed` for a code in a mask, naming its first pixel."""
+    row, column = (int(indices[0]) for indices in np.nonzero(codes == code))
+    raise Malformed("$", f"{subject} at row {row}, column {column} {problem}")
 
 
 def runs_by_code(codes: Codes) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """Each code that occurs with its run counts, down the columns; in one pass over the frame.
+    """The run counts, down the columns, of each code that occurs; found in one pass over the frame.
 
     >>> [(code, counts.tolist()) for code, counts in runs_by_code(np.array([[7, 0], [7, 0]], np.uint32))]
     [(0, [2, 2, 0]), (7, [0, 2, 2])]
@@ -158,13 +158,13 @@ def runs_by_code(codes: Codes) -> Iterator[tuple[int, NDArray[np.int64]]]:
     stops = np.append(starts[1:], flat.size)
     values = flat[starts]
     order = np.argsort(values, kind="stable")
-    found, firsts = np.unique(values[order], return_index=True)
-    for code, places in zip(found.tolist(), np.split(order, firsts[1:]), strict=True):
+    occurring, firsts = np.unique(values[order], return_index=True)
+    for code, places in zip(occurring.tolist(), np.split(order, firsts[1:]), strict=True):
         edges = np.column_stack((starts[places], stops[places])).reshape(-1)
         yield code, np.diff(np.concatenate(([0], edges, [flat.size])))
 
 
-def check_same(frame: Frame, codes: Codes, what: str) -> None:
-    """Raise `Malformed` where a mask is not as large as the image that is told of."""
+def check_same(frame: Frame, codes: Codes, subject: str) -> None:
+    """Raise `Malformed` where a mask's size is not `frame`, the size of the named `subject`."""
     if codes.shape != frame:
-        raise Malformed("$", f"a mask of {codes.shape[0]} × {codes.shape[1]} px for {what} of {frame}")
+        raise Malformed("$", f"a mask of {codes.shape[0]} × {codes.shape[1]} px for {subject} of {frame}")

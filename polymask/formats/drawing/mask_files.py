@@ -1,8 +1,8 @@
-"""Masks as files beside a table: which table is whose, and the record of a mask.
+"""Mask files with a table of labels: which table belongs to a mask, and the record of a mask.
 
-A mask's table is the one in its folder, else the nearest above it; then what `--labels` names; then the
-only one that lies anywhere else in the source. An instance is a label, or where a second mask tells
-objects apart, a label of one object.
+A mask's table is the one in its folder, else the nearest above it, else that of `--labels`, else the
+only table anywhere in the source. Each label of a mask is an instance; where a second mask tells
+objects apart, each label of each object is one.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,20 +37,20 @@ from polymask.labels.mask_table import VOC_NAMES, MaskTable
 from polymask.model import Frame, ImageRecord, Instance, Runs
 from polymask.storage.source_files import File, Place
 
-OURS, VALUES = "labels.json", "id2label.json"
-# labels.json is ours, and says more than what lies beside it
+LABEL_MAP_FILE, VALUES_FILE = "labels.json", "id2label.json"
+# polymask writes labels.json itself: it holds more than the other tables
 TABLES = (
-    OURS, "labelmap.txt", "label_colors.txt", "class_dict.csv", "_classes.csv", "class_names.txt",
-    VALUES,
+    LABEL_MAP_FILE, "labelmap.txt", "label_colors.txt", "class_dict.csv", "_classes.csv", "class_names.txt",
+    VALUES_FILE,
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The tables of a source, each read once; `otherwise` is that of masks for which there is none."""
+    """The tables of a source, each read once; `fallback` is for masks without a table."""
 
     place: Place
-    otherwise: MaskTable
+    fallback: MaskTable
     _read: dict[str, MaskTable | None] = field(default_factory=dict)
 
     def of(self, mask: str) -> MaskTable:
@@ -58,42 +58,45 @@ class Tables:
         for folder in self._folders(mask):
             if (table := self._in(folder)) is not None:
                 return table
-        return self.otherwise
+        return self.fallback
 
-    def ours(self, mask: str) -> MaskTable | None:
-        """The table of a mask that polymask laid out; None where it has not."""
+    def own_table(self, mask: str) -> MaskTable | None:
+        """The table of a mask that polymask wrote; None for other masks."""
         for folder in self._folders(mask):
-            if self.place.find(str(PurePosixPath(folder) / OURS)) and self._values_in(folder):
+            if self.place.find(str(PurePosixPath(folder) / LABEL_MAP_FILE)) and self._values_in(folder):
                 return self._in(folder)
         return None
 
     def _folders(self, mask: str) -> Iterator[str]:
-        """A mask's folder, those above it, and the one above the source, as `SegmentationClass` may be it."""
+        """A mask's folder and its parents, up to the one above the source.
+
+        The source may be a folder such as `SegmentationClass`, whose table lies beside it.
+        """
         yield from map(str, PurePosixPath(mask).parents)
         if not self.place.zip:
             yield ".."
 
     def _in(self, folder: str) -> MaskTable | None:
         if folder not in self._read:
-            beside = (self.place.find(str(PurePosixPath(folder) / name)) for name in TABLES)
-            file = next((file for file in beside if file), None)
+            files = (self.place.find(str(PurePosixPath(folder) / name)) for name in TABLES)
+            file = next((file for file in files if file), None)
             self._read[folder] = self._table(file, folder) if file else None
         return self._read[folder]
 
     def _table(self, file: File, folder: str) -> MaskTable:
-        values = self._values_in(folder) if PurePosixPath(file.name).name == OURS else None
+        values = self._values_in(folder) if PurePosixPath(file.name).name == LABEL_MAP_FILE else None
         if values is None:
             return table_in(file)
         _refuse_masks_of_a_label(self.place, folder)
         return table_in(file).with_values(table_in(values))
 
     def _values_in(self, folder: str) -> File | None:
-        """What names the values of a layout's masks, where they may be others than the label map's."""
-        return self.place.find(str(PurePosixPath(folder) / VALUES))
+        """The file with the values of a layout's masks, which may differ from the label map's values."""
+        return self.place.find(str(PurePosixPath(folder) / VALUES_FILE))
 
 
 def _refuse_masks_of_a_label(place: Place, folder: str) -> None:
-    """Raise `FormatError` where polymask laid out a mask for each label: 255 is no void there."""
+    """Raise `FormatError` for polymask's layouts with a mask per label, in which 255 is not void."""
     manifest = place.find(str(PurePosixPath(folder) / "manifest.jsonl"))
     if manifest and b'"labels":' in manifest.read().partition(b"\n")[0]:
         raise FormatError(
@@ -104,15 +107,15 @@ def _refuse_masks_of_a_label(place: Place, folder: str) -> None:
 
 
 def tables_of(place: Place, labels: MaskTable | None, *, unnamed: MaskTable) -> Tables:
-    """The tables of a source: those that are found, then `labels`, then what is known of unnamed masks."""
+    """The tables of a source; masks without one use `labels`, else its only table, else `unnamed`."""
     if labels is not None:
         return Tables(place, labels)
-    elsewhere = [name for name in place.names if PurePosixPath(name).name in TABLES]
-    return Tables(place, table_in(place.file(elsewhere[0])) if len(elsewhere) == 1 else unnamed)
+    names = [name for name in place.names if PurePosixPath(name).name in TABLES]
+    return Tables(place, table_in(place.file(names[0])) if len(names) == 1 else unnamed)
 
 
 def table_in(file: File) -> MaskTable:
-    """The table in a file; raises `FormatError` where it is none."""
+    """The table in a file; raises `FormatError` where the file holds none."""
     try:
         return MaskTable.of_text(Content(file).text.decode())
     except LabelError as error:
@@ -126,11 +129,11 @@ def categories_of(tables: Iterable[MaskTable]) -> Categories:
 
 
 def no_objects(_: File) -> None:
-    """No second mask: what stands where objects are not told apart."""
+    """The `objects` of formats without a second mask that tells objects apart."""
 
 
 def no_crowd(_label: str, _number: int) -> bool:
-    """No object is several: what stands where a format has no such."""
+    """The `is_crowd` of formats without crowds."""
     return False
 
 
@@ -142,10 +145,10 @@ def masked(
     objects: bytes | None = None,
     is_crowd: Callable[[str, int], bool] = no_crowd,
 ) -> tuple[Frame, tuple[Instance, ...]]:
-    """The frame of a mask and its instances; void is one, the background none.
+    """The frame of a mask and its instances; void becomes an instance, background does not.
 
-    `objects` are the bytes of a second mask, which tells objects apart. Raises `Malformed` for bytes that
-    are no mask, and for a value or a color that the table lacks, with its first pixel.
+    `objects` holds the bytes of a second mask, which tells objects apart. Raises `Malformed` for bytes
+    that are no mask, and, naming the first pixel, for a value or a color that the table lacks.
     """
     limits = notes.options.limits
     colored = is_colored(data) or not table.values
@@ -155,7 +158,7 @@ def masked(
     labels = {code: table.label(code, colored=colored, palette=palette) for code in runs}
     for code, label in labels.items():
         if label is None:
-            _refuse(codes, code, colored=colored, named=bool(table.colors))
+            _refuse_unlabeled(codes, code, colored=colored, has_colors=bool(table.colors))
     names = {code: label for code, label in labels.items() if label is not None}
     names = {code: label for code, label in names.items() if label not in BACKGROUND_NAMES}
     if objects is not None:
@@ -168,11 +171,11 @@ def masked(
     return frame_of(codes), instances
 
 
-def _refuse(codes: Codes, code: int, *, colored: bool, named: bool) -> NoReturn:
-    """Raise `Malformed` for a value or a color without a label; `named` tells that colors have any."""
-    what = f"the color {_rgb(code)}" if colored else f"the value {code}"
-    why = "is no label's" if named or not colored else "has no label: no table of colors is beside"
-    refuse_code(codes, code, what, why)
+def _refuse_unlabeled(codes: Codes, code: int, *, colored: bool, has_colors: bool) -> NoReturn:
+    """Raise `Malformed` for a value or color without a label; `has_colors` says if the table has colors."""
+    subject = f"the color {_rgb(code)}" if colored else f"the value {code}"
+    problem = "is no label's" if has_colors or not colored else "has no label: no table of colors is beside"
+    refuse_code(codes, code, subject, problem)
 
 
 def _rgb(code: int) -> tuple[int, int, int]:
@@ -182,38 +185,41 @@ def _rgb(code: int) -> tuple[int, int, int]:
 def _by_object(
     codes: Codes, names: Mapping[int, str], numbers: Codes, is_crowd: Callable[[str, int], bool]
 ) -> Iterator[Instance]:
-    """An instance for each label of each object: what is there by codes, whose it is by numbers."""
-    for both, counts in runs_by_code(codes.astype(np.uint64) << np.uint64(32) | numbers):
-        code, number = both >> 32, both & 0xFFFFFFFF
+    """An instance for each label of each object: `codes` give the label, `numbers` the object."""
+    for pair, counts in runs_by_code(codes.astype(np.uint64) << np.uint64(32) | numbers):
+        code, number = pair >> 32, pair & 0xFFFFFFFF
         if (label := names.get(code)) is not None:
             yield Instance(number, label, Runs(counts, frame_of(codes)), crowd=is_crowd(label, number))
 
 
 def _with_numbers(annotations: Annotations) -> Annotations:
-    """The numbers among the labels; without gaps while 8 bits hold them, so that they stay the values."""
+    """Annotations whose categories include the pixel values that serve as labels, and a note about them.
+
+    While the values fit 8 bits, their numbers have no gaps, so that a conversion keeps the values.
+    """
     numbers = sorted(int(name) for name in annotations.used if name.isdecimal())
     if not numbers:
         return annotations
-    named = [pair for pair in annotations.categories if any(name in annotations.used for name in VOC_NAMES)]
-    listed = range(1 + len(named), numbers[-1] + 1) if numbers[-1] < VOID_8 else numbers
-    rows = {f"{number}": number for number in (*listed, *numbers)}
+    labels = [pair for pair in annotations.categories if any(name in annotations.used for name in VOC_NAMES)]
+    values = range(1 + len(labels), numbers[-1] + 1) if numbers[-1] < VOID_8 else numbers
+    rows = {f"{number}": number for number in (*values, *numbers)}
     note = (
         "the masks have neither VOC's colors nor a table of labels, so their labels are the pixel values: "
         f"{', '.join(map(str, numbers[:5]))}{' …' if len(numbers) > 5 else ''}; "
         "to name them, name a label file with --labels, or put class_names.txt beside the masks, a name a "
         "line from value 1 on"
     )
-    return replace(annotations, categories=(*named, *rows.items()), notes=(*annotations.notes, note))
+    return replace(annotations, categories=(*labels, *rows.items()), notes=(*annotations.notes, note))
 
 
 class MaskPictures:
-    """The pictures of masks, which lie beside masks that have their names."""
+    """Finds the pictures of masks; a picture may have the same name as its mask."""
 
     def __init__(self, finder: PictureFinder, masks: Iterable[str]) -> None:
         self.finder, self.masks = finder, frozenset(masks)
 
     def find(self, stem: str) -> File | None:
-        """The picture of an image's name without suffix; never a mask."""
+        """The picture of an image, by its name without suffix; never a mask."""
         for suffix in SUFFIXES:
             file = self.finder.find(stem + suffix, beside=stem)
             if file and not (file.place is self.finder.place and self._is_mask(file)):
@@ -227,7 +233,7 @@ class MaskPictures:
         """An image's name: with the suffix of its picture, `.png` where there is none."""
         try:
             file = self.find(stem)
-        except InputError:  # several pictures have the name: whoever needs it is told
+        except InputError:  # several pictures match: reported where the picture is needed
             file = None
         return stem + (PurePosixPath(file.name).suffix if file else ".png")
 
@@ -245,21 +251,21 @@ def gather_masks(
 ) -> Annotations:
     """A record for each mask.
 
-    `table` gives the table of a mask by its name, `stem` its image's name without suffix. `objects` gives
-    the mask that tells its objects apart, if there is one; `is_crowd` tells by its label and its number
-    there whether an object is several.
+    `table` returns a mask's table by the mask's name, `stem` its image's name without suffix. `objects`
+    returns the second mask that tells objects apart, if there is one; `is_crowd` says, by the label and
+    the object's number there, whether the object is a crowd.
     """
     pictures = MaskPictures(PictureFinder(content.place, options.images), (file.name for file in masks))
-    drawn = partial(masked, is_crowd=is_crowd)
-    parse = partial(_parse, table=table, stem=stem, objects=objects, pictures=pictures, drawn=drawn)
+    decode = partial(masked, is_crowd=is_crowd)
+    parse = partial(_parse, table=table, stem=stem, objects=objects, pictures=pictures, decode=decode)
     annotations = gather(content, options, [Page(file) for file in masks], format=format, parse=parse)
-    known = {id(each): each for each in (table(file.name) for file in masks)}.values()
+    tables = {id(entry): entry for entry in (table(file.name) for file in masks)}.values()
     annotations = replace(
         annotations,
-        categories=tuple(categories_of(known)),
-        picture_file=lambda at: pictures.find(annotations.names[at].rpartition(".")[0]),
+        categories=tuple(categories_of(tables)),
+        picture_file=lambda index: pictures.find(annotations.names[index].rpartition(".")[0]),
     )
-    return _with_numbers(annotations) if any(each.assumed for each in known) else annotations
+    return _with_numbers(annotations) if any(entry.assumed for entry in tables) else annotations
 
 
 def _parse(
@@ -270,10 +276,10 @@ def _parse(
     stem: Callable[[File], str],
     objects: Callable[[File], File | None],
     pictures: MaskPictures,
-    drawn: Callable[..., tuple[Frame, tuple[Instance, ...]]],
+    decode: Callable[..., tuple[Frame, tuple[Instance, ...]]],
 ) -> ImageRecord:
-    others = objects(page.file)
-    data = others.read() if others else None
-    frame, instances = drawn(Content(page.file).data, table(page.file.name), notes, objects=data)
+    object_file = objects(page.file)
+    data = object_file.read() if object_file else None
+    frame, instances = decode(Content(page.file).data, table(page.file.name), notes, objects=data)
     name = stem(page.file)
     return ImageRecord(PurePosixPath(name).name, pictures.name(name), frame, instances)

@@ -1,4 +1,4 @@
-"""Shapes that formats have in common: what is no polygon becomes runs, by the rule of pixel centers."""
+"""Shapes that formats share; all but polygons become runs, by the rule of pixel centers."""
 
 import base64
 import binascii
@@ -18,7 +18,7 @@ from polymask.raster import spans_of
 from polymask.raster.runs import from_runs, to_runs
 from polymask.raster.spans import paint
 
-FARTHEST = 1e60  # of a coordinate: what is worked out from it stays finite
+FARTHEST = 1e60  # the largest coordinate: products of two stay finite
 
 Point = tuple[float, float]
 
@@ -32,28 +32,28 @@ def polygon(points: Sequence[Point], holes: Sequence[Sequence[Point]] = ()) -> P
 
 
 def rectangle(first: Point, second: Point) -> Polygon:
-    """The rectangle with two opposite corners, in whatever order they are told."""
+    """The rectangle with two opposite corners, in any order."""
     (left, right), (top, bottom) = (sorted(pair) for pair in zip(first, second, strict=True))
     return Polygon([(left, top), (right, top), (right, bottom), (left, bottom)])
 
 
-def turned(shape: Polygon, degrees: float, about: Point) -> Polygon:
-    """The polygon turned clockwise on the screen (y points down) about a point.
+def rotated(shape: Polygon, degrees: float, pivot: Point) -> Polygon:
+    """The polygon, rotated about `pivot` by `degrees`, clockwise on the screen (y points down).
 
-    >>> turned(rectangle((0, 0), (2, 1)), 90, (0, 0)).exterior.round(6).tolist()
+    >>> rotated(rectangle((0, 0), (2, 1)), 90, (0, 0)).exterior.round(6).tolist()
     [[0.0, 0.0], [0.0, 2.0], [-1.0, 2.0], [-1.0, 0.0]]
     """
     if not degrees:
         return shape
     angle = math.radians(degrees)
-    turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
-    return Polygon((shape.exterior - about) @ turn + about)
+    rotation = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    return Polygon((shape.exterior - pivot) @ rotation + pivot)
 
 
 def ellipse(center: Point, radii: Point, frame: Frame, *, degrees: float = 0.0) -> Runs:
-    """The pixels whose centers are in an ellipse or on its edge, in float64 arithmetic.
+    """The pixels whose centers lie in an ellipse or on its edge, in float64 arithmetic.
 
-    `radii` are those along x and y before it is turned clockwise by `degrees` about its
+    `radii` are the radii along x and y, before the ellipse is rotated clockwise by `degrees` about its
     center. Raises `Malformed` for radii that are negative or not finite.
 
     >>> ellipse((1.5, 1.5), (1, 1), (3, 3)).counts.tolist()
@@ -80,7 +80,7 @@ def _drawable(numbers: Iterable[float]) -> bool:
 def _centers(
     center: Point, reach: Point, frame: Frame
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[int, int]]:
-    """The pixel centers, as a row of x and a column of y, within reach of a point; and their corner."""
+    """The pixel centers near a point: a row of x, a column of y, and the (column, row) of their corner."""
     sides = [  # whole pixels, cut off at the frame
         (max(0, math.floor(min(c - r, size))), min(size, math.ceil(max(c + r, 0))))
         for c, r, size in zip(center, reach, reversed(frame), strict=True)
@@ -92,7 +92,7 @@ def _centers(
 def stroke(points: Sequence[Point], radius: float, frame: Frame) -> Runs:
     """The pixels whose centers are within `radius` of a line through the points.
 
-    Its ends are cut square, as those of labelme are; its corners are round.
+    The line's ends are square, as labelme's are; its corners are round.
 
     >>> stroke([(0.5, 1.5), (2.5, 1.5)], 0.5, (3, 4)).counts.tolist()
     [1, 1, 2, 1, 2, 1, 4]
@@ -115,17 +115,17 @@ def _draw_segment(mask: BoolMask, start: Point, stop: Point, radius: float) -> N
     x, y, (left, top) = _centers(center, reach, (mask.shape[0], mask.shape[1]))
     dx, dy = stop[0] - start[0], stop[1] - start[1]
     squared = dx * dx + dy * dy
-    along = (x - start[0]) * dx + (y - start[1]) * dy  # times the length, as is what follows
+    along = (x - start[0]) * dx + (y - start[1]) * dy  # scaled by the length, as is `across`
     across = (x - start[0]) * dy - (y - start[1]) * dx
-    near = (along >= 0) & (along <= squared) & (across * across <= radius * radius * squared)
-    height, width = near.shape
-    mask[top : top + height, left : left + width] |= near & (squared > 0)
+    inside = (along >= 0) & (along <= squared) & (across * across <= radius * radius * squared)
+    height, width = inside.shape
+    mask[top : top + height, left : left + width] |= inside & (squared > 0)
 
 
 def crop_runs(crop: BoolMask, corner: tuple[int, int], frame: Frame) -> Runs:
     """The runs of a bool crop whose upper left pixel is at (column, row) `corner` of a frame.
 
-    What lies outside the frame is cut off.
+    Pixels outside the frame are cut off.
 
     >>> crop_runs(np.ones((2, 2), bool), (1, -1), (2, 3)).counts.tolist()
     [2, 1, 1, 1, 1]
@@ -134,16 +134,16 @@ def crop_runs(crop: BoolMask, corner: tuple[int, int], frame: Frame) -> Runs:
     left, top = min(corner[0], width), min(corner[1], height)
     rows = slice(max(0, -top), max(0, min(crop.shape[0], height - top)))
     columns = slice(max(0, -left), max(0, min(crop.shape[1], width - left)))
-    kept = crop[rows, columns].T
-    padded = np.zeros((kept.shape[0], kept.shape[1] + 2), np.int8)
-    padded[:, 1:-1] = kept
+    visible = crop[rows, columns].T
+    padded = np.zeros((visible.shape[0], visible.shape[1] + 2), np.int8)
+    padded[:, 1:-1] = visible
     column, row = np.nonzero(np.diff(padded, axis=1))
     edges = (column + max(0, left)) * height + row + max(0, top)
     return Runs(np.diff(np.concatenate(([0], edges, [height * width]))), frame)
 
 
 def united(shapes: Sequence[Shape], frame: Frame) -> Shape:
-    """The union of the shapes: polygons stay polygons; where there are runs, it is drawn as runs."""
+    """The union of shapes: a tuple of polygons, or runs where any of the shapes is runs."""
     polygons = [part for shape in shapes if not isinstance(shape, Runs) for part in shape]
     if len(shapes) == 1 or all(not isinstance(shape, Runs) for shape in shapes):
         return shapes[0] if len(shapes) == 1 else tuple(polygons)
@@ -153,8 +153,8 @@ def united(shapes: Sequence[Shape], frame: Frame) -> Shape:
     return to_runs(mask)
 
 
-def decoded(text: str) -> bytes:
-    """The bytes of a base64 text or `data:` URL, whose lines may be broken; raises `Malformed` for others."""
+def base64_bytes(text: str) -> bytes:
+    """The bytes of a base64 text or `data:` URL, line breaks allowed; raises `Malformed` for other text."""
     text = text.rpartition(",")[2] if text.startswith("data:") else text
     try:
         return base64.b64decode(text.encode().translate(None, b" \t\r\n"), validate=True)
@@ -163,9 +163,10 @@ def decoded(text: str) -> bytes:
 
 
 def png_mask(data: bytes, limits: Limits, *, above: int = 0) -> BoolMask:
-    """The (height, width) bool mask in a PNG: alpha `above` a value, or what is not 0 where all is opaque.
+    """The (height, width) bool mask in a PNG: pixels with alpha `above` a value; without alpha, all not 0.
 
-    Raises `Malformed` for other bytes, `LimitError`, before memory is taken, for a PNG too large.
+    Raises `Malformed` for other bytes, and `LimitError`, before it allocates memory, for a PNG that is
+    too large.
     """
     try:
         with opened_png(data, limits) as picture:

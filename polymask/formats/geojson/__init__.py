@@ -1,9 +1,9 @@
-"""GeoJSON in pixels, as QuPath exports it, and vector files of maps: a file a picture, polygons with holes.
+"""GeoJSON in pixels, as QuPath exports it, and vector files of maps: a file per picture.
 
 In pixels, x points right and y down from the picture's upper left corner. A file with a coordinate
-reference system is a map's: it, shapefiles and GeoPackages are turned into pixels by the picture's
-transform (`gis`). Source: RFC 7946 (geometry), and QuPath's documentation, "Exporting annotations:
-GeoJSON".
+reference system has map coordinates: like those of shapefiles and GeoPackages, the picture's transform
+turns them into pixels (`gis`). Source: RFC 7946 (geometry), and QuPath's documentation, "Exporting
+annotations: GeoJSON".
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from polymask.formats.geojson import gis
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.images.addresses import picture_frame
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, files, rows_at
@@ -30,7 +30,7 @@ from polymask.model import ImageRecord, Instance, Polygon
 MANY = True
 LABEL = "object"
 _SUFFIXES = (".geojson", ".json", *gis.SUFFIXES)
-_PIECES = {"Polygon": 1, "MultiPolygon": 2}  # how deep lists of rings lie
+_PIECES = {"Polygon": 1, "MultiPolygon": 2}  # the depth at which lists of rings lie
 
 FACTS = Facts(
     title="GeoJSON (QuPath), shapefiles, GeoPackages",
@@ -58,7 +58,7 @@ FACTS = Facts(
     labels=f"Sorted by name. Features without a classification are `{LABEL}`, or the `--default-label`.",
     frame="That of the picture of the same name, in the same folder or below `--images`.",
     limits=(
-        "Points, lines, collections and what lies on another plane (z, t) are left alone and listed, and "
+        "Points, lines, collections and what lies on another plane (z, t) are not painted but listed, and "
         "the run exits 1.",
         "Features without a geometry are no segmentation: they paint nothing, and are counted.",
         "Of maps, `--label-attribute` names another attribute; a layer in another reference system than the "
@@ -95,12 +95,12 @@ class _Feature(msgspec.Struct):
     id: int | str | None = None
 
 
-class _Named(msgspec.Struct):
+class _CrsName(msgspec.Struct):
     name: str
 
 
 class _System(msgspec.Struct):
-    properties: _Named
+    properties: _CrsName
 
 
 class _Collection(msgspec.Struct):
@@ -118,7 +118,7 @@ _rings: dict[int, Any] = {
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of features."""
+    """Whether the file holds features."""
     if gis.is_vector_file(content.data[:72]):
         return True
     return "type" in content.keys and (
@@ -128,9 +128,9 @@ def sniff(content: Content) -> bool:
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each file."""
-    named = [file for file in files(content, "*.*") if PurePosixPath(file.name).suffix in _SUFFIXES]
+    vector_files = [file for file in files(content, "*.*") if PurePosixPath(file.name).suffix in _SUFFIXES]
     parse = partial(_parse, pictures=PictureFinder(content.place, options.images))
-    pages = [Page(file) for file in named]
+    pages = [Page(file) for file in vector_files]
     return gather(content, options, pages, format="geojson", parse=parse, declares=_declared)
 
 
@@ -148,36 +148,36 @@ def _parse(page: Page, notes: Notes, pictures: PictureFinder) -> ImageRecord:
     name, frame = picture_frame(str(path.with_suffix("")), pictures, notes)
 
     def transform(systems: frozenset[str]) -> gis.Affine:
-        """From a map's coordinates to pixels, as soon as the picture may be opened."""
+        """The transform from map coordinates to pixels; identity while records are only checked."""
         picture = pictures.find(name, beside=page.file.name) if notes.pictures else None
-        return gis.transform_of(picture, systems) if picture else gis.AS_THEY_ARE
+        return gis.transform_of(picture, systems) if picture else gis.IDENTITY
 
     if gis.is_vector_file(Content(page.file).data[:72]):
         features = gis.features_in(page.file)
-        made = tuple(_of_map(features, transform(features.systems), notes))
+        instances = tuple(_map_instances(features, transform(features.systems), notes))
     else:
-        made = _of_json(page, notes, transform)
-    return ImageRecord(path.stem, name, frame, made)
+        instances = _json_instances(page, notes, transform)
+    return ImageRecord(path.stem, name, frame, instances)
 
 
-def _of_json(
+def _json_instances(
     page: Page, notes: Notes, transform: Callable[[frozenset[str]], gis.Affine]
 ) -> tuple[Instance, ...]:
     where, features, system = _features(page)
-    moves = transform(frozenset({system})) if system else None
+    affine = transform(frozenset({system})) if system else None
 
-    def make(index: int, row: _Feature) -> Made:
-        return _instance(index if row.id is None else row.id, row, notes, moves)
+    def make(index: int, row: _Feature) -> ReadAnnotation:
+        return _instance(index if row.id is None else row.id, row, notes, affine)
 
-    return notes.each(features, _Feature, where, make)
+    return notes.make_instances(features, _Feature, where, make)
 
 
-def _of_map(features: gis.Features, transform: gis.Affine, notes: Notes) -> Iterator[Instance]:
+def _map_instances(features: gis.Features, transform: gis.Affine, notes: Notes) -> Iterator[Instance]:
     for number, feature in enumerate(features.rows):
-        yield from notes.take(f"$.{feature.key}", _on_map, number, feature, transform, notes)
+        yield from notes.take(f"$.{feature.key}", _map_instance, number, feature, transform, notes)
 
 
-def _on_map(key: int, feature: gis.Feature, transform: gis.Affine, notes: Notes) -> Made:
+def _map_instance(key: int, feature: gis.Feature, transform: gis.Affine, notes: Notes) -> ReadAnnotation:
     options = notes.options
     if feature.geometry is None:
         return EMPTY
@@ -193,7 +193,7 @@ def _on_map(key: int, feature: gis.Feature, transform: gis.Affine, notes: Notes)
 
 
 def _features(page: Page) -> tuple[str, msgspec.Raw, str]:
-    """Where the features are, their list, and the reference system of a map's coordinates, if they are."""
+    """The place of the features, their list, and the reference system; an empty text for pixels."""
     content = Content(page.file)
     if content.is_list:
         return "$", msgspec.Raw(content.json), ""
@@ -203,7 +203,7 @@ def _features(page: Page) -> tuple[str, msgspec.Raw, str]:
     return "$.features", collection.features, collection.crs.properties.name if collection.crs else ""
 
 
-def _instance(key: int | str, row: _Feature, notes: Notes, transform: gis.Affine | None) -> Made:
+def _instance(key: int | str, row: _Feature, notes: Notes, transform: gis.Affine | None) -> ReadAnnotation:
     shape = row.geometry
     if shape is None:
         return EMPTY
@@ -222,22 +222,22 @@ def _instance(key: int | str, row: _Feature, notes: Notes, transform: gis.Affine
     with inside("$.properties"):
         attributes = decode_json(row.properties, _attributes) or {}
         label = gis.label_in(attributes, options.label_attribute, options.default_label)
-    return Instance(key, label, tuple(gis.moved(part, transform) for part in polygons))
+    return Instance(key, label, tuple(gis.transformed(part, transform) for part in polygons))
 
 
 def _label(row: _Feature, default: str | None) -> str:
     with inside("$.properties"):
         properties = decode_json(row.properties, _properties)
-    found = properties.classification if properties else None
-    name = (found.name or ": ".join(found.names)) if found else ""
+    classification = properties.classification if properties else None
+    name = (classification.name or ": ".join(classification.names)) if classification else ""
     return name or default or LABEL
 
 
 def _polygons(shape: _Geometry) -> Iterator[Polygon]:
-    deep = _PIECES[shape.type]
-    rings: list[Any] = decode_json(shape.coordinates, _rings[deep])
-    for at, part in enumerate(rings if deep == 2 else [rings] if rings else []):
-        with inside("$" if deep == 1 else f"$[{at}]"):
+    depth = _PIECES[shape.type]
+    rings: list[Any] = decode_json(shape.coordinates, _rings[depth])
+    for index, part in enumerate(rings if depth == 2 else [rings] if rings else []):
+        with inside("$" if depth == 1 else f"$[{index}]"):
             exterior, *holes = [[_point(position) for position in ring] for ring in part] or [[]]
             yield polygon(exterior, holes)
 

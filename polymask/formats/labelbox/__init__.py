@@ -1,9 +1,9 @@
-"""Labelbox's exports (v2, v1 and what was before) and its import format: what is drawn on each data row.
+"""Labelbox's exports (v2, v1 and earlier ones) and its import format: the annotations of each data row.
 
-Polygons are painted. Masks are addresses on Labelbox's servers: polymask opens no address that a
-file tells it, but finds downloaded masks below `--masks`. Sources: Labelbox's documentation, "Image
-annotations: export" and "Import image annotations"; for what was before v1, its exporter to COCO
-(labelbox-python, `labelbox/exporters`).
+Polygons are painted. Masks are addresses on Labelbox's servers: polymask never opens an address from a
+file, but finds downloaded masks below `--masks`. Sources: Labelbox's documentation, "Image annotations:
+export" and "Import image annotations"; for exports before v1, its exporter to COCO (labelbox-python,
+`labelbox/exporters`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -48,7 +48,7 @@ FACTS = Facts(
         ("older: Label.objects[].title, polygon, instanceURI", "as `name`, `polygon` and `mask.url`"),
         (
             "before that: Label.<class>[].geometry",
-            "a ring of x, y in pixels, y from the top, which a note tells",
+            "a ring of x, y in pixels, y from the top, as a note says",
         ),
         ("import: dataRow.globalKey, id", "the image's name; the lines of one picture are one image"),
         ("import: name, polygon, mask", "likewise; `mask.png` is in the file itself"),
@@ -59,10 +59,10 @@ FACTS = Facts(
     labels="Sorted by name; there are no numeric ids.",
     frame="As the row says; else that of the picture beside or below `--images` (always in import files).",
     limits=(
-        "Masks that are not found below `--masks`, lines and points are left alone and listed, and the run "
+        "Masks that are not found below `--masks`, lines and points are not painted but listed, and the run "
         "exits 1. Nothing is ever fetched.",
         "Boxes are no segmentation: they paint nothing, and are counted; `--boxes` paints them.",
-        "Videos, and annotations in longitude and latitude, are left alone and listed, and the run exits 1.",
+        "Videos, and annotations in longitude and latitude, are not painted but listed, and the run exits 1.",
         "Pictures that were skipped are no images, and are listed.",
         "Classifications and relationships paint nothing, and are counted.",
         "Older exports that tell shapes as well-known text are left alone: export them with x and y.",

@@ -1,10 +1,10 @@
-"""Rows of today's exports (v2): a data row with what several projects and people drew on it."""
+"""Rows of current exports (v2): a data row with the labels of several projects and people."""
 
 from typing import Any
 
 import msgspec
 
-from polymask.formats.labelbox.objects import GEOGRAPHIC, NULL, OF_VIDEO, DrawnObject, MaskPicture, made_of
+from polymask.formats.labelbox.objects import GEOGRAPHIC, NULL, OF_VIDEO, DrawnObject, MaskPicture, outcome_of
 from polymask.formats.reading.notes import Notes
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, rows_at
@@ -28,16 +28,16 @@ class _DataRow(msgspec.Struct):
 
 
 class Media(msgspec.Struct):
-    """What is known of the picture."""
+    """The size and the type of a row's picture."""
 
     height: float | None = None
     width: float | None = None
     mime_type: str | None = None
 
     def frame(self, name: str, notes: Notes, where: str) -> Frame:
-        """The frame that is told, else that of the picture."""
+        """The declared frame, else the picture's."""
         with inside(where):
-            return notes.told_frame(self.height, self.width, name=name)
+            return notes.declared_frame(self.height, self.width, name=name)
 
 
 class _Mask(msgspec.Struct):
@@ -55,7 +55,7 @@ class _Object(msgspec.Struct):
     composite_mask: _Mask | None = None
 
     def drawing(self, index: int) -> DrawnObject:
-        """The object as all dialects have it."""
+        """The object in the form that all dialects share."""
         mask = self.mask or self.composite_mask
         return DrawnObject(
             key=self.feature_id or index,
@@ -104,38 +104,38 @@ _kinds = msgspec.json.Decoder(list[_Kind])
 
 def declared(page: Page) -> int:
     """How many annotations a row has."""
-    listed = sum(rows_at(*_BELOW, name)(page) for name in _LISTS)
-    return listed + sum(rows_at(*_BELOW, "frames", "*", name)(page) for name in _LISTS[:2])
+    count = sum(rows_at(*_BELOW, name)(page) for name in _LISTS)
+    return count + sum(rows_at(*_BELOW, "frames", "*", name)(page) for name in _LISTS[:2])
 
 
 def parse(page: Page, notes: Notes) -> ImageRecord | None:
-    """The record of a row; none for a video, and for what is drawn on the globe."""
+    """The record of a row; None for a video, and for annotations in longitude and latitude."""
     row = page.decode(_row)
     key = row.data_row
     with inside("$.data_row"):
-        notes.image = name = notes.named(key.external_id or key.global_key or key.id)
+        notes.image = name = notes.image_name(key.external_id or key.global_key or key.id)
     notes.groups = (key.details.dataset_name or "",)
     labels = [
         (f"$.projects[{project!r}].labels[{number}].annotations.objects", label.annotations)
-        for project, each in row.projects.items()
-        for number, label in enumerate(each.labels)
+        for project, content in row.projects.items()
+        for number, label in enumerate(content.labels)
     ]
     notes.image_left_out = _no_picture(row, [annotations for _, annotations in labels])
     frame = (1, 1) if notes.image_left_out else row.media_attributes.frame(name, notes, "$.media_attributes")
     instances: list[Instance] = []
     for where, annotations in labels:
-        instances += notes.each(
+        instances += notes.make_instances(
             annotations.objects,
             _Object,
             where,
-            lambda index, drawn: made_of(drawn.drawing(index), frame, notes),
+            lambda index, row_object: outcome_of(row_object.drawing(index), frame, notes),
         )
         _leave_out(annotations, notes)
     return None if notes.image_left_out else ImageRecord(key.id, name, frame, tuple(instances))
 
 
 def _no_picture(row: _Row, labels: list[_Annotations]) -> str:
-    """Why a row is no picture that can be painted; nothing where it is one."""
+    """Why a row's picture cannot be painted; an empty text where it can."""
     if (row.media_attributes.mime_type or "").startswith("video/"):
         return "a video; only pictures are converted"
     if row.media_attributes.height is not None:
@@ -148,11 +148,11 @@ def _kinds_in(objects: msgspec.Raw) -> list[_Kind]:
     try:
         return decode_json(objects, _kinds)
     except Malformed:
-        return []  # told when they are made instances
+        return []  # reported when the instances are made
 
 
 def _leave_out(annotations: _Annotations, notes: Notes) -> None:
-    """Count what is no object of a picture: classes of the whole, relations, what is on a video's frames."""
+    """Count the annotations that are no objects of a picture: classes, relations, a video's objects."""
     notes.leave_out(Omitted("tag", "a classification"), len(annotations.classifications))
     notes.leave_out(Omitted("tag", "a relationship"), len(annotations.relationships))
     for number, frame in annotations.frames.items():

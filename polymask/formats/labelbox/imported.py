@@ -1,11 +1,11 @@
-"""Labelbox's import format: a line an annotation, with the data row that it is of."""
+"""Labelbox's import format: a line per annotation, which names its data row."""
 
 from typing import Any
 
 import msgspec
 
-from polymask.formats.labelbox.objects import NULL, OF_VIDEO, DrawnObject, MaskPicture, made_of
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.labelbox.objects import NULL, OF_VIDEO, DrawnObject, MaskPicture, outcome_of
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.grouped import rows_of
 from polymask.formats.reading.texts.pages import Page
@@ -23,7 +23,7 @@ class _DataRow(msgspec.Struct):
 
     @property
     def image(self) -> str:
-        """What tells a picture from others."""
+        """The name that identifies the picture."""
         return self.globalKey or self.id or ""
 
 
@@ -49,7 +49,7 @@ class _Line(msgspec.Struct):
     frames: Any = None
 
     def drawing(self, place: str) -> DrawnObject:
-        """The annotation as all dialects have it."""
+        """The annotation in the form that all dialects share."""
         mask, words = self.mask, {"line": self.line, "point": self.point}
         return DrawnObject(
             key=self.uuid or place.partition(":")[0],
@@ -65,12 +65,12 @@ _line = msgspec.json.Decoder(_Line)
 
 
 def key_of(text: bytes | msgspec.Raw) -> str:
-    """The data row that an annotation is of; raises `Malformed`."""
+    """The data row of an annotation; raises `Malformed`."""
     return decode_json(text, _line).dataRow.image
 
 
 def declared(page: Page) -> int:
-    """How many annotations a picture has: a line each."""
+    """How many annotations, one a line, a picture has."""
     return len(rows_of(page))
 
 
@@ -79,15 +79,17 @@ def parse(page: Page, notes: Notes) -> ImageRecord:
     rows = rows_of(page)
     with inside(rows[0][0]):
         image = decode_json(rows[0][1], _line).dataRow.image
-        name = notes.named(image)
+        name = notes.image_name(image)
     frame = notes.frame(name)
     instances = tuple(
-        instance for place, text in rows for instance in notes.take(place, _made, place, text, frame, notes)
+        instance
+        for place, text in rows
+        for instance in notes.take(place, _instance, place, text, frame, notes)
     )
     return ImageRecord(image, name, frame, instances)
 
 
-def _made(place: str, text: msgspec.Raw, frame: Frame, notes: Notes) -> Made:
+def _instance(place: str, text: msgspec.Raw, frame: Frame, notes: Notes) -> ReadAnnotation:
     row = decode_json(text, _line)
     if any(getattr(row, word) is not None for word in _VIDEO):
         return Omitted("unsupported", OF_VIDEO, f"object {row.uuid or place}")
@@ -97,4 +99,4 @@ def _made(place: str, text: msgspec.Raw, frame: Frame, notes: Notes) -> Made:
         raise Malformed(
             "$.name", f"no name, but the id of a feature ({row.schemaId}) that only Labelbox knows"
         )
-    return made_of(row.drawing(place), frame, notes)
+    return outcome_of(row.drawing(place), frame, notes)

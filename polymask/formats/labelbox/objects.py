@@ -1,4 +1,4 @@
-"""What is drawn on a picture, however a dialect spells it → an instance."""
+"""A drawn object, in the form that all dialects share → an instance."""
 
 import msgspec
 import numpy as np
@@ -6,8 +6,8 @@ import numpy as np
 from polymask.codecs.png import opened_png
 from polymask.errors import FormatError
 from polymask.formats.drawing.legend import packed
-from polymask.formats.drawing.shapes import crop_runs, decoded, polygon, rectangle
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.drawing.shapes import base64_bytes, crop_runs, polygon, rectangle
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.ledger import BOX, Omitted
 from polymask.limits import Limits
@@ -39,7 +39,7 @@ _box = msgspec.json.Decoder(_Box)
 
 
 class MaskPicture(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the pixels of an object are: at an address, of one color among others, or in the file itself."""
+    """The mask of an object: at an address, possibly one color among others, or embedded in the file."""
 
     address: str = ""
     color: tuple[int, int, int] | None = None
@@ -47,7 +47,7 @@ class MaskPicture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DrawnObject(msgspec.Struct, frozen=True, kw_only=True):
-    """An object as all dialects have it; `kind` is its tool's word for what it is."""
+    """An object in the form that all dialects share; `kind` is the name of its drawing tool."""
 
     key: int | str
     name: str
@@ -58,8 +58,8 @@ class DrawnObject(msgspec.Struct, frozen=True, kw_only=True):
     geographic: bool = False
 
 
-def made_of(drawing: DrawnObject, frame: Frame, notes: Notes) -> Made:
-    """What becomes of an object: an instance, or what is told of it."""
+def outcome_of(drawing: DrawnObject, frame: Frame, notes: Notes) -> ReadAnnotation:
+    """The instance of an object, or the reason why it is omitted."""
     if drawing.geographic:
         return Omitted("unsupported", GEOGRAPHIC, f"object {drawing.key}")
     if _is_there(drawing.polygon):
@@ -86,51 +86,54 @@ def _name(drawing: DrawnObject) -> str:
 def _rectangle(drawing: DrawnObject) -> Instance:
     with inside("$.bounding_box"):
         box = decode_json(drawing.box, _box)
-        far = box.left + box.width, box.top + box.height
-        return Instance(drawing.key, _name(drawing), (rectangle((box.left, box.top), far),))
+        corner = box.left + box.width, box.top + box.height
+        return Instance(drawing.key, _name(drawing), (rectangle((box.left, box.top), corner),))
 
 
-def _masked(drawing: DrawnObject, picture: MaskPicture, frame: Frame, notes: Notes) -> Made:
+def _masked(drawing: DrawnObject, picture: MaskPicture, frame: Frame, notes: Notes) -> ReadAnnotation:
     with inside("$.mask"):
         file = None if picture.png else _file(drawing, picture, notes)
         if not (file or picture.png):
             reason = "no file below --masks is called as its mask" if notes.options.masks else FETCHES_NONE
             return Omitted("linked", reason, f"object {drawing.key}")
         name, limits = _name(drawing), notes.options.limits
-        if notes.unseen:
+        if notes.frame_unknown:
             return Instance(drawing.key, name, ())
-        mask = mask_in(file.read() if file else decoded(picture.png), picture.color, limits)
+        mask = mask_in(file.read() if file else base64_bytes(picture.png), picture.color, limits)
         if mask.shape != frame:
-            told = f"a mask of {mask.shape[0]} × {mask.shape[1]} px for an image of {frame[0]} × {frame[1]}"
-            raise Malformed("$", told + (f": {file.path}" if file else ""))
+            problem = (
+                f"a mask of {mask.shape[0]} × {mask.shape[1]} px for an image of {frame[0]} × {frame[1]}"
+            )
+            raise Malformed("$", problem + (f": {file.path}" if file else ""))
         return Instance(drawing.key, name, runs_of(mask, frame))
 
 
 def _file(drawing: DrawnObject, picture: MaskPicture, notes: Notes) -> File | None:
-    """The picture below `--masks`: by the object, unless it is one for several, else by its address."""
-    if not (linked := notes.options.masks):
+    """The mask's file below `--masks`: by the object's id unless objects share it, else by its address."""
+    if not (masks := notes.options.masks):
         return None
-    named = linked.named(str(drawing.key)) if picture.color is None else None
-    return named or linked.linked(picture.address)
+    by_id = masks.named(str(drawing.key)) if picture.color is None else None
+    return by_id or masks.linked(picture.address)
 
 
 def runs_of(mask: BoolMask, frame: Frame) -> Runs:
-    """The runs of a mask as large as its image."""
+    """The runs of a mask of the image's size."""
     return crop_runs(mask, (0, 0), frame)
 
 
 def mask_in(data: bytes, color: tuple[int, int, int] | None, limits: Limits) -> BoolMask:
     """The (height, width) bool mask in a PNG: the pixels of a color, else all but black and transparent ones.
 
-    Raises `Malformed` for other bytes, `LimitError`, before memory is taken, for a PNG too large.
+    Raises `Malformed` for other bytes, and `LimitError`, before it allocates memory, for a PNG that is
+    too large.
     """
     try:
         with opened_png(data, limits) as opened:
-            deep = opened.mode.startswith("I")
-            pixels = np.array(opened if deep else opened.convert("RGBA"))
+            is_16_bit = opened.mode.startswith("I")
+            pixels = np.array(opened if is_16_bit else opened.convert("RGBA"))
     except FormatError as error:
         raise Malformed("$", str(error)) from None
-    codes = pixels if deep else packed(pixels)
+    codes = pixels if is_16_bit else packed(pixels)
     if color is None:
         return np.asarray(codes != 0, bool)
     red, green, blue = color

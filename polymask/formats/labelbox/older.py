@@ -1,7 +1,7 @@
-"""Labelbox's older exports (v1, and before it): a JSON list of labels with `Labeled Data`.
+"""Labelbox's older exports (v1 and before): a JSON list of labels with `Labeled Data`.
 
-Each row is what one person drew, so that several rows may be of one picture. Before v1, `Label` had
-the class names as its keys, and rings with or without `geometry`.
+Each row is one person's label, so several rows may belong to one picture. Before v1, the keys of
+`Label` were the class names, with rings below them, directly or in `geometry`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from polymask.formats.labelbox.data_rows import Media
-from polymask.formats.labelbox.objects import NULL, OF_VIDEO, DrawnObject, MaskPicture, made_of
+from polymask.formats.labelbox.objects import NULL, OF_VIDEO, DrawnObject, MaskPicture, outcome_of
 from polymask.formats.reading.content import members
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.refusals import decode_json, inside
 from polymask.formats.reading.texts.grouped import rows_of
 from polymask.formats.reading.texts.pages import Page
@@ -20,7 +20,7 @@ from polymask.ledger import Omitted
 from polymask.model import Frame, ImageRecord, Instance
 
 KEYS = frozenset({"Labeled Data", "Label"})
-_FROM_TOP = (
+_Y_FROM_TOP = (
     "{count} objects of an old export whose labels are keys: y is counted from the top, as Labelbox has done "
     "since 2019; look at the masks (`polymask preview`), for exports of 2018 may count it from the bottom"
 )
@@ -37,7 +37,7 @@ class _Row(msgspec.Struct):
 
     @property
     def image(self) -> str:
-        """What tells a picture from others."""
+        """The name that identifies the picture."""
         return self.data_row or self.external_id or self.address or self.id or ""
 
 
@@ -53,9 +53,9 @@ class _Object(msgspec.Struct):
     instanceURI: str = ""  # noqa: N815
 
     def drawing(self, index: int) -> DrawnObject:
-        """The object as all dialects have it; only one without a shape of its own is its mask."""
-        others = {"point": self.point, "line": self.line, "geometry": self.geometry}
-        kind = next((word for word, text in others.items() if bytes(text) != b"null"), "")
+        """The object in the form that all dialects share; it is a mask only if it has no other shape."""
+        pointers = {"point": self.point, "line": self.line, "geometry": self.geometry}
+        kind = next((word for word, text in pointers.items() if bytes(text) != b"null"), "")
         return DrawnObject(
             key=self.featureId or index,
             name=self.title or self.value,
@@ -82,7 +82,7 @@ _LISTS = ("objects", "classifications", "relationships", "frames")
 
 
 def key_of(text: bytes | msgspec.Raw) -> str:
-    """What rows of one picture have in common; raises `Malformed`."""
+    """The key that the rows of one picture share; raises `Malformed`."""
     return decode_json(text, _row).image
 
 
@@ -92,8 +92,8 @@ def declared(page: Page) -> int:
 
 
 def _declared(label: Mapping[str, msgspec.Raw]) -> int:
-    known = [label[name] for name in _LISTS if name in label]
-    return sum(_length(text) for text in (known or label.values()))
+    lists = [label[name] for name in _LISTS if name in label]
+    return sum(_length(text) for text in (lists or label.values()))
 
 
 def _length(text: msgspec.Raw) -> int:
@@ -101,34 +101,37 @@ def _length(text: msgspec.Raw) -> int:
 
 
 def parse(page: Page, notes: Notes) -> ImageRecord | None:
-    """The record of a picture's rows; none where whoever was to label it skipped it."""
+    """The record of a picture's rows; None where all of them were skipped by their labelers."""
     rows = [(place, decode_json(text, _row)) for place, text in rows_of(page)]
     _, first = rows[0]
     with inside(rows[0][0]):
-        notes.image = name = notes.named(first.external_id or first.address or first.image)
+        notes.image = name = notes.image_name(first.external_id or first.address or first.image)
         labels = [(place, row) for place, row in rows if not _is_skipped(row)]
         if not labels:
             notes.image_left_out = "without a label: skipped, or not labeled yet"
             return None
         frame = (first.media or Media()).frame(name, notes, "$['Media Attributes']")
-    instances = tuple(instance for place, row in labels for instance in _drawn(place, row, frame, notes))
+    instances = tuple(instance for place, row in labels for instance in _instances(place, row, frame, notes))
     return ImageRecord(first.data_row or first.id or name, name, frame, instances)
 
 
 def _is_skipped(row: _Row) -> bool:
-    """Whether there is no label, but a word for it (`"Skip"`)."""
+    """Whether a row has no label, or a word such as `"Skip"` in its place."""
     return bool(row.is_skipped) or bytes(row.label).lstrip()[:1] != b"{"
 
 
-def _drawn(place: str, row: _Row, frame: Frame, notes: Notes) -> Iterator[Instance]:
+def _instances(place: str, row: _Row, frame: Frame, notes: Notes) -> Iterator[Instance]:
     keys, where = members(row.label), f"{place}.Label"
     if not any(name in keys for name in _LISTS):
         yield from _by_class(where, keys, notes)
         return
     with inside(where):
         label = decode_json(row.label, _label)
-    yield from notes.each(
-        label.objects, _Object, f"{where}.objects", lambda at, drawn: made_of(drawn.drawing(at), frame, notes)
+    yield from notes.make_instances(
+        label.objects,
+        _Object,
+        f"{where}.objects",
+        lambda index, row_object: outcome_of(row_object.drawing(index), frame, notes),
     )
     notes.leave_out(Omitted("tag", "a classification"), len(label.classifications))
     notes.leave_out(Omitted("tag", "a relationship"), len(label.relationships))
@@ -138,7 +141,7 @@ def _drawn(place: str, row: _Row, frame: Frame, notes: Notes) -> Iterator[Instan
 
 
 def _by_class(where: str, keys: Mapping[str, msgspec.Raw], notes: Notes) -> Iterator[Instance]:
-    """The rings below each class name; what is a text or a list of texts is a classification."""
+    """The rings below each class name; texts and lists of texts there are classifications."""
     for name, text in keys.items():
         place = f"{where}[{name!r}]"
         rows = _list.decode(text) if bytes(text).lstrip()[:1] == b"[" else [text]
@@ -146,16 +149,16 @@ def _by_class(where: str, keys: Mapping[str, msgspec.Raw], notes: Notes) -> Iter
             yield from notes.take(f"{place}[{index}]", _ring_of, f"{place}[{index}]", name, ring, notes)
 
 
-def _ring_of(place: str, name: str, text: msgspec.Raw, notes: Notes) -> Made:
+def _ring_of(place: str, name: str, text: msgspec.Raw, notes: Notes) -> ReadAnnotation:
     keys = members(text)
     points = keys.get("geometry", text)
-    first = bytes(points).lstrip()[:1]
-    if first == b'"' and bytes(points).lstrip(b'"').lstrip().upper().startswith(
+    start = bytes(points).lstrip()[:1]
+    if start == b'"' and bytes(points).lstrip(b'"').lstrip().upper().startswith(
         (b"POLYGON", b"MULTIPOLYGON")
     ):
         return Omitted("unsupported", "a shape as well-known text; export it as JSON with x and y", place)
-    if first != b"[":
+    if start != b"[":
         return Omitted("tag", "a classification")
-    notes.remarks[_FROM_TOP] += 1
+    notes.remarks[_Y_FROM_TOP] += 1
     drawing = DrawnObject(key=place, name=name, polygon=points)
-    return made_of(drawing, (1, 1), notes)
+    return outcome_of(drawing, (1, 1), notes)

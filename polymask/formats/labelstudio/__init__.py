@@ -1,8 +1,8 @@
-"""Label Studio's JSON exports: a list of tasks with their annotations' results, or JSON-MIN.
+"""Label Studio's JSON exports: a list of tasks with the results of their annotations, or JSON-MIN.
 
 Polygons, rectangles and ellipses are in percent of `original_width` and `original_height`;
-rectangles turn clockwise about their upper left corner, ellipses about their center. Brush
-strokes are runs over RGBA pixels, bitmasks are PNGs; of both alpha tells the mask. Source: Label
+rectangles are rotated clockwise about their upper left corner, ellipses about their center. Brush
+strokes are runs over RGBA pixels, bitmasks are PNGs; the alpha of both is the mask. Source: Label
 Studio's documentation, "Units of image annotations"; for brushes, the rle-pack format of thi.ng/umbrella.
 """
 
@@ -61,7 +61,7 @@ FACTS = Facts(
         "choice or text that is alone is data there, and not counted.",
         "Choices, texts, relations, cancelled annotations, `drafts` and `predictions` paint nothing, and are "
         "counted.",
-        "Keypoints, video rectangles and results on a turned picture are left alone and listed, and the run "
+        "Keypoints, video rectangles and results on a turned picture are not painted but listed, and the run "
         "exits 1.",
     ),
     sample="labelstudio/export.json",
@@ -69,7 +69,7 @@ FACTS = Facts(
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is a list of tasks, or of annotations with their task's data."""
+    """Whether the file is a list of tasks, or a JSON-MIN list of annotations."""
     if not (content.is_json and content.is_list):
         return False
     return {"annotations", "data"} <= content.keys or content.keys >= minimal.KEYS
@@ -77,21 +77,21 @@ def sniff(content: Content) -> bool:
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each task, or for each of its pages and images."""
-    found = [file for file in files(content, "*.json") if not _tells_of_export(file)]
-    plain = {file.name for file in found if Content(file).keys >= minimal.KEYS}
-    pages = [page for file in found for page in _pages(file, is_minimal=file.name in plain)]
+    exports = [file for file in files(content, "*.json") if not _tells_of_export(file)]
+    minimal_files = {file.name for file in exports if Content(file).keys >= minimal.KEYS}
+    pages = [page for file in exports for page in _pages(file, is_minimal=file.name in minimal_files)]
     return gather(
         content,
         options,
         pages,
         format="labelstudio",
-        parse=partial(_parse, minimal_files=plain),
-        declares=lambda page: (minimal.declared if page.file.name in plain else declared)(page),
+        parse=partial(_parse, minimal_files=minimal_files),
+        declares=lambda page: (minimal.declared if page.file.name in minimal_files else declared)(page),
     )
 
 
 def _tells_of_export(file: File) -> bool:
-    """Whether a file only tells of the project, as `…-info.json` beside a stored export does."""
+    """Whether a file only describes the project, as `…-info.json` beside a stored export does."""
     name = PurePosixPath(file.name).name
     return (name.endswith("-info.json") or name == "notes.json") and not Content(file).is_list
 

@@ -1,4 +1,4 @@
-"""Brush strokes: an rle-pack, runs of values along the bytes of RGBA pixels (thi.ng/umbrella)."""
+"""Brush strokes: rle-packs, which hold runs of values along the bytes of RGBA pixels (thi.ng/umbrella)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,12 +7,12 @@ from polymask.formats.reading.refusals import Malformed
 
 
 def unpacked(packed: list[int], size: int) -> NDArray[np.uint8]:
-    """The bytes in an rle-pack: uint8, `size` of them.
+    """The `size` bytes in an rle-pack, as uint8.
 
-    A head tells the number of values (32 bits), their width less 1 (5) and four widths of
-    lengths less 1 (4 each); then come runs: a bit that tells whether one value repeats, 2 bits
-    that choose the width of the length, the length less 1, the value or values.
-    Raises `Malformed` where it holds another number of bytes, or is cut off.
+    The header holds the number of values (32 bits), their width minus 1 (5 bits) and four widths of
+    lengths minus 1 (4 bits each). Each run has a bit that says whether one value repeats, 2 bits that
+    select the width of the length, the length minus 1, and the value or values.
+    Raises `Malformed` where the pack holds another number of bytes, or is cut off.
 
     >>> unpacked([0, 0, 0, 4, 57, 27, 252, 127, 224], 4).tolist()
     [255, 255, 255, 255]
@@ -38,7 +38,7 @@ def unpacked(packed: list[int], size: int) -> NDArray[np.uint8]:
 
 
 class _Bits:
-    """Bits of bytes, the highest first; raises `Malformed` at their end."""
+    """Reads bits from bytes, the highest bit first; raises `Malformed` at the end."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.at = data, 0

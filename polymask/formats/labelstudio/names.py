@@ -1,4 +1,4 @@
-"""What a task's images are called: by the addresses in its data."""
+"""The names of a task's images, from the addresses in its data."""
 
 from collections.abc import Mapping
 from mimetypes import guess_extension
@@ -13,14 +13,14 @@ EMBEDDED = "data:"
 
 
 def address_in(data: Mapping[str, Any]) -> str:
-    """The address of a task's only image: that in `image`, else that of a picture, else any text."""
+    """The address of a task's only image: the text in `image`, else one with a picture's suffix, else any."""
     texts = {key: value for key, value in data.items() if isinstance(value, str)}
     pictures = [value for value in texts.values() if PurePosixPath(_split(value)[0]).suffix in SUFFIXES]
     return texts.get("image") or next(iter([*pictures, *texts.values()]), "")
 
 
 def image_name(address: str) -> str:
-    r"""The end of an address, or the path after `?d=` of a local file; nothing where there is none.
+    r"""The last part of an address, or a local file's path after `?d=`; an empty text where there is none.
 
     >>> image_name("/data/local-files/?d=harbor%5Cboat.png")
     'harbor/boat.png'
@@ -33,18 +33,18 @@ def image_name(address: str) -> str:
 
 
 def source_name(address: str) -> str:
-    """What a report calls the image of an address: the path of a local file, else the address as it is."""
+    """The name of an image in reports: a local file's path, else the whole address."""
     return _local_file(address) or address
 
 
 def _local_file(address: str) -> str | None:
-    """The path after `?d=`, by which files below a folder of the tool's machine are named."""
+    """The path after `?d=`, which names a file on the machine that runs Label Studio."""
     paths = parse_qs(_split(address)[1]).get("d")
     return paths[0] if paths else None
 
 
 def embedded_name(address: str, key: str) -> str:
-    """The name of a picture that is in the file itself, as a `data:` URL: a key, and the suffix of its type.
+    """The name of a picture embedded as a `data:` URL: the key with the suffix of the picture's type.
 
     >>> embedded_name("data:image/png;base64,iVBO", "7")
     '7.png'
@@ -57,6 +57,6 @@ def _split(address: str) -> tuple[str, str]:
     """The path and the query of an address."""
     try:
         parts = urlsplit(address)
-    except ValueError:  # of brackets in what should be the host
+    except ValueError:  # brackets in the host part
         return address, ""
     return parts.path, parts.query

@@ -1,4 +1,4 @@
-"""A result of an annotation → an instance; what names a region may stand in another result of its id."""
+"""A result of an annotation → an instance; its label may be in another result with the same id."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,26 +7,26 @@ import msgspec
 
 from polymask.formats.drawing.shapes import (
     Point,
+    base64_bytes,
     crop_runs,
-    decoded,
     ellipse,
     png_mask,
     polygon,
     rectangle,
-    turned,
+    rotated,
 )
 from polymask.formats.labelstudio.brushes import unpacked
 from polymask.formats.reading.content import members
-from polymask.formats.reading.notes import MALFORMED, Made, Notes
+from polymask.formats.reading.notes import MALFORMED, Notes, ReadAnnotation
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.ledger import Omitted
 from polymask.model import Frame, Instance, Shape
 
-LABELS = "labels"  # the type of a result that names a region, and the end of those that are one with a name
+LABELS = "labels"  # the type of a result that only labels a region; the suffix of labeled regions' types
 PAINTED = ("polygon", "rectangle", "ellipse", "brush", "bitmask")
 UNSUPPORTED = ("keypoint", "keypointlabels", "videorectangle", "vector", "vectorlabels")
-# a member of the value that only one kind of region has
-TELLING = {
+# for each key that only one kind of region has, the kind
+KIND_BY_KEY = {
     "points": "polygon",
     "radiusX": "ellipse",
     "rle": "brush",
@@ -36,7 +36,7 @@ TELLING = {
 
 
 class Result(msgspec.Struct):
-    """A result; its value is decoded when it is drawn."""
+    """A result; its value is decoded when it is painted."""
 
     type: str = ""
     id: str | None = None
@@ -47,16 +47,16 @@ class Result(msgspec.Struct):
 
     @property
     def kind(self) -> str:
-        """The kind of region that is painted; nothing for other results."""
+        """The kind of region; an empty text for results that are not painted."""
         if self.type == LABELS:
             keys = members(self.value)
-            return next((kind for key, kind in TELLING.items() if key in keys), "")
+            return next((kind for key, kind in KIND_BY_KEY.items() if key in keys), "")
         kind = self.type.removesuffix(LABELS)
         return kind if kind in PAINTED else ""
 
     @property
     def is_region(self) -> bool:
-        """Whether it is a region, and not the name of one."""
+        """Whether the result is a region, and not only a region's label."""
         return self.type != LABELS and (bool(self.kind) or self.type in UNSUPPORTED)
 
 
@@ -95,54 +95,54 @@ _values: dict[str, Any] = {
     for kind, struct in zip(PAINTED, (_Polygon, _Rectangle, _Ellipse, _Brush, _Bitmask), strict=True)
 }
 
-Placed = tuple[int, str, msgspec.Raw]  # a result's number and place, and its text
+PlacedResult = tuple[int, str, msgspec.Raw]  # a result's number and place, and its text
 
 
 class Regions:
-    """The results of one annotation that are of one image, of a task with so many pages, if it has any."""
+    """The results of one annotation on one image; `pages` is the number of the task's pages, if any."""
 
     def __init__(
-        self, rows: Sequence[Placed], number: int, frame: Frame, notes: Notes, *, pages: int = 0
+        self, rows: Sequence[PlacedResult], number: int, frame: Frame, notes: Notes, *, pages: int = 0
     ) -> None:
         self.rows, self.number, self.frame, self.notes, self.pages = rows, number, frame, notes, pages
-        self.became: dict[str | None, Made] = {}
+        self.became: dict[str | None, ReadAnnotation] = {}
         results = [result for _, _, text in rows if (result := _result(text))]
         self.regions = {row.id for row in results if row.is_region}
         self.names = {row.id: row for row in results if row.type == LABELS and row.id in self.regions}
 
     def instances(self) -> Iterator[Instance]:
-        """The instances; what becomes of every result is noted."""
+        """Yield the instances, and note the outcome of every other result."""
         naming: list[str | None] = []
         for index, where, text in self.rows:
             row = _result(text)
             if row and row.type == LABELS and row.id in self.regions:
                 naming.append(row.id)
             else:
-                yield from self.notes.take(where, self._made, text, index)
+                yield from self.notes.take(where, self._outcome, text, index)
         for key in naming:
             self._join(self.became.get(key, MALFORMED))
 
-    def _join(self, made: Made) -> None:
-        """Count a result that names a region: it goes with it."""
-        if isinstance(made, Omitted):
-            self.notes.leave_out(Omitted(made.kind, made.text))
+    def _join(self, outcome: ReadAnnotation) -> None:
+        """Count a result that labels a region in the same way as the region."""
+        if isinstance(outcome, Omitted):
+            self.notes.leave_out(Omitted(outcome.kind, outcome.text))
         else:
             self.notes.declared, self.notes.joined = self.notes.declared + 1, self.notes.joined + 1
 
-    def _made(self, text: msgspec.Raw, index: int) -> Made:
+    def _outcome(self, text: msgspec.Raw, index: int) -> ReadAnnotation:
         row = decode_json(text, result_decoder)
-        made = self._instance(row, row.id or f"{self.number}.{index}")
+        outcome = self._instance(row, row.id or f"{self.number}.{index}")
         if not isinstance(self.became.get(row.id), Instance):
-            self.became[row.id] = made
-        return made
+            self.became[row.id] = outcome
+        return outcome
 
-    def _instance(self, row: Result, key: str) -> Made:
+    def _instance(self, row: Result, key: str) -> ReadAnnotation:
         if row.type in UNSUPPORTED or (row.kind and row.image_rotation):
             reason = "a result on a turned picture" if row.image_rotation else f"{row.type} enclose nothing"
             return Omitted("unsupported", reason, f"result {key}")
         if self.pages and not 0 <= (row.item_index or 0) < self.pages:
-            told = f"there is no page {row.item_index}; {self.pages} are told, from 0"
-            raise Malformed("$.item_index", told)
+            problem = f"there is no page {row.item_index}; {self.pages} are told, from 0"
+            raise Malformed("$.item_index", problem)
         if not row.kind:
             return Omitted("tag", f"a result of type '{row.type}'")
         with inside("$.value"):
@@ -154,8 +154,8 @@ class Regions:
         if not labels and self.notes.options.default_label is not None:
             return self.notes.options.default_label
         if len(labels) != 1:
-            way = "" if labels else "; name such regions with --default-label NAME"
-            raise Malformed(f"$.value.{row.type}", f"expected one label, got {labels}{way}")
+            advice = "" if labels else "; name such regions with --default-label NAME"
+            raise Malformed(f"$.value.{row.type}", f"expected one label, got {labels}{advice}")
         return labels[0]
 
 
@@ -163,7 +163,7 @@ def _result(text: msgspec.Raw) -> Result | None:
     try:
         return decode_json(text, result_decoder)
     except Malformed:
-        return None  # told when it is made an instance
+        return None  # reported when the instance is made
 
 
 def _labels(row: Result) -> list[str]:
@@ -182,15 +182,15 @@ def _shape(kind: str, text: msgspec.Raw, frame: Frame, notes: Notes) -> Shape:
             return (polygon([(x * width / 100, y * height / 100) for x, y in value.points]),)
         case "rectangle":
             x, y = value.x * width / 100, value.y * height / 100
-            far = x + value.width * width / 100, y + value.height * height / 100
-            return (turned(rectangle((x, y), far), value.rotation, (x, y)),)
+            corner = x + value.width * width / 100, y + value.height * height / 100
+            return (rotated(rectangle((x, y), corner), value.rotation, (x, y)),)
         case "ellipse":
             center, radii = (value.x, value.y), (value.radiusX, value.radiusY)
-            (x, y), (across, down) = ((a * width / 100, b * height / 100) for a, b in (center, radii))
-            return ellipse((x, y), (across, down), frame, degrees=value.rotation)
+            (x, y), (rx, ry) = ((a * width / 100, b * height / 100) for a, b in (center, radii))
+            return ellipse((x, y), (rx, ry), frame, degrees=value.rotation)
         case "brush":
-            return () if notes.unseen else _brush(value.rle, frame, notes)
-    return () if notes.unseen else _bitmask(value.imageDataURL, frame, notes)
+            return () if notes.frame_unknown else _brush(value.rle, frame, notes)
+    return () if notes.frame_unknown else _bitmask(value.imageDataURL, frame, notes)
 
 
 def _brush(rle: list[int], frame: Frame, notes: Notes) -> Shape:
@@ -203,7 +203,7 @@ def _brush(rle: list[int], frame: Frame, notes: Notes) -> Shape:
 
 def _bitmask(url: str, frame: Frame, notes: Notes) -> Shape:
     with inside("$.imageDataURL"):
-        mask = png_mask(decoded(url), notes.options.limits)
+        mask = png_mask(base64_bytes(url), notes.options.limits)
         if mask.shape != frame:
             raise Malformed("$", f"a mask of {mask.shape[0]} × {mask.shape[1]} px in an image of {frame}")
     return crop_runs(mask, (0, 0), frame)

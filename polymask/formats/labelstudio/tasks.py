@@ -1,4 +1,4 @@
-"""A task → a record for each of its images: one, several pages, or several `Image` tags."""
+"""A task → a record for each of its images, which are a single one, pages, or several `Image` tags."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from polymask.codecs.pictures import frame_of_bytes
-from polymask.formats.drawing.shapes import decoded
+from polymask.formats.drawing.shapes import base64_bytes
 from polymask.formats.labelstudio.names import EMBEDDED, address_in, embedded_name, image_name, source_name
-from polymask.formats.labelstudio.regions import Placed, Regions, Result, result_decoder
+from polymask.formats.labelstudio.regions import PlacedResult, Regions, Result, result_decoder
 from polymask.formats.reading.content import members
 from polymask.formats.reading.notes import Notes
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
@@ -42,17 +42,17 @@ _size = msgspec.json.Decoder(_Size)
 
 
 def pages_of(page: Page) -> list[Page]:
-    """A page for each image of a task; `part` is the number of its page, or the name of its tag."""
+    """A page for each image of a task; `part` is the image's page number, or the name of its tag."""
     try:
         task = page.decode(_task)
     except Malformed:
-        return [page]  # told when it is parsed
+        return [page]  # reported when the page is parsed
     parts = _parts(task)
     return [replace(page, part=part) for part in parts] if parts else [page]
 
 
 def _parts(task: _Task) -> Sequence[str]:
-    """The images of a task that has several; none where it has one."""
+    """The page numbers or tags of a task with several images; empty for a single image."""
     regions = [result for text in _texts(task) if (result := _region(text))]
     tags = list(dict.fromkeys(row.to_name for row in regions if row.to_name))
     if len(tags) > 1:
@@ -76,13 +76,13 @@ def _region(text: msgspec.Raw) -> Result | None:
 
 
 def _lists(task: _Task) -> list[list[str]]:
-    """The lists of addresses in a task's data: those of pages."""
+    """The lists of addresses, which are lists of pages, in a task's data."""
     lists = [value for value in task.data.values() if isinstance(value, list) and value]
     return [value for value in lists if all(isinstance(address, str) for address in value)]
 
 
 def _is_of(text: msgspec.Raw, page: Page, parts: Sequence[str]) -> bool:
-    """Whether a result is of a page's image; what is of none goes with the first."""
+    """Whether a result belongs to the page's image; results of no image belong to the first."""
     if not page.part:
         return True
     try:
@@ -94,13 +94,13 @@ def _is_of(text: msgspec.Raw, page: Page, parts: Sequence[str]) -> bool:
 
 
 def declared(page: Page) -> int:
-    """How many results a page's image has; with the first go predictions and drafts."""
+    """How many results a page's image has; the first image counts predictions and drafts too."""
     if not page.part:
-        return sum(rows_at(of, "*", "result")(page) for of in ("annotations", "predictions", "drafts"))
+        return sum(rows_at(key, "*", "result")(page) for key in ("annotations", "predictions", "drafts"))
     task = page.decode(_task)
     parts = _parts(task)
-    others = _results(task.predictions) + _results(task.drafts) if page.part == parts[0] else 0
-    return sum(_is_of(text, page, parts) for text in _texts(task)) + others
+    other_count = _results(task.predictions) + _results(task.drafts) if page.part == parts[0] else 0
+    return sum(_is_of(text, page, parts) for text in _texts(task)) + other_count
 
 
 def parse(page: Page, notes: Notes) -> ImageRecord:
@@ -114,7 +114,7 @@ def parse(page: Page, notes: Notes) -> ImageRecord:
         name = embedded_name(address, key)
     else:
         with inside("$.data"):
-            name = notes.named(source_name(address), image_name(address))
+            name = notes.image_name(source_name(address), image_name(address))
     rows = [_rows(annotation, number, page, parts) for number, annotation in enumerate(task.annotations)]
     frame = frame_of_results(rows, notes) or _frame_of_others(task, notes)
     frame = frame or (embedded_frame(address, notes) if embedded else notes.frame(name))
@@ -132,8 +132,8 @@ def parse(page: Page, notes: Notes) -> ImageRecord:
     return ImageRecord(identity, name, frame, tuple(instances))
 
 
-def _rows(annotation: _Annotation, number: int, page: Page, parts: Sequence[str]) -> list[Placed]:
-    """The results of an annotation that are of a page's image."""
+def _rows(annotation: _Annotation, number: int, page: Page, parts: Sequence[str]) -> list[PlacedResult]:
+    """The results of an annotation that belong to the page's image."""
     place = f"{page.where}.annotations[{number}].result"
     rows = enumerate(annotation.result)
     return [(index, f"{place}[{index}]", text) for index, text in rows if _is_of(text, page, parts)]
@@ -159,24 +159,24 @@ def _address(task: _Task, page: Page, parts: Sequence[str]) -> str:
 
 
 def _results(rows: Sequence[Any]) -> int:
-    """How many results predictions or drafts have; some exports tell their ids alone."""
+    """How many results predictions or drafts have; some exports hold only their ids."""
     results = [row.get("result") for row in rows if isinstance(row, dict)]
     return sum(len(result) for result in results if isinstance(result, list))
 
 
-def frame_of_results(rows: Sequence[Sequence[Placed]], notes: Notes) -> Frame | None:
-    """The frame that the first result tells, of those that do."""
+def frame_of_results(rows: Sequence[Sequence[PlacedResult]], notes: Notes) -> Frame | None:
+    """The frame in the first result that has one."""
     for annotation in rows:
         for _, _, text in annotation:
             if "original_height" in members(text):
                 with inside("$.annotations"):
                     size = decode_json(text, _size)
-                    return notes.told_frame(size.original_height, size.original_width)
+                    return notes.declared_frame(size.original_height, size.original_width)
     return None
 
 
 def _frame_of_others(task: _Task, notes: Notes) -> Frame | None:
-    """The frame that predictions and drafts tell of a task's only image."""
+    """The frame of a task's only image, from its predictions and drafts."""
     if _parts(task) or _lists(task):
         return None
     for row in (*task.predictions, *task.drafts):
@@ -184,11 +184,11 @@ def _frame_of_others(task: _Task, notes: Notes) -> Frame | None:
             height, width = (result.get(f"original_{side}") for side in ("height", "width"))
             if isinstance(height, int | float) and isinstance(width, int | float):
                 with inside("$.predictions"):
-                    return notes.told_frame(height, width)
+                    return notes.declared_frame(height, width)
     return None
 
 
 def embedded_frame(address: str, notes: Notes) -> Frame:
-    """The frame of a picture that is in the file itself."""
+    """The frame of a picture that is embedded in the file."""
     with inside("$.data"):
-        return notes.told_frame(*frame_of_bytes(decoded(address), notes.page.file.path))
+        return notes.declared_frame(*frame_of_bytes(base64_bytes(address), notes.page.file.path))

@@ -1,1 +1,1 @@
-"""JSON text: ranges of bytes, outlines and nesting of what is too large for memory; rows to cut out."""
+"""JSON text: byte ranges, outlines and nesting of files too large for memory; cutting rows out."""

@@ -1,4 +1,4 @@
-"""A file of which parts are read: opened once in each process, and again where it was sent to."""
+"""A file that is read in parts, and opened anew in each process and thread."""
 
 import os
 import threading
@@ -10,14 +10,14 @@ from typing import Any, BinaryIO
 from polymask.errors import SourceChanged
 from polymask.storage.disk import disk_error
 
-CHUNK = 1 << 22  # bytes read at once when all of a file is looked at
+CHUNK = 1 << 22  # bytes read at once when a whole file is scanned
 
 
 class Ranges:
-    """Byte ranges of a seekable file. Forked workers and threads may share it; it can be pickled.
+    """Byte ranges of a seekable file; picklable, and safe to share with threads and forked workers.
 
-    `open_file` gives the file, opened for reading; what it is called with is the path. It has
-    to be picklable where the `Ranges` are.
+    `open_file` is called with the path and returns the file, opened for reading. It must be picklable
+    if the `Ranges` are pickled.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Ranges:
         self.size = os.stat(path).st_size if size is None else size  # noqa: PTH116
 
     def read(self, start: int, stop: int) -> bytes:
-        """The bytes of a half-open range; raises `SourceChanged` where the file ends before."""
+        """The bytes of a half-open range; raises `SourceChanged` where the file is shorter."""
         try:
             data = self._read(self._file, start, stop - start)
         except OSError as error:
@@ -42,7 +42,7 @@ class Ranges:
         return data
 
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
-        """All of the file, a part at a time."""
+        """The whole file in consecutive parts of at most `size` bytes."""
         for start in range(0, self.size, size):
             yield self.read(start, min(start + size, self.size))
 
@@ -52,13 +52,13 @@ class Ranges:
             return os.pread(file.fileno(), size, start)
         file.seek(start)
         data = file.read(size)
-        while len(data) < size and (more := file.read(size - len(data))):
-            data += more
+        while len(data) < size and (chunk := file.read(size - len(data))):
+            data += chunk
         return data
 
     @property
     def _file(self) -> BinaryIO:
-        """The file as this thread of this process opened it: a position must not be shared."""
+        """This thread's own open file: threads must not share a read position."""
         key = os.getpid(), threading.get_ident()
         if key not in self._opened:
             self._opened[key] = self._open_file(self.path)

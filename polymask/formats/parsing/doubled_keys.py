@@ -1,4 +1,4 @@
-"""Keys that a JSON object has twice: readers take one of the two, and nobody knows which was meant."""
+"""Repeated keys of a JSON object: a reader sees one of the values, perhaps not the intended one."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -8,11 +8,11 @@ import msgspec
 
 from polymask.formats.parsing.nesting import Nesting, places_in
 
-_PART = 1 << 24  # bytes looked at together
+_PART = 1 << 24  # bytes scanned at once
 
 
 def doubled_key(text: bytes, keys: Iterable[str]) -> str | None:
-    """The first of some keys that the outermost object of a JSON text has more than once; None without one.
+    """The first of `keys` that a JSON text's outermost object repeats; None where it repeats none.
 
     >>> doubled_key(b'{"images": [], "info": {"images": 1}, "images": []}', ["images"])
     'images'
@@ -28,24 +28,24 @@ def doubled_key(text: bytes, keys: Iterable[str]) -> str | None:
 
 
 def doubled_in_rows(text: bytes, keys: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Each row of a JSON list of objects that has one of some keys twice: its number, and the key."""
+    """The number and the repeated key of each row that repeats one of `keys`, in a JSON list of objects."""
     for number, row in enumerate(msgspec.json.decode(text, type=list[msgspec.Raw])):
         if key := doubled_key(bytes(row), keys):
             yield number, key
 
 
 def _members(text: bytes) -> int:
-    """How many members the outermost object is written with; one for none."""
+    """How many members are written in the outermost object; 1 for an empty one."""
     nesting, commas = Nesting(), 0
-    for at in range(0, len(text), _PART):
-        part = text[at : at + _PART]
+    for start in range(0, len(text), _PART):
+        part = text[start : start + _PART]
         places, nesting = places_in(part, nesting, most=1)
         commas += sum(part[place] == ord(",") for place in places.tolist())
     return commas + 1
 
 
 def _names(text: bytes) -> list[str]:
-    """The names of the outermost object's members, as often as they are there."""
+    """The names of the outermost object's members, repeated ones included."""
     names: list[str] = []
 
     def note(pairs: list[tuple[str, Any]]) -> None:

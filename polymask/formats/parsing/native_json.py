@@ -1,4 +1,4 @@
-"""Rings read from JSON text by the compiled kernel, where the text is plain."""
+"""Rings parsed by the compiled kernel, from JSON text in a plain spelling."""
 
 from collections.abc import Callable, Sequence
 from itertools import accumulate
@@ -10,18 +10,18 @@ from polymask.native import compiled
 
 
 def plain_rings(texts: Sequence[bytes]) -> list[list[Ring]] | None:
-    """The rings in each of some JSON texts; None where a JSON library has to look at one of them.
+    """The rings in each JSON text; None where any of the texts needs a full JSON parser.
 
-    Only lists of rings of three points or more, of plain numbers, are read, and each number is
-    rounded as JSON libraries round it.
+    Plain texts are lists of rings of at least three points, in plain numbers. Numbers are rounded to
+    float64 as JSON libraries do.
     """
-    answer = compiled.rings(list(texts)) if compiled else None
-    if answer is None:
+    parsed = compiled.rings(list(texts)) if compiled else None
+    if parsed is None:
         return None
-    points, sizes, counts = answer
-    whole = np.frombuffer(points, np.float64).reshape(-1, 2)
+    points, sizes, counts = parsed
+    coordinates = np.frombuffer(points, np.float64).reshape(-1, 2)
     stops = list(accumulate(np.frombuffer(sizes, np.int64).tolist()))
-    rings = [whole[start:stop] for start, stop in zip([0, *stops], stops, strict=False)]
+    rings = [coordinates[start:stop] for start, stop in zip([0, *stops], stops, strict=False)]
     ends = list(accumulate(counts))
     return [rings[end - count : end] for end, count in zip(ends, counts, strict=True)]
 
@@ -31,4 +31,4 @@ def _is_never_plain(_: bytes) -> bool:
 
 
 is_plain: Callable[[bytes], bool] = compiled.plain if compiled else _is_never_plain
-"""Whether `plain_rings` reads a JSON text, and finds a ring in it."""
+"""Whether `plain_rings` can read a JSON text, and the text holds a ring."""

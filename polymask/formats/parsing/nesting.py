@@ -1,4 +1,4 @@
-"""Where JSON text nests, found a chunk at a time: by the compiled kernel, or by its numpy twin."""
+"""The nesting of JSON text, scanned in chunks by the compiled kernel or by its numpy equivalent."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from polymask.native import compiled
 
 
 class Nesting(NamedTuple):
-    """Where in a JSON text a chunk ends: how deep, whether in a string, whether behind a backslash there."""
+    """The scanner's state at the end of a chunk: depth, inside a string or not, after a backslash or not."""
 
     depth: int = 0
     quoted: bool = False
@@ -23,17 +23,17 @@ _STEP = np.array([0, 1, -1, 0], np.int8)
 
 
 def find(chunk: bytes, nesting: Nesting, *, most: int) -> tuple[NDArray[np.int32], Nesting]:
-    """Brackets and commas outside strings at depths up to `most`, and the nesting behind the chunk.
+    """The positions of brackets and commas outside strings at depths up to `most`, and the final nesting.
 
     >>> find(b'{"a,b": [1, [2, 3]], "c": 4}', Nesting(), most=2)[0].tolist()
     [0, 8, 10, 18, 19, 27]
     """
     text = np.frombuffer(chunk, np.uint8)
     quotes, escaped = _real_quotes(text, escaped=nesting.escaped)
-    odd = np.zeros(len(text) + 1, np.uint8)
-    odd[quotes] = 1
-    odd[0] ^= nesting.quoted
-    quoted = np.bitwise_xor.accumulate(odd)  # at an opening quote 1, at a closing one 0
+    toggles = np.zeros(len(text) + 1, np.uint8)
+    toggles[quotes] = 1
+    toggles[0] ^= nesting.quoted
+    quoted = np.bitwise_xor.accumulate(toggles)  # at an opening quote 1, at a closing one 0
     kinds = _KINDS[text]
     kinds[quoted[:-1] == 1] = _PLAIN
     places = np.flatnonzero(kinds)
@@ -41,32 +41,32 @@ def find(chunk: bytes, nesting: Nesting, *, most: int) -> tuple[NDArray[np.int32
     steps = _STEP[kinds].astype(np.int64)
     depth = nesting.depth + np.cumsum(steps)
     inside = depth + (kinds == _CLOSE)
-    after = Nesting(int(depth[-1]) if len(depth) else nesting.depth, bool(quoted[-1]), escaped)
-    return places[inside <= most].astype(np.int32), after
+    end = Nesting(int(depth[-1]) if len(depth) else nesting.depth, bool(quoted[-1]), escaped)
+    return places[inside <= most].astype(np.int32), end
 
 
 def _real_quotes(text: NDArray[np.uint8], *, escaped: bool) -> tuple[NDArray[np.int64], bool]:
-    """Where quotes are that no backslash escapes, and whether one escapes what comes next."""
+    """The positions of unescaped quotes, and whether the next chunk's first byte is escaped."""
     backslashes = np.flatnonzero(text == ord("\\"))
     quotes = np.flatnonzero(text == ord('"'))
-    taken = set()  # what a backslash escapes; few, so one after another
+    escaped_places = set()  # few, so a plain loop finds them
     if escaped:
-        taken.add(0)
+        escaped_places.add(0)
     for place in backslashes.tolist():
-        if place not in taken:
-            taken.add(place + 1)
-    if taken:
-        quotes = quotes[~np.isin(quotes, np.fromiter(taken, np.int64))]
-    return quotes, len(text) in taken
+        if place not in escaped_places:
+            escaped_places.add(place + 1)
+    if escaped_places:
+        quotes = quotes[~np.isin(quotes, np.fromiter(escaped_places, np.int64))]
+    return quotes, len(text) in escaped_places
 
 
 def places_in(chunk: bytes, nesting: Nesting, *, most: int) -> tuple[NDArray[np.int32], Nesting]:
-    """Where a chunk of JSON text nests: brackets and commas outside strings, at depths up to `most`.
+    """The positions of brackets and commas outside strings, at depths up to `most`, in a chunk of JSON.
 
-    A bracket counts at the depth inside it. The nesting is that before the chunk; returned is
-    that behind it.
+    A bracket counts at the depth inside it. `nesting` is the state before the chunk; the state after it
+    is returned with the positions.
     """
     if not compiled:
         return find(chunk, nesting, most=most)
-    found, *after = compiled.places(chunk, most, *nesting)
-    return np.frombuffer(found, np.int32), Nesting(*after)
+    places, *end = compiled.places(chunk, most, *nesting)
+    return np.frombuffer(places, np.int32), Nesting(*end)

@@ -1,9 +1,8 @@
-"""The outline of a large JSON object: where its lists lie and where each list's elements part.
+"""The outline of a large JSON object: the positions of its lists and of their elements.
 
-Found in one pass over the file, a chunk at a time; the lists' elements are never in memory
-together. What stands outside the lists, the skeleton, is small and is kept. Whether all of it
-is JSON is told by decoding every list a block at a time: errors name the byte, as those of a
-JSON library do that was given the whole text.
+One pass over the file finds it, a chunk at a time; the lists' elements are never in memory together.
+The text outside the lists, the skeleton, is small and is kept. Decoding every list in blocks shows
+whether the file is valid JSON; errors name the byte, as a JSON library does for the whole text.
 """
 
 import json
@@ -32,7 +31,7 @@ _DEEP = "nested too deep"
 
 
 class NotJson(Exception):
-    """What a JSON library says of a text, and at which byte, as far as it tells."""
+    """A JSON library's error message, with the byte where the fault is; infinity if it is not known."""
 
     def __init__(self, message: str, byte: float = float("inf")) -> None:
         super().__init__(message)
@@ -40,13 +39,13 @@ class NotJson(Exception):
 
     @classmethod
     def of(cls, error: msgspec.DecodeError) -> "NotJson":
-        """What msgspec says, the byte a number of its own."""
-        found = _BYTE.search(str(error))
-        return cls(str(error), int(found[1])) if found else cls(str(error))
+        """The error of msgspec, with the byte taken out of its message."""
+        match = _BYTE.search(str(error))
+        return cls(str(error), int(match[1])) if match else cls(str(error))
 
-    def told(self, before: int) -> str:
-        """The message with the byte of the whole text, of which so many bytes do not count."""
-        return _BYTE.sub(f"(byte {self.byte - before:.0f})", self.args[0])
+    def message(self, offset: int) -> str:
+        """The message, with the byte counted from `offset`."""
+        return _BYTE.sub(f"(byte {self.byte - offset:.0f})", self.args[0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,11 +63,11 @@ class Rows:
         return parts
 
     def text(self, start: int, stop: int) -> bytes:
-        """Elements, as they are written, with the commas between."""
+        """The elements from `start` up to `stop` as written, with the commas between them."""
         return self.file.read(int(self.marks[start]) + 1, int(self.marks[stop])) if start < stop else b""
 
     def texts(self, numbers: NDArray[np.integer[Any]]) -> list[bytes]:
-        """Elements by their ascending numbers; neighbours are read together, with the commas between."""
+        """The elements at ascending `numbers`; adjacent ones are one text, with the commas between."""
         parts: list[list[int]] = []
         starts, stops = (self.marks[numbers] + 1).tolist(), self.marks[numbers + 1].tolist()
         for start, stop in zip(starts, stops, strict=True):
@@ -79,7 +78,7 @@ class Rows:
         return [self.file.read(start, stop) for start, stop in parts]
 
     def blocks(self) -> Iterator[tuple[int, int]]:
-        """Half-open ranges of elements, each of about a block's bytes."""
+        """Half-open ranges of elements, each about `BLOCK` bytes long."""
         start, total = 0, len(self)
         while start < total:
             stop = int(np.searchsorted(self.marks, self.marks[start] + BLOCK, side="right")) - 1
@@ -90,7 +89,7 @@ class Rows:
 
 @dataclass(eq=False)
 class Outline:
-    """A JSON object in a file: its lists, and the text around them in which `[n]` stands for list n."""
+    """A JSON object in a file: its lists, and the text around them, in which `[n]` stands for list n."""
 
     file: Ranges
     lists: list[Rows] = field(default_factory=list)
@@ -99,22 +98,22 @@ class Outline:
     bom: int = 0
 
     def rows(self, section: bytes | msgspec.Raw) -> Rows | None:
-        """The list that stands for itself in the skeleton; None where there is another kind of value."""
+        """The list that a section of the skeleton stands for; None where the value is not a list."""
         text = bytes(section)
         return self.lists[int(text[1:-1])] if text[:1] == b"[" else None
 
     @cached_property
     def text(self) -> bytes:
-        """The skeleton, NaN and Infinity as strings; raises `FormatError` where it is no JSON."""
+        """The skeleton, with NaN and Infinity as strings; raises `FormatError` where it is not JSON."""
         try:
             return decode_plain(self.skeleton)
         except (NotJson, RecursionError):
             self.check()
             raise
 
-    def check(self, but: Collection[Rows] = ()) -> None:
-        """Raise `FormatError` where the text is no JSON; lists that were decoded need no look."""
-        flaws = [flaw for rows in self.lists if rows not in but and (flaw := _flaw(rows))]
+    def check(self, decoded: Collection[Rows] = ()) -> None:
+        """Raise `FormatError` where the text is not JSON; lists in `decoded` are known to be valid."""
+        flaws = [flaw for rows in self.lists if rows not in decoded and (flaw := _flaw(rows))]
         if flaw := self._flaw_around():
             flaws.append(flaw)
         if not flaws:
@@ -122,7 +121,7 @@ class Outline:
         first = min(flaws, key=lambda flaw: flaw.byte)
         if first.args[0] == _DEEP:
             raise FormatError(f"not JSON that can be read: {_DEEP}", file=self.file.path)
-        raise FormatError(f"not JSON: {first.told(self.bom)}", file=self.file.path)
+        raise FormatError(f"not JSON: {first.message(self.bom)}", file=self.file.path)
 
     def _flaw_around(self) -> NotJson | None:
         try:
@@ -139,31 +138,34 @@ class Outline:
 
 
 def outline_of(file: Ranges) -> Outline:
-    """The outline of the JSON object in a file; raises `FormatError` where it is no UTF-8."""
+    """The outline of the JSON object in a file; raises `FormatError` where the text is not UTF-8."""
     events, kinds = _events(file)
     outline = Outline(file)
     outline.bom = len(BOM) if file.read(0, min(3, file.size)) == BOM else 0
-    at, text = outline.bom, bytearray()
-    for first, last in _lists(kinds):
-        closed = last < len(events)
-        marks = events[first : last + 1] if closed else np.append(events[first:last], file.size)
-        _take(outline, text, at, int(marks[0]) + 1)
+    position, text = outline.bom, bytearray()
+    for opening, closing in _lists(kinds):
+        closed = closing < len(events)
+        marks = events[opening : closing + 1] if closed else np.append(events[opening:closing], file.size)
+        _append_skeleton(outline, text, position, int(marks[0]) + 1)
         text += b"%d" % len(outline.lists)
         outline.lists.append(Rows(file, np.ascontiguousarray(marks), closed))
-        at = int(marks[-1])
-    _take(outline, text, at, file.size)
+        position = int(marks[-1])
+    _append_skeleton(outline, text, position, file.size)
     outline.skeleton = bytes(text)
     return outline
 
 
-def _take(outline: Outline, text: bytearray, start: int, stop: int) -> None:
+def _append_skeleton(outline: Outline, text: bytearray, start: int, stop: int) -> None:
     outline.pieces.append((len(text), start))
     text += outline.file.read(start, stop)
 
 
 def _lists(kinds: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
-    """Where in the events the outermost object's lists open and close; beyond the end where one does not."""
-    brackets = np.flatnonzero(kinds != ord(","))  # few: those of the elements are no events
+    """The indices of the events at which the outermost object's lists open and close.
+
+    A list that is never closed ends after the last event.
+    """
+    brackets = np.flatnonzero(kinds != ord(","))  # few: brackets within elements are no events
     depth, opened = 0, -1
     for place, kind in zip(brackets.tolist(), kinds[brackets].tolist(), strict=True):
         depth += 1 if kind in b"[{" else -1
@@ -177,7 +179,7 @@ def _lists(kinds: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
 
 
 def _events(file: Ranges) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Every bracket and comma down to the elements of the outermost object's lists, and which it is."""
+    """The position and the byte of every bracket and comma outside the elements of the object's lists."""
     check, nesting, at = getincrementaldecoder("utf-8")(), Nesting(), 0
     events, kinds = [np.zeros(0, np.int64)], [np.zeros(0, np.uint8)]
     for chunk in file.chunks():
@@ -195,7 +197,7 @@ def _events(file: Ranges) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
 
 
 def decode_plain(text: bytes) -> bytes:
-    """JSON text in which NaN and Infinity have become strings; raises `NotJson` for other text."""
+    """The JSON text, with NaN and Infinity as strings; raises `NotJson` for other text."""
     try:
         _raw.decode(text)
     except msgspec.DecodeError as error:
@@ -210,9 +212,9 @@ def decode_plain(text: bytes) -> bytes:
 
 
 def quoted_constants(text: bytes) -> bytes:
-    """JSON text in which NaN and Infinity have become strings; all else is as it was written.
+    """The JSON text, with NaN and Infinity as strings and all else unchanged.
 
-    Raises `ValueError` where it is no JSON but for those.
+    Raises `ValueError` where the text is not JSON even so.
 
     >>> quoted_constants(b'{"NaN": [NaN, -Infinity, 1e999, 1.50]}')
     b'{"NaN": ["NaN", "-Infinity", 1e999, 1.50]}'
@@ -222,7 +224,7 @@ def quoted_constants(text: bytes) -> bytes:
 
 
 def _flaw(rows: Rows) -> NotJson | None:
-    """The first place where a list's elements are no JSON."""
+    """The first place where a list's elements are not JSON; None for a valid list."""
     total = len(rows)
     for start, stop in rows.blocks():
         before = b"[0," if start else b"["

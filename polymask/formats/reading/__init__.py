@@ -1,1 +1,1 @@
-"""What several formats share: content, records, refusals; texts, images and their pictures."""
+"""Reading, shared by the formats: content, records, refusals, texts, images and their pictures."""

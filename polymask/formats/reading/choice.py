@@ -1,9 +1,9 @@
-"""Which of a Dataloop item's annotations are taken: by who made them, and by what QA says of them.
+"""Which of a Dataloop item's annotations are read, by their creator and by their QA status.
 
-An annotation is a prediction where its metadata name a model: `metadata.user.model`, which
-dtlpy's `model_info` writes, or `metadata.system.model`, which the platform's model adapter adds.
-`metadata.system.automated` is no sign of one: dtlpy sets it for whatever a script uploads.
-A mask of ours is taken where every annotation that it was made of is.
+An annotation is a prediction if its metadata name a model: in `metadata.user.model`, which dtlpy's
+`model_info` writes, or in `metadata.system.model`, which the platform's model adapter adds.
+`metadata.system.automated` does not make it a prediction: dtlpy sets it for everything that a script
+uploads. A mask that polymask wrote is read if all of its source annotations would be.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,12 +15,12 @@ from polymask.validation import as_names, listed, part
 
 PREDICTIONS = ("skip", "keep", "only")
 ANY, NONE, FLAGGED = "any", "none", "issue"
-_NO_STATUS = ("", "clear")  # what dtlpy writes to take a status away
+_NO_STATUS = ("", "clear")  # dtlpy writes these to remove a status
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who made an annotation: its creator, its QA status, and the model, where one predicted it."""
+    """The origin of an annotation: its creator, its QA status, and the model of a prediction."""
 
     creator: str = ""
     status: str = NONE
@@ -28,20 +28,24 @@ class Origin:
 
     @property
     def confidence(self) -> float | None:
-        """How sure the model was, 0 to 1."""
-        told = (self.model or {}).get("confidence")
-        return float(told) if isinstance(told, int | float) and not isinstance(told, bool) else None
+        """The model's confidence, 0 to 1; None where it gives none."""
+        confidence = (self.model or {}).get("confidence")
+        return (
+            float(confidence)
+            if isinstance(confidence, int | float) and not isinstance(confidence, bool)
+            else None
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What is taken: people's annotations, all of them, unless told otherwise.
+    """Which annotations are read; by default all that people made.
 
-    `predictions` are skipped, kept beside the others, or all that is taken; those below
-    `min_confidence`, or without one, are left out. `creator` and `status` name whose, and of what
-    status; `none` is that of annotations without one, `any` every status. `annotated_only`
-    leaves out images with nothing to paint. Without `flagged`, what QA has an open issue with is
-    taken only if a `status` asks for it.
+    `predictions` says whether predictions are skipped, kept beside the others, or the only ones read;
+    those below `min_confidence`, or without a confidence, are left out. `creator` and `status` name the
+    creators and QA statuses to read: the status `none` stands for annotations without a status, `any`
+    for every status. `annotated_only` leaves out images with nothing to paint. Without `flagged`,
+    annotations with an open QA issue are read only if `status` names it.
 
     >>> Choice().refusal(Origin(model={"name": "yolo"}))
     'a prediction (yolo); take it with --predictions keep'
@@ -62,9 +66,9 @@ class Choice:
         if self.min_confidence is not None:
             self._check_confidence(self.min_confidence)
 
-    def _check_confidence(self, least: Any) -> None:
-        if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least <= 1:
-            raise InputError(f"min_confidence is a number from 0 to 1, not {least!r}")
+    def _check_confidence(self, minimum: Any) -> None:
+        if isinstance(minimum, bool) or not isinstance(minimum, int | float) or not 0 <= minimum <= 1:
+            raise InputError(f"min_confidence is a number from 0 to 1, not {minimum!r}")
         if self.predictions == "skip":
             raise InputError(
                 "--min-confidence chooses among predictions",
@@ -72,45 +76,45 @@ class Choice:
             )
 
     def refusal(self, origin: Origin) -> str | None:
-        """Why an annotation is not taken; None for one that is."""
-        return self._of_model(origin) or self._of_people(origin)
+        """Why an annotation is not read; None where it is."""
+        return self._prediction_refusal(origin) or self._review_refusal(origin)
 
-    def _of_model(self, origin: Origin) -> str | None:
+    def _prediction_refusal(self, origin: Origin) -> str | None:
         if origin.model is None:
             return "no prediction, but --predictions only" if self.predictions == "only" else None
         if self.predictions == "skip":
             name = origin.model.get("name") or origin.model.get("model_id") or "of a model"
             return f"a prediction ({name}); take it with --predictions keep"
-        least, sure = self.min_confidence, origin.confidence
-        if least is not None and (sure is None or not sure >= least):
-            return f"a prediction with a confidence of {sure}, --min-confidence is {least:g}"
+        minimum, confidence = self.min_confidence, origin.confidence
+        if minimum is not None and (confidence is None or not confidence >= minimum):
+            return f"a prediction with a confidence of {confidence}, --min-confidence is {minimum:g}"
         return None
 
-    def _of_people(self, origin: Origin) -> str | None:
+    def _review_refusal(self, origin: Origin) -> str | None:
         if self.creator and origin.creator.casefold() not in map(str.casefold, self.creator):
             return f"made by {origin.creator or 'nobody that is told'}, not by --creator"
-        wanted = [status.casefold() for status in self.status]
-        if wanted and ANY not in wanted and origin.status not in wanted:
+        statuses = [status.casefold() for status in self.status]
+        if statuses and ANY not in statuses and origin.status not in statuses:
             return f"its status is '{origin.status}', not that of --status"
-        if not wanted and not self.flagged and origin.status == FLAGGED:
+        if not statuses and not self.flagged and origin.status == FLAGGED:
             return "QA has an open issue with it; take it with --status any"
         return None
 
 
-def different(choice: Choice) -> list[str]:
-    """The flags of a choice that is another than the default one."""
+def changed_flags(choice: Choice) -> list[str]:
+    """The flags whose values differ from the defaults."""
     return [f"--{f.name.replace('_', '-')}" for f in fields(Choice) if getattr(choice, f.name) != f.default]
 
 
 def origin_of(creator: Any, metadata: Any) -> Origin:
-    """Who made an annotation, by its `creator` and `metadata`."""
+    """The origin of an annotation, from its `creator` and `metadata`."""
     system, user = part(metadata, "system"), part(metadata, "user")
-    told = {name: value for name, value in part(user, "model").items() if value is not None}
-    return _origin(creator, system.get("status"), _model(part(system, "model") | told))
+    model = {name: value for name, value in part(user, "model").items() if value is not None}
+    return _origin(creator, system.get("status"), _model(part(system, "model") | model))
 
 
 def origins_of(creator: Any, metadata: Any) -> Iterator[Origin]:
-    """Who made an annotation, or each that a mask of ours was made of."""
+    """The origin of an annotation; for a mask that polymask wrote, the origin of each source annotation."""
     sources = sources_of(metadata)
     if not sources:
         yield origin_of(creator, metadata)
@@ -123,14 +127,14 @@ def _origin(creator: Any, status: Any, model: Mapping[str, Any] | None) -> Origi
     return Origin(str(creator or ""), NONE if word in _NO_STATUS else word, model)
 
 
-def _model(told: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The model that predicted an annotation, if what is told names one."""
-    named = any(told.get(name) is not None for name in ("name", "model_id", "confidence"))
-    return told if named else None
+def _model(model: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The model that predicted an annotation; None where the metadata name none."""
+    is_named = any(model.get(name) is not None for name in ("name", "model_id", "confidence"))
+    return model if is_named else None
 
 
 def sources_of(metadata: Any) -> list[dict[str, Any]]:
-    """What a mask of ours says of each annotation it was made of; nothing for other annotations."""
+    """The source annotations that a mask written by polymask lists; an empty list for other annotations."""
     return [
         source
         for source in listed(part(metadata, "user", "polymask").get("sources"))
@@ -141,7 +145,7 @@ def sources_of(metadata: Any) -> list[dict[str, Any]]:
 def original_id(row: Mapping[str, Any]) -> str | None:
     """The id that a restored polygon had in this item before it was deleted."""
     mark = _mark(row)
-    # A mark of an earlier build names no item: it is taken to be of the one that it is on.
+    # Marks of earlier builds name no item: they belong to the item that they lie on.
     if not mark or mark.get("item", row.get("itemId")) != row.get("itemId", mark.get("item")):
         return None
     return str(mark["restored"])

@@ -1,4 +1,4 @@
-"""What lies at a source path, read once and shared by the formats that look at it."""
+"""The content at a source path, read once and shared by all formats that examine it."""
 
 from codecs import getincrementaldecoder
 from collections.abc import Mapping
@@ -18,14 +18,14 @@ from polymask.storage.source_files import File, Place
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
 _BOM = b"\xef\xbb\xbf"
 _PART = 1 << 20
-LARGE = 256 << 20  # bytes above which a format that can, reads a file by parts
+LARGE = 256 << 20  # bytes above which a format reads a file in parts, if it can
 _NONE: Mapping[str, msgspec.Raw] = MappingProxyType({})
 
 
 class Content:
-    """A file's bytes, its text without a byte order mark, and its outermost JSON keys.
+    """A file's bytes, its text without a byte order mark, and its outermost JSON members.
 
-    Of a folder, a glob or a zip it is the `place` only; `Content(file)` is one file in it.
+    Of a folder, a glob or a zip only `place` is of use; `Content(file)` is one file in it.
     """
 
     def __init__(self, source: Location | Place | File, limits: Limits | None = None) -> None:
@@ -38,7 +38,7 @@ class Content:
 
     @cached_property
     def data(self) -> bytes:
-        """The file's bytes as they are."""
+        """The file's bytes, unchanged."""
         return self.place.read(self.name)
 
     @cached_property
@@ -50,9 +50,9 @@ class Content:
         if data.isascii():
             return data
         check = getincrementaldecoder("utf-8")()
-        try:  # a part at a time: as text it would take the memory again
-            for at in range(0, len(data), _PART):
-                check.decode(data[at : at + _PART], final=at + _PART >= len(data))
+        try:  # in parts: the whole text would take the memory a second time
+            for start in range(0, len(data), _PART):
+                check.decode(data[start : start + _PART], final=start + _PART >= len(data))
         except UnicodeDecodeError as error:
             raise FormatError(
                 f"not UTF-8 text ({error.reason})", file=self.path, advice="save it as UTF-8"
@@ -61,25 +61,25 @@ class Content:
 
     @cached_property
     def ranges(self) -> Ranges | None:
-        """The file by parts, where it is a JSON object too large to be read at once."""
+        """Byte ranges of the file if it is a JSON object too large to be read at once; else None."""
         path = self.place.on_disk(self.name) if self.place.is_file else None
         if path is None or path.stat().st_size < LARGE:
             return None
         file = Ranges(path)
         head = file.read(0, min(_PART, file.size)).removeprefix(_BOM).lstrip()
-        line, _, more = head.partition(b"\n")
-        lines = bool(more.strip()) and line.rstrip()[-1:] == b"}" and _is_object(line)
-        return file if head[:1] == b"{" and head[1:2] != b"\0" and not lines else None
+        line, _, following = head.partition(b"\n")
+        is_lines = bool(following.strip()) and line.rstrip()[-1:] == b"}" and _is_object(line)
+        return file if head[:1] == b"{" and head[1:2] != b"\0" and not is_lines else None
 
     @cached_property
     def outline(self) -> Outline:
-        """The outline of `ranges`; raises `FormatError` where it is no UTF-8."""
+        """The outline of `ranges`; raises `FormatError` where the text is not UTF-8."""
         assert self.ranges
         return outline_of(self.ranges)
 
     @cached_property
     def problem(self) -> FormatError | None:
-        """What is wrong with the file whatever its format may be: it is empty, or UTF-16."""
+        """The fault that rules out every format: an empty file, or UTF-16 or UTF-32 text."""
         data = self.data.removeprefix(_BOM)
         encoding = _BOMS.get(data[:2]) or ("UTF-16" if b"\0" in data[:2] else None)
         if encoding:
@@ -90,9 +90,9 @@ class Content:
 
     @cached_property
     def json(self) -> bytes:
-        """JSON text in which NaN and Infinity, which JSON does not know, have become strings.
+        """The JSON text, with NaN and Infinity, which JSON does not know, as strings.
 
-        So the place they stand in can be named. Raises `FormatError` for other text.
+        As strings they are refused later with their place. Raises `FormatError` for other text.
         """
         try:
             _ = self._outermost
@@ -109,7 +109,7 @@ class Content:
     def _outermost(self) -> Mapping[str, msgspec.Raw]:
         """The members of the outermost JSON object, undecoded; none of another value."""
         if self.text.lstrip()[:1] == b"{":
-            with suppress(msgspec.DecodeError):  # what is wrong is told better below
+            with suppress(msgspec.DecodeError):  # decoding below gives the better message
                 return msgspec.json.decode(self.text, type=dict[str, msgspec.Raw])
         msgspec.json.decode(self.text, type=msgspec.Raw)
         return _NONE
@@ -123,7 +123,7 @@ class Content:
 
     @cached_property
     def top(self) -> Mapping[str, msgspec.Raw]:
-        """The outermost JSON object, or a JSON list's first one, or that of a first line: undecoded."""
+        """The members, undecoded, of the outermost JSON object, of a list's first, or of the first line."""
         if not self.is_json:
             return _NONE
         if self.is_list:
@@ -162,7 +162,7 @@ class Content:
 
 
 def members(text: bytes | msgspec.Raw) -> Mapping[str, msgspec.Raw]:
-    """The members of a JSON object, undecoded; none where it is no object."""
+    """The members of a JSON object, undecoded; none for another value."""
     try:
         return msgspec.json.decode(text, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, RecursionError):

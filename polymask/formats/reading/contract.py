@@ -1,4 +1,4 @@
-"""What a format's reader may be asked, and what it gives: the contract of all formats."""
+"""The contract of all formats: the options that a reader receives, and the annotations it returns."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,15 +20,20 @@ from polymask.storage.source_files import File
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
-    """What a reader may be asked: limits, and whether malformed records are left out and reported.
+    """The options that a format's reader receives.
 
-    `images` is where the pictures are, for formats that do not tell their size; the label is
-    that of `label_attribute`, and `default_label` where there is none, for formats that have
-    no field for it; `annotator` is whose drawing is read, where several people drew one image. With
-    `boxes`, boxes that have no segmentation are painted as rectangles. `choice` is which of a
-    dataset's annotations are taken. `labels` says what the pixels of masks mean that have no table;
-    `label_names` are the labels in the order of their file, for formats that number classes and may not
-    name them; `masks` is where mask pictures are that annotations only name by an address.
+    Attributes:
+        limits: How large the input may be.
+        skip_invalid: Leave malformed records out and report them, instead of raising.
+        images: Where the pictures are, for formats that do not give their sizes.
+        label_attribute: The attribute that holds the label, for formats without a field for it.
+        default_label: The label of annotations that have none.
+        boxes: Paint boxes without a segmentation as rectangles.
+        choice: Which of Dataloop's annotations to read.
+        annotator: Whose drawing to read where several people drew one image.
+        labels: What the pixel values of masks without a table mean.
+        label_names: Label names in the order of their file, for formats that only number classes.
+        masks: Where the mask pictures are that annotations name only by an address.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -45,34 +50,42 @@ class ReadOptions:
 
     @classmethod
     def of(cls, *, images: str | Location | None, limits: Limits | None) -> "ReadOptions":
-        """The options of a command that only looks: where the pictures are, and the limits."""
+        """The options of a command whose only reading options are the pictures' folder and the limits."""
         return cls(limits=limits or Limits(), images=located(images) if images is not None else None)
 
 
 def no_picture_file(index: int) -> None:
-    """No picture is found: what stands where nobody looks for them."""
+    """The `picture_file` of formats that do not search for pictures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotations:
-    """What a format found in a file: the images it declares, each decoded when asked for.
+    """The annotations of a source: the images it declares, each decoded on demand.
 
-    `categories` are the (name, category id or None) pairs in the source's own order;
-    `decode(i)` gives the record of the image `names[i]`; `used` counts the instances by
-    label. `ledger` tells what becomes of every annotation that is declared; None where nobody
-    counted. `skipped` are the malformed records that were left out,
-    `unsupported` are instances that polymask cannot paint and leaves alone, `unchosen` those
-    that were not chosen, `images_left_out` whole images, and
-    `findings` are oddities that do no harm, `notes` what else a report tells of the source.
-    `picture(i)`, where the source has them itself, gives a picture's own bytes, `original(i)` its
-    record as the source wrote it. `picture_file(i)` is where the picture lies, None where it is not
-    found; `sized_by_pictures` are the images whose size only their picture tells.
-    `subsets` are the splits that images are of, where the source tells: train, val, test or nothing.
-    `source_names` are what the source calls the images, where their names were made of that, and
-    `groups` the subset and the task of each, where it tells them.
-    `table`, where there is one, has the instances of all images, as `decode` gives them, but no object each.
-    `without(data, gone)`, where polygons can be taken out, gives the file's bytes, which are `data`,
-    without those of `gone`: for an image's place in `names`, positions among its record's instances.
+    Attributes:
+        path: The source.
+        format: The name of its format.
+        categories: Pairs of label and category id (or None), in the source's own order.
+        names: The names of the images.
+        decode: `decode(i)` returns the record of the image `names[i]`.
+        used: How many instances each label has.
+        ledger: What becomes of every declared annotation; None where nothing was counted.
+        skipped: Malformed records that were left out.
+        unsupported: Annotations that polymask cannot paint.
+        unchosen: Annotations that the options did not select.
+        images_left_out: Whole images that were left out.
+        findings: Harmless oddities.
+        notes: Further remarks for the report.
+        picture: `picture(i)` returns a picture's bytes, where the source holds them itself.
+        original: `original(i)` returns an image's record as the source wrote it.
+        picture_file: `picture_file(i)` returns the picture's file; None where it is not found.
+        sized_by_pictures: Indices of the images whose size must be taken from their pictures.
+        subsets: The split of each image (train, val, test or an empty text), where the source has splits.
+        source_names: The images' names in the source, where `names` were derived from them.
+        groups: The subset and the task of each image, where the source has them.
+        table: The instances of all images in columns, equal to what `decode` returns.
+        without: `without(data, removed)` returns the source file's bytes `data` without some instances;
+            `removed` maps an image's index to positions among its record's instances.
     """
 
     path: Location
@@ -100,11 +113,11 @@ class Annotations:
 
     @property
     def unsegmented(self) -> int:
-        """How many annotations have no segmentation, and paint nothing."""
+        """How many annotations paint nothing because they have no segmentation."""
         return self.ledger.count("box", "unsegmented", "tag") if self.ledger else 0
 
     def source_name(self, index: int) -> str:
-        """What the source calls the i-th image, without what may be secret in an address."""
+        """The i-th image's name in the source, without secrets that an address may hold."""
         return without_secrets(self.source_names[index]) if self.source_names else self.names[index]
 
     def __iter__(self) -> Iterator[ImageRecord]:
@@ -112,7 +125,7 @@ class Annotations:
 
 
 class Format(Protocol):
-    """What a format module offers; `MANY` where its annotations are spread over several files."""
+    """The interface of a format module; `MANY` says that annotations may be spread over several files."""
 
     MANY: bool
     FACTS: Facts

@@ -1,11 +1,11 @@
-"""What a format's documentation page tells; the pages are made from these tables."""
+"""The facts on a format's documentation page; the pages are generated from these tables."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Where a format's files lie, what of them is read, and what is not.
+    """Where a format's files lie, which of their fields are read, and which are ignored.
 
     `read` are (field, meaning) pairs; `sample` is the file below `fixtures/` that the page shows.
     """

@@ -1,4 +1,4 @@
-"""Ids that are text in one list and numbers in another: matched as they are written, if that is certain."""
+"""Ids that are text in one list and numbers in another: matched by their text where that is certain."""
 
 from collections.abc import Collection
 from typing import TypeVar
@@ -8,7 +8,7 @@ TEXT_IDS = "{count} ids are text where others are numbers, and were matched as t
 
 
 def as_text(key: int | float | str) -> str:
-    """An id as it is written.
+    """An id as text; whole floats lose their fraction.
 
     >>> as_text(7), as_text(7.0), as_text("7")
     ('7', '7', '7')
@@ -17,7 +17,7 @@ def as_text(key: int | float | str) -> str:
 
 
 def by_text(ids: Collection[Id]) -> dict[str, Id]:
-    """Ids by their text, where all are numbers or all are texts: else 1 and "1" may be two ids.
+    """Ids by their text; empty if numbers and texts are mixed, as 1 and "1" may then be two ids.
 
     >>> by_text([1, 2.0]), by_text([1, "2"])
     ({'1': 1, '2': 2.0}, {})

@@ -1,4 +1,4 @@
-"""Mask pictures that annotations only name by an address: looked for below a folder, and never fetched."""
+"""Mask pictures that annotations name only by an address: searched below a folder, never fetched."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -11,14 +11,14 @@ from polymask.limits import Limits
 from polymask.storage.remote.urls import Location
 from polymask.storage.source_files import File, Place
 
-# parts of an address that every mask of a service has
+# words that a service puts into the address of every mask
 _NO_NAMES = ("annotation", "annotations", "feature", "features", "index", "mask", "masks")
 
 
 class LinkedFiles:
-    """The files below a folder, known by what an address or an id says of them.
+    """The files below a folder, found by an address or an id.
 
-    A name with suffix or without it, in any folder, is found.
+    A file matches in any subfolder, and whether or not the `.png` suffix is given.
     """
 
     def __init__(self, path: Location, limits: Limits | None = None) -> None:
@@ -26,32 +26,32 @@ class LinkedFiles:
 
     @cached_property
     def place(self) -> Place:
-        """The folder; raises `NotFound` where it is not there."""
+        """The folder; raises `NotFound` where it is missing."""
         return Place(self.path, self.limits)
 
     def named(self, key: str) -> File | None:
-        """The file that is called as an id; raises `Malformed` where several are."""
+        """The file named like an id; None without one. Raises `Malformed` where several match."""
         return self._single(key, PurePosixPath(key)) if key and "/" not in key else None
 
     def linked(self, address: str) -> File | None:
-        """The file that an address tells: by its last parts, as many as fit, else by an id in it.
+        """The file that an address names: by as many of its last parts as match, else by an id in it.
 
-        Raises `Malformed` where several files fit.
+        Raises `Malformed` where several files match.
         """
         parts = PurePosixPath(*_parts(address)).parts
         tails = (
-            PurePosixPath(*parts[at:])
-            for at in range(len(parts))
-            if _is_name(parts[-1]) or at + 1 < len(parts)
+            PurePosixPath(*parts[start:])
+            for start in range(len(parts))
+            if _is_name(parts[-1]) or start + 1 < len(parts)
         )
         ids = (PurePosixPath(part) for part in reversed(parts[:-1]) if _is_name(part))
         return next((file for path in (*tails, *ids) if (file := self._single(address, path))), None)
 
-    def _single(self, what: str, path: PurePosixPath) -> File | None:
+    def _single(self, reference: str, path: PurePosixPath) -> File | None:
         names = [name for name in self._by_stem.get(_stem(path.name), ()) if _ends_with(name, path)]
         if len(names) > 1:
             raise Malformed(
-                "$", f"{len(names)} files below {self.path} fit {what}, {names[0]} and {names[1]}"
+                "$", f"{len(names)} files below {self.path} fit {reference}, {names[0]} and {names[1]}"
             )
         return self.place.file(names[0]) if names else None
 
@@ -61,21 +61,21 @@ class LinkedFiles:
         try:
             for name in self.place.names:
                 by_stem.setdefault(_stem(PurePosixPath(name).name), []).append(name)
-        except NotFound:  # an empty folder
-            self.place  # noqa: B018 - which is there
+        except NotFound:  # either an empty folder,
+            self.place  # noqa: B018 - or a missing one, for which this raises
         return by_stem
 
 
 def _parts(address: str) -> Iterator[str]:
     try:
         path = urlsplit(address.replace("\\", "/")).path
-    except ValueError:  # of brackets in what should be the host
+    except ValueError:  # brackets in the host part
         return
     yield from (part for part in unquote(path).split("/") if part not in ("", ".", ".."))
 
 
 def _is_name(part: str) -> bool:
-    """Whether a part of an address can tell a mask from others: it is no number, and no common word."""
+    """Whether a part of an address can identify a mask: it is neither a number nor a common word."""
     return not part.isdecimal() and part not in _NO_NAMES
 
 
@@ -86,5 +86,5 @@ def _stem(name: str) -> str:
 def _ends_with(name: str, path: PurePosixPath) -> bool:
     inner = PurePosixPath(name)
     parts = (*inner.parts[:-1], _stem(inner.name))
-    wanted = (*path.parts[:-1], _stem(path.name))
-    return parts[-len(wanted) :] == wanted
+    ending = (*path.parts[:-1], _stem(path.name))
+    return parts[-len(ending) :] == ending

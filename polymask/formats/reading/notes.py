@@ -1,12 +1,14 @@
-"""What a parser of one page notes: what it leaves out and why, and frames that only pictures tell."""
+"""The notes of a page's parser: omissions with their reasons, and frames taken from pictures."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ParamSpec, Protocol, TypeVar
 
 import msgspec
 
+from polymask.errors import InputError
 from polymask.formats.reading.contract import ReadOptions
 from polymask.formats.reading.refusals import Malformed, Refusals, inside
 from polymask.formats.reading.texts.pages import Page
@@ -16,28 +18,43 @@ from polymask.storage.image_names import local_name, without_secrets
 
 T = TypeVar("T")
 P = ParamSpec("P")
-Made = Instance | Omitted  # what becomes of an annotation, unless it is refused
+ReadAnnotation = Instance | Omitted  # an annotation once it is read: painted, or omitted for a reason
 MALFORMED = Omitted(*INVALID)
 NO_PIXELS = Omitted("unsegmented", "a segment without pixels")
-NO_SIZE = "{count} images tell no size: it is that of their pictures"
-NOT_SEEN = (1, 1)  # the frame of a picture, while records are only checked
+NO_SIZE = "{count} images have no size in the file: it is taken from their pictures"
+UNKNOWN_FRAME = (1, 1)  # the frame of a picture, while records are only checked
 
 
 class Frames(Protocol):
-    """Where frames come from that records do not tell."""
+    """The source of frames that records do not give."""
 
     def frame(self, name: str, *, beside: str) -> Frame: ...  # noqa: D102
 
 
 @dataclass(slots=True)
 class Notes:
-    """What a parser may ask for, and what it notes on its way through one page.
+    """The context of a parser, and its notes on one page.
 
-    A parser that gives no record names in `image` what it is of, and says why in `image_left_out`
-    where it is an image, or by `no_image` that it is none.
-    `remarks` count what is worth telling once, as texts with a `{count}`. `source_name` is what the file
-    calls the image, where that is not its name; `groups` are its subset and its task, as the file tells
-    them.
+    A parser that returns no record sets `image` to the image's name, and either `image_left_out` to the
+    reason or `no_image` where the page does not describe an image at all.
+
+    Attributes:
+        page: The page that is parsed.
+        options: The reader's options.
+        refusals: Takes malformed annotations.
+        pictures: The frames of pictures; None while records are only checked.
+        unsupported: Annotations that polymask cannot paint.
+        unchosen: Annotations that the options did not select.
+        remarks: Counts of what the report says once, by a text with a `{count}`.
+        declared: How many annotations the page declares.
+        joined: How many of them became part of another's instance.
+        left_out: How many were left out, by reason.
+        frame_unknown: Whether `UNKNOWN_FRAME` stands in for the picture's frame.
+        image: The image's name, where no record is returned.
+        image_left_out: Why the image is left out.
+        no_image: Whether the page describes no image.
+        source_name: The image's name in the file, where it differs from the record's.
+        groups: The image's subset and task, where the file has them.
     """
 
     page: Page
@@ -50,17 +67,17 @@ class Notes:
     declared: int = 0
     joined: int = 0
     left_out: Counter[Reason] = field(default_factory=Counter)
-    unseen: bool = False
+    frame_unknown: bool = False
     image: str = ""
     image_left_out: str = ""
     no_image: bool = False
     source_name: str = ""
     groups: tuple[str, ...] = ()
 
-    def named(self, address: str, name: str | None = None) -> str:
-        """What an image is called that the file names by an address: `name`, else the path in it.
+    def image_name(self, address: str, name: str | None = None) -> str:
+        """The name of an image that the file names by an address: `name`, else the path in the address.
 
-        Raises `Malformed` where nothing is left of it.
+        Raises `Malformed` where the address holds no name.
         """
         name = local_name(address) if name is None else name
         if not name:
@@ -69,18 +86,25 @@ class Notes:
         return name
 
     def frame(self, name: str) -> Frame:
-        """The frame of a picture; a stand-in while records are only checked, which `unseen` tells."""
+        """The frame of a picture; while records are only checked, `UNKNOWN_FRAME` and `frame_unknown`."""
         if self.pictures is None:
-            self.unseen = True
-            return NOT_SEEN
-        frame = self.pictures.frame(name, beside=self.page.file.name)
+            self.frame_unknown = True
+            return UNKNOWN_FRAME
+        frame = self._picture_frame(self.pictures, name)
         self.options.limits.check_frame(name, frame)
         return frame
 
-    def told_frame(self, height: float | None, width: float | None, *, name: str = "") -> Frame:
-        """The frame that a record tells; raises `Malformed` where it is no whole number of pixels.
+    def _picture_frame(self, pictures: Frames, name: str) -> Frame:
+        """The frame of a picture, which may lie in a folder named like its subset or task."""
+        for folder in filter(None, self.groups):
+            with suppress(InputError):
+                return pictures.frame(f"{folder}/{name}", beside=self.page.file.name)
+        return pictures.frame(name, beside=self.page.file.name)
 
-        Where a side is missing or 0, the frame is that of the picture of a `name`, if there is one.
+    def declared_frame(self, height: float | None, width: float | None, *, name: str = "") -> Frame:
+        """The frame that a record declares; raises `Malformed` for a side that is no whole number of pixels.
+
+        Where a side is missing or 0, it is the frame of the picture `name`, if a name is given.
         """
         if name and not (height and width):
             self.remarks[NO_SIZE] += 1
@@ -92,49 +116,49 @@ class Notes:
         self.options.limits.check_frame(str(self.page.file.path), frame)
         return frame
 
-    def leave_out(self, omitted: Omitted, count: int = 1) -> None:
-        """Count annotations of which nothing is read."""
+    def leave_out(self, omission: Omitted, count: int = 1) -> None:
+        """Count annotations that are declared and not painted."""
         self.declared += count
-        self._omit(omitted, count)
+        self._omit(omission, count)
 
     def segments(self, instances: Iterable[Instance], *, declared: int) -> tuple[Instance, ...]:
-        """The instances of a legend that declares so many; those without pixels are counted."""
-        made = tuple(instances)
-        self.declared += len(made)
-        self.leave_out(NO_PIXELS, declared - len(made))
-        return made
+        """The instances of a legend with `declared` entries; entries without pixels are counted."""
+        painted = tuple(instances)
+        self.declared += len(painted)
+        self.leave_out(NO_PIXELS, declared - len(painted))
+        return painted
 
-    def _omit(self, omitted: Omitted, count: int = 1) -> None:
+    def _omit(self, omission: Omitted, count: int = 1) -> None:
         if count:
-            self.left_out[omitted.reason] += count
-        if omitted.annotation:
-            listed = self.unchosen if omitted.kind in UNCHOSEN else self.unsupported
-            listed.append(Skipped(omitted.annotation, omitted.text))
+            self.left_out[omission.reason] += count
+        if omission.annotation:
+            listed = self.unchosen if omission.kind in UNCHOSEN else self.unsupported
+            listed.append(Skipped(omission.annotation, omission.text))
 
     def take(
-        self, where: str, make: Callable[P, Made], *args: P.args, **kwargs: P.kwargs
+        self, where: str, make: Callable[P, ReadAnnotation], *args: P.args, **kwargs: P.kwargs
     ) -> Iterator[Instance]:
-        """The instance that `make` gives for one annotation, if it is any; a malformed one is refused."""
+        """Yield the instance that `make` returns for one annotation; count an omission, refuse a fault."""
         self.declared += 1
-        made = self.refusals.catch(where, make, *args, **kwargs)
-        if isinstance(made, Instance):
-            yield made
-        elif made is None:
+        outcome = self.refusals.catch(where, make, *args, **kwargs)
+        if isinstance(outcome, Instance):
+            yield outcome
+        elif outcome is None:
             self.left_out[INVALID] += 1
         else:
-            self._omit(made)
+            self._omit(outcome)
 
-    def each(
-        self, rows: msgspec.Raw, kind: type[T], where: str, make: Callable[[int, T], Made]
+    def make_instances(
+        self, rows: msgspec.Raw, kind: type[T], where: str, make: Callable[[int, T], ReadAnnotation]
     ) -> tuple[Instance, ...]:
-        """The instances that `make` gives for the rows of a JSON list at a place in the page.
+        """The instances that `make` returns for the rows of the JSON list at `where` in the page.
 
         Malformed rows are refused with their place.
         """
         place = self.page.where + where.removeprefix("$")
-        before = len(self.refusals.skipped)
+        refused_before = len(self.refusals.skipped)
         readable = self.refusals.rows(rows, kind, place)
-        if refused := len(self.refusals.skipped) - before:
+        if refused := len(self.refusals.skipped) - refused_before:
             self.declared += refused
             self.left_out[INVALID] += refused
         return tuple(
@@ -144,6 +168,6 @@ class Notes:
         )
 
 
-def _placed(make: Callable[[int, T], Made], index: int, row: T) -> Made:
+def _placed(make: Callable[[int, T], ReadAnnotation], index: int, row: T) -> ReadAnnotation:
     with inside("$"):
         return make(index, row)

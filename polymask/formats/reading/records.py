@@ -1,7 +1,7 @@
-"""What formats with one record an image have in common, be it a file each or a list in one file.
+"""The reader of formats with one record per image, in a file each or in a list in one file.
 
-Every record is parsed twice: once to check all of them before anything is written, and again
-when its image is asked for. So memory holds one image's instances at a time.
+Every record is parsed twice: once to check all records before anything is written, and again when its
+image is converted. So memory holds one image's instances at a time.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ from polymask.storage.remote.urls import Location
 Parse = Callable[[Page, Notes], ImageRecord | None]
 
 
-def gather(  # noqa: PLR0913 - what formats differ in
+def gather(  # noqa: PLR0913 - formats differ in all of these
     content: Content,
     options: ReadOptions,
     pages: Iterable[Page],
@@ -37,11 +37,11 @@ def gather(  # noqa: PLR0913 - what formats differ in
     skipped: Iterable[Skipped] = (),
     keep_originals: bool = False,
 ) -> Annotations:
-    """Check every page and give the annotations, which parse a page again when its image is asked for.
+    """Check every page, and return annotations that parse a page again when its record is needed.
 
-    Without `categories` the labels are those that occur, sorted by name; `skipped` was left out
-    before. `declares` counts the annotations of a page that is refused as a whole. Raises
-    `FormatError` for the first malformed record, unless such are to be left out.
+    Without `categories` the labels are those that occur, sorted by name; `skipped` are records that
+    were left out before. `declares` counts the annotations of a page that is refused as a whole. Raises
+    `FormatError` for the first malformed record, unless the options leave such records out.
     """
     pictures = PictureFinder(content.place, options.images)
     reader = Reader(content.path, pictures, options, parse)
@@ -55,12 +55,12 @@ def gather(  # noqa: PLR0913 - what formats differ in
         annotations,
         categories=tuple(categories) if categories is not None else annotations.categories,
         skipped=(*skipped, *annotations.skipped),
-        picture_file=lambda at: pictures.find(reader.names[at], beside=reader.pages[at].file.name),
+        picture_file=lambda index: pictures.find(reader.names[index], beside=reader.pages[index].file.name),
     )
 
 
 class Reader:
-    """The pages that can be used, and what was noted about them."""
+    """Collects the usable pages, and the notes about them."""
 
     def __init__(self, path: Location, pictures: Frames, options: ReadOptions, parse: Parse) -> None:
         self.path, self.pictures, self.options, self.parse = path, pictures, options, parse
@@ -80,7 +80,7 @@ class Reader:
         self.many = True
 
     def annotations(self, format: str, *, keep_originals: bool = False) -> Annotations:
-        """What was read; the labels are those that occur, sorted by name."""
+        """The annotations of all checked pages; the labels are those that occur, sorted by name."""
         return Annotations(
             path=self.path,
             format=format,
@@ -103,13 +103,13 @@ class Reader:
     def check(self, page: Page, declares: Callable[[Page], int] = lambda _: 0) -> None:
         """Parse a page for the first time."""
         notes = Notes(page, self.options, Refusals(page.file.path, skip=self.options.skip_invalid))
-        record = self._parsed(page, notes)
+        record = self._parse_page(page, notes)
         image = record.name if record is not None else notes.image
         self.skipped += [self._placed(page, refused, image) for refused in notes.refusals.skipped]
         if record is not None:
             self._take_notes(notes, record.name)
             self.options.limits.check_record(f"{page.file.path}: {page.where}", record)
-            if notes.unseen:
+            if notes.frame_unknown:
                 self.sized_by_pictures.append(len(self.pages))
             self.pages.append(page)
             self.refused.append(len(notes.refusals.skipped))
@@ -122,7 +122,7 @@ class Reader:
             self._take_notes(notes, notes.image)
             self.ledger.add_image_left_out(declared=notes.declared, left_out=notes.left_out)
         else:
-            self.ledger.add_invalid(_counted(page, declares))
+            self.ledger.add_invalid(_declared_count(page, declares))
 
     def _count(self, notes: Notes, record: ImageRecord) -> None:
         self.ledger.add_image(
@@ -133,13 +133,15 @@ class Reader:
         )
 
     def _take_notes(self, notes: Notes, image: str) -> None:
-        self.unsupported += [Skipped(image, f"{each.name}: {each.reason}") for each in notes.unsupported]
-        self.unchosen += [Skipped(image, f"{each.name}: {each.reason}") for each in notes.unchosen]
+        self.unsupported += [
+            Skipped(image, f"{skipped.name}: {skipped.reason}") for skipped in notes.unsupported
+        ]
+        self.unchosen += [Skipped(image, f"{skipped.name}: {skipped.reason}") for skipped in notes.unchosen]
         self.remarks.update(notes.remarks)
         if notes.image_left_out:
             self.images_left_out.append(Skipped(image, notes.image_left_out))
 
-    def _parsed(self, page: Page, notes: Notes) -> ImageRecord | None:
+    def _parse_page(self, page: Page, notes: Notes) -> ImageRecord | None:
         try:
             return notes.refusals.catch(page.where, self.parse, page, notes)
         except FormatError as error:
@@ -154,27 +156,27 @@ class Reader:
         return replace(skipped, name=name, image=skipped.image or image)
 
     def original(self, index: int) -> bytes:
-        """The i-th image's JSON as it is written."""
+        """The i-th image's JSON as written."""
         return bytes(self.pages[index].json)
 
     def record(self, index: int) -> ImageRecord:
-        """The record of the i-th image, what was refused left out."""
+        """The record of the i-th image, without the annotations that were refused."""
         page = self.pages[index]
         notes = Notes(page, self.options, Refusals(page.file.path, skip=True), self.pictures)
         try:
             record = self.parse(page, notes)
-        except Malformed as error:  # the file has changed since it was checked
+        except Malformed as error:  # the file changed after the check
             raise FormatError(error.reason, file=page.file.path, place=error.where) from None
         if record is None:
             raise FormatError(f"{notes.image} has become an image to be left out", file=page.file.path)
-        if len(notes.refusals.skipped) > self.refused[index]:  # only the picture's size told
-            wrong = notes.refusals.skipped[-1]
-            raise FormatError(f"{wrong.name}: {wrong.reason}", file=page.file.path)
+        if len(notes.refusals.skipped) > self.refused[index]:  # malformed only for the picture's real size
+            refusal = notes.refusals.skipped[-1]
+            raise FormatError(f"{refusal.name}: {refusal.reason}", file=page.file.path)
         return record
 
 
-def _counted(page: Page, declares: Callable[[Page], int]) -> int:
-    """How many annotations a page has that is refused as a whole, as far as it can be told."""
+def _declared_count(page: Page, declares: Callable[[Page], int]) -> int:
+    """How many annotations a refused page declares; 0 where it cannot be read."""
     try:
         return declares(page)
     except (FormatError, Malformed, msgspec.MsgspecError, RecursionError):

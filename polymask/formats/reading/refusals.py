@@ -1,4 +1,4 @@
-"""Malformed records: each is refused with its place, or left out and reported, never guessed at."""
+"""Malformed records: each is refused with its place, or left out and reported; none is guessed at."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,14 +13,14 @@ from polymask.errors import FormatError, GeometryError
 from polymask.model import Skipped
 from polymask.storage.remote.urls import Location
 
-_IDS = ("id", "uuid", "uid", "feature_id", "objectHash")  # an annotation's id, as formats call it
+_IDS = ("id", "uuid", "uid", "feature_id", "objectHash")  # the fields that hold an annotation's id
 _NO_ANNOTATION = re.compile(r"\$\.(images|categories)\b")
 T = TypeVar("T")
 P = ParamSpec("P")
 
 
 class Malformed(Exception):
-    """A record that cannot be used: where in it, as a JSON path that starts with `$`, and why."""
+    """A record that cannot be used: the place in it, as a JSON path that starts with `$`, and the reason."""
 
     def __init__(self, where: str, reason: str) -> None:
         super().__init__(f"{where}: {reason}")
@@ -29,7 +29,7 @@ class Malformed(Exception):
 
 @contextmanager
 def inside(where: str) -> Iterator[None]:
-    """Let `Malformed` and `GeometryError` tell their place from one level further out."""
+    """Prefix the place of `Malformed` and `GeometryError` with the path `where` of the enclosing value."""
     try:
         yield
     except Malformed as error:
@@ -45,13 +45,13 @@ def decode_json(text: bytes | msgspec.Raw, decoder: "msgspec.json.Decoder[T]") -
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$")
         place = place.rstrip("`")
-        raise Malformed(f"${place}", reason + _shown(text, place)) from None
+        raise Malformed(f"${place}", reason + _value_at(text, place)) from None
     except RecursionError:
         raise Malformed("$", "nested too deep") from None
 
 
-def _shown(text: bytes | msgspec.Raw, place: str) -> str:
-    """The scalar at a JSON path as it is written, in parentheses; nothing where there is none to show."""
+def _value_at(text: bytes | msgspec.Raw, place: str) -> str:
+    """The scalar at a JSON path as written, in parentheses; an empty text for other values."""
     part = bytes(text)
     try:
         for step in place.replace("]", "").replace(".", "[").split("[")[1:]:
@@ -65,16 +65,16 @@ def _shown(text: bytes | msgspec.Raw, place: str) -> str:
 
 
 class Refusals:
-    """What to do with malformed records of one file: raise `FormatError`, or list them in `skipped`."""
+    """Handles the malformed records of one file: raises `FormatError`, or lists them in `skipped`."""
 
     def __init__(self, path: Location, *, skip: bool) -> None:
         self.path, self.skip = path, skip
         self.skipped: list[Skipped] = []
 
     def refuse(self, where: str, reason: str, *, record: object = None) -> None:
-        """Raise `FormatError` for the record at a JSON path, or note that it is left out.
+        """Raise `FormatError` for the record at a JSON path, or list it as left out.
 
-        What the `record` says of itself, its id and its image's, is noted with it.
+        The list includes the ids of the `record` and of its image, where it has them.
         """
         if not self.skip:
             raise FormatError(
@@ -87,16 +87,16 @@ class Refusals:
         self.skipped.append(Skipped(where, reason, image, annotation))
 
     def catch(self, where: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-        """The function's result, or None where it finds the record at the JSON path malformed."""
+        """The function's result; None where it raises `Malformed`, which is refused at the JSON path."""
         try:
             return function(*args, **kwargs)
         except Malformed as error:
-            record = next((each for each in reversed(args) if _tells_id(each)), None)
+            record = next((argument for argument in reversed(args) if _tells_id(argument)), None)
             self.refuse(where + error.where.removeprefix("$"), error.reason, record=record)
             return None
 
-    def each(self, where: str, rows: Iterable[tuple[int, T]], function: Callable[[int, T], object]) -> None:
-        """Call the function with every row of the JSON list at a path; `catch` for many, and quicker."""
+    def apply(self, where: str, rows: Iterable[tuple[int, T]], function: Callable[[int, T], object]) -> None:
+        """Call the function with every row of the JSON list at a path: `catch` for many rows, but faster."""
         for index, row in rows:
             try:
                 function(index, row)
@@ -113,9 +113,9 @@ class Refusals:
         first: int = 0,
         decode: Callable[[msgspec.Raw], T] | None = None,
     ) -> list[tuple[int, T]]:
-        """The rows of a JSON list, each with its index; of a part of one, counted from `first`.
+        """The rows of a JSON list with their indices, counted from `first` where it is part of a list.
 
-        Where not all are rows as they should be, `decode` takes them one by one.
+        If the list does not decode as a whole, `decode` takes the rows one by one.
         """
         try:
             return list(enumerate(row_decoder(list[row]).decode(text), first))  # type: ignore[valid-type]
@@ -123,13 +123,13 @@ class Refusals:
             pass
         raw = self.required(text, row_decoder(list[msgspec.Raw]), where)
         decode = decode or partial(decode_json, decoder=row_decoder(row))  # type: ignore[arg-type]
-        decoded = (
+        base64_bytes = (
             (index, self.catch(f"{where}[{index}]", decode, item)) for index, item in enumerate(raw, first)
         )
-        return [(index, item) for index, item in decoded if item is not None]
+        return [(index, item) for index, item in base64_bytes if item is not None]
 
     def required(self, text: bytes | msgspec.Raw, decoder: "msgspec.json.Decoder[T]", where: str = "$") -> T:
-        """What nothing can be done without; raises `FormatError` where it is not there."""
+        """The decoded value of an indispensable part; raises `FormatError` where it is malformed."""
         try:
             with inside(where):
                 return decode_json(text, decoder)
@@ -138,30 +138,32 @@ class Refusals:
 
 
 def named_images(skipped: Iterable[Skipped], names: Mapping[str, str]) -> tuple[Skipped, ...]:
-    """Refused annotations with the name of their image, where `names` has it, in place of its id."""
+    """The refused annotations, with their image's id replaced by its name from `names`."""
     return tuple(
-        each if _NO_ANNOTATION.match(each.name) else replace(each, image=names.get(each.image, ""))
-        for each in skipped
+        refusal
+        if _NO_ANNOTATION.match(refusal.name)
+        else replace(refusal, image=names.get(refusal.image, ""))
+        for refusal in skipped
     )
 
 
 def _identity(where: str, record: object) -> tuple[str, int | str | None]:
-    """What a record says that it is of: the image's name or id, and the annotation's id."""
-    told = _members(record)
-    image = told("file_name") or told("image_id") or ""
+    """The image's name or id, and the annotation's id, as far as a record gives them."""
+    member = _members(record)
+    image = member("file_name") or member("image_id") or ""
     if _NO_ANNOTATION.match(where):
-        return (str(image) if told("file_name") else ""), None
-    number = next((value for key in _IDS if (value := told(key)) not in (None, "")), None)
-    return str(image), number if isinstance(number, int | str) else None
+        return (str(image) if member("file_name") else ""), None
+    annotation = next((value for key in _IDS if (value := member(key)) not in (None, "")), None)
+    return str(image), annotation if isinstance(annotation, int | str) else None
 
 
 def _tells_id(record: object) -> bool:
-    told = _members(record)
-    return any(told(key) is not None for key in _IDS)
+    member = _members(record)
+    return any(member(key) is not None for key in _IDS)
 
 
 def _members(record: object) -> Callable[[str], Any]:
-    """Access to a record's members by name, of whatever kind it is: JSON not yet decoded, XML, a struct."""
+    """Access by name to the members of any kind of record: undecoded JSON, an XML element, a struct."""
     if isinstance(record, msgspec.Raw):
         try:
             record = msgspec.json.decode(record)
@@ -173,5 +175,5 @@ def _members(record: object) -> Callable[[str], Any]:
 
 @cache
 def row_decoder(kind: Any) -> "msgspec.json.Decoder[Any]":
-    """The decoder of a kind of row, made once."""
+    """The cached decoder for a kind of row."""
     return msgspec.json.Decoder(kind)

@@ -1,13 +1,11 @@
 """Scale: tasks with polygons, segmentation tasks with a PNG and its legend, and Nucleus lines.
 
-A segmentation task names its masks by an address: polymask opens none, and looks for the file by
-the address's last parts beside the export. Of the two masks that Scale gives, the indexed one is
-read where every index fits 8 bits, else the extended one, whose index is red + 256 · green +
-65536 · blue. Source: Scale's documentation, "Image annotation", "Semantic segmentation" and
-"Nucleus: annotations".
+A segmentation task names its masks by an address, which polymask never opens: it searches the file
+beside the export by the address's last parts. Of Scale's two masks, the indexed one is read if every
+index fits 8 bits, else the extended one, whose index is red + 256 · green + 65536 · blue. Source:
+Scale's documentation, "Image annotation", "Semantic segmentation" and "Nucleus: annotations".
 """
 
-from collections.abc import Iterator
 from functools import partial
 
 from polymask.codecs.picture_files import PictureFinder
@@ -25,7 +23,8 @@ MANY = True
 FACTS = Facts(
     title="Scale",
     source="Scale's documentation, “Image annotation”, “Semantic segmentation”, “Nucleus: annotations”",
-    files="A task (JSON), a list of tasks, the answer of the tasks' list (`docs`), or Nucleus lines.",
+    files="A task (JSON), a list of tasks, the answer of the tasks' list (`docs`), or Nucleus lines; those "
+    "of an item may lie in several files of a folder (`annotations.jsonl`, `masks.jsonl`).",
     sniffed="objects with `task_id`, or rows with `reference_id` and `type`",
     read=(
         ("params.attachment", "the image's name: the path of the address"),
@@ -43,11 +42,12 @@ FACTS = Facts(
     ),
     ignored="Attributes, metadata, colors, single masks of a label.",
     rings="A polygon is one ring.",
-    order="File order; segments do not overlap.",
+    order="File order, of the files of a folder by their names; the segments of an item's masks do not "
+    "overlap, and lie below its polygons.",
     labels="Sorted by name; there are no numeric ids.",
     frame="That of the mask; else that of the picture, in the same folder or below `--images`.",
     limits=(
-        "Lines, points and ellipses are left alone and listed, and the run exits 1.",
+        "Lines, points and ellipses are not painted but listed, and the run exits 1.",
         "Boxes and cuboids are no segmentation: they paint nothing, and are counted; `--boxes` paints boxes. "
         "So are categories, and segments without pixels.",
         "A task without a response is listed, and the run exits 1.",
@@ -58,7 +58,7 @@ FACTS = Facts(
 
 
 def sniff(content: Content) -> bool:
-    """Whether the file is of tasks or of Nucleus lines."""
+    """Whether the file holds tasks or Nucleus lines."""
     if tasks.DOCS in content.keys:
         return b'"task_id"' in bytes(content.top[tasks.DOCS])
     return {"task_id", "params"} <= content.keys or {"reference_id", "type"} <= content.keys
@@ -67,8 +67,10 @@ def sniff(content: Content) -> bool:
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each task, or for each item of Nucleus lines."""
     skipped: list[Skipped] = []
-    inner = [Content(file) for file in files(content, "*.*json*")]
-    pages = [page for part in inner for page in _pages(part, options, skipped)]
+    contents = [Content(file) for file in files(content, "*.*json*")]
+    lines = [part for part in contents if "reference_id" in part.keys]
+    pages = [page for part in contents if part not in lines for page in tasks.pages(part)]
+    pages += nucleus.pages(lines, options, skipped)
     parse = partial(_parse, pictures=PictureFinder(content.place, options.images))
     annotations = gather(
         content, options, pages, format="scale", parse=parse, declares=_declared, skipped=skipped
@@ -76,13 +78,6 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     assert annotations.ledger
     annotations.ledger.add_invalid(len(skipped))  # each line of Nucleus is an annotation
     return annotations
-
-
-def _pages(content: Content, options: ReadOptions, skipped: list[Skipped]) -> Iterator[Page]:
-    if "reference_id" in content.keys:
-        yield from nucleus.pages(content, options, skipped)
-    else:
-        yield from tasks.pages(content)
 
 
 def _declared(page: Page) -> int:

@@ -1,6 +1,11 @@
-"""Scale's Nucleus: a line an annotation, gathered by the item that it names."""
+"""Scale's Nucleus: a line per annotation, grouped by the item that it names.
 
-from collections.abc import Iterator
+The files of a folder are one export: an item's polygons and its mask may be lines of different files.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 
 import msgspec
 
@@ -9,14 +14,15 @@ from polymask.formats import ReadOptions
 from polymask.formats.drawing.legend import Codes, check_same, frame_of, legend_of, painted
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.images.addresses import picture_of
-from polymask.formats.reading.notes import MALFORMED, Made, Notes
+from polymask.formats.reading.notes import MALFORMED, Notes, ReadAnnotation
 from polymask.formats.reading.refusals import Refusals, decode_json, inside
 from polymask.formats.reading.texts.lines import json_lines
 from polymask.formats.reading.texts.pages import Page
-from polymask.formats.scale.shapes import drawn, mask_at
+from polymask.formats.scale.shapes import mask_at, outcome_of
 from polymask.ledger import Omitted
 from polymask.model import ImageRecord, Instance, Skipped
 from polymask.storage.image_names import local_name
+from polymask.storage.source_files import File
 
 CATEGORY = Omitted("tag", "a category of the whole image")
 _CATEGORIES = ("category", "multicategory", "scene_category")
@@ -38,26 +44,49 @@ class _Row(msgspec.Struct):
     annotations: list[_Entry] = []
 
 
-_lines = msgspec.json.Decoder(list[tuple[int, msgspec.Raw]])
+_lines = msgspec.json.Decoder(list[tuple[str, int | str, msgspec.Raw]])
 _row = msgspec.json.Decoder(_Row)
 
 
 def is_item(page: Page) -> bool:
-    """Whether a page is of an item's lines, not of a task."""
+    """Whether a page holds an item's lines, not a task."""
     return page.where.startswith(_ITEM)
 
 
-def pages(content: Content, options: ReadOptions, skipped: list[Skipped]) -> Iterator[Page]:
-    """A page for each item: its lines, which may stand anywhere in the file."""
-    file = content.place.file(content.name)
-    refusals = Refusals(file.path, skip=options.skip_invalid)
-    groups: dict[str, list[tuple[int, msgspec.Raw]]] = {}
-    for number, line in _rows(content, refusals):
-        if row := refusals.catch(f"line {number}: $", decode_json, line, _row):
-            groups.setdefault(row.reference_id, []).append((number, msgspec.Raw(line)))
-    skipped += refusals.skipped
-    for key, lines in groups.items():
-        yield Page(file, f"{_ITEM}{key!r}", msgspec.json.encode(lines))
+@dataclass(slots=True)
+class _Lines:
+    """The lines of an item, with their places, and the files that they are from."""
+
+    files: dict[str, File] = field(default_factory=dict)
+    rows: list[tuple[File, int, bytes | msgspec.Raw]] = field(default_factory=list)
+
+    def add(self, file: File, number: int, line: bytes | msgspec.Raw) -> None:
+        self.files[file.name] = file
+        self.rows.append((file, number, line))
+
+    def page(self, key: str) -> Page:
+        """The page of the item; of several files it names the folder, and each place its file."""
+        first, *more = self.files.values()
+        lines = []
+        for file, number, line in self.rows:
+            place = f"{PurePosixPath(file.name).name}: line {number}" if more else f"line {number}"
+            lines.append((f"{place}: $", place if more else number, msgspec.Raw(line)))
+        file = replace(first, path=first.path.parent) if more else first
+        return Page(file, f"{_ITEM}{key!r}", msgspec.json.encode(lines))
+
+
+def pages(contents: Iterable[Content], options: ReadOptions, skipped: list[Skipped]) -> Iterator[Page]:
+    """A page for each item, with all its lines from anywhere in the files of one folder."""
+    items: dict[tuple[PurePosixPath, str], _Lines] = {}
+    for content in contents:
+        file = content.place.file(content.name)
+        refusals = Refusals(file.path, skip=options.skip_invalid)
+        for number, line in _rows(content, refusals):
+            if row := refusals.catch(f"line {number}: $", decode_json, line, _row):
+                item = PurePosixPath(file.name).parent, row.reference_id
+                items.setdefault(item, _Lines()).add(file, number, line)
+        skipped += refusals.skipped
+    yield from (lines.page(key) for (_, key), lines in items.items())
 
 
 def _rows(content: Content, refusals: Refusals) -> Iterator[tuple[int, bytes | msgspec.Raw]]:
@@ -71,40 +100,40 @@ def _rows(content: Content, refusals: Refusals) -> Iterator[tuple[int, bytes | m
 
 def declared(page: Page) -> int:
     """How many annotations and segments an item's lines have."""
-    rows = (decode_json(line, _row) for _, line in page.decode(_lines))
+    rows = (decode_json(line, _row) for *_, line in page.decode(_lines))
     return sum(1 if row.mask_url is None else len(row.annotations) for row in rows)
 
 
 def parse(page: Page, notes: Notes, pictures: PictureFinder) -> ImageRecord:
     """An item's record."""
-    rows = [(number, decode_json(line, _row)) for number, line in page.decode(_lines)]
-    key = rows[0][1].reference_id
-    name = notes.named(key, picture_of(key, pictures, beside=page.file.name) or local_name(key))
-    masks: dict[int, Codes] = {}
-    for number, row in rows:
+    rows = [(where, number, decode_json(line, _row)) for where, number, line in page.decode(_lines)]
+    rows.sort(key=lambda row: row[2].mask_url is None)  # a mask covers the picture: objects lie above it
+    key = rows[0][2].reference_id
+    name = notes.image_name(key, picture_of(key, pictures, beside=page.file.name) or local_name(key))
+    masks: dict[str, Codes] = {}
+    for where, _, row in rows:
         if row.mask_url is not None:
-            codes = notes.refusals.catch(f"line {number}: $.mask_url", _mask, row.mask_url, masks, notes)
-            masks |= {} if codes is None else {number: codes}
+            codes = notes.refusals.catch(f"{where}.mask_url", _mask, row.mask_url, masks, notes)
+            masks |= {} if codes is None else {where: codes}
     frame = next((frame_of(codes) for codes in masks.values()), None) or notes.frame(name)
     instances: list[Instance] = []
-    for number, row in rows:
-        where = f"line {number}: $"
+    for where, number, row in rows:
         if row.mask_url is None:
             instances += notes.take(where, _instance, row, number, notes)
         else:
-            instances += _masked(row, where, masks.get(number), notes)
+            instances += _masked(row, where, masks.get(where), notes)
     return ImageRecord(key, name, frame, tuple(instances))
 
 
-def _mask(address: str, others: dict[int, Codes], notes: Notes) -> Codes:
+def _mask(address: str, other_masks: dict[str, Codes], notes: Notes) -> Codes:
     codes = mask_at(address, notes)
-    for other in others.values():
-        check_same(frame_of(other), codes, "an image")
+    for mask in other_masks.values():
+        check_same(frame_of(mask), codes, "an image")
     return codes
 
 
 def _masked(row: _Row, where: str, codes: Codes | None, notes: Notes) -> tuple[Instance, ...]:
-    """The segments of a mask; all are malformed where it, or its legend, is."""
+    """The segments of a mask; all count as malformed if the mask or its legend is."""
     segments = None if codes is None else notes.refusals.catch(where, _segments, row, codes, notes)
     if segments is None:
         notes.leave_out(MALFORMED, len(row.annotations))
@@ -117,8 +146,8 @@ def _segments(row: _Row, codes: Codes, notes: Notes) -> tuple[Instance, ...]:
     return painted(codes, legend, notes)
 
 
-def _instance(row: _Row, number: int, notes: Notes) -> Made:
+def _instance(row: _Row, number: int | str, notes: Notes) -> ReadAnnotation:
     if row.type in _CATEGORIES:
         return CATEGORY
     key = row.annotation_id or number
-    return drawn(key, row.type, label=row.label, geometry=row.geometry, place="$.geometry", notes=notes)
+    return outcome_of(key, row.type, label=row.label, geometry=row.geometry, place="$.geometry", notes=notes)

@@ -1,10 +1,10 @@
-"""What Scale's tasks and Nucleus lines have in common: polygons and boxes, and the masks that they name."""
+"""Polygons, boxes and masks, which Scale's tasks and Nucleus lines share."""
 
 import msgspec
 
 from polymask.formats.drawing.legend import RED_LOW, Codes, codes_of, linked_png
 from polymask.formats.drawing.shapes import polygon, rectangle
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.ledger import BOX, EMPTY, Omitted
 from polymask.model import Instance, Polygon
@@ -22,7 +22,7 @@ class _Polygon(msgspec.Struct):
 
 
 class _Box(msgspec.Struct):
-    """A box: its corner is `left`, `top` in tasks, `x`, `y` in Nucleus lines; vertices where it is turned."""
+    """A box: its corner is `left`, `top` in tasks, `x`, `y` in Nucleus; `vertices` if it is rotated."""
 
     width: float = 0
     height: float = 0
@@ -37,8 +37,10 @@ _polygon = msgspec.json.Decoder(_Polygon)
 _box = msgspec.json.Decoder(_Box)
 
 
-def drawn(key: int | str, kind: str, *, label: str, geometry: msgspec.Raw, place: str, notes: Notes) -> Made:
-    """The instance of a polygon, or of a box under `--boxes`; `place` is where in its row the geometry is."""
+def outcome_of(
+    key: int | str, kind: str, *, label: str, geometry: msgspec.Raw, place: str, notes: Notes
+) -> ReadAnnotation:
+    """The instance of a polygon, or of a box with `--boxes`; `place` is the geometry's path in its row."""
     if kind in BOXES and not notes.options.boxes:
         return BOX
     if kind == CUBOID:
@@ -68,5 +70,5 @@ def _rectangle(geometry: msgspec.Raw) -> Polygon:
 
 
 def mask_at(address: str, notes: Notes) -> Codes:
-    """The indices in the mask of an address."""
+    """The (height, width) indices of the mask that an address names."""
     return codes_of(linked_png(address, notes), notes.options.limits, shifts=RED_LOW)

@@ -1,4 +1,4 @@
-"""Scale's tasks: annotations as they stand in the response, or a mask and its legend."""
+"""Scale's tasks: annotations in the response, or a mask and its legend."""
 
 from collections.abc import Iterator
 
@@ -6,11 +6,11 @@ import msgspec
 
 from polymask.formats.drawing.legend import frame_of, legend_of, painted
 from polymask.formats.reading.content import Content, members
-from polymask.formats.reading.notes import Made, Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation
 from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, inside
 from polymask.formats.reading.texts.lines import json_lines
 from polymask.formats.reading.texts.pages import Page, listed_pages, rows_at
-from polymask.formats.scale.shapes import drawn, mask_at
+from polymask.formats.scale.shapes import mask_at, outcome_of
 from polymask.ledger import Omitted
 from polymask.model import ImageRecord
 
@@ -76,30 +76,30 @@ def declared(page: Page) -> int:
     """How many annotations or segments a task has."""
     response = members(members(page.json).get("response", b""))
     if mapping := members(response.get("labelMapping", b"")):
-        return sum(len(_listed(text)) for text in mapping.values())
+        return sum(len(_segment_rows(text)) for text in mapping.values())
     return rows_at("response", "annotations")(page)
 
 
 def parse(page: Page, notes: Notes) -> ImageRecord | None:
-    """A task's record; None for a task that waits for its response, which the notes list."""
+    """The record of a task; None for a task without a response yet, which the notes list."""
     task = page.decode(_task)
     if bytes(task.response) in (b"null", b"{}"):
         notes.image, notes.no_image = f"{page.file.name}: {page.where}", True
         notes.leave_out(Omitted("unsupported", "the task has no response yet", f"task {task.task_id}"))
         return None
     with inside("$.params.attachment"):
-        name = notes.named(task.params.attachment)
+        name = notes.image_name(task.params.attachment)
     with inside("$.response"):
         response = decode_json(task.response, _response)
     if response.labelMapping is not None:
         return _segmented(task, name, response, notes)
     frame = notes.frame(name)
 
-    def make(index: int, text: msgspec.Raw) -> Made:
+    def make(index: int, text: msgspec.Raw) -> ReadAnnotation:
         row = decode_json(text, _annotation)
-        return drawn(row.uuid or index, row.type, label=row.label, geometry=text, place="$", notes=notes)
+        return outcome_of(row.uuid or index, row.type, label=row.label, geometry=text, place="$", notes=notes)
 
-    instances = notes.each(response.annotations, msgspec.Raw, "$.response.annotations", make)
+    instances = notes.make_instances(response.annotations, msgspec.Raw, "$.response.annotations", make)
     return ImageRecord(task.task_id, name, frame, instances)
 
 
@@ -109,8 +109,8 @@ def _segmented(task: _Task, name: str, response: _Response, notes: Notes) -> Ima
         legend = legend_of(_indices(response.labelMapping))
     with inside("$.response.annotations"):
         images = decode_json(response.annotations, _masks).combined
-        fits = max(legend, default=0) <= 255 and images.indexedImage is not None
-        address = images.indexedImage if fits else images.extendedIndexedImage
+        fits_8_bits = max(legend, default=0) <= 255 and images.indexedImage is not None
+        address = images.indexedImage if fits_8_bits else images.extendedIndexedImage
         if address is None:
             raise Malformed("$.combined", "no indexedImage that holds every index, nor an extended one")
         codes = mask_at(address, notes)
@@ -120,13 +120,13 @@ def _segmented(task: _Task, name: str, response: _Response, notes: Notes) -> Ima
 
 def _indices(mapping: dict[str, msgspec.Raw]) -> Iterator[tuple[int, str]]:
     for label, text in mapping.items():
-        for number, row in enumerate(_listed(text)):
+        for number, row in enumerate(_segment_rows(text)):
             with inside(f"$.{label}[{number}]"):
                 yield decode_json(row, _segment).index, label
 
 
-def _listed(text: msgspec.Raw) -> list[msgspec.Raw]:
-    """A label's segments: a list of them, or one alone."""
+def _segment_rows(text: msgspec.Raw) -> list[msgspec.Raw]:
+    """A label's segments, which are written as a list or as a single object."""
     return (
         msgspec.json.decode(text, type=list[msgspec.Raw]) if bytes(memoryview(text)[:1]) == b"[" else [text]
     )

@@ -1,8 +1,8 @@
-"""YOLO segmentation: a `.txt` file an image, one row an instance, and a file with the classes' names.
+"""YOLO segmentation: a `.txt` file per image, a row per instance, and a file with the classes' names.
 
-A row is `class x1 y1 x2 y2 …`, in parts of the picture's width and height; so the picture is
-needed. Parts that were stitched by bridges of no width are one ring, which even-odd fills as they
-were. Source: Ultralytics' documentation, "Instance segmentation datasets overview".
+A row is `class x1 y1 x2 y2 …`, in shares of the picture's width and height, so the picture is required.
+Converters join parts by bridges of no width into one ring; filled even-odd, it has the same pixels.
+Source: Ultralytics' documentation, "Instance segmentation datasets overview".
 """
 
 from dataclasses import replace
@@ -12,12 +12,12 @@ from pathlib import PurePosixPath
 from polymask.codecs.picture_files import PictureFinder
 from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
-from polymask.formats.drawing.scaling import MOST, in_pixels
+from polymask.formats.drawing.scaling import LARGEST_SHARE, in_pixels
 from polymask.formats.drawing.shapes import Point, polygon, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.images.addresses import with_suffix_of
-from polymask.formats.reading.images.subsets import split_named, subset_in
+from polymask.formats.reading.images.subsets import subset_in, with_splits
 from polymask.formats.reading.notes import Notes
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
@@ -73,12 +73,12 @@ def _is_row(line: bytes) -> bool:
         number, *parts = map(float, line.split())
     except ValueError:
         return False
-    return len(parts) >= 4 and number.is_integer() and all(-1 < part < MOST for part in parts)
+    return len(parts) >= 4 and number.is_integer() and all(-1 < part < LARGEST_SHARE for part in parts)
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each label file."""
-    place, names = _named(content, options)
+    place, names = _place_and_names(content, options)
     pages = [Page(file) for file in _label_files(place)]
     if not pages:
         raise FormatError("no label file (labels/**/*.txt) in it", file=content.path)
@@ -88,12 +88,12 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     annotations = gather(
         inner, options, pages, format="yolo", parse=parse, categories=_categories(names), declares=_declared
     )
-    subsets = [split_named(subset_in(name)) for name in annotations.names]
-    return replace(annotations, path=content.path, subsets=subsets if any(subsets) else ())
+    annotations = with_splits(annotations, [subset_in(name) for name in annotations.names])
+    return replace(annotations, path=content.path)
 
 
-def _named(content: Content, options: ReadOptions) -> tuple[Place, ClassNames]:
-    """The place of the label files, and the names; of a YAML file, the place is its folder."""
+def _place_and_names(content: Content, options: ReadOptions) -> tuple[Place, ClassNames]:
+    """The place of the label files, which is the folder of a YAML file, and the classes' names."""
     place = content.place
     if place.is_file and content.path.suffix in YAML:
         return Place(content.path.parent, place.limits), described_names(content)
@@ -106,18 +106,18 @@ def _categories(names: ClassNames) -> list[tuple[str, int | None]]:
 
 def _label_files(place: Place) -> list[File]:
     texts = [place.file(name) for name in place.names if name.endswith(".txt")]
-    below = [file for file in texts if "labels" in PurePosixPath(file.name).parts[:-1]]
-    rows = below or [file for file in texts if sniff(Content(file))]
+    in_labels = [file for file in texts if "labels" in PurePosixPath(file.name).parts[:-1]]
+    rows = in_labels or [file for file in texts if sniff(Content(file))]
     return [file for file in rows if PurePosixPath(file.name).name != CLASSES or sniff(Content(file))]
 
 
 def _parse(page: Page, notes: Notes, names: ClassNames, pictures: PictureFinder) -> ImageRecord:
-    found = _picture(page.file.name, pictures)
-    if notes.pictures is not None and found is None:
+    picture = _picture(page.file.name, pictures)
+    if notes.pictures is not None and picture is None:
         raise InputError(
             "no picture for it, and only it tells the size", file=page.file.path, advice="add --images DIR"
         )
-    frame = notes.frame(found or "")
+    frame = notes.frame(picture or "")
     instances = [
         instance
         for number, line in _lines(page)
@@ -125,13 +125,13 @@ def _parse(page: Page, notes: Notes, names: ClassNames, pictures: PictureFinder)
             f"line {number}", _instance, line, number, names, frame, boxes=notes.options.boxes
         )
     ]
-    path = PurePosixPath(_without(page.file.name))
-    suffix = PurePosixPath(found or ".jpg").suffix or ".jpg"
+    path = PurePosixPath(_without_labels_folder(page.file.name))
+    suffix = PurePosixPath(picture or ".jpg").suffix or ".jpg"
     return ImageRecord(path.stem, str(path.with_suffix(suffix)), frame, tuple(instances))
 
 
 def _lines(page: Page) -> list[tuple[int, bytes]]:
-    """The rows with their numbers; none of an empty file."""
+    """The rows of a label file with their line numbers; none for an empty file."""
     content = Content(page.file)
     lines = content.text.splitlines() if content.data.strip() else []
     return [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
@@ -141,15 +141,17 @@ def _declared(page: Page) -> int:
     return len(_lines(page))
 
 
-def _without(name: str, instead: tuple[str, ...] = ()) -> str:
-    """The name of a label file without its `labels` folder, or with another for it."""
+def _without_labels_folder(name: str, instead: tuple[str, ...] = ()) -> str:
+    """The name of a label file, with its `labels` folder removed or replaced."""
     parts = [(part,) if part != "labels" else instead for part in PurePosixPath(name).parts]
     return str(PurePosixPath(*(part for group in parts for part in group)))
 
 
 def _picture(name: str, pictures: PictureFinder) -> str | None:
-    """The picture of a label file: of its path, with `images` for `labels`, and a picture's suffix."""
-    for path in dict.fromkeys((_without(name, ("images",)), _without(name), name)):
+    """The picture's name for a label file: its path, with `images` for `labels`, and a picture's suffix."""
+    for path in dict.fromkeys(
+        (_without_labels_folder(name, ("images",)), _without_labels_folder(name), name)
+    ):
         stem = str(PurePosixPath(path).with_suffix(""))
         if file := pictures.find_stem(stem):
             return with_suffix_of(stem, file)
@@ -170,7 +172,7 @@ def _instance(line: bytes, index: int, names: ClassNames, frame: Frame, *, boxes
 
 
 def _row(line: bytes) -> tuple[int, list[float]]:
-    """The class and the numbers after it; some tools write the class as they write the numbers, 0.0."""
+    """The class and the numbers after it; some tools write the class as a float, 0.0."""
     try:
         key, *numbers = map(float, line.split())
         if key.is_integer():
@@ -181,6 +183,6 @@ def _row(line: bytes) -> tuple[int, list[float]]:
 
 
 def _box(center: Point, size: Point) -> Polygon:
-    """The box with a center and a size, both in pixels."""
-    (x, y), (across, down) = center, size
-    return rectangle((x - across / 2, y - down / 2), (x + across / 2, y + down / 2))
+    """The box with this center and size, in pixels."""
+    (x, y), (width, height) = center, size
+    return rectangle((x - width / 2, y - height / 2), (x + width / 2, y + height / 2))

@@ -1,4 +1,4 @@
-"""What the classes of YOLO's rows are called: by data.yaml, else classes.txt, else a label file."""
+"""The names of YOLO's classes, from data.yaml, else classes.txt, else a label file."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
@@ -13,7 +13,7 @@ ClassNames = Mapping[int, str]
 YAML = (".yaml", ".yml")
 CLASSES = "classes.txt"
 _ABOVE = ("", "../", "../../")
-_MOST_YAML = 1 << 20  # it is read slowly, and merged keys may double at every line
+_MAX_YAML_BYTES = 1 << 20  # YAML is slow to parse, and merge keys may double it with every line
 
 
 def has_names(content: Content) -> bool:
@@ -24,13 +24,13 @@ def has_names(content: Content) -> bool:
 
 
 def names_in(place: Place, labels: tuple[str, ...]) -> ClassNames:
-    """The names by class number, of a data.yaml, else a classes.txt, in or above a place, else `labels`."""
-    if described := next(
+    """The names by class number, from a data.yaml or classes.txt in or above a place, else from `labels`."""
+    if yaml_file := next(
         (file for file in _files(place, YAML, "data.yaml") if has_names(Content(file))), None
     ):
-        return described_names(Content(described))
-    if listed := next(_files(place, (".txt",), CLASSES, only=CLASSES), None):
-        return listed_names(Content(listed))
+        return described_names(Content(yaml_file))
+    if classes_file := next(_files(place, (".txt",), CLASSES, required_name=CLASSES), None):
+        return listed_names(Content(classes_file))
     if labels:
         return dict(enumerate(labels))
     raise FormatError(
@@ -40,18 +40,18 @@ def names_in(place: Place, labels: tuple[str, ...]) -> ClassNames:
     )
 
 
-def _files(place: Place, suffixes: tuple[str, ...], name: str, *, only: str = "") -> Iterator[File]:
-    """The files of such a kind in a place, then that of a name in it or above."""
+def _files(place: Place, suffixes: tuple[str, ...], name: str, *, required_name: str = "") -> Iterator[File]:
+    """The files with one of the suffixes in a place, then the file `name` in it or in a folder above."""
     inside = [path for path in place.names if PurePosixPath(path).suffix in suffixes]
-    yield from (place.file(path) for path in inside if only in ("", PurePosixPath(path).name))
+    yield from (place.file(path) for path in inside if required_name in ("", PurePosixPath(path).name))
     if not place.zip:
-        yield from filter(None, (place.find(up + name) for up in _ABOVE))
+        yield from filter(None, (place.find(prefix + name) for prefix in _ABOVE))
 
 
 def described_names(content: Content) -> ClassNames:
-    """The names in a data.yaml, a list or a mapping of numbers to names; raises `FormatError`.
+    """The names in a data.yaml, given as a list or as a mapping of numbers to names.
 
-    All of its values are read as the text that they are written as, so that a name may be a number.
+    Values are read as text, so that a name may look like a number. Raises `FormatError`.
     """
     document = _document(content)
     if "kpt_shape" in document:
@@ -73,17 +73,17 @@ def described_names(content: Content) -> ClassNames:
 def _document(content: Content) -> dict[str, Any]:
     import yaml
 
-    if len(content.text) > _MOST_YAML or b"<<" in content.text:
+    if len(content.text) > _MAX_YAML_BYTES or b"<<" in content.text:
         raise FormatError("no data.yaml: above 1 MiB, or with merge keys (`<<`)", file=content.path)
     try:
-        document = yaml.BaseLoader(content.text).get_single_data()  # which makes nothing but texts
+        document = yaml.BaseLoader(content.text).get_single_data()  # every scalar stays text
     except (yaml.YAMLError, RecursionError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise FormatError(f"not YAML: {error}", file=content.path) from None
     return document if isinstance(document, dict) else {}
 
 
 def listed_names(content: Content) -> ClassNames:
-    """The names in a classes.txt, one a line: the first is that of class 0; raises `FormatError`."""
+    """The names in a classes.txt, one a line from class 0 on; raises `FormatError` for an empty line."""
     lines = content.text.decode().rstrip().splitlines()
     names = {number: line.strip() for number, line in enumerate(lines)}
     if "" in names.values():

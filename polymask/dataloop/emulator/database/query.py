@@ -17,7 +17,7 @@ LARGEST_PAGE = 1000
 """Rows a page at most; larger requests are cut to it, as the platform does."""
 
 # The SDK has further resources; refusing them beats answering nothing.
-_KINDS = {"items": "item", "annotations": "annotation"}
+RESOURCES = {"items": "item", "annotations": "annotation"}
 # What the SDK calls the id when it deletes several annotations.
 _ALIASES = {"annotationId": "id"}
 
@@ -43,9 +43,9 @@ class Query(msgspec.Struct, rename="camel"):
         InputError
             A resource that the emulator cannot query.
         """
-        if self.resource not in _KINDS:
-            raise InputError(f"unknown resource {self.resource!r}; the emulator knows {', '.join(_KINDS)}")
-        return _KINDS[self.resource]
+        if self.resource not in RESOURCES:
+            raise InputError(f"unknown resource {self.resource!r}; the emulator knows {', '.join(RESOURCES)}")
+        return RESOURCES[self.resource]
 
 
 class IdPage(msgspec.Struct):

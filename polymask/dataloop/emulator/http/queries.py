@@ -4,10 +4,18 @@ from collections.abc import Sequence
 
 import msgspec
 
-from polymask.dataloop.emulator.call import Answer, Call, Route, answer
+from polymask.dataloop.emulator.call import Answer, Call, Route, answer, failure
 from polymask.dataloop.emulator.database.document import Document
 from polymask.dataloop.emulator.database.dql import Matches, clauses
-from polymask.dataloop.emulator.database.query import IdPage, Query, matcher, page_of, previous_page, select
+from polymask.dataloop.emulator.database.query import (
+    RESOURCES,
+    IdPage,
+    Query,
+    matcher,
+    page_of,
+    previous_page,
+    select,
+)
 from polymask.dataloop.emulator.http.projects import convert_query, get_one
 from polymask.dataloop.emulator.platform import Platform
 from polymask.dataloop.emulator.view import item_with_annotations
@@ -16,6 +24,9 @@ from polymask.dataloop.emulator.view import item_with_annotations
 def query(platform: Platform, call: Call) -> Answer:
     """Answer a page of what a query selects, or change or delete all of it."""
     asked = convert_query(call.fields)
+    if asked.resource not in RESOURCES:
+        # No page: the SDK takes a refusal of one for the end of the listing.
+        return failure(501, f"the emulator does not have {asked.resource!r} in {call.method} {call.path}")
     dataset_id = platform.store.get("dataset", call.params["id"]).id
     if asked.delete:
         # The page plays no part here: all that matches goes.

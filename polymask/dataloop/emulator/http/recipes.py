@@ -52,6 +52,36 @@ def change_labels(platform: Platform, call: Call) -> Answer:
     )
 
 
+def change_attributes(platform: Platform, call: Call) -> Answer:
+    """Add attributes to an ontology, or change those that have the same key."""
+    items = call.fields.get("items")
+    if not isinstance(items, list) or not all(isinstance(row, dict) and "key" in row for row in items):
+        raise InputError("items must be a list of attributes with keys")
+    by_key = {str(row["key"]): row for row in _attributes(platform, call)}
+    by_key |= {str(row["key"]): by_key.get(str(row["key"]), {}) | row for row in items}
+    return _with_attributes(platform, call, list(by_key.values()))
+
+
+def remove_attributes(platform: Platform, call: Call) -> Answer:
+    """Take attributes out of an ontology by their keys; those that are not there are gone."""
+    keys = call.fields.get("keys")
+    if not isinstance(keys, list):
+        raise InputError("keys must be a list")
+    remaining = [row for row in _attributes(platform, call) if row["key"] not in keys]
+    return _with_attributes(platform, call, remaining)
+
+
+def _attributes(platform: Platform, call: Call) -> list[dict[str, Any]]:
+    # Within the metadata lie those that have keys and scopes; the field beside it has names only.
+    metadata = platform.store.get("ontology", call.params["id"]).json().get("metadata") or {}
+    return list(metadata.get("attributes") or [])
+
+
+def _with_attributes(platform: Platform, call: Call, rows: list[dict[str, Any]]) -> Answer:
+    diff = {"metadata": {"attributes": rows}}
+    return Answer(platform.view(platform.merge("ontology", call.params["id"], diff, user=call.user)))
+
+
 def _place(roots: list[dict[str, Any]], tags: list[str], *, upsert: bool) -> dict[str, Any]:
     label = next((root for root in roots if root["value"]["tag"] == tags[0]), None)
     if label is None:
@@ -78,4 +108,6 @@ ROUTES = (
     Route("PUT", "/ontologies/{id}", change_one("ontology")),
     Route("DELETE", "/ontologies/{id}", remove_one("ontology")),
     Route("PATCH", "/ontologies/{id}/labels", change_labels),
+    Route("PATCH", "/ontologies/{id}/attributes", change_attributes),
+    Route("DELETE", "/ontologies/{id}/attributes", remove_attributes),
 )

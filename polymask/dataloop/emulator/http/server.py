@@ -19,12 +19,13 @@ from polymask.dataloop.emulator.database.store import Change
 from polymask.dataloop.emulator.faults import damage
 from polymask.dataloop.emulator.faults.fault import Fault
 from polymask.dataloop.emulator.faults.plan import Faults
-from polymask.dataloop.emulator.http import access, apps, items, projects, queries, recipes
+from polymask.dataloop.emulator.http import access, apps, clones, items, projects, queries, recipes
 from polymask.dataloop.emulator.platform import Platform
 from polymask.errors import ConflictError, Denied, InputError, NotFound, PolymaskError, Unavailable
 
 PREFIX = "/api/v1"
-ROUTES = (*access.ROUTES, *projects.ROUTES, *recipes.ROUTES, *items.ROUTES, *queries.ROUTES, *apps.ROUTES)
+_ROOMS = (access, projects, recipes, items, queries, clones, apps)
+ROUTES = tuple(route for room in _ROOMS for route in room.ROUTES)
 
 _LARGEST_BODY = 2**31
 _HOSTS = ("127.0.0.1", "localhost", "::1")

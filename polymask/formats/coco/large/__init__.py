@@ -1,1 +1,1 @@
-"""Large COCO files, read by parts: an index of where each image's annotations lie."""
+"""Large COCO files, read in parts through an index of each image's annotations."""

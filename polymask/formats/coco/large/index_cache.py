@@ -1,7 +1,7 @@
-"""Indexes of large files, kept in the user's cache folder: one is made once for a file as it is.
+"""Indexes of large files, kept in the user's cache folder and reused while a file is unchanged.
 
-An index lies in a folder of its own, named after the file's path, size and time of change; it
-appears whole or not at all. Where the cache cannot be written to, the index serves one run.
+Each index has a folder, named after the file's path, size and time of change. It appears whole or not
+at all. Where the cache is not writable, the index serves a single run.
 """
 
 import os
@@ -26,12 +26,12 @@ from polymask.storage.local_disk import user_dirs
 
 _ARRAYS = ("marks", "order", "cuts", "frames")
 _FACTS = "facts.json"
-KEPT = 30 * 86_400  # seconds that an index is kept unused
+RETENTION = 30 * 86_400  # seconds after which an unused index is deleted
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Which state of which file an index is of, and what it was asked for."""
+    """Identifies an index: the file, its state, and the reading options that matter."""
 
     path: str
     size: int
@@ -51,22 +51,22 @@ class Stamp:
         boxes: bool = False,
         default_label: str | None = None,
     ) -> "Stamp":
-        """A file as it is now."""
+        """The stamp of a file in its present state."""
         real = path.resolve()
         facts = real.stat()
-        asked = skip_invalid, max_pixels, boxes, default_label
-        return cls(str(real), facts.st_size, facts.st_mtime_ns, *asked)
+        options = skip_invalid, max_pixels, boxes, default_label
+        return cls(str(real), facts.st_size, facts.st_mtime_ns, *options)
 
     @property
     def folder(self) -> Path:
-        """Where the index lies."""
-        asked = f"{int(self.skip_invalid)}{int(self.boxes)}-{self.max_pixels}"
+        """The folder of the index."""
+        options = f"{int(self.skip_invalid)}{int(self.boxes)}-{self.max_pixels}"
         if self.default_label is not None:
-            asked += f"-{sha256(self.default_label.encode(errors='surrogateescape')).hexdigest()[:16]}"
-        return cache_folder() / f"{self.state}{asked}-{__version__}"
+            options += f"-{sha256(self.default_label.encode(errors='surrogateescape')).hexdigest()[:16]}"
+        return cache_folder() / f"{self.state}{options}-{__version__}"
 
     @property
-    def outdated(self) -> list[Path]:
+    def outdated_indexes(self) -> list[Path]:
         """Indexes of earlier states of the same file."""
         return [
             index
@@ -76,7 +76,7 @@ class Stamp:
 
     @property
     def state(self) -> str:
-        """How the names of all indexes of this state begin."""
+        """The prefix of the names of all indexes of this state of the file."""
         return f"{self._prefix}{self.size}-{self.changed}-"
 
     @property
@@ -85,10 +85,10 @@ class Stamp:
 
 
 class IndexFacts(msgspec.Struct, kw_only=True):
-    """What a reader tells of a file beside its columns.
+    """The facts about a file that accompany its columns.
 
-    `left_out` are kinds and texts of reasons, with the annotations of each image that are left out for it;
-    `remarks` count what was read loosely.
+    `left_out` lists reasons, as kind and text, each with the number of annotations left out by image;
+    `remarks` counts loosely written records.
     """
 
     names: list[str]
@@ -105,7 +105,7 @@ class IndexFacts(msgspec.Struct, kw_only=True):
 
 @dataclass(eq=False, kw_only=True)
 class FileIndex:
-    """What is known of a file: its columns, and the facts that a reader tells of it.
+    """The index of a file: its columns, and the facts about it.
 
     The annotations of image i are the rows `order[cuts[i] : cuts[i + 1]]` of the list, and row j
     lies between the bytes `marks[j]` and `marks[j + 1]`.
@@ -129,32 +129,32 @@ class FileIndex:
     def __reduce__(self) -> Any:
         """By its folder, where it has one: a worker elsewhere on this machine opens it itself."""
         if self.folder:
-            return _opened, (self.folder,)
-        return _made, ({part.name: getattr(self, part.name) for part in fields(self)},)
+            return _load_folder, (self.folder,)
+        return _file_index, ({part.name: getattr(self, part.name) for part in fields(self)},)
 
 
 def cache_folder() -> Path:
-    """Where indexes lie: the user's cache folder."""
+    """The folder of all indexes, in the user's cache folder."""
     return user_dirs.cache_folder() / "indexes"
 
 
 def is_stored(path: Path) -> bool:
-    """Whether there is any index of the file as it is."""
+    """Whether the cache holds any index of the file's present state."""
     state = Stamp.of(path, skip_invalid=False, max_pixels=0).state
     return any(True for _ in cache_folder().glob(f"{state}*"))
 
 
 def load(stamp: Stamp) -> FileIndex | None:
-    """The index of a file in this state, or None."""
+    """The cached index with this stamp, or None."""
     try:
-        os.utime(stamp.folder)  # it is used
-        return _opened(stamp.folder)
+        os.utime(stamp.folder)  # marks the index as used
+        return _load_folder(stamp.folder)
     except (OSError, ValueError, msgspec.MsgspecError):
         return None
 
 
 def save(stamp: Stamp, stored: FileIndex) -> FileIndex:
-    """Keep an index for the next run, and drop those of earlier states; returns it as it is kept."""
+    """Store an index for later runs, delete indexes of earlier states, and return the stored index."""
     try:
         cache_folder().mkdir(parents=True, exist_ok=True, mode=0o700)
         folder = Path(tempfile.mkdtemp(dir=cache_folder(), prefix="."))
@@ -162,10 +162,10 @@ def save(stamp: Stamp, stored: FileIndex) -> FileIndex:
         return stored
     try:
         _write(folder, stored)
-        with suppress(OSError):  # another run was first
+        with suppress(OSError):  # another run stored the same index first
             folder.rename(stamp.folder)
-        for outdated in (*stamp.outdated, *_unused()):
-            shutil.rmtree(outdated, ignore_errors=True)
+        for outdated_indexes in (*stamp.outdated_indexes, *_unused_indexes()):
+            shutil.rmtree(outdated_indexes, ignore_errors=True)
     except OSError:
         return stored
     finally:
@@ -173,10 +173,10 @@ def save(stamp: Stamp, stored: FileIndex) -> FileIndex:
     return load(stamp) or stored
 
 
-def _unused() -> list[Path]:
-    """Indexes that no run has opened for long, and what is left of runs that were killed meanwhile."""
-    since = time.time() - KEPT
-    return [index for index in cache_folder().iterdir() if index.stat().st_mtime < since]
+def _unused_indexes() -> list[Path]:
+    """Indexes that no run has opened for a long time, and unfinished ones of killed runs."""
+    oldest = time.time() - RETENTION
+    return [index for index in cache_folder().iterdir() if index.stat().st_mtime < oldest]
 
 
 def _write(folder: Path, stored: FileIndex) -> None:
@@ -185,7 +185,7 @@ def _write(folder: Path, stored: FileIndex) -> None:
     (folder / _FACTS).write_bytes(msgspec.json.encode(stored.facts))
 
 
-def _opened(folder: Path) -> FileIndex:
+def _load_folder(folder: Path) -> FileIndex:
     facts = msgspec.json.decode((folder / _FACTS).read_bytes(), type=IndexFacts)
     arrays = {
         name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False).view(np.ndarray)
@@ -194,5 +194,5 @@ def _opened(folder: Path) -> FileIndex:
     return FileIndex(**arrays, facts=facts, folder=folder)
 
 
-def _made(values: dict[str, Any]) -> FileIndex:
+def _file_index(values: dict[str, Any]) -> FileIndex:
     return FileIndex(**values)

@@ -1,8 +1,8 @@
-"""A large COCO file, read by parts: an index of where each image's annotations lie.
+"""Reads a large COCO file in parts, through an index of each image's annotations.
 
-The file is read twice, a block at a time: for its outline, and to check every record as
-`polymask.formats.coco.whole` does. What is kept is where each annotation lies and which image it is of;
-a record's annotations are read again when it is asked for. The index is kept for the next run.
+The file is read twice, a block at a time: once for its outline, and once to check every record as
+`polymask.formats.coco.whole` does. The index holds the position and the image of each annotation; a
+record's annotations are read again when it is decoded. The index is kept for later runs.
 """
 
 from collections import Counter
@@ -46,11 +46,11 @@ from polymask.formats.reading.refusals import Malformed, Refusals, named_images
 from polymask.limits import Limits
 from polymask.model import Frame, ImageRecord, Instance
 
-_HEAD = 100_000  # bytes of the annotations that tell panoptic files
+_HEAD = 100_000  # bytes of the annotations in which `segments_info` marks a panoptic file
 
 
 def sniff(content: Content) -> bool:
-    """Whether a large file has COCO's lists, and no panoptic segments in them."""
+    """Whether a large file has COCO's lists, without panoptic segments."""
     assert isinstance(content.path, Path)
     if is_stored(content.path):
         return True
@@ -66,25 +66,25 @@ def sniff(content: Content) -> bool:
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
-    """As `coco.whole.read`, with the same checks and the same refusals in the same order."""
+    """`coco.whole.read` for large files: the same checks, and the same refusals in the same order."""
     outlined = content.ranges
     assert outlined
     assert isinstance(content.path, Path)
-    asked: dict[str, Any] = {
+    stamp_options: dict[str, Any] = {
         "skip_invalid": options.skip_invalid,
         "max_pixels": options.limits.max_pixels,
         "boxes": options.boxes,
         "default_label": options.default_label,
     }
-    stamp = Stamp.of(content.path, **asked)
+    stamp = Stamp.of(content.path, **stamp_options)
     stored = load(stamp)
     if stored is None:
         stored = _stored(content, options)
-        if Stamp.of(content.path, **asked) != stamp:
+        if Stamp.of(content.path, **stamp_options) != stamp:
             raise SourceChanged(f"{content.path} was changed while it was read", advice="run again")
         stored = save(stamp, stored)
-    most = int(np.diff(stored.cuts).max(initial=0))
-    options.limits.check_instances(f"{content.path}: an image", most)
+    largest = int(np.diff(stored.cuts).max(initial=0))
+    options.limits.check_instances(f"{content.path}: an image", largest)
     sizes = Sizes(content.place.path, content.name, options.images, options.limits)
     index = Index(outlined, stored, options.limits, sizes, options.boxes)
     return Annotations(
@@ -105,7 +105,7 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 @dataclass(eq=False)
 class Index:
-    """Where the annotations of each image lie in a file."""
+    """Decodes the images of a file by its index; picklable."""
 
     file: Ranges
     stored: FileIndex
@@ -121,37 +121,37 @@ class Index:
         return Index, (self.file, self.stored, self.limits, self.sizes, self.boxes)
 
     def record(self, index: int) -> ImageRecord:
-        """The record of the i-th image, read anew; raises `SourceChanged` where the file is another."""
+        """The record of the i-th image, read from the file; raises `SourceChanged` where that changed."""
         key, name = self.stored.facts.ids[index], self.stored.facts.names[index]
         height, width = self.stored.frames[index].tolist()
         frame = self.sizes.frame(name, (height, width))
         start, stop = self.stored.cuts[index : index + 2].tolist()
         instances: list[Instance] = []
         for numbers in parts_of(self.stored.order[start:stop]):
-            found = self._annotations(numbers, key, frame)
-            with self.sizes.misfits(name):
-                instances += instances_of(found, frame, self.names)
+            annotations = self._annotations(numbers, key, frame)
+            with self.sizes.format_errors(name):
+                instances += instances_of(annotations, frame, self.names)
         return ImageRecord(record_id(key), name, frame, tuple(instances))
 
     def _annotations(self, numbers: Whole, key: Key, frame: Frame) -> list[Annotation]:
-        """Some annotations of the image that has the key."""
+        """The annotations at `numbers`, which belong to the image with the id `key`."""
         try:
-            found = read_rows(self.rows, numbers)
+            annotations = read_rows(self.rows, numbers)
         except (NotJson, msgspec.DecodeError):
-            found = []
-        for annotation in found if self.stored.facts.remarks else ():
+            annotations = []
+        for annotation in annotations if self.stored.facts.remarks else ():
             self._match(annotation, key)
-        if len(found) != len(numbers) or any(
-            a.image_id != key or a.category_id not in self.names for a in found
+        if len(annotations) != len(numbers) or any(
+            a.image_id != key or a.category_id not in self.names for a in annotations
         ):
             raise SourceChanged(f"{self.file.path} was changed while it was converted", advice="run again")
-        for annotation in found if self.boxes else ():
+        for annotation in annotations if self.boxes else ():
             omission(annotation, 0, {key: frame}, self.names, boxes=True, loose=self.loose)
-        refuse_large([a.segmentation for a in found], self.limits, f"{self.file.path}: image {key!r}")
-        return found
+        refuse_large([a.segmentation for a in annotations], self.limits, f"{self.file.path}: image {key!r}")
+        return annotations
 
     def _match(self, annotation: Annotation, key: Key) -> None:
-        """Give an annotation the ids as the image and the category have them, where it was so read before."""
+        """Set an annotation's ids to those of its image and category, as in the first reading."""
         with suppress(Malformed):
             if annotation.image_id != key:
                 annotation.image_id = by_text([key]).get(as_text(annotation.image_id), annotation.image_id)
@@ -163,7 +163,7 @@ def _stored(content: Content, options: ReadOptions) -> FileIndex:
     try:
         return _Reading(content, options).stored()
     except (InputError, NotJson, RecursionError) as error:
-        # Of several things that are wrong, the one is told that a reader of the whole file comes upon first.
+        # Of several faults, report the one that the reader of whole files would report.
         content.outline.check()
         _Reading(content, options).check_types()
         if isinstance(error, InputError):
@@ -172,7 +172,7 @@ def _stored(content: Content, options: ReadOptions) -> FileIndex:
 
 
 class _Reading:
-    """One look at every record of a file."""
+    """Checks every record of a file, and collects its index."""
 
     def __init__(self, content: Content, options: ReadOptions) -> None:
         self.outline, self.options, self.loose = content.outline, options, Loose.of(options)
@@ -182,35 +182,45 @@ class _Reading:
         self.sections = self.types.required(self.outline.text, sections_decoder)
 
     def stored(self) -> FileIndex:
-        """What the index keeps."""
+        """The index of the file."""
         images = list(self._rows(self.sections.images, Image, "$.images"))
         categories = list(self._rows(self.sections.categories, Category, "$.categories"))
         positions = positions_of(images, self.values, self.options)
-        some = len(images)
-        kept = Images(image for index, image in images if positions.get(image.id) == index)
-        del images, positions  # large, and no longer needed
+        image_count = len(images)
+        usable_images = Images(image for index, image in images if positions.get(image.id) == index)
+        del images, positions  # frees memory: no longer needed
         if self.sections.categories == NO_LIST:
             categories = self._unnamed_categories()
         else:
             categories += self.loose.default_category()
         names = category_names(categories, self.values)
-        columns = Columns(kept, names, boxes=self.options.boxes, loose=self.loose)
-        earlier = len(self.types.skipped) + len(self.values.skipped)
+        columns = Columns(usable_images, names, boxes=self.options.boxes, loose=self.loose)
+        earlier_refusals = len(self.types.skipped) + len(self.values.skipped)
         rows = self._rows(self.sections.annotations, Annotation, "$.annotations")
-        self.values.each("$.annotations", rows, columns.add)
-        self._refuse_none(some or self.types.skipped)
-        self.loose.unsized(kept.frames)
+        self.values.apply("$.annotations", rows, columns.add)
+        self._refuse_none(image_count or self.types.skipped)
+        self.loose.unsized(usable_images.frames)
         sections = self.sections.annotations, self.sections.images, self.sections.categories
-        marks, *others = [found for one in sections if (found := self.outline.rows(one)) is not None]
-        self.outline.check(but=[marks, *others])
+        marks, *other_lists = [
+            rows_of_section
+            for section in sections
+            if (rows_of_section := self.outline.rows(section)) is not None
+        ]
+        self.outline.check(decoded=[marks, *other_lists])
         refused = (*self.types.skipped, *self.values.skipped)
-        image_names = {str(key): kept.names[place] for key, place in kept.place.items()} if refused else {}
+        image_names = (
+            {str(key): usable_images.names[place] for key, place in usable_images.place.items()}
+            if refused
+            else {}
+        )
         skipped = named_images(refused, image_names)
         declared = len(Rows(marks.file, marks.marks))
-        return columns.stored(marks, skipped=skipped, declared=declared, invalid=len(skipped) - earlier)
+        return columns.stored(
+            marks, skipped=skipped, declared=declared, invalid=len(skipped) - earlier_refusals
+        )
 
     def _unnamed_categories(self) -> list[tuple[int, Category]]:
-        """Those of a file that has none, by a look at all annotations; what is wrong is told later."""
+        """The categories of a file that lists none, from its annotations' ids; faults are reported later."""
         types, self.types = self.types, Refusals(self.types.path, skip=True)
         loose, self.loose = self.loose, Loose.of(self.options)
         rows = self._rows(self.sections.annotations, Annotation, "$.annotations")
@@ -220,19 +230,19 @@ class _Reading:
             self.types, self.loose = types, loose
 
     def check_types(self) -> None:
-        """Raise `FormatError` for the first record that has another type than it should."""
+        """Raise `FormatError` for the first record with a wrong type."""
         images = self._rows(self.sections.images, Image, "$.images")
-        some = sum(1 for _ in images)
+        image_count = sum(1 for _ in images)
         for section, kind, where in (
             (self.sections.categories, Category, "$.categories"),
             (self.sections.annotations, Annotation, "$.annotations"),
         ):
             for _ in self._rows(section, kind, where):
                 pass
-        self._refuse_none(some or self.types.skipped)
+        self._refuse_none(image_count or self.types.skipped)
 
-    def _refuse_none(self, there: object) -> None:
-        if not there:
+    def _refuse_none(self, has_images: object) -> None:
+        if not has_images:
             raise FormatError(
                 "the file has no images",
                 file=self.types.path,
@@ -244,17 +254,19 @@ class _Reading:
         if kind is Category and section == NO_LIST:
             return
         if rows is None:
-            self.types.rows(section, kind, where)  # raises: it is no list
+            self.types.rows(section, kind, where)  # raises, as the section is not a list
             return
         for start, stop in rows.blocks():
             text = b"[%b]" % rows.text(start, stop)
             try:
-                found = self.types.rows(text, kind, where, first=start, decode=decode)
+                decoded_rows = self.types.rows(text, kind, where, first=start, decode=decode)
             except msgspec.DecodeError:
                 text = decode_plain(text)
-                found = self.types.rows(text, kind, where, first=start, decode=decode)
+                decoded_rows = self.types.rows(text, kind, where, first=start, decode=decode)
             mended = self.loose.has_mended(kind)
-            found = refuse_doubled_rows(text, found, where, self.types, first=start, mended=mended)
-            if not found and not text[1:-1].strip():
+            decoded_rows = refuse_doubled_rows(
+                text, decoded_rows, where, self.types, first=start, mended=mended
+            )
+            if not decoded_rows and not text[1:-1].strip():
                 raise NotJson("nothing between two commas")
-            yield from found
+            yield from decoded_rows

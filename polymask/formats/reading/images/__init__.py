@@ -1,1 +1,1 @@
-"""Images and their pictures: names, subsets, addresses; pictures that cannot be done without."""
+"""Images and their pictures: names, subsets, addresses, required pictures."""

@@ -1,6 +1,6 @@
-"""Names and files that annotations tell by an address: a URL, a path of another machine, a bare stem.
+"""Images and files that annotations name by an address: a URL, another machine's path, a bare stem.
 
-No address is ever opened: what it names is looked for below the source's own folder.
+No address is ever opened: the file is searched below the source's own folder.
 """
 
 from collections.abc import Iterator
@@ -18,24 +18,24 @@ from polymask.storage.source_files import File, Place
 
 
 def image_name(address: str) -> str:
-    """What the address of a picture names: `local_name`; raises `Malformed` where nothing is left of it."""
+    """The `local_name` of a picture's address; raises `Malformed` where it names nothing."""
     if not (name := local_name(address)):
         raise Malformed("$", f"no image's name is in {address!r}")
     return name
 
 
 def named_file(place: Place, address: str, *, beside: str) -> File | None:
-    """The file of the place that an address names by its last parts, as many of them as there are.
+    """The file that an address names by its last parts; the longest match wins, None without a match.
 
-    `beside` is the name of the annotation file, in whose folder is looked first.
+    `beside` is the name of the annotation file; its folder is searched first.
     """
     return next((file for name in _candidates(address, beside) if (file := place.find(name))), None)
 
 
 def _candidates(address: str, beside: str) -> Iterator[str]:
     parts, folder = local_name(address).split("/"), PurePosixPath(beside).parent
-    for at in range(len(parts)):
-        for name in dict.fromkeys((str(folder / "/".join(parts[at:])), "/".join(parts[at:]))):
+    for start in range(len(parts)):
+        for name in dict.fromkeys((str(folder / "/".join(parts[start:])), "/".join(parts[start:]))):
             try:
                 yield safe_path(name)
             except InputError:
@@ -43,7 +43,7 @@ def _candidates(address: str, beside: str) -> Iterator[str]:
 
 
 def picture_of(stem: str, pictures: PictureFinder, *, beside: str = "") -> str | None:
-    """The name of the picture of that stem, with its suffix; None where there is none."""
+    """The name, with suffix, of the picture with that stem; None where there is no picture."""
     try:
         file = pictures.find_stem(stem, beside=beside)
     except InputError as error:
@@ -52,24 +52,24 @@ def picture_of(stem: str, pictures: PictureFinder, *, beside: str = "") -> str |
 
 
 def with_suffix_of(stem: str, picture: File) -> str:
-    """A name without suffix, with that of its picture; one that has a picture's suffix stays as it is."""
+    """The stem with the suffix of its picture appended, unless it ends with that suffix already."""
     suffix = PurePosixPath(picture.name).suffix
     return stem if stem.lower().endswith(suffix.lower()) else stem + suffix
 
 
 def picture_frame(stem: str, pictures: PictureFinder, notes: Notes) -> tuple[str, Frame]:
-    """The name and the frame of the picture of that stem, which alone tells the size.
+    """The name and the frame of the picture with that stem, for formats that give no size.
 
-    Raises `InputError` where there is none, but not while records are only checked.
+    Raises `InputError` where the picture is missing, but not while records are only checked.
     """
     beside = notes.page.file.name
-    found = picture_of(stem, pictures, beside=beside)
+    picture_name = picture_of(stem, pictures, beside=beside)
     if notes.pictures is None:
-        return found or stem, notes.frame(stem)
-    file = pictures.find(found, beside=beside) if found else None
+        return picture_name or stem, notes.frame(stem)
+    file = pictures.find(picture_name, beside=beside) if picture_name else None
     if file is None:
-        told = f"{notes.page.file.path}: no picture '{stem}' with a picture's suffix for it"
-        raise InputError(f"{told}, and only it tells the size", advice="add --images DIR")
+        problem = f"{notes.page.file.path}: no picture '{stem}' with a picture's suffix for it"
+        raise InputError(f"{problem}, and only it tells the size", advice="add --images DIR")
     frame = frame_of(file)
     notes.options.limits.check_frame(str(file.path), frame)
-    return found or stem, frame
+    return picture_name or stem, frame

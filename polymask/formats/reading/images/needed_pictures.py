@@ -1,34 +1,35 @@
-"""Pictures that images cannot do without: refused at once where they are missing."""
+"""Required pictures: where any are missing, the run is refused before it starts."""
 
 from collections.abc import Sequence
 
 from polymask.errors import InputError
 from polymask.formats.reading.contract import Annotations
 
-MOST_NAMED = 5  # images in a refusal
+MAX_NAMED = 5  # images in a refusal
 
 
 def require_pictures(
     annotations: Annotations, *, indices: Sequence[int] | None = None, every: bool = True
 ) -> None:
-    """Refuse images whose picture is needed and not found, all at once, before any work is done.
+    """Refuse images whose required picture is missing, all of them at once, before any work is done.
 
-    Those are `indices`, else the images that only their picture tells the size of. Unless `every` one
-    is needed, they are refused only where none has its picture: some may fail alone then.
-    Raises `InputError` with how many there are and the names of the first.
+    Pictures are required for the images at `indices`, by default for those whose size only the picture
+    gives. With `every=False` the refusal comes only where all of these pictures are missing; otherwise
+    the images without a picture fail one by one later.
+    Raises `InputError` with the number of missing pictures and the first names.
     """
-    needed = annotations.sized_by_pictures if indices is None else indices
+    unsized = annotations.sized_by_pictures if indices is None else indices
     missing = []
-    for index in needed:
+    for index in unsized:
         if annotations.picture_file(index) is None:
             missing.append(annotations.names[index])
         elif not every:
             return
     if missing:
-        shown = ", ".join(missing[:MOST_NAMED]) + (", …" if len(missing) > MOST_NAMED else "")
+        names = ", ".join(missing[:MAX_NAMED]) + (", …" if len(missing) > MAX_NAMED else "")
         raise InputError(
             (
-                f"{len(missing):,} of {len(annotations.names):,} images have no picture ({shown}), "
+                f"{len(missing):,} of {len(annotations.names):,} images have no picture ({names}), "
                 "and it is needed"
             ),
             file=annotations.path,

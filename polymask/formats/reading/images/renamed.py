@@ -1,4 +1,4 @@
-"""Annotations of images whose names are paths below DEST: made here for every format."""
+"""Image names that are safe paths below DEST: derived here, for every format alike."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,25 +11,25 @@ from polymask.storage.source_files import File
 
 
 def renamed(annotations: Annotations, *, picture_in_folders: Callable[[str], File | None]) -> Annotations:
-    """The same annotations, all that they tell of an image under its name below DEST.
+    """The same annotations under image names that are paths below DEST.
 
-    `picture_in_folders` finds the picture of an image that only folders tell apart from others. Raises
-    `FormatError` for a name of which nothing is left.
+    `picture_in_folders` finds the picture of an image that shares its file name with others and is
+    told apart by its folder. Raises `FormatError` for a name that yields no path.
     """
-    before = annotations.names
-    images = ImageNames.of(before, originals=annotations.source_names or None, groups=annotations.groups)
+    names = annotations.names
+    images = ImageNames.of(names, originals=annotations.source_names or None, groups=annotations.groups)
     notes = (*annotations.notes, *filter(None, [images.note]))
-    if images.names is before:
+    if images.names is names:
         return replace(annotations, notes=notes)
     _refuse_nameless(annotations, images)
-    name_of = images.names_of(before)
+    name_of = images.names_of(names)
 
-    def listed(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
-        return tuple(replace(each, name=name_of.get(each.name, each.name)) for each in skipped)
+    def with_new_names(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
+        return tuple(replace(entry, name=name_of.get(entry.name, entry.name)) for entry in skipped)
 
     def picture_file(index: int) -> File | None:
         name = images.names[index]
-        is_apart = name != local_name(before[index])
+        is_apart = name != local_name(names[index])
         return picture_in_folders(name) if is_apart else annotations.picture_file(index)
 
     return replace(
@@ -37,13 +37,13 @@ def renamed(annotations: Annotations, *, picture_in_folders: Callable[[str], Fil
         names=images.names,
         picture_file=picture_file,
         source_names=images.originals,
-        table=None,  # which calls them otherwise
+        table=None,  # it holds the former names
         decode=Renamed(annotations.decode, images.names),
         notes=notes,
-        unsupported=listed(annotations.unsupported),
-        unchosen=listed(annotations.unchosen),
+        unsupported=with_new_names(annotations.unsupported),
+        unchosen=with_new_names(annotations.unchosen),
         findings=tuple(
-            replace(each, image=name_of.get(each.image, each.image)) for each in annotations.findings
+            replace(entry, image=name_of.get(entry.image, entry.image)) for entry in annotations.findings
         ),
     )
 
@@ -60,7 +60,7 @@ def _refuse_nameless(annotations: Annotations, images: ImageNames) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """Decodes records as a format does, and gives them their names; it can be sent to other processes."""
+    """Decodes records and renames them; picklable, so that other processes can use it."""
 
     decode: Callable[[int], ImageRecord]
     names: Sequence[str]

@@ -1,7 +1,7 @@
-"""Subsets: which of a dataset's images are for training, validation and test, by folders and files.
+"""Subsets: a dataset's images for training, validation and test, told apart by folders and files.
 
-Tools pack a dataset as folders (Roboflow's `train/`, `valid/`, `test/`) or as a file each
-(`instances_train2017.json`). Files of one format that differ in their subset are read as one source.
+Tools store subsets in folders (Roboflow's `train/`, `valid/`, `test/`) or in a file each
+(`instances_train2017.json`). Files of one format that hold different subsets are read as one source.
 """
 
 import re
@@ -26,7 +26,7 @@ _SPLIT_OF = {word: split for split, words in _WORDS.items() for word in words}
 
 
 def split_named(word: str) -> str:
-    """The split that a word means, with or without a year; nothing for other words.
+    """The split that a word means, with or without a year; an empty text for other words.
 
     >>> split_named("valid"), split_named("Train2017"), split_named("default")
     ('val', 'train', '')
@@ -35,7 +35,7 @@ def split_named(word: str) -> str:
 
 
 def subset_in(name: str) -> str:
-    """The folder of a path that is called as a split, as it is written; nothing where none is.
+    """The first folder of a path that is named like a split, as written; an empty text without one.
 
     >>> subset_in("harbor/valid/a.jpg"), subset_in("train.jpg")
     ('valid', '')
@@ -43,16 +43,22 @@ def subset_in(name: str) -> str:
     return next((part for part in PurePosixPath(name).parts[:-1] if split_named(part)), "")
 
 
+def with_splits(annotations: Annotations, subsets: Sequence[str]) -> Annotations:
+    """The annotations with the splits that the images' subsets are named after, if there are any."""
+    splits = [split_named(subset) for subset in subsets]
+    return replace(annotations, subsets=splits if any(splits) else ())
+
+
 @dataclass(frozen=True, slots=True)
 class Subset:
-    """What a file is of: its split, and the folder that its images' names have."""
+    """The subset that a file holds: its split, and the folder that its images' names get."""
 
     split: str
     folder: PurePosixPath
 
 
 def subset_of_file(name: str) -> Subset | None:
-    """The subset that a file is of, by a word of its name or by a folder that it lies in.
+    """The subset that a file holds, by a word of its name or by a folder above it; None without either.
 
     >>> subset_of_file("annotations/instances_val2017.json")
     Subset(split='val', folder=PurePosixPath('val2017'))
@@ -63,19 +69,19 @@ def subset_of_file(name: str) -> Subset | None:
     words = [word for word in re.split(r"[^A-Za-z0-9]+", path.stem) if split_named(word)]
     if len(words) == 1:
         return Subset(split_named(words[0]), PurePosixPath(words[0]))
-    for at, part in reversed(list(enumerate(path.parts[:-1], 1))):
+    for depth, part in reversed(list(enumerate(path.parts[:-1], 1))):
         if split_named(part):
-            return Subset(split_named(part), PurePosixPath(*path.parts[:at]))
+            return Subset(split_named(part), PurePosixPath(*path.parts[:depth]))
     return None
 
 
 def subsets_of_files(names: Sequence[str]) -> Sequence[Subset] | None:
-    """The subsets of files, their folders below the one that all have in common; None unless all differ."""
+    """The subsets of files, with folders relative to the common one; None unless all splits differ."""
     subsets = [subset for name in names if (subset := subset_of_file(name))]
     if len(subsets) < len(names) or len({subset.split for subset in subsets}) < len(names):
         return None
     while len({subset.folder.parts[0] for subset in subsets}) == 1:
-        subsets = [replace(each, folder=PurePosixPath(*each.folder.parts[1:])) for each in subsets]
+        subsets = [replace(subset, folder=PurePosixPath(*subset.folder.parts[1:])) for subset in subsets]
     return subsets
 
 
@@ -86,14 +92,14 @@ def joined(
     read: Callable[[Content], Annotations],
     options: ReadOptions,
 ) -> Annotations:
-    """The annotations of several files as one source: images are named with the folder of their subset."""
-    parts = [_below(read(file)) for file in files]
-    whole, ledger = _Joined(parts, subsets), Ledger()
+    """The annotations of several files as one source; image names begin with their subset's folder."""
+    parts = [_with_relative_names(read(file)) for file in files]
+    union, ledger = _Joined(parts, subsets), Ledger()
     pictures = PictureFinder(content.place, options.images)
 
     def picture_file(index: int) -> File | None:
-        part, _ = whole.places[index]
-        return pictures.find(whole.names[index], beside=files[part].name)
+        part, _ = union.places[index]
+        return pictures.find(union.names[index], beside=files[part].name)
 
     for part in parts:
         assert part.ledger
@@ -102,87 +108,91 @@ def joined(
         parts[0],
         path=content.path,
         categories=_categories(parts),
-        names=whole.names,
-        source_names=whole.source_names(parts),
+        names=union.names,
+        source_names=union.source_names(parts),
         groups=(),
-        subsets=[subsets[part].split for part, _ in whole.places],
-        decode=whole,
-        used=_used(parts),
+        subsets=[subsets[part].split for part, _ in union.places],
+        decode=union,
+        used=_label_counts(parts),
         ledger=ledger,
         skipped=tuple(
-            replace(each, name=f"{file.name}: {each.name}")
+            replace(entry, name=f"{file.name}: {entry.name}")
             for file, part in zip(files, parts, strict=True)
-            for each in part.skipped
+            for entry in part.skipped
         ),
-        unsupported=whole.listed(part.unsupported for part in parts),
-        unchosen=whole.listed(part.unchosen for part in parts),
-        images_left_out=whole.listed(part.images_left_out for part in parts),
+        unsupported=union.listed(part.unsupported for part in parts),
+        unchosen=union.listed(part.unchosen for part in parts),
+        images_left_out=union.listed(part.images_left_out for part in parts),
         findings=tuple(
-            replace(each, image=whole.named(number, each.image))
+            replace(entry, image=union.named(number, entry.image))
             for number, part in enumerate(parts)
-            for each in part.findings
+            for entry in part.findings
         ),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         picture_file=picture_file,
         sized_by_pictures=[
-            index for index, (part, at) in enumerate(whole.places) if at in parts[part].sized_by_pictures
+            index
+            for index, (part, index_in_part) in enumerate(union.places)
+            if index_in_part in parts[part].sized_by_pictures
         ],
         without=None,
         table=None,
     )
 
 
-def _below(part: Annotations) -> Annotations:
-    """A part whose images are named by relative paths, to be put below the folder of its subset."""
+def _with_relative_names(part: Annotations) -> Annotations:
+    """A part under image names that are relative paths, so that a subset's folder can precede them."""
     return renamed(part, picture_in_folders=lambda _: None)
 
 
 class _Joined:
-    """Decodes the images of all parts, in their order; can be sent to another process."""
+    """Decodes the images of all parts in order; picklable, so that other processes can use it."""
 
     def __init__(self, parts: Sequence[Annotations], subsets: Sequence[Subset]) -> None:
         self.decoders = [part.decode for part in parts]
         self.folders = [subset.folder for subset in subsets]
-        self.places = [(number, at) for number, part in enumerate(parts) for at in range(len(part.names))]
-        self.names = [self.named(number, parts[number].names[at]) for number, at in self.places]
+        self.places = [
+            (number, index) for number, part in enumerate(parts) for index in range(len(part.names))
+        ]
+        self.names = [self.named(number, parts[number].names[index]) for number, index in self.places]
 
     def named(self, part: int, name: str) -> str:
-        """An image's name below the folder of its subset, unless it begins with it."""
+        """An image's name below its subset's folder; a name that begins with the folder stays as it is."""
         folder = f"{self.folders[part]}/"
         return name if not name or name.startswith(folder) else folder + name.lstrip("/")
 
     def source_names(self, parts: Sequence[Annotations]) -> Sequence[str]:
-        """What the files call the images, where they do not call all by relative paths."""
+        """The images' names in the files; empty where these are relative paths throughout."""
         if not any(part.source_names for part in parts):
             return ()
         return [
-            parts[part].source_names[at] if parts[part].source_names else name
-            for (part, at), name in zip(self.places, self.names, strict=True)
+            parts[part].source_names[index] if parts[part].source_names else name
+            for (part, index), name in zip(self.places, self.names, strict=True)
         ]
 
     def listed(self, parts: Iterable[Iterable[Skipped]]) -> tuple[Skipped, ...]:
-        """What parts tell of images, under the images' names."""
+        """The parts' reports on images, under the joined names."""
         return tuple(
-            replace(each, name=self.named(number, each.name))
+            replace(entry, name=self.named(number, entry.name))
             for number, part in enumerate(parts)
-            for each in part
+            for entry in part
         )
 
     def __call__(self, index: int) -> ImageRecord:
         """The record of the i-th image."""
-        part, at = self.places[index]
-        return replace(self.decoders[part](at), name=self.names[index])
+        part, index_in_part = self.places[index]
+        return replace(self.decoders[part](index_in_part), name=self.names[index])
 
 
 def _categories(parts: Sequence[Annotations]) -> tuple[tuple[str, int | None], ...]:
-    """The labels of all parts, with their ids where these mean the same in each."""
+    """The labels of all parts; with their ids only if an id means the same label in every part."""
     pairs = dict.fromkeys(pair for part in parts for pair in part.categories)
     names, ids = {name for name, _ in pairs}, {key for _, key in pairs}
     agree = len(names) == len(ids) == len(pairs)
     return tuple(pairs) if agree else tuple((name, None) for name in dict.fromkeys(name for name, _ in pairs))
 
 
-def _used(parts: Sequence[Annotations]) -> dict[str, int]:
+def _label_counts(parts: Sequence[Annotations]) -> dict[str, int]:
     used: dict[str, int] = {}
     for part in parts:
         for label, count in part.used.items():

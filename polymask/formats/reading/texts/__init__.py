@@ -1,1 +1,1 @@
-"""An annotation file as texts: pages of JSON, rows by picture, lines, XML."""
+"""The texts of annotation files: pages of JSON, rows grouped by picture, lines, XML."""

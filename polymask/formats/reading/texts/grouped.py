@@ -1,4 +1,4 @@
-"""Rows that each hold a part of a picture's annotations, brought together by picture."""
+"""Rows grouped by picture, for formats whose rows each hold part of a picture's annotations."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -8,7 +8,7 @@ from polymask.formats.reading.refusals import Malformed
 from polymask.formats.reading.texts.pages import Page
 from polymask.storage.source_files import File
 
-PlacedRows = Iterable[tuple[str, bytes | msgspec.Raw]]  # places in a file, and what is there
+PlacedRows = Iterable[tuple[str, bytes | msgspec.Raw]]  # places in a file, and the JSON there
 
 _rows = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -16,20 +16,20 @@ _rows = msgspec.json.Decoder(list[msgspec.Raw])
 def pages_by_key(
     file: File, rows: PlacedRows, key_of: Callable[[bytes | msgspec.Raw], str]
 ) -> Iterator[Page]:
-    """A page for the rows of each key, in the order in which they come; its text is the list of them.
+    """A page for each key, in order of first occurrence; its text is the JSON list of the key's rows.
 
-    `part` holds the places of the rows. A row that has no key has a page of its own.
+    The page's `part` holds the places of the rows. A row without a key gets a page of its own.
     """
     by_key: dict[str, list[tuple[str, bytes | msgspec.Raw]]] = {}
     for place, text in rows:
         try:
             key = f"of {key_of(text)}"
-        except Malformed:  # told when it is parsed
+        except Malformed:  # reported when the page is parsed
             key = place
         by_key.setdefault(key, []).append((place, text))
     for parts in by_key.values():
         joined = b"[" + b",".join(bytes(text) for _, text in parts) + b"]"
-        where = "$" if parts[0][0].startswith("$") else ""  # places of rows are told in full
+        where = "$" if parts[0][0].startswith("$") else ""  # the rows' places are complete
         yield Page(file, where, joined, part="\n".join(place for place, _ in parts))
 
 

@@ -1,4 +1,4 @@
-"""JSON values one a line (NDJSON, JSON Lines), each with the number of its line."""
+"""JSON values on lines (NDJSON, JSON Lines), each with its line number."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from polymask.formats.reading.refusals import Refusals
 
 
 def json_lines(content: Content, refusals: Refusals) -> Iterator[tuple[int, bytes]]:
-    """The lines that are not empty; what is no JSON is refused, or left out and reported."""
+    """The numbers and texts of the lines that are not empty; lines that are not JSON are refused."""
     for number, line in enumerate(content.text.splitlines(), 1):
         if not line.strip():
             continue

@@ -1,4 +1,4 @@
-"""XML files of one image: read through defusedxml, which refuses entities, and never deeper than allowed."""
+"""XML files of one image, read through defusedxml, which refuses entities, and with a limit on nesting."""
 
 import math
 from collections.abc import Iterator
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 
 def head(content: Content) -> bytes:
-    """The first 4096 bytes of an XML file; nothing of another."""
+    """The first 4096 bytes of an XML file; empty for other files."""
     data = content.data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
     return data if data.startswith(b"<") else b""
 
 
 def root_of(content: Content) -> "Element":
-    """The outermost element; raises `Malformed` for what is no XML, `LimitError` where it nests too deep."""
-    deep, limits, root = 0, content.place.limits, None
+    """The outermost element; raises `Malformed` for text that is not XML, `LimitError` for deep nesting."""
+    depth, limits, root = 0, content.place.limits, None
     text = content.text
     try:
         for event, element in _etree().iterparse(BytesIO(text), events=("start", "end")):
             root = element if root is None else root
-            deep += 1 if event == "start" else -1
-            if deep > limits.max_depth:
-                limits.check("max_depth", deep, str(content.path), f"{deep} elements open at once")
+            depth += 1 if event == "start" else -1
+            if depth > limits.max_depth:
+                limits.check("max_depth", depth, str(content.path), f"{depth} elements open at once")
     except LimitError:
         raise
     except _errors() as error:
@@ -53,7 +53,7 @@ def _errors() -> tuple[type[Exception], ...]:
 
 
 def text_of(element: "Element", name: str) -> str:
-    """The text of a child; raises `Malformed` where there is none."""
+    """The text of the child `name`; raises `Malformed` where it is missing or empty."""
     text = (element.findtext(name) or "").strip()
     if not text:
         raise Malformed(f"/{name}", "there is none, or it is empty")
@@ -61,7 +61,7 @@ def text_of(element: "Element", name: str) -> str:
 
 
 def number_of(element: "Element", name: str) -> float:
-    """The number in a child; raises `Malformed` for other text."""
+    """The number in the child `name`; raises `Malformed` for other text."""
     text = element.findtext(name)
     try:
         number = float(text or "")
@@ -72,7 +72,12 @@ def number_of(element: "Element", name: str) -> float:
     return number
 
 
+def side_of(element: "Element", name: str) -> float | None:
+    """The length in the child `name`, in pixels; None where it is missing or empty. Raises `Malformed`."""
+    return number_of(element, name) if (element.findtext(name) or "").strip() else None
+
+
 def numbered(element: "Element", name: str) -> Iterator[tuple[str, "Element"]]:
-    """The children of a name, each with its place, `/object[0]`."""
+    """The children called `name`, each with its place, such as `/object[0]`."""
     for index, child in enumerate(element.findall(name)):
         yield f"/{name}[{index}]", child

@@ -1,4 +1,4 @@
-"""Pages: the text of each image's annotations, be it a file or a row of a list."""
+"""Pages: the text of one image's annotations, which may be a file or a row of a list."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One image's annotations: the file, where in it, and their text; None is the whole file's.
+    """One image's annotations: the file, the place in it, and the text there (None for the whole file).
 
-    `part` tells, of several images that one text is of, which.
+    If one text describes several images, `part` says which of them the page is about.
     """
 
     file: File
@@ -51,7 +51,7 @@ def files(content: Content, pattern: str) -> list[File]:
 
 
 def rows_at(*path: str) -> Callable[[Page], int]:
-    """Counts the rows of a list, or the members of an object, at a path of keys in a page; `*` is each."""
+    """A function that counts a list's rows or an object's members at a path of keys; `*` matches any key."""
     return lambda page: _rows_below(page.json, path)
 
 
@@ -59,12 +59,12 @@ def _rows_below(text: bytes | msgspec.Raw, path: Sequence[str]) -> int:
     values = _values(text)
     if not path:
         return len(values)
-    below = [values[path[0]]] if path[0] in values else list(values.values()) if path[0] == "*" else []
-    return sum(_rows_below(value, path[1:]) for value in below)
+    inner = [values[path[0]]] if path[0] in values else list(values.values()) if path[0] == "*" else []
+    return sum(_rows_below(value, path[1:]) for value in inner)
 
 
 def _values(text: bytes | msgspec.Raw) -> Mapping[str, msgspec.Raw]:
-    """The members of an object, or the elements of a list by their numbers; none of anything else."""
+    """The members of an object, or the elements of a list by number; empty for other values."""
     value = _container.decode(text)
     if isinstance(value, list):
         return {str(number): element for number, element in enumerate(value)}
@@ -72,7 +72,7 @@ def _values(text: bytes | msgspec.Raw) -> Mapping[str, msgspec.Raw]:
 
 
 def listed_pages(file: File, text: bytes | msgspec.Raw, *, at: str = "$") -> list[Page]:
-    """One page for each row of the JSON list at a place in a file; raises `FormatError` where it is none."""
+    """A page for each row of the JSON list at a place in a file; raises `FormatError` for other values."""
     rows = Refusals(file.path, skip=False).required(text, _rows, at)
     return [Page(file, f"{at}[{index}]", row) for index, row in enumerate(rows)]
 
