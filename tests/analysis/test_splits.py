@@ -85,6 +85,8 @@ def test_a_list_may_be_edited_and_has_no_image_without_a_mask(coco_file: Any, tm
     convert(coco_file(scene()), tmp_path, to="voc")
     few = written(tmp_path / "ImageSets/Segmentation/few.txt", "a\r\nnorth/c\r\n")
     assert cats(tmp_path, split="few") == {"a": 1, "north/c": 4}
+    written(tmp_path / "ImageSets/Segmentation/README.txt", "Lists of images.\n")
+    assert cats(tmp_path, split="few") == {"a": 1, "north/c": 4}
     few.write_text("a\nz\n")
     with pytest.raises(InputError, match=r"few\.txt: line 2: z has no mask"):
         stats(tmp_path, split="few")

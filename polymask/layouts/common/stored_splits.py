@@ -13,6 +13,7 @@ from polymask.layouts import LAYOUTS, layout_named
 from polymask.layouts.common.read_back import Folder, read_text
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT
 from polymask.layouts.common.splits import LISTS
+from polymask.storage.remote.urls import Location
 
 
 def images_by_split(
@@ -39,22 +40,27 @@ def _lists(folder: Folder, pattern: str, masks: Mapping[str, str]) -> Iterator[t
     ending = file.removeprefix("{split}")
     for name in sorted(folder.tree.inside(root)[0]):
         if name.endswith(ending):
-            yield name.removesuffix(ending), _names_in(folder, f"{root}/{name}", masks)
+            images = _names_in(folder, f"{root}/{name}")
+            if not images or not masks.keys().isdisjoint(images):  # else a text of another kind
+                _require_masks(images, masks, folder / f"{root}/{name}")
+                yield name.removesuffix(ending), images.keys()
 
 
-def _names_in(folder: Folder, name: str, masks: Mapping[str, str]) -> Collection[str]:
-    names = {}
-    for number, line in enumerate(read_text(folder / name).split("\n"), 1):
-        image = line.removesuffix("\r")
-        if image and image not in masks:
+def _names_in(folder: Folder, name: str) -> dict[str, int]:
+    """The images that a list names, with the numbers of their lines."""
+    lines = enumerate(read_text(folder / name).split("\n"), 1)
+    return {image: number for number, line in lines if (image := line.removesuffix("\r"))}
+
+
+def _require_masks(images: Mapping[str, int], masks: Mapping[str, str], path: Location) -> None:
+    for image, number in images.items():
+        if image not in masks:
             raise FormatError(
                 f"{image} has no mask",
-                file=folder / name,
+                file=path,
                 place=f"line {number}",
                 advice="take the line out there, or convert that image too",
             )
-        names[image] = number
-    return names.keys() - {""}
 
 
 def _placed(
