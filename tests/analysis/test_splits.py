@@ -69,7 +69,7 @@ def test_two_runs_into_their_splits_are_read_apart(tmp_path: Path, layout: str) 
         stats(tmp_path / "out", split="dev")
 
 
-@pytest.mark.parametrize("layout", [name for name in READABLE if name not in ("coco", "dataloop")])
+@pytest.mark.parametrize("layout", [name for name in READABLE if name not in ("coco", "dataloop", "nnunet")])
 def test_without_a_manifest_lists_or_folders_tell(coco_file: Any, tmp_path: Path, layout: str) -> None:
     """As in data sets of other tools."""
     convert(coco_file(scene()), tmp_path / "out", to=layout, split_ratio="0.5,0.5")
