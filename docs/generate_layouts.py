@@ -23,16 +23,20 @@ Hugging Face's models read it; of layouts whose masks hold no values, by the lab
 [Training](../training.md#hugging-face) tells what becomes of 255 there.
 
 **Several runs.** Runs into one folder add to it: train then val, one `--shard` after another, `--where`
-twice. Lists, `data.yaml` and `panoptic.json` hold the images of all of them, and the folder is the one
-that a single run would have made. What would make a table false for the masks that are there is refused
-before anything is written, and a second annotation file takes no mask of the first away unless `--overwrite`
-is given. `coco` holds all images in one file and takes one run.
+twice. Lists, `data.yaml`, `annotations.json` and the like hold the images of all of them, and the folder is
+the one that a single run would have made. What would make a table false for the masks that are there is
+refused before anything is written, and a second annotation file takes no mask of the first away unless
+`--overwrite` is given.
 
 **Splits.** `--split NAME` says which split the images belong to. `--split-ratio 0.8,0.1,0.1 --seed N`
 draws train, val and test: a digest of the seed and an image's name is a fraction from 0 to 1, and where it
 falls among the shares tells the split. So neither order nor `--workers` matters, and an image never moves,
 whether `--where` chooses some or the data grows; the sizes are the shares' on the average. Layouts with
 lists or folders of splits use theirs; the others get `splits/train.txt` and so on, one name a line.
+
+**Readers.** [Who reads which layout](../consumers.md) tells which loaders and scorers were run on what is
+written, and with which lines. Loaders that look for one suffix get their pictures with `--copy-images
+--picture-format jpg` or `png`; a note tells where that is so.
 
 **Read back.** `polymask compare`, `verify` and `stats` read all of these layouts, their own
 and other tools', and any folder of gray or palette PNGs.

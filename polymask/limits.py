@@ -18,6 +18,7 @@ from polymask.model import ImageRecord, Runs
 _BRACKETS = b"[]{}"
 _OTHERS = bytes(set(range(256)) - set(_BRACKETS))
 _PART = 1 << 20
+SMALL = 1 << 20  # bytes below which a ratio of sizes says nothing
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
@@ -47,7 +48,7 @@ class Limits:
     max_depth: int = _limit(200, "How deep JSON or XML may nest.")
     max_labels: int = _limit(65534, "The most labels of one source.")
     max_conflict_pairs: int = _limit(10**6, "The most pairs of labels, by owner, that overlap in one image.")
-    max_zip_ratio: int = _limit(200, "How many times its size a zip may unpack to.")
+    max_zip_ratio: int = _limit(200, "How many times its size an archive may unpack to.")
 
     def check(self, name: str, size: int, place: str, amount: str) -> None:
         """Raise `LimitError`, about `amount` at `place`, if `size` is above the limit called `name`.
@@ -71,6 +72,12 @@ class Limits:
     def check_bytes(self, place: object, size: int) -> None:
         """Raise `LimitError` for a file that is too large to be read whole."""
         self.check("max_bytes", size, str(place), f"{size} bytes")
+
+    def check_ratio(self, place: object, *, packed: int, size: int) -> None:
+        """Raise `LimitError` where so many packed bytes unpack to too many."""
+        ratio = max(0, size - SMALL) // max(packed, 1)
+        what = f"{packed} bytes that unpack to {size}, {ratio} times as many,"
+        self.check("max_zip_ratio", ratio, str(place), what)
 
     def check_points(self, place: str, count: int) -> None:
         """Raise `LimitError` for more points than an instance may have."""

@@ -60,9 +60,11 @@ class ConvertOptionsDict(ReadingOptionsDict, total=False):
     ids: str
     instances: bool
     stuff: Sequence[str]
+    void_as: str | None
     palette: str
     to: str
     copy_images: bool
+    picture_format: str | None
     split_ratio: str | Sequence[float] | None
     split_by: str | None
     seed: int

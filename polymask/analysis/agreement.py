@@ -1,6 +1,7 @@
 """The pixels on which two masks agree and differ, by label: the counts behind a comparison."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -9,7 +10,7 @@ import numpy as np
 from polymask.analysis.masks.label_sets import LabelSets
 from polymask.analysis.masks.mask_sets import MaskSet
 from polymask.errors import LimitError, PolymaskError
-from polymask.labels.label_map import VOID_8, VOID_16, LabelMap
+from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, no_such_label
 from polymask.layouts.common.lookup import BACKGROUND, VOID
 from polymask.model import IndexMask
 
@@ -103,15 +104,20 @@ class Names:
         *,
         with_background: bool,
         unscored: frozenset[str],
+        ignored: Sequence[str] = (),
     ) -> None:
         self.maps = (truth or other, other or truth)
-        self.unscored = {VOID, *unscored} - ({BACKGROUND} if with_background else set())
+        self.unscored = {VOID, *unscored} - ({BACKGROUND} if with_background else set()) | {*ignored}
         self.with_background = with_background
         self._named = [self._of_map(label_map) for label_map in self.maps]
         self.order = [
             BACKGROUND,
             *dict.fromkeys(name for label_map in self.maps if label_map for name in label_map.names),
         ]
+        if any(self.maps):
+            for name in ignored:
+                if name not in (VOID, *self.order):
+                    raise no_such_label(name, self.order).within(place="--ignore")
 
     @staticmethod
     def _of_map(label_map: LabelMap | None) -> dict[int, str]:

@@ -16,7 +16,6 @@ from polymask.formats.options import ReadingOptions
 from polymask.formats.reading.images.needed_pictures import require_pictures
 from polymask.formats.selection import open_chosen
 from polymask.labels.as_label_map import Labels
-from polymask.layouts import stem
 from polymask.ledger import nothing_painted
 from polymask.limits import Limits
 from polymask.model import Finding, Frame, ImageRecord, Instance, Runs, Skipped, Spans
@@ -24,6 +23,7 @@ from polymask.option_types import ReadingOptionsDict
 from polymask.parallel.progress import Progress, reported
 from polymask.raster import spans_of
 from polymask.raster.geometry import area, outside, repeats, self_contact
+from polymask.storage.image_names import stem
 from polymask.storage.remote.urls import Location
 from polymask.storage.safe_names import refuse_collisions, safe_path
 from polymask.storage.source_files import File

@@ -1,5 +1,6 @@
 """Compares two sets of masks pixel by pixel: IoU and counts by label, worst images, confused labels."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,12 +21,14 @@ from polymask.analysis.masks.matching import matched
 from polymask.errors import InputError
 from polymask.formats.options import ReadingOptions
 from polymask.labels.as_label_map import Labels
+from polymask.layouts.common.shared_files import DEFAULT_SPLIT
 from polymask.limits import Limits
 from polymask.model import Skipped
 from polymask.option_types import ReadingOptionsDict
 from polymask.parallel.pool import run_chunks
 from polymask.parallel.progress import Progress, reported
 from polymask.storage.remote.urls import Location, Url, located
+from polymask.validation import as_names
 
 WORST = 10
 
@@ -51,13 +54,15 @@ class Comparison(Mapping[str, float]):
     Where labels overlap, a pixel counts for each label that both sides have there, and for each pair of a
     label that only TRUTH has there with a label that only OTHER has there; a side without such a label
     counts as `background`. `differing_pixels` counts each pixel once.
-    `images` holds each image's mean IoU. `only_in_truth` and `only_in_other` are images that
-    have no counterpart, `failures` are images that could not be compared.
+    `images` holds each image's mean IoU, `splits` the scores of each split where a manifest tells of several.
+    `only_in_truth` and `only_in_other` are images that have no counterpart, `failures` are images that could
+    not be compared.
     """
 
     labels: dict[str, LabelScore] = field(default_factory=dict)
     confusion: dict[tuple[str, str], int] = field(default_factory=dict)
     images: dict[str, float] = field(default_factory=dict)
+    splits: dict[str, dict[str, LabelScore]] = field(default_factory=dict)
     differing_pixels: int = 0
     only_in_truth: tuple[str, ...] = ()
     only_in_other: tuple[str, ...] = ()
@@ -75,13 +80,15 @@ class Comparison(Mapping[str, float]):
     @property
     def mean_iou(self) -> float:
         """The mean over the labels that either set has; 1 where there are none."""
-        return _mean(self.values())
+        return mean_iou(self.labels)
 
     @property
     def worst(self) -> list[tuple[str, float]]:
         """The images with the lowest mean IoU, without images that agree wholly."""
-        ordered = sorted(self.images.items(), key=lambda item: (item[1], item[0]))
-        return [(name, iou) for name, iou in ordered[:WORST] if iou < 1]
+        return [(name, iou) for name, iou in self._from_the_worst()[:WORST] if iou < 1]
+
+    def _from_the_worst(self) -> list[tuple[str, float]]:
+        return sorted(self.images.items(), key=lambda item: (item[1], item[0]))
 
     @property
     def mistaken(self) -> list[tuple[str, str, int]]:
@@ -90,19 +97,21 @@ class Comparison(Mapping[str, float]):
         return sorted(differing, key=lambda row: (-row[2], row[0], row[1]))
 
     def to_dict(self) -> dict[str, Any]:
-        """The comparison as plain values, as `--json` prints it."""
+        """The comparison as plain values, as `--json` prints it; `by_image` begins with the worst image."""
         rows: dict[str, dict[str, int]] = {}
         for (truth, other), pixels in self.confusion.items():
             rows.setdefault(truth, {})[other] = pixels
         return {
             "mean_iou": self.mean_iou,
-            "labels": {
-                name: {part: getattr(score, part) for part in LabelScore.__slots__}
-                for name, score in self.labels.items()
-            },
+            "labels": _plain(self.labels),
             "images": len(self.images),
             "differing_pixels": self.differing_pixels,
             "worst": [{"name": name, "mean_iou": iou} for name, iou in self.worst],
+            "by_image": [{"name": name, "mean_iou": iou} for name, iou in self._from_the_worst()],
+            "splits": {
+                split: {"mean_iou": mean_iou(labels), "labels": _plain(labels)}
+                for split, labels in self.splits.items()
+            },
             "confusion": rows,
             "only_in_truth": list(self.only_in_truth),
             "only_in_other": list(self.only_in_other),
@@ -117,6 +126,7 @@ def compare(
     *,
     split: str | None = None,
     with_background: bool = False,
+    ignore: str | Iterable[str] = (),
     limits: Limits | None = None,
     workers: int = 1,
     progress: Progress | None = None,
@@ -129,20 +139,25 @@ def compare(
     label file, a label map, names for the values from 1 on, or {name: value}; `split` compares the images
     of that split only, which one set may tell for both; `reading` are the options of reading. Pixels that
     are void in `truth` do not count, nor do labels that the scorers of its layout do not evaluate
-    (Cityscapes, ADE20K: unlabeled), so that the scores equal theirs. Background has no score without
+    (Cityscapes, ADE20K: unlabeled), so that the scores equal theirs, nor do the labels to `ignore`: where
+    `truth` has them, pixels do not count, and they have no score. Background has no score without
     `with_background`. Labels are matched by name.
 
     Where a side has a mask for each label, each label is scored by its mask, even where other labels cover
     it; annotations on the other side then give label masks too. An index mask gives a label only the pixels
     of its value: pixels that TRUTH has below another label are missing there, and lower the score.
 
-    Raises `InputError` where the sets have no image in common, `LimitError` above `limits`.
+    Raises `InputError` where the sets have no image in common, `LabelError` for a label to `ignore` that
+    neither has, `LimitError` above `limits`.
 
     Examples:
         >>> truth = np.array([[1, 1, 2, 255]], np.uint8)
-        >>> score = compare(truth, np.array([[1, 0, 2, 2]], np.uint8), ["cat", "dog"])
+        >>> other = np.array([[1, 0, 2, 2]], np.uint8)
+        >>> score = compare(truth, other, ["cat", "dog"])
         >>> dict(score), score.mean_iou
         ({'cat': 0.5, 'dog': 1.0}, 0.75)
+        >>> dict(compare(truth, other, ["cat", "dog"], ignore="cat"))
+        {'dog': 1.0}
     """
     options = ReadingOptions.of({**reading, "labels": labels, "split": split}, limits=limits)
     sets = _mask_sets((truth, other), options)
@@ -154,7 +169,8 @@ def compare(
         )
     partners = set(pairs.values())
     maps, unscored = (sets[0].label_map, sets[1].label_map), sets[0].unscored
-    names = Names(*maps, with_background=with_background, unscored=unscored)
+    ignored = as_names("ignore", ignore)
+    names = Names(*maps, with_background=with_background, unscored=unscored, ignored=ignored)
     result = Comparison(
         only_in_truth=tuple(name for name in sets[0].names if name not in pairs),
         only_in_other=tuple(name for name in sets[1].names if name not in partners),
@@ -179,15 +195,27 @@ def _score_images(
         return agreement_of(sets, pairs[index], names, by_label=by_label)
 
     chunks = reported(run_chunks(counts_of, range(len(pairs)), workers), len(pairs), progress)
-    total = Agreement()
-    for (name, _), counts in zip(pairs, (image for chunk in chunks for image in chunk), strict=True):
+    total, by_split = Agreement(), defaultdict[str, Agreement](Agreement)
+    for (name, other), counts in zip(pairs, (image for chunk in chunks for image in chunk), strict=True):
         if isinstance(counts, str):
             result.failures.append(Skipped(name, counts))
             continue
         result.images[name] = _mean(score.iou for score in _scores(counts, names).values())
         total.add(counts)
+        if (split := _split(sets, name, other)) is not None:
+            by_split[split].add(counts)
+    if len(by_split) > 1:
+        result.splits = {split: _scores(agreement, names) for split, agreement in sorted(by_split.items())}
     result.confusion, result.labels = dict(total.confusion), _scores(total, names)
     result.differing_pixels = total.differing
+
+
+def _split(sets: tuple[MaskSet, MaskSet], truth: str, other: str) -> str | None:
+    """The split of an image, where a manifest tells; TRUTH's first."""
+    for masks, name in zip(sets, (truth, other), strict=True):
+        if (entry := masks.entries.get(name)) is not None:
+            return str(entry.get("split", DEFAULT_SPLIT))
+    return None
 
 
 def _mask_sets(sides: tuple[Masks, Masks], options: ReadingOptions) -> tuple[MaskSet, MaskSet]:
@@ -215,6 +243,17 @@ def _scores(agreement: Agreement, names: Names) -> dict[str, LabelScore]:
 def _score(truth: int, other: int, both: int) -> LabelScore:
     union = truth + other - both
     return LabelScore(both / union, both, union, truth, other)
+
+
+def mean_iou(labels: Mapping[str, LabelScore]) -> float:
+    """The mean over labels; 1 where there are none."""
+    return _mean(score.iou for score in labels.values())
+
+
+def _plain(labels: Mapping[str, LabelScore]) -> dict[str, dict[str, float]]:
+    return {
+        name: {part: getattr(score, part) for part in LabelScore.__slots__} for name, score in labels.items()
+    }
 
 
 def _mean(values: Iterable[float]) -> float:

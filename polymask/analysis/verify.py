@@ -27,7 +27,6 @@ from polymask.formats.reading.images.splits import images_in_split
 from polymask.formats.selection import open_chosen, refuse_no_image
 from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import LabelMap, from_categories
-from polymask.layouts import stem
 from polymask.layouts.common.read_back import Folder, MaskFolder
 from polymask.layouts.common.stored_splits import images_by_split
 from polymask.layouts.overlay import overlays
@@ -38,6 +37,7 @@ from polymask.painting.painting import Rules
 from polymask.parallel.progress import Progress, reported
 from polymask.provenance.digest import DIGESTS, combined_sha256, kind_of
 from polymask.results import Report
+from polymask.storage.image_names import stem
 from polymask.storage.manifest import MANIFEST, Entries, read_manifest
 from polymask.storage.remote.urls import Location, listed_once, located
 from polymask.storage.roots.object_store import open_root

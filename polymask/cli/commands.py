@@ -30,6 +30,12 @@ from polymask.parallel.pool import available
 @click.argument("other")
 @reading_flags
 @extra("--with-background", is_flag=True, help="Count background as a label.")
+@extra(
+    "--ignore",
+    multiple=True,
+    metavar="LABEL",
+    help="Leave out the pixels that TRUTH has this label at, as void; repeatable.",
+)
 @WORKERS
 @NO_BAR
 @JSON

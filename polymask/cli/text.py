@@ -175,6 +175,7 @@ def comparison_text(comparison: "Comparison") -> str:
         f"{len(comparison.images):,} images compared, {comparison.differing_pixels:,} px differ",
         f"mean IoU {comparison.mean_iou:.4f} over {len(comparison)} labels",
         *_scores(comparison),
+        *_splits(comparison),
         *_worst_images(comparison),
         *_mistaken(comparison),
         *_not_compared(comparison),
@@ -192,6 +193,13 @@ def _scores(comparison: "Comparison") -> list[str]:
         return []
     table = text_table(("label", "IoU", "px in TRUTH", "px in OTHER"), rows)
     return ["", *table, *_unlisted(len(ordered), len(rows), "labels")]
+
+
+def _splits(comparison: "Comparison") -> list[str]:
+    from polymask.analysis.compare import mean_iou
+
+    rows = [(split, f"{mean_iou(labels):.4f}") for split, labels in comparison.splits.items()]
+    return ["", *text_table(("split", "mean IoU"), rows)] if rows else []
 
 
 def _worst_images(comparison: "Comparison") -> list[str]:

@@ -1,7 +1,7 @@
 """Finds the pictures of annotations, in the same way for every command and format."""
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import PurePosixPath
 from urllib.parse import unquote
@@ -10,11 +10,12 @@ from polymask.codecs.pictures import SUFFIXES, frame_of
 from polymask.errors import InputError, NotFound
 from polymask.limits import Limits
 from polymask.model import Frame
-from polymask.storage.image_names import local_name
+from polymask.storage.image_names import local_name, picture_suffix
 from polymask.storage.remote.urls import Location
 from polymask.storage.safe_names import safe_path
 from polymask.storage.source_files import File, Place
 
+_ENDINGS = (*SUFFIXES, *(suffix.upper() for suffix in SUFFIXES))
 FOLDERS = ("img", "images", "JPEGImages")  # where tools keep pictures, beside annotations or masks
 
 
@@ -30,40 +31,74 @@ class PictureFinder:
         self.place = Place(images, place.limits) if images is not None else place
         self.searches = images is not None
 
-    def find(self, name: str, *, beside: str = "") -> File | None:
+    def find(self, name: str, *others: str, beside: str = "") -> File | None:
         """The picture of a name; it may lie in the folder of `beside`, the name of the annotation file.
 
-        Raises `InputError` for an unsafe name, and for a name that several pictures have.
+        A name without a picture's suffix means the picture of that stem; `others` are further names that the
+        picture may have. Raises `InputError` for an unsafe name, and where several pictures may be meant: in
+        different folders, or of different sizes.
         """
-        name = safe_path(local_name(name))
-        for spelling in _spellings(name):
-            for path in dict.fromkeys(self._paths(spelling, beside)):
-                if file := self.place.find(path):
-                    return file
-        return self._below(name) if self.searches else None
+        pictures = (self._named(each, beside) for each in dict.fromkeys((name, *others)))
+        return self._agreed(name, [file for file in pictures if file])
 
-    def find_stem(self, stem: str, *, beside: str = "") -> File | None:
-        """The picture of a name with or without a picture's suffix."""
+    def find_stem(
+        self, stem: str, *, beside: str = "", is_picture: Callable[[File], bool] = lambda _: True
+    ) -> File | None:
+        """The picture of a name with or without a picture's suffix, among the files that `is_picture` takes.
+
+        Raises `InputError` as `find` does.
+        """
         stem = safe_path(local_name(stem))
-        endings = (*SUFFIXES, *(suffix.upper() for suffix in SUFFIXES))
-        exact = (self.place.find(stem + ending) for ending in endings)
-        if picture := next((file for file in exact if file), None):
-            return picture
-        names = [stem + suffix for suffix in SUFFIXES]
-        if PurePosixPath(stem).suffix.lower() in SUFFIXES:
-            names.insert(0, stem)
-        pictures = (self.find(name, beside=beside) for name in names)
-        return next((picture for picture in pictures if picture), None)
+        for endings in (self._endings, _ENDINGS):  # the first are few, and nearly always enough
+            files = filter(is_picture, self._of_stem(stem, endings, beside))
+            if file := self._agreed(stem, list(files)):
+                return file
+        return None
 
-    def frame(self, name: str, *, beside: str = "") -> Frame:
+    def frame(self, name: str, *others: str, beside: str = "") -> Frame:
         """The (height, width) of a picture as viewers show it; raises `InputError` for a missing picture."""
-        file = self.find(name, beside=beside)
+        file = self.find(name, *others, beside=beside)
         if file is None:
             hint = "" if self.searches else "; add --images DIR"
             raise InputError(
                 f"{name}: no such picture in {self.place.root}, and only it tells the size{hint}"
             )
         return frame_of(file)
+
+    def _named(self, name: str, beside: str) -> File | None:
+        name = safe_path(local_name(name))
+        for spelling in _spellings(name):
+            for path in dict.fromkeys(self._paths(spelling, beside)):
+                if file := self.place.find(path):
+                    return file
+        if self.searches and (file := self._below(name)):
+            return file
+        return None if picture_suffix(name) else self.find_stem(name, beside=beside)
+
+    def _of_stem(self, stem: str, endings: Iterable[str], beside: str) -> list[File]:
+        """The pictures of that stem with these endings: in its very place, else wherever they may lie."""
+        if exact := [file for ending in endings if (file := self.place.find(stem + ending))]:
+            return exact
+        if PurePosixPath(stem).suffix.lower() in SUFFIXES and (file := self._named(stem, beside)):
+            return [file]
+        suffixes = dict.fromkeys(map(str.lower, endings))
+        return [file for suffix in suffixes if (file := self._named(stem + suffix, beside))]
+
+    def _agreed(self, name: str, files: list[File]) -> File | None:
+        """The first of the pictures that may be meant; raises `InputError` where they differ in size."""
+        if len(files) > 1 and len({frame_of(file) for file in files}) > 1:
+            listed = " and ".join(sorted({str(file.path) for file in files})[:2])
+            raise InputError(
+                f"{name}: several pictures may be meant, and differ in size: {listed}",
+                advice="take away the wrong one, or name the folder of the right one with --images DIR",
+            )
+        return files[0] if files else None
+
+    @cached_property
+    def _endings(self) -> tuple[str, ...]:
+        """The endings that pictures of the place have."""
+        endings = {PurePosixPath(name).suffix for names in self._by_key.values() for name in names}
+        return tuple(ending for ending in _ENDINGS if ending in endings)
 
     def _paths(self, name: str, beside: str) -> Iterator[str]:
         """The paths at which a picture may lie, relative to the place."""

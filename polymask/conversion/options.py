@@ -9,7 +9,7 @@ from polymask.errors import InputError
 from polymask.flag import flag_of, option, spelled
 from polymask.formats.options import ReadingOptions
 from polymask.labels.palettes import PALETTES
-from polymask.layouts import LAYOUTS, STUFF_LAYOUT, Layout
+from polymask.layouts import LAYOUTS, PICTURE_FORMATS, STUFF_LAYOUT, Layout
 from polymask.limits import Limits
 from polymask.model import Frame
 from polymask.painting.painting import CROWD_RULES, HOLE_RULES, OVERLAP_RULES, Rules
@@ -112,6 +112,12 @@ class ConvertOptions(ReadingOptions):
         metavar="LABEL",
         repeatable=True,
     )
+    void_as: str | None = option(
+        "What void becomes in nnunet masks, which have no word for it.",
+        "painted",
+        default=None,
+        choices=("ignore", "background"),
+    )
     palette: str = option(
         "Colors of overlays: color-blind safe, or the label map's own (VOC's, if it names none).",
         "painted",
@@ -122,6 +128,12 @@ class ConvertOptions(ReadingOptions):
         ", ".join(LAYOUTS) + ".", "dest", default="index", metavar="LAYOUT", completions=LAYOUTS, dest="both"
     )
     copy_images: bool = option("Copy the pictures beside the masks.", "dest", default=False, kind="switch")
+    picture_format: str | None = option(
+        "Copied pictures as JPEG or PNG, for loaders that look for one of them; else as they are.",
+        "dest",
+        default=None,
+        choices=PICTURE_FORMATS,
+    )
     split: str = option("The split that the images go to.", "dest", default="train", metavar="NAME")
     split_ratio: str | Sequence[float] | None = option(
         "Shares of train, val and test, e.g. 0.8,0.1,0.1, instead of --split.",
@@ -130,8 +142,7 @@ class ConvertOptions(ReadingOptions):
         metavar="A,B,C",
     )
     split_by: str | None = option(
-        "Images stay together whose names match it with the same text, or the same first group, e.g. "
-        "patients: '^(p[0-9]+)_'.",
+        "Keep images together whose names match with the same text or first group, e.g. '^(p[0-9]+)_'.",
         "dest",
         default=None,
         metavar="REGEX",
@@ -149,11 +160,7 @@ class ConvertOptions(ReadingOptions):
     )
     dry_run: bool = option("Do everything but write.", "safety", default=False, kind="switch", dest="both")
     delete_source: bool = option(
-        "Delete the polygons that proven masks account for.",
-        "safety",
-        default=False,
-        kind="switch",
-        dest="both",
+        "Delete polygons that proven masks account for.", "safety", default=False, kind="switch", dest="both"
     )
     max_delete: int | None = option(
         "Delete no more polygons than this.",
@@ -252,6 +259,11 @@ class ConvertOptions(ReadingOptions):
             raise InputError(
                 (f"--stuff has no effect on the layout `{self.to}`, which does not tell stuff from things"),
                 advice=f"leave it out, or use `--to {STUFF_LAYOUT}`",
+            )
+        if self.void_as and not hasattr(layout, "VOID_CHOICE"):
+            raise InputError(
+                f"--void-as has no effect on the layout `{self.to}`, whose masks hold void",
+                advice="leave it out, or use `--to nnunet`",
             )
         for field in fields(self) if not layout.INDEX else ():
             flag, value = flag_of(field), getattr(self, field.name)

@@ -100,7 +100,8 @@ def make_plan(source: str | Location | Annotations, dest: str | Location, option
         FormatError, Denied, ProofError: Polygons are to be deleted and could not be.
     """
     plan = _draft(source, dest, options)
-    require_pictures(plan.annotations, indices=_sized_by_pictures(plan), every=False)
+    needed = _sized_by_pictures(plan)
+    require_pictures(plan.annotations, indices=needed, images=len(plan.indices), every=False)
     root = plan.sink.root
     if isinstance(root, Root) and root.path.is_dir():
         from polymask.conversion.dest.losses import refuse_lost_manifest  # quick to start without

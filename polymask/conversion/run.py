@@ -98,11 +98,25 @@ def _report(plan: Plan, tally: Tally) -> Report:
     report.notes = list(dict.fromkeys(findings))  # annotations with the same id share a note
     left_out = plan.of_run(annotations.images_left_out)
     report.notes += [f"{image.name}: left out: {image.reason}" for image in left_out]
-    report.notes += annotations.notes
+    report.notes += [*annotations.notes, *wanted_pictures(plan)]
     report.notes += notes_on_groups([annotations.names[index] for index in plan.indices], plan.options)
     if plan.deletes and plan.options.dry_run and report.deleted:
         report.notes += what_replacing_loses(plan.annotations.path)
     return report
+
+
+def wanted_pictures(plan: Plan) -> Iterator[str]:
+    """A note if readers of the layout look for pictures with another suffix than that of the copies."""
+    suffix, reason = getattr(plan.layout, "WANTED_PICTURES", ("", ""))
+    if not (suffix and plan.options.copy_images):
+        return
+    names = (plan.annotations.names[index] for index in plan.indices)
+    copies = (picture_path(plan.layout, name, plan.layout_options) for name in names)
+    if unread := [path for path in copies if not path.endswith(f".{suffix}")]:
+        yield (
+            f"{len(unread)} copied pictures are no .{suffix}, e.g. {unread[0]}: {reason}; "
+            f"add --picture-format {suffix} to convert them"
+        )
 
 
 def convert_images(plan: Plan, indices: Sequence[int]) -> Batch:
@@ -176,23 +190,32 @@ def _with_picture(plan: Plan, index: int) -> LayoutOptions:
     has_pictures = plan.options.images is not None or plan.annotations.picture is not None
     if not (has_pictures and getattr(plan.layout, "PICTURES", False)):
         return plan.layout_options
-    return replace(plan.layout_options, picture=lambda: _picture(plan, index)[1])
+    return replace(plan.layout_options, picture=lambda: _picture_bytes(plan, index))
 
 
 def _picture(plan: Plan, index: int) -> tuple[str, bytes]:
-    """The path for the copy of an image's picture, and its bytes."""
-    name = plan.annotations.names[index]
-    target = picture_path(plan.layout, name, plan.layout_options)
+    """Where the copy of an image's picture goes, and its bytes, in the format that is asked for."""
+    target = picture_path(plan.layout, plan.annotations.names[index], plan.layout_options)
+    data, suffix = _picture_bytes(plan, index), plan.layout_options.picture_format
+    if not suffix:
+        return target, data
+    from polymask.codecs.picture_formats import as_format  # quick to start without
+
+    return target, as_format(data, suffix, mode=getattr(plan.layout, "PICTURE_MODE", ""))
+
+
+def _picture_bytes(plan: Plan, index: int) -> bytes:
+    """A picture as the source has it."""
     if plan.annotations.picture is not None:
-        return target, plan.annotations.picture(index)
+        return plan.annotations.picture(index)
     file = plan.annotations.picture_file(index)
     if file is None:
         raise InputError(
-            f"{name}: no such picture",
+            f"{plan.annotations.names[index]}: no such picture",
             advice="name the folder that holds it with --images DIR, or leave --copy-images out",
         )
     try:
-        return target, file.read() if file.place.zip else regular(file.path)
+        return file.read() if file.place.zip else regular(file.path)
     except BackendError as error:
         raise InputError(
             f"{error}", advice="name the folder that holds it with --images DIR, or leave --copy-images out"

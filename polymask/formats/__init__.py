@@ -18,7 +18,7 @@ from polymask.formats.reading.choice import changed_flags
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.contract import Annotations, Format, ReadOptions, no_picture_file
 from polymask.formats.reading.images.renamed import renamed
-from polymask.formats.reading.images.subsets import joined, subsets_of_files
+from polymask.formats.reading.images.subsets import archive_subsets, joined, subsets_of_files
 from polymask.storage.disk import disk_error
 from polymask.storage.remote.urls import Location, located
 from polymask.storage.source_files import Place, Tree
@@ -139,8 +139,8 @@ def _read(
     content: Content, module: Format | None, options: ReadOptions, *, format_name: str | None
 ) -> Annotations:
     try:
-        if module is None and (archive := _single_archive(content)):
-            return _read(archive, module, options, format_name=format_name)
+        if archives := _archives(content, format_name):
+            return _read_archives(content, archives, options)
         module = module or _sniffed_module(content)
         annotations = _read_files(content, _files(content, module), module, options)
         return _with_local_names(annotations, content.path, options)
@@ -149,22 +149,39 @@ def _read(
         raise error from None
 
 
-def _single_archive(content: Content) -> Content | None:
-    """The only archive in a folder without annotations of its own; None for every other folder.
+def _archives(content: Content, format_name: str | None) -> list[Content]:
+    """The archives in a folder without annotations of its own, if all hold one format; else none.
 
-    So the folder to which somebody downloaded an export is read without unpacking it.
+    So the folder to which somebody downloaded exports is read without unpacking them.
     """
-    if content.place.is_file or content.place.zip:
-        return None
-    archives = [name for name in content.place.names if name.lower().endswith(_ARCHIVES)]
-    if len(archives) != 1 or _shows_format(content):
-        return None
-    archive = Content(Place(content.path / archives[0], content.place.limits))
-    return archive if archive.place.zip and _shows_format(archive) else None
+    if content.place.is_file or content.place.zip or format_name:
+        return []
+    names = [name for name in content.place.names if name.lower().endswith(_ARCHIVES)]
+    if not names or _format_in(content):
+        return []
+    archives = [Content(Place(content.path / name, content.place.limits)) for name in names]
+    formats = {_format_in(archive) if archive.place.zip else None for archive in archives}
+    return archives if len(formats) == 1 and None not in formats else []
 
 
-def _shows_format(content: Content) -> bool:
-    return any(map(sniffed, islice(_candidates(content), _MAX_CANDIDATES)))
+def _read_archives(content: Content, archives: list[Content], options: ReadOptions) -> Annotations:
+    """The annotations of a folder's only archive, or of several as subsets of one dataset."""
+    if len(archives) == 1:
+        return _read(archives[0], None, options, format_name=None)
+    module = module_named(_format_in(archives[0]) or "")
+
+    def read(archive: Content) -> Annotations:
+        return _read_files(archive, _files(archive, module), module, options)
+
+    subsets = archive_subsets([archive.name for archive in archives])
+    annotations = joined(content, archives, subsets, read, options)
+    names = ", ".join(archive.name for archive in archives)
+    note = f"{len(archives)} archives are read as parts of one dataset ({names})"
+    return _with_local_names(replace(annotations, notes=(note, *annotations.notes)), content.path, options)
+
+
+def _format_in(content: Content) -> str | None:
+    return next(filter(None, map(sniffed, islice(_candidates(content), _MAX_CANDIDATES))), None)
 
 
 def _looks_like(content: Content, format: str | None) -> str:
@@ -182,7 +199,7 @@ _SUFFIXES = (
     ".parquet", ".roi", ".zip", ".dcm", ".shp", ".gpkg",
     ".png",
 )  # fmt: skip
-_ARCHIVES = (".zip", ".tar")
+_ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 _TEXT = _SUFFIXES[: _SUFFIXES.index(".seg")]
 _MAX_CANDIDATES = 64
 
@@ -236,8 +253,14 @@ def _sniffed_module(content: Content) -> Format:
             file=content.path,
             advice="export it again, or leave it out",
         )
+    archives = [name for name in content.place.names if name.lower().endswith(_ARCHIVES)]
+    if content.place.zip and archives:
+        raise FormatError(
+            f"an archive of archives ({archives[0]}), which are not read within one another",
+            file=content.path,
+            advice="unpack it, and name the folder, or the archive in it that holds the annotations",
+        )
     if content.path.is_dir():
-        archives = [name for name in content.place.names if name.lower().endswith(_ARCHIVES)]
         raise FormatError(
             f"{content.path} is a folder, and no file in it shows a format that polymask reads ({known})",
             advice=f"name one of the archives in it, {archives[0]}"

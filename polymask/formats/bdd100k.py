@@ -17,7 +17,7 @@ from polymask.formats.drawing.curves import flattened
 from polymask.formats.drawing.shapes import Point, polygon, rectangle
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Notes, ReadAnnotation
+from polymask.formats.reading.notes import Notes, ReadAnnotation, Side
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, files, listed_pages, rows_at
@@ -63,8 +63,8 @@ _NULL = msgspec.Raw(b"null")
 
 
 class _Size(msgspec.Struct):
-    width: float | None = None
-    height: float | None = None
+    width: Side = None
+    height: Side = None
 
 
 class _Config(msgspec.Struct):

@@ -96,7 +96,6 @@ class _Category(msgspec.Struct):
 _file = msgspec.json.Decoder(_File)
 _image = msgspec.json.Decoder(_Image)
 _id = msgspec.json.Decoder(_Id)
-_ids_of = msgspec.json.Decoder(list[_Id])
 
 
 def sniff(content: Content) -> bool:
@@ -143,12 +142,12 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 
 def _image_ids(images: msgspec.Raw) -> set[int | str]:
     """The ids of the images, as far as they can be read."""
-    try:
-        return {row.id for row in _ids_of.decode(images)}
-    except msgspec.DecodeError:
-        rows = msgspec.json.decode(images)
-        rows = rows if isinstance(rows, list) else []  # reported when the pages are read
-        return {key for row in rows if isinstance(row, dict) and isinstance(key := row.get("id"), int | str)}
+    ids: set[int | str] = set()
+    with suppress(msgspec.ValidationError):  # what is no list or no image is reported when the pages are read
+        for row in msgspec.json.decode(images, type=list[msgspec.Raw]):
+            with suppress(msgspec.ValidationError):
+                ids.add(_id.decode(row).id)
+    return ids
 
 
 class _Segments(msgspec.Struct):

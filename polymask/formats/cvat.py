@@ -68,7 +68,7 @@ FACTS = Facts(
 
 def sniff(content: Content) -> bool:
     """Whether the file is XML whose root is `annotations`."""
-    head = content.data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
+    head = content.head.lstrip()
     return head.startswith(b"<") and b"<annotations" in head
 
 

@@ -15,7 +15,7 @@ from polymask.formats.drawing.legend import runs_by_code
 from polymask.formats.drawing.shapes import ellipse, polygon, rectangle
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import MALFORMED, Notes, ReadAnnotation
+from polymask.formats.reading.notes import MALFORMED, Notes, ReadAnnotation, Side
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, json_pages
@@ -68,8 +68,8 @@ class _XY(msgspec.Struct):
 
 class _Slot(msgspec.Struct):
     slot_name: str = ""
-    width: float | None = None
-    height: float | None = None
+    width: Side = None
+    height: Side = None
 
 
 class _Item(msgspec.Struct):
@@ -81,8 +81,8 @@ class _Item(msgspec.Struct):
 class _Image(msgspec.Struct):
     filename: str
     path: str | None = None
-    width: float | None = None
-    height: float | None = None
+    width: Side = None
+    height: Side = None
 
 
 class _File(msgspec.Struct):

@@ -5,6 +5,8 @@ and labels are no segmentation, and are counted. An object of several polygons i
 Source: Datumaro's documentation, "Datumaro format".
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 
@@ -47,7 +49,8 @@ FACTS = Facts(
     ignored="`attributes`, `group`, `info`, `infos`, other categories.",
     rings="A polygon is one ring.",
     order="`z_order`, then file order.",
-    labels="In the file's order. Ids count from 0: use `--ids contiguous`, which begins at 1.",
+    labels="In the file's order; `--default-label` names annotations without one. Ids count from 0: use "
+    "`--ids contiguous`, which begins at 1.",
     frame="`image.size`; where missing, that of the picture below `--images`.",
     limits=(
         "Polylines are not painted but listed, and the run exits 1.",
@@ -137,6 +140,8 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         categories=categories,
         declares=rows_at("annotations"),
     )
+    others = [(name, None) for name in annotations.used if name not in (names or ())]  # the default label
+    annotations = replace(annotations, categories=(*annotations.categories, *others))
     return with_splits(annotations, [subset for (subset,) in annotations.groups])
 
 
@@ -155,12 +160,21 @@ def _parse(page: Page, notes: Notes, names: tuple[str, ...]) -> ImageRecord:
             return BOX
         if row.type not in PAINTED:
             return Omitted("tag" if row.type in _IMAGE_TAGS else "unsegmented", f"type '{row.type}'")
-        if row.label_id is None or not 0 <= row.label_id < len(names):
-            raise Malformed("$.label_id", f"no label has the number {row.label_id}")
-        return Instance(index, names[row.label_id], _shape(row, frame, notes), order=row.z_order)
+        return Instance(index, _label(row, names, notes), _shape(row, frame, notes), order=row.z_order)
 
     instances = notes.make_instances(item.annotations, _Annotation, "$.annotations", make)
     return ImageRecord(item.id, name, frame, instances)
+
+
+def _label(row: _Annotation, names: Sequence[str], notes: Notes) -> str:
+    default = notes.options.default_label
+    if row.label_id is None and default is not None:
+        return default
+    if row.label_id is None:
+        raise Malformed("$.label_id", "there is none; name such annotations with --default-label NAME")
+    if not 0 <= row.label_id < len(names):
+        raise Malformed("$.label_id", f"no label has the number {row.label_id}")
+    return names[row.label_id]
 
 
 def _shape(row: _Annotation, frame: Frame, notes: Notes) -> Shape:

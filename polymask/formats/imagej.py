@@ -38,8 +38,9 @@ _AREAS = ("POLYGON", "FREEHAND", "TRACED", "RECT", "OVAL")
 FACTS = Facts(
     title="ImageJ ROIs",
     source="ImageJ's `RoiDecoder`, and the documentation of roifile",
-    files="A `.zip` of the ROI Manager, named as the picture is; a `.roi` file; a folder of both, where the "
-    "`.roi` files are pictures of their own. Needs `pip install 'polymask[imagej]'`.",
+    files="A `.zip` of the ROI Manager, or a `.roi` file, named as the picture is; a folder of both, where "
+    "`.roi` files without such a picture are of one picture, named as the folder. Needs `pip install "
+    "'polymask[imagej]'`.",
     sniffed="a file that begins with `Iout`, or a zip with such in it",
     read=(
         ("name", "the label"),
@@ -73,8 +74,16 @@ def sniff(content: Content) -> bool:
 
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each zip, and for each folder of `.roi` files."""
-    parse = partial(_parse, pictures=_pictures(content, options))
-    return gather(content, options, _pages(content), format="imagej", parse=parse, declares=rows_at())
+    pictures = _pictures(content, options)
+    return gather(
+        content,
+        options,
+        _pages(content, pictures),
+        format="imagej",
+        parse=partial(_parse, pictures=pictures),
+        declares=rows_at(),
+        pictures=pictures,
+    )
 
 
 def _pictures(content: Content, options: ReadOptions) -> PictureFinder:
@@ -83,8 +92,11 @@ def _pictures(content: Content, options: ReadOptions) -> PictureFinder:
     return PictureFinder(folder, options.images)
 
 
-def _pages(content: Content) -> Iterator[Page]:
-    """A page for each zip, folder or single `.roi` file; its text is the list of the ROIs' names."""
+def _pages(content: Content, pictures: PictureFinder) -> Iterator[Page]:
+    """A page for each zip, each `.roi` file with a picture of its name, and each folder of other ones.
+
+    Its text is the list of the ROIs' names.
+    """
     place = content.place
     if place.is_file:
         yield Page(place.file(content.name), "", msgspec.json.encode([content.name]))
@@ -93,13 +105,23 @@ def _pages(content: Content) -> Iterator[Page]:
     for name in _in_order(place):
         path = PurePosixPath(name)
         if path.suffix.lower() == ".roi":
-            folders.setdefault(str(path.parent), []).append(name)
+            if not place.zip and _has_picture(name, pictures):
+                yield Page(place.file(name), "", msgspec.json.encode([name]))
+            else:
+                folders.setdefault(str(path.parent), []).append(name)
         elif path.suffix.lower() == ".zip" and not place.zip:
             inner = Place(place.root / name, place.limits)
             yield Page(File(inner.path, name, inner), "", msgspec.json.encode(_rois(inner)))
     for folder, names in folders.items():
         name_of_page = content.path.name if folder == "." else folder
         yield Page(File(content.path / folder, name_of_page, place), "", msgspec.json.encode(names))
+
+
+def _has_picture(roi: str, pictures: PictureFinder) -> bool:
+    try:
+        return pictures.find_stem(roi[: -len(".roi")], beside=roi) is not None
+    except InputError:  # several: reported when the page is parsed
+        return True
 
 
 def _rois(place: Place) -> list[str]:

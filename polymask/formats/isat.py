@@ -12,7 +12,7 @@ from polymask.formats.drawing.shapes import Point, polygon
 from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.images.addresses import image_name
-from polymask.formats.reading.notes import Notes, ReadAnnotation
+from polymask.formats.reading.notes import Notes, ReadAnnotation, Side
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, json_pages, rows_at
@@ -46,8 +46,8 @@ FACTS = Facts(
 
 class _Info(msgspec.Struct):
     name: str
-    width: float | None = None
-    height: float | None = None
+    width: Side = None
+    height: Side = None
 
 
 class _File(msgspec.Struct):

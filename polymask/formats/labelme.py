@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import PurePosixPath
+from posixpath import normpath
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ import msgspec
 from polymask.codecs.pictures import frame_of_bytes
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import (
+    FARTHEST,
     Point,
     base64_bytes,
     crop_runs,
@@ -31,15 +33,21 @@ from polymask.formats.drawing.shapes import (
 )
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.notes import Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation, Side
 from polymask.formats.reading.records import gather
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page, json_pages, rows_at
+from polymask.ledger import Omitted
 from polymask.model import Frame, ImageRecord, Instance, Shape
+from polymask.storage.image_names import local_name, picture_suffix
 
 MANY = True
 LINE_WIDTH, POINT_RADIUS = 10, 5
+HOLES = "{count} shapes have `holes` or `inner_points`, which labelme does not know: they are not cut out"
 CORNERS = 4
+POLYGONS = ("polygon", "oriented_rectangle", "rotation", "quadrilateral")
+DRAWN = (*POLYGONS, "rectangle", "circle", "line", "linestrip", "point", "points")
+SOLID = ("cuboid", "cuboid2d")
 REPEATED = "{count} shapes of two points have one of them several times"
 
 FACTS = Facts(
@@ -50,21 +58,26 @@ FACTS = Facts(
     read=(
         (
             "imageHeight, imageWidth",
-            "the frame; where missing, that of `imageData`, else of the picture beside",
+            "the frame; where missing, that of `imageData`, else of the picture that `imagePath` names, else "
+            "of that called as the file",
         ),
         ("imagePath", "the suffix of the image's name; the name itself is the JSON file's"),
         ("shapes[].label", "the label; `__ignore__` paints void, `_background_` background"),
         (
             "shapes[].shape_type",
-            "polygon (default), rectangle, oriented_rectangle, rotation, circle, line, linestrip, point, "
-            "points, mask",
+            "polygon (default), rectangle, oriented_rectangle, rotation, quadrilateral, circle, line, "
+            "linestrip, point, points, mask",
         ),
         (
             "shapes[].points",
             "x, y in pixels; rectangle: two corners, or all four (X-AnyLabeling); circle: center and a point "
             "of the edge; mask: corners of the box, inclusive",
         ),
-        ("shapes[].mask", "a PNG in base64, as large as the box"),
+        (
+            "shapes[].mask",
+            "a PNG in base64, as large as the box; where that was moved, its origin is rounded, halves to "
+            "the even pixel, and the PNG tells the extent",
+        ),
         ("shapes[].group_id", "shapes of one label and group are one instance"),
     ),
     ignored="`version`, `flags`, `description`, colors; `imageData` unless the size is missing.",
@@ -74,6 +87,8 @@ FACTS = Facts(
     frame="As the file says; labelme turns pictures as EXIF tells before it is drawn on them.",
     limits=(
         "Lines are 10 px wide, with square ends and round corners; points are disks of radius 5 px.",
+        "Cuboids (X-AnyLabeling) are not painted but listed, and the run exits 1. `holes` and `inner_points` "
+        "are not cut out, which a note tells.",
         "Circles, lines, points and masks follow the rule of pixel centers under every `--pixel-rule`.",
     ),
     sample="labelme/boat.json",
@@ -83,8 +98,8 @@ FACTS = Facts(
 class _File(msgspec.Struct):
     shapes: msgspec.Raw
     imagePath: str = ""  # noqa: N815 - the format's own word
-    imageHeight: float | None = None  # noqa: N815
-    imageWidth: float | None = None  # noqa: N815
+    imageHeight: Side = None  # noqa: N815
+    imageWidth: Side = None  # noqa: N815
     imageData: str | None = None  # noqa: N815
 
 
@@ -94,6 +109,8 @@ class _Shape(msgspec.Struct):
     shape_type: str | None = "polygon"
     group_id: int | str | None = None
     mask: str | None = None
+    holes: list[Any] | None = None
+    inner_points: list[Any] | None = None
 
 
 _file = msgspec.json.Decoder(_File)
@@ -113,22 +130,33 @@ def read(content: Content, options: ReadOptions) -> Annotations:
 def _parse(page: Page, notes: Notes) -> ImageRecord:
     file = page.decode(_file)
     path = PurePosixPath(page.file.name)
-    suffix = PurePosixPath(file.imagePath.replace("\\", "/")).suffix
-    name = str(path.with_suffix(suffix or ".jpg"))
+    name = str(path.with_suffix(picture_suffix(local_name(file.imagePath)) or ".jpg"))
+    notes.picture_names = (*_opened_picture(file.imagePath, path.parent), name)
     frame = _frame(file, name, notes)
     groups: dict[int, Any] = {}
 
-    def make(index: int, shape: _Shape) -> Instance:
+    def make(index: int, shape: _Shape) -> ReadAnnotation:
         if not shape.label:
             raise Malformed("$.label", "the label is empty")
         groups[index] = (shape.label, shape.group_id) if shape.group_id is not None else index
-        with inside("$.points"):
-            return Instance(index, shape.label, _shape_of(shape, frame, notes))
+        if shape.shape_type in SOLID:
+            return Omitted("unsupported", "a cuboid is no area of the picture", f"shape {index}")
+        if shape.holes or shape.inner_points:
+            notes.remarks[HOLES] += 1
+        return Instance(index, shape.label, _shape_of(shape, frame, notes))
 
     instances = notes.make_instances(file.shapes, _Shape, "$.shapes", make)
     grouped = _united_groups(instances, groups, frame)
     notes.joined += len(instances) - len(grouped)
     return ImageRecord(path.stem, name, frame, grouped)
+
+
+def _opened_picture(address: str, folder: PurePosixPath) -> tuple[str, ...]:
+    """The picture that labelme opens: `imagePath`, which starts from the JSON file's folder."""
+    path = address.replace("\\", "/")
+    if not path.startswith("/") and ":" not in path:
+        path = normpath(folder / path)
+    return (picture,) if (picture := local_name(path)) else ()
 
 
 def _frame(file: _File, name: str, notes: Notes) -> Frame:
@@ -140,26 +168,28 @@ def _frame(file: _File, name: str, notes: Notes) -> Frame:
 
 
 def _shape_of(shape: _Shape, frame: Frame, notes: Notes) -> Shape:
-    points = shape.points
-    match shape.shape_type or "polygon":
-        case "polygon" | "oriented_rectangle" | "rotation":
-            return (polygon(points),)
-        case "rectangle" if len(points) == CORNERS:  # as X-AnyLabeling writes them
-            return (polygon(points),)
-        case "rectangle":
-            return (rectangle(*_two_points(points, notes)),)
-        case "circle":
-            center, edge = _two_points(points, notes)
-            radius = math.dist(center, edge)
-            return ellipse(center, (radius, radius), frame)
-        case "line" | "linestrip":
-            return stroke(points, LINE_WIDTH / 2, frame)
-        case "point" | "points":
-            disks = [ellipse(point, (POINT_RADIUS, POINT_RADIUS), frame) for point in points]
-            return united(disks, frame)
-        case "mask":
-            return _mask(shape, frame, notes)
-    raise Malformed("$.shape_type", f"no shape type of labelme: '{shape.shape_type}'")
+    kind = shape.shape_type or "polygon"
+    if kind == "mask":
+        return _mask(shape, frame, notes)
+    if kind not in DRAWN:
+        raise Malformed("$.shape_type", f"no shape type of labelme: '{kind}'")
+    with inside("$.points"):
+        return _drawn(kind, shape.points, frame, notes)
+
+
+def _drawn(kind: str, points: Sequence[Point], frame: Frame, notes: Notes) -> Shape:
+    """The shape of a kind that points alone describe."""
+    if kind in POLYGONS or (kind == "rectangle" and len(points) == CORNERS):  # as X-AnyLabeling writes them
+        return (polygon(points),)
+    if kind == "rectangle":
+        return (rectangle(*_two_points(points, notes)),)
+    if kind == "circle":
+        center, edge = _two_points(points, notes)
+        radius = math.dist(center, edge)
+        return ellipse(center, (radius, radius), frame)
+    if kind in ("line", "linestrip"):
+        return stroke(points, LINE_WIDTH / 2, frame)
+    return united([ellipse(point, (POINT_RADIUS, POINT_RADIUS), frame) for point in points], frame)
 
 
 def _two_points(points: Sequence[Point], notes: Notes) -> Sequence[Point]:
@@ -176,10 +206,15 @@ def _two_points(points: Sequence[Point], notes: Notes) -> Sequence[Point]:
 def _mask(shape: _Shape, frame: Frame, notes: Notes) -> Shape:
     with inside("$.mask"):
         mask = png_mask(base64_bytes(shape.mask or ""), notes.options.limits)
-    (left, top), (right, bottom) = _two_points(shape.points, notes)
-    corner = round(left), round(top)
+    with inside("$.points"):
+        (left, top), (right, bottom) = _two_points(shape.points, notes)
+        sides = left, top, right, bottom
+        if not all(abs(side) <= FARTHEST for side in sides):  # which NaN is not
+            raise Malformed("$", "the corners of a mask are finite numbers")
+    corner = round(left), round(top)  # halves to the even pixel
     size = round(bottom) - corner[1] + 1, round(right) - corner[0] + 1
-    if mask.shape != size:
+    is_moved = not all(float(side).is_integer() for side in sides)  # its corners round by themselves
+    if mask.shape != size and not is_moved:
         raise Malformed("$.mask", f"a mask of {mask.shape} px in a box of {size}")
     return crop_runs(mask, corner, frame)
 

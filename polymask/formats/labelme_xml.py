@@ -50,6 +50,7 @@ FACTS = Facts(
     limits=(
         "Objects of the type `bounding_box` are no segmentation: they paint nothing, and are counted; "
         "`--boxes` paints them.",
+        "Polygons of one or two points are not painted but listed, and the run exits 1.",
     ),
     sample="labelme-xml/boat.xml",
 )
@@ -102,6 +103,9 @@ def _instance(index: int, element: "Element", frame: Frame, notes: Notes) -> Rea
     for where, point in numbered(ring, "pt"):
         with inside(f"/polygon{where}"):
             points.append((number_of(point, "x"), number_of(point, "y")))
+    if len(points) < 3:
+        reason = f"a polygon of {len(points)} points encloses nothing"
+        return Omitted("unsupported", reason, f"object {index}")
     with inside("/polygon"):
         return Instance(index, label, (polygon(points),))
 

@@ -73,7 +73,7 @@ FACTS = Facts(
 
 def sniff(content: Content) -> bool:
     """Whether the file is Roboflow's table, a palette PNG that is not VOC's, or a mask by its name."""
-    if _VALUES.match(content.data[:200]):
+    if _VALUES.match(content.head[:200]):
         return True
     if not content.data.startswith(SIGNATURE):
         return False

@@ -51,14 +51,14 @@ class ReadingOptions(Limits):
         metavar="FILE",
     )
     label_attribute: str | None = option(
-        "The attribute that tells the label, in VIA files and maps.",
+        "The attribute that tells the label, in VIA files, GeoJSON and maps.",
         "read",
         default=None,
         metavar="NAME",
         dest="both",
     )
     default_label: str | None = option(
-        "The label of what has none, in VIA, SA-1B, COCO and Label Studio files.",
+        "The label of what has none, in VIA, SA-1B, COCO, Datumaro and Label Studio files.",
         "read",
         default=None,
         metavar="NAME",

@@ -32,9 +32,9 @@ from polymask.formats.reading.refusals import Malformed, Refusals, decode_json, 
 from polymask.formats.reading.texts.pages import Page, files, rows_at
 from polymask.labels.label_map import Categories
 from polymask.ledger import BOX, Omitted
-from polymask.limits import Limits
+from polymask.limits import SMALL, Limits
 from polymask.model import Frame, ImageRecord, Instance, Polygon, Shape
-from polymask.storage.source_files import SMALL, File
+from polymask.storage.source_files import File
 
 MANY = True
 META, FOLDER = "meta.json", "ann"

@@ -5,7 +5,6 @@ Source: VIA's documentation, "Export annotations as CSV".
 
 import csv
 from collections.abc import Iterator
-from functools import partial
 from io import StringIO
 
 import msgspec
@@ -14,8 +13,7 @@ from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions, via
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.records import gather
-from polymask.formats.reading.texts.pages import Page, files, rows_at
+from polymask.formats.reading.texts.pages import Page, files
 
 MANY = True
 NAME, SHAPE, LABELS = "filename", "region_shape_attributes", "region_attributes"
@@ -51,9 +49,7 @@ def sniff(content: Content) -> bool:
 def read(content: Content, options: ReadOptions) -> Annotations:
     """A record for each image."""
     pages = [page for file in files(content, "*.csv") for page in _pages(Content(file))]
-    attribute = via._attribute(content, pages, options)
-    parse = partial(via._parse, attribute=attribute)
-    return gather(content, options, pages, format="via-csv", parse=parse, declares=rows_at("regions"))
+    return via.gather_pages(content, options, pages, format="via-csv")
 
 
 def _pages(content: Content) -> Iterator[Page]:

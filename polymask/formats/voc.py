@@ -55,7 +55,7 @@ FACTS = Facts(
 
 def sniff(content: Content) -> bool:
     """Whether the file is CVAT's label map, or a palette PNG in VOC's folder or colors."""
-    if content.data.startswith(_TABLE):
+    if content.head.startswith(_TABLE):
         return True
     return is_indexed(content) and (
         FOLDER in PurePosixPath(str(content.path)).parts or has_vocs_colors(content)

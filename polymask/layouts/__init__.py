@@ -21,7 +21,13 @@ Some layouts have further functions:
 - `stored_rows(drawn, read)`, if a shared file holds more than names: each image's `row` in the stored
   file, so that a later run can add images;
 - `same(stored, data)`, if its files are no PNGs: whether a stored file, by any writer, holds the
-  same masks.
+  same masks;
+- `picture(name, options)`, if copied pictures do not keep their names below `IMAGES`: the path of a copy.
+
+And some have further constants: `WANTED_PICTURES`, the suffix that readers of the layout look for and
+who they are; `NAMES_PICTURES`, if an image's file names its picture; `PICTURE_FORMAT` and
+`PICTURE_MODE`, what all copied pictures become; `VOID_CHOICE` and `VOID_ADVICE`, what void may become in
+a layout that cannot hold it, and how to ask for it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,6 +44,7 @@ from polymask.labels.label_map import LabelMap
 from polymask.painting.painting import Painting
 from polymask.provenance.digest import WRITTEN, combined_sha256, kind_of, painted_sha256
 from polymask.raster.painted import PaintedSpans
+from polymask.storage.image_names import stem
 
 LAYOUTS = {
     "index": "masks/<name>.png: one 8 or 16 bit index mask an image, and labels.json",
@@ -51,8 +58,9 @@ LAYOUTS = {
     "mmseg": "ann_dir/<split>/<name>.png, and METAINFO for the config",
     "yolo-semantic": "masks/<split>/<name>.png, and the data set's YAML",
     "coco": "annotations.json: one RLE annotation a label and image",
-    "coco-panoptic": "panoptic.json and panoptic/<name>.png: a segment for each instance",
-    "coco-stuff": "stuffthingmaps/<name>.png: category id - 1, 255 unlabeled",
+    "coco-panoptic": "annotations/panoptic_<split>.json and PNGs: a segment for each instance",
+    "coco-stuff": "stuffthingmaps/<name>.png: category id - 1, 255 unlabeled; and train ids",
+    "nnunet": "labelsTr/<case>.png in values without gaps, and dataset.json",
     "dataloop": "json/<name>.json: Dataloop's annotation JSON with a mask a label added",
     "onehot": "onehot/<name>.npz: H x W x K, background first",
     "overlay": "overlay/<name>.png: the mask over its picture, and contact sheets; for people",
@@ -82,6 +90,8 @@ class LayoutOptions:
     split_names: tuple[str, ...] = ()
     original: Callable[[str], bytes | None] = lambda _: None
     delete_source: bool = False
+    picture_format: str = ""  # of copied pictures; empty for copies of the original bytes
+    void_as: str = ""  # what void becomes in layouts that cannot hold it
     palette: str = "safe"  # only layouts for viewing use `palette` and `picture`
     picture: Callable[[], bytes] | None = None
 
@@ -167,23 +177,17 @@ def layout_named(name: str) -> Layout:
 
 
 STUFF_LAYOUT = "coco-panoptic"
-
-
-def stem(name: str) -> str:
-    """An image's name without its suffix, but with its folders.
-
-    Examples:
-        >>> stem("train/0001.jpg")
-        'train/0001'
-    """
-    folder, slash, file = name.rpartition("/")
-    base, dot, suffix = file.rpartition(".")
-    return f"{folder}{slash}{base}" if dot and base and suffix else name
+PICTURE_FORMATS = ("jpg", "png")  # that copied pictures can be made
 
 
 def picture_path(layout: Layout, name: str, options: LayoutOptions) -> str:
     """The path of the copy of an image's picture."""
     path_of = getattr(layout, "picture", None)
-    if path_of is not None:
-        return str(path_of(name, options))
-    return f"{layout.IMAGES.format(split=options.split_of(name))}/{name}"
+    folder = layout.IMAGES.format(split=options.split_of(name))
+    return picture_name(str(path_of(name, options)) if path_of is not None else f"{folder}/{name}", options)
+
+
+def picture_name(name: str, options: LayoutOptions) -> str:
+    """The name of an image's picture, or of its copy in the format of the options."""
+    suffix = options.picture_format
+    return f"{stem(name)}.{suffix}" if suffix else name

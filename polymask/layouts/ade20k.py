@@ -11,7 +11,7 @@ from functools import partial
 
 from polymask.codecs.painted_png import Encoding
 from polymask.labels.label_map import LabelMap
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import (
     BACKGROUND,
@@ -35,10 +35,12 @@ from polymask.layouts.common.read_back import (
 )
 from polymask.layouts.common.splits import lines
 from polymask.painting.painting import Painting
+from polymask.storage.image_names import stem
 from polymask.storage.remote.urls import Location, in_order
 
 IMAGES = "images"
 MASKS = "annotations/{split}"
+WANTED_PICTURES = "jpg", "mmsegmentation's ADE20KDataset looks for <name>.jpg"
 INDEX = True
 TABLE = "objectInfo.txt"
 REDUCED = "id2label_reduced.json"

@@ -9,7 +9,7 @@ from itertools import islice
 from polymask.codecs.painted_png import encode
 from polymask.errors import InputError, LabelError
 from polymask.labels.label_map import LabelMap
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.facts import LABEL_MASKS, LayoutFacts
 from polymask.layouts.common.lookup import painted
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, stored_labels
@@ -17,6 +17,7 @@ from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask
 from polymask.painting.painting import Painting
 from polymask.raster.painted import solid
+from polymask.storage.image_names import stem
 from polymask.storage.manifest import read_manifest
 from polymask.storage.roots.object_store import open_root
 from polymask.storage.safe_names import refuse_collisions, safe_path

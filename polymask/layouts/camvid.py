@@ -19,7 +19,7 @@ from polymask.errors import FormatError, LabelError
 from polymask.labels.color_tables import table_rows
 from polymask.labels.label_map import VOID_8, LabelMap
 from polymask.labels.voc_palette import voc_colors
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions, picture_name
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import BACKGROUND, require_one_line
 from polymask.layouts.common.read_back import (
@@ -35,6 +35,7 @@ from polymask.layouts.common.read_back import (
 from polymask.layouts.common.splits import lines
 from polymask.model import IndexMask
 from polymask.painting.painting import Painting
+from polymask.storage.image_names import stem
 from polymask.validation import Color
 
 IMAGES = "{split}"
@@ -48,7 +49,7 @@ FACTS = LayoutFacts(
     source="Brostow et al., label_colors.txt; SegNet's pairs; Kaggle's class_dict.csv",
     files=(
         ("<split>annot/<name>.png", "the mask in the labels' colors, RGB"),
-        ("<split>.txt", "pairs of picture and mask"),
+        ("<split>.txt", "pairs of picture and mask, `/` in front, as SegNet's lists and Datumaro's have it"),
         ("label_colors.txt", "`r g b name` of background, labels and void"),
         ("class_dict.csv", "the same as name,r,g,b"),
         ("<split>/", "with --copy-images: the pictures"),
@@ -60,6 +61,7 @@ FACTS = LayoutFacts(
     ),
     limits=(
         "Labels that share a color are refused; so are more than 254 labels without colors in a label file.",
+        "Datumaro cannot read a table with a space in a label: rename the label in a --labels file.",
     ),
     read_back="Colors become values again; a color that no table has is an error. Without labels.json, "
     "label_colors.txt numbers the labels from 1.",
@@ -117,15 +119,17 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
         [("name", "r", "g", "b"), *((name, *color) for name, _, color in table)]
     )
     yield "class_dict.csv", sheet.getvalue().encode()
-    yield from pairs(drawn, options)
+    yield from pairs(drawn, options, top="/")
 
 
-def pairs(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
-    """Each split's pairs of picture and mask."""
+def pairs(drawn: Iterable[Drawn], options: LayoutOptions, *, top: str = "") -> Iterator[tuple[str, bytes]]:
+    """Each split's pairs of picture and mask, `top` before each path; in quotes where a path has a space."""
     lists: dict[str, list[str]] = {split: [] for split in options.all_splits}
     for image in drawn:
         split = options.split_of(image.name)
-        lists.setdefault(split, []).append(f"{split}/{image.name} {image.mask}")
+        pair = f"{top}{split}/{picture_name(image.name, options)}", f"{top}{image.mask}"
+        has_space = any(" " in path for path in pair)
+        lists.setdefault(split, []).append(" ".join(f'"{path}"' if has_space else path for path in pair))
     for split, split_lines in lists.items():
         yield f"{split}.txt", lines(split_lines)
 

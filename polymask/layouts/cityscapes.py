@@ -23,7 +23,7 @@ from polymask.codecs.painted_png import encode, encode_colors
 from polymask.errors import LabelError, LimitError
 from polymask.labels.cityscapes import CITYSCAPES, IGNORED, KNOWN, UNLABELED, CityscapesClass
 from polymask.labels.label_map import LabelMap
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import (
     BACKGROUND,
@@ -39,10 +39,11 @@ from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask, Label
 from polymask.painting.painting import Painting
 from polymask.raster.painted import PaintedSpans, mapped
+from polymask.storage.image_names import picture_suffix, stem
 from polymask.validation import Color
 
-IMAGES = "leftImg8bit"
-MASKS = "gtFine/{split}"
+IMAGES, MASKS = "leftImg8bit", "gtFine/{split}"
+WANTED_PICTURES = "png", "mmsegmentation's CityscapesDataset looks for *_leftImg8bit.png"
 INDEX = True
 MASK_KINDS = ("labelIds", "labelTrainIds", "color", "instanceIds")
 MOST_ID = 64  # 65 · 1000 is beyond 16 bits
@@ -191,7 +192,7 @@ def place(name: str, options: LayoutOptions) -> tuple[str, str]:
 def picture(name: str, options: LayoutOptions) -> str:
     """The path of the picture, as readers of Cityscapes expect it."""
     folder, identity = place(name, options)
-    return f"{IMAGES}/{folder}/{identity}_leftImg8bit{PurePosixPath(name).suffix}"
+    return f"{IMAGES}/{folder}/{identity}_leftImg8bit{picture_suffix(name)}"
 
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:

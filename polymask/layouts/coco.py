@@ -1,7 +1,8 @@
 """`annotations.json`: COCO with a compressed RLE annotation for each label of each image.
 
-Category ids are the label map's values, image ids count from 1 in the order of the source.
-pycocotools can read it. Masks of different labels may overlap.
+Category ids are the label map's values, image ids count from 1 in the order of names; a next run adds its
+images. Where there are splits, `annotations/instances_<split>.json` holds each split's images and
+annotations, with the same ids. pycocotools can read all of them. Masks of different labels may overlap.
 Source: cocodataset.org, "Data format".
 """
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from polymask.errors import FormatError
 from polymask.labels.label_map import LabelMap
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions, picture_name
 from polymask.layouts.common.facts import LABEL_MASKS, LayoutFacts
 from polymask.layouts.common.lookup import ID2LABEL, id2label, painted
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, stored_labels
@@ -25,17 +26,25 @@ from polymask.raster.kernel import paint_all
 from polymask.raster.painted import solid
 from polymask.raster.runs import run_counts, run_spans
 from polymask.raster.spans import SpanTable, paint
+from polymask.storage.image_names import stem
 
 IMAGES = "images"
 INDEX = False
 FILE = "annotations.json"
-SOURCE_ORDER = True
+JsonRows = list[dict[str, Any]]
 
 FACTS = LayoutFacts(
     title="COCO, one annotation a label",
     source="cocodataset.org, Data format",
     files=(
-        ("annotations.json", "images, categories, and a compressed RLE for each label of each image"),
+        (
+            "annotations.json",
+            "images in order of name, categories, and a compressed RLE for each label of each image",
+        ),
+        (
+            "annotations/instances_<split>.json",
+            "where there are splits: those images and annotations, with the same ids",
+        ),
         ("images/", "with --copy-images: the pictures"),
         ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
     ),
@@ -51,7 +60,7 @@ def check(options: LayoutOptions) -> None:
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
     """The file of all images, and the key of the image in it."""
-    return (f"{FILE}#{name}",)
+    return (f"{FILE}#{picture_name(name, options)}",)
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
@@ -66,7 +75,8 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
         rle = pycocotools_mask.encode(np.asfortranarray(mask))
         annotations.append(_annotation(values[label], rle, spans.pixels))
     height, width = painting.record.frame
-    image = {"file_name": painting.record.name, "height": height, "width": width}
+    file_name = picture_name(painting.record.name, options)
+    image = {"file_name": file_name, "height": height, "width": width}
     return Drawn(
         name=painting.record.name,
         mask=paths(painting.record.name, options)[0],
@@ -95,22 +105,30 @@ def tables(options: LayoutOptions) -> dict[str, bytes]:
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
     """All images and annotations, numbered in order; and the lists of the splits."""
     drawn = list(drawn)
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
+    images: JsonRows = []
+    annotations: JsonRows = []
     for number, image_drawn in enumerate(drawn, 1):
         image, image_annotations = msgspec.json.decode(image_drawn.row)
         images.append({"id": number, **image})
         for annotation in image_annotations:
             annotations.append({"id": len(annotations) + 1, "image_id": number, **annotation})
     categories = [{"id": label.value, "name": label.name} for label in options.label_map.labels]
-    document = {"images": images, "annotations": annotations, "categories": categories}
-    yield FILE, msgspec.json.encode(document)
+    yield FILE, _encoded(images, annotations, categories)
     yield from split_lists(drawn, options)
+    for split in options.split_names:
+        ids = {n for n, image in enumerate(drawn, 1) if options.split_of(image.name) == split}
+        of_split = [row for row in annotations if row["image_id"] in ids]
+        file = f"annotations/instances_{split}.json"
+        yield file, _encoded([image for image in images if image["id"] in ids], of_split, categories)
+
+
+def _encoded(images: JsonRows, annotations: JsonRows, categories: JsonRows) -> bytes:
+    return msgspec.json.encode({"images": images, "annotations": annotations, "categories": categories})
 
 
 def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> Mapping[str, bytes]:
     """The rows of the images in annotations.json; raises `FormatError` where an image is missing."""
-    data = read(FILE) or b""
+    drawn, data = list(drawn), read(FILE) or b""
     _decoded(data, FILE)
     document = msgspec.json.decode(data)
     rows: dict[int, list[Any]] = {image.pop("id"): [image, []] for image in document["images"]}
@@ -118,10 +136,12 @@ def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> 
         image = annotation.pop("image_id")
         rows.get(image, [{}, []])[1].append(annotation)
         annotation.pop("id", None)
-    named = {
+    by_file_name = {
         image["file_name"]: msgspec.json.encode([image, image_annotations])
         for image, image_annotations in rows.values()
     }
+    file_names = {image.name: image.mask.removeprefix(f"{FILE}#") for image in drawn}
+    named = {name: by_file_name[file] for name, file in file_names.items() if file in by_file_name}
     return require_rows(named, drawn, FILE)
 
 

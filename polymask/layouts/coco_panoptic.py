@@ -1,5 +1,8 @@
-"""COCO panoptic: `panoptic/<name>.png`, a segment for each visible instance, and `panoptic.json`.
+"""COCO panoptic: a PNG an image with a segment for each visible instance, and a JSON file a split.
 
+Both are named as in COCO's own release, so that readers find them: `annotations/panoptic_<split>.json`, and
+the PNGs in the folder of its name without `.json`. (Earlier builds wrote `panoptic.json` and `panoptic/`,
+which can still be read back, as can the files of other tools.)
 A segment's id is red + 256 · green + 65536 · blue: n for the n-th instance in paint order. A label of
 `--stuff` has a single segment per image, with the id of its first instance. Category ids are the label
 map's values. Pixels without a segment, background and void, are 0, black; read back, both are
@@ -18,37 +21,41 @@ from numpy.typing import NDArray
 from polymask.codecs.painted_png import encode_colors
 from polymask.errors import FormatError, LimitError, NotFound
 from polymask.labels.label_map import LabelMap, no_such_label
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions, picture_name
 from polymask.layouts.common.facts import LayoutFacts
-from polymask.layouts.common.lookup import ID2LABEL, id2label, without_void
+from polymask.layouts.common.lookup import BACKGROUND, ID2LABEL, id2label, without_void
+from polymask.layouts.common.panoptic_json import Segment, decoded, from_categories, rows_of
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file, stored_labels
 from polymask.layouts.common.shared_files import require_rows
 from polymask.layouts.common.splits import split_lists
-from polymask.model import IndexMask, Label
+from polymask.model import IndexMask
 from polymask.painting.painting import Painting
 from polymask.raster.painted import PaintedSpans
-from polymask.storage.remote.urls import Location
+from polymask.storage.image_names import stem
 from polymask.storage.safe_names import safe_path
-from polymask.validation import Color
 
 IMAGES = "images"
 INDEX = True
-FILE = "panoptic.json"
-FOLDER = "panoptic"
-CATEGORIES = "panoptic_categories.json"
+FILE = "panoptic.json"  # of earlier builds, and other tools
+FOLDER = "annotations/panoptic_{split}"
+CATEGORIES = "categories.json"
 MOST_SEGMENTS = 65535
 
 FACTS = LayoutFacts(
     title="COCO panoptic",
     source="cocodataset.org, Data format, panoptic segmentation",
     files=(
-        ("panoptic/<name>.png", "segment ids as colors, RGB: red + 256 · green + 65536 · blue"),
         (
-            "panoptic.json",
-            "images in order of name, categories, and each segment's id, category, area, box and iscrowd; "
+            "annotations/panoptic_<split>/<name>.png",
+            "segment ids as colors, RGB: red + 256 · green + 65536 · blue",
+        ),
+        (
+            "annotations/panoptic_<split>.json",
+            "the split's images in order of name, with ids that no other split's have, categories, and each "
+            "segment's id, category, area, box and iscrowd; "
             "a next run adds its images",
         ),
-        ("panoptic_categories.json", "the categories alone, as panopticapi's scripts take them"),
+        ("categories.json", "the categories alone, as panopticapi's scripts take them"),
         ("id2label.json", "the names of the category ids"),
         ("images/", "with --copy-images: the pictures"),
         ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
@@ -77,7 +84,7 @@ def check(options: LayoutOptions) -> None:
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
     """The PNG of segment ids."""
-    return (f"{FOLDER}/{stem(name)}.png",)
+    return (f"{FOLDER.format(split=options.split_of(name))}/{stem(name)}.png",)
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
@@ -89,8 +96,9 @@ def draw(painting: Painting, options: LayoutOptions) -> Drawn:
     mask = without_void(painting.painted, label_map)
     stuff = {label.value for label in label_map.labels if label.name in options.stuff}
     ids = painting.numbered(_segment_ids(painting, stuff), void=0)
-    image = {"file_name": record.name, "height": record.frame[0], "width": record.frame[1]}
-    row = [image, path.removeprefix(f"{FOLDER}/"), list(_segments(ids, painting, stuff))]
+    file_name = picture_name(record.name, options)
+    image = {"file_name": file_name, "height": record.frame[0], "width": record.frame[1]}
+    row = [image, f"{stem(record.name)}.png", list(_segments(ids, painting, stuff))]
     return Drawn(
         name=record.name,
         mask=path,
@@ -157,114 +165,97 @@ def _categories(options: LayoutOptions) -> list[dict[str, Any]]:
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
-    """All images and their segments, numbered in order; and the lists of the splits."""
+    """Each split's images and their segments, numbered over all splits; and the lists of the splits."""
     drawn = list(drawn)
-    images, annotations = [], []
+    documents = {split: _Rows() for split in options.all_splits}
     for number, image_drawn in enumerate(drawn, 1):
         image, file_name, segments = msgspec.json.decode(image_drawn.row)
-        images.append({"id": number, **image})
-        annotations.append({"image_id": number, "file_name": file_name, "segments_info": segments})
-    document = {"images": images, "annotations": annotations, "categories": _categories(options)}
-    yield FILE, msgspec.json.encode(document)
+        rows = documents.setdefault(options.split_of(image_drawn.name), _Rows())
+        rows.images.append({"id": number, **image})
+        rows.annotations.append({"image_id": number, "file_name": file_name, "segments_info": segments})
+    for split, rows in documents.items():
+        document = {
+            "images": rows.images,
+            "annotations": rows.annotations,
+            "categories": _categories(options),
+        }
+        yield f"{FOLDER.format(split=split)}.json", msgspec.json.encode(document)
     yield from split_lists(drawn, options)
 
 
-class _Segment(msgspec.Struct):
-    id: int
-    category_id: int
-    area: int | float = 0
-    bbox: list[int | float] = []
-    iscrowd: int | bool = 0
-
-
-class _Annotation(msgspec.Struct):
-    image_id: int | str
-    file_name: str
-    segments_info: list[_Segment]
-
-
-class _Image(msgspec.Struct):
-    id: int | str
-    file_name: str
-    height: int
-    width: int
-
-
-class _Category(msgspec.Struct):
-    id: int
-    name: str
-    color: Color | None = None
-
-
-class _Document(msgspec.Struct):
-    annotations: list[_Annotation]
-    categories: list[_Category]
-    images: list[_Image] = []
-
-
-_document = msgspec.json.Decoder(_Document)
-
-
-def _decoded(data: bytes, file: object) -> _Document:
-    try:
-        return _document.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise FormatError(f"{file}: no panoptic annotations, or damaged ones: {error}") from None
+class _Rows(msgspec.Struct):
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
 
 
 def stored_rows(drawn: Iterable[Drawn], read: Callable[[str], bytes | None]) -> Mapping[str, bytes]:
-    """The rows of the images in panoptic.json; raises `FormatError` where an image is missing."""
-    document = _decoded(read(FILE) or b"", FILE)
-    images = {image.id: image for image in document.images}
-    rows = {}
-    for row in document.annotations:
-        if (image := images.get(row.image_id)) is not None:
-            plain = {"file_name": image.file_name, "height": image.height, "width": image.width}
-            rows[image.file_name] = msgspec.json.encode([plain, row.file_name, row.segments_info])
-    return require_rows(rows, drawn, FILE)
+    """The rows of the images in their splits' files; raises `FormatError` where an image is missing."""
+    by_file: dict[str, list[Drawn]] = {}
+    for image in drawn:
+        folder = image.mask.removesuffix(f"/{stem(image.name)}.png")
+        by_file.setdefault(f"{folder}.json", []).append(image)
+    rows: dict[str, bytes] = {}
+    for file, images in by_file.items():
+        by_png = rows_of(decoded(read(file) or b"", file))
+        pngs = {image.name: f"{stem(image.name)}.png" for image in images}
+        named = {name: by_png[png] for name, png in pngs.items() if png in by_png}
+        rows |= require_rows(named, images, file)
+    return rows
 
 
 def open_folder(folder: Folder) -> MaskFolder | None:
     """The segments as index masks; labels.json or the categories name the values."""
-    if not (folder / FILE).is_file():
+    files = [*folder.named("annotations", "panoptic_*.json"), *([FILE] if (folder / FILE).is_file() else [])]
+    if not files:
         return None
-    document = _decoded(folder.read(FILE), folder / FILE)
-    label_map = stored_labels(folder) or _from_categories(document.categories, folder / FILE)
-    with in_file(folder / FILE):
-        segments = {f"{FOLDER}/{safe_path(row.file_name)}": row.segments_info for row in document.annotations}
-    masks = {stem(path.removeprefix(f"{FOLDER}/")): path for path in segments}
-    decode = partial(_decode, folder=folder, label_map=label_map, segments=segments)
-    return MaskFolder(layout="coco-panoptic", label_map=label_map, masks=masks, decode=decode)
+    documents = {file: decoded(folder.read(file), folder / file) for file in files}
+    label_map = stored_labels(folder) or from_categories(documents[files[0]].categories, folder / files[0])
+    segments: dict[str, tuple[str, list[Segment]]] = {}
+    for file, document in documents.items():
+        with in_file(folder / file):
+            pngs = ((f"{_folder_of(file)}/{safe_path(row.file_name)}", row) for row in document.annotations)
+            segments |= {path: (file, row.segments_info) for path, row in pngs}
+    masks = {stem(path.removeprefix(f"{_folder_of(file)}/")): path for path, (file, _) in segments.items()}
+    decode = partial(_decode, folder=folder, label_map=label_map, segments=segments, files=files)
+    return MaskFolder(
+        layout="coco-panoptic",
+        label_map=label_map,
+        masks=masks,
+        decode=decode,
+        unscored=frozenset({BACKGROUND}),  # panopticapi leaves out what has no segment in TRUTH
+    )
 
 
-def _from_categories(categories: list[_Category], file: Location) -> LabelMap:
-    with in_file(file):
-        named = LabelMap.from_values({category.name: category.id for category in categories})
-        colors = {category.id: category.color for category in categories}
-        labels = [
-            Label(label.name, label.value, colors[label.value] or label.color) for label in named.labels
-        ]
-        return LabelMap(tuple(labels), named.background, named.void)
+def _folder_of(file: str) -> str:
+    """The folder of the PNGs of a JSON file."""
+    return file.removesuffix(".json")
 
 
 def _decode(
-    path: str, *, folder: Folder, label_map: LabelMap, segments: dict[str, list[_Segment]]
+    path: str,
+    *,
+    folder: Folder,
+    label_map: LabelMap,
+    segments: dict[str, tuple[str, list[Segment]]],
+    files: list[str],
 ) -> IndexMask:
     if path not in segments:
-        raise FormatError(f"{folder / FILE} says nothing of {path}")
+        file = next((name for name in files if path.startswith(f"{_folder_of(name)}/")), files[0])
+        raise FormatError(f"{folder / file} says nothing of {path}")
+    file, path_segments = segments[path]
     try:
         pixels = folder.colors(path).astype(np.int64)
     except NotFound:
-        raise FormatError(f"missing, and {FILE} names it", file=folder / path) from None
+        raise FormatError(f"missing, and {file} names it", file=folder / path) from None
     ids, place = np.unique(pixels @ np.array([1, 256, 65536]), return_inverse=True)
-    values = {segment.id: segment.category_id for segment in segments[path]}
+    values = {segment.id: segment.category_id for segment in path_segments}
     if unlisted := [number for number in ids.tolist() if number and number not in values]:
-        raise FormatError(f"{FILE} does not list the segments {unlisted[:3]}", file=folder / path)
+        raise FormatError(f"{file} does not list the segments {unlisted[:3]}", file=folder / path)
     named = {0: label_map.background, **{label.value: label.value for label in label_map.labels}}
     categories = [values.get(number, 0) if number else 0 for number in ids.tolist()]
     if unnamed := [category for category in categories if category not in named]:
         raise FormatError(
-            f"no label has the category id {unnamed[0]}, which {path} shows", file=folder / FILE
+            f"no label has the category id {unnamed[0]}, which {path} shows", file=folder / file
         )
     table = np.array([named[category] for category in categories], label_map.dtype)
     mask: IndexMask = table[place].reshape(pixels.shape[:2])

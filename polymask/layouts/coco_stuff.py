@@ -1,7 +1,10 @@
 """COCO-Stuff pixel maps: `stuffthingmaps/<name>.png`, gray; the category id minus one, 255 unlabeled.
 
+Beside them `annotations/<split>/<name>_labelTrainIds.png`, as mmsegmentation prepares and reads them: the
+labels' places in the order of their ids, from 0, 255 unlabeled.
 Background and void are both unlabeled; read back, they are background. `labels.txt` names the ids.
-Source: nightrome/cocostuff, "Stuff+thing PNG-style annotations", `labels.txt`.
+Source: nightrome/cocostuff, "Stuff+thing PNG-style annotations", `labels.txt`; mmsegmentation 1.x,
+`COCOStuffDataset` and the preparation of COCO-Stuff 164k.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,9 +15,10 @@ import numpy as np
 from polymask.codecs.painted_png import encode
 from polymask.errors import LabelError
 from polymask.labels.label_map import VOID_8, LabelMap
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import (
+    BACKGROUND,
     ID2LABEL,
     id2label,
     in_value_order,
@@ -38,25 +42,31 @@ from polymask.layouts.common.splits import lines, split_lists
 from polymask.model import IndexMask
 from polymask.painting.painting import Painting
 from polymask.raster.painted import mapped
+from polymask.storage.image_names import stem
 from polymask.storage.remote.urls import Location
 
-IMAGES = "images"
+IMAGES = "images/{split}"
 INDEX = True
+WANTED_PICTURES = "jpg", "mmsegmentation's COCOStuffDataset looks for <name>.jpg"
+TRAIN_IDS = "id2label_trainIds.json"
 TABLE = "labels.txt"
 UNLABELED = 255
 
 FACTS = LayoutFacts(
     title="COCO-Stuff pixel maps",
-    source="nightrome/cocostuff",
+    source="nightrome/cocostuff; mmsegmentation 1.x, COCOStuffDataset",
     files=(
         ("stuffthingmaps/<name>.png", "the pixel map, gray, 8 bit"),
+        ("annotations/<split>/<name>_labelTrainIds.png", "the train ids, gray, 8 bit, for mmsegmentation"),
         ("labels.txt", "`id: name`"),
         ("id2label.json", "the names of the pixel map's values: ids minus one"),
-        ("images/", "with --copy-images: the pictures"),
+        ("id2label_trainIds.json", "the names of the train ids"),
+        ("images/<split>/", "with --copy-images: the pictures"),
         ("splits/<split>.txt", "with splits (--split-ratio, or the source's own), or a --split beside train"),
     ),
     values=(
         ("0 … 254", "the label map's value minus one; with `--ids source`, the category id minus one"),
+        ("train ids", "the labels' places in the order of their ids, from 0: `METAINFO`'s `classes`"),
         ("255", "unlabeled: background and void"),
     ),
     limits=("8 bit: label maps with values above 255 are refused.",),
@@ -80,27 +90,34 @@ def check(options: LayoutOptions) -> None:
 
 
 def paths(name: str, options: LayoutOptions) -> tuple[str, ...]:
-    """The pixel map."""
-    return (f"stuffthingmaps/{stem(name)}.png",)
+    """The pixel map, and the train ids."""
+    plain = stem(name)
+    train_ids = f"annotations/{options.split_of(name)}/{plain}_labelTrainIds.png"
+    return f"stuffthingmaps/{plain}.png", train_ids
 
 
 def draw(painting: Painting, options: LayoutOptions) -> Drawn:
-    """The pixel map as gray PNG. `painted` is the mask that it decodes to."""
-    (path,) = paths(painting.record.name, options)
+    """The pixel map and the train ids as gray PNGs. `painted` is the mask that it decodes to."""
     ids = {label.value: label.value - 1 for label in options.label_map.labels}
-    pixels = mapped(painting.painted, lookup(ids, default=UNLABELED, dtype=np.uint8))
+    train_ids = {value: number for number, value in enumerate(sorted(ids))}
+    stored = [
+        encode(mapped(painting.painted, lookup(values, default=UNLABELED, dtype=np.uint8)))
+        for values in (ids, train_ids)
+    ]
+    named = paths(painting.record.name, options)
     return Drawn(
         name=painting.record.name,
-        mask=path,
+        mask=named[0],
         painted=without_void(painting.painted, options.label_map),
         dtype=options.label_map.dtype,
-        files=((path, encode(pixels)),),
+        files=tuple(zip(named, stored, strict=True)),
     )
 
 
 def tables(options: LayoutOptions) -> dict[str, bytes]:
-    """The names of the pixel map's values."""
-    return {ID2LABEL: id2label({label.value - 1: label.name for label in options.label_map.labels})}
+    """The names of the pixel map's values, and of the train ids."""
+    names = {label.value - 1: label.name for label in in_value_order(options.label_map)}
+    return {ID2LABEL: id2label(names), TRAIN_IDS: id2label(dict(enumerate(names.values())))}
 
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
@@ -118,7 +135,13 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     label_map = require_labels(folder, named)
     decode = partial(_decode, folder=folder, label_map=label_map)
     masks = masks_below(folder, "stuffthingmaps")
-    return MaskFolder(layout="coco-stuff", label_map=label_map, masks=masks, decode=decode)
+    return MaskFolder(
+        layout="coco-stuff",
+        label_map=label_map,
+        masks=masks,
+        decode=decode,
+        unscored=frozenset({BACKGROUND}),  # unlabeled
+    )
 
 
 def _from_table(path: Location) -> LabelMap | None:

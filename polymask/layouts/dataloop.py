@@ -16,7 +16,7 @@ import numpy as np
 from polymask.codecs.png import decode_rgba, encode_rgba
 from polymask.errors import FormatError, InputError, LimitError
 from polymask.labels.label_map import LabelMap
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.facts import LABEL_MASKS, LayoutFacts
 from polymask.layouts.common.lookup import painted
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, stored_labels
@@ -30,9 +30,11 @@ from polymask.provenance.digest import DIGESTS, geometry_sha256
 from polymask.raster.mask_digest import mask_sha256
 from polymask.raster.painted import scan
 from polymask.raster.spans import merge, paint
+from polymask.storage.image_names import stem
 from polymask.validation import Color
 
 IMAGES = "items"
+NAMES_PICTURES = True
 INDEX = False
 PREFIX = "data:image/png;base64,"
 WHITE = (255, 255, 255)

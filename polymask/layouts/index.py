@@ -9,12 +9,13 @@ from dataclasses import replace
 
 from polymask.codecs.painted_png import Encoding, encode
 from polymask.labels.label_map import VOID_16
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import gray, gray_mask
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, png_folder
 from polymask.layouts.common.splits import split_lists
 from polymask.painting.painting import Painting
+from polymask.storage.image_names import stem
 
 IMAGES = "images"
 INDEX = True

@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 from polymask.codecs.zip import zipped
 from polymask.errors import FormatError, LimitError
 from polymask.labels.label_map import LabelMap
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import names_by_value
 from polymask.layouts.common.read_back import (
@@ -33,6 +33,7 @@ from polymask.layouts.common.splits import split_lists
 from polymask.model import IndexMask
 from polymask.painting.painting import Painting
 from polymask.raster.painted import PaintedSpans, fill
+from polymask.storage.image_names import stem
 
 IMAGES = "images"
 INDEX = True

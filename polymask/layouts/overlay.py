@@ -14,13 +14,14 @@ from polymask.codecs.pixels import upright
 from polymask.codecs.png import decode_color, encode_color, encode_color_strips
 from polymask.errors import InputError
 from polymask.labels.palettes import colored, label_colors
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below
 from polymask.model import Frame, IndexMask
 from polymask.painting.painting import Painting
 from polymask.provenance.digest import PixelDigest
 from polymask.raster.painted import fill
+from polymask.storage.image_names import stem
 from polymask.validation import Color
 
 IMAGES = "images"

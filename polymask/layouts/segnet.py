@@ -127,7 +127,13 @@ def open_folder(folder: Folder) -> MaskFolder | None:
     label_map = stored_labels(folder) or named
     values = {label.name: label.value for label in named.labels if label.name in label_map}
     decode = partial(_decode, folder=folder, values=_label_map_values(label_map, values))
-    return MaskFolder(layout="segnet", label_map=label_map, masks=masks, decode=decode)
+    return MaskFolder(
+        layout="segnet",
+        label_map=label_map,
+        masks=masks,
+        decode=decode,
+        unscored=frozenset({BACKGROUND}),  # `ignore_label`
+    )
 
 
 def _decode(path: str, *, folder: Folder, values: NDArray[np.unsignedinteger]) -> IndexMask:

@@ -2,7 +2,8 @@
 
 With instance ids, `SegmentationObject/<name>.png`: n for the n-th instance in paint
 order, 255 for void; 16 bit gray, void 65535, where an image has more than 254.
-`ImageSets/Segmentation/<split>.txt` lists the names, `labelmap.txt` the colors.
+`ImageSets/Segmentation/<split>.txt` lists the names, `trainval.txt` those of train and val,
+`labelmap.txt` the colors, void among them, for readers that look every color up in it.
 Source: PASCAL VOC 2012 development kit, section 4; CVAT's `labelmap.txt`.
 """
 
@@ -14,17 +15,22 @@ from polymask.errors import LabelError
 from polymask.labels.label_files import quoted
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap
 from polymask.labels.voc_palette import voc_colors
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.facts import LayoutFacts
-from polymask.layouts.common.lookup import require_8_bits
+from polymask.layouts.common.lookup import BACKGROUND, VOID, require_8_bits
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, png_folder
 from polymask.layouts.common.splits import by_split, lines
 from polymask.painting.painting import Painting
+from polymask.storage.image_names import stem
+from polymask.validation import Color
 
 IMAGES = "JPEGImages"
 LISTS = "ImageSets/Segmentation/{split}.txt"
 INDEX = True
 LABELMAP = "labelmap.txt"
+TRAINVAL = "trainval"
+VOID_COLOR: Color = tuple(voc_colors()[VOID_8].tolist())
+WANTED_PICTURES = "jpg", "torchvision's VOCSegmentation and mmsegmentation look for <name>.jpg"
 
 FACTS = LayoutFacts(
     title="PASCAL VOC",
@@ -33,7 +39,11 @@ FACTS = LayoutFacts(
         ("SegmentationClass/<name>.png", "the index mask as a palette PNG"),
         ("SegmentationObject/<name>.png", "with --instances: instance ids as a palette PNG"),
         ("ImageSets/Segmentation/<split>.txt", "the names of each split"),
-        ("labelmap.txt", "name, color, parts and actions of each label, as CVAT writes it"),
+        ("ImageSets/Segmentation/trainval.txt", "those of train and val, in order of name"),
+        (
+            "labelmap.txt",
+            "name, color, parts and actions of background, labels and void (`__ignore__`), as CVAT writes it",
+        ),
         ("JPEGImages/", "with --copy-images: the pictures"),
     ),
     values=(
@@ -45,6 +55,8 @@ FACTS = LayoutFacts(
         "labelmap.txt has no room for a colon, a line break, a leading # or outer spaces in a label.",
         "An image of more than 254 instances has 16 bit gray object masks, void 65535.",
         "VOC's own masks have a void border of 5 px: add --border 5.",
+        "torchvision's `VOCSegmentation(ROOT)` reads DEST as it is where DEST is `ROOT/VOCdevkit/VOC2012` "
+        "and its pictures are JPEGs: add --copy-images --picture-format jpg.",
     ),
     read_back="As it is; labels.json, else labelmap.txt in the order of its lines, names the values.",
     shown="labelmap.txt",
@@ -93,10 +105,21 @@ def _objects(painting: Painting) -> bytes:
 
 def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str, bytes]]:
     """The lists of each split's images, and the colors."""
-    for split, names in by_split(drawn, options).items():
+    lists = by_split(drawn, options)
+    if TRAINVAL not in lists and lists.keys() & {"train", "val"}:
+        lists[TRAINVAL] = sorted(lists.get("train", []) + lists.get("val", []))
+    for split, names in lists.items():
         yield LISTS.format(split=split), lines(names)
-    colors = [f"{label.name}:{','.join(map(str, label.color))}::" for label in options.label_map.labels]
-    yield LABELMAP, lines(["# label:color_rgb:parts:actions", "background:0,0,0::", *colors])
+    colors = [f"{name}:{','.join(map(str, color))}::" for name, color in _colors(options.label_map)]
+    yield LABELMAP, lines(["# label:color_rgb:parts:actions", *colors])
+
+
+def _colors(label_map: LabelMap) -> Iterator[tuple[str, Color]]:
+    """The colors of background, the labels, and void, unless a label has void's."""
+    yield BACKGROUND, (0, 0, 0)
+    yield from ((label.name, label.color) for label in label_map.labels)
+    if all(label.color != VOID_COLOR for label in label_map.labels):
+        yield VOID, VOID_COLOR
 
 
 def open_folder(folder: Folder) -> MaskFolder | None:

@@ -12,7 +12,7 @@ from functools import partial
 
 from polymask.codecs.painted_png import Encoding
 from polymask.labels.label_map import LabelMap
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions
 from polymask.layouts.common.facts import LayoutFacts
 from polymask.layouts.common.lookup import classes_to, gray, gray_mask, require_8_bits
 from polymask.layouts.common.read_back import (
@@ -27,6 +27,7 @@ from polymask.layouts.common.read_back import (
 )
 from polymask.layouts.common.splits import by_split, lines
 from polymask.painting.painting import Painting
+from polymask.storage.image_names import stem
 from polymask.storage.remote.urls import Location, in_order
 
 IMAGES = "images/{split}"

@@ -44,6 +44,11 @@ class Rules:
         if (self.overlap == "priority") != bool(self.priority):
             raise InputError("the overlap rule `priority` and a list of labels (--priority) go together")
 
+    @property
+    def makes_void(self) -> bool:
+        """Whether they may paint void; what the annotations themselves call void is beside that."""
+        return self.border > 0 or self.overlap == "void" or self.crowd == "void"
+
 
 def _check_rule(kind: str, name: str, names: tuple[str, ...]) -> None:
     if name not in names:

@@ -18,13 +18,13 @@ from polymask.formats import Annotations
 from polymask.formats.options import ReadingOptions
 from polymask.formats.reading.images.needed_pictures import require_pictures
 from polymask.labels.label_map import VOID_16, LabelMap, from_categories
-from polymask.layouts import stem
 from polymask.limits import Limits
 from polymask.model import Conflict, Finding, Frame, ImageRecord, IndexMask
 from polymask.painting.painting import Painting, Rules
 from polymask.raster.resize import resized
 from polymask.raster.spans import paint
 from polymask.report.thumbnails import ReportPictures
+from polymask.storage.image_names import stem
 from polymask.storage.remote.urls import Location
 
 View = tuple[ImageRecord, IndexMask, NDArray[np.bool_] | None]

@@ -12,8 +12,8 @@ from polymask.codecs.picture_files import PictureFinder
 from polymask.codecs.pixels import reduced
 from polymask.errors import InputError
 from polymask.formats import Annotations
-from polymask.layouts import stem
 from polymask.model import Frame
+from polymask.storage.image_names import stem
 from polymask.storage.remote.urls import Location
 from polymask.storage.source_files import Place
 

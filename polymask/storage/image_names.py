@@ -9,8 +9,15 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from glob import has_magic
 from urllib.parse import unquote, urlsplit
 
+# What ends a picture's name: all else after a dot, of a version or a frame's number, is part of the name.
+_KINDS = (
+    "jpg jpeg jpe jfif png apng bmp dib webp tif tiff gif ppm pgm pbm pnm pam jp2 j2k jpx jxl heic heif avif "
+    "svg ico tga pcx exr hdr psd raw dng cr2 cr3 nef arw rw2 orf dcm dicom nii mha mhd nrrd svs ndpi scn vms"
+)
+PICTURE_SUFFIXES = frozenset(f".{kind}" for kind in _KINDS.split())
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # at least two letters: a single one is a drive
 _NOT_RELATIVE = ("\\", ":", "//", "\n/", "/\n", "./", "/.", "\n.\n", "\n..\n")
 
@@ -49,6 +56,35 @@ def _parts(address: str) -> tuple[str, list[str]]:
     if text[1:2] == ":":
         text, top = text[2:], text[:1]
     return top, [part for part in text.split("/") if part not in ("", ".", "..")]
+
+
+def picture_suffix(name: str) -> str:
+    """The suffix of a picture's name, with its dot; nothing where what follows the last dot is none.
+
+    >>> picture_suffix("train/0001.JPG"), picture_suffix("scan.v1.2")
+    ('.JPG', '')
+    """
+    plain, dot, suffix = name.rpartition("/")[2].rpartition(".")
+    return dot + suffix if plain and f".{suffix.lower()}" in PICTURE_SUFFIXES else ""
+
+
+def stem(name: str) -> str:
+    """An image's name without its suffix, folders kept; only suffixes of pictures are cut.
+
+    >>> stem("train/0001.jpg"), stem("frame.0001")
+    ('train/0001', 'frame.0001')
+    """
+    return name.removesuffix(picture_suffix(name))
+
+
+def stem_of_glob(glob: str) -> str:
+    """The glob of names without suffix: without its own, which may be a wildcard.
+
+    >>> stem_of_glob("train/*.jpg"), stem_of_glob("a.*"), stem_of_glob("frame.0001")
+    ('train/*', 'a', 'frame.0001')
+    """
+    plain, _, suffix = glob.rpartition(".")
+    return plain if plain and has_magic(suffix) and "/" not in suffix else stem(glob)
 
 
 def normal_form(name: str) -> str:

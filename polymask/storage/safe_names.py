@@ -3,10 +3,12 @@
 Unsafe names are refused and not repaired; all others are used unchanged.
 """
 
+import os
 import re
 import unicodedata
 from array import array
 from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
 
 import numpy as np
 
@@ -149,3 +151,9 @@ def _folded(path: str) -> str:
     if path.isascii():
         return path.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+
+
+def is_possible(path: Path) -> bool:
+    """Whether a system may have such a path: no NUL, no part above 255 bytes, no more than 4,095 in all."""
+    data = os.fsencode(path)
+    return b"\0" not in data and len(data) < 4096 and all(len(part) < 256 for part in data.split(b"/"))

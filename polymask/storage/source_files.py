@@ -19,13 +19,12 @@ from polymask.limits import Limits
 from polymask.storage.disk import disk_error
 from polymask.storage.remote.urls import Location, Url, listed_once, name_below
 from polymask.storage.safe_names import member_path
-from polymask.storage.tar import HEAD, Tar, is_tar
+from polymask.storage.tar import HEAD, Tar, is_tar, is_tar_file
 from polymask.storage.zip_names import member_names
 
 if TYPE_CHECKING:
     import zipfile
 
-SMALL = 1 << 20  # bytes up to which any ratio of sizes is harmless
 _ZIP = b"PK\x03\x04"
 _IGNORED = ("__MACOSX",)  # folders that the Finder of macOS adds to a zip
 
@@ -125,7 +124,7 @@ class Place:
 
     def _is_archive(self) -> bool:
         head = self._head()
-        return head[:4] == _ZIP or is_tar(head)
+        return head[:4] == _ZIP or is_tar_file(self.path, head)
 
     def _head(self) -> bytes:
         with self.path.open("rb") as file:
@@ -136,7 +135,8 @@ class Place:
         """The archive, zip or tar, or None if the place is not an archive."""
         if self.is_file or not self.path.is_file():
             return None
-        return Tar(self.path, self.limits) if is_tar(self._head()) else Zip(self.path, self.limits)
+        head = self._head()
+        return Tar(self.path, self.limits) if is_tar_file(self.path, head) else Zip(self.path, self.limits)
 
     @cached_property
     def root(self) -> Location:
@@ -251,23 +251,14 @@ class Zip:
                 if name != member.filename:
                     self._stored[name] = member.filename
         # members may share packed bytes, so the ratio of the whole may be larger than theirs
-        self._check_ratio(path, _size(path), sum(self.sizes.values()))
+        limits.check_ratio(path, packed=_size(path), size=sum(self.sizes.values()))
 
     def _check(self, name: str, member: "zipfile.ZipInfo") -> None:
         path = member_path(self.path, name, names=self.sizes)
         if member.flag_bits & 1:
             raise FormatError(f"{path}: encrypted", advice="unpack it first")
         self.limits.check_bytes(path, member.file_size)
-        self._check_ratio(path, member.compress_size, member.file_size)
-
-    def _check_ratio(self, path: object, packed: int, size: int) -> None:
-        ratio = max(0, size - SMALL) // max(packed, 1)
-        self.limits.check(
-            "max_zip_ratio",
-            ratio,
-            str(path),
-            f"{packed} bytes that unpack to {size}, {ratio} times as many,",
-        )
+        self.limits.check_ratio(path, packed=member.compress_size, size=member.file_size)
 
     def _archive(self) -> "zipfile.ZipFile":
         """The archive opened in this process: forked workers must not share a file position."""

@@ -223,7 +223,10 @@ def via(**attributes: str) -> dict[str, Any]:
     return {"boat.png100": {"filename": "boat.png", "size": 100, "regions": [region], "file_attributes": {}}}
 
 
-@follows("formats/via: choose with --label-attribute", "formats/via: there are: ")
+@follows(
+    "formats/via/region_instances: choose with --label-attribute",
+    "formats/via/region_instances: there are: ",
+)
 def test_one_of_several_attributes_is_the_label(case: Case) -> None:
     """Those that there are, are told; or all regions get one label."""
     source, pictures = case.write("a.json", via(kind="sea", state="calm")), FIXTURES / "via"
@@ -245,6 +248,41 @@ def test_pictures_of_one_name_are_told_apart_by_their_folder(case: Case) -> None
     flags = ("--to", "voc", "--copy-images", "--images")
     case.fails("convert", source, case.out, *flags, pictures)
     case.works("convert", source, case.out, *flags, pictures / "new")
+
+
+@follows(
+    "codecs/picture_files: take away the wrong one, or name the folder of the right one with --images DIR"
+)
+def test_of_pictures_of_one_stem_one_is_taken_away_or_named(case: Case) -> None:
+    """Where they differ in size; either way works."""
+    shutil.copytree(FIXTURES / "yolo", case.folder / "yolo")
+    picture = next(path for path in (case.folder / "yolo/images").rglob("*.png") if "boat" in path.name)
+    Image.new("RGB", (3, 3)).save(picture.with_suffix(".jpg"))
+    case.fails("convert", case.folder / "yolo", case.out, told="differ in size")
+    case.works("convert", case.folder / "yolo", case.out, "--images", FIXTURES / "yolo/images")
+    picture.with_suffix(".jpg").unlink()
+    case.works("convert", case.folder / "yolo", case.out)
+
+
+@follows("formats: unpack it, and name the folder, or the archive in it that holds the annotations")
+def test_an_archive_of_archives_is_unpacked(case: Case) -> None:
+    """Its folder is read, and so is the archive in it."""
+    outer = case.folder / "outer.zip"
+    with zipfile.ZipFile(outer, "w") as archive:
+        archive.write(FIXTURES / "cvat.zip", "cvat.zip")
+    case.fails("convert", outer, case.out, told="an archive of archives")
+    with zipfile.ZipFile(outer) as archive:
+        archive.extractall(case.folder / "unpacked")
+    case.works("convert", case.folder / "unpacked", case.out)
+    case.works("convert", case.folder / "unpacked/cvat.zip", case.out)
+
+
+@follows("formats/coco: name the annotation file that they were made of")
+def test_detectron2s_dicts_come_from_a_file(case: Case) -> None:
+    """Which is COCO's, or is written as that."""
+    row = {"file_name": "a.jpg", "image_id": 1, "height": 6, "width": 8, "annotations": []}
+    case.fails("convert", case.write("dicts.json", json.dumps([row]).encode()), case.out, told="Detectron2")
+    case.works("convert", case.write("a.json", coco()), case.out)
 
 
 @follows("limits: advice")

@@ -389,17 +389,6 @@ def test_a_folder_is_restored_without_naming_its_journal(case: Case) -> None:
     case.works("restore", out)
 
 
-@follows("conversion/dest/check: convert all of them in one run, or choose another DEST")
-def test_images_of_one_file_are_converted_together(case: Case) -> None:
-    """The layout `coco` has all in one; whichever images a run is for."""
-    source, out = case.write("a.json", two_images()), case.out
-    flags = ("--to", "coco", "--overwrite")
-    case.works("convert", source, out, *flags, "--where", "a.jpg")
-    case.fails("convert", source, out, *flags, "--where", "b.jpg")
-    case.works("convert", source, case.out, *flags, "--where", "b.jpg")
-    case.works("convert", source, out, *flags)
-
-
 @follows("conversion/dest/companions: move it away, or choose another DEST")
 def test_a_file_that_somebody_edited_is_moved_away(case: Case) -> None:
     """Instance ids that are not as they were written."""

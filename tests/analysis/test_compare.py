@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from polymask import InputError, LabelMap, NotFound, compare, convert, decode_png, encode_png
+from polymask import InputError, LabelError, LabelMap, NotFound, compare, convert, decode_png, encode_png
 from polymask.labels.cityscapes import CITYSCAPES
 from tests.conftest import SAMPLE, coco, square
 
@@ -45,6 +45,67 @@ def test_background_counts_when_asked_for():
 def test_void_in_other_is_a_miss():
     """Only TRUTH may say that a pixel shall not count."""
     assert compare(OTHER, TRUTH, NAMES)["cow"] == 0
+
+
+def test_an_ignored_label_of_truth_is_as_void():
+    """The pixels where TRUTH has it are left out, and it has no score; where OTHER has it, it is a miss."""
+    result = compare(TRUTH, OTHER, NAMES, ignore="cat")
+    assert {name: (s.intersection, s.union) for name, s in result.labels.items()} == {
+        "dog": (1, 2),
+        "cow": (0, 1),
+    }
+    assert compare(OTHER, TRUTH, NAMES, ignore=["cow"])["dog"] == 1
+    assert compare(TRUTH, OTHER, NAMES, ignore=["dog", "cow", "cat"]).mean_iou == 1
+
+
+@given(masks, masks, st.sets(st.sampled_from(["background", *NAMES])))
+def test_ignoring_labels_is_making_them_void_first(truth, other, ignored):
+    """In TRUTH; labels that are ignored have no score."""
+    values = [value for value, name in enumerate(["background", *NAMES]) if name in ignored]
+    as_void = np.where(np.isin(truth, values), np.uint8(255), truth)
+    expected = {name: iou for name, iou in compare(as_void, other, NAMES).items() if name not in ignored}
+    assert dict(compare(truth, other, NAMES, ignore=sorted(ignored))) == expected
+
+
+def test_a_label_to_ignore_that_neither_has_is_refused():
+    with pytest.raises(LabelError, match=r"--ignore: no label 'dgo'; did you mean 'dog'"):
+        compare(TRUTH, OTHER, NAMES, ignore="dgo")
+
+
+def test_each_split_has_its_scores(tmp_path):
+    """As the manifest tells; they are those of the split's images alone, and the whole is of all."""
+    convert(SAMPLE, tmp_path / "all", split_ratio="0.5,0.5", seed=3)
+    other = convert(SAMPLE, tmp_path / "other", overlap="first", pixel_rule="pil") and tmp_path / "other"
+    result = compare(tmp_path / "all", other)
+    assert sorted(result.splits) == ["train", "val"]
+    for split, images in (("train", ["meadow"]), ("val", ["harbor", "empty"])):
+        of_split = compare(tmp_path / "all", other, where=images)
+        assert result.splits[split] == of_split.labels
+        assert result.to_dict()["splits"][split]["mean_iou"] == of_split.mean_iou
+        assert of_split.splits == {}
+    assert result.mean_iou == compare(SAMPLE, other).mean_iou
+
+
+def test_every_image_is_told_the_worst_first(tmp_path):
+    convert(SAMPLE, tmp_path / "other", overlap="first", pixel_rule="pil")
+    result = compare(SAMPLE, tmp_path / "other")
+    rows = result.to_dict()["by_image"]
+    assert {row["name"]: row["mean_iou"] for row in rows} == result.images
+    assert [row["mean_iou"] for row in rows] == sorted(result.images.values())
+
+
+@pytest.mark.parametrize("layout", ["cityscapes", "idd", "ade20k", "segnet", "coco-stuff", "coco-panoptic"])
+def test_what_is_unlabeled_in_truth_is_not_scored_where_its_scorers_do_not(tmp_path, layout):
+    """A boat too many on unlabeled ground costs nothing there; on an index mask's background it does."""
+    more = json.loads(SAMPLE.read_text())
+    boat = {"image_id": more["images"][2]["id"], "category_id": more["categories"][1]["id"], "id": 99}
+    more["annotations"].append(boat | {"segmentation": [square(10, 10, 20)], "iscrowd": 0})
+    (tmp_path / "more.json").write_text(json.dumps(more))
+    for to, equal in ((layout, True), ("index", False)):
+        convert(SAMPLE, tmp_path / f"{to}-truth", to=to)
+        score = compare(tmp_path / f"{to}-truth", tmp_path / "more.json")
+        assert (score.mean_iou == 1) is equal
+    assert compare(tmp_path / f"{layout}-truth", tmp_path / "more.json", with_background=True).mean_iou < 1
 
 
 @given(masks, masks)

@@ -10,9 +10,10 @@ import pytest
 
 import polymask
 from polymask import InputError, PolymaskError, check, compare, convert, read, stats, verify
-from polymask.layouts import LAYOUTS, layout_named, stem
+from polymask.layouts import LAYOUTS, layout_named
 from polymask.layouts.common.splits import assign
 from polymask.report.html import preview
+from polymask.storage.image_names import stem
 from polymask.training import MaskDataset, class_weights
 from tests.conftest import SAMPLE, Run, coco, square
 from tests.support.formats import written

@@ -162,3 +162,40 @@ def test_a_folder_of_pictures_that_is_not_there_is_refused(tmp_path: Path) -> No
     path = via(tmp_path / "via.json", "a.png")
     with pytest.raises(NotFound, match="no such file or folder"):
         stats(path, images=tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("below", [True, False])
+def test_of_pictures_of_one_stem_that_differ_in_size_none_is_taken(tmp_path: Path, below: bool) -> None:
+    """The error names both; of one size, the first kind is taken."""
+    picture(tmp_path / "a.png", (20, 16))
+    first = picture(tmp_path / "a.jpg", (20, 16))
+    file = finder(tmp_path, below=below).find_stem("a")
+    assert file is not None
+    assert file.path == first
+    picture(tmp_path / "a.jpg", (40, 16))
+    with pytest.raises(InputError, match=r"differ in size: .*a\.jpg and .*a\.png"):
+        finder(tmp_path, below=below).find_stem("a")
+
+
+@pytest.mark.parametrize("stored", ["scan.v1.png", "scan.v1.JPG", "deep/scan.v1.tif"])
+def test_a_name_without_suffix_is_that_of_its_picture(tmp_path: Path, stored: str) -> None:
+    """Whatever kind it is of; what is behind another dot is no suffix."""
+    picture(tmp_path / "scan.v2.png")
+    path = picture(tmp_path / stored)
+    file = finder(tmp_path).find("scan.v1")
+    assert file is not None
+    assert file.path == path
+
+
+def test_what_a_picture_may_be_called_besides_is_looked_for_too(tmp_path: Path) -> None:
+    """The first name comes first, and where both are there they have to be of one size."""
+    own, other = picture(tmp_path / "a.png"), picture(tmp_path / "img/b.png")
+    file = finder(tmp_path).find("img/b.png", "a.png")
+    assert file is not None
+    assert file.path == other
+    file = finder(tmp_path).find("img/c.png", "a.png")
+    assert file is not None
+    assert file.path == own
+    picture(own, (9, 9))
+    with pytest.raises(InputError, match="differ in size"):
+        finder(tmp_path).find("img/b.png", "a.png")

@@ -32,14 +32,16 @@ REFUSED: dict[str, Any] = {
     "instances": True,
     "to": "voc",
     "copy_images": True,
+    "picture_format": "png",
     "split": "val",
     "split_ratio": (0.0, 0.0, 1.0),
     "split_by": "^[a-z]",
 }
-WITH = {
+WITH: dict[str, dict[str, Any]] = {
     "priority": {"overlap": "priority"},
     "copy_images": {"images": PICTURES},
     "split_by": {"split_ratio": (0.0, 1.0)},
+    "picture_format": {"images": PICTURES, "copy_images": True},
 }
 HARMLESS: dict[str, tuple[Any, str]] = {
     "masks": (PICTURES, "masks that instances are named by; those of a finished mask are gone"),
@@ -70,6 +72,7 @@ NOT_HERE = {
     "creator": "of Dataloop's annotations",
     "status": "of Dataloop's annotations",
     "annotated_only": "of Dataloop's annotations",
+    "void_as": "of a layout that this folder is not of",
     "stuff": "of a layout that no polygons are deleted for",
     "add_labels": "of datasets",
     "journal": "of datasets",

@@ -261,6 +261,21 @@ def test_an_earlier_builds_journal_that_is_lost_is_told(
         restore(out)
 
 
+def test_a_run_after_a_lost_journal_does_not_hide_what_else_it_held(coco_file: Write, tmp_path: Path) -> None:
+    """One file was put back by hand and is converted again; restoring names the backup of the other."""
+    first, second, out = coco_file(), tmp_path / "second.json", tmp_path / "out"
+    second.write_text(json.dumps(coco(images=[coco()["images"][0] | {"file_name": "b.jpg"}])))
+    before = {path: path.read_bytes() for path in (first, second)}
+    for path in before:
+        convert(path, out, delete_source=True)
+    (out / JOURNAL).unlink()
+    second.write_bytes(before[second])
+    assert convert(second, out, delete_source=True).deleted == 2
+    report = restore(out)
+    assert (report.exit_code, second.read_bytes()) == (5, before[second])
+    assert f"{sha256(before[first]).hexdigest()}.json" in report.failures[0].reason
+
+
 def test_what_deleting_will_need_is_tried_before_the_first_write(tmp_path: Path) -> None:
     """A list of results cannot be put back as a file; nothing is written for it."""
     rows = [{"image_id": 1, "category_id": 3, "segmentation": {"size": [6, 8], "counts": [0, 2, 46]}}]

@@ -518,7 +518,7 @@ SCENES = SERVICES | LABELBOX_SCENES | {
     ),
     "coco-panoptic": Scene("coco-panoptic", outcomes(PANOPTIC, of_no_image="spoils"), panoptic),
     "labelme": Scene(
-        "labelme", outcomes(LABELME, grouped="grouped", cuboid="invalid", a_text="invalid"), labelme
+        "labelme", outcomes(LABELME, grouped="grouped", cuboid="unsupported", a_text="invalid"), labelme
     ),
     "cityscapes": Scene(
         "cityscapes",

@@ -155,7 +155,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("duplicate image id", {"images": [GOOD, image(id=1)]}, "$.images[1].id", "$.images[0] has the id 1"),
     ("size negative", {"images": [GOOD, image(width=-3)]}, "$.images[1].width", "not -3"),
     ("size with a fraction", {"images": [GOOD, image(width=2.5)]}, "$.images[1].width", "2.5"),
-    ("size text", {"images": [GOOD, image(width="6")]}, "$.images[1].width", '("6")'),
+    ("size text", {"images": [GOOD, image(width="6 px")]}, "$.images[1].width", '("6 px")'),
     ("no file name", {"images": [GOOD, image(file_name="")]}, "$.images[1].file_name", "empty"),
     ("duplicate category id", {"categories": [*coco()["categories"], {"id": 3, "name": "cow"}]},
      "$.categories[2].id", "'cat'"),

@@ -81,7 +81,7 @@ def test_boxes_are_counted_and_polylines_left_alone(tmp_path: Path) -> None:
     [
         (one(points=[0, 0, 1]), r"items\[0\]\.annotations\[0\]\.points: 3 numbers are no 3 or more pairs"),
         (one(points=[0, 0, 1, 1, 2, 0], label_id=2), r"\.label_id: no label has the number 2"),
-        (one(points=[0, 0, 1, 1, 2, 0], label_id=None), r"\.label_id: no label has the number None"),
+        (one(points=[0, 0, 1, 1, 2, 0], label_id=None), r"\.label_id: there is none"),
         (one("mask"), r"\.rle: a mask without runs"),
         (one("mask", rle={"counts": [4], "size": [2, 2]}), r"\.rle\.size: runs of \(2, 2\) px"),
         (one("mask", rle={"counts": [4], "size": [6, 8]}), r"\.rle\.counts: run counts sum to 4"),
@@ -94,3 +94,19 @@ def test_malformed_annotations_are_refused(tmp_path: Path, row: dict[str, Any], 
     with pytest.raises(FormatError, match=message):
         open_annotations(path)
     assert len(open_annotations(path, options=ReadOptions(skip_invalid=True)).skipped) == 1
+
+
+def test_annotations_without_a_label(tmp_path: Path) -> None:
+    """They get the default label, which is one more; a number that no label has is none."""
+    points = [1, 1, 4, 1, 4, 3, 1, 3]
+    path = written(tmp_path / "a.json", document(one(points=points, label_id=None), one(points=points)))
+    with pytest.raises(FormatError, match=r"annotations\[0\]\.label_id: .*--default-label NAME"):
+        open_annotations(path)
+    annotations = open_annotations(path, options=ReadOptions(default_label="thing"))
+    assert annotations.used == {"thing": 1, "cat": 1}
+    assert annotations.categories == (("cat", 0), ("dog", 1), ("thing", None))
+    annotations = open_annotations(path, options=ReadOptions(default_label="dog"))
+    assert annotations.categories == (("cat", 0), ("dog", 1))
+    written(path, document(one(points=points, label_id=9)))
+    with pytest.raises(FormatError, match="no label has the number 9"):
+        open_annotations(path, options=ReadOptions(default_label="thing"))

@@ -83,3 +83,46 @@ def test_the_picture_tells_the_size(tmp_path: Path) -> None:
         list(open_annotations(path))
     written(tmp_path / "b/a.ome.tif", encode_png(np.zeros((6, 8), np.uint8)))
     assert list(masks(path, images=tmp_path / "b")) == ["a.ome.tif"]
+
+
+@pytest.mark.parametrize(
+    ("attribute", "used", "notes"),
+    [
+        (None, {"cat": 1, "object": 2}, 1),
+        ("kind", {"dog": 1, "fish": 1, "7": 1}, 0),
+        ("classification", {"cat": 1, "object": 2}, 1),
+    ],
+)
+def test_the_label_may_be_any_property(
+    folder: Path, attribute: str | None, used: dict[str, int], notes: int
+) -> None:
+    """`--label-attribute` names it; features that would be `object` without it are told."""
+    rows = [feature(name="cat"), feature(name=None), feature(name=None)]
+    for row, kind in zip(rows, ("dog", "fish", 7), strict=True):
+        row["properties"]["kind"] = kind
+    path = written(folder / "a.geojson", collection(*rows))
+    annotations = open_annotations(path, options=ReadOptions(label_attribute=attribute))
+    assert annotations.used == used
+    assert len([note for note in annotations.notes if "--label-attribute" in note]) == notes
+
+
+def test_a_feature_without_the_chosen_property(folder: Path) -> None:
+    """It is refused, or gets the default label."""
+    path = written(folder / "a.geojson", collection(feature(name=None)))
+    with pytest.raises(FormatError, match=r"\.properties: it has no 'kind'"):
+        open_annotations(path, options=ReadOptions(label_attribute="kind"))
+    options = ReadOptions(label_attribute="kind", default_label="thing")
+    assert open_annotations(path, options=options).used == {"thing": 1}
+
+
+def test_a_classification_may_be_its_name_alone(folder: Path) -> None:
+    row = feature(name=None)
+    row["properties"]["classification"] = "cat"
+    assert open_annotations(written(folder / "a.geojson", collection(row))).used == {"cat": 1}
+
+
+def test_features_without_properties_are_no_surprise(folder: Path) -> None:
+    """There is nothing else to take the label from, so nothing is told."""
+    row = feature() | {"properties": None}
+    annotations = open_annotations(written(folder / "a.geojson", collection(row)))
+    assert (annotations.used, annotations.notes) == ({"object": 1}, ())

@@ -334,3 +334,42 @@ def test_a_line_that_is_cut_off_is_named(tmp_path: Path) -> None:
         open_annotations(path)
     annotations = open_annotations(path, options=ReadOptions(skip_invalid=True))
     assert (len(annotations.names), annotations.skipped[0].name) == (1, "line 2")
+
+
+@pytest.mark.parametrize(
+    ("media", "what"),
+    [
+        ({"asset_type": "text"}, "a text"),
+        ({"mime_type": "text/plain"}, "a text"),
+        ({"mime_type": "application/pdf"}, "a document"),
+        ({"asset_type": "audio"}, "a sound"),
+    ],
+)
+def test_rows_of_other_media_are_left_out(tmp_path: Path, media: dict[str, str], what: str) -> None:
+    """They need no picture, and the pictures among them are converted."""
+    other = row({"name": "word", "location": {"start": 1, "end": 2}}, external_id="t.txt")
+    other["media_attributes"] = media
+    path = written(tmp_path / "a.ndjson", "\n".join(map(json.dumps, (row(polygon()), other))))
+    annotations = open_annotations(path)
+    assert list(annotations.names) == ["a.png"]
+    (left_out,) = annotations.images_left_out
+    assert (left_out.name, left_out.reason) == ("t.txt", f"{what}; only pictures are converted")
+    assert len(annotations.unsupported) == 1
+
+
+def test_a_row_may_be_indented(tmp_path: Path, polymask_command: Run) -> None:
+    """`check` and `convert` read it alike."""
+    path = written(tmp_path / "a.json", json.dumps(row(polygon()), indent=1))
+    assert (masks(path)["a.png"] == drawn("........", ".###....", ".###....", *["........"] * 3)).all()
+    assert polymask_command("check", path).returncode == 0
+
+
+def test_rows_of_one_name_are_parted_by_their_global_keys(tmp_path: Path) -> None:
+    """By its folder where that tells them apart, else by the whole key."""
+    for keys, names in (
+        (("one/x.png", "two/x.png"), ["one/a.png", "two/a.png"]),
+        (("p1", "p2"), ["p1/a.png", "p2/a.png"]),
+    ):
+        lines = [json.dumps(row(polygon(), global_key=key)) for key in keys]
+        path = written(tmp_path / "a.ndjson", "\n".join(lines))
+        assert list(open_annotations(path).names) == names

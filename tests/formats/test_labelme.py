@@ -186,3 +186,58 @@ def test_frames_are_whole_numbers(tmp_path: Path, size: float) -> None:
     """An image of no or of half a pixel is refused."""
     with pytest.raises(FormatError, match="whole number of pixels"):
         open_annotations(written(tmp_path / "a.json", document(imageWidth=size)))
+
+
+def test_a_quadrilateral_is_a_polygon_and_a_cuboid_is_none(tmp_path: Path) -> None:
+    """Of X-AnyLabeling's own shapes, the one is painted, the other listed."""
+    expected = drawn("........", ".###....", ".###....", "........", "........", "........")
+    corners = [[1, 1], [4, 1], [4, 3], [1, 3]]
+    cuboid = shape("cuboid", [*corners, *corners], label="b")
+    path = written(tmp_path / "a.json", document(shape("quadrilateral", corners), cuboid))
+    assert (masks(path)["a.jpg"] == expected).all()
+    assert [skipped.reason for skipped in open_annotations(path).unsupported] == [
+        "shape 1: a cuboid is no area of the picture"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("left", "top", "column", "row"),
+    [(1.4, 1.4, 1, 1), (1.5, 2.5, 2, 2), (0.5, 0.6, 0, 1), (-1.2, 1.0, -1, 1), (6.6, 4.7, 7, 5)],
+)
+def test_a_mask_that_was_moved_keeps_its_pixels(
+    tmp_path: Path, left: float, top: float, column: int, row: int
+) -> None:
+    """Its origin is rounded, halves to the even pixel; its extent is the mask's, cut off at the frame."""
+    pixels = np.array([[1, 0, 1], [1, 1, 1]], bool)
+    moved = shape("mask", [[left, top], [left + 2, top + 1]], mask=png(pixels))
+    expected = np.zeros((10, 16), bool)
+    expected[row + 2 : row + 4, column + 4 : column + 7] = pixels
+    assert (mask(tmp_path, moved) == expected[2:8, 4:12]).all()
+
+
+def test_a_mask_in_a_box_of_whole_pixels_fits_it(tmp_path: Path) -> None:
+    """It was not moved, so that another size is damage; and corners are finite."""
+    pixels = png(np.ones((2, 3), bool))
+    with pytest.raises(FormatError, match=r"shapes\[0\]\.mask: a mask of \(2, 3\) px in a box of \(3, 3\)"):
+        mask(tmp_path, shape("mask", [[1, 1], [3, 3]], mask=pixels))
+    with pytest.raises(FormatError, match=r"shapes\[0\]\.points"):
+        mask(tmp_path, shape("mask", [[1e300, 1], [3, 3]], mask=pixels))
+
+
+@pytest.mark.parametrize("key", ["holes", "inner_points"])
+def test_holes_of_other_dialects_are_told(tmp_path: Path, key: str) -> None:
+    """labelme knows none: a note says that they are not cut out."""
+    corners = [[1, 1], [4, 1], [4, 3], [1, 3]]
+    path = written(tmp_path / "a.json", document(shape("polygon", corners, **{key: [corners]})))
+    assert "1 shapes have `holes` or `inner_points`" in open_annotations(path).notes[0]
+    written(path, document(shape("polygon", corners, **{key: []})))
+    assert not open_annotations(path).notes
+
+
+@pytest.mark.parametrize(
+    ("kind", "place"), [("star", r"\.shape_type"), ("mask", r"\.mask"), ("circle", r"\.points")]
+)
+def test_a_refusal_names_the_key(tmp_path: Path, kind: str, place: str) -> None:
+    """The type, the mask, the points: whichever is wrong."""
+    with pytest.raises(FormatError, match=rf"\$\.shapes\[0\]{place}: "):
+        mask(tmp_path, shape(kind, [[1, 1], [2, 2], [3, 1]], mask="x!"))

@@ -53,7 +53,6 @@ def test_boxes_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (document(polygon(BOX[:2])), r"/object\[0\]/polygon: a ring has at least 3 points, not 2"),
         (document("<polygon><pt><x>1</x></pt></polygon>"), r"/polygon/pt\[0\]/y: expected a number"),
         (document(""), r"/object\[0\]: neither a polygon nor a segm"),
     ],
@@ -64,6 +63,17 @@ def test_malformed_objects_are_refused(tmp_path: Path, text: str, message: str) 
     with pytest.raises(FormatError, match=message):
         open_annotations(path)
     assert len(open_annotations(path, options=ReadOptions(skip_invalid=True)).skipped) == 1
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_polygons_of_few_points_are_listed(tmp_path: Path, count: int) -> None:
+    """They enclose nothing; the others are painted."""
+    path = written(tmp_path / "a.xml", document(polygon(BOX[:count]), polygon()))
+    annotations = open_annotations(path)
+    assert (masks(path)["a.jpg"] == SQUARE).all()
+    assert [skipped.reason for skipped in annotations.unsupported] == [
+        f"object 0: a polygon of {count} points encloses nothing"
+    ]
 
 
 def test_a_size_that_no_picture_has_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Label Studio: percents, turns, brushes, names of images, several annotations."""
 
+import re
 from base64 import b64encode
+from copy import deepcopy
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -389,3 +391,44 @@ def test_predictions_tell_the_size_of_a_picture_that_is_not_there(tmp_path: Path
     task |= {"annotations": [], "predictions": [{"result": [result("polygonlabels", points=RING["points"])]}]}
     (record,) = open_annotations(written(tmp_path / "a.json", [task]))
     assert (record.frame, record.instances) == ((6, 8), ())
+
+
+POLYGON = result("polygonlabels", points=[[12.5, THIRD], [50, THIRD], [50, 50], [12.5, 50]])
+
+
+@pytest.mark.parametrize("key", ["annotations", "completions"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_tasks_of_every_version(tmp_path: Path, key: str, alone: bool) -> None:
+    """Before 1.0 annotations were completions; a single task need not be in a list."""
+    (task,) = deepcopy(tasks(POLYGON))
+    task[key] = task.pop("annotations")
+    path = written(tmp_path / "a.json", task if alone else [task])
+    assert (masks(path)["a.png"] == SQUARE).all()
+    task[key][0]["result"][0]["value"]["points"] = [[0, 0]]
+    written(path, task if alone else [task])
+    place = f"{'$' if alone else '$[0]'}.{key}[0].result[0].value: "
+    with pytest.raises(FormatError, match=re.escape(place)):
+        open_annotations(path)
+
+
+def test_a_size_that_is_none_tells_its_place(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.json", tasks(POLYGON | {"original_height": -1}))
+    with pytest.raises(FormatError, match=r"\$\[0\]\.annotations\[0\]\.result\[0\]"):
+        open_annotations(path)
+
+
+@pytest.mark.parametrize(
+    ("closed", "reason"), [(True, "a closed vector, whose curves are not read"), (False, "enclose nothing")]
+)
+def test_vectors_are_listed_with_a_true_reason(tmp_path: Path, closed: bool, reason: str) -> None:
+    path = written(tmp_path / "a.json", tasks(result("vectorlabels", vertices=[], closed=closed)))
+    (skipped,) = open_annotations(path).unsupported
+    assert reason in skipped.reason
+
+
+def test_an_open_polygon_is_told(tmp_path: Path) -> None:
+    """It is painted as if it were closed."""
+    open_polygon = result("polygonlabels", points=POLYGON["value"]["points"], closed=False)
+    path = written(tmp_path / "a.json", tasks(open_polygon))
+    assert (masks(path)["a.png"] == SQUARE).all()
+    assert any("1 polygons were left open" in note for note in open_annotations(path).notes)

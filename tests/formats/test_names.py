@@ -11,16 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from polymask import FormatError, InputError, convert
+from polymask import FormatError, InputError, convert, verify
+from polymask.analysis.masks.mask_sets import chosen_masks, masks_in
 from polymask.analysis.masks.matching import matched
+from polymask.codecs.pictures import SUFFIXES
 from polymask.formats import ReadOptions, open_annotations
 from polymask.formats.options import ReadingOptions
 from polymask.formats.selection import chosen
 from polymask.storage.image_names import (
+    PICTURE_SUFFIXES,
     ImageNames,
     joined,
     local_name,
     normal_form,
+    picture_suffix,
+    stem,
     whole_name,
     without_secrets,
 )
@@ -101,6 +106,51 @@ def test_masks_lie_below_dest_and_the_manifest_keeps_both_names(tmp_path: Path) 
     (note,) = report.notes
     assert "2 of 3" in note
     assert "became 'data/a.jpg'" in note
+
+
+STEMS = {
+    "train/a.jpg": "train/a",
+    "a.TIFF": "a",
+    "scan.v1.2": "scan.v1.2",
+    "scan.1": "scan.1",
+    "frame.0001.png": "frame.0001",
+    "frame.0001": "frame.0001",
+    "v1.2/a": "v1.2/a",
+    ".png": ".png",
+    "slide.svs": "slide",
+}
+
+
+@pytest.mark.parametrize(("name", "plain"), STEMS.items())
+def test_only_suffixes_of_pictures_are_cut(name: str, plain: str) -> None:
+    """What else is behind a dot, a version or a frame's number, is part of the name."""
+    assert stem(name) == plain
+    assert plain + picture_suffix(name) == name
+
+
+def test_every_kind_of_picture_that_is_read_has_a_suffix_that_is_cut() -> None:
+    assert set(SUFFIXES) <= PICTURE_SUFFIXES
+
+
+@pytest.mark.parametrize("layout", ["index", "voc", "yolo-semantic", "binary"])
+def test_frames_and_versions_keep_their_masks_apart(tmp_path: Path, layout: str) -> None:
+    """A mask is called as its image, whatever dots that has; and is found by that name."""
+    names = ["frame.0001", "frame.0002", "scan.v1.2", "b.jpg"]
+    convert(_coco(tmp_path / "a.json", names), tmp_path / "out", to=layout)
+    lines = _lines(tmp_path / "out")
+    masks = {name: PurePosixPath(line["mask"]) for name, line in lines.items()}
+    plain = {name: mask.name.removesuffix(".png") for name, mask in masks.items()}
+    assert plain == {name: name.removesuffix(".jpg") for name in names}
+    assert not verify(tmp_path / "out").failures
+
+
+def test_masks_are_chosen_by_globs_of_names_with_suffix(tmp_path: Path) -> None:
+    """Masks have none, so that of a glob does not count, be it written out or a wildcard."""
+    convert(_coco(tmp_path / "a.json", ["a.jpg", "b.1"]), tmp_path / "out")
+    masks = masks_in(tmp_path / "out")
+    assert masks
+    for glob, count in {"a.jpg": 1, "a.*": 1, "b.1": 1, "?.*": 2}.items():
+        assert len(chosen_masks(masks, ReadingOptions(where=[glob])).names) == count, glob
 
 
 def test_a_second_run_changes_nothing(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import pickle
-import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from PIL import Image
 
 from polymask import FormatError, InputError, convert
+from polymask.codecs.png import encode_png
 from polymask.formats import open_annotations
 from tests.conftest import Run
 from tests.support.formats import masks, written
@@ -193,20 +193,55 @@ def test_polygons_in_several_files_are_not_deleted(tmp_path: Path) -> None:
 
 
 def test_an_archive_beside_annotations_is_only_a_file(tmp_path: Path) -> None:
-    """It may hold the pictures; and one of several is not chosen."""
+    """It may hold the pictures; without annotations beside, the archive is what is meant."""
     written(tmp_path / "a.json", coco("a.png"))
     zipped(roboflow(tmp_path.parent / f"{tmp_path.name}-set"), tmp_path / "images.zip")
     assert open_annotations(tmp_path).names == ["a.png"]
     (tmp_path / "a.json").unlink()
     assert len(open_annotations(tmp_path).names) == 6
-    shutil.copy(tmp_path / "images.zip", tmp_path / "more.zip")
+    with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
+        archive.writestr("notes.txt", "nothing")
     with pytest.raises(FormatError, match=r"name one of the archives in it, images\.zip"):
         open_annotations(tmp_path)
-    (tmp_path / "more.zip").unlink()
-    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
-        archive.writestr("notes.txt", "nothing")
+    (tmp_path / "images.zip").unlink()
     with pytest.raises(FormatError, match="is a folder, and no file in it"):
         open_annotations(tmp_path)
+
+
+def test_archives_of_one_format_are_parts_of_one_dataset(tmp_path: Path) -> None:
+    """Each image is named with its archive's folder, so that one name in two tasks is two images."""
+    for name, label in (("task_1.zip", "cat"), ("task_2.zip", "dog")):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("annotations.json", json.dumps(coco("a.png", label=label)))
+            archive.writestr("images/a.png", encode_png(np.zeros((6, 8), np.uint8)))
+    annotations = open_annotations(tmp_path)
+    assert annotations.names == ["task_1/a.png", "task_2/a.png"]
+    assert [record.instances[0].label for record in annotations] == ["cat", "dog"]
+    pictures = [annotations.picture_file(index) for index in range(2)]
+    assert [picture and picture.name for picture in pictures] == ["images/a.png"] * 2
+    assert "2 archives are read as parts of one dataset (task_1.zip, task_2.zip)" in annotations.notes
+    report = convert(tmp_path, tmp_path / "out")
+    assert (report.images, report.painted) == (2, 2)
+
+
+def test_archives_called_as_subsets_are_the_splits(tmp_path: Path) -> None:
+    """And an archive with subsets of its own keeps them."""
+    for name in ("train.zip", "val.zip"):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("annotations.json", json.dumps(coco("a.png")))
+    assert open_annotations(tmp_path).subsets == ["train", "val"]
+    (tmp_path / "train.zip").rename(tmp_path / "more.zip")
+    zipped(roboflow(tmp_path.parent / f"{tmp_path.name}-set"), tmp_path / "val.zip")
+    subsets = open_annotations(tmp_path).subsets
+    assert sorted(set(subsets)) == ["", "test", "train", "val"]
+
+
+def test_an_archive_in_an_archive_is_refused(tmp_path: Path) -> None:
+    """With the way out: to unpack the outer one."""
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w") as archive:
+        archive.writestr("task.zip", b"PK")
+    with pytest.raises(FormatError, match=r"an archive of archives \(task\.zip\).*unpack it"):
+        open_annotations(tmp_path / "outer.zip")
 
 
 @pytest.mark.parametrize("layout", ["{split}/labels", "labels/{split}"])

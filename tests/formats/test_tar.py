@@ -1,5 +1,7 @@
 """Tars in place: names, links, damage. Nothing is ever unpacked to disk."""
 
+import gzip
+import os
 import tarfile
 from io import BytesIO
 from pathlib import Path
@@ -15,8 +17,11 @@ from tests.support.formats import FIXTURES, LABELS, masks
 BOAT = (FIXTURES / "labelme/boat.json").read_bytes()
 
 
-def archive(path: Path, *members: tuple[str, bytes], form: int = tarfile.GNU_FORMAT) -> Path:
-    with tarfile.open(path, "w", format=form) as opened:
+def archive(
+    path: Path, *members: tuple[str, bytes], form: int = tarfile.GNU_FORMAT, packing: str = ""
+) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    with tarfile.open(path, f"w:{packing}", format=form) as opened:  # type: ignore[call-overload]
         for name, data in members:
             member = tarfile.TarInfo(name)
             member.size = len(data)
@@ -78,3 +83,44 @@ def test_a_member_that_is_too_large_is_refused_unread(tmp_path: Path) -> None:
     path = archive(tmp_path / "a.tar", ("boat.json", BOAT))
     with pytest.raises(LimitError, match="--max-bytes"):
         _ = Place(path, Limits(max_bytes=9)).names
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+@pytest.mark.parametrize("folder", ["labelme", "yolo"])
+def test_a_packed_tar_is_read_as_the_tar_is(folder: str, kind: str, tmp_path: Path) -> None:
+    """Alone, and as the only file of a folder."""
+    files = [file for file in sorted((FIXTURES / folder).rglob("*")) if file.is_file()]
+    members = [(str(file.relative_to(FIXTURES / folder)), file.read_bytes()) for file in files]
+    path = archive(tmp_path / "in" / f"export.tar.{kind}", *members, packing=kind)
+    plain = masks(FIXTURES / folder, LABELS)
+    for packed in (masks(path, LABELS), masks(path.parent, LABELS)):
+        assert list(plain) == list(packed)
+        assert all((plain[name] == packed[name]).all() for name in plain)
+
+
+@pytest.mark.parametrize("kind", ["gz", "xz"])  # of a small bz2 nothing is left then
+def test_a_packed_tar_that_is_cut_off_is_refused(tmp_path: Path, kind: str) -> None:
+    path = archive(tmp_path / "a.tar", ("boat.json", BOAT), ("noise", os.urandom(9999)), packing=kind)
+    path.write_bytes(path.read_bytes()[:-4000])
+    with pytest.raises(FormatError, match=r"a\.tar: a damaged tar"):
+        open_annotations(path)
+
+
+def test_a_packed_tar_unpacks_to_no_more_than_the_limits_allow(tmp_path: Path) -> None:
+    """A bomb is refused before it is whole."""
+    path = archive(tmp_path / "a.tgz", ("boat.json", BOAT), ("zeros", bytes(64 << 20)), packing="gz")
+    assert path.stat().st_size < 1 << 17
+    with pytest.raises(LimitError, match="--max-zip-ratio"):
+        open_annotations(path)
+    with pytest.raises(LimitError, match="--max-bytes"):
+        assert Place(path, Limits(max_bytes=1 << 20)).names
+
+
+def test_what_is_packed_and_no_tar_is_no_archive(tmp_path: Path) -> None:
+    """It is a file in no format, whole or cut off."""
+    path = tmp_path / "a.json.gz"
+    for data in (gzip.compress(BOAT), gzip.compress(BOAT)[:40]):
+        path.write_bytes(data)
+        assert Place(path).is_file
+        with pytest.raises(FormatError, match="none of the formats"):
+            open_annotations(path)

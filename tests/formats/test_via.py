@@ -164,3 +164,86 @@ def test_a_name_that_leads_out_names_a_picture_within(tmp_path: Path) -> None:
     convert(path, tmp_path / "out")
     assert open_annotations(path).decode(0).frame == (6, 8)
     assert (tmp_path / "out/masks/a.png").exists()
+
+
+def version3(tmp_path: Path, *rows: dict[str, Any], files: int = 1, kind: int = 2) -> Path:
+    """A project of VIA 3 with a view of so many files, and metadata in it; pictures are 8 × 6 px."""
+    if not (tmp_path / "a.png").exists():
+        Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
+    names = ("a.png", "b.png")[:files]
+    options = {"1": "cat", "2": "dog"}
+    document = {
+        "project": {"pid": "p", "vid_list": ["1"]},
+        "config": {},
+        "attribute": {"1": {"aname": "kind", "anchor_id": "FILE1_Z0_XY1", "type": 4, "options": options}},
+        "file": {str(at): {"fid": at, "fname": name, "type": kind} for at, name in enumerate(names, 1)},
+        "view": {"1": {"fid_list": list(range(1, files + 1))}},
+        "metadata": {f"1_{at}": {"vid": "1", "flg": 0, "z": []} | row for at, row in enumerate(rows)},
+    }
+    return written(tmp_path / "via3.json", document)
+
+
+@pytest.mark.parametrize(
+    "xy", [[7, 1, 1, 4, 1, 4, 3, 1, 3], [2, 1, 1, 3, 2], [6, 1, 1, 4, 1, 4, 3, 1, 3, 1, 1]]
+)
+def test_version_3_tells_shapes_by_numbers(tmp_path: Path, xy: list[float]) -> None:
+    """A polygon, a rectangle and a closed polyline are the same square; the option's name is the label."""
+    path = version3(tmp_path, {"xy": xy, "av": {"1": "1"}})
+    assert (masks(path)["a.png"] == SQUARE).all()
+
+
+def test_version_3_circles_and_ellipses(tmp_path: Path) -> None:
+    """Both about the center (4, 3): one of the radius 2, one twice as wide as high."""
+    path = version3(tmp_path, {"xy": [3, 4, 3, 2], "av": {"1": "1"}})
+    disk = drawn("........", "...##...", "..####..", "..####..", "...##...", "........")
+    assert (masks(path)["a.png"] == disk).all()
+    path = version3(tmp_path, {"xy": [4, 4, 3, 2, 1], "av": {"1": "1"}})
+    flat = drawn("........", "........", "..####..", "..####..", "........", "........")
+    assert (masks(path)["a.png"] == flat).all()
+
+
+def test_version_3_lists_what_is_no_area_and_counts_what_is_of_the_image(tmp_path: Path) -> None:
+    """Points, lines, extreme shapes and what is of a moment in a video; every metadata is counted."""
+    shapes = [[1, 2, 2], [5, 0, 0, 3, 3], [6, 0, 0, 3, 3], [8, 0, 0, 1, 1, 2, 2, 3, 3], [9, 0, 0, 1, 1, 2, 0]]
+    rows = [{"xy": xy, "av": {"1": "1"}} for xy in shapes]
+    rows += [{"xy": [2, 1, 1, 3, 2], "av": {"1": "2"}, "z": [0.5]}, {"xy": [], "av": {"1": "2"}}]
+    annotations = open_annotations(version3(tmp_path, *rows))
+    assert len(annotations.unsupported) == 6
+    assert annotations.ledger
+    assert (annotations.ledger.count("unsupported"), annotations.ledger.count("tag")) == (6, 1)
+
+
+@pytest.mark.parametrize(
+    ("row", "place"),
+    [
+        ({"xy": [2, 1, 1, 3]}, r"\$\.metadata\['1_0'\]\.xy: a rect has 4 coordinates, not 3"),
+        ({"xy": [12, 1, 1]}, r"\$\.metadata\['1_0'\]\.xy\[0\]: no shape of VIA 3 has the number 12"),
+        ({"xy": [7, 1, 1, 2, 2, 3]}, r"\$\.metadata\['1_0'\]\..*not as many x as y"),
+        ({"xy": [2, 1, 1, 3, 2], "vid": "9"}, r"\$\.metadata\['1_0'\]\.vid: no view has the id '9'"),
+    ],
+)
+def test_version_3_refuses_with_the_place(tmp_path: Path, row: dict[str, Any], place: str) -> None:
+    with pytest.raises(FormatError, match=place):
+        open_annotations(version3(tmp_path, {"av": {"1": "1"}} | row))
+
+
+def test_version_3_views_of_videos_and_pairs_are_left_out(tmp_path: Path) -> None:
+    """They are listed, as is what was drawn in them."""
+    row = {"xy": [2, 1, 1, 3, 2], "av": {"1": "1"}}
+    for kind, files, reason in ((4, 1, "a video"), (2, 2, "a view of 2 files")):
+        annotations = open_annotations(version3(tmp_path, row, kind=kind, files=files))
+        assert not annotations.names
+        assert reason in annotations.images_left_out[0].reason
+        assert len(annotations.unsupported) == 1
+
+
+def test_version_3_checkboxes_and_texts(tmp_path: Path) -> None:
+    """An option of a checkbox is a label, two are refused; a text that is no option's id is the label."""
+    path = version3(tmp_path, {"xy": [2, 1, 1, 3, 2], "av": {"1": "1"}})
+    path.write_text(path.read_text().replace('"type": 4', '"type": 2'))
+    assert open_annotations(path).used == {"cat": 1}
+    path.write_text(path.read_text().replace('"av": {"1": "1"}', '"av": {"1": "1,2"}'))
+    with pytest.raises(FormatError, match="several are set: cat, dog"):
+        open_annotations(path)
+    path = version3(tmp_path, {"xy": [2, 1, 1, 3, 2], "av": {"1": "bird"}})
+    assert open_annotations(path).used == {"bird": 1}

@@ -31,7 +31,7 @@ def test_tables_and_lists(coco_file, tmp_path):
         "name,r,g,b",
         "background,0,0,0",
     ]
-    assert (tmp_path / "out/train.txt").read_text() == "train/a.jpg trainannot/a.png\n"
+    assert (tmp_path / "out/train.txt").read_text() == "/train/a.jpg /trainannot/a.png\n"
 
 
 def test_a_folder_with_nothing_but_the_color_table_is_read(coco_file, tmp_path):

@@ -20,7 +20,7 @@ def made(coco_file, tmp_path):
 
 def test_a_segments_color_is_its_id(made):
     """Red is the lowest byte; each instance has a segment, background none."""
-    mode, pixels = picture(made / "panoptic/a.png")
+    mode, pixels = picture(made / "annotations/panoptic_train/a.png")
     assert mode == "RGB"
     assert (pixels[..., 0] == INDEX).all()
     assert not pixels[..., 1:].any()
@@ -28,7 +28,7 @@ def test_a_segments_color_is_its_id(made):
 
 def test_segments_are_described(made):
     """Area and box are those of what is visible."""
-    document = json.loads((made / "panoptic.json").read_text())
+    document = json.loads((made / "annotations/panoptic_train.json").read_text())
     assert document["images"] == [{"id": 1, "file_name": "a.jpg", "height": 6, "width": 8}]
     assert document["annotations"] == [
         {
@@ -51,7 +51,7 @@ def test_what_is_painted_over_has_no_segment(coco_file, tmp_path):
     document = coco()
     document["annotations"][0]["segmentation"] = [square(3, 2, 2)]
     convert(coco_file(document), tmp_path / "out", to="coco-panoptic")
-    (annotation,) = json.loads((tmp_path / "out/panoptic.json").read_text())["annotations"]
+    (annotation,) = json.loads((tmp_path / "out/annotations/panoptic_train.json").read_text())["annotations"]
     assert [segment["id"] for segment in annotation["segments_info"]] == [2]
 
 
@@ -63,7 +63,7 @@ def test_more_than_255_segments_reach_into_green(coco_file, tmp_path):
     ]
     images = [{"id": 1, "file_name": "a.jpg", "height": 15, "width": 20}]
     convert(coco_file(coco(images=images, annotations=annotations)), tmp_path / "out", to="coco-panoptic")
-    assert picture(tmp_path / "out/panoptic/a.png")[1][14, 19].tolist() == [44, 1, 0]
+    assert picture(tmp_path / "out/annotations/panoptic_train/a.png")[1][14, 19].tolist() == [44, 1, 0]
     assert (open_masks(tmp_path / "out").decode("a") == 2).all()
 
 
@@ -82,9 +82,9 @@ def test_a_file_of_another_tool_names_its_categories_itself(made):
 
 
 def test_a_segment_that_the_file_does_not_know_is_an_error(made):
-    document = json.loads((made / "panoptic.json").read_text())
+    document = json.loads((made / "annotations/panoptic_train.json").read_text())
     document["annotations"][0]["segments_info"].pop()
-    (made / "panoptic.json").write_text(json.dumps(document))
+    (made / "annotations/panoptic_train.json").write_text(json.dumps(document))
     with pytest.raises(FormatError, match=r"segments \[2\]"):
         open_masks(made).decode("a")
 
@@ -105,7 +105,7 @@ def stuff_and_things(coco_file):
 def test_stuff_has_one_segment_an_image(coco_file, tmp_path):
     """Both parts of the sea are segment 1, and no crowd; cats keep theirs."""
     convert(stuff_and_things(coco_file), tmp_path / "out", to="coco-panoptic", stuff=["sea"])
-    assert picture(tmp_path / "out/panoptic/a.png")[1][..., 0].tolist() == [
+    assert picture(tmp_path / "out/annotations/panoptic_train/a.png")[1][..., 0].tolist() == [
         [1, 1, 0, 0, 0, 0, 4, 4],
         [1, 1, 0, 0, 0, 0, 4, 4],
         [0, 0, 2, 2, 2, 0, 0, 0],
@@ -113,22 +113,26 @@ def test_stuff_has_one_segment_an_image(coco_file, tmp_path):
         [0, 0, 2, 2, 1, 1, 0, 0],
         [0, 0, 0, 0, 1, 1, 0, 0],
     ]
-    document = json.loads((tmp_path / "out/panoptic.json").read_text())
+    document = json.loads((tmp_path / "out/annotations/panoptic_train.json").read_text())
     assert [(row["name"], row["isthing"]) for row in document["categories"]] == [("cat", 1), ("sea", 0)]
     assert document["annotations"][0]["segments_info"] == [
         {"id": 1, "category_id": 2, "area": 8, "bbox": [0, 0, 6, 6], "iscrowd": 0},
         {"id": 2, "category_id": 1, "area": 8, "bbox": [2, 2, 3, 3], "iscrowd": 0},
         {"id": 4, "category_id": 1, "area": 4, "bbox": [6, 0, 2, 2], "iscrowd": 0},
     ]
-    assert json.loads((tmp_path / "out/panoptic_categories.json").read_text()) == document["categories"]
+    assert json.loads((tmp_path / "out/categories.json").read_text()) == document["categories"]
     assert open_masks(tmp_path / "out").decode("a")[4].tolist() == [0, 0, 1, 1, 2, 2, 0, 0]
 
 
 def segments_of(folder):
     """Each image's segments that are no crowd, as (category id, mask); the JSON tells what the PNG holds."""
-    document = json.loads((folder / "panoptic.json").read_text())
+    document = json.loads((folder / "annotations/panoptic_train.json").read_text())
     for row in document["annotations"]:
-        ids = picture(folder / "panoptic" / row["file_name"])[1].astype(int) @ [1, 256, 65536]
+        ids = picture(folder / "annotations/panoptic_train" / row["file_name"])[1].astype(int) @ [
+            1,
+            256,
+            65536,
+        ]
         assert {*ids.flat} - {0} == {segment["id"] for segment in row["segments_info"]}
         drawn = [segment for segment in row["segments_info"] if not segment["iscrowd"]]
         yield [(segment["category_id"], ids == segment["id"]) for segment in drawn]
@@ -150,7 +154,7 @@ def panoptic_quality(truth, other):
     for ours, theirs in zip(segments_of(truth), segments_of(other), strict=True):
         for category, iou in (*best_ious(ours, theirs), *best_ious(theirs, ours)):
             ious.setdefault(category, []).append(iou if iou > 0.5 else 0)
-    categories = json.loads((truth / "panoptic.json").read_text())["categories"]
+    categories = json.loads((truth / "annotations/panoptic_train.json").read_text())["categories"]
     kinds = {row["id"]: row["isthing"] for row in categories}
     return {
         part: 100 * np.mean([np.mean(found) for category, found in ious.items() if kinds[category] in chosen])
@@ -182,7 +186,7 @@ def test_a_second_run_with_other_stuff_is_refused(coco_file, tmp_path):
     convert(coco_file(), tmp_path / "out", to="coco-panoptic")
     images = [{"id": 1, "file_name": "b.jpg", "height": 6, "width": 8}]
     before = tree(tmp_path / "out")
-    with pytest.raises(InputError, match=r"panoptic_categories\.json holds another label map"):
+    with pytest.raises(InputError, match=r"categories\.json holds another label map"):
         convert(coco_file(images=images), tmp_path / "out", to="coco-panoptic", stuff=["dog"])
     assert tree(tmp_path / "out") == before
 
@@ -192,5 +196,5 @@ def test_the_command_line_takes_stuff(coco_file, tmp_path, polymask_command):
     flags = ["--to", "coco-panoptic", "--stuff", "cat", "--stuff", "dog"]
     done = polymask_command("convert", coco_file(), tmp_path / "out", *flags)
     assert done.returncode == 0, done.stderr
-    categories = json.loads((tmp_path / "out/panoptic.json").read_text())["categories"]
+    categories = json.loads((tmp_path / "out/annotations/panoptic_train.json").read_text())["categories"]
     assert [row["isthing"] for row in categories] == [0, 0]

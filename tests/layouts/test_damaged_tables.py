@@ -137,12 +137,14 @@ def test_a_tab_is_what_parts_columns_in_ade20k(coco_file, tmp_path):
 def test_an_image_that_panoptic_json_lacks_is_named(coco_file, tmp_path):
     """The manifest lists it: `stats` says so, and a second run does not drop what it cannot find."""
     convert(coco_file(), tmp_path / "out", to="coco-panoptic")
-    path = tmp_path / "out/panoptic.json"
+    path = tmp_path / "out/annotations/panoptic_train.json"
     document = json.loads(path.read_text()) | {"annotations": []}
     path.write_text(json.dumps(document))
-    with pytest.raises(PolymaskError, match=r"panoptic\.json says nothing of panoptic/a\.png"):
+    with pytest.raises(
+        PolymaskError, match=r"panoptic_train\.json says nothing of annotations/panoptic_train/a\.png"
+    ):
         stats(tmp_path / "out")
     images = [{"id": 1, "file_name": "b.jpg", "height": 6, "width": 8}]
-    with pytest.raises(PolymaskError, match=r"panoptic\.json says nothing of a\.jpg"):
+    with pytest.raises(PolymaskError, match=r"panoptic_train\.json says nothing of a\.jpg"):
         convert(coco_file(images=images), tmp_path / "out", to="coco-panoptic")
-    assert not (tmp_path / "out/panoptic/b.png").exists()
+    assert not (tmp_path / "out/annotations/panoptic_train/b.png").exists()

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from polymask import convert, decode_png
-from polymask.layouts import stem
+from polymask.storage.image_names import stem
 from tests.conftest import SAMPLE, tree
 from tests.support.oracles import drawn
 

@@ -15,6 +15,7 @@ from tests.conftest import SAMPLE, coco, tree
 READABLE = [name for name in LAYOUTS if hasattr(layout_named(name), "open_folder")]
 INDEX_MASKS = [name for name in READABLE if layout_named(name).INDEX]
 UNLABELED_ONLY = {"coco-panoptic", "coco-stuff", "segnet"}  # one word for background and void
+ASKED = {"nnunet": {"void_as": "ignore"}}  # what becomes of void
 EIGHT_BITS = ["voc", "cityscapes", "idd", "ade20k", "mmseg", "yolo-semantic", "coco-stuff"]
 _corner = st.integers(-4, 24).map(lambda halves: halves / 2)
 _ring = st.lists(st.tuples(_corner, _corner), min_size=3, max_size=6)
@@ -42,7 +43,7 @@ def test_any_mask_comes_back_as_it_was(tmp_path_factory, layout, rings, border):
         for n, (ring, label) in enumerate(rings)
     ]
     (folder / "a.json").write_text(json.dumps(coco(annotations=annotations)))
-    convert(folder / "a.json", folder / "out", to=layout, border=border)
+    convert(folder / "a.json", folder / "out", to=layout, border=border, **ASKED.get(layout, {}))
     mask = expected(folder / "a.json", border=border)["a.jpg"]
     if layout in UNLABELED_ONLY:
         mask[mask == 255] = 0

@@ -1,4 +1,4 @@
-"""For every layout, several runs into one folder are one, or they are refused before a byte is written."""
+"""For every layout, several runs into one folder are one; what is refused changes no byte."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -10,10 +10,9 @@ import pytest
 
 from polymask import InputError, compare, convert, stats, verify
 from polymask.layouts import LAYOUTS, layout_named
-from tests.conftest import coco, square, tree
+from tests.conftest import SAMPLE, coco, square, tree
 
 NAMES = [f"{letter}.jpg" for letter in "dbaecf"]  # not in order of name
-ONE_FILE = {"coco"}  # all images are in one file, which is written as a whole
 READABLE = [name for name in LAYOUTS if hasattr(layout_named(name), "open_folder")]
 Run = Callable[[Path], Any]
 LISTED = ("splits/{}.txt", "ImageSets/Segmentation/{}.txt", "{}.txt")
@@ -45,14 +44,8 @@ def runs(*steps: Run) -> Callable[[Path], None]:
     return do
 
 
-def same_or_refused(
-    one: Callable[[Path], Any], several: Callable[[Path], Any], folder: Path, layout: str
-) -> None:
+def same(one: Callable[[Path], Any], several: Callable[[Path], Any], folder: Path) -> None:
     one(folder / "one")
-    if layout in ONE_FILE:
-        with pytest.raises(InputError, match="in one run"):
-            several(folder / "several")
-        return
     several(folder / "several")
     assert tree(folder / "several") == tree(folder / "one")
 
@@ -67,7 +60,7 @@ def test_the_last_shard_completes_the_folder(coco_file, tmp_path, layout):
 
     for order in ((1, 2), (2, 1)):
         several = runs(*map(shard, order))
-        same_or_refused(lambda out: convert(source, out, to=layout), several, tmp_path / f"{order}", layout)
+        same(lambda out: convert(source, out, to=layout), several, tmp_path / f"{order}")
 
 
 @pytest.mark.parametrize("options", [{}, {"split": "val"}, {"split_ratio": "0.5,0.25,0.25"}], ids=str)
@@ -79,7 +72,7 @@ def test_choosing_images_twice_is_choosing_them_all(coco_file, tmp_path, layout,
         lambda out: convert(source, out, to=layout, where=["[a-c]*"], **options),
         lambda out: convert(source, out, to=layout, where=["[d-f]*"], **options),
     )
-    same_or_refused(lambda out: convert(source, out, to=layout, **options), several, tmp_path, layout)
+    same(lambda out: convert(source, out, to=layout, **options), several, tmp_path)
 
 
 def by_split(folder: Path) -> dict[str, Callable[..., Any]]:
@@ -95,17 +88,35 @@ def by_split(folder: Path) -> dict[str, Callable[..., Any]]:
 def test_train_then_val_is_val_then_train(tmp_path, layout):
     """In either order the folder is the same."""
     run = {split: partial(convert_to, to=layout) for split, convert_to in by_split(tmp_path).items()}
-    several = runs(run["val"], run["train"])
-    if layout in ONE_FILE:
-        with pytest.raises(InputError, match="in one run"):
-            several(tmp_path / "several")
-        return
-    runs(run["train"], run["val"])(tmp_path / "one")
-    several(tmp_path / "several")
-    assert tree(tmp_path / "several") == tree(tmp_path / "one")
+    same(runs(run["train"], run["val"]), runs(run["val"], run["train"]), tmp_path)
 
 
-@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name not in ONE_FILE])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_train_then_val_is_one_run_over_both(tmp_path, layout):
+    """Of a folder with an annotation file for each split, whose images have the split as their folder."""
+    both, apart = tmp_path / "both", {}
+    both.mkdir()
+    for split, names in (("train", NAMES[:4]), ("val", NAMES[4:])):
+        (both / f"instances_{split}.json").write_text(json.dumps(document(names)))
+        alone = document(names)
+        for image in alone["images"]:
+            image["file_name"] = f"{split}/{image['file_name']}"
+        (tmp_path / f"{split}.json").write_text(json.dumps(alone))
+        apart[split] = partial(convert, tmp_path / f"{split}.json", to=layout, split=split)
+    same(partial(convert, both, to=layout), runs(apart["train"], apart["val"]), tmp_path)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_pictures_are_copied_by_shards_as_by_one_run(tmp_path, layout):
+    """In another format, and each in the split that its name draws."""
+    options: dict[str, Any] = {"to": layout, "images": SAMPLE.parent / "images", "copy_images": True}
+    options |= {"split_ratio": "0.5,0.5", "seed": 3}
+    options |= {} if layout == "dataloop" else {"picture_format": "png"}
+    shards = [lambda out, n=n: convert(SAMPLE, out, shard=f"{n}/2", **options) for n in (1, 2)]
+    same(lambda out: convert(SAMPLE, out, **options), runs(*shards), tmp_path)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_image_is_in_the_list_of_its_split_alone(tmp_path, layout):
     """After both runs, in layouts that have lists."""
     for run in by_split(tmp_path).values():
@@ -117,7 +128,7 @@ def test_every_image_is_in_the_list_of_its_split_alone(tmp_path, layout):
                 assert sorted(Path(name).stem for name in first) == sorted(name[0] for name in names)
 
 
-@pytest.mark.parametrize("layout", [name for name in READABLE if name not in ONE_FILE])
+@pytest.mark.parametrize("layout", READABLE)
 def test_all_images_are_counted_proven_and_equal_after_the_second_run(coco_file, tmp_path, layout):
     """`stats`, `verify` and `compare` see both runs' images."""
     source = coco_file(document())

@@ -78,6 +78,8 @@ def test_voc_has_its_lists(coco_file, tmp_path):
         if "ImageSets" in path
     }
     splits = assign([image["file_name"] for image in MANY], (0.8, 0.1, 0.1))
+    learned = found.pop("trainval.txt")
+    assert learned == [name[:3] for name in splits if splits[name] != "test"]
     assert found == {
         f"{split}.txt": [name[:3] for name in splits if splits[name] == split]
         for split in ("train", "val", "test")

@@ -23,8 +23,9 @@ MASKS = {
     "mmseg": "ann_dir/train/a.png",
     "yolo-semantic": "masks/train/a.png",
     "coco-stuff": "stuffthingmaps/a.png",
+    "nnunet": "labelsTr/a.png",
 }
-CATEGORIES = {"coco": "annotations.json", "coco-panoptic": "panoptic.json"}
+CATEGORIES = {"coco": "annotations.json", "coco-panoptic": "annotations/panoptic_train.json"}
 
 
 def table(folder: Path, name: str = "id2label.json") -> dict[int, str]:
@@ -71,7 +72,7 @@ def test_reduced_values_have_a_table_of_their_own(coco_file, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("layout", "file"), [("coco", "annotations.json"), ("coco-panoptic", "panoptic.json")]
+    ("layout", "file"), [("coco", "annotations.json"), ("coco-panoptic", "annotations/panoptic_train.json")]
 )
 def test_category_ids_are_named_as_in_the_file(coco_file, tmp_path, layout, file):
     """There is no category for the background."""

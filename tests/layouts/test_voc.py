@@ -81,7 +81,8 @@ def test_a_background_with_an_id_of_its_own_is_black(coco_file: Callable[..., Pa
         assert image.convert("RGB").getpixel((0, 0)) == (0, 0, 0)
         assert image.convert("RGB").getpixel((1, 1)) == (128, 128, 0)
     lines = (tmp_path / "out/labelmap.txt").read_text().splitlines()
-    assert lines[1:] == ["background:0,0,0::", "cat:128,128,0::", "dog:128,128,128::"]
+    colors = ["background:0,0,0::", "cat:128,128,0::", "dog:128,128,128::", "__ignore__:224,224,192::"]
+    assert lines[1:] == colors
 
 
 @pytest.mark.parametrize(("count", "mode", "void"), [(254, "P", 255), (255, "I;16", 65535)])

@@ -8,8 +8,9 @@ from polymask.errors import FormatError, InputError, LimitError
 from polymask.formats import camvid
 from polymask.formats.reading.content import Content
 from polymask.labels.id_masks import id_mask
-from polymask.layouts import LAYOUTS, layout_named, stem
+from polymask.layouts import LAYOUTS, layout_named
 from polymask.layouts.common.read_back import Folder, MaskFolder, masks_below, png_folder
+from polymask.storage.image_names import stem
 from polymask.storage.manifest import MANIFEST, read_manifest
 from polymask.storage.remote.urls import Location
 from polymask.storage.roots.object_store import open_root

@@ -23,13 +23,13 @@ from polymask.formats.reading.images.subsets import subset_in
 from polymask.formats.selection import chosen_annotations_at, limited, refuse_no_image
 from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, from_categories, unknown_label
-from polymask.layouts import stem
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file
 from polymask.layouts.common.stored_splits import images_by_split
 from polymask.limits import Limits
 from polymask.model import IndexMask
 from polymask.option_types import ReadingOptionsDict
 from polymask.painting.painting import Painting, Rules
+from polymask.storage.image_names import stem, stem_of_glob
 from polymask.storage.manifest import MANIFEST, read_manifest
 from polymask.storage.remote.urls import Location, listed_once, located
 from polymask.storage.roots.object_store import open_root
@@ -126,7 +126,7 @@ def chosen_masks(masks: MaskSet, options: ReadingOptions) -> MaskSet:
     Images are chosen by the names of their masks, without suffix.
     """
     (masks,) = sources_in_split([masks], options.split)
-    globs = [*options.where, *map(stem, options.where)]
+    globs = [*options.where, *map(stem_of_glob, options.where)]
     names = tuple(name for name in masks.names if not globs or any(fnmatchcase(name, g) for g in globs))
     refuse_no_image(names, masks.names, options.where)
     if not options.only:

@@ -16,11 +16,12 @@ from polymask.conversion.dest.deleted import Entry, IsDeleted, refuse_repainting
 from polymask.conversion.dest.state import DestState
 from polymask.conversion.dest.way_back import may_have_deleted, recovery
 from polymask.errors import InputError, naming
-from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named
+from polymask.layouts import Drawn, Layout, LayoutOptions, layout_named, picture_path
 from polymask.layouts.common.lookup import value_tables
 from polymask.layouts.common.shared_files import DEFAULT_SPLIT, stored_rows
 from polymask.painting.painting import Rules
 from polymask.raster import rule_versions
+from polymask.storage.image_names import stem
 from polymask.storage.manifest import MANIFEST
 from polymask.storage.remote.urls import Location
 from polymask.storage.roots.local import Root
@@ -94,6 +95,15 @@ class Dest:
     def is_unnamed(self) -> bool:
         """Whether no table exists that names the values of existing masks."""
         return not any(self.root.holds(path) for path in self.tables)
+
+    def other_copy(self, entry: Entry) -> str:
+        """The copy of an image's picture in another format than that of this run; empty if there is none."""
+        if not (files := entry.get("files")):
+            return ""
+        options = replace(self.options, split=entry.get("split", DEFAULT_SPLIT), splits={})
+        expected = picture_path(self.layout, entry["name"], options)
+        copies = [path for path in files if stem(path) == stem(expected)]
+        return "" if expected in copies else next(iter(copies), "")
 
     def contradiction(self, name: str, entry: Entry) -> str:
         """How an image's entry contradicts this run, in words; empty if it does not."""
@@ -218,11 +228,7 @@ class DestCheck:
         others = entries.keys() - set(self.names)
         self._look_at_tables(others, state)
         self._refuse_other_layouts(state)
-        if others and any("#" in entries[name]["mask"] for name in others):
-            raise InputError(
-                f"{root.path} holds {len(others)} more images in the same file",
-                advice="convert all of them in one run, or choose another DEST",
-            )
+        self._refuse_other_copies(others if self.overwrite else entries, state)
         for path in self.dest.shared:
             if root.holds(path) and not (root.holds(MANIFEST) or self.overwrite or state.resumes):
                 raise self.dest.refusal(path, "is there already, and of no run of polymask")
@@ -257,6 +263,15 @@ class DestCheck:
                     "lists and tables would be mixed with those of this run",
                     advice="choose another DEST",
                 )
+
+    def _refuse_other_copies(self, names: Iterable[str], state: DestState) -> None:
+        """Refuse pictures in another format: this run's lists would name copies that do not exist."""
+        for path in filter(None, (self.dest.other_copy(state.entries[name]) for name in names)):
+            raise InputError(
+                f"{self.dest.root.path / path} is a picture in another format than this run's copies",
+                advice="give the --picture-format of the earlier run, if it had any, convert all images "
+                "again with --overwrite, or choose another DEST",
+            )
 
     def _look_at(self, path: str, name: str, state: DestState) -> None:
         """Check one of an image's files, and the image's entry in the manifest."""

@@ -20,7 +20,7 @@ from polymask.errors import FormatError, InputError, ProofError
 from polymask.provenance.chain import START, sealed, unsealed
 from polymask.storage.manifest import read_manifest
 from polymask.storage.roots.local import Root
-from polymask.storage.safe_names import WORK, safe_path
+from polymask.storage.safe_names import WORK, is_possible, safe_path
 from polymask.validation import Json
 
 JOURNAL = f"{WORK}/journal.jsonl"
@@ -228,8 +228,10 @@ def _check(line: Json) -> None:
 
 def _check_deletion(line: Json, backup: str, *, below: str) -> None:
     deletion = msgspec.convert({"backup": "", **line}, _Deleting)
-    paths = deletion.source + deletion.dest + deletion.relative
-    if "\0" in paths or not (_is_digest(deletion.before) and _is_digest(deletion.after)):
+    paths = map(Path, (deletion.source, deletion.dest, deletion.relative))
+    if not (Path(deletion.source).name and all(map(is_possible, paths))):
+        raise ValueError(line)
+    if not (_is_digest(deletion.before) and _is_digest(deletion.after)):
         raise ValueError(line)
     if backup:
         safe_path(backup.removeprefix(f"{below}/"))

@@ -3,7 +3,7 @@
 The manifest is written last, when all files that it lists are durable.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -280,12 +280,9 @@ class FolderSink:
         return self.written[name] if name in self.written else manifest_line(self.state.entries[name])
 
     def _shared(self, rows: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
-        """The files that all images, also of earlier runs, share: in order of name or of the source."""
-        entries, options = self.state.entries, self.dest.options
-        has_all = rows.keys() >= entries.keys()
-        in_source_order = has_all and getattr(self.dest.layout, "SOURCE_ORDER", False)
-        names: Iterable[str] = self.written if in_source_order else self._all_names
-        stored = {} if has_all else self.dest.stored_rows(entries)
+        """The files that all images, also of earlier runs, share, in order of name."""
+        entries, options, names = self.state.entries, self.dest.options, self._all_names
+        stored = {} if rows.keys() >= entries.keys() else self.dest.stored_rows(entries)
         listed = any(self.root.holds(LISTS.format(split=split)) for split in SPLITS)
         options = with_earlier_splits(options, entries, self.written, listed=listed)
         return self.dest.layout.finish(with_rows(map(self._drawn, names), rows, stored), options)

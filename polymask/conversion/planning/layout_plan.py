@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from polymask.conversion.options import ConvertOptions
-from polymask.errors import InputError
+from polymask.errors import InputError, unknown
 from polymask.formats import Annotations
-from polymask.layouts import LayoutOptions, layout_named
+from polymask.layouts import PICTURE_FORMATS, LayoutOptions, layout_named
 from polymask.layouts.common.splits import SPLITS, group_of, source_splits, split_options
 from polymask.painting.label_choice import LabelChoice
 from polymask.storage.safe_names import safe_path
@@ -23,13 +23,44 @@ def plan_layout(annotations: Annotations, labels: LabelChoice, options: ConvertO
         stuff=frozenset(map(name_of, options.stuff)),
         original=_originals(annotations),
         delete_source=options.delete_source,
+        picture_format=_picture_format(options),
+        void_as=options.void_as or "",
         palette=options.palette,
         **_splits(annotations, options),
     )
-    layout_named(options.to).check(layout_options)
+    layout = layout_named(options.to)
+    layout.check(layout_options)
+    void_advice: str = getattr(layout, "VOID_ADVICE", "")
+    if void_advice and options.rules().makes_void and not options.void_as:
+        raise InputError(
+            f"masks of the layout `{options.to}` have no void, which these rules make", advice=void_advice
+        )
     if options.copy_images and options.images is None and annotations.picture is None:
         raise InputError("--copy-images needs to know where the pictures are", advice="add --images DIR")
     return layout_options
+
+
+def _picture_format(options: ConvertOptions) -> str:
+    """The format of copied pictures; raises `InputError` for one that is asked in vain, or unknown."""
+    if options.picture_format not in (None, *PICTURE_FORMATS):
+        raise unknown("picture format", options.picture_format, PICTURE_FORMATS)
+    if options.picture_format and not options.copy_images:
+        raise InputError(
+            "--picture-format is of copied pictures", advice="add --copy-images, or leave it out"
+        )
+    layout = layout_named(options.to)
+    if options.picture_format and getattr(layout, "NAMES_PICTURES", False):
+        raise InputError(
+            f"each file of the layout `{options.to}` names its item as the source does",
+            advice="leave --picture-format out",
+        )
+    only: str = getattr(layout, "PICTURE_FORMAT", "")
+    if only and options.picture_format not in (None, only):
+        raise InputError(
+            f"the layout `{options.to}` has pictures as {only}",
+            advice=f"leave --picture-format out, or make it {only}",
+        )
+    return only or options.picture_format or ""
 
 
 def _splits(annotations: Annotations, options: ConvertOptions) -> dict[str, Any]:

@@ -95,7 +95,7 @@ class _Pictures:
     source: DataloopSource
     items: dict[str, DataloopItem]
 
-    def frame(self, name: str, *, beside: str) -> Frame:
+    def frame(self, name: str, *others: str, beside: str) -> Frame:
         return self.source.frame(self.items[beside])
 
 

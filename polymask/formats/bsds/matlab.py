@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.formats.reading.refusals import Malformed
-from polymask.limits import Limits
-from polymask.storage.source_files import SMALL
+from polymask.limits import SMALL, Limits
 
 MAGIC = b"MATLAB 5.0 MAT-file"
 _HEADER, _DEEPEST = 128, 20

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 
+from polymask.errors import FormatError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.coco import scan
 from polymask.formats.reading.content import Content
@@ -68,7 +69,12 @@ def sniff(content: Content) -> bool:
         from polymask.formats import coco_panoptic  # imported late: most runs do not need it
 
         return not coco_panoptic.sniff(content)
-    return content.is_json and content.is_list and "image_id" in content.keys
+    return content.is_json and content.is_list and ("image_id" in content.keys or _is_of_detectron2(content))
+
+
+def _is_of_detectron2(content: Content) -> bool:
+    """Whether a list is of Detectron2's dataset dicts, a dict an image with its annotations in it."""
+    return {"file_name", "annotations"} <= content.keys
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
@@ -77,6 +83,13 @@ def read(content: Content, options: ReadOptions) -> Annotations:
         from polymask.formats.coco.large import indexed  # imported late: most runs do not need it
 
         return replace(indexed.read(content, options), without=partial(_without_instances, content, options))
+    if content.is_json and content.is_list and _is_of_detectron2(content):
+        raise FormatError(
+            "a list of Detectron2's dataset dicts, which are no file format",
+            file=content.path,
+            advice="name the annotation file that they were made of, or write them as COCO with Detectron2's "
+            "`convert_to_coco_json`",
+        )
     if quick := scan.read(content, options):
         return replace(quick, without=partial(_without_instances, content, options))
     from polymask.formats.coco import whole  # imported late: most runs do not need it

@@ -6,6 +6,7 @@ and an id is matched as text only if no id equals it. All mended rows are counte
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 
 import msgspec
 
@@ -13,7 +14,7 @@ from polymask.formats.coco.rows import UNSIZED, Annotation, Category, Image, Key
 from polymask.formats.reading.content import members
 from polymask.formats.reading.contract import ReadOptions
 from polymask.formats.reading.ids import TEXT_IDS, as_text, by_text
-from polymask.formats.reading.notes import NO_SIZE
+from polymask.formats.reading.notes import NO_SIZE, TEXT_SIZES, number_in
 from polymask.formats.reading.refusals import Malformed, decode_json, row_decoder
 from polymask.model import Frame
 
@@ -145,7 +146,18 @@ def _mend_image(row: dict[str, msgspec.Raw]) -> list[str]:
     for side in ("height", "width"):
         if row.get(side, _NULL) == _NULL:
             row[side] = msgspec.Raw(b"0")
-    return remarks
+    texts = {side: text for side in ("height", "width") if (text := _number_in(row[side]))}
+    row |= texts
+    return [*remarks, *([TEXT_SIZES] if texts else [])]
+
+
+def _number_in(side: msgspec.Raw) -> msgspec.Raw | None:
+    """The number in the text of a side; None where it is no text of a whole number."""
+    if bytes(side)[:1] != b'"':
+        return None
+    with suppress(Malformed):
+        return msgspec.Raw(msgspec.json.encode(number_in(_text.decode(side))))
+    return None
 
 
 def _last_parts(url: msgspec.Raw) -> str:

@@ -14,7 +14,6 @@ from typing import NoReturn
 import numpy as np
 
 from polymask.codecs.picture_files import PictureFinder
-from polymask.codecs.pictures import SUFFIXES
 from polymask.errors import FormatError, InputError, LabelError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.legend import (
@@ -35,6 +34,7 @@ from polymask.formats.reading.texts.pages import Page
 from polymask.labels.label_map import BACKGROUND_NAMES, VOID_8, Categories
 from polymask.labels.mask_table import VOC_NAMES, MaskTable
 from polymask.model import Frame, ImageRecord, Instance, Runs
+from polymask.storage.image_names import stem as stem_of
 from polymask.storage.source_files import File, Place
 
 LABEL_MAP_FILE, VALUES_FILE = "labels.json", "id2label.json"
@@ -219,15 +219,11 @@ class MaskPictures:
         self.finder, self.masks = finder, frozenset(masks)
 
     def find(self, stem: str) -> File | None:
-        """The picture of an image, by its name without suffix; never a mask."""
-        for suffix in SUFFIXES:
-            file = self.finder.find(stem + suffix, beside=stem)
-            if file and not (file.place is self.finder.place and self._is_mask(file)):
-                return file
-        return None
+        """The picture of an image's name without suffix; never a mask."""
+        return self.finder.find_stem(stem, beside=stem, is_picture=self._is_picture)
 
-    def _is_mask(self, file: File) -> bool:
-        return not self.finder.searches and file.name in self.masks
+    def _is_picture(self, file: File) -> bool:
+        return self.finder.searches or file.name not in self.masks
 
     def name(self, stem: str) -> str:
         """An image's name: with the suffix of its picture, `.png` where there is none."""
@@ -263,7 +259,7 @@ def gather_masks(
     annotations = replace(
         annotations,
         categories=tuple(categories_of(tables)),
-        picture_file=lambda index: pictures.find(annotations.names[index].rpartition(".")[0]),
+        picture_file=lambda at: pictures.find(stem_of(annotations.names[at])),
     )
     return _with_numbers(annotations) if any(entry.assumed for entry in tables) else annotations
 

@@ -17,7 +17,7 @@ from polymask.codecs.picture_files import PictureFinder
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.drawing.shapes import polygon
 from polymask.formats.geojson import gis
-from polymask.formats.reading.content import Content
+from polymask.formats.reading.content import Content, members
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.images.addresses import picture_frame
 from polymask.formats.reading.notes import Notes, ReadAnnotation
@@ -28,7 +28,11 @@ from polymask.ledger import EMPTY, Omitted
 from polymask.model import ImageRecord, Instance, Polygon
 
 MANY = True
-LABEL = "object"
+LABEL, CLASSIFICATION = "object", "classification"
+UNCLASSIFIED = (
+    "{count} features have no classification, and are '" + LABEL + "'; --label-attribute NAME takes the "
+    "label of another property, --default-label names them otherwise"
+)
 _SUFFIXES = (".geojson", ".json", *gis.SUFFIXES)
 _PIECES = {"Polygon": 1, "MultiPolygon": 2}  # the depth at which lists of rings lie
 
@@ -42,7 +46,8 @@ FACTS = Facts(
         ("features[].geometry", "Polygon and MultiPolygon: rings of x, y in pixels, later rings are holes"),
         (
             "features[].properties.classification.name, names",
-            "the label; several names are joined as QuPath shows them, `Tumor: Positive`",
+            "the label, where `--label-attribute` names no other property; several names are joined as "
+            "QuPath shows them, `Tumor: Positive`",
         ),
         ("features[].id", "the instance's id"),
         (
@@ -55,7 +60,8 @@ FACTS = Facts(
     rings="The first ring of a polygon is its outline, the others are holes. The polygons of one feature "
     "are united.",
     order="File order; later features are painted over earlier ones.",
-    labels=f"Sorted by name. Features without a classification are `{LABEL}`, or the `--default-label`.",
+    labels=f"Sorted by name. Features without a classification are `{LABEL}`, which a note tells, or the "
+    "`--default-label`.",
     frame="That of the picture of the same name, in the same folder or below `--images`.",
     limits=(
         "Points, lines, collections and what lies on another plane (z, t) are not painted but listed, and "
@@ -86,7 +92,7 @@ class _Class(msgspec.Struct):
 
 
 class _Properties(msgspec.Struct):
-    classification: _Class | None = None
+    classification: _Class | str | None = None
 
 
 class _Feature(msgspec.Struct):
@@ -216,21 +222,35 @@ def _instance(key: int | str, row: _Feature, notes: Notes, transform: gis.Affine
         polygons = tuple(_polygons(shape))
     if not polygons:
         return EMPTY
-    options = notes.options
     if transform is None:
-        return Instance(key, _label(row, options.default_label), polygons)
-    with inside("$.properties"):
-        attributes = decode_json(row.properties, _attributes) or {}
-        label = gis.label_in(attributes, options.label_attribute, options.default_label)
+        return Instance(key, _label(row, notes), polygons)
+    label = _attribute_label(row, notes.options)
     return Instance(key, label, tuple(gis.transformed(part, transform) for part in polygons))
 
 
-def _label(row: _Feature, default: str | None) -> str:
+def _attribute_label(row: _Feature, options: ReadOptions) -> str:
+    with inside("$.properties"):
+        attributes = decode_json(row.properties, _attributes) or {}
+        return gis.label_in(attributes, options.label_attribute, options.default_label)
+
+
+def _label(row: _Feature, notes: Notes) -> str:
+    """The property that is chosen, else the classification, else the default label or `object`."""
+    default = notes.options.default_label
+    if notes.options.label_attribute not in (None, CLASSIFICATION):
+        return _attribute_label(row, notes.options)
     with inside("$.properties"):
         properties = decode_json(row.properties, _properties)
-    classification = properties.classification if properties else None
-    name = (classification.name or ": ".join(classification.names)) if classification else ""
+    name = _class_name(properties.classification if properties else None)
+    if not name and default is None and members(row.properties):
+        notes.remarks[UNCLASSIFIED] += 1
     return name or default or LABEL
+
+
+def _class_name(classification: _Class | str | None) -> str:
+    if isinstance(classification, _Class):
+        return classification.name or ": ".join(classification.names)
+    return classification or ""
 
 
 def _polygons(shape: _Geometry) -> Iterator[Polygon]:

@@ -62,7 +62,8 @@ FACTS = Facts(
         "Masks that are not found below `--masks`, lines and points are not painted but listed, and the run "
         "exits 1. Nothing is ever fetched.",
         "Boxes are no segmentation: they paint nothing, and are counted; `--boxes` paints them.",
-        "Videos, and annotations in longitude and latitude, are not painted but listed, and the run exits 1.",
+        "Videos, and annotations in longitude and latitude, are not painted but listed, and the run exits 1. "
+        "So are rows of texts, documents, sounds and other media.",
         "Pictures that were skipped are no images, and are listed.",
         "Classifications and relationships paint nothing, and are counted.",
         "Older exports that tell shapes as well-known text are left alone: export them with x and y.",
@@ -126,5 +127,13 @@ def _rows(file: File, refusals: Refusals) -> PlacedRows:
     content = Content(file)
     if content.is_list:
         yield from ((page.where, page.json) for page in listed_pages(file, content.json))
+    elif _is_indented(content):
+        yield "$", content.json
     else:
         yield from ((f"line {number}: $", line) for number, line in json_lines(content, refusals))
+
+
+def _is_indented(content: Content) -> bool:
+    """Whether the file is one row that is spread over several lines."""
+    following = content.text.strip().partition(b"\n")[2].lstrip()
+    return not content.is_lines and following[:1] not in (b"", b"{")

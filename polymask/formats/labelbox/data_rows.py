@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from polymask.formats.labelbox.objects import GEOGRAPHIC, NULL, OF_VIDEO, DrawnObject, MaskPicture, outcome_of
-from polymask.formats.reading.notes import Notes
+from polymask.formats.reading.notes import Notes, ReadAnnotation, Side
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, rows_at
 from polymask.ledger import Omitted
@@ -13,6 +13,15 @@ from polymask.model import Frame, ImageRecord, Instance
 
 KEYS = frozenset({"data_row", "projects"})
 _BELOW = ("projects", "*", "labels", "*", "annotations")
+OTHER_MEDIA = {  # what a row may be of, by `asset_type` or the first part of `mime_type`
+    "video": "a video",
+    "text": "a text",
+    "audio": "a sound",
+    "document": "a document",
+    "html": "a page of HTML",
+    "conversational": "a conversation",
+}
+PDF = "application/pdf"
 _LISTS = ("objects", "classifications", "relationships")
 
 
@@ -30,9 +39,18 @@ class _DataRow(msgspec.Struct):
 class Media(msgspec.Struct):
     """The size and the type of a row's picture."""
 
-    height: float | None = None
-    width: float | None = None
+    height: Side = None
+    width: Side = None
     mime_type: str | None = None
+    asset_type: str | None = None
+
+    @property
+    def no_picture(self) -> str:
+        """Why it is no picture; nothing where it may be one."""
+        kind = (self.asset_type or "").lower()
+        kind = kind if kind in OTHER_MEDIA else (self.mime_type or "").partition("/")[0]
+        kind = "document" if self.mime_type == PDF else kind
+        return f"{OTHER_MEDIA[kind]}; only pictures are converted" if kind in OTHER_MEDIA else ""
 
     def frame(self, name: str, notes: Notes, where: str) -> Frame:
         """The declared frame, else the picture's."""
@@ -114,7 +132,8 @@ def parse(page: Page, notes: Notes) -> ImageRecord | None:
     key = row.data_row
     with inside("$.data_row"):
         notes.image = name = notes.image_name(key.external_id or key.global_key or key.id)
-    notes.groups = (key.details.dataset_name or "",)
+    global_key = key.global_key or ""
+    notes.groups = (key.details.dataset_name or "", global_key.rpartition("/")[0], global_key)
     labels = [
         (f"$.projects[{project!r}].labels[{number}].annotations.objects", label.annotations)
         for project, content in row.projects.items()
@@ -128,16 +147,23 @@ def parse(page: Page, notes: Notes) -> ImageRecord | None:
             annotations.objects,
             _Object,
             where,
-            lambda index, row_object: outcome_of(row_object.drawing(index), frame, notes),
+            lambda index, row_object: _outcome(row_object.drawing(index), frame, notes),
         )
         _leave_out(annotations, notes)
     return None if notes.image_left_out else ImageRecord(key.id, name, frame, tuple(instances))
 
 
+def _outcome(drawing: DrawnObject, frame: Frame, notes: Notes) -> ReadAnnotation:
+    outcome = outcome_of(drawing, frame, notes)
+    if notes.image_left_out and isinstance(outcome, Instance):
+        return Omitted("unsupported", notes.image_left_out, f"object {drawing.key}")
+    return outcome
+
+
 def _no_picture(row: _Row, labels: list[_Annotations]) -> str:
     """Why a row's picture cannot be painted; an empty text where it can."""
-    if (row.media_attributes.mime_type or "").startswith("video/"):
-        return "a video; only pictures are converted"
+    if reason := row.media_attributes.no_picture:
+        return reason
     if row.media_attributes.height is not None:
         return ""
     kinds = [kind.annotation_kind for annotations in labels for kind in _kinds_in(annotations.objects)]

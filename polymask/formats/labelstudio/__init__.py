@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.labelstudio import minimal
-from polymask.formats.labelstudio.tasks import declared, pages_of, parse
+from polymask.formats.labelstudio.tasks import DRAWN, declared, pages_of, parse
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
 from polymask.formats.reading.notes import Notes
@@ -29,7 +29,8 @@ FACTS = Facts(
     source="Label Studio's documentation, “Units of image annotations”; rle-pack of thi.ng/umbrella",
     files="The `.json` file of the JSON or JSON-MIN export; in a folder, `…-info.json` and `notes.json` "
     "beside it are passed over. Its COCO and YOLO exports are read as [COCO](coco.md) and [YOLO](yolo.md).",
-    sniffed="a list of objects with `annotations` and `data`, or with `annotation_id` and `annotator`",
+    sniffed="a list of objects with `annotations` (before 1.0 `completions`) and `data`, or one such object; "
+    "or a list of objects with `annotation_id` and `annotator`",
     read=(
         (
             "data",
@@ -70,9 +71,18 @@ FACTS = Facts(
 
 def sniff(content: Content) -> bool:
     """Whether the file is a list of tasks, or a JSON-MIN list of annotations."""
-    if not (content.is_json and content.is_list):
+    if not content.is_json or content.is_lines:
         return False
-    return {"annotations", "data"} <= content.keys or content.keys >= minimal.KEYS
+    is_task = "data" in content.keys and any(key in content.keys for key in DRAWN)
+    if content.is_list:
+        return is_task or content.keys >= minimal.KEYS
+    return is_task and _are_containers(content)
+
+
+def _are_containers(content: Content) -> bool:
+    """Whether the file's object has its data and its annotations as a task has them."""
+    starts = [bytes(content.top[key]).lstrip()[:1] for key in ("data", *DRAWN) if key in content.top]
+    return starts[0] == b"{" and set(starts[1:]) == {b"["}
 
 
 def read(content: Content, options: ReadOptions) -> Annotations:
@@ -97,7 +107,8 @@ def _tells_of_export(file: File) -> bool:
 
 
 def _pages(file: File, *, is_minimal: bool) -> Iterator[Page]:
-    rows = listed_pages(file, Content(file).json)
+    content = Content(file)
+    rows = listed_pages(file, content.json) if content.is_list else [Page(file)]
     if is_minimal:
         yield from pages_by_key(file, [(row.where, row.json) for row in rows], minimal.task_of)
     else:

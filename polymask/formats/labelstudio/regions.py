@@ -24,6 +24,7 @@ from polymask.model import Frame, Instance, Shape
 
 LABELS = "labels"  # the type of a result that only labels a region; the suffix of labeled regions' types
 PAINTED = ("polygon", "rectangle", "ellipse", "brush", "bitmask")
+OPEN = "{count} polygons were left open (`closed` is false): they are painted as if they were closed"
 UNSUPPORTED = ("keypoint", "keypointlabels", "videorectangle", "vector", "vectorlabels")
 # for each key that only one kind of region has, the kind
 KIND_BY_KEY = {
@@ -62,6 +63,7 @@ class Result(msgspec.Struct):
 
 class _Polygon(msgspec.Struct):
     points: list[Point]
+    closed: bool | None = None
 
 
 class _Rectangle(msgspec.Struct):
@@ -138,8 +140,7 @@ class Regions:
 
     def _instance(self, row: Result, key: str) -> ReadAnnotation:
         if row.type in UNSUPPORTED or (row.kind and row.image_rotation):
-            reason = "a result on a turned picture" if row.image_rotation else f"{row.type} enclose nothing"
-            return Omitted("unsupported", reason, f"result {key}")
+            return Omitted("unsupported", _unsupported(row), f"result {key}")
         if self.pages and not 0 <= (row.item_index or 0) < self.pages:
             problem = f"there is no page {row.item_index}; {self.pages} are told, from 0"
             raise Malformed("$.item_index", problem)
@@ -157,6 +158,15 @@ class Regions:
             advice = "" if labels else "; name such regions with --default-label NAME"
             raise Malformed(f"$.value.{row.type}", f"expected one label, got {labels}{advice}")
         return labels[0]
+
+
+def _unsupported(row: Result) -> str:
+    """Why a region is not painted."""
+    if row.image_rotation:
+        return "a result on a turned picture"
+    if bytes(members(row.value).get("closed", b"")) == b"true":
+        return "a closed vector, whose curves are not read: draw it as a polygon"
+    return f"{row.type} enclose nothing"
 
 
 def _result(text: msgspec.Raw) -> Result | None:
@@ -179,6 +189,8 @@ def _shape(kind: str, text: msgspec.Raw, frame: Frame, notes: Notes) -> Shape:
     value, (height, width) = decode_json(text, _values[kind]), frame
     match kind:
         case "polygon":
+            if value.closed is False:
+                notes.remarks[OPEN] += 1
             return (polygon([(x * width / 100, y * height / 100) for x, y in value.points]),)
         case "rectangle":
             x, y = value.x * width / 100, value.y * height / 100

@@ -12,7 +12,7 @@ from polymask.formats.drawing.shapes import base64_bytes
 from polymask.formats.labelstudio.names import EMBEDDED, address_in, embedded_name, image_name, source_name
 from polymask.formats.labelstudio.regions import PlacedResult, Regions, Result, result_decoder
 from polymask.formats.reading.content import members
-from polymask.formats.reading.notes import Notes
+from polymask.formats.reading.notes import Notes, Side
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.formats.reading.texts.pages import Page, rows_at
 from polymask.ledger import Omitted
@@ -25,18 +25,30 @@ class _Annotation(msgspec.Struct):
 
 
 class _Task(msgspec.Struct):
-    annotations: list[_Annotation]
     data: dict[str, Any]
+    annotations: list[_Annotation] = []
+    completions: list[_Annotation] = []  # what annotations were called before version 1.0
     predictions: list[Any] = []
     drafts: list[Any] = []
     id: int | str | None = None
 
+    @property
+    def drawings(self) -> list[_Annotation]:
+        """The annotations, whatever they are called."""
+        return [*self.annotations, *self.completions]
+
+    def place(self, number: int) -> str:
+        """Where the drawing of a number stands in the task."""
+        count = len(self.annotations)
+        return f"annotations[{number}]" if number < count else f"completions[{number - count}]"
+
 
 class _Size(msgspec.Struct):
-    original_height: float
-    original_width: float
+    original_height: Side
+    original_width: Side
 
 
+DRAWN = ("annotations", "completions")
 _task = msgspec.json.Decoder(_Task)
 _size = msgspec.json.Decoder(_Size)
 
@@ -64,7 +76,7 @@ def _parts(task: _Task) -> Sequence[str]:
 
 
 def _texts(task: _Task) -> Iterator[msgspec.Raw]:
-    for annotation in task.annotations:
+    for annotation in task.drawings:
         yield from annotation.result
 
 
@@ -96,7 +108,7 @@ def _is_of(text: msgspec.Raw, page: Page, parts: Sequence[str]) -> bool:
 def declared(page: Page) -> int:
     """How many results a page's image has; the first image counts predictions and drafts too."""
     if not page.part:
-        return sum(rows_at(key, "*", "result")(page) for key in ("annotations", "predictions", "drafts"))
+        return sum(rows_at(key, "*", "result")(page) for key in (*DRAWN, "predictions", "drafts"))
     task = page.decode(_task)
     parts = _parts(task)
     other_count = _results(task.predictions) + _results(task.drafts) if page.part == parts[0] else 0
@@ -115,12 +127,15 @@ def parse(page: Page, notes: Notes) -> ImageRecord:
     else:
         with inside("$.data"):
             name = notes.image_name(source_name(address), image_name(address))
-    rows = [_rows(annotation, number, page, parts) for number, annotation in enumerate(task.annotations)]
+    rows = [
+        _rows(annotation, f"{page.where}.{task.place(number)}.result", page, parts)
+        for number, annotation in enumerate(task.drawings)
+    ]
     frame = frame_of_results(rows, notes) or _frame_of_others(task, notes)
     frame = frame or (embedded_frame(address, notes) if embedded else notes.frame(name))
     pages = len(parts) if parts and parts[0].isdecimal() else 0
     instances: list[Instance] = []
-    for number, annotation in enumerate(task.annotations):
+    for number, annotation in enumerate(task.drawings):
         if annotation.was_cancelled:
             notes.leave_out(Omitted("withdrawn", "of a cancelled annotation"), len(rows[number]))
         else:
@@ -132,9 +147,8 @@ def parse(page: Page, notes: Notes) -> ImageRecord:
     return ImageRecord(identity, name, frame, tuple(instances))
 
 
-def _rows(annotation: _Annotation, number: int, page: Page, parts: Sequence[str]) -> list[PlacedResult]:
+def _rows(annotation: _Annotation, place: str, page: Page, parts: Sequence[str]) -> list[PlacedResult]:
     """The results of an annotation that belong to the page's image."""
-    place = f"{page.where}.annotations[{number}].result"
     rows = enumerate(annotation.result)
     return [(index, f"{place}[{index}]", text) for index, text in rows if _is_of(text, page, parts)]
 
@@ -167,9 +181,9 @@ def _results(rows: Sequence[Any]) -> int:
 def frame_of_results(rows: Sequence[Sequence[PlacedResult]], notes: Notes) -> Frame | None:
     """The frame in the first result that has one."""
     for annotation in rows:
-        for _, _, text in annotation:
+        for _, where, text in annotation:
             if "original_height" in members(text):
-                with inside("$.annotations"):
+                with inside("$" + where.removeprefix(notes.page.where)):
                     size = decode_json(text, _size)
                     return notes.declared_frame(size.original_height, size.original_width)
     return None

@@ -16,8 +16,9 @@ from polymask.storage.remote.urls import Location
 from polymask.storage.source_files import File, Place
 
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00": "UTF-32"}
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _PART = 1 << 20
+_HEAD = 4096
 LARGE = 256 << 20  # bytes above which a format reads a file in parts, if it can
 _NONE: Mapping[str, msgspec.Raw] = MappingProxyType({})
 
@@ -42,11 +43,16 @@ class Content:
         return self.place.read(self.name)
 
     @cached_property
+    def head(self) -> bytes:
+        """The first 4096 bytes, by which formats are recognized, without a byte order mark."""
+        return self.data[:_HEAD].removeprefix(BOM)
+
+    @cached_property
     def text(self) -> bytes:
         """The file's bytes, if they are UTF-8; raises `FormatError` where they are not."""
         if self.problem:
             raise self.problem
-        data = self.data.removeprefix(_BOM)
+        data = self.data.removeprefix(BOM)
         if data.isascii():
             return data
         check = getincrementaldecoder("utf-8")()
@@ -66,7 +72,7 @@ class Content:
         if path is None or path.stat().st_size < LARGE:
             return None
         file = Ranges(path)
-        head = file.read(0, min(_PART, file.size)).removeprefix(_BOM).lstrip()
+        head = file.read(0, min(_PART, file.size)).removeprefix(BOM).lstrip()
         line, _, following = head.partition(b"\n")
         is_lines = bool(following.strip()) and line.rstrip()[-1:] == b"}" and _is_object(line)
         return file if head[:1] == b"{" and head[1:2] != b"\0" and not is_lines else None
@@ -80,7 +86,7 @@ class Content:
     @cached_property
     def problem(self) -> FormatError | None:
         """The fault that rules out every format: an empty file, or UTF-16 or UTF-32 text."""
-        data = self.data.removeprefix(_BOM)
+        data = self.data.removeprefix(BOM)
         encoding = _BOMS.get(data[:2]) or ("UTF-16" if b"\0" in data[:2] else None)
         if encoding:
             return FormatError(f"{encoding} text", file=self.path, advice="save it as UTF-8")
@@ -141,7 +147,7 @@ class Content:
     @cached_property
     def is_json(self) -> bool:
         """Whether the file begins as JSON does."""
-        return self.data.removeprefix(_BOM).lstrip()[:1] in (b"{", b"[")
+        return self.data.removeprefix(BOM).lstrip()[:1] in (b"{", b"[")
 
     @property
     def is_list(self) -> bool:

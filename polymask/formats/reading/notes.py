@@ -1,5 +1,6 @@
 """The notes of a page's parser: omissions with their reasons, and frames taken from pictures."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -21,14 +22,32 @@ P = ParamSpec("P")
 ReadAnnotation = Instance | Omitted  # an annotation once it is read: painted, or omitted for a reason
 MALFORMED = Omitted(*INVALID)
 NO_PIXELS = Omitted("unsegmented", "a segment without pixels")
+TEXT_SIZES = "the sizes of {count} images are text, and were read as numbers"
 NO_SIZE = "{count} images have no size in the file: it is taken from their pictures"
 UNKNOWN_FRAME = (1, 1)  # the frame of a picture, while records are only checked
+
+
+Side = float | str | None  # an image's height or width, as a record has it
+_WHOLE = re.compile(r"\s*[0-9]{1,15}(\.0*)?\s*")
+
+
+def number_in(side: Side) -> float | None:
+    """A side as a number; raises `Malformed` for a text that is no whole number.
+
+    >>> number_in("16"), number_in(20), number_in(None)
+    (16.0, 20, None)
+    """
+    if isinstance(side, str):
+        if not _WHOLE.fullmatch(side):
+            raise Malformed("$", f"an image is a whole number of pixels large, not {side[:40]!r}")
+        return float(side)
+    return side
 
 
 class Frames(Protocol):
     """The source of frames that records do not give."""
 
-    def frame(self, name: str, *, beside: str) -> Frame: ...  # noqa: D102
+    def frame(self, name: str, *others: str, beside: str) -> Frame: ...  # noqa: D102
 
 
 @dataclass(slots=True)
@@ -55,6 +74,7 @@ class Notes:
         no_image: Whether the page describes no image.
         source_name: The image's name in the file, where it differs from the record's.
         groups: The image's subset and task, where the file has them.
+        picture_names: What the picture may be called, the likeliest first; where empty, as the image.
     """
 
     page: Page
@@ -73,6 +93,7 @@ class Notes:
     no_image: bool = False
     source_name: str = ""
     groups: tuple[str, ...] = ()
+    picture_names: tuple[str, ...] = ()
 
     def image_name(self, address: str, name: str | None = None) -> str:
         """The name of an image that the file names by an address: `name`, else the path in the address.
@@ -90,22 +111,26 @@ class Notes:
         if self.pictures is None:
             self.frame_unknown = True
             return UNKNOWN_FRAME
-        frame = self._picture_frame(self.pictures, name)
+        frame = self._picture_frame(self.pictures, *(self.picture_names or (name,)))
         self.options.limits.check_frame(name, frame)
         return frame
 
-    def _picture_frame(self, pictures: Frames, name: str) -> Frame:
+    def _picture_frame(self, pictures: Frames, name: str, *others: str) -> Frame:
         """The frame of a picture, which may lie in a folder named like its subset or task."""
         for folder in filter(None, self.groups):
             with suppress(InputError):
                 return pictures.frame(f"{folder}/{name}", beside=self.page.file.name)
-        return pictures.frame(name, beside=self.page.file.name)
+        return pictures.frame(name, *others, beside=self.page.file.name)
 
-    def declared_frame(self, height: float | None, width: float | None, *, name: str = "") -> Frame:
+    def declared_frame(self, height: Side, width: Side, *, name: str = "") -> Frame:
         """The frame that a record declares; raises `Malformed` for a side that is no whole number of pixels.
 
-        Where a side is missing or 0, it is the frame of the picture `name`, if a name is given.
+        A side may be the text of a number. Where one is missing or 0, it is the frame of the picture `name`,
+        if a name is given.
         """
+        if isinstance(height, str) or isinstance(width, str):
+            height, width = number_in(height), number_in(width)
+            self.remarks[TEXT_SIZES] += 1
         if name and not (height and width):
             self.remarks[NO_SIZE] += 1
             return self.frame(name)

@@ -35,15 +35,17 @@ def gather(  # noqa: PLR0913 - formats differ in all of these
     categories: Categories | None = None,
     declares: Callable[[Page], int] = lambda _: 0,
     skipped: Iterable[Skipped] = (),
+    pictures: PictureFinder | None = None,
     keep_originals: bool = False,
 ) -> Annotations:
     """Check every page, and return annotations that parse a page again when its record is needed.
 
     Without `categories` the labels are those that occur, sorted by name; `skipped` are records that
-    were left out before. `declares` counts the annotations of a page that is refused as a whole. Raises
-    `FormatError` for the first malformed record, unless the options leave such records out.
+    were left out before; `pictures` finds pictures, by default in the content's place. `declares` counts
+    the annotations of a page that is refused as a whole. Raises `FormatError` for the first malformed
+    record, unless the options leave such records out.
     """
-    pictures = PictureFinder(content.place, options.images)
+    pictures = pictures or PictureFinder(content.place, options.images)
     reader = Reader(content.path, pictures, options, parse)
     reader.many = not content.place.is_file
     for page in pages:
@@ -55,7 +57,7 @@ def gather(  # noqa: PLR0913 - formats differ in all of these
         annotations,
         categories=tuple(categories) if categories is not None else annotations.categories,
         skipped=(*skipped, *annotations.skipped),
-        picture_file=lambda index: pictures.find(reader.names[index], beside=reader.pages[index].file.name),
+        picture_file=lambda at: pictures.find(*reader.picture_names[at], beside=reader.pages[at].file.name),
     )
 
 
@@ -70,6 +72,7 @@ class Reader:
         self.names: list[str] = []
         self.source_names: list[str] = []
         self.groups: list[tuple[str, ...]] = []
+        self.picture_names: list[tuple[str, ...]] = []
         self.sized_by_pictures: list[int] = []
         self.used: Counter[str] = Counter()
         self.skipped: list[Skipped] = []
@@ -116,6 +119,7 @@ class Reader:
             self.names.append(record.name)
             self.source_names.append(notes.source_name or record.name)
             self.groups.append(notes.groups)
+            self.picture_names.append(notes.picture_names or (record.name,))
             self.used.update(instance.label for instance in record.instances)
             self._count(notes, record)
         elif notes.image_left_out or notes.no_image:

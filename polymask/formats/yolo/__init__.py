@@ -7,7 +7,7 @@ Source: Ultralytics' documentation, "Instance segmentation datasets overview".
 
 from dataclasses import replace
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from polymask.codecs.picture_files import PictureFinder
 from polymask.errors import FormatError, InputError
@@ -16,7 +16,7 @@ from polymask.formats.drawing.scaling import LARGEST_SHARE, in_pixels
 from polymask.formats.drawing.shapes import Point, polygon, rectangle
 from polymask.formats.reading.content import Content
 from polymask.formats.reading.facts import Facts
-from polymask.formats.reading.images.addresses import with_suffix_of
+from polymask.formats.reading.images.addresses import picture_of
 from polymask.formats.reading.images.subsets import subset_in, with_splits
 from polymask.formats.reading.notes import Notes
 from polymask.formats.reading.records import gather
@@ -27,13 +27,13 @@ from polymask.model import Frame, ImageRecord, Instance, Polygon
 from polymask.storage.source_files import File, Place
 
 MANY = True
-_HEAD = 4096
 
 FACTS = Facts(
     title="YOLO segmentation",
     source="Ultralytics' documentation, “Instance segmentation datasets overview”",
     files="The folder with `data.yaml` or `classes.txt`, `images/` and `labels/`, or `data.yaml` itself; "
-    "pictures lie where `labels` in the path of a label file is `images`, or below `--images`.",
+    "pictures lie where `labels` in the path of a label file is `images`, also where the source itself is "
+    "or lies below `labels`, or below `--images`.",
     sniffed="YAML with `names`, or a text of rows of numbers",
     read=(
         ("data.yaml: names", "the labels, a list or a mapping of ids to names; 02146 is a name too"),
@@ -64,7 +64,7 @@ def sniff(content: Content) -> bool:
     """Whether the file is YAML with names, or holds rows of numbers."""
     if content.path.suffix in YAML:
         return has_names(content)
-    lines = content.data[:_HEAD].splitlines()
+    lines = content.head.splitlines()
     return bool(lines) and content.path.suffix == ".txt" and all(map(_is_row, lines[:-1] or lines))
 
 
@@ -82,11 +82,20 @@ def read(content: Content, options: ReadOptions) -> Annotations:
     pages = [Page(file) for file in _label_files(place)]
     if not pages:
         raise FormatError("no label file (labels/**/*.txt) in it", file=content.path)
+    if options.images is None and not any(_is_in_labels(page.file) for page in pages):
+        options = replace(options, images=_images_folder(place))
     pictures = PictureFinder(place, options.images)
     parse = partial(_parse, names=names, pictures=pictures)
     inner = Content(place.path, place.limits)
     annotations = gather(
-        inner, options, pages, format="yolo", parse=parse, categories=_categories(names), declares=_declared
+        inner,
+        options,
+        pages,
+        format="yolo",
+        parse=parse,
+        categories=_categories(names),
+        declares=_declared,
+        pictures=pictures,
     )
     annotations = with_splits(annotations, [subset_in(name) for name in annotations.names])
     return replace(annotations, path=content.path)
@@ -100,15 +109,29 @@ def _place_and_names(content: Content, options: ReadOptions) -> tuple[Place, Cla
     return place, names_in(place, options.label_names)
 
 
+def _images_folder(place: Place) -> Path | None:
+    """The folder of the pictures where the source is the folder `labels`, or below it."""
+    if isinstance(place.root, Path) and not place.zip:
+        above, labels, below = place.root.absolute().as_posix().rpartition("/labels")
+        folder = Path(f"{above}/images{below}")
+        if labels and below[:1] in ("", "/") and folder.is_dir():
+            return folder
+    return None
+
+
 def _categories(names: ClassNames) -> list[tuple[str, int | None]]:
     return [(name, key) for key, name in names.items()]
 
 
 def _label_files(place: Place) -> list[File]:
     texts = [place.file(name) for name in place.names if name.endswith(".txt")]
-    in_labels = [file for file in texts if "labels" in PurePosixPath(file.name).parts[:-1]]
+    in_labels = [file for file in texts if _is_in_labels(file)]
     rows = in_labels or [file for file in texts if sniff(Content(file))]
     return [file for file in rows if PurePosixPath(file.name).name != CLASSES or sniff(Content(file))]
+
+
+def _is_in_labels(file: File) -> bool:
+    return "labels" in PurePosixPath(file.name).parts[:-1]
 
 
 def _parse(page: Page, notes: Notes, names: ClassNames, pictures: PictureFinder) -> ImageRecord:
@@ -117,6 +140,7 @@ def _parse(page: Page, notes: Notes, names: ClassNames, pictures: PictureFinder)
         raise InputError(
             "no picture for it, and only it tells the size", file=page.file.path, advice="add --images DIR"
         )
+    notes.picture_names = (picture,) if picture else ()
     frame = notes.frame(picture or "")
     instances = [
         instance
@@ -153,8 +177,8 @@ def _picture(name: str, pictures: PictureFinder) -> str | None:
         (_without_labels_folder(name, ("images",)), _without_labels_folder(name), name)
     ):
         stem = str(PurePosixPath(path).with_suffix(""))
-        if file := pictures.find_stem(stem):
-            return with_suffix_of(stem, file)
+        if picture := picture_of(stem, pictures):
+            return picture
     return None
 
 

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from polymask.errors import FormatError
-from polymask.formats.reading.content import Content
+from polymask.formats.reading.content import BOM, Content
 from polymask.storage.source_files import File, Place
 
 ClassNames = Mapping[int, str]
@@ -19,7 +19,7 @@ _MAX_YAML_BYTES = 1 << 20  # YAML is slow to parse, and merge keys may double it
 def has_names(content: Content) -> bool:
     """Whether a file is YAML with `names`."""
     return content.path.suffix in YAML and any(
-        line.startswith(b"names:") for line in content.data.splitlines()
+        line.startswith(b"names:") for line in content.data.removeprefix(BOM).splitlines()
     )
 
 

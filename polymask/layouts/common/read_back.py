@@ -44,6 +44,10 @@ class Folder:
         files, folders = self.tree.inside("")
         return (self.path / name for name in (*files, *folders) if fnmatchcase(name, pattern))
 
+    def named(self, root: str, pattern: str) -> list[str]:
+        """The paths of the files right below `root` whose names match, sorted."""
+        return sorted(f"{root}/{name}" for name in self.tree.inside(root)[0] if fnmatchcase(name, pattern))
+
     def label_map(self, names: Sequence[str]) -> LabelMap | None:
         """The label map in the first of the files that exists; raises `FormatError`, `LabelError`."""
         key = tuple(names)

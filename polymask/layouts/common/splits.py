@@ -13,7 +13,8 @@ from math import isclose, isfinite
 from typing import Any
 
 from polymask.errors import InputError
-from polymask.layouts import Drawn, LayoutOptions, stem
+from polymask.layouts import Drawn, LayoutOptions
+from polymask.storage.image_names import stem
 
 SPLITS = ("train", "val", "test")
 LISTS = "splits/{split}.txt"

@@ -9,16 +9,22 @@ MAX_NAMED = 5  # images in a refusal
 
 
 def require_pictures(
-    annotations: Annotations, *, indices: Sequence[int] | None = None, every: bool = True
+    annotations: Annotations,
+    *,
+    indices: Sequence[int] | None = None,
+    images: int | None = None,
+    every: bool = True,
 ) -> None:
     """Refuse images whose required picture is missing, all of them at once, before any work is done.
 
     Pictures are required for the images at `indices`, by default for those whose size only the picture
-    gives. With `every=False` the refusal comes only where all of these pictures are missing; otherwise
-    the images without a picture fail one by one later.
+    gives. With `every=False` the refusal comes only where all `images` (by default those of the
+    annotations) lack their picture; otherwise the images without a picture fail one by one later.
     Raises `InputError` with the number of missing pictures and the first names.
     """
     unsized = annotations.sized_by_pictures if indices is None else indices
+    if not every and len(unsized) < (len(annotations.names) if images is None else images):
+        return
     missing = []
     for index in unsized:
         if annotations.picture_file(index) is None:

@@ -98,8 +98,10 @@ def joined(
     pictures = PictureFinder(content.place, options.images)
 
     def picture_file(index: int) -> File | None:
-        part, _ = union.places[index]
-        return pictures.find(union.names[index], beside=files[part].name)
+        number, at = union.places[index]
+        file = pictures.find(union.names[index], beside=files[number].name)
+        is_archive = files[number].place is not content.place
+        return parts[number].picture_file(at) if is_archive and not file else file
 
     for part in parts:
         assert part.ledger
@@ -111,7 +113,10 @@ def joined(
         names=union.names,
         source_names=union.source_names(parts),
         groups=(),
-        subsets=[subsets[part].split for part, _ in union.places],
+        subsets=[
+            subsets[number].split or (parts[number].subsets[at] if parts[number].subsets else "")
+            for number, at in union.places
+        ],
         decode=union,
         used=_label_counts(parts),
         ledger=ledger,
@@ -130,6 +135,8 @@ def joined(
         ),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         picture_file=picture_file,
+        picture=union.bytes_of([part.picture for part in parts]),
+        original=union.bytes_of([part.original for part in parts]),
         sized_by_pictures=[
             index
             for index, (part, index_in_part) in enumerate(union.places)
@@ -138,6 +145,12 @@ def joined(
         without=None,
         table=None,
     )
+
+
+def archive_subsets(names: Sequence[str]) -> Sequence[Subset]:
+    """The subsets of archives: those that their names tell, else each archive by its name, of no split."""
+    stems = (PurePosixPath(name).name.partition(".")[0] for name in names)
+    return subsets_of_files(names) or [Subset("", PurePosixPath(stem)) for stem in stems]
 
 
 def _with_relative_names(part: Annotations) -> Annotations:
@@ -169,6 +182,18 @@ class _Joined:
             parts[part].source_names[index] if parts[part].source_names else name
             for (part, index), name in zip(self.places, self.names, strict=True)
         ]
+
+    def bytes_of(self, readers: Sequence[Callable[[int], bytes] | None]) -> Callable[[int], bytes] | None:
+        """What each part has of an image, by the image's index; None where a part has no such thing."""
+        present = [reader for reader in readers if reader]
+        if len(present) < len(readers):
+            return None
+
+        def read(index: int) -> bytes:
+            part, at = self.places[index]
+            return present[part](at)
+
+        return read
 
     def listed(self, parts: Iterable[Iterable[Skipped]]) -> tuple[Skipped, ...]:
         """The parts' reports on images, under the joined names."""

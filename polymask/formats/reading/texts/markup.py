@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def head(content: Content) -> bytes:
     """The first 4096 bytes of an XML file; empty for other files."""
-    data = content.data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
+    data = content.head.lstrip()
     return data if data.startswith(b"<") else b""
 
 
