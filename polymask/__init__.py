@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from polymask.analysis.check import check
     from polymask.analysis.compare import compare
     from polymask.analysis.stats import stats
-    from polymask.api import convert, restore, verify
+    from polymask.api import convert, verify
     from polymask.codecs.png import decode_png, encode_png
     from polymask.errors import (
         BackendError,
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from polymask.painting.painting import conflicts, index_mask, label_masks
     from polymask.raster import rasterize
     from polymask.results import Report
+    from polymask.undo import remove_masks, restore
 
 __all__ = [
     "BackendError",
@@ -93,6 +94,7 @@ __all__ = [
     "label_masks",
     "rasterize",
     "read",
+    "remove_masks",
     "restore",
     "stats",
     "verify",
@@ -133,10 +135,11 @@ _HOMES = {
         "Runs",
         "Spans",
     ),
-    "api": ("convert", "restore", "verify"),
+    "api": ("convert", "verify"),
     "codecs.png": ("decode_png", "encode_png"),
     "raster": ("rasterize",),
     "results": ("Report",),
+    "undo": ("remove_masks", "restore"),
     "painting.painting": ("conflicts", "index_mask", "label_masks"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from polymask.conversion.options import ConvertOptions, chosen_options
@@ -19,11 +18,10 @@ from polymask.painting.painting import Rules
 from polymask.parallel.progress import Progress
 from polymask.results import Report, judge_source
 from polymask.storage.remote.urls import located
+from polymask.undo import PathOrUrl, refuse_journal
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
-
-PathOrUrl = str | Path
 
 
 def convert(
@@ -132,8 +130,9 @@ def _in_place(
 
 def _upload(source: PathOrUrl, url: str, options: ConvertOptions, progress: Progress | None) -> Report:
     from polymask.dataloop.jobs.options import in_place_options
-    from polymask.dataloop.jobs.run import upload
+    from polymask.dataloop.jobs.upload import upload
 
+    _refuse_update(options)
     annotations = open_annotations(source, format=options.from_, options=options.reading)
     report = upload(
         annotations,
@@ -147,6 +146,11 @@ def _upload(source: PathOrUrl, url: str, options: ConvertOptions, progress: Prog
     return report
 
 
+def _refuse_update(options: ConvertOptions) -> None:
+    if options.update:
+        raise InputError("--update is for datasets that are converted in place", advice="leave --update out")
+
+
 def _download(url: str, dest: PathOrUrl, options: ConvertOptions, progress: Progress | None) -> Report:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -157,6 +161,7 @@ def _download(url: str, dest: PathOrUrl, options: ConvertOptions, progress: Prog
         raise InputError("--delete-source deletes in place", advice="leave DEST out")
     if options.add_labels:
         raise InputError("--add-labels is for masks that go to a dataset", advice="leave it out")
+    _refuse_update(options)
     dataset = open_dataset(url, workers=options.workers)
     annotations = annotations_of(
         dataset, options.reading, query=options.filter, check_images=options.check_images
@@ -232,8 +237,15 @@ def examine(
         from polymask.dataloop.jobs.verification import verify_dataset
 
         options = ReadingOptions.of(reading, limits=limits)
-        return verify_dataset(str(dest), journal=journal, limits=options.limits, progress=progress)
-    _refuse_journal(journal)
+        return verify_dataset(
+            str(dest),
+            journal=journal,
+            query=options.filter,
+            where=options.where,
+            limits=options.limits,
+            progress=progress,
+        )
+    refuse_journal(journal)
     from polymask.analysis.verify import verify_folder
 
     report = verify_folder(
@@ -253,35 +265,3 @@ def examine(
         report.notes += damage_advice(located(dest), [failure.name for failure in report.failures])
     report_lost_backups(located(dest), report)
     return report
-
-
-def restore(dest: PathOrUrl, *, journal: PathOrUrl | None = None, dry_run: bool = False) -> Report:
-    """Put deleted polygons back, into a dataset or into the annotation files of a folder of masks.
-
-    With `dry_run`, only report how many there are.
-
-    Of several files, those that cannot be restored are the report's `failures`. Raises `NotFound`
-    where nothing was deleted, `SourceChanged` where the only file has changed since, `ProofError`
-    where the journal or the backup is damaged or missing.
-
-    Examples:
-        >>> restore("fixtures/shapes")
-        Traceback (most recent call last):
-        polymask.errors.NotFound: fixtures/shapes: nothing was deleted from here
-    """
-    if not is_dataloop(dest):
-        _refuse_journal(journal)
-        from polymask.conversion.restore import restore_folder  # imported late for a quick start
-
-        return restore_folder(located(dest), dry_run=dry_run)
-    from polymask.dataloop.jobs.run import restore_dataset
-
-    return restore_dataset(str(dest), journal=journal, dry_run=dry_run)
-
-
-def _refuse_journal(journal: PathOrUrl | None) -> None:
-    if journal is not None:
-        raise InputError(
-            "--journal is for datasets (dataloop://…)",
-            advice="a folder contains its journal: leave --journal out",
-        )

@@ -36,6 +36,7 @@ class ReadingOptionsDict(LimitsDict, total=False):
     skip_invalid: bool
     only: Sequence[str]
     where: Sequence[str]
+    filter: str | Path | None
     predictions: str
     min_confidence: float | None
     creator: Sequence[str]
@@ -48,7 +49,6 @@ class ConvertOptionsDict(ReadingOptionsDict, total=False):
 
     labels: Labels | None
     split: str
-    filter: str | Path | None
     check_images: bool
     pixel_rule: str
     overlap: str
@@ -70,6 +70,7 @@ class ConvertOptionsDict(ReadingOptionsDict, total=False):
     seed: int
     add_labels: bool
     overwrite: bool
+    update: bool
     dry_run: bool
     delete_source: bool
     max_delete: int | None

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polymask.analysis.agreement import Agreement, Names, agreement_of
+from polymask.analysis.masks.arrays import array_masks
 from polymask.analysis.masks.mask_sets import (
     MaskSet,
-    array_masks,
     chosen_masks,
     mask_set,
     open_sources,

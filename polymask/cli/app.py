@@ -13,12 +13,13 @@ import polymask
 from polymask.cli import signals
 from polymask.cli.commands import (
     compare_command,
-    emulate_command,
     preview_command,
+    remove_masks_command,
     restore_command,
     stats_command,
     verify_command,
 )
+from polymask.cli.emulate import emulate_command
 from polymask.cli.flags import JSON, NO_BAR, QUIET, GroupedCommand, convert_flags, extra, reading_flags
 from polymask.cli.terminal import (
     Bar,
@@ -142,6 +143,7 @@ def check_command(source: str, *, as_json: bool, quiet: bool, **options: Any) ->
     \b
     polymask check instances.json
     polymask check instances.json --images pictures/ --json
+    polymask check dataloop://project/dataset/folder
 
     Lists findings that block (`convert` would refuse the source), are dropped (not painted), or are odd:
     the number and the first few of each kind; --json has all. Exits 2 where anything blocks, else 0.
@@ -171,6 +173,7 @@ for _command in (
     preview_command,
     verify_command,
     restore_command,
+    remove_masks_command,
     emulate_command,
 ):
     cli.add_command(_command)

@@ -1,12 +1,12 @@
 """The commands except convert, check and formats."""
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import click
 
-from polymask.api import examine, restore
+from polymask.api import examine
 from polymask.cli.flags import (
     JSON,
     NO_BAR,
@@ -14,6 +14,7 @@ from polymask.cli.flags import (
     WORKERS,
     GroupedCommand,
     extra,
+    limit_flags,
     option_named,
     reading_flags,
     rule_flags,
@@ -22,7 +23,10 @@ from polymask.cli.terminal import Bar, emphasized, fail, print_json, styled, wit
 from polymask.cli.text import comparison_text, statistics_text, weights_text
 from polymask.dataloop.target import is_dataloop
 from polymask.errors import ProofError
+from polymask.limits import Limits
 from polymask.parallel.pool import available
+from polymask.results import Report
+from polymask.undo import remove_masks, restore
 
 
 @click.command("compare", cls=GroupedCommand)
@@ -53,6 +57,7 @@ def compare_command(
     \b
     polymask compare truth/ predicted/
     polymask compare instances.json masks/ --json
+    polymask compare dataloop://project/dataset predicted/
 
     Images are matched by name without suffix, labels by name. Pixels that are void in
     TRUTH do not count, nor do labels that the scorers of its layout ignore. Exits 1 where images
@@ -138,6 +143,7 @@ def stats_command(
     polymask stats instances.json
     polymask stats masks/ --json
     polymask stats masks/ --split train --weights
+    polymask stats dataloop://project/dataset --predictions keep
     """
     from polymask.analysis.stats import stats
     from polymask.training.classes import class_weights
@@ -189,6 +195,7 @@ def preview_command(
 
     \b
     polymask preview instances.json -o report.html
+    polymask preview dataloop://project/dataset -o report.html
     polymask preview instances.json masks/ --images pictures/ -o report.html
 
     A single file that opens from disk, offline, on a phone: a gallery with polygons and mask on a
@@ -207,8 +214,9 @@ def preview_command(
 @click.argument("dest")
 @extra("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
 @extra("--dry-run", is_flag=True, help="Report what would be put back; write nothing.")
+@NO_BAR
 @JSON
-def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: bool) -> None:
+def restore_command(dest: str, *, journal: str | None, dry_run: bool, quiet: bool, as_json: bool) -> None:
     """Put back the polygons that --delete-source deleted.
 
     \b
@@ -219,7 +227,8 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: b
     are not added again, so the command can be repeated. A file that has changed since is
     named and not touched; the others are restored.
     """
-    report = restore(dest, journal=journal, dry_run=dry_run)
+    with Bar(quiet=quiet) as bar:
+        report = restore(dest, journal=journal, dry_run=dry_run, progress=bar)
     if as_json:
         failures = [asdict(failure) for failure in report.failures]
         counts = {"restored": report.written, "there": report.unchanged}
@@ -230,27 +239,50 @@ def restore_command(dest: str, *, journal: str | None, dry_run: bool, as_json: b
         click.echo(f"{report.written:,} {restored} {outcome}, {report.unchanged:,} were there.")
         for note in report.notes:
             click.echo(note)
+    _exit_with_failures(report)
+
+
+@click.command("remove-masks", cls=GroupedCommand)
+@click.argument("dest")
+@extra("--journal", metavar="DIR", help="A dataset's journal, where it is not in its default place.")
+@extra("--dry-run", is_flag=True, help="Tell what would be removed; remove nothing.")
+@option_named("workers", help="Calls at once, for datasets.")
+@limit_flags
+@NO_BAR
+@JSON
+def remove_masks_command(
+    dest: str, *, dry_run: bool, workers: int | None, quiet: bool, as_json: bool, **options: Any
+) -> None:
+    """Take back the masks that polymask wrote, and nothing else.
+
+    \b
+    polymask remove-masks masks/
+    polymask remove-masks dataloop://project/dataset --dry-run
+
+    Only what is proven to be polymask's goes: by claim and digest on a dataset, by the manifest in a
+    folder. What somebody changed stays and is named (exit 4), and so does a mask that polygons
+    were deleted for: `polymask restore` them first (exit 2). It can be run again.
+    """
+    with Bar(quiet=quiet) as bar:
+        limits = Limits(**{each.name: options.pop(each.name) for each in fields(Limits)})
+        report = remove_masks(
+            dest, dry_run=dry_run, workers=workers or available(), limits=limits, progress=bar, **options
+        )
+    if as_json:
+        failures = [asdict(failure) for failure in report.failures]
+        counts = {"images": report.images, "removed": report.retracted}
+        print_json(counts | {"failures": failures, "notes": report.notes, "dry_run": dry_run})
+    else:
+        what = "masks" if is_dataloop(dest) else "images' masks"
+        done = "would be removed (dry run: nothing was removed)" if dry_run else "removed"
+        click.echo("\n".join([f"{report.retracted:,} {what} {done}.", *report.notes]))
+    _exit_with_failures(report)
+
+
+def _exit_with_failures(report: Report) -> None:
+    """Name what could not be done, one by one, and exit as it asks; return where all was."""
     for failure in report.failures:
         reason = failure.reason if failure.name in failure.reason else f"{failure.name}: {failure.reason}"
         click.echo(f"{styled('polymask:', sys.stderr, fg='red', bold=True)} {reason}", err=True)
     if report.exit_code:
         sys.exit(report.exit_code)
-
-
-@click.command("emulate", cls=GroupedCommand)
-@extra("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Default: a free port.")
-@extra("--seed", metavar="COCO_OR_FOLDER", help="A COCO file or a folder of pictures to begin with.")
-@extra("--images", metavar="DIR", help="The pictures of the COCO file.")
-@extra("--store", metavar="DIR", help="Keep all data here, to continue later.")
-def emulate_command(*, port: int, seed: str | None, images: str | None, store: str | None) -> None:
-    """Run a local Dataloop on loopback, to try and to test against.
-
-    \b
-    polymask emulate --port 8000 --seed instances.json --images pictures/
-
-    Prints its base URL and how to point dtlpy and polymask at it; takes any bearer token.
-    Ctrl-C stops it.
-    """
-    from polymask.dataloop.emulator import serve
-
-    serve(port, seed, images=images, store=store, ready=click.echo)

@@ -10,6 +10,7 @@ import click
 from polymask.conversion.options import ConvertOptions
 from polymask.flag import GROUPS, Flag, flag_of, spelled
 from polymask.formats.options import ReadingOptions
+from polymask.limits import Limits
 from polymask.model import Frame
 from polymask.painting.painting import Rules
 
@@ -118,6 +119,7 @@ def in_groups(options: Iterable[Field[Any]]) -> list[Field[Any]]:
 
 
 convert_flags = _decorated([click_option(option) for option in in_groups(_OPTIONS.values())])
+limit_flags = _decorated([click_option(option) for option in fields(Limits)])
 reading_flags = _decorated([click_option(option) for option in in_groups(fields(ReadingOptions))])
 
 

@@ -34,13 +34,6 @@ class ConvertOptions(ReadingOptions):
     ('sea', 'boat')
     """
 
-    filter: str | Path | None = option(
-        "A query (DQL, JSON) that chooses a dataset's items.",
-        "read",
-        default=None,
-        metavar="FILE",
-        dest="dataset",
-    )
     check_images: bool = option(
         "Download every picture of a dataset and compare its size.",
         "read",
@@ -157,6 +150,13 @@ class ConvertOptions(ReadingOptions):
     )
     overwrite: bool = option(
         "Replace what is there and differs.", "safety", default=False, kind="switch", dest="both"
+    )
+    update: bool = option(
+        "Read closely only items of a dataset to which anything is to be done.",
+        "safety",
+        default=False,
+        kind="switch",
+        dest="dataset",
     )
     dry_run: bool = option("Do everything but write.", "safety", default=False, kind="switch", dest="both")
     delete_source: bool = option(

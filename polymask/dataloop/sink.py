@@ -68,11 +68,11 @@ class DataloopSink:
 
     def proofs(self, item: Item) -> tuple[Stored, ...]:
         """Every mask of ours that the item has, decoded, in order of id."""
-        return tuple(
-            self._stored(row, claim)
-            for row in self.source.annotations(item)
-            if (claim := claim_of(row)) is not None
-        )
+        return self.proofs_in(self.source.annotations(item))
+
+    def proofs_in(self, rows: Sequence[Json]) -> tuple[Stored, ...]:
+        """The masks of ours among annotations, decoded."""
+        return tuple(self._stored(row, claim) for row in rows if (claim := claim_of(row)) is not None)
 
     def _stored(self, row: Json, claim: Json) -> Stored:
         try:

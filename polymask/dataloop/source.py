@@ -9,13 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from polymask.codecs.pictures import frame_of_bytes
+from polymask.dataloop.item_queries import DEFAULT_QUERY, PLAIN_QUERY, in_folder
 from polymask.dataloop.service.bulk_deletion import DeletionByFilter
 from polymask.dataloop.service.client import Client
+from polymask.dataloop.service.lookup import refuse_missing_folder
 from polymask.dataloop.service.responses import part
 from polymask.dataloop.service.restoring import PuttingBack
-from polymask.errors import GeometryError, InputError, SourceChanged, Unavailable, nearest
-from polymask.formats.dataloop.annotations import annotation_of, instance_of, is_of_frame, is_picture
-from polymask.formats.reading.choice import Choice, origin_of, original_id, sources_of
+from polymask.errors import GeometryError, InputError, SourceChanged, Unavailable
+from polymask.formats.dataloop.annotations import PAINTED, annotation_of, instance_of, is_of_frame, is_picture
+from polymask.formats.reading.choice import (
+    Choice,
+    Origin,
+    origin_of,
+    original_id,
+    origins_of,
+    sources_of,
+)
 from polymask.formats.reading.notes import UNKNOWN_FRAME
 from polymask.formats.reading.refusals import Malformed
 from polymask.in_place.protocols import Item, Reading
@@ -25,24 +34,7 @@ from polymask.model import Frame, ImageRecord, Instance, Skipped
 from polymask.provenance.claims import DATASET
 from polymask.validation import Json, whole
 
-MOST_FOLDERS = 10  # told where one is not there
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
-
-
-def _files_that_have(annotation: Json) -> Json:
-    join = {"on": {"resource": "annotations", "local": "itemId", "forigen": "id"}}
-    return {
-        "filter": {"$and": [{"hidden": False}, {"type": "file"}]},
-        "join": join | {"filter": {"$and": [annotation]}},
-    }
-
-
-# The platform's tutorial: files that have polygons. And those with masks of ours that no polygon was
-# deleted for: where all of an item's polygons were erased, its masks must follow.
-_MASKS = {"metadata.user.polymask.deletes": {"$in": [False, 0]}}
-DEFAULT_QUERY = _files_that_have({"$or": [{"type": "segment"}, _MASKS]})
-# Where a service takes no such filter: more files than need be looked at.
-PLAIN_QUERY = _files_that_have({"type": {"$in": ["segment", "binary"]}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +67,8 @@ class DataloopSource:
         self.client, self.dataset_id, self.check_images = client, dataset_id, check_images
         self._deletion = DeletionByFilter(client, dataset_id)
         self.choice, self.folder = choice or Choice(), folder.strip("/")
-        self.query = _in_folder(self.folder, query or DEFAULT_QUERY)
-        self._otherwise = None if query else _in_folder(self.folder, PLAIN_QUERY)
+        self.query = in_folder(self.folder, query or DEFAULT_QUERY)
+        self._otherwise = None if query else in_folder(self.folder, PLAIN_QUERY)
         if self.query.get("resource", "items") != "items":
             raise InputError("the filter asks for something else than items")
 
@@ -104,8 +96,9 @@ class DataloopSource:
         rows = self.annotations(item)
         polygons = [row for row in rows if row.get("type") == "segment"]
         read = _Polygons(item, {str(row.get("id")): key for row in rows if (key := original_id(row))})
+        choice = self.choice.among(_origins(rows))
         for row in rows:
-            read.take(row, self.choice)
+            read.take(row, choice)
         # Only where something is drawn: a video's frame is not to be had, and nobody asks for it.
         frame = self.frame(item) if read.instances else (1, 1)
         record = ImageRecord(item.id, item.name, frame, tuple(read.instances), etag_of(polygons))
@@ -161,18 +154,6 @@ class DataloopSource:
         """Post a deleted polygon again, all rings and metadata; False where it is there."""
         key = instance_id or original_id(backup) or str(backup["id"])
         return PuttingBack(self.client, self.dataset_id).run(item, backup, key)[0]
-
-
-def _in_folder(folder: str, query: Json) -> Json:
-    """A query for items in a folder, or in the whole dataset for an empty name."""
-    if not folder:
-        return dict(query)
-    clauses = [{"filename": f"/{folder}/**"}, *_and(query.get("filter", {}))]
-    return query | {"filter": {"$and": clauses}}
-
-
-def _and(condition: Json) -> list[Json]:
-    return list(condition.get("$and", [condition] if condition else []))
 
 
 def _name(row: Json) -> str:
@@ -237,6 +218,13 @@ class _Polygons:
         self.details[str(instance.id)] = details
 
 
+def _origins(rows: Sequence[Json]) -> Iterator[Origin]:
+    """Who made the polygons and masks of an item, and those that masks of ours were made of."""
+    for row in rows:
+        if row.get("type") in PAINTED:
+            yield from origins_of(row.get("creator"), row.get("metadata"))
+
+
 def _is_ours(row: Json) -> bool:
     """Whether it is a mask that polymask made of annotations."""
     return row.get("type") == "binary" and bool(sources_of(row.get("metadata")))
@@ -253,16 +241,6 @@ def polygon_of(row: Json, item: Item) -> Instance:
     # A polygon is drawn without knowing the picture's size.
     instance = instance_of(annotation, str(row["id"]), UNKNOWN_FRAME, Limits(), frame_unknown=True)
     return replace(instance, id=original_id(row) or instance.id)
-
-
-def refuse_missing_folder(folder: str, folders: Sequence[str]) -> None:
-    """Raise `InputError` for a folder in which no item lies, naming the nearest in which some do."""
-    if folder in folders:
-        return
-    near = nearest(folder, folders)
-    names = ", ".join(folders[:MOST_FOLDERS]) or "none"
-    advice = f"{near} There are: {names}" if near else f"there are: {names}"
-    raise InputError(f"no item lies in the folder '{folder}' of the dataset", advice=advice)
 
 
 def details_of(row: Json) -> Json:

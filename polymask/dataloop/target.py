@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from polymask.errors import InputError
 
@@ -30,6 +30,16 @@ class Target:
                 f"{url}: expected dataloop://PROJECT/DATASET or dataloop://PROJECT/DATASET/folder"
             )
         return cls(parts[0], parts[1], "/".join(parts[2:]))
+
+
+def url_of(project: str, dataset: str) -> str:
+    """What names a dataset on a command line.
+
+    Examples:
+        >>> url_of("my project", "cats")
+        'dataloop://my%20project/cats'
+    """
+    return f"{SCHEME}{quote(project, safe='')}/{quote(dataset, safe='')}"
 
 
 def is_dataloop(place: Any) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, Self
 
 from polymask.errors import unknown
@@ -79,10 +80,11 @@ class ReadingOptions(Limits):
         dest="both",
     )
     annotator: str | None = option(
-        "Whose drawing is read where several people drew an image (BSDS).",
+        "Whose drawing is read where several people drew an image (BSDS, Dataloop).",
         "read",
         default=None,
         metavar="NAME",
+        dest="both",
     )
     skip_invalid: bool = option(
         "Leave malformed records out, and list them.", "read", default=False, kind="switch", dest="both"
@@ -104,6 +106,13 @@ class ReadingOptions(Limits):
         default=None,
         metavar="NAME",
         dest="both",
+    )
+    filter: str | Path | None = option(
+        "A query (DQL, JSON) that chooses a dataset's items.",
+        "read",
+        default=None,
+        metavar="FILE",
+        dest="dataset",
     )
     predictions: str = option(
         "What becomes of Dataloop's annotations that a model made.",
@@ -183,6 +192,7 @@ class ReadingOptions(Limits):
             min_confidence=self.min_confidence,
             creator=self.creator,
             status=self.status,
+            annotator=self.annotator,
             annotated_only=self.annotated_only,
         )
 

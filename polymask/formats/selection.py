@@ -8,6 +8,7 @@ from typing import Unpack
 from polymask.errors import InputError, naming
 from polymask.formats import Annotations, annotations_at
 from polymask.formats.options import ReadingOptions
+from polymask.formats.platforms import platform_of, refuse_without_effect
 from polymask.formats.reading.images.splits import images_in_split, splits_of_annotations
 from polymask.labels.as_label_map import Labels
 from polymask.labels.label_map import no_such_label
@@ -25,14 +26,19 @@ def open_chosen(path: str | Location, options: ReadingOptions) -> Annotations:
     Raises as `open_annotations` does; `InputError` where `where` matches no image, and `LabelError`
     where `only` names an unknown label.
     """
-    return chosen_annotations_at(located(path), options)
+    place = located(path)
+    refuse_without_effect([place], options)
+    return chosen_annotations_at(place, options)
 
 
 def chosen_annotations_at(
     path: Location, options: ReadingOptions, *, tree: Tree | None = None
 ) -> Annotations:
     """`open_chosen` for a resolved location; `tree` is its file listing, if the caller has one."""
-    annotations = annotations_at(path, format=options.from_, options=options.reading, tree=tree)
+    if platform := platform_of(path):
+        annotations = platform.dataset_annotations(str(path), options)
+    else:
+        annotations = annotations_at(path, format=options.from_, options=options.reading, tree=tree)
     is_chosen = options.where or options.only or options.split is not None
     return chosen(annotations, options) if is_chosen else annotations
 

@@ -13,14 +13,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from polymask.errors import ConflictError, PolymaskError, ProofError, SourceChanged
+from polymask.errors import PolymaskError, ProofError, SourceChanged
 from polymask.formats.reading.choice import Choice
 from polymask.in_place.conservation import Conservation, account, account_failed, declare
 from polymask.in_place.deletion import Allowance, Deletion, readings
 from polymask.in_place.evidence import Evidence
 from polymask.in_place.origins import notes_of, other_masks
 from polymask.in_place.protocols import Item, Reading, Sink, Source, Stored
-from polymask.in_place.reconcile import Decision, Drawing, decide_all
+from polymask.in_place.reconcile import Decision, Drawing, decide_all, raise_problems
 from polymask.labels.label_map import LabelMap
 from polymask.ledger import NO_PIXEL
 from polymask.limits import Limits
@@ -37,6 +37,8 @@ ROUNDS = 3  # of writing masks; if more are needed, something else keeps changin
 
 # called by a dry run for each item: with its reading, the decision for each label, and the stored masks
 Watch = Callable[[Item, Reading, Mapping[str, Decision], Sequence[Stored]], None]
+# the outcome of an item that is up to date, at a glance; None for one that must be looked at closely
+Glance = Callable[[Item], Outcome | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class ProvenOptions:
     limits: Limits = field(default_factory=Limits)
     choice: Choice = field(default_factory=Choice)
     add_labels: bool = False
+    update: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +93,7 @@ class ProvenJob:
         self.source, self.sink, self.journal, self.options = source, sink, journal, options
         self._sleep = sleep
         self.watch: Watch | None = None
+        self.glance: Glance | None = None
         self._allowance = Allowance(options.max_delete)
 
     def run(self, items: Sequence[Item], *, advance: Callable[[int], None] | None = None) -> Report:
@@ -116,6 +120,8 @@ class ProvenJob:
 
     def convert(self, item: Item) -> Outcome:
         """Convert one item; its outcome records a failure, which does not stop the run."""
+        if self.glance and (up_to_date := self.glance(item)):
+            return up_to_date
         outcome = Outcome(item.name)
         try:
             self._convert(item, outcome)
@@ -142,7 +148,7 @@ class ProvenJob:
         self._retract(work, decisions)
         if self.options.delete_source:
             self._delete(work, decisions)
-        _raise_problems(decisions)
+        raise_problems(decisions)
 
     def _start(self, item: Item, outcome: Outcome) -> ItemWork:
         """Read an item, and account for all annotations that it declares."""
@@ -291,10 +297,3 @@ def _labels_to_write(decisions: dict[str, Decision]) -> list[str]:
 
 def _quoted(labels: Sequence[str]) -> str:
     return ", ".join(f"'{label}'" for label in labels)
-
-
-def _raise_problems(decisions: dict[str, Decision]) -> None:
-    problems = [decision.problem for decision in decisions.values() if decision.problem]
-    if problems:
-        is_proof_missing = any(decision.problem and not decision.changed for decision in decisions.values())
-        raise (ProofError if is_proof_missing else ConflictError)("; ".join(problems))

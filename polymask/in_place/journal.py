@@ -29,6 +29,7 @@ from polymask.storage.local_disk.user_dirs import state_folder
 
 BACKUP = "backup.jsonl"
 EVENTS = "journal.jsonl"
+OF_MASKS = ("removing", "removed")  # events that say nothing of polygons
 
 
 class Journal(Evidence):
@@ -47,12 +48,12 @@ class Journal(Evidence):
         make_private(self.path)
         self._last_lines = _LastLines()
         self._backup, self._events = Chain(self.path / BACKUP), Chain(self.path / EVENTS)
+        self._was_empty = True  # or all its lines are lost
         self._examine()
-        self._was_empty = not (self._backup.lines or self._events.lines)
 
     @property
     def is_new(self) -> bool:
-        """Whether nothing was there when it was opened."""
+        """Whether it told of no deletion when it was opened."""
         return self._was_empty
 
     @property
@@ -107,9 +108,10 @@ class Journal(Evidence):
         witness = seal = START
         for _, row in _read(Chain(self._events.path)):
             witness = row.get("backup", witness)
+            self._was_empty &= row["event"] in OF_MASKS
         is_complete = witness == START
         for body, row in _read(self._backup):
-            seal = row.get("sealed", seal)
+            seal, self._was_empty = row.get("sealed", seal), False
             is_complete |= self._backup.tip == witness
             self._keep(body, row)
         if not is_complete:

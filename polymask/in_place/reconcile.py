@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from polymask.errors import ConflictError, ProofError
 from polymask.in_place.holdings import (
     Drawing,
     Holding,
@@ -42,7 +43,7 @@ from polymask.provenance.claims import DATASET, Mask, bounded, details_sha256, n
 from polymask.raster.packed import set_pixels
 from polymask.validation import Json
 
-__all__ = ["Decision", "Drawing", "decide", "decide_all"]
+__all__ = ["Decision", "Drawing", "decide", "decide_all", "raise_problems"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,6 +137,14 @@ def decide_all(
         for label, proofs in masks.items()
         if not only or label in only
     }
+
+
+def raise_problems(decisions: Mapping[str, Decision]) -> None:
+    """Raise what keeps labels from being done: `ConflictError` where it is edits alone, else `ProofError`."""
+    problems = [decision.problem for decision in decisions.values() if decision.problem]
+    if problems:
+        is_proof_missing = any(decision.problem and not decision.changed for decision in decisions.values())
+        raise (ProofError if is_proof_missing else ConflictError)("; ".join(problems))
 
 
 def _with_polygons(

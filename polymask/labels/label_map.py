@@ -175,15 +175,15 @@ class LabelMap:
     def from_source(
         cls, path: str | Path, *, ids: str = "contiguous", limits: Limits | None = None
     ) -> "LabelMap":
-        """The label map of an annotation file or folder, in the order of the source.
+        """The label map of an annotation file or folder, or of a dataset, in the order of the source.
 
         `ids="source"` keeps the source's category ids. Raises `LabelError` where they
         collide with background or void, `FormatError` for a file that cannot be read, `LimitError`
         above `limits`.
         """
-        formats = import_module("polymask.formats")  # a higher layer, imported only here
-        options = formats.ReadOptions(limits=limits or Limits())
-        return from_categories(formats.open_annotations(path, options=options).categories, ids=ids)
+        selection = import_module("polymask.formats.selection")  # a higher layer, imported only here
+        options = selection.ReadingOptions.of({}, limits=limits)
+        return from_categories(selection.open_chosen(path, options).categories, ids=ids)
 
     @classmethod
     def load(cls, path: str | Location) -> "LabelMap":

@@ -49,6 +49,14 @@ def test_flags_of_runs_in_place_are_left_out_of_downloads(case: Case, world: Wor
     assert not world.of_type("segment")
 
 
+@follows("api: leave --update out")
+def test_an_update_is_of_a_dataset_in_place(case: Case, world: World) -> None:
+    """Elsewhere the flag is left out."""
+    case.fails("convert", URL, case.out, "--update")
+    case.works("convert", URL, case.out)
+    case.works("convert", URL, "--update")
+
+
 @follows("api: leave --source out")
 def test_masks_of_a_dataset_are_verified_without_a_source(case: Case, world: World) -> None:
     """They record what they were painted from."""
@@ -57,7 +65,7 @@ def test_masks_of_a_dataset_are_verified_without_a_source(case: Case, world: Wor
     case.works("verify", URL)
 
 
-@follows("dataloop/service/client: use the id")
+@follows("dataloop/service/lookup: use the id")
 def test_of_datasets_of_one_name_the_id_is_used(case: Case, world: World) -> None:
     """In the URL, where the name stood."""
     twin = world.emulator.add_project("boats")
@@ -66,13 +74,46 @@ def test_of_datasets_of_one_name_the_id_is_used(case: Case, world: World) -> Non
     case.works("convert", f"dataloop://{world.project['id']}/harbor", case.out)
 
 
-@follows("dataloop/source: advice")
+@follows("dataloop/service/lookup: advice_of(folder, list(folders))")
 def test_a_folder_that_is_not_there_is_replaced_by_one_that_is_named(case: Case, world: World) -> None:
     """The nearest."""
     world.add_item("/north/a.png", segment("cat", ring(1, 1, 5, 5)))
     done = case.fails("convert", f"{URL}/nort", case.out)
     assert done.error
     case.works("convert", f"{URL}/{done.error.advice.split(chr(39))[1].strip('/')}", case.out)
+
+
+@follows("dataloop/service/lookup: advice")
+def test_a_dataset_that_is_not_there_is_replaced_by_one_that_is_named(case: Case, world: World) -> None:
+    """The nearest, of projects too."""
+    for url in ("dataloop://boats/harbour", "dataloop://boots/harbor"):
+        done = case.fails("stats", url)
+        assert done.error
+        near = done.error.advice.split(chr(39))[1]
+        case.works("stats", url.replace("harbour", near).replace("boots", near))
+
+
+@follows("formats/platforms: leave --from out", "formats/platforms: leave {spelled(name)} out")
+def test_flags_of_files_are_left_out_for_datasets(case: Case, world: World) -> None:
+    """Where nothing but datasets is read."""
+    case.fails("check", URL, "--from", "coco")
+    case.fails("check", URL, "--images", case.folder)
+    case.works("check", URL)
+
+
+@follows("storage/remote/connections: name a file or folder here")
+def test_where_a_dataset_cannot_stand_a_file_is_named(case: Case) -> None:
+    """As a label file, say."""
+    case.fails("convert", SAMPLE, case.out, "--labels", URL)
+    labels = case.write("labels.txt", "sea\nboat\ntree\nhouse\nsun\nflock\n")
+    case.works("convert", SAMPLE, case.out, "--labels", labels)
+
+
+@follows("formats/platforms: choose images with --where")
+def test_images_of_files_are_chosen_by_their_names(case: Case) -> None:
+    """A query is for a dataset."""
+    case.fails("stats", SAMPLE, "--filter", "query.json")
+    case.works("stats", SAMPLE, "--where", "harbor*")
 
 
 @follows("in_place/journal: name its folder with --journal")

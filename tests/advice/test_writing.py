@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from polymask import convert
 from polymask.conversion.dest.deletion_journal import BACKUP, JOURNAL
 from polymask.labels.label_files import quoted
 from tests.advice.sites import Case, follows, polymask
@@ -380,7 +382,50 @@ def test_images_are_chosen_as_they_are_called(case: Case) -> None:
     case.works("convert", source, case.out, "--where", done.error.advice.split("'")[1])
 
 
-@follows("api: a folder contains its journal: leave --journal out")
+@follows("conversion/undoing/removal: put them back first: `{command}`")
+def test_polygons_are_put_back_before_their_masks_are_removed(case: Case) -> None:
+    """By the command that is told."""
+    source, out = case.write("a.json", coco()), case.out
+    case.works("convert", source, out, "--delete-source")
+    done = case.fails("remove-masks", out)
+    assert done.error
+    case.works(*shlex.split(done.error.advice.split("`")[1])[1:])
+    case.works("remove-masks", out)
+    assert sorted(path.name for path in out.iterdir()) == [".polymask"]
+
+
+@follows("conversion/undoing/removal: run its command again, then remove the masks")
+def test_an_unfinished_run_is_finished_before_its_masks_are_removed(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a killed run wrote is not in the manifest yet."""
+    from polymask.storage.roots.local import Root
+
+    source, out, write = case.write("a.json", coco()), case.out, Root.write
+
+    def killed(root: Root, relative: str, data: Any, **options: Any) -> None:
+        if relative == "labels.json":
+            raise KeyboardInterrupt
+        write(root, relative, data, **options)
+
+    with monkeypatch.context() as kill, pytest.raises(KeyboardInterrupt):
+        kill.setattr(Root, "write", killed)
+        convert(source, out)
+    case.fails("remove-masks", out)
+    case.works("convert", source, out)
+    case.works("remove-masks", out)
+    assert not list(out.iterdir())
+
+
+@follows("conversion/undoing/removal: name a folder")
+def test_masks_are_removed_from_folders(case: Case) -> None:
+    """Of a store's, a copy on disk is meant."""
+    case.works("convert", case.write("a.json", coco()), out := case.out)
+    case.fails("remove-masks", "memory://bucket/masks")
+    case.works("remove-masks", out)
+
+
+@follows("undo: a folder contains its journal: leave --journal out")
 def test_a_folder_is_restored_without_naming_its_journal(case: Case) -> None:
     """It lies in the folder."""
     source, out = case.write("a.json", coco()), case.out
@@ -487,9 +532,9 @@ def test_after_a_deletion_polygons_are_put_back_by_the_command_that_is_named(cas
 
 
 @follows(
-    "conversion/restore: merge it with",
-    "conversion/restore: as it was, it is {backup}: copy it there",
-    "conversion/restore: put it back from a copy",
+    "conversion/undoing/restore: merge it with",
+    "conversion/undoing/restore: as it was, it is {backup}: copy it there",
+    "conversion/undoing/restore: put it back from a copy",
 )
 def test_what_restore_cannot_do_is_done_by_hand(case: Case) -> None:
     """A file that was edited, one that is gone, and a backup that is gone."""
@@ -524,7 +569,7 @@ def test_what_restore_cannot_do_is_done_by_hand(case: Case) -> None:
     assert source.read_bytes() == before
 
 
-@follows("conversion/restore: name a folder")
+@follows("conversion/undoing/restore: name a folder")
 def test_nothing_is_restored_from_a_store(case: Case) -> None:
     """A folder is named."""
     case.fails("restore", "memory://bucket/out")

@@ -9,7 +9,7 @@ from pathlib import Path
 LATE = (
     "concurrent.futures", "cv2", "difflib", "fractions", "logging", "pycocotools", "socket", "tempfile",
     "PIL.Image",
-    "polymask.analysis.verify", "polymask.conversion.delete_source", "polymask.conversion.restore",
+    "polymask.analysis.verify", "polymask.conversion.delete_source", "polymask.conversion.undoing.restore",
     "polymask.dataloop.service.client",
     "polymask.formats.coco.large.indexed",
     "polymask.formats.reading.records", "polymask.parallel.dask_cluster", "polymask.report",

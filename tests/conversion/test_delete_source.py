@@ -28,7 +28,7 @@ from polymask import (
 from polymask.conversion import delete_source as removal
 from polymask.conversion.dest.deletion_journal import BACKUP, JOURNAL, Log, temporary_name
 from polymask.conversion.planning import rehearsal
-from polymask.conversion.restore import restore_folder
+from polymask.conversion.undoing.restore import restore_folder
 from polymask.formats import Annotations, open_annotations
 from polymask.painting.painting import Painting
 from polymask.storage.local_disk import durable

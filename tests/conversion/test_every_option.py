@@ -66,6 +66,7 @@ HARMLESS: dict[str, tuple[Any, str]] = {
 NOT_HERE = {
     "from_": "the format of the file, which is the same",
     "filter": "of datasets",
+    "update": "of datasets",
     "check_images": "of datasets",
     "predictions": "of Dataloop's annotations",
     "min_confidence": "of predictions",

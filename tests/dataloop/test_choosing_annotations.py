@@ -262,3 +262,31 @@ def test_a_choice_that_changes_makes_the_mask_follow(world: World, ids: dict[str
         (item,) = source.items()
         reading = source.read(item)
     assert reading.unpainted_ids == {ids[name] for name in ("flagged", "sure", "unsure", "untold")}
+
+
+def test_of_several_peoples_drawings_one_persons_is_taken(
+    world: World, tmp_path: Path, ids: dict[str, str]
+) -> None:
+    """An item that one person drew is theirs, whoever is asked for; predictions are chosen among as ever."""
+    alone = world.add(world.add_item("/b.png"), PEOPLE)
+    by(world.emulator, alone, ANN)
+    assert taken(world, tmp_path, annotator=BOB)[0] == {ids["consensus"], alone}
+    people = {ids["people"], ids["flagged"], ids["approved"], alone}
+    assert taken(world, tmp_path, annotator=ANN.upper())[0] == people
+    both = taken(world, tmp_path, annotator=BOB, predictions="keep", min_confidence=0.5)[0]
+    assert both == {ids["consensus"], ids["sure"], alone}
+    assert "--annotator" in taken(world, tmp_path, annotator=BOB)[1][ids["people"]]
+
+
+def test_the_others_drawings_stay_and_the_masks_tell_whose_they_hold(
+    world: World, tmp_path: Path, journal: Path, ids: dict[str, str]
+) -> None:
+    """Deleted is what was taken; after that the choice is made among what the mask says of its sources."""
+    report = world.convert(journal, choice=Choice(annotator=BOB))
+    assert report.deleted == 1
+    (mask,) = (row for row in world.emulator.annotations() if row["type"] == "binary")
+    assert [source["creator"] for source in mask["metadata"]["user"]["polymask"]["sources"]] == [BOB]
+    assert {row["id"] for row in world.emulator.annotations()} == set(ids.values()) - {ids["consensus"]} | {
+        mask["id"]
+    }
+    assert taken(world, tmp_path, annotator=BOB)[0] == {mask["id"]}

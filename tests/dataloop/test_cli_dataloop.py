@@ -69,6 +69,19 @@ def test_a_dataset_there_and_back(command: Command, sample: Emulator) -> None:
     assert kinds(sample)["segment"] == before["segment"]
 
 
+def test_masks_are_taken_back_after_the_polygons(command: Command, sample: Emulator) -> None:
+    """Refused before, with the command to run; then all is as it was, and told in numbers."""
+    before = kinds(sample)
+    assert command("convert", URL, "--delete-source").returncode == 0
+    refused = command("remove-masks", URL, "--json")
+    assert (refused.returncode, json.loads(refused.stdout)["removed"]) == (2, 0)
+    (undo,) = set(re.findall(r"`polymask (restore [^`]*)`", refused.stderr))
+    assert command(*shlex.split(undo)).returncode == 0
+    done = command("remove-masks", URL)
+    assert (done.returncode, "5 masks removed." in done.stdout) == (0, True), done.stderr
+    assert kinds(sample) == before
+
+
 def test_a_deletion_is_told_and_undone_as_it_says(command: Command, sample: Emulator) -> None:
     """The journal's place at the start, how many polygons went, and the command that puts them back."""
     before = kinds(sample)

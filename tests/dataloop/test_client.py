@@ -9,6 +9,7 @@ from polymask.dataloop.emulator import Fault, fake_token
 from polymask.dataloop.service import client as client_module
 from polymask.dataloop.service.client import ALL_WAITS, ATTEMPTS, LONGEST_WAIT, Client, connect
 from polymask.dataloop.service.colors import parse_color
+from polymask.dataloop.service.lookup import dataset_named, project_named
 from polymask.dataloop.service.recipe import Recipe
 from polymask.errors import BackendError, Denied, InputError, NotFound, Unavailable
 from tests.dataloop.conftest import Harbor, polygon
@@ -174,14 +175,14 @@ def test_what_is_gone_is_deleted(fixed: Fixed, harbor: Harbor) -> None:
 
 def test_projects_and_datasets_are_found_by_name_and_id(fixed: Fixed, harbor: Harbor) -> None:
     """Either will do; what does not exist is NotFound, and named."""
-    project = fixed.client.project("boats")
-    assert fixed.client.project(project["id"])["id"] == project["id"]
-    assert fixed.client.dataset(project, "harbor")["id"] == harbor.dataset_id
-    assert fixed.client.dataset(project, harbor.dataset_id)["id"] == harbor.dataset_id
+    project = project_named(fixed.client, "boats")
+    assert project_named(fixed.client, project["id"])["id"] == project["id"]
+    assert dataset_named(fixed.client, project, "harbor")["id"] == harbor.dataset_id
+    assert dataset_named(fixed.client, project, harbor.dataset_id)["id"] == harbor.dataset_id
     with pytest.raises(NotFound, match="'ships'"):
-        fixed.client.project("ships")
+        project_named(fixed.client, "ships")
     with pytest.raises(NotFound, match="'bay'"):
-        fixed.client.dataset(project, "bay")
+        dataset_named(fixed.client, project, "bay")
 
 
 @pytest.mark.parametrize(
@@ -193,7 +194,7 @@ def test_a_name_with_a_number_in_it_is_no_status(
     """What an answer means is told by its status, whatever digits the name of the project has."""
     harbor.emulator.faults.add(Fault("GET", "/projects/boats-400", "status", status=status))
     with pytest.raises(error) as caught:
-        fixed.client.project("boats-400")
+        project_named(fixed.client, "boats-400")
     assert ("no project has the name" in str(caught.value)) == (error is NotFound)
     if error is Denied:
         assert caught.value.status == status
@@ -203,7 +204,7 @@ def test_two_of_a_name_need_an_id(fixed: Fixed, harbor: Harbor) -> None:
     """A name that several have is refused."""
     harbor.emulator.add_project("boats")
     with pytest.raises(InputError, match="use the id"):
-        fixed.client.project("boats")
+        project_named(fixed.client, "boats")
 
 
 def test_colors_come_from_the_recipes(fixed: Fixed, harbor: Harbor, api: Any) -> None:
@@ -259,5 +260,5 @@ def test_an_expired_token_is_denied(sdk: ModuleType, harbor: Harbor, monkeypatch
     monkeypatch.setenv("DATALOOP_TOKEN", token)
     monkeypatch.setattr(sdk.client_api, "_token", None)
     with pytest.raises(Denied, match="expired") as caught:
-        connect().project("boats")
+        project_named(connect(), "boats")
     assert token not in str(caught.value)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from polymask.dataloop.emulator import Fault
-from polymask.dataloop.jobs.run import upload
+from polymask.dataloop.jobs.upload import upload
 from polymask.errors import PolymaskError
 from polymask.formats import open_annotations
 from polymask.in_place.conservation import declare

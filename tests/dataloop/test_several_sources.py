@@ -9,7 +9,7 @@ import pytest
 
 from polymask import rasterize
 from polymask.cli.text import summary
-from polymask.dataloop.jobs import run
+from polymask.dataloop.jobs import upload as jobs
 from polymask.dataloop.jobs.verification import verify_dataset
 from polymask.dataloop.local_source import origin_of
 from polymask.formats import open_annotations
@@ -58,7 +58,7 @@ def convert(world: World, tmp_path: Path) -> Convert:
         }
         path.write_text(json.dumps(document))
         with world.connected():
-            return run.upload(open_annotations(path), URL, ProvenOptions(**options))
+            return jobs.upload(open_annotations(path), URL, ProvenOptions(**options))
 
     return upload
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from polymask import rasterize
-from polymask.dataloop.jobs import run
+from polymask.dataloop.jobs import upload as jobs
 from polymask.errors import InputError
 from polymask.formats import open_annotations
 from polymask.in_place.job import ProvenOptions
@@ -45,7 +45,7 @@ def annotations(tmp_path: Path) -> Any:
 
 def upload(world: World, annotations: Any, url: str = URL, **options: Any) -> Report:
     with world.connected():
-        return run.upload(annotations, url, ProvenOptions(**options))
+        return jobs.upload(annotations, url, ProvenOptions(**options))
 
 
 def test_parts_of_an_upload_are_together_the_whole(
@@ -98,7 +98,7 @@ def test_progress_counts_the_items_that_are_there(
     """How many there will be, then how many are done."""
     told, done = list[int](), list[int]()
     with world.connected():
-        run.upload(annotations, URL, ProvenOptions(), start=told.append, advance=done.append)
+        jobs.upload(annotations, URL, ProvenOptions(), start=told.append, advance=done.append)
     assert (told, sum(done)) == ([3], 3)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from polymask import api
+from polymask import api, undo
 from polymask.dataloop.jobs import run, verification
 from polymask.errors import InputError, LimitError, NotFound
 from polymask.limits import Limits
@@ -162,7 +162,7 @@ def test_a_journal_elsewhere_tells_too(world: World, journal: Path, tmp_path: Pa
     assert examined(world, journal=journal).failures == []
 
 
-@pytest.mark.parametrize("command", [api.verify, api.restore])
+@pytest.mark.parametrize("command", [api.verify, undo.restore])
 def test_a_folder_takes_no_journal(command: Any, tmp_path: Path) -> None:
     """Its journal lies in it, so that one from elsewhere would be passed over in silence."""
     with pytest.raises(InputError, match="leave --journal out"):

@@ -21,7 +21,7 @@ from polymask import InputError, LabelMap, Limits, PolymaskError, decode_png, en
 from polymask.analysis.verify import verify_folder
 from polymask.codecs.pictures import frame_of_bytes
 from polymask.codecs.png import decode_color, decode_rgba, encode_color, encode_rgba
-from polymask.conversion.restore import restore_folder
+from polymask.conversion.undoing.restore import restore_folder
 from polymask.dataloop.jobs.download import annotations_of
 from polymask.dataloop.jobs.run import Dataset
 from polymask.dataloop.service.client import Client

@@ -40,7 +40,7 @@ TESTS = {
     "painting/accounted.py": ("tests/painting/test_accounted.py", "tests/conversion/test_delete_source.py"),
     "storage/local_disk/durable.py": ("tests/conversion/test_delete_source.py", "tests/conversion/test_restore.py"),
     "conversion/dest/deletion_journal.py": ("tests/conversion/test_delete_source.py", "tests/conversion/test_restore.py"),
-    "conversion/restore.py": ("tests/conversion/test_delete_source.py", "tests/conversion/test_restore.py"),
+    "conversion/undoing/restore.py": ("tests/conversion/test_delete_source.py", "tests/conversion/test_restore.py"),
     "conversion/delete_source.py": ("tests/conversion/test_delete_source.py", "tests/conversion/test_restore.py", "tests/fuzz/test_fuzz.py::test_hostile_input_is_a_result_or_an_error_of_ours[folder-journal]"),
     "conversion/dest/folder_sink.py": ("tests/conversion/test_folder_sink.py", "tests/analysis/test_verify.py", "tests/conversion/test_delete_source.py"),
     "conversion/dest/outdated.py": ("tests/conversion/test_outdated.py",),

@@ -4,25 +4,24 @@ from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
-from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
-from numpy.typing import NDArray
 
 from polymask.analysis.masks.label_sets import LabelMasks, masks_of
 from polymask.analysis.masks.mask_folders import BARE, converted_above, open_mask_folder
 from polymask.analysis.masks.matching import NamedImages, in_split
 from polymask.analysis.masks.stored_masks import StoredMasks
-from polymask.errors import InputError, LabelError, NotFound
+from polymask.errors import LabelError, NotFound
 from polymask.formats import Annotations
 from polymask.formats.options import ReadingOptions
+from polymask.formats.platforms import platform_of, refuse_without_effect, without_choice
 from polymask.formats.reading.images.needed_pictures import require_pictures
 from polymask.formats.reading.images.splits import splits_of_annotations
 from polymask.formats.reading.images.subsets import subset_in
 from polymask.formats.selection import chosen_annotations_at, limited, refuse_no_image
 from polymask.labels.as_label_map import Labels
-from polymask.labels.label_map import VOID_8, VOID_16, LabelMap, from_categories, unknown_label
+from polymask.labels.label_map import VOID_16, LabelMap, from_categories, unknown_label
 from polymask.layouts.common.read_back import Folder, MaskFolder, in_file
 from polymask.layouts.common.stored_splits import images_by_split
 from polymask.limits import Limits
@@ -64,7 +63,7 @@ class MaskSet:
 def open_sources(
     paths: Sequence[Location], options: ReadingOptions, *, alone: bool = True
 ) -> list[MaskSet | Annotations]:
-    """Open each path as the masks of a folder in any layout, else as annotations.
+    """Open each path as the masks of a folder in any layout, else as annotations, as a dataset's are.
 
     This is the only place that decides which of the two a path holds. `from_` of `options` is the
     format of the annotations: a single path that is `alone` must then hold annotations, while of two
@@ -72,14 +71,18 @@ def open_sources(
     the values of masks without names. Of two paths, one may know the splits for both. Raises `NotFound`
     for a missing path, `FormatError` for a path that holds neither, and `LimitError` above the limits.
     """
+    refuse_without_effect(paths, options)
     is_annotations = options.from_ is not None and alone and len(paths) == 1
-    of_all = replace(options, split=None) if options.split and len(paths) > 1 else options
-    opened: list[MaskSet | Annotations] = []
-    for path in map(_existing, paths):
-        tree = Tree(path) if path.is_dir() else None
-        masks = None if is_annotations else chosen_masks_in(path, of_all, tree=tree)
-        opened.append(masks or chosen_annotations_at(path, of_all, tree=tree))
-    return opened if of_all is options else sources_in_split(opened, options.split)
+    of_files = without_choice(options) if any(map(platform_of, paths)) else options
+    of_files = replace(of_files, split=None) if options.split and len(paths) > 1 else of_files
+    of_datasets = replace(options, split=None) if options.split and len(paths) > 1 else options
+    opened = [
+        chosen_annotations_at(path, of_datasets)
+        if platform_of(path)
+        else _open_files(_existing(path), of_files, is_annotations=is_annotations)
+        for path in paths
+    ]
+    return sources_in_split(opened, options.split) if len(paths) > 1 else opened
 
 
 def sources_in_split(sources: Sequence[MaskSet | Annotations], split: str | None) -> list[Any]:
@@ -105,6 +108,12 @@ def _with_images(source: MaskSet | Annotations, names: Collection[str]) -> MaskS
     if isinstance(source, MaskSet):
         return replace(source, names=tuple(name for name in source.names if name in chosen))
     return limited(source, [index for index, name in enumerate(source.names) if stem(name) in chosen])
+
+
+def _open_files(path: Location, options: ReadingOptions, *, is_annotations: bool) -> MaskSet | Annotations:
+    tree = Tree(path) if path.is_dir() else None
+    masks = None if is_annotations else chosen_masks_in(path, options, tree=tree)
+    return masks or chosen_annotations_at(path, options, tree=tree)
 
 
 def _existing(path: Location) -> Location:
@@ -267,25 +276,3 @@ def painted_masks(
         decode=lambda name: paint(name).index,
         labels_of=lambda name: masks_of(paint(name)),
     )
-
-
-def array_masks(
-    masks: NDArray[np.integer] | Sequence[NDArray[np.integer]], labels: LabelMap | None
-) -> MaskSet:
-    """Index masks as a set, named by their numbers; raises `InputError` for another kind of array."""
-    arrays = [masks] if isinstance(masks, np.ndarray) else list(masks)
-    named = {f"{index}": _as_index(array) for index, array in enumerate(arrays)}
-    return MaskSet(
-        path=Path("arrays"), kind="arrays", label_map=labels, names=tuple(named), decode=named.__getitem__
-    )
-
-
-def _as_index(array: NDArray[np.integer]) -> IndexMask:
-    if array.ndim != 2 or array.dtype.kind not in "iub" or (array.size and array.min() < 0):
-        raise InputError(f"an index mask is (height, width) whole numbers, not {array.dtype} {array.shape}")
-    wide = array.size and array.max() > VOID_8
-    if wide and array.max() > VOID_16:
-        raise InputError(f"a mask holds values up to {VOID_16}, not {array.max()}")
-    is_16_bit = array.dtype == np.uint16
-    index: IndexMask = array.astype(np.uint16 if wide or is_16_bit else np.uint8, copy=False)
-    return index

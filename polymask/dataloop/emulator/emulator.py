@@ -21,6 +21,7 @@ from polymask.dataloop.emulator.platform import Platform
 from polymask.dataloop.emulator.sdk import instructions
 from polymask.dataloop.emulator.seeding.dataset import Seeded
 from polymask.dataloop.emulator.seeding.seed import seed_platform
+from polymask.dataloop.target import url_of
 
 PathLike = str | Path
 
@@ -161,6 +162,15 @@ class Emulator:
         """Return every dataset but the system's."""
         return self._read(lambda: [dataset for dataset in self._store.all("dataset") if not dataset.hidden])
 
+    def dataset_urls(self) -> list[str]:
+        """Return what names each dataset on a command line."""
+        projects = {project["id"]: project["name"] for project in self.projects()}
+        return [
+            url_of(projects[project_id], dataset["name"])
+            for dataset in self.datasets()
+            for project_id in dataset["projects"]
+        ]
+
     def items(self, dataset_id: str | None = None) -> list[dict[str, Any]]:
         """Return the items of a dataset, or of every dataset but the system's."""
         keys = [dataset_id] if dataset_id else [dataset["id"] for dataset in self.datasets()]
@@ -276,6 +286,7 @@ def serve(
     """Run an emulator until interrupted; `ready` is handed the text that says how to use it."""
     with Emulator(seed=seed, images=images, store=store, port=port) as emulator:
         if ready:
-            ready("\n".join(filter(None, (instructions(emulator.url), emulator.seeded.summary()))))
+            text = instructions(emulator.url, emulator.dataset_urls())
+            ready("\n".join(filter(None, (text, emulator.seeded.summary()))))
         # For ever; an interrupt ends it.
         threading.Event().wait()

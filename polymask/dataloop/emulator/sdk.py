@@ -3,10 +3,12 @@
 import base64
 import json
 import time
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from polymask.dataloop.emulator.platform import USER
 
+NO_DATASET = "dataloop://emulator/DATASET"
 _DAY = 24 * 3600.0
 
 
@@ -58,12 +60,13 @@ def point_sdk_at(emulator_url: str, *, token: str | None = None) -> None:
     client.token = token
 
 
-def instructions(url: str) -> str:
-    """Return how to point dtlpy and polymask at the emulator at `url`.
+def instructions(url: str, datasets: Sequence[str] = ()) -> str:
+    """Return how to point dtlpy and polymask at the emulator at `url`, and the URLs of its datasets.
 
     >>> instructions("http://127.0.0.1:9/api/v1").splitlines()[0]
     'Dataloop emulator at http://127.0.0.1:9/api/v1'
     """
+    commands = "\n".join(f"    polymask convert {dataset}" for dataset in datasets or [NO_DATASET])
     return f"""\
 Dataloop emulator at {url}
 
@@ -81,7 +84,7 @@ For a program that you do not want to change, in a new folder:
 
 and then, in the same shell:
 
-    polymask convert dataloop://emulator/DATASET
+{commands}
 
 Any bearer token will do. Stop with Ctrl-C."""
 

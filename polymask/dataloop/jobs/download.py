@@ -11,7 +11,8 @@ from typing import Any, cast
 
 import msgspec
 
-from polymask.dataloop.jobs.run import Dataset, read_query
+from polymask.dataloop.item_queries import EVERY_FILE
+from polymask.dataloop.jobs.run import Dataset, open_dataset, read_query
 from polymask.dataloop.service.client import Client
 from polymask.dataloop.service.recipe import Recipe
 from polymask.dataloop.service.responses import part
@@ -20,15 +21,18 @@ from polymask.errors import FormatError, InputError
 from polymask.formats import Annotations, ReadOptions
 from polymask.formats.dataloop.annotations import text_of
 from polymask.formats.dataloop.items import parse
+from polymask.formats.options import ReadingOptions
 from polymask.formats.reading.records import Reader
 from polymask.formats.reading.refusals import Malformed
 from polymask.formats.reading.texts.pages import Page
 from polymask.model import Frame, ImageRecord
+from polymask.parallel.pool import THREADS
 from polymask.storage.local_disk.spill import Spill
+from polymask.storage.remote.connections import keep_from_forking
+from polymask.storage.remote.urls import located
 from polymask.storage.source_files import File, Place
 from polymask.validation import Json, whole
 
-EVERY_PICTURE: Json = {"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
 ITEMS_A_CALL = 200  # whose annotations are asked for together
 
 
@@ -47,7 +51,7 @@ def annotations_of(
     source = DataloopSource(
         dataset.client,
         dataset.id,
-        query=read_query(query) if query else EVERY_PICTURE,
+        query=read_query(query) if query else EVERY_FILE,
         folder=dataset.target.folder,
         check_images=check_images,
     )
@@ -71,6 +75,15 @@ def annotations_of(
         decode=decode,
         picture=lambda index: source.image(items[annotations.names[index]]),
     )
+
+
+def dataset_annotations(url: str, options: ReadingOptions) -> Annotations:
+    """The annotations of the dataset that a URL names, for commands that only look at it."""
+    dataset = open_dataset(url, workers=THREADS)
+    keep_from_forking(dataset.client)
+    annotations = annotations_of(dataset, options.reading, query=options.filter)
+    # The pictures, and with them the sizes that only they tell, are downloaded when they are asked for.
+    return replace(annotations, path=located(url), sized_by_pictures=())
 
 
 def _by_name(source: DataloopSource) -> dict[str, DataloopItem]:

@@ -14,7 +14,8 @@ from polymask.in_place.job import ProvenJob, ProvenOptions
 from polymask.in_place.journal import Journal
 from polymask.results import Report, note_why_polygons_stay
 
-CHOICES = ("predictions", "min_confidence", "creator", "status")  # of `convert_item`, as of `convert`
+# of `convert_item`, as of `convert`
+CHOICES = ("predictions", "min_confidence", "creator", "status", "annotator")
 
 
 def convert_item(
@@ -26,7 +27,7 @@ def convert_item(
     as artifacts of the item's project, since a pod's own disk goes with the pod. `options` are those of
     `polymask.in_place.job.ProvenOptions`: `pixel_rule`, `only`, `max_delete`, `check_images`, `dry_run`,
     `limits`, `add_labels`, and what chooses annotations: `predictions`, `min_confidence`, `creator`,
-    `status`. Safe to call any number of times, also at once.
+    `status`, `annotator`. Safe to call any number of times, also at once.
     """
     dataset = open_by_id(item.dataset_id)
     choice = {name: options.pop(name) for name in CHOICES if name in options}

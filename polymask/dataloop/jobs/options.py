@@ -22,4 +22,5 @@ def in_place_options(options: ConvertOptions) -> ProvenOptions:
         limits=options.limits,
         choice=options.choice,
         add_labels=options.add_labels,
+        update=options.update,
     )

@@ -1,13 +1,13 @@
 """Runs with a Dataloop dataset at one end or both."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
+from polymask.dataloop.item_queries import EVERY_FILE
 from polymask.dataloop.jobs.journals import (
     existing,
     loss_in_words,
@@ -17,16 +17,16 @@ from polymask.dataloop.jobs.journals import (
     tell_of_lost,
     without_backup,
 )
-from polymask.dataloop.local_source import MatchedSource
 from polymask.dataloop.service.client import Client, connect
+from polymask.dataloop.service.lookup import dataset_named, project_named
 from polymask.dataloop.service.recipe import Recipe
 from polymask.dataloop.service.responses import listed
 from polymask.dataloop.service.restoring import Deleted, PuttingBack, deleted, restore_command
 from polymask.dataloop.sink import DataloopSink
-from polymask.dataloop.source import DataloopSource, refuse_missing_folder
-from polymask.dataloop.target import SCHEME, Target
+from polymask.dataloop.source import DataloopSource
+from polymask.dataloop.target import Target, url_of
+from polymask.dataloop.update import UpToDate
 from polymask.errors import InputError, NotFound, PolymaskError
-from polymask.formats import Annotations
 from polymask.formats.reading.choice import Choice
 from polymask.in_place.deletion import finish
 from polymask.in_place.evidence import Evidence
@@ -34,12 +34,10 @@ from polymask.in_place.job import ProvenJob, ProvenOptions, Watch
 from polymask.in_place.journal import Journal, default_folder, shard_folder
 from polymask.in_place.protocols import Item
 from polymask.model import Skipped
-from polymask.parallel.progress import Progress
+from polymask.parallel.progress import Progress, reported
 from polymask.parallel.shards import Shard
 from polymask.results import Report, note_why_polygons_stay
 from polymask.validation import Json
-
-Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +57,7 @@ class Dataset:
     def url(self) -> str:
         """What names it on a command line."""
         project = self.target.project or (listed(self.raw.get("projects")) or ["PROJECT"])[0]
-        return f"{SCHEME}{quote(str(project), safe='')}/{quote(self.target.dataset or self.id, safe='')}"
+        return url_of(str(project), self.target.dataset or self.id)
 
     def source(
         self,
@@ -90,7 +88,15 @@ class Dataset:
 def open_dataset(url: str, *, workers: int = 1) -> Dataset:
     """Connect to the dataset that a URL names; raises `NotFound` or `Denied` where that fails."""
     target, client = Target.parse(url), connect(workers=workers)
-    return Dataset(client, client.dataset(client.project(target.project), target.dataset), target)
+    return Dataset(
+        client, dataset_named(client, project_named(client, target.project), target.dataset), target
+    )
+
+
+def every_item(dataset: Dataset, *, query: str | Path | None = None) -> DataloopSource:
+    """All items of a dataset, below its folder, or those that a query file selects."""
+    asked = read_query(query) if query else EVERY_FILE
+    return DataloopSource(dataset.client, dataset.id, query=asked, folder=dataset.target.folder)
 
 
 def open_by_id(dataset_id: str, *, workers: int = 1) -> Dataset:
@@ -154,6 +160,8 @@ def convert_connected(
         progress.start(len(items))
     job = ProvenJob(source, sink, evidence, options, sleep=dataset.client.sleep)
     job.watch = watch
+    if options.update and watch is None:  # who watches wants to see every item
+        job.glance = UpToDate(source, sink, items, options)
     report = job.run(items, advance=progress.advance if progress else None)
     tell_of_labels(report, recipe)
     report.notes += looked_at
@@ -185,44 +193,13 @@ def chosen(items: Any, where: Sequence[str], *, shard: Shard | None = None) -> l
     return [item for item in named if shard is None or shard.takes(item.id)]
 
 
-def upload(
-    annotations: Annotations,
+def restore_dataset(
     url: str,
-    options: ProvenOptions,
     *,
-    where: Sequence[str] = (),
-    start: Callable[[int], None] | None = None,
-    advance: Advance | None = None,
+    journal: str | Path | None = None,
+    dry_run: bool = False,
+    progress: Progress | None = None,
 ) -> Report:
-    """Masks of local annotations to the items of a dataset that have the same names."""
-    if options.delete_source:
-        raise InputError(
-            "--delete-source deletes in place: local polygons are kept when their masks go elsewhere"
-        )
-    dataset = open_dataset(url, workers=options.workers)
-    everything = DataloopSource(
-        dataset.client, dataset.id, query={"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
-    )
-    source = MatchedSource(annotations, everything, folder=dataset.target.folder)
-    items = chosen(source.items(), where, shard=options.shard)
-    if dataset.target.folder and len(source.unmatched) == len(annotations.names):
-        refuse_missing_folder(dataset.target.folder.strip("/"), dataset.client.folders(dataset.id))
-    if start:
-        start(len(items))
-    recipe = dataset.recipe(options)
-    sink = DataloopSink(dataset.client, everything, recipe, limits=options.limits)
-    report = ProvenJob(source, sink, None, options, sleep=dataset.client.sleep).run(items, advance=advance)
-    tell_of_labels(report, recipe)
-    report.skipped += annotations.unchosen
-    report.notes += annotations.notes
-    unmatched = [name for name in source.unmatched if not options.shard or options.shard.takes(name)]
-    report.images += len(unmatched)
-    report.failures += [Skipped(name, "no item of the dataset has this name") for name in unmatched]
-    source.account(report, items, unmatched=set(unmatched))
-    return report
-
-
-def restore_dataset(url: str, *, journal: str | Path | None = None, dry_run: bool = False) -> Report:
     """Put back every polygon that a run deleted, all rings; those that are there stay as they are.
 
     They are looked for in the journal that is named, else in the usual folder and among the project's
@@ -233,7 +210,7 @@ def restore_dataset(url: str, *, journal: str | Path | None = None, dry_run: boo
     polygons, meant = deleted(journals)
     putting, report = PuttingBack(dataset.client, dataset.id), Report(dry_run=dry_run)
     now: dict[tuple[str, str], str] = {}
-    for polygon in polygons:
+    for (polygon,) in reported(([polygon] for polygon in polygons), len(polygons), progress):
         report.images += 1
         parent = now.get(meant.get(polygon.parent, ("", "")))
         try:

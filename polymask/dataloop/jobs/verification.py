@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from polymask.dataloop.jobs.journals import existing, tell_of_damages
-from polymask.dataloop.jobs.run import Dataset, open_dataset
+from polymask.dataloop.jobs.run import Dataset, chosen, every_item, open_dataset
 from polymask.dataloop.service.restoring import deleted_of, restore_command
 from polymask.dataloop.sink import DataloopSink
 from polymask.dataloop.source import DataloopSource
@@ -23,11 +23,15 @@ def verify_dataset(
     url: str,
     *,
     journal: str | Path | None = None,
+    query: str | Path | None = None,
+    where: Sequence[str] = (),
     workers: int = 1,
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Prove every mask of ours in a dataset again; those that fail are the report's `failures`.
+
+    `query` is a file that selects items, `where` are globs of their names.
 
     So are masks that are gone with their polygons, where a journal knows of these: the one named, which
     must be there, or those in the usual place and among the project's artifacts. `images` counts the items
@@ -35,10 +39,9 @@ def verify_dataset(
     made for a frame above the limits, and so not decoded, and `NotFound` for a folder without a journal.
     """
     dataset = open_dataset(url, workers=workers)
-    query = {"filter": {"$and": [{"hidden": False}, {"type": "file"}]}}
-    source = DataloopSource(dataset.client, dataset.id, query=query, folder=dataset.target.folder)
+    source = every_item(dataset, query=query)
     sink = DataloopSink(dataset.client, source, {}, limits=limits)
-    report, items, ways_out = Report(), list(source.items()), dict[str, None]()
+    report, items, ways_out = Report(), chosen(source.items(), where), dict[str, None]()
     journals = _journals(dataset, journal)
     gone, restore = _first_ids_of_deleted(journals), restore_command(url, journal)
     for (item,) in reported(([item] for item in items), len(items), progress):

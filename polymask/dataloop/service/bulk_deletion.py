@@ -23,10 +23,10 @@ TRIES = 6
 
 
 class DeletionByFilter:
-    """Deletes polygons of one dataset; what the service makes of our filter is found out once."""
+    """Deletes polygons of one dataset, or masks; what the service makes of our filter is found out once."""
 
-    def __init__(self, client: Client, dataset_id: str) -> None:
-        self.client, self.dataset_id = client, dataset_id
+    def __init__(self, client: Client, dataset_id: str, *, kind: str = "segment") -> None:
+        self.client, self.dataset_id, self.kind = client, dataset_id, kind
         self._heeded: bool | None = None
 
     def run(self, item: Item, rows: Sequence[Json]) -> None:
@@ -80,13 +80,12 @@ class DeletionByFilter:
     def _unchanged(self, item: Item, rows: Sequence[Json]) -> list[Json]:
         """The rows that are still stored; raises `SourceChanged` where somebody changed any of them."""
         narrow: list[Json] = [{"id": str(rows[0]["id"])}] if len(rows) == 1 else []
-        clauses = [{"itemId": item.id}, {"type": "segment"}, *narrow]
+        clauses = [{"itemId": item.id}, {"type": self.kind}, *narrow]
         rows_there = self.client.pages(self.dataset_id, "annotations", {"filter": {"$and": clauses}})
         rows_by_id = {str(row["id"]): row for row in rows_there}
         if any(rows_by_id.get(str(row["id"]), row) != row for row in rows):
-            raise SourceChanged(
-                f"{item.name}: a polygon was changed meanwhile, and stays", advice="run again"
-            )
+            what = "polygon" if self.kind == "segment" else "mask"
+            raise SourceChanged(f"{item.name}: a {what} was changed meanwhile, and stays", advice="run again")
         return [row for row in rows if str(row["id"]) in rows_by_id]
 
     def _is_heeded(self, item: Item, batch: Sequence[Json]) -> bool:

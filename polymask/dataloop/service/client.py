@@ -151,49 +151,6 @@ class Client:
             if not page.get("hasNextPage") or not fresh:
                 return rows, len(rows) if total is None else total
 
-    def project(self, name: str) -> Json:
-        """A project by name or id."""
-        from urllib.parse import quote
-
-        path = quote(name, safe="")
-        try:
-            rows = self.call("GET", f"/projects/{path}/name", safe=True)
-        except NotFound:
-            rows = []
-        rows = [row for row in listed(rows) if isinstance(row, dict)]
-        if len(rows) > 1:
-            raise InputError(f"{len(rows)} projects are named '{name}'", advice="use the id")
-        if rows:
-            return dict(rows[0])
-        return dict(self._named("project", name, f"/projects/{path}"))
-
-    def dataset(self, project: Json, name: str) -> Json:
-        """A dataset of a project by name or id."""
-        from urllib.parse import quote
-
-        body = {
-            "filter": {"$and": [{"name": name}]},
-            "page": 0,
-            "pageSize": PAGE,
-            "resource": "datasets",
-            "context": {"projects": [project["id"]]},
-        }
-        page = self.call("POST", "/datasets/query", body, safe=True)
-        if not is_page(page):
-            raise Unavailable("Dataloop: a listing of datasets was answered with no page of rows")
-        rows = page["items"]
-        if len(rows) > 1:
-            raise InputError(f"{len(rows)} datasets are named '{name}'", advice="use the id")
-        return dict(rows[0] if rows else self._named("dataset", name, f"/datasets/{quote(name, safe='')}"))
-
-    def _named(self, kind: str, name: str, path: str) -> Any:
-        try:
-            return self.call("GET", path, safe=True)
-        except BackendError as error:
-            if error.status in (400, 404):  # what is no id at all is refused, not looked for
-                raise NotFound(f"Dataloop: no {kind} has the name or id '{name}'", exit_code=2) from None
-            raise
-
     def ontologies(self, dataset: Json) -> list[Json]:
         """The ontologies of a dataset's recipes, which hold the labels."""
         recipes = [

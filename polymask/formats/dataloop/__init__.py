@@ -39,7 +39,8 @@ FACTS = Facts(
         ("annotations[].coordinates", "rings of x, y in pixels; of `binary` a PNG in base64"),
         (
             "annotations[].creator, metadata.system.status",
-            "whose it is, and what QA says of it: `--creator`, `--status`",
+            "whose it is, and what QA says of it: `--creator`, `--status`; where several people drew an "
+            "item (consensus), `--annotator` takes one's",
         ),
         (
             "annotations[].metadata.user.model, metadata.system.model",

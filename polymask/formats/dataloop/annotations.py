@@ -1,13 +1,13 @@
 """A Dataloop annotation → an instance, for items of a dataset and of its export on disk alike."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from mimetypes import guess_type
 from typing import Any
 
 import msgspec
 
 from polymask.formats.drawing.shapes import base64_bytes, crop_runs, png_mask, polygon, rectangle
-from polymask.formats.reading.choice import original_id, sources_of
+from polymask.formats.reading.choice import Origin, original_id, origins_of, sources_of
 from polymask.formats.reading.refusals import Malformed, decode_json, inside
 from polymask.limits import Limits
 from polymask.model import BoolMask, Frame, Instance, Shape
@@ -31,10 +31,11 @@ class Annotation(msgspec.Struct):
 
 
 class Reference(msgspec.Struct):
-    """The fields that identify an annotation as a certain polygon."""
+    """The fields that tell which polygon an annotation is, and whose."""
 
     type: Any = None
     id: Any = None
+    creator: Any = None
     item_id: Any = msgspec.field(default=None, name="itemId")
     metadata: Any = None
 
@@ -148,13 +149,23 @@ def is_of_frame(row: Annotation, *, picture: bool | None) -> bool:
 
 def polygon_ids(rows: msgspec.Raw) -> frozenset[str]:
     """The ids of an item's polygons, and the former ids of restored polygons."""
-    try:
-        references = _references.decode(rows)
-    except msgspec.DecodeError:
-        return frozenset()  # faults of rows are reported when the rows are read
-    polygons = [row for row in references if row.type == "segment"]
+    polygons = [row for row in _decoded_references(rows) if row.type == "segment"]
     ids = {str(row.id) for row in polygons if row.id}
     return frozenset(ids | {former_id for row in polygons if (former_id := original_id(_restore_mark(row)))})
+
+
+def origins_in(rows: msgspec.Raw) -> Iterator[Origin]:
+    """The origins of an item's polygons and masks, and of the sources of masks that polymask wrote."""
+    for row in _decoded_references(rows):
+        if row.type in PAINTED:
+            yield from origins_of(row.creator, row.metadata)
+
+
+def _decoded_references(rows: msgspec.Raw) -> list[Reference]:
+    try:
+        return _references.decode(rows)
+    except msgspec.DecodeError:
+        return []  # faults of rows are reported when the rows are read
 
 
 def _restore_mark(row: Reference) -> dict[str, Any]:

@@ -16,9 +16,10 @@ from polymask.formats.dataloop.annotations import (
     is_of_frame,
     is_picture,
     is_rotated_box,
+    origins_in,
     polygon_ids,
 )
-from polymask.formats.reading.choice import FLAGGED, origin_of, origins_of, sources_of
+from polymask.formats.reading.choice import FLAGGED, Choice, origin_of, origins_of, sources_of
 from polymask.formats.reading.notes import UNKNOWN_FRAME, Notes, ReadAnnotation
 from polymask.formats.reading.refusals import Malformed, inside
 from polymask.formats.reading.texts.pages import Page
@@ -82,6 +83,12 @@ class _Maker:
     def polygons(self) -> frozenset[str]:
         return polygon_ids(self.rows)
 
+    @cached_property
+    def choice(self) -> Choice:
+        """Which annotations of this item are read; several people may have drawn it."""
+        choice = self.notes.options.choice
+        return choice if choice.annotator is None else choice.among(origins_in(self.rows))
+
     def instance(self, index: int, row: Annotation) -> ReadAnnotation:
         key, notes = row.id or index, self.notes
         if row.type == "file":
@@ -112,7 +119,7 @@ class _Maker:
     def _omission(self, row: Annotation, name: str, *, untouched_mask: bool) -> Omitted | None:
         if untouched_mask and has_all_sources(row, self.polygons):
             return Omitted("ours", "a mask of ours whose polygons are all there", name)
-        choice, authors = self.notes.options.choice, (row.creator, row.metadata)
+        choice, authors = self.choice, (row.creator, row.metadata)
         refusals = map(choice.refusal, origins_of(*authors) if untouched_mask else [origin_of(*authors)])
         if reason := next((reason for reason in refusals if reason), None):
             return Omitted("choice", reason, name)

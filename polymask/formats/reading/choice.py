@@ -6,8 +6,8 @@ An annotation is a prediction if its metadata name a model: in `metadata.user.mo
 uploads. A mask that polymask wrote is read if all of its source annotations would be.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from polymask.errors import InputError, unknown
@@ -15,6 +15,7 @@ from polymask.validation import as_names, listed, part
 
 PREDICTIONS = ("skip", "keep", "only")
 ANY, NONE, FLAGGED = "any", "none", "issue"
+NOBODY = "nobody that is told"
 _NO_STATUS = ("", "clear")  # dtlpy writes these to remove a status
 
 
@@ -45,7 +46,8 @@ class Choice:
     those below `min_confidence`, or without a confidence, are left out. `creator` and `status` name the
     creators and QA statuses to read: the status `none` stands for annotations without a status, `any`
     for every status. `annotated_only` leaves out images with nothing to paint. Without `flagged`,
-    annotations with an open QA issue are read only if `status` names it.
+    annotations with an open QA issue are read only if `status` names it. Of an image that several people
+    drew, as in a consensus task, only the annotations by `annotator` are read.
 
     >>> Choice().refusal(Origin(model={"name": "yolo"}))
     'a prediction (yolo); take it with --predictions keep'
@@ -55,6 +57,7 @@ class Choice:
     min_confidence: float | None = None
     creator: Sequence[str] = ()
     status: Sequence[str] = ()
+    annotator: str | None = None
     annotated_only: bool = False
     flagged: bool = True
 
@@ -75,6 +78,17 @@ class Choice:
                 advice="add --predictions keep, or --predictions only",
             )
 
+    def among(self, origins: Iterable[Origin]) -> "Choice":
+        """The choice for an image whose annotations come from there: one that a single person drew is theirs.
+
+        Examples:
+            >>> Choice(annotator="ann").among([Origin("bob"), Origin("Bob")]).annotator
+        """
+        if self.annotator is None:
+            return self
+        people = {origin.creator.casefold() for origin in origins if origin.model is None}
+        return self if len(people) > 1 else replace(self, annotator=None)
+
     def refusal(self, origin: Origin) -> str | None:
         """Why an annotation is not read; None where it is."""
         return self._prediction_refusal(origin) or self._review_refusal(origin)
@@ -92,7 +106,10 @@ class Choice:
 
     def _review_refusal(self, origin: Origin) -> str | None:
         if self.creator and origin.creator.casefold() not in map(str.casefold, self.creator):
-            return f"made by {origin.creator or 'nobody that is told'}, not by --creator"
+            return f"made by {origin.creator or NOBODY}, not by --creator"
+        is_by_another = origin.creator.casefold() != (self.annotator or "").casefold()
+        if self.annotator is not None and origin.model is None and is_by_another:
+            return f"drawn by {origin.creator or NOBODY}, and by --annotator too"
         statuses = [status.casefold() for status in self.status]
         if statuses and ANY not in statuses and origin.status not in statuses:
             return f"its status is '{origin.status}', not that of --status"
@@ -102,8 +119,9 @@ class Choice:
 
 
 def changed_flags(choice: Choice) -> list[str]:
-    """The flags whose values differ from the defaults."""
-    return [f"--{f.name.replace('_', '-')}" for f in fields(Choice) if getattr(choice, f.name) != f.default]
+    """The flags whose values differ from the defaults, but `--annotator`, which other formats take too."""
+    names = [f.name for f in fields(Choice) if getattr(choice, f.name) != f.default and f.name != "annotator"]
+    return [f"--{name.replace('_', '-')}" for name in names]
 
 
 def origin_of(creator: Any, metadata: Any) -> Origin:

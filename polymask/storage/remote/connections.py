@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from io import SEEK_CUR, SEEK_END, SEEK_SET, RawIOBase
 from sys import modules
 from typing import Any
+from weakref import WeakSet
 
 from polymask.errors import Denied, InputError, NotFound, Unavailable
 
@@ -26,6 +27,7 @@ _DRIVER_ERRORS = (  # those that are not an OSError: module and class
 )
 _SECRETS = re.compile(r"(?<=://)[^/@\s]*@|\?\S+")
 _stores: dict[tuple[int, str], Any] = {}
+_connections: WeakSet[Any] = WeakSet()
 
 
 def store_of(protocol: str, key: str) -> Any:
@@ -39,12 +41,21 @@ def store_of(protocol: str, key: str) -> Any:
 
 def is_connected() -> bool:
     """Whether this process is connected to a store; then it must not fork, as threads use the connection."""
+    if _connections:
+        return True
     return any(pid == os.getpid() and not url.startswith("memory:") for pid, url in list(_stores))
+
+
+def keep_from_forking(connection: object) -> None:
+    """Have `is_connected` say so for as long as a connection to a platform is in use."""
+    _connections.add(connection)
 
 
 def _connected(url: str) -> Any:
     from fsspec.core import url_to_fs
 
+    if url.startswith("dataloop:"):
+        raise InputError(f"{url} is a dataset, and no file or folder", advice="name a file or folder here")
     protocol = url.partition("://")[0]
     try:
         with store_errors(url):

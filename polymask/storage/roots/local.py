@@ -147,6 +147,14 @@ class Root:
         except OSError as error:
             raise self._folders.refusal(error, relative) from None
 
+    def prune(self, folders: Iterable[str]) -> None:
+        """Remove those of the folders that are empty, the deepest first."""
+        self._folders.close()
+        for relative in sorted(folders, key=lambda path: -path.count("/")):
+            with suppress(OSError, NotFound, InputError):
+                parent = self._folders.descriptor(parent_of(relative), create=False)
+                os.rmdir(name_of(relative), dir_fd=parent)
+
     @contextmanager
     def run(
         self, options: dict[str, Any], *, look: Callable[[], None] = lambda: None

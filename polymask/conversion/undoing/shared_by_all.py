@@ -1,0 +1,50 @@
+"""The files that all images of a folder have in common, made anew from its manifest and its label map."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+import msgspec
+
+from polymask.conversion.dest.check import LABELS, Dest
+from polymask.conversion.dest.deleted import Entry
+from polymask.errors import PolymaskError
+from polymask.labels.label_map import LabelMap
+from polymask.layouts import LAYOUTS, Drawn, LayoutOptions
+from polymask.layouts.common.shared_files import with_earlier_splits, with_rows
+from polymask.layouts.common.splits import LISTS, SPLITS
+from polymask.painting.painting import Rules
+from polymask.storage.roots.local import Root
+
+
+def written_by(root: Root, entries: Mapping[str, Entry]) -> tuple[Dest | None, dict[str, bytes]]:
+    """DEST as the run saw it that wrote most of these files, and what it wrote for all images."""
+    try:
+        options = LayoutOptions(label_map=LabelMap.load(root.path / LABELS))
+    except PolymaskError:  # it is gone or damaged: nothing can be made of it
+        return None, {}
+    dests = [
+        Dest(root.path, layout, options=replace(options, split_names=splits), rules=Rules())
+        for layout in LAYOUTS
+        for splits in ((), SPLITS)
+    ]
+    fitting = [dest for dest in dests if all(map(dest.is_of_layout, entries.values()))]
+    written = [(dest, dict(shared_files(dest, entries))) for dest in fitting]
+    return max(written, key=lambda pair: _there(root, pair[1]), default=(None, {}))
+
+
+def shared_files(dest: Dest, entries: Mapping[str, Entry]) -> Iterator[tuple[str, bytes]]:
+    """The files that all images of a folder have in common; none that cannot be made of what is there."""
+    yield from dest.tables.items()
+    has_lists = any(dest.root.holds(LISTS.format(split=split)) for split in SPLITS)
+    options = with_earlier_splits(dest.options, entries, (), listed=has_lists)
+    with suppress(PolymaskError, msgspec.MsgspecError):
+        rows = dest.stored_rows(entries)
+        in_source_order = getattr(dest.layout, "SOURCE_ORDER", False) and rows.keys() == entries.keys()
+        names = list(rows) if in_source_order else sorted(entries)
+        drawn = (Drawn.of(entries[name]) for name in names)
+        yield from dest.layout.finish(with_rows(drawn, rows, {}), options)
+
+
+def _there(root: Root, made: Mapping[str, bytes]) -> int:
+    return sum(root.read(path) == data for path, data in made.items())
