@@ -23,7 +23,6 @@ from polymask.undo import PathOrUrl
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from polymask.in_place.job import ProvenOptions
 
 Records = ImageRecord | Iterable[ImageRecord]
 
@@ -135,32 +134,10 @@ def _local(
     return report
 
 
-def in_place_options(options: ConvertOptions) -> "ProvenOptions":
-    """The options of a run on a dataset; raises `InputError` for flags that datasets do not take."""
-    from polymask.in_place.job import ProvenOptions
-
-    options.refuse_folder()
-    if options.to not in ("index", "dataloop"):
-        raise InputError("a dataset takes masks of its own kind only", advice="leave --to out")
-    return ProvenOptions(
-        pixel_rule=options.pixel_rule,
-        only=frozenset(options.only),
-        delete_source=options.delete_source,
-        max_delete=options.max_delete,
-        check_images=options.check_images,
-        dry_run=options.dry_run,
-        shard=options.part,
-        workers=options.workers,
-        limits=options.limits,
-        choice=options.choice,
-        add_labels=options.add_labels,
-        update=options.update,
-    )
-
-
 def _in_place(
     url: str, options: ConvertOptions, progress: Progress | None, preview: PathOrUrl | None
 ) -> Report:
+    from polymask.dataloop.jobs.options import in_place_options
     from polymask.dataloop.jobs.run import convert_in_place
 
     if options.annotated_only:
@@ -183,6 +160,7 @@ def _in_place(
 def _upload(
     source: PathOrUrl | Annotations, url: str, options: ConvertOptions, progress: Progress | None
 ) -> Report:
+    from polymask.dataloop.jobs.options import in_place_options
     from polymask.dataloop.jobs.upload import upload
 
     _refuse_update(options)

@@ -20,6 +20,7 @@ def verify(
     *,
     source: PathOrUrl | None = None,
     labels: Labels | None = None,
+    split: str | None = None,
     rules: Rules | None = None,
     journal: PathOrUrl | None = None,
     limits: Limits | None = None,
@@ -45,7 +46,14 @@ def verify(
     from polymask.analysis.verify import failures_text
 
     report = examine(
-        dest, source=source, labels=labels, rules=rules, journal=journal, limits=limits, **reading
+        dest,
+        source=source,
+        labels=labels,
+        split=split,
+        rules=rules,
+        journal=journal,
+        limits=limits,
+        **reading,
     )
     if report.failed:
         raise ProofError(failures_text(report, dest), advice="" if report.notes else None)
@@ -57,6 +65,7 @@ def examine(
     *,
     source: PathOrUrl | None = None,
     labels: Labels | None = None,
+    split: str | None = None,
     rules: Rules | None = None,
     journal: PathOrUrl | None = None,
     limits: Limits | None = None,
@@ -69,6 +78,8 @@ def examine(
             raise InputError(
                 "a dataset's masks record what they were painted from", advice="leave --source out"
             )
+        if split is not None:
+            raise InputError("a dataset's items are of no split", advice="leave --split out")
         from polymask.dataloop.jobs.verification import verify_dataset
 
         options = ReadingOptions.of(reading, limits=limits)
@@ -84,7 +95,14 @@ def examine(
     from polymask.analysis.verify import verify_folder
 
     report = verify_folder(
-        dest, source=source, labels=labels, rules=rules, limits=limits, progress=progress, **reading
+        dest,
+        source=source,
+        labels=labels,
+        split=split,
+        rules=rules,
+        limits=limits,
+        progress=progress,
+        **reading,
     )
     from polymask.conversion.dest.losses import report_lost_backups
     from polymask.conversion.dest.way_back import damage_advice

@@ -4,6 +4,7 @@ numpy's integers become Python's, which do not overflow; values of a wrong kind 
 """
 
 import operator
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -46,6 +47,26 @@ def as_frame(frame: Any, *, prefix: str = "") -> tuple[int, int]:
     if height <= 0 or width <= 0:
         raise GeometryError(f"{prefix}a frame of {height} × {width} has no pixels")
     return height, width
+
+
+def require_pattern(owner: str, pattern: Any) -> None:
+    """Raise `InputError`, about `owner`, unless the text is a regular expression.
+
+    Examples:
+        >>> require_pattern("--split-by", "(p[0-9]+")
+        Traceback (most recent call last):
+        polymask.errors.InputError: --split-by (p[0-9]+: missing ), unterminated subpattern at position 0; ...
+    """
+    if not isinstance(pattern, str):
+        raise InputError(f"{owner} is a text, not {pattern!r}")
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise InputError(
+            f"{error}",
+            place=f"{owner} {pattern}",
+            advice="write `\\` before a character that stands for itself",
+        ) from None
 
 
 def as_value(owner: str, value: Any) -> int:

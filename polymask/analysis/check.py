@@ -36,14 +36,16 @@ def check(
     source: str | Location,
     *,
     labels: Labels | None = None,
+    split: str | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
     **reading: Unpack[ReadingOptionsDict],
 ) -> Findings:
     """All oddities of an annotation file, image by image; with `images`, of its pictures too.
 
-    `labels` are the labels that the annotations should have; `reading` are the options of reading. Raises
-    `FormatError` where the file as a whole cannot be read. Notebooks show the findings as tables.
+    `labels` are the labels that the annotations should have; `split` looks at the images of that split
+    only; `reading` are the options of reading. Raises `FormatError` where the file as a whole cannot be
+    read. Notebooks show the findings as tables.
 
     Examples:
         >>> for finding in check("fixtures/odd/instances.json"):
@@ -51,7 +53,8 @@ def check(
         self-intersection bowtie.png 1
         out-of-frame bowtie.png 2
     """
-    options = ReadingOptions.of({**reading, "labels": labels, "skip_invalid": True}, limits=limits)
+    named = {"labels": labels, "split": split, "skip_invalid": True}
+    options = ReadingOptions.of({**reading, **named}, limits=limits)
     options = options.with_listed_pictures()
     annotations = open_chosen(source, options)
     label_findings = of_labels(annotations, options.labels)

@@ -17,9 +17,9 @@ from polymask.analysis.masks.mask_sets import (
     MaskSet,
     chosen_masks,
     mask_set,
-    matched,
     open_sources,
 )
+from polymask.analysis.masks.matching import matched
 from polymask.errors import InputError
 from polymask.extras import dataframe
 from polymask.formats.options import ReadingOptions
@@ -140,6 +140,7 @@ def compare(
     other: Masks,
     labels: Labels | None = None,
     *,
+    split: str | None = None,
     with_background: bool = False,
     ignore: str | Iterable[str] = (),
     limits: Limits | None = None,
@@ -151,11 +152,12 @@ def compare(
 
     Each set is a folder of masks in any layout, an annotation file, a (height, width) index
     mask, or a list of those. `labels` names the values where the sets do not: a
-    label file, a label map, names for the values from 1 on, or {name: value}; `reading` are the options
-    of reading. Pixels that are void in `truth` do not count, nor do labels that the scorers of its layout
-    do not evaluate (Cityscapes, ADE20K: unlabeled), so that the scores equal theirs, nor do the labels to
-    `ignore`: where `truth` has them, pixels do not count, and they have no score. Background has no score
-    without `with_background`. Labels are matched by name.
+    label file, a label map, names for the values from 1 on, or {name: value}; `split` compares the images
+    of that split only, which one set may tell for both; `reading` are the options of reading. Pixels that
+    are void in `truth` do not count, nor do labels that the scorers of its layout do not evaluate
+    (Cityscapes, ADE20K: unlabeled), so that the scores equal theirs, nor do the labels to `ignore`: where
+    `truth` has them, pixels do not count, and they have no score. Background has no score without
+    `with_background`. Labels are matched by name.
 
     Where a side has a mask for each label, each label is scored by its mask, even where other labels cover
     it; annotations on the other side then give label masks too. An index mask gives a label only the pixels
@@ -173,7 +175,7 @@ def compare(
         >>> dict(compare(truth, other, ["cat", "dog"], ignore="cat"))
         {'dog': 1.0}
     """
-    options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
+    options = ReadingOptions.of({**reading, "labels": labels, "split": split}, limits=limits)
     sets = _mask_sets((truth, other), options)
     pairs = matched(sets[0].names, sets[1].names)
     if not pairs:

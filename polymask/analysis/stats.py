@@ -131,6 +131,7 @@ def stats(
     path: str | Location,
     *,
     labels: Labels | None = None,
+    split: str | None = None,
     rules: Rules | None = None,
     limits: Limits | None = None,
     workers: int = 1,
@@ -139,7 +140,8 @@ def stats(
 ) -> Statistics:
     """Instances and painted pixels by label of annotations, or painted pixels of a folder of masks.
 
-    `labels` names the values where the folder does not; `reading` are the options of reading.
+    `labels` names the values where the folder does not; `split` counts the images of that split only;
+    `reading` are the options of reading.
 
     In annotations, a pixel of several labels counts once, for the label on top under `rules` (default: the
     later instance). In stored label masks, it counts for each of its labels.
@@ -149,7 +151,7 @@ def stats(
         >>> stats("fixtures/shapes/instances.json").labels["boat"]["instances"]
         3
     """
-    options = ReadingOptions.of({**reading, "labels": labels}, limits=limits)
+    options = ReadingOptions.of({**reading, "labels": labels, "split": split}, limits=limits)
     (opened,) = open_sources([located(path)], options)
     if isinstance(opened, MaskSet):
         return _of_masks(opened, workers, progress)

@@ -11,7 +11,6 @@ import polymask
 from polymask.cli import signals
 from polymask.cli.commands import (
     compare_command,
-    emulate_command,
     preview_command,
     remove_masks_command,
     restore_command,
@@ -19,6 +18,7 @@ from polymask.cli.commands import (
     verify_command,
 )
 from polymask.cli.config import json_wanted
+from polymask.cli.emulate import emulate_command
 from polymask.cli.flags import JSON, NO_BAR, QUIET, GroupedCommand, convert_flags, extra, reading_flags
 from polymask.cli.terminal import (
     Bar,

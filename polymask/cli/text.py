@@ -274,3 +274,9 @@ def statistics_text(statistics: "Statistics") -> str:
             f"background {statistics.pixels_of(BACKGROUND):,} px, void {statistics.pixels_of(VOID):,} px",
         ]
     )
+
+
+def weights_text(weights: Mapping[str, float]) -> str:
+    """The weight of background and each label, in the order of their values."""
+    rows = [(name, f"{weight:.4f}") for name, weight in weights.items()]
+    return "\n".join(["", *text_table(("label", "weight"), rows)])

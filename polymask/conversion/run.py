@@ -15,6 +15,7 @@ from polymask.conversion.dest.outdated import note_on_outdated
 from polymask.conversion.executors import workplace
 from polymask.conversion.painted import keep_painted
 from polymask.conversion.plan import Plan
+from polymask.conversion.planning.layout_plan import notes_on_groups
 from polymask.conversion.planning.pruning import note_pruned, remove_pruned
 from polymask.conversion.planning.rehearsal import what_replacing_loses
 from polymask.errors import BackendError, InputError, PolymaskError
@@ -105,6 +106,7 @@ def _report(plan: Plan, tally: Tally) -> Report:
     left_out = plan.of_run(annotations.images_left_out)
     report.notes += [f"{image.name}: left out: {image.reason}" for image in left_out]
     report.notes += [*annotations.notes, *wanted_pictures(plan)]
+    report.notes += notes_on_groups([annotations.names[index] for index in plan.indices], plan.options)
     if plan.deletes and plan.options.dry_run and report.deleted:
         report.notes += what_replacing_loses(plan.annotations.path)
     return report

@@ -100,6 +100,13 @@ class ReadingOptions(Limits):
         repeatable=True,
         dest="both",
     )
+    split: str | None = option(
+        "Take the images of this split only, as masks or annotations tell it.",
+        "read",
+        default=None,
+        metavar="NAME",
+        dest="both",
+    )
     filter: str | Path | None = option(
         "A query (DQL, JSON) that chooses a dataset's items.",
         "read",

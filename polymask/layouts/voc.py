@@ -25,6 +25,7 @@ from polymask.storage.image_names import stem
 from polymask.validation import Color
 
 IMAGES = "JPEGImages"
+LISTS = "ImageSets/Segmentation/{split}.txt"
 INDEX = True
 LABELMAP = "labelmap.txt"
 TRAINVAL = "trainval"
@@ -108,7 +109,7 @@ def finish(drawn: Iterable[Drawn], options: LayoutOptions) -> Iterator[tuple[str
     if TRAINVAL not in lists and lists.keys() & {"train", "val"}:
         lists[TRAINVAL] = sorted(lists.get("train", []) + lists.get("val", []))
     for split, names in lists.items():
-        yield f"ImageSets/Segmentation/{split}.txt", lines(names)
+        yield LISTS.format(split=split), lines(names)
     colors = [f"{name}:{','.join(map(str, color))}::" for name, color in _colors(options.label_map)]
     yield LABELMAP, lines(["# label:color_rgb:parts:actions", *colors])
 

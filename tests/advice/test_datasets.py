@@ -25,7 +25,7 @@ def world() -> Iterator[World]:
 
 @follows(
     "api: boxes of a dataset are never painted: leave --boxes out",
-    "api: leave --to out",
+    "dataloop/jobs/options: leave --to out",
     "api: leave --annotated-only out",
 )
 def test_flags_that_a_dataset_does_not_take_are_left_out(case: Case, world: World) -> None:

@@ -84,7 +84,8 @@ def test_choices_among_datasets_annotations_are_left_out_elsewhere(case: Case) -
 
 
 @follows(
-    "formats/reading/texts/appearance: export it again, or leave it out", "formats/reading/content: export it again, or leave it out"
+    "formats/reading/texts/appearance: export it again, or leave it out",
+    "formats/reading/content: export it again, or leave it out",
 )
 def test_empty_files_are_exported_again(case: Case) -> None:
     """An empty list, and an empty file."""
@@ -300,7 +301,10 @@ def test_of_pictures_of_one_stem_one_is_taken_away_or_named(case: Case) -> None:
     case.works("convert", case.folder / "yolo", case.out)
 
 
-@follows("formats/reading/texts/appearance: unpack it, and name the folder, or the archive in it that holds the annotations")
+@follows(
+    "formats/reading/texts/appearance: "
+    "unpack it, and name the folder, or the archive in it that holds the annotations",
+)
 def test_an_archive_of_archives_is_unpacked(case: Case) -> None:
     """Its folder is read, and so is the archive in it."""
     outer = case.folder / "outer.zip"

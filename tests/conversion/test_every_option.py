@@ -35,10 +35,12 @@ REFUSED: dict[str, Any] = {
     "picture_format": "png",
     "split": "val",
     "split_ratio": (0.0, 0.0, 1.0),
+    "split_by": "^[a-z]",
 }
 WITH: dict[str, dict[str, Any]] = {
     "priority": {"overlap": "priority"},
     "copy_images": {"images": PICTURES},
+    "split_by": {"split_ratio": (0.0, 1.0)},
     "picture_format": {"images": PICTURES, "copy_images": True},
 }
 HARMLESS: dict[str, tuple[Any, str]] = {

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from polymask import FormatError, InputError, check, compare, convert, verify
-from polymask.analysis.masks.mask_sets import chosen_masks, masks_in, matched
+from polymask.analysis.masks.mask_sets import chosen_masks, masks_in
+from polymask.analysis.masks.matching import matched
 from polymask.codecs.pictures import SUFFIXES
 from polymask.formats import ReadOptions, open_annotations
 from polymask.formats.labelstudio.names import image_name as label_studio_name

@@ -154,7 +154,7 @@ class UnmetOptions:
         if labels := entry.get("labels"):
             shown = list(labels)
         else:
-            from polymask.analysis.masks.mask_sets import open_mask_folder  # quick to start without
+            from polymask.analysis.masks.mask_folders import open_mask_folder  # quick to start without
 
             try:
                 folder = open_mask_folder(Folder(self.dest.root.path, self.options.limits))

@@ -185,7 +185,7 @@ class FolderSink:
     @cached_property
     def _stored(self) -> MaskFolder | None:
         """The masks in DEST from before the run."""
-        from polymask.analysis.masks.mask_sets import open_mask_folder  # quick to start without
+        from polymask.analysis.masks.mask_folders import open_mask_folder  # quick to start without
 
         return open_mask_folder(Folder(self.root.path))
 

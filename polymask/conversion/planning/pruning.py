@@ -51,7 +51,7 @@ class Pruning:
         return replace(state.without(pruned), pruned=pruned, unpruned=unpruned)
 
     def _masks(self) -> MaskFolder | None:
-        from polymask.analysis.masks.mask_sets import open_mask_folder  # quick to start without
+        from polymask.analysis.masks.mask_folders import open_mask_folder  # quick to start without
 
         return open_mask_folder(Folder(self.dest.root.path))
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import PurePosixPath
 
-from polymask.analysis.masks.mask_sets import open_mask_folder
+from polymask.analysis.masks.mask_folders import open_mask_folder
 from polymask.analysis.verify import damage
 from polymask.conversion.dest.check import LABELS
 from polymask.conversion.dest.deleted import Entry
