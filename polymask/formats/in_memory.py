@@ -17,7 +17,8 @@ from polymask.model import ImageRecord
 from polymask.storage.remote.urls import Location
 
 IN_MEMORY = Path("<records>")  # what errors call them
-_STILL_OPEN = ("images", "labels", "skip_invalid", "only", "where")  # of reading: what is not done yet
+# options of reading that still count; `split` is where images go, in a conversion
+_STILL_OPEN = ("images", "labels", "skip_invalid", "only", "where", "split")
 
 
 def annotations_of_records(
