@@ -264,7 +264,7 @@ def remove_masks_command(
     were deleted for: `polymask restore` them first (exit 2). It can be run again.
     """
     with Bar(quiet=quiet) as bar:
-        limits = Limits(**{each.name: options.pop(each.name) for each in fields(Limits)})
+        limits = Limits(**{limit.name: options.pop(limit.name) for limit in fields(Limits)})
         report = remove_masks(
             dest, dry_run=dry_run, workers=workers or available(), limits=limits, progress=bar, **options
         )

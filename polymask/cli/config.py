@@ -53,10 +53,13 @@ def load(ctx: click.Context, path: str | None) -> None:
     Raises `InputError` for a name that is no option's, with the nearest that is, and for a value of
     another kind; `FormatError` for what is no TOML.
     """
-    ours, known = _keys(ctx.command), _all_keys(ctx)
-    settings = {**_of_variables(ours, known), **(_of_file(path, ctx, ours, known) if path else {})}
-    ctx.meta[_ORIGINS] = {ours[key].name: setting.origin for key, setting in settings.items()}
-    ctx.default_map = {ours[key].name or key: setting.value for key, setting in settings.items()}
+    parameters, known = _keys(ctx.command), _all_keys(ctx)
+    settings = {
+        **_of_variables(parameters, known),
+        **(_of_file(path, ctx, parameters, known) if path else {}),
+    }
+    ctx.meta[_ORIGINS] = {parameters[key].name: setting.origin for key, setting in settings.items()}
+    ctx.default_map = {parameters[key].name or key: setting.value for key, setting in settings.items()}
     if "json" in settings and str(settings["json"].value).lower() in ("true", "1", "yes", "on"):
         _wanted.add("json")
 
@@ -73,7 +76,7 @@ def _all_keys(ctx: click.Context) -> set[str]:
     return {key for command in commands.values() for key in _keys(command)}
 
 
-def _of_variables(ours: Mapping[str, click.Parameter], known: Collection[str]) -> dict[str, Setting]:
+def _of_variables(parameters: Mapping[str, click.Parameter], known: Collection[str]) -> dict[str, Setting]:
     """What variables set; one that is misspelled is refused, one of another tool is let be."""
     settings = {}
     for name, text in os.environ.items():
@@ -82,8 +85,8 @@ def _of_variables(ours: Mapping[str, click.Parameter], known: Collection[str]) -
             continue
         if key not in known and (near := nearest(key, known)):
             raise InputError(f"no option is set by {name}", advice=f"{near} Otherwise unset it")
-        if key in ours:
-            settings[key] = Setting(_listed(ours[key], name, text), name)
+        if key in parameters:
+            settings[key] = Setting(_listed(parameters[key], name, text), name)
     return settings
 
 
@@ -102,7 +105,7 @@ def _listed(param: click.Parameter, name: str, text: str) -> Any:
 
 
 def _of_file(
-    path: str, ctx: click.Context, ours: Mapping[str, click.Parameter], known: Collection[str]
+    path: str, ctx: click.Context, parameters: Mapping[str, click.Parameter], known: Collection[str]
 ) -> dict[str, Setting]:
     """What a file sets: at the top, and above that in the table of the command."""
     commands = getattr(ctx.find_root().command, "commands", {ctx.info_name: ctx.command})
@@ -114,12 +117,12 @@ def _of_file(
     tables = {name: value for name, value in document.items() if isinstance(value, dict)}
     top = {name: value for name, value in document.items() if name not in tables}
     for key, value in _named(top, known, path, place=None):
-        if key in ours:
-            settings[key] = Setting(_value(ours[key], value, f"{path}: {key}"), path)
+        if key in parameters:
+            settings[key] = Setting(_value(parameters[key], value, f"{path}: {key}"), path)
     for command, table in tables.items():
         for key, value in _named(table, _keys(commands[command]), path, place=f"[{command}]"):
             if command == ctx.info_name:
-                settings[key] = Setting(_value(ours[key], value, f"{path}: [{command}] {key}"), path)
+                settings[key] = Setting(_value(parameters[key], value, f"{path}: [{command}] {key}"), path)
     return settings
 
 
@@ -127,14 +130,14 @@ def _named(
     table: Mapping[str, Any], known: Collection[str], path: str, *, place: str | None
 ) -> Iterator[tuple[str, Any]]:
     """The options of a table; `-` and `_` are one, as in `max-pixels`."""
-    seen: set[str] = set()
+    keys: set[str] = set()
     for name, value in table.items():
         key = name.replace("-", "_")
         if key not in known:
             raise unknown("option", name, sorted(known)).within(file=path, place=place)
-        if key in seen:
+        if key in keys:
             raise InputError(f"'{key}' is there twice", file=path, place=place, advice="keep one of them")
-        seen.add(key)
+        keys.add(key)
         yield key, value
 
 

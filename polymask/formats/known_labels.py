@@ -78,7 +78,7 @@ def _without(annotations: Annotations, missing: Sequence[Skipped]) -> Annotation
 
     def decoded(index: int) -> ImageRecord:
         record = decode(index)
-        return replace(record, instances=tuple(each for each in record.instances if each.label not in names))
+        return replace(record, instances=tuple(i for i in record.instances if i.label not in names))
 
     return replace(
         annotations,

@@ -52,8 +52,8 @@ def chosen(annotations: Annotations, options: ReadingOptions) -> Annotations:
         refuse_unknown_labels(annotations, options)
     named = replace(
         annotations,
-        unsupported=tuple(each for each in annotations.unsupported if options.takes_image(each.name)),
-        unchosen=tuple(each for each in annotations.unchosen if options.takes_image(each.name)),
+        unsupported=tuple(s for s in annotations.unsupported if options.takes_image(s.name)),
+        unchosen=tuple(s for s in annotations.unchosen if options.takes_image(s.name)),
     )
     return limited(named, indices, labels=options.taken_labels(_labels_of(annotations)))
 

@@ -61,7 +61,7 @@ def extends(label_map: LabelMap, stored: bytes) -> bool:
         earlier = from_text(stored.decode())
     except (LabelError, UnicodeDecodeError):
         return False
-    ends = [(each.background, each.void) for each in (earlier, label_map)]
+    ends = [(labels.background, labels.void) for labels in (earlier, label_map)]
     return bool(stored) and ends[0] == ends[1] and set(earlier.labels) <= set(label_map.labels)
 
 

@@ -566,7 +566,7 @@ BUGS = (
     Bug("somebody's edits stay", "an edited file beside a mask is removed", "conversion/undoing/removal.py",
         "hexdigest() != named[path]]", "hexdigest() == \"\"]", ("tests/conversion/test_removal.py",)),
     Bug("somebody's edits stay", "a table that was edited since is removed", "conversion/undoing/removal.py",
-        "            if data != made.get(path) or not self._is_older(path):", "            if data != made.get(path):", ("tests/conversion/test_removal.py",)),
+        "            if data != rebuilt.get(path) or not self._is_older(path):", "            if data != rebuilt.get(path):", ("tests/conversion/test_removal.py",)),
     Bug("its place", "a manifest may name files outside of its folder for removal", "conversion/undoing/removal.py",
         "        for path in (file_and_part(mask)[0], *named):\n            safe_path(path)\n", "", ("tests/conversion/test_removal.py",)),
     Bug("somebody's edits stay", "an update takes an item with a brushed mask for done", "dataloop/update.py",

@@ -48,10 +48,10 @@ def in_split(sets: Sequence[NamedImages], split: str) -> list[Collection[str]]:
         [['b'], ['b']]
     """
     images: list[str] = []
-    for each in [each for each in sets if each.splits] or sets[:1]:
-        with naming(each.path):
-            images += images_in_split(each.splits, split)
+    for masks in [masks for masks in sets if masks.splits] or sets[:1]:
+        with naming(masks.path):
+            images += images_in_split(masks.splits, split)
     return [
-        images_in_split(each.splits, split) if each.splits else [*matched(tuple(images), each.names).values()]
-        for each in sets
+        images_in_split(m.splits, split) if m.splits else [*matched(tuple(images), m.names).values()]
+        for m in sets
     ]

@@ -36,7 +36,7 @@ def unknown_labels(
 ) -> Iterator[Skipped]:
     """The labels that the label map lacks; raises `LabelError` without `--skip-invalid`."""
     missing = missing_labels(annotations, labels.label_map, options.labels)
-    unknown = [each for each in missing if labels.is_chosen(each.name)]
+    unknown = [label for label in missing if labels.is_chosen(label.name)]
     if unknown and not options.skip_invalid:
         error = missing_label(unknown, options.labels)
         raise counted(error, len(unknown), source=annotations.path, options=options)

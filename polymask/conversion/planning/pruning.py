@@ -36,16 +36,16 @@ class Pruning:
         Raises:
             InputError: No mask is of an image of the source: it may be the wrong DEST.
         """
-        gone = state.entries.keys() - set(self.annotations.names)
-        if not gone:
+        absent = state.entries.keys() - set(self.annotations.names)
+        if not absent:
             return state
-        if len(gone) == len(state.entries):
+        if len(absent) == len(state.entries):
             raise InputError(
-                f"none of the {len(gone)} masks in {self.dest.root.path} is of an image of the source",
+                f"none of the {len(absent)} masks in {self.dest.root.path} is of an image of the source",
                 advice="leave --prune out, or choose the DEST of this source",
             )
         masks = self._masks()
-        reasons = {name: self._why_it_stays(state.entries[name], masks) for name in sorted(gone)}
+        reasons = {name: self._why_it_stays(state.entries[name], masks) for name in sorted(absent)}
         pruned = {name: state.entries[name] for name, reason in reasons.items() if not reason}
         unpruned = {name: reason for name, reason in reasons.items() if reason}
         return replace(state.without(pruned), pruned=pruned, unpruned=unpruned)
